@@ -1,0 +1,3 @@
+"""A backpropagation calculator that prints step-by-step derivations."""
+
+__version__ = "0.1.0"

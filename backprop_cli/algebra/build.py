@@ -1,0 +1,190 @@
+"""Builds expressions the way a person would tidy them: no `1 ·`, no `+ 0`, no `(Aᵀ)ᵀ`.
+
+Every constructor returns an expression equal to the plain operation. None of them may change a
+shape: an array times the number 0 stays a product, since a bare 0 has no axes.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+
+ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
+
+
+def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
+    """`expr` as a number times the rest, so that 2·(½·x) can become x."""
+    match expr:
+        case Num(value):
+            return value, ONE
+        case Op("neg", (inner,)):
+            factor, rest = coefficient(inner)
+            return -factor, rest
+        case Op("mul", (Num(value), rest)):
+            return value, rest
+        case Op("spread", (inner,), options) if isinstance(inner, Num):
+            return inner.value, Op("spread", (ONE,), options)
+    return Fraction(1), expr
+
+
+def scaled(factor: Fraction, rest: Expr) -> Expr:
+    """`factor · rest`, as a person writes it."""
+    if rest == ONE:
+        return Num(factor)
+    if isinstance(rest, Op) and rest.name == "spread" and rest.args == (ONE,):
+        return Op("spread", (Num(factor),), rest.options)
+    if factor == 1:
+        return rest
+    if factor == -1:
+        return neg(rest)
+    return op("mul", Num(factor), rest)
+
+
+def neg(a: Expr) -> Expr:
+    """-a."""
+    match a:
+        case Num(value):
+            return Num(-value)
+        case Op("neg", (inner,)):
+            return inner
+        case Op("sub", (left, right)):
+            return op("sub", right, left)
+        case Op("mul", (Num(value), rest)):
+            return scaled(-value, rest)
+    return op("neg", a)
+
+
+def add(a: Expr, b: Expr) -> Expr:
+    """a + b."""
+    if a == ZERO:
+        return b
+    if b == ZERO:
+        return a
+    match a, b:
+        case Num(x), Num(y):
+            return Num(x + y)
+        case _, Op("neg", (inner,)):
+            return op("sub", a, inner)
+        case _, Op("mul", (Num(value), rest)) if value < 0:
+            return op("sub", a, scaled(-value, rest))
+    return op("add", a, b)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    """a - b."""
+    if b == ZERO:
+        return a
+    if a == ZERO:
+        return neg(b)
+    match a, b:
+        case Num(x), Num(y):
+            return Num(x - y)
+        case _, Op("neg", (inner,)):
+            return op("add", a, inner)
+    return op("sub", a, b)
+
+
+def mul(a: Expr, b: Expr) -> Expr:
+    """a ⊙ b, the number in front; `spread` of a scalar is left to broadcasting."""
+    a, b = _unspread(a, b), _unspread(b, a)
+    left_factor, left = coefficient(a)
+    right_factor, right = coefficient(b)
+    factor = left_factor * right_factor
+    if left == ONE:
+        return scaled(factor, right)
+    if right == ONE:
+        return scaled(factor, left)
+    match right:
+        case Op("mul", (first, second)):
+            return scaled(factor, op("mul", op("mul", left, first), second))
+    return scaled(factor, op("mul", left, right))
+
+
+def _unspread(a: Expr, partner: Expr) -> Expr:
+    """A scalar spread over every axis multiplies an array of that shape as the scalar itself."""
+    if not isinstance(a, Op) or a.name != "spread" or a.option("axis") is not None:
+        return a
+    if isinstance(partner, Num) or (isinstance(partner, Op) and partner.name == "spread"):
+        return a
+    return a.args[0]
+
+
+def div(a: Expr, b: Expr) -> Expr:
+    """a / b."""
+    match a, b:
+        case _, Num(value) if value == 1:
+            return a
+        case Num(x), Num(y) if y != 0:
+            return Num(x / y)
+        case Op("neg", (inner,)), _:
+            return neg(div(inner, b))
+        case Op("mul", (Num(factor), rest)), _:
+            return scaled(factor, div(rest, b))
+    return op("div", a, b)
+
+
+def power(a: Expr, exponent: Expr) -> Expr:
+    """a to a power."""
+    if exponent == ONE:
+        return a
+    if exponent == ZERO and isinstance(a, Num):
+        return ONE
+    return op("pow", a, exponent)
+
+
+def transpose(a: Expr) -> Expr:
+    """aᵀ; a transposed product is the product of the transposed, exchanged."""
+    match a:
+        case Op("transpose", (inner,)):
+            return inner
+        case Op("outer", (left, right), ()):
+            return op("outer", right, left)
+        case Op("matmul", (left, right)):
+            return matmul(transpose(right), transpose(left))
+        case Op("neg", (inner,)):
+            return neg(transpose(inner))
+        case Op("mul", (Num() as factor, rest)):
+            return mul(factor, transpose(rest))
+    return op("transpose", a)
+
+
+def matmul(a: Expr, b: Expr) -> Expr:
+    """a @ b, numbers drawn to the front."""
+    left_factor, left = coefficient(a)
+    right_factor, right = coefficient(b)
+    if ONE in (left, right) or "spread" in (_name(left), _name(right)):
+        return op("matmul", a, b)
+    return scaled(left_factor * right_factor, op("matmul", left, right))
+
+
+def outer(a: Expr, b: Expr) -> Expr:
+    """The outer product of two vectors, a number drawn to the front."""
+    left_factor, left = coefficient(a)
+    right_factor, right = coefficient(b)
+    if ONE in (left, right) or "spread" in (_name(left), _name(right)):
+        return op("outer", a, b)
+    return scaled(left_factor * right_factor, op("outer", left, right))
+
+
+def drop(name: str, a: Expr, axis: int) -> Expr:
+    """`a` without its first or last slice (`name`) along its first or last axis (0 or -1)."""
+    match a:
+        case Op("matmul", (left, right)) if axis == 0:
+            return matmul(drop(name, left, 0), right)
+        case Op("matmul", (left, right)):
+            return matmul(left, drop(name, right, -1))
+        case Op("mul", (Num() as factor, rest)):
+            return mul(factor, drop(name, rest, axis))
+        case Op("transpose", (inner,)):
+            return transpose(drop(name, inner, -1 - axis))
+    return op(name, a, axis=axis)
+
+
+def _name(expr: Expr) -> str:
+    return expr.name if isinstance(expr, Op) else ""
+
+
+def scalar_mul(a: Expr, b: Expr) -> Expr:
+    """a · b where both are numbers without axes, so that 0 · b may vanish."""
+    return ZERO if ZERO in (a, b) else mul(a, b)

@@ -1,0 +1,149 @@
+"""Equations to the equations of their gradients: reverse differentiation that yields expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols
+from backprop_cli.operations.fitting import fit
+from backprop_cli.operations.record import Rules
+from backprop_cli.operations.table import operation
+
+Equations = Mapping[str, Expr]
+
+
+def shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> list[tuple[str, Expr]]:
+    """What each name in `expr` gets of the upstream gradient `g`, a share for each place it is used.
+
+    `result` is the name that `expr` defines: rules written in the result (h(1 - h)) then use it.
+    """
+    if isinstance(expr, Sym):
+        return [(expr.name, g)]
+    if isinstance(expr, Num):
+        return []
+    found: list[tuple[str, Expr]] = []
+    for arg, share in zip(expr.args, pull_back(expr, g, result, rules), strict=True):
+        if share is not None and symbols(arg):
+            found += shares(arg, fit(share, arg, rules), arg, rules)
+    return found
+
+
+def pull_back(node: Op, g: Expr, result: Expr, rules: Rules) -> tuple[Expr | None, ...]:
+    """The share of each argument of one operation in the upstream gradient `g` of its result."""
+    entry = operation(node)
+    if entry.derivative is not None:
+        return (build.mul(g, entry.derivative(node.args[0], result, node, rules)),)
+    if entry.pullback is None:
+        return (None,) * len(node.args)
+    return entry.pullback(g, result, node, rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The gradient with respect to one name: the sum of a share for each path into the target.
+
+    `paths` are the names through which the shares come (the target itself for a seed).
+    """
+
+    of: str
+    expr: Expr
+    paths: tuple[str, ...]
+
+
+@dataclass
+class _Sweep:
+    """The shares gathered so far for each name, and the gradients that are complete."""
+
+    equations: Equations
+    name: Callable[[str], str]
+    silent: Collection[str]
+    parts: dict[str, list[tuple[str, Expr]]] = field(default_factory=dict)
+    done: list[Gradient] = field(default_factory=list)
+
+    def add(self, name: str, through: str, share: Expr) -> None:
+        self.parts.setdefault(name, []).append((through, share))
+
+    def finish(self, name: str) -> Expr | None:
+        """The complete gradient of `name` as later steps write it; None where nothing flows in.
+
+        That of a silent name (the 1 of the loss itself) is written out where it is used.
+        """
+        parts = self.parts.pop(name, None)
+        if parts is None:
+            return None
+        total = parts[0][1]
+        for _, share in parts[1:]:
+            total = build.add(total, share)
+        if name in self.silent:
+            return total
+        paths = tuple(dict.fromkeys(through for through, _ in parts))
+        self.done.append(Gradient(name, total, paths))
+        return Sym(self.name(name))
+
+
+def gradients(
+    equations: Equations,
+    seeds: Mapping[str, Expr],
+    wanted: Sequence[str],
+    rules: Rules,
+    name: Callable[[str], str],
+    shortcuts: Mapping[str, Mapping[str, Expr]] | None = None,
+    silent: Collection[str] = (),
+) -> list[Gradient]:
+    """The gradients of everything in `wanted`, and of all on the way, as a person would go.
+
+    `seeds` start the sweep: the gradient that reaches a name from outside the equations (1 for the
+    loss itself). `name` says what a gradient is called. `shortcuts` replace, for one equation, the
+    share of each name in it (such as ŷ - y for the logits).
+    """
+    sweep = _Sweep(equations, name, silent)
+    for seed, value in seeds.items():
+        sweep.add(seed, seed, value)
+    needed = _reaching(equations, wanted)
+    first_uses = _first_uses(equations)
+    for current in reversed(list(equations)):
+        upstream = sweep.finish(current) if current in needed else None
+        if upstream is not None:
+            for used, share in _shares_in(current, upstream, equations, rules, shortcuts or {}):
+                if used in needed:
+                    sweep.add(used, current, share)
+        for leaf in sorted(first_uses[current], key=_position(wanted)):
+            sweep.finish(leaf)
+    return sweep.done
+
+
+def _shares_in(
+    current: str,
+    upstream: Expr,
+    equations: Equations,
+    rules: Rules,
+    shortcuts: Mapping[str, Mapping[str, Expr]],
+) -> list[tuple[str, Expr]]:
+    found = shares(equations[current], upstream, Sym(current), rules)
+    replaced = shortcuts.get(current, {})
+    return [(used, replaced.get(used, share)) for used, share in found]
+
+
+def _first_uses(equations: Equations) -> dict[str, list[str]]:
+    """For each equation the leaves that no earlier one uses: there their gradient is complete."""
+    seen: set[str] = set(equations)
+    found: dict[str, list[str]] = {}
+    for name, expr in equations.items():
+        found[name] = [used for used in symbols(expr) if used not in seen]
+        seen.update(found[name])
+    return found
+
+
+def _position(wanted: Sequence[str]) -> Callable[[str], int]:
+    return lambda name: wanted.index(name) if name in wanted else len(wanted)
+
+
+def _reaching(equations: Equations, wanted: Collection[str]) -> set[str]:
+    """The names whose gradient is needed: those wanted, and all that depend on them."""
+    needed = set(wanted)
+    for name, expr in equations.items():
+        if needed.intersection(symbols(expr)):
+            needed.add(name)
+    return needed

@@ -1,0 +1,90 @@
+"""What a formula is made of: a symbol, a number, or an operation applied to expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+Option: TypeAlias = "int | float | str | tuple[Option, ...] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Sym:
+    """A named quantity: `W1`, `dL/dZ1`, `learning_rate`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Num:
+    """A number written in a formula, kept exactly so that constants fold without rounding."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """An entry of the table of operations applied to its arguments.
+
+    `options` are the named constants of the application, such as `axis` or `slope`, sorted by name.
+    """
+
+    name: str
+    args: tuple[Expr, ...]
+    options: tuple[tuple[str, Option], ...] = ()
+
+    def option(self, name: str, default: Option = None) -> Option:
+        """The constant called `name`, or `default` where the application does not give it."""
+        for key, value in self.options:
+            if key == name:
+                return value
+        return default
+
+
+Expr: TypeAlias = Sym | Num | Op
+
+
+def num(value: float | str | Fraction) -> Num:
+    """A number node; a float keeps the decimal value that `repr` shows."""
+    return Num(Fraction(repr(value)) if isinstance(value, float) else Fraction(value))
+
+
+def op(name: str, *args: Expr, **options: Option) -> Op:
+    """An operation node; options that are None are left out."""
+    given = ((key, value) for key, value in options.items() if value is not None)
+    return Op(name, args, tuple(sorted(given)))
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Every node, a parent before its arguments."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, Op):
+            stack.extend(reversed(node.args))
+
+
+def symbols(expr: Expr) -> tuple[str, ...]:
+    """The names used, each once, in the order they are written."""
+    return tuple(dict.fromkeys(node.name for node in walk(expr) if isinstance(node, Sym)))
+
+
+def rewrite(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
+    """The expression with every node for which `rule` gives another one replaced, from the top."""
+    replaced = rule(expr)
+    if replaced is not None:
+        return replaced
+    if not isinstance(expr, Op):
+        return expr
+    args = tuple(rewrite(arg, rule) for arg in expr.args)
+    return expr if args == expr.args else Op(expr.name, args, expr.options)
+
+
+def substitute(expr: Expr, replacements: dict[str, Expr]) -> Expr:
+    """The expression with symbols replaced by expressions."""
+    return rewrite(
+        expr, lambda node: replacements.get(node.name) if isinstance(node, Sym) else None
+    )

@@ -1,0 +1,69 @@
+"""Shapes, whose sizes may be letters: how they combine, and what to say when they do not."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Size: TypeAlias = "int | str"
+Shape: TypeAlias = "tuple[Size, ...]"
+
+
+class ShapeError(Exception):
+    """Arguments whose shapes do not fit; the message is a sentence for the user."""
+
+    def __init__(self, message: str, instead: str | None = None) -> None:
+        super().__init__(message)
+        self.instead = instead
+
+
+def described(shape: Shape) -> str:
+    """A shape in words: `a number`, `a vector of 3`, `a 2 × 3 matrix`."""
+    match len(shape):
+        case 0:
+            return "a number"
+        case 1:
+            return f"a vector of {shape[0]}"
+        case 2:
+            return f"a {shape[0]} × {shape[1]} matrix"
+    return "an array of " + " × ".join(map(str, shape))
+
+
+def plus(size: Size, change: int) -> Size:
+    """A size one larger or smaller, such as N+1."""
+    if isinstance(size, int):
+        return size + change
+    base, _, tail = size.partition("+")
+    if not tail and "-" in size:
+        base, _, tail = size.partition("-")
+        tail = "-" + tail
+    total = int(tail or 0) + change
+    return base if total == 0 else f"{base}{total:+d}"
+
+
+def broadcast(left: Shape, right: Shape, words: str = "combined") -> Shape:
+    """The shape of an entry-by-entry operation: equal shapes, a number, or a row or column."""
+    if left == right or not right:
+        return left
+    if not left:
+        return right
+    if len(left) == len(right) == 2:
+        pairs = tuple(zip(left, right, strict=True))
+        if all(a == b or 1 in (a, b) for a, b in pairs):
+            return tuple(b if a == 1 else a for a, b in pairs)
+    raise ShapeError(
+        f"{described(left)} and {described(right)} cannot be {words} entry by entry",
+        _row_or_column(left, right),
+    )
+
+
+def _row_or_column(left: Shape, right: Shape) -> str | None:
+    """What to write instead where a flat vector meets a matrix."""
+    if {len(left), len(right)} != {1, 2}:
+        return None
+    vector, matrix = (left, right) if len(left) == 1 else (right, left)
+    fits = [
+        f"{name}(…) to add it to every {other}"
+        for name, other, size in (("column", "column", matrix[0]), ("row", "row", matrix[1]))
+        if size == vector[0]
+    ]
+    return "make the vector a row or a column: " + " or ".join(fits) if fits else None

@@ -1,0 +1,59 @@
+"""What a user may be told: where, what is wrong, what was expected, what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+USAGE = 2  # exit code: the command line or a file is unusable
+MOST_COMPLAINTS = 200  # kept about one file: a file wrong everywhere must not take for ever
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in a file, both counted from 1; (0, 0) where the complaint is about the whole."""
+
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One thing wrong: a sentence, and where it helps what to write instead."""
+
+    message: str
+    mark: Mark = Mark()
+    instead: str | None = None
+
+    def within(self, mark: Mark) -> Complaint:
+        """The same complaint, `mark` being where the text it speaks of begins."""
+        inner = self.mark
+        column = mark.column + max(inner.column - 1, 0)
+        return replace(self, mark=Mark(mark.line, column))
+
+
+class UserError(Exception):
+    """One or more complaints about what a user gave; the program ends with exit code 2."""
+
+    def __init__(self, *complaints: Complaint, source: str = "", lines: tuple[str, ...] = ()) -> None:
+        super().__init__("; ".join(complaint.message for complaint in complaints))
+        self.complaints = complaints
+        self.source = source
+        self.lines = lines
+
+
+@dataclass
+class Complaints:
+    """Collects complaints, so that a file is told all that is wrong with it at once."""
+
+    found: list[Complaint] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many that reading on is of no use."""
+        return len(self.found) >= MOST_COMPLAINTS
+
+    def add(self, message: str, mark: Mark = Mark(), instead: str | None = None) -> None:
+        """Notes one complaint; the same sentence at the same place is kept once."""
+        complaint = Complaint(message, mark, instead)
+        if not self.full and complaint not in self.found:
+            self.found.append(complaint)

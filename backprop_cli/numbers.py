@@ -1,0 +1,187 @@
+"""Text as a person types it -> a number, or what is wrong with it and what to write instead."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backprop_cli.problem.formula import FormulaError, parse_constant
+
+LONGEST_NUMBER = 400
+"""A number may be typed in this many characters; nothing honest is longer."""
+
+_DIGITS = r"(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)"
+
+# Decimals that can neither overflow nor vanish, so that float() alone will do: nearly all there are.
+is_simple = re.compile(
+    r"-?(?:(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,2})?"
+).fullmatch
+_decimal = re.compile(rf"[+-]?({_DIGITS})(?:[eE]([+-]?[0-9]+))?").fullmatch
+_name = re.compile(r"[^\W\d_]\w*").fullmatch
+
+
+class NumberError(ValueError):
+    """Text that is no number: why, what to write instead, and whether it could be a letter."""
+
+    def __init__(
+        self, message: str, instead: str | None = None, *, offset: int = 0, letter: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.instead = instead
+        self.offset = offset
+        self.letter = letter
+
+
+@dataclass(frozen=True, slots=True)
+class _Surprise:
+    """Text that looks like a number and is read by YAML, or by people, in more than one way."""
+
+    pattern: re.Pattern[str]
+    message: str
+    instead: Callable[[re.Match[str]], str]
+
+
+def shown(text: str, longest: int = 40) -> str:
+    """`text` as a message quotes it: in backticks, on one line, cut where it is long."""
+    flat = printable(" ".join(text[: longest + 1].split()) if text.strip() else text[:longest])
+    return f"`{flat}`" if len(flat) <= longest else f"`{flat[: longest - 1]}…`"
+
+
+def printable(text: str) -> str:
+    """`text` with everything written out that could move a cursor or hide from the reader."""
+    return "".join(
+        char if unicodedata.category(char) not in _UNPRINTABLE else f"\\u{ord(char):04x}"
+        for char in text
+    )
+
+
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+
+
+def read_number(text: str) -> float:
+    """The number that was typed: `3`, `-.5`, `1e-3`, `2/3`, `ln(2)`; else raises NumberError."""
+    if is_simple(text):
+        return float(text)
+    plain = normal_minus(text.strip())
+    if len(plain) > LONGEST_NUMBER:
+        raise NumberError(f"{shown(plain)} is too long for a number ({len(plain)} characters)")
+    _refuse_surprises(plain)
+    value = float(plain) if _decimal(plain) else _constant(plain)
+    _refuse_out_of_range(plain, value)
+    return value
+
+
+def last_place(text: str) -> int | None:
+    """The power of ten of the last digit typed: -3 for `.982`; None for `2/3`, `ln(2)`."""
+    match = _decimal(normal_minus(text.strip()))
+    if match is None:
+        return None
+    _, _, fraction = match[1].partition(".")
+    return int(match[2] or 0) - len(fraction)
+
+
+def normal_minus(text: str) -> str:
+    """`text` with the Unicode minus written as `-`."""
+    return text.replace("\N{MINUS SIGN}", "-")
+
+
+def _constant(text: str) -> float:
+    try:
+        return parse_constant(text)
+    except FormulaError as error:
+        if _name(text):
+            message = f"{shown(text)} is a word where a number belongs"
+            raise NumberError(message, error.instead, letter=True) from error
+        message = f"{shown(text)} is not a number: {error.message}"
+        raise NumberError(message, error.instead, offset=error.offset) from error
+
+
+def _refuse_out_of_range(text: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise NumberError(f"{shown(text)} is too large: numbers end at about 1.8e308")
+    match = _decimal(text)
+    if value == 0 and match and re.search("[1-9]", match[1]):
+        raise NumberError(f"{shown(text)} is too small to be told from zero", "0")
+
+
+def _refuse_surprises(text: str) -> None:
+    for surprise in _SURPRISES:
+        if match := surprise.pattern.fullmatch(text):
+            instead = surprise.instead(match)
+            raise NumberError(surprise.message.format(shown(text)), instead)
+
+
+def _without_zeros(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}"
+
+
+def _without_commas(match: re.Match[str]) -> str:
+    text = match[0]
+    if text.count(",") > 1 or "." in text:
+        return text.replace(",", "")
+    decimal = text.replace(",", ".")
+    return f"{decimal}, or {text.replace(',', '')} for thousands" if _thousands(text) else decimal
+
+
+_thousands = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}").fullmatch
+
+
+def _as_fraction(match: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", match[0]).replace("\N{FRACTION SLASH}", "/")
+
+
+def _surprise(pattern: str, message: str, instead: Callable[[re.Match[str]], str]) -> _Surprise:
+    return _Surprise(re.compile(pattern, re.IGNORECASE), message, instead)
+
+
+_SURPRISES = (
+    _surprise("|~|null|none", "a number is missing here", lambda _: "a number, such as 0.5"),
+    _surprise(
+        r"([+-]?)0+([0-9][0-9]*(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?)",
+        "{} begins with a zero, which some programs read as a number in base eight",
+        _without_zeros,
+    ),
+    _surprise(
+        r"[+-]?[0-9.]+_[0-9_.]*(?:e[+-]?[0-9]+)?",
+        "{} has an underscore in it",
+        lambda match: match[0].replace("_", ""),
+    ),
+    _surprise(
+        r"[+-]?0(?:x[0-9a-f]+|o[0-7]+|b[01]+)",
+        "{} is not a decimal number",
+        lambda match: str(int(match[0], 0)),
+    ),
+    _surprise(
+        r"([+-]?[0-9]+):([0-9]+)(?::[0-9.]+)*",
+        "{} has a colon in it, which YAML reads as a time",
+        lambda match: f"{match[1]}/{match[2]}, if a ratio is meant",
+    ),
+    _surprise(
+        r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[t\s].*)?",
+        "{} is a date, not a number",
+        lambda _: "a number, such as 2024",
+    ),
+    _surprise("yes|true|on", "{} is a word that YAML reads as true, not a number", lambda _: "1"),
+    _surprise("no|false|off", "{} is a word that YAML reads as false, not a number", lambda _: "0"),
+    _surprise(
+        r"[+-]?\.?(?:nan|inf|infinity|∞)",
+        "{} is not a finite number",
+        lambda _: "a number, such as 1e6",
+    ),
+    _surprise(
+        r"[+-]?(?:[0-9]+,)*[0-9]*,[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?",
+        "{} has a comma in it: the decimal sign is a point",
+        _without_commas,
+    ),
+    _surprise(rf"([+-]?{_DIGITS})\s*%", "{} is a percentage", lambda match: f"{match[1]}/100"),
+    _surprise("[+-]?[¼-¾⅐-⅞]", "{} is a fraction in one character", _as_fraction),
+    _surprise(
+        rf"[\N{{EN DASH}}\N{{EM DASH}}]({_DIGITS})",
+        "{} begins with a dash instead of a minus",
+        lambda match: f"-{match[1]}",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The table of operations: one frozen record each, from which every reading follows."""

@@ -1,0 +1,139 @@
+"""Operations of two arguments, entry by entry, and the sign."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+from backprop_cli.algebra.shapes import Shape, broadcast
+from backprop_cli.operations.fitting import fit
+from backprop_cli.operations.record import Array, Domain, Notation, Operation, Rules
+
+Shares = tuple[Expr | None, ...]
+
+
+def _pair(words: str) -> object:
+    def shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
+        return broadcast(shapes[0], shapes[1], words)
+
+    return shape
+
+
+def _fitted(node: Op, rules: Rules, *shares: Expr) -> Shares:
+    return tuple(fit(share, arg, rules) for share, arg in zip(shares, node.args, strict=True))
+
+
+def _add(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    return _fitted(node, rules, g, g)
+
+
+def _sub(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    return _fitted(node, rules, g, build.neg(g))
+
+
+def _mul(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    a, b = node.args
+    return _fitted(node, rules, build.mul(g, b), build.mul(g, a))
+
+
+def _div(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    _, b = node.args
+    share_b = build.neg(build.div(build.mul(g, r), b))
+    return _fitted(node, rules, build.div(g, b), share_b)
+
+
+def _pow(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    a, n = node.args
+    lower = build.power(a, build.sub(n, build.ONE))
+    share_a = build.mul(g, build.mul(n, lower))
+    if isinstance(n, Num):
+        return (fit(share_a, a, rules), None)
+    return _fitted(node, rules, share_a, build.mul(g, build.mul(r, op("log", a))))
+
+
+def _xlogy(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    y, p = node.args
+    return _fitted(
+        node, rules, build.mul(g, op("log", p)), build.mul(g, op("ratio", y, p))
+    )
+
+
+def _ratio(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    _, p = node.args
+    share_p = build.neg(build.mul(g, op("ratio", r, p)))
+    return _fitted(node, rules, build.div(g, p), share_p)
+
+
+def _larger(above: float, below: float) -> object:
+    """The share of max(a, b) or min(a, b): where a - b is positive the first, else the second."""
+
+    def pullback(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+        a, b = node.args
+        tie = rules.kink("max")
+        first = op("switch", build.sub(a, b), below=below, at=tie, above=above)
+        second = op("switch", build.sub(a, b), below=above, at=tie, above=below)
+        return _fitted(node, rules, build.mul(g, first), build.mul(g, second))
+
+    return pullback
+
+
+def xlogy(y: Array, p: Array) -> Array:
+    """y ln p, and 0 where y is 0, as the limit has it."""
+    return xtimes(y, np.log(p))
+
+
+def xtimes(y: Array, other: Array) -> Array:
+    """y times `other`, and 0 where y is 0 even beside an infinity."""
+    return np.where(y == 0, 0.0, y * other)
+
+
+def ratio(y: Array, p: Array) -> Array:
+    """y / p, and 0 where y is 0, even over 0: the derivative of y ln p."""
+    return np.where(y == 0, 0.0, y / p)
+
+
+def power(a: Array, n: Array) -> Array:
+    """a to the n."""
+    return np.power(a, n)
+
+
+def _infix(text: str, latex: str, precedence: int) -> Notation:
+    return Notation("infix", text, latex, precedence)
+
+
+def _binary(name: str, words: str, notation: Notation, value: object, pullback: object,
+            domain: Domain | None = None, **rest: object) -> Operation:
+    return Operation(
+        name, words, notation, _pair(words), value, arity=2, elementwise=True,  # type: ignore[arg-type]
+        pullback=pullback, domain=domain, **rest,  # type: ignore[arg-type]
+    )
+
+
+ARITHMETIC = (
+    _binary("add", "added", _infix("+", "+", 1), np.add, _add),
+    _binary("sub", "subtracted", _infix("-", "-", 1), np.subtract, _sub),
+    _binary("mul", "multiplied", _infix("*", r"\odot", 2), np.multiply, _mul),
+    _binary(
+        "div", "divided", _infix("/", "/", 2), np.divide, _div,
+        Domain(lambda a, b: np.broadcast_to(b == 0, np.broadcast_shapes(a.shape, b.shape)),
+               "division by 0"),
+    ),
+    _binary(
+        "pow", "raised to a power", _infix("^", "^", 4), power, _pow,
+        Domain(lambda a, n: ((a < 0) & (n != np.round(n))) | ((a == 0) & (n < 0)),
+               "a power that does not exist here"),
+    ),
+    _binary("xlogy", "multiplied with a logarithm", Notation("special", "xlogy"), xlogy, _xlogy,
+            Domain(lambda y, p: (p <= 0) & (y != 0), "the logarithm of a number that is not positive")),
+    _binary("ratio", "divided", Notation("special", "ratio"), ratio, _ratio,
+            Domain(lambda y, p: (p == 0) & (y != 0), "division by 0"), public=False),
+    _binary("maximum", "compared", Notation("function", "max", r"\max"), np.maximum,
+            _larger(1, 0), kink="max"),
+    _binary("minimum", "compared", Notation("function", "min", r"\min"), np.minimum,
+            _larger(0, 1), kink="max"),
+    Operation(
+        "neg", "negated", Notation("prefix", "-", "-", 3), lambda shapes, _: shapes[0], np.negative,
+        elementwise=True, derivative=lambda x, r, node, rules: num(-1),
+    ),
+)

@@ -1,0 +1,224 @@
+"""Functions of one argument, entry by entry: each states its derivative once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, num, op
+from backprop_cli.operations.record import Array, Derivative, Domain, Notation, Operation, Rules
+
+_erf = np.vectorize(math.erf, otypes=[float])
+_erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def _all(function: Any, x: Array) -> Array:
+    """A vectorised Python function; np.vectorize refuses empty arrays unless told the type."""
+    return np.asarray(function(x), dtype=float).reshape(np.shape(x))
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x) without overflow: the exponential is only taken of -|x|."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, small) / (1.0 + small)
+
+
+def softplus(x: Array) -> Array:
+    """ln(1 + e^x) without overflow."""
+    return np.logaddexp(0.0, x)
+
+
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """x above 0, alpha (e^x - 1) below (Clevert, Unterthiner and Hochreiter 2016)."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+def normal_cdf(x: Array) -> Array:
+    """The standard normal distribution function, accurate in both tails."""
+    return 0.5 * _all(_erfc, -x / math.sqrt(2.0))
+
+
+def normal_pdf(x: Array) -> Array:
+    """The standard normal density."""
+    return np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+
+
+def switch(x: Array, below: float = 0.0, at: float = 0.0, above: float = 1.0) -> Array:
+    """One of three constants, by the sign of x."""
+    return np.where(x > 0, float(above), np.where(x < 0, float(below), np.where(x == 0, float(at), x)))
+
+
+def huber(x: Array, delta: float = 1.0) -> Array:
+    """Half the square up to delta, a straight line beyond (Huber 1964)."""
+    size = np.abs(x)
+    inner = np.minimum(size, delta)
+    return 0.5 * inner * inner + delta * (size - inner)
+
+
+def _times_x(function: Any) -> Any:
+    def value(x: Array) -> Array:
+        return np.where(np.isneginf(x), 0.0, x * function(x))
+
+    return value
+
+
+def _by_sign(x: Expr, below: float, at: float, above: float) -> Expr:
+    return op("switch", x, below=_plain(below), at=_plain(at), above=_plain(above))
+
+
+def _plain(value: float) -> float:
+    """Whole numbers as integers, so that they are written without a point."""
+    return int(value) if value == int(value) else value
+
+
+def _relu_slope(kink: str) -> Derivative:
+    def derivative(x: Expr, _: Expr, __: Op, rules: Rules) -> Expr:
+        return _by_sign(x, 0, rules.kink(kink), 1)
+
+    return derivative
+
+
+def _leaky_slope(x: Expr, _: Expr, node: Op, rules: Rules) -> Expr:
+    slope = float(str(node.option("slope", 0.01)))
+    return _by_sign(x, slope, rules.kink("leaky_relu"), 1)
+
+
+def _elu_slope(x: Expr, r: Expr, node: Op, _: Rules) -> Expr:
+    alpha = num(float(str(node.option("alpha", 1))))
+    return op("choose", x, build.ONE, build.add(r, alpha))
+
+
+def _silu_slope(x: Expr, r: Expr, _: Op, __: Rules) -> Expr:
+    gate = op("sigmoid", x)
+    return build.add(gate, build.mul(r, build.sub(build.ONE, gate)))
+
+
+def _gelu_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+    return build.add(op("normal_cdf", x), build.mul(x, op("normal_pdf", x)))
+
+
+def _log_slope(base: int | None) -> Derivative:
+    def derivative(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+        return build.div(build.ONE, x if base is None else build.mul(x, op("log", num(base))))
+
+    return derivative
+
+
+def _erf_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+    bell = op("exp", build.neg(build.power(x, num(2))))
+    return build.mul(build.div(num(2), op("sqrt", op("pi"))), bell)
+
+
+def _one_minus(r: Expr) -> Expr:
+    return build.sub(build.ONE, r)
+
+
+def _flat(*_: object) -> Expr:
+    return build.ZERO
+
+
+def _same(shapes: tuple[Any, ...], _: Op) -> Any:
+    return shapes[0]
+
+
+def _function(
+    name: str,
+    words: str,
+    value: Any,
+    derivative: Derivative,
+    notation: Notation | None = None,
+    options: Mapping[str, object] | None = None,
+    **rest: Any,
+) -> Operation:
+    return Operation(
+        name,
+        words,
+        notation or Notation("function", name, rf"\operatorname{{{name}}}"),
+        _same,
+        value,
+        elementwise=True,
+        derivative=derivative,
+        options=options or {},
+        **rest,
+    )
+
+
+def _named(text: str, latex: str | None = None) -> Notation:
+    return Notation("function", text, latex or rf"\{text}")
+
+
+_POSITIVE = Domain(lambda x: x <= 0, "the logarithm of a number that is not positive")
+
+ACTIVATIONS = (
+    _function("sigmoid", "sigmoid", sigmoid, lambda x, r, node, rules: build.mul(r, _one_minus(r)),
+              _named("σ", r"\sigma"), activation=True),
+    _function("tanh", "hyperbolic tangent", np.tanh,
+              lambda x, r, node, rules: _one_minus(build.power(r, num(2))), _named("tanh"), activation=True),
+    _function("relu", "rectified linear unit", lambda x: np.maximum(x, 0.0), _relu_slope("relu"),
+              _named("ReLU", r"\operatorname{ReLU}"), activation=True, kink="relu"),
+    _function("leaky_relu", "leaky rectified linear unit",
+              lambda x, slope=0.01: np.where(x > 0, x, slope * x), _leaky_slope,
+              _named("LeakyReLU", r"\operatorname{LeakyReLU}"), {"slope": 0.01},
+              activation=True, kink="leaky_relu"),
+    _function("elu", "exponential linear unit", elu, _elu_slope, _named("ELU", r"\operatorname{ELU}"),
+              {"alpha": 1}, activation=True),
+    _function("softplus", "softplus", softplus, lambda x, r, node, rules: op("sigmoid", x),
+              activation=True),
+    _function("silu", "sigmoid-weighted unit", _times_x(sigmoid), _silu_slope,
+              _named("SiLU", r"\operatorname{SiLU}"), activation=True),
+    _function("gelu", "Gaussian error linear unit", _times_x(normal_cdf), _gelu_slope,
+              _named("GELU", r"\operatorname{GELU}"), activation=True),
+    _function("exp", "exponential function", np.exp, lambda x, r, node, rules: r, _named("exp"),
+              activation=True),
+    _function("step", "hard threshold", lambda x, at_zero=1: switch(x, 0, at_zero, 1),
+              lambda x, r, node, rules: _by_sign(x, 0, rules.kink("step"), 0),
+              options={"at_zero": 1}, activation=True, kink="step"),
+    _function("sign", "sign", np.sign, _flat, activation=True),
+)
+
+FUNCTIONS = (
+    _function("log", "natural logarithm", np.log, _log_slope(None), _named("ln"), domain=_POSITIVE),
+    _function("log2", "logarithm to base 2", np.log2, _log_slope(2), _named("log₂", r"\log_2"),
+              domain=_POSITIVE),
+    _function("log10", "logarithm to base 10", np.log10, _log_slope(10), _named("log₁₀", r"\log_{10}"),
+              domain=_POSITIVE),
+    _function("sqrt", "square root", np.sqrt,
+              lambda x, r, node, rules: build.div(build.ONE, build.mul(num(2), r)), _named("√", r"\sqrt"),
+              domain=Domain(lambda x: x < 0, "the square root of a negative number")),
+    _function("abs", "absolute value", np.abs,
+              lambda x, r, node, rules: _by_sign(x, -1, rules.kink("abs"), 1),
+              Notation("special", "abs"), kink="abs"),
+    _function("sin", "sine", np.sin, lambda x, r, node, rules: op("cos", x), _named("sin")),
+    _function("cos", "cosine", np.cos, lambda x, r, node, rules: build.neg(op("sin", x)), _named("cos")),
+    _function("sinh", "hyperbolic sine", np.sinh, lambda x, r, node, rules: op("cosh", x), _named("sinh")),
+    _function("cosh", "hyperbolic cosine", np.cosh, lambda x, r, node, rules: op("sinh", x),
+              _named("cosh")),
+    _function("erf", "error function", lambda x: _all(_erf, x), _erf_slope,
+              _named("erf", r"\operatorname{erf}")),
+    _function("normal_cdf", "standard normal distribution function", normal_cdf,
+              lambda x, r, node, rules: op("normal_pdf", x), _named("Φ", r"\Phi")),
+    _function("normal_pdf", "standard normal density", normal_pdf,
+              lambda x, r, node, rules: build.neg(build.mul(x, r)), _named("φ", r"\varphi")),
+    _function("huber", "Huber's function", huber,
+              lambda x, r, node, rules: op("clip", x, limit=node.option("delta", 1)),
+              options={"delta": 1}),
+    _function("positive_part", "the part above 0", lambda x: np.maximum(x, 0.0), _relu_slope("hinge"),
+              Notation("special", "max"), kink="hinge"),
+    _function("clip", "cut off on both sides", lambda x, limit=1: np.clip(x, -limit, limit),
+              lambda x, r, node, rules: op(
+                  "switch", build.sub(num(float(str(node.option("limit", 1)))), op("abs", x)), at=1),
+              options={"limit": 1}),
+    _function("switch", "constant on either side of 0", switch, _flat, Notation("special", "switch"),
+              {"below": 0, "at": 0, "above": 1}, public=False),
+    Operation("choose", "one of two, by the sign", Notation("special", "choose"),
+              lambda shapes, _: shapes[0], lambda x, a, b: np.where(x > 0, a, b), arity=3,
+              elementwise=True, pullback=lambda g, r, node, rules: (
+                  None, build.mul(g, _by_sign(node.args[0], 0, 0, 1)),
+                  build.mul(g, _by_sign(node.args[0], 1, 1, 0))), public=False),
+    Operation("pi", "the circle's number", Notation("special", "π", r"\pi"), lambda shapes, _: (),
+              lambda: np.asarray(math.pi), arity=0, pullback=lambda g, r, node, rules: ()),
+)

@@ -1,0 +1,154 @@
+"""Products of vectors and matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.operations.record import Array, Notation, Operation, Rules
+
+Shares = tuple[Expr | None, ...]
+
+
+def _matmul_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
+    left, right = shapes
+    if not left or not right:
+        raise ShapeError("@ multiplies matrices and vectors, and here one side is a number", "*")
+    if len(left) > 2 or len(right) > 2:
+        raise ShapeError("@ multiplies matrices and vectors, at most two axes each")
+    if left[-1] != right[0]:
+        raise ShapeError(
+            f"{described(left)} cannot be multiplied with {described(right)}: "
+            f"{left[-1]} {'columns' if len(left) == 2 else 'entries'} on the left, "
+            f"{right[0]} {'rows' if len(right) == 2 else 'entries'} on the right",
+            _transposed_fit(left, right),
+        )
+    return left[:-1] + right[1:]
+
+
+def _transposed_fit(left: Shape, right: Shape) -> str | None:
+    """Which side transposed would fit."""
+    if len(left) == 2 and left[0] == right[0]:
+        return "transpose the left side (.T)"
+    if len(right) == 2 and left[-1] == right[1]:
+        return "transpose the right side (.T)"
+    return None
+
+
+def _matmul(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    a, b = node.args
+    left, right = len(rules.shape(a)), len(rules.shape(b))
+    if left == right == 1:
+        return build.mul(g, b), build.mul(g, a)
+    if right == 1:
+        return build.outer(g, b), build.matmul(build.transpose(a), g)
+    if left == 1:
+        return build.matmul(g, build.transpose(b)), build.outer(a, g)
+    return build.matmul(g, build.transpose(b)), build.matmul(build.transpose(a), g)
+
+
+def _outer_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    left, right = shapes
+    samples = node.option("samples")
+    if samples is not None:
+        axis = int(str(samples))
+        return (left[axis], left[1 - axis], right[1 - axis])
+    if len(left) != 1 or len(right) != 1:
+        raise ShapeError(
+            f"outer takes two vectors, and these are {described(left)} and {described(right)}"
+        )
+    return left + right
+
+
+def outer(a: Array, b: Array, samples: int | None = None) -> Array:
+    """a bᵀ; with `samples` (the axis of samples) one product a sample, samples first."""
+    if samples is None:
+        return np.outer(a, b)
+    return np.einsum("is,js->sij" if samples == 1 else "si,sj->sij", a, b)
+
+
+def _outer(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
+    a, b = node.args
+    return build.matmul(g, b), build.matmul(build.transpose(g), a)
+
+
+def _diag_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    (shape,) = shapes
+    samples = node.option("samples")
+    if samples is not None:
+        axis = int(str(samples))
+        return (shape[axis], shape[1 - axis], shape[1 - axis])
+    if len(shape) != 1:
+        raise ShapeError(f"diag takes a vector, and this is {described(shape)}")
+    return shape + shape
+
+
+def diag(v: Array, samples: int | None = None) -> Array:
+    """The diagonal matrix of a vector; with `samples` one matrix a sample, samples first."""
+    if samples is None:
+        return np.diag(v)
+    rows = v.T if samples == 1 else v
+    return np.asarray(rows[:, :, None] * np.eye(rows.shape[1]))
+
+
+def _diagonal_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
+    (shape,) = shapes
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ShapeError(f"diagonal takes a square matrix, and this is {described(shape)}")
+    return shape[:1]
+
+
+def _transpose_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
+    return shapes[0][::-1]
+
+
+def _entry_of_product(node: Op, index: tuple[int, ...], at: object, rules: Rules) -> Expr:
+    a, b = node.args
+    rank = len(rules.shape(a))
+    inner = rules.shape(a)[-1]
+    before, after = index[: rank - 1], index[rank - 1 :]
+    entries: Expr = build.ZERO
+    for k in range(int(inner)):
+        term = build.scalar_mul(at(a, (*before, k)), at(b, (k, *after)))  # type: ignore[operator]
+        entries = build.add(entries, term)
+    return entries
+
+
+def _jacobian_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    of, by = shapes
+    samples = node.option("samples")
+    if samples is not None:
+        axis = int(str(samples))
+        blocks = (of[1 - axis], by[1 - axis])
+        return (of[axis], *(blocks[::-1] if node.option("layout") else blocks))
+    return by + of if node.option("layout") else of + by
+
+
+def _by_pulling_back(*_: object, **__: object) -> Array:
+    """A Jacobian is no function of two arrays: readings.jacobian computes it from the equations."""
+    raise NotImplementedError("a Jacobian needs the equations between its quantities")
+
+
+PRODUCTS = (
+    Operation("jacobian", "Jacobian", Notation("special", "jacobian"), _jacobian_shape,
+              _by_pulling_back, arity=2, options={"samples": None, "layout": None}, public=False),
+    Operation("matmul", "matrix product", Notation("infix", "@", "", 2), _matmul_shape, np.matmul,
+              arity=2, pullback=_matmul, entry=_entry_of_product),
+    Operation("outer", "outer product", Notation("special", "outer"), _outer_shape, outer, arity=2,
+              pullback=_outer, options={"samples": None},
+              entry=lambda node, index, at, rules: build.scalar_mul(
+                  at(node.args[0], index[:1]), at(node.args[1], index[1:]))),
+    Operation("transpose", "transposed", Notation("postfix", ".T", r"^{\top}", 5), _transpose_shape,
+              np.transpose, pullback=lambda g, r, node, rules: (build.transpose(g),),
+              entry=lambda node, index, at, rules: at(node.args[0], index[::-1])),
+    Operation("diag", "diagonal matrix", Notation("function", "diag", r"\operatorname{diag}"),
+              _diag_shape, diag, pullback=lambda g, r, node, rules: (op("diagonal", g),),
+              options={"samples": None},
+              entry=lambda node, index, at, rules: at(node.args[0], index[:1])
+              if index[0] == index[1] else build.ZERO),
+    Operation("diagonal", "the diagonal of a matrix", Notation("function", "diagonal"),
+              _diagonal_shape, np.diagonal, pullback=lambda g, r, node, rules: (op("diag", g),),
+              entry=lambda node, index, at, rules: at(node.args[0], index * 2)),
+)

@@ -1,0 +1,197 @@
+"""Operations that look along an axis: sums, means, the largest, norms, softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
+from backprop_cli.operations.fitting import total
+from backprop_cli.operations.record import Array, Domain, Notation, Operation, Rules
+
+Shares = tuple[Expr | None, ...]
+_AXIS = {"axis": None, "keep": None}
+
+
+def axis_of(node: Op, shape: Shape) -> int | None:
+    """The axis the node names, counted from 0, checked against the shape of its argument."""
+    axis = node.option("axis")
+    if axis is None:
+        return None
+    if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
+        raise ShapeError(f"{described(shape)} has no axis {axis}", _axes_there_are(shape))
+    return axis % len(shape)
+
+
+def _axes_there_are(shape: Shape) -> str | None:
+    return {1: "axis=0, or no axis", 2: "axis=0 (down each column) or axis=1 (along each row)"}.get(
+        len(shape)
+    )
+
+
+def _reduced(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    (shape,) = shapes
+    axis = axis_of(node, shape)
+    if axis is None:
+        return (1,) * len(shape) if node.option("keep") else ()
+    kept: Shape = (1,) if node.option("keep") else ()
+    return shape[:axis] + kept + shape[axis + 1 :]
+
+
+def _along(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    (shape,) = shapes
+    if axis_of(node, shape) is None and len(shape) > 1:
+        raise ShapeError(f"{node.name} of {described(shape)} needs an axis", _axes_there_are(shape))
+    if not shape:
+        raise ShapeError(f"{node.name} needs a vector or a matrix, and this is a number")
+    return shape
+
+
+def _numpy(function: Any) -> Any:
+    def value(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
+        return np.asarray(function(x, axis=axis, keepdims=bool(keep)))
+
+    return value
+
+
+def logsumexp(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
+    """ln of the sum of e^x, the largest entry taken out before the exponential."""
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    sums = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return sums if keep else np.squeeze(sums, axis=axis) if axis is not None else sums.reshape(())
+
+
+def softmax(x: Array, axis: int | None = None) -> Array:
+    """e^x over its sum along the axis, the largest entry taken out first."""
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True))
+
+
+def log_softmax(x: Array, axis: int | None = None) -> Array:
+    """ln of the softmax, without going through numbers that underflow."""
+    return np.asarray(x - logsumexp(x, axis=axis, keep=1))
+
+
+def norm(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
+    """The Euclidean length, scaled so that squares do not overflow."""
+    top = np.max(np.abs(x), axis=axis, keepdims=True)
+    scale = np.where((top == 0) | ~np.isfinite(top), 1.0, top)
+    length = scale * np.sqrt(np.sum((x / scale) ** 2, axis=axis, keepdims=True))
+    return length if keep else np.squeeze(length, axis=axis) if axis is not None else length.reshape(())
+
+
+def largest_shares(x: Array, axis: int | None = None, at_tie: float = 0.0) -> Array:
+    """1 at the only largest entry; where several tie, `at_tie` at each of them."""
+    is_top = x == np.max(x, axis=axis, keepdims=True)
+    ties = np.sum(is_top, axis=axis, keepdims=True) > 1
+    return np.where(is_top, np.where(ties, float(at_tie), 1.0), 0.0)
+
+
+def argmax(x: Array, axis: int | None = None, first: int = 0) -> Array:
+    """The number of the largest entry along the axis, counted from `first`."""
+    return np.asarray(np.argmax(x, axis=axis) + first, dtype=float)
+
+
+def count(shape: Shape, axis: int | None) -> Expr:
+    """How many entries are reduced: a number, or the letter of the size."""
+    sizes: tuple[Size, ...] = shape if axis is None else (shape[axis],)
+    product: Expr = build.ONE
+    for size in sizes:
+        product = build.mul(product, num(size) if isinstance(size, int) else Sym(size))
+    return product
+
+
+def _kept(expr: Expr, node: Op) -> Expr:
+    """`expr`, a reduction's result or upstream gradient, with the reduced axis put back as size 1."""
+    if node.option("axis") is None or node.option("keep"):
+        return expr
+    return op("expand", expr, axis=node.option("axis"))
+
+
+def _whole(g: Expr, node: Op, rules: Rules) -> Expr:
+    """The upstream gradient of a reduction, given to every entry reduced."""
+    factor, rest = build.coefficient(g)
+    shape = rules.shape(node.args[0])
+    if not shape:
+        return g
+    axis = None if node.option("keep") else node.option("axis")
+    return build.scaled(factor, op("spread", rest, axis=axis, shape=shape))
+
+
+def _sum(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    return (_whole(g, node, rules),)
+
+
+def _mean(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    shape = rules.shape(node.args[0])
+    return (build.div(_whole(g, node, rules), count(shape, axis_of(node, shape))),)
+
+
+def _max(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    at = rules.kink("max")
+    share = op("largest_shares", node.args[0], axis=node.option("axis"), at_tie=at or None)
+    return (build.mul(_whole(g, node, rules), share),)
+
+
+def _logsumexp(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    x = node.args[0]
+    axis = node.option("axis")
+    if axis is None and len(rules.shape(x)) > 1:
+        share = op("exp", build.sub(x, op("logsumexp", x)))
+    else:
+        share = op("softmax", x, axis=axis)
+    return (build.mul(_whole(g, node, rules), share),)
+
+
+def _norm(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    x = node.args[0]
+    return (build.mul(_whole(g, node, rules), op("ratio", x, _kept(r, node))),)
+
+
+def _softmax(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    inner = total(build.mul(r, g), axis=_axis(node), keep=1 if node.option("axis") is not None else None)
+    return (build.mul(r, build.sub(g, inner)),)
+
+
+def _log_softmax(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    inner = total(g, axis=_axis(node), keep=1 if node.option("axis") is not None else None)
+    return (build.sub(g, build.mul(op("exp", r), inner)),)
+
+
+def _axis(node: Op) -> int | None:
+    axis = node.option("axis")
+    return axis if isinstance(axis, int) else None
+
+
+def _reduction(name: str, words: str, value: Any, pullback: Any, text: str = "", **rest: Any) -> Operation:
+    rest.setdefault("options", _AXIS)
+    return Operation(
+        name, words, Notation("special", text or name), rest.pop("shape", _reduced), value,
+        pullback=pullback, **rest,
+    )
+
+
+def _none(*_: object) -> Shares:
+    return (None,)
+
+
+REDUCTIONS = (
+    _reduction("sum", "sum", _numpy(np.sum), _sum, "Σ"),
+    _reduction("mean", "mean", _numpy(np.mean), _mean),
+    _reduction("max", "largest entry", _numpy(np.max), _max, kink="max"),
+    _reduction("logsumexp", "logarithm of a sum of exponentials", logsumexp, _logsumexp),
+    _reduction("norm", "Euclidean length", norm, _norm),
+    _reduction("softmax", "softmax", softmax, _softmax, shape=_along, options={"axis": None},
+               activation=True),
+    _reduction("log_softmax", "logarithm of the softmax", log_softmax, _log_softmax, shape=_along,
+               options={"axis": None}),
+    _reduction("largest_shares", "where the largest entry is", largest_shares, _none,
+               shape=lambda shapes, _: shapes[0], options={"axis": None, "at_tie": 0}, public=False),
+    _reduction("argmax", "number of the largest entry", argmax, _none,
+               options={"axis": None, "first": 0}),
+)
+__all__ = ["REDUCTIONS", "Domain", "axis_of", "count", "log_softmax", "logsumexp"]

@@ -1,0 +1,39 @@
+"""The shape of any expression, from the shapes of the names in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backprop_cli.algebra.expr import Expr, Num, Sym
+from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.operations.table import operation
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The shapes of names and the values at kinks: what pull-backs ask (see record.Rules).
+
+    `shape` raises ShapeError for arguments that do not fit and KeyError for an unknown name; a
+    letter used as a size is a number.
+    """
+
+    names: Mapping[str, Shape]
+    kinks: Mapping[str, float]
+
+    def shape(self, expr: Expr) -> Shape:
+        """The shape of `expr`."""
+        match expr:
+            case Sym(name):
+                return self.names[name]
+            case Num():
+                return ()
+        shapes = tuple(self.shape(arg) for arg in expr.args)
+        try:
+            return operation(expr).shape(shapes, expr)
+        except IndexError:
+            raise ShapeError(f"{expr.name} does not fit these shapes") from None
+
+    def kink(self, name: str) -> float:
+        """The value taken for the derivative of `name` where it does not exist."""
+        return self.kinks.get(name, 0.0)

@@ -1,0 +1,25 @@
+"""The table itself: every operation by its name."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from backprop_cli.algebra.expr import Op
+from backprop_cli.operations.arithmetic import ARITHMETIC
+from backprop_cli.operations.elementwise import ACTIVATIONS, FUNCTIONS
+from backprop_cli.operations.linear import PRODUCTS
+from backprop_cli.operations.record import Operation
+from backprop_cli.operations.reductions import REDUCTIONS
+from backprop_cli.operations.structure import STRUCTURE
+
+TABLE = MappingProxyType(
+    {
+        operation.name: operation
+        for operation in (*ARITHMETIC, *ACTIVATIONS, *FUNCTIONS, *PRODUCTS, *REDUCTIONS, *STRUCTURE)
+    }
+)
+
+
+def operation(node: Op) -> Operation:
+    """The record of the operation that a node applies."""
+    return TABLE[node.name]

@@ -1,0 +1,227 @@
+"""What a problem file says, as frozen data: the shape of the file, nothing worked out yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.errors import Mark
+
+Size: TypeAlias = "int | str"
+"""A size: a number, or a letter such as `N1` in a problem without numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A formula, name or id as it stands in the file, and where it begins."""
+
+    text: str
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Numbers as written: a scalar (0 axes), a vector (1) or a matrix (2, rows first).
+
+    `array` is None where the text could not be read (a complaint says so). `free` holds the letters
+    that stand in place of numbers, by position; those entries of `array` are nan.
+    """
+
+    array: NDArray[np.float64] | None
+    mark: Mark = Mark()
+    free: tuple[tuple[tuple[int, ...], str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Class numbers that stand for one-hot targets."""
+
+    labels: tuple[int, ...]
+    classes: int
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Kinks:
+    """The value taken where a derivative does not exist, and the step's own value at zero."""
+
+    relu: float = 0.0
+    leaky_relu: float = 0.0
+    max: float = 0.0
+    abs: float = 0.0
+    hinge: float = 0.0
+    step: float = 0.0
+    step_at_zero: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """The conventions of the file, defaults filled in."""
+
+    affine: Literal["W x + b", "W^T x + b", "x W + b", "x W^T + b"] = "W x + b"
+    bias: Literal["separate", "first", "last"] = "separate"
+    bias_input: float = 1.0
+    jacobian: Literal["numerator", "denominator"] = "numerator"
+    indices: Literal[0, 1] = 1
+    output_gradient: Literal["chain", "fused"] = "chain"
+    kinks: Kinks = Kinks()
+    log: Literal["natural", "2", "10"] = "natural"
+
+    @property
+    def rows(self) -> bool:
+        """Whether samples are rows (x W) instead of columns (W x)."""
+        return self.affine.startswith("x")
+
+    @property
+    def transposed(self) -> bool:
+        """Whether W is written transposed in the formula."""
+        return "^T" in self.affine
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """What the quantities are called in print; ids stay as they are."""
+
+    input: str = "x"
+    target: str = "y"
+    weights: str = "W"
+    bias: str = "b"
+    pre: str = "Z"
+    post: str = "H"
+    output: str = "Ŷ"
+    loss: str = "L"
+    first_layer: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """An activation or a loss: its name and constants, or a formula."""
+
+    name: str | None
+    options: tuple[tuple[str, float], ...] = ()
+    formula: Text | None = None
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A connection that adds layer `source`'s output (0 is x), times `weights` where there are any."""
+
+    source: int
+    weights: Values | None = None
+    into: Literal["pre", "post"] = "pre"
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: weights or just a number of units, bias, activation, skips, what is trained."""
+
+    weights: Values | None = None
+    units: Size | None = None
+    bias: Values | None = None
+    activation: Function = Function("linear")
+    skips: tuple[Skip, ...] = ()
+    train: frozenset[str] = frozenset({"weights", "bias"})
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The loss, and how it is taken over the samples."""
+
+    function: Function
+    over_samples: Literal["mean", "sum"] = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """λ·½ΣW², or without the ½; `on` names the parameters (None: all weights)."""
+
+    l2: float
+    form: Literal["half", "full"] = "half"
+    divided_by_samples: bool = False
+    biases: bool = False
+    on: tuple[Text, ...] | None = None
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The rule that makes new parameters from gradients, and for how many steps.
+
+    `constants` are the rule's numbers by their key in the file (learning_rate, beta, …), defaults
+    filled in. `batches` is a batch size or explicit sample numbers, as written (from `indices`).
+    """
+
+    rule: str
+    form: str | None = None
+    constants: tuple[tuple[str, float], ...] = ()
+    t: int = 1
+    steps: int = 1
+    state: Mapping[str, tuple[Text, Values]] = field(default_factory=dict)
+    batches: int | tuple[tuple[int, ...], ...] | None = None
+    mark: Mark = Mark()
+    batches_mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """A number of digits: decimals, or significant ones."""
+
+    count: int
+    kind: Literal["decimals", "significant"] = "decimals"
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """How a person rounds after every step."""
+
+    digits: Digits
+    mode: Literal["half-up", "half-even", "truncate"] = "half-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Grading:
+    """How answers are marked; `points` by id as written."""
+
+    precision: Digits | None = None
+    points: tuple[tuple[Text, float], ...] = ()
+    entries: Literal["proportional", "all-or-nothing"] = "proportional"
+    carried: float = 1.0
+    imprecise: float = 0.5
+    passing: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem file. Either `layers`, or `equations` with `values`/`shapes`, or `gradients`."""
+
+    title: str = ""
+    source: str = ""
+    id: str = ""
+    notes: str = ""
+    convention: Convention = Convention()
+    notation: Notation = Notation()
+    x: Values | None = None
+    y: Values | Labels | None = None
+    inputs: Size | None = None
+    samples: Size | None = None
+    layers: tuple[Layer, ...] | None = None
+    equations: tuple[Text, ...] | None = None
+    values: Mapping[str, tuple[Text, Values]] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[Text, tuple[Size, ...]]] = field(default_factory=dict)
+    train: tuple[Text, ...] | None = None
+    differentiate: Text | None = None
+    loss: Loss | None = None
+    penalty: Penalty | None = None
+    upstream: Mapping[str, tuple[Text, Values]] = field(default_factory=dict)
+    update: Update | None = None
+    gradients: Mapping[str, tuple[Text, Values]] = field(default_factory=dict)
+    ask: tuple[Text, ...] | None = None
+    grading: Grading = Grading()
+    rounding: Rounding | None = None

@@ -1,0 +1,400 @@
+"""What a file may say, as small parts: each reads a node into data and gives its JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from backprop_cli.errors import Complaints
+from backprop_cli.numbers import NumberError, normal_minus, read_number, shown
+from backprop_cli.problem.arrays import kind_of, read_values
+from backprop_cli.problem.data import Text, Values
+from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Schema: TypeAlias = dict[str, Any]
+
+_LONGEST_NAME = 40
+_whole = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})").fullmatch
+_whole_decimal = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,17}))\.0*").fullmatch
+_name = re.compile(r"[^\W\d_]\w*").fullmatch
+
+
+class Field(Protocol[T_co]):
+    """Something a file may say; `words` complete "expected …"."""
+
+    @property
+    def words(self) -> str:
+        """What is expected, such as "a number, at least 0"."""
+        ...
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T_co | None:
+        """The data of `node`; None, with a complaint, where it cannot be read."""
+        ...
+
+    def schema(self) -> Schema:
+        """What JSON Schema says about it."""
+        ...
+
+
+def unexpected(
+    node: Node, name: str, wanted: Field[Any], complaints: Complaints, instead: str | None = None
+) -> None:
+    """Complains that `node` is of another kind than `wanted`."""
+    complaints.add(
+        f"{shown(name)} should be {wanted.words}, not {kind_of(node)}", node.mark, instead
+    )
+
+
+def did_you_mean(text: str, known: Collection[str]) -> str | None:
+    """The one of `known` that was probably meant."""
+    if len(text) > _LONGEST_NAME:
+        return None
+    folded = {name.casefold(): name for name in known}
+    near = get_close_matches(text.casefold(), folded, 1, 0.6)
+    return folded[near[0]] if near else None
+
+
+# One value ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which numbers will do."""
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def allow(self, value: float) -> bool:
+        """Whether `value` is among them."""
+        return (
+            (self.at_least is None or value >= self.at_least)
+            and (self.above is None or value > self.above)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.below is None or value < self.below)
+        )
+
+    @property
+    def words(self) -> str:
+        """The bounds in words, beginning with a comma and a blank if there are any."""
+        named = (
+            ("at least", self.at_least),
+            ("above", self.above),
+            ("at most", self.at_most),
+            ("below", self.below),
+        )
+        said = [f"{words} {bound:g}" for words, bound in named if bound is not None]
+        return ", " + " and ".join(said) if said else ""
+
+    def schema(self) -> Schema:
+        """The bounds in JSON Schema's words."""
+        named = {
+            "minimum": self.at_least,
+            "exclusiveMinimum": self.above,
+            "maximum": self.at_most,
+            "exclusiveMaximum": self.below,
+        }
+        return {word: bound for word, bound in named.items() if bound is not None}
+
+
+NOT_NEGATIVE = Bounds(at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, in any form that 2/3 or ln(2) may take."""
+
+    bounds: Bounds = Bounds()
+
+    @property
+    def words(self) -> str:
+        return f"a number{self.bounds.words}"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> float | None:
+        if not isinstance(node, ScalarNode):
+            unexpected(node, name, self, complaints, "a number, such as 0.5")
+            return None
+        try:
+            value = read_number(node.text)
+        except NumberError as error:
+            complaints.add(error.message, node.mark, error.instead)
+            return None
+        if self.bounds.allow(value):
+            return value
+        unexpected(node, name, self, complaints)
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["number", "string"], **self.bounds.schema()}
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number."""
+
+    bounds: Bounds = Bounds()
+
+    @property
+    def words(self) -> str:
+        return f"a whole number{self.bounds.words}"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> int | None:
+        if not isinstance(node, ScalarNode):
+            unexpected(node, name, self, complaints, "a whole number, such as 2")
+            return None
+        text = normal_minus(node.text.strip())
+        if _whole(text) and self.bounds.allow(int(text)):
+            return int(text)
+        unexpected(node, name, self, complaints, self._instead(text))
+        return None
+
+    def _instead(self, text: str) -> str | None:
+        if match := _whole_decimal(text):
+            return match[1] if self.bounds.allow(int(match[1])) else None
+        try:
+            read_number(text)
+        except NumberError as error:
+            return error.instead
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": "integer", **self.bounds.schema()}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size: a whole number above 0, or a letter."""
+
+    words = "a whole number, at least 1, or a letter such as `N`"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> int | str | None:
+        if isinstance(node, ScalarNode):
+            if _whole(node.text) and int(node.text) > 0:
+                return int(node.text)
+            if _name(node.text) and not node.empty:
+                return node.text
+        unexpected(node, name, self, complaints)
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["integer", "string"], "minimum": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """True or false."""
+
+    words = "`true` or `false`"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> bool | None:
+        meant = _BOOLEANS.get(node.text.lower()) if isinstance(node, ScalarNode) else None
+        if meant is None:
+            unexpected(node, name, self, complaints)
+        return meant
+
+    def schema(self) -> Schema:
+        return {"type": "boolean"}
+
+
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words; `folded` brings what was written to the form they are compared in."""
+
+    names: tuple[str, ...]
+    folded: Callable[[str], str] = str.casefold
+
+    @property
+    def words(self) -> str:
+        quoted = [f"`{name}`" for name in self.names]
+        return f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
+        if not isinstance(node, ScalarNode) or node.empty:
+            unexpected(node, name, self, complaints)
+            return None
+        wanted = self.folded(node.text)
+        for known in self.names:
+            if self.folded(known) == wanted:
+                return known
+        unexpected(node, name, self, complaints, did_you_mean(node.text, self.names))
+        return None
+
+    def schema(self) -> Schema:
+        numbers = [int(name) for name in self.names if name.isdigit()]
+        return {"enum": [*self.names, *numbers]}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Free text for people."""
+
+    words = "text"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
+        if isinstance(node, ScalarNode):
+            return node.text.rstrip("\n")
+        unexpected(node, name, self, complaints, "quote texts that hold brackets or colons")
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "number"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A formula, name or id, kept as it stands with its place."""
+
+    words: str = "text"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Text | None:
+        if not isinstance(node, ScalarNode):
+            unexpected(node, name, self, complaints, self._instead(node))
+            return None
+        text = node.text.rstrip("\n")
+        if not text.strip():
+            unexpected(node, name, self, complaints)
+            return None
+        return Text(text, node.inside)
+
+    def _instead(self, node: Node) -> str | None:
+        """`- z: W @ x` is meant as an equation; `- dL/dW1[1, 1]` needs quotes."""
+        if isinstance(node, MapNode) and len(node.entries) == 1:
+            (only,) = node.entries.values()
+            if isinstance(only.value, ScalarNode):
+                return f"{only.key.text} = {only.value.text}"
+        return "quote texts that hold brackets or colons"
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "number"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A number, a vector or a matrix, as lists or as text. Unreadable ones have array None."""
+
+    letters: bool = False
+    words = "numbers: a number, a vector or a matrix"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Values:
+        return read_values(node, complaints, letters=self.letters)
+
+    def schema(self) -> Schema:
+        number = {"type": ["number", "string"]}
+        row = {"type": "array", "items": number}
+        return {"anyOf": [number, {"type": "array", "items": {"anyOf": [number, row]}}]}
+
+
+# Several values -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Generic[T]):
+    """A list of things of one kind; with `single`, one thing alone is a list of one."""
+
+    item: Field[T]
+    words: str
+    single: bool = False
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> tuple[T, ...] | None:
+        if isinstance(node, ListNode):
+            return tuple(self._items(node, name, complaints))
+        if self.single:
+            only = self.item.read(node, name, complaints)
+            return None if only is None else (only,)
+        unexpected(node, name, self, complaints, "a list: [first, second], or a line each with `-`")
+        return None
+
+    def _items(self, node: ListNode, name: str, complaints: Complaints) -> Iterator[T]:
+        for number, item in enumerate(node.items, 1):
+            if complaints.full:
+                return
+            value = self.item.read(item, f"{name}, item {number}", complaints)
+            if value is not None:
+                yield value
+
+    def schema(self) -> Schema:
+        listed = {"type": "array", "items": self.item.schema()}
+        return {"anyOf": [listed, self.item.schema()]} if self.single else listed
+
+
+@dataclass(frozen=True, slots=True)
+class NamedOf(Generic[T]):
+    """A mapping from names to things of one kind; each name kept as written."""
+
+    item: Field[T]
+    words: str
+    example: str
+
+    def read(
+        self, node: Node, name: str, complaints: Complaints
+    ) -> Mapping[str, tuple[Text, T]] | None:
+        if not isinstance(node, MapNode):
+            unexpected(node, name, self, complaints, self.example)
+            return None
+        found = {}
+        for key, entry in node.entries.items():
+            if complaints.full:
+                break
+            value = self.item.read(entry.value, key, complaints)
+            if value is not None:
+                found[key] = (Text(key, entry.key.inside), value)
+        return found
+
+    def schema(self) -> Schema:
+        return {"type": "object", "additionalProperties": self.item.schema()}
+
+
+@dataclass(frozen=True, slots=True)
+class ByKind(Generic[T]):
+    """Different things, told apart by whether text, a list or a mapping stands there."""
+
+    words: str
+    scalar: Field[T] | None = None
+    listed: Field[T] | None = None
+    mapped: Field[T] | None = None
+    instead: str | None = None
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
+        if isinstance(node, ScalarNode):
+            chosen = None if node.empty else self.scalar
+        else:
+            chosen = self.listed if isinstance(node, ListNode) else self.mapped
+        if chosen is None:
+            unexpected(node, name, self, complaints, self.instead)
+            return None
+        return chosen.read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        schemas: list[Schema] = []
+        for choice in (self.scalar, self.listed, self.mapped):
+            if choice is not None and choice.schema() not in schemas:
+                schemas.append(choice.schema())
+        return {"anyOf": schemas} if len(schemas) > 1 else schemas[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Generic[T]):
+    """Another field's data made into something else, which may complain once more."""
+
+    source: Field[Any]
+    make: Callable[[Any, Node, Complaints], T | None]
+
+    @property
+    def words(self) -> str:
+        return self.source.words
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
+        value = self.source.read(node, name, complaints)
+        return None if value is None else self.make(value, node, complaints)
+
+    def schema(self) -> Schema:
+        return self.source.schema()

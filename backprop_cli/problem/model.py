@@ -1,0 +1,90 @@
+"""A problem as equations: what every later stage works on, whether layers or equations were written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.problem.data import Problem, Update
+from backprop_cli.trace import Given
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """A named quantity and what it is computed from; `rule` is the stable name of the step."""
+
+    name: str
+    expr: Expr
+    rule: str
+    axes: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """Where the gradient of the logits collapses to factor · (ŷ - y) / count."""
+
+    output: str
+    logits: str
+    expr: Expr
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The forward equations with what is given, and how gradients start and end.
+
+    `shapes` holds every name's shape (letters allowed), `axes` what the axes run over. `target` is
+    the scalar differentiated (None: only `seeds` from outside, or no gradients at all); ids are
+    `d{gradient_of}/d…`. `silent` are parts of the target whose gradient is 1 and not worth a step.
+    `wanted` are the names whose gradients are asked, `trained` those that get new values.
+    """
+
+    problem: Problem
+    equations: tuple[Equation, ...]
+    given: Mapping[str, Given]
+    shapes: Mapping[str, Shape]
+    target: str | None
+    gradient_of: str
+    seeds: Mapping[str, Expr] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()
+    neighbours: tuple[tuple[str, str], ...] = ()
+    decision: Equation | None = None
+    fusion: Fusion | None = None
+    samples: int | None = None
+    update: Update | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    letters: frozenset[str] = frozenset()
+    given_gradients: bool = False
+
+    @property
+    def definitions(self) -> dict[str, Expr]:
+        """Each forward quantity's expression by its name."""
+        return {equation.name: equation.expr for equation in self.equations}
+
+    @property
+    def sample_axis(self) -> int | None:
+        """Which axis of a batch runs over the samples."""
+        if self.samples is None:
+            return None
+        return 0 if self.problem.convention.rows else 1
+
+    def gradient(self, name: str) -> str:
+        """The id of the gradient with respect to `name`."""
+        return f"d{self.gradient_of}/d{name}"
+
+    def axes(self, name: str) -> tuple[str, ...]:
+        """What the axes of a forward quantity run over."""
+        for equation in self.equations:
+            if equation.name == name:
+                return equation.axes
+        return self.given[name].axes

@@ -1,0 +1,148 @@
+"""A mapping of the file with known keys -> data: every key read, unknown and missing ones told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from backprop_cli.errors import Complaints, Mark
+from backprop_cli.numbers import shown
+from backprop_cli.problem.fields import Field, Schema, did_you_mean, unexpected
+from backprop_cli.problem.tree import Entry, MapNode, Node, ScalarNode
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a record: what it says (for editors), and what stands there if it does not."""
+
+    field: Field[Any]
+    says: str = ""
+    required: bool = False
+    default: object = None
+    aliases: tuple[str, ...] = ()
+
+    def schema(self) -> Schema:
+        """The schema of the value, with the words and the default."""
+        more = {"description": self.says} if self.says else {}
+        return {
+            **self.field.schema(),
+            **more,
+            **({} if self.default is None else {"default": self.default}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a record of the file says: the values that could be read, and where its keys stand.
+
+    `meant` are keys that were probably meant by misspelled ones, and so are not missing.
+    """
+
+    mark: Mark
+    complaints: Complaints
+    values: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    meant: set[str] = field(default_factory=set)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of `key` where it was given and could be read."""
+        return self.values.get(key, default)
+
+    def has(self, key: str) -> bool:
+        """Whether `key` is there, readable or not."""
+        return key in self.entries or key in self.meant
+
+    def at(self, key: str) -> Mark:
+        """Where `key` stands; the record itself where it does not."""
+        entry = self.entries.get(key)
+        return entry.key.mark if entry else self.mark
+
+    def value_at(self, key: str) -> Mark:
+        """Where the value of `key` stands; the record itself where it does not."""
+        entry = self.entries.get(key)
+        return entry.value.mark if entry else self.mark
+
+    def complain(self, key: str, message: str, instead: str | None = None) -> None:
+        """Notes a complaint at `key`."""
+        self.complaints.add(message, self.at(key), instead)
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Generic[T]):
+    """A mapping with known keys, each read by its field, and then made into data."""
+
+    words: str
+    keys: Mapping[str, Key]
+    make: Callable[[Given], T | None]
+    example: str | None = None
+    aliases: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pairs = {alias: name for name, key in self.keys.items() for alias in key.aliases}
+        object.__setattr__(self, "aliases", pairs)
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
+        if not isinstance(node, MapNode):
+            unexpected(node, name, self, complaints, self.example)
+            return None
+        given = Given(node.mark, complaints)
+        for entry in node.entries.values():
+            if complaints.full:
+                break
+            self._take(entry, given)
+        missing = [key for key, what in self.keys.items() if what.required and not given.has(key)]
+        for key in missing:
+            message = f"{shown(key)} is missing: {self.keys[key].field.words}"
+            complaints.add(message, node.mark)
+        return None if missing else self.make(given)
+
+    def _take(self, entry: Entry, given: Given) -> None:
+        name = self.aliases.get(entry.key.text, entry.key.text)
+        key = self.keys.get(name)
+        if key is None:
+            self._unknown(entry, given)
+            return
+        if name in given.entries:
+            given.complaints.add(f"{shown(name)} is given twice", entry.key.mark, "one of the two")
+            return
+        given.entries[name] = entry
+        if isinstance(entry.value, ScalarNode) and entry.value.empty:
+            message = f"{shown(name)} has no value: it should be {key.field.words}"
+            given.complaints.add(message, entry.key.mark, "a value, or leave the key out")
+            return
+        value = key.field.read(entry.value, name, given.complaints)
+        if value is not None:
+            given.values[name] = value
+
+    def _unknown(self, entry: Entry, given: Given) -> None:
+        text, value = entry.key.text, entry.value
+        head, colon, tail = text.partition(":")
+        if colon and head in self.keys and isinstance(value, ScalarNode) and value.empty:
+            given.meant.add(head)
+            message = f"a blank is missing after the colon of {shown(text)}"
+            given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
+            return
+        near = did_you_mean(text, [*self.keys, *self.aliases])
+        meant = f"; did you mean `{near}`?" if near else ""
+        message = (
+            f"{shown(text)} is not a key of {self.words}{meant} (it has {', '.join(self.keys)})"
+        )
+        given.complaints.add(message, entry.key.mark, near)
+        if near:
+            given.meant.add(self.aliases.get(near, near))
+
+    def schema(self) -> Schema:
+        said: Schema = {
+            "type": "object",
+            "properties": {
+                name: key.schema()
+                for what, key in self.keys.items()
+                for name in (what, *key.aliases)
+            },
+            "additionalProperties": False,
+        }
+        required = [name for name, key in self.keys.items() if key.required]
+        return {**said, "required": required} if required else said

@@ -1,0 +1,1 @@
+"""Readings of an expression: as values, as one entry written out, as text."""

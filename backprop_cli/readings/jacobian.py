@@ -1,0 +1,81 @@
+"""The value of a Jacobian between any two quantities: a basis pulled back through the equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from backprop_cli.algebra.differentiate import gradients
+from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.values import Array, evaluate
+
+UPSTREAM = "upstream gradient"  # no id has a space in it
+
+
+def jacobian(node: Op, equations: Mapping[str, Expr], env: Mapping[str, Array], sizes: Sizes) -> Array:
+    """The value of `jacobian(of, by)`: of's axes then by's, or the other way in denominator layout.
+
+    With the option `samples` there is a leading axis of samples and a block each, computed with one
+    basis vector for all samples at once, since samples do not act on each other.
+    """
+    of, by = (arg.name for arg in node.args if isinstance(arg, Sym))
+    pull = _PullBack(of, by, equations, env, sizes)
+    samples = node.option("samples")
+    if samples is not None:
+        blocks = _blocks(pull, int(str(samples)))
+        return np.swapaxes(blocks, 1, 2) if node.option("layout") else blocks
+    whole = _whole(pull)
+    if not node.option("layout"):
+        return whole
+    rank = env[of].ndim
+    return np.moveaxis(whole, range(rank), range(-rank, 0))
+
+
+class _PullBack:
+    """The gradient of upstream · of with respect to `by`, as a function of the upstream array."""
+
+    def __init__(
+        self, of: str, by: str, equations: Mapping[str, Expr], env: Mapping[str, Array], sizes: Sizes
+    ) -> None:
+        self.of, self.by, self.env, self.equations = of, by, env, equations
+        order = list(equations)
+        until = {name: equations[name] for name in order[: order.index(of) + 1]} if of in order else {}
+        shapes = {**sizes.names, UPSTREAM: env[of].shape}
+        shapes |= {self.name(name): value.shape for name, value in env.items()}
+        rules = Sizes(shapes, sizes.kinks)
+        between = {
+            name: expr for name, expr in until.items() if name != by
+        }
+        self.steps = gradients(between, {of: Sym(UPSTREAM)}, [by], rules, self.name)
+
+    @staticmethod
+    def name(name: str) -> str:
+        """What the gradient of `name` is called while pulling back; no id looks like it."""
+        return f"gradient of {name}"
+
+    def __call__(self, upstream: Array) -> Array:
+        if self.of == self.by:
+            return upstream
+        env = {**self.env, UPSTREAM: upstream}
+        for step in self.steps:
+            env[self.name(step.of)] = evaluate(step.expr, env, self.equations)
+        return env.get(self.name(self.by), np.zeros(self.env[self.by].shape))
+
+
+def _whole(pull: _PullBack) -> Array:
+    shape = pull.env[pull.of].shape
+    rows = [pull(basis.reshape(shape)) for basis in np.eye(int(np.prod(shape, dtype=int)))]
+    return np.asarray(np.stack(rows).reshape(shape + pull.env[pull.by].shape))
+
+
+def _blocks(pull: _PullBack, sample_axis: int) -> Array:
+    shape = pull.env[pull.of].shape
+    rows = []
+    for unit in range(shape[1 - sample_axis]):
+        upstream = np.zeros(shape)
+        upstream[(unit, slice(None)) if sample_axis == 1 else (slice(None), unit)] = 1.0
+        share = pull(upstream)
+        rows.append(share.T if sample_axis == 1 else share)
+    return np.stack(rows, axis=1)

@@ -1,0 +1,81 @@
+"""An expression as one line of text in the formula language: what JSON carries and replay reads."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
+from backprop_cli.operations.table import operation
+
+ATOM = 6
+
+
+def plain(expr: Expr, indices: int = 1) -> str:
+    """The formula as text; indices in brackets count from `indices`."""
+    return _written(expr, indices)[0]
+
+
+def number(value: Fraction) -> str:
+    """A constant as a person types it: a decimal where it is one, else a fraction."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    short = repr(float(value))
+    return short if Fraction(short) == value else f"{value.numerator}/{value.denominator}"
+
+
+def _written(expr: Expr, base: int) -> tuple[str, int]:
+    """The text and its precedence (see operations.record.Notation)."""
+    match expr:
+        case Sym(name):
+            return name, ATOM
+        case Num(value):
+            text = number(value)
+            return text, 2 if "/" in text else 3 if value < 0 else ATOM
+        case Op("at", (inner,)):
+            return f"{_inside(inner, 5, base)}[{_index(expr.option('index'), base)}]", ATOM
+        case Op("stack", args):
+            return f"[{', '.join(plain(arg, base) for arg in args)}]", ATOM
+    return _operation(expr, base)
+
+
+def _operation(node: Op, base: int) -> tuple[str, int]:
+    notation = operation(node).notation
+    match notation.kind:
+        case "infix":
+            own = notation.precedence
+            left, right = node.args
+            left_floor, right_floor = (own + 1, own) if node.name == "pow" else (own, own + 1)
+            joined = f"{_inside(left, left_floor, base)} {notation.text} {_inside(right, right_floor, base)}"
+            return joined.replace(" ^ ", "^") if node.name == "pow" else joined, own
+        case "prefix":
+            inner = _inside(node.args[0], notation.precedence, base)
+            return (f"-({inner})" if isinstance(node.args[0], Num) else f"-{inner}"), notation.precedence
+        case "postfix":
+            return _inside(node.args[0], 5, base) + notation.text, 5
+    parts = [plain(arg, base) for arg in node.args]
+    parts += [f"{key}={_option(key, value, base)}" for key, value in node.options]
+    return f"{node.name}({', '.join(parts)})", ATOM
+
+
+def _inside(expr: Expr, floor: int, base: int) -> str:
+    text, precedence = _written(expr, base)
+    return text if precedence >= floor else f"({text})"
+
+
+def _option(key: str, value: Option, base: int) -> str:
+    if key == "index":
+        return f"[{_index(value, base)}]"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return str(value)
+
+
+def _index(value: Option, base: int) -> str:
+    """`1, 2`; a whole axis is `:`, a range of slices `2:4` (its end left out, as in NumPy)."""
+    assert isinstance(value, tuple)
+    return ", ".join(
+        ":" if i is None
+        else f"{i[0] + base}:{i[1] + base}" if isinstance(i, tuple)  # type: ignore[operator]
+        else str(int(str(i)) + base)
+        for i in value
+    )

@@ -1,0 +1,133 @@
+"""An expression to its value: NumPy arrays, computed so that nothing overflows on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.build import ONE
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num
+from backprop_cli.operations.arithmetic import xtimes
+from backprop_cli.operations.elementwise import sigmoid, softplus
+from backprop_cli.operations.reductions import log_softmax, logsumexp
+from backprop_cli.operations.table import operation
+
+Array: TypeAlias = NDArray[np.float64]
+Environment: TypeAlias = Mapping[str, Array]
+Definitions: TypeAlias = Mapping[str, Expr]
+
+_SQUARE = num(2)
+_MOST_UNITS = 200  # up to here the complement of a softmax is summed afresh for each unit
+
+
+def evaluate(expr: Expr, env: Environment, definitions: Definitions | None = None) -> Array:
+    """The value of `expr`, each name's value taken from `env`.
+
+    `definitions` are the equations behind the names: with them, ln ŷ and 1 - ŷ of a softmax or
+    sigmoid are computed from its argument, which keeps the digits that ŷ itself has lost.
+    """
+    with np.errstate(all="ignore"):
+        return _Evaluation(env, definitions or {}).value(expr)
+
+
+class _Evaluation:
+    def __init__(self, env: Environment, definitions: Definitions) -> None:
+        self.env = env
+        self.definitions = definitions
+
+    def value(self, expr: Expr) -> Array:
+        if isinstance(expr, Sym):
+            return self.env[expr.name]
+        if isinstance(expr, Num):
+            return np.float64(expr.value)  # type: ignore[return-value]
+        careful = _CAREFUL.get(expr.name)
+        if careful is not None:
+            found = careful(self, expr)
+            if found is not None:
+                return found
+        args = [self.value(arg) for arg in expr.args]
+        return np.asarray(operation(expr).value(*args, **dict(expr.options)), dtype=float)
+
+    def defined(self, expr: Expr) -> Op | None:
+        """The operation that gives `expr`, looked up where `expr` is a name."""
+        if isinstance(expr, Sym):
+            found = self.definitions.get(expr.name)
+            return found if isinstance(found, Op) else None
+        return expr if isinstance(expr, Op) else None
+
+    def logarithm(self, expr: Expr) -> Array | None:
+        """ln of a softmax, a sigmoid, an exponential, or 1 minus one of them."""
+        node = self.defined(expr)
+        if node is None:
+            return None
+        match node.name:
+            case "softmax":
+                return log_softmax(self.value(node.args[0]), **dict(node.options))
+            case "sigmoid":
+                return -softplus(-self.value(node.args[0]))
+            case "exp":
+                return self.value(node.args[0])
+            case "sub" if node.args[0] == ONE:
+                return self.logarithm_of_complement(node.args[1])
+        return None
+
+    def logarithm_of_complement(self, expr: Expr) -> Array | None:
+        """ln(1 - q) for a sigmoid or softmax q."""
+        node = self.defined(expr)
+        if node is None:
+            return None
+        if node.name == "sigmoid":
+            return -softplus(self.value(node.args[0]))
+        if node.name == "softmax":
+            return _log_others(self.value(node.args[0]), node.option("axis"))
+        return None
+
+    def complement(self, expr: Expr) -> Array | None:
+        """1 - q for a sigmoid or softmax q, or the square of a tanh."""
+        node = self.defined(expr)
+        if node is None:
+            return None
+        if node.name == "sigmoid":
+            return sigmoid(-self.value(node.args[0]))
+        if node.name == "softmax":
+            logarithm = _log_others(self.value(node.args[0]), node.option("axis"))
+            return None if logarithm is None else np.exp(logarithm)
+        if node.name == "pow" and node.args[1] == _SQUARE:
+            inner = self.defined(node.args[0])
+            if inner is not None and inner.name == "tanh":
+                u = 2 * self.value(inner.args[0])
+                return 4 * sigmoid(u) * sigmoid(-u)
+        return None
+
+
+def _log_others(z: Array, axis: object) -> Array | None:
+    """ln of the sum of the other units' softmax, for each unit along the axis."""
+    along = axis if isinstance(axis, int) else 0
+    if z.ndim == 0 or z.shape[along] > _MOST_UNITS:
+        return None
+    units = np.moveaxis(z, along, 0)
+    whole = logsumexp(units, axis=0)
+    if units.shape[0] == 1:
+        return np.full(z.shape, -np.inf)
+    others = [logsumexp(np.delete(units, i, axis=0), axis=0) - whole for i in range(units.shape[0])]
+    return np.moveaxis(np.stack(others), 0, along)
+
+
+def _log(evaluation: _Evaluation, node: Op) -> Array | None:
+    return evaluation.logarithm(node.args[0])
+
+
+def _xlogy(evaluation: _Evaluation, node: Op) -> Array | None:
+    logarithm = evaluation.logarithm(node.args[1])
+    return None if logarithm is None else xtimes(evaluation.value(node.args[0]), logarithm)
+
+
+def _sub(evaluation: _Evaluation, node: Op) -> Array | None:
+    return evaluation.complement(node.args[1]) if node.args[0] == ONE else None
+
+
+_CAREFUL = {"log": _log, "xlogy": _xlogy, "sub": _sub}
+

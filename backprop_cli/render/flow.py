@@ -1,0 +1,95 @@
+"""A formula as a row of tokens to lines no wider than allowed, broken where a person would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from backprop_cli.render.grid import Box, beside, labelled, text_box
+
+NEST = 4
+"""How much deeper the inside of a pair of parentheses is, as a place to break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A box in a formula. `space`: a blank goes before it. `level`: a line may end before it, the
+    more willingly the lower; None: never. `label` is written below it."""
+
+    box: Box
+    space: bool = False
+    level: int | None = None
+    label: str = ""
+
+
+def word(text: str, *, space: bool = False, level: int | None = None) -> Token:
+    """A token of plain text."""
+    return Token(text_box(text), space, level)
+
+
+def deeper(tokens: Sequence[Token], by: int = NEST) -> tuple[Token, ...]:
+    """The tokens as the inside of something."""
+    return tuple(
+        token if token.level is None else replace(token, level=token.level + by) for token in tokens
+    )
+
+
+def joined(tokens: Sequence[Token], *, labels: bool = True) -> Box:
+    """The tokens on one line; labels only where `labels`."""
+    boxes: list[Box] = []
+    for position, token in enumerate(tokens):
+        if token.space and position:
+            boxes.append(_BLANK)
+        boxes.append(_with_label(token) if labels else token.box)
+    return beside(boxes)
+
+
+_BLANK = text_box(" ")
+
+
+def _with_label(token: Token) -> Box:
+    return labelled(token.box, token.label) if token.label else token.box
+
+
+def natural_width(tokens: Sequence[Token]) -> int:
+    """The width on one line."""
+    return sum(
+        (1 if token.space and position else 0) + max(token.box.width, len(token.label))
+        for position, token in enumerate(tokens)
+    )
+
+
+def lines(tokens: Sequence[Token], width: int, hang: int) -> Iterator[Box]:
+    """The tokens broken into lines of at most `width`; all but the first stand `hang` to the right."""
+    first = True
+    for chunk in _filled(tuple(tokens), width, hang):
+        box = joined(chunk)
+        yield box if first else beside([text_box(" " * hang), box])
+        first = False
+
+
+def _filled(tokens: tuple[Token, ...], width: int, hang: int) -> list[tuple[Token, ...]]:
+    """Chunks that fit: broken at the lowest level there is, then deeper where that is not enough."""
+    if natural_width(tokens) <= width:
+        return [tokens]
+    levels = sorted({token.level for token in tokens[1:] if token.level is not None})
+    if not levels:
+        return [tokens]
+    rows: list[tuple[Token, ...]] = []
+    current: tuple[Token, ...] = ()
+    for chunk in _split(tokens, levels[0]):
+        room = width - (hang if rows else 0)
+        if current and natural_width((*current, *chunk)) <= room:
+            current = (*current, *chunk)
+            continue
+        if current:
+            rows.append(current)
+            room = width - hang
+        *full, current = _filled(chunk, room, 0) if len(chunk) < len(tokens) else [chunk]
+        rows += full
+    return [*rows, current]
+
+
+def _split(tokens: tuple[Token, ...], level: int) -> list[tuple[Token, ...]]:
+    starts = [0, *(i for i, token in enumerate(tokens) if i and token.level == level), len(tokens)]
+    return [tokens[a:b] for a, b in zip(starts, starts[1:], strict=False)]

@@ -1,0 +1,127 @@
+"""An expression to tokens: in symbols, or with the values of its names put in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym
+from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.values import evaluate
+from backprop_cli.render.flow import Token
+from backprop_cli.render.forms import FLIPPED, written
+from backprop_cli.render.grid import Drawing, Glyphs, text_box
+from backprop_cli.render.names import Ending, Names
+from backprop_cli.render.pieces import Kind, Piece, atom, boxed
+
+Array = NDArray[np.float64]
+
+_KIND: Mapping[Ending, Kind] = {"plain": "atom", "raised": "raised", "fraction": "fraction"}
+
+_MOVES = frozenset(
+    "transpose column row flat expand prepend append drop_first drop_last part place at stack concat "
+    "diag spread flipped".split()
+)
+"""Operations that only move entries: with numbers put in, their result is drawn instead of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes expressions. With `values`, names are drawn as what they stand for.
+
+    `shapes` are those of the names.
+    """
+
+    names: Names
+    drawing: Drawing
+    shapes: Mapping[str, Shape]
+    values: Mapping[str, Array] | None = None
+    indices: int = 1
+    sizes: Sizes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", Sizes(self.shapes, {}))
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The delimiters to draw with."""
+        return self.drawing.glyphs
+
+    @property
+    def ascii(self) -> bool:
+        """Whether only ASCII may be written."""
+        return self.names.ascii
+
+    @property
+    def rows(self) -> bool:
+        """Whether vectors are drawn as rows."""
+        return self.drawing.rows
+
+    def rank(self, expr: Expr) -> int:
+        """The number of axes of an expression; 0 for a name that is unknown."""
+        if isinstance(expr, Op) and expr.name == FLIPPED:
+            return 2
+        try:
+            return len(self.sizes.shape(expr))
+        except (KeyError, ShapeError):
+            return 0
+
+    def tokens(self, expr: Expr) -> tuple[Token, ...]:
+        """The expression as tokens."""
+        return self.piece(expr).tokens
+
+    def piece(self, expr: Expr) -> Piece:
+        """The expression as a part of a formula."""
+        if isinstance(expr, Num):
+            return self._number(expr.value)
+        if self.values is not None and _only_moves(expr):
+            return self._value(expr, self.values)
+        return self.name(expr.name) if isinstance(expr, Sym) else written(self, expr)
+
+    def name(self, text: str) -> Piece:
+        """A name as its symbol."""
+        symbol = self.names.symbol(text)
+        return Piece((Token(text_box(symbol.text, self.names.role(text))),), _KIND[symbol.ending])
+
+    def drawn(self, value: Array) -> Piece:
+        """A value: a number, or an array with its shape below it."""
+        if value.ndim == 0:
+            text = self.drawing.digits.one(float(value))
+            return Piece(atom(text).tokens, "sign" if value < 0 else "atom", minus=bool(value < 0))
+        return boxed(self.drawing.array(value), shape_text(value.shape, ascii=self.ascii))
+
+    def _value(self, expr: Expr, values: Mapping[str, Array]) -> Piece:
+        if isinstance(expr, Op) and expr.name == FLIPPED:
+            vector = evaluate(expr.args[0], values)
+            box = self.drawing.matrix(vector[:, None] if self.rows else vector[None, :])
+            return boxed(box, shape_text(vector.shape, ascii=self.ascii))
+        return self.drawn(evaluate(expr, values))
+
+    def _number(self, value: Fraction) -> Piece:
+        if value < 0:
+            inner = self._number(-value)
+            minus = Token(text_box("-" if self.ascii else "−"))
+            return Piece((minus, *inner.tokens), "sign", minus=True)
+        if value == Fraction(1, 2) and not self.ascii:
+            return atom("½")
+        if value.denominator == 1 or Fraction(repr(float(value))) == value:
+            text = str(value.numerator) if value.denominator == 1 else repr(float(value))
+            return atom(text)
+        return atom(f"{value.numerator}/{value.denominator}", "quotient")
+
+
+def _only_moves(expr: Expr) -> bool:
+    """Whether an expression does nothing but pick and place entries of names."""
+    if isinstance(expr, Op):
+        return expr.name in _MOVES and all(map(_only_moves, expr.args))
+    return True
+
+
+def shape_text(shape: tuple[object, ...], *, ascii: bool = False) -> str:
+    """A shape as it is written below a factor: `2×3`."""
+    return ("x" if ascii else "×").join(map(str, shape))

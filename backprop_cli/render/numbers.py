@@ -1,0 +1,87 @@
+"""Numbers to the text that is printed: so many decimals, never a nonzero number as 0.0000."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MINUS = "\N{MINUS SIGN}"
+
+_NOISE = 4e-15  # what floating-point arithmetic leaves behind: 0.1 + 0.2 is shown as 0.3
+_LARGE = 1e10  # from here on an exponent is easier to read than the digits
+_MOST_DECIMALS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """How numbers are written: at most so many decimals, and which minus."""
+
+    precision: int = 4
+    ascii: bool = False
+
+    def one(self, value: float) -> str:
+        """A number standing alone."""
+        return self.several((value,))[0]
+
+    def several(self, values: Iterable[float]) -> list[str]:
+        """Numbers that stand together: all fractions among them have as many decimals.
+
+        Whole numbers have none: in a mixed column they tell what is exact.
+        """
+        values = list(values)
+        decimals = min(self.precision, max(map(needed_decimals, values), default=0))
+        return [self._written(value, decimals) for value in values]
+
+    def _written(self, value: float, decimals: int) -> str:
+        text = _unsigned(value, decimals)
+        negative = value < 0
+        return (("-" if self.ascii else MINUS) if negative else "") + text
+
+
+def needed_decimals(value: float) -> int:
+    """How many decimals write `value` exactly, but for rounding noise."""
+    if not math.isfinite(value) or value == round(value):
+        return 0
+    size = abs(value)
+    for decimals in range(_MOST_DECIMALS):
+        rounded = round(size, decimals)
+        if rounded != 0 and abs(rounded - size) <= _NOISE * size:
+            return decimals
+    return _MOST_DECIMALS
+
+
+def _unsigned(value: float, decimals: int) -> str:
+    size = abs(value)
+    if not math.isfinite(size):
+        return "nan" if math.isnan(size) else "inf"
+    if size >= _LARGE:
+        return _scientific(size, decimals)
+    if needed_decimals(size) == 0:
+        return str(round(size))
+    fixed = f"{size:.{decimals}f}"
+    return fixed if float(fixed) else _scientific(size, decimals)
+
+
+def _scientific(size: float, decimals: int) -> str:
+    """`4.54e-05`: as many digits as the decimals asked, at least two, trailing zeros dropped."""
+    mantissa, exponent = f"{size:.{min(max(decimals, 2), 6) - 1}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{exponent}"
+
+
+def aligned(texts: list[str]) -> list[str]:
+    """The texts of one column, padded to one width with their decimal points below one another."""
+    halves = [_halves(text) for text in texts]
+    left = max((len(before) for before, _ in halves), default=0)
+    right = max((len(after) for _, after in halves), default=0)
+    return [before.rjust(left) + after.ljust(right) for before, after in halves]
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """What stands before the decimal point, and the rest; a word (inf, …) ends where units do."""
+    for position, character in enumerate(text):
+        if character in ".e" and text[:position].strip("-−").isdigit():
+            return text[:position], text[position:]
+    return text, ""

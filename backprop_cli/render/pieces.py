@@ -1,0 +1,124 @@
+"""Parts of a formula to larger parts: operators between them, and parentheses where they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+from backprop_cli.render.flow import Token, deeper, word
+from backprop_cli.render.grid import Box, Fences, Glyphs
+
+Kind = Literal[
+    "sum", "scalar", "entry", "matrix", "quotient", "sign", "power", "prefix", "fraction", "raised", "atom"
+]
+"""How a part is put together: a + b; number · a; a ⊙ b; A B; a / b; −a; a²; Σ a or ln a; a name
+that is a fraction (∂L/∂Z); a name that ends in a raised digit (W¹); anything closed."""
+
+_NAMES: frozenset[Kind] = frozenset({"fraction", "raised", "atom"})
+_CLOSED: frozenset[Kind] = _NAMES | {"power"}
+_TERMS: frozenset[Kind] = _CLOSED | {"scalar", "entry", "matrix", "quotient", "prefix", "sign"}
+
+STANDS_BARE = MappingProxyType(
+    {
+        "a +": _TERMS | {"sum"},
+        "+ b": _TERMS | {"sum"},
+        "a -": _TERMS | {"sum"},
+        "- b": _TERMS,
+        "-a": _TERMS,
+        "a scalar": _CLOSED | {"scalar", "sign"},
+        "scalar b": _CLOSED | {"scalar", "entry", "matrix", "quotient", "prefix"},
+        "a entry": _CLOSED | {"scalar", "entry", "sign"},
+        "entry b": _CLOSED | {"entry", "prefix"},
+        "a matrix": _CLOSED | {"scalar", "matrix", "sign"},
+        "matrix b": _CLOSED | {"matrix"},
+        "a /": {"power", "raised", "atom", "scalar", "entry", "matrix", "sign"},
+        "/ b": {"power", "raised", "atom"},
+        "base": {"atom"},
+        "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient"},
+        "function of": {"atom", "raised"},
+    }
+)
+"""Which parts need no parentheses in which place."""
+
+_BEGINS = frozenset({"a +", "a -", "a scalar", "a entry", "a matrix", "a /"})
+_BEFORE_A_PRODUCT = frozenset({"a scalar", "a entry", "a matrix", "a /", "base"})
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a formula. `open`: it ends in Σ a or ln a, which would swallow a factor that follows.
+    `minus`: it begins with a minus sign."""
+
+    tokens: tuple[Token, ...]
+    kind: Kind = "atom"
+    open: bool = False
+    minus: bool = False
+
+
+def atom(text: str, kind: Kind = "atom") -> Piece:
+    """A part that is a word."""
+    return Piece((word(text),), kind)
+
+
+def boxed(box: Box, label: str = "") -> Piece:
+    """A part that is a drawing."""
+    return Piece((Token(box, label=label),))
+
+
+def placed(piece: Piece, place: str, glyphs: Glyphs) -> Piece:
+    """The part as it stands in a place, in parentheses if it must."""
+    fits = piece.kind in STANDS_BARE[place]
+    swallows = piece.open and place in _BEFORE_A_PRODUCT
+    second_sign = piece.minus and place not in _BEGINS
+    return piece if fits and not swallows and not second_sign else fenced(piece, glyphs.parentheses)
+
+
+def extent(tokens: Iterable[Token]) -> tuple[int, int]:
+    """How far the tokens reach above their baseline, and how many lines they take."""
+    boxes = [token.box for token in tokens]
+    above = max((box.baseline for box in boxes), default=0)
+    return above, above + max((box.height - box.baseline for box in boxes), default=1)
+
+
+def fenced(piece: Piece, fences: tuple[Fences, Fences], before: Sequence[Token] = ()) -> Piece:
+    """The part between delimiters of its height; `before` stands in front of them."""
+    above, height = extent(piece.tokens)
+    left, right = (Token(fence.drawn(height, above)) for fence in fences)
+    return Piece((*before, left, *deeper(piece.tokens), right))
+
+
+def spaced(piece: Piece, level: int | None = None) -> tuple[Token, ...]:
+    """The part's tokens with a blank in front; a line may end there at `level`."""
+    first, *rest = piece.tokens
+    return (replace(first, space=True, level=level), *rest)
+
+
+def between(left: Piece, sign: str, right: Piece, kind: Kind, level: int) -> Piece:
+    """Two parts with an operator between them; none for a product that is written side by side."""
+    tail = (word(sign, space=True, level=level), *spaced(right)) if sign else spaced(right, level)
+    return Piece((*left.tokens, *tail), kind, right.open, left.minus)
+
+
+def prefixed(sign: str, piece: Piece, *, gap: bool = True, kind: Kind = "prefix") -> Piece:
+    """A part behind Σ or ln, which reach as far as the factors that follow."""
+    rest = spaced(piece) if gap else piece.tokens
+    return Piece((word(sign), *rest), kind, open=True)
+
+
+def listed(pieces: Sequence[Piece], separator: str = ",") -> Piece:
+    """Parts one after another, as the arguments of a function."""
+    tokens: list[Token] = list(pieces[0].tokens)
+    for piece in pieces[1:]:
+        tokens += [word(separator), *spaced(piece, 1)]
+    return Piece(tuple(tokens), "sum")
+
+
+def raised(piece: Piece, exponent: str) -> Piece:
+    """The part with a small text at its upper right corner."""
+    *rest, last = piece.tokens
+    above, height = extent(piece.tokens)
+    lines = tuple(((exponent if row == 0 else " " * len(exponent), ""),) for row in range(height))
+    corner = Token(Box(lines, len(exponent), above)) if height > 1 else word(exponent)
+    return Piece((*rest, last, corner), "power", minus=piece.minus)

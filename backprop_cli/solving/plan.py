@@ -1,0 +1,254 @@
+"""A model to the list of all that will be computed, in the order a person would go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.differentiate import Gradient, gradients
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.jacobians import local_jacobian
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.kinks import kinks
+from backprop_cli.problem.model import Model
+from backprop_cli.solving.update import constant_names, state_shapes, updates
+from backprop_cli.trace import Phase
+
+MAX_JACOBIAN = 10_000
+"""Entries up to which a Jacobian is computed unasked."""
+
+_LARGEST_SOFTMAX = 100  # units up to which the chain goes through the softmax's written-out Jacobian
+_QUOTIENT = re.compile(r"d(?P<of>.+)/d(?P<by>.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A quantity to compute: its formula, its phase, the reason for the step, what it is in words."""
+
+    id: str
+    phase: Phase
+    rule: str
+    expr: Expr
+    axes: tuple[str, ...]
+    shape: Shape
+    words: str = ""
+    note: str | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All planned steps, and the shapes of every name they use."""
+
+    steps: tuple[Planned, ...]
+    shapes: Mapping[str, Shape]
+
+
+def plan(model: Model, extra: Collection[str] = (), fused: bool | None = None) -> Plan:
+    """Everything the problem defines, in order; `extra` are further gradients and Jacobians asked for.
+
+    `fused` says how the output gradient is formed (None: as the file says).
+    """
+    planner = _Planner(model, fused)
+    planner.forward()
+    planner.backward(extra)
+    if model.update is not None and model.trained:
+        planner.update()
+        planner.forward_again()
+    return Plan(tuple(planner.steps), planner.shapes)
+
+
+def quotient(id: str) -> tuple[str, str] | None:
+    """The two names of `dA/dB`; None where `id` is not of that form."""
+    found = _QUOTIENT.fullmatch(id)
+    return (found["of"], found["by"]) if found else None
+
+
+class _Planner:
+    def __init__(self, model: Model, fused: bool | None) -> None:
+        self.model = model
+        wanted = model.problem.convention.output_gradient == "fused"
+        self.fused = (wanted if fused is None else fused) and model.fusion is not None
+        self.steps: list[Planned] = []
+        self.shapes: dict[str, Shape] = dict(model.shapes)
+        self.definitions = model.definitions
+
+    def sizes(self) -> Sizes:
+        return Sizes(self.shapes, kinks(self.model.problem.convention.kinks))
+
+    def add(self, id: str, phase: Phase, rule: str, expr: Expr, axes: tuple[str, ...],
+            words: str = "", note: str | None = None, skipped: bool = False) -> None:
+        self.shapes[id] = shape = self.sizes().shape(expr)
+        self.steps.append(Planned(id, phase, rule, expr, axes, shape, words, note, skipped))
+
+    # Forward ----------------------------------------------------------------------------------
+
+    def forward(self) -> None:
+        for equation in self.model.equations:
+            self.add(equation.name, "forward", equation.rule, equation.expr, equation.axes, equation.words)
+        decided = self.model.decision
+        if decided is not None:
+            self.add(decided.name, "forward", decided.rule, decided.expr, decided.axes, decided.words)
+
+    # Backward ---------------------------------------------------------------------------------
+
+    def backward(self, extra: Collection[str]) -> None:
+        model = self.model
+        asked = [pair for pair in map(quotient, extra) if pair is not None]
+        wanted = list(model.wanted)
+        wanted += [by for of, by in asked if of == model.gradient_of and by not in wanted
+                   and by in model.given]
+        for name in model.shapes:  # gradients' shapes are known before they are planned
+            self.shapes.setdefault(model.gradient(name), model.shapes[name])
+        found = self.gradients(wanted) if model.seeds else []
+        jacobians = self.jacobians(asked)
+        for gradient in found:
+            for pair in [pair for pair in jacobians if pair[1] == gradient.of]:
+                self.jacobian(pair, jacobians.pop(pair))
+            self.gradient(gradient)
+        for pair, expr in jacobians.items():
+            self.jacobian(pair, expr)
+
+    def gradients(self, wanted: list[str]) -> list[Gradient]:
+        model = self.model
+        return gradients(self.definitions, model.seeds, wanted, self.sizes(), model.gradient,
+                         self.shortcuts(), model.silent)
+
+    def shortcuts(self) -> dict[str, dict[str, Expr]]:
+        """Gradients taken another way than the pull-back: fused, or through a softmax's Jacobian."""
+        found: dict[str, dict[str, Expr]] = {}
+        for name, expr in self.definitions.items():
+            match expr:
+                case Op("softmax", (Sym(z),)) if self.through_jacobian(name, z):
+                    found[name] = {z: self.through(name, z)}
+        fusion = self.model.fusion
+        if self.fused and fusion is not None:
+            found[fusion.output] = {fusion.logits: fusion.expr}
+        return found
+
+    def through_jacobian(self, of: str, by: str) -> bool:
+        shape = self.model.shapes[of]
+        small = len(shape) == 1 and isinstance(shape[0], int) and shape[0] <= _LARGEST_SOFTMAX
+        return small and (of, by) in self.model.neighbours
+
+    def through(self, of: str, by: str) -> Expr:
+        """∂L/∂Z as the Jacobian of the softmax times ∂L/∂Ŷ."""
+        jacobian: Expr = Sym(f"d{of}/d{by}")
+        upstream = Sym(self.model.gradient(of))
+        self.shapes[f"d{of}/d{by}"] = self.model.shapes[of] * 2
+        convention = self.model.problem.convention
+        if (convention.jacobian == "numerator") != convention.rows:
+            jacobian = build.transpose(jacobian)
+        return op("matmul", upstream, jacobian) if convention.rows else op("matmul", jacobian, upstream)
+
+    def gradient(self, gradient: Gradient) -> None:
+        model = self.model
+        fusion = model.fusion
+        is_fused = self.fused and fusion is not None and gradient.of == fusion.logits
+        rule = "fused" if is_fused else self.reason(gradient)
+        self.add(model.gradient(gradient.of), "backward", rule, gradient.expr, model.axes(gradient.of),
+                 note=fusion.why if is_fused and fusion else None)
+
+    def reason(self, gradient: Gradient) -> str:
+        if len(gradient.paths) > 1:
+            return "sum-over-paths"
+        through = gradient.paths[0]
+        if through == gradient.of:
+            return "upstream"
+        rules = {equation.name: equation.rule for equation in self.model.equations}
+        return f"through-{rules[through]}"
+
+    # Jacobians --------------------------------------------------------------------------------
+
+    def jacobians(self, asked: list[tuple[str, str]]) -> dict[tuple[str, str], Expr]:
+        """Those between neighbours, then those asked for that are not gradients of the target."""
+        found = {}
+        taken = {self.model.gradient(name) for name in self.model.shapes} if self.model.seeds else set()
+        for of, by in (*self.model.neighbours, *asked):
+            if f"d{of}/d{by}" in taken and of == self.model.gradient_of:
+                continue
+            if of in self.definitions and by in self.shapes:
+                found[of, by] = self.jacobian_of(of, by)
+        return found
+
+    def jacobian_of(self, of: str, by: str) -> Expr:
+        axis = self.model.sample_axis if self.per_sample(of) and self.per_sample(by) else None
+        denominator = self.model.problem.convention.jacobian == "denominator"
+        expr = self.definitions[of]
+        if by not in symbols(expr) or self.through_others(of, by):
+            return op("jacobian", Sym(of), Sym(by), samples=axis,
+                      layout="denominator" if denominator else None)
+        return local_jacobian(of, by, expr, self.sizes(), axis, denominator)
+
+    def through_others(self, of: str, by: str) -> bool:
+        """Whether `by` acts on `of` through another quantity as well."""
+        between = {by}
+        for name, expr in self.definitions.items():
+            if name == of:
+                return bool(between.intersection(symbols(expr)) - {by})
+            if between.intersection(symbols(expr)):
+                between.add(name)
+        return False
+
+    def per_sample(self, name: str) -> bool:
+        return "sample" in self.model.axes(name)
+
+    def jacobian(self, pair: tuple[str, str], expr: Expr) -> None:
+        of, by = pair
+        size = 1
+        shape = self.sizes().shape(expr)
+        for length in shape:
+            size *= int(length)
+        self.add(f"d{of}/d{by}", "jacobian", self.rule_of(of), expr, self.jacobian_axes(of, by, expr),
+                 skipped=size > MAX_JACOBIAN)
+
+    def rule_of(self, name: str) -> str:
+        return next(equation.rule for equation in self.model.equations if equation.name == name)
+
+    def jacobian_axes(self, of: str, by: str, expr: Expr) -> tuple[str, ...]:
+        one, other = self.model.axes(of), self.model.axes(by)
+        blocks = self.model.samples is not None and "sample" in one and "sample" in other
+        if blocks:
+            one = tuple(axis for axis in one if axis != "sample")
+            other = tuple(axis for axis in other if axis != "sample")
+        if self.rule_of(of) == "affine":
+            other = tuple("input" if axis == "unit" else axis for axis in other)
+        ordered = other + one if self.model.problem.convention.jacobian == "denominator" else one + other
+        return (("sample",) if blocks else ()) + ordered
+
+    # Update -----------------------------------------------------------------------------------
+
+    def update(self) -> None:
+        self.shapes |= dict.fromkeys(constant_names(self.model).values(), ())
+        for id, shape in state_shapes(self.model).items():
+            self.shapes[f"{id}_old"] = shape
+        for id, expr, rule, parameter in updates(self.model):
+            self.add(id, "update", rule, expr, self.model.given[parameter].axes)
+
+    def forward_again(self) -> None:
+        """The loss with the new parameters, through every quantity that they change."""
+        if self.model.target is None:
+            return
+        renamed: dict[str, Expr] = {name: Sym(f"{name}_new") for name in self.model.trained}
+        for equation in self.model.equations:
+            if not renamed.keys() & set(symbols(equation.expr)):
+                continue
+            self.add(f"{equation.name}_new", "update", "forward-again",
+                     substitute(equation.expr, renamed), equation.axes, equation.words)
+            renamed[equation.name] = Sym(f"{equation.name}_new")
+        if self.model.target not in renamed:
+            self.add(f"{self.model.target}_new", "update", "forward-again", Sym(self.model.target), ())
+
+
+def essential(planned: Plan, goals: Collection[str]) -> Plan:
+    """The steps that the goals need, and no others."""
+    needed = set(goals)
+    kept: list[Planned] = []
+    for step in reversed(planned.steps):
+        if step.id in needed:
+            needed.update(symbols(step.expr))
+            kept.append(step)
+    return replace(planned, steps=tuple(reversed(kept)))

@@ -1,0 +1,234 @@
+"""A problem to its trace: plan, run, train, and put it all into pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from backprop_cli.errors import Mark
+from backprop_cli.problem.build import batch_model
+from backprop_cli.problem.data import Convention
+from backprop_cli.problem.model import Array, Model
+from backprop_cli.solving.batches import Batch, batches
+from backprop_cli.solving.limits import MAX_WORK, check_work
+from backprop_cli.solving.notes import note
+from backprop_cli.solving.plan import Plan, Planned, essential, plan
+from backprop_cli.solving.run import Machine, machine, run
+from backprop_cli.solving.update import constants, initial_state, rule_of
+from backprop_cli.trace import Given, Step, Trace
+
+Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a solution.
+
+    `steps` updates (None: as the file says), the derivation of step `at`, `extra` gradients and
+    Jacobians, at most `max_work` operations; `progress` is told the step and its loss.
+    """
+
+    steps: int | None = None
+    at: int = 1
+    extra: Collection[str] = ()
+    max_work: int = MAX_WORK
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The trace, the model of the batch it shows, its plan, and every value by id."""
+
+    trace: Trace
+    model: Model
+    plan: Plan
+    values: Mapping[str, Array]
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch ready to be run: its model, the whole plan, and the part that training needs."""
+
+    model: Model
+    plan: Plan
+    training: Plan
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What training carries from step to step."""
+
+    parameters: Mapping[str, Array]
+    optimizer: Mapping[str, Array]
+
+
+def solve(model: Model, request: Request = Request()) -> Solution:
+    """The worked derivation of a problem; UserError where it is over the limits."""
+    steps = _steps(model, request)
+    prepared = _Batches(model, request.extra)
+    check_work(prepared.at(0).plan, max(steps, 1), request.max_work,
+               model.update.mark if model.update else Mark())
+    state = _State(
+        {name: model.given[name].value for name in _parameters(model)}, initial_state(model)
+    )
+    history: list[float] = []
+    shown: Solution | None = None
+    for number, state_before, values, batch in _training(model, prepared, state, steps, request, history):
+        if number == min(request.at, max(steps, 1)):
+            shown = _shown(batch, state_before, number, request)
+        state = _advanced(batch.model, state_before, values)
+    assert shown is not None
+    trace = replace(shown.trace, parameters=dict(state.parameters), history=tuple(history))
+    return replace(shown, trace=trace)
+
+
+
+
+
+
+def _steps(model: Model, request: Request) -> int:
+    if model.update is None or not model.trained:
+        return 0
+    return model.update.steps if request.steps is None else request.steps
+
+
+def _parameters(model: Model) -> list[str]:
+    return [name for name, given in model.given.items() if given.role == "parameter"]
+
+
+class _Batches:
+    """The prepared batches, each made when it is first needed."""
+
+    def __init__(self, model: Model, extra: Collection[str]) -> None:
+        self.model = model
+        self.extra = extra
+        self.batches = batches(model)
+        self.ready: dict[Batch, _Prepared] = {}
+
+    def at(self, step: int) -> _Prepared:
+        chosen = self.batches[step % len(self.batches)]
+        if chosen not in self.ready:
+            self.ready[chosen] = self.prepare(chosen)
+        return self.ready[chosen]
+
+    def prepare(self, chosen: Batch) -> _Prepared:
+        model = self.model if chosen is None else batch_model(self.model.problem, chosen)
+        whole = plan(model, self.extra)
+        goals = {f"{name}_new" for name in model.trained} | {model.target or ""}
+        if model.update is not None and model.trained:
+            goals |= {f"{letter}_{name}" for letter in rule_of(model).kept for name in model.trained}
+        return _Prepared(model, whole, essential(whole, goals), machine(model, whole))
+
+
+def _training(
+    model: Model, prepared: _Batches, state: _State, steps: int, request: Request, history: list[float]
+) -> Iterator[tuple[int, _State, dict[str, Array], _Prepared]]:
+    """Each step's number (from 1), the state before it, its values; without updates one pass."""
+    for index in range(max(steps, 1)):
+        batch = prepared.at(index)
+        last = index == max(steps, 1) - 1
+        given = environment(batch.model, state.parameters, state.optimizer, index)
+        needed = batch.training
+        if last and steps and batch.model.target:
+            goals = {step.id for step in batch.training.steps} | {f"{batch.model.target}_new"}
+            needed = essential(batch.plan, goals)
+        values = run(needed, given, batch.machine)
+        _record(batch.model, values, history, last and steps > 0)
+        if request.progress is not None and history:
+            request.progress(index + 1, history[-1])
+        before = state
+        if steps:
+            state = _advanced(batch.model, state, values)
+        yield index + 1, before, values, batch
+
+
+def _record(model: Model, values: Mapping[str, Array], history: list[float], last: bool) -> None:
+    if model.target is None:
+        return
+    history.append(float(values[model.target]))
+    if last:
+        history.append(float(values[f"{model.target}_new"]))
+
+
+def _advanced(model: Model, state: _State, values: Mapping[str, Array]) -> _State:
+    parameters = {name: values.get(f"{name}_new", value) for name, value in state.parameters.items()}
+    optimizer = {name: values.get(name, value) for name, value in state.optimizer.items()}
+    return _State(parameters, optimizer)
+
+
+def environment(
+    model: Model, parameters: Mapping[str, Array], optimizer: Mapping[str, Array], index: int
+) -> dict[str, Array]:
+    """What one step starts from: data, the parameters and state it finds, the rule's constants."""
+    env = {name: given.value for name, given in model.given.items()}
+    env |= parameters
+    env |= {f"{name}_old": value for name, value in optimizer.items()}
+    env |= {name: given.value for name, given in constants(model, index).items()}
+    return env
+
+
+# Putting it into data ---------------------------------------------------------------------------
+
+
+def _shown(batch: _Prepared, state: _State, number: int, request: Request) -> Solution:
+    model, planned, how = batch.model, batch.plan, batch.machine
+    given = environment(model, state.parameters, state.optimizer, number - 1)
+    planned = _asked_in_full(planned, request.extra)
+    values = run(planned, given, how)
+    fusion = model.fusion
+    if fusion is not None and not np.all(np.isfinite(values.get(model.gradient(fusion.logits), 0.0))):
+        planned = _asked_in_full(plan(model, request.extra, fused=True), request.extra)
+        values = run(planned, given, how)
+    trace = Trace(
+        title=model.problem.title,
+        convention=convention(model),
+        given=_given(model, state, number - 1),
+        steps=tuple(_step(step, values, model, number) for step in planned.steps),
+        loss=model.target,
+        samples=model.samples,
+    )
+    return Solution(trace, model, planned, values, how)
+
+
+def _asked_in_full(planned: Plan, extra: Collection[str]) -> Plan:
+    steps = tuple(replace(step, skipped=step.skipped and step.id not in extra) for step in planned.steps)
+    return replace(planned, steps=steps)
+
+
+def _given(model: Model, state: _State, index: int) -> dict[str, Given]:
+    given = {
+        name: replace(value, value=state.parameters.get(name, value.value))
+        for name, value in model.given.items()
+    }
+    for name, value in state.optimizer.items():
+        parameter = name.partition("_")[2]
+        given[f"{name}_old"] = Given(value, model.given[parameter].axes, "state")
+    return given | constants(model, index)
+
+
+def _step(planned: Planned, values: Mapping[str, Array], model: Model, number: int) -> Step:
+    return Step(
+        planned.id, planned.phase, number, planned.rule, planned.expr, planned.axes,
+        tuple(int(size) for size in planned.shape), values.get(planned.id), note(planned, values, model),
+        planned.words,
+    )
+
+
+def convention(model: Model) -> dict[str, object]:
+    """The conventions in force, as the outputs state them."""
+    said: Convention = model.problem.convention
+    found: dict[str, object] = asdict(said)
+    found["kinks"] = {key.replace("_", "-") if key == "leaky_relu" else key: value
+                      for key, value in asdict(said.kinks).items()}
+    loss = model.problem.loss
+    if loss is not None:
+        found["loss"] = loss.function.name or "formula"
+        found["over_samples"] = loss.over_samples
+    if model.problem.rounding is not None:
+        rounding = model.problem.rounding
+        found["rounding"] = {rounding.digits.kind: rounding.digits.count, "mode": rounding.mode}
+    return found

@@ -1,0 +1,100 @@
+"""The update of every trained parameter: its rule's formulas, in the names of the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Sym
+from backprop_cli.algebra.shapes import described
+from backprop_cli.errors import Complaints
+from backprop_cli.operations.updates import RULES, Terms, UpdateRule
+from backprop_cli.problem.model import Array, Model
+from backprop_cli.trace import Given
+
+
+def rule_of(model: Model) -> UpdateRule:
+    """The record of the problem's update rule."""
+    assert model.update is not None
+    return RULES[model.update.rule, model.update.form]
+
+
+def updates(model: Model) -> Iterator[tuple[str, Expr, str, str]]:
+    """Each new state, parameter and change: its id, formula, rule name, and the parameter it is of."""
+    assert model.update is not None
+    rule = rule_of(model)
+    name = model.update.rule
+    for parameter in model.trained:
+        terms = _terms(model, parameter)
+        for letter, expr in rule.states(terms).items():
+            yield f"{letter}_{parameter}", expr, f"{name}-state", parameter
+        change = rule.change(terms)
+        yield f"{parameter}_new", build.add(Sym(parameter), change), name, parameter
+        yield f"{parameter}_change", change, f"{name}-change", parameter
+
+
+def _terms(model: Model, parameter: str) -> Terms:
+    names = constant_names(model)
+    return Terms(
+        gradient=Sym(model.gradient(parameter)),
+        old=lambda letter: Sym(f"{letter}_{parameter}_old"),
+        new=lambda letter: Sym(f"{letter}_{parameter}"),
+        constant=lambda key: Sym(names[key]),
+    )
+
+
+def constant_names(model: Model) -> dict[str, str]:
+    """What each constant of the rule is called: its key, unless the problem uses that name itself."""
+    assert model.update is not None
+    keys = [key for key, _ in model.update.constants] + ["t"]
+    taken = {*model.problem.values, *model.definitions}
+    return {key: f"{key}_" if key in taken else key for key in keys}
+
+
+def constants(model: Model, step: int) -> dict[str, Given]:
+    """The rule's constants as given values; `step` counts from 0."""
+    if model.update is None:
+        return {}
+    names = constant_names(model)
+    found = {names[key]: Given(np.asarray(value), (), "constant") for key, value in model.update.constants}
+    if model.update.rule == "adam":
+        found[names["t"]] = Given(np.asarray(float(model.update.t + step)), (), "constant")
+    return found
+
+
+def state_shapes(model: Model) -> dict[str, tuple[int, ...]]:
+    """The shape of each state that is carried from step to step, by id."""
+    if model.update is None:
+        return {}
+    return {
+        f"{letter}_{parameter}": model.given[parameter].value.shape
+        for parameter in model.trained
+        for letter in rule_of(model).kept
+    }
+
+
+def initial_state(model: Model) -> dict[str, Array]:
+    """The optimizer's state before the first step, by id: as given, else zero."""
+    state = {}
+    for id, shape in state_shapes(model).items():
+        assert model.update is not None
+        given = model.update.state.get(id)
+        array = given[1].array if given is not None else None
+        state[id] = array if array is not None else np.zeros(shape)
+    return state
+
+
+def check_state(model: Model, complaints: Complaints) -> None:
+    """Complains of states the rule does not have or whose shape is not the parameter's."""
+    if model.update is None:
+        return
+    shapes = state_shapes(model)
+    for id, (text, values) in model.update.state.items():
+        if id not in shapes:
+            known = ", ".join(shapes) or f"{model.update.rule} has no state"
+            complaints.add(f"there is no state '{id}'", text.mark, known)
+        elif values.array is not None and values.array.shape != shapes[id]:
+            complaints.add(f"{id} is {described(values.array.shape)}, and its parameter is "
+                           f"{described(shapes[id])}", values.mark)

@@ -1,0 +1,86 @@
+"""The worked derivation as pure data: what was given, and one record a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr
+
+Array = NDArray[np.float64]
+Phase = Literal["forward", "backward", "jacobian", "update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One quantity: how it is computed from earlier ones, and what came out.
+
+    `value` is None for a Jacobian too large to be worth its room. `axes` names what each axis runs
+    over. `rule` is the stable name of the reason for the step, `words` what the quantity is.
+    """
+
+    id: str
+    phase: Phase
+    iteration: int
+    rule: str
+    expr: Expr
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    value: Array | None
+    note: str | None = None
+    words: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Step):
+            return NotImplemented
+        mine, theirs = self.value, other.value
+        same = mine is theirs or (
+            mine is not None
+            and theirs is not None
+            and mine.shape == theirs.shape
+            and np.array_equal(mine, theirs, equal_nan=True)
+        )
+        return same and all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("id", "phase", "iteration", "rule", "expr", "axes", "shape", "note")
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A quantity the problem states: its value, its axes, and whether training changes it."""
+
+    value: Array
+    axes: tuple[str, ...] = ()
+    role: Literal["data", "parameter", "constant", "state"] = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A whole derivation. `samples` is the batch size, None for a single sample.
+
+    `given` are the values before the step shown; `parameters` those after all updates; `history`
+    the losses, one more than there are updates.
+    """
+
+    title: str
+    convention: Mapping[str, object]
+    given: Mapping[str, Given]
+    steps: tuple[Step, ...]
+    parameters: Mapping[str, Array] = field(default_factory=dict)
+    history: tuple[float, ...] = ()
+    loss: str | None = None
+    samples: int | None = None
+
+    def step(self, id: str) -> Step:
+        """The step that gives `id`; KeyError where there is none."""
+        for step in self.steps:
+            if step.id == id:
+                return step
+        raise KeyError(id)

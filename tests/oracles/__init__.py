@@ -1,0 +1,1 @@
+"""Independent oracles: problem files drawn by seed, and what they must come to."""
