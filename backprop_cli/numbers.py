@@ -8,14 +8,14 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backprop_cli.problem.formula import FormulaError, parse_constant
+from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
 
 LONGEST_NUMBER = 400
 """A number may be typed in this many characters; nothing honest is longer."""
 
 _DIGITS = r"(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)"
 
-# Decimals that can neither overflow nor vanish, so that float() alone will do: nearly all there are.
+# Nearly all numbers there are: decimals that can neither overflow nor vanish in float().
 is_simple = re.compile(
     r"-?(?:(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,2})?"
 ).fullmatch
@@ -90,20 +90,24 @@ def normal_minus(text: str) -> str:
 
 
 def _constant(text: str) -> float:
+    if match := re.search(r"[@=:\[\]]", text):
+        message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
+        raise NumberError(message, offset=match.start())
     try:
         return parse_constant(text)
     except FormulaError as error:
-        if _name(text):
+        if _name(text) and text not in FUNCTIONS:
             message = f"{shown(text)} is a word where a number belongs"
-            raise NumberError(message, error.instead, letter=True) from error
+            raise NumberError(message, letter=True) from error
         message = f"{shown(text)} is not a number: {error.message}"
         raise NumberError(message, error.instead, offset=error.offset) from error
 
 
 def _refuse_out_of_range(text: str, value: float) -> None:
-    if not math.isfinite(value):
-        raise NumberError(f"{shown(text)} is too large: numbers end at about 1.8e308")
     match = _decimal(text)
+    if not math.isfinite(value):
+        why = "is too large: numbers end at about 1.8e308" if match else "is not a finite number"
+        raise NumberError(f"{shown(text)} {why}")
     if value == 0 and match and re.search("[1-9]", match[1]):
         raise NumberError(f"{shown(text)} is too small to be told from zero", "0")
 
@@ -178,6 +182,11 @@ _SURPRISES = (
         _without_commas,
     ),
     _surprise(rf"([+-]?{_DIGITS})\s*%", "{} is a percentage", lambda match: f"{match[1]}/100"),
+    _surprise(
+        r"(?=.*[^\x00-\x7f])[+-]?[\d.]+(?:e[+-]?\d+)?",
+        "{} is not written in the digits 0 to 9",
+        lambda match: "".join(str(unicodedata.decimal(char, char)) for char in match[0]),
+    ),
     _surprise("[+-]?[¼-¾⅐-⅞]", "{} is a fraction in one character", _as_fraction),
     _surprise(
         rf"[\N{{EN DASH}}\N{{EM DASH}}]({_DIGITS})",

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.expr import Expr, symbols
 
 Array = NDArray[np.float64]
 Phase = Literal["forward", "backward", "jacobian", "update"]
@@ -33,6 +33,11 @@ class Step:
     value: Array | None
     note: str | None = None
     words: str = ""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The quantities the formula uses, each once."""
+        return symbols(self.expr)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Step):
@@ -60,6 +65,14 @@ class Given:
     axes: tuple[str, ...] = ()
     role: Literal["data", "parameter", "constant", "state"] = "data"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Given):
+            return NotImplemented
+        same = np.array_equal(self.value, other.value, equal_nan=True)
+        return same and (self.axes, self.role) == (other.axes, other.role)
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -77,6 +90,18 @@ class Trace:
     history: tuple[float, ...] = ()
     loss: str | None = None
     samples: int | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Trace):
+            return NotImplemented
+        plain = ("title", "convention", "given", "steps", "history", "loss", "samples")
+        if any(getattr(self, name) != getattr(other, name) for name in plain):
+            return False
+        return self.parameters.keys() == other.parameters.keys() and all(
+            np.array_equal(value, other.parameters[name]) for name, value in self.parameters.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
 
     def step(self, id: str) -> Step:
         """The step that gives `id`; KeyError where there is none."""

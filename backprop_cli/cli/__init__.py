@@ -1,0 +1,68 @@
+"""The command line: options in, functions called, exit code out."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from backprop_cli import __version__
+
+BUG = 70  # exit code: the program is wrong, not what it was given
+
+_COMMANDS = {
+    "solve": "Forward, backward, update: every intermediate, step by step.",
+}
+
+
+class _Lazy(click.Group):
+    """Loads a command's module only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"backprop_cli.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"There is no command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: backprop solve problems/sigmoid-softmax.yaml",
+)
+@click.version_option(__version__, prog_name="backprop")
+def main() -> None:
+    """Works backpropagation out the way you would by hand, every step shown.
+
+    A problem file (YAML) states the network or the formulas, the numbers and the conventions.
+    """
+
+
+def run() -> None:
+    """The console script: a bug ends with its traceback and exit code 70."""
+    try:
+        main()
+    except Exception:
+        traceback.print_exc()
+        print("This is a bug in backprop. Please report it with the file that caused it.", file=sys.stderr)
+        sys.exit(BUG)

@@ -17,6 +17,10 @@ from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode
 MOST_BAD_ENTRIES = 10
 """After so many unreadable entries the rest of a matrix is not looked at."""
 
+MOST_EXPRESSIONS = 100_000
+"""So many entries of one matrix may be something else than plain decimals."""
+
+_OPERATORS = ("+", "-", "*", "/", "^", "**", "−")
 _EXAMPLE = "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix"
 _token = re.compile(r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:,[^\s,]+)*")
 
@@ -29,7 +33,7 @@ def read_values(node: Node, complaints: Complaints, *, letters: bool = False) ->
 
 
 def split_row(text: str) -> list[tuple[str, int]]:
-    """The entries of a row written as text, each with its offset; blanks in parentheses stay."""
+    """The entries of a row written as text, each with its offset; spaces in parentheses stay."""
     return [(match[0], match.start()) for match in _token.finditer(text)]
 
 
@@ -40,6 +44,7 @@ class _Reader:
     complaints: Complaints
     letters: bool
     bad: int = 0
+    expressions: int = 0
     free: list[tuple[tuple[int, ...], str]] = field(default_factory=list)
 
     def read(self, node: Node) -> Values:
@@ -136,6 +141,15 @@ class _Reader:
         return rows
 
     def _entry(self, text: str, mark: Mark, index: tuple[int, ...]) -> float:
+        if is_simple(text):
+            return float(text)
+        if text in _OPERATORS:
+            message = f"`{text}` stands alone: there are no spaces inside an entry"
+            self._complain(message, mark, f"1{text}2")
+            return float("nan")
+        self.expressions += 1
+        if self.expressions > MOST_EXPRESSIONS:
+            return self._too_many(mark)
         try:
             return read_number(text)
         except NumberError as error:
@@ -149,6 +163,12 @@ class _Reader:
                 complaint = Complaint(error.message, Mark(1, error.offset + 1), error.instead)
                 self._complain(complaint.message, complaint.within(mark).mark, complaint.instead)
             return float("nan")
+
+    def _too_many(self, mark: Mark) -> float:
+        if self.expressions == MOST_EXPRESSIONS + 1:
+            message = f"more than {MOST_EXPRESSIONS:,} entries here are not plain decimals"
+            self._complain(message, mark, "decimals, such as 0.6667")
+        return float("nan")
 
     def _complain(self, message: str, mark: Mark, instead: str | None = None) -> None:
         self.bad += 1
@@ -183,8 +203,8 @@ def _lines(node: ScalarNode) -> Iterator[tuple[str, Mark]]:
     for text in node.text.split("\n"):
         start = 0
         for part in text.split(";"):
-            blank = len(part) - len(part.lstrip())
+            indent = len(part) - len(part.lstrip())
             if part.strip():
-                yield part.strip(), Mark(line, column + start + blank)
+                yield part.strip(), Mark(line, column + start + indent)
             start += len(part) + 1
         line += node.style == "block"

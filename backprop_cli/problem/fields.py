@@ -44,9 +44,9 @@ class Field(Protocol[T_co]):
 def unexpected(
     node: Node, name: str, wanted: Field[Any], complaints: Complaints, instead: str | None = None
 ) -> None:
-    """Complains that `node` is of another kind than `wanted`."""
+    """Complains that `node`, called `name` in the sentence, is something else than `wanted`."""
     complaints.add(
-        f"{shown(name)} should be {wanted.words}, not {kind_of(node)}", node.mark, instead
+        f"{name} should be {wanted.words}, not {kind_of(node)}", node.mark, instead
     )
 
 
@@ -82,7 +82,7 @@ class Bounds:
 
     @property
     def words(self) -> str:
-        """The bounds in words, beginning with a comma and a blank if there are any."""
+        """The bounds in words, beginning with a comma if there are any."""
         named = (
             ("at least", self.at_least),
             ("above", self.above),
@@ -218,7 +218,7 @@ class Choice:
         return f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
 
     def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
-        if not isinstance(node, ScalarNode) or node.empty:
+        if not isinstance(node, ScalarNode) or len(node.text) > _LONGEST_NAME:
             unexpected(node, name, self, complaints)
             return None
         wanted = self.folded(node.text)
@@ -242,7 +242,7 @@ class Words:
     def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
         if isinstance(node, ScalarNode):
             return node.text.rstrip("\n")
-        unexpected(node, name, self, complaints, "quote texts that hold brackets or colons")
+        unexpected(node, name, self, complaints, "quotes around the text")
         return None
 
     def schema(self) -> Schema:
@@ -254,6 +254,7 @@ class Written:
     """A formula, name or id, kept as it stands with its place."""
 
     words: str = "text"
+    equation: bool = False
 
     def read(self, node: Node, name: str, complaints: Complaints) -> Text | None:
         if not isinstance(node, ScalarNode):
@@ -267,11 +268,11 @@ class Written:
 
     def _instead(self, node: Node) -> str | None:
         """`- z: W @ x` is meant as an equation; `- dL/dW1[1, 1]` needs quotes."""
-        if isinstance(node, MapNode) and len(node.entries) == 1:
+        if self.equation and isinstance(node, MapNode) and len(node.entries) == 1:
             (only,) = node.entries.values()
             if isinstance(only.value, ScalarNode):
                 return f"{only.key.text} = {only.value.text}"
-        return "quote texts that hold brackets or colons"
+        return "quotes around the text"
 
     def schema(self) -> Schema:
         return {"type": ["string", "number"]}
@@ -307,7 +308,7 @@ class ListOf(Generic[T]):
     def read(self, node: Node, name: str, complaints: Complaints) -> tuple[T, ...] | None:
         if isinstance(node, ListNode):
             return tuple(self._items(node, name, complaints))
-        if self.single:
+        if self.single and isinstance(node, ScalarNode):
             only = self.item.read(node, name, complaints)
             return None if only is None else (only,)
         unexpected(node, name, self, complaints, "a list: [first, second], or a line each with `-`")
@@ -317,7 +318,7 @@ class ListOf(Generic[T]):
         for number, item in enumerate(node.items, 1):
             if complaints.full:
                 return
-            value = self.item.read(item, f"{name}, item {number}", complaints)
+            value = self.item.read(item, f"item {number} of {name}", complaints)
             if value is not None:
                 yield value
 
@@ -344,7 +345,7 @@ class NamedOf(Generic[T]):
         for key, entry in node.entries.items():
             if complaints.full:
                 break
-            value = self.item.read(entry.value, key, complaints)
+            value = self.item.read(entry.value, shown(key), complaints)
             if value is not None:
                 found[key] = (Text(key, entry.key.inside), value)
         return found

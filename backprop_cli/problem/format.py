@@ -113,7 +113,7 @@ PROBLEM = Record(
             Made(NamedOf(_SHAPE, "a mapping from names to shapes", "{W: [M, N], x: [N]}"), _names),
             "the shapes of what the equations start from, where there are no numbers",
         ),
-        "equations": Key(ListOf(Written("an equation"), "a list of equations"), "name = formula"),
+        "equations": Key(ListOf(Written("an equation", equation=True), "a list of equations"), "name = formula"),
         "train": Key(
             ListOf(Written("a name"), "a list of names", single=True), "the values that are updated"
         ),

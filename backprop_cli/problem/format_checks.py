@@ -20,7 +20,7 @@ def check_together(problem: Problem, given: Given) -> None:
         _check_layers(problem, given)
     elif given.has("gradients"):
         _check_gradients(given)
-    if given.has("ask") and problem.ask == ():
+    if given.empty("ask"):
         given.complain("ask", "`ask` names nothing", "leave it out for the usual quantities")
 
 
@@ -47,7 +47,7 @@ def _check_equations(problem: Problem, given: Given) -> None:
             given.complain(
                 key, message, instead if key in ("x", "y", "loss") else "shapes: {x: [N]}"
             )
-    if problem.equations == ():
+    if given.empty("equations"):
         given.complain("equations", "there are no equations", "- z = W @ x + b")
     for name in problem.shapes:
         if name in problem.values:
@@ -57,7 +57,7 @@ def _check_equations(problem: Problem, given: Given) -> None:
 
 
 def _check_layers(problem: Problem, given: Given) -> None:
-    if problem.layers == () and not given.complaints.found:
+    if given.empty("layers"):
         given.complain("layers", "there are no layers", "- {weights: [[3, 6], [4, 5]]}")
     for number, layer in enumerate(problem.layers or (), 1):
         _check_layer(number, layer, problem, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -24,7 +24,7 @@ class UnknownId(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A quantity, one entry of it (counted from 0) or all, after which update."""
+    """A quantity, one entry of it (its indices as written) or all, after which update."""
 
     id: str
     index: tuple[int, ...] | None = None
@@ -32,26 +32,23 @@ class Reference:
 
 
 def reference(
-    text: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str], indices: int
+    text: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]
 ) -> Reference:
     """The quantity that `text` names; UnknownId where there is none or more than one."""
     name, index, step = text.strip(), None, 1
     if found := _ENTRY.fullmatch(name):
         name = found["name"].strip()
-        index = _index(found["index"], text, indices)
+        index = _index(found["index"], text)
     if found := _LATER.fullmatch(name):
         name, step = found["name"], int(found["step"])
     return Reference(_resolved(name, known, gradient_of, aliases), index, step)
 
 
-def _index(text: str, whole: str, indices: int) -> tuple[int, ...]:
+def _index(text: str, whole: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and len(part) < 10 for part in parts):
-        raise UnknownId(f"'{text}' in '{whole}' is no index", f"whole numbers from {indices}, such as [2,1]")
-    numbers = tuple(int(part) - indices for part in parts)
-    if min(numbers) < 0:
-        raise UnknownId(f"indices count from {indices}")
-    return numbers
+    if not all(part.isdecimal() and len(part) < 10 for part in parts):
+        raise UnknownId(f"'{text}' in '{whole}' is no index", "whole numbers, such as [2,1]")
+    return tuple(int(part) for part in parts)
 
 
 def _resolved(name: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]) -> str:
@@ -116,5 +113,3 @@ def _ascii(name: str) -> str:
     decomposed = unicodedata.normalize("NFD", name.translate(_SIGNS))
     return decomposed.replace("\u0302", "hat").replace(" ", "")
 
-
-Resolver = Callable[[str], Reference]

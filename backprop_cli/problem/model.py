@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -88,3 +89,31 @@ class Model:
             if equation.name == name:
                 return equation.axes
         return self.given[name].axes
+
+    def index_bases(self, id: str) -> tuple[int, ...] | None:
+        """From which number each axis of a weight matrix with the bias inside it is counted.
+
+        Its first input is number 1, whatever else counts from, since the bias is number 0. None
+        where nothing differs from the convention.
+        """
+        convention = self.problem.convention
+        name = _parameter_of(id, self.gradient_of)
+        if convention.bias != "first" or not re.fullmatch(r"W\d+", name) or name not in self.given:
+            return None
+        axes = self.given[name].axes
+        return tuple(0 if axis == "input" else convention.indices for axis in axes)
+
+    def counted(self, id: str, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """A written index counted from 0; None where there is no such entry."""
+        bases = self.index_bases(id) or (self.problem.convention.indices,) * len(shape)
+        found = tuple(i - base for i, base in zip(index, bases, strict=False))
+        inside = len(index) == len(shape) and all(0 <= i < n for i, n in zip(found, shape, strict=True))
+        return found if inside else None
+
+
+def _parameter_of(id: str, gradient_of: str) -> str:
+    """The parameter that a gradient, a new value, a change or a state belongs to."""
+    name = id.removeprefix(f"d{gradient_of}/d")
+    for ending in ("_new", "_change", "_old"):
+        name = name.removesuffix(ending)
+    return re.sub(r"^(?:v|m|G|s|mhat|vhat)_", "", name)

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
 from backprop_cli.problem.fields import Field, Schema, did_you_mean, unexpected
-from backprop_cli.problem.tree import Entry, MapNode, Node, ScalarNode
+from backprop_cli.problem.tree import Entry, ListNode, MapNode, Node, ScalarNode
 
 T = TypeVar("T")
 
@@ -60,6 +60,11 @@ class Given:
         entry = self.entries.get(key)
         return entry.key.mark if entry else self.mark
 
+    def empty(self, key: str) -> bool:
+        """Whether `key` is there with an empty list."""
+        entry = self.entries.get(key)
+        return entry is not None and isinstance(entry.value, ListNode) and not entry.value.items
+
     def value_at(self, key: str) -> Mark:
         """Where the value of `key` stands; the record itself where it does not."""
         entry = self.entries.get(key)
@@ -74,11 +79,12 @@ class Given:
 class Record(Generic[T]):
     """A mapping with known keys, each read by its field, and then made into data."""
 
-    words: str
+    called: str
     keys: Mapping[str, Key]
     make: Callable[[Given], T | None]
     example: str | None = None
     aliases: Mapping[str, str] = field(init=False)
+    words = "a mapping (`key: value`)"
 
     def __post_init__(self) -> None:
         pairs = {alias: name for name, key in self.keys.items() for alias in key.aliases}
@@ -113,7 +119,7 @@ class Record(Generic[T]):
             message = f"{shown(name)} has no value: it should be {key.field.words}"
             given.complaints.add(message, entry.key.mark, "a value, or leave the key out")
             return
-        value = key.field.read(entry.value, name, given.complaints)
+        value = key.field.read(entry.value, shown(name), given.complaints)
         if value is not None:
             given.values[name] = value
 
@@ -122,13 +128,13 @@ class Record(Generic[T]):
         head, colon, tail = text.partition(":")
         if colon and head in self.keys and isinstance(value, ScalarNode) and value.empty:
             given.meant.add(head)
-            message = f"a blank is missing after the colon of {shown(text)}"
+            message = f"a space is missing after the colon of {shown(text)}"
             given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
             return
         near = did_you_mean(text, [*self.keys, *self.aliases])
         meant = f"; did you mean `{near}`?" if near else ""
         message = (
-            f"{shown(text)} is not a key of {self.words}{meant} (it has {', '.join(self.keys)})"
+            f"{shown(text)} is not a key of {self.called}{meant} (it has {', '.join(self.keys)})"
         )
         given.complaints.add(message, entry.key.mark, near)
         if near:

@@ -301,7 +301,8 @@ class _Builder:
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
-            message = f"YAML tags such as {shown(event.tag)} are not read here"
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            message = f"YAML tags such as {shown(tag)} are not read here"
             self.complaints.add(message, _mark(event), "the value alone")
 
     def _second_document(self, event: Any) -> None:

@@ -44,7 +44,8 @@ def _excerpt(number: int, line: str, column: int) -> list[str]:
     """The line, cut around `column`, and a caret below it."""
     before = [_safe(char) for char in line[: max(column - 1, 0)]]
     after = [_safe(char) for char in line[max(column - 1, 0) : column + _WIDTH]]
-    left, cut_left = _fitting(before[::-1], _WIDTH // 2)
+    needed = _cells("".join(after))
+    left, cut_left = _fitting(before[::-1], max(_WIDTH // 2, _WIDTH - needed))
     right, cut_right = _fitting(after, _WIDTH - _cells("".join(left)))
     start = "…" * cut_left + "".join(left[::-1])
     gutter = f"  {number} | "
@@ -63,7 +64,7 @@ def _fitting(chars: list[str], width: int) -> tuple[list[str], bool]:
 
 
 def _safe(char: str) -> str:
-    """A character as it may be printed: a blank for a tab, nothing that moves the cursor."""
+    """A character as it may be printed: a space for a tab, nothing that moves the cursor."""
     return " " if char == "\t" else printable(char)
 
 

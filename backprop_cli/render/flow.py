@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from backprop_cli.render.grid import Box, beside, labelled, text_box
+from backprop_cli.render.grid import Box, beside, centred, centred_text, text_box
 
 NEST = 4
 """How much deeper the inside of a pair of parentheses is, as a place to break."""
@@ -34,27 +34,33 @@ def deeper(tokens: Sequence[Token], by: int = NEST) -> tuple[Token, ...]:
     )
 
 
-def joined(tokens: Sequence[Token], *, labels: bool = True) -> Box:
-    """The tokens on one line; labels only where `labels`."""
+def joined(tokens: Sequence[Token]) -> Box:
+    """The tokens on one line, their labels on another below it all."""
     boxes: list[Box] = []
+    labels: list[str] = []
     for position, token in enumerate(tokens):
         if token.space and position:
             boxes.append(_BLANK)
-        boxes.append(_with_label(token) if labels else token.box)
-    return beside(boxes)
+            labels.append(" ")
+        boxes.append(centred(token.box, _token_width(token)))
+        labels.append(centred_text(token.label, boxes[-1].width))
+    box = beside(boxes)
+    if not any(token.label for token in tokens):
+        return box
+    return Box((*box.lines, (("".join(labels), "note"),)), box.width, box.baseline)
 
 
 _BLANK = text_box(" ")
 
 
-def _with_label(token: Token) -> Box:
-    return labelled(token.box, token.label) if token.label else token.box
+def _token_width(token: Token) -> int:
+    return max(token.box.width, len(token.label))
 
 
 def natural_width(tokens: Sequence[Token]) -> int:
     """The width on one line."""
     return sum(
-        (1 if token.space and position else 0) + max(token.box.width, len(token.label))
+        (1 if token.space and position else 0) + _token_width(token)
         for position, token in enumerate(tokens)
     )
 

@@ -10,7 +10,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
 from backprop_cli.operations.table import operation
 from backprop_cli.render.flow import word
 from backprop_cli.render.grid import Fences, Glyphs
-from backprop_cli.render.names import indexed, superscript
+from backprop_cli.render.names import indexed, subscript, superscript
 from backprop_cli.render.pieces import (
     Piece,
     atom,
@@ -171,6 +171,16 @@ def _expand(pen: Pen, node: Op) -> Piece:
     return _upright(node.option("axis") == 1)(pen, node) if pen.rank(node) == 2 else _inner(pen, node)
 
 
+def _spread(pen: Pen, node: Op) -> Piece:
+    """A number repeated carries its shape below, since 1 alone would not say how many."""
+    inner, shape = node.args[0], node.option("shape")
+    if pen.ascii or not isinstance(inner, Num) or not isinstance(shape, tuple):
+        return pen.piece(inner)
+    size = subscript("x".join(map(str, shape)))
+    piece = pen.piece(inner)
+    return Piece((*piece.tokens, word(size)), piece.kind, minus=piece.minus) if size else piece
+
+
 def _at(pen: Pen, node: Op) -> Piece:
     inner = node.args[0]
     places = [_place(pen, place) for place in _index(node)]
@@ -251,7 +261,7 @@ def _sum(pen: Pen, node: Op) -> Piece:
     if pen.ascii:
         return called(pen, f"sum of {along}" if along else "sum", node.args[0])
     inner = put(pen, node.args[0], "sum of")
-    return prefixed(f"Σ {along} of" if along else "Σ", inner)
+    return prefixed(f"Σ {along} of" if along else "Σ", inner, kind="total")
 
 
 def _of_each(pen: Pen, node: Op) -> Piece:
@@ -374,7 +384,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "add": _add, "sub": _sub, "neg": _neg, "mul": _mul, "div": _div, "pow": _pow,
         "matmul": _matmul, "outer": _outer, "transpose": _transpose, FLIPPED: _flipped,
         "column": _upright(True), "row": _upright(False), "flat": _inner, "expand": _expand,
-        "spread": _inner, "at": _at, "place": _in_place, "stack": _list, "concat": _list,
+        "spread": _spread, "at": _at, "place": _in_place, "stack": _list, "concat": _list,
         "prepend": _prepend, "append": _prepend, "drop_first": _dropped, "drop_last": _dropped,
         "part": _part, "sum": _sum, "mean": _of_each, "max": _of_each, "argmax": _of_each,
         "abs": _bars(lambda glyphs: glyphs.bars, "abs"),
@@ -393,5 +403,3 @@ def written(pen: Pen, node: Op) -> Piece:
     return FORMS.get(node.name, _function)(pen, node)
 
 
-__all__ = ["FLIPPED", "FORMS", "Pen", "Sym", "written"]
-_ = Num

@@ -25,9 +25,9 @@ _KIND: Mapping[Ending, Kind] = {"plain": "atom", "raised": "raised", "fraction":
 
 _MOVES = frozenset(
     "transpose column row flat expand prepend append drop_first drop_last part place at stack concat "
-    "diag spread flipped".split()
+    "diag spread flipped switch largest_shares".split()
 )
-"""Operations that only move entries: with numbers put in, their result is drawn instead of them."""
+"""Operations that move entries, or are 0 and 1: with numbers put in, their result is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,14 @@ class Writer:
         if value.ndim == 0:
             text = self.drawing.digits.one(float(value))
             return Piece(atom(text).tokens, "sign" if value < 0 else "atom", minus=bool(value < 0))
-        return boxed(self.drawing.array(value), shape_text(value.shape, ascii=self.ascii))
+        upright = value if value.ndim != 1 else value[None, :] if self.rows else value[:, None]
+        return boxed(self.drawing.array(value), shape_text(upright.shape, ascii=self.ascii))
 
     def _value(self, expr: Expr, values: Mapping[str, Array]) -> Piece:
         if isinstance(expr, Op) and expr.name == FLIPPED:
             vector = evaluate(expr.args[0], values)
-            box = self.drawing.matrix(vector[:, None] if self.rows else vector[None, :])
-            return boxed(box, shape_text(vector.shape, ascii=self.ascii))
+            turned = vector[:, None] if self.rows else vector[None, :]
+            return boxed(self.drawing.matrix(turned), shape_text(turned.shape, ascii=self.ascii))
         return self.drawn(evaluate(expr, values))
 
     def _number(self, value: Fraction) -> Piece:
@@ -112,7 +113,7 @@ class Writer:
         if value.denominator == 1 or Fraction(repr(float(value))) == value:
             text = str(value.numerator) if value.denominator == 1 else repr(float(value))
             return atom(text)
-        return atom(f"{value.numerator}/{value.denominator}", "quotient")
+        return atom(f"{value.numerator}/{value.denominator}", "scalar")
 
 
 def _only_moves(expr: Expr) -> bool:

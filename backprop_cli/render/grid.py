@@ -128,18 +128,26 @@ def _line_at(box: Box, row: int) -> Line:
     return ((" " * box.width, ""),)
 
 
+def centred(box: Box, wide: int) -> Box:
+    """The box in the middle of a given width."""
+    room = wide - box.width
+    if room <= 0:
+        return box
+    left, right = " " * (room // 2), " " * (room - room // 2)
+    return Box(tuple(((left, ""), *line, (right, "")) for line in box.lines), wide, box.baseline)
+
+
+def centred_text(text: str, wide: int) -> str:
+    """The text in the middle of a given width."""
+    left = (wide - width(text)) // 2
+    return " " * left + text + " " * (wide - width(text) - left)
+
+
 def labelled(box: Box, label: str) -> Box:
     """The box with a dim label centred below it."""
     wide = max(box.width, width(label))
-    pad = (wide - box.width) // 2
-    lines = [(*(((" " * pad, ""),) if pad else ()), *line, (" " * (wide - box.width - pad), ""))
-             for line in box.lines]
-    return Box((*lines, ((_centred(label, wide), "note"),)), wide, box.baseline)
-
-
-def _centred(text: str, wide: int) -> str:
-    left = (wide - width(text)) // 2
-    return " " * left + text + " " * (wide - width(text) - left)
+    lines = centred(box, wide).lines
+    return Box((*lines, ((centred_text(label, wide), "note"),)), wide, box.baseline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +197,7 @@ class Drawing:
             return texts
         position = rows.index(None)
         wide = max(map(width, texts))
-        return [*texts[:position], _centred(self.glyphs.down, wide), *texts[position:]]
+        return [*texts[:position], centred_text(self.glyphs.down, wide), *texts[position:]]
 
     def _dots(self, rows: Sequence[int | None]) -> list[str]:
         blank = " " * width(self.glyphs.across)

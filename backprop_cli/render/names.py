@@ -119,6 +119,8 @@ def _symbol(names: Names, id: str) -> Symbol:
         return Symbol(f"∂{names.text(match[1])}/∂{names.text(match[2])}", "fraction")
     if id.endswith("_new"):
         return Symbol(names.text(id.removesuffix("_new")) + "⁺", "raised")
+    if id.endswith("_old"):
+        return Symbol(names.text(id.removesuffix("_old")) + "⁻", "raised")
     if id.endswith("_change"):
         return Symbol("Δ" + names.text(id.removesuffix("_change")), "raised")
     if (match := _state(id)) and match[2] in names.bases:

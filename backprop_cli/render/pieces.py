@@ -11,14 +11,14 @@ from backprop_cli.render.flow import Token, deeper, word
 from backprop_cli.render.grid import Box, Fences, Glyphs
 
 Kind = Literal[
-    "sum", "scalar", "entry", "matrix", "quotient", "sign", "power", "prefix", "fraction", "raised", "atom"
+    "sum", "scalar", "entry", "matrix", "quotient", "sign", "power", "total", "prefix", "fraction", "raised", "atom"
 ]
-"""How a part is put together: a + b; number · a; a ⊙ b; A B; a / b; −a; a²; Σ a or ln a; a name
+"""How a part is put together: a + b; number · a; a ⊙ b; A B; a / b; −a; a²; Σ a; ln a; a name
 that is a fraction (∂L/∂Z); a name that ends in a raised digit (W¹); anything closed."""
 
 _NAMES: frozenset[Kind] = frozenset({"fraction", "raised", "atom"})
 _CLOSED: frozenset[Kind] = _NAMES | {"power"}
-_TERMS: frozenset[Kind] = _CLOSED | {"scalar", "entry", "matrix", "quotient", "prefix", "sign"}
+_TERMS: frozenset[Kind] = _CLOSED | {"scalar", "entry", "matrix", "quotient", "total", "prefix", "sign"}
 
 STANDS_BARE = MappingProxyType(
     {
@@ -28,12 +28,12 @@ STANDS_BARE = MappingProxyType(
         "- b": _TERMS,
         "-a": _TERMS,
         "a scalar": _CLOSED | {"scalar", "sign"},
-        "scalar b": _CLOSED | {"scalar", "entry", "matrix", "quotient", "prefix"},
+        "scalar b": _CLOSED | {"scalar", "entry", "matrix", "quotient", "total", "prefix"},
         "a entry": _CLOSED | {"scalar", "entry", "sign"},
-        "entry b": _CLOSED | {"entry", "prefix"},
+        "entry b": _CLOSED | {"entry", "total", "prefix"},
         "a matrix": _CLOSED | {"scalar", "matrix", "sign"},
         "matrix b": _CLOSED | {"matrix"},
-        "a /": {"power", "raised", "atom", "scalar", "entry", "matrix", "sign"},
+        "a /": {"power", "raised", "atom", "scalar", "entry", "matrix", "sign", "quotient", "total"},
         "/ b": {"power", "raised", "atom"},
         "base": {"atom"},
         "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient"},
@@ -70,7 +70,8 @@ def boxed(box: Box, label: str = "") -> Piece:
 def placed(piece: Piece, place: str, glyphs: Glyphs) -> Piece:
     """The part as it stands in a place, in parentheses if it must."""
     fits = piece.kind in STANDS_BARE[place]
-    swallows = piece.open and place in _BEFORE_A_PRODUCT
+    linear = place == "a /" and piece.kind in ("total", "sign")  # Σ a / 2 is the same either way
+    swallows = piece.open and place in _BEFORE_A_PRODUCT and not linear
     second_sign = piece.minus and place not in _BEGINS
     return piece if fits and not swallows and not second_sign else fenced(piece, glyphs.parentheses)
 

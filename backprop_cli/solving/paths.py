@@ -105,8 +105,10 @@ class _Graph:
         self.reach: dict[str, set[str]] = {}
 
     def label(self, name: str, index: Index) -> str:
-        base = self.model.problem.convention.indices
-        return f"{name}[{','.join(str(i + base) for i in index)}]" if index else name
+        if not index:
+            return name
+        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(index)
+        return f"{name}[{','.join(str(i + base) for i, base in zip(index, bases, strict=True))}]"
 
     def paths(self, at: Place, goal: Place) -> Iterator[tuple[Factor, ...]]:
         """Every chain of factors from `at` back to `goal`, depth first, zero factors left out."""

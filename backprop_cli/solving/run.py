@@ -13,7 +13,7 @@ from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.jacobian import jacobian
 from backprop_cli.readings.rounded import rounded
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.plan import Plan, Planned
+from backprop_cli.solving.plan import Plan
 
 Round = Callable[[Array], Array]
 
@@ -46,11 +46,12 @@ def machine(model: Model, planned: Plan) -> Machine:
         model.definitions,
         {} if rounding else defined,
         kinks(model.problem.convention.kinks),
-        _rounder(rounding) if rounding else None,
+        rounder(rounding) if rounding else None,
     )
 
 
-def _rounder(rounding: Rounding) -> Round:
+def rounder(rounding: Rounding) -> Round:
+    """What rounds each value as the problem says."""
     digits = rounding.digits
     return lambda value: rounded(value, digits.count, digits.kind, rounding.mode)
 
@@ -64,4 +65,3 @@ def run(planned: Plan, given: Mapping[str, Array], how: Machine) -> dict[str, Ar
     return env
 
 
-__all__ = ["Machine", "Planned", "machine", "run"]

@@ -68,7 +68,7 @@ def _slopes(
         moved[place] += sign * step
         env = {**values, name: moved}
         for other, expr in equations.items():
-            env[other] = evaluate(expr, env, model.definitions)
+            env[other] = evaluate(expr, env)
         results.append(sign * (_target(model, env, values) - middle) / step)
     return results[0], results[1]
 

@@ -1,0 +1,5 @@
+"""`python -m backprop_cli` is the program `backprop`."""
+
+from backprop_cli.cli import run
+
+run()

@@ -1,0 +1,145 @@
+"""The command line's PROBLEM and ids to a model and the quantities meant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.problem.ids import Reference, UnknownId, reference
+from backprop_cli.problem.load import Source, load_model, read_source
+from backprop_cli.problem.model import Model
+from backprop_cli.problem.tree import MAX_BYTES
+from backprop_cli.solving.asked import check_asked
+from backprop_cli.solving.batches import check_batches
+from backprop_cli.solving.plan import Plan, plan, quotient
+from backprop_cli.solving.update import check_state
+
+PHASES = ("forward", "backward", "jacobian", "update")
+
+
+def source_of(path: Path) -> Source:
+    """The problem file, or standard input for `-`."""
+    if str(path) != "-":
+        return read_source(path)
+    return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to be solved, its plan, and the file it is from."""
+
+    model: Model
+    plan: Plan
+    source: Source
+
+    def known(self) -> list[str]:
+        """Every id of the problem."""
+        return [step.id for step in self.plan.steps] + list(self.model.given)
+
+    def reference(self, text: str) -> Reference:
+        """The quantity that `text` names; UnknownId where there is none."""
+        return reference(text, self.known(), self.model.gradient_of, self.model.aliases)
+
+
+def load(path: Path) -> Loaded:
+    """The model of a problem file, checked as a whole; UserError with all complaints."""
+    source = source_of(path)
+    model = load_model(source)
+    complaints = Complaints()
+    check_state(model, complaints)
+    check_batches(model, complaints)
+    planned = plan(model)
+    check_asked(model, planned, complaints)
+    if complaints.found:
+        raise source.error(*complaints.found)
+    return Loaded(model, planned, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The ids to show (None: all), and those among them that must be computed for it."""
+
+    ids: frozenset[str] | None
+    extra: frozenset[str]
+
+
+def selected(loaded: Loaded, only: Sequence[str], until: str | None) -> Selection:
+    """What `--only` and `--until` leave."""
+    ids: set[str] = set()
+    extra: set[str] = set()
+    for text in only:
+        if text in PHASES:
+            ids |= {step.id for step in loaded.plan.steps if step.phase == text}
+            continue
+        id = _computable(loaded, text, "--only")
+        ids.add(id)
+        extra.add(id)
+    if until is not None:
+        before = _until(loaded, until)
+        ids = ids & before if only else before
+    return Selection(frozenset(ids) if only or until else None, frozenset(extra))
+
+
+def _until(loaded: Loaded, until: str) -> set[str]:
+    id = _computable(loaded, until, "--until")
+    order = [step.id for step in loaded.plan.steps]
+    return set(order[: order.index(id) + 1]) if id in order else {id}
+
+
+def _computable(loaded: Loaded, text: str, option: str) -> str:
+    """The id that `text` means: one of the plan, or a gradient or Jacobian that can be computed."""
+    try:
+        found = loaded.reference(text)
+        return found.id
+    except UnknownId as unknown:
+        asked = quotient(text.replace("∂", "d"))
+        if asked is None:
+            raise _complaint(option, unknown) from None
+        names = loaded.known()
+        return _quotient_id(loaded, asked, names, option)
+
+
+def _quotient_id(loaded: Loaded, asked: tuple[str, str], names: Collection[str], option: str) -> str:
+    try:
+        of, by = (reference(part, names, loaded.model.gradient_of, loaded.model.aliases).id for part in asked)
+    except UnknownId as unknown:
+        raise _complaint(option, unknown) from None
+    if of not in loaded.model.definitions:
+        known = ", ".join(loaded.model.definitions)
+        raise _complaint(option, UnknownId(f"{of} is given and depends on nothing", f"one of {known}"))
+    if by not in loaded.model.shapes:
+        raise _complaint(option, UnknownId(f"there is no derivative by {by}"))
+    return f"d{of}/d{by}"
+
+
+def _complaint(option: str, unknown: UnknownId) -> UserError:
+    return UserError(Complaint(str(unknown), instead=unknown.instead), source=option)
+
+
+def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:
+    """The quantity and the entry, counted from 0, that `--entry` names."""
+    model = loaded.model
+    try:
+        found = loaded.reference(text)
+    except UnknownId as unknown:
+        raise _complaint("--entry", unknown) from None
+    name = found.id.removeprefix(f"d{model.gradient_of}/d")
+    if model.target is None:
+        raise _complaint("--entry", UnknownId("there is no loss that a weight could act on"))
+    if name not in model.shapes or model.gradient(name) not in loaded.known():
+        raise _complaint("--entry", UnknownId(f"{name} has no gradient here"))
+    shape = tuple(int(size) for size in model.shapes[name])
+    index = model.counted(name, found.index or (), shape)
+    if index is None:
+        raise _complaint("--entry", UnknownId(f"{name} has no entry '{text}'", _entries(loaded, name, shape)))
+    return name, index
+
+
+def _entries(loaded: Loaded, name: str, shape: tuple[int, ...]) -> str:
+    bases = loaded.model.index_bases(name) or (loaded.model.problem.convention.indices,) * len(shape)
+    first = ",".join(map(str, bases))
+    last = ",".join(str(base + size - 1) for base, size in zip(bases, shape, strict=True))
+    return f"{name}[{first}] to {name}[{last}]" if shape else name

@@ -1,0 +1,184 @@
+"""What `backprop solve` does once its options are read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
+from backprop_cli.cli.reading import Loaded, Selection, entry_of, load, selected
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.render.view import View
+from backprop_cli.solving.asked import asked
+from backprop_cli.solving.limits import MAX_WORK, work
+from backprop_cli.solving.paths import EntryPaths, entry_paths
+from backprop_cli.solving.solve import Progress, Request, Solution, solve
+from backprop_cli.solving.verify import Check, verify
+from backprop_cli.trace import Trace
+
+LONG = 200_000  # operations from which a terminal is shown a progress bar
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `backprop solve`, as click has checked them."""
+
+    format_: str
+    output: Path | None
+    precision: int
+    ascii_: bool
+    width: int | None
+    detail: Any
+    only: tuple[str, ...]
+    entry: str | None
+    until: str | None
+    steps: int | None
+    at: int
+    verify: bool
+    max_work: int | None
+
+
+def run(problem: Path, options: Options) -> None:
+    """Solves the problem and writes what was asked for."""
+    loaded = load(problem)
+    selection = selected(loaded, options.only, options.until)
+    entry = entry_of(loaded, options.entry) if options.entry else None
+    solution = _solved(loaded, selection, options)
+    paths = entry_paths(solution.model, solution.values, *entry) if entry else None
+    checks = _checks(loaded, solution, options) if options.verify else ()
+    text = _WRITERS[options.format_](solution, _view(loaded, selection, options), paths, checks)
+    write(text, options.output)
+
+
+def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
+    steps = options.steps if options.steps is not None else _steps(loaded)
+    if options.steps and (loaded.model.update is None or not loaded.model.trained):
+        raise UserError(Complaint("this problem has no update to make steps with",
+                                  instead="update: {rule: sgd, learning_rate: 0.1} in the file"),
+                        source="--steps")
+    if options.at > max(steps, 1):
+        raise UserError(Complaint(f"there are {max(steps, 1)} steps, and no step {options.at}",
+                                  instead=f"--steps {options.at}"), source="--at")
+    limit = options.max_work or MAX_WORK
+    request = Request(options.steps, options.at, selection.extra, limit)
+    try:
+        with _progress(steps, work(loaded.plan, steps)) as progress:
+            return solve(loaded.model, replace(request, progress=progress))
+    except UserError as error:
+        raise loaded.source.error(*error.complaints) from None
+
+
+def _steps(loaded: Loaded) -> int:
+    update = loaded.model.update
+    return update.steps if update is not None and loaded.model.trained else 0
+
+
+@contextmanager
+def _progress(steps: int, needed: int) -> Iterator[Progress | None]:
+    """A progress bar on the terminal while a long training runs."""
+    if needed < LONG or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("training", total=steps)
+        every = max(1, steps // 200)
+
+        def told(step: int, loss: float) -> None:
+            if step % every == 0:
+                bar.update(task, completed=step, description=f"loss {loss:.4g}")
+
+        yield told
+
+
+def _checks(loaded: Loaded, solution: Solution, options: Options) -> tuple[Check, ...]:
+    """Gradients compared with differences; of a rounded problem, those of the unrounded one."""
+    if loaded.model.problem.rounding is None:
+        return verify(solution.model, solution.values)
+    exact = replace(loaded.model, problem=replace(loaded.model.problem, rounding=None))
+    unrounded = solve(exact, Request(options.steps, options.at))
+    return verify(unrounded.model, unrounded.values)
+
+
+def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
+    problem = loaded.model.problem
+    to_file = options.output is not None
+    names = (found.id for found in asked(loaded.model, loaded.plan))
+    return View(
+        precision=options.precision,
+        width=terminal_width(options.width),
+        ascii=only_ascii(options.ascii_, to_file),
+        color=options.format_ == "text" and wants_color(to_file),
+        detail=options.detail,
+        notation=problem.notation,
+        layers=problem.layers is not None,
+        rows=problem.convention.rows,
+        indices=problem.convention.indices,
+        only=selection.ids,
+        asked=tuple(dict.fromkeys(names)),
+    )
+
+
+Writer = Callable[[Solution, View, EntryPaths | None, tuple[Check, ...]], str]
+
+
+def _text(solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]) -> str:
+    from backprop_cli.render import text
+    from backprop_cli.render.checks import checks_text
+    from backprop_cli.render.paths import render as paths_text
+
+    body = text.render(solution.trace, view) if paths is None else paths_text(paths, solution.trace, view)
+    return body + (checks_text(checks, view) if checks else "")
+
+
+def _markdown(solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]) -> str:
+    from backprop_cli.render import markdown
+    from backprop_cli.render.checks import checks_text
+    from backprop_cli.render.paths import render as paths_text
+
+    if paths is not None:
+        return f"```text\n{paths_text(paths, solution.trace, view)}```\n"
+    body = markdown.render(solution.trace, view)
+    return body + (f"\n```text{checks_text(checks, view)}```\n" if checks else "")
+
+
+def _json(solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]) -> str:
+    from backprop_cli.trace_json import to_json
+
+    data = to_json(_only(solution.trace, view))
+    if paths is not None:
+        data["entry"] = _paths_data(paths)
+    if checks:
+        data["verify"] = [{"id": check.id, "checked": check.checked, "kinks": check.kinks,
+                           "error": check.error} for check in checks]
+    return json.dumps(data, ensure_ascii=view.ascii, indent=1)
+
+
+def _only(trace: Trace, view: View) -> Trace:
+    if view.only is None:
+        return trace
+    return replace(trace, steps=tuple(step for step in trace.steps if step.id in view.only))
+
+
+def _paths_data(paths: EntryPaths) -> dict[str, Any]:
+    return {
+        "id": paths.entry,
+        "paths": [
+            {"factors": [{"of": factor.of, "by": factor.by, "value": factor.value} for factor in path.factors],
+             "product": path.product}
+            for path in paths.paths
+        ],
+        "omitted": paths.omitted,
+        "omitted_total": paths.omitted_total,
+        "total": paths.total,
+    }
+
+
+_WRITERS: dict[str, Writer] = {"text": _text, "json": _json, "markdown": _markdown}

@@ -1,0 +1,223 @@
+"""A trace to the blocks of a report: headings, what is given, steps, the closing table. Data only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.render.names import Names, names_of
+from backprop_cli.render.view import View
+from backprop_cli.render.wording import SECTIONS, conventions, reason, remarks
+from backprop_cli.trace import Given, Step, Trace
+
+Array = NDArray[np.float64]
+Part = Literal["symbols", "numbers", "entries", "result"]
+
+_entry = re.compile(r"(.+)\[([\d,\s]+)\]").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """The title, and the conventions, a phrase each."""
+
+    text: str
+    conventions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading; `aside` are quantities that stand beside it, such as η = 0.5."""
+
+    text: str
+    aside: tuple[tuple[str, Array], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBlock:
+    """What the problem states: a name and its value."""
+
+    id: str
+    value: Array
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBlocks:
+    """All that the problem states."""
+
+    items: tuple[GivenBlock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepBlock:
+    """A step: what to show of it, the values of the names it uses, and remarks."""
+
+    number: int
+    id: str
+    words: str
+    shape: tuple[int, ...]
+    expr: Expr
+    value: Array | None
+    parts: tuple[Part, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    values: Mapping[str, Array]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LossBlock:
+    """How the loss went: before, after, and every step between if there are many."""
+
+    id: str
+    history: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the closing table; `index` picks one entry of the quantity."""
+
+    id: str
+    shape: tuple[int, ...]
+    value: Array
+
+
+@dataclass(frozen=True, slots=True)
+class TableBlock:
+    """The quantities asked for."""
+
+    rows: tuple[Row, ...]
+
+
+Block: TypeAlias = "Title | Section | GivenBlocks | StepBlock | LossBlock | TableBlock"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The blocks in order, and what the quantities are called."""
+
+    blocks: tuple[Block, ...]
+    names: Names
+
+
+def document(trace: Trace, view: View) -> Document:
+    """The report of a trace."""
+    names = names_of(trace, view)
+    return Document(tuple(_blocks(trace, view, names)), names)
+
+
+def _blocks(trace: Trace, view: View, names: Names) -> Iterator[Block]:
+    yield Title(trace.title, conventions(trace, view, names))
+    if view.only is None:
+        yield from _given(trace)
+    yield from _steps(trace, view, names)
+    if view.only is None:
+        yield from _loss(trace)
+    rows = tuple(_rows(trace, view))
+    if rows:
+        yield Section(SECTIONS["closing"])
+        yield TableBlock(rows)
+
+
+def _given(trace: Trace) -> Iterator[Block]:
+    shown = {id: given for id, given in trace.given.items() if given.role in ("data", "parameter")}
+    if shown:
+        yield Section(SECTIONS["given"])
+        yield GivenBlocks(tuple(GivenBlock(id, given.value) for id, given in shown.items()))
+
+
+# Steps --------------------------------------------------------------------------------------------
+
+
+def shown_steps(trace: Trace, view: View) -> list[Step]:
+    """The steps a view shows whole: no Jacobian that nothing uses, no change that W⁺ repeats."""
+    if view.detail == "long":
+        return list(trace.steps)
+    plain = [step for step in trace.steps if step.phase != "jacobian"]
+    used = {name for step in plain for name in symbols(step.expr)} | set(view.asked)
+    return [step for step in trace.steps if step.id in used or not _optional(step, view)]
+
+
+def _optional(step: Step, view: View) -> bool:
+    """Whether a step is left out unless something uses it or asks for it."""
+    to_input = view.layers and step.id == "dL/dX"
+    return to_input or step.phase == "jacobian" or step.rule.endswith("-change")
+
+
+def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
+    shown = shown_steps(trace, view)
+    if view.only is not None:
+        extra = [step for step in trace.steps if step.id in view.only and step not in shown]
+        shown = [step for step in (*shown, *extra) if step.id in view.only]
+    numbers = {id(step): number for number, step in enumerate(shown_steps(trace, view), start=1)}
+    shapes = {name: given.value.shape for name, given in trace.given.items()}
+    shapes |= {step.id: step.shape for step in trace.steps}
+    values = {name: given.value for name, given in trace.given.items()}
+    values |= {step.id: step.value for step in trace.steps if step.value is not None}
+    section = ""
+    for step in shown:
+        if _section(step) != section:
+            section = _section(step)
+            yield Section(SECTIONS[section], _aside(section, trace))
+        used = [name for name in symbols(step.expr) if name in shapes]
+        yield StepBlock(
+            numbers.get(id(step), 0),
+            step.id,
+            reason(step),
+            step.shape,
+            step.expr,
+            step.value,
+            _parts(step, view, trace.loss),
+            {name: shapes[name] for name in (*used, step.id)},
+            {name: values[name] for name in used if name in values},
+            (*remarks(step, shapes, names), *([step.note] if step.note else [])),
+        )
+
+
+def _section(step: Step) -> str:
+    if step.rule == "forward-again":
+        return "forward-again"
+    return "backward" if step.phase == "jacobian" else step.phase
+
+
+def _aside(section: str, trace: Trace) -> tuple[tuple[str, Array], ...]:
+    if section != "update":
+        return ()
+    return tuple(
+        (id, given.value) for id, given in trace.given.items()
+        if given.role == "constant" and given.value.ndim == 0
+    )
+
+
+def _parts(step: Step, view: View, loss: str | None) -> tuple[Part, ...]:
+    brief = step.rule == "forward-again" and step.id != f"{loss}_new" and view.detail != "long"
+    if view.detail == "short" or brief or step.value is None:
+        return ("symbols", "result")
+    return ("symbols", "numbers", "entries", "result") if view.detail == "long" else ("symbols", "numbers", "result")
+
+
+# The end -------------------------------------------------------------------------------------------
+
+
+def _loss(trace: Trace) -> Iterator[Block]:
+    if len(trace.history) > 1 and trace.loss is not None:
+        yield Section(SECTIONS["training"])
+        yield LossBlock(trace.loss, trace.history)
+
+
+def _rows(trace: Trace, view: View) -> Iterator[Row]:
+    known: dict[str, Step | Given] = {**trace.given, **{step.id: step for step in trace.steps}}
+    for asked in view.asked:
+        match = _entry(asked)
+        found = known.get(asked) or (known.get(match[1]) if match else None)
+        if found is None or found.value is None or (view.only is not None and asked not in view.only):
+            continue
+        value = found.value
+        if match and asked not in known:
+            index = tuple(int(place) - view.indices for place in match[2].split(","))
+            value = np.asarray(value[index])
+        yield Row(asked, value.shape, value)

@@ -1,0 +1,78 @@
+"""The losses of a training to a small picture, with the first, some, and the last values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from backprop_cli.render.blocks import LossBlock
+from backprop_cli.render.grid import Line, width
+
+if TYPE_CHECKING:
+    from backprop_cli.render.layout import Layout
+
+_FEW = 12
+_HEIGHT = 8
+_WIDEST = 60
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille cell, by row and column
+
+
+def history_lines(block: LossBlock, layout: Layout) -> Iterator[Line]:
+    """A few losses in words, many as a curve."""
+    name = layout.names.text(block.id)
+    digits = layout.drawing.digits
+    arrow = "->" if layout.view.ascii else "→"
+    first, last = block.history[0], block.history[-1]
+    texts = digits.several(block.history if len(block.history) <= _FEW else (first, last))
+    updates = len(block.history) - 1
+    after = "after the update" if updates == 1 else f"after {updates} updates"
+    yield (("    ", ""), (f"{name}  {texts[0]} {arrow} ", ""), (texts[-1], "result"), (f"   {after}", "note"))
+    if 2 < len(block.history) <= _FEW:
+        yield ((f"    {'  '.join(texts)}", "note"),)
+    if len(block.history) > _FEW:
+        yield ()
+        yield from ((("    " + text, ""),) for text in curve(block.history, layout))
+
+
+def curve(values: Sequence[float], layout: Layout) -> Iterator[str]:
+    """The values from left to right, in Braille dots or stars, the scale at the left."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return
+    low, high = min(finite), max(finite)
+    digits = layout.drawing.digits
+    scale = digits.several((high, (high + low) / 2, low))
+    margin = max(map(width, scale))
+    room = max(10, min(_WIDEST, layout.view.width - margin - 8))
+    picture = (_stars if layout.view.ascii else _braille)(values, room, low, high)
+    marks = {0: scale[0], _HEIGHT // 2: scale[1], _HEIGHT - 1: scale[2]}
+    bar = "|" if layout.view.ascii else "┤"
+    for row, text in enumerate(picture):
+        yield f"{marks.get(row, '').rjust(margin)} {bar}{text}".rstrip()
+    corner, dash = ("+", "-") if layout.view.ascii else ("└", "─")
+    yield f"{' ' * margin} {corner}{dash * room}"
+    yield f"{' ' * margin}  0{str(len(values) - 1).rjust(room - 1)} updates"[: layout.view.width - 4]
+
+
+def _heights(values: Sequence[float], columns: int, levels: int, low: float, high: float) -> list[int | None]:
+    """The level (from the top) of each column of the picture; None where a value is not finite."""
+    span = (high - low) or 1.0
+    found: list[int | None] = []
+    for column in range(columns):
+        value = values[round(column * (len(values) - 1) / max(columns - 1, 1))]
+        found.append(round((high - value) / span * (levels - 1)) if math.isfinite(value) else None)
+    return found
+
+
+def _stars(values: Sequence[float], room: int, low: float, high: float) -> list[str]:
+    levels = _heights(values, room, _HEIGHT, low, high)
+    return ["".join("*" if level == row else " " for level in levels) for row in range(_HEIGHT)]
+
+
+def _braille(values: Sequence[float], room: int, low: float, high: float) -> list[str]:
+    cells = [[0] * room for _ in range(_HEIGHT)]
+    for x, level in enumerate(_heights(values, 2 * room, 4 * _HEIGHT, low, high)):
+        if level is not None:
+            cells[level // 4][x // 2] |= _DOTS[level % 4][x % 2]
+    return ["".join(chr(0x2800 + cell) if cell else " " for cell in row) for row in cells]

@@ -1,0 +1,214 @@
+"""Blocks to lines of a given width: the formula of a step, values in one line, wrapped words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Op, symbols
+from backprop_cli.render.blocks import GivenBlock, StepBlock
+from backprop_cli.render.flow import Token, lines, natural_width, word
+from backprop_cli.render.formula import Writer, shape_text
+from backprop_cli.render.grid import ASCII, UNICODE, Box, Drawing, Line, Span, beside, labelled, text_box, width
+from backprop_cli.render.names import Names
+from backprop_cli.render.numbers import Digits
+from backprop_cli.render.view import View
+
+Array = NDArray[np.float64]
+
+INDENT = 8
+_GIVEN_GAP = 4
+_TALLEST = 24
+"""Numbers put in that would take more lines than this are left out; the result still follows."""
+
+_PLAIN = str.maketrans({"′": "'", "−": "-", "·": "|", "∂": "d", "ŷ": "yhat", "Ŷ": "Yhat", "…": "...", "×": "x",
+                        "½": "1/2", "λ": "lambda", "η": "eta", "δ": "delta", "≤": "<=", "≥": ">=",
+                        "σ": "sigmoid", "Σ": "sum", "⊙": "*", "ᵀ": ".T", "–": "-", "’": "'", "⁺": "_new"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Lays out blocks for one view."""
+
+    names: Names
+    view: View
+    drawing: Drawing
+    indent: int = INDENT
+
+    def plain(self, text: str) -> str:
+        """Words as they may be printed: letters outside ASCII replaced where only that is wanted."""
+        if not self.view.ascii:
+            return text
+        return text.translate(_PLAIN).encode("ascii", "backslashreplace").decode()
+
+    def named(self, id: str) -> Span:
+        """A name in its colour."""
+        return self.names.text(id), self.names.role(id)
+
+    def shape(self, shape: tuple[int, ...]) -> str:
+        """A shape as it stands beside a name: `(2×3)`; nothing for a number."""
+        return f"({shape_text(shape, ascii=self.view.ascii)})" if shape else ""
+
+    def aside(self, quantities: Sequence[tuple[str, Array]]) -> str:
+        """`η = 0.5`, for the margin of a heading."""
+        digits = replace(self.drawing.digits, precision=max(self.view.precision, 10))
+        return "   ".join(f"{self.names.text(id)} = {digits.one(float(value))}" for id, value in quantities)
+
+    # Formulas ---------------------------------------------------------------------------------
+
+    def formula(self, block: StepBlock) -> Iterator[Line]:
+        """Symbols, numbers put in, result: on one line where they are short, else below one another."""
+        relation = "="
+        head = (Token(text_box(*self.named(block.id))),)
+        has_formula = not (isinstance(block.expr, Op) and block.expr.name == "jacobian")
+        segments = [self._symbols(block)] if has_formula else []
+        numbers = self._numbers(block) if "numbers" in block.parts and has_formula else None
+        segments += [numbers] if numbers else []
+        segments += [self._result(block)] if block.value is not None else []
+        yield from self._set(head, relation, [segment for segment in segments if segment])
+
+    def _set(self, head: tuple[Token, ...], relation: str, segments: list[tuple[Token, ...]]) -> Iterator[Line]:
+        """Segments joined by `=`, each on its own line unless it fits on the line of the one before."""
+        room = self.view.width - self.indent
+        margin = natural_width(head) + 1
+        rows: list[list[Token]] = []
+        for segment in segments:
+            equals = [word(relation), replace(segment[0], space=True), *segment[1:]]
+            if rows and self._joins(rows[-1], equals, room - margin):
+                rows[-1] += [replace(equals[0], space=True), *equals[1:]]
+            else:
+                rows.append(equals)
+        for position, row in enumerate(rows):
+            for number, box in enumerate(lines(row, room - margin, 2)):
+                first = head[0].box if position == number == 0 else text_box("")
+                lead = beside([first, text_box(" " * (margin - first.width))])
+                yield from beside([lead, box]).lines
+
+    def _joins(self, row: list[Token], more: list[Token], room: int) -> bool:
+        """Whether a segment goes on the line before: tall ones do not follow a formula in symbols."""
+        if natural_width(row) + 1 + natural_width(more) > room:
+            return False
+        return not _flat(row) or _flat(more) or len(row) <= 2
+
+    def _symbols(self, block: StepBlock) -> tuple[Token, ...]:
+        return self._writer(block, numbers=False).tokens(block.expr)
+
+    def _numbers(self, block: StepBlock) -> tuple[Token, ...] | None:
+        """The expression with values put in; None where it is none or does not fit."""
+        if set(symbols(block.expr)) - block.values.keys() or len(block.shape) == 3 or not symbols(block.expr):
+            return None
+        if any(value.ndim > 2 for value in block.values.values()):
+            return None
+        tokens = self._writer(block, numbers=True).tokens(block.expr)
+        if len(tokens) == 1 and block.value is not None:
+            return None
+        room = self.view.width - self.indent - width(self.names.text(block.id)) - 3
+        tall = sum(box.height for box in lines(tokens, room, 2))
+        return self._labels(tokens) if tall <= _TALLEST else None
+
+    def _labels(self, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+        """Shapes below the factors, where they are not all the same."""
+        if len({token.label for token in tokens if token.label}) < 2:
+            return tuple(replace(token, label="") for token in tokens)
+        return tokens
+
+    def _result(self, block: StepBlock) -> tuple[Token, ...]:
+        assert block.value is not None
+        return self.value_tokens(block.value)
+
+    def value_tokens(self, value: Array) -> tuple[Token, ...]:
+        """A value as tokens; three axes are a matrix for each sample."""
+        if value.ndim < 3:
+            return (Token(self.drawing.array(value, "result")),)
+        labels = [f"sample {i + self.view.indices}" for i in range(value.shape[0])]
+        boxes = self.drawing.several(value, labels, "result")
+        return tuple(Token(box, space=True, level=1) for box in boxes)
+
+    def _writer(self, block: StepBlock, *, numbers: bool) -> Writer:
+        return Writer(
+            self.names, self.drawing, block.shapes, block.values if numbers else None, self.view.indices
+        )
+
+    # Values -----------------------------------------------------------------------------------
+
+    def given(self, blocks: Sequence[GivenBlock]) -> Iterator[Line]:
+        """`W¹ = ⎡…⎤` side by side, with their shapes below."""
+        digits = replace(self.drawing.digits, precision=max(self.view.precision, 6))
+        exact = replace(self.drawing, digits=digits)
+        tokens: list[Token] = []
+        for block in blocks:
+            name = beside([text_box(*self.named(block.id)), text_box(" = "), exact.array(block.value)])
+            label = shape_text(block.value.shape, ascii=self.view.ascii)
+            tokens.append(Token(_below_value(name, label), space=True, level=1))
+            tokens.append(Token(text_box("  ")))
+        rows = list(lines(tokens[:-1], self.view.width - _GIVEN_GAP, 0)) if tokens else []
+        for position, box in enumerate(rows):
+            if position:
+                yield ()
+            yield from beside([text_box(" " * _GIVEN_GAP), box]).lines
+
+    def flat(self, value: Array, room: int) -> list[str]:
+        """A value in rows of text: `3.0055 5.9217; 4 5`, shortened to what fits."""
+        if value.ndim == 0:
+            return [self.drawing.digits.one(float(value))]
+        if value.ndim == 1:
+            return [_fitted(self.drawing.digits.several(map(float, value[:200])), room, self.drawing.glyphs.across)]
+        rows = [self._row(row, room) for row in value.reshape(-1, value.shape[-1])[:8]]
+        whole = "; ".join(rows)
+        more = value.size // max(value.shape[-1], 1) > 8
+        if width(whole) <= room and not more:
+            return [whole]
+        return [*rows, self.drawing.glyphs.across] if more else rows
+
+    def _row(self, row: Array, room: int) -> str:
+        return _fitted(self.drawing.digits.several(map(float, row[:200])), room, self.drawing.glyphs.across)
+
+
+def _below_value(box: Box, label: str) -> Box:
+    """A shape at the right edge below a named value."""
+    if not label:
+        return box
+    wide = max(box.width, width(label))
+    lines_ = tuple((*line, (" " * (wide - box.width), "")) for line in box.lines)
+    return Box((*lines_, ((label.rjust(wide), "note"),)), wide, box.baseline)
+
+
+def layout_of(names: Names, view: View) -> Layout:
+    """The layout that a view asks for."""
+    digits = Digits(view.precision, view.ascii)
+    drawing = Drawing(digits, ASCII if view.ascii else UNICODE, view.rows, 16 if view.detail == "long" else 10,
+                      max(20, view.width - INDENT - 12))
+    return Layout(names, view, drawing)
+
+
+def wrapped(words: Iterable[str], room: int, joiner: str) -> Iterator[str]:
+    """The words joined into lines of at most `room`; a line ends before a joiner."""
+    line = ""
+    for text in words:
+        if line and width(line) + width(joiner) + width(text) > room:
+            yield line
+            line = text
+        else:
+            line = f"{line}{joiner}{text}" if line else text
+    if line:
+        yield line
+
+
+def _flat(tokens: Sequence[Token]) -> bool:
+    return all(token.box.height == 1 for token in tokens)
+
+
+def _fitted(texts: list[str], room: int, dots: str) -> str:
+    whole = " ".join(texts)
+    if width(whole) <= room:
+        return whole
+    kept = list(texts)
+    while len(kept) > 2 and width(" ".join([*kept[:-1], dots, kept[-1]])) > room:
+        del kept[-2]
+    return " ".join([*kept[:-1], dots, kept[-1]])
+
+
+__all__ = ["Box", "Layout", "labelled", "layout_of", "wrapped"]

@@ -1,0 +1,225 @@
+"""Conventions, steps and sections to the words that stand beside the formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.operations.losses import LOSSES
+from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.render.names import Names
+from backprop_cli.render.view import View
+from backprop_cli.trace import Step, Trace
+
+SECTIONS = MappingProxyType(
+    {
+        "given": "Given",
+        "forward": "Forward",
+        "backward": "Backward",
+        "update": "Update",
+        "forward-again": "After the update",
+        "closing": "Results",
+        "training": "Loss",
+    }
+)
+
+_AFFINE = MappingProxyType(
+    {"W x + b": "{W} {x} + {b}", "W^T x + b": "{W}ᵀ {x} + {b}",
+     "x W + b": "{x} {W} + {b}", "x W^T + b": "{x} {W}ᵀ + {b}"}
+)
+_BIAS = MappingProxyType(
+    {("first", True): "bias: the first column of {W}", ("first", False): "bias: the first row of {W}",
+     ("last", True): "bias: the last column of {W}", ("last", False): "bias: the last row of {W}"}
+)
+_LAYOUT = MappingProxyType(
+    {"numerator": "Jacobians ∂A/∂B: A's axes, then B's (numerator layout)",
+     "denominator": "Jacobians ∂A/∂B: B's axes, then A's (denominator layout)"}
+)
+_OUTPUT = MappingProxyType(
+    {"chain": "output gradient by the chain rule", "fused": "output gradient straight to ŷ − y where that holds"}
+)
+_LOG = MappingProxyType({"natural": "natural logarithm", "2": "logarithm to base 2", "10": "logarithm to base 10"})
+_LOGARITHMIC = frozenset({"log", "xlogy", "logsumexp", "log_softmax"})
+_KINKED = MappingProxyType(
+    {"relu": "ReLU′(0) = {}", "leaky_relu": "LeakyReLU′(0) = {}", "abs": "|x|′ = {} at 0",
+     "max": "each of several equal maxima gets {}", "hinge": "max(0, x)′ = {} at 0", "step": "step′(0) = {}"}
+)
+
+_REASONS = MappingProxyType(
+    {
+        "affine": "through the weighted sum",
+        "matmul": "through the product",
+        "outer": "through the product",
+        "add": "through the sum",
+        "sub": "through the difference",
+        "mul": "through the product",
+        "div": "through the quotient",
+        "pow": "through the power",
+        "neg": "through the sign",
+        "linear": "through the linear output",
+        "formula": "through the formula",
+        "penalty": "through the penalty",
+    }
+)
+_RULES = MappingProxyType(
+    {
+        "upstream": "given from outside",
+        "sum-over-paths": "the paths add up",
+        "fused": "the shortcut",
+        "forward-again": "",
+    }
+)
+
+
+def reason(step: Step) -> str:
+    """What a step is, in a few words: as the trace has it, else from its rule."""
+    if step.words:
+        return step.words
+    if step.rule in _RULES:
+        return _RULES[step.rule]
+    if step.rule.startswith("through-"):
+        return _through(step.rule.removeprefix("through-"))
+    if step.phase == "update":
+        return _UPDATES.get(step.id.rpartition("_")[2], "optimizer state")
+    return "how each entry acts on each" if step.phase == "jacobian" else ""
+
+
+_UPDATES = MappingProxyType({"new": "the new value", "change": "what is added"})
+
+
+def _through(rule: str) -> str:
+    if rule in LOSSES:
+        return f"through the loss ({LOSSES[rule].words})"
+    name = rule.replace("-", "_")
+    known = TABLE[name].words if name in TABLE else rule
+    return _REASONS.get(rule) or f"through the {known}"
+
+
+def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
+    """Every convention that matters for this trace, a phrase each."""
+    said = trace.convention
+    phrases = [*_layers(said, view), _samples(trace, view), *_loss(said, names)]
+    used = _operations(trace)
+    if used & _LOGARITHMIC:
+        phrases.append(_LOG.get(str(said.get("log", "natural")), ""))
+    if view.layers and any(step.phase == "backward" for step in trace.steps):
+        phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
+    phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
+    phrases += _at_kinks(said, used)
+    phrases.append(f"indices from {said.get('indices', view.indices)}")
+    phrases.append(_rounding(said.get("rounding")))
+    return tuple(filter(None, phrases))
+
+
+def _layers(said: Mapping[str, object], view: View) -> Iterator[str]:
+    affine = str(said.get("affine", ""))
+    if not view.layers or affine not in _AFFINE:
+        return
+    separate = said.get("bias", "separate") == "separate"
+    form = _AFFINE[affine] if separate else _AFFINE[affine].replace(" + {b}", "")
+    letters = {"W": view.notation.weights, "x": view.notation.input, "b": view.notation.bias}
+    yield f"{view.notation.pre.lower()} = {form.format(**letters)}"
+    bias = _BIAS.get((str(said.get("bias")), affine in ("W x + b", "x W^T + b")))
+    if bias:
+        yield f"{bias.format(**letters)}, its input {said.get('bias_input', 1):g}"
+
+
+def _samples(trace: Trace, view: View) -> str:
+    drawn = "row" if view.rows else "column"
+    if not view.layers:
+        return f"vectors are drawn as {drawn}s"
+    if trace.samples is None:
+        return f"one sample, a {drawn}"
+    return f"a batch of {trace.samples}, samples are {drawn}s"
+
+
+def _loss(said: Mapping[str, object], names: Names) -> Iterator[str]:
+    loss = said.get("loss")
+    if not isinstance(loss, str):
+        return
+    words = LOSSES[loss].words if loss in LOSSES else loss if loss != "formula" else "as given"
+    over = said.get("over_samples") if names.batch else None
+    yield f"loss: {words}" + (f", {over} over the samples" if over else "")
+
+
+def _operations(trace: Trace) -> set[str]:
+    return {
+        node.name
+        for step in trace.steps
+        if step.phase in ("forward", "backward")
+        for node in walk(step.expr)
+        if isinstance(node, Op)
+    }
+
+
+def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:
+    """The values taken where a function that occurs has no derivative, and of step(0) itself."""
+    kinks = said.get("kinks")
+    if not isinstance(kinks, Mapping):
+        return
+    found = sorted({kink for name in used if name in TABLE and (kink := TABLE[name].kink)})
+    for kink in found:
+        value = kinks.get(kink, kinks.get(kink.replace("_", "-"), 0))
+        yield _KINKED.get(kink, kink + "′ = {} at its kink").format(f"{value:g}")
+    if "step" in used:
+        yield f"step(0) = {kinks.get('step_at_zero', 1):g}"
+
+
+def _rounding(said: object) -> str:
+    if isinstance(said, Mapping):
+        kind = next((key for key in ("decimals", "significant") if key in said), None)
+        if kind is None:
+            return ""
+        digits = "decimals" if kind == "decimals" else "significant digits"
+        return f"rounded after every step to {said[kind]} {digits} ({said.get('mode', 'half-up')})"
+    return str(said) if said else ""
+
+
+def remarks(step: Step, shapes: Mapping[str, tuple[int, ...]], names: Names) -> tuple[str, ...]:
+    """What the symbols of a step leave unsaid: what is added to every column, what ~ means."""
+    found: dict[str, None] = {}
+    for node in walk(step.expr):
+        if isinstance(node, Op) and node.name in _REMARKS:
+            found[_REMARKS[node.name](node, names)] = None
+    found.pop("", None)
+    if len(step.shape) == 3:
+        found["a block for each sample"] = None
+    return tuple(found)
+
+
+def _named(node: Op, names: Names) -> str:
+    inner = node.args[0]
+    return names.text(inner.name) if not isinstance(inner, Op) and hasattr(inner, "name") else "it"
+
+
+def _added_to(what: str) -> object:
+    return lambda node, names: f"{_named(node, names)} is added to every {what}"
+
+
+def _softmax_remark(node: Op, _: Names) -> str:
+    axis = node.option("axis")
+    if axis is None:
+        return ""
+    return f"{operation(node).words} along each {'column' if axis in (0, -2) else 'row'}"
+
+
+def _tilde(node: Op, names: Names) -> str:
+    if names.ascii:
+        return ""
+    name = _named(node, names)
+    return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
+
+
+_REMARKS = MappingProxyType(
+    {
+        "column": lambda node, names: f"{_named(node, names)} is added to every column",
+        "row": lambda node, names: f"{_named(node, names)} is added to every row",
+        "softmax": _softmax_remark,
+        "log_softmax": _softmax_remark,
+        "logsumexp": lambda node, names: _softmax_remark(node, names),
+        "drop_first": _tilde,
+        "drop_last": _tilde,
+        "jacobian": lambda node, names: "found by pulling each entry back through every path",
+    }
+)

@@ -1,0 +1,121 @@
+"""A trace to JSON and back: the formulas as text, numbers in full, what is not finite as a word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.problem.formula import Dialect, parse
+from backprop_cli.readings.latex import latex
+from backprop_cli.readings.plain import plain
+from backprop_cli.trace import Array, Given, Step, Trace
+
+SCHEMA = "backprop-trace/1"
+_WORDS = {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}
+
+
+def to_json(trace: Trace) -> dict[str, Any]:
+    """The trace as plain data, ready for `json.dumps`."""
+    base = _indices(trace.convention)
+    return {
+        "schema": SCHEMA,
+        "title": trace.title,
+        "convention": dict(trace.convention),
+        "samples": trace.samples,
+        "given": {name: numbers(given.value) for name, given in trace.given.items()},
+        "roles": {name: {"role": given.role, "axes": list(given.axes)} for name, given in trace.given.items()},
+        "steps": [_step(step, base) for step in trace.steps],
+        "parameters": {name: numbers(value) for name, value in trace.parameters.items()},
+        "loss": _loss(trace),
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> Trace:
+    """The trace that `to_json` wrote."""
+    ids = [step["id"] for step in data["steps"]] + list(data["given"])
+    dialect = Dialect(_indices(data["convention"]), compound=ids, all_operations=True)
+    loss = data["loss"]
+    return Trace(
+        title=data["title"],
+        convention=data["convention"],
+        given={name: _given(value, data["roles"][name]) for name, value in data["given"].items()},
+        steps=tuple(_step_from(step, dialect) for step in data["steps"]),
+        parameters={name: array(value) for name, value in data["parameters"].items()},
+        history=tuple(float(array(value)) for value in loss["history"]) if loss else (),
+        loss=loss["id"] if loss else None,
+        samples=data["samples"],
+    )
+
+
+def numbers(value: Array) -> Any:
+    """An array as nested lists of numbers; `inf`, `-inf` and `nan` as words."""
+    if np.all(np.isfinite(value)):
+        return value.tolist()
+    return _worded(value.tolist())
+
+
+def array(value: Any) -> Array:
+    """The array that `numbers` wrote."""
+    return np.asarray(_unworded(value), dtype=float)
+
+
+def _worded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_worded(item) for item in value]
+    return value if np.isfinite(value) else str(value)
+
+
+def _unworded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unworded(item) for item in value]
+    return _WORDS[value] if isinstance(value, str) else value
+
+
+def _indices(convention: Mapping[str, Any]) -> int:
+    return int(convention.get("indices", 1))
+
+
+def _step(step: Step, base: int) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "phase": step.phase,
+        "iteration": step.iteration,
+        "rule": step.rule,
+        "inputs": list(step.inputs),
+        "formula": plain(step.expr, base),
+        "latex": latex(step.expr, base),
+        "axes": list(step.axes),
+        "shape": list(step.shape),
+        "value": None if step.value is None else numbers(step.value),
+        "note": step.note,
+        "words": step.words,
+    }
+
+
+def _step_from(data: Mapping[str, Any], dialect: Dialect) -> Step:
+    return Step(
+        id=data["id"],
+        phase=data["phase"],
+        iteration=data["iteration"],
+        rule=data["rule"],
+        expr=parse(data["formula"], dialect),
+        axes=tuple(data["axes"]),
+        shape=tuple(data["shape"]),
+        value=None if data["value"] is None else array(data["value"]),
+        note=data["note"],
+        words=data["words"],
+    )
+
+
+def _given(value: Any, about: Mapping[str, Any]) -> Given:
+    return Given(array(value), tuple(about["axes"]), about["role"])
+
+
+def _loss(trace: Trace) -> dict[str, Any] | None:
+    if trace.loss is None or not trace.history:
+        return None
+    words = [numbers(np.asarray(value)) for value in trace.history]
+    return {"id": trace.loss, "before": words[0], "after": words[-1] if len(words) > 1 else None,
+            "history": words}
