@@ -34,7 +34,9 @@ class Complaint:
 class UserError(Exception):
     """One or more complaints about what a user gave; the program ends with exit code 2."""
 
-    def __init__(self, *complaints: Complaint, source: str = "", lines: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *complaints: Complaint, source: str = "", lines: tuple[str, ...] = ()
+    ) -> None:
         super().__init__("; ".join(complaint.message for complaint in complaints))
         self.complaints = complaints
         self.source = source

@@ -25,7 +25,10 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "convention": dict(trace.convention),
         "samples": trace.samples,
         "given": {name: numbers(given.value) for name, given in trace.given.items()},
-        "roles": {name: {"role": given.role, "axes": list(given.axes)} for name, given in trace.given.items()},
+        "roles": {
+            name: {"role": given.role, "axes": list(given.axes)}
+            for name, given in trace.given.items()
+        },
         "steps": [_step(step, base) for step in trace.steps],
         "parameters": {name: numbers(value) for name, value in trace.parameters.items()},
         "loss": _loss(trace),
@@ -117,5 +120,9 @@ def _loss(trace: Trace) -> dict[str, Any] | None:
     if trace.loss is None or not trace.history:
         return None
     words = [numbers(np.asarray(value)) for value in trace.history]
-    return {"id": trace.loss, "before": words[0], "after": words[-1] if len(words) > 1 else None,
-            "history": words}
+    return {
+        "id": trace.loss,
+        "before": words[0],
+        "after": words[-1] if len(words) > 1 else None,
+        "history": words,
+    }

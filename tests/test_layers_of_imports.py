@@ -25,7 +25,7 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
     ("algebra.*",),
     ("readings",),
     ("numbers", "trace", "problem"),
-    ("solve", "solving", "derive"),
+    ("solve", "solving", "derive", "trace_json"),
     ("grading",),
     ("render", "report"),
     ("cli", "__main__"),

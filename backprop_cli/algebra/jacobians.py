@@ -14,7 +14,12 @@ IDENTITY = Op("identity", ())
 
 
 def local_jacobian(
-    of: str, by: str, expr: Expr, rules: Rules, sample_axis: int | None = None, denominator: bool = False
+    of: str,
+    by: str,
+    expr: Expr,
+    rules: Rules,
+    sample_axis: int | None = None,
+    denominator: bool = False,
 ) -> Expr:
     """∂of/∂by, where `expr` is the formula of `of`, as a matrix (a block a sample in a batch).
 
@@ -26,7 +31,13 @@ def local_jacobian(
         matrix = _matrix(expr, by, Sym(of), rules, sample_axis)
         if matrix is not None:
             return _finished(matrix, of, by, rules, sample_axis, denominator)
-    return op("jacobian", Sym(of), Sym(by), samples=sample_axis, layout="denominator" if denominator else None)
+    return op(
+        "jacobian",
+        Sym(of),
+        Sym(by),
+        samples=sample_axis,
+        layout="denominator" if denominator else None,
+    )
 
 
 def _finished(
@@ -48,7 +59,9 @@ def _symmetric(matrix: Expr) -> bool:
     return isinstance(matrix, Op) and matrix.name in ("diag", "sub")
 
 
-def _matrix(expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None) -> Expr | None:
+def _matrix(
+    expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None
+) -> Expr | None:
     """The Jacobian of one sample, numerator layout; None where no rule below gives it."""
     if expr == Sym(by):
         return IDENTITY
@@ -108,7 +121,9 @@ def _entrywise(expr: Expr, by: str, rules: Rules) -> bool:
     )
 
 
-def _diagonal(expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None) -> Expr | None:
+def _diagonal(
+    expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None
+) -> Expr | None:
     parts = [share for name, share in shares(expr, build.ONE, result, rules) if name == by]
     total = parts[0]
     for part in parts[1:]:

@@ -64,5 +64,8 @@ def run() -> None:
         main()
     except Exception:
         traceback.print_exc()
-        print("This is a bug in backprop. Please report it with the file that caused it.", file=sys.stderr)
+        print(
+            "This is a bug in backprop. Please report it with the file that caused it.",
+            file=sys.stderr,
+        )
         sys.exit(BUG)

@@ -25,15 +25,33 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(
             (
-                click.option("--format", "format_", type=click.Choice(formats), default="text",
-                             show_default=True, help="What to write."),
-                click.option("-o", "--output", type=click.Path(path_type=Path),
-                             help="Write to this file, whole or not at all."),
-                click.option("--precision", type=click.IntRange(0, 15), default=4, show_default=True,
-                             help="Decimals shown; numbers too small for them keep significant digits."),
+                click.option(
+                    "--format",
+                    "format_",
+                    type=click.Choice(formats),
+                    default="text",
+                    show_default=True,
+                    help="What to write.",
+                ),
+                click.option(
+                    "-o",
+                    "--output",
+                    type=click.Path(path_type=Path),
+                    help="Write to this file, whole or not at all.",
+                ),
+                click.option(
+                    "--precision",
+                    type=click.IntRange(0, 15),
+                    default=4,
+                    show_default=True,
+                    help="Decimals shown; numbers too small for them keep significant digits.",
+                ),
                 click.option("--ascii", "ascii_", is_flag=True, help="Use ASCII characters only."),
-                click.option("--width", type=click.IntRange(40, 1000),
-                             help="Columns to use (default: the terminal's)."),
+                click.option(
+                    "--width",
+                    type=click.IntRange(40, 1000),
+                    help="Columns to use (default: the terminal's).",
+                ),
             )
         ):
             command = option(command)
@@ -77,7 +95,9 @@ def write(text: str, output: Path | None) -> None:
     try:
         _replace(output, text)
     except OSError as error:
-        raise UserError(Complaint(f"cannot be written: {error.strerror}"), source=str(output)) from None
+        raise UserError(
+            Complaint(f"cannot be written: {error.strerror}"), source=str(output)
+        ) from None
 
 
 def _replace(output: Path, text: str) -> None:

@@ -102,14 +102,21 @@ def _computable(loaded: Loaded, text: str, option: str) -> str:
         return _quotient_id(loaded, asked, names, option)
 
 
-def _quotient_id(loaded: Loaded, asked: tuple[str, str], names: Collection[str], option: str) -> str:
+def _quotient_id(
+    loaded: Loaded, asked: tuple[str, str], names: Collection[str], option: str
+) -> str:
     try:
-        of, by = (reference(part, names, loaded.model.gradient_of, loaded.model.aliases).id for part in asked)
+        of, by = (
+            reference(part, names, loaded.model.gradient_of, loaded.model.aliases).id
+            for part in asked
+        )
     except UnknownId as unknown:
         raise _complaint(option, unknown) from None
     if of not in loaded.model.definitions:
         known = ", ".join(loaded.model.definitions)
-        raise _complaint(option, UnknownId(f"{of} is given and depends on nothing", f"one of {known}"))
+        raise _complaint(
+            option, UnknownId(f"{of} is given and depends on nothing", f"one of {known}")
+        )
     if by not in loaded.model.shapes:
         raise _complaint(option, UnknownId(f"there is no derivative by {by}"))
     return f"d{of}/d{by}"
@@ -134,12 +141,16 @@ def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:
     shape = tuple(int(size) for size in model.shapes[name])
     index = model.counted(name, found.index or (), shape)
     if index is None:
-        raise _complaint("--entry", UnknownId(f"{name} has no entry '{text}'", _entries(loaded, name, shape)))
+        raise _complaint(
+            "--entry", UnknownId(f"{name} has no entry '{text}'", _entries(loaded, name, shape))
+        )
     return name, index
 
 
 def _entries(loaded: Loaded, name: str, shape: tuple[int, ...]) -> str:
-    bases = loaded.model.index_bases(name) or (loaded.model.problem.convention.indices,) * len(shape)
+    bases = loaded.model.index_bases(name) or (loaded.model.problem.convention.indices,) * len(
+        shape
+    )
     first = ",".join(map(str, bases))
     last = ",".join(str(base + size - 1) for base, size in zip(bases, shape, strict=True))
     return f"{name}[{first}] to {name}[{last}]" if shape else name

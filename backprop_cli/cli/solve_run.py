@@ -13,6 +13,7 @@ from typing import Any
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.reading import Loaded, Selection, entry_of, load, selected
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.render.checks import checks_text
 from backprop_cli.render.view import View
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import MAX_WORK, work
@@ -58,12 +59,21 @@ def run(problem: Path, options: Options) -> None:
 def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
     steps = options.steps if options.steps is not None else _steps(loaded)
     if options.steps and (loaded.model.update is None or not loaded.model.trained):
-        raise UserError(Complaint("this problem has no update to make steps with",
-                                  instead="update: {rule: sgd, learning_rate: 0.1} in the file"),
-                        source="--steps")
+        raise UserError(
+            Complaint(
+                "this problem has no update to make steps with",
+                instead="update: {rule: sgd, learning_rate: 0.1} in the file",
+            ),
+            source="--steps",
+        )
     if options.at > max(steps, 1):
-        raise UserError(Complaint(f"there are {max(steps, 1)} steps, and no step {options.at}",
-                                  instead=f"--steps {options.at}"), source="--at")
+        raise UserError(
+            Complaint(
+                f"there are {max(steps, 1)} steps, and no step {options.at}",
+                instead=f"--steps {options.at}",
+            ),
+            source="--at",
+        )
     limit = options.max_work or MAX_WORK
     request = Request(options.steps, options.at, selection.extra, limit)
     try:
@@ -129,35 +139,44 @@ def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
 Writer = Callable[[Solution, View, EntryPaths | None, tuple[Check, ...]], str]
 
 
-def _text(solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]) -> str:
-    from backprop_cli.render import text
-    from backprop_cli.render.checks import checks_text
-    from backprop_cli.render.paths import render as paths_text
+def _text(
+    solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]
+) -> str:
+    if paths is None:
+        from backprop_cli.render.text import render
 
-    body = text.render(solution.trace, view) if paths is None else paths_text(paths, solution.trace, view)
+        body = render(solution.trace, view)
+    else:
+        from backprop_cli.render.paths import render as paths_text
+
+        body = paths_text(paths, solution.trace, view)
     return body + (checks_text(checks, view) if checks else "")
 
 
-def _markdown(solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]) -> str:
-    from backprop_cli.render import markdown
-    from backprop_cli.render.checks import checks_text
-    from backprop_cli.render.paths import render as paths_text
-
+def _markdown(
+    solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]
+) -> str:
     if paths is not None:
-        return f"```text\n{paths_text(paths, solution.trace, view)}```\n"
-    body = markdown.render(solution.trace, view)
+        return f"```text\n{_text(solution, view, paths, checks)}```\n"
+    from backprop_cli.render.markdown import render
+
+    body = render(solution.trace, view)
     return body + (f"\n```text{checks_text(checks, view)}```\n" if checks else "")
 
 
-def _json(solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]) -> str:
+def _json(
+    solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]
+) -> str:
     from backprop_cli.trace_json import to_json
 
     data = to_json(_only(solution.trace, view))
     if paths is not None:
         data["entry"] = _paths_data(paths)
     if checks:
-        data["verify"] = [{"id": check.id, "checked": check.checked, "kinks": check.kinks,
-                           "error": check.error} for check in checks]
+        data["verify"] = [
+            {"id": check.id, "checked": check.checked, "kinks": check.kinks, "error": check.error}
+            for check in checks
+        ]
     return json.dumps(data, ensure_ascii=view.ascii, indent=1)
 
 
@@ -171,8 +190,13 @@ def _paths_data(paths: EntryPaths) -> dict[str, Any]:
     return {
         "id": paths.entry,
         "paths": [
-            {"factors": [{"of": factor.of, "by": factor.by, "value": factor.value} for factor in path.factors],
-             "product": path.product}
+            {
+                "factors": [
+                    {"of": factor.of, "by": factor.by, "value": factor.value}
+                    for factor in path.factors
+                ],
+                "product": path.product,
+            }
             for path in paths.paths
         ],
         "omitted": paths.omitted,

@@ -54,9 +54,7 @@ def _pow(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
 
 def _xlogy(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     y, p = node.args
-    return _fitted(
-        node, rules, build.mul(g, op("log", p)), build.mul(g, op("ratio", y, p))
-    )
+    return _fitted(node, rules, build.mul(g, op("log", p)), build.mul(g, op("ratio", y, p)))
 
 
 def _ratio(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
@@ -102,11 +100,26 @@ def _infix(text: str, latex: str, precedence: int) -> Notation:
     return Notation("infix", text, latex, precedence)
 
 
-def _binary(name: str, words: str, notation: Notation, value: object, pullback: object,
-            domain: Domain | None = None, **rest: object) -> Operation:
+def _binary(
+    name: str,
+    words: str,
+    notation: Notation,
+    value: object,
+    pullback: object,
+    domain: Domain | None = None,
+    **rest: object,
+) -> Operation:
     return Operation(
-        name, words, notation, _pair(words), value, arity=2, elementwise=True,  # type: ignore[arg-type]
-        pullback=pullback, domain=domain, **rest,  # type: ignore[arg-type]
+        name,
+        words,
+        notation,
+        _pair(words),
+        value,
+        arity=2,
+        elementwise=True,  # type: ignore[arg-type]
+        pullback=pullback,
+        domain=domain,
+        **rest,  # type: ignore[arg-type]
     )
 
 
@@ -115,25 +128,67 @@ ARITHMETIC = (
     _binary("sub", "subtracted", _infix("-", "-", 1), np.subtract, _sub),
     _binary("mul", "multiplied", _infix("*", r"\odot", 2), np.multiply, _mul),
     _binary(
-        "div", "divided", _infix("/", "/", 2), np.divide, _div,
-        Domain(lambda a, b: np.broadcast_to(b == 0, np.broadcast_shapes(a.shape, b.shape)),
-               "division by 0"),
+        "div",
+        "divided",
+        _infix("/", "/", 2),
+        np.divide,
+        _div,
+        Domain(
+            lambda a, b: np.broadcast_to(b == 0, np.broadcast_shapes(a.shape, b.shape)),
+            "division by 0",
+        ),
     ),
     _binary(
-        "pow", "raised to a power", _infix("^", "^", 4), power, _pow,
-        Domain(lambda a, n: ((a < 0) & (n != np.round(n))) | ((a == 0) & (n < 0)),
-               "a power that does not exist here"),
+        "pow",
+        "raised to a power",
+        _infix("^", "^", 4),
+        power,
+        _pow,
+        Domain(
+            lambda a, n: ((a < 0) & (n != np.round(n))) | ((a == 0) & (n < 0)),
+            "a power that does not exist here",
+        ),
     ),
-    _binary("xlogy", "multiplied with a logarithm", Notation("special", "xlogy"), xlogy, _xlogy,
-            Domain(lambda y, p: (p <= 0) & (y != 0), "the logarithm of a number that is not positive")),
-    _binary("ratio", "divided", Notation("special", "ratio"), ratio, _ratio,
-            Domain(lambda y, p: (p == 0) & (y != 0), "division by 0"), public=False),
-    _binary("maximum", "compared", Notation("function", "max", r"\max"), np.maximum,
-            _larger(1, 0), kink="max"),
-    _binary("minimum", "compared", Notation("function", "min", r"\min"), np.minimum,
-            _larger(0, 1), kink="max"),
+    _binary(
+        "xlogy",
+        "multiplied with a logarithm",
+        Notation("special", "xlogy"),
+        xlogy,
+        _xlogy,
+        Domain(lambda y, p: (p <= 0) & (y != 0), "the logarithm of a number that is not positive"),
+    ),
+    _binary(
+        "ratio",
+        "divided",
+        Notation("special", "ratio"),
+        ratio,
+        _ratio,
+        Domain(lambda y, p: (p == 0) & (y != 0), "division by 0"),
+        public=False,
+    ),
+    _binary(
+        "maximum",
+        "compared",
+        Notation("function", "max", r"\max"),
+        np.maximum,
+        _larger(1, 0),
+        kink="max",
+    ),
+    _binary(
+        "minimum",
+        "compared",
+        Notation("function", "min", r"\min"),
+        np.minimum,
+        _larger(0, 1),
+        kink="max",
+    ),
     Operation(
-        "neg", "negated", Notation("prefix", "-", "-", 3), lambda shapes, _: shapes[0], np.negative,
-        elementwise=True, derivative=lambda x, r, node, rules: num(-1),
+        "neg",
+        "negated",
+        Notation("prefix", "-", "-", 3),
+        lambda shapes, _: shapes[0],
+        np.negative,
+        elementwise=True,
+        derivative=lambda x, r, node, rules: num(-1),
     ),
 )

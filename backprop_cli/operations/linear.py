@@ -132,23 +132,67 @@ def _by_pulling_back(*_: object, **__: object) -> Array:
 
 
 PRODUCTS = (
-    Operation("jacobian", "Jacobian", Notation("special", "jacobian"), _jacobian_shape,
-              _by_pulling_back, arity=2, options={"samples": None, "layout": None}, public=False),
-    Operation("matmul", "matrix product", Notation("infix", "@", "", 2), _matmul_shape, np.matmul,
-              arity=2, pullback=_matmul, entry=_entry_of_product),
-    Operation("outer", "outer product", Notation("special", "outer"), _outer_shape, outer, arity=2,
-              pullback=_outer, options={"samples": None},
-              entry=lambda node, index, at, rules: build.scalar_mul(
-                  at(node.args[0], index[:1]), at(node.args[1], index[1:]))),
-    Operation("transpose", "transposed", Notation("postfix", ".T", r"^{\top}", 5), _transpose_shape,
-              np.transpose, pullback=lambda g, r, node, rules: (build.transpose(g),),
-              entry=lambda node, index, at, rules: at(node.args[0], index[::-1])),
-    Operation("diag", "diagonal matrix", Notation("function", "diag", r"\operatorname{diag}"),
-              _diag_shape, diag, pullback=lambda g, r, node, rules: (op("diagonal", g),),
-              options={"samples": None},
-              entry=lambda node, index, at, rules: at(node.args[0], index[:1])
-              if index[0] == index[1] else build.ZERO),
-    Operation("diagonal", "the diagonal of a matrix", Notation("function", "diagonal"),
-              _diagonal_shape, np.diagonal, pullback=lambda g, r, node, rules: (op("diag", g),),
-              entry=lambda node, index, at, rules: at(node.args[0], index * 2)),
+    Operation(
+        "jacobian",
+        "Jacobian",
+        Notation("special", "jacobian"),
+        _jacobian_shape,
+        _by_pulling_back,
+        arity=2,
+        options={"samples": None, "layout": None},
+        public=False,
+    ),
+    Operation(
+        "matmul",
+        "matrix product",
+        Notation("infix", "@", "", 2),
+        _matmul_shape,
+        np.matmul,
+        arity=2,
+        pullback=_matmul,
+        entry=_entry_of_product,
+    ),
+    Operation(
+        "outer",
+        "outer product",
+        Notation("special", "outer"),
+        _outer_shape,
+        outer,
+        arity=2,
+        pullback=_outer,
+        options={"samples": None},
+        entry=lambda node, index, at, rules: build.scalar_mul(
+            at(node.args[0], index[:1]), at(node.args[1], index[1:])
+        ),
+    ),
+    Operation(
+        "transpose",
+        "transposed",
+        Notation("postfix", ".T", r"^{\top}", 5),
+        _transpose_shape,
+        np.transpose,
+        pullback=lambda g, r, node, rules: (build.transpose(g),),
+        entry=lambda node, index, at, rules: at(node.args[0], index[::-1]),
+    ),
+    Operation(
+        "diag",
+        "diagonal matrix",
+        Notation("function", "diag", r"\operatorname{diag}"),
+        _diag_shape,
+        diag,
+        pullback=lambda g, r, node, rules: (op("diagonal", g),),
+        options={"samples": None},
+        entry=lambda node, index, at, rules: (
+            at(node.args[0], index[:1]) if index[0] == index[1] else build.ZERO
+        ),
+    ),
+    Operation(
+        "diagonal",
+        "the diagonal of a matrix",
+        Notation("function", "diagonal"),
+        _diagonal_shape,
+        np.diagonal,
+        pullback=lambda g, r, node, rules: (op("diag", g),),
+        entry=lambda node, index, at, rules: at(node.args[0], index * 2),
+    ),
 )

@@ -11,7 +11,6 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, num, op
 
 
-
 @dataclass(frozen=True, slots=True)
 class Setting:
     """How a loss is taken: the axis of units (None: one sample), how many there are, the log's base."""
@@ -80,7 +79,9 @@ def _mean_squares(yhat: Expr, y: Expr, setting: Setting, _: Mapping[str, float])
 
 def _huber(yhat: Expr, y: Expr, _: Setting, options: Mapping[str, float]) -> Expr:
     delta = options.get("delta", 1.0)
-    return op("sum", op("huber", op("sub", yhat, y), delta=int(delta) if delta == int(delta) else delta))
+    return op(
+        "sum", op("huber", op("sub", yhat, y), delta=int(delta) if delta == int(delta) else delta)
+    )
 
 
 def _hinge(yhat: Expr, y: Expr, _: Setting, __: Mapping[str, float]) -> Expr:
@@ -91,14 +92,29 @@ _ALL = (
     Loss("cross-entropy", "cross-entropy", _cross_entropy, fused="softmax"),
     Loss("binary-cross-entropy", "binary cross-entropy", _binary_cross_entropy, fused="sigmoid"),
     Loss("cross-entropy-with-logits", "cross-entropy from the logits", _from_logits, logits=True),
-    Loss("binary-cross-entropy-with-logits", "binary cross-entropy from the logits",
-         _binary_from_logits, logits=True),
-    Loss("squared-error", "squared error", lambda p, y, s, o: _squares(p, y), fused="linear", factor=2),
-    Loss("half-squared-error", "half the squared error",
-         lambda p, y, s, o: build.div(_squares(p, y), num(2)), fused="linear"),
+    Loss(
+        "binary-cross-entropy-with-logits",
+        "binary cross-entropy from the logits",
+        _binary_from_logits,
+        logits=True,
+    ),
+    Loss(
+        "squared-error",
+        "squared error",
+        lambda p, y, s, o: _squares(p, y),
+        fused="linear",
+        factor=2,
+    ),
+    Loss(
+        "half-squared-error",
+        "half the squared error",
+        lambda p, y, s, o: build.div(_squares(p, y), num(2)),
+        fused="linear",
+    ),
     Loss("mean-squared-error", "squared error, mean over the outputs", _mean_squares),
-    Loss("absolute-error", "absolute error",
-         lambda p, y, s, o: op("sum", op("abs", op("sub", p, y)))),
+    Loss(
+        "absolute-error", "absolute error", lambda p, y, s, o: op("sum", op("abs", op("sub", p, y)))
+    ),
     Loss("huber", "Huber's loss", _huber, options={"delta": 1.0}),
     Loss("hinge", "hinge loss", _hinge),
 )

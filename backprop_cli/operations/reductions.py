@@ -81,7 +81,13 @@ def norm(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
     top = np.max(np.abs(x), axis=axis, keepdims=True)
     scale = np.where((top == 0) | ~np.isfinite(top), 1.0, top)
     length = scale * np.sqrt(np.sum((x / scale) ** 2, axis=axis, keepdims=True))
-    return length if keep else np.squeeze(length, axis=axis) if axis is not None else length.reshape(())
+    return (
+        length
+        if keep
+        else np.squeeze(length, axis=axis)
+        if axis is not None
+        else length.reshape(())
+    )
 
 
 def largest_shares(x: Array, axis: int | None = None, at_tie: float = 0.0) -> Array:
@@ -153,7 +159,9 @@ def _norm(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
 
 
 def _softmax(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
-    inner = total(build.mul(r, g), axis=_axis(node), keep=1 if node.option("axis") is not None else None)
+    inner = total(
+        build.mul(r, g), axis=_axis(node), keep=1 if node.option("axis") is not None else None
+    )
     return (build.mul(r, build.sub(g, inner)),)
 
 
@@ -167,11 +175,18 @@ def _axis(node: Op) -> int | None:
     return axis if isinstance(axis, int) else None
 
 
-def _reduction(name: str, words: str, value: Any, pullback: Any, text: str = "", **rest: Any) -> Operation:
+def _reduction(
+    name: str, words: str, value: Any, pullback: Any, text: str = "", **rest: Any
+) -> Operation:
     rest.setdefault("options", _AXIS)
     return Operation(
-        name, words, Notation("special", text or name), rest.pop("shape", _reduced), value,
-        pullback=pullback, **rest,
+        name,
+        words,
+        Notation("special", text or name),
+        rest.pop("shape", _reduced),
+        value,
+        pullback=pullback,
+        **rest,
     )
 
 
@@ -185,13 +200,34 @@ REDUCTIONS = (
     _reduction("max", "largest entry", _numpy(np.max), _max, kink="max"),
     _reduction("logsumexp", "logarithm of a sum of exponentials", logsumexp, _logsumexp),
     _reduction("norm", "Euclidean length", norm, _norm),
-    _reduction("softmax", "softmax", softmax, _softmax, shape=_along, options={"axis": None},
-               activation=True),
-    _reduction("log_softmax", "logarithm of the softmax", log_softmax, _log_softmax, shape=_along,
-               options={"axis": None}),
-    _reduction("largest_shares", "where the largest entry is", largest_shares, _none,
-               shape=lambda shapes, _: shapes[0], options={"axis": None, "at_tie": 0}, public=False),
-    _reduction("argmax", "number of the largest entry", argmax, _none,
-               options={"axis": None, "first": 0}),
+    _reduction(
+        "softmax",
+        "softmax",
+        softmax,
+        _softmax,
+        shape=_along,
+        options={"axis": None},
+        activation=True,
+    ),
+    _reduction(
+        "log_softmax",
+        "logarithm of the softmax",
+        log_softmax,
+        _log_softmax,
+        shape=_along,
+        options={"axis": None},
+    ),
+    _reduction(
+        "largest_shares",
+        "where the largest entry is",
+        largest_shares,
+        _none,
+        shape=lambda shapes, _: shapes[0],
+        options={"axis": None, "at_tie": 0},
+        public=False,
+    ),
+    _reduction(
+        "argmax", "number of the largest entry", argmax, _none, options={"axis": None, "first": 0}
+    ),
 )
 __all__ = ["REDUCTIONS", "Domain", "axis_of", "count", "log_softmax", "logsumexp"]

@@ -18,10 +18,12 @@ Shares = tuple[Expr | None, ...]
 Index = tuple[Any, ...]
 
 
-def _function(name: str, words: str, shape: Any, value: Any, pullback: Any, entry: Any,
-              **rest: Any) -> Operation:
-    return Operation(name, words, Notation("special", name), shape, value, pullback=pullback,
-                     entry=entry, **rest)
+def _function(
+    name: str, words: str, shape: Any, value: Any, pullback: Any, entry: Any, **rest: Any
+) -> Operation:
+    return Operation(
+        name, words, Notation("special", name), shape, value, pullback=pullback, entry=entry, **rest
+    )
 
 
 def _vector(shapes: tuple[Shape, ...], node: Op) -> Size:
@@ -72,7 +74,9 @@ def _spread_entry(node: Op, index: Index, at: Any, rules: Rules) -> Expr:
         position = int(str(axis))
         return at(node.args[0], index[:position] + index[position + 1 :])
     shape = rules.shape(node.args[0])
-    return at(node.args[0], tuple(0 if size == 1 else i for i, size in zip(index, shape, strict=False)))
+    return at(
+        node.args[0], tuple(0 if size == 1 else i for i, size in zip(index, shape, strict=False))
+    )
 
 
 def _expand_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -122,20 +126,32 @@ def _grown(name: str, words: str, drop: str, first: bool) -> Operation:
         return build.drop(drop, g, int(str(node.option("axis")))), None
 
     return _function(
-        name, words, _grown_shape,
+        name,
+        words,
+        _grown_shape,
         lambda x, constant, axis=0: _with_constant(x, constant, axis, first),
-        pullback, _grown_entry(first), arity=2, options={"axis": 0}, public=False,
+        pullback,
+        _grown_entry(first),
+        arity=2,
+        options={"axis": 0},
+        public=False,
     )
 
 
 def _shrunk(name: str, words: str, grow: str, first: bool) -> Operation:
     return _function(
-        name, words, _shrunk_shape,
-        lambda x, axis=0: np.take(x, range(1, x.shape[axis]) if first else range(x.shape[axis] - 1), axis),
+        name,
+        words,
+        _shrunk_shape,
+        lambda x, axis=0: np.take(
+            x, range(1, x.shape[axis]) if first else range(x.shape[axis] - 1), axis
+        ),
         lambda g, r, node, rules: (op(grow, g, build.ZERO, axis=node.option("axis")),),
         lambda node, index, at, rules: at(
-            node.args[0], _shifted(index, int(str(node.option("axis"))), int(first))),
-        options={"axis": 0}, public=False,
+            node.args[0], _shifted(index, int(str(node.option("axis"))), int(first))
+        ),
+        options={"axis": 0},
+        public=False,
     )
 
 
@@ -149,8 +165,10 @@ def _concat_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     axis = axis_of(node, shapes[0]) or 0
     rests = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
     if not shapes[0] or len({len(shape) for shape in shapes}) > 1 or len(rests) > 1:
-        raise ShapeError("concat joins arrays that agree in every axis but one: "
-                         + " and ".join(map(described, shapes)))
+        raise ShapeError(
+            "concat joins arrays that agree in every axis but one: "
+            + " and ".join(map(described, shapes))
+        )
     if any(not isinstance(shape[axis], int) for shape in shapes):
         raise ShapeError("concat needs sizes that are numbers")
     return (*shapes[0][:axis], sum(int(shape[axis]) for shape in shapes), *shapes[0][axis + 1 :])
@@ -195,7 +213,9 @@ def _part(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 
 def _selector(index: Index) -> tuple[Any, ...]:
-    return tuple(slice(*i) if isinstance(i, tuple) else slice(None) if i is None else i for i in index)
+    return tuple(
+        slice(*i) if isinstance(i, tuple) else slice(None) if i is None else i for i in index
+    )
 
 
 def _at_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -245,41 +265,112 @@ def _place_entry(node: Op, index: Index, entry: Any, rules: Rules) -> Expr:
 
 
 STRUCTURE = (
-    _function("column", "as a column", lambda shapes, node: (_vector(shapes, node), 1),
-              lambda v: v[:, None], lambda g, r, node, rules: (_flattened(g),),
-              lambda node, index, at, rules: at(node.args[0], index[:1])),
-    _function("row", "as a row", lambda shapes, node: (1, _vector(shapes, node)),
-              lambda v: v[None, :], lambda g, r, node, rules: (_flattened(g),),
-              lambda node, index, at, rules: at(node.args[0], index[1:])),
-    _function("flat", "as a plain vector", _flat_shape, flat,
-              lambda g, r, node, rules: (op("column" if rules.shape(node.args[0])[1] == 1 else "row", g),),
-              lambda node, index, at, rules: at(
-                  node.args[0], (*index, 0) if rules.shape(node.args[0])[1] == 1 else (0, *index))),
-    _function("expand", "with an axis of size 1", _expand_shape, lambda x, axis=0: np.expand_dims(x, axis),
-              lambda g, r, node, rules: (total(g, axis=int(str(node.option("axis")))),),
-              lambda node, index, at, rules: at(node.args[0], tuple(
-                  i for k, i in enumerate(index) if k != node.option("axis"))),
-              options={"axis": 0}, public=False),
-    _function("spread", "repeated", _spread_shape, spread, _spread, _spread_entry,
-              options={"shape": ..., "axis": None}, public=False),
+    _function(
+        "column",
+        "as a column",
+        lambda shapes, node: (_vector(shapes, node), 1),
+        lambda v: v[:, None],
+        lambda g, r, node, rules: (_flattened(g),),
+        lambda node, index, at, rules: at(node.args[0], index[:1]),
+    ),
+    _function(
+        "row",
+        "as a row",
+        lambda shapes, node: (1, _vector(shapes, node)),
+        lambda v: v[None, :],
+        lambda g, r, node, rules: (_flattened(g),),
+        lambda node, index, at, rules: at(node.args[0], index[1:]),
+    ),
+    _function(
+        "flat",
+        "as a plain vector",
+        _flat_shape,
+        flat,
+        lambda g, r, node, rules: (
+            op("column" if rules.shape(node.args[0])[1] == 1 else "row", g),
+        ),
+        lambda node, index, at, rules: at(
+            node.args[0], (*index, 0) if rules.shape(node.args[0])[1] == 1 else (0, *index)
+        ),
+    ),
+    _function(
+        "expand",
+        "with an axis of size 1",
+        _expand_shape,
+        lambda x, axis=0: np.expand_dims(x, axis),
+        lambda g, r, node, rules: (total(g, axis=int(str(node.option("axis")))),),
+        lambda node, index, at, rules: at(
+            node.args[0], tuple(i for k, i in enumerate(index) if k != node.option("axis"))
+        ),
+        options={"axis": 0},
+        public=False,
+    ),
+    _function(
+        "spread",
+        "repeated",
+        _spread_shape,
+        spread,
+        _spread,
+        _spread_entry,
+        options={"shape": ..., "axis": None},
+        public=False,
+    ),
     _grown("prepend", "with a constant entry in front", "drop_first", True),
     _grown("append", "with a constant entry behind", "drop_last", False),
     _shrunk("drop_first", "without its first entry", "prepend", True),
     _shrunk("drop_last", "without its last entry", "append", False),
-    _function("stack", "stacked", _stack_shape, lambda *args: np.stack(args),
-              lambda g, r, node, rules: tuple(op("at", g, index=(i,)) for i in range(len(node.args))),
-              lambda node, index, at, rules: at(node.args[index[0]], index[1:]), arity=None),
-    _function("concat", "joined", _concat_shape, lambda *args, axis=0: np.concatenate(args, axis=axis),
-              _concat, _concat_entry, arity=None, options={"axis": 0}),
-    _function("part", "a part", _part_shape, part, _part,
-              lambda node, index, at, rules: at(
-                  node.args[0], _shifted(index, int(str(node.option("axis"))), int(str(node.option("start"))))),
-              options={"axis": 0, "start": ..., "stop": ...}, public=False),
-    _function("at", "an entry", _at_shape, at,
-              lambda g, r, node, rules: (
-                  op("place", g, index=node.option("index"), shape=rules.shape(node.args[0])),),
-              _at_entry, options={"index": ...}, public=False),
-    _function("place", "in its place among zeros", lambda shapes, node: node.option("shape"), place,
-              lambda g, r, node, rules: (op("at", g, index=node.option("index")),), _place_entry,
-              options={"index": ..., "shape": ...}, public=False),
+    _function(
+        "stack",
+        "stacked",
+        _stack_shape,
+        lambda *args: np.stack(args),
+        lambda g, r, node, rules: tuple(op("at", g, index=(i,)) for i in range(len(node.args))),
+        lambda node, index, at, rules: at(node.args[index[0]], index[1:]),
+        arity=None,
+    ),
+    _function(
+        "concat",
+        "joined",
+        _concat_shape,
+        lambda *args, axis=0: np.concatenate(args, axis=axis),
+        _concat,
+        _concat_entry,
+        arity=None,
+        options={"axis": 0},
+    ),
+    _function(
+        "part",
+        "a part",
+        _part_shape,
+        part,
+        _part,
+        lambda node, index, at, rules: at(
+            node.args[0],
+            _shifted(index, int(str(node.option("axis"))), int(str(node.option("start")))),
+        ),
+        options={"axis": 0, "start": ..., "stop": ...},
+        public=False,
+    ),
+    _function(
+        "at",
+        "an entry",
+        _at_shape,
+        at,
+        lambda g, r, node, rules: (
+            op("place", g, index=node.option("index"), shape=rules.shape(node.args[0])),
+        ),
+        _at_entry,
+        options={"index": ...},
+        public=False,
+    ),
+    _function(
+        "place",
+        "in its place among zeros",
+        lambda shapes, node: node.option("shape"),
+        place,
+        lambda g, r, node, rules: (op("at", g, index=node.option("index")),),
+        _place_entry,
+        options={"index": ..., "shape": ...},
+        public=False,
+    ),
 )

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Sym, num, op
+from backprop_cli.algebra.expr import Expr, num, op
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def _accumulated(t: Terms) -> dict[str, Expr]:
 
 
 def _classic(t: Terms) -> dict[str, Expr]:
-    return {"v": build.sub(build.mul(t.constant("beta"), t.old("v")), build.mul(_eta(t), t.gradient))}
+    return {
+        "v": build.sub(build.mul(t.constant("beta"), t.old("v")), build.mul(_eta(t), t.gradient))
+    }
 
 
 def _ewma(t: Terms) -> dict[str, Expr]:

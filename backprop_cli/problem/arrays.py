@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from backprop_cli.errors import Complaint, Complaints, Mark
+from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import NumberError, is_simple, read_number, shown
 from backprop_cli.problem.data import Values
 from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode
@@ -62,7 +62,7 @@ class _Reader:
         if not node.items:
             self._complain("this list holds no numbers", node.mark, _EXAMPLE)
             return None
-        if any(isinstance(item, ListNode) or _is_row(item) for item in node.items):
+        if any(isinstance(item, ListNode) for item in node.items):
             return self._rectangle([*self._rows(node)], [item.mark for item in node.items])
         return self._row(node, ())
 
@@ -97,16 +97,10 @@ class _Reader:
                 return
             if isinstance(item, ListNode):
                 yield self._row(item, (row,))
-            elif isinstance(item, ScalarNode):
-                if not _is_row(item):
-                    self._complain(
-                        "a single number stands where a row of the matrix belongs",
-                        item.mark,
-                        f"[{item.text}]",
-                    )
-                yield self._words(item.text, item.inside, (row,))
             else:
-                self._complain(f"a row of numbers belongs here, not {kind_of(item)}", item.mark)
+                message = f"a row of the matrix belongs here, not {kind_of(item)}"
+                instead = f"[{item.text}]" if isinstance(item, ScalarNode) else None
+                self._complain(message, item.mark, instead)
 
     def _row(self, node: ListNode, index: tuple[int, ...]) -> Row:
         texts = [item.text if isinstance(item, ScalarNode) else "" for item in node.items]
@@ -153,16 +147,21 @@ class _Reader:
         try:
             return read_number(text)
         except NumberError as error:
-            if self.letters and error.letter:
-                self.free.append((index, text.strip()))
-            elif error.letter and not self.letters:
-                self._complain(
-                    error.message, mark, error.instead or "a number; only `x` has letters"
-                )
-            else:
-                complaint = Complaint(error.message, Mark(1, error.offset + 1), error.instead)
-                self._complain(complaint.message, complaint.within(mark).mark, complaint.instead)
-            return float("nan")
+            return self._letter(text, error, mark, index)
+
+    def _letter(self, text: str, error: NumberError, mark: Mark, index: tuple[int, ...]) -> float:
+        """An entry that is no number: a letter, where letters may stand, else a complaint."""
+        if error.letter and self.letters:
+            self.free.append((index, text.strip()))
+        elif error.letter:
+            self._complain(error.message, mark, "a number; only `x` has letters")
+        elif len(words := text.split()) > 1 and all(map(is_simple, words)):
+            message = f"{shown(text)} is more than one number: a comma is missing"
+            self._complain(message, mark, ", ".join(words))
+        else:
+            inner = Mark(mark.line, mark.column + error.offset)
+            self._complain(error.message, inner, error.instead)
+        return float("nan")
 
     def _too_many(self, mark: Mark) -> float:
         if self.expressions == MOST_EXPRESSIONS + 1:
@@ -190,11 +189,6 @@ def kind_of(node: Node) -> str:
 def entries(count: int) -> str:
     """`count` entries, in words."""
     return f"{count} {'entry' if count == 1 else 'entries'}"
-
-
-def _is_row(node: Node) -> bool:
-    """Whether a scalar in a list is a row written as text."""
-    return isinstance(node, ScalarNode) and " " in node.text and len(split_row(node.text)) > 1
 
 
 def _lines(node: ScalarNode) -> Iterator[tuple[str, Mark]]:

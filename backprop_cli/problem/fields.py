@@ -32,7 +32,7 @@ class Field(Protocol[T_co]):
         """What is expected, such as "a number, at least 0"."""
         ...
 
-    def read(self, node: Node, name: str, complaints: Complaints) -> T_co | None:
+    def read(self, node: Node, name: str, complaints: Complaints, /) -> T_co | None:
         """The data of `node`; None, with a complaint, where it cannot be read."""
         ...
 
@@ -45,9 +45,7 @@ def unexpected(
     node: Node, name: str, wanted: Field[Any], complaints: Complaints, instead: str | None = None
 ) -> None:
     """Complains that `node`, called `name` in the sentence, is something else than `wanted`."""
-    complaints.add(
-        f"{name} should be {wanted.words}, not {kind_of(node)}", node.mark, instead
-    )
+    complaints.add(f"{name} should be {wanted.words}, not {kind_of(node)}", node.mark, instead)
 
 
 def did_you_mean(text: str, known: Collection[str]) -> str | None:
@@ -229,6 +227,8 @@ class Choice:
         return None
 
     def schema(self) -> Schema:
+        if self.folded is not str.casefold:
+            return {"type": "string", "examples": list(self.names)}
         numbers = [int(name) for name in self.names if name.isdigit()]
         return {"enum": [*self.names, *numbers]}
 
@@ -285,7 +285,7 @@ class Numbers:
     letters: bool = False
     words = "numbers: a number, a vector or a matrix"
 
-    def read(self, node: Node, name: str, complaints: Complaints) -> Values:
+    def read(self, node: Node, _name: str, complaints: Complaints) -> Values:
         return read_values(node, complaints, letters=self.letters)
 
     def schema(self) -> Schema:

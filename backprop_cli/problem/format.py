@@ -47,7 +47,7 @@ def _labels(given: Given) -> Labels:
     return Labels(given.get("labels", ()), given.get("classes", 1), given.mark)
 
 
-def _names(found: dict[str, tuple[Text, Any]], node: Node, complaints: Complaints) -> Any:
+def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complaints) -> Any:
     """Keeps what has a name that an equation can use."""
     for name, (text, _) in found.items():
         if not _is_name(name):
@@ -113,7 +113,9 @@ PROBLEM = Record(
             Made(NamedOf(_SHAPE, "a mapping from names to shapes", "{W: [M, N], x: [N]}"), _names),
             "the shapes of what the equations start from, where there are no numbers",
         ),
-        "equations": Key(ListOf(Written("an equation", equation=True), "a list of equations"), "name = formula"),
+        "equations": Key(
+            ListOf(Written("an equation", equation=True), "a list of equations"), "name = formula"
+        ),
         "train": Key(
             ListOf(Written("a name"), "a list of names", single=True), "the values that are updated"
         ),

@@ -69,7 +69,9 @@ class FunctionNames:
         near = _MEANT.get(wanted)
         near = near if near in self.known else did_you_mean(wanted, self.known)
         meant = f"; did you mean `{near}`?" if near else ""
-        message = f"{shown(node.text)} is not {self.what}{meant} (there are {', '.join(self.known)})"
+        message = (
+            f"{shown(node.text)} is not {self.what}{meant} (there are {', '.join(self.known)})"
+        )
         complaints.add(message, node.mark, near or "{formula: …} for your own")
 
     def schema(self) -> Schema:

@@ -26,8 +26,14 @@ _ALIASES = {"ln": "log", "identity": "linear", "cross": "outer"}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
 _SPECIAL = frozenset({"linear", "dot", "max", "min", "sum", "log", "ln", "e", "pi"})
 FUNCTIONS = frozenset(
-    {name for name, entry in TABLE.items() if entry.public and entry.notation.kind in ("function", "special")}
-    | set(_LOSS_NAMES) | _SPECIAL | {"transpose", "outer", "identity"}
+    {
+        name
+        for name, entry in TABLE.items()
+        if entry.public and entry.notation.kind in ("function", "special")
+    }
+    | set(_LOSS_NAMES)
+    | _SPECIAL
+    | {"transpose", "outer", "identity"}
 ) - {"e", "neg", "place"}
 """The names a formula may call, which are therefore taken."""
 
@@ -97,8 +103,11 @@ class _Reader:
     def sum(self) -> Expr:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise FormulaError("this formula is nested too deeply", self.token.offset,
-                               "several equations, one a step")
+            raise FormulaError(
+                "this formula is nested too deeply",
+                self.token.offset,
+                "several equations, one a step",
+            )
         result = self.product()
         while sign := self.accept("+", "-"):
             result = op("add" if sign.text == "+" else "sub", result, self.product())
@@ -197,8 +206,11 @@ class _Reader:
         if token.text == "pi":
             return op("pi")
         if token.text in FUNCTIONS and token.text not in self.dialect.compound:
-            raise FormulaError(f"{token.text} is a function and needs its argument in parentheses",
-                               token.offset, f"{token.text}(…)")
+            raise FormulaError(
+                f"{token.text} is a function and needs its argument in parentheses",
+                token.offset,
+                f"{token.text}(…)",
+            )
         return Sym(token.text)
 
     def call(self, token: _Token) -> Expr:
@@ -267,14 +279,19 @@ def parse_constant(text: str) -> float:
 
 def _leftover(token: _Token) -> FormulaError:
     if token.kind in ("name", "number") or token.text in "([":
-        return FormulaError(f"expected an operator before '{token.text}'", token.offset,
-                            f"* {token.text} for a product entry by entry, @ for a matrix product")
+        return FormulaError(
+            f"expected an operator before '{token.text}'",
+            token.offset,
+            f"* {token.text} for a product entry by entry, @ for a matrix product",
+        )
     return FormulaError(f"'{token.text}' is not expected here", token.offset)
 
 
 def _tokens(text: str, compound: Collection[str]) -> list[_Token]:
     text = text.translate(_SAME)
-    longest_first = sorted((name for name in compound if not name.isidentifier()), key=len, reverse=True)
+    longest_first = sorted(
+        (name for name in compound if not name.isidentifier()), key=len, reverse=True
+    )
     tokens, position = [], 0
     while position < len(text.rstrip()):
         start = position + len(text[position:]) - len(text[position:].lstrip())
@@ -293,21 +310,32 @@ def _tokens(text: str, compound: Collection[str]) -> list[_Token]:
 
 def _stands(name: str, text: str, start: int) -> bool:
     end = start + len(name)
-    return text.startswith(name, start) and not (end < len(text) and (text[end].isalnum() or text[end] == "_"))
+    return text.startswith(name, start) and not (
+        end < len(text) and (text[end].isalnum() or text[end] == "_")
+    )
 
 
 def _unreadable(text: str, start: int) -> FormulaError:
     character = text[start]
-    instead = {"'": ".T for transposed", "ᵀ": ".T for transposed", "²": "^2", "{": "(", "}": ")",
-               "|": "abs(…)", ";": "one equation a line", "%": "/ 100"}.get(character)
+    instead = {
+        "'": ".T for transposed",
+        "ᵀ": ".T for transposed",
+        "²": "^2",
+        "{": "(",
+        "}": ")",
+        "|": "abs(…)",
+        ";": "one equation a line",
+        "%": "/ 100",
+    }.get(character)
     shown = character if character.isprintable() else f"character {ord(character):#x}"
     return FormulaError(f"'{shown}' has no meaning in a formula", start, instead)
 
 
 def _literal(token: _Token) -> Expr:
     if not float(token.text) < float("inf"):
-        raise FormulaError(f"{token.text} is too large for a number", token.offset,
-                           "at most about 1.8e308")
+        raise FormulaError(
+            f"{token.text} is too large for a number", token.offset, "at most about 1.8e308"
+        )
     if float(token.text) == 0:
         return num(0)
     return num(Fraction(token.text))
@@ -329,7 +357,7 @@ def _applied(token: _Token, args: list[Expr], options: dict[str, Option], dialec
             return inner
         case "dot", [left, right]:
             return op("matmul", left, right)
-        case ("max" | "min"), [first, second, *rest] if not options:
+        case (("max" | "min"), [first, second, *rest]) if not options:
             pairwise = "maximum" if name == "max" else "minimum"
             result = op(pairwise, first, second)
             for arg in rest:
@@ -344,38 +372,58 @@ def _applied(token: _Token, args: list[Expr], options: dict[str, Option], dialec
     return _checked(token, name, args, options, dialect)
 
 
-def _checked(token: _Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:
+def _checked(
+    token: _Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
+) -> Expr:
     entry = TABLE.get(name)
     if entry is None or not (entry.public or dialect.all_operations):
         near = get_close_matches(token.text, FUNCTIONS, 1)
-        raise FormulaError(f"there is no function '{token.text}'", token.offset,
-                           f"did you mean {near[0]}?" if near else "* between two names that are multiplied")
-    if entry.arity is not None and len(args) != entry.arity or not args and entry.arity != 0:
-        raise FormulaError(f"{token.text} takes {entry.arity or 'some'} argument"
-                           f"{'' if entry.arity == 1 else 's'}, and here are {len(args)}", token.offset)
+        raise FormulaError(
+            f"there is no function '{token.text}'",
+            token.offset,
+            f"did you mean {near[0]}?" if near else "* between two names that are multiplied",
+        )
+    if (entry.arity is not None and len(args) != entry.arity) or (not args and entry.arity != 0):
+        raise FormulaError(
+            f"{token.text} takes {entry.arity or 'some'} argument"
+            f"{'' if entry.arity == 1 else 's'}, and here are {len(args)}",
+            token.offset,
+        )
     return Op(name, tuple(args), _options(token, name, options))
 
 
-def _options(token: _Token, name: str, options: dict[str, Option]) -> tuple[tuple[str, Option], ...]:
+def _options(
+    token: _Token, name: str, options: dict[str, Option]
+) -> tuple[tuple[str, Option], ...]:
     allowed = TABLE[name].options
     for key in options:
         if key not in allowed:
             known = ", ".join(k for k in allowed if k != "keep")
-            raise FormulaError(f"{token.text} has no option '{key}'", token.offset,
-                               f"it has: {known}" if known else None)
+            raise FormulaError(
+                f"{token.text} has no option '{key}'",
+                token.offset,
+                f"it has: {known}" if known else None,
+            )
     return tuple(sorted((key, value) for key, value in options.items() if value is not None))
 
 
-def _loss(token: _Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:
+def _loss(
+    token: _Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
+) -> Expr:
     loss = _LOSS_NAMES[name]
     if len(args) != 2:
-        raise FormulaError(f"{token.text} takes the prediction and the target", token.offset,
-                           f"{token.text}(yhat, y)")
+        raise FormulaError(
+            f"{token.text} takes the prediction and the target",
+            token.offset,
+            f"{token.text}(yhat, y)",
+        )
     for key in options:
         if key not in loss.options:
             raise FormulaError(f"{token.text} has no option '{key}'", token.offset)
     numbers = {key: float(str(value)) for key, value in options.items()}
-    return loss.build(args[0], args[1], Setting(log_base=dialect.log_base), {**loss.options, **numbers})
+    return loss.build(
+        args[0], args[1], Setting(log_base=dialect.log_base), {**loss.options, **numbers}
+    )
 
 
 def _check_depth(expr: Expr) -> None:
@@ -383,5 +431,7 @@ def _check_depth(expr: Expr) -> None:
     while layer:
         level += 1
         if level > 2 * MAX_DEPTH:
-            raise FormulaError("this formula has too many parts", 0, "several equations, one a step")
+            raise FormulaError(
+                "this formula has too many parts", 0, "several equations, one a step"
+            )
         layer = [arg for node in layer if isinstance(node, Op) for arg in node.args]

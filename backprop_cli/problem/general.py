@@ -59,11 +59,16 @@ def updates_only(problem: Problem, complaints: Complaints) -> Model | None:
     _values(read)
     for name, (text, values) in problem.gradients.items():
         if name not in read.given:
-            complaints.add(f"there is no value '{name}' to update", text.mark, ", ".join(read.given))
+            complaints.add(
+                f"there is no value '{name}' to update", text.mark, ", ".join(read.given)
+            )
         elif values.array is not None:
             if values.array.shape != read.shapes[name]:
-                complaints.add(f"this gradient is {described(values.array.shape)}, and {name} is "
-                               f"{described(read.shapes[name])}", values.mark)
+                complaints.add(
+                    f"this gradient is {described(values.array.shape)}, and {name} is "
+                    f"{described(read.shapes[name])}",
+                    values.mark,
+                )
                 continue
             read.given[f"dL/d{name}"] = Given(values.array, _AXES[values.array.ndim])
             read.shapes[f"dL/d{name}"] = values.array.shape
@@ -71,8 +76,17 @@ def updates_only(problem: Problem, complaints: Complaints) -> Model | None:
         return None
     trained = tuple(problem.gradients)
     given = {name: _as_parameter(value, name in trained) for name, value in read.given.items()}
-    return Model(problem, (), given, read.shapes, None, "L", trained=trained, update=problem.update,
-                 given_gradients=True)
+    return Model(
+        problem,
+        (),
+        given,
+        read.shapes,
+        None,
+        "L",
+        trained=trained,
+        update=problem.update,
+        given_gradients=True,
+    )
 
 
 def _as_parameter(given: Given, trained: bool) -> Given:
@@ -85,28 +99,40 @@ def _values(read: _Equations) -> None:
         if values.array is None or values.free:
             read.failed.add(name)
             if values.free:
-                read.complaints.add(f"{name} holds the letter '{values.free[0][1]}'", values.mark,
-                                    "a number, or `backprop derive`")
+                read.complaints.add(
+                    f"{name} holds the letter '{values.free[0][1]}'",
+                    values.mark,
+                    "a number, or `backprop derive`",
+                )
             continue
         read.given[name] = Given(values.array, _AXES[values.array.ndim], "data")
         read.shapes[name] = values.array.shape
     for name, (text, _) in read.problem.shapes.items():
         if name not in read.shapes:
             read.failed.add(name)
-            read.complaints.add(f"{name} has a shape and no numbers", text.mark,
-                                f"values: {{{name}: …}}, or `backprop derive`")
+            read.complaints.add(
+                f"{name} has a shape and no numbers",
+                text.mark,
+                f"values: {{{name}: …}}, or `backprop derive`",
+            )
 
 
 def _check_name(read: _Equations, name: str, mark: Mark) -> None:
     """Names that would be mistaken for something else are refused."""
     if not _EQUATION.match(f"{name}=") or not name.isidentifier():
-        read.complaints.add(f"'{name}' cannot be a name", mark,
-                            "a letter, then letters, digits and underscores")
+        read.complaints.add(
+            f"'{name}' cannot be a name", mark, "a letter, then letters, digits and underscores"
+        )
     elif name in FUNCTIONS:
-        read.complaints.add(f"'{name}' is the name of a function", mark, f"{name}1, or another name")
+        read.complaints.add(
+            f"'{name}' is the name of a function", mark, f"{name}1, or another name"
+        )
     elif name.endswith(("_new", "_change")):
-        read.complaints.add(f"'{name}' is a name the program gives itself", mark,
-                            "a name that does not end in _new or _change")
+        read.complaints.add(
+            f"'{name}' is a name the program gives itself",
+            mark,
+            "a name that does not end in _new or _change",
+        )
     elif name in read.known():
         read.complaints.add(f"'{name}' is given twice", mark, "another name for one of the two")
 
@@ -119,8 +145,14 @@ def _equation(read: _Equations, text: Text) -> None:
     name = found["name"]
     before = len(read.complaints.found)
     _check_name(read, name, Mark(text.mark.line, text.mark.column + found.start("name")))
-    expr = parsed(text, dialect(read.problem.convention), read.complaints, read.known(), found.end())
-    if expr is None or read.failed.intersection(symbols(expr)) or len(read.complaints.found) > before:
+    expr = parsed(
+        text, dialect(read.problem.convention), read.complaints, read.known(), found.end()
+    )
+    if (
+        expr is None
+        or read.failed.intersection(symbols(expr))
+        or len(read.complaints.found) > before
+    ):
         read.failed.add(name)
         return
     try:
@@ -150,8 +182,17 @@ def _differentiated(read: _Equations) -> Model | None:
     scalar = seeds.get(target) == build.ONE
     wanted = trained if problem.train is not None else tuple(problem.values)
     return Model(
-        problem, tuple(read.equations), given, read.shapes, target if scalar else None, prefix,
-        seeds, silent, wanted if seeds else (), trained, _neighbours(read, wanted, trained, target),
+        problem,
+        tuple(read.equations),
+        given,
+        read.shapes,
+        target if scalar else None,
+        prefix,
+        seeds,
+        silent,
+        wanted if seeds else (),
+        trained,
+        _neighbours(read, wanted, trained, target),
         update=problem.update,
     )
 
@@ -161,8 +202,11 @@ def _trained(read: _Equations) -> tuple[str, ...]:
     for text in read.problem.train or ():
         if text.text not in read.given:
             near = get_close_matches(text.text, read.given, 1)
-            read.complaints.add(f"there is no value '{text.text}' to train", text.mark,
-                                f"did you mean {near[0]}?" if near else ", ".join(read.given))
+            read.complaints.add(
+                f"there is no value '{text.text}' to train",
+                text.mark,
+                f"did you mean {near[0]}?" if near else ", ".join(read.given),
+            )
         else:
             names.append(text.text)
     return tuple(names)
@@ -174,8 +218,11 @@ def _target(read: _Equations, names: list[str]) -> str:
         return names[-1]
     if asked.text not in names:
         near = get_close_matches(asked.text, names, 1)
-        read.complaints.add(f"there is no equation for '{asked.text}'", asked.mark,
-                            f"did you mean {near[0]}?" if near else ", ".join(names))
+        read.complaints.add(
+            f"there is no equation for '{asked.text}'",
+            asked.mark,
+            f"did you mean {near[0]}?" if near else ", ".join(names),
+        )
         return names[-1]
     return asked.text
 
@@ -188,8 +235,11 @@ def _seeds(read: _Equations, target: str) -> tuple[dict[str, Expr], str]:
             read.complaints.add(f"there is no equation for '{name}'", text.mark)
         elif values.array is not None:
             if values.array.shape != read.shapes[name]:
-                read.complaints.add(f"this gradient is {described(values.array.shape)}, and {name} is "
-                                    f"{described(read.shapes[name])}", values.mark)
+                read.complaints.add(
+                    f"this gradient is {described(values.array.shape)}, and {name} is "
+                    f"{described(read.shapes[name])}",
+                    values.mark,
+                )
                 continue
             given = f"upstream_{name}"
             read.given[given] = Given(values.array, _AXES[values.array.ndim])
@@ -217,13 +267,16 @@ def _penalty(read: _Equations, target: str, trained: tuple[str, ...]) -> None:
     names = [text.text for text in penalty.on] if penalty.on is not None else list(trained)
     for name in names:
         if name not in read.given:
-            read.complaints.add(f"there is no value '{name}' to penalise", penalty.mark,
-                                ", ".join(read.given))
+            read.complaints.add(
+                f"there is no value '{name}' to penalise", penalty.mark, ", ".join(read.given)
+            )
             return
     data, part = f"{target}_data", f"{target}_penalty"
     for position, equation in enumerate(read.equations):
         if equation.name == target:
-            read.equations[position] = Equation(data, equation.expr, equation.rule, equation.axes, "loss")
+            read.equations[position] = Equation(
+                data, equation.expr, equation.rule, equation.axes, "loss"
+            )
             read.shapes[data] = read.shapes[target]
     squares: Expr = build.ZERO
     for name in names:
@@ -249,5 +302,3 @@ def _neighbours(
             if used in computed or (used in wanted and used not in trained):
                 pairs.append((equation.name, used))
     return tuple(pairs)
-
-

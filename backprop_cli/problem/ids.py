@@ -10,8 +10,24 @@ from difflib import get_close_matches
 
 _ENTRY = re.compile(r"(?P<name>.*?)\[(?P<index>[^\]]*)\]")
 _LATER = re.compile(r"(?P<name>.*?)@(?P<step>\d+)")
-_SIGNS = str.maketrans({"∂": "d", "′": "'", "’": "'", "⁺": "'", "⁰": "0", "¹": "1", "²": "2", "³": "3",
-                        "⁴": "4", "⁵": "5", "⁶": "6", "⁷": "7", "⁸": "8", "⁹": "9"})
+_SIGNS = str.maketrans(
+    {
+        "∂": "d",
+        "′": "'",
+        "’": "'",
+        "⁺": "'",
+        "⁰": "0",
+        "¹": "1",
+        "²": "2",
+        "³": "3",
+        "⁴": "4",
+        "⁵": "5",
+        "⁶": "6",
+        "⁷": "7",
+        "⁸": "8",
+        "⁹": "9",
+    }
+)
 
 
 class UnknownId(Exception):
@@ -51,7 +67,9 @@ def _index(text: str, whole: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _resolved(name: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]) -> str:
+def _resolved(
+    name: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]
+) -> str:
     if name in known:
         return name
     written = list(dict.fromkeys(_spellings(name, gradient_of, aliases)))
@@ -62,8 +80,10 @@ def _resolved(name: str, known: Collection[str], gradient_of: str, aliases: Mapp
         if found:
             raise UnknownId(f"'{name}' may mean several quantities", " or ".join(sorted(found)))
     near = get_close_matches(name, list(known), 3)
-    raise UnknownId(f"there is no quantity '{name}'",
-                    f"did you mean {' or '.join(near)}?" if near else f"they are: {', '.join(known)}")
+    raise UnknownId(
+        f"there is no quantity '{name}'",
+        f"did you mean {' or '.join(near)}?" if near else f"they are: {', '.join(known)}",
+    )
 
 
 def _same(spelling: str, id: str) -> bool:
@@ -112,4 +132,3 @@ def _ascii(name: str) -> str:
     """Ŷ and ŷ as Yhat and yhat, ∂ as d, raised digits as digits."""
     decomposed = unicodedata.normalize("NFD", name.translate(_SIGNS))
     return decomposed.replace("\u0302", "hat").replace(" ", "")
-

@@ -33,7 +33,9 @@ def read_source(path: Path) -> Source:
             return Source(str(path), file.read(MAX_BYTES + 1))
     except FileNotFoundError:
         instead = _near(path)
-        raise UserError(Complaint("there is no such file", instead=instead), source=str(path)) from None
+        raise UserError(
+            Complaint("there is no such file", instead=instead), source=str(path)
+        ) from None
     except OSError as error:
         raise UserError(Complaint(f"cannot be read: {error.strerror}"), source=str(path)) from None
 
@@ -42,7 +44,11 @@ def _near(path: Path) -> str | None:
     from difflib import get_close_matches
 
     try:
-        names = [other.name for other in path.parent.iterdir() if other.suffix in (".yaml", ".yml", ".json")]
+        names = [
+            other.name
+            for other in path.parent.iterdir()
+            if other.suffix in (".yaml", ".yml", ".json")
+        ]
     except OSError:
         return None
     near = get_close_matches(path.name, names, 1)

@@ -103,11 +103,15 @@ class Model:
         axes = self.given[name].axes
         return tuple(0 if axis == "input" else convention.indices for axis in axes)
 
-    def counted(self, id: str, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    def counted(
+        self, id: str, index: tuple[int, ...], shape: tuple[int, ...]
+    ) -> tuple[int, ...] | None:
         """A written index counted from 0; None where there is no such entry."""
         bases = self.index_bases(id) or (self.problem.convention.indices,) * len(shape)
         found = tuple(i - base for i, base in zip(index, bases, strict=False))
-        inside = len(index) == len(shape) and all(0 <= i < n for i, n in zip(found, shape, strict=True))
+        inside = len(index) == len(shape) and all(
+            0 <= i < n for i, n in zip(found, shape, strict=True)
+        )
         return found if inside else None
 
 

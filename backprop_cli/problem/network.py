@@ -155,8 +155,11 @@ def _weights(net: _Network, number: int, layer: Layer) -> Array | None:
     values, fan_in = layer.weights, net.units[-1]
     if values is None or values.array is None:
         if values is None:
-            net.complaints.add(f"layer {number} has no weights", layer.mark,
-                               "weights: [[…], […]], or `backprop derive` for letters")
+            net.complaints.add(
+                f"layer {number} has no weights",
+                layer.mark,
+                "weights: [[…], […]], or `backprop derive` for letters",
+            )
         return None
     matrix = _as_matrix(values.array, net.convention)
     expected = fan_in if net.convention.bias == "separate" or fan_in is None else plus(fan_in, 1)
@@ -200,7 +203,8 @@ def _mismatch(net: _Network, number: int, mark: Mark, shape: Shape, expected: Si
     net.complaints.add(
         f"the weights of layer {number} are {described(shape)}, which with "
         f"{net.convention.affine} takes {inputs} inputs; {before} {net.units[-1]}{extra}",
-        mark, hint,
+        mark,
+        hint,
     )
 
 
@@ -219,7 +223,9 @@ def _with_bias_input(net: _Network, source: str) -> Expr:
     if net.convention.bias == "separate":
         return Sym(source)
     name = "prepend" if net.convention.bias == "first" else "append"
-    return op(name, Sym(source), num(net.convention.bias_input), axis=-1 if net.convention.rows else 0)
+    return op(
+        name, Sym(source), num(net.convention.bias_input), axis=-1 if net.convention.rows else 0
+    )
 
 
 def _bias(net: _Network, number: int, layer: Layer) -> Expr | None:
@@ -232,7 +238,8 @@ def _bias(net: _Network, number: int, layer: Layer) -> Expr | None:
     if array.shape not in ((), (units,)):
         net.complaints.add(
             f"the bias of layer {number} is {described(array.shape)}, and the layer has {units} units",
-            values.mark, f"a vector of {units}, or a number alone for one bias shared by all",
+            values.mark,
+            f"a vector of {units}, or a number alone for one bias shared by all",
         )
         return None
     net.parameter(name, array, ("unit",)[: array.ndim], "bias" in layer.train)
@@ -245,8 +252,11 @@ def _bias(net: _Network, number: int, layer: Layer) -> Expr | None:
 def _skipped(net: _Network, number: int, skip: Skip) -> Expr | None:
     source = net.output_of(skip.source)
     if skip.source >= number:
-        net.complaints.add(f"layer {number} cannot skip from layer {skip.source}, which comes later",
-                           skip.mark, f"from: 0 to {number - 1}")
+        net.complaints.add(
+            f"layer {number} cannot skip from layer {skip.source}, which comes later",
+            skip.mark,
+            f"from: 0 to {number - 1}",
+        )
         return None
     if skip.weights is None:
         return Sym(source)
@@ -259,10 +269,15 @@ def _skipped(net: _Network, number: int, skip: Skip) -> Expr | None:
         shape = wanted[::-1] if _weight_axes(net.convention)[0] == "unit" else wanted
         net.complaints.add(
             f"the skip weights from layer {skip.source} into layer {number} are "
-            f"{described(matrix.shape)}", skip.weights.mark, f"a {shape[0]} × {shape[1]} matrix")
+            f"{described(matrix.shape)}",
+            skip.weights.mark,
+            f"a {shape[0]} × {shape[1]} matrix",
+        )
         return None
     if name in net.given:
-        net.complaints.add(f"layer {number} has two weighted skips from layer {skip.source}", skip.mark)
+        net.complaints.add(
+            f"layer {number} has two weighted skips from layer {skip.source}", skip.mark
+        )
         return None
     trained = "weights" in net.layers[number - 1].train
     net.parameter(name, matrix, _weight_axes(net.convention), trained)
@@ -276,8 +291,10 @@ def _added(net: _Network, total: Expr, branch: Expr | None, mark: Mark) -> Expr:
     have, more = net.sizes().shape(total), net.sizes().shape(branch)
     if have != more:
         net.complaints.add(
-            f"this skip adds {described(more)} to {described(have)}", mark,
-            "weights: a matrix that turns the one into the other")
+            f"this skip adds {described(more)} to {described(have)}",
+            mark,
+            "weights: a matrix that turns the one into the other",
+        )
         return total
     return op("add", total, branch)
 
@@ -316,8 +333,11 @@ def _own_activation(net: _Network, activation: Function, z: Expr) -> Expr | None
         net.complaints.add(f"in this activation, {error}", activation.formula.mark, error.instead)
         return None
     if shape != net.sizes().shape(z):
-        net.complaints.add(f"this activation makes {described(shape)} of {described(net.sizes().shape(z))}",
-                           activation.formula.mark, "a formula entry by entry, such as z * sigmoid(z)")
+        net.complaints.add(
+            f"this activation makes {described(shape)} of {described(net.sizes().shape(z))}",
+            activation.formula.mark,
+            "a formula entry by entry, such as z * sigmoid(z)",
+        )
         return None
     return expr
 
@@ -341,9 +361,22 @@ def _with_loss(net: _Network, chosen: tuple[int, ...] | None) -> Model:
     seeds: dict[str, Expr] = {target: build.ONE} if target else {}
     seeds |= _upstream(net)
     return Model(
-        problem, tuple(net.equations), net.given, net.shapes, target, "L", seeds, silent,
-        tuple(net.wanted) if seeds else (), tuple(net.trained), tuple(net.neighbours), decision,
-        fusion, net.samples, problem.update, {f"{POST}{len(net.layers)}": "Yhat"},
+        problem,
+        tuple(net.equations),
+        net.given,
+        net.shapes,
+        target,
+        "L",
+        seeds,
+        silent,
+        tuple(net.wanted) if seeds else (),
+        tuple(net.trained),
+        tuple(net.neighbours),
+        decision,
+        fusion,
+        net.samples,
+        problem.update,
+        {f"{POST}{len(net.layers)}": "Yhat"},
     )
 
 
@@ -376,8 +409,12 @@ def _loss(net: _Network) -> bool:
 def _named_loss(net: _Network, function: Function, loss: Loss) -> Expr | None:
     instead = prediction_expected(loss, _last_activation(net), net.units[-1])
     if instead is not None:
-        net.complaints.add(f"{loss.name} does not fit behind {_rule(_last_activation(net))}"
-                           f"{' with one unit' if net.units[-1] == 1 else ''}", function.mark, instead)
+        net.complaints.add(
+            f"{loss.name} does not fit behind {_rule(_last_activation(net))}"
+            f"{' with one unit' if net.units[-1] == 1 else ''}",
+            function.mark,
+            instead,
+        )
         return None
     setting = Setting(net.unit_axis, _count(net.units[-1]), dialect(net.convention).log_base)
     return loss.build(Sym(_loss_input(net, loss)), Sym("Y"), setting, dict(function.options))
@@ -406,8 +443,11 @@ def _own_loss(net: _Network, function: Function) -> Expr | None:
         return None
     units = shape if net.samples is None else (shape[net.unit_axis or 0],) if shape else ()
     if any(size != 1 for size in units):
-        net.complaints.add(f"this loss is {described(shape)} and not one number a sample",
-                           function.formula.mark, "sum(…) around it")
+        net.complaints.add(
+            f"this loss is {described(shape)} and not one number a sample",
+            function.formula.mark,
+            "sum(…) around it",
+        )
         return None
     return op("sum", expr) if shape else expr
 
@@ -421,18 +461,25 @@ def _penalty(net: _Network) -> tuple[str, ...]:
     named = None if penalty.on is None else {text.text for text in penalty.on}
     for text in penalty.on or ():
         if text.text not in dict(net.penalised):
-            net.complaints.add(f"there is no parameter '{text.text}'", text.mark,
-                               ", ".join(dict(net.penalised)))
+            net.complaints.add(
+                f"there is no parameter '{text.text}'", text.mark, ", ".join(dict(net.penalised))
+            )
     squares: Expr = build.ZERO
     for name, kind in net.penalised:
         if name in named if named is not None else kind in kinds:
             squares = build.add(squares, op("sum", op("pow", _penalised(net, name), num(2))))
     net.give("lambda", np.asarray(penalty.l2), (), "constant")
-    factor = build.mul(Sym("lambda"), num(1)) if penalty.form == "full" else build.div(Sym("lambda"), num(2))
+    factor = (
+        build.mul(Sym("lambda"), num(1))
+        if penalty.form == "full"
+        else build.div(Sym("lambda"), num(2))
+    )
     if penalty.divided_by_samples and net.samples:
         factor = build.div(factor, num(net.samples))
     net.define("L_penalty", op("mul", factor, squares), "penalty", (), "penalty on the weights")
-    net.define("L", op("add", Sym("L_data"), Sym("L_penalty")), "total-loss", (), "loss with its penalty")
+    net.define(
+        "L", op("add", Sym("L_data"), Sym("L_penalty")), "total-loss", (), "loss with its penalty"
+    )
     return ("L_data", "L_penalty")
 
 
@@ -478,16 +525,22 @@ def _upstream(net: _Network) -> dict[str, Expr]:
     for key, (text, values) in net.problem.upstream.items():
         name = aliases.get(key, key)
         if name not in {equation.name for equation in net.equations} | {"X"}:
-            net.complaints.add(f"there is no quantity '{key}' to start from", text.mark,
-                               ", ".join(equation.name for equation in net.equations))
+            net.complaints.add(
+                f"there is no quantity '{key}' to start from",
+                text.mark,
+                ", ".join(equation.name for equation in net.equations),
+            )
         elif values.array is not None:
             shape = net.shapes[name]
             if values.array.size == 1 and shape == (1,):
                 values = replace(values, array=values.array.reshape(1))
             assert values.array is not None
             if values.array.shape != shape:
-                net.complaints.add(f"this gradient is {described(values.array.shape)}, and {name} is "
-                                   f"{described(shape)}", values.mark)
+                net.complaints.add(
+                    f"this gradient is {described(values.array.shape)}, and {name} is "
+                    f"{described(shape)}",
+                    values.mark,
+                )
                 continue
             given = f"upstream_{name}"
             net.give(given, values.array, net.axes() if shape else (), "data")
@@ -511,8 +564,11 @@ def _decision(net: _Network) -> Equation | None:
         return Equation("class", flat, "decision", axes, words)
     if rule == "softmax" or loss in ("cross-entropy", "cross-entropy-with-logits"):
         first = net.convention.indices or None
-        return Equation("class", op("argmax", Sym("Yhat"), axis=net.unit_axis, first=first),
-                        "decision", axes, words)
+        return Equation(
+            "class",
+            op("argmax", Sym("Yhat"), axis=net.unit_axis, first=first),
+            "decision",
+            axes,
+            words,
+        )
     return None
-
-

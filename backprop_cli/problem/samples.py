@@ -7,7 +7,9 @@ from backprop_cli.algebra.shapes import ShapeError
 
 _REDUCED = frozenset({"sum", "mean", "max", "logsumexp", "norm"})
 _ALONG = frozenset({"softmax", "log_softmax"})
-_MIXING = frozenset({"matmul", "outer", "transpose", "at", "stack", "concat", "diag", "column", "row"})
+_MIXING = frozenset(
+    {"matmul", "outer", "transpose", "at", "stack", "concat", "diag", "column", "row"}
+)
 
 
 def per_sample(expr: Expr, unit_axis: int | None) -> Expr:
@@ -19,8 +21,10 @@ def per_sample(expr: Expr, unit_axis: int | None) -> Expr:
         return expr
     args = tuple(per_sample(arg, unit_axis) for arg in expr.args)
     if expr.name in _MIXING:
-        raise ShapeError(f"'{expr.name}' does not say what happens to each sample of a batch",
-                         "sum(a * b) instead of a product of vectors")
+        raise ShapeError(
+            f"'{expr.name}' does not say what happens to each sample of a batch",
+            "sum(a * b) instead of a product of vectors",
+        )
     if expr.name in _REDUCED:
         return op(expr.name, *args, axis=unit_axis, keep=1)
     if expr.name in _ALONG:

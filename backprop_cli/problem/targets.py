@@ -11,18 +11,26 @@ from backprop_cli.problem.data import Function, Labels, Problem, Values
 from backprop_cli.problem.model import Array
 
 
-def stacked(problem: Problem, complaints: Complaints, chosen: tuple[int, ...] | None) -> Array | None:
+def stacked(
+    problem: Problem, complaints: Complaints, chosen: tuple[int, ...] | None
+) -> Array | None:
     """X: a vector, or samples stacked in columns or rows; None where there is none to compute with."""
     x = problem.x
     if x is None:
-        complaints.add("there is no x to compute with", Mark(),
-                       "x: [1, 0], or `backprop derive` for letters alone")
+        complaints.add(
+            "there is no x to compute with",
+            Mark(),
+            "x: [1, 0], or `backprop derive` for letters alone",
+        )
         return None
     if x.array is None:
         return None
     if x.free:
-        complaints.add(f"x holds the letter '{x.free[0][1]}': a free input has no number to compute with",
-                       x.mark, "a number, or `backprop derive`")
+        complaints.add(
+            f"x holds the letter '{x.free[0][1]}': a free input has no number to compute with",
+            x.mark,
+            "a number, or `backprop derive`",
+        )
         return None
     array = x.array.reshape(1) if x.array.ndim == 0 else x.array
     return _oriented(array, problem, chosen)
@@ -57,8 +65,14 @@ def targets(
     array = _arranged(array, count, units)
     expected = (units,) if count is None else (count, units)
     if array.shape != expected:
-        want = f"a vector of {units}" if count is None else f"{count} vectors of {units}, one a sample"
-        have = f"{array.shape[0]} vectors of {array.shape[1]}" if array.ndim == 2 else described(array.shape)
+        want = (
+            f"a vector of {units}" if count is None else f"{count} vectors of {units}, one a sample"
+        )
+        have = (
+            f"{array.shape[0]} vectors of {array.shape[1]}"
+            if array.ndim == 2
+            else described(array.shape)
+        )
         complaints.add(f"y is {have}, and the network gives {want}", y.mark, want)
         return None
     return _oriented(array, problem, chosen)
@@ -84,7 +98,9 @@ def _one_hot(y: Labels, problem: Problem, complaints: Complaints) -> Array | Non
     table = np.eye(y.classes)[numbers]
     single = sample_count(problem) is None
     if single and len(y.labels) != 1:
-        complaints.add(f"x is one sample, and here are {len(y.labels)} labels", y.mark, "labels: [1]")
+        complaints.add(
+            f"x is one sample, and here are {len(y.labels)} labels", y.mark, "labels: [1]"
+        )
         return None
     return np.asarray(table[0] if single else table)
 

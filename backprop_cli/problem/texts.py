@@ -18,7 +18,11 @@ def dialect(convention: Convention) -> Dialect:
 
 
 def parsed(
-    text: Text, how: Dialect, complaints: Complaints, known: Collection[str] | None = None, skip: int = 0
+    text: Text,
+    how: Dialect,
+    complaints: Complaints,
+    known: Collection[str] | None = None,
+    skip: int = 0,
 ) -> Expr | None:
     """The expression of a formula; None, with a complaint, where it is none.
 
@@ -32,8 +36,16 @@ def parsed(
     for name in symbols(expr):
         if known is not None and name not in known:
             near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the names here are {', '.join(sorted(known))}"
-            complaints.add(f"'{name}' is not known here", _at(text.mark, skip + _place(text.text[skip:], name)), hint)
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"the names here are {', '.join(sorted(known))}"
+            )
+            complaints.add(
+                f"'{name}' is not known here",
+                _at(text.mark, skip + _place(text.text[skip:], name)),
+                hint,
+            )
             expr = None  # type: ignore[assignment]
     return expr
 

@@ -28,7 +28,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.I)
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
+)
 
 Style: TypeAlias = Literal["plain", "quoted", "block"]
 
@@ -252,9 +254,7 @@ class _Builder:
         self._spend(1, event)
         if len(self.open) >= MAX_DEPTH:
             message = f"lists and mappings are nested more than {MAX_DEPTH} deep here"
-            raise _refused(
-                message, _mark(event), "a matrix is a list of rows: [[3, 6], [4, 5]]"
-            )
+            raise _refused(message, _mark(event), "a matrix is a list of rows: [[3, 6], [4, 5]]")
         kind = ListNode if isinstance(event, yaml.SequenceStartEvent) else MapNode
         mark = _mark(event)
         self.open.append(_Open(kind(mark.line, mark.column), event.anchor, self.spent - 1))

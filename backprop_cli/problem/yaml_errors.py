@@ -114,7 +114,7 @@ def _among(character: str, wanted: str) -> bool:
 
 
 def _around(mark: Mark, lines: list[str]) -> tuple[str, str]:
-    """The characters before and after where the library stopped; a tab in the indentation counts."""
+    """What stands before and after the place; a tab, where the line is indented with one."""
     line = lines[mark.line - 1] if 0 < mark.line <= len(lines) else ""
     indentation = line[: len(line) - len(line.lstrip())]
     before = line[: max(mark.column - 1, 0)].rstrip()

@@ -12,7 +12,9 @@ from backprop_cli.operations.table import operation
 Index = tuple[int, ...]
 
 
-def entry(expr: Expr, index: Index, sizes: Sizes, known: Mapping[str, Mapping[Index, Expr]] | None = None) -> Expr:
+def entry(
+    expr: Expr, index: Index, sizes: Sizes, known: Mapping[str, Mapping[Index, Expr]] | None = None
+) -> Expr:
     """The scalar expression of one entry, over names with indices (`at` nodes, counted from 0).
 
     `known` gives, for a name, what stands for its entries (those left out are 0): a one-hot

@@ -14,7 +14,9 @@ from backprop_cli.readings.values import Array, evaluate
 UPSTREAM = "upstream gradient"  # no id has a space in it
 
 
-def jacobian(node: Op, equations: Mapping[str, Expr], env: Mapping[str, Array], sizes: Sizes) -> Array:
+def jacobian(
+    node: Op, equations: Mapping[str, Expr], env: Mapping[str, Array], sizes: Sizes
+) -> Array:
     """The value of `jacobian(of, by)`: of's axes then by's, or the other way in denominator layout.
 
     With the option `samples` there is a leading axis of samples and a block each, computed with one
@@ -37,17 +39,22 @@ class _PullBack:
     """The gradient of upstream · of with respect to `by`, as a function of the upstream array."""
 
     def __init__(
-        self, of: str, by: str, equations: Mapping[str, Expr], env: Mapping[str, Array], sizes: Sizes
+        self,
+        of: str,
+        by: str,
+        equations: Mapping[str, Expr],
+        env: Mapping[str, Array],
+        sizes: Sizes,
     ) -> None:
         self.of, self.by, self.env, self.equations = of, by, env, equations
         order = list(equations)
-        until = {name: equations[name] for name in order[: order.index(of) + 1]} if of in order else {}
+        until = (
+            {name: equations[name] for name in order[: order.index(of) + 1]} if of in order else {}
+        )
         shapes = {**sizes.names, UPSTREAM: env[of].shape}
         shapes |= {self.name(name): value.shape for name, value in env.items()}
         rules = Sizes(shapes, sizes.kinks)
-        between = {
-            name: expr for name, expr in until.items() if name != by
-        }
+        between = {name: expr for name, expr in until.items() if name != by}
         self.steps = gradients(between, {of: Sym(UPSTREAM)}, [by], rules, self.name)
 
     @staticmethod

@@ -13,8 +13,13 @@ _GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon"
     " phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
 )
-_NAMED = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "learning_rate": r"\eta", "beta1": r"\beta_1",
-          "beta2": r"\beta_2"}
+_NAMED = {
+    "Yhat": r"\hat{Y}",
+    "yhat": r"\hat{y}",
+    "learning_rate": r"\eta",
+    "beta1": r"\beta_1",
+    "beta2": r"\beta_2",
+}
 _LAYER = re.compile(r"(?P<letter>[WbZH])(?P<layer>\d+)(?:_(?P<source>\d+))?")
 
 
@@ -75,7 +80,11 @@ def _operation(node: Op, base: int) -> tuple[str, int]:
             return f"{_in(args[0], own, base)} {notation.latex} {_in(args[1], own + 1, base)}", own
         case "prefix":
             return f"{notation.latex}{_in(args[0], own, base)}", own
-    name = notation.latex if notation.kind == "function" else rf"\operatorname{{{_text_name(node.name)}}}"
+    name = (
+        notation.latex
+        if notation.kind == "function"
+        else rf"\operatorname{{{_text_name(node.name)}}}"
+    )
     return rf"{name}\left({', '.join(latex(arg, base) for arg in args)}\right)", 5
 
 
@@ -175,11 +184,30 @@ def _spread(node: Op, base: int) -> tuple[str, int]:
 
 
 _SPECIAL = {
-    "div": _div, "ratio": _div, "pow": _pow, "transpose": _transpose, "outer": _outer,
-    "xlogy": _xlogy, "column": _through, "row": _through, "flat": _through, "expand": _through,
-    "spread": _spread, "sum": _sum, "mean": _sum, "max": _sum, "abs": _around(r"\left|", r"\right|"),
-    "norm": _around(r"\left\|", r"\right\|"), "positive_part": _around(r"\max\left(0, ", r"\right)"),
-    "logsumexp": _around(r"\ln \sum e^{", "}"), "at": _at, "stack": _stack, "prepend": _grown,
-    "append": _grown, "switch": _switch, "choose": _choose, "jacobian": _jacobian,
+    "div": _div,
+    "ratio": _div,
+    "pow": _pow,
+    "transpose": _transpose,
+    "outer": _outer,
+    "xlogy": _xlogy,
+    "column": _through,
+    "row": _through,
+    "flat": _through,
+    "expand": _through,
+    "spread": _spread,
+    "sum": _sum,
+    "mean": _sum,
+    "max": _sum,
+    "abs": _around(r"\left|", r"\right|"),
+    "norm": _around(r"\left\|", r"\right\|"),
+    "positive_part": _around(r"\max\left(0, ", r"\right)"),
+    "logsumexp": _around(r"\ln \sum e^{", "}"),
+    "at": _at,
+    "stack": _stack,
+    "prepend": _grown,
+    "append": _grown,
+    "switch": _switch,
+    "choose": _choose,
+    "jacobian": _jacobian,
     "pi": lambda node, base: (r"\pi", ATOM),
 }

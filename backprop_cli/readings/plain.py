@@ -49,7 +49,9 @@ def _operation(node: Op, base: int) -> tuple[str, int]:
             return joined.replace(" ^ ", "^") if node.name == "pow" else joined, own
         case "prefix":
             inner = _inside(node.args[0], notation.precedence, base)
-            return (f"-({inner})" if isinstance(node.args[0], Num) else f"-{inner}"), notation.precedence
+            return (
+                f"-({inner})" if isinstance(node.args[0], Num) else f"-{inner}"
+            ), notation.precedence
         case "postfix":
             return _inside(node.args[0], 5, base) + notation.text, 5
     parts = [plain(arg, base) for arg in node.args]
@@ -74,8 +76,10 @@ def _index(value: Option, base: int) -> str:
     """`1, 2`; a whole axis is `:`, a range of slices `2:4` (its end left out, as in NumPy)."""
     assert isinstance(value, tuple)
     return ", ".join(
-        ":" if i is None
-        else f"{i[0] + base}:{i[1] + base}" if isinstance(i, tuple)  # type: ignore[operator]
+        ":"
+        if i is None
+        else f"{i[0] + base}:{i[1] + base}"
+        if isinstance(i, tuple)  # type: ignore[operator]
         else str(int(str(i)) + base)
         for i in value
     )

@@ -130,4 +130,3 @@ def _sub(evaluation: _Evaluation, node: Op) -> Array | None:
 
 
 _CAREFUL = {"log": _log, "xlogy": _xlogy, "sub": _sub}
-

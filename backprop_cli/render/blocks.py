@@ -10,10 +10,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.entries import entry as written_out
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.view import View
-from backprop_cli.render.wording import SECTIONS, conventions, reason, remarks
+from backprop_cli.render.wording import SECTIONS, conventions, in_symbols, reason, remarks
 from backprop_cli.trace import Given, Step, Trace
 
 Array = NDArray[np.float64]
@@ -54,6 +56,15 @@ class GivenBlocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a step written out: where it is (as printed), its scalar formula, its value."""
+
+    index: tuple[int, ...]
+    expr: Expr
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepBlock:
     """A step: what to show of it, the values of the names it uses, and remarks."""
 
@@ -67,6 +78,7 @@ class StepBlock:
     shapes: Mapping[str, tuple[int, ...]]
     values: Mapping[str, Array]
     notes: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +186,27 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             _parts(step, view, trace.loss),
             {name: shapes[name] for name in (*used, step.id)},
             {name: values[name] for name in used if name in values},
-            (*remarks(step, shapes, names), *([step.note] if step.note else [])),
+            notes=(*remarks(step, shapes, names), *([in_symbols(step.note, names)] if step.note else [])),
+            entries=_entries(step, Sizes(shapes, {})) if view.detail == "long" else (),
         )
+
+
+_MOST_ENTRIES = 12
+_NOT_ENTRYWISE = frozenset({"jacobian", "argmax", "largest_shares"})
+
+
+def _entries(step: Step, sizes: Sizes) -> tuple[Entry, ...]:
+    """Every entry written out, where there are few and that says more than the formula does."""
+    value = step.value
+    if value is None or value.ndim > 2 or value.size > _MOST_ENTRIES or isinstance(step.expr, Sym):
+        return ()
+    if any(isinstance(node, Op) and node.name in _NOT_ENTRYWISE for node in walk(step.expr)):
+        return ()
+    found = [
+        Entry(index, written_out(step.expr, index, sizes), float(value[index]))
+        for index in np.ndindex(value.shape)
+    ]
+    return tuple(entry for entry in found if entry.expr != step.expr)
 
 
 def _section(step: Step) -> str:

@@ -28,8 +28,12 @@ def checks_text(checks: Sequence[Checked], view: View) -> str:
     for check in checks:
         apart = f", {check.kinks} at a kink left out" if check.kinks else ""
         entries = "entry" if check.checked == 1 else "entries"
-        lines.append(f"  {check.id.ljust(wide)}  {check.error:.1e}  {check.checked} {entries}{apart}")
+        lines.append(
+            f"  {check.id.ljust(wide)}  {check.error:.1e}  {check.checked} {entries}{apart}"
+        )
     worst = max(check.error for check in checks)
-    lines.append(f"  {'largest'.ljust(wide)}  {worst:.1e}  relative to each gradient's largest entry")
+    lines.append(
+        f"  {'largest'.ljust(wide)}  {worst:.1e}  relative to each gradient's largest entry"
+    )
     text = "\n".join(lines) + "\n"
     return text.replace("∂", "d") if view.ascii else text

@@ -1,4 +1,4 @@
-"""A UserError -> text: file, line, column, message, the line with a caret, what to write instead."""
+"""A UserError -> text: place, message, the line with a caret, and what to write instead."""
 
 from __future__ import annotations
 

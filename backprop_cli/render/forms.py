@@ -21,6 +21,7 @@ from backprop_cli.render.pieces import (
     prefixed,
     raised,
     spaced,
+    suffixed,
 )
 
 FLIPPED = "flipped"
@@ -38,6 +39,8 @@ class Pen(Protocol):
     def rows(self) -> bool: ...
     @property
     def indices(self) -> int: ...
+    @property
+    def scalars(self) -> bool: ...
     def rank(self, expr: Expr) -> int: ...
     def piece(self, expr: Expr) -> Piece: ...
     def name(self, text: str) -> Piece: ...
@@ -111,6 +114,8 @@ def _outer(pen: Pen, node: Op) -> Piece:
 
 
 def _product(pen: Pen, a: Expr, b: Expr) -> Piece:
+    if pen.scalars:
+        return _mul(pen, op("mul", a, b))
     return between(put(pen, a, "a matrix"), "@" if pen.ascii else "", put(pen, b, "matrix b"), "matrix", 2)
 
 
@@ -188,7 +193,7 @@ def _at(pen: Pen, node: Op) -> Piece:
     base = pen.piece(inner) if isinstance(inner, Sym) else put(pen, inner, "base")
     if base.kind == "fraction":
         base = placed(base, "base", pen.glyphs)
-    return Piece((*base.tokens, word(text)))
+    return suffixed(base, text)
 
 
 def _index(node: Op) -> tuple[Option, ...]:
@@ -208,7 +213,12 @@ def _place(pen: Pen, place: Option) -> str:
 
 
 def _in_place(pen: Pen, node: Op) -> Piece:
-    places = ",".join(_place(pen, place) for place in _index(node))
+    """An entry in its place among zeros is that entry times a unit vector or matrix."""
+    index = [_place(pen, place) for place in _index(node)]
+    places = ",".join(index)
+    if all(map(str.isdigit, index)) and not pen.ascii:
+        unit = atom(("e" if len(index) == 1 else "E") + indexed(index))
+        return between(put(pen, node.args[0], "a scalar"), "·", unit, "scalar", 2)
     inner = pen.piece(node.args[0])
     tail = word(f"at [{places}], else 0", space=True)
     return fenced(Piece((*inner.tokens, tail), "sum"), pen.glyphs.parentheses)
@@ -260,7 +270,7 @@ def _sum(pen: Pen, node: Op) -> Piece:
     along = _axis(pen, node, _AXES)
     if pen.ascii:
         return called(pen, f"sum of {along}" if along else "sum", node.args[0])
-    inner = put(pen, node.args[0], "sum of")
+    inner = put(pen, node.args[0], "each of" if along else "sum of")
     return prefixed(f"Σ {along} of" if along else "Σ", inner, kind="total")
 
 

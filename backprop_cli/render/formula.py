@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 _KIND: Mapping[Ending, Kind] = {"plain": "atom", "raised": "raised", "fraction": "fraction"}
 
 _MOVES = frozenset(
-    "transpose column row flat expand prepend append drop_first drop_last part place at stack concat "
+    "transpose column row flat expand prepend append drop_first drop_last part at stack concat "
     "diag spread flipped switch largest_shares".split()
 )
 """Operations that move entries, or are 0 and 1: with numbers put in, their result is drawn."""
@@ -34,7 +34,8 @@ _MOVES = frozenset(
 class Writer:
     """Writes expressions. With `values`, names are drawn as what they stand for.
 
-    `shapes` are those of the names.
+    `shapes` are those of the names. Where every value has one entry, numbers are put in for it
+    without brackets (`scalars`).
     """
 
     names: Names
@@ -42,9 +43,12 @@ class Writer:
     shapes: Mapping[str, Shape]
     values: Mapping[str, Array] | None = None
     indices: int = 1
+    scalars: bool = field(init=False)
     sizes: Sizes = field(init=False)
 
     def __post_init__(self) -> None:
+        single = self.values is not None and all(value.size == 1 for value in self.values.values())
+        object.__setattr__(self, "scalars", single)
         object.__setattr__(self, "sizes", Sizes(self.shapes, {}))
 
     @property
@@ -64,6 +68,8 @@ class Writer:
 
     def rank(self, expr: Expr) -> int:
         """The number of axes of an expression; 0 for a name that is unknown."""
+        if self.scalars:
+            return 0
         if isinstance(expr, Op) and expr.name == FLIPPED:
             return 2
         try:
@@ -97,6 +103,10 @@ class Writer:
         return boxed(self.drawing.array(value), shape_text(upright.shape, ascii=self.ascii))
 
     def _value(self, expr: Expr, values: Mapping[str, Array]) -> Piece:
+        if self.scalars:
+            inner = expr.args[0] if isinstance(expr, Op) and expr.name == FLIPPED else expr
+            value = evaluate(inner, values)
+            return self.drawn(value.reshape(()) if value.size == 1 else value)
         if isinstance(expr, Op) and expr.name == FLIPPED:
             vector = evaluate(expr.args[0], values)
             turned = vector[:, None] if self.rows else vector[None, :]
@@ -119,8 +129,14 @@ class Writer:
 def _only_moves(expr: Expr) -> bool:
     """Whether an expression does nothing but pick and place entries of names."""
     if isinstance(expr, Op):
-        return expr.name in _MOVES and all(map(_only_moves, expr.args))
+        moves = expr.name in _MOVES or (expr.name == "place" and not _single(expr))
+        return moves and all(map(_only_moves, expr.args))
     return True
+
+
+def _single(node: Op) -> bool:
+    index = node.option("index")
+    return isinstance(index, tuple) and all(isinstance(place, int) for place in index)
 
 
 def shape_text(shape: tuple[object, ...], *, ascii: bool = False) -> str:

@@ -172,11 +172,14 @@ class Drawing:
         """A matrix in brackets, its middle left out where it is large."""
         rows = _kept(value.shape[0], self.most_rows)
         columns = _kept(value.shape[1], max(4, self.most_width // 3))
-        columns_drawn = self._columns(value, rows, columns)
-        while _total(columns_drawn) > self.most_width and len(columns) > 3:
+        drawn = self._columns(value, rows, columns)
+        if None in columns or _total(drawn) > self.most_width:
+            rows, columns = _kept(value.shape[0], min(6, self.most_rows)), _kept(value.shape[1], 4)
+            drawn = self._columns(value, rows, columns)
+        while _total(drawn) > self.most_width and len(columns) > 3:
             columns = _fewer(columns)
-            columns_drawn = self._columns(value, rows, columns)
-        return self.bracketed(columns_drawn, role)
+            drawn = self._columns(value, rows, columns)
+        return self.bracketed(drawn, role)
 
     def _columns(self, value: NDArray[np.float64], rows: Sequence[int | None],
                  columns: Sequence[int | None]) -> list[list[str]]:
@@ -235,8 +238,8 @@ def _kept(size: int, most: int) -> list[int | None]:
 
 def _fewer(columns: Sequence[int | None]) -> list[int | None]:
     """One column less, taken from the middle."""
-    kept = [column for column in columns if column is not None]
-    return [*kept[:-2], None, kept[-1]]
+    *first, last = [column for column in columns if column is not None]
+    return [*first[:-1], None, last]
 
 
 def _total(columns: Sequence[Sequence[str]]) -> int:

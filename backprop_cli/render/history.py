@@ -52,7 +52,7 @@ def curve(values: Sequence[float], layout: Layout) -> Iterator[str]:
         yield f"{marks.get(row, '').rjust(margin)} {bar}{text}".rstrip()
     corner, dash = ("+", "-") if layout.view.ascii else ("└", "─")
     yield f"{' ' * margin} {corner}{dash * room}"
-    yield f"{' ' * margin}  0{str(len(values) - 1).rjust(room - 1)} updates"[: layout.view.width - 4]
+    yield f"{' ' * margin}  0{f'{len(values) - 1} updates'.rjust(room - 1)}"
 
 
 def _heights(values: Sequence[float], columns: int, levels: int, low: float, high: float) -> list[int | None]:
@@ -65,14 +65,26 @@ def _heights(values: Sequence[float], columns: int, levels: int, low: float, hig
     return found
 
 
+def _between(before: int | None, level: int | None) -> range:
+    """The levels that join a point to the one before it."""
+    if level is None:
+        return range(0)
+    if before is None or abs(before - level) < 2:
+        return range(level, level + 1)
+    return range(before + 1, level + 1) if before < level else range(level, before)
+
+
 def _stars(values: Sequence[float], room: int, low: float, high: float) -> list[str]:
     levels = _heights(values, room, _HEIGHT, low, high)
-    return ["".join("*" if level == row else " " for level in levels) for row in range(_HEIGHT)]
+    joined = [_between(before, level) for before, level in zip([None, *levels], levels, strict=False)]
+    return ["".join("*" if row in column else " " for column in joined) for row in range(_HEIGHT)]
 
 
 def _braille(values: Sequence[float], room: int, low: float, high: float) -> list[str]:
     cells = [[0] * room for _ in range(_HEIGHT)]
+    before: int | None = None
     for x, level in enumerate(_heights(values, 2 * room, 4 * _HEIGHT, low, high)):
-        if level is not None:
-            cells[level // 4][x // 2] |= _DOTS[level % 4][x % 2]
+        for y in _between(before, level):
+            cells[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
+        before = level
     return ["".join(chr(0x2800 + cell) if cell else " " for cell in row) for row in cells]

@@ -61,22 +61,34 @@ class Layout:
 
     def formula(self, block: StepBlock) -> Iterator[Line]:
         """Symbols, numbers put in, result: on one line where they are short, else below one another."""
-        relation = "="
         head = (Token(text_box(*self.named(block.id))),)
         has_formula = not (isinstance(block.expr, Op) and block.expr.name == "jacobian")
         segments = [self._symbols(block)] if has_formula else []
         numbers = self._numbers(block) if "numbers" in block.parts and has_formula else None
         segments += [numbers] if numbers else []
         segments += [self._result(block)] if block.value is not None else []
-        yield from self._set(head, relation, [segment for segment in segments if segment])
+        yield from self.equation(head, [segment for segment in segments if segment])
 
-    def _set(self, head: tuple[Token, ...], relation: str, segments: list[tuple[Token, ...]]) -> Iterator[Line]:
+    def entries(self, block: StepBlock) -> Iterator[Line]:
+        """Each entry on a line of its own: `Z¹₁ = W¹₁₁ · x₁ + … = 3 · 1 + … = 4`."""
+        for entry in block.entries:
+            place = "[" + ",".join(str(i + self.view.indices) for i in entry.index) + "]" if entry.index else ""
+            text = self.names.text(block.id + place)
+            head = (Token(text_box(text, self.names.role(block.id))),)
+            segments = [self._writer(block, numbers=numbers).tokens(entry.expr)
+                        for numbers in ((False, True) if symbols(entry.expr) else (True,))]
+            result = Token(self.drawing.array(np.asarray(entry.value), "result"))
+            if len(segments[-1]) > 1 or len(segments) == 1:
+                segments.append((result,))
+            yield from self.equation(head, segments)
+
+    def equation(self, head: tuple[Token, ...], segments: list[tuple[Token, ...]]) -> Iterator[Line]:
         """Segments joined by `=`, each on its own line unless it fits on the line of the one before."""
         room = self.view.width - self.indent
         margin = natural_width(head) + 1
         rows: list[list[Token]] = []
         for segment in segments:
-            equals = [word(relation), replace(segment[0], space=True), *segment[1:]]
+            equals = [word("="), replace(segment[0], space=True), *segment[1:]]
             if rows and self._joins(rows[-1], equals, room - margin):
                 rows[-1] += [replace(equals[0], space=True), *equals[1:]]
             else:
@@ -117,7 +129,10 @@ class Layout:
 
     def _result(self, block: StepBlock) -> tuple[Token, ...]:
         assert block.value is not None
-        return self.value_tokens(block.value)
+        value = block.value
+        if value.size == 1 and block.values and all(array.size == 1 for array in block.values.values()):
+            value = value.reshape(())
+        return self.value_tokens(value)
 
     def value_tokens(self, value: Array) -> tuple[Token, ...]:
         """A value as tokens; three axes are a matrix for each sample."""

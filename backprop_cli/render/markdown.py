@@ -71,7 +71,8 @@ def _step(block: StepBlock, layout: Layout) -> Iterator[str]:
     shape = f" {layout.shape(block.shape)}" if block.shape else ""
     dash = words.replace("—", "-") if layout.view.ascii else words
     yield f"### {number}{escaped(layout.names.text(block.id))}{dash}{shape}"
-    yield _fenced(layout.formula(block))
+    entries = list(layout.entries(block))
+    yield _fenced([*layout.formula(block), *([(), *entries] if entries else [])])
     for note in block.notes:
         yield f"*{escaped(layout.plain(note))}*"
 

@@ -114,7 +114,9 @@ def _symbol(names: Names, id: str) -> Symbol:
     if match := _later(id):
         return Symbol(f"{names.text(match[1])} (step {match[2]})", "fraction")
     if match := _entry(id):
-        return Symbol(names.text(match[1]) + indexed(match[2].split(",")))
+        whole = names.symbol(match[1])
+        inner = f"({whole.text})" if whole.ending == "fraction" else whole.text
+        return Symbol(inner + indexed(match[2].split(",")))
     if match := _derivative(id):
         return Symbol(f"∂{names.text(match[1])}/∂{names.text(match[2])}", "fraction")
     if id.endswith("_new"):

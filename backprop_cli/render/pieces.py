@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from backprop_cli.render.flow import Token, deeper, word
-from backprop_cli.render.grid import Box, Fences, Glyphs
+from backprop_cli.render.grid import Box, Fences, Glyphs, width
 
 Kind = Literal[
     "sum", "scalar", "entry", "matrix", "quotient", "sign", "power", "total", "prefix", "fraction", "raised", "atom"
@@ -37,6 +37,7 @@ STANDS_BARE = MappingProxyType(
         "/ b": {"power", "raised", "atom"},
         "base": {"atom"},
         "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient"},
+        "each of": _NAMES,
         "function of": {"atom", "raised"},
     }
 )
@@ -49,12 +50,13 @@ _BEFORE_A_PRODUCT = frozenset({"a scalar", "a entry", "a matrix", "a /", "base"}
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a formula. `open`: it ends in Σ a or ln a, which would swallow a factor that follows.
-    `minus`: it begins with a minus sign."""
+    `minus`: it begins with a minus sign, and its first `lead` tokens are the factor that has it."""
 
     tokens: tuple[Token, ...]
     kind: Kind = "atom"
     open: bool = False
     minus: bool = False
+    lead: int = 0
 
 
 def atom(text: str, kind: Kind = "atom") -> Piece:
@@ -72,8 +74,17 @@ def placed(piece: Piece, place: str, glyphs: Glyphs) -> Piece:
     fits = piece.kind in STANDS_BARE[place]
     linear = place == "a /" and piece.kind in ("total", "sign")  # Σ a / 2 is the same either way
     swallows = piece.open and place in _BEFORE_A_PRODUCT and not linear
-    second_sign = piece.minus and place not in _BEGINS
-    return piece if fits and not swallows and not second_sign else fenced(piece, glyphs.parentheses)
+    if fits and not swallows and piece.minus and place not in _BEGINS:
+        return _sign_fenced(piece, glyphs)
+    return piece if fits and not swallows else fenced(piece, glyphs.parentheses)
+
+
+def _sign_fenced(piece: Piece, glyphs: Glyphs) -> Piece:
+    """A part that would bring two signs together: (−2) · 3 where the first factor has the sign."""
+    if not piece.lead:
+        return fenced(piece, glyphs.parentheses)
+    factor = fenced(Piece(piece.tokens[: piece.lead]), glyphs.parentheses)
+    return Piece((*factor.tokens, *piece.tokens[piece.lead :]), piece.kind, piece.open)
 
 
 def extent(tokens: Iterable[Token]) -> tuple[int, int]:
@@ -99,13 +110,24 @@ def spaced(piece: Piece, level: int | None = None) -> tuple[Token, ...]:
 def between(left: Piece, sign: str, right: Piece, kind: Kind, level: int) -> Piece:
     """Two parts with an operator between them; none for a product that is written side by side."""
     tail = (word(sign, space=True, level=level), *spaced(right)) if sign else spaced(right, level)
-    return Piece((*left.tokens, *tail), kind, right.open, left.minus)
+    lead = left.lead or (len(left.tokens) if left.kind == "sign" else 0)
+    return Piece((*left.tokens, *tail), kind, right.open, left.minus, lead if kind != "sum" else 0)
 
 
 def prefixed(sign: str, piece: Piece, *, gap: bool = True, kind: Kind = "prefix") -> Piece:
     """A part behind Σ or ln, which reach as far as the factors that follow."""
     rest = spaced(piece) if gap else piece.tokens
-    return Piece((word(sign), *rest), kind, open=True)
+    return Piece((word(sign), *deeper(rest)), kind, open=True)
+
+
+def suffixed(piece: Piece, text: str) -> Piece:
+    """The part with a text behind it: as one word where it is one."""
+    if len(piece.tokens) == 1 and piece.tokens[0].box.height == 1:
+        ((spans),) = piece.tokens[0].box.lines
+        role = spans[-1][1] if spans else ""
+        box = Box(((*spans, (text, role)),), piece.tokens[0].box.width + width(text))
+        return Piece((Token(box),))
+    return Piece((*piece.tokens, word(text)))
 
 
 def listed(pieces: Sequence[Piece], separator: str = ",") -> Piece:

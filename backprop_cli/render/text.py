@@ -106,6 +106,10 @@ def _step(block: StepBlock, layout: Layout) -> Iterator[Line]:
     indent: Line = ((" " * layout.indent, ""),)
     for line in layout.formula(block):
         yield (*indent, *line)
+    if block.entries:
+        yield ()
+    for line in layout.entries(block):
+        yield (*indent, *line)
     for note in block.notes:
         for text in wrapped(layout.plain(note).split(), layout.view.width - layout.indent, " "):
             yield (*indent, (text, "note"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
@@ -46,20 +47,32 @@ _KINKED = MappingProxyType(
      "max": "each of several equal maxima gets {}", "hinge": "max(0, x)′ = {} at 0", "step": "step′(0) = {}"}
 )
 
-_REASONS = MappingProxyType(
+_NOUNS = MappingProxyType(
     {
-        "affine": "through the weighted sum",
-        "matmul": "through the product",
-        "outer": "through the product",
-        "add": "through the sum",
-        "sub": "through the difference",
-        "mul": "through the product",
-        "div": "through the quotient",
-        "pow": "through the power",
-        "neg": "through the sign",
-        "linear": "through the linear output",
-        "formula": "through the formula",
-        "penalty": "through the penalty",
+        "affine": "weighted sum",
+        "matmul": "product",
+        "outer": "product",
+        "mul": "product",
+        "xlogy": "product with a logarithm",
+        "add": "sum",
+        "sub": "difference",
+        "div": "quotient",
+        "ratio": "quotient",
+        "pow": "power",
+        "neg": "sign",
+        "maximum": "larger of two",
+        "minimum": "smaller of two",
+        "max": "largest entry",
+        "linear": "linear output",
+        "formula": "formula",
+        "transpose": "transpose",
+        "stack": "list of entries",
+        "concat": "joined vectors",
+        "at": "entry taken out",
+        "part": "part taken out",
+        "positive_part": "part above 0",
+        "penalty": "penalty",
+        "copy": "equality",
     }
 )
 _RULES = MappingProxyType(
@@ -82,7 +95,7 @@ def reason(step: Step) -> str:
         return _through(step.rule.removeprefix("through-"))
     if step.phase == "update":
         return _UPDATES.get(step.id.rpartition("_")[2], "optimizer state")
-    return "how each entry acts on each" if step.phase == "jacobian" else ""
+    return "how each entry acts on each" if step.phase == "jacobian" else _noun(step.rule)
 
 
 _UPDATES = MappingProxyType({"new": "the new value", "change": "what is added"})
@@ -91,9 +104,16 @@ _UPDATES = MappingProxyType({"new": "the new value", "change": "what is added"})
 def _through(rule: str) -> str:
     if rule in LOSSES:
         return f"through the loss ({LOSSES[rule].words})"
+    noun = _noun(rule)
+    return f"through the {noun}" if noun else ""
+
+
+def _noun(rule: str) -> str:
+    """What an operation is called; nothing for one that only moves entries."""
     name = rule.replace("-", "_")
-    known = TABLE[name].words if name in TABLE else rule
-    return _REASONS.get(rule) or f"through the {known}"
+    if name in _NOUNS:
+        return _NOUNS[name]
+    return TABLE[name].words if name in TABLE and TABLE[name].public else ""
 
 
 def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
@@ -147,7 +167,7 @@ def _operations(trace: Trace) -> set[str]:
     return {
         node.name
         for step in trace.steps
-        if step.phase in ("forward", "backward")
+        if step.phase in ("forward", "backward") and step.rule != "decision"
         for node in walk(step.expr)
         if isinstance(node, Op)
     }
@@ -188,13 +208,21 @@ def remarks(step: Step, shapes: Mapping[str, tuple[int, ...]], names: Names) -> 
     return tuple(found)
 
 
+def in_symbols(note: str, names: Names) -> str:
+    """A note with the ids in it printed as in the formulas: `H1[2]` as H¹₂."""
+    return _ID.sub(lambda match: _symbol(match[0], names), note)
+
+
+_ID = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
+
+
+def _symbol(text: str, names: Names) -> str:
+    return names.text(text.replace(" ", "")) if text.partition("[")[0] in names.bases else text
+
+
 def _named(node: Op, names: Names) -> str:
     inner = node.args[0]
     return names.text(inner.name) if not isinstance(inner, Op) and hasattr(inner, "name") else "it"
-
-
-def _added_to(what: str) -> object:
-    return lambda node, names: f"{_named(node, names)} is added to every {what}"
 
 
 def _softmax_remark(node: Op, _: Names) -> str:
@@ -220,6 +248,7 @@ _REMARKS = MappingProxyType(
         "logsumexp": lambda node, names: _softmax_remark(node, names),
         "drop_first": _tilde,
         "drop_last": _tilde,
+        "place": lambda node, names: "e has a 1 at the index below it and 0 elsewhere",
         "jacobian": lambda node, names: "found by pulling each entry back through every path",
     }
 )

@@ -30,11 +30,7 @@ def _usual(model: Model, planned: Plan) -> Iterator[str]:
     parts = {f"{model.target}_data", f"{model.target}_penalty", "class"}
     kept = {f"{name}_new" for name in model.trained} | {f"{model.target}_new"}
     for step in planned.steps:
-        if step.phase == "forward" and step.id not in parts:
-            yield step.id
-        elif step.phase == "backward" and step.id != model.gradient("X"):
-            yield step.id
-        elif step.phase == "update" and step.id in kept:
+        if (step.phase == "forward" and step.id not in parts) or (step.phase == "backward" and step.id != model.gradient("X")) or (step.phase == "update" and step.id in kept):
             yield step.id
 
 

@@ -36,5 +36,8 @@ def check_batches(model: Model, complaints: Complaints) -> None:
     for batch in batches(model):
         for number in batch or ():
             if not 0 <= number < model.samples:
-                complaints.add(f"there is no sample {number + base}", update.batches_mark,
-                               f"samples {base} to {model.samples - 1 + base}")
+                complaints.add(
+                    f"there is no sample {number + base}",
+                    update.batches_mark,
+                    f"samples {base} to {model.samples - 1 + base}",
+                )

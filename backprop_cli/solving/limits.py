@@ -33,11 +33,20 @@ def work(planned: Plan, steps: int) -> int:
 def check_work(planned: Plan, steps: int, limit: int, mark: Mark) -> None:
     """Refuses what is over the limits."""
     if entries(planned) > MAX_ENTRIES:
-        raise UserError(Complaint(
-            f"this problem holds {entries(planned):,} numbers in one step, "
-            f"and the limit is {MAX_ENTRIES:,}", mark, "smaller matrices"))
+        raise UserError(
+            Complaint(
+                f"this problem holds {entries(planned):,} numbers in one step, "
+                f"and the limit is {MAX_ENTRIES:,}",
+                mark,
+                "smaller matrices",
+            )
+        )
     needed = work(planned, steps)
     if needed > limit:
-        raise UserError(Complaint(
-            f"{steps:,} steps of this problem are about {needed:,} operations, and the limit is {limit:,}",
-            mark, f"fewer steps, or --max-work {needed}"))
+        raise UserError(
+            Complaint(
+                f"{steps:,} steps of this problem are about {needed:,} operations, and the limit is {limit:,}",
+                mark,
+                f"fewer steps, or --max-work {needed}",
+            )
+        )

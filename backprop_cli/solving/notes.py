@@ -36,7 +36,9 @@ def listed(mask: Array, name: str, base: int) -> str:
     """The entries where `mask` holds: `Z1[1], Z1[3]`, at most four of them."""
     if mask.ndim == 0:
         return name
-    found = [f"{name}[{', '.join(str(i + base) for i in index)}]" for index in np.argwhere(mask)[:5]]
+    found = [
+        f"{name}[{', '.join(str(i + base) for i in index)}]" for index in np.argwhere(mask)[:5]
+    ]
     return ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
 
 

@@ -73,7 +73,12 @@ def entry_paths(model: Model, values: Mapping[str, Array], name: str, index: Ind
     if count >= graph.most:
         others = total - sum(path.product for path in written)
     return EntryPaths(
-        graph.label(name, index), model.target, tuple(written), total, count - len(written), others,
+        graph.label(name, index),
+        model.target,
+        tuple(written),
+        total,
+        count - len(written),
+        others,
         _update(model, values, name, index),
     )
 
@@ -87,7 +92,11 @@ def _update(
     if model.update is not None and model.update.rule == "sgd":
         step = op("sub", Sym(name), op("mul", Sym("learning_rate"), Sym(model.gradient(name))))
     sizes = Sizes({id: value.shape for id, value in values.items()}, {})
-    return entry(step, index, sizes), float(values[name][index]), float(values[f"{name}_new"][index])
+    return (
+        entry(step, index, sizes),
+        float(values[name][index]),
+        float(values[f"{name}_new"][index]),
+    )
 
 
 class _Graph:
@@ -107,7 +116,9 @@ class _Graph:
     def label(self, name: str, index: Index) -> str:
         if not index:
             return name
-        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(index)
+        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(
+            index
+        )
         return f"{name}[{','.join(str(i + base) for i, base in zip(index, bases, strict=True))}]"
 
     def paths(self, at: Place, goal: Place) -> Iterator[tuple[Factor, ...]]:
@@ -158,8 +169,11 @@ class _Graph:
         """The pull-back of `name` to `used` as an expression in an upstream gradient."""
         shapes = {**self.sizes.names, UPSTREAM: self.values[name].shape}
         self.sizes = Sizes(shapes, self.sizes.kinks)
-        parts = [share for of, share in shares(self.equations[name], Sym(UPSTREAM), Sym(name), self.sizes)
-                 if of == used]
+        parts = [
+            share
+            for of, share in shares(self.equations[name], Sym(UPSTREAM), Sym(name), self.sizes)
+            if of == used
+        ]
         total = parts[0]
         for part in parts[1:]:
             total = build.add(total, part)

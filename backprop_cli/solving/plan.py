@@ -20,7 +20,9 @@ from backprop_cli.trace import Phase
 MAX_JACOBIAN = 10_000
 """Entries up to which a Jacobian is computed unasked."""
 
-_LARGEST_SOFTMAX = 100  # units up to which the chain goes through the softmax's written-out Jacobian
+_LARGEST_SOFTMAX = (
+    100  # units up to which the chain goes through the softmax's written-out Jacobian
+)
 _QUOTIENT = re.compile(r"d(?P<of>.+)/d(?P<by>.+)")
 
 
@@ -79,8 +81,17 @@ class _Planner:
     def sizes(self) -> Sizes:
         return Sizes(self.shapes, kinks(self.model.problem.convention.kinks))
 
-    def add(self, id: str, phase: Phase, rule: str, expr: Expr, axes: tuple[str, ...],
-            words: str = "", note: str | None = None, skipped: bool = False) -> None:
+    def add(
+        self,
+        id: str,
+        phase: Phase,
+        rule: str,
+        expr: Expr,
+        axes: tuple[str, ...],
+        words: str = "",
+        note: str | None = None,
+        skipped: bool = False,
+    ) -> None:
         self.shapes[id] = shape = self.sizes().shape(expr)
         self.steps.append(Planned(id, phase, rule, expr, axes, shape, words, note, skipped))
 
@@ -88,10 +99,19 @@ class _Planner:
 
     def forward(self) -> None:
         for equation in self.model.equations:
-            self.add(equation.name, "forward", equation.rule, equation.expr, equation.axes, equation.words)
+            self.add(
+                equation.name,
+                "forward",
+                equation.rule,
+                equation.expr,
+                equation.axes,
+                equation.words,
+            )
         decided = self.model.decision
         if decided is not None:
-            self.add(decided.name, "forward", decided.rule, decided.expr, decided.axes, decided.words)
+            self.add(
+                decided.name, "forward", decided.rule, decided.expr, decided.axes, decided.words
+            )
 
     # Backward ---------------------------------------------------------------------------------
 
@@ -99,8 +119,11 @@ class _Planner:
         model = self.model
         asked = [pair for pair in map(quotient, extra) if pair is not None]
         wanted = list(model.wanted)
-        wanted += [by for of, by in asked if of == model.gradient_of and by not in wanted
-                   and by in model.given]
+        wanted += [
+            by
+            for of, by in asked
+            if of == model.gradient_of and by not in wanted and by in model.given
+        ]
         for name in model.shapes:  # gradients' shapes are known before they are planned
             self.shapes.setdefault(model.gradient(name), model.shapes[name])
         found = self.gradients(wanted) if model.seeds else []
@@ -114,8 +137,15 @@ class _Planner:
 
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
-        return gradients(self.definitions, model.seeds, wanted, self.sizes(), model.gradient,
-                         self.shortcuts(), model.silent)
+        return gradients(
+            self.definitions,
+            model.seeds,
+            wanted,
+            self.sizes(),
+            model.gradient,
+            self.shortcuts(),
+            model.silent,
+        )
 
     def shortcuts(self) -> dict[str, dict[str, Expr]]:
         """Gradients taken another way than the pull-back: fused, or through a softmax's Jacobian."""
@@ -142,15 +172,25 @@ class _Planner:
         convention = self.model.problem.convention
         if (convention.jacobian == "numerator") != convention.rows:
             jacobian = build.transpose(jacobian)
-        return op("matmul", upstream, jacobian) if convention.rows else op("matmul", jacobian, upstream)
+        return (
+            op("matmul", upstream, jacobian)
+            if convention.rows
+            else op("matmul", jacobian, upstream)
+        )
 
     def gradient(self, gradient: Gradient) -> None:
         model = self.model
         fusion = model.fusion
         is_fused = self.fused and fusion is not None and gradient.of == fusion.logits
         rule = "fused" if is_fused else self.reason(gradient)
-        self.add(model.gradient(gradient.of), "backward", rule, gradient.expr, model.axes(gradient.of),
-                 note=fusion.why if is_fused and fusion else None)
+        self.add(
+            model.gradient(gradient.of),
+            "backward",
+            rule,
+            gradient.expr,
+            model.axes(gradient.of),
+            note=fusion.why if is_fused and fusion else None,
+        )
 
     def reason(self, gradient: Gradient) -> str:
         if len(gradient.paths) > 1:
@@ -166,7 +206,9 @@ class _Planner:
     def jacobians(self, asked: list[tuple[str, str]]) -> dict[tuple[str, str], Expr]:
         """Those between neighbours, then those asked for that are not gradients of the target."""
         found = {}
-        taken = {self.model.gradient(name) for name in self.model.shapes} if self.model.seeds else set()
+        taken = (
+            {self.model.gradient(name) for name in self.model.shapes} if self.model.seeds else set()
+        )
         for of, by in (*self.model.neighbours, *asked):
             if f"d{of}/d{by}" in taken and of == self.model.gradient_of:
                 continue
@@ -179,8 +221,13 @@ class _Planner:
         denominator = self.model.problem.convention.jacobian == "denominator"
         expr = self.definitions[of]
         if by not in symbols(expr) or self.through_others(of, by):
-            return op("jacobian", Sym(of), Sym(by), samples=axis,
-                      layout="denominator" if denominator else None)
+            return op(
+                "jacobian",
+                Sym(of),
+                Sym(by),
+                samples=axis,
+                layout="denominator" if denominator else None,
+            )
         return local_jacobian(of, by, expr, self.sizes(), axis, denominator)
 
     def through_others(self, of: str, by: str) -> bool:
@@ -202,8 +249,14 @@ class _Planner:
         shape = self.sizes().shape(expr)
         for length in shape:
             size *= int(length)
-        self.add(f"d{of}/d{by}", "jacobian", self.rule_of(of), expr, self.jacobian_axes(of, by, expr),
-                 skipped=size > MAX_JACOBIAN)
+        self.add(
+            f"d{of}/d{by}",
+            "jacobian",
+            self.rule_of(of),
+            expr,
+            self.jacobian_axes(of, by, expr),
+            skipped=size > MAX_JACOBIAN,
+        )
 
     def rule_of(self, name: str) -> str:
         return next(equation.rule for equation in self.model.equations if equation.name == name)
@@ -216,7 +269,9 @@ class _Planner:
             other = tuple(axis for axis in other if axis != "sample")
         if self.rule_of(of) == "affine":
             other = tuple("input" if axis == "unit" else axis for axis in other)
-        ordered = other + one if self.model.problem.convention.jacobian == "denominator" else one + other
+        ordered = (
+            other + one if self.model.problem.convention.jacobian == "denominator" else one + other
+        )
         return (("sample",) if blocks else ()) + ordered
 
     # Update -----------------------------------------------------------------------------------
@@ -225,22 +280,34 @@ class _Planner:
         self.shapes |= dict.fromkeys(constant_names(self.model).values(), ())
         for id, shape in state_shapes(self.model).items():
             self.shapes[f"{id}_old"] = shape
-        for id, expr, rule, parameter in updates(self.model):
+        known = {*self.model.given, *(step.id for step in self.steps)}
+        reached = [name for name in self.model.trained if self.model.gradient(name) in known]
+        for id, expr, rule, parameter in updates(self.model, reached):
             self.add(id, "update", rule, expr, self.model.given[parameter].axes)
 
     def forward_again(self) -> None:
         """The loss with the new parameters, through every quantity that they change."""
         if self.model.target is None:
             return
-        renamed: dict[str, Expr] = {name: Sym(f"{name}_new") for name in self.model.trained}
+        renamed: dict[str, Expr] = {
+            name: Sym(f"{name}_new") for name in self.model.trained if f"{name}_new" in self.shapes
+        }
         for equation in self.model.equations:
             if not renamed.keys() & set(symbols(equation.expr)):
                 continue
-            self.add(f"{equation.name}_new", "update", "forward-again",
-                     substitute(equation.expr, renamed), equation.axes, equation.words)
+            self.add(
+                f"{equation.name}_new",
+                "update",
+                "forward-again",
+                substitute(equation.expr, renamed),
+                equation.axes,
+                equation.words,
+            )
             renamed[equation.name] = Sym(f"{equation.name}_new")
         if self.model.target not in renamed:
-            self.add(f"{self.model.target}_new", "update", "forward-again", Sym(self.model.target), ())
+            self.add(
+                f"{self.model.target}_new", "update", "forward-again", Sym(self.model.target), ()
+            )
 
 
 def essential(planned: Plan, goals: Collection[str]) -> Plan:

@@ -27,7 +27,9 @@ def replay(trace: Trace) -> Trace:
 
 
 def _machine(trace: Trace) -> Machine:
-    forward: dict[str, Expr] = {step.id: step.expr for step in trace.steps if step.phase == "forward"}
+    forward: dict[str, Expr] = {
+        step.id: step.expr for step in trace.steps if step.phase == "forward"
+    }
     defined = {step.id: step.expr for step in trace.steps if step.phase in ("forward", "update")}
     said = cast("Mapping[str, Any]", trace.convention)
     values = Kinks(**{name.replace("-", "_"): value for name, value in said["kinks"].items()})

@@ -63,5 +63,3 @@ def run(planned: Plan, given: Mapping[str, Array], how: Machine) -> dict[str, Ar
         if not step.skipped:
             env[step.id] = how.value(step.expr, env)
     return env
-
-

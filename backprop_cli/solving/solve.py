@@ -70,24 +70,26 @@ def solve(model: Model, request: Request = Request()) -> Solution:
     """The worked derivation of a problem; UserError where it is over the limits."""
     steps = _steps(model, request)
     prepared = _Batches(model, request.extra)
-    check_work(prepared.at(0).plan, max(steps, 1), request.max_work,
-               model.update.mark if model.update else Mark())
+    check_work(
+        prepared.at(0).plan,
+        max(steps, 1),
+        request.max_work,
+        model.update.mark if model.update else Mark(),
+    )
     state = _State(
         {name: model.given[name].value for name in _parameters(model)}, initial_state(model)
     )
     history: list[float] = []
     shown: Solution | None = None
-    for number, state_before, values, batch in _training(model, prepared, state, steps, request, history):
+    for number, state_before, values, batch in _training(
+        model, prepared, state, steps, request, history
+    ):
         if number == min(request.at, max(steps, 1)):
             shown = _shown(batch, state_before, number, request)
         state = _advanced(batch.model, state_before, values)
     assert shown is not None
     trace = replace(shown.trace, parameters=dict(state.parameters), history=tuple(history))
     return replace(shown, trace=trace)
-
-
-
-
 
 
 def _steps(model: Model, request: Request) -> int:
@@ -120,12 +122,19 @@ class _Batches:
         whole = plan(model, self.extra)
         goals = {f"{name}_new" for name in model.trained} | {model.target or ""}
         if model.update is not None and model.trained:
-            goals |= {f"{letter}_{name}" for letter in rule_of(model).kept for name in model.trained}
+            goals |= {
+                f"{letter}_{name}" for letter in rule_of(model).kept for name in model.trained
+            }
         return _Prepared(model, whole, essential(whole, goals), machine(model, whole))
 
 
 def _training(
-    model: Model, prepared: _Batches, state: _State, steps: int, request: Request, history: list[float]
+    model: Model,
+    prepared: _Batches,
+    state: _State,
+    steps: int,
+    request: Request,
+    history: list[float],
 ) -> Iterator[tuple[int, _State, dict[str, Array], _Prepared]]:
     """Each step's number (from 1), the state before it, its values; without updates one pass."""
     for index in range(max(steps, 1)):
@@ -155,7 +164,9 @@ def _record(model: Model, values: Mapping[str, Array], history: list[float], las
 
 
 def _advanced(model: Model, state: _State, values: Mapping[str, Array]) -> _State:
-    parameters = {name: values.get(f"{name}_new", value) for name, value in state.parameters.items()}
+    parameters = {
+        name: values.get(f"{name}_new", value) for name, value in state.parameters.items()
+    }
     optimizer = {name: values.get(name, value) for name, value in state.optimizer.items()}
     return _State(parameters, optimizer)
 
@@ -180,7 +191,9 @@ def _shown(batch: _Prepared, state: _State, number: int, request: Request) -> So
     planned = _asked_in_full(planned, request.extra)
     values = run(planned, given, how)
     fusion = model.fusion
-    if fusion is not None and not np.all(np.isfinite(values.get(model.gradient(fusion.logits), 0.0))):
+    if fusion is not None and not np.all(
+        np.isfinite(values.get(model.gradient(fusion.logits), 0.0))
+    ):
         planned = _asked_in_full(plan(model, request.extra, fused=True), request.extra)
         values = run(planned, given, how)
     trace = Trace(
@@ -195,7 +208,9 @@ def _shown(batch: _Prepared, state: _State, number: int, request: Request) -> So
 
 
 def _asked_in_full(planned: Plan, extra: Collection[str]) -> Plan:
-    steps = tuple(replace(step, skipped=step.skipped and step.id not in extra) for step in planned.steps)
+    steps = tuple(
+        replace(step, skipped=step.skipped and step.id not in extra) for step in planned.steps
+    )
     return replace(planned, steps=steps)
 
 
@@ -212,8 +227,15 @@ def _given(model: Model, state: _State, index: int) -> dict[str, Given]:
 
 def _step(planned: Planned, values: Mapping[str, Array], model: Model, number: int) -> Step:
     return Step(
-        planned.id, planned.phase, number, planned.rule, planned.expr, planned.axes,
-        tuple(int(size) for size in planned.shape), values.get(planned.id), note(planned, values, model),
+        planned.id,
+        planned.phase,
+        number,
+        planned.rule,
+        planned.expr,
+        planned.axes,
+        tuple(int(size) for size in planned.shape),
+        values.get(planned.id),
+        note(planned, values, model),
         planned.words,
     )
 
@@ -222,8 +244,10 @@ def convention(model: Model) -> dict[str, object]:
     """The conventions in force, as the outputs state them."""
     said: Convention = model.problem.convention
     found: dict[str, object] = asdict(said)
-    found["kinks"] = {key.replace("_", "-") if key == "leaky_relu" else key: value
-                      for key, value in asdict(said.kinks).items()}
+    found["kinks"] = {
+        key.replace("_", "-") if key == "leaky_relu" else key: value
+        for key, value in asdict(said.kinks).items()
+    }
     loss = model.problem.loss
     if loss is not None:
         found["loss"] = loss.function.name or "formula"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -21,12 +21,12 @@ def rule_of(model: Model) -> UpdateRule:
     return RULES[model.update.rule, model.update.form]
 
 
-def updates(model: Model) -> Iterator[tuple[str, Expr, str, str]]:
+def updates(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Expr, str, str]]:
     """Each new state, parameter and change: its id, formula, rule name, and the parameter it is of."""
     assert model.update is not None
     rule = rule_of(model)
     name = model.update.rule
-    for parameter in model.trained:
+    for parameter in parameters:
         terms = _terms(model, parameter)
         for letter, expr in rule.states(terms).items():
             yield f"{letter}_{parameter}", expr, f"{name}-state", parameter
@@ -58,7 +58,10 @@ def constants(model: Model, step: int) -> dict[str, Given]:
     if model.update is None:
         return {}
     names = constant_names(model)
-    found = {names[key]: Given(np.asarray(value), (), "constant") for key, value in model.update.constants}
+    found = {
+        names[key]: Given(np.asarray(value), (), "constant")
+        for key, value in model.update.constants
+    }
     if model.update.rule == "adam":
         found[names["t"]] = Given(np.asarray(float(model.update.t + step)), (), "constant")
     return found
@@ -87,14 +90,23 @@ def initial_state(model: Model) -> dict[str, Array]:
 
 
 def check_state(model: Model, complaints: Complaints) -> None:
-    """Complains of states the rule does not have or whose shape is not the parameter's."""
+    """Complains of an update without gradients, and of states that do not fit the rule."""
     if model.update is None:
         return
+    if not model.seeds and not model.given_gradients:
+        complaints.add(
+            "an update needs gradients, and here is nothing they could come from",
+            model.update.mark,
+            "a loss, or upstream or gradients as given",
+        )
     shapes = state_shapes(model)
     for id, (text, values) in model.update.state.items():
         if id not in shapes:
             known = ", ".join(shapes) or f"{model.update.rule} has no state"
             complaints.add(f"there is no state '{id}'", text.mark, known)
         elif values.array is not None and values.array.shape != shapes[id]:
-            complaints.add(f"{id} is {described(values.array.shape)}, and its parameter is "
-                           f"{described(shapes[id])}", values.mark)
+            complaints.add(
+                f"{id} is {described(values.array.shape)}, and its parameter is "
+                f"{described(shapes[id])}",
+                values.mark,
+            )

@@ -57,7 +57,11 @@ def _check(model: Model, values: Mapping[str, Array], name: str, gradient: Array
 
 
 def _slopes(
-    model: Model, equations: Mapping[str, Expr], values: Mapping[str, Array], name: str, place: tuple[int, ...]
+    model: Model,
+    equations: Mapping[str, Expr],
+    values: Mapping[str, Array],
+    name: str,
+    place: tuple[int, ...],
 ) -> tuple[float, float]:
     """The slopes to the left and to the right of where the entry stands."""
     step = _STEP * max(1.0, abs(float(values[name][place])))

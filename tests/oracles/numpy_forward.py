@@ -65,7 +65,7 @@ ACTIVATION_FORMULAS: dict[str, Callable[[Array], Array]] = {
     "z / (1 + abs(z))": lambda z: z / (1 + np.abs(z)),
     "exp(-z^2)": lambda z: np.exp(-(z**2)),
     "0.5*z^2 - z": lambda z: 0.5 * z**2 - z,
-    "log(1 + exp(z)) + 0.1*z": lambda z: np.log(1 + np.exp(z)) + 0.1 * z,
+    "ln(1 + exp(z)) + 0.1*z": lambda z: np.log(1 + np.exp(z)) + 0.1 * z,
     "sqrt(1 + z**2) - 1/2": lambda z: np.sqrt(1 + z**2) - 0.5,
     "tanh(2*z) + sigmoid(-z)": lambda z: np.tanh(2 * z) + sigmoid(-z),
 }

@@ -46,7 +46,7 @@ ACTIVATION_FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
     "z / (1 + abs(z))": lambda z: z / (1 + z.abs()),
     "exp(-z^2)": lambda z: torch.exp(-z.square()),
     "0.5*z^2 - z": lambda z: z.square() / 2 - z,
-    "log(1 + exp(z)) + 0.1*z": lambda z: torch.log1p(z.exp()) + z / 10,
+    "ln(1 + exp(z)) + 0.1*z": lambda z: torch.log1p(z.exp()) + z / 10,
     "sqrt(1 + z**2) - 1/2": lambda z: torch.sqrt(1 + z.square()) - 0.5,
     "tanh(2*z) + sigmoid(-z)": lambda z: torch.tanh(2 * z) + torch.sigmoid(-z),
 }
