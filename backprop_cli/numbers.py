@@ -93,6 +93,8 @@ def _constant(text: str) -> float:
     if match := re.search(r"[@=:\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())
+    if (missing := text.count("(") - text.count(")")) > 0:
+        raise NumberError(f"{shown(text)} lacks a closing parenthesis", text + ")" * missing)
     try:
         return parse_constant(text)
     except FormulaError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,23 +163,29 @@ def test_layers_in_full() -> None:
     layers = well_read(NETWORK).layers
     assert layers is not None
     first, second, third = layers
-    assert first.weights is not None and first.bias is not None and second.weights is not None
-    assert first.bias.array is not None and second.weights.array is not None
+    assert first.weights is not None
+    assert first.bias is not None
+    assert second.weights is not None
+    assert first.bias.array is not None
+    assert second.weights.array is not None
     assert first.bias.array.tolist() == [1, -6]
     assert second.weights.array[1, 1] == math.sqrt(2) / 2
     assert second.activation.name == "leaky-relu"
     assert second.activation.options == (("slope", 0.1),)
     assert (second.skips[0].source, second.skips[0].into) == (0, "post")
-    assert (second.train, third.train) == ({"weights"}, set())
+    assert (second.train, third.train) == (frozenset({"weights"}), frozenset())
     assert third.activation.formula == Text("z * sigmoid(z)", place(NETWORK, "z * sigm"))
 
 
 def test_loss_and_training_in_full() -> None:
     problem = well_read(NETWORK)
-    assert problem.loss is not None and problem.penalty is not None and problem.update is not None
+    assert problem.loss is not None
+    assert problem.penalty is not None
+    assert problem.update is not None
     assert problem.loss.over_samples == "sum"
-    assert problem.loss.function.options == (("delta", 2),)
-    assert problem.penalty.form == "full" and problem.penalty.divided_by_samples
+    assert dict(problem.loss.function.options) == {"delta": 2}
+    assert problem.penalty.form == "full"
+    assert problem.penalty.divided_by_samples
     assert [text.text for text in problem.penalty.on or ()] == ["W1"]
     update = problem.update
     assert (update.rule, update.form, update.steps) == ("momentum", "ewma", 3)
@@ -202,7 +209,8 @@ def test_grading_in_full() -> None:
 @pytest.mark.usefixtures("library")
 def test_equations_in_full() -> None:
     problem = well_read(EQUATIONS)
-    assert problem.equations is not None and problem.update is not None
+    assert problem.equations is not None
+    assert problem.update is not None
     assert problem.equations[1] == Text("L = (y - sum(z))^2", place(EQUATIONS, "L ="))
     assert list(problem.values) == ["x", "W", "b", "y"]
     assert [shape for _, shape in problem.shapes.values()] == [("M", 2), (), ("N",)]
@@ -310,10 +318,8 @@ def test_every_float_reads_back(value: float) -> None:
 
 @given(st.text("0123456789.+-*/^()eE ,_:x%abcπ½²٣\N{MINUS SIGN}", max_size=20))
 def test_any_text_is_a_finite_number_or_an_error(text: str) -> None:
-    try:
+    with suppress(NumberError):
         assert math.isfinite(read_number(text))
-    except NumberError as error:
-        assert error.message
 
 
 @pytest.mark.parametrize(
@@ -354,7 +360,8 @@ def test_letters_leave_inputs_free() -> None:
 
 def test_unreadable_values_leave_the_rest_readable() -> None:
     problem, found = read(f"x: [1, 010]\n{LAYERS}title: still here\n")
-    assert problem is not None and problem.x is not None
+    assert problem is not None
+    assert problem.x is not None
     assert (problem.x.array, problem.title, len(found)) == (None, "still here", 1)
 
 
@@ -368,7 +375,8 @@ def test_scalars_are_kept_as_typed_with_their_places() -> None:
     assert isinstance(node, MapNode)
     a, b, c = (entry.value for entry in node.entries.values())
     assert a == ScalarNode("010", "plain", 1, 4)
-    assert isinstance(b, ListNode) and isinstance(c, ScalarNode)
+    assert isinstance(b, ListNode)
+    assert isinstance(c, ScalarNode)
     assert b.items == [
         ScalarNode("~", "plain", 2, 5),
         ScalarNode("", "quoted", 2, 8),
@@ -422,7 +430,8 @@ def test_a_wide_matrix_reads_quickly() -> None:
     row = ", ".join(["-0.1234"] * 784)
     start = time.monotonic()
     problem = well_read("layers:\n  - weights:\n" + f"    - [{row}]\n" * 100)
-    assert problem.layers is not None and problem.layers[0].weights is not None
+    assert problem.layers is not None
+    assert problem.layers[0].weights is not None
     array = problem.layers[0].weights.array
     assert array is not None
     assert array.shape == (100, 784)

@@ -1,4 +1,4 @@
-"""Equations to the equations of their gradients: reverse differentiation that yields expressions."""
+"""Equations to the equations of their gradients: reverse differentiation into expressions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Equations = Mapping[str, Expr]
 
 
 def shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> list[tuple[str, Expr]]:
-    """What each name in `expr` gets of the upstream gradient `g`, a share for each place it is used.
+    """What each name in `expr` gets of the upstream gradient `g`, a share for each use of it.
 
     `result` is the name that `expr` defines: rules written in the result (h(1 - h)) then use it.
     """

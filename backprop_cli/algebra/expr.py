@@ -42,6 +42,12 @@ class Op:
                 return value
         return default
 
+    def whole(self, name: str) -> int:
+        """The constant called `name`, which has to be there and to be a whole number."""
+        value = self.option(name)
+        assert isinstance(value, int), (self.name, name, value)
+        return value
+
 
 Expr: TypeAlias = Sym | Num | Op
 

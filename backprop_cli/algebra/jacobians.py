@@ -30,7 +30,7 @@ def local_jacobian(
     if len(rules.shape(Sym(of))) == len(rules.shape(Sym(by))) == rank:
         matrix = _matrix(expr, by, Sym(of), rules, sample_axis)
         if matrix is not None:
-            return _finished(matrix, of, by, rules, sample_axis, denominator)
+            return _finished(matrix, of, rules, sample_axis, denominator)
     return op(
         "jacobian",
         Sym(of),
@@ -41,7 +41,7 @@ def local_jacobian(
 
 
 def _finished(
-    matrix: Expr, of: str, by: str, rules: Rules, sample_axis: int | None, denominator: bool
+    matrix: Expr, of: str, rules: Rules, sample_axis: int | None, denominator: bool
 ) -> Expr:
     if matrix == IDENTITY:
         return op("diag", op("spread", build.ONE, shape=rules.shape(Sym(of))), samples=sample_axis)
@@ -97,7 +97,7 @@ def _through_function(expr: Op, inner: Expr, by: str, result: Expr, rules: Rules
 
 
 def _through_constant(weights: Expr, inner: Expr, by: str, rules: Rules) -> Expr | None:
-    """The Jacobian of `weights` times `inner`; a constant entry of `inner` takes its column away."""
+    """The Jacobian of `weights` times `inner`; a constant entry of `inner` loses its column."""
     match inner:
         case Op("prepend" | "append" as grown, (Sym(name), _)) if name == by:
             return build.drop("drop_first" if grown == "prepend" else "drop_last", weights, -1)

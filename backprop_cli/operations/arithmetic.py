@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, num, op
 from backprop_cli.algebra.shapes import Shape, broadcast
 from backprop_cli.operations.fitting import fit
-from backprop_cli.operations.record import Array, Domain, Notation, Operation, Rules
+from backprop_cli.operations.record import (
+    Array,
+    Domain,
+    Notation,
+    Operation,
+    Pullback,
+    Rules,
+    ShapeRule,
+    Shares,
+    Value,
+)
 
-Shares = tuple[Expr | None, ...]
 
-
-def _pair(words: str) -> object:
+def _pair(words: str) -> ShapeRule:
     def shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
         return broadcast(shapes[0], shapes[1], words)
 
@@ -63,7 +73,7 @@ def _ratio(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
     return _fitted(node, rules, build.div(g, p), share_p)
 
 
-def _larger(above: float, below: float) -> object:
+def _larger(above: float, below: float) -> Pullback:
     """The share of max(a, b) or min(a, b): where a - b is positive the first, else the second."""
 
     def pullback(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
@@ -104,10 +114,10 @@ def _binary(
     name: str,
     words: str,
     notation: Notation,
-    value: object,
-    pullback: object,
+    value: Value,
+    pullback: Pullback,
     domain: Domain | None = None,
-    **rest: object,
+    **rest: Any,
 ) -> Operation:
     return Operation(
         name,
@@ -116,10 +126,10 @@ def _binary(
         _pair(words),
         value,
         arity=2,
-        elementwise=True,  # type: ignore[arg-type]
+        elementwise=True,
         pullback=pullback,
         domain=domain,
-        **rest,  # type: ignore[arg-type]
+        **rest,
     )
 
 

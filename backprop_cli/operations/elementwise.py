@@ -54,6 +54,11 @@ def switch(x: Array, below: float = 0.0, at: float = 0.0, above: float = 1.0) ->
     )
 
 
+def choose(x: Array, above: Array, otherwise: Array) -> Array:
+    """One of two arrays, entry by entry, by the sign of x."""
+    return np.where(x > 0, above, otherwise)
+
+
 def huber(x: Array, delta: float = 1.0) -> Array:
     """Half the square up to delta, a straight line beyond (Huber 1964)."""
     size = np.abs(x)
@@ -350,7 +355,7 @@ FUNCTIONS = (
         "one of two, by the sign",
         Notation("special", "choose"),
         lambda shapes, _: shapes[0],
-        lambda x, a, b: np.where(x > 0, a, b),
+        choose,
         arity=3,
         elementwise=True,
         pullback=lambda g, r, node, rules: (

@@ -8,9 +8,9 @@ from backprop_cli.operations.record import Rules
 
 
 def fit(share: Expr, like: Expr, rules: Rules) -> Expr:
-    """`share` with the shape of `like`: summed over what was broadcast, spread where it is too small.
+    """`share` with the shape of `like`: summed over what was broadcast, spread where it is small.
 
-    The gradient of a broadcast argument is the sum over its copies, since each copy acts on the loss.
+    The gradient of a broadcast argument is the sum over its copies: each copy acts on the loss.
     """
     have, want = rules.shape(share), rules.shape(like)
     if have == want:

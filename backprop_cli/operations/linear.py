@@ -7,9 +7,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
-from backprop_cli.operations.record import Array, Notation, Operation, Rules
-
-Shares = tuple[Expr | None, ...]
+from backprop_cli.operations.record import Array, EntryOf, Index, Notation, Operation, Rules, Shares
 
 
 def _matmul_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
@@ -51,9 +49,8 @@ def _matmul(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 def _outer_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     left, right = shapes
-    samples = node.option("samples")
-    if samples is not None:
-        axis = int(str(samples))
+    if node.option("samples") is not None:
+        axis = node.whole("samples")
         return (left[axis], left[1 - axis], right[1 - axis])
     if len(left) != 1 or len(right) != 1:
         raise ShapeError(
@@ -66,7 +63,7 @@ def outer(a: Array, b: Array, samples: int | None = None) -> Array:
     """a bᵀ; with `samples` (the axis of samples) one product a sample, samples first."""
     if samples is None:
         return np.outer(a, b)
-    return np.einsum("is,js->sij" if samples == 1 else "si,sj->sij", a, b)
+    return np.asarray(np.einsum("is,js->sij" if samples == 1 else "si,sj->sij", a, b))
 
 
 def _outer(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
@@ -76,9 +73,8 @@ def _outer(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
 
 def _diag_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
-    samples = node.option("samples")
-    if samples is not None:
-        axis = int(str(samples))
+    if node.option("samples") is not None:
+        axis = node.whole("samples")
         return (shape[axis], shape[1 - axis], shape[1 - axis])
     if len(shape) != 1:
         raise ShapeError(f"diag takes a vector, and this is {described(shape)}")
@@ -104,23 +100,22 @@ def _transpose_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
     return shapes[0][::-1]
 
 
-def _entry_of_product(node: Op, index: tuple[int, ...], at: object, rules: Rules) -> Expr:
+def _entry_of_product(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
     a, b = node.args
     rank = len(rules.shape(a))
     inner = rules.shape(a)[-1]
     before, after = index[: rank - 1], index[rank - 1 :]
     entries: Expr = build.ZERO
     for k in range(int(inner)):
-        term = build.scalar_mul(at(a, (*before, k)), at(b, (k, *after)))  # type: ignore[operator]
+        term = build.scalar_mul(at(a, (*before, k)), at(b, (k, *after)))
         entries = build.add(entries, term)
     return entries
 
 
 def _jacobian_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     of, by = shapes
-    samples = node.option("samples")
-    if samples is not None:
-        axis = int(str(samples))
+    if node.option("samples") is not None:
+        axis = node.whole("samples")
         blocks = (of[1 - axis], by[1 - axis])
         return (of[axis], *(blocks[::-1] if node.option("layout") else blocks))
     return by + of if node.option("layout") else of + by

@@ -13,7 +13,7 @@ from backprop_cli.algebra.expr import Expr, num, op
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a loss is taken: the axis of units (None: one sample), how many there are, the log's base."""
+    """How a loss is taken: the axis of units (None: one sample), their number, the log's base."""
 
     axis: int | None = None
     units: Expr | None = None

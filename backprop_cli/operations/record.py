@@ -30,9 +30,12 @@ class Rules(Protocol):
 
 ShapeRule: TypeAlias = Callable[[tuple[Shape, ...], Op], Shape]
 Value: TypeAlias = Callable[..., Array]
+Shares: TypeAlias = tuple[Expr | None, ...]
 Derivative: TypeAlias = Callable[[Expr, Expr, Op, Rules], Expr]
-Pullback: TypeAlias = Callable[[Expr, Expr, Op, Rules], tuple[Expr | None, ...]]
-Entry: TypeAlias = Callable[..., Expr]
+Pullback: TypeAlias = Callable[[Expr, Expr, Op, Rules], Shares]
+Index: TypeAlias = tuple[int, ...]
+EntryOf: TypeAlias = Callable[[Expr, Index], Expr]
+Entry: TypeAlias = Callable[[Op, Index, EntryOf, Rules], Expr]
 Trouble: TypeAlias = Callable[..., NDArray[np.bool_]]
 
 

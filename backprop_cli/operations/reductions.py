@@ -10,9 +10,8 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.operations.fitting import total
-from backprop_cli.operations.record import Array, Domain, Notation, Operation, Rules
+from backprop_cli.operations.record import Array, Domain, Notation, Operation, Rules, Shares
 
-Shares = tuple[Expr | None, ...]
 _AXIS = {"axis": None, "keep": None}
 
 
@@ -57,12 +56,19 @@ def _numpy(function: Any) -> Any:
     return value
 
 
+def _squeezed(kept: Array, axis: int | None, keep: int | None) -> Array:
+    """The result of a reduction without the axes that were kept as size 1, unless they stay."""
+    if keep:
+        return kept
+    return kept.reshape(()) if axis is None else np.squeeze(kept, axis=axis)
+
+
 def logsumexp(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
     """ln of the sum of e^x, the largest entry taken out before the exponential."""
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
     sums = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return sums if keep else np.squeeze(sums, axis=axis) if axis is not None else sums.reshape(())
+    return _squeezed(sums, axis, keep)
 
 
 def softmax(x: Array, axis: int | None = None) -> Array:
@@ -81,13 +87,7 @@ def norm(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
     top = np.max(np.abs(x), axis=axis, keepdims=True)
     scale = np.where((top == 0) | ~np.isfinite(top), 1.0, top)
     length = scale * np.sqrt(np.sum((x / scale) ** 2, axis=axis, keepdims=True))
-    return (
-        length
-        if keep
-        else np.squeeze(length, axis=axis)
-        if axis is not None
-        else length.reshape(())
-    )
+    return _squeezed(length, axis, keep)
 
 
 def largest_shares(x: Array, axis: int | None = None, at_tie: float = 0.0) -> Array:
@@ -112,7 +112,7 @@ def count(shape: Shape, axis: int | None) -> Expr:
 
 
 def _kept(expr: Expr, node: Op) -> Expr:
-    """`expr`, a reduction's result or upstream gradient, with the reduced axis put back as size 1."""
+    """`expr`, a reduction's result, with the reduced axis put back as size 1."""
     if node.option("axis") is None or node.option("keep"):
         return expr
     return op("expand", expr, axis=node.option("axis"))

@@ -8,6 +8,7 @@ from backprop_cli.algebra.expr import Op
 from backprop_cli.operations.arithmetic import ARITHMETIC
 from backprop_cli.operations.elementwise import ACTIVATIONS, FUNCTIONS
 from backprop_cli.operations.linear import PRODUCTS
+from backprop_cli.operations.parts import PARTS
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.reductions import REDUCTIONS
 from backprop_cli.operations.structure import STRUCTURE
@@ -15,7 +16,15 @@ from backprop_cli.operations.structure import STRUCTURE
 TABLE = MappingProxyType(
     {
         operation.name: operation
-        for operation in (*ARITHMETIC, *ACTIVATIONS, *FUNCTIONS, *PRODUCTS, *REDUCTIONS, *STRUCTURE)
+        for operation in (
+            *ARITHMETIC,
+            *ACTIVATIONS,
+            *FUNCTIONS,
+            *PRODUCTS,
+            *REDUCTIONS,
+            *STRUCTURE,
+            *PARTS,
+        )
     }
 )
 

@@ -1,4 +1,4 @@
-"""The update rules: a gradient, the old parameter and the old state to the new ones, as expressions."""
+"""The update rules: a gradient and the old state to the new state and the change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backprop_cli.algebra.expr import Expr, num, op
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an update formula is written in: the gradient, the old state by letter, the constants."""
+    """What an update formula is written in: gradient, old and new state by letter, constants."""
 
     gradient: Expr
     old: Callable[[str], Expr]
@@ -127,4 +127,7 @@ RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
         ),
     }
 )
-"""By rule and form. Sources: Polyak 1964; Nesterov 1983; Duchi et al. 2011; Hinton 2012; Kingma and Ba 2015."""
+"""By rule and form.
+
+Sources: Polyak 1964; Nesterov 1983; Duchi et al. 2011; Hinton 2012; Kingma and Ba 2015.
+"""

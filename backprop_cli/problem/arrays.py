@@ -84,10 +84,13 @@ class _Reader:
         words = text.split()
         if all(map(is_simple, words)):
             return [float(word) for word in words]
-        return [
-            self._entry(word, Mark(mark.line, mark.column + offset), (*index, column))
-            for column, (word, offset) in enumerate(split_row(text))
-        ]
+        row: Row = []
+        for word, offset in split_row(text):
+            if self.bad > MOST_BAD_ENTRIES:
+                break
+            place = Mark(mark.line, mark.column + offset)
+            row.append(self._entry(word, place, (*index, len(row))))
+        return row
 
     # Lists --------------------------------------------------------------------------------------
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.operations.record import Index
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
-
-Index = tuple[int, ...]
 
 
 def entry(
@@ -62,22 +63,14 @@ class _Entries:
     def reduced(self, node: Op, index: Index) -> list[Index]:
         """The indices into the argument of a reduction that make up one entry of the result."""
         shape = self.sizes.shape(node.args[0])
-        axis = node.option("axis")
-        if axis is None:
-            return [()] if not shape else _all_indices(shape)
-        along = int(str(axis)) % len(shape)
+        if node.option("axis") is None:
+            return list(np.ndindex(*map(int, shape)))
+        along = node.whole("axis") % len(shape)
         rest = index[:along] + index[along + 1 :] if node.option("keep") else index
         return [(*rest[:along], i, *rest[along:]) for i in range(int(shape[along]))]
 
     def terms(self, node: Op, index: Index) -> list[Expr]:
         return [self.entry(node.args[0], place) for place in self.reduced(node, index)]
-
-
-def _all_indices(shape: tuple[object, ...]) -> list[Index]:
-    found: list[Index] = [()]
-    for size in shape:
-        found = [(*index, i) for index in found for i in range(int(str(size)))]
-    return found
 
 
 def _total(terms: list[Expr]) -> Expr:
@@ -104,7 +97,8 @@ def _max(entries: _Entries, node: Op, index: Index) -> Expr:
 
 
 def _logsumexp(entries: _Entries, node: Op, index: Index) -> Expr:
-    return op("log", _total([op("exp", term) for term in entries.terms(node, index)]))
+    powers: list[Expr] = [op("exp", term) for term in entries.terms(node, index)]
+    return op("log", _total(powers))
 
 
 def _norm(entries: _Entries, node: Op, index: Index) -> Expr:
@@ -112,11 +106,10 @@ def _norm(entries: _Entries, node: Op, index: Index) -> Expr:
 
 
 def _softmax(entries: _Entries, node: Op, index: Index) -> Expr:
-    axis = node.option("axis")
-    along = 0 if axis is None else int(str(axis)) % len(index)
-    size = int(str(entries.sizes.shape(node.args[0])[along]))
+    along = 0 if node.option("axis") is None else node.whole("axis") % len(index)
+    size = int(entries.sizes.shape(node.args[0])[along])
     places = [(*index[:along], i, *index[along + 1 :]) for i in range(size)]
-    powers = [op("exp", entries.entry(node.args[0], place)) for place in places]
+    powers: list[Expr] = [op("exp", entries.entry(node.args[0], place)) for place in places]
     return op("div", powers[index[along]], _total(powers))
 
 
@@ -124,7 +117,7 @@ def _log_softmax(entries: _Entries, node: Op, index: Index) -> Expr:
     return op("log", _softmax(entries, node, index))
 
 
-_REDUCED = {
+_REDUCED: Mapping[str, Callable[[_Entries, Op, Index], Expr]] = {
     "sum": _sum,
     "mean": _mean,
     "max": _max,
@@ -133,7 +126,7 @@ _REDUCED = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
 }
-_TIDY = {
+_TIDY: Mapping[str, Callable[..., Expr]] = {
     "add": build.add,
     "sub": build.sub,
     "mul": build.scalar_mul,

@@ -24,9 +24,8 @@ def jacobian(
     """
     of, by = (arg.name for arg in node.args if isinstance(arg, Sym))
     pull = _PullBack(of, by, equations, env, sizes)
-    samples = node.option("samples")
-    if samples is not None:
-        blocks = _blocks(pull, int(str(samples)))
+    if node.option("samples") is not None:
+        blocks = _blocks(pull, node.whole("samples"))
         return np.swapaxes(blocks, 1, 2) if node.option("layout") else blocks
     whole = _whole(pull)
     if not node.option("layout"):

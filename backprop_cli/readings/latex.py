@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.plain import number
 
 ATOM = 6
+Written: TypeAlias = tuple[str, int]
+"""The text and its precedence (see operations.record.Notation)."""
+
+Writer: TypeAlias = Callable[[Op, int], Written]
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon"
-    " phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau"
+    " upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
 )
 _NAMED = {
     "Yhat": r"\hat{Y}",
@@ -56,7 +62,7 @@ def latex(expr: Expr, indices: int = 1) -> str:
     return _written(expr, indices)[0]
 
 
-def _written(expr: Expr, base: int) -> tuple[str, int]:
+def _written(expr: Expr, base: int) -> Written:
     match expr:
         case Sym(name):
             return symbol(name), ATOM
@@ -71,7 +77,7 @@ def _written(expr: Expr, base: int) -> tuple[str, int]:
     return _operation(expr, base)
 
 
-def _operation(node: Op, base: int) -> tuple[str, int]:
+def _operation(node: Op, base: int) -> Written:
     notation = operation(node).notation
     own = notation.precedence
     args = node.args
@@ -97,67 +103,78 @@ def _in(expr: Expr, floor: int, base: int) -> str:
     return text if precedence >= floor else rf"\left({text}\right)"
 
 
-def _div(node: Op, base: int) -> tuple[str, int]:
+def _div(node: Op, base: int) -> Written:
     top, bottom = (latex(arg, base) for arg in node.args)
     return rf"\frac{{{top}}}{{{bottom}}}", ATOM
 
 
-def _pow(node: Op, base: int) -> tuple[str, int]:
+def _pow(node: Op, base: int) -> Written:
     return f"{_in(node.args[0], 5, base)}^{{{latex(node.args[1], base)}}}", 4
 
 
-def _transpose(node: Op, base: int) -> tuple[str, int]:
+def _transpose(node: Op, base: int) -> Written:
     return rf"{_in(node.args[0], 6, base)}^{{\top}}", 5
 
 
-def _outer(node: Op, base: int) -> tuple[str, int]:
+def _outer(node: Op, base: int) -> Written:
     return rf"{_in(node.args[0], 2, base)} \, {_in(node.args[1], 6, base)}^{{\top}}", 2
 
 
-def _xlogy(node: Op, base: int) -> tuple[str, int]:
+def _xlogy(node: Op, base: int) -> Written:
     return rf"{_in(node.args[0], 3, base)} \ln {_in(node.args[1], 6, base)}", 2
 
 
-def _through(node: Op, base: int) -> tuple[str, int]:
+def _through(node: Op, base: int) -> Written:
     """Operations that only move entries leave no mark in a formula."""
     return _written(node.args[0], base)
 
 
-def _sum(node: Op, base: int) -> tuple[str, int]:
+def _sum(node: Op, base: int) -> Written:
     sign = {"sum": r"\sum", "mean": r"\operatorname{mean}", "max": r"\max"}[node.name]
     axis = node.option("axis")
     below = "" if axis is None else rf"_{{\text{{axis {axis}}}}}"
     return rf"{sign}{below} {_in(node.args[0], 2, base)}", 2
 
 
-def _around(left: str, right: str) -> object:
-    def written(node: Op, base: int) -> tuple[str, int]:
+def _around(left: str, right: str) -> Writer:
+    def written(node: Op, base: int) -> Written:
         return rf"{left}{latex(node.args[0], base)}{right}", ATOM
 
     return written
 
 
-def _at(node: Op, base: int) -> tuple[str, int]:
+def _at(node: Op, base: int) -> Written:
     return f"{_in(node.args[0], 6, base)}_{{{_index(node.option('index'), base)}}}", ATOM
 
 
 def _index(value: Option, base: int) -> str:
     assert isinstance(value, tuple)
-    return ",".join(r"\cdot" if i is None else str(int(str(i)) + base) for i in value)
+    return ",".join(_place(i, base) for i in value)
 
 
-def _stack(node: Op, base: int) -> tuple[str, int]:
+def _place(value: Option, base: int) -> str:
+    match value:
+        case None:
+            return r"\cdot"
+        case int():
+            return str(value + base)
+        case (int(start), int(stop)):
+            return f"{start + base}:{stop - 1 + base}"
+    raise AssertionError(value)
+
+
+def _stack(node: Op, base: int) -> Written:
     rows = r" \\ ".join(latex(arg, base) for arg in node.args)
     return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}", ATOM
 
 
-def _grown(node: Op, base: int) -> tuple[str, int]:
+def _grown(node: Op, base: int) -> Written:
     parts = [latex(arg, base) for arg in node.args]
     rows = r" \\ ".join(reversed(parts) if node.name == "prepend" else parts)
     return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}", ATOM
 
 
-def _switch(node: Op, base: int) -> tuple[str, int]:
+def _switch(node: Op, base: int) -> Written:
     z = latex(node.args[0], base)
     rows = r" \\ ".join(
         f"{node.option(key, default)} & {z} {sign} 0"
@@ -166,24 +183,24 @@ def _switch(node: Op, base: int) -> tuple[str, int]:
     return rf"\begin{{cases}} {rows} \end{{cases}}", ATOM
 
 
-def _choose(node: Op, base: int) -> tuple[str, int]:
+def _choose(node: Op, base: int) -> Written:
     z, above, otherwise = (latex(arg, base) for arg in node.args)
     return rf"\begin{{cases}} {above} & {z} > 0 \\ {otherwise} & \text{{else}} \end{{cases}}", ATOM
 
 
-def _jacobian(node: Op, base: int) -> tuple[str, int]:
+def _jacobian(node: Op, base: int) -> Written:
     of, by = (latex(arg, base) for arg in node.args)
     return rf"\frac{{\partial {of}}}{{\partial {by}}}", ATOM
 
 
-def _spread(node: Op, base: int) -> tuple[str, int]:
+def _spread(node: Op, base: int) -> Written:
     if isinstance(node.args[0], Num):
         factor = "" if node.args[0].value == 1 else latex(node.args[0], base)
         return rf"{factor}\mathbf{{1}}", 3
     return _through(node, base)
 
 
-_SPECIAL = {
+_SPECIAL: Mapping[str, Writer] = {
     "div": _div,
     "ratio": _div,
     "pow": _pow,

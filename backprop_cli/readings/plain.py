@@ -45,8 +45,8 @@ def _operation(node: Op, base: int) -> tuple[str, int]:
             own = notation.precedence
             left, right = node.args
             left_floor, right_floor = (own + 1, own) if node.name == "pow" else (own, own + 1)
-            joined = f"{_inside(left, left_floor, base)} {notation.text} {_inside(right, right_floor, base)}"
-            return joined.replace(" ^ ", "^") if node.name == "pow" else joined, own
+            sign = "^" if node.name == "pow" else f" {notation.text} "
+            return _inside(left, left_floor, base) + sign + _inside(right, right_floor, base), own
         case "prefix":
             inner = _inside(node.args[0], notation.precedence, base)
             return (
@@ -75,11 +75,15 @@ def _option(key: str, value: Option, base: int) -> str:
 def _index(value: Option, base: int) -> str:
     """`1, 2`; a whole axis is `:`, a range of slices `2:4` (its end left out, as in NumPy)."""
     assert isinstance(value, tuple)
-    return ", ".join(
-        ":"
-        if i is None
-        else f"{i[0] + base}:{i[1] + base}"
-        if isinstance(i, tuple)  # type: ignore[operator]
-        else str(int(str(i)) + base)
-        for i in value
-    )
+    return ", ".join(_place(i, base) for i in value)
+
+
+def _place(value: Option, base: int) -> str:
+    match value:
+        case None:
+            return ":"
+        case int():
+            return str(value + base)
+        case (int(start), int(stop)):
+            return f"{start + base}:{stop + base}"
+    raise AssertionError(value)

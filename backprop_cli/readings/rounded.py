@@ -16,7 +16,7 @@ _WIDE = Context(prec=400)
 def rounded(
     values: NDArray[np.float64], digits: int, kind: Literal["decimals", "significant"], mode: Mode
 ) -> NDArray[np.float64]:
-    """Each entry to so many decimals or significant digits, halves decided in decimal, not binary."""
+    """Each entry to so many decimals or significant digits; halves are those of decimals."""
     flat = [_one(float(value), digits, kind, _MODES[mode]) for value in values.ravel()]
     return np.asarray(flat, dtype=float).reshape(values.shape)
 

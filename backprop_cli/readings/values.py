@@ -65,7 +65,7 @@ class _Evaluation:
             return None
         match node.name:
             case "softmax":
-                return log_softmax(self.value(node.args[0]), **dict(node.options))
+                return log_softmax(self.value(node.args[0]), axis=_axis(node))
             case "sigmoid":
                 return -softplus(-self.value(node.args[0]))
             case "exp":
@@ -82,7 +82,7 @@ class _Evaluation:
         if node.name == "sigmoid":
             return -softplus(self.value(node.args[0]))
         if node.name == "softmax":
-            return _log_others(self.value(node.args[0]), node.option("axis"))
+            return _log_others(self.value(node.args[0]), _axis(node))
         return None
 
     def complement(self, expr: Expr) -> Array | None:
@@ -93,7 +93,7 @@ class _Evaluation:
         if node.name == "sigmoid":
             return sigmoid(-self.value(node.args[0]))
         if node.name == "softmax":
-            logarithm = _log_others(self.value(node.args[0]), node.option("axis"))
+            logarithm = _log_others(self.value(node.args[0]), _axis(node))
             return None if logarithm is None else np.exp(logarithm)
         if node.name == "pow" and node.args[1] == _SQUARE:
             inner = self.defined(node.args[0])
@@ -103,9 +103,13 @@ class _Evaluation:
         return None
 
 
-def _log_others(z: Array, axis: object) -> Array | None:
+def _axis(node: Op) -> int | None:
+    return None if node.option("axis") is None else node.whole("axis")
+
+
+def _log_others(z: Array, axis: int | None) -> Array | None:
     """ln of the sum of the other units' softmax, for each unit along the axis."""
-    along = axis if isinstance(axis, int) else 0
+    along = axis or 0
     if z.ndim == 0 or z.shape[along] > _MOST_UNITS:
         return None
     units = np.moveaxis(z, along, 0)

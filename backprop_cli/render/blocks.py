@@ -1,4 +1,4 @@
-"""A trace to the blocks of a report: headings, what is given, steps, the closing table. Data only."""
+"""A trace to the blocks of a report, data only: headings, what is given, steps, the table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backprop_cli.render.wording import SECTIONS, conventions, in_symbols, reaso
 from backprop_cli.trace import Given, Step, Trace
 
 Array = NDArray[np.float64]
-Part = Literal["symbols", "numbers", "entries", "result"]
+Part = Literal["symbols", "numbers", "result"]
 
 _entry = re.compile(r"(.+)\[([\d,\s]+)\]").fullmatch
 
@@ -72,6 +72,7 @@ class StepBlock:
     id: str
     words: str
     shape: tuple[int, ...]
+    axes: tuple[str, ...]
     expr: Expr
     value: Array | None
     parts: tuple[Part, ...]
@@ -136,10 +137,17 @@ def _blocks(trace: Trace, view: View, names: Names) -> Iterator[Block]:
 
 
 def _given(trace: Trace) -> Iterator[Block]:
-    shown = {id: given for id, given in trace.given.items() if given.role in ("data", "parameter")}
+    shown = {id: given for id, given in trace.given.items() if _is_given(id, given, trace)}
     if shown:
         yield Section(SECTIONS["given"])
         yield GivenBlocks(tuple(GivenBlock(id, given.value) for id, given in shown.items()))
+
+
+def _is_given(id: str, given: Given, trace: Trace) -> bool:
+    """Whether a quantity belongs to the problem, not to the update alone."""
+    if given.role in ("data", "parameter"):
+        return True
+    return any(id in symbols(step.expr) for step in trace.steps if step.phase == "forward")
 
 
 # Steps --------------------------------------------------------------------------------------------
@@ -181,14 +189,20 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             step.id,
             reason(step),
             step.shape,
+            step.axes,
             step.expr,
             step.value,
             _parts(step, view, trace.loss),
             {name: shapes[name] for name in (*used, step.id)},
             {name: values[name] for name in used if name in values},
-            notes=(*remarks(step, shapes, names), *([in_symbols(step.note, names)] if step.note else [])),
+            notes=(*remarks(step, names), *_note(step, names)),
             entries=_entries(step, Sizes(shapes, {})) if view.detail == "long" else (),
         )
+
+
+def _note(step: Step, names: Names) -> Iterator[str]:
+    if step.note:
+        yield in_symbols(step.note, names)
 
 
 _MOST_ENTRIES = 12
@@ -219,8 +233,9 @@ def _aside(section: str, trace: Trace) -> tuple[tuple[str, Array], ...]:
     if section != "update":
         return ()
     return tuple(
-        (id, given.value) for id, given in trace.given.items()
-        if given.role == "constant" and given.value.ndim == 0
+        (id, given.value)
+        for id, given in trace.given.items()
+        if given.value.ndim == 0 and not _is_given(id, given, trace)
     )
 
 
@@ -228,10 +243,10 @@ def _parts(step: Step, view: View, loss: str | None) -> tuple[Part, ...]:
     brief = step.rule == "forward-again" and step.id != f"{loss}_new" and view.detail != "long"
     if view.detail == "short" or brief or step.value is None:
         return ("symbols", "result")
-    return ("symbols", "numbers", "entries", "result") if view.detail == "long" else ("symbols", "numbers", "result")
+    return ("symbols", "numbers", "result")
 
 
-# The end -------------------------------------------------------------------------------------------
+# The end ----------------------------------------------------------------------------------------
 
 
 def _loss(trace: Trace) -> Iterator[Block]:
@@ -245,7 +260,8 @@ def _rows(trace: Trace, view: View) -> Iterator[Row]:
     for asked in view.asked:
         match = _entry(asked)
         found = known.get(asked) or (known.get(match[1]) if match else None)
-        if found is None or found.value is None or (view.only is not None and asked not in view.only):
+        hidden = view.only is not None and asked not in view.only
+        if found is None or found.value is None or hidden:
             continue
         value = found.value
         if match and asked not in known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from backprop_cli.render.grid import Box, beside, centred, centred_text, text_box
 
@@ -66,7 +67,7 @@ def natural_width(tokens: Sequence[Token]) -> int:
 
 
 def lines(tokens: Sequence[Token], width: int, hang: int) -> Iterator[Box]:
-    """The tokens broken into lines of at most `width`; all but the first stand `hang` to the right."""
+    """The tokens on lines of at most `width`; all but the first stand `hang` to the right."""
     first = True
     for chunk in _filled(tuple(tokens), width, hang):
         box = joined(chunk)
@@ -75,7 +76,7 @@ def lines(tokens: Sequence[Token], width: int, hang: int) -> Iterator[Box]:
 
 
 def _filled(tokens: tuple[Token, ...], width: int, hang: int) -> list[tuple[Token, ...]]:
-    """Chunks that fit: broken at the lowest level there is, then deeper where that is not enough."""
+    """Chunks that fit: broken at the lowest level there is, then deeper where need be."""
     if natural_width(tokens) <= width:
         return [tokens]
     levels = sorted({token.level for token in tokens[1:] if token.level is not None})
@@ -88,14 +89,13 @@ def _filled(tokens: tuple[Token, ...], width: int, hang: int) -> list[tuple[Toke
         if current and natural_width((*current, *chunk)) <= room:
             current = (*current, *chunk)
             continue
-        if current:
-            rows.append(current)
-            room = width - hang
-        *full, current = _filled(chunk, room, 0) if len(chunk) < len(tokens) else [chunk]
+        rows += [current] if current else []
+        inner = (width - hang, 0) if rows else (width, hang)
+        *full, current = _filled(chunk, *inner)
         rows += full
     return [*rows, current]
 
 
 def _split(tokens: tuple[Token, ...], level: int) -> list[tuple[Token, ...]]:
     starts = [0, *(i for i, token in enumerate(tokens) if i and token.level == level), len(tokens)]
-    return [tokens[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+    return [tokens[a:b] for a, b in pairwise(starts)]

@@ -32,18 +32,41 @@ class Pen(Protocol):
     """What a form may ask of the writer that is at work."""
 
     @property
-    def glyphs(self) -> Glyphs: ...
+    def glyphs(self) -> Glyphs:
+        """The delimiters to draw with."""
+        ...
+
     @property
-    def ascii(self) -> bool: ...
+    def ascii(self) -> bool:
+        """Whether only ASCII may be written."""
+        ...
+
     @property
-    def rows(self) -> bool: ...
+    def rows(self) -> bool:
+        """Whether vectors are drawn as rows."""
+        ...
+
     @property
-    def indices(self) -> int: ...
+    def indices(self) -> int:
+        """What indices count from."""
+        ...
+
     @property
-    def scalars(self) -> bool: ...
-    def rank(self, expr: Expr) -> int: ...
-    def piece(self, expr: Expr) -> Piece: ...
-    def name(self, text: str) -> Piece: ...
+    def scalars(self) -> bool:
+        """Whether every value is put in as a number without brackets."""
+        ...
+
+    def rank(self, expr: Expr) -> int:
+        """The number of axes."""
+        ...
+
+    def piece(self, expr: Expr) -> Piece:
+        """The expression as a part of a formula."""
+        ...
+
+    def name(self, text: str) -> Piece:
+        """A name as its symbol."""
+        ...
 
 
 Form: TypeAlias = Callable[[Pen, Op], Piece]
@@ -59,7 +82,7 @@ def called(pen: Pen, name: str, *args: Expr) -> Piece:
     return fenced(listed([pen.piece(arg) for arg in args]), pen.glyphs.parentheses, (word(name),))
 
 
-# Sums and products ------------------------------------------------------------------------------
+# Sums and products -------------------------------------------------------------------------------
 
 
 def _add(pen: Pen, node: Op) -> Piece:
@@ -116,7 +139,8 @@ def _outer(pen: Pen, node: Op) -> Piece:
 def _product(pen: Pen, a: Expr, b: Expr) -> Piece:
     if pen.scalars:
         return _mul(pen, op("mul", a, b))
-    return between(put(pen, a, "a matrix"), "@" if pen.ascii else "", put(pen, b, "matrix b"), "matrix", 2)
+    sign = "@" if pen.ascii else ""
+    return between(put(pen, a, "a matrix"), sign, put(pen, b, "matrix b"), "matrix", 2)
 
 
 def _transpose(pen: Pen, node: Op) -> Piece:
@@ -155,7 +179,7 @@ def _exponent(pen: Pen, expr: Expr) -> str | None:
     return superscript(text.replace("−", "-"))
 
 
-# Columns, rows, entries ---------------------------------------------------------------------------
+# Columns, rows, entries --------------------------------------------------------------------------
 
 
 def _upright(column: bool) -> Form:
@@ -163,7 +187,8 @@ def _upright(column: bool) -> Form:
 
     def form(pen: Pen, node: Op) -> Piece:
         (inner,) = node.args
-        return pen.piece(inner) if column != pen.rows or pen.rank(inner) != 1 else _turned(pen, inner)
+        turned = column == pen.rows and pen.rank(inner) == 1
+        return _turned(pen, inner) if turned else pen.piece(inner)
 
     return form
 
@@ -173,7 +198,8 @@ def _inner(pen: Pen, node: Op) -> Piece:
 
 
 def _expand(pen: Pen, node: Op) -> Piece:
-    return _upright(node.option("axis") == 1)(pen, node) if pen.rank(node) == 2 else _inner(pen, node)
+    upright = _upright(node.option("axis") == 1) if pen.rank(node) == 2 else _inner
+    return upright(pen, node)
 
 
 def _spread(pen: Pen, node: Op) -> Piece:
@@ -189,7 +215,8 @@ def _spread(pen: Pen, node: Op) -> Piece:
 def _at(pen: Pen, node: Op) -> Piece:
     inner = node.args[0]
     places = [_place(pen, place) for place in _index(node)]
-    text = f"[{','.join(places)}]" if pen.ascii or not all(map(str.isdigit, places)) else indexed(places)
+    flat = pen.ascii or not all(map(str.isdigit, places))
+    text = f"[{','.join(places)}]" if flat else indexed(places)
     base = pen.piece(inner) if isinstance(inner, Sym) else put(pen, inner, "base")
     if base.kind == "fraction":
         base = placed(base, "base", pen.glyphs)
@@ -242,9 +269,10 @@ def _dropped(pen: Pen, node: Op) -> Piece:
     """A matrix without its bias entries is marked with a tilde."""
     inner = node.args[0]
     base = pen.piece(inner)
-    if pen.ascii or not isinstance(inner, Sym) or len(base.tokens) != 1 or base.tokens[0].box.height > 1:
+    (first, *more) = base.tokens
+    if pen.ascii or not isinstance(inner, Sym) or more or first.box.height > 1:
         return called(pen, node.name, inner)
-    text = "".join(part for part, _ in base.tokens[0].box.lines[0])
+    text = "".join(part for part, _ in first.box.lines[0])
     return atom(f"{text[0]}\N{COMBINING TILDE}{text[1:]}", base.kind)
 
 
@@ -254,7 +282,7 @@ def _part(pen: Pen, node: Op) -> Piece:
     return _at(pen, op("at", *node.args, index=index))
 
 
-# Functions and reductions ---------------------------------------------------------------------------
+# Functions and reductions ------------------------------------------------------------------------
 
 _AXES = MappingProxyType({0: "rows", -2: "rows", 1: "columns", -1: "columns"})
 _WITHIN = MappingProxyType({0: "column", -2: "column", 1: "row", -1: "row"})
@@ -309,17 +337,19 @@ def _sqrt(pen: Pen, node: Op) -> Piece:
     return Piece((word("√"), *inner.tokens))
 
 
+_UNWRITTEN = frozenset({"axis", "keep", "samples", "first", "at_tie"})
+
+
 def _function(pen: Pen, node: Op) -> Piece:
     """name(args), then the constants that differ from the usual ones."""
     record = operation(node)
     text = record.notation.text
     name = text if text.isascii() or not pen.ascii else node.name
     args = [pen.piece(arg) for arg in node.args]
-    special = [str(value) for key, value in node.options
-               if key not in ("axis", "keep", "samples", "first") and value != record.options.get(key)]
     inner = listed(args)
-    for text in special:
-        inner = Piece((*inner.tokens, word(";"), word(text, space=True)), "sum")
+    for key, value in node.options:
+        if key not in _UNWRITTEN and value != record.options.get(key):
+            inner = Piece((*inner.tokens, word(";"), word(str(value), space=True)), "sum")
     return fenced(inner, pen.glyphs.parentheses, (word(name),))
 
 
@@ -327,20 +357,24 @@ def _positive_part(pen: Pen, node: Op) -> Piece:
     return called(pen, "max", num(0), *node.args)
 
 
-# Constants on either side of 0 -------------------------------------------------------------------------
+# Constants on either side of 0 -------------------------------------------------------------------
 
 
 def _switch(pen: Pen, node: Op) -> Piece:
-    below, at, above = (node.option(key, default) for key, default in (("below", 0), ("at", 0), ("above", 1)))
+    below, at, above = node.option("below", 0), node.option("at", 0), node.option("above", 1)
     if (below, at, above) == (-1, 0, 1):
         return called(pen, "sign", node.args[0])
     if below == at == above:
         return pen.piece(num(float(str(below))))
     sign = _comparison(pen, at == above and at != below)
-    condition = Piece((*pen.piece(node.args[0]).tokens, word(sign, space=True), word("0", space=True)), "sum")
+    condition = _compared(pen, node.args[0], sign)
     if (below, above) == (0, 1):
         return fenced(condition, pen.glyphs.braces, (word("1"),))
     return _cases(pen, _constant(pen, above), condition, _constant(pen, below))
+
+
+def _compared(pen: Pen, x: Expr, sign: str) -> Piece:
+    return Piece((*pen.piece(x).tokens, word(f"{sign} 0", space=True)), "sum")
 
 
 def _comparison(pen: Pen, equal: bool) -> str:
@@ -352,15 +386,20 @@ def _constant(pen: Pen, value: Option) -> Piece:
 
 
 def _cases(pen: Pen, yes: Piece, condition: Piece, no: Piece) -> Piece:
-    tokens = (*yes.tokens, word("if", space=True), *spaced(condition), word(","),
-              *spaced(no, 1), word("otherwise", space=True))
+    tokens = (
+        *yes.tokens,
+        word("if", space=True),
+        *spaced(condition),
+        word(","),
+        *spaced(no, 1),
+        word("otherwise", space=True),
+    )
     return fenced(Piece(tokens, "sum"), pen.glyphs.braces)
 
 
 def _choose(pen: Pen, node: Op) -> Piece:
     x, yes, no = node.args
-    condition = Piece((*pen.piece(x).tokens, word(">", space=True), word("0", space=True)), "sum")
-    return _cases(pen, pen.piece(yes), condition, pen.piece(no))
+    return _cases(pen, pen.piece(yes), _compared(pen, x, ">"), pen.piece(no))
 
 
 def _largest(pen: Pen, node: Op) -> Piece:
@@ -374,7 +413,7 @@ def _pi(pen: Pen, _: Op) -> Piece:
     return atom("pi" if pen.ascii else "π")
 
 
-# Operations that are written as others ------------------------------------------------------------------
+# Operations that are written as others -----------------------------------------------------------
 
 
 def _same_axis(name: str, node: Op, *args: Expr) -> Op:
@@ -391,16 +430,45 @@ REWRITTEN: Mapping[str, Callable[[Op], Expr]] = MappingProxyType(
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
-        "add": _add, "sub": _sub, "neg": _neg, "mul": _mul, "div": _div, "pow": _pow,
-        "matmul": _matmul, "outer": _outer, "transpose": _transpose, FLIPPED: _flipped,
-        "column": _upright(True), "row": _upright(False), "flat": _inner, "expand": _expand,
-        "spread": _spread, "at": _at, "place": _in_place, "stack": _list, "concat": _list,
-        "prepend": _prepend, "append": _prepend, "drop_first": _dropped, "drop_last": _dropped,
-        "part": _part, "sum": _sum, "mean": _of_each, "max": _of_each, "argmax": _of_each,
+        "add": _add,
+        "sub": _sub,
+        "neg": _neg,
+        "mul": _mul,
+        "div": _div,
+        "pow": _pow,
+        "matmul": _matmul,
+        "outer": _outer,
+        "transpose": _transpose,
+        FLIPPED: _flipped,
+        "column": _upright(True),
+        "row": _upright(False),
+        "flat": _inner,
+        "expand": _expand,
+        "spread": _spread,
+        "at": _at,
+        "place": _in_place,
+        "stack": _list,
+        "concat": _list,
+        "prepend": _prepend,
+        "append": _prepend,
+        "drop_first": _dropped,
+        "drop_last": _dropped,
+        "part": _part,
+        "sum": _sum,
+        "mean": _of_each,
+        "max": _of_each,
+        "argmax": _of_each,
         "abs": _bars(lambda glyphs: glyphs.bars, "abs"),
         "norm": _bars(lambda glyphs: glyphs.double_bars, "norm"),
-        "log": _log, "log2": _log, "log10": _log, "sqrt": _sqrt, "positive_part": _positive_part,
-        "switch": _switch, "choose": _choose, "largest_shares": _largest, "pi": _pi,
+        "log": _log,
+        "log2": _log,
+        "log10": _log,
+        "sqrt": _sqrt,
+        "positive_part": _positive_part,
+        "switch": _switch,
+        "choose": _choose,
+        "largest_shares": _largest,
+        "pi": _pi,
     }
 )
 
@@ -411,5 +479,3 @@ def written(pen: Pen, node: Op) -> Piece:
     if rewritten is not None:
         return pen.piece(rewritten(node))
     return FORMS.get(node.name, _function)(pen, node)
-
-

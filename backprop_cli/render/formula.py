@@ -62,6 +62,11 @@ class Writer:
         return self.names.ascii
 
     @property
+    def times(self) -> str:
+        """What stands between the sizes of a shape."""
+        return "x" if self.ascii else "×"
+
+    @property
     def rows(self) -> bool:
         """Whether vectors are drawn as rows."""
         return self.drawing.rows
@@ -100,7 +105,7 @@ class Writer:
             text = self.drawing.digits.one(float(value))
             return Piece(atom(text).tokens, "sign" if value < 0 else "atom", minus=bool(value < 0))
         upright = value if value.ndim != 1 else value[None, :] if self.rows else value[:, None]
-        return boxed(self.drawing.array(value), shape_text(upright.shape, ascii=self.ascii))
+        return boxed(self.drawing.array(value), shape_text(upright.shape, self.times))
 
     def _value(self, expr: Expr, values: Mapping[str, Array]) -> Piece:
         if self.scalars:
@@ -110,7 +115,7 @@ class Writer:
         if isinstance(expr, Op) and expr.name == FLIPPED:
             vector = evaluate(expr.args[0], values)
             turned = vector[:, None] if self.rows else vector[None, :]
-            return boxed(self.drawing.matrix(turned), shape_text(turned.shape, ascii=self.ascii))
+            return boxed(self.drawing.matrix(turned), shape_text(turned.shape, self.times))
         return self.drawn(evaluate(expr, values))
 
     def _number(self, value: Fraction) -> Piece:
@@ -139,6 +144,6 @@ def _single(node: Op) -> bool:
     return isinstance(index, tuple) and all(isinstance(place, int) for place in index)
 
 
-def shape_text(shape: tuple[object, ...], *, ascii: bool = False) -> str:
+def shape_text(shape: tuple[object, ...], times: str = "×") -> str:
     """A shape as it is written below a factor: `2×3`."""
-    return ("x" if ascii else "×").join(map(str, shape))
+    return times.join(map(str, shape))

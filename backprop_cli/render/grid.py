@@ -18,6 +18,7 @@ Span: TypeAlias = "tuple[str, Role]"
 Line: TypeAlias = "tuple[Span, ...]"
 
 COLUMN_GAP = "  "
+_DEFAULT_DIGITS = Digits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Fences:
-    """The pieces of a tall delimiter: alone, then top, middle (at the baseline), between, bottom."""
+    """A delimiter: alone, and its pieces where it is tall (the middle is at the baseline)."""
 
     alone: str
     top: str
@@ -76,12 +77,22 @@ def _fences(left: str, right: str) -> tuple[Fences, Fences]:
 
 
 UNICODE = Glyphs(
-    _fences("[⎡⎢⎢⎣", "]⎤⎥⎥⎦"), _fences("(⎛⎜⎜⎝", ")⎞⎟⎟⎠"), _fences("{⎧⎨⎪⎩", "}⎫⎬⎪⎭"),
-    _fence("|││││"), _fence("‖‖‖‖‖"), "…", "⋮",
+    _fences("[⎡⎢⎢⎣", "]⎤⎥⎥⎦"),
+    _fences("(⎛⎜⎜⎝", ")⎞⎟⎟⎠"),
+    _fences("{⎧⎨⎪⎩", "}⎫⎬⎪⎭"),
+    _fence("|││││"),
+    _fence("‖‖‖‖‖"),
+    "…",
+    "⋮",
 )
 ASCII = Glyphs(
-    _fences("[[|||", "]]|||"), _fences("(/||\\", ")\\||/"), _fences("{{|||", "}}|||"),
-    _fence("|||||"), Fences(*["||"] * 5), "...", ":",
+    _fences("[[|||", "]]|||"),
+    _fences("(/||\\", ")\\||/"),
+    _fences("{{|||", "}}|||"),
+    _fence("|||||"),
+    Fences(*["||"] * 5),
+    "...",
+    ":",
 )
 
 
@@ -154,7 +165,7 @@ def labelled(box: Box, label: str) -> Box:
 class Drawing:
     """How arrays become boxes: digits, delimiters, orientation of vectors, what is left out."""
 
-    digits: Digits = Digits()
+    digits: Digits = _DEFAULT_DIGITS
     glyphs: Glyphs = UNICODE
     rows: bool = False
     most_rows: int = 10
@@ -181,8 +192,9 @@ class Drawing:
             drawn = self._columns(value, rows, columns)
         return self.bracketed(drawn, role)
 
-    def _columns(self, value: NDArray[np.float64], rows: Sequence[int | None],
-                 columns: Sequence[int | None]) -> list[list[str]]:
+    def _columns(
+        self, value: NDArray[np.float64], rows: Sequence[int | None], columns: Sequence[int | None]
+    ) -> list[list[str]]:
         """The texts of the entries kept, by column; the dots stand where entries are left out."""
         kept_rows = [row for row in rows if row is not None]
         kept_columns = [column for column in columns if column is not None]
@@ -219,13 +231,15 @@ class Drawing:
         body = Box(tuple(((text, role),) for text in texts), width(texts[0]), baseline)
         return beside([left, body, right])
 
-    def several(self, value: NDArray[np.float64], labels: Sequence[str], role: Role = "") -> list[Box]:
+    def several(
+        self, value: NDArray[np.float64], labels: Sequence[str], role: Role = ""
+    ) -> list[Box]:
         """Three axes: a matrix for each position along the first, with its label."""
-        kept = _kept(value.shape[0], 4)
         return [
-            text_box(self.glyphs.across) if i is None
+            text_box(self.glyphs.across)
+            if i is None
             else labelled(self.matrix(value[i], role), labels[i])
-            for i in kept
+            for i in _kept(len(labels), 4)
         ]
 
 

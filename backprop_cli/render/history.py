@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from backprop_cli.render.blocks import LossBlock
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 _FEW = 12
 _HEIGHT = 8
 _WIDEST = 60
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille cell, by row and column
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bits of a Braille cell, by row and column."""
 
 
 def history_lines(block: LossBlock, layout: Layout) -> Iterator[Line]:
@@ -27,7 +29,8 @@ def history_lines(block: LossBlock, layout: Layout) -> Iterator[Line]:
     texts = digits.several(block.history if len(block.history) <= _FEW else (first, last))
     updates = len(block.history) - 1
     after = "after the update" if updates == 1 else f"after {updates} updates"
-    yield (("    ", ""), (f"{name}  {texts[0]} {arrow} ", ""), (texts[-1], "result"), (f"   {after}", "note"))
+    first_text = f"    {name}  {texts[0]} {arrow} "
+    yield ((first_text, ""), (texts[-1], "result"), (f"   {after}", "note"))
     if 2 < len(block.history) <= _FEW:
         yield ((f"    {'  '.join(texts)}", "note"),)
     if len(block.history) > _FEW:
@@ -55,7 +58,9 @@ def curve(values: Sequence[float], layout: Layout) -> Iterator[str]:
     yield f"{' ' * margin}  0{f'{len(values) - 1} updates'.rjust(room - 1)}"
 
 
-def _heights(values: Sequence[float], columns: int, levels: int, low: float, high: float) -> list[int | None]:
+def _heights(
+    values: Sequence[float], columns: int, levels: int, low: float, high: float
+) -> list[int | None]:
     """The level (from the top) of each column of the picture; None where a value is not finite."""
     span = (high - low) or 1.0
     found: list[int | None] = []
@@ -76,8 +81,8 @@ def _between(before: int | None, level: int | None) -> range:
 
 def _stars(values: Sequence[float], room: int, low: float, high: float) -> list[str]:
     levels = _heights(values, room, _HEIGHT, low, high)
-    joined = [_between(before, level) for before, level in zip([None, *levels], levels, strict=False)]
-    return ["".join("*" if row in column else " " for column in joined) for row in range(_HEIGHT)]
+    columns = [_between(*pair) for pair in pairwise([None, *levels])]
+    return ["".join("*" if row in column else " " for column in columns) for row in range(_HEIGHT)]
 
 
 def _braille(values: Sequence[float], room: int, low: float, high: float) -> list[str]:

@@ -12,7 +12,17 @@ from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.render.blocks import GivenBlock, StepBlock
 from backprop_cli.render.flow import Token, lines, natural_width, word
 from backprop_cli.render.formula import Writer, shape_text
-from backprop_cli.render.grid import ASCII, UNICODE, Box, Drawing, Line, Span, beside, labelled, text_box, width
+from backprop_cli.render.grid import (
+    ASCII,
+    UNICODE,
+    Box,
+    Drawing,
+    Line,
+    Span,
+    beside,
+    text_box,
+    width,
+)
 from backprop_cli.render.names import Names
 from backprop_cli.render.numbers import Digits
 from backprop_cli.render.view import View
@@ -21,12 +31,35 @@ Array = NDArray[np.float64]
 
 INDENT = 8
 _GIVEN_GAP = 4
+_TABLE_ROWS = 8
 _TALLEST = 24
 """Numbers put in that would take more lines than this are left out; the result still follows."""
 
-_PLAIN = str.maketrans({"′": "'", "−": "-", "·": "|", "∂": "d", "ŷ": "yhat", "Ŷ": "Yhat", "…": "...", "×": "x",
-                        "½": "1/2", "λ": "lambda", "η": "eta", "δ": "delta", "≤": "<=", "≥": ">=",
-                        "σ": "sigmoid", "Σ": "sum", "⊙": "*", "ᵀ": ".T", "–": "-", "’": "'", "⁺": "_new"})
+_PLAIN = str.maketrans(
+    {
+        "′": "'",
+        "−": "-",
+        "·": "|",
+        "∂": "d",
+        "ŷ": "yhat",
+        "Ŷ": "Yhat",
+        "…": "...",
+        "×": "x",
+        "½": "1/2",
+        "λ": "lambda",
+        "η": "eta",
+        "δ": "delta",
+        "≤": "<=",
+        "≥": ">=",
+        "σ": "sigmoid",
+        "Σ": "sum",
+        "⊙": "*",
+        "ᵀ": ".T",
+        "–": "-",
+        "’": "'",
+        "⁺": "_new",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +72,15 @@ class Layout:
     indent: int = INDENT
 
     def plain(self, text: str) -> str:
-        """Words as they may be printed: letters outside ASCII replaced where only that is wanted."""
+        """Words as they may be printed: in ASCII where only that is wanted."""
         if not self.view.ascii:
             return text
         return text.translate(_PLAIN).encode("ascii", "backslashreplace").decode()
+
+    @property
+    def times(self) -> str:
+        """What stands between the sizes of a shape."""
+        return "x" if self.view.ascii else "×"
 
     def named(self, id: str) -> Span:
         """A name in its colour."""
@@ -50,17 +88,19 @@ class Layout:
 
     def shape(self, shape: tuple[int, ...]) -> str:
         """A shape as it stands beside a name: `(2×3)`; nothing for a number."""
-        return f"({shape_text(shape, ascii=self.view.ascii)})" if shape else ""
+        return f"({shape_text(shape, self.times)})" if shape else ""
 
     def aside(self, quantities: Sequence[tuple[str, Array]]) -> str:
         """`η = 0.5`, for the margin of a heading."""
         digits = replace(self.drawing.digits, precision=max(self.view.precision, 10))
-        return "   ".join(f"{self.names.text(id)} = {digits.one(float(value))}" for id, value in quantities)
+        return "   ".join(
+            f"{self.names.text(id)} = {digits.one(float(value))}" for id, value in quantities
+        )
 
     # Formulas ---------------------------------------------------------------------------------
 
     def formula(self, block: StepBlock) -> Iterator[Line]:
-        """Symbols, numbers put in, result: on one line where they are short, else below one another."""
+        """Symbols, numbers put in, result: on one line where they are short, else several."""
         head = (Token(text_box(*self.named(block.id))),)
         has_formula = not (isinstance(block.expr, Op) and block.expr.name == "jacobian")
         segments = [self._symbols(block)] if has_formula else []
@@ -72,18 +112,26 @@ class Layout:
     def entries(self, block: StepBlock) -> Iterator[Line]:
         """Each entry on a line of its own: `Z¹₁ = W¹₁₁ · x₁ + … = 3 · 1 + … = 4`."""
         for entry in block.entries:
-            place = "[" + ",".join(str(i + self.view.indices) for i in entry.index) + "]" if entry.index else ""
+            place = (
+                "[" + ",".join(str(i + self.view.indices) for i in entry.index) + "]"
+                if entry.index
+                else ""
+            )
             text = self.names.text(block.id + place)
             head = (Token(text_box(text, self.names.role(block.id))),)
-            segments = [self._writer(block, numbers=numbers).tokens(entry.expr)
-                        for numbers in ((False, True) if symbols(entry.expr) else (True,))]
+            segments = [
+                self._writer(block, numbers=numbers).tokens(entry.expr)
+                for numbers in ((False, True) if symbols(entry.expr) else (True,))
+            ]
             result = Token(self.drawing.array(np.asarray(entry.value), "result"))
             if len(segments[-1]) > 1 or len(segments) == 1:
                 segments.append((result,))
             yield from self.equation(head, segments)
 
-    def equation(self, head: tuple[Token, ...], segments: list[tuple[Token, ...]]) -> Iterator[Line]:
-        """Segments joined by `=`, each on its own line unless it fits on the line of the one before."""
+    def equation(
+        self, head: tuple[Token, ...], segments: list[tuple[Token, ...]]
+    ) -> Iterator[Line]:
+        """Segments joined by `=`, on one line where they fit."""
         room = self.view.width - self.indent
         margin = natural_width(head) + 1
         rows: list[list[Token]] = []
@@ -100,7 +148,7 @@ class Layout:
                 yield from beside([lead, box]).lines
 
     def _joins(self, row: list[Token], more: list[Token], room: int) -> bool:
-        """Whether a segment goes on the line before: tall ones do not follow a formula in symbols."""
+        """Whether a segment goes on the line before: no tall one behind a formula in symbols."""
         if natural_width(row) + 1 + natural_width(more) > room:
             return False
         return not _flat(row) or _flat(more) or len(row) <= 2
@@ -110,9 +158,9 @@ class Layout:
 
     def _numbers(self, block: StepBlock) -> tuple[Token, ...] | None:
         """The expression with values put in; None where it is none or does not fit."""
-        if set(symbols(block.expr)) - block.values.keys() or len(block.shape) == 3 or not symbols(block.expr):
-            return None
-        if any(value.ndim > 2 for value in block.values.values()):
+        used = symbols(block.expr)
+        known = bool(used) and not set(used) - block.values.keys()
+        if not known or max(map(len, block.shapes.values())) > 2:
             return None
         tokens = self._writer(block, numbers=True).tokens(block.expr)
         if len(tokens) == 1 and block.value is not None:
@@ -129,22 +177,33 @@ class Layout:
 
     def _result(self, block: StepBlock) -> tuple[Token, ...]:
         assert block.value is not None
-        value = block.value
-        if value.size == 1 and block.values and all(array.size == 1 for array in block.values.values()):
+        value, used = block.value, block.values.values()
+        if used and all(array.size == 1 for array in (value, *used)):
             value = value.reshape(())
-        return self.value_tokens(value)
+        return self.value_tokens(value, block.axes)
 
-    def value_tokens(self, value: Array) -> tuple[Token, ...]:
-        """A value as tokens; three axes are a matrix for each sample."""
+    def value_tokens(self, value: Array, axes: tuple[str, ...] = ()) -> tuple[Token, ...]:
+        """A value as tokens; of more than two axes, a matrix for each place along the first ones."""
         if value.ndim < 3:
             return (Token(self.drawing.array(value, "result")),)
-        labels = [f"sample {i + self.view.indices}" for i in range(value.shape[0])]
-        boxes = self.drawing.several(value, labels, "result")
+        blocks = value.reshape(-1, *value.shape[-2:])
+        labels = [self._block_label(place, axes) for place in np.ndindex(value.shape[:-2])]
+        boxes = self.drawing.several(blocks, labels, "result")
         return tuple(Token(box, space=True, level=1) for box in boxes)
+
+    def _block_label(self, place: tuple[int, ...], axes: tuple[str, ...]) -> str:
+        numbers = [str(i + self.view.indices) for i in place]
+        if len(place) == 1 and axes[:1] == ("sample",):
+            return f"sample {numbers[0]}"
+        return f"[{','.join([*numbers, ':', ':'])}]"
 
     def _writer(self, block: StepBlock, *, numbers: bool) -> Writer:
         return Writer(
-            self.names, self.drawing, block.shapes, block.values if numbers else None, self.view.indices
+            self.names,
+            self.drawing,
+            block.shapes,
+            block.values if numbers else None,
+            self.view.indices,
         )
 
     # Values -----------------------------------------------------------------------------------
@@ -155,8 +214,10 @@ class Layout:
         exact = replace(self.drawing, digits=digits)
         tokens: list[Token] = []
         for block in blocks:
-            name = beside([text_box(*self.named(block.id)), text_box(" = "), exact.array(block.value)])
-            label = shape_text(block.value.shape, ascii=self.view.ascii)
+            name = beside(
+                [text_box(*self.named(block.id)), text_box(" = "), exact.array(block.value)]
+            )
+            label = shape_text(block.value.shape, self.times)
             tokens.append(Token(_below_value(name, label), space=True, level=1))
             tokens.append(Token(text_box("  ")))
         rows = list(lines(tokens[:-1], self.view.width - _GIVEN_GAP, 0)) if tokens else []
@@ -169,17 +230,32 @@ class Layout:
         """A value in rows of text: `3.0055 5.9217; 4 5`, shortened to what fits."""
         if value.ndim == 0:
             return [self.drawing.digits.one(float(value))]
-        if value.ndim == 1:
-            return [_fitted(self.drawing.digits.several(map(float, value[:200])), room, self.drawing.glyphs.across)]
-        rows = [self._row(row, room) for row in value.reshape(-1, value.shape[-1])[:8]]
-        whole = "; ".join(rows)
-        more = value.size // max(value.shape[-1], 1) > 8
-        if width(whole) <= room and not more:
-            return [whole]
-        return [*rows, self.drawing.glyphs.across] if more else rows
+        rows = value.reshape(-1, value.shape[-1])
+        texts = [self._row(row, room) for row in rows[:_TABLE_ROWS]]
+        whole = "; ".join(texts)
+        if len(rows) > _TABLE_ROWS:
+            return [*texts[:3], self.drawing.glyphs.across]
+        return [whole] if width(whole) <= room else texts
 
     def _row(self, row: Array, room: int) -> str:
-        return _fitted(self.drawing.digits.several(map(float, row[:200])), room, self.drawing.glyphs.across)
+        """Numbers side by side, those in the middle left out where there is no room for them."""
+        dots = self.drawing.glyphs.across
+        most = room // 2
+        numbers = [
+            float(number) for number in (row if len(row) <= most else [*row[:most], row[-1]])
+        ]
+        *texts, last = self.drawing.digits.several(numbers)
+        whole = " ".join([*texts, last])
+        if len(numbers) == len(row) and width(whole) <= room:
+            return whole
+        left = room - width(f"{dots} {last}")
+        kept = []
+        for text in texts:
+            left -= width(text) + 1
+            if left < 0:
+                break
+            kept.append(text)
+        return " ".join([*kept, dots, last])
 
 
 def _below_value(box: Box, label: str) -> Box:
@@ -194,8 +270,13 @@ def _below_value(box: Box, label: str) -> Box:
 def layout_of(names: Names, view: View) -> Layout:
     """The layout that a view asks for."""
     digits = Digits(view.precision, view.ascii)
-    drawing = Drawing(digits, ASCII if view.ascii else UNICODE, view.rows, 16 if view.detail == "long" else 10,
-                      max(20, view.width - INDENT - 12))
+    drawing = Drawing(
+        digits,
+        ASCII if view.ascii else UNICODE,
+        view.rows,
+        16 if view.detail == "long" else 10,
+        max(20, view.width - INDENT - 12),
+    )
     return Layout(names, view, drawing)
 
 
@@ -203,7 +284,11 @@ def wrapped(words: Iterable[str], room: int, joiner: str) -> Iterator[str]:
     """The words joined into lines of at most `room`; a line ends before a joiner."""
     line = ""
     for text in words:
-        if line and width(line) + width(joiner) + width(text) > room:
+        if joiner != " " and width(text) > room:
+            yield from [line] if line else []
+            line = ""
+            yield from wrapped(text.split(), room, " ")
+        elif line and width(line) + width(joiner) + width(text) > room:
             yield line
             line = text
         else:
@@ -214,16 +299,3 @@ def wrapped(words: Iterable[str], room: int, joiner: str) -> Iterator[str]:
 
 def _flat(tokens: Sequence[Token]) -> bool:
     return all(token.box.height == 1 for token in tokens)
-
-
-def _fitted(texts: list[str], room: int, dots: str) -> str:
-    whole = " ".join(texts)
-    if width(whole) <= room:
-        return whole
-    kept = list(texts)
-    while len(kept) > 2 and width(" ".join([*kept[:-1], dots, kept[-1]])) > room:
-        del kept[-2]
-    return " ".join([*kept[:-1], dots, kept[-1]])
-
-
-__all__ = ["Box", "Layout", "labelled", "layout_of", "wrapped"]

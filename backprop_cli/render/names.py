@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from backprop_cli.problem.data import Notation
-from backprop_cli.trace import Trace
 from backprop_cli.render.view import View
+from backprop_cli.trace import Trace
 
 Ending = Literal["plain", "raised", "fraction"]
 Role = Literal["", "data", "parameter", "gradient", "result", "note", "heading"]
@@ -19,8 +19,8 @@ Role = Literal["", "data", "parameter", "gradient", "result", "note", "heading"]
 GREEK = MappingProxyType(
     dict(
         zip(
-            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-            "sigma tau upsilon phi chi psi omega".split(),
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron "
+            "pi rho sigma tau upsilon phi chi psi omega".split(),
             "αβγδεζηθικλμνξοπρστυφχψω",
             strict=True,
         )
@@ -34,8 +34,14 @@ GREEK = MappingProxyType(
     )
 )
 _CONSTANTS = {"learning_rate": "η", "l2": "λ", "penalty": "λ"}
-_STATES = {"v": "v", "m": "m", "s": "s", "G": "G", "mhat": "m\N{COMBINING CIRCUMFLEX ACCENT}",
-           "vhat": "v\N{COMBINING CIRCUMFLEX ACCENT}"}
+_STATES = {
+    "v": "v",
+    "m": "m",
+    "s": "s",
+    "G": "G",
+    "mhat": "m\N{COMBINING CIRCUMFLEX ACCENT}",
+    "vhat": "v\N{COMBINING CIRCUMFLEX ACCENT}",
+}
 _HATS = {"y": "ŷ", "Y": "Ŷ"}
 _SUPERSCRIPT = str.maketrans("0123456789+-()tnkijx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵗⁿᵏⁱʲˣ")
 _SUBSCRIPT = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")

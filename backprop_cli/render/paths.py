@@ -136,12 +136,21 @@ class _Report:
             head = (word(self.quotient(self.report.loss, self.report.entry)),)
             if len(self.report.paths) + self.report.omitted > 1:
                 head = (word("path" + f" {number}"),)
-            yield from self.indented(head, [self.product([(t,) for t in symbols_]),
-                                            *([self.product(numbers)] if len(numbers) > 1 else []),
-                                            self.result(path.product)])
+            yield from self.indented(
+                head,
+                [
+                    self.product([(t,) for t in symbols_]),
+                    *([self.product(numbers)] if len(numbers) > 1 else []),
+                    self.result(path.product),
+                ],
+            )
 
     def total(self) -> Iterator[Line]:
-        head = (word(self.quotient(self.report.loss, self.report.entry), ),)
+        head = (
+            word(
+                self.quotient(self.report.loss, self.report.entry),
+            ),
+        )
         terms = [path.product for path in self.report.paths]
         if self.report.omitted:
             terms.append(self.report.omitted_total)
@@ -154,7 +163,9 @@ class _Report:
     def update(self, expr: Expr, old: float, new: float) -> Iterator[Line]:
         yield from self.equation(self.names.text(_new(self.report.entry)), expr, new)
         change = new - old
-        words = "unchanged" if change == 0 else f"a change of {self.layout.drawing.digits.one(change)}"
+        words = (
+            "unchanged" if change == 0 else f"a change of {self.layout.drawing.digits.one(change)}"
+        )
         yield (("    ", ""), (words, "note"))
 
     # Lines ------------------------------------------------------------------------------------
@@ -196,7 +207,9 @@ class _Report:
             first = between(first, "+", placed(piece, "+ b", self.layout.drawing.glyphs), "sum", 1)
         return first.tokens
 
-    def indented(self, head: tuple[Token, ...], segments: list[tuple[Token, ...]]) -> Iterator[Line]:
+    def indented(
+        self, head: tuple[Token, ...], segments: list[tuple[Token, ...]]
+    ) -> Iterator[Line]:
         for line in self.layout.equation(head, segments):
             yield (("    ", ""), *line)
 

@@ -1,4 +1,4 @@
-"""Parts of a formula to larger parts: operators between them, and parentheses where they are needed."""
+"""Parts of a formula to larger parts: operators between them, parentheses where needed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,36 @@ from types import MappingProxyType
 from typing import Literal
 
 from backprop_cli.render.flow import Token, deeper, word
-from backprop_cli.render.grid import Box, Fences, Glyphs, width
+from backprop_cli.render.grid import Box, Fences, Glyphs, Line, width
 
 Kind = Literal[
-    "sum", "scalar", "entry", "matrix", "quotient", "sign", "power", "total", "prefix", "fraction", "raised", "atom"
+    "sum",
+    "scalar",
+    "entry",
+    "matrix",
+    "quotient",
+    "sign",
+    "power",
+    "total",
+    "prefix",
+    "fraction",
+    "raised",
+    "atom",
 ]
 """How a part is put together: a + b; number · a; a ⊙ b; A B; a / b; −a; a²; Σ a; ln a; a name
 that is a fraction (∂L/∂Z); a name that ends in a raised digit (W¹); anything closed."""
 
 _NAMES: frozenset[Kind] = frozenset({"fraction", "raised", "atom"})
 _CLOSED: frozenset[Kind] = _NAMES | {"power"}
-_TERMS: frozenset[Kind] = _CLOSED | {"scalar", "entry", "matrix", "quotient", "total", "prefix", "sign"}
+_TERMS: frozenset[Kind] = _CLOSED | {
+    "scalar",
+    "entry",
+    "matrix",
+    "quotient",
+    "total",
+    "prefix",
+    "sign",
+}
 
 STANDS_BARE = MappingProxyType(
     {
@@ -33,7 +52,17 @@ STANDS_BARE = MappingProxyType(
         "entry b": _CLOSED | {"entry", "total", "prefix"},
         "a matrix": _CLOSED | {"scalar", "matrix", "sign"},
         "matrix b": _CLOSED | {"matrix"},
-        "a /": {"power", "raised", "atom", "scalar", "entry", "matrix", "sign", "quotient", "total"},
+        "a /": {
+            "power",
+            "raised",
+            "atom",
+            "scalar",
+            "entry",
+            "matrix",
+            "sign",
+            "quotient",
+            "total",
+        },
         "/ b": {"power", "raised", "atom"},
         "base": {"atom"},
         "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient"},
@@ -49,8 +78,11 @@ _BEFORE_A_PRODUCT = frozenset({"a scalar", "a entry", "a matrix", "a /", "base"}
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a formula. `open`: it ends in Σ a or ln a, which would swallow a factor that follows.
-    `minus`: it begins with a minus sign, and its first `lead` tokens are the factor that has it."""
+    """A part of a formula.
+
+    `open`: it ends in Σ a or ln a, which would swallow a factor that follows. `minus`: it begins
+    with a minus sign, and its first `lead` tokens are the factor that has it.
+    """
 
     tokens: tuple[Token, ...]
     kind: Kind = "atom"
@@ -142,6 +174,7 @@ def raised(piece: Piece, exponent: str) -> Piece:
     """The part with a small text at its upper right corner."""
     *rest, last = piece.tokens
     above, height = extent(piece.tokens)
-    lines = tuple(((exponent if row == 0 else " " * len(exponent), ""),) for row in range(height))
+    blank = " " * len(exponent)
+    lines: tuple[Line, ...] = tuple(((blank if row else exponent, ""),) for row in range(height))
     corner = Token(Box(lines, len(exponent), above)) if height > 1 else word(exponent)
     return Piece((*rest, last, corner), "power", minus=piece.minus)

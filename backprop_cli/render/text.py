@@ -9,7 +9,6 @@ from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
     LossBlock,
-    Row,
     Section,
     StepBlock,
     TableBlock,
@@ -40,7 +39,7 @@ def render(trace: Trace, view: View) -> str:
     """The whole derivation as text, ending in a line break."""
     shown = document(trace, view)
     layout = layout_of(shown.names, view)
-    lines = [line for block in shown.blocks for line in _BLOCKS[type(block)](block, layout)]  # type: ignore[operator]
+    lines = [line for block in shown.blocks for line in _BLOCKS[type(block)](block, layout)]
     return printed(_without_double_blanks(lines), color=view.color)
 
 
@@ -57,7 +56,8 @@ def _colored(line: Line) -> str:
     if spans:
         spans[-1] = (spans[-1][0].rstrip(), spans[-1][1])
     return "".join(
-        f"{_ANSI[role]}{text}{_RESET}" if role in _ANSI and text.strip() else text for text, role in spans
+        f"{_ANSI[role]}{text}{_RESET}" if role in _ANSI and text.strip() else text
+        for text, role in spans
     )
 
 
@@ -92,7 +92,8 @@ def _section(block: Section, layout: Layout) -> Iterator[Line]:
     yield ((block.text, "heading"), (f" {rule} {beside_it}", "note"))
     if aside and not beside_it:
         room = layout.view.width - layout.indent
-        yield from (((" " * layout.indent + text, "note"),) for text in wrapped(aside.split("   "), room, "   "))
+        for text in wrapped(aside.split("   "), room, "   "):
+            yield ((" " * layout.indent + text, "note"),)
     yield ()
 
 
@@ -119,7 +120,8 @@ def _step(block: StepBlock, layout: Layout) -> Iterator[Line]:
 def _heading(block: StepBlock, layout: Layout) -> Line:
     """Number, name, words; the shape at the right margin."""
     number = f"{block.number:>2}  " if block.number else "    "
-    left: Line = ((number, "note"), layout.named(block.id), ("  ", ""), (layout.plain(block.words), ""))
+    words = "  " + layout.plain(block.words)
+    left: Line = ((number, "note"), layout.named(block.id), (words, ""))
     shape = layout.shape(block.shape)
     gap = layout.view.width - line_width(left) - width(shape)
     if gap < 2:
@@ -139,15 +141,11 @@ def _table(block: TableBlock, layout: Layout) -> Iterator[Line]:
     left = name_width + shape_width + 6
     for row, shape in zip(block.rows, shapes, strict=True):
         name, role = layout.named(row.id)
-        pad = " " * (name_width - width(name))
-        first: Line = (("  ", ""), (name, role), (pad + "  ", ""), (shape.ljust(shape_width) + "  ", "note"))
-        for position, text in enumerate(_value(row, layout, layout.view.width - left)):
+        pad = " " * (name_width - width(name) + 2)
+        first: Line = (("  ", ""), (name, role), (pad, ""), (f"{shape:<{shape_width}}  ", "note"))
+        for position, text in enumerate(layout.flat(row.value, layout.view.width - left)):
             yield (*first, (text, "")) if position == 0 else ((" " * left, ""), (text, ""))
     yield ()
-
-
-def _value(row: Row, layout: Layout, room: int) -> list[str]:
-    return layout.flat(row.value, room)
 
 
 _BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[Line]]] = MappingProxyType(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Op, walk
@@ -26,25 +26,46 @@ SECTIONS = MappingProxyType(
 )
 
 _AFFINE = MappingProxyType(
-    {"W x + b": "{W} {x} + {b}", "W^T x + b": "{W}ᵀ {x} + {b}",
-     "x W + b": "{x} {W} + {b}", "x W^T + b": "{x} {W}ᵀ + {b}"}
+    {
+        "W x + b": "{W} {x} + {b}",
+        "W^T x + b": "{W}ᵀ {x} + {b}",
+        "x W + b": "{x} {W} + {b}",
+        "x W^T + b": "{x} {W}ᵀ + {b}",
+    }
 )
 _BIAS = MappingProxyType(
-    {("first", True): "bias: the first column of {W}", ("first", False): "bias: the first row of {W}",
-     ("last", True): "bias: the last column of {W}", ("last", False): "bias: the last row of {W}"}
+    {
+        ("first", True): "bias: the first column of {W}",
+        ("first", False): "bias: the first row of {W}",
+        ("last", True): "bias: the last column of {W}",
+        ("last", False): "bias: the last row of {W}",
+    }
 )
 _LAYOUT = MappingProxyType(
-    {"numerator": "Jacobians ∂A/∂B: A's axes, then B's (numerator layout)",
-     "denominator": "Jacobians ∂A/∂B: B's axes, then A's (denominator layout)"}
+    {
+        "numerator": "Jacobians ∂A/∂B: A's axes, then B's (numerator layout)",
+        "denominator": "Jacobians ∂A/∂B: B's axes, then A's (denominator layout)",
+    }
 )
 _OUTPUT = MappingProxyType(
-    {"chain": "output gradient by the chain rule", "fused": "output gradient straight to ŷ − y where that holds"}
+    {
+        "chain": "output gradient by the chain rule",
+        "fused": "output gradient straight to ŷ − y where that holds",
+    }
 )
-_LOG = MappingProxyType({"natural": "natural logarithm", "2": "logarithm to base 2", "10": "logarithm to base 10"})
+_LOG = MappingProxyType(
+    {"natural": "natural logarithm", "2": "logarithm to base 2", "10": "logarithm to base 10"}
+)
 _LOGARITHMIC = frozenset({"log", "xlogy", "logsumexp", "log_softmax"})
 _KINKED = MappingProxyType(
-    {"relu": "ReLU′(0) = {}", "leaky_relu": "LeakyReLU′(0) = {}", "abs": "|x|′ = {} at 0",
-     "max": "each of several equal maxima gets {}", "hinge": "max(0, x)′ = {} at 0", "step": "step′(0) = {}"}
+    {
+        "relu": "ReLU′(0) = {}",
+        "leaky_relu": "LeakyReLU′(0) = {}",
+        "abs": "|x|′ = {} at 0",
+        "max": "each of several equal maxima gets {}",
+        "hinge": "max(0, x)′ = {} at 0",
+        "step": "step′(0) = {}",
+    }
 )
 
 _NOUNS = MappingProxyType(
@@ -127,6 +148,7 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
         phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
     phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
     phrases += _at_kinks(said, used)
+    phrases.append("functions, powers and / are taken entry by entry")
     phrases.append(f"indices from {said.get('indices', view.indices)}")
     phrases.append(_rounding(said.get("rounding")))
     return tuple(filter(None, phrases))
@@ -196,14 +218,14 @@ def _rounding(said: object) -> str:
     return str(said) if said else ""
 
 
-def remarks(step: Step, shapes: Mapping[str, tuple[int, ...]], names: Names) -> tuple[str, ...]:
+def remarks(step: Step, names: Names) -> tuple[str, ...]:
     """What the symbols of a step leave unsaid: what is added to every column, what ~ means."""
     found: dict[str, None] = {}
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in _REMARKS:
             found[_REMARKS[node.name](node, names)] = None
     found.pop("", None)
-    if len(step.shape) == 3:
+    if len(step.shape) == 3 and step.axes[:1] == ("sample",):
         found["a block for each sample"] = None
     return tuple(found)
 
@@ -239,13 +261,13 @@ def _tilde(node: Op, names: Names) -> str:
     return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
 
 
-_REMARKS = MappingProxyType(
+_REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
     {
         "column": lambda node, names: f"{_named(node, names)} is added to every column",
         "row": lambda node, names: f"{_named(node, names)} is added to every row",
         "softmax": _softmax_remark,
         "log_softmax": _softmax_remark,
-        "logsumexp": lambda node, names: _softmax_remark(node, names),
+        "logsumexp": _softmax_remark,
         "drop_first": _tilde,
         "drop_last": _tilde,
         "place": lambda node, names: "e has a 1 at the index below it and 0 elsewhere",

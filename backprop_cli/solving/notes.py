@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Op, Sym, symbols, walk
 from backprop_cli.operations.table import TABLE, operation
@@ -27,12 +28,12 @@ def note(step: Planned, env: Mapping[str, Array], model: Model) -> str | None:
         _not_finite(step, value, env, base),
         _unit_trouble(step, value, env, base),
         _kink(step, env, model, base),
-        _several_paths(step, model),
+        _several_paths(step),
     ]
     return "; ".join(remark for remark in remarks if remark) or None
 
 
-def listed(mask: Array, name: str, base: int) -> str:
+def listed(mask: NDArray[np.bool_], name: str, base: int) -> str:
     """The entries where `mask` holds: `Z1[1], Z1[3]`, at most four of them."""
     if mask.ndim == 0:
         return name
@@ -108,7 +109,7 @@ def _kink(step: Planned, env: Mapping[str, Array], model: Model, base: int) -> s
     return None
 
 
-def _several_paths(step: Planned, model: Model) -> str | None:
+def _several_paths(step: Planned) -> str | None:
     if step.rule != "sum-over-paths":
         return None
     return "several paths lead from here to the loss: their gradients add up"

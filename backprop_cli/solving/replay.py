@@ -19,10 +19,11 @@ def replay(trace: Trace) -> Trace:
     env = {name: given.value for name, given in trace.given.items()}
     steps = []
     for step in trace.steps:
-        if step.value is not None:
-            env[step.id] = how.value(step.expr, env)
-            step = replace(step, value=env[step.id], shape=env[step.id].shape)
-        steps.append(step)
+        if step.value is None:
+            steps.append(step)
+            continue
+        value = env[step.id] = how.value(step.expr, env)
+        steps.append(replace(step, value=value, shape=value.shape))
     return replace(trace, steps=tuple(steps))
 
 

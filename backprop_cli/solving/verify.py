@@ -19,7 +19,7 @@ _STEP = float(np.cbrt(np.finfo(float).eps))
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One gradient against finite differences; `kinks` entries were left out, no slope being there."""
+    """One gradient against finite differences; `kinks` entries have no slope and were left out."""
 
     id: str
     checked: int

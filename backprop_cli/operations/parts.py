@@ -1,0 +1,234 @@
+"""Operations that put arrays together and take entries, rows and columns out of them."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TypeAlias
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
+from backprop_cli.operations.record import (
+    Array,
+    EntryOf,
+    Index,
+    Notation,
+    Operation,
+    Rules,
+    Shares,
+)
+from backprop_cli.operations.reductions import axis_of
+from backprop_cli.operations.structure import shifted, sizes
+
+Choice: TypeAlias = "int | tuple[int, int] | None"
+"""What is taken along one axis: one slice, those from a start up to a stop, or all."""
+
+
+def _stack_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
+    if any(shape != shapes[0] for shape in shapes) or len(shapes[0]) > 1:
+        raise ShapeError("[…] stacks numbers into a vector, or vectors of one length into a matrix")
+    return (len(shapes), *shapes[0])
+
+
+def _joined_axis(node: Op, rules: Rules) -> int:
+    return axis_of(node, rules.shape(node.args[0])) or 0
+
+
+def _concat_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    axis = axis_of(node, shapes[0]) or 0
+    rests = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
+    if not shapes[0] or len({len(shape) for shape in shapes}) > 1 or len(rests) > 1:
+        raise ShapeError(
+            "concat joins arrays that agree in every axis but one: "
+            + " and ".join(map(described, shapes))
+        )
+    if any(not isinstance(shape[axis], int) for shape in shapes):
+        raise ShapeError("concat needs sizes that are numbers")
+    return (*shapes[0][:axis], sum(int(shape[axis]) for shape in shapes), *shapes[0][axis + 1 :])
+
+
+def _concat(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    axis = _joined_axis(node, rules)
+    lengths = [int(rules.shape(arg)[axis]) for arg in node.args]
+    return tuple(
+        op("part", g, axis=axis, start=stop - length, stop=stop)
+        for length, stop in zip(lengths, accumulate(lengths), strict=True)
+    )
+
+
+def _concat_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+    axis = _joined_axis(node, rules)
+    position = index[axis]
+    for arg in node.args:
+        size = int(rules.shape(arg)[axis])
+        if position < size:
+            return at(arg, (*index[:axis], position, *index[axis + 1 :]))
+        position -= size
+    raise IndexError(index)
+
+
+def part(x: Array, axis: int = 0, start: int = 0, stop: int = 0) -> Array:
+    """The slices from start up to stop along an axis."""
+    return np.take(x, range(start, stop), axis)
+
+
+def _part_of(node: Op) -> tuple[int, int, int]:
+    return node.whole("axis"), node.whole("start"), node.whole("stop")
+
+
+def _part_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    axis, start, stop = _part_of(node)
+    return (*shapes[0][:axis], stop - start, *shapes[0][axis + 1 :])
+
+
+def _part(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    axis, start, stop = _part_of(node)
+    shape = rules.shape(node.args[0])
+    index = tuple((start, stop) if i == axis else None for i in range(len(shape)))
+    return (op("place", g, index=index, shape=shape),)
+
+
+def choices(node: Op) -> tuple[Choice, ...]:
+    """What the node takes along each axis; the axes it does not name are taken whole."""
+    index = node.option("index")
+    assert isinstance(index, tuple), node
+    return tuple(map(_choice, index))
+
+
+def _choice(written: object) -> Choice:
+    match written:
+        case None | int():
+            return written
+        case (int(start), int(stop)):
+            return start, stop
+    raise AssertionError(written)
+
+
+def _selector(index: tuple[Choice, ...]) -> tuple[int | slice, ...]:
+    return tuple(
+        slice(*i) if isinstance(i, tuple) else slice(None) if i is None else i for i in index
+    )
+
+
+def _at_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    (shape,) = shapes
+    chosen = choices(node)
+    if len(chosen) > len(shape):
+        raise ShapeError(f"{described(shape)} has no entry with {len(chosen)} indices")
+    kept: list[Size] = []
+    for choice, size in zip(chosen, shape, strict=False):
+        if choice is None:
+            kept.append(size)
+        elif isinstance(choice, tuple):
+            kept.append(choice[1] - choice[0])
+        elif isinstance(size, int) and not 0 <= choice < size:
+            raise ShapeError(f"there is no such entry in {described(shape)}")
+    return (*kept, *shape[len(chosen) :])
+
+
+def at(x: Array, index: tuple[Choice, ...] = ()) -> Array:
+    """One entry, row or column; None takes a whole axis."""
+    return np.asarray(x[_selector(index)])
+
+
+def place(g: Array, index: tuple[Choice, ...] = (), shape: tuple[int, ...] = ()) -> Array:
+    """Zeros of a shape with `g` in the place that `index` names."""
+    whole = np.zeros(shape)
+    whole[_selector(index)] = g
+    return whole
+
+
+def _at_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+    rest = list(index)
+    full: list[int] = []
+    for choice in choices(node):
+        if isinstance(choice, int):
+            full.append(choice)
+        else:
+            full.append(rest.pop(0) + (choice[0] if choice else 0))
+    return at(node.args[0], (*full, *rest))
+
+
+def _place_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+    chosen = choices(node)
+    inner: list[int] = []
+    for i, choice in zip(index, (*chosen, *(None,) * (len(index) - len(chosen))), strict=True):
+        start, stop = _bounds(choice, i)
+        if not start <= i < stop:
+            return build.ZERO
+        if not isinstance(choice, int):
+            inner.append(i - start)
+    return at(node.args[0], tuple(inner))
+
+
+def _bounds(choice: Choice, i: int) -> tuple[int, int]:
+    """From which slice to which a choice reaches; `i` is any slice, for a whole axis."""
+    if choice is None:
+        return 0, i + 1
+    return choice if isinstance(choice, tuple) else (choice, choice + 1)
+
+
+PARTS = (
+    Operation(
+        "stack",
+        "stacked",
+        Notation("special", "stack"),
+        _stack_shape,
+        lambda *args: np.stack(args),
+        arity=None,
+        pullback=lambda g, r, node, rules: tuple(
+            op("at", g, index=(i,)) for i in range(len(node.args))
+        ),
+        entry=lambda node, index, at, rules: at(node.args[index[0]], index[1:]),
+    ),
+    Operation(
+        "concat",
+        "joined",
+        Notation("special", "concat"),
+        _concat_shape,
+        lambda *args, axis=0: np.concatenate(args, axis=axis),
+        arity=None,
+        pullback=_concat,
+        entry=_concat_entry,
+        options={"axis": 0},
+    ),
+    Operation(
+        "part",
+        "a part",
+        Notation("special", "part"),
+        _part_shape,
+        part,
+        pullback=_part,
+        entry=lambda node, index, at, rules: at(
+            node.args[0], shifted(index, node.whole("axis"), node.whole("start"))
+        ),
+        options={"axis": ..., "start": ..., "stop": ...},
+        public=False,
+    ),
+    Operation(
+        "at",
+        "an entry",
+        Notation("special", "at"),
+        _at_shape,
+        at,
+        pullback=lambda g, r, node, rules: (
+            op("place", g, index=node.option("index"), shape=rules.shape(node.args[0])),
+        ),
+        entry=_at_entry,
+        options={"index": ...},
+        public=False,
+    ),
+    Operation(
+        "place",
+        "in its place among zeros",
+        Notation("special", "place"),
+        lambda shapes, node: sizes(node),
+        place,
+        pullback=lambda g, r, node, rules: (op("at", g, index=node.option("index")),),
+        entry=_place_entry,
+        options={"index": ..., "shape": ...},
+        public=False,
+    ),
+)
