@@ -1,0 +1,1 @@
+"""Answer sheets to verdicts: what is right, what follows from what, and which slip it was."""

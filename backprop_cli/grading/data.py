@@ -1,0 +1,151 @@
+"""What grading takes and gives, as frozen data: answers as typed, verdicts, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from backprop_cli.errors import Mark
+
+Index: TypeAlias = "tuple[int, ...]"
+Shape: TypeAlias = "tuple[int, ...]"
+Verdict: TypeAlias = Literal[
+    "correct", "carried", "imprecise", "wrong", "missing", "invalid", "not-judged"
+]
+How: TypeAlias = Literal["exact", "rounded", "truncated", "carried-rounding"]
+Reveal: TypeAlias = Literal["none", "where", "what", "value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One number as a student wrote it.
+
+    `unit` is that of its last typed digit (0.001 for `.982`, 1 for `4`, 0.1 for `1.5e0`); None for
+    a fraction or an expression, which stands for exactly its value.
+    """
+
+    text: str
+    value: float
+    unit: float | None
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One quantity on a sheet. `cells` holds an entry each (from 0), None where it is missing.
+
+    `shape` is as written, a vector typed as row or column already flat where the quantity is one.
+    `trouble` is the sentence, and `instead` the hint, for a quantity that cannot be read.
+    """
+
+    id: str
+    shape: Shape
+    cells: Mapping[Index, Typed | None]
+    mark: Mark = Mark()
+    trouble: str | None = None
+    instead: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One answer file: whose it is, its answers by id, or why it could not be read at all.
+
+    `remarks` are complaints about single lines that spoil nothing else (an unknown name).
+    """
+
+    student: str
+    file: str
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    remarks: tuple[tuple[str, Mark], ...] = ()
+    error: str | None = None
+    error_mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryResult:
+    """The verdict on one entry; `index` as a person counts."""
+
+    index: Index
+    verdict: Verdict
+    how: How | None = None
+    typed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The verdict on one quantity.
+
+    `slips` are the ids of the slips that explain it, `cannot_exclude` those its digits cannot rule
+    out. `message` says it in a sentence without giving the right value away; `explanation` shows
+    why an interval decided (it names values); `expected` is the right value as text. `asked`
+    tells whether it counts; `max_points` is 0 where it does not.
+    """
+
+    id: str
+    verdict: Verdict
+    how: How | None
+    points: float
+    max_points: float
+    mark: Mark | None
+    entries: tuple[EntryResult, ...] = ()
+    slips: tuple[str, ...] = ()
+    cannot_exclude: tuple[str, ...] = ()
+    message: str = ""
+    explanation: str | None = None
+    expected: str | None = None
+    formula: str | None = None
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One graded sheet."""
+
+    student: str
+    file: str
+    score: float
+    max_score: float
+    passed: bool
+    first_wrong: str | None
+    results: tuple[Result, ...] = ()
+    error: str | None = None
+    error_mark: Mark | None = None
+    remarks: tuple[tuple[str, Mark], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a class did with one quantity. `shared` are wrong values several wrote, unexplained."""
+
+    id: str
+    counts: Mapping[str, int]
+    slips: Mapping[str, int]
+    shared: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The class as a whole."""
+
+    submissions: int
+    passed: int
+    quantities: tuple[Tally, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All graded sheets of one problem, in the order of their file names."""
+
+    problem: str
+    submissions: tuple[Submission, ...]
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class SlipWords:
+    """What people are told of a slip: its id, its name, the sentence a teacher would say."""
+
+    id: str
+    title: str
+    sentence: str

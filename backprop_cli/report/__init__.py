@@ -1,0 +1,1 @@
+"""A grading report as data to one format a module."""
