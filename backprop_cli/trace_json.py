@@ -1,8 +1,9 @@
-"""A trace to JSON and back: the formulas as text, numbers in full, what is not finite as a word."""
+"""A trace to JSON and back: formulas as text, numbers in full, what is not finite as a word."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from backprop_cli.readings.plain import plain
 from backprop_cli.trace import Array, Given, Step, Trace
 
 SCHEMA = "backprop-trace/1"
+WIDTH = 100
+_ITEM_A_LINE = 2  # outer levels whose items stand on a line each; below, lines are filled
 _WORDS = {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}
 
 
@@ -35,10 +38,54 @@ def to_json(trace: Trace) -> dict[str, Any]:
     }
 
 
+def written(data: Mapping[str, Any], *, ascii_only: bool = False) -> str:
+    """JSON that people can read too: a step takes a few lines, and so does a matrix."""
+    return _pretty(data, 0, WIDTH, json.JSONEncoder(ensure_ascii=ascii_only, allow_nan=False))
+
+
+def _pretty(value: Any, depth: int, room: int, encoder: json.JSONEncoder) -> str:
+    """`value` on one line where it fits in `room`, else its items on lines of their own."""
+    compact = encoder.encode(value)
+    if not isinstance(value, dict | list) or not value or (depth and len(compact) <= room):
+        return compact
+    indent = " " * (depth + 1)
+    inner = WIDTH - len(indent) - 2
+    if isinstance(value, dict):
+        keys = [encoder.encode(key) + ": " for key in value]
+        opening, closing = "{", "}"
+    else:
+        keys = [""] * len(value)
+        opening, closing = "[", "]"
+    items = value.values() if isinstance(value, dict) else value
+    pieces = [
+        key + _pretty(item, depth + 1, inner - len(key), encoder)
+        for key, item in zip(keys, items, strict=True)
+    ]
+    if depth < _ITEM_A_LINE:
+        lines = f",\n{indent}".join(pieces)
+        return f"{opening}\n{indent}{lines}\n{indent[1:]}{closing}"
+    return opening + f",\n{indent}".join(_filled(pieces, inner)) + closing
+
+
+def _filled(pieces: Sequence[str], room: int) -> Iterator[str]:
+    """The pieces, as many on a line as fit; one that takes several lines stands alone."""
+    line = pieces[0]
+    for piece in pieces[1:]:
+        longer = f"{line}, {piece}"
+        if "\n" not in longer and len(longer) <= room:
+            line = longer
+        else:
+            yield line
+            line = piece
+    yield line
+
+
 def from_json(data: Mapping[str, Any]) -> Trace:
     """The trace that `to_json` wrote."""
-    ids = [step["id"] for step in data["steps"]] + list(data["given"])
-    dialect = Dialect(_indices(data["convention"]), compound=ids, all_operations=True)
+    ids = {step["id"] for step in data["steps"]}.union(*(step["inputs"] for step in data["steps"]))
+    dialect = Dialect(
+        _indices(data["convention"]), compound=ids | set(data["given"]), all_operations=True
+    )
     loss = data["loss"]
     return Trace(
         title=data["title"],
@@ -59,6 +106,11 @@ def numbers(value: Array) -> Any:
     return _worded(value.tolist())
 
 
+def number(value: float) -> float | str:
+    """A number, or the word for one that is not finite."""
+    return value if np.isfinite(value) else str(value)
+
+
 def array(value: Any) -> Array:
     """The array that `numbers` wrote."""
     return np.asarray(_unworded(value), dtype=float)
@@ -67,7 +119,7 @@ def array(value: Any) -> Array:
 def _worded(value: Any) -> Any:
     if isinstance(value, list):
         return [_worded(item) for item in value]
-    return value if np.isfinite(value) else str(value)
+    return number(value)
 
 
 def _unworded(value: Any) -> Any:
@@ -119,7 +171,7 @@ def _given(value: Any, about: Mapping[str, Any]) -> Given:
 def _loss(trace: Trace) -> dict[str, Any] | None:
     if trace.loss is None or not trace.history:
         return None
-    words = [numbers(np.asarray(value)) for value in trace.history]
+    words = [number(value) for value in trace.history]
     return {
         "id": trace.loss,
         "before": words[0],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -89,7 +89,7 @@ def rewrite(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
     return expr if args == expr.args else Op(expr.name, args, expr.options)
 
 
-def substitute(expr: Expr, replacements: dict[str, Expr]) -> Expr:
+def substitute(expr: Expr, replacements: Mapping[str, Expr]) -> Expr:
     """The expression with symbols replaced by expressions."""
     return rewrite(
         expr, lambda node: replacements.get(node.name) if isinstance(node, Sym) else None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from importlib import import_module
 
 import click
 
 from backprop_cli import __version__
+from backprop_cli.errors import USAGE
 
 BUG = 70  # exit code: the program is wrong, not what it was given
+INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
+_BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
@@ -48,7 +50,7 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: backprop solve problems/sigmoid-softmax.yaml",
+    epilog="\b\nExample:\n  backprop solve problems/sigmoid-softmax.yaml",
 )
 @click.version_option(__version__, prog_name="backprop")
 def main() -> None:
@@ -59,13 +61,18 @@ def main() -> None:
 
 
 def run() -> None:
-    """The console script: a bug ends with its traceback and exit code 70."""
+    """The console script: its exit code says whether the user, the program or nobody was wrong."""
     try:
-        main()
-    except Exception:
+        sys.exit(main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except Exception:  # noqa: BLE001  # printed, with what to do about it
+        import traceback
+
         traceback.print_exc()
-        print(
-            "This is a bug in backprop. Please report it with the file that caused it.",
-            file=sys.stderr,
-        )
+        click.echo(_BUG_WORDS, err=True)
         sys.exit(BUG)

@@ -5,18 +5,45 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EACCES, EISDIR
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from backprop_cli.errors import USAGE, Complaint, UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-PROBLEM = click.argument("problem", type=click.Path(path_type=Path, allow_dash=True))
+NARROWEST, WIDEST = 40, 1000  # columns
+CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
+_ENDINGS = (".yaml", ".yml", ".json")
+
+
+def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
+    """What a shell offers for PROBLEM: problem files and folders."""
+    folder = Path(typed).parent if Path(typed).name and not typed.endswith("/") else Path(typed)
+    try:
+        found = sorted(folder.iterdir())
+    except OSError:
+        return []
+    shown = "" if typed == "" or "/" not in typed else typed[: typed.rindex("/") + 1]
+    offered = [
+        f"{shown}{path.name}{'/' if path.is_dir() else ''}"
+        for path in found
+        if path.suffix in _ENDINGS or path.is_dir()
+    ]
+    return [text for text in offered if text.startswith(typed) and not text.startswith(".")]
+
+
+PROBLEM = click.argument(
+    "problem", type=click.Path(path_type=Path, allow_dash=True), shell_complete=problem_files
+)
+
+
+def _not_a_dash(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    return None if value is not None and str(value) == "-" else value
 
 
 def output_options(*formats: str) -> Callable[[Command], Command]:
@@ -36,7 +63,9 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                 click.option(
                     "-o",
                     "--output",
-                    type=click.Path(path_type=Path),
+                    type=click.Path(path_type=Path, allow_dash=True),
+                    callback=_not_a_dash,
+                    metavar="FILE",
                     help="Write to this file, whole or not at all.",
                 ),
                 click.option(
@@ -44,13 +73,15 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     type=click.IntRange(0, 15),
                     default=4,
                     show_default=True,
+                    metavar="N",
                     help="Decimals shown; numbers too small for them keep significant digits.",
                 ),
                 click.option("--ascii", "ascii_", is_flag=True, help="Use ASCII characters only."),
                 click.option(
                     "--width",
-                    type=click.IntRange(40, 1000),
-                    help="Columns to use (default: the terminal's).",
+                    type=click.IntRange(NARROWEST, WIDEST),
+                    metavar="N",
+                    help="Columns to fill (default: the terminal's, or 80).",
                 ),
             )
         ):
@@ -62,11 +93,12 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
 
 def terminal_width(asked: int | None) -> int:
     """The columns to fill: as asked, else COLUMNS or the terminal's, 80 where there is none."""
-    return asked or max(40, shutil.get_terminal_size((80, 24)).columns)
+    columns = asked or shutil.get_terminal_size((80, 24)).columns
+    return min(max(columns, NARROWEST), WIDEST)
 
 
 def wants_color(to_file: bool) -> bool:
-    """Whether output is coloured: never in files, else by FORCE_COLOR, NO_COLOR and the terminal."""
+    """Whether to colour: never in files, else by NO_COLOR, FORCE_COLOR and the terminal."""
     if to_file or os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -89,22 +121,41 @@ def write(text: str, output: Path | None) -> None:
     """Prints the text, or writes it to a file that exists whole or not at all."""
     if not text.endswith("\n"):
         text += "\n"
-    if output is None or str(output) == "-":
-        click.echo(text, nl=False, color=True)
-        return
     try:
-        _replace(output, text)
-    except OSError as error:
-        raise UserError(
-            Complaint(f"cannot be written: {error.strerror}"), source=str(output)
-        ) from None
+        if output is None:
+            click.echo(text, nl=False, color=True)
+        else:
+            _to_file(output, text)
+    except BrokenPipeError:
+        _leave_quietly()
+    except (OSError, RuntimeError) as error:  # a circle of links was a RuntimeError before 3.13
+        why = getattr(error, "strerror", None) or str(error)
+        where = "standard output" if output is None else str(output)
+        raise UserError(Complaint(f"cannot be written: {why}"), source=where) from None
 
 
-def _replace(output: Path, text: str) -> None:
-    if output.is_dir():
-        raise IsADirectoryError(21, "it is a folder")
+def _leave_quietly() -> NoReturn:
+    """Ends the program whose reader has gone (`| head`), with nothing left to be flushed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(CLOSED_PIPE)
+
+
+def _to_file(output: Path, text: str) -> None:
     target = output.resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    if target.is_dir():
+        raise IsADirectoryError(EISDIR, "it is a folder")
+    if target.exists() and not target.is_file():  # a device or a pipe is written to, not replaced
+        target.write_text(text, encoding="utf-8")
+        return
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(EACCES, "it is write-protected")
+    _replace(target, text)
+
+
+def _replace(target: Path, text: str) -> None:
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -9,9 +9,40 @@ import click
 from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
 
 
+def ids(ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
+    """What a shell offers for an id: the quantities of the problem named before it."""
+    return [id for id in _known(ctx) if id.startswith(typed)]
+
+
+def ids_and_phases(ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
+    """The same, and the parts of a derivation."""
+    return [
+        name for name in ("forward", "backward", "update", *_known(ctx)) if name.startswith(typed)
+    ]
+
+
+def parameters(ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
+    """Quantities whose entries have a gradient."""
+    known = _known(ctx)
+    return [id for id in known if id.startswith(typed) and f"{id}_new" in known]
+
+
+def _known(ctx: click.Context) -> list[str]:
+    path = ctx.params.get("problem")
+    if path is None or str(path) == "-":
+        return []
+    from backprop_cli.cli.reading import load
+    from backprop_cli.errors import UserError
+
+    try:
+        return load(path).known()
+    except UserError:
+        return []
+
+
 @click.command(
     "solve",
-    epilog="Example: backprop solve problems/sigmoid-softmax.yaml --only backward --precision 3",
+    epilog="\b\nExample:\n  backprop solve problems/momentum.yaml --steps 20 --at 20 --only update",
 )
 @PROBLEM
 @output_options("text", "json", "markdown")
@@ -26,30 +57,41 @@ from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
     "--only",
     multiple=True,
     metavar="ID",
+    shell_complete=ids_and_phases,
     help="Show only this: an id such as dL/dW1 or dYhat/dW1, or forward, backward, update."
     " Repeatable.",
 )
 @click.option(
-    "--entry", metavar="'W1[2,1]'", help="Follow one weight along every path to the loss."
+    "--entry",
+    metavar="'W1[2,1]'",
+    shell_complete=parameters,
+    help="Follow one weight along every path to the loss.",
 )
-@click.option("--until", metavar="ID", help="Stop after this quantity.")
+@click.option("--until", metavar="ID", shell_complete=ids, help="Stop after this quantity.")
 @click.option(
     "--steps", type=click.IntRange(0), metavar="N", help="Train N steps instead of the file's."
 )
 @click.option(
-    "--at", type=click.IntRange(1), default=1, metavar="K", help="Show the derivation of step K."
+    "--at",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="Show the derivation of step K.",
 )
 @click.option("--verify", is_flag=True, help="Compare every gradient with finite differences.")
 @click.option(
     "--max-work",
     type=click.IntRange(1),
     metavar="N",
-    help="Raise the limit on the number of operations.",
+    help="Allow up to N operations; a message says when it is needed.",
 )
 def command(problem: Path, **options: object) -> None:
     """Works PROBLEM out: forward, backward and update, every intermediate shown.
 
     PROBLEM is a YAML file, or - for standard input.
+
+    An ID is the name of a quantity: Z1, dL/dW1, W1_new. Read as the same: dW1, grad_W1, ∇W1.
     """
     from backprop_cli.cli.solve_run import Options, run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +50,7 @@ def run(problem: Path, options: Options) -> None:
     entry = entry_of(loaded, options.entry) if options.entry else None
     solution = _solved(loaded, selection, options)
     paths = entry_paths(solution.model, solution.values, *entry) if entry else None
-    checks = _checks(loaded, solution, options) if options.verify else ()
+    checks = _checks(loaded, solution, options) if options.verify else None
     text = _WRITERS[options.format_](solution, _view(loaded, selection, options), paths, checks)
     write(text, options.output)
 
@@ -136,12 +135,11 @@ def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
     )
 
 
-Writer = Callable[[Solution, View, EntryPaths | None, tuple[Check, ...]], str]
+Checks = tuple[Check, ...] | None
+Writer = Callable[[Solution, View, EntryPaths | None, Checks], str]
 
 
-def _text(
-    solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]
-) -> str:
+def _text(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
     if paths is None:
         from backprop_cli.render.text import render
 
@@ -150,34 +148,41 @@ def _text(
         from backprop_cli.render.paths import render as paths_text
 
         body = paths_text(paths, solution.trace, view)
-    return body + (checks_text(checks, view) if checks else "")
+    return body if checks is None else body + _checked(checks, view)
 
 
-def _markdown(
-    solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]
-) -> str:
+def _checked(checks: tuple[Check, ...], view: View) -> str:
+    if not checks:
+        return "\nNothing to check against finite differences: there is no gradient.\n"
+    return checks_text(checks, view)
+
+
+def _markdown(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
     if paths is not None:
         return f"```text\n{_text(solution, view, paths, checks)}```\n"
     from backprop_cli.render.markdown import render
 
     body = render(solution.trace, view)
-    return body + (f"\n```text{checks_text(checks, view)}```\n" if checks else "")
+    return body if checks is None else f"{body}\n```text{_checked(checks, view)}```\n"
 
 
-def _json(
-    solution: Solution, view: View, paths: EntryPaths | None, checks: tuple[Check, ...]
-) -> str:
-    from backprop_cli.trace_json import to_json
+def _json(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
+    from backprop_cli.trace_json import number, to_json, written
 
     data = to_json(_only(solution.trace, view))
     if paths is not None:
         data["entry"] = _paths_data(paths)
-    if checks:
+    if checks is not None:
         data["verify"] = [
-            {"id": check.id, "checked": check.checked, "kinks": check.kinks, "error": check.error}
+            {
+                "id": check.id,
+                "checked": check.checked,
+                "kinks": check.kinks,
+                "error": number(check.error),
+            }
             for check in checks
         ]
-    return json.dumps(data, ensure_ascii=view.ascii, indent=1)
+    return written(data, ascii_only=view.ascii)
 
 
 def _only(trace: Trace, view: View) -> Trace:
@@ -186,22 +191,25 @@ def _only(trace: Trace, view: View) -> Trace:
     return replace(trace, steps=tuple(step for step in trace.steps if step.id in view.only))
 
 
-def _paths_data(paths: EntryPaths) -> dict[str, Any]:
+def _paths_data(found: EntryPaths) -> dict[str, Any]:
+    from backprop_cli.trace_json import number
+
+    paths = [
+        {
+            "factors": [
+                {"of": factor.of, "by": factor.by, "value": number(factor.value)}
+                for factor in path.factors
+            ],
+            "product": number(path.product),
+        }
+        for path in found.paths
+    ]
     return {
-        "id": paths.entry,
-        "paths": [
-            {
-                "factors": [
-                    {"of": factor.of, "by": factor.by, "value": factor.value}
-                    for factor in path.factors
-                ],
-                "product": path.product,
-            }
-            for path in paths.paths
-        ],
-        "omitted": paths.omitted,
-        "omitted_total": paths.omitted_total,
-        "total": paths.total,
+        "id": found.entry,
+        "paths": paths,
+        "omitted": found.omitted,
+        "omitted_total": number(found.omitted_total),
+        "total": number(found.total),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
@@ -49,6 +50,15 @@ def _along(shapes: tuple[Shape, ...], node: Op) -> Shape:
     return shape
 
 
+def mean(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
+    """The mean; each entry is divided first where their sum would overflow."""
+    found = np.mean(x, axis=axis, keepdims=bool(keep))
+    if np.all(np.isfinite(found)):
+        return np.asarray(found)
+    parts = x / (x.size if axis is None else x.shape[axis])
+    return np.asarray(np.where(np.isfinite(found), found, np.sum(parts, axis, keepdims=bool(keep))))
+
+
 def _numpy(function: Any) -> Any:
     def value(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
         return np.asarray(function(x, axis=axis, keepdims=bool(keep)))
@@ -80,6 +90,41 @@ def softmax(x: Array, axis: int | None = None) -> Array:
 def log_softmax(x: Array, axis: int | None = None) -> Array:
     """ln of the softmax, without going through numbers that underflow."""
     return np.asarray(x - logsumexp(x, axis=axis, keep=1))
+
+
+def log_others(x: Array, axis: int | None = None) -> Array:
+    """ln(1 - softmax): of the largest entry, summed over the others, since its 1 - p cancels."""
+    return np.asarray(np.where(_is_top(x, axis), _log_rest(x, axis), np.log1p(-softmax(x, axis))))
+
+
+def _is_top(x: Array, axis: int | None) -> NDArray[np.bool_]:
+    """Whether an entry is the (first) largest along the axis; no other can be above one half."""
+    along = axis or 0
+    places = np.expand_dims(np.argmax(x, axis=along), along)
+    mask = np.zeros(x.shape, dtype=bool)
+    np.put_along_axis(mask, places, True, along)
+    return mask
+
+
+def _log_rest(x: Array, axis: int | None) -> Array:
+    others = np.where(_is_top(x, axis), -np.inf, x)
+    return np.asarray(logsumexp(others, axis, keep=1) - logsumexp(x, axis, keep=1))
+
+
+def others_share(g: Array, x: Array, axis: int | None = None) -> Array:
+    """The sum over i ≠ j of g_i p_j / (1 - p_i), for each j, where p is the softmax of x.
+
+    The term of the largest p_i is formed from the softmax of the others: both p_j and 1 - p_i may
+    be too small for a number, and their quotient is not.
+    """
+    top, p = _is_top(x, axis), softmax(x, axis)
+    weights = np.where(top, 0.0, g / (1.0 - p))
+    if x.shape[axis or 0] == 1:
+        return np.zeros(x.shape)
+    of_top = np.sum(np.where(top, g, 0.0), axis=axis, keepdims=True)
+    others = softmax(np.where(top, -np.inf, x), axis)
+    rest = np.sum(weights, axis=axis, keepdims=True) - weights
+    return np.asarray(p * rest + of_top * others)
 
 
 def norm(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
@@ -166,8 +211,16 @@ def _softmax(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
 
 
 def _log_softmax(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
-    inner = total(g, axis=_axis(node), keep=1 if node.option("axis") is not None else None)
-    return (build.sub(g, build.mul(op("exp", r), inner)),)
+    axis = _axis(node)
+    inner = total(g, axis=axis, keep=1 if axis is not None else None)
+    return (build.sub(g, build.mul(op("softmax", node.args[0], axis=axis), inner)),)
+
+
+def _log_others(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    x, axis = node.args[0], _axis(node)
+    whole = total(g, axis=axis, keep=1 if axis is not None else None)
+    through_all = build.mul(op("softmax", x, axis=axis), whole)
+    return (build.sub(op("others_share", g, x, axis=axis), through_all),)
 
 
 def _axis(node: Op) -> int | None:
@@ -190,13 +243,13 @@ def _reduction(
     )
 
 
-def _none(*_: object) -> Shares:
-    return (None,)
+def _none(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    return (None,) * len(node.args)
 
 
 REDUCTIONS = (
     _reduction("sum", "sum", _numpy(np.sum), _sum, "Σ"),
-    _reduction("mean", "mean", _numpy(np.mean), _mean),
+    _reduction("mean", "mean", mean, _mean),
     _reduction("max", "largest entry", _numpy(np.max), _max, kink="max"),
     _reduction("logsumexp", "logarithm of a sum of exponentials", logsumexp, _logsumexp),
     _reduction("norm", "Euclidean length", norm, _norm),
@@ -216,6 +269,25 @@ REDUCTIONS = (
         _log_softmax,
         shape=_along,
         options={"axis": None},
+    ),
+    _reduction(
+        "log_others",
+        "logarithm of 1 minus the softmax",
+        log_others,
+        _log_others,
+        shape=_along,
+        options={"axis": None},
+        public=False,
+    ),
+    _reduction(
+        "others_share",
+        "what reaches an entry through the others",
+        others_share,
+        _none,
+        shape=lambda shapes, _: shapes[1],
+        arity=2,
+        options={"axis": None},
+        public=False,
     ),
     _reduction(
         "largest_shares",

@@ -69,7 +69,7 @@ class _Reader:
     # Text ---------------------------------------------------------------------------------------
 
     def _text(self, node: ScalarNode) -> float | Row | list[Row] | None:
-        lines = list(_lines(node))
+        lines = list(lines_of(node))
         if not lines:
             self._complain("a number is missing here", node.mark, _EXAMPLE)
             return None
@@ -194,7 +194,7 @@ def entries(count: int) -> str:
     return f"{count} {'entry' if count == 1 else 'entries'}"
 
 
-def _lines(node: ScalarNode) -> Iterator[tuple[str, Mark]]:
+def lines_of(node: ScalarNode) -> Iterator[tuple[str, Mark]]:
     """The rows of a text, between line breaks and semicolons, each with its place."""
     line, column = node.inside.line, node.inside.column
     for text in node.text.split("\n"):

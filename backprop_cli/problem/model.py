@@ -115,6 +115,34 @@ class Model:
         return found if inside else None
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a problem's quantities are called and how large they are, even where it is wrong.
+
+    `shapes` are those that are certain. `gradients` says whether there are any, None where that
+    cannot be told; `certain_samples` whether `samples` (None: a single one) can be relied on.
+    """
+
+    problem: Problem
+    given: tuple[str, ...]
+    computed: tuple[str, ...]
+    shapes: Mapping[str, Shape]
+    trained: tuple[str, ...]
+    gradient_of: str
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    gradients: bool | None = True
+    samples: int | None = None
+    certain_samples: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What could be made of a problem: its model where nothing is wrong, its outline in any case."""
+
+    outline: Outline
+    model: Model | None
+
+
 def _parameter_of(id: str, gradient_of: str) -> str:
     """The parameter that a gradient, a new value, a change or a state belongs to."""
     name = id.removeprefix(f"d{gradient_of}/d")

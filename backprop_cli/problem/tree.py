@@ -87,11 +87,12 @@ class Entry:
 
 @dataclass(slots=True)
 class MapNode:
-    """A mapping, in braces or a key a line."""
+    """A mapping, in braces or a key a line; `again` holds the entries whose key was there before."""
 
     line: int
     column: int
     entries: dict[str, Entry] = field(default_factory=dict)
+    again: list[Entry] = field(default_factory=list)
 
     @property
     def mark(self) -> Mark:
@@ -104,13 +105,29 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 def read_tree(data: bytes, complaints: Complaints) -> Node | None:
     """The file as a tree; None, with a complaint, where there is none to be had."""
+    text = read_text(data, complaints)
+    return tree_of(text, complaints) if text is not None else None
+
+
+def tree_of(text: str, complaints: Complaints) -> Node | None:
+    """The tree of a text that `read_text` has let through."""
     try:
-        text = _decoded(data)
         return _Builder(complaints, split_lines(text)).build(text)
     except _RefusedError as refused:
-        why = refused.complaint
-        complaints.add(why.message, why.mark, why.instead)
-        return None
+        return _complained(refused, complaints)
+
+
+def read_text(data: bytes, complaints: Complaints) -> str | None:
+    """The text of a file; None, with a complaint, where it is none that YAML would read."""
+    try:
+        return _decoded(data)
+    except _RefusedError as refused:
+        return _complained(refused, complaints)
+
+
+def _complained(refused: _RefusedError, complaints: Complaints) -> None:
+    why = refused.complaint
+    complaints.add(why.message, why.mark, why.instead)
 
 
 def source_lines(data: bytes) -> tuple[str, ...]:
@@ -296,6 +313,7 @@ class _Builder:
         elif first := mapping.entries.get(key.text):
             message = f"{shown(key.text)} is given twice, the first time on line {first.key.line}"
             add(message, key.mark, "one of the two")
+            mapping.again.append(Entry(key, value))
         else:
             mapping.entries[key.text] = Entry(key, value)
 

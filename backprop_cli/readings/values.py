@@ -12,7 +12,7 @@ from backprop_cli.algebra.build import ONE
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.elementwise import sigmoid, softplus
-from backprop_cli.operations.reductions import log_softmax, logsumexp
+from backprop_cli.operations.reductions import log_others, log_softmax
 from backprop_cli.operations.table import operation
 
 Array: TypeAlias = NDArray[np.float64]
@@ -20,7 +20,6 @@ Environment: TypeAlias = Mapping[str, Array]
 Definitions: TypeAlias = Mapping[str, Expr]
 
 _SQUARE = num(2)
-_MOST_UNITS = 200  # up to here the complement of a softmax is summed afresh for each unit
 
 
 def evaluate(expr: Expr, env: Environment, definitions: Definitions | None = None) -> Array:
@@ -82,7 +81,7 @@ class _Evaluation:
         if node.name == "sigmoid":
             return -softplus(self.value(node.args[0]))
         if node.name == "softmax":
-            return _log_others(self.value(node.args[0]), _axis(node))
+            return log_others(self.value(node.args[0]), _axis(node))
         return None
 
     def complement(self, expr: Expr) -> Array | None:
@@ -93,8 +92,7 @@ class _Evaluation:
         if node.name == "sigmoid":
             return sigmoid(-self.value(node.args[0]))
         if node.name == "softmax":
-            logarithm = _log_others(self.value(node.args[0]), _axis(node))
-            return None if logarithm is None else np.exp(logarithm)
+            return np.asarray(np.exp(log_others(self.value(node.args[0]), _axis(node))))
         if node.name == "pow" and node.args[1] == _SQUARE:
             inner = self.defined(node.args[0])
             if inner is not None and inner.name == "tanh":
@@ -105,19 +103,6 @@ class _Evaluation:
 
 def _axis(node: Op) -> int | None:
     return None if node.option("axis") is None else node.whole("axis")
-
-
-def _log_others(z: Array, axis: int | None) -> Array | None:
-    """ln of the sum of the other units' softmax, for each unit along the axis."""
-    along = axis or 0
-    if z.ndim == 0 or z.shape[along] > _MOST_UNITS:
-        return None
-    units = np.moveaxis(z, along, 0)
-    whole = logsumexp(units, axis=0)
-    if units.shape[0] == 1:
-        return np.full(z.shape, -np.inf)
-    others = [logsumexp(np.delete(units, i, axis=0), axis=0) - whole for i in range(units.shape[0])]
-    return np.moveaxis(np.stack(others), 0, along)
 
 
 def _log(evaluation: _Evaluation, node: Op) -> Array | None:

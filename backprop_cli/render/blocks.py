@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -171,8 +172,7 @@ def _optional(step: Step, view: View) -> bool:
 def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
     shown = shown_steps(trace, view)
     if view.only is not None:
-        extra = [step for step in trace.steps if step.id in view.only and step not in shown]
-        shown = [step for step in (*shown, *extra) if step.id in view.only]
+        shown = [step for step in trace.steps if step.id in view.only]
     numbers = {id(step): number for number, step in enumerate(shown_steps(trace, view), start=1)}
     shapes = {name: given.value.shape for name, given in trace.given.items()}
     shapes |= {step.id: step.shape for step in trace.steps}
@@ -196,7 +196,7 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             {name: shapes[name] for name in (*used, step.id)},
             {name: values[name] for name in used if name in values},
             notes=(*remarks(step, names), *_note(step, names)),
-            entries=_entries(step, Sizes(shapes, {})) if view.detail == "long" else (),
+            entries=_entries(step, shapes) if view.detail == "long" else (),
         )
 
 
@@ -206,16 +206,21 @@ def _note(step: Step, names: Names) -> Iterator[str]:
 
 
 _MOST_ENTRIES = 12
+_MOST_TERMS = 36  # a name with more entries would make sums too long to read
 _NOT_ENTRYWISE = frozenset({"jacobian", "argmax", "largest_shares"})
 
 
-def _entries(step: Step, sizes: Sizes) -> tuple[Entry, ...]:
+def _entries(step: Step, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Entry, ...]:
     """Every entry written out, where there are few and that says more than the formula does."""
     value = step.value
     if value is None or value.ndim > 2 or value.size > _MOST_ENTRIES or isinstance(step.expr, Sym):
         return ()
-    if any(isinstance(node, Op) and node.name in _NOT_ENTRYWISE for node in walk(step.expr)):
+    nodes = list(walk(step.expr))
+    if any(isinstance(node, Op) and node.name in _NOT_ENTRYWISE for node in nodes):
         return ()
+    if any(prod(shapes[node.name]) > _MOST_TERMS for node in nodes if isinstance(node, Sym)):
+        return ()
+    sizes = Sizes(shapes, {})
     found = [
         Entry(index, written_out(step.expr, index, sizes), float(value[index]))
         for index in np.ndindex(value.shape)

@@ -31,6 +31,7 @@ Array = NDArray[np.float64]
 
 INDENT = 8
 _GIVEN_GAP = 4
+_APART = text_box("  ")
 _TABLE_ROWS = 8
 _TALLEST = 24
 """Numbers put in that would take more lines than this are left out; the result still follows."""
@@ -183,13 +184,13 @@ class Layout:
         return self.value_tokens(value, block.axes)
 
     def value_tokens(self, value: Array, axes: tuple[str, ...] = ()) -> tuple[Token, ...]:
-        """A value as tokens; of more than two axes, a matrix for each place along the first ones."""
+        """A value as tokens; of more than two axes, a matrix for each place on the first."""
         if value.ndim < 3:
             return (Token(self.drawing.array(value, "result")),)
         blocks = value.reshape(-1, *value.shape[-2:])
         labels = [self._block_label(place, axes) for place in np.ndindex(value.shape[:-2])]
         boxes = self.drawing.several(blocks, labels, "result")
-        return tuple(Token(box, space=True, level=1) for box in boxes)
+        return tuple(Token(beside([_APART, box]), level=1) for box in boxes)
 
     def _block_label(self, place: tuple[int, ...], axes: tuple[str, ...]) -> str:
         numbers = [str(i + self.view.indices) for i in place]
@@ -258,6 +259,11 @@ class Layout:
         return " ".join([*kept, dots, last])
 
 
+def _widest(columns: int) -> int:
+    """The columns a matrix may take: in a narrow window it has to share them with a function."""
+    return columns - INDENT - 12 if columns >= 80 else max(20, columns // 2)
+
+
 def _below_value(box: Box, label: str) -> Box:
     """A shape at the right edge below a named value."""
     if not label:
@@ -275,7 +281,7 @@ def layout_of(names: Names, view: View) -> Layout:
         ASCII if view.ascii else UNICODE,
         view.rows,
         16 if view.detail == "long" else 10,
-        max(20, view.width - INDENT - 12),
+        _widest(view.width),
     )
     return Layout(names, view, drawing)
 

@@ -137,13 +137,11 @@ def _symbol(names: Names, id: str) -> Symbol:
 
 
 def indexed(places: list[str]) -> str:
-    """Indices as they follow a symbol: ₂₁, or ₁₂,₃ where a number has two digits."""
+    """Indices as they follow a symbol: ₂₁, or [12,3] where that would be unclear."""
     places = [place.strip() for place in places]
-    joiner = "" if all(len(place) == 1 for place in places) else ","
-    lowered = [subscript(place) for place in places]
-    if None in lowered or joiner:
-        return f"[{','.join(places)}]"
-    return "".join(filter(None, lowered))
+    unclear = len(places) > 1 and any(len(place) > 1 for place in places)
+    lowered = subscript("".join(places))
+    return f"[{','.join(places)}]" if unclear or lowered is None else lowered
 
 
 def _layered(names: Names, id: str) -> Symbol:

@@ -132,7 +132,10 @@ class _Report:
             stops = [self.report.loss, *(factor.by for factor in path.factors)]
             yield ((f"{number:>3} ", "note"), (arrow.join(map(self.names.text, stops)), ""))
             symbols_ = [word(self.quotient(factor.of, factor.by)) for factor in path.factors]
-            numbers = [self.number(factor.value) for factor in path.factors]
+            numbers = [
+                self.number(factor.value, "scalar b" if position else "a scalar")
+                for position, factor in enumerate(path.factors)
+            ]
             head = (word(self.quotient(self.report.loss, self.report.entry)),)
             if len(self.report.paths) + self.report.omitted > 1:
                 head = (word("path" + f" {number}"),)
@@ -189,9 +192,9 @@ class _Report:
         sign = "d" if self.view.ascii else "∂"
         return f"{sign}{self.names.text(of)}/{sign}{self.names.text(by)}"
 
-    def number(self, value: float) -> tuple[Token, ...]:
+    def number(self, value: float, place: str) -> tuple[Token, ...]:
         piece = self.writer({}).drawn(np.asarray(value))
-        return placed(piece, "scalar b", self.layout.drawing.glyphs).tokens
+        return placed(piece, place, self.layout.drawing.glyphs).tokens
 
     def result(self, value: float) -> tuple[Token, ...]:
         return (Token(text_box(self.layout.drawing.digits.one(value), "result")),)

@@ -148,7 +148,7 @@ def between(left: Piece, sign: str, right: Piece, kind: Kind, level: int) -> Pie
 
 def prefixed(sign: str, piece: Piece, *, gap: bool = True, kind: Kind = "prefix") -> Piece:
     """A part behind Σ or ln, which reach as far as the factors that follow."""
-    rest = spaced(piece) if gap else piece.tokens
+    rest = spaced(piece, 1 if " " in sign else None) if gap else piece.tokens
     return Piece((word(sign), *deeper(rest)), kind, open=True)
 
 

@@ -123,8 +123,6 @@ _UPDATES = MappingProxyType({"new": "the new value", "change": "what is added"})
 
 
 def _through(rule: str) -> str:
-    if rule in LOSSES:
-        return f"through the loss ({LOSSES[rule].words})"
     noun = _noun(rule)
     return f"through the {noun}" if noun else ""
 
@@ -132,6 +130,8 @@ def _through(rule: str) -> str:
 def _noun(rule: str) -> str:
     """What an operation is called; nothing for one that only moves entries."""
     name = rule.replace("-", "_")
+    if rule in LOSSES:
+        return "loss"
     if name in _NOUNS:
         return _NOUNS[name]
     return TABLE[name].words if name in TABLE and TABLE[name].public else ""
@@ -148,6 +148,7 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
         phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
     phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
     phrases += _at_kinks(said, used)
+    phrases += _signs(trace, used, names)
     phrases.append("functions, powers and / are taken entry by entry")
     phrases.append(f"indices from {said.get('indices', view.indices)}")
     phrases.append(_rounding(said.get("rounding")))
@@ -193,6 +194,16 @@ def _operations(trace: Trace) -> set[str]:
         for node in walk(step.expr)
         if isinstance(node, Op)
     }
+
+
+def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
+    """What notation of our own means."""
+    if "switch" in used:
+        yield "1{…} is 1 where that holds, else 0"
+    if not names.ascii and any(step.id.endswith("_new") for step in trace.steps):
+        yield "⁺ marks a value after the update"
+    if not names.ascii and any(id.endswith("_old") for id in trace.given):
+        yield "⁻ one before it"
 
 
 def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:

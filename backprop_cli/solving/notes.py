@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Op, Sym, symbols, walk
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.values import evaluate
@@ -16,24 +17,29 @@ from backprop_cli.solving.plan import Planned
 SATURATED = 1e-3
 """A sigmoid or tanh whose slope is below this times its largest is called saturated."""
 
+Env = Mapping[str, Array]
+Mask = NDArray[np.bool_]
+_UNDERFLOWING = ("softmax", "sigmoid", "exp")
 
-def note(step: Planned, env: Mapping[str, Array], model: Model) -> str | None:
+
+def note(step: Planned, env: Env, model: Model) -> str | None:
     """What is worth saying about the value of one step; None where nothing is."""
     value = env.get(step.id)
     if value is None:
-        return "too large to print: ask for it with --only" if step.skipped else None
-    base = model.problem.convention.indices
+        return f"too large to show here: --only {step.id} shows it" if step.skipped else None
     remarks = [
         step.note,
-        _not_finite(step, value, env, base),
-        _unit_trouble(step, value, env, base),
-        _kink(step, env, model, base),
-        _several_paths(step),
+        _not_finite(step, value, env, model),
+        _unit_trouble(step, value, env, model),
     ]
+    if step.phase == "forward":
+        remarks += [_lost_digits(step, value, env, model), *_kinks(step, env, model)]
+    if step.rule == "sum-over-paths":
+        remarks.append(_several_paths(step, env, model))
     return "; ".join(remark for remark in remarks if remark) or None
 
 
-def listed(mask: NDArray[np.bool_], name: str, base: int) -> str:
+def listed(mask: Mask, name: str, base: int) -> str:
     """The entries where `mask` holds: `Z1[1], Z1[3]`, at most four of them."""
     if mask.ndim == 0:
         return name
@@ -43,73 +49,183 @@ def listed(mask: NDArray[np.bool_], name: str, base: int) -> str:
     return ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
 
 
-def _not_finite(step: Planned, value: Array, env: Mapping[str, Array], base: int) -> str | None:
-    bad = ~np.isfinite(value)
-    if not bad.any():
+def _said(mask: Mask, name: str, model: Model, one: str, many: str) -> str:
+    """The entries where `mask` holds, and what is said of one or of many of them."""
+    where = listed(mask, name, model.problem.convention.indices)
+    return f"{where} {many if mask.sum() > 1 else one}"
+
+
+# Infinities and worse ---------------------------------------------------------------------------
+
+
+def _not_finite(step: Planned, value: Array, env: Env, model: Model) -> str | None:
+    unknown, infinite = np.isnan(value), np.isinf(value)
+    if not unknown.any() and not infinite.any():
         return None
-    where = listed(bad, step.id, base)
-    for node in _operations(step):
+    said = (
+        _said(unknown, step.id, model, "has no value", "have no value")
+        if unknown.any()
+        else _said(infinite, step.id, model, "is infinite", "are infinite")
+    )
+    return f"{said}: {_why(step, unknown, env, model)}"
+
+
+def _why(step: Planned, unknown: Mask, env: Env, model: Model) -> str:
+    """Where an infinity, or what is no number at all, came from."""
+    for node in _operations(step.expr):
         domain = operation(node).domain
-        if domain is not None and _outside(node, env):
-            return f"{where} is not finite: {domain.words}"
-    if any(not np.all(np.isfinite(env[name])) for name in _names(step) if name in env):
-        return f"{where} is not finite, since what it is computed from is not"
-    return f"{where} is not finite: too large for a floating-point number"
+        if domain is not None and np.any(domain.outside(*(evaluate(a, env) for a in node.args))):
+            return domain.words + _underflow(node, env, model)
+    for name in symbols(step.expr):
+        bad = ~np.isfinite(env[name]) if name in env else np.zeros((), dtype=bool)
+        if not bad.any():
+            continue
+        if unknown.any() and not np.isnan(env[name]).any():
+            return _said(bad, name, model, "is infinite", "are infinite") + (
+                ", and an infinity times 0, or less another, could be anything"
+            )
+        return f"it is computed from {listed(bad, name, model.problem.convention.indices)}"
+    return "the number is too large for the computer, which ends at about 1.8e308"
 
 
-def _operations(step: Planned) -> list[Op]:
-    return [node for node in walk(step.expr) if isinstance(node, Op)]
+def _operations(expr: Expr) -> Iterator[Op]:
+    return (node for node in walk(expr) if isinstance(node, Op))
 
 
-def _names(step: Planned) -> tuple[str, ...]:
-    return symbols(step.expr)
+def _underflow(node: Op, env: Env, model: Model) -> str:
+    """Where the 0 is a softmax or sigmoid that is not really 0, only too small to show it."""
+    hit = _zero_output(node, env, model)
+    return f" ({hit} {_is(hit)} not quite 0, but too small for the computer)" if hit else ""
 
 
-def _outside(node: Op, env: Mapping[str, Array]) -> bool:
-    domain = operation(node).domain
-    assert domain is not None
-    args = [evaluate(arg, env) for arg in node.args]
-    return bool(np.any(domain.outside(*args)))
+def _is(names: str) -> str:
+    return "are" if "], " in names else "is"
 
 
-def _unit_trouble(step: Planned, value: Array, env: Mapping[str, Array], base: int) -> str | None:
-    """Saturated sigmoids, dead rectified units."""
-    match step.phase, step.expr:
-        case "forward", Op("sigmoid", (Sym(),)):
-            flat = value * (1 - value) < SATURATED / 4
-            words = "saturated: its slope is nearly 0"
-        case "forward", Op("tanh", (Sym(),)):
-            flat = 1 - value**2 < SATURATED
-            words = "saturated: its slope is nearly 0"
-        case "forward", Op("relu", (Sym(z),)):
-            flat = env[z] < 0
-            words = "off: ReLU passes no gradient there"
+def _zero_output(node: Op, env: Env, model: Model) -> str | None:
+    """`Yhat[2]` or `1 - Yhat[2]`, where that is the argument in trouble and underflowed to 0."""
+    match node.args[-1]:
+        case Sym(name) as inner:
+            before = ""
+        case Op("sub", (build.ONE, Sym(name) as inner)):
+            before = "1 - "
         case _:
             return None
-    if not flat.any() or (value.ndim == 2 and not flat.all()):
+    definition = model.definitions.get(name)
+    if not isinstance(definition, Op) or definition.name not in _UNDERFLOWING:
         return None
-    return f"{listed(flat, step.id, base)} {'are' if flat.sum() > 1 else 'is'} {words}"
+    value = evaluate(inner, env)
+    zero = np.asarray((1 - value if before else value) == 0)
+    if node.name in ("xlogy", "ratio"):
+        zero = zero & (evaluate(node.args[0], env) != 0)
+    return before + listed(zero, name, model.problem.convention.indices) if zero.any() else None
 
 
-def _kink(step: Planned, env: Mapping[str, Array], model: Model, base: int) -> str | None:
-    """Where a derivative does not exist, and the value taken instead."""
-    if step.phase != "forward":
+def _lost_digits(step: Planned, value: Array, env: Env, model: Model) -> str | None:
+    """Where a logarithm is finite although its argument has become 0."""
+    if not np.all(np.isfinite(value)) or model.problem.rounding is not None:
         return None
-    for node in _operations(step):
-        name = operation(node).kink
-        if name is None or name == "step" or len(node.args) != 1 or node.name == "max":
-            continue
-        at_kink = evaluate(node.args[0], env) == 0
-        if np.any(at_kink):
-            taken = getattr(model.problem.convention.kinks, name)
-            inner = node.args[0]
-            where = listed(at_kink, inner.name, base) if isinstance(inner, Sym) else "the argument"
-            words = TABLE[node.name].words
-            return f"{where} is exactly 0, where the {words} has no derivative: {taken:g} is taken"
+    for node in _operations(step.expr):
+        hit = _zero_output(node, env, model) if node.name in ("log", "xlogy") else None
+        if hit:
+            return (
+                f"{hit} {_is(hit)} too small for the computer and shown as 0: the logarithm "
+                "is taken from the numbers behind it"
+            )
     return None
 
 
-def _several_paths(step: Planned) -> str | None:
-    if step.rule != "sum-over-paths":
+# Units that pass little or nothing on -----------------------------------------------------------
+
+
+def _unit_trouble(step: Planned, value: Array, env: Env, model: Model) -> str | None:
+    """Saturated sigmoids, rectified units that are off; in a batch those that are so throughout."""
+    match step.phase, step.expr:
+        case "forward", Op("sigmoid", (Sym(),)):
+            flat, words = value * (1 - value) < SATURATED / 4, "saturated"
+        case "forward", Op("tanh", (Sym(),)):
+            flat, words = 1 - value**2 < SATURATED, "saturated"
+        case "forward", Op("relu", (Sym(z),)):
+            flat, words = env[z] < 0, "off"
+        case _:
+            return None
+    whole = "sample" in step.axes
+    flat = np.asarray(flat.all(axis=step.axes.index("sample")) if whole else flat)
+    if not flat.any():
         return None
-    return "several paths lead from here to the loss: their gradients add up"
+    if whole:
+        base = model.problem.convention.indices
+        units = [str(i + base) for i in np.flatnonzero(flat)]
+        many = len(units) > 1
+        who = f"unit{'s' if many else ''} {', '.join(units[:4])}{', …' if len(units) > 4 else ''}"
+        said = f"{who} {'are' if many else 'is'} {words} for every sample"
+    else:
+        many = bool(flat.sum() > 1)
+        said = _said(flat, step.id, model, f"is {words}", f"are {words}")
+    if words == "off":
+        return f"{said}: {'these ReLUs let' if many else 'this ReLU lets'} no gradient through"
+    return f"{said}: {'their slopes are' if many else 'the slope there is'} nearly 0"
+
+
+# Kinks and jumps --------------------------------------------------------------------------------
+
+
+def _kinks(step: Planned, env: Env, model: Model) -> Iterator[str]:
+    """Where a derivative does not exist, and the value taken instead."""
+    seen: set[str] = set()
+    for node in _operations(step.expr):
+        said = None if node.name in seen else _kink(node, env, model)
+        if said is not None:
+            seen.add(node.name)
+            yield said
+
+
+def _kink(node: Op, env: Env, model: Model) -> str | None:
+    kink = operation(node).kink
+    if node.name == "norm" and np.any(evaluate(node, env) == 0):
+        return "the length is 0, where it has no derivative: 0 is taken"
+    if kink is None:
+        return None
+    taken = f"{getattr(model.problem.convention.kinks, kink):g}"
+    if node.name in ("max", "maximum", "minimum"):
+        return (
+            f"two are equally large: each gets {taken} of the gradient" if _tie(node, env) else None
+        )
+    at_kink = np.asarray(evaluate(node.args[0], env) == 0)
+    if not at_kink.any():
+        return None
+    inner = node.args[0]
+    where = (
+        _said(at_kink, inner.name, model, "is", "are")
+        if isinstance(inner, Sym)
+        else "what stands in it is"
+    )
+    words = TABLE[node.name].words
+    if node.name == "step":
+        at_zero = node.option("at_zero", 1)
+        return f"{where} exactly 0, where the {words} jumps: its value there is {at_zero}"
+    return f"{where} exactly 0, where the {words} has no derivative: {taken} is taken"
+
+
+def _tie(node: Op, env: Env) -> bool:
+    values = [evaluate(arg, env) for arg in node.args]
+    if len(values) == 2:
+        return bool(np.any(values[0] == values[1]))
+    axis = None if node.option("axis") is None else node.whole("axis")
+    (value,) = values
+    is_top = value == np.max(value, axis=axis, keepdims=True)
+    return bool(np.any(is_top.sum(axis=axis) > 1))
+
+
+def _several_paths(step: Planned, env: Env, model: Model) -> str:
+    name = step.id.partition("/d")[2]
+    through = [
+        equation.name
+        for equation in model.equations
+        if name in symbols(equation.expr)
+        and (equation.name in model.silent or model.gradient(equation.name) in env)
+    ]
+    if len(through) < 2:
+        return "several paths lead from here to the loss: their gradients add up"
+    ways = ", ".join(through[:-1]) + f" and {through[-1]}"
+    return f"{name} acts through {ways}: the gradients of all its paths add up"

@@ -10,10 +10,11 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import shares
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
+from backprop_cli.operations.record import Index
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
-from backprop_cli.readings.entries import Index, entry
+from backprop_cli.readings.entries import entry
 from backprop_cli.readings.values import evaluate
 
 MAX_PATHS = 24

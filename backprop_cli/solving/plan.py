@@ -10,6 +10,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import Gradient, gradients
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.jacobians import local_jacobian
+from backprop_cli.algebra.logarithms import Sources, in_logits, through_logits
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
@@ -23,12 +24,16 @@ MAX_JACOBIAN = 10_000
 _LARGEST_SOFTMAX = (
     100  # units up to which the chain goes through the softmax's written-out Jacobian
 )
+_PAST_INFINITIES = (
+    "the output is 0 or 1 to all digits, so that its gradient is infinite and its slope 0: "
+    "written in the logits the two cancel"
+)
 _QUOTIENT = re.compile(r"d(?P<of>.+)/d(?P<by>.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A quantity to compute: its formula, its phase, the reason for the step, what it is in words."""
+    """A quantity to compute: its formula, phase, the reason for the step, what it is in words."""
 
     id: str
     phase: Phase
@@ -49,12 +54,15 @@ class Plan:
     shapes: Mapping[str, Shape]
 
 
-def plan(model: Model, extra: Collection[str] = (), fused: bool | None = None) -> Plan:
-    """Everything the problem defines, in order; `extra` are further gradients and Jacobians asked for.
+def plan(
+    model: Model, extra: Collection[str] = (), fused: bool | None = None, careful: bool = False
+) -> Plan:
+    """Everything the problem defines, in order; `extra` are further gradients and Jacobians.
 
-    `fused` says how the output gradient is formed (None: as the file says).
+    `fused` says how the output gradient is formed (None: as the file says); `careful` goes from
+    the loss to the logits at once, where -y/ŷ would be infinite.
     """
-    planner = _Planner(model, fused)
+    planner = _Planner(model, fused or careful, careful)
     planner.forward()
     planner.backward(extra)
     if model.update is not None and model.trained:
@@ -70,10 +78,12 @@ def quotient(id: str) -> tuple[str, str] | None:
 
 
 class _Planner:
-    def __init__(self, model: Model, fused: bool | None) -> None:
+    def __init__(self, model: Model, fused: bool | None, careful: bool) -> None:
         self.model = model
         wanted = model.problem.convention.output_gradient == "fused"
         self.fused = (wanted if fused is None else fused) and model.fusion is not None
+        self.careful = careful
+        self.notes: dict[str, str] = {}
         self.steps: list[Planned] = []
         self.shapes: dict[str, Shape] = dict(model.shapes)
         self.definitions = model.definitions
@@ -138,7 +148,7 @@ class _Planner:
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
         return gradients(
-            self.definitions,
+            self.careful_definitions() if self.careful else self.definitions,
             model.seeds,
             wanted,
             self.sizes(),
@@ -147,16 +157,34 @@ class _Planner:
             model.silent,
         )
 
+    def careful_definitions(self) -> dict[str, Expr]:
+        return {name: in_logits(expr, {}) for name, expr in self.definitions.items()}
+
+    def past_infinities(self) -> dict[str, dict[str, Expr]]:
+        """The gradients of logits whose output is used in a logarithm, formed without the output."""
+        sources = Sources(self.model.seeds, self.model.silent, self.model.gradient)
+        found = {}
+        for name, expr in self.definitions.items():
+            if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid", "exp"):
+                shares = through_logits(name, self.definitions, sources, self.sizes())
+                if shares is not None:
+                    found[name] = shares
+                    self.notes |= dict.fromkeys(shares, _PAST_INFINITIES)
+        return found
+
     def shortcuts(self) -> dict[str, dict[str, Expr]]:
-        """Gradients taken another way than the pull-back: fused, or through a softmax's Jacobian."""
+        """Gradients taken another way than the pull-back: fused, or through softmax's Jacobian."""
         found: dict[str, dict[str, Expr]] = {}
         for name, expr in self.definitions.items():
             match expr:
                 case Op("softmax", (Sym(z),)) if self.through_jacobian(name, z):
                     found[name] = {z: self.through(name, z)}
+        if self.careful:
+            found |= self.past_infinities()
         fusion = self.model.fusion
         if self.fused and fusion is not None:
             found[fusion.output] = {fusion.logits: fusion.expr}
+            self.notes[fusion.logits] = fusion.why
         return found
 
     def through_jacobian(self, of: str, by: str) -> bool:
@@ -180,16 +208,14 @@ class _Planner:
 
     def gradient(self, gradient: Gradient) -> None:
         model = self.model
-        fusion = model.fusion
-        is_fused = self.fused and fusion is not None and gradient.of == fusion.logits
-        rule = "fused" if is_fused else self.reason(gradient)
+        said = self.notes.get(gradient.of)
         self.add(
             model.gradient(gradient.of),
             "backward",
-            rule,
+            "fused" if said is not None else self.reason(gradient),
             gradient.expr,
             model.axes(gradient.of),
-            note=fusion.why if is_fused and fusion else None,
+            note=said,
         )
 
     def reason(self, gradient: Gradient) -> str:
@@ -254,14 +280,14 @@ class _Planner:
             "jacobian",
             self.rule_of(of),
             expr,
-            self.jacobian_axes(of, by, expr),
+            self.jacobian_axes(of, by),
             skipped=size > MAX_JACOBIAN,
         )
 
     def rule_of(self, name: str) -> str:
         return next(equation.rule for equation in self.model.equations if equation.name == name)
 
-    def jacobian_axes(self, of: str, by: str, expr: Expr) -> tuple[str, ...]:
+    def jacobian_axes(self, of: str, by: str) -> tuple[str, ...]:
         one, other = self.model.axes(of), self.model.axes(by)
         blocks = self.model.samples is not None and "sample" in one and "sample" in other
         if blocks:

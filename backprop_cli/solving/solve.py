@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -50,12 +51,36 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A batch ready to be run: its model, the whole plan, and the part that training needs."""
+    """A batch ready to be run: its model, the whole plan, the part that training needs.
+
+    `careful` is the whole plan once more, going round what is infinite on the way.
+    """
 
     model: Model
     plan: Plan
     training: Plan
     machine: Machine
+    careful: Callable[[], Plan]
+
+    def run(self, planned: Plan, given: Mapping[str, Array]) -> tuple[Plan, dict[str, Array]]:
+        """The plan and its values; the same quantities another way where gradients have none."""
+        values = run(planned, given, self.machine)
+        lost = _not_finite(planned, values)
+        if not lost:
+            return planned, values
+        ids = {step.id for step in planned.steps}
+        other = essential(self.careful(), ids)
+        found = run(other, given, self.machine)
+        return (other, found) if _not_finite(other, found) < lost else (planned, values)
+
+
+def _not_finite(planned: Plan, values: Mapping[str, Array]) -> int:
+    """How many gradients hold an infinity, or what comes of 0 times one."""
+    return sum(
+        1
+        for step in planned.steps
+        if step.phase == "backward" and not np.all(np.isfinite(values.get(step.id, 0.0)))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +150,13 @@ class _Batches:
             goals |= {
                 f"{letter}_{name}" for letter in rule_of(model).kept for name in model.trained
             }
-        return _Prepared(model, whole, essential(whole, goals), machine(model, whole))
+        return _Prepared(
+            model,
+            whole,
+            essential(whole, goals),
+            machine(model, whole),
+            cache(lambda: plan(model, self.extra, careful=True)),
+        )
 
 
 def _training(
@@ -145,7 +176,7 @@ def _training(
         if last and steps and batch.model.target:
             goals = {step.id for step in batch.training.steps} | {f"{batch.model.target}_new"}
             needed = essential(batch.plan, goals)
-        values = run(needed, given, batch.machine)
+        _, values = batch.run(needed, given)
         _record(batch.model, values, history, last and steps > 0)
         if request.progress is not None and history:
             request.progress(index + 1, history[-1])
@@ -188,14 +219,7 @@ def environment(
 def _shown(batch: _Prepared, state: _State, number: int, request: Request) -> Solution:
     model, planned, how = batch.model, batch.plan, batch.machine
     given = environment(model, state.parameters, state.optimizer, number - 1)
-    planned = _asked_in_full(planned, request.extra)
-    values = run(planned, given, how)
-    fusion = model.fusion
-    if fusion is not None and not np.all(
-        np.isfinite(values.get(model.gradient(fusion.logits), 0.0))
-    ):
-        planned = _asked_in_full(plan(model, request.extra, fused=True), request.extra)
-        values = run(planned, given, how)
+    planned, values = batch.run(_asked_in_full(planned, request.extra), given)
     trace = Trace(
         title=model.problem.title,
         convention=convention(model),

@@ -1,0 +1,233 @@
+"""What stands behind a name on a sheet -> its entries as typed, missing ones None."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
+from math import prod
+from typing import Final
+
+from backprop_cli.errors import Mark
+from backprop_cli.grading.data import Index, Shape, Typed
+from backprop_cli.numbers import NumberError, is_simple, last_place, read_number, shown
+from backprop_cli.problem.arrays import entries, kind_of, lines_of, split_row
+from backprop_cli.problem.tree import ListNode, Node, ScalarNode
+
+MOST_EXPRESSIONS: Final = 5_000
+"""So many entries of a sheet may be something else than plain decimals."""
+
+MISSING: Final = frozenset({"_", "?", "~", "", "null"})
+"""What is written for an entry that was not worked out."""
+
+_DEEPEST = 6  # lists within lists; a Jacobian of two matrices has four
+_ROOM = 1_000  # entries that may be written of anything, however small it is
+_FURTHEST = 300  # powers of ten that a last digit may be away from 1
+_UNITS = tuple(float(f"1e-{places}") for places in range(100))
+_HINT = "a number, or _ where there is none"
+
+
+class UnreadableError(Exception):
+    """A quantity that cannot be read: why, where, and what to write instead."""
+
+    def __init__(self, message: str, mark: Mark, instead: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.mark = mark
+        self.instead = instead
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The entries of a quantity in the shape in which they were written, in the order of rows."""
+
+    shape: Shape
+    cells: Mapping[Index, Typed | None]
+
+    @property
+    def missing(self) -> bool:
+        """Whether nothing is written at all."""
+        return not any(self.cells.values())
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many expressions a sheet may still hold, so that none takes for ever."""
+
+    expressions: int = MOST_EXPRESSIONS
+
+
+def read_cells(node: Node, expected: Shape, budget: Budget) -> Written:
+    """The entries of `node`, in the shape expected where they fit it, else as they are written."""
+    reader = _Reader(budget, max(_ROOM, 4 * prod(expected)))
+    written = Written(reader.read(node), reader.cells)
+    return written if written.shape == expected else _fitted(written, expected)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads one quantity; `room` is the number of entries it may have."""
+
+    budget: Budget
+    room: int
+    cells: dict[Index, Typed | None] = field(default_factory=dict)
+
+    def read(self, node: Node) -> Shape:
+        if isinstance(node, ListNode):
+            return self._listed(node, ())
+        if isinstance(node, ScalarNode):
+            return self._text(node)
+        raise UnreadableError(
+            f"numbers belong here, not {kind_of(node)}",
+            node.mark,
+            "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix",
+        )
+
+    # Lists --------------------------------------------------------------------------------------
+
+    def _listed(self, node: ListNode, at: Index) -> Shape:
+        items = node.items
+        self._make_room(len(items), node.mark)
+        if any(isinstance(item, ListNode) for item in items):
+            if len(at) >= _DEEPEST:
+                raise UnreadableError("lists are nested too deeply here", node.mark)
+            shapes = [self._inner(item, (*at, row)) for row, item in enumerate(items)]
+            return _rectangle(shapes, [item.mark for item in items])
+        for column, item in enumerate(items):
+            if not isinstance(item, ScalarNode):
+                raise UnreadableError(f"a number belongs here, not {kind_of(item)}", item.mark)
+            self.cells[*at, column] = self._item(item)
+        return (len(items),)
+
+    def _inner(self, item: Node, at: Index) -> Shape:
+        if isinstance(item, ListNode):
+            return self._listed(item, at)
+        instead = f"[{item.text}]" if isinstance(item, ScalarNode) else None
+        message = f"a row of the matrix belongs here, not {kind_of(item)}"
+        raise UnreadableError(message, item.mark, instead)
+
+    def _item(self, item: ScalarNode) -> Typed | None:
+        text = item.text
+        if is_simple(text):
+            column = item.column + (item.style == "quoted")
+            return Typed(text, float(text), _unit(text), Mark(item.line, column))
+        return self._cell(text, item.inside)
+
+    # Text ---------------------------------------------------------------------------------------
+
+    def _text(self, node: ScalarNode) -> Shape:
+        text = node.text
+        if is_simple(text) or text.strip() in MISSING:
+            self.cells[()] = self._item(node)
+            return ()
+        rows = list(lines_of(node))
+        if len(rows) > 1 or node.style == "block" or ";" in text:
+            shapes = [self._words(row, mark, (at,)) for at, (row, mark) in enumerate(rows)]
+            return _rectangle(shapes, [mark for _, mark in rows])
+        line, mark = rows[0] if rows else ("", node.inside)
+        if len(split_row(line)) > 1:
+            return self._words(line, mark, ())
+        self.cells[()] = self._cell(line, mark)
+        return ()
+
+    def _words(self, text: str, mark: Mark, at: Index) -> Shape:
+        words = split_row(text)
+        self._make_room(len(words), mark)
+        for column, (word, offset) in enumerate(words):
+            place = Mark(mark.line, mark.column + offset)
+            self.cells[*at, column] = self._cell(word, place)
+        return (len(words),)
+
+    # Entries ------------------------------------------------------------------------------------
+
+    def _make_room(self, count: int, mark: Mark) -> None:
+        self.room -= count
+        if self.room < 0:
+            raise UnreadableError("there are far more entries here than the quantity has", mark)
+
+    def _cell(self, text: str, mark: Mark) -> Typed | None:
+        if text.strip() in MISSING:
+            return None
+        if not is_simple(text):
+            self._pay(mark)
+        try:
+            return Typed(text.strip(), read_number(text), _unit(text), mark)
+        except NumberError as error:
+            raise _unreadable(text, error, mark) from None
+
+    def _pay(self, mark: Mark) -> None:
+        self.budget.expressions -= 1
+        if self.budget.expressions < 0:
+            message = f"more than {MOST_EXPRESSIONS:,} entries of this sheet are not plain decimals"
+            raise UnreadableError(message, mark, "decimals, such as 0.6667")
+
+
+def _unreadable(text: str, error: NumberError, mark: Mark) -> UnreadableError:
+    words = text.split()
+    if len(words) > 1 and all(map(is_simple, words)):
+        message = f"{shown(text)} is more than one number: a comma is missing"
+        return UnreadableError(message, mark, ", ".join(words))
+    place = Mark(mark.line, mark.column + error.offset)
+    return UnreadableError(error.message, place, error.instead or _HINT)
+
+
+def _unit(text: str) -> float | None:
+    """The unit of the last digit typed; None for a fraction or an expression."""
+    if len(text) < len(_UNITS) and is_simple(text) and "e" not in text and "E" not in text:
+        point = text.find(".")
+        return 1.0 if point < 0 else _UNITS[len(text) - point - 1]
+    place = last_place(text)
+    return None if place is None else _power(min(max(place, -_FURTHEST), _FURTHEST))
+
+
+@lru_cache(maxsize=None)
+def _power(place: int) -> float:
+    return float(f"1e{place}")
+
+
+def _rectangle(shapes: Sequence[Shape], marks: Sequence[Mark]) -> Shape:
+    """The shape of rows of these shapes; the first that differs from the first row is told."""
+    first = shapes[0]
+    for number, (shape, mark) in enumerate(zip(shapes, marks, strict=True), 1):
+        if shape != first:
+            counts = f"row {number} has {_count(shape)}, row 1 has {_count(first)}"
+            raise UnreadableError(counts, mark, "rows of one length, _ for a missing entry")
+    return (len(shapes), *first)
+
+
+def _count(shape: Shape) -> str:
+    return entries(shape[0]) if len(shape) == 1 else "entries " + " × ".join(map(str, shape))
+
+
+# Shapes -----------------------------------------------------------------------------------------
+
+
+def _fitted(written: Written, expected: Shape) -> Written:
+    """In the shape expected, where only the way of writing it differs; a vector is always flat."""
+    if _same_but_for_writing(written.shape, expected):
+        return _reshaped(written, expected)
+    if len(expected) == 1 and len(_long(written.shape)) <= 1:
+        return _reshaped(written, (prod(written.shape),))
+    return written
+
+
+def _same_but_for_writing(shape: Shape, expected: Shape) -> bool:
+    """A vector may be a row or a column, and what is flat may stand for a row or a column."""
+    flat = len(expected) <= 1 or len(shape) <= 1
+    return flat and prod(shape) == prod(expected) and _long(shape) == _long(expected)
+
+
+def _long(shape: Shape) -> list[int]:
+    return [size for size in shape if size != 1]
+
+
+def _reshaped(written: Written, shape: Shape) -> Written:
+    return Written(shape, dict(zip(indices(shape), written.cells.values(), strict=True)))
+
+
+def indices(shape: Shape) -> Iterator[Index]:
+    """Every index of an array of this shape, row after row."""
+    return product(*map(range, shape))
+
+

@@ -1,0 +1,227 @@
+"""A wrong quantity to the slips that explain it: wrong methods computed, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.rewrites import Case
+from backprop_cli.grading.slips import FORMULA_SLIPS
+from backprop_cli.grading.written import Array, Written, finer, meets, standing_for
+from backprop_cli.operations.bounds import Interval, point
+
+Candidate = tuple[str, Expr]
+_LARGEST_SHIFT = 3  # decimal places that a point may be off
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A quantity to explain: as typed, where it is wrong, and its candidates."""
+
+    name: str
+    written: Written
+    mask: NDArray[np.bool_]
+    texts: Mapping[tuple[int, ...], str]
+    candidates: Sequence[Candidate]
+    sample_axis: int | None
+
+
+def candidates(case: Case) -> list[Candidate]:
+    """Every wrong formula of a quantity, with the slip that leads to it."""
+    found = []
+    for id, slip in FORMULA_SLIPS.items():
+        found += [(id, expr) for expr in dict.fromkeys(case.fitting(slip.rewrite(case)))]
+    return found
+
+
+def slips(judge: Judge, wrong: Wrong) -> tuple[str, ...]:
+    """The slips that give all the wrong entries; several where they give the same numbers."""
+    by_formula = _by_formula(judge, wrong)
+    by_value = [id for id, explains in _VALUE_TESTS.items() if explains(judge, wrong)]
+    return tuple(dict.fromkeys([*by_formula, *by_value]))
+
+
+def _by_formula(judge: Judge, wrong: Wrong) -> list[str]:
+    typed = _typed(judge, wrong)
+    for rounded in (False, True):
+        for repaired in (False, True):
+            found = [
+                id
+                for id, expr in wrong.candidates
+                if _proves(id, wrong) and _explains(judge, wrong, typed, expr, repaired, rounded)
+            ]
+            if found:
+                return list(dict.fromkeys(found))
+    return []
+
+
+def _typed(judge: Judge, wrong: Wrong) -> Interval:
+    unit = finer(wrong.written.unit, judge.key.truth[wrong.name], judge.key.unit)
+    return standing_for(wrong.written.value, unit)
+
+
+def _explains(
+    judge: Judge, wrong: Wrong, typed: Interval, expr: Expr, repaired: bool, rounded: bool
+) -> bool:
+    interval = judge.enclosed(expr, repaired, rounded)
+    if not _tight(interval, typed):
+        return False
+    return bool((meets(typed, interval) | ~wrong.written.present).all())
+
+
+def _tight(interval: Interval, typed: Interval) -> bool:
+    """Whether an interval says enough to prove anything."""
+    width = interval[1] - interval[0]
+    room = 8 * (typed[1] - typed[0]) + 0.05 * np.maximum(np.abs(interval[0]), np.abs(interval[1]))
+    return bool(np.all(np.isfinite(width)) and np.all((width <= room) | np.isnan(room)))
+
+
+def _proves(id: str, wrong: Wrong) -> bool:
+    """A factor explains any single figure, unless three of its digits agree."""
+    if not FORMULA_SLIPS[id].factor:
+        return True
+    telling = wrong.written.present & (wrong.written.value != 0)
+    if telling.sum() > 1:
+        return True
+    return all(digits(text) >= 3 for text in wrong.texts.values())
+
+
+def digits(text: str) -> int:
+    """The significant digits typed."""
+    mantissa = text.lower().split("e")[0]
+    return len([c for c in mantissa if c.isdigit()]) - _leading_zeros(mantissa)
+
+
+def _leading_zeros(mantissa: str) -> int:
+    figures = [c for c in mantissa if c.isdigit()]
+    return next((i for i, c in enumerate(figures) if c != "0"), len(figures))
+
+
+# Slips that show in the values alone -----------------------------------------------------------
+
+
+def _right(judge: Judge, wrong: Wrong) -> Iterator[Interval]:
+    """What would have been right: the true value, or what follows from the student's own."""
+    yield point(judge.key.truth[wrong.name])
+    for rounded in (False, True):
+        for expr in judge.key.formulas.get(wrong.name, ()):
+            if "jacobian" not in str(getattr(expr, "name", "")):
+                yield judge.enclosed(expr, False, rounded)
+
+
+def _transposed(judge: Judge, wrong: Wrong) -> bool:
+    value = wrong.written.value
+    if value.ndim != 2 or value.shape[0] != value.shape[1] or np.array_equal(value, value.T):
+        return False
+    low, high = _typed(judge, wrong)
+    turned = low.T, high.T
+    present = wrong.written.present.T
+    return any(bool((meets(turned, right) | ~present).all()) for right in _right(judge, wrong))
+
+
+def _wrong_sample(judge: Judge, wrong: Wrong) -> bool:
+    axis = wrong.sample_axis
+    if axis is None or wrong.written.value.ndim != 2:
+        return False
+    low, high = (np.moveaxis(bound, axis, 0) for bound in _typed(judge, wrong))
+    mask = np.moveaxis(wrong.mask, axis, 0)
+    for right in _right(judge, wrong):
+        rows = np.moveaxis(right[0], axis, 0), np.moveaxis(right[1], axis, 0)
+        if all(_is_another(low[s], high[s], rows, s) for s in np.flatnonzero(mask.any(axis=1))):
+            return True
+    return False
+
+
+def _is_another(low: Array, high: Array, rows: Interval, own: int) -> bool:
+    others = [s for s in range(len(rows[0])) if s != own]
+    return any(bool(meets((low, high), (rows[0][s], rows[1][s])).all()) for s in others)
+
+
+def _each_wrong(judge: Judge, wrong: Wrong, test: object) -> bool:
+    """Whether each wrong entry passes `test(value, unit, text, low, high)` against one right value."""
+    for right in _right(judge, wrong):
+        if all(
+            test(  # type: ignore[operator]
+                float(wrong.written.value[place]),
+                float(wrong.written.unit[place]),
+                wrong.texts.get(place, ""),
+                (np.asarray(right[0][place]), np.asarray(right[1][place])),
+            )
+            for place in map(tuple, np.argwhere(wrong.mask).tolist())
+        ):
+            return True
+    return False
+
+
+def _meets_one(value: float, unit: float, right: Interval) -> bool:
+    return bool(meets(standing_for(np.asarray(value), np.asarray(unit)), right))
+
+
+def _decimal_slip(judge: Judge, wrong: Wrong) -> bool:
+    least = 3 if wrong.mask.size == 1 else 2
+
+    def test(value: float, unit: float, text: str, right: Interval) -> bool:
+        if digits(text) < least or value == 0:
+            return False
+        shifts = [k for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1) if k]
+        return any(_meets_one(value * 10.0**k, unit * 10.0**k, right) for k in shifts)
+
+    return _each_wrong(judge, wrong, test)
+
+
+def _digits_swapped(judge: Judge, wrong: Wrong) -> bool:
+    def test(value: float, unit: float, text: str, right: Interval) -> bool:
+        if digits(text) < 2:
+            return False
+        return any(_meets_one(other, unit, right) for other in _swaps(text))
+
+    return _each_wrong(judge, wrong, test)
+
+
+def _swaps(text: str) -> Iterator[float]:
+    """The numbers got by exchanging two neighbouring digits of what was typed."""
+    text = text.replace("\u2212", "-")
+    places = [i for i, c in enumerate(text) if c.isdigit()]
+    for first, second in zip(places, places[1:], strict=False):
+        if text[first] != text[second]:
+            swapped = list(text)
+            swapped[first], swapped[second] = swapped[second], swapped[first]
+            try:
+                yield float("".join(swapped))
+            except ValueError:
+                return
+
+
+def _sign_lost(judge: Judge, wrong: Wrong) -> bool:
+    least = 3 if wrong.mask.size == 1 else 1
+
+    def test(value: float, unit: float, text: str, right: Interval) -> bool:
+        return value != 0 and digits(text) >= least and _meets_one(-value, unit, right)
+
+    return _each_wrong(judge, wrong, test)
+
+
+def _copied(judge: Judge, wrong: Wrong) -> bool:
+    value = wrong.written.value
+    if not wrong.written.present.all() or not np.any(value):
+        return False
+    if value.size == 1 and min(map(digits, wrong.texts.values()), default=0) < 3:
+        return False
+    others = {name: judge.key.truth[name] for name in judge.key.given}
+    others |= {name: other.value for name, other in judge.written.items() if name != wrong.name}
+    return any(other.shape == value.shape and np.array_equal(other, value) for other in others.values())
+
+
+_VALUE_TESTS = {
+    "transposed": _transposed,
+    "wrong-sample": _wrong_sample,
+    "decimal-slip": _decimal_slip,
+    "digits-swapped": _digits_swapped,
+    "sign-lost": _sign_lost,
+    "copied": _copied,
+}

@@ -1,0 +1,296 @@
+"""One sheet to a verdict an entry: what is right, what follows from what, entry by entry.
+
+The rule in three sentences. A typed number stands for all numbers that round or cut off to it. An
+answer is right if the true value is among those, or a value that follows from the student's own
+right values. It is carried if it only follows from the student's own values as they stand, one of
+them being wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr, symbols, walk
+from backprop_cli.grading.data import How, Verdict
+from backprop_cli.grading.variants import Formulas
+from backprop_cli.grading.written import Array, Mask, Written, finer, meets, standing_for
+from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.intervals import Unit, enclosure
+
+HOW_WEAKEST: tuple[How, ...] = ("exact", "rounded", "truncated", "carried-rounding")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a sheet is judged by: the true values, and the formulas that give each quantity."""
+
+    truth: Mapping[str, Array]
+    formulas: Formulas
+    given: frozenset[str]
+    asked: frozenset[str]
+    unit: Unit | None
+    parameters: Mapping[str, str]
+    """For each new parameter, the old one: it is judged by its change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One quantity judged: a verdict and how an entry, as arrays of words."""
+
+    verdicts: NDArray[np.object_]
+    how: NDArray[np.object_]
+    reason: str | None = None
+    decided_by: Interval | None = None
+
+
+@dataclass
+class Judge:
+    """Judges the quantities of one sheet in the order of the derivation.
+
+    `betrayed` tells whether digits beyond those asked show a value to be that of a slip. `written` are the quantities that can be used, `lost` those that are asked and cannot be (missing
+    or invalid or of another shape).
+    """
+
+    key: Key
+    written: Mapping[str, Written]
+    lost: Collection[str]
+    unit: Unit
+    betrayed: Callable[[str, Mask], bool] = lambda name, mask: False
+    judged: dict[str, Judged] = field(default_factory=dict)
+    _known: dict[tuple[str, bool, bool], Interval] = field(default_factory=dict)
+
+    # What a name stands for ---------------------------------------------------------------------
+
+    def interval(self, name: str, repaired: bool, rounded: bool) -> Interval:
+        """The interval of a quantity as an input: `repaired` puts true values for wrong ones.
+
+        What is not written is computed from what is, `rounded` if its own rounding is to count.
+        """
+        key = (name, repaired, rounded)
+        if key not in self._known:
+            self._known[key] = self._interval(name, repaired, rounded)
+        return self._known[key]
+
+    def _interval(self, name: str, repaired: bool, rounded: bool) -> Interval:
+        if name in self.key.given or name not in self.key.formulas:
+            return point(self.key.truth[name])
+        written = self.written.get(name)
+        if written is None:
+            return self._computed(name, repaired, rounded)
+        interval = self._as_written(name, written, repaired)
+        if written.present.all():
+            return interval
+        other = self._computed(name, repaired, rounded)
+        here = written.present
+        return np.where(here, interval[0], other[0]), np.where(here, interval[1], other[1])
+
+    def _as_written(self, name: str, written: Written, repaired: bool) -> Interval:
+        judged = self.judged.get(name)
+        truth = self.key.truth[name]
+        unit = finer(written.unit, truth, self.key.unit)
+        fits = meets(standing_for(written.value, unit), point(truth))
+        unit = np.where(fits, unit, written.unit)
+        unit = np.where(_same(written.value, truth), 0.0, unit)
+        low, high = standing_for(written.value, unit)
+        if not repaired or judged is None:
+            return low, high
+        right = np.isin(judged.verdicts, ("correct", "imprecise"))
+        return np.where(right, low, truth), np.where(right, high, truth)
+
+    def _computed(self, name: str, repaired: bool, rounded: bool) -> Interval:
+        expr = self.key.formulas[name][0]
+        interval = self.enclosed(expr, repaired, rounded)
+        return self.unit.widened(interval) if rounded else interval
+
+    def enclosed(self, expr: Expr, repaired: bool, rounded: bool) -> Interval:
+        """The interval of a formula on the student's values."""
+        return enclosure(
+            expr,
+            lambda name: self.interval(name, repaired, rounded),
+            self.unit if rounded else None,
+        )
+
+    def forget(self, name: str) -> None:
+        """Drops what was computed of a quantity, once it is judged."""
+        for key in [key for key in self._known if key[0] == name]:
+            del self._known[key]
+
+    # Judging --------------------------------------------------------------------------------------
+
+    def judge(self, name: str) -> Judged:
+        """The verdicts on one written quantity."""
+        written = self.written[name]
+        verdicts = np.full(written.value.shape, "wrong", dtype=object)
+        how = np.full(written.value.shape, None, dtype=object)
+        verdicts[~written.present] = "missing"
+        self._exact(name, written, verdicts, how)
+        decided = self._following(name, written, verdicts, how)
+        self._imprecise(name, written, verdicts)
+        reason = self._not_judged(name, verdicts)
+        judged = Judged(verdicts, how, reason, decided)
+        self.judged[name] = judged
+        self.forget(name)
+        return judged
+
+    def _exact(
+        self, name: str, written: Written, verdicts: NDArray[np.object_], how: NDArray[np.object_]
+    ) -> None:
+        truth = self.key.truth[name]
+        unit = finer(written.unit, truth, self.key.unit)
+        coarse = self._asked_unit(truth, written.unit)
+        at_digits = meets(standing_for(written.value, unit), point(truth))
+        to_digits = meets(standing_for(written.value, coarse), point(truth))
+        beyond = to_digits & ~at_digits & written.present
+        if beyond.any() and self.betrayed(name, beyond):
+            to_digits = at_digits
+        right = (at_digits | to_digits) & written.present
+        verdicts[right] = "correct"
+        off = np.abs(written.value - truth)
+        how[right] = "truncated"
+        how[right & (off <= np.maximum(unit, coarse) / 2 * (1 + 1e-9))] = "rounded"
+        how[right & _same(written.value, truth)] = "exact"
+
+    def _asked_unit(self, truth: Array, typed: Array) -> Array:
+        """The coarsest digits that would do: those asked, or as typed where none are."""
+        if self.key.unit is None:
+            return typed
+        return np.where(typed < self.key.unit.at(truth), self.key.unit.at(truth), typed * 0)
+
+    def _following(
+        self,
+        name: str,
+        written: Written,
+        verdicts: NDArray[np.object_],
+        how: NDArray[np.object_],
+    ) -> Interval | None:
+        if not (verdicts == "wrong").any():
+            return None
+        unit = finer(written.unit, self.key.truth[name], self.key.unit)
+        typed = standing_for(written.value, unit)
+        decided = None
+        for rounded in (False, True):
+            for repaired, verdict in ((True, "correct"), (False, "carried")):
+                open_ = verdicts == "wrong"
+                if not open_.any():
+                    return decided
+                if not repaired and not self._any_wrong(name):
+                    continue
+                for interval in self._ways(name, repaired, rounded):
+                    found = open_ & (verdicts == "wrong") & meets(typed, interval)
+                    if found.any():
+                        decided = interval
+                    verdicts[found] = verdict
+                    how[found] = "carried-rounding" if repaired else None
+        return decided
+
+    def _ways(self, name: str, repaired: bool, rounded: bool) -> list[Interval]:
+        found = []
+        for expr in self.key.formulas.get(name, ()):
+            if any(getattr(node, "name", "") == "jacobian" for node in walk(expr)):
+                continue
+            found.append(self.enclosed(expr, repaired, rounded))
+        return found
+
+    def _imprecise(self, name: str, written: Written, verdicts: NDArray[np.object_]) -> None:
+        open_ = verdicts == "wrong"
+        if not open_.any() or self.key.unit is None:
+            return
+        truth = self.key.truth[name]
+        fits = meets(standing_for(written.value, written.unit), point(truth))
+        old = self.key.parameters.get(name)
+        if old is not None:
+            before = self.key.truth[old]
+            visible = np.abs(truth - before) >= self.key.unit.at(truth)
+            fits &= ~((written.value == before) & visible)
+        verdicts[open_ & fits & (written.unit > self.key.unit.at(truth))] = "imprecise"
+
+    # What it depends on ---------------------------------------------------------------------------
+
+    def sources(self, name: str) -> set[str]:
+        """The nearest quantities behind `name` that are written or should be."""
+        found: set[str] = set()
+        if name not in self.key.formulas:
+            return found
+        stack = list(symbols(self.key.formulas[name][0]))
+        seen = set(stack)
+        while stack:
+            used = stack.pop()
+            if used in self.key.given or used not in self.key.formulas:
+                continue
+            if used in self.written or used in self.lost:
+                found.add(used)
+                continue
+            for more in symbols(self.key.formulas[used][0]):
+                if more not in seen:
+                    seen.add(more)
+                    stack.append(more)
+        return found
+
+    def _any_wrong(self, name: str) -> bool:
+        return any(
+            source in self.judged
+            and bool(np.isin(self.judged[source].verdicts, ("wrong", "carried", "not-judged")).any())
+            for source in self.sources(name)
+        )
+
+    def _not_judged(self, name: str, verdicts: NDArray[np.object_]) -> str | None:
+        """Where nothing can be said, and why."""
+        if not np.isin(verdicts, ("wrong", "carried")).any():
+            return None
+        sources = self.sources(name)
+        missing = sorted(source for source in sources if self._is_missing(source))
+        if missing and (verdicts == "wrong").any():
+            verdicts[verdicts == "wrong"] = "not-judged"
+            return f"{', '.join(missing)} is missing, and this is computed from it"
+        if (verdicts == "carried").any():
+            for source in sorted(sources):
+                why = self._no_work_left(source)
+                if why is not None:
+                    verdicts[verdicts == "carried"] = "not-judged"
+                    return why
+        return None
+
+    def _is_missing(self, source: str) -> bool:
+        if source in self.lost:
+            return True
+        return source in self.key.asked and not self.written[source].present.all()
+
+    def _no_work_left(self, source: str) -> str | None:
+        """Why nothing can be carried from a wrong value that takes the work away."""
+        judged = self.judged.get(source)
+        if judged is None or not (judged.verdicts == "wrong").all():
+            return None
+        value = self.written[source].value
+        if not np.any(value) and np.any(self.key.truth[source]):
+            return f"{source} is all zero, which leaves no work to do here"
+        for name in self.key.given:
+            given = self.key.truth[name]
+            if value.size > 1 and given.shape == value.shape and np.array_equal(given, value):
+                return f"{source} is copied from {name}, which leaves no work to do here"
+        return None
+
+
+def _same(value: Array, truth: Array) -> Mask:
+    """Where a typed value is the exact one, and not only near it."""
+    return np.asarray(np.abs(value - truth) <= 1e-12 * np.maximum(np.abs(truth), 1e-300))
+
+
+def overall(verdicts: NDArray[np.object_]) -> Verdict:
+    """A quantity's verdict: the first of these that any entry has."""
+    order: tuple[Verdict, ...] = (
+        "wrong", "invalid", "not-judged", "carried", "imprecise", "missing", "correct",
+    )
+    present = set(verdicts.ravel())
+    return next(verdict for verdict in order if verdict in present)
+
+
+def weakest(how: NDArray[np.object_], verdict: Verdict) -> How | None:
+    """How a correct quantity is correct: the weakest of its entries."""
+    if verdict != "correct":
+        return None
+    present = {word for word in how.ravel() if word is not None}
+    return max(present, key=HOW_WEAKEST.index, default=None)

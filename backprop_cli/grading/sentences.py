@@ -1,0 +1,82 @@
+"""A verdict to the sentences that explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_cli.grading.data import Verdict
+from backprop_cli.grading.judge import Judge, Judged
+from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.written import Array
+from backprop_cli.readings.intervals import Unit
+
+_SMALL = 6  # values named in an explanation have at most so many entries
+
+
+def message(
+    judge: Judge, name: str, verdict: Verdict, slips: Sequence[str], reason: str | None, trouble: str | None
+) -> str:
+    """What happened, without the right value."""
+    if trouble is not None:
+        return trouble
+    if verdict == "wrong":
+        if slips:
+            return " Or: ".join(SLIP_WORDS[slip].sentence for slip in slips)
+        return "neither right nor what follows from your earlier values"
+    if verdict == "carried":
+        return f"follows from your {_wrong_sources(judge, name)}"
+    if verdict == "imprecise":
+        return "right, with fewer digits than asked"
+    if verdict == "not-judged":
+        return reason or "cannot be judged"
+    return ""
+
+
+def _wrong_sources(judge: Judge, name: str) -> str:
+    bad = [
+        source
+        for source in judge.key.formulas
+        if source in judge.sources(name)
+        and source in judge.judged
+        and not (judge.judged[source].verdicts == "correct").all()
+    ]
+    return " and ".join(bad) or "earlier values"
+
+
+def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
+    """The interval that decided, for the first entry it decided: `anything from 0.6149 to 0.6165`."""
+    if judged.decided_by is None:
+        return None
+    low, high = judged.decided_by
+    accepted = np.argwhere(
+        (judged.verdicts == "carried") | (judged.how == "carried-rounding")
+    )
+    if not len(accepted):
+        return None
+    place = tuple(accepted[0])
+    typed = judge.written[name].value[place]
+    sources = [f"{source} = {_short(judge.written[source].value)}" for source in sorted(judge.sources(name))
+               if source in judge.written and judge.written[source].value.size <= _SMALL]
+    own = f"with your {' and '.join(sources)}, " if sources else ""
+    return f"{typed:g} is accepted: {own}anything from {low[place]:.6g} to {high[place]:.6g} is right"
+
+
+def _short(value: Array) -> str:
+    return " ".join(f"{number:g}" for number in value.ravel())
+
+
+def expected(truth: Array, index: tuple[int, ...] | None, unit: Unit | None) -> str:
+    """The right value as text, at the digits asked."""
+    value = truth if index is None else np.asarray(truth[index])
+    if value.size > 400:
+        return "…"
+    rows = value if value.ndim == 2 else value.reshape(1, -1)
+    return "; ".join(" ".join(_digits(float(number), unit) for number in row) for row in rows)
+
+
+def _digits(number: float, unit: Unit | None) -> str:
+    if unit is None or unit.significant:
+        return f"{number:.{unit.count if unit else 6}g}"
+    return f"{number:.{unit.count}f}"

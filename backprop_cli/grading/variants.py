@@ -1,0 +1,112 @@
+"""Each quantity to the formulas that give it: any equivalent way of working it out counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols
+from backprop_cli.problem.model import Model
+from backprop_cli.solving.plan import plan, quotient
+
+Formulas = Mapping[str, tuple[Expr, ...]]
+
+
+def variants(model: Model) -> Formulas:
+    """All formulas of every planned quantity, the one that is printed first."""
+    chained = plan(model, fused=False)
+    fused = plan(model, fused=True) if model.fusion is not None else chained
+    wants_fused = model.problem.convention.output_gradient == "fused"
+    first, second = (fused, chained) if wants_fused else (chained, fused)
+    others = {step.id: step.expr for step in second.steps}
+    return {
+        step.id: tuple(dict.fromkeys(_all(model, step.id, step.expr, others[step.id])))
+        for step in first.steps
+    }
+
+
+def fused_first(model: Model, formulas: Formulas) -> Formulas:
+    """The same with the collapsed gradient of the logits in front, for who never wrote ∂L/∂Ŷ."""
+    fusion = model.fusion
+    if fusion is None:
+        return formulas
+    id = model.gradient(fusion.logits)
+    rest = tuple(expr for expr in formulas.get(id, ()) if expr != fusion.expr)
+    return {**formulas, id: (fusion.expr, *rest)}
+
+
+def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
+    for expr in exprs:
+        yield expr
+        yield regrouped(expr)
+        for other in (*_softmax_ways(model, id, expr), *_slope_ways(model, id, expr)):
+            yield other
+            yield regrouped(other)
+
+
+def regrouped(expr: Expr) -> Expr:
+    """G ⊙ (h ⊙ (1 - h)) for (G ⊙ h) ⊙ (1 - h): the slope worked out first, as people do."""
+    match expr:
+        case Op("add" | "sub" as name, (left, right)):
+            return op(name, regrouped(left), regrouped(right))
+        case Op("mul", (Num() as number, rest)):
+            return op("mul", number, regrouped(rest))
+    factors = _factors(expr)
+    if len(factors) < 3:
+        return expr
+    slope = factors[1]
+    for factor in factors[2:]:
+        slope = op("mul", slope, factor)
+    return op("mul", factors[0], slope)
+
+
+def _factors(expr: Expr) -> list[Expr]:
+    if isinstance(expr, Op) and expr.name == "mul" and not isinstance(expr.args[0], Num):
+        return [*_factors(expr.args[0]), expr.args[1]]
+    return [expr]
+
+
+def _by(model: Model, id: str) -> str | None:
+    """The name that a gradient of the target is taken by."""
+    pair = quotient(id)
+    return pair[1] if pair is not None and pair[0] == model.gradient_of else None
+
+
+def consumers(model: Model, name: str) -> list[str]:
+    """The forward quantities whose formulas use `name`."""
+    return [other for other, expr in model.definitions.items() if name in symbols(expr)]
+
+
+def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
+    """σ′ from z instead of from h, and ReLU′ from h instead of from z."""
+    by = _by(model, id)
+    if by is None:
+        return
+    for user in consumers(model, by):
+        definition = model.definitions[user]
+        if user in symbols(expr) and by in symbols(definition) and isinstance(definition, Op):
+            yield substitute(expr, {user: definition})
+        if isinstance(definition, Op) and definition.name in ("relu", "leaky_relu"):
+            yield substitute(expr, {by: Sym(user)})
+
+
+def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
+    """Through a softmax without its written-out Jacobian, and with its blocks in a batch."""
+    by = _by(model, id)
+    if by is None:
+        return
+    for user in consumers(model, by):
+        match model.definitions[user]:
+            case Op("softmax", (Sym(name),)) as node if name == by:
+                upstream, output = Sym(model.gradient(user)), Sym(user)
+                axis = node.option("axis")
+                kept = 1 if axis is not None else None
+                inner = op("sum", op("mul", output, upstream), axis=axis, keep=kept)
+                yield op("mul", output, op("sub", upstream, inner))
+                yield op("sub", op("mul", output, upstream), op("mul", output, inner))
+                if model.sample_axis is not None:
+                    axis = model.sample_axis
+                    square = op("outer", output, output, samples=axis)
+                    blocks = op("sub", op("diag", output, samples=axis), square)
+                    yield op("apply_blocks", blocks, upstream, samples=axis)
+
+

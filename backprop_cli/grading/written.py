@@ -1,0 +1,80 @@
+"""What stands on a sheet to arrays: values, the units of their digits, the intervals they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.grading.data import Answer
+from backprop_cli.operations.bounds import Interval
+from backprop_cli.readings.intervals import Unit
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+SLACK = 1e-9
+"""Relative room for the noise of floating-point arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One quantity as typed: nan where missing; a unit of 0 for what stands for exactly its value."""
+
+    value: Array
+    unit: Array
+
+    @property
+    def present(self) -> Mask:
+        """Where something is written."""
+        return ~np.isnan(self.value)
+
+
+def written(answer: Answer) -> Written:
+    """The arrays of an answer that can be read."""
+    value = np.full(answer.shape, np.nan)
+    unit = np.zeros(answer.shape)
+    for index, cell in answer.cells.items():
+        if cell is not None:
+            value[index] = cell.value
+            unit[index] = cell.unit or 0.0
+    return Written(value, unit)
+
+
+def standing_for(value: Array, unit: Array) -> Interval:
+    """All numbers that round, or are cut off, to the value at this unit."""
+    half = unit / 2
+    low = np.where(value > 0, value - half, value - unit)
+    high = np.where(value < 0, value + half, value + unit)
+    return low, high
+
+
+def meets(one: Interval, other: Interval) -> Mask:
+    """Where two intervals have a number in common."""
+    with np.errstate(invalid="ignore"):
+        return _overlap(one, other)
+
+
+def _overlap(one: Interval, other: Interval) -> Mask:
+    room = SLACK * np.maximum(1e-3, np.maximum(np.abs(one[0]), np.abs(other[0])))
+    return (one[0] <= other[1] + room) & (other[0] <= one[1] + room)
+
+
+def finer(unit: Array, value: Array, asked: Unit | None) -> Array:
+    """The finer of the unit typed and the unit asked; what is typed exactly stays exact."""
+    if asked is None:
+        return unit
+    return np.minimum(unit, asked.at(value))
+
+
+def used(answers: list[Written], asked: Unit | None) -> Unit:
+    """The digits a sheet uses: those asked, else as many decimals as most of its numbers have."""
+    if asked is not None:
+        return asked
+    units = np.concatenate([w.unit[w.present].ravel() for w in answers] or [np.zeros(0)])
+    fractional = units[(units > 0) & (units < 1)]
+    if not fractional.size:
+        return Unit(4)
+    places = np.round(-np.log10(fractional)).astype(int)
+    return Unit(int(np.bincount(places).argmax()))

@@ -1,0 +1,239 @@
+"""The table's bounds: for each operation, lower and upper values from those of its arguments.
+
+A bound encloses every value the operation takes on the box of its arguments, and is tight where the
+operation is monotone in each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.operations.table import TABLE
+
+Array: TypeAlias = NDArray[np.float64]
+Interval: TypeAlias = tuple[Array, Array]
+Bounds: TypeAlias = Callable[..., Interval]
+Widen: TypeAlias = Callable[[Interval], Interval]
+
+_SILU_LOWEST = -1.2784645427610738  # where silu turns: the root of 1 + z(1 - σ(z))
+_GELU_LOWEST = -0.7517915246935645  # where gelu turns: the root of Φ(z) + zφ(z)
+
+
+def point(value: Array) -> Interval:
+    """The interval of one value."""
+    return value, value
+
+
+def is_point(interval: Interval) -> bool:
+    """Whether nothing is uncertain."""
+    return interval[0] is interval[1] or bool(np.array_equal(*interval))
+
+
+def _hull(*corners: Array) -> Interval:
+    """The smallest interval around corner values; a corner that is not a number bounds nothing."""
+    stacked = np.stack(np.broadcast_arrays(*corners))
+    unknown = np.isnan(stacked).any(axis=0)
+    low = np.where(unknown, -np.inf, np.min(np.where(np.isnan(stacked), np.inf, stacked), axis=0))
+    high = np.where(unknown, np.inf, np.max(np.where(np.isnan(stacked), -np.inf, stacked), axis=0))
+    return low, high
+
+
+def _increasing(name: str) -> Bounds:
+    value = TABLE[name].value
+
+    def bounds(*args: Interval, **options: Any) -> Interval:
+        lows, highs = zip(*args, strict=True) if args else ((), ())
+        return np.asarray(value(*lows, **options)), np.asarray(value(*highs, **options))
+
+    return bounds
+
+
+def _corners(name: str) -> Bounds:
+    """For operations monotone in each of two arguments, in a direction that may change."""
+    value = TABLE[name].value
+
+    def bounds(a: Interval, b: Interval, **options: Any) -> Interval:
+        return _hull(*(value(x, y, **options) for x in a for y in b))
+
+    return bounds
+
+
+def _sub(a: Interval, b: Interval) -> Interval:
+    return a[0] - b[1], a[1] - b[0]
+
+
+def _neg(a: Interval) -> Interval:
+    return -a[1], -a[0]
+
+
+def _quotient(name: str) -> Bounds:
+    corners = _corners(name)
+
+    def bounds(a: Interval, b: Interval) -> Interval:
+        low, high = corners(a, b)
+        crosses = (b[0] <= 0) & (b[1] >= 0) & (b[0] != b[1]) & ((a[0] != 0) | (a[1] != 0))
+        return np.where(crosses, -np.inf, low), np.where(crosses, np.inf, high)
+
+    return bounds
+
+
+def _power(a: Interval, n: Interval) -> Interval:
+    low, high = _corners("pow")(a, n)
+    even = (n[0] == n[1]) & (n[0] % 2 == 0)
+    around_zero = (a[0] < 0) & (a[1] > 0)
+    return np.where(even & around_zero & (n[0] > 0), 0.0, low), high
+
+
+def _magnitude(a: Interval) -> Interval:
+    """Bounds of |x|."""
+    inside = (a[0] <= 0) & (a[1] >= 0)
+    ends = np.abs(a[0]), np.abs(a[1])
+    return np.where(inside, 0.0, np.minimum(*ends)), np.maximum(*ends)
+
+
+def _even(name: str, falling: bool = False) -> Bounds:
+    """For functions of |x| that rise, or fall, with it."""
+    value = TABLE[name].value
+
+    def bounds(a: Interval, **options: Any) -> Interval:
+        near, far = _magnitude(a)
+        ends = np.asarray(value(near, **options)), np.asarray(value(far, **options))
+        return (ends[1], ends[0]) if falling else ends
+
+    return bounds
+
+
+def _valley(name: str, lowest: float) -> Bounds:
+    """For functions that fall up to `lowest` and rise after it."""
+    value = TABLE[name].value
+
+    def bounds(a: Interval) -> Interval:
+        low, high = _hull(value(a[0]), value(a[1]))
+        inside = (a[0] < lowest) & (a[1] > lowest)
+        return np.where(inside, value(np.asarray(lowest)), low), high
+
+    return bounds
+
+
+def _wave(name: str) -> Bounds:
+    """For sine and cosine, whose slope is at most 1."""
+    value = TABLE[name].value
+
+    def bounds(a: Interval) -> Interval:
+        middle, radius = (a[0] + a[1]) / 2, (a[1] - a[0]) / 2
+        centre = value(middle)
+        return np.maximum(centre - radius, -1.0), np.minimum(centre + radius, 1.0)
+
+    return bounds
+
+
+def _switch(a: Interval, below: float = 0.0, at: float = 0.0, above: float = 1.0) -> Interval:
+    pieces = ((a[0] < 0, below), ((a[0] <= 0) & (a[1] >= 0), at), (a[1] > 0, above))
+    low = np.min([np.where(taken, value, np.inf) for taken, value in pieces], axis=0)
+    high = np.max([np.where(taken, value, -np.inf) for taken, value in pieces], axis=0)
+    return low, high
+
+
+def _choose(x: Interval, a: Interval, b: Interval) -> Interval:
+    surely, never = x[0] > 0, x[1] <= 0
+    low = np.where(surely, a[0], np.where(never, b[0], np.minimum(a[0], b[0])))
+    high = np.where(surely, a[1], np.where(never, b[1], np.maximum(a[1], b[1])))
+    return low, high
+
+
+def _norm(a: Interval, **options: Any) -> Interval:
+    value = TABLE["norm"].value
+    near, far = _magnitude(a)
+    return value(near, **options), value(far, **options)
+
+
+def softmax(a: Interval, axis: int | None = None, slack: Widen | None = None) -> Interval:
+    """Each unit smallest where it is low and the others are high; `slack` widens the exponentials."""
+    top = 0.0 if slack else np.max(a[1], axis=axis, keepdims=True)
+    powers = np.exp(a[0] - top), np.exp(a[1] - top)
+    if slack is not None:
+        powers = slack(powers)
+        powers = np.maximum(powers[0], 0.0), powers[1]
+    totals = tuple(np.sum(power, axis=axis, keepdims=True) for power in powers)
+    low = powers[0] / (powers[0] + totals[1] - powers[1])
+    high = powers[1] / (powers[1] + totals[0] - powers[0])
+    return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
+
+
+def _log_softmax(a: Interval, axis: int | None = None) -> Interval:
+    low, high = softmax(a, axis=axis)
+    return np.log(low), np.log(high)
+
+
+def _matmul(a: Interval, b: Interval) -> Interval:
+    """By midpoints and radii: exact where one side is a point (Rump 1999)."""
+    middles = (a[0] + a[1]) / 2, (b[0] + b[1]) / 2
+    radii = (a[1] - a[0]) / 2, (b[1] - b[0]) / 2
+    centre = middles[0] @ middles[1]
+    reach = np.abs(middles[0]) @ radii[1] + radii[0] @ (np.abs(middles[1]) + radii[1])
+    return centre - reach, centre + reach
+
+
+def _apply_blocks(blocks: Interval, vectors: Interval, samples: int = 0) -> Interval:
+    """A matrix a sample times a vector a sample; only grading writes softmax gradients this way."""
+    rows = vectors if samples == 0 else (vectors[0].T, vectors[1].T)
+    low, high = _matmul(blocks, (rows[0][:, :, None], rows[1][:, :, None]))
+    results = low[:, :, 0], high[:, :, 0]
+    return results if samples == 0 else (results[0].T, results[1].T)
+
+
+def _largest_shares(a: Interval, **options: Any) -> Interval:
+    if is_point(a):
+        return point(TABLE["largest_shares"].value(a[0], **options))
+    return np.zeros_like(a[0]), np.ones_like(a[0])
+
+
+def _argmax(a: Interval, axis: int | None = None, first: int = 0) -> Interval:
+    value = TABLE["argmax"].value
+    low = value(a[0], axis=axis, first=first)
+    others = value(a[1], axis=axis, first=first)
+    return np.minimum(low, others), np.maximum(low, others)
+
+
+_RISING = (
+    "add sigmoid tanh relu leaky_relu elu softplus exp step sign log log2 log10 sqrt sinh erf"
+    " normal_cdf positive_part clip maximum minimum pi sum mean max logsumexp transpose diag diagonal"
+    " column row flat expand spread prepend append drop_first drop_last stack concat part at place"
+).split()
+
+BOUNDS: Mapping[str, Bounds] = MappingProxyType(
+    {name: _increasing(name) for name in _RISING}
+    | {
+        "sub": _sub,
+        "neg": _neg,
+        "mul": _corners("mul"),
+        "div": _quotient("div"),
+        "ratio": _quotient("ratio"),
+        "pow": _power,
+        "xlogy": _corners("xlogy"),
+        "outer": _corners("outer"),
+        "matmul": _matmul,
+        "abs": _even("abs"),
+        "cosh": _even("cosh"),
+        "huber": _even("huber"),
+        "normal_pdf": _even("normal_pdf", falling=True),
+        "silu": _valley("silu", _SILU_LOWEST),
+        "gelu": _valley("gelu", _GELU_LOWEST),
+        "sin": _wave("sin"),
+        "cos": _wave("cos"),
+        "switch": _switch,
+        "choose": _choose,
+        "norm": _norm,
+        "softmax": softmax,
+        "log_softmax": _log_softmax,
+        "largest_shares": _largest_shares,
+        "argmax": _argmax,
+        "apply_blocks": _apply_blocks,
+    }
+)
+"""Bounds by the name of the operation; `jacobian` has none, being no function of its arguments."""

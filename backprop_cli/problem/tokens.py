@@ -1,0 +1,84 @@
+"""The text of a formula to its tokens, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+LONGEST = 40
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<name>[^\W\d_]\w*)"
+    r"|(?P<sign>\*\*|\.T(?!\w)|[-+*/^@()\[\],=:]))"
+)
+_SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
+
+
+class FormulaError(Exception):
+    """A formula that cannot be read: what is wrong, where (from 0), what to write instead."""
+
+    def __init__(self, message: str, offset: int, instead: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.instead = instead
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A number, a name, a sign or the end of the formula."""
+
+    kind: str
+    text: str
+    offset: int
+
+
+def quoted(text: str) -> str:
+    """`text` as a message quotes it, cut where it is long."""
+    return f"`{text}`" if len(text) <= LONGEST else f"`{text[: LONGEST - 1]}…`"
+
+
+def tokens_of(text: str, compound: Collection[str] = ()) -> list[Token]:
+    """The tokens, then one for the end; FormulaError at what is none. `compound` are ids like dL/dW."""
+    text = text.translate(_SAME).rstrip()
+    longest_first = sorted(
+        (name for name in compound if not name.isidentifier()), key=len, reverse=True
+    )
+    tokens, position = [], 0
+    while position < len(text):
+        start = position + len(text[position:]) - len(text[position:].lstrip())
+        known = next((name for name in longest_first if _stands(name, text, start)), None)
+        if known:
+            tokens.append(Token("name", known, start))
+            position = start + len(known)
+            continue
+        found = _TOKEN.match(text, position)
+        if not found or found.lastgroup is None:
+            raise _unreadable(text, start)
+        tokens.append(Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup)))
+        position = found.end()
+    return [*tokens, Token("end", "", len(text))]
+
+
+def _stands(name: str, text: str, start: int) -> bool:
+    end = start + len(name)
+    return text.startswith(name, start) and not (
+        end < len(text) and (text[end].isalnum() or text[end] == "_")
+    )
+
+
+def _unreadable(text: str, start: int) -> FormulaError:
+    character = text[start]
+    instead = {
+        "'": ".T for transposed",
+        "ᵀ": ".T for transposed",
+        "²": "^2",
+        "{": "(",
+        "}": ")",
+        "|": "abs(…)",
+        ";": "one equation a line",
+        "%": "/ 100",
+    }.get(character)
+    shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
+    return FormulaError(f"{shown} has no meaning in a formula", start, instead)

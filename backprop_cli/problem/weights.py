@@ -1,0 +1,106 @@
+"""Weights as typed to the matrix they stand for, and what is said where that does not fit."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.shapes import described
+from backprop_cli.errors import Mark
+from backprop_cli.problem.data import Convention, Values
+from backprop_cli.problem.draft import Draft
+from backprop_cli.problem.model import Array
+
+
+def as_matrix(values: Values | None, convention: Convention, inputs: int) -> Array | None:
+    """The matrix; a flat list is the weights of one unit, or of several that have one input each."""
+    if values is None or values.array is None:
+        return None
+    array = values.array
+    if array.ndim == 2:
+        return array
+    units = array.size if inputs == 1 else 1
+    return array.reshape(oriented(array.size // units, units, convention))
+
+
+def oriented(inputs: int, units: int, convention: Convention) -> tuple[int, int]:
+    """The shape of a weight matrix as the convention writes it."""
+    return (units, inputs) if weight_axes(convention)[0] == "unit" else (inputs, units)
+
+
+def weight_axes(convention: Convention) -> tuple[str, str]:
+    """What the two axes of a weight matrix run over."""
+    units_first = convention.affine in ("W x + b", "x W^T + b")
+    return ("unit", "input") if units_first else ("input", "unit")
+
+
+def fan(shape: tuple[int, ...], convention: Convention) -> tuple[int, int]:
+    """How many inputs and units a weight matrix has."""
+    return (shape[1], shape[0]) if weight_axes(convention)[0] == "unit" else (shape[0], shape[1])
+
+
+def expected_inputs(net: Draft) -> int:
+    """How many inputs the next layer's weights take, the bias among them if that is where it is."""
+    return net.units[-1] + (net.convention.bias != "separate")
+
+
+def guessed_units(net: Draft, number: int) -> tuple[int, bool]:
+    """How many units a layer has whose weights cannot be read, and whether that is certain."""
+    layer = net.layers[number - 1]
+    bias = layer.bias.array if layer.bias is not None else None
+    if bias is not None and bias.ndim and net.convention.bias == "separate":
+        return bias.size, True
+    if isinstance(layer.units, int):
+        return min(layer.units, _MOST), True
+    if number < len(net.layers):
+        following = net.layers[number].weights
+        if following is not None and following.array is not None and following.array.ndim == 2:
+            inside = net.convention.bias != "separate"
+            return max(fan(following.array.shape, net.convention)[0] - inside, 1), False
+    return 1, False
+
+
+_MOST = 1_000_000_000  # units that a stand-in may have: larger arrays cannot even be described
+
+
+def fits_transposed(net: Draft, number: int, shape: tuple[int, ...]) -> bool:
+    """Whether the matrix fits the other way round, and the bias does not speak against it."""
+    have, units = fan(shape, net.convention)
+    bias = net.layers[number - 1].bias
+    length = bias.array.size if bias is not None and bias.array is not None else 1
+    return units == expected_inputs(net) and length in (1, have)
+
+
+def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> None:
+    """Complains of weights that do not take what comes in."""
+    have, units = fan(shape, net.convention)
+    expected = expected_inputs(net)
+    before = "x has" if number == 1 else f"layer {number - 1} gives"
+    extra = "" if net.convention.bias == "separate" else ", and the bias is one more"
+    takes = "1 input" if have == 1 else f"{have} inputs"
+    wanted = described(oriented(expected, units, net.convention))
+    if fits_transposed(net, number, shape):
+        wanted = described(oriented(expected, have, net.convention))
+        wanted += f" (yours transposed), or convention: {{affine: {_other_way(net.convention)}}}"
+    elif number == 1 and (samples := _samples_meant(net, have)):
+        wanted += f", or x: {samples}"
+    net.complaints.add(
+        f"the weights of layer {number} are {described(shape)}, which with "
+        f"{net.convention.affine} takes {takes}; {before} {net.units[-1]}{extra}",
+        mark,
+        wanted,
+    )
+
+
+def _samples_meant(net: Draft, inputs: int) -> str | None:
+    """What x was probably meant to be: a column typed for a vector, or samples typed flat."""
+    x = net.problem.x.array if net.problem.x is not None else None
+    if x is None or net.convention.bias != "separate":
+        return None
+    if x.ndim == 1 and inputs == 1:
+        return f"[[…], […]] for {x.size} samples of one number each"
+    if x.ndim == 2 and x.shape[1] == 1 and x.shape[0] == inputs:
+        return f"[…] for one sample of {inputs} numbers"
+    return None
+
+
+def _other_way(convention: Convention) -> str:
+    others = {"W x + b": "W^T x + b", "W^T x + b": "W x + b", "x W + b": "x W^T + b"}
+    return others.get(convention.affine, "x W + b")

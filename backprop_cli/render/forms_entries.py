@@ -1,0 +1,116 @@
+"""Columns, rows, entries and stacks to the way they are written."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.expr import Num, Op, Option, Sym, op
+from backprop_cli.render.flow import word
+from backprop_cli.render.forms_products import turned
+from backprop_cli.render.names import indexed, subscript
+from backprop_cli.render.pen import Form, Pen, called, put
+from backprop_cli.render.pieces import Piece, atom, between, fenced, listed, placed, suffixed
+
+
+def upright(column: bool) -> Form:
+    """A vector as a column (or row) is itself where vectors are drawn so, else transposed."""
+
+    def form(pen: Pen, node: Op) -> Piece:
+        (inner,) = node.args
+        lies = column == pen.rows and pen.rank(inner) == 1
+        return turned(pen, inner) if lies else pen.piece(inner)
+
+    return form
+
+
+def inner(pen: Pen, node: Op) -> Piece:
+    """Nothing but the argument."""
+    return pen.piece(node.args[0])
+
+
+def expand(pen: Pen, node: Op) -> Piece:
+    """A vector as a row or column of a matrix."""
+    stands = upright(node.option("axis") == 1) if pen.rank(node) == 2 else inner
+    return stands(pen, node)
+
+
+def spread(pen: Pen, node: Op) -> Piece:
+    """A number repeated carries its shape below, since 1 alone would not say how many."""
+    inner, shape = node.args[0], node.option("shape")
+    if pen.ascii or not isinstance(inner, Num) or not isinstance(shape, tuple):
+        return pen.piece(inner)
+    size = subscript("x".join(map(str, shape)))
+    piece = pen.piece(inner)
+    return Piece((*piece.tokens, word(size)), piece.kind, minus=piece.minus) if size else piece
+
+
+def at(pen: Pen, node: Op) -> Piece:
+    """W₂₁, or W[1,:] for a whole row."""
+    inner = node.args[0]
+    places = [_place(pen, place) for place in _index(node)]
+    flat = pen.ascii or not all(map(str.isdigit, places))
+    text = f"[{','.join(places)}]" if flat else indexed(places)
+    base = pen.piece(inner) if isinstance(inner, Sym) else put(pen, inner, "base")
+    if base.kind == "fraction":
+        base = placed(base, "base", pen.glyphs)
+    return suffixed(base, text)
+
+
+def _index(node: Op) -> tuple[Option, ...]:
+    index = node.option("index")
+    return index if isinstance(index, tuple) else ()
+
+
+def _place(pen: Pen, place: Option) -> str:
+    match place:
+        case None:
+            return ":"
+        case (int(start), int(stop)):
+            return f"{start + pen.indices}:{stop - 1 + pen.indices}"
+        case int():
+            return str(place + pen.indices)
+    return str(place)
+
+
+def in_place(pen: Pen, node: Op) -> Piece:
+    """An entry in its place among zeros is that entry times a unit vector or matrix."""
+    index = [_place(pen, place) for place in _index(node)]
+    places = ",".join(index)
+    if all(map(str.isdigit, index)) and not pen.ascii:
+        unit = atom(("e" if len(index) == 1 else "E") + indexed(index))
+        return between(put(pen, node.args[0], "a scalar"), "·", unit, "scalar", 2)
+    inner = pen.piece(node.args[0])
+    tail = word(f"at [{places}], else 0", space=True)
+    return fenced(Piece((*inner.tokens, tail), "sum"), pen.glyphs.parentheses)
+
+
+def bracketed(pen: Pen, node: Op) -> Piece:
+    """[a, b], or [a; b] for vectors joined."""
+    pieces = [pen.piece(arg) for arg in node.args]
+    separator = "," if node.name == "stack" else ";"
+    return fenced(listed(pieces, separator), pen.glyphs.brackets)
+
+
+def grown(pen: Pen, node: Op) -> Piece:
+    """[1; x]."""
+    pieces = [pen.piece(node.args[1]), pen.piece(node.args[0])]
+    if node.name == "append":
+        pieces.reverse()
+    separator = "," if node.option("axis") not in (0, None) else ";"
+    return fenced(listed(pieces, separator), pen.glyphs.brackets)
+
+
+def dropped(pen: Pen, node: Op) -> Piece:
+    """A matrix without its bias entries is marked with a tilde."""
+    inner = node.args[0]
+    base = pen.piece(inner)
+    (first, *more) = base.tokens
+    if pen.ascii or not isinstance(inner, Sym) or more or first.box.height > 1:
+        return called(pen, node.name, inner)
+    text = "".join(part for part, _ in first.box.lines[0])
+    return atom(f"{text[0]}\N{COMBINING TILDE}{text[1:]}", base.kind)
+
+
+def part(pen: Pen, node: Op) -> Piece:
+    """x[2:3]."""
+    axis, start, stop = (int(str(node.option(key, 0))) for key in ("axis", "start", "stop"))
+    index = (*(None,) * axis, (start, stop))
+    return at(pen, op("at", *node.args, index=index))

@@ -1,0 +1,151 @@
+"""Functions, reductions and cases to the way they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from backprop_cli.algebra.expr import Expr, Op, Option, num
+from backprop_cli.operations.table import operation
+from backprop_cli.render.flow import word
+from backprop_cli.render.grid import Fences, Glyphs
+from backprop_cli.render.pen import Form, Pen, called, put
+from backprop_cli.render.pieces import Piece, atom, fenced, listed, prefixed, spaced
+
+_AXES = MappingProxyType({0: "rows", -2: "rows", 1: "columns", -1: "columns"})
+_WITHIN = MappingProxyType({0: "column", -2: "column", 1: "row", -1: "row"})
+
+
+def _axis(pen: Pen, node: Op, words: Mapping[int, str]) -> str:
+    """What an axis is called; nothing for a vector, which has but one."""
+    axis = node.option("axis")
+    return words[axis] if isinstance(axis, int) and pen.rank(node.args[0]) == 2 else ""
+
+
+def total(pen: Pen, node: Op) -> Piece:
+    """Σ a, or Σ columns of A."""
+    along = _axis(pen, node, _AXES)
+    if pen.ascii:
+        return called(pen, f"sum of {along}" if along else "sum", node.args[0])
+    inner = put(pen, node.args[0], "each of" if along else "sum of")
+    return prefixed(f"Σ {along} of" if along else "Σ", inner, kind="total")
+
+
+def of_each(pen: Pen, node: Op) -> Piece:
+    """`max(x)`, or `max of each row(x)` along an axis."""
+    along = _axis(pen, node, _WITHIN)
+    name = operation(node).notation.text
+    return called(pen, f"{name} of each {along} " if along else name, node.args[0])
+
+
+def bars(pick: Callable[[Glyphs], Fences], name: str) -> Form:
+    """|a| or ‖a‖ in Unicode."""
+
+    def form(pen: Pen, node: Op) -> Piece:
+        if pen.ascii:
+            return called(pen, name, *node.args)
+        fence = pick(pen.glyphs)
+        return fenced(pen.piece(node.args[0]), (fence, fence))
+
+    return form
+
+
+def logarithm(pen: Pen, node: Op) -> Piece:
+    """ln a, or ln(a + b)."""
+    name = operation(node).notation.text
+    if not name.isascii() and pen.ascii:
+        name = node.name
+    inner = pen.piece(node.args[0])
+    if inner.kind not in ("atom", "raised", "total", "prefix") or inner.minus or pen.ascii:
+        return called(pen, name, node.args[0])
+    bare_call = len(inner.tokens) > 1 and inner.kind == "atom"
+    return called(pen, name, node.args[0]) if bare_call else prefixed(name, inner)
+
+
+def root(pen: Pen, node: Op) -> Piece:
+    """√a."""
+    if pen.ascii:
+        return called(pen, "sqrt", node.args[0])
+    inner = put(pen, node.args[0], "function of")
+    return Piece((word("√"), *inner.tokens))
+
+
+_UNWRITTEN = frozenset({"axis", "keep", "samples", "first", "at_tie"})
+
+
+def function(pen: Pen, node: Op) -> Piece:
+    """name(args), then the constants that differ from the usual ones."""
+    record = operation(node)
+    text = record.notation.text
+    name = text if text.isascii() or not pen.ascii else node.name
+    args = [pen.piece(arg) for arg in node.args]
+    inner = listed(args)
+    for key, value in node.options:
+        if key not in _UNWRITTEN and value != record.options.get(key):
+            inner = Piece((*inner.tokens, word(";"), word(str(value), space=True)), "sum")
+    return fenced(inner, pen.glyphs.parentheses, (word(name),))
+
+
+def positive_part(pen: Pen, node: Op) -> Piece:
+    """max(0, a)."""
+    return called(pen, "max", num(0), *node.args)
+
+
+# Constants on either side of 0 -------------------------------------------------------------------
+
+
+def switch(pen: Pen, node: Op) -> Piece:
+    """1{a > 0}, sign(a), or cases."""
+    below, at, above = node.option("below", 0), node.option("at", 0), node.option("above", 1)
+    if (below, at, above) == (-1, 0, 1):
+        return called(pen, "sign", node.args[0])
+    if below == at == above:
+        return pen.piece(num(float(str(below))))
+    sign = _comparison(pen, at == above and at != below)
+    condition = _compared(pen, node.args[0], sign)
+    if (below, above) == (0, 1):
+        return fenced(condition, pen.glyphs.braces, (word("1"),))
+    return _cases(pen, _constant(pen, above), condition, _constant(pen, below))
+
+
+def _compared(pen: Pen, x: Expr, sign: str) -> Piece:
+    return Piece((*pen.piece(x).tokens, word(f"{sign} 0", space=True)), "sum")
+
+
+def _comparison(pen: Pen, equal: bool) -> str:
+    return (">=" if pen.ascii else "≥") if equal else ">"
+
+
+def _constant(pen: Pen, value: Option) -> Piece:
+    return pen.piece(num(float(str(value))))
+
+
+def _cases(pen: Pen, yes: Piece, condition: Piece, no: Piece) -> Piece:
+    tokens = (
+        *yes.tokens,
+        word("if", space=True),
+        *spaced(condition),
+        word(","),
+        *spaced(no, 1),
+        word("otherwise", space=True),
+    )
+    return fenced(Piece(tokens, "sum"), pen.glyphs.braces)
+
+
+def choose(pen: Pen, node: Op) -> Piece:
+    """{a if x > 0, b otherwise}."""
+    x, yes, no = node.args
+    return _cases(pen, pen.piece(yes), _compared(pen, x, ">"), pen.piece(no))
+
+
+def largest(pen: Pen, node: Op) -> Piece:
+    """1{a = max(a)}."""
+    inner = pen.piece(node.args[0])
+    maximum = called(pen, "max", node.args[0])
+    tokens = (*inner.tokens, word("=", space=True), *spaced(maximum))
+    return fenced(Piece(tokens, "sum"), pen.glyphs.braces, (word("1"),))
+
+
+def pi(pen: Pen, _: Op) -> Piece:
+    """π."""
+    return atom("pi" if pen.ascii else "π")

@@ -1,0 +1,131 @@
+"""One result to what there is to say of it, as pairs of a label and a text, for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+from backprop_cli.grading.data import EntryResult, Result, Submission, Verdict
+from backprop_cli.report.settings import Settings
+from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number
+
+_LONGEST = 240  # characters of what was written
+_ENTRIES = 8  # named of each verdict
+_WITH_FORMULA: frozenset[Verdict] = frozenset(
+    {"wrong", "carried", "imprecise", "not-judged", "missing"}
+)
+
+Fact = tuple[str, str]
+
+
+def facts(result: Result, settings: Settings) -> list[Fact]:
+    """What a student is told of a quantity beside its verdict, in the order to read it."""
+    return [*_seen(result), *_why(result, settings), *_numbers(result)]
+
+
+def _seen(result: Result) -> Iterator[Fact]:
+    if result.verdict == "correct":
+        return
+    if text := written(result.entries):
+        yield "you wrote", text
+    if text := _differing(result):
+        yield "entries", text
+    if result.formula and result.verdict in _WITH_FORMULA:
+        yield "formula", equation(result)
+
+
+def _why(result: Result, settings: Settings) -> Iterator[Fact]:
+    if result.message:
+        yield "why", result.message
+    elif result.verdict == "not-judged":
+        yield "why", DEFAULT_REASON
+    for label, slip in zip(_labels(), result.slips, strict=False):
+        words = settings.slip(slip)
+        said = words.sentence in result.message
+        yield label, words.title if said else f"{words.title}. {words.sentence}"
+    if result.cannot_exclude:
+        titles = ", ".join(settings.slip(slip).title for slip in result.cannot_exclude)
+        yield "not ruled out", f"with these digits it could also be: {titles}"
+
+
+def _labels() -> Iterator[str]:
+    yield "probably"
+    while True:
+        yield "or"
+
+
+def _numbers(result: Result) -> Iterator[Fact]:
+    if result.explanation:
+        yield "numbers", result.explanation
+    if result.expected is not None and not (result.verdict == "correct" and result.how == "exact"):
+        yield "right value", result.expected
+
+
+def equation(result: Result) -> str:
+    """`Z1 = …`."""
+    formula = result.formula or ""
+    return formula if " = " in formula else f"{result.id} = {formula}"
+
+
+def written(entries: Sequence[EntryResult]) -> str:
+    """What was typed, as it would be typed in an answer file."""
+    if not any(entry.typed for entry in entries):
+        return ""
+    text = _nested(sorted(entries, key=_index), 0)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _index(entry: EntryResult) -> tuple[int, ...]:
+    return entry.index
+
+
+def _nested(entries: Sequence[EntryResult], depth: int) -> str:
+    if depth >= len(entries[0].index):
+        return entries[0].typed or "_"
+    groups = groupby(entries, key=_axis(depth))
+    return f"[{', '.join(_nested(list(group), depth + 1) for _, group in groups)}]"
+
+
+def _axis(depth: int) -> Callable[[EntryResult], int]:
+    return lambda entry: entry.index[depth]
+
+
+def _differing(result: Result) -> str:
+    """Which entries are not right, where not all share one verdict: `[1,1] [2,1] wrong`."""
+    found = {entry.verdict for entry in result.entries}
+    if len(found) < 2:
+        return ""
+    parts = (
+        _named([entry for entry in result.entries if entry.verdict == verdict], verdict)
+        for verdict in VERDICTS
+        if verdict in found - {"correct"}
+    )
+    return "; ".join(parts)
+
+
+def _named(entries: Sequence[EntryResult], verdict: Verdict) -> str:
+    places = [indexed(entry.index) for entry in entries[:_ENTRIES]]
+    more = len(entries) - len(places)
+    places += [f"and {more} more"] if more > 0 else []
+    return f"{' '.join(places)} {VERDICTS[verdict].short}"
+
+
+def first_wrong(submission: Submission) -> Result | None:
+    """The result to start with."""
+    found = (result for result in submission.results if result.id == submission.first_wrong)
+    return next(found, None)
+
+
+def cause(submission: Submission, settings: Settings) -> str:
+    """Where a sheet goes wrong first, and which slip it was, in a few words."""
+    if submission.first_wrong is None:
+        return ""
+    result = first_wrong(submission)
+    titles = " or ".join(settings.slip(slip).title for slip in result.slips) if result else ""
+    return f"{submission.first_wrong}: {titles}" if titles else submission.first_wrong
+
+
+def counted(counts: Sequence[tuple[str, int]]) -> str:
+    """`sign flipped 5×, transposed 2×`, the most frequent first."""
+    ordered = sorted(counts, key=lambda item: -item[1])
+    return ", ".join(f"{name} {number(count)}×" for name, count in ordered)

@@ -1,0 +1,52 @@
+"""Names of formats to what writes them; what may be said and shown is seen to here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from backprop_cli.grading.data import Report
+from backprop_cli.report import csv_, github, gradescope, json_, junit, markdown, text
+from backprop_cli.report.clean import ascii_text, cleaned, without_commands
+from backprop_cli.report.reveal import revealed
+from backprop_cli.report.settings import Settings
+
+__all__ = ["RENDER", "Settings", "step_summary"]
+
+Render = Callable[[Report, Settings], str]
+
+
+def _shown(render: Render) -> Render:
+    """For formats with escapes of their own: what may be said, with clean texts."""
+    return lambda report, settings: render(cleaned(revealed(report, settings.reveal)), settings)
+
+
+def _lines(render: Render) -> Render:
+    """For formats that are plain lines: besides, no line of them is a command."""
+
+    def written(report: Report, settings: Settings) -> str:
+        out = _shown(render)(report, settings)
+        return without_commands(ascii_text(out) if settings.ascii else out)
+
+    return written
+
+
+def _exact(report: Report, settings: Settings) -> str:
+    """JSON keeps texts as they are and escapes what cannot be seen."""
+    return json_.render(revealed(report, settings.reveal), settings)
+
+
+RENDER: Mapping[str, Render] = MappingProxyType(
+    {
+        "text": _lines(text.render),
+        "json": _exact,
+        "markdown": _lines(markdown.render),
+        "csv": _lines(csv_.render),
+        "junit": _shown(junit.render),
+        "github": _shown(github.render),
+        "gradescope": _shown(gradescope.render),
+    }
+)
+
+step_summary: Render = _lines(github.step_summary)
+"""The Markdown for GITHUB_STEP_SUMMARY."""

@@ -1,0 +1,105 @@
+"""A report to workflow commands of GitHub Actions, first causes first, and to a step summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from backprop_cli.errors import Mark
+from backprop_cli.grading.data import Report, Result, Submission, Verdict
+from backprop_cli.report import markdown
+from backprop_cli.report.clean import without_commands
+from backprop_cli.report.facts import facts
+from backprop_cli.report.settings import Settings
+from backprop_cli.report.wording import VERDICTS, marks, sheets, unread, verdict_phrase
+
+Level = Literal["error", "warning", "notice"]
+
+_LEVELS: dict[Verdict, Level] = {
+    "wrong": "error",
+    "invalid": "error",
+    "imprecise": "warning",
+    "not-judged": "warning",
+    "carried": "notice",
+}
+_ORDER: tuple[Level, ...] = ("error", "warning", "notice")
+SUMMARY_BYTES = 1_000_000
+"""GitHub drops a step summary of more than 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One annotation; `first` puts it before the others of its level."""
+
+    level: Level
+    file: str
+    title: str
+    message: str
+    mark: Mark | None = None
+    first: bool = False
+
+    @property
+    def command(self) -> str:
+        """The line that GitHub reads."""
+        mark = self.mark or Mark()
+        places = {
+            "file": self.file,
+            "line": str(mark.line or ""),
+            "col": str(mark.column or "") if mark.line else "",
+            "title": self.title,
+        }
+        told = ",".join(f"{name}={escaped_property(text)}" for name, text in places.items() if text)
+        return f"::{self.level} {told}::{escaped(self.message)}"
+
+
+def render(report: Report, settings: Settings) -> str:
+    """The commands, GitHub showing only the first ten of a level, and a line that counts."""
+    notes = [note for one in report.submissions for note in _notes(one, settings)]
+    notes.sort(key=lambda note: (_ORDER.index(note.level), not note.first))
+    lines = [note.command for note in notes]
+    return "\n".join([*lines, f"{sheets(report.summary)}"]) + "\n"
+
+
+def step_summary(report: Report, settings: Settings) -> str:
+    """The report as Markdown for GITHUB_STEP_SUMMARY, cut where GitHub would drop it."""
+    text = markdown.render(report, settings)
+    if len(text.encode()) <= SUMMARY_BYTES:
+        return text
+    kept = text.encode()[:SUMMARY_BYTES].decode(errors="ignore").rpartition("\n")[0]
+    return f"{kept}\n\nThe rest is left out: it is too long for a summary.\n"
+
+
+def escaped(text: str) -> str:
+    """A message as part of a command: on one line, ending it being ours."""
+    plain = without_commands(text)
+    return plain.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def escaped_property(text: str) -> str:
+    """A property as part of a command: nothing in it ends it."""
+    return escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _notes(submission: Submission, settings: Settings) -> Iterator[Note]:
+    student, file = submission.student, submission.file
+    if submission.error is not None:
+        place = submission.error_mark
+        yield Note("error", file, student, unread(submission), place, first=True)
+    elif not submission.results and not submission.passed:
+        yield Note("error", file, student, marks(submission), first=True)
+    for text, mark in submission.remarks:
+        yield Note("warning", file, student, text, mark)
+    for result in submission.results:
+        if level := _LEVELS.get(result.verdict):
+            yield _note(level, submission, result, settings)
+    if missing := [result.id for result in submission.results if result.verdict == "missing"]:
+        yield Note("warning", file, f"{student}: missing", ", ".join(missing))
+
+
+def _note(level: Level, submission: Submission, result: Result, settings: Settings) -> Note:
+    title = f"{submission.student}: {result.id} {VERDICTS[result.verdict].short}"
+    told = [f"{label}: {text}" for label, text in facts(result, settings)]
+    message = "\n".join([verdict_phrase(result), *told])
+    first = result.id == submission.first_wrong
+    return Note(level, submission.file, title, message, result.mark, first)

@@ -1,0 +1,137 @@
+"""A report to GitHub Markdown: one sheet as a table of steps, several as tables of the class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from backprop_cli.grading.data import Report, Result, Submission, Tally
+from backprop_cli.report.facts import cause, counted, facts
+from backprop_cli.report.settings import Settings
+from backprop_cli.report.wording import (
+    VERDICTS,
+    earned,
+    first_sentences,
+    line_of,
+    marks,
+    number,
+    other_verdicts,
+    points,
+    rights,
+    sheets,
+    unread,
+    verdict_phrase,
+)
+
+_SPECIAL = re.compile(r"[\\`*_\[\]<>#|~&@$!]|(?<=[a-z]):(?=/)|(?<=www)\.", re.IGNORECASE)
+_CODE_LABELS = frozenset({"you wrote", "formula", "right value"})
+
+
+def render(report: Report, settings: Settings) -> str:
+    """The report as Markdown, ending in a line break."""
+    one = len(report.submissions) == 1
+    parts = _sheet(report, settings) if one else _class(report, settings)
+    return "\n\n".join(parts) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text in which nothing is taken for Markdown, HTML, a link or a mention."""
+    return _SPECIAL.sub(_apart, " ".join(text.split()))
+
+
+def _apart(match: re.Match[str]) -> str:
+    # a backslash does not keep GitHub from seeing a mention
+    return "&#64;" if match[0] == "@" else f"\\{match[0]}"
+
+
+def code(text: str) -> str:
+    """What was typed, as it was typed, also in a table."""
+    flat = " ".join(text.split()).replace("|", "\\|")
+    if not flat:
+        return ""
+    fence = "`" * (max(map(len, re.findall("`+", flat)), default=0) + 1)
+    space = " " if flat[0] == "`" or flat[-1] == "`" else ""
+    return f"{fence}{space}{flat}{space}{fence}"
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+# One sheet -----------------------------------------------------------------------------------
+
+
+def _sheet(report: Report, settings: Settings) -> Iterator[str]:
+    submission = report.submissions[0]
+    if report.problem:
+        yield f"# {escaped(report.problem)}"
+    yield f"{code(submission.student)} ({code(submission.file)})"
+    if submission.error is not None:
+        yield escaped(unread(submission))
+        return
+    yield f"**{marks(submission)}**"
+    yield from map(escaped, first_sentences(submission))
+    if submission.remarks:
+        yield "\n".join(
+            f"- {escaped(f'{line_of(mark)}: {text}')}" for text, mark in submission.remarks
+        )
+    if submission.results:
+        heading = ("", "quantity", "points", "verdict")
+        yield _table(heading, map(_verdict, submission.results))
+    for result in submission.results:
+        if told := facts(result, settings):
+            yield _details(result, told)
+
+
+def _verdict(result: Result) -> tuple[str, ...]:
+    sign = VERDICTS[result.verdict].sign
+    return escaped(sign), code(result.id), points(result), escaped(verdict_phrase(result))
+
+
+def _details(result: Result, told: Sequence[tuple[str, str]]) -> str:
+    where = line_of(result.mark)
+    title = f"### {code(result.id)}{f' ({where})' if where else ''}"
+    lines = [
+        f"- **{label}**: {code(text) if label in _CODE_LABELS else escaped(text)}"
+        for label, text in told
+    ]
+    return "\n".join([title, "", *lines])
+
+
+# A class -------------------------------------------------------------------------------------
+
+
+def _class(report: Report, settings: Settings) -> Iterator[str]:
+    if report.problem:
+        yield f"# {escaped(report.problem)}"
+    yield f"**{sheets(report.summary)}**"
+    if report.submissions:
+        heading = ("student", "points", "", "first wrong")
+        yield _table(heading, (_student(one, settings) for one in report.submissions))
+    if report.summary.quantities:
+        heading = ("quantity", "right", "the others", "slips", "unexplained, written by several")
+        yield _table(heading, (_tally(tally, settings) for tally in report.summary.quantities))
+
+
+def _student(submission: Submission, settings: Settings) -> tuple[str, ...]:
+    if submission.error is not None:
+        return (
+            code(submission.student),
+            earned(submission),
+            "unreadable",
+            escaped(unread(submission)),
+        )
+    verdict = "passed" if submission.passed else "not passed"
+    return (
+        code(submission.student),
+        earned(submission),
+        verdict,
+        escaped(cause(submission, settings)),
+    )
+
+
+def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
+    named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
+    shared = ", ".join(f"{code(value)} {number(count)}×" for value, count in tally.shared)
+    return code(tally.id), rights(tally), other_verdicts(tally), escaped(counted(named)), shared

@@ -1,0 +1,25 @@
+"""What every format is told: how much to reveal, how wide to write, what slips are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backprop_cli.grading.data import Reveal, SlipWords
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a report is to be written. Only text for a terminal uses `width`, `color` and `ascii`;
+    JSON and XML write other characters as escapes where `ascii` is set.
+    """
+
+    reveal: Reveal = "what"
+    width: int = 80
+    color: bool = False
+    ascii: bool = False
+    slip_words: Mapping[str, SlipWords] = field(default_factory=dict)
+
+    def slip(self, id: str) -> SlipWords:
+        """The words for a slip; its id where it has none."""
+        return self.slip_words.get(id) or SlipWords(id, id.replace("-", " "), "")

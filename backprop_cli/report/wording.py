@@ -1,0 +1,133 @@
+"""Verdicts, marks and places to the words that every format uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from backprop_cli.errors import Mark
+from backprop_cli.grading.data import How, Result, Submission, Summary, Tally, Verdict
+
+Color = Literal["green", "yellow", "red"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A verdict: a short word for entries and counts, the sentence, a sign and a colour."""
+
+    short: str
+    phrase: str
+    sign: str
+    plain_sign: str
+    color: Color
+
+
+VERDICTS: Mapping[Verdict, Words] = MappingProxyType(
+    {
+        "correct": Words("right", "right", "✓", "+", "green"),
+        "carried": Words(
+            "carried",
+            "follows from your earlier values, one of which is wrong",
+            "→",
+            ">",
+            "yellow",
+        ),
+        "imprecise": Words(
+            "too few digits", "right, but with fewer digits than asked", "≈", "~", "yellow"
+        ),
+        "wrong": Words("wrong", "wrong", "✗", "x", "red"),
+        "invalid": Words("unreadable", "cannot be read", "!", "!", "red"),
+        "not-judged": Words("not judged", "not judged", "?", "?", "yellow"),
+        "missing": Words("missing", "missing: nothing is written here", "_", "_", "yellow"),
+    }
+)
+"""In the order in which they are counted."""
+
+HOW: Mapping[How, str] = MappingProxyType(
+    {
+        "exact": "right",
+        "rounded": "right, rounded",
+        "truncated": "right, cut off where it would be rounded",
+        "carried-rounding": "right: the difference comes from rounding earlier steps",
+    }
+)
+
+DEFAULT_REASON = "something it is computed from is missing"
+
+
+def verdict_phrase(result: Result) -> str:
+    """The verdict on a quantity as a sentence."""
+    if result.verdict == "correct" and result.how:
+        return HOW[result.how]
+    return VERDICTS[result.verdict].phrase
+
+
+def number(value: float) -> str:
+    """Points without needless zeros."""
+    return f"{round(value, 3) + 0.0:.12g}"
+
+
+def points(result: Result) -> str:
+    """`2/4`; a dash where the quantity does not count."""
+    if not result.max_points:
+        return "–"
+    return f"{number(result.points)}/{number(result.max_points)}"
+
+
+def earned(submission: Submission) -> str:
+    """`7/9`."""
+    return f"{number(submission.score)}/{number(submission.max_score)}"
+
+
+def rights(tally: Tally) -> str:
+    """How many of all are right: `12/30`."""
+    return f"{number(tally.counts.get('correct', 0))}/{number(sum(tally.counts.values()))}"
+
+
+def other_verdicts(tally: Tally) -> str:
+    """`9 carried, 8 wrong`."""
+    return ", ".join(
+        f"{number(tally.counts[verdict])} {words.short}"
+        for verdict, words in VERDICTS.items()
+        if verdict != "correct" and tally.counts.get(verdict)
+    )
+
+
+def marks(submission: Submission) -> str:
+    """`7 of 9 points, passed`."""
+    verdict = "passed" if submission.passed else "not passed"
+    return f"{number(submission.score)} of {number(submission.max_score)} points, {verdict}"
+
+
+def sheets(summary: Summary) -> str:
+    """`30 sheets, 24 passed`."""
+    word = "sheet" if summary.submissions == 1 else "sheets"
+    return f"{summary.submissions} {word}, {summary.passed} passed"
+
+
+def line_of(mark: Mark | None) -> str:
+    """`line 9`; nothing where there is no place."""
+    return f"line {mark.line}" if mark and mark.line else ""
+
+
+def first_sentences(submission: Submission) -> list[str]:
+    """Where to start, for a person who reads the report of one sheet."""
+    verdicts = {result.verdict for result in submission.results}
+    if submission.first_wrong is None:
+        return ["Everything is right."] if verdicts == {"correct"} else []
+    first = f"Start with {submission.first_wrong}: it is the first that is not right."
+    later = " What follows from it was computed on with your own numbers and is not a new mistake."
+    return [first + (later if "carried" in verdicts else "")]
+
+
+def unread(submission: Submission) -> str:
+    """Why a sheet could not be read at all, and where."""
+    where = line_of(submission.error_mark)
+    return f"this sheet could not be read{f' ({where})' if where else ''}: {submission.error}"
+
+
+def indexed(index: tuple[int, ...]) -> str:
+    """`[2,1]`."""
+    return f"[{','.join(map(str, index))}]"

@@ -1,0 +1,84 @@
+"""Ids as symbols: layer numbers, Greek letters, gradients, new values, entries, ASCII."""
+
+from __future__ import annotations
+
+import pytest
+
+from backprop_cli.problem.data import Notation
+from backprop_cli.render.names import Names
+
+BASES = frozenset({"W1", "b1", "alpha"})
+LAYERS = Names(bases=BASES)
+EQUATIONS = Names(layers=False, bases=BASES)
+
+
+@pytest.mark.parametrize(
+    ("id", "symbol"),
+    [
+        ("W1", "W¹"),
+        ("b12", "b¹²"),
+        ("X", "x"),
+        ("Y", "y"),
+        ("Yhat", "Ŷ"),
+        ("W3_1", "W³⁽¹⁾"),
+        ("W2_0", "W²⁽ˣ⁾"),
+        ("L", "L"),
+        ("L_penalty", "L_penalty"),
+        ("dL/dW1", "∂L/∂W¹"),
+        ("dYhat/dZ2", "∂Ŷ/∂Z²"),
+        ("dL/dYhat[1]", "(∂L/∂Ŷ)₁"),
+        ("W1[2,1]", "W¹₂₁"),
+        ("W1[2,10]", "W¹[2,10]"),
+        ("b1[10]", "b¹₁₀"),
+        ("W1_new", "W¹⁺"),
+        ("W1_new@2", "W¹⁺ (step 2)"),
+        ("W1_change", "ΔW¹"),
+        ("v_W1", "v(W¹)"),
+        ("v_W1_old", "v(W¹)⁻"),
+        ("mhat_b1", "m̂(b¹)"),
+        ("learning_rate", "η"),
+        ("beta1", "β₁"),
+        ("lambda", "λ"),
+    ],
+)
+def test_symbols_of_layers(id: str, symbol: str) -> None:
+    assert LAYERS.text(id) == symbol
+
+
+@pytest.mark.parametrize(
+    ("id", "symbol"),
+    [
+        ("alpha", "α"),
+        ("yhat", "ŷ"),
+        ("w5", "w₅"),
+        ("h_0", "h₀"),
+        ("h_t", "hₜ"),
+        ("W1", "W₁"),
+        ("Omega", "Ω"),
+        ("Wq", "Wq"),
+        ("what", "w\N{COMBINING CIRCUMFLEX ACCENT}"),
+        ("hat", "hat"),
+        ("hhat", "h\N{COMBINING CIRCUMFLEX ACCENT}"),
+        ("x1y", "x1y"),
+        ("dL/dalpha", "∂L/∂α"),
+        ("v_alpha", "v(α)"),
+        ("v_x", "vₓ"),
+    ],
+)
+def test_symbols_of_equations(id: str, symbol: str) -> None:
+    assert EQUATIONS.text(id) == symbol
+
+
+def test_a_batch_is_a_matrix() -> None:
+    assert Names(batch=True).text("X") == "X"
+    assert Names(Notation(input="a"), batch=True).text("X") == "a"
+
+
+def test_notation_changes_letters_and_layer_numbers() -> None:
+    names = Names(Notation(weights="Θ", pre="a", post="z", loss="J", first_layer=0))
+    assert [names.text(id) for id in ("W1", "Z2", "H1", "dL/dW2")] == ["Θ⁰", "a¹", "z⁰", "∂J/∂Θ¹"]
+
+
+@pytest.mark.parametrize("id", ["W1", "dL/dW1[2,1]", "alpha", "W1_new", "mhat_W1"])
+def test_ascii_names_are_the_ids(id: str) -> None:
+    assert Names(ascii=True, bases=BASES).text(id) == id

@@ -1,0 +1,85 @@
+"""How numbers are printed: decimals, tiny and huge ones, whole ones, one column below another."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backprop_cli.render.numbers import Digits, aligned
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (4.0, "4"),
+        (-6.0, "−6"),
+        (0.5, "0.5"),
+        (0.98201379, "0.9820"),
+        (0.1 + 0.2, "0.3"),
+        (2 - 1e-10, "2.0000"),
+        (0.00034, "0.0003"),
+        (0.00004, "4e-05"),
+        (-1.39587e-11, "−1.396e-11"),
+        (1.6e20, "1.6e+20"),
+        (123456.789, "123456.789"),
+        (math.inf, "inf"),
+        (-math.inf, "−inf"),
+        (math.nan, "nan"),
+    ],
+)
+def test_one_number(value: float, shown: str) -> None:
+    assert Digits().one(value) == shown
+
+
+def test_ascii_minus() -> None:
+    assert Digits(ascii=True).one(-0.25) == "-0.25"
+
+
+def test_precision_decides_how_many_decimals() -> None:
+    assert Digits(2).one(1 / 3) == "0.33"
+    assert Digits(8).one(1 / 3) == "0.33333333"
+    assert Digits(0).one(2 / 3) == "1"
+
+
+def test_fractions_that_stand_together_have_as_many_decimals_and_whole_numbers_none() -> None:
+    assert Digits().several([0.5, 0.98201379, 4, 0]) == ["0.5000", "0.9820", "4", "0"]
+    assert Digits().several([3, 6, -5]) == ["3", "6", "−5"]
+    assert Digits().several([0.1, 0.25]) == ["0.10", "0.25"]
+
+
+@given(FINITE.filter(bool), st.integers(0, 12))
+def test_a_nonzero_number_is_never_shown_as_zero(value: float, precision: int) -> None:
+    shown = Digits(precision, ascii=True).one(value)
+    assert float(shown) != 0 or abs(value) < 1e-320
+    assert math.copysign(1, float(shown)) == math.copysign(1, value)
+
+
+@given(FINITE, st.integers(0, 12))
+def test_what_is_shown_is_the_number_rounded(value: float, precision: int) -> None:
+    shown = float(Digits(precision, ascii=True).one(value))
+    assert math.isinf(shown) or math.isclose(
+        shown, value, rel_tol=0.5, abs_tol=0.51 * 10.0**-precision
+    )
+
+
+@given(st.lists(FINITE, min_size=1, max_size=6))
+def test_decimal_points_stand_below_one_another(values: list[float]) -> None:
+    texts = aligned(Digits().several(values))
+    assert len(set(map(len, texts))) == 1
+    assert len({text.index(".") for text in texts if "." in text}) <= 1
+
+
+def test_a_column_as_it_looks() -> None:
+    assert aligned(["1.0055", "4", "−10", "inf"]) == [
+        "  1.0055",
+        "  4     ",
+        "−10     ",
+        "inf     ",
+    ]
