@@ -3,13 +3,12 @@
     python tests/documents.py    # brings all of it up to date
 
 In the pages, a console block holds commands and what they print; a YAML block is a file with its
-name in the first line; and what stands between `<!-- keys LAYER -->` and `<!-- end -->` is made here.
+name in the first line; what stands between `<!-- keys LAYER -->` and `<!-- end -->` is made here.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import tempfile
@@ -30,7 +29,7 @@ from backprop_cli.numbers import LONGEST_NUMBER
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem import format as format_
 from backprop_cli.problem import format_model, format_training, formula, tree
-from backprop_cli.problem.fields import Choice, Made
+from backprop_cli.problem.format_functions import ACTIVATION, LOSS_NAMES
 from backprop_cli.problem.records import Key, Record
 from backprop_cli.solving import limits, paths, plan
 
@@ -46,7 +45,7 @@ PICTURE_COMMAND = (
 
 FENCED = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 MADE = re.compile(
-    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema) -->(?P<text>.*?)<!-- end -->",
+    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema) -->.*?<!-- end -->",
     re.DOTALL,
 )
 
@@ -69,9 +68,9 @@ def commands(console: str) -> list[str]:
 
 
 def shown(command: str) -> str:
-    """What a command line prints, through `| head -n N` or `| tail -n N` where that stands there."""
+    """What a command line prints, cut by `| head -n N` or `| tail -n N` where that is there."""
     line, _, cut = command.partition(" | ")
-    lines = run(line).splitlines()
+    lines = run(line).rstrip("\n").splitlines()
     if cut:
         end, flag, count = cut.split()
         assert end in ("head", "tail"), cut
@@ -85,7 +84,10 @@ def run(line: str, **environment: str | None) -> str:
     program, *arguments = shlex.split(line)
     assert program == "backprop", line
     plain = {"COLUMNS": "80", "FORCE_COLOR": None, "NO_COLOR": None, **environment}
-    return CliRunner(env=plain).invoke(backprop, arguments, prog_name="backprop").output
+    done = CliRunner(env=plain).invoke(backprop, arguments, prog_name="backprop")
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
 
 
 def console(page: str) -> str:
@@ -122,7 +124,9 @@ class folder(chdir[str]):  # noqa: N801  # used like the function it extends
 
 def tables(page: str) -> str:
     """The page with the tables that the program gives today."""
-    return MADE.sub(lambda found: f"<!-- {found['what']} -->{made(found['what'])}<!-- end -->", page)
+    return MADE.sub(
+        lambda found: f"<!-- {found['what']} -->{made(found['what'])}<!-- end -->", page
+    )
 
 
 def made(what: str) -> str:
@@ -133,7 +137,9 @@ def made(what: str) -> str:
 
 def table(*rows: tuple[str, ...]) -> str:
     """A Markdown table, the first row its head."""
-    head, *body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    head, *body = [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    ]
     return "\n".join(["", head, "|---" * len(rows[0]) + "|", *body, ""])
 
 
@@ -156,7 +162,7 @@ def _written(default: object) -> str:
 
 def records() -> dict[str, Record[Any]]:
     """The mappings that a problem file is made of, by the name of their table."""
-    activation = format_model.ACTIVATION.mapped
+    activation = ACTIVATION.mapped
     loss = format_model.LOSS.mapped
     assert isinstance(activation, Record)
     assert isinstance(loss, Record)
@@ -215,7 +221,7 @@ def words_of(function: str) -> str:
     """What a function of the equations is."""
     if function in _SAID:
         return _SAID[function]
-    if function.replace("_", "-") in format_model.LOSS_NAMES.known:
+    if function.replace("_", "-") in LOSS_NAMES.known:
         return "loss"
     operation = TABLE[function]
     options = [f"`{key}` {value}" for key, value in operation.options.items() if value]
@@ -308,7 +314,9 @@ def picture() -> str:
     with folder(""):
         output = run(PICTURE_COMMAND, FORCE_COLOR="1")
     screen.print(Text.from_ansi(output.rstrip("\n")), soft_wrap=True)
-    svg = screen.export_svg(title="backprop solve", theme=_THEME, unique_id="backprop")
+    svg = screen.export_svg(
+        title=PICTURE_COMMAND.partition(" --")[0], theme=_THEME, unique_id="backprop"
+    )
     svg = _FONT_FACES.sub("", svg).replace("Fira Code", "DejaVu Sans Mono, Menlo, Consolas")
     return "".join(f"{line.rstrip()}\n" for line in svg.splitlines())
 

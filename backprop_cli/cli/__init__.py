@@ -16,6 +16,8 @@ _BUG_WORDS = "This is a bug in backprop. Please report it with the file that cau
 
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
+    "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
+    "blank": "An empty answer sheet: every asked quantity with its shape.",
 }
 
 

@@ -7,15 +7,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backprop_cli.errors import Complaint, Complaints, UserError
-from backprop_cli.problem.ids import Reference, UnknownId, reference
-from backprop_cli.problem.load import Source, load_model, read_source
-from backprop_cli.problem.model import Model
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.problem.ids import UnknownIdError, reference
+from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.tree import MAX_BYTES
-from backprop_cli.solving.asked import check_asked
-from backprop_cli.solving.batches import check_batches
-from backprop_cli.solving.plan import Plan, plan, quotient
-from backprop_cli.solving.update import check_state
+from backprop_cli.solving.load import Loaded, loaded
+from backprop_cli.solving.plan import quotient
+
+__all__ = ["Loaded", "entry_of", "load", "selected", "source_of"]
 
 PHASES = ("forward", "backward", "jacobian", "update")
 
@@ -27,35 +26,9 @@ def source_of(path: Path) -> Source:
     return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model ready to be solved, its plan, and the file it is from."""
-
-    model: Model
-    plan: Plan
-    source: Source
-
-    def known(self) -> list[str]:
-        """Every id of the problem."""
-        return [step.id for step in self.plan.steps] + list(self.model.given)
-
-    def reference(self, text: str) -> Reference:
-        """The quantity that `text` names; UnknownId where there is none."""
-        return reference(text, self.known(), self.model.gradient_of, self.model.aliases)
-
-
 def load(path: Path) -> Loaded:
     """The model of a problem file, checked as a whole; UserError with all complaints."""
-    source = source_of(path)
-    model = load_model(source)
-    complaints = Complaints()
-    check_state(model, complaints)
-    check_batches(model, complaints)
-    planned = plan(model)
-    check_asked(model, planned, complaints)
-    if complaints.found:
-        raise source.error(*complaints.found)
-    return Loaded(model, planned, source)
+    return loaded(source_of(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +67,7 @@ def _computable(loaded: Loaded, text: str, option: str) -> str:
     try:
         found = loaded.reference(text)
         return found.id
-    except UnknownId as unknown:
+    except UnknownIdError as unknown:
         asked = quotient(text.replace("∂", "d"))
         if asked is None:
             raise _complaint(option, unknown) from None
@@ -110,19 +83,19 @@ def _quotient_id(
             reference(part, names, loaded.model.gradient_of, loaded.model.aliases).id
             for part in asked
         )
-    except UnknownId as unknown:
+    except UnknownIdError as unknown:
         raise _complaint(option, unknown) from None
     if of not in loaded.model.definitions:
         known = ", ".join(loaded.model.definitions)
         raise _complaint(
-            option, UnknownId(f"{of} is given and depends on nothing", f"one of {known}")
+            option, UnknownIdError(f"{of} is given and depends on nothing", f"one of {known}")
         )
     if by not in loaded.model.shapes:
-        raise _complaint(option, UnknownId(f"there is no derivative by {by}"))
+        raise _complaint(option, UnknownIdError(f"there is no derivative by {by}"))
     return f"d{of}/d{by}"
 
 
-def _complaint(option: str, unknown: UnknownId) -> UserError:
+def _complaint(option: str, unknown: UnknownIdError) -> UserError:
     return UserError(Complaint(str(unknown), instead=unknown.instead), source=option)
 
 
@@ -131,18 +104,19 @@ def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:
     model = loaded.model
     try:
         found = loaded.reference(text)
-    except UnknownId as unknown:
+    except UnknownIdError as unknown:
         raise _complaint("--entry", unknown) from None
     name = found.id.removeprefix(f"d{model.gradient_of}/d")
     if model.target is None:
-        raise _complaint("--entry", UnknownId("there is no loss that a weight could act on"))
+        raise _complaint("--entry", UnknownIdError("there is no loss that a weight could act on"))
     if name not in model.shapes or model.gradient(name) not in loaded.known():
-        raise _complaint("--entry", UnknownId(f"{name} has no gradient here"))
+        raise _complaint("--entry", UnknownIdError(f"{name} has no gradient here"))
     shape = tuple(int(size) for size in model.shapes[name])
     index = model.counted(name, found.index or (), shape)
     if index is None:
         raise _complaint(
-            "--entry", UnknownId(f"{name} has no entry '{text}'", _entries(loaded, name, shape))
+            "--entry",
+            UnknownIdError(f"{name} has no entry '{text}'", _entries(loaded, name, shape)),
         )
     return name, index
 

@@ -28,14 +28,16 @@ def parameters(ctx: click.Context, _param: click.Parameter, typed: str) -> list[
 
 
 def _known(ctx: click.Context) -> list[str]:
-    path = ctx.params.get("problem")
-    if path is None or str(path) == "-":
+    problem = ctx.params.get("problem")
+    words = [problem] if problem else ctx.args  # click keeps what it could not yet give a meaning
+    files = [Path(word) for word in words if Path(word).is_file()]
+    if not files:
         return []
     from backprop_cli.cli.reading import load
     from backprop_cli.errors import UserError
 
     try:
-        return load(path).known()
+        return load(files[0]).known()
     except UserError:
         return []
 

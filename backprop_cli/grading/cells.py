@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from itertools import product
 from math import prod
 from typing import Final
@@ -181,7 +181,7 @@ def _unit(text: str) -> float | None:
     return None if place is None else _power(min(max(place, -_FURTHEST), _FURTHEST))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _power(place: int) -> float:
     return float(f"1e{place}")
 
@@ -229,5 +229,3 @@ def _reshaped(written: Written, shape: Shape) -> Written:
 def indices(shape: Shape) -> Iterator[Index]:
     """Every index of an array of this shape, row after row."""
     return product(*map(range, shape))
-
-

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any
 
 import numpy as np
 
+from backprop_cli.algebra.expr import symbols
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.data import (
     Answer,
@@ -24,8 +27,9 @@ from backprop_cli.grading.judge import Judge, Judged, Key, overall, weakest
 from backprop_cli.grading.rewrites import Case
 from backprop_cli.grading.sentences import expected, explanation, message
 from backprop_cli.grading.variants import fused_first, variants
+from backprop_cli.grading.whole import Whole
 from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, used, written
-from backprop_cli.operations.bounds import point
+from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Digits
 from backprop_cli.problem.ids import Reference, reference
@@ -51,11 +55,25 @@ class Question:
     points: float
 
 
+def cache_per_name(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Keeps what a method of the grader has worked out; the cache goes with the grader."""
+
+    @wraps(method)
+    def cached(self: Grader, *key: Any) -> Any:
+        store = self._cache.setdefault(method.__name__, {})
+        if key not in store:
+            store[key] = method(self, *key)
+        return store[key]
+
+    return cached
+
+
 class Grader:
     """Grades the sheets of one problem. Pure and picklable: the same sheet, the same submission."""
 
     def __init__(self, model: Model) -> None:
         exact = replace(model, problem=replace(model.problem, rounding=None))
+        self._cache: dict[str, dict[Any, Any]] = {}
         solution = solve(exact, Request())
         self.model = solution.model
         self.plan = plan(self.model)
@@ -63,20 +81,22 @@ class Grader:
         self.questions = tuple(self._questions(solution))
         self.key = self._key(solution)
         self.fused = fused_first(self.model, self.key.formulas)
-        self._cases: dict[str, list[Candidate]] = {}
-        self._mistaken: dict[str, list[tuple[str, Array]]] = {}
+        names = dict.fromkeys(question.name for question in self.questions)
+        self.whole = Whole.of(list(names), self.key.truth, self.key.unit)
 
     def _key(self, solution: Solution) -> Key:
         digits = self.model.problem.grading.precision
         truth = dict(solution.values) | self._later(solution)
         news = {f"{name}_new": name for name in self.model.trained}
+        formulas = variants(self.model)
         return Key(
             truth,
-            variants(self.model),
+            formulas,
             frozenset(name for name in truth if name not in self.steps and "@" not in name),
             frozenset(question.name for question in self.questions),
             _unit(digits),
             news,
+            {name: symbols(ways[0]) for name, ways in formulas.items()},
         )
 
     def _questions(self, solution: Solution) -> Iterator[Question]:
@@ -130,29 +150,67 @@ class Grader:
 
     # Slips --------------------------------------------------------------------------------------
 
+    @cache_per_name
     def candidates(self, name: str) -> list[Candidate]:
         """The wrong formulas of a quantity, made when it is first wrong."""
-        if name not in self._cases:
-            step = self.steps.get(name)
-            self._cases[name] = [] if step is None else candidates(self.case(step))
-        return self._cases[name]
+        step = self.steps.get(name)
+        return [] if step is None else candidates(self.case(step))
 
     def case(self, step: Planned) -> Case:
         """A quantity as the slips see it."""
         sizes = Sizes(self.plan.shapes, kinks(self.model.problem.convention.kinks))
         return Case(self.model, step, self.steps, sizes)
 
-    def mistaken(self, name: str) -> list[tuple[str, Array]]:
+    @cache_per_name
+    def formula(self, name: str) -> str | None:
+        """The right formula of a quantity as text."""
+        step = self.steps.get(name)
+        if step is None:
+            return None
+        return f"{name} = {plain(step.expr, self.model.problem.convention.indices)}"
+
+    @cache_per_name
+    def expected(self, name: str, index: Index | None) -> str:
+        """The right value as text, at the digits asked."""
+        return expected(self.key.truth[name], index, self.key.unit)
+
+    @cache_per_name
+    def places(self, name: str) -> tuple[tuple[Index, Index], ...]:
+        """Every entry of a quantity: counted from 0, and as a person counts."""
+        return tuple((place, self.person(name, place)) for place in np.ndindex(self.key.truth[name].shape))
+
+    def person(self, name: str, place: Index) -> Index:
+        """An entry's index as a person writes it."""
+        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(place)
+        return tuple(i + base for i, base in zip(place, bases, strict=False))
+
+    @cache_per_name
+    def mistaken(self, name: str) -> Mistaken:
         """What each slip gives on true values, where that differs from the right value."""
-        if name not in self._mistaken:
-            truth = self.key.truth[name]
-            found = []
-            for id, expr in self.candidates(name):
-                value = evaluate(expr, self.key.truth)
-                if value.shape == truth.shape and not np.allclose(value, truth, rtol=1e-9, atol=1e-12):
-                    found.append((id, value))
-            self._mistaken[name] = found
-        return self._mistaken[name]
+        truth = self.key.truth[name]
+        ids, values = [], []
+        for id, expr in self.candidates(name):
+            value = evaluate(expr, self.key.truth)
+            if value.shape == truth.shape and not np.allclose(value, truth, rtol=1e-9, atol=1e-12):
+                ids.append(id)
+                values.append(value)
+        stacked = np.stack(values) if values else np.zeros((0, *truth.shape))
+        return Mistaken(tuple(ids), stacked)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistaken:
+    """The values that slips lead to, one behind the other, and the slip of each."""
+
+    ids: tuple[str, ...]
+    values: Array
+
+    def within(self, typed: Interval) -> tuple[str, ...]:
+        """The slips all of whose values lie in what was typed."""
+        if not self.ids:
+            return ()
+        inside = meets(typed, point(self.values)).reshape(len(self.ids), -1).all(axis=1)
+        return tuple(dict.fromkeys(id for id, hit in zip(self.ids, inside, strict=True) if hit))
 
 
 def _called(wanted: Reference) -> str:
@@ -183,6 +241,9 @@ class _Graded:
             formulas = grader.fused
         key = replace(grader.key, formulas=formulas)
         self.judge = Judge(key, readable, lost, used(list(readable.values()), key.unit), self.betrayed)
+        everything = grader.whole.judged(readable)
+        if everything is not None:
+            self.judge.judged.update(everything)
         for name in (*grader.steps, *(q.name for q in grader.questions if "@" in q.name)):
             if name in readable and name not in self.judge.judged:
                 self.judge.judge(name)
@@ -190,8 +251,7 @@ class _Graded:
     def betrayed(self, name: str, mask: np.ndarray) -> bool:  # type: ignore[type-arg]
         """Whether the digits beyond those asked are those of a slip."""
         typed = self.judge.written[name]
-        here = standing_for(typed.value, typed.unit)
-        return any(bool(meets(here, point(value)).all()) for _, value in self.grader.mistaken(name))
+        return bool(self.grader.mistaken(name).within(standing_for(typed.value, typed.unit)))
 
     def results(self) -> Iterator[Result]:
         """What is asked, in order, then what stands on the sheet beside it."""
@@ -217,16 +277,10 @@ class _Graded:
             self.open(question.name) if verdict == "correct" else (),
             message(self.judge, question.name, verdict, found, judged.reason, answer.trouble),
             explanation(self.judge, question.name, judged),
-            expected(self.grader.key.truth[question.name], question.index, self.grader.key.unit),
-            self.formula(question.name),
+            self.grader.expected(question.name, question.index),
+            self.grader.formula(question.name),
             is_asked,
         )
-
-    def formula(self, name: str) -> str | None:
-        step = self.grader.steps.get(name)
-        if step is None:
-            return None
-        return f"{name} = {plain(step.expr, self.grader.model.problem.convention.indices)}"
 
     def unjudged(self, question: Question, answer: Answer | None, is_asked: bool) -> Result:
         """A quantity that is missing, cannot be read, or has another shape."""
@@ -242,8 +296,8 @@ class _Graded:
         return Result(
             question.id, verdict, None, 0.0, question.points,  # type: ignore[arg-type]
             answer.mark if answer else None, (), found, (), words, None,
-            None if truth is None else expected(truth, question.index, self.grader.key.unit),
-            self.formula(question.name), is_asked,
+            None if truth is None else self.grader.expected(question.name, question.index),
+            self.grader.formula(question.name), is_asked,
         )
 
     def turned(self, answer: Answer, truth: Array) -> tuple[str, ...]:
@@ -269,10 +323,8 @@ class _Graded:
     def open(self, name: str) -> tuple[str, ...]:
         """The slips that the digits typed cannot exclude."""
         typed = self.judge.written[name]
-        here = standing_for(typed.value, finer(typed.unit, self.grader.key.truth[name], self.grader.key.unit))
-        return tuple(dict.fromkeys(
-            id for id, value in self.grader.mistaken(name) if bool(meets(here, point(value)).all())
-        ))
+        unit = finer(typed.unit, self.grader.key.truth[name], self.grader.key.unit)
+        return self.grader.mistaken(name).within(standing_for(typed.value, unit))
 
     def points(self, question: Question, verdicts: np.ndarray) -> float:  # type: ignore[type-arg]
         grading = self.grader.model.problem.grading
@@ -284,19 +336,11 @@ class _Graded:
         return round(question.points * share, 9)
 
     def entries(self, question: Question, answer: Answer, judged: Judged) -> Iterator[EntryResult]:
-        places = [question.index] if question.index is not None else list(np.ndindex(judged.verdicts.shape))
-        for place in places:
-            cell = answer.cells.get(place)
-            yield EntryResult(
-                self.person(question.name, place), judged.verdicts[place],
-                judged.how[place] if judged.verdicts[place] == "correct" else None,
-                None if cell is None else cell.text,
-            )
-
-    def person(self, name: str, place: Index) -> Index:
-        model = self.grader.model
-        bases = model.index_bases(name) or (model.problem.convention.indices,) * len(place)
-        return tuple(i + base for i, base in zip(place, bases, strict=False))
+        for place, index in self.grader.places(question.name):
+            if question.index is None or question.index == place:
+                verdict, cell = judged.verdicts[place], answer.cells.get(place)
+                how = judged.how[place] if verdict == "correct" else None
+                yield EntryResult(index, verdict, how, None if cell is None else cell.text)
 
 
 # A class ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, symbols, walk
+from backprop_cli.algebra.expr import Expr, walk
 from backprop_cli.grading.data import How, Verdict
 from backprop_cli.grading.variants import Formulas
 from backprop_cli.grading.written import Array, Mask, Written, finer, meets, standing_for
@@ -35,6 +35,8 @@ class Key:
     unit: Unit | None
     parameters: Mapping[str, str]
     """For each new parameter, the old one: it is judged by its change."""
+    uses: Mapping[str, tuple[str, ...]]
+    """The names in each quantity's formula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Judge:
     unit: Unit
     betrayed: Callable[[str, Mask], bool] = lambda name, mask: False
     judged: dict[str, Judged] = field(default_factory=dict)
+    _sources: dict[str, set[str]] = field(default_factory=dict)
     _known: dict[tuple[str, bool, bool], Interval] = field(default_factory=dict)
 
     # What a name stands for ---------------------------------------------------------------------
@@ -140,25 +143,14 @@ class Judge:
         self, name: str, written: Written, verdicts: NDArray[np.object_], how: NDArray[np.object_]
     ) -> None:
         truth = self.key.truth[name]
-        unit = finer(written.unit, truth, self.key.unit)
-        coarse = self._asked_unit(truth, written.unit)
-        at_digits = meets(standing_for(written.value, unit), point(truth))
-        to_digits = meets(standing_for(written.value, coarse), point(truth))
+        at_digits, to_digits = is_right(written.value, written.unit, truth, self.key.unit)
         beyond = to_digits & ~at_digits & written.present
         if beyond.any() and self.betrayed(name, beyond):
             to_digits = at_digits
         right = (at_digits | to_digits) & written.present
         verdicts[right] = "correct"
-        off = np.abs(written.value - truth)
-        how[right] = "truncated"
-        how[right & (off <= np.maximum(unit, coarse) / 2 * (1 + 1e-9))] = "rounded"
-        how[right & _same(written.value, truth)] = "exact"
-
-    def _asked_unit(self, truth: Array, typed: Array) -> Array:
-        """The coarsest digits that would do: those asked, or as typed where none are."""
-        if self.key.unit is None:
-            return typed
-        return np.where(typed < self.key.unit.at(truth), self.key.unit.at(truth), typed * 0)
+        words = how_right(written.value, written.unit, truth, self.key.unit)
+        how[right] = words[right]
 
     def _following(
         self,
@@ -212,10 +204,13 @@ class Judge:
 
     def sources(self, name: str) -> set[str]:
         """The nearest quantities behind `name` that are written or should be."""
+        if name not in self._sources:
+            self._sources[name] = self._found_sources(name)
+        return self._sources[name]
+
+    def _found_sources(self, name: str) -> set[str]:
         found: set[str] = set()
-        if name not in self.key.formulas:
-            return found
-        stack = list(symbols(self.key.formulas[name][0]))
+        stack = list(self.key.uses.get(name, ()))
         seen = set(stack)
         while stack:
             used = stack.pop()
@@ -224,7 +219,7 @@ class Judge:
             if used in self.written or used in self.lost:
                 found.add(used)
                 continue
-            for more in symbols(self.key.formulas[used][0]):
+            for more in self.key.uses[used]:
                 if more not in seen:
                     seen.add(more)
                     stack.append(more)
@@ -272,6 +267,31 @@ class Judge:
             if value.size > 1 and given.shape == value.shape and np.array_equal(given, value):
                 return f"{source} is copied from {name}, which leaves no work to do here"
         return None
+
+
+def is_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> tuple[Mask, Mask]:
+    """Where the true value is among those a number stands for: at its digits, and at those asked."""
+    at_digits = meets(standing_for(value, finer(typed, truth, asked)), point(truth))
+    to_digits = meets(standing_for(value, _asked_unit(truth, typed, asked)), point(truth))
+    return at_digits, to_digits
+
+
+def how_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> NDArray[np.object_]:
+    """How right values are right: exact, rounded or truncated."""
+    unit = np.maximum(finer(typed, truth, asked), _asked_unit(truth, typed, asked))
+    off = np.abs(value - truth)
+    how = np.full(value.shape, "truncated", dtype=object)
+    how[off <= unit / 2 * (1 + 1e-9)] = "rounded"
+    how[_same(value, truth)] = "exact"
+    return how
+
+
+def _asked_unit(truth: Array, typed: Array, asked: Unit | None) -> Array:
+    """The unit asked where more digits are typed; where fewer are, none that could excuse them."""
+    if asked is None:
+        return typed
+    unit = asked.at(truth)
+    return np.where(typed < unit, unit, 0.0)
 
 
 def _same(value: Array, truth: Array) -> Mask:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from backprop_cli.grading.data import Index, Shape
-from backprop_cli.numbers import printable, shown
-from backprop_cli.problem.ids import Reference, UnknownId, reference
+from backprop_cli.numbers import shown
+from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import Plan
 
 LONGEST_NAME: Final = 100
 _MOST_KEPT = 10_000  # names whose meaning is remembered
-_MANY = 12  # names that are listed to someone who wrote an unknown one
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What is said of a name that is no quantity, or may be several."""
+
+    message: str
+    instead: str | None = None
 
 
 class Quantities:
@@ -25,33 +34,38 @@ class Quantities:
         self.shapes: dict[str, Shape] = {
             id: tuple(int(size) for size in shape) for id, shape in {**given, **steps}.items()
         }
+        self._base = model.problem.convention.indices
         self._updates = model.update.steps if model.update is not None and model.trained else 1
-        self._found: dict[str, Reference | UnknownId] = {
-            id: Reference(id) for id in self.shapes
-        }
+        self._found: dict[str, Reference | Unknown] = {id: Reference(id) for id in self.shapes}
 
-    def named(self, text: str) -> Reference:
-        """The quantity that `text` names; UnknownId where there is none, or more than one."""
+    def named(self, text: str) -> Reference | Unknown:
+        """The quantity that `text` names, or why there is none."""
         found = self._found.get(text)
         if found is None:
             found = self._looked_up(text)
             if len(self._found) < _MOST_KEPT:
                 self._found[text] = found
-        if isinstance(found, UnknownId):
-            raise found
         return found
 
-    def is_known(self, text: str) -> bool:
-        """Whether `text` is an id as it stands, or a name that was met before."""
-        return isinstance(self._found.get(text), Reference)
+    def is_met(self, text: str) -> bool:
+        """Whether `text` is an id as it stands, or was looked up before."""
+        return text in self._found
 
     def shape(self, id: str) -> Shape:
         """The shape of a quantity; `id` may carry the number of a step."""
         return self.shapes[id.partition("@")[0]]
 
     def counted(self, id: str, index: Index) -> Index | None:
-        """An index as a person writes it, counted from 0; None where there is no such entry."""
-        return self._model.counted(id.partition("@")[0], index, self.shape(id))
+        """An index as a person writes it, counted from 0; None where there is no such entry.
+
+        A vector's entry may have the index of a column or a row of its own, `b1[2,1]`, and that of
+        a matrix with one row or column may be without it.
+        """
+        name, shape, bases = id.partition("@")[0], self.shape(id), self.bases(id)
+        for way in _ways(index, shape, bases or (self._base,) * len(index)):
+            if (found := self._model.counted(name, way, shape)) is not None:
+                return found
+        return None
 
     def first_and_last(self, id: str) -> tuple[str, str]:
         """The first and the last entry of a quantity, as a person writes them."""
@@ -62,24 +76,30 @@ class Quantities:
     def bases(self, id: str) -> Index:
         """From which number each axis is counted."""
         name = id.partition("@")[0]
-        base = self._model.problem.convention.indices
-        return self._model.index_bases(name) or (base,) * len(self.shape(id))
+        return self._model.index_bases(name) or (self._base,) * len(self.shape(id))
 
-    def _looked_up(self, text: str) -> Reference | UnknownId:
+    def _looked_up(self, text: str) -> Reference | Unknown:
         if len(text) > LONGEST_NAME:
-            return UnknownId(f"there is no quantity {shown(text)}")
+            return Unknown(f"there is no quantity {shown(text)}")
         try:
             found = reference(text, self.shapes, self._model.gradient_of, self._model.aliases)
-        except UnknownId as unknown:
-            return UnknownId(printable(str(unknown)), self._hint(unknown))
+        except UnknownIdError as unknown:
+            message = str(unknown)
+            return Unknown(message, None if "did you mean" in message else unknown.instead)
         if not 1 <= found.step <= self._updates:
             steps = f"{self._updates} step" + "s" * (self._updates != 1)
-            return UnknownId(f"there is no step {found.step}: this problem makes {steps}")
+            return Unknown(f"there is no step {found.step}: this problem makes {steps}")
         return found
 
-    def _hint(self, unknown: UnknownId) -> str | None:
-        """What to write instead; a long list of all ids is of no help on a sheet."""
-        hint = unknown.instead
-        if hint and hint.startswith("they are") and len(self.shapes) > _MANY:
-            return None
-        return printable(hint) if hint else None
+
+def _ways(index: Index, shape: Shape, bases: Index) -> Iterator[Index]:
+    """The index itself, then without or with the one of an axis of length one."""
+    yield index
+    if len(index) == 2 and len(shape) == 1:
+        yield from (index[:1],) if index[1] == bases[0] else ()
+        yield from (index[1:],) if index[0] == bases[0] else ()
+    elif len(index) == 1 and len(shape) == 2:
+        yield from ((index[0], bases[1]),) if shape[1] == 1 else ()
+        yield from ((bases[0], index[0]),) if shape[0] == 1 else ()
+    elif not shape and all(number == base for number, base in zip(index, bases, strict=False)):
+        yield ()

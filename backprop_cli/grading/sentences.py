@@ -57,8 +57,13 @@ def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
         return None
     place = tuple(accepted[0])
     typed = judge.written[name].value[place]
-    sources = [f"{source} = {_short(judge.written[source].value)}" for source in sorted(judge.sources(name))
-               if source in judge.written and judge.written[source].value.size <= _SMALL]
+    sources = [
+        f"{source} = {_short(judge.written[source].value)}"
+        for source in sorted(judge.sources(name))
+        if source in judge.written
+        and judge.written[source].value.size <= _SMALL
+        and judge.written[source].present.all()
+    ]
     own = f"with your {' and '.join(sources)}, " if sources else ""
     return f"{typed:g} is accepted: {own}anything from {low[place]:.6g} to {high[place]:.6g} is right"
 

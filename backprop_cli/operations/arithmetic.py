@@ -55,11 +55,13 @@ def _div(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
 
 def _pow(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
     a, n = node.args
+    if n == build.ZERO:
+        return (fit(build.mul(build.ZERO, g), a, rules), None)
     lower = build.power(a, build.sub(n, build.ONE))
     share_a = build.mul(g, build.mul(n, lower))
     if isinstance(n, Num):
         return (fit(share_a, a, rules), None)
-    return _fitted(node, rules, share_a, build.mul(g, build.mul(r, op("log", a))))
+    return _fitted(node, rules, share_a, build.mul(g, op("xlogy", r, a)))
 
 
 def _xlogy(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:

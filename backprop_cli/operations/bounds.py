@@ -194,10 +194,25 @@ def _largest_shares(a: Interval, **options: Any) -> Interval:
 
 
 def _argmax(a: Interval, axis: int | None = None, first: int = 0) -> Interval:
-    value = TABLE["argmax"].value
-    low = value(a[0], axis=axis, first=first)
-    others = value(a[1], axis=axis, first=first)
-    return np.minimum(low, others), np.maximum(low, others)
+    value = TABLE["argmax"].value(a[0], axis=axis, first=first)
+    if is_point(a):
+        return point(value)
+    size = a[0].size if axis is None else a[0].shape[axis]
+    return np.full_like(value, first), np.full_like(value, first + size - 1)
+
+
+def _others_share(g: Interval, x: Interval, axis: int | None = None) -> Interval:
+    """At most what all g together weigh, since p_j ≤ 1 - p_i for any other i."""
+    if is_point(g) and is_point(x):
+        return point(TABLE["others_share"].value(g[0], x[0], axis=axis))
+    most = np.broadcast_to(np.sum(_magnitude(g)[1], axis=axis, keepdims=True), g[0].shape)
+    return -most, most
+
+
+def _log_others(a: Interval, axis: int | None = None) -> Interval:
+    shares = softmax(a, axis=axis)
+    low, high = 1 - shares[1], 1 - shares[0]
+    return np.log(np.maximum(low, 0.0)), np.log(high)
 
 
 _RISING = (
@@ -233,6 +248,8 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "log_softmax": _log_softmax,
         "largest_shares": _largest_shares,
         "argmax": _argmax,
+        "others_share": _others_share,
+        "log_others": _log_others,
         "apply_blocks": _apply_blocks,
     }
 )

@@ -112,6 +112,24 @@ def _entry_of_product(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr
     return entries
 
 
+def _of_sample(node: Op, index: Index) -> tuple[Index, Index]:
+    """The two indices that a row and a column stand for, with the sample's number in its place."""
+    if node.option("samples") is None:
+        return index[:1], index[1:]
+    sample, i, j = index
+    return ((i, sample), (j, sample)) if node.whole("samples") == 1 else ((sample, i), (sample, j))
+
+
+def _outer_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+    row, column = _of_sample(node, index)
+    return build.scalar_mul(at(node.args[0], row), at(node.args[1], column))
+
+
+def _diag_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+    row, column = _of_sample(node, index)
+    return at(node.args[0], row) if row == column else build.ZERO
+
+
 def _jacobian_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     of, by = shapes
     if node.option("samples") is not None:
@@ -156,9 +174,7 @@ PRODUCTS = (
         arity=2,
         pullback=_outer,
         options={"samples": None},
-        entry=lambda node, index, at, rules: build.scalar_mul(
-            at(node.args[0], index[:1]), at(node.args[1], index[1:])
-        ),
+        entry=_outer_entry,
     ),
     Operation(
         "transpose",
@@ -177,9 +193,7 @@ PRODUCTS = (
         diag,
         pullback=lambda g, r, node, rules: (op("diagonal", g),),
         options={"samples": None},
-        entry=lambda node, index, at, rules: (
-            at(node.args[0], index[:1]) if index[0] == index[1] else build.ZERO
-        ),
+        entry=_diag_entry,
     ),
     Operation(
         "diagonal",

@@ -156,11 +156,19 @@ def count(shape: Shape, axis: int | None) -> Expr:
     return product
 
 
-def _kept(expr: Expr, node: Op) -> Expr:
+def _kept(expr: Expr, node: Op, rules: Rules) -> Expr:
     """`expr`, a reduction's result, with the reduced axis put back as size 1."""
+    rank = len(rules.shape(node.args[0]))
+    if rank == 1:
+        return _plain(expr, node)
     if node.option("axis") is None or node.option("keep"):
         return expr
     return op("expand", expr, axis=node.option("axis"))
+
+
+def _plain(expr: Expr, node: Op) -> Expr:
+    """The result of a vector's reduction as a number, although it is kept as a vector of one."""
+    return op("at", expr, index=(0,)) if node.option("keep") else expr
 
 
 def _whole(g: Expr, node: Op, rules: Rules) -> Expr:
@@ -169,8 +177,17 @@ def _whole(g: Expr, node: Op, rules: Rules) -> Expr:
     shape = rules.shape(node.args[0])
     if not shape:
         return g
+    if len(shape) == 1:
+        return build.scaled(factor, op("spread", _plain(rest, node), shape=shape))
     axis = None if node.option("keep") else node.option("axis")
     return build.scaled(factor, op("spread", rest, axis=axis, shape=shape))
+
+
+def _summed(a: Expr, node: Op, rules: Rules) -> Expr:
+    """`a` summed along the node's axis, so that it can be combined with what was summed."""
+    if len(rules.shape(node.args[0])) == 1:
+        return total(a)
+    return total(a, axis=node.whole("axis"), keep=1)
 
 
 def _sum(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
@@ -191,6 +208,8 @@ def _max(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 def _logsumexp(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     x = node.args[0]
     axis = node.option("axis")
+    if not rules.shape(x):
+        return (g,)
     if axis is None and len(rules.shape(x)) > 1:
         share = op("exp", build.sub(x, op("logsumexp", x)))
     else:
@@ -200,32 +219,22 @@ def _logsumexp(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 def _norm(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
     x = node.args[0]
-    return (build.mul(_whole(g, node, rules), op("ratio", x, _kept(r, node))),)
+    return (build.mul(_whole(g, node, rules), op("ratio", x, _kept(r, node, rules))),)
 
 
 def _softmax(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
-    inner = total(
-        build.mul(r, g), axis=_axis(node), keep=1 if node.option("axis") is not None else None
-    )
-    return (build.mul(r, build.sub(g, inner)),)
+    return (build.mul(r, build.sub(g, _summed(build.mul(r, g), node, rules))),)
 
 
 def _log_softmax(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
-    axis = _axis(node)
-    inner = total(g, axis=axis, keep=1 if axis is not None else None)
-    return (build.sub(g, build.mul(op("softmax", node.args[0], axis=axis), inner)),)
+    softmax_ = op("softmax", node.args[0], axis=node.option("axis"))
+    return (build.sub(g, build.mul(softmax_, _summed(g, node, rules))),)
 
 
 def _log_others(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
-    x, axis = node.args[0], _axis(node)
-    whole = total(g, axis=axis, keep=1 if axis is not None else None)
-    through_all = build.mul(op("softmax", x, axis=axis), whole)
+    x, axis = node.args[0], node.option("axis")
+    through_all = build.mul(op("softmax", x, axis=axis), _summed(g, node, rules))
     return (build.sub(op("others_share", g, x, axis=axis), through_all),)
-
-
-def _axis(node: Op) -> int | None:
-    axis = node.option("axis")
-    return axis if isinstance(axis, int) else None
 
 
 def _reduction(

@@ -125,8 +125,11 @@ def _grown_entry(first: bool) -> Entry:
 
 
 def _grown(name: str, words: str, drop: str, first: bool) -> Operation:
-    def pullback(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
-        return build.drop(drop, g, node.whole("axis")), None
+    def pullback(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+        axis, rank = node.whole("axis"), len(rules.shape(node.args[0]))
+        position = 0 if first else int(rules.shape(g)[axis]) - 1
+        index = tuple(position if i == axis % rank else None for i in range(rank))
+        return build.drop(drop, g, axis), total(op("at", g, index=index))
 
     return Operation(
         name,

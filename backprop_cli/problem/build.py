@@ -5,21 +5,23 @@ from __future__ import annotations
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.data import Problem
 from backprop_cli.problem.general import general, updates_only
-from backprop_cli.problem.model import Model
+from backprop_cli.problem.model import Built, Model
 from backprop_cli.problem.network import network
 
 
-def build_model(problem: Problem, complaints: Complaints) -> Model | None:
-    """The model; None, with complaints, where the problem cannot be computed."""
-    if problem.layers is not None:
+def build(problem: Problem, complaints: Complaints) -> Built | None:
+    """What can be made of a problem; None where the file states no model that could be looked at."""
+    if problem.layers:
         return network(problem, complaints)
-    if problem.equations is not None:
+    if problem.equations:
         return general(problem, complaints)
-    return updates_only(problem, complaints)
+    if problem.gradients:
+        return updates_only(problem, complaints)
+    return None
 
 
 def batch_model(problem: Problem, chosen: tuple[int, ...]) -> Model:
     """The model of some of the samples; the problem is one whose model could be built."""
-    model = network(problem, Complaints(), chosen)
-    assert model is not None
-    return model
+    built = network(problem, Complaints(), chosen)
+    assert built.model is not None
+    return built.model

@@ -89,9 +89,7 @@ def _checked(
     return Op(name, tuple(args), _options(token, name, options))
 
 
-def _options(
-    token: Token, name: str, options: dict[str, Option]
-) -> tuple[tuple[str, Option], ...]:
+def _options(token: Token, name: str, options: dict[str, Option]) -> tuple[tuple[str, Option], ...]:
     allowed = TABLE[name].options
     for key in options:
         if key not in allowed:

@@ -16,7 +16,7 @@ from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Equation
 from backprop_cli.trace import Given
 
-Role: TypeAlias = Literal["data", "parameter"]
+Role: TypeAlias = Literal["data", "parameter", "constant"]
 
 PRE, POST, WEIGHTS, BIAS = "Z", "H", "W", "b"
 
@@ -69,6 +69,12 @@ class Draft:
     def unit_axis(self) -> int | None:
         """The axis of the units in a batch; None for a single sample, which has no other."""
         return None if self.samples is None else 1 if self.convention.rows else 0
+
+    @property
+    def samples_of_x(self) -> int | None:
+        """How many samples the file has, whichever of them are in this batch."""
+        x = self.problem.x.array if self.problem.x is not None else None
+        return None if x is None or x.ndim < 2 else int(x.shape[0])
 
     @property
     def aliases(self) -> dict[str, str]:

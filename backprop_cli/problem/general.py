@@ -1,185 +1,73 @@
-"""Equations as written to the model: names, order and shapes checked."""
+"""Equations as written to the model: what is differentiated and trained, penalised and given."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from dataclasses import dataclass
 
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
-from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.algebra.expr import Expr, Sym, op, symbols
+from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints, Mark
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.data import Problem, Text
-from backprop_cli.problem.formula import FUNCTIONS
-from backprop_cli.problem.kinks import kinks
-from backprop_cli.problem.model import Equation, Model
-from backprop_cli.problem.texts import dialect, parsed
+from backprop_cli.numbers import shown
+from backprop_cli.operations.updates import RULES
+from backprop_cli.problem.data import Penalty, Problem
+from backprop_cli.problem.equations import AXES, Equations, read_equations, read_values
+from backprop_cli.problem.ids import names_said
+from backprop_cli.problem.model import Built, Equation, Model, Outline
+from backprop_cli.problem.penalty import penalty_term
+from backprop_cli.problem.taken import NAMED
+from backprop_cli.problem.upstream import fitted, upstream
 from backprop_cli.trace import Given
 
-_EQUATION = re.compile(r"\s*(?P<name>[^\W\d_]\w*)\s*=(?!=)\s*")
-_AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("row",), 2: ("row", "column")}
+MAX_EQUATIONS = 1_000
+"""Equations of one problem."""
 
 
-@dataclass
-class _Equations:
-    """The equations gathered while the list is read."""
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where gradients start: the seeds, what stands on top in ids, and whether anything is wrong."""
 
-    problem: Problem
-    complaints: Complaints
-    given: dict[str, Given] = field(default_factory=dict)
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    equations: list[Equation] = field(default_factory=list)
-    failed: set[str] = field(default_factory=set)
-
-    def known(self) -> set[str]:
-        return {*self.shapes, *self.failed}
-
-    def sizes(self) -> Sizes:
-        return Sizes(self.shapes, kinks(self.problem.convention.kinks))
+    seeds: dict[str, Expr]
+    gradient_of: str
+    wrong: bool = False
 
 
-def general(problem: Problem, complaints: Complaints) -> Model | None:
-    """The model of a problem with `equations`; None where complaints make it meaningless."""
-    read = _Equations(problem, complaints)
-    _values(read)
-    for text in problem.equations or ():
-        _equation(read, text)
-    if complaints.found or not read.equations:
-        return None
-    return _differentiated(read)
-
-
-def updates_only(problem: Problem, complaints: Complaints) -> Model | None:
-    """The model of a problem that gives gradients and asks for the update alone."""
-    read = _Equations(problem, complaints)
-    _values(read)
-    for name, (text, values) in problem.gradients.items():
-        if name not in read.given:
-            complaints.add(
-                f"there is no value '{name}' to update", text.mark, ", ".join(read.given)
-            )
-        elif values.array is not None:
-            if values.array.shape != read.shapes[name]:
-                complaints.add(
-                    f"this gradient is {described(values.array.shape)}, and {name} is "
-                    f"{described(read.shapes[name])}",
-                    values.mark,
-                )
-                continue
-            read.given[f"dL/d{name}"] = Given(values.array, _AXES[values.array.ndim])
-            read.shapes[f"dL/d{name}"] = values.array.shape
-    if complaints.found:
-        return None
-    trained = tuple(problem.gradients)
-    given = {name: _as_parameter(value, name in trained) for name, value in read.given.items()}
-    return Model(
-        problem,
-        (),
-        given,
-        read.shapes,
-        None,
-        "L",
-        trained=trained,
-        update=problem.update,
-        given_gradients=True,
-    )
-
-
-def _as_parameter(given: Given, trained: bool) -> Given:
-    return Given(given.value, given.axes, "parameter") if trained else given
-
-
-def _values(read: _Equations) -> None:
-    for name, (text, values) in read.problem.values.items():
-        _check_name(read, name, text.mark)
-        if values.array is None or values.free:
-            read.failed.add(name)
-            if values.free:
-                read.complaints.add(
-                    f"{name} holds the letter '{values.free[0][1]}'",
-                    values.mark,
-                    "a number, or `backprop derive`",
-                )
-            continue
-        read.given[name] = Given(values.array, _AXES[values.array.ndim], "data")
-        read.shapes[name] = values.array.shape
-    for name, (text, _) in read.problem.shapes.items():
-        if name not in read.shapes:
-            read.failed.add(name)
-            read.complaints.add(
-                f"{name} has a shape and no numbers",
-                text.mark,
-                f"values: {{{name}: …}}, or `backprop derive`",
-            )
-
-
-def _check_name(read: _Equations, name: str, mark: Mark) -> None:
-    """Names that would be mistaken for something else are refused."""
-    if not _EQUATION.match(f"{name}=") or not name.isidentifier():
-        read.complaints.add(
-            f"'{name}' cannot be a name", mark, "a letter, then letters, digits and underscores"
-        )
-    elif name in FUNCTIONS:
-        read.complaints.add(
-            f"'{name}' is the name of a function", mark, f"{name}1, or another name"
-        )
-    elif name.endswith(("_new", "_change")):
-        read.complaints.add(
-            f"'{name}' is a name the program gives itself",
-            mark,
-            "a name that does not end in _new or _change",
-        )
-    elif name in read.known():
-        read.complaints.add(f"'{name}' is given twice", mark, "another name for one of the two")
-
-
-def _equation(read: _Equations, text: Text) -> None:
-    found = _EQUATION.match(text.text)
-    if not found:
-        read.complaints.add("an equation is a name, '=' and a formula", text.mark, "z = W @ x + b")
-        return
-    name = found["name"]
-    before = len(read.complaints.found)
-    _check_name(read, name, Mark(text.mark.line, text.mark.column + found.start("name")))
-    expr = parsed(
-        text, dialect(read.problem.convention), read.complaints, read.known(), found.end()
-    )
-    if (
-        expr is None
-        or read.failed.intersection(symbols(expr))
-        or len(read.complaints.found) > before
-    ):
-        read.failed.add(name)
-        return
-    try:
-        shape = read.sizes().shape(expr)
-    except ShapeError as error:
-        mark = Mark(text.mark.line, text.mark.column + found.end())
-        read.complaints.add(f"in {name}, {error}", mark, error.instead)
-        read.failed.add(name)
-        return
-    rule = expr.name if isinstance(expr, Op) else "copy" if isinstance(expr, Sym) else "constant"
-    read.shapes[name] = shape
-    read.equations.append(Equation(name, expr, rule, _AXES.get(len(shape), ()), ""))
-
-
-def _differentiated(read: _Equations) -> Model | None:
-    problem, complaints = read.problem, read.complaints
-    names = [equation.name for equation in read.equations]
+def general(problem: Problem, complaints: Complaints) -> Built:
+    """The model of a problem with at least one equation, and its outline in any case."""
+    read = Equations(problem, complaints)
+    read_values(read)
+    if len(problem.equations or ()) > MAX_EQUATIONS:
+        count = len(problem.equations or ())
+        message = f"here are {count:,} equations, and {MAX_EQUATIONS:,} is the limit"
+        complaints.add(message, (problem.equations or ())[MAX_EQUATIONS].mark)
+        return Built(_outline(read, (), _Start({}, "L", True)), None)
+    read_equations(read)
     trained = _trained(read)
-    target = _target(read, names)
-    _penalty(read, target, trained)
-    seeds, prefix = _seeds(read, target)
-    if complaints.found:
-        return None
+    target = _target(read)
+    shapes = dict(read.shapes)
+    penalised = _penalised(read, trained)
+    start = _start(read, target)
+    _check_taken(read, trained, target)
+    outline = _outline(read, trained, start)
+    if complaints.found or target is None:
+        return Built(outline, None)
+    _add_penalty(read, target, penalised)
+    return Built(outline, _model(read, target, trained, start, shapes))
+
+
+def _model(
+    read: Equations,
+    target: str,
+    trained: tuple[str, ...],
+    start: _Start,
+    unpenalised: dict[str, Shape],
+) -> Model:
+    problem = read.problem
     given = {name: _as_parameter(value, name in trained) for name, value in read.given.items()}
-    parts = (target, f"{target}_data", f"{target}_penalty")
-    silent = tuple(part for part in parts if seeds.get(target) == build.ONE)
-    scalar = seeds.get(target) == build.ONE
+    scalar = start.seeds.get(target) == build.ONE
+    parts = [target, f"{target}_data", f"{target}_penalty"] if problem.penalty else [target]
     wanted = trained if problem.train is not None else tuple(problem.values)
     return Model(
         problem,
@@ -187,118 +75,261 @@ def _differentiated(read: _Equations) -> Model | None:
         given,
         read.shapes,
         target if scalar else None,
-        prefix,
-        seeds,
-        silent,
-        wanted if seeds else (),
+        start.gradient_of,
+        start.seeds,
+        tuple(parts) if scalar else (),
+        wanted if start.seeds else (),
         trained,
-        _neighbours(read, wanted, trained, target),
+        _neighbours(read, wanted, trained, set(parts) if unpenalised[target] == () else set()),
         update=problem.update,
     )
 
 
-def _trained(read: _Equations) -> tuple[str, ...]:
-    names = []
+def _as_parameter(given: Given, trained: bool) -> Given:
+    return Given(given.value, given.axes, "parameter") if trained else given
+
+
+def _outline(read: Equations, trained: tuple[str, ...], start: _Start) -> Outline:
+    values = dict.fromkeys([*read.given, *read.failed_values])
+    names = [equation.name for equation in read.equations]
+    return Outline(
+        read.problem,
+        tuple(values),
+        tuple(dict.fromkeys([*names, *read.failed, *read.later])),
+        dict(read.shapes),
+        trained,
+        start.gradient_of,
+        gradients=True if start.seeds else None if start.wrong else False,
+    )
+
+
+def _neighbours(
+    read: Equations, wanted: tuple[str, ...], trained: tuple[str, ...], scalars: set[str]
+) -> tuple[tuple[str, str], ...]:
+    """Pairs whose Jacobian is of interest: each array and what it comes from, parameters apart."""
+    computed = {equation.name for equation in read.equations}
+    pairs = []
+    for equation in read.equations:
+        if equation.name in scalars or read.shapes[equation.name] == ():
+            continue
+        for used in symbols(equation.expr):
+            if used in computed or (used in wanted and used not in trained):
+                pairs.append((equation.name, used))
+    return tuple(pairs)
+
+
+# What is trained and differentiated -------------------------------------------------------------
+
+
+def _trained(read: Equations) -> tuple[str, ...]:
+    """The names to train that there are values for."""
+    names: dict[str, None] = {}
+    values = [*read.given, *sorted(read.failed_values)]
     for text in read.problem.train or ():
-        if text.text not in read.given:
-            near = get_close_matches(text.text, read.given, 1)
-            read.complaints.add(
-                f"there is no value '{text.text}' to train",
-                text.mark,
-                f"did you mean {near[0]}?" if near else ", ".join(read.given),
-            )
+        name = text.text.strip()
+        if name in values:
+            names[name] = None
+        elif name in read.known or name in read.later:
+            message = f"{shown(name)} is computed, and only values can be trained"
+            read.complaints.add(message, text.mark, ", ".join(values))
         else:
-            names.append(text.text)
+            message, instead = names_said(name, values, "value")
+            read.complaints.add(message, text.mark, instead)
     return tuple(names)
 
 
-def _target(read: _Equations, names: list[str]) -> str:
+def _target(read: Equations) -> str | None:
+    """What is differentiated: as said, else the last equation; None where that is wrong."""
     asked = read.problem.differentiate
+    names = {equation.name for equation in read.equations}
+    last = list(read.later)[-1] if read.later else None
     if asked is None:
-        return names[-1]
-    if asked.text not in names:
-        near = get_close_matches(asked.text, names, 1)
-        read.complaints.add(
-            f"there is no equation for '{asked.text}'",
-            asked.mark,
-            f"did you mean {near[0]}?" if near else ", ".join(names),
-        )
-        return names[-1]
-    return asked.text
+        return last if last in names else None
+    name = asked.text.strip()
+    if name in names:
+        return name
+    if name in read.given or name in read.failed_values:
+        message = f"{shown(name)} is given, and only what is computed can be differentiated"
+        read.complaints.add(message, asked.mark, last)
+    elif name not in read.failed and name not in read.later:
+        message, instead = names_said(name, list(read.later), "equation for")
+        read.complaints.add(message, asked.mark, instead)
+    return None
 
 
-def _seeds(read: _Equations, target: str) -> tuple[dict[str, Expr], str]:
-    """Where gradients start, and what stands on top in their ids."""
-    seeds: dict[str, Expr] = {}
-    for name, (text, values) in read.problem.upstream.items():
-        if name not in {equation.name for equation in read.equations}:
-            read.complaints.add(f"there is no equation for '{name}'", text.mark)
-        elif values.array is not None:
-            if values.array.shape != read.shapes[name]:
-                read.complaints.add(
-                    f"this gradient is {described(values.array.shape)}, and {name} is "
-                    f"{described(read.shapes[name])}",
-                    values.mark,
-                )
-                continue
-            given = f"upstream_{name}"
-            read.given[given] = Given(values.array, _AXES[values.array.ndim])
-            read.shapes[given] = values.array.shape
-            seeds[name] = Sym(given)
-    if seeds or read.problem.upstream:
-        return seeds, "L"
+def _start(read: Equations, target: str | None) -> _Start:
+    problem = read.problem
+    if problem.upstream:
+        return _given_gradients(read)
+    if target is None:
+        # Whatever it would have been called: the last equation's name, where there is one.
+        last = list(read.later)[-1] if read.later else "L"
+        asked = problem.differentiate
+        return _Start({}, asked.text.strip() if asked else last, wrong=True)
     if read.shapes[target] == ():
-        return {target: build.ONE}, target
-    if read.problem.differentiate is not None or read.problem.train:
-        asked = read.problem.differentiate
-        read.complaints.add(
-            f"{target} is {described(read.shapes[target])}, and only a number has a gradient of its own",
-            asked.mark if asked else Mark(),
-            f"upstream: {{{target}: …}}, a gradient that reaches it from outside",
-        )
-    return {}, target
+        return _Start({target: build.ONE}, target)
+    asked = problem.differentiate
+    if asked or problem.train or problem.update or problem.penalty:
+        _complain_of_target(read, target)
+        return _Start({}, target, wrong=True)
+    return _Start({}, target)
 
 
-def _penalty(read: _Equations, target: str, trained: tuple[str, ...]) -> None:
-    """Renames the target to its data part and adds the penalty on what is named."""
+def _complain_of_target(read: Equations, target: str) -> None:
+    asked = read.problem.differentiate
+    mark = asked.mark if asked else _mark_of(read, target)
+    shape = described(read.shapes[target])
+    read.complaints.add(
+        f"{target} is {shape}, and only a number has a gradient",
+        mark,
+        f"upstream: {{{target}: …}}, the gradient that reaches it ({shape}), "
+        f"or one more equation, such as L = sum({target})",
+    )
+
+
+def _mark_of(read: Equations, name: str) -> Mark:
+    """Where the equation of `name` stands."""
+    for text in read.problem.equations or ():
+        if text.text.partition("=")[0].strip() == name:
+            return text.mark
+    return Mark()
+
+
+def _given_gradients(read: Equations) -> _Start:
+    problem, before = read.problem, len(read.complaints.found)
+    computed = list(dict.fromkeys([*(e.name for e in read.equations), *read.failed, *read.later]))
+    found = upstream(problem, read.complaints, computed, read.shapes, {})
+    seeds: dict[str, Expr] = {}
+    for name, array in found.items():
+        given = f"upstream_{name}"
+        while given in read.known:
+            given += "_"
+        read.given[given] = Given(array, AXES[array.ndim])
+        read.shapes[given] = array.shape
+        seeds[name] = Sym(given)
+    return _Start(seeds, "L", wrong=len(read.complaints.found) > before)
+
+
+# The penalty ------------------------------------------------------------------------------------
+
+
+def _penalised(read: Equations, trained: tuple[str, ...]) -> list[str]:
+    """The names of what the penalty counts, everything wrong with it complained of."""
+    penalty = read.problem.penalty
+    if penalty is None:
+        return []
+    _check_penalty(read, penalty)
+    if penalty.on is None:
+        if not trained and not read.problem.train:
+            message = "the penalty does not say which values it is on"
+            read.complaints.add(message, penalty.mark, "on: [W]")
+        return list(trained)
+    values = [*read.given, *sorted(read.failed_values)]
+    for text in penalty.on:
+        if text.text not in values:
+            message, instead = names_said(text.text, values, "value")
+            read.complaints.add(message, text.mark, instead)
+    return [text.text for text in penalty.on]
+
+
+def _check_penalty(read: Equations, penalty: Penalty) -> None:
+    """What a penalty may say about a network only."""
+    for key, said in (
+        ("divided_by_samples", penalty.divided_by_samples),
+        ("biases", penalty.biases),
+    ):
+        if said:
+            message = f"`{key}` belongs to `layers`, and this file has `equations`"
+            read.complaints.add(message, penalty.mark, "on: [W], the names it is on")
+    if read.problem.upstream:
+        message = "a penalty is added to a loss, and here gradients start from `upstream`"
+        read.complaints.add(message, penalty.mark, "one of the two")
+
+
+def _add_penalty(read: Equations, target: str, names: list[str]) -> None:
+    """Renames the target to its data part and adds the penalty to it."""
     penalty = read.problem.penalty
     if penalty is None:
         return
-    names = [text.text for text in penalty.on] if penalty.on is not None else list(trained)
-    for name in names:
-        if name not in read.given:
-            read.complaints.add(
-                f"there is no value '{name}' to penalise", penalty.mark, ", ".join(read.given)
-            )
-            return
-    data, part = f"{target}_data", f"{target}_penalty"
+    data, part, weight = f"{target}_data", f"{target}_penalty", "lambda"
+    while weight in read.known:
+        weight += "_"
     for position, equation in enumerate(read.equations):
         if equation.name == target:
             read.equations[position] = Equation(
                 data, equation.expr, equation.rule, equation.axes, "loss"
             )
             read.shapes[data] = read.shapes[target]
-    squares: Expr = build.ZERO
-    for name in names:
-        squares = build.add(squares, op("sum", op("pow", Sym(name), num(2))))
-    read.given["lambda"] = Given(np.asarray(penalty.l2), (), "constant")
-    factor: Expr = Sym("lambda") if penalty.form == "full" else op("div", Sym("lambda"), num(2))
-    read.equations.append(Equation(part, op("mul", factor, squares), "penalty", (), "penalty"))
+    read.given[weight] = Given(np.asarray(penalty.l2), (), "constant")
+    term = penalty_term(penalty, weight, [Sym(name) for name in names], None)
+    read.equations.append(Equation(part, term, "penalty", (), "penalty"))
     total = op("add", Sym(data), Sym(part))
     read.equations.append(Equation(target, total, "total-loss", (), "loss with its penalty"))
-    read.shapes |= {"lambda": (), part: (), target: ()}
+    read.shapes |= {weight: (), part: (), target: ()}
 
 
-def _neighbours(
-    read: _Equations, wanted: tuple[str, ...], trained: tuple[str, ...], target: str
-) -> tuple[tuple[str, str], ...]:
-    """Pairs whose Jacobian is of interest: each array and what it is computed from, parameters apart."""
-    computed = {equation.name for equation in read.equations}
-    pairs = []
-    for equation in read.equations:
-        if equation.name.startswith(target) or read.shapes[equation.name] == ():
+def _check_taken(read: Equations, trained: tuple[str, ...], target: str | None) -> None:
+    """Names that the penalty or the update gives, and the file as well."""
+    taken: dict[str, str] = {}
+    if read.problem.penalty is not None and target is not None:
+        taken |= {
+            f"{target}_{part}": f"the penalty splits {target}" for part in ("data", "penalty")
+        }
+    update = read.problem.update
+    if update is not None:
+        letters = RULES[update.rule, update.form].states(NAMED)
+        why = f"{update.rule} keeps its state under this name"
+        ids = [f"{letter}_{name}" for letter in letters for name in trained]
+        taken |= {name: why for id in ids for name in (id, f"{id}_old")}
+    for name, why in taken.items():
+        if name in read.known:
+            read.complaints.add(
+                f"{shown(name)} is taken: {why}", _place_of(read, name), f"{name}1, or another name"
+            )
+
+
+def _place_of(read: Equations, name: str) -> Mark:
+    found = read.problem.values.get(name)
+    return found[0].mark if found else _mark_of(read, name)
+
+
+# Given gradients alone --------------------------------------------------------------------------
+
+
+def updates_only(problem: Problem, complaints: Complaints) -> Built:
+    """The model of a problem that gives gradients and asks for the update alone."""
+    read = Equations(problem, complaints)
+    read_values(read)
+    values = [*read.given, *sorted(read.failed_values)]
+    trained = []
+    for name, (text, given) in problem.gradients.items():
+        if name not in values:
+            message, instead = names_said(name, values, "value")
+            complaints.add(message, text.mark, instead)
             continue
-        for used in symbols(equation.expr):
-            if used in computed or (used in wanted and used not in trained):
-                pairs.append((equation.name, used))
-    return tuple(pairs)
+        trained.append(name)
+        if given.array is None or name not in read.shapes:
+            continue
+        array = fitted(given.array, read.shapes[name], name, given.mark, complaints)
+        if array is not None:
+            read.given[f"dL/d{name}"] = Given(array, AXES[array.ndim])
+            read.shapes[f"dL/d{name}"] = array.shape
+    _check_taken(read, tuple(trained), None)
+    outline = _outline(read, tuple(trained), _Start({name: build.ONE for name in trained}, "L"))
+    if complaints.found:
+        return Built(outline, None)
+    roles = {name: _as_parameter(value, name in trained) for name, value in read.given.items()}
+    return Built(
+        outline,
+        Model(
+            problem,
+            (),
+            roles,
+            read.shapes,
+            None,
+            "L",
+            trained=tuple(trained),
+            update=problem.update,
+            given_gradients=True,
+        ),
+    )

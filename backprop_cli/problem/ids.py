@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-_ENTRY = re.compile(r"(?P<name>.*?)\[(?P<index>[^\]]*)\]")
-_LATER = re.compile(r"(?P<name>.*?)@(?P<step>\d+)")
-_SIGNS = str.maketrans(
-    {
-        "∂": "d",
-        "′": "'",
-        "’": "'",
-        "⁺": "'",
-        "⁰": "0",
-        "¹": "1",
-        "²": "2",
-        "³": "3",
-        "⁴": "4",
-        "⁵": "5",
-        "⁶": "6",
-        "⁷": "7",
-        "⁸": "8",
-        "⁹": "9",
-    }
+from backprop_cli.numbers import shown
+
+_ENTRY = re.compile(r"(?P<name>[^\[\]]*)\[(?P<index>[^\[\]]*)\](?P<after>[^\[\]]*)")
+_LATER = re.compile(r"(?P<name>[^@]*)@(?P<step>\d{1,9})")
+_ENDINGS = ("_new", "_change")
+_PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
+_LONGEST = 40  # characters of a name that could be meant
+_MOST = 12  # names that a message lists
+_SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789") | str.maketrans(
+    "∂′’⁺", "d'''"
 )
 
 
-class UnknownId(Exception):
+class UnknownIdError(Exception):
     """A name that is no quantity, or several; `instead` says which there are."""
 
     def __init__(self, message: str, instead: str | None = None) -> None:
@@ -50,71 +41,131 @@ class Reference:
 def reference(
     text: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]
 ) -> Reference:
-    """The quantity that `text` names; UnknownId where there is none or more than one."""
+    """The quantity that `text` names; UnknownIdError where there is none or more than one.
+
+    `known` are the ids; `gradient_of` stands on top of gradients; `aliases` are the second names of
+    quantities of a network (empty for equations, whose names are their own).
+    """
     name, index, step = text.strip(), None, 1
+    if name in known:
+        return Reference(name)
     if found := _ENTRY.fullmatch(name):
-        name = found["name"].strip()
-        index = _index(found["index"], text)
+        name, index = found["name"].strip() + found["after"].strip(), _index(found["index"], text)
     if found := _LATER.fullmatch(name):
-        name, step = found["name"], int(found["step"])
+        name, step = found["name"].strip(), int(found["step"])
+        if step == 0:
+            raise UnknownIdError(f"{shown(text)}: steps count from 1", f"{name}@1")
     return Reference(_resolved(name, known, gradient_of, aliases), index, step)
+
+
+def names_said(name: str, known: Collection[str], what: str) -> tuple[str, str | None]:
+    """That there is no such name, and what could be written instead."""
+    near = near_names(name, known)
+    meant = f"; did you mean {_either(near)}?" if near else ""
+    return f"there is no {what} {shown(name)}{meant}", near[0] if len(near) == 1 else listed(known)
+
+
+def near_names(name: str, known: Collection[str]) -> list[str]:
+    """Those of `known` that were probably meant, nearest first."""
+    if len(name) > _LONGEST:
+        return []
+    folded: dict[str, str] = {}
+    for id in known:
+        folded.setdefault(id.casefold(), id)
+    return [folded[near] for near in get_close_matches(name.casefold(), folded, 3, 0.7)]
+
+
+def listed(known: Collection[str]) -> str | None:
+    """The names there are, as many as one can take in."""
+    names = [*known][:_MOST]
+    return (", ".join(names) + (", …" if len(known) > _MOST else "")) or None
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(f"`{name}`" for name in names)
 
 
 def _index(text: str, whole: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and len(part) < 10 for part in parts):
-        raise UnknownId(f"'{text}' in '{whole}' is no index", "whole numbers, such as [2,1]")
+    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
+        message = f"{shown(text)} in {shown(whole)} is not an index"
+        raise UnknownIdError(message, "whole numbers, such as [2,1]")
     return tuple(int(part) for part in parts)
 
 
 def _resolved(
     name: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]
 ) -> str:
+    """The id: as written, else by an alias, else in other letters; each only if there is one."""
     if name in known:
         return name
-    written = list(dict.fromkeys(_spellings(name, gradient_of, aliases)))
-    for same in (_same, _same_letters):
-        found = {id for id in known if any(same(spelling, id) for spelling in written)}
-        if len(found) == 1:
-            return found.pop()
-        if found:
-            raise UnknownId(f"'{name}' may mean several quantities", " or ".join(sorted(found)))
-    near = get_close_matches(name, list(known), 3)
-    raise UnknownId(
-        f"there is no quantity '{name}'",
-        f"did you mean {' or '.join(near)}?" if near else f"they are: {', '.join(known)}",
+    if len(name) <= _LONGEST:
+        spellings = set(_spellings(name, gradient_of, aliases))
+        for same in (_same, _same_letters):
+            found = _matching(spellings, known, aliases, same)
+            if len(found) == 1:
+                return found[0]
+            if found:
+                message = f"{shown(name)} may mean several quantities"
+                raise UnknownIdError(message, " or ".join(found[:_MOST]))
+    message, instead = names_said(name, known, "quantity")
+    raise UnknownIdError(message, instead)
+
+
+def _matching(
+    spellings: set[str],
+    known: Collection[str],
+    aliases: Mapping[str, str],
+    same: Callable[[str], str],
+) -> list[str]:
+    """The ids that one of the spellings is; those without layer numbers where none is it outright."""
+    wanted = {same(spelling) for spelling in spellings}
+    found = [id for id in known if same(id) in wanted]
+    if found or not aliases:
+        return found
+    return [id for id in known if same(_unnumbered(id)) in wanted]
+
+
+def _same(name: str) -> str:
+    return name
+
+
+def _same_letters(name: str) -> str:
+    return name.casefold()
+
+
+def _unnumbered(id: str) -> str:
+    """dL/dH1 as dL/dH: what it is called where it is the only one; skip weights keep their name."""
+    return re.sub(
+        r"(?<![A-Za-z0-9])(d?[A-Z]|d?b|[vmGs]_[A-Zb]|[mv]hat_[A-Zb])\d+(?=/|_new|_change|$)",
+        r"\1",
+        id,
     )
 
 
-def _same(spelling: str, id: str) -> bool:
-    return spelling == id
-
-
-def _same_letters(spelling: str, id: str) -> bool:
-    return spelling.casefold() == id.casefold()
+# Spellings --------------------------------------------------------------------------------------
 
 
 def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Iterator[str]:
-    """The ids that a spelling may stand for."""
-    plain = _ascii(name)
-    for change in (_unchanged, _primed, _numbered):
-        yield from _gradients(change(plain), gradient_of, aliases)
-
-
-def _gradients(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Iterator[str]:
-    replaced = aliases.get(name, name)
-    yield replaced
-    for prefix in ("∇", "grad_", "grad ", "nabla_", f"d{gradient_of}/d", "d"):
-        if name.startswith(prefix) and len(name) > len(prefix):
-            of = name.removeprefix(prefix).strip()
-            yield f"d{gradient_of}/d{aliases.get(of, of)}"
-            yield f"d{gradient_of}/d{_numbered(of)}"
-    if found := re.fullmatch(r"d(.+)/d(.+)", name):
-        of, by = (aliases.get(part, part) for part in found.groups())
+    """What a name may be written for, in ids' own letters."""
+    plain = _primed(_ascii(name))
+    yield _renamed(plain, aliases)
+    for prefix in (*_PREFIXES, "d"):
+        of = plain.removeprefix(prefix).lstrip("_")
+        if of and plain.startswith(prefix) and "/" not in of:
+            yield f"d{gradient_of}/d{_renamed(of, aliases)}"
+    if found := re.fullmatch(r"d(.+)/d(.+)", plain, re.IGNORECASE):
+        of, by = (_renamed(part, aliases) for part in found.groups())
         yield f"d{of}/d{by}"
 
 
-def _unchanged(name: str) -> str:
+def _renamed(name: str, aliases: Mapping[str, str]) -> str:
+    """A second name replaced by the first, whatever ends it: H2_new is Yhat_new."""
+    folded = {alias.casefold(): first for alias, first in aliases.items()}
+    for ending in (*_ENDINGS, ""):
+        stem = name.removesuffix(ending)
+        if ending in name[len(stem) :] and stem.casefold() in folded:
+            return folded[stem.casefold()] + ending
     return name
 
 
@@ -123,12 +174,7 @@ def _primed(name: str) -> str:
     return name.rstrip("'") + "_new" if name.endswith("'") else name
 
 
-def _numbered(name: str) -> str:
-    """H, where there is one hidden layer, is H1."""
-    return f"{name}1" if name.isalpha() else name
-
-
 def _ascii(name: str) -> str:
-    """Ŷ and ŷ as Yhat and yhat, ∂ as d, raised digits as digits."""
+    """Ŷ and ŷ as Yhat and yhat, ∂ as d, raised and lowered digits as digits."""
     decomposed = unicodedata.normalize("NFD", name.translate(_SIGNS))
-    return decomposed.replace("\u0302", "hat").replace(" ", "")
+    return "".join(decomposed.replace("\u0302", "hat").split())

@@ -132,7 +132,9 @@ def _bias(net: Draft, number: int, layer: Layer) -> Expr | None:
 def _as_vector(values: Values) -> Array | None:
     """A bias as typed; a row or column of a matrix is the vector it holds."""
     array = values.array
-    return array.reshape(-1) if array is not None and array.ndim == 2 and 1 in array.shape else array
+    return (
+        array.reshape(-1) if array is not None and array.ndim == 2 and 1 in array.shape else array
+    )
 
 
 def _complain_of_bias(net: Draft, number: int, array: Array, mark: Mark) -> None:
@@ -155,7 +157,11 @@ def _added(net: Draft, number: int, total: Expr, skip: Skip) -> Expr:
     source = net.output_of(skip.source)
     if skip.weights is not None:
         weights = _skip_weights(net, number, skip, skip.weights)
-        return total if weights is None else op("add", total, _product(net.convention, weights, Sym(source)))
+        return (
+            total
+            if weights is None
+            else op("add", total, _product(net.convention, weights, Sym(source)))
+        )
     if net.units[skip.source] == net.units[number]:
         return op("add", total, Sym(source))
     if not net.guessed & {skip.source, number}:

@@ -1,16 +1,12 @@
-"""A problem file to its problem and model: every complaint about it in one error."""
+"""The path of a file to its bytes, and what is said about them to an error that shows the lines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from backprop_cli.errors import Complaint, Complaints, UserError
-from backprop_cli.problem.build import build_model
-from backprop_cli.problem.data import Problem
-from backprop_cli.problem.format import read_problem
-from backprop_cli.problem.model import Model
-from backprop_cli.problem.tree import MAX_BYTES
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.problem.tree import MAX_BYTES, source_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +18,7 @@ class Source:
 
     def error(self, *complaints: Complaint) -> UserError:
         """The error that says all of this about the file."""
-        lines = tuple(self.data.decode("utf-8", "replace").splitlines())
-        return UserError(*complaints, source=self.name, lines=lines)
+        return UserError(*complaints, source=self.name, lines=source_lines(self.data))
 
 
 def read_source(path: Path) -> Source:
@@ -53,24 +48,3 @@ def _near(path: Path) -> str | None:
         return None
     near = get_close_matches(path.name, names, 1)
     return str(path.with_name(near[0])) if near else None
-
-
-def load_problem(source: Source) -> Problem:
-    """The problem that a file states; UserError with all that is wrong with its form."""
-    complaints = Complaints()
-    problem = read_problem(source.data, complaints)
-    if complaints.found or problem is None:
-        if problem is not None:
-            build_model(problem, complaints)
-        raise source.error(*complaints.found)
-    return problem
-
-
-def load_model(source: Source) -> Model:
-    """The model of the problem that a file states; UserError with all that is wrong with it."""
-    complaints = Complaints()
-    problem = read_problem(source.data, complaints)
-    model = build_model(problem, complaints) if problem is not None else None
-    if complaints.found or model is None:
-        raise source.error(*complaints.found)
-    return model

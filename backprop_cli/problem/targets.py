@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from backprop_cli.algebra.shapes import Size, described
-from backprop_cli.errors import Complaints, Mark
+from backprop_cli.algebra.shapes import described
+from backprop_cli.errors import Complaints
+from backprop_cli.numbers import shown
 from backprop_cli.operations.losses import Loss
 from backprop_cli.problem.data import Function, Labels, Problem, Values
 from backprop_cli.problem.model import Array
+
+_MOST_NAMED = 5  # labels that are complained of one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the targets should be: for so many units (None: not known) and samples (None: one)."""
+
+    units: int | None
+    samples: int | None
+    certain_samples: bool = True
 
 
 def stacked(
@@ -17,23 +31,42 @@ def stacked(
     """X: a vector, or samples stacked in columns or rows; None where there is none to compute with."""
     x = problem.x
     if x is None:
-        complaints.add(
-            "there is no x to compute with",
-            Mark(),
-            "x: [1, 0], or `backprop derive` for letters alone",
-        )
+        message = "there is no `x`: without numbers there is nothing to solve"
+        complaints.add(message, instead="x: [1, 0], or a list of such vectors, a sample each")
         return None
     if x.array is None:
         return None
     if x.free:
-        complaints.add(
-            f"x holds the letter '{x.free[0][1]}': a free input has no number to compute with",
-            x.mark,
-            "a number, or `backprop derive`",
-        )
+        letter = x.free[0][1]
+        message = f"{shown(letter)} in `x` is a letter, and solving needs numbers"
+        complaints.add(message, x.mark, "a number in its place")
         return None
+    _check_sizes(problem, x.array, complaints)
     array = x.array.reshape(1) if x.array.ndim == 0 else x.array
     return _oriented(array, problem, chosen)
+
+
+def _check_sizes(problem: Problem, x: Array, complaints: Complaints) -> None:
+    """Sizes written beside the numbers they are the sizes of must agree with them."""
+    inputs = x.shape[-1] if x.ndim else 1
+    samples = x.shape[0] if x.ndim == 2 else 1
+    for key, said, has in (
+        ("inputs", problem.inputs, inputs),
+        ("samples", problem.samples, samples),
+    ):
+        if isinstance(said, int) and said != has:
+            message = f"`{key}` is {said}, and x has {has}"
+            complaints.add(message, instead=f"leave `{key}` out: the numbers say it")
+
+
+def guessed_input(problem: Problem) -> int:
+    """How many inputs there should be, where x cannot be read: as many as the first layer takes."""
+    weights = problem.layers[0].weights if problem.layers else None
+    if weights is None or weights.array is None or weights.array.ndim != 2:
+        return 1
+    units_first = problem.convention.affine in ("W x + b", "x W^T + b")
+    inputs = weights.array.shape[1 if units_first else 0]
+    return max(1, inputs - (problem.convention.bias != "separate"))
 
 
 def _oriented(array: Array, problem: Problem, chosen: tuple[int, ...] | None) -> Array:
@@ -44,68 +77,163 @@ def _oriented(array: Array, problem: Problem, chosen: tuple[int, ...] | None) ->
     return array if problem.convention.rows else np.ascontiguousarray(array.T)
 
 
-def sample_count(problem: Problem) -> int | None:
-    """How many samples x has; None for a single vector."""
-    if problem.x is None or problem.x.array is None or problem.x.array.ndim < 2:
-        return None
-    return int(problem.x.array.shape[0])
+# Targets ----------------------------------------------------------------------------------------
 
 
 def targets(
-    problem: Problem, units: Size | None, complaints: Complaints, chosen: tuple[int, ...] | None
+    problem: Problem, expected: Expected, complaints: Complaints, chosen: tuple[int, ...] | None
 ) -> Array | None:
     """Y, stacked like X; None where there is no target or it does not fit (with a complaint)."""
     y = problem.y
-    if y is None or (isinstance(y, Values) and y.array is None):
+    if y is None:
         return None
-    count = sample_count(problem)
-    array = _one_hot(y, problem, complaints) if isinstance(y, Labels) else y.array
+    array = (
+        _one_hot(y, problem, expected, complaints)
+        if isinstance(y, Labels)
+        else _numbers(y, expected, problem, complaints)
+    )
     if array is None:
-        return None
-    array = _arranged(array, count, units)
-    expected = (units,) if count is None else (count, units)
-    if array.shape != expected:
-        want = (
-            f"a vector of {units}" if count is None else f"{count} vectors of {units}, one a sample"
-        )
-        have = (
-            f"{array.shape[0]} vectors of {array.shape[1]}"
-            if array.ndim == 2
-            else described(array.shape)
-        )
-        complaints.add(f"y is {have}, and the network gives {want}", y.mark, want)
         return None
     return _oriented(array, problem, chosen)
 
 
-def _arranged(array: Array, count: int | None, units: Size | None) -> Array:
-    """A number alone as a vector; a flat list of targets for one unit as a target a sample."""
+def _numbers(
+    y: Values, expected: Expected, problem: Problem, complaints: Complaints
+) -> Array | None:
+    if y.array is None:
+        return None
+    _check_values(y, y.array, problem, complaints)
+    if expected.units is None or not expected.certain_samples:
+        return None
+    array = _arranged(y.array, expected.samples, expected.units)
+    units, count = expected.units, expected.samples
+    if array.shape != ((units,) if count is None else (count, units)):
+        _complain_of_shape(y, y.array, units, count, problem, complaints)
+        return None
+    return array
+
+
+def _arranged(array: Array, count: int | None, units: int) -> Array:
+    """A number alone as a vector; a flat list as a target a sample for one unit, or as one sample."""
     if array.ndim == 0:
         array = array.reshape(1)
     if array.ndim == 1 and count is not None and units == 1:
         return array.reshape(-1, 1)
     if array.ndim == 1 and count == 1:
         return array.reshape(1, -1)
+    if array.shape == (1, units) and count is None:
+        return array.reshape(-1)
     return array
 
 
-def _one_hot(y: Labels, problem: Problem, complaints: Complaints) -> Array | None:
+def _complain_of_shape(
+    y: Values,
+    array: Array,
+    units: int,
+    count: int | None,
+    problem: Problem,
+    complaints: Complaints,
+) -> None:
+    want = f"a vector of {units}" if count is None else _vectors(count, units)
+    have = _vectors(*array.shape) if array.ndim == 2 else described(array.shape)
+    outputs = "1 output" if units == 1 else f"{units} outputs"
+    message = f"y is {have}, and the network gives {outputs}"
+    if count is not None:
+        message += f" for each of {count} sample{'' if count == 1 else 's'}"
+    complaints.add(message, y.mark, _targets_meant(array, units, count, problem) or want)
+
+
+def _vectors(count: int, units: int) -> str:
+    return f"{count} vector{'' if count == 1 else 's'} of {units}"
+
+
+def _targets_meant(array: Array, units: int, count: int | None, problem: Problem) -> str | None:
+    """What was probably meant by targets of another shape: a column, or class numbers."""
+    if array.ndim == 2 and count is None and array.shape == (units, 1):
+        return f"y: [{', '.join(f'{value:g}' for value in array[:6, 0])}{', …' * (units > 6)}]"
     first = problem.convention.indices
-    numbers = np.asarray(y.labels) - first
-    if numbers.size and (numbers.min() < 0 or numbers.max() >= y.classes):
-        complaints.add(f"a label is a class number from {first} to {y.classes - 1 + first}", y.mark)
+    classes = (array == array.round()) & (array >= first) & (array < units + first)
+    if array.size == (count or 1) and units > 1 and bool(classes.all()):
+        flat = ", ".join(f"{value:g}" for value in array.ravel()[:6])
+        more = ", …" if array.size > 6 else ""
+        return f"y: {{labels: [{flat}{more}], classes: {units}}} where these are class numbers"
+    return None
+
+
+def _check_values(y: Values, array: Array, problem: Problem, complaints: Complaints) -> None:
+    """Targets that the loss has no meaning for."""
+    loss = problem.loss.function.name if problem.loss is not None else None
+    if loss == "hinge":
+        wrong, wanted = array[np.abs(array) != 1], "1 or -1"
+        instead = "-1 for the other class"
+    elif loss is not None and "cross-entropy" in loss:
+        wrong, wanted = array[(array < 0) | (array > 1)], "from 0 to 1"
+        instead = "y: {labels: […], classes: …} for class numbers"
+    else:
+        return
+    if wrong.size:
+        message = f"y holds {wrong.flat[0]:g}, and the targets of {loss} are {wanted}"
+        complaints.add(message, y.mark, instead)
+
+
+# Class numbers ----------------------------------------------------------------------------------
+
+
+def _one_hot(
+    y: Labels, problem: Problem, expected: Expected, complaints: Complaints
+) -> Array | None:
+    first = problem.convention.indices
+    before = len(complaints.found)
+    if expected.units is not None and y.classes != expected.units:
+        _complain_of_classes(y, expected.units, complaints)
+    _check_labels(y, first, complaints)
+    if problem.loss is not None and problem.loss.function.name == "hinge":
+        message = "labels stand for targets of 0 and 1, and those of hinge are 1 or -1"
+        complaints.add(message, y.mark, "y: [1, -1], the targets themselves")
+    if expected.certain_samples:
+        _check_count(y, expected.samples, complaints)
+    if len(complaints.found) > before or expected.units is None or not expected.certain_samples:
         return None
-    table = np.eye(y.classes)[numbers]
-    single = sample_count(problem) is None
-    if single and len(y.labels) != 1:
-        complaints.add(
-            f"x is one sample, and here are {len(y.labels)} labels", y.mark, "labels: [1]"
+    rows = np.zeros((len(y.labels), y.classes))
+    rows[np.arange(len(y.labels)), np.asarray(y.labels) - first] = 1
+    return rows[0] if expected.samples is None else rows
+
+
+def _complain_of_classes(y: Labels, units: int, complaints: Complaints) -> None:
+    if units == 1:
+        message = f"`classes` is {y.classes}, and the network has a single output"
+        complaints.add(message, y.mark, "y: [0, 1], the number wanted of it for each sample")
+        return
+    message = f"`classes` is {y.classes}, and the network has {units} outputs, one a class"
+    complaints.add(message, y.mark, f"classes: {units}")
+
+
+def _check_labels(y: Labels, first: int, complaints: Complaints) -> None:
+    last = y.classes - 1 + first
+    wrong = [label for label in y.labels if not first <= label <= last]
+    for label in list(dict.fromkeys(wrong))[:_MOST_NAMED]:
+        counted = "convention: {indices: 0}" if label == 0 else None
+        instead = f"{first} to {last}" if y.classes > 1 else f"{first}"
+        if counted and last + 1 not in wrong:
+            instead += f", or {counted} where classes count from 0"
+        message = (
+            f"there is no class {label}: with {y.classes} classes they count from {first} to {last}"
         )
-        return None
-    return np.asarray(table[0] if single else table)
+        complaints.add(message, y.mark, instead)
 
 
-def prediction_expected(loss: Loss, activation: Function, units: Size | None) -> str | None:
+def _check_count(y: Labels, samples: int | None, complaints: Complaints) -> None:
+    count = 1 if samples is None else samples
+    if len(y.labels) != count:
+        has = "one sample" if count == 1 else f"{count} samples"
+        message = f"x is {has}, and here are {len(y.labels)} labels"
+        complaints.add(message, y.mark, "labels: a class number for each sample")
+
+
+# The loss and what comes before it ---------------------------------------------------------------
+
+
+def behind(loss: Loss, activation: Function, units: int | None) -> str | None:
     """What to write instead where a loss makes no sense behind an activation; None where it does."""
     name = activation.name
     if loss.name == "cross-entropy" and name == "sigmoid" and units == 1:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.errors import Complaints, Mark
+from backprop_cli.numbers import shown
 from backprop_cli.problem.data import Convention, Text
 from backprop_cli.problem.formula import Dialect, FormulaError, parse
+from backprop_cli.problem.ids import listed, near_names
+from backprop_cli.problem.tokens import tokens_of
 
 
 def dialect(convention: Convention) -> Dialect:
@@ -21,38 +23,39 @@ def parsed(
     text: Text,
     how: Dialect,
     complaints: Complaints,
-    known: Collection[str] | None = None,
+    known: Collection[str],
     skip: int = 0,
+    later: Mapping[str, str] | None = None,
 ) -> Expr | None:
-    """The expression of a formula; None, with a complaint, where it is none.
+    """The expression of a formula; None, with complaints, where it is none.
 
-    `known` are the names it may use (None: any), `skip` the characters before the formula itself.
+    `known` are the names it may use, `skip` the characters before the formula itself, `later` what
+    to say of names that it may not use yet.
     """
     try:
         expr = parse(text.text[skip:], how)
     except FormulaError as error:
-        complaints.add(error.message, _at(text.mark, skip + error.offset), error.instead)
+        complaints.add(error.message, moved(text.mark, skip + error.offset), error.instead)
         return None
-    for name in symbols(expr):
-        if known is not None and name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = (
-                f"did you mean {near[0]}?"
-                if near
-                else f"the names here are {', '.join(sorted(known))}"
-            )
+    unknown = [name for name in symbols(expr) if name not in known]
+    for name in unknown:
+        mark = moved(text.mark, skip + _place(text.text[skip:], name))
+        if later and name in later:
             complaints.add(
-                f"'{name}' is not known here",
-                _at(text.mark, skip + _place(text.text[skip:], name)),
-                hint,
+                later[name], mark, "the equations in the order in which they are computed"
             )
-            expr = None  # type: ignore[assignment]
-    return expr
+        else:
+            near = near_names(name, known)
+            meant = f"; did you mean `{near[0]}`?" if near else ""
+            instead = near[0] if near else f"one of {listed(known) or 'no names: there are none'}"
+            complaints.add(f"{shown(name)} is not known here{meant}", mark, instead)
+    return None if unknown else expr
 
 
-def _at(mark: Mark, offset: int) -> Mark:
+def moved(mark: Mark, offset: int) -> Mark:
+    """The place so many characters further on."""
     return Mark(mark.line, mark.column + offset)
 
 
 def _place(text: str, name: str) -> int:
-    return max(text.find(name), 0)
+    return next((token.offset for token in tokens_of(text) if token.text == name), 0)

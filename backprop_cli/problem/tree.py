@@ -87,7 +87,7 @@ class Entry:
 
 @dataclass(slots=True)
 class MapNode:
-    """A mapping, in braces or a key a line; `again` holds the entries whose key was there before."""
+    """A mapping, in braces or a key a line; `again`: entries whose key stood there before."""
 
     line: int
     column: int

@@ -57,7 +57,7 @@ def guessed_units(net: Draft, number: int) -> tuple[int, bool]:
     return 1, False
 
 
-_MOST = 1_000_000_000  # units that a stand-in may have: larger arrays cannot even be described
+_MOST = 1_000_000  # units of a stand-in: NumPy describes no array of any size
 
 
 def fits_transposed(net: Draft, number: int, shape: tuple[int, ...]) -> bool:

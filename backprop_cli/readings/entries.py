@@ -117,6 +117,26 @@ def _log_softmax(entries: _Entries, node: Op, index: Index) -> Expr:
     return op("log", _softmax(entries, node, index))
 
 
+def _log_others(entries: _Entries, node: Op, index: Index) -> Expr:
+    return op("log", op("sub", build.ONE, _softmax(entries, node, index)))
+
+
+def _from_slice(entries: _Entries, node: Op, index: Index) -> Expr:
+    """An entry of what is only defined for a whole slice: that slice, and the place in it."""
+    axis = node.option("axis")
+    along = 0 if axis is None else node.whole("axis") % len(index)
+    size = int(entries.sizes.shape(node.args[0])[along])
+    places = [(*index[:along], i, *index[along + 1 :]) for i in range(size)]
+    slices = [Op("stack", tuple(entries.entry(arg, at) for at in places)) for arg in node.args]
+    options = tuple((key, value) for key, value in node.options if key != "axis")
+    return op("at", Op(node.name, tuple(slices), options), index=(index[along],))
+
+
+def _argmax(entries: _Entries, node: Op, index: Index) -> Expr:
+    options = tuple((key, value) for key, value in node.options if key != "axis")
+    return Op("argmax", (Op("stack", tuple(entries.terms(node, index))),), options)
+
+
 _REDUCED: Mapping[str, Callable[[_Entries, Op, Index], Expr]] = {
     "sum": _sum,
     "mean": _mean,
@@ -125,6 +145,10 @@ _REDUCED: Mapping[str, Callable[[_Entries, Op, Index], Expr]] = {
     "norm": _norm,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
+    "log_others": _log_others,
+    "others_share": _from_slice,
+    "largest_shares": _from_slice,
+    "argmax": _argmax,
 }
 _TIDY: Mapping[str, Callable[..., Expr]] = {
     "add": build.add,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import TypeVar, cast
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.data import Report
 from backprop_cli.numbers import printable
+from backprop_cli.report.settings import Settings
+
+Cleanable = TypeVar("Cleanable", Report, Settings)
 
 LONGEST = 4000
 """Characters of one text that are shown: no report needs more, and a sheet may hold megabytes."""
 
 _ASCII = str.maketrans(
     {
-        "…": "...",
+        "…": "~",
         "×": "x",
         "–": "-",
         "—": "-",
@@ -46,24 +49,28 @@ def clean(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def cleaned(report: Report) -> Report:
-    """The report with every text in it clean."""
-    whole = _cleaned(report)
-    assert isinstance(whole, Report)
-    return whole
+def cleaned(data: Cleanable, *, only_ascii: bool = False) -> Cleanable:
+    """The same record with every text in it clean, and in ASCII where only that is wanted."""
+    return cast(Cleanable, _mapped(data, _clean_ascii if only_ascii else clean))
 
 
-def _cleaned(value: Any) -> Any:
-    """Whatever a report holds, its texts clean."""
+def _clean_ascii(text: str) -> str:
+    return ascii_text(clean(text))
+
+
+def _mapped(value: object, change: Callable[[str], str]) -> object:
+    """Whatever a record holds, its texts changed."""
     if isinstance(value, str):
-        return clean(value)
+        return change(value)
     if isinstance(value, tuple):
-        return tuple(map(_cleaned, value))
+        return tuple(_mapped(inner, change) for inner in value)
     if isinstance(value, Mapping):
-        return {_cleaned(key): _cleaned(inner) for key, inner in value.items()}
+        return {_mapped(key, change): _mapped(inner, change) for key, inner in value.items()}
     if is_dataclass(value) and not isinstance(value, type | Mark):
-        inner = {item.name: _cleaned(getattr(value, item.name)) for item in fields(value)}
-        return replace(value, **inner)
+        return replace(
+            value,
+            **{item.name: _mapped(getattr(value, item.name), change) for item in fields(value)},
+        )
     return value
 
 

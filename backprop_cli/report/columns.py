@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from backprop_cli.render.grid import width
 
 GAP = "  "
+_INDENT = " " * 6
+_NARROWEST = 14  # columns that words can be read in
 
 
 def wrapped(text: str, room: int) -> list[str]:
@@ -55,8 +57,10 @@ def padded(text: str, room: int) -> str:
 
 
 def hanging(head: str, text: str, room: int) -> list[str]:
-    """`head`, and `text` beside it, its further lines below its first."""
-    lines = wrapped(text, max(room - width(head), 8))
+    """`head` and `text` beside it, or below it where there is no room beside it."""
+    if text and room - width(head) < _NARROWEST:
+        return [head.rstrip(), *hanging(_INDENT, text, max(room, len(_INDENT) + _NARROWEST))]
+    lines = wrapped(text, room - width(head))
     blank = " " * width(head)
     return [f"{head if not n else blank}{line}".rstrip() for n, line in enumerate(lines)]
 

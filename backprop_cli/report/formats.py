@@ -21,14 +21,21 @@ def _shown(render: Render) -> Render:
     return lambda report, settings: render(cleaned(revealed(report, settings.reveal)), settings)
 
 
-def _lines(render: Render) -> Render:
-    """For formats that are plain lines: besides, no line of them is a command."""
+def _plain(render: Render) -> Render:
+    """For formats without: besides, in ASCII where only that is wanted."""
 
     def written(report: Report, settings: Settings) -> str:
-        out = _shown(render)(report, settings)
-        return without_commands(ascii_text(out) if settings.ascii else out)
+        told, plain = revealed(report, settings.reveal), settings.ascii
+        out = render(cleaned(told, only_ascii=plain), cleaned(settings, only_ascii=plain))
+        return ascii_text(out) if plain else out
 
     return written
+
+
+def _lines(render: Render) -> Render:
+    """For formats that are read as lines: besides, no line of them is a command."""
+    plain = _plain(render)
+    return lambda report, settings: without_commands(plain(report, settings))
 
 
 def _exact(report: Report, settings: Settings) -> str:
@@ -43,7 +50,7 @@ RENDER: Mapping[str, Render] = MappingProxyType(
         "markdown": _lines(markdown.render),
         "csv": _lines(csv_.render),
         "junit": _shown(junit.render),
-        "github": _shown(github.render),
+        "github": _plain(github.render),
         "gradescope": _shown(gradescope.render),
     }
 )

@@ -9,7 +9,7 @@ from backprop_cli.grading.data import Report, Result, Submission
 from backprop_cli.report.facts import cause, facts
 from backprop_cli.report.json_ import written
 from backprop_cli.report.settings import Settings
-from backprop_cli.report.wording import marks, unread, verdict_phrase
+from backprop_cli.report.wording import marks, noted, unread, verdict_phrase
 
 _ACCEPTED = frozenset({"correct", "carried"})
 
@@ -23,7 +23,7 @@ def render(report: Report, settings: Settings) -> str:
                 instead="the answer file of one student, or --format json",
             )
         )
-    return written(results(report.submissions[0], settings), ascii=settings.ascii)
+    return written(results(report.submissions[0], settings), only_ascii=settings.ascii)
 
 
 def results(submission: Submission, settings: Settings) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _output(submission: Submission, settings: Settings) -> str:
     if submission.error is not None:
         return unread(submission)
     start = cause(submission, settings)
-    remarks = [f"line {mark.line}: {text}" for text, mark in submission.remarks]
+    remarks = [noted(text, mark) for text, mark in submission.remarks]
     return "\n".join([marks(submission), *([f"First wrong: {start}"] if start else []), *remarks])
 
 

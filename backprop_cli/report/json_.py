@@ -19,7 +19,7 @@ _WIDTH = 100
 
 def render(report: Report, settings: Settings) -> str:
     """The report as JSON, ending in a line break."""
-    return written(to_json(report, settings), ascii=settings.ascii)
+    return written(to_json(report, settings), only_ascii=settings.ascii)
 
 
 def to_json(report: Report, settings: Settings) -> dict[str, Any]:
@@ -39,9 +39,9 @@ def to_json(report: Report, settings: Settings) -> dict[str, Any]:
     }
 
 
-def written(data: Any, *, ascii: bool = False) -> str:
+def written(data: Any, *, only_ascii: bool = False) -> str:
     """JSON as text that no terminal and no build server takes for a command."""
-    text = _pretty(data, 0, json.JSONEncoder(ensure_ascii=ascii, allow_nan=False))
+    text = _pretty(data, 0, json.JSONEncoder(ensure_ascii=only_ascii, allow_nan=False))
     safe = "\n".join(map(_escaped, text.split("\n")))
     return safe.replace("##[", "#\\u0023[") + "\n"
 

@@ -10,12 +10,15 @@ from backprop_cli.report.facts import cause, counted, facts
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
+    beside_marks,
     earned,
     first_sentences,
     line_of,
     marks,
+    noted,
     number,
     other_verdicts,
+    outcome,
     points,
     rights,
     sheets,
@@ -24,6 +27,8 @@ from backprop_cli.report.wording import (
 )
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>#|~&@$!]|(?<=[a-z]):(?=/)|(?<=www)\.", re.IGNORECASE)
+_STEPS = ("", "quantity", "points", "verdict")
+_QUANTITIES = ("quantity", "right", "the others", "slips", "unexplained, written by several")
 _CODE_LABELS = frozenset({"you wrote", "formula", "right value"})
 
 
@@ -45,13 +50,18 @@ def _apart(match: re.Match[str]) -> str:
 
 
 def code(text: str) -> str:
-    """What was typed, as it was typed, also in a table."""
-    flat = " ".join(text.split()).replace("|", "\\|")
+    """What was typed, as it was typed."""
+    flat = " ".join(text.split())
     if not flat:
         return ""
     fence = "`" * (max(map(len, re.findall("`+", flat)), default=0) + 1)
     space = " " if flat[0] == "`" or flat[-1] == "`" else ""
     return f"{fence}{space}{flat}{space}{fence}"
+
+
+def _cell(text: str) -> str:
+    """The same in a table, where a bar ends a cell even in code."""
+    return escaped(text) if "|" in text else code(text)
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -73,12 +83,9 @@ def _sheet(report: Report, settings: Settings) -> Iterator[str]:
     yield f"**{marks(submission)}**"
     yield from map(escaped, first_sentences(submission))
     if submission.remarks:
-        yield "\n".join(
-            f"- {escaped(f'{line_of(mark)}: {text}')}" for text, mark in submission.remarks
-        )
+        yield "\n".join(f"- {escaped(noted(text, mark))}" for text, mark in submission.remarks)
     if submission.results:
-        heading = ("", "quantity", "points", "verdict")
-        yield _table(heading, map(_verdict, submission.results))
+        yield _table(_STEPS, map(_verdict, submission.results))
     for result in submission.results:
         if told := facts(result, settings):
             yield _details(result, told)
@@ -86,7 +93,7 @@ def _sheet(report: Report, settings: Settings) -> Iterator[str]:
 
 def _verdict(result: Result) -> tuple[str, ...]:
     sign = VERDICTS[result.verdict].sign
-    return escaped(sign), code(result.id), points(result), escaped(verdict_phrase(result))
+    return escaped(sign), _cell(result.id), points(result), escaped(verdict_phrase(result))
 
 
 def _details(result: Result, told: Sequence[tuple[str, str]]) -> str:
@@ -107,31 +114,18 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
         yield f"# {escaped(report.problem)}"
     yield f"**{sheets(report.summary)}**"
     if report.submissions:
-        heading = ("student", "points", "", "first wrong")
+        heading = ("student", "points", "", beside_marks(report.submissions))
         yield _table(heading, (_student(one, settings) for one in report.submissions))
     if report.summary.quantities:
-        heading = ("quantity", "right", "the others", "slips", "unexplained, written by several")
-        yield _table(heading, (_tally(tally, settings) for tally in report.summary.quantities))
+        yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
 
 
 def _student(submission: Submission, settings: Settings) -> tuple[str, ...]:
-    if submission.error is not None:
-        return (
-            code(submission.student),
-            earned(submission),
-            "unreadable",
-            escaped(unread(submission)),
-        )
-    verdict = "passed" if submission.passed else "not passed"
-    return (
-        code(submission.student),
-        earned(submission),
-        verdict,
-        escaped(cause(submission, settings)),
-    )
+    said = cause(submission, settings) if submission.error is None else unread(submission)
+    return _cell(submission.student), earned(submission), outcome(submission), escaped(said)
 
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
     named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
-    shared = ", ".join(f"{code(value)} {number(count)}×" for value, count in tally.shared)
-    return code(tally.id), rights(tally), other_verdicts(tally), escaped(counted(named)), shared
+    shared = ", ".join(f"{_cell(value)} {number(count)}×" for value, count in tally.shared)
+    return _cell(tally.id), rights(tally), other_verdicts(tally), escaped(counted(named)), shared

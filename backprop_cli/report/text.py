@@ -12,11 +12,15 @@ from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
     Color,
+    beside_marks,
+    earned,
     first_sentences,
     line_of,
     marks,
+    noted,
     number,
     other_verdicts,
+    outcome,
     points,
     rights,
     sheets,
@@ -36,7 +40,7 @@ def render(report: Report, settings: Settings) -> str:
         lines = _sheet(report.problem, report.submissions[0], settings)
     else:
         lines = _class(report, settings)
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
 
 
 def _painted(text: str, color: Color, settings: Settings) -> str:
@@ -74,26 +78,25 @@ def _remarks(submission: Submission, width: int) -> Iterator[str]:
     if submission.remarks:
         yield ""
     for text, mark in submission.remarks:
-        where = line_of(mark)
-        yield from hanging("Note: ", f"{where}: {text}" if where else text, width)
+        yield from hanging("Note: ", noted(text, mark), width)
 
 
 def _steps(results: tuple[Result, ...], settings: Settings) -> Iterator[str]:
     """A line a quantity, and below it what there is to say where it is not simply right."""
     names = widest([result.id for result in results], settings.width // 3)
-    earned = widest([points(result) for result in results], 12)
+    scores = widest([points(result) for result in results], 12)
     for result in results:
         details = list(_details(result, settings))
-        yield from _verdict(result, names, earned, settings)
+        yield from _verdict(result, (names, scores), settings)
         yield from details
         if details:
             yield ""
 
 
-def _verdict(result: Result, names: int, earned: int, settings: Settings) -> Iterator[str]:
+def _verdict(result: Result, rooms: tuple[int, int], settings: Settings) -> Iterator[str]:
     words = VERDICTS[result.verdict]
     sign = words.plain_sign if settings.ascii else words.sign
-    head = f"{sign} {padded(result.id, names)}{GAP}{padded(points(result), earned)}{GAP}"
+    head = f"{sign} {_row((result.id, points(result)), rooms)}"
     where = line_of(result.mark) if result.verdict != "correct" else ""
     phrase = f"{verdict_phrase(result)} ({where})" if where else verdict_phrase(result)
     for line in hanging(head, phrase, settings.width):
@@ -123,28 +126,24 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
 
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[str]:
     names = widest(["student", *(one.student for one in submissions)], settings.width // 3)
-    earned = widest(["points", *map(earned, submissions)], 15)
-    columns = ("student", names), ("points", earned), ("", len("not passed"))
-    beside = "first wrong" if any(one.first_wrong for one in submissions) else ""
-    yield _row(columns) + beside
+    rooms = (names, widest(["points", *map(earned, submissions)], 15), len("not passed"))
+    yield cut(_row(("student", "points", ""), rooms) + beside_marks(submissions), settings.width)
     for submission in submissions:
-        yield from _student(submission, names, earned, settings)
+        yield from _student(submission, rooms, settings)
 
 
-def _row(cells: Iterable[tuple[str, int]]) -> str:
-    return "".join(padded(text, room) + GAP for text, room in cells)
+def _row(cells: Iterable[str], rooms: Iterable[int]) -> str:
+    return "".join(padded(text, room) + GAP for text, room in zip(cells, rooms, strict=True))
 
 
-def _student(submission: Submission, names: int, earned: int, settings: Settings) -> Iterator[str]:
-    verdict = "passed" if submission.passed else "not passed"
-    start = _row([(submission.student, names), (earned(submission), earned)])
+def _student(submission: Submission, rooms: tuple[int, ...], settings: Settings) -> Iterator[str]:
+    said = cause(submission, settings)
     if submission.error is not None:
-        verdict, said = "unreadable", f"{submission.file}: {unread(submission)}"
-    else:
-        said = cause(submission, settings)
-    head = _row([(verdict, len("not passed"))])
-    first, *more = hanging(start + head, said, settings.width)
-    yield first.replace(head.rstrip(), _passed(head.rstrip(), submission.passed, settings), 1)
+        said = f"{submission.file}: {unread(submission)}"
+    verdict = outcome(submission)
+    start = _row((submission.student, earned(submission)), rooms[:2])
+    first, *more = hanging(start + _row((verdict,), rooms[2:]), said, settings.width)
+    yield start + _passed(verdict, submission.passed, settings) + first[len(start + verdict) :]
     yield from more
 
 
@@ -152,13 +151,13 @@ def _quantities(summary: Summary, settings: Settings) -> Iterator[str]:
     """How a class did, a line a quantity: how many right, then what the others wrote."""
     tallies = summary.quantities
     names = widest(["quantity", *(tally.id for tally in tallies)], settings.width // 3)
-    rights = widest(["right", *map(rights, tallies)], 15)
-    yield _row([("quantity", names), ("right", rights)]) + "the others"
+    rooms = (names, widest(["right", *map(rights, tallies)], 15))
+    yield cut(_row(("quantity", "right"), rooms) + "the others", settings.width)
     for tally in tallies:
-        head = _row([(tally.id, names), (rights(tally), rights)])
-        blank = " " * len(_row([("", names), ("", rights)]))
-        for position, text in enumerate(_others(tally, settings) or [""]):
-            yield from hanging(blank if position else head, text, settings.width)
+        head = _row((tally.id, rights(tally)), rooms)
+        for text in _others(tally, settings) or [""]:
+            yield from hanging(head, text, settings.width)
+            head = _row(("", ""), rooms)
 
 
 def _others(tally: Tally, settings: Settings) -> list[str]:

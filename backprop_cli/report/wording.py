@@ -95,10 +95,17 @@ def other_verdicts(tally: Tally) -> str:
     )
 
 
+def outcome(submission: Submission) -> str:
+    """Whether a sheet passes, in a word or two."""
+    if submission.error is not None:
+        return "unreadable"
+    return "passed" if submission.passed else "not passed"
+
+
 def marks(submission: Submission) -> str:
     """`7 of 9 points, passed`."""
-    verdict = "passed" if submission.passed else "not passed"
-    return f"{number(submission.score)} of {number(submission.max_score)} points, {verdict}"
+    points = f"{number(submission.score)} of {number(submission.max_score)} points"
+    return f"{points}, {outcome(submission)}"
 
 
 def sheets(summary: Summary) -> str:
@@ -112,13 +119,18 @@ def line_of(mark: Mark | None) -> str:
     return f"line {mark.line}" if mark and mark.line else ""
 
 
+def beside_marks(submissions: tuple[Submission, ...]) -> str:
+    """The heading of what stands beside the marks of a class."""
+    return "first wrong" if any(one.first_wrong for one in submissions) else ""
+
+
 def first_sentences(submission: Submission) -> list[str]:
     """Where to start, for a person who reads the report of one sheet."""
     verdicts = {result.verdict for result in submission.results}
     if submission.first_wrong is None:
         return ["Everything is right."] if verdicts == {"correct"} else []
-    first = f"Start with {submission.first_wrong}: it is the first that is not right."
-    later = " What follows from it was computed on with your own numbers and is not a new mistake."
+    first = f"Start with {submission.first_wrong}: it is the first that went wrong."
+    later = " What only follows from it fits your own numbers and is no new mistake."
     return [first + (later if "carried" in verdicts else "")]
 
 
@@ -126,6 +138,12 @@ def unread(submission: Submission) -> str:
     """Why a sheet could not be read at all, and where."""
     where = line_of(submission.error_mark)
     return f"this sheet could not be read{f' ({where})' if where else ''}: {submission.error}"
+
+
+def noted(text: str, mark: Mark) -> str:
+    """A remark, and where in the file it belongs."""
+    where = line_of(mark)
+    return f"{where}: {text}" if where else text
 
 
 def indexed(index: tuple[int, ...]) -> str:

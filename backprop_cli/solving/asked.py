@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.data import Text
-from backprop_cli.problem.ids import Reference, UnknownId, reference
-from backprop_cli.problem.model import Model
-from backprop_cli.solving.plan import Plan
+from backprop_cli.numbers import shown
+from backprop_cli.operations.updates import RULES
+from backprop_cli.problem.data import Problem, Text
+from backprop_cli.problem.ids import Reference, UnknownIdError, reference
+from backprop_cli.problem.model import Model, Outline
+from backprop_cli.problem.taken import NAMED
+from backprop_cli.solving.plan import Plan, quotient
 
 
 def asked(model: Model, planned: Plan) -> tuple[Reference, ...]:
@@ -16,9 +19,7 @@ def asked(model: Model, planned: Plan) -> tuple[Reference, ...]:
     if model.problem.ask is None:
         return tuple(Reference(id) for id in _usual(model, planned))
     known = _known(model, planned)
-    return tuple(
-        reference(text.text, known, model.gradient_of, model.aliases) for text in model.problem.ask
-    )
+    return tuple(_found(text.text, known, model) for text in model.problem.ask)
 
 
 def _known(model: Model, planned: Plan) -> list[str]:
@@ -30,26 +31,111 @@ def _usual(model: Model, planned: Plan) -> Iterator[str]:
     parts = {f"{model.target}_data", f"{model.target}_penalty", "class"}
     kept = {f"{name}_new" for name in model.trained} | {f"{model.target}_new"}
     for step in planned.steps:
-        if (step.phase == "forward" and step.id not in parts) or (step.phase == "backward" and step.id != model.gradient("X")) or (step.phase == "update" and step.id in kept):
+        if (
+            (step.phase == "forward" and step.id not in parts)
+            or (step.phase == "backward" and step.id != model.gradient("X"))
+            or (step.phase == "update" and step.id in kept)
+        ):
             yield step.id
+
+
+def asked_pairs(model: Model) -> tuple[str, ...]:
+    """The Jacobians and gradients that the file asks for beyond those that are always there."""
+    names = [*model.definitions, *model.given]
+    found = []
+    for text in model.problem.ask or ():
+        pair = _pair(text.text, names, model.aliases)
+        if pair is not None and pair[0] in model.definitions and pair[1] in model.shapes:
+            found.append(f"d{pair[0]}/d{pair[1]}")
+    return tuple(found)
+
+
+def _found(text: str, known: Collection[str], model: Model) -> Reference:
+    """What a text names: an id, or a Jacobian written with other names of its two quantities."""
+    try:
+        return reference(text, known, model.gradient_of, model.aliases)
+    except UnknownIdError:
+        pair = _pair(text, [*model.definitions, *model.given], model.aliases)
+        if pair is None or f"d{pair[0]}/d{pair[1]}" not in known:
+            raise
+        return Reference(f"d{pair[0]}/d{pair[1]}")
+
+
+def _pair(text: str, names: Collection[str], aliases: Mapping[str, str]) -> tuple[str, str] | None:
+    """The two quantities of a quotient; None where `text` is none, or names something unknown."""
+    asked = quotient("".join(text.replace("∂", "d").split()))
+    if asked is None:
+        return None
+    try:
+        of, by = (reference(part, names, "", aliases) for part in asked)
+    except UnknownIdError:
+        return None
+    return (of.id, by.id) if of.index is None and by.index is None else None
+
+
+# Checks -----------------------------------------------------------------------------------------
 
 
 def check_asked(model: Model, planned: Plan, complaints: Complaints) -> None:
     """Complains of asked or marked quantities that the problem does not have."""
     known = _known(model, planned)
     shapes = {**model.shapes, **{step.id: step.shape for step in planned.steps}}
-    for text in (*(model.problem.ask or ()), *(name for name, _ in model.problem.grading.points)):
+    for text in _texts(model.problem):
         try:
-            found = reference(text.text, known, model.gradient_of, model.aliases)
-        except UnknownId as unknown:
+            found = _found(text.text, known, model)
+        except UnknownIdError as unknown:
             complaints.add(str(unknown), text.mark, unknown.instead)
             continue
-        _check_entry(model, found, tuple(int(size) for size in shapes[found.id]), text, complaints)
+        _check_step(model, found, text, complaints)
+        shape = tuple(int(size) for size in shapes[found.id])
+        if found.index is not None and model.counted(found.id, found.index, shape) is None:
+            sizes = " × ".join(map(str, shape)) or "a number"
+            message = f"{found.id} is {sizes} and has no entry {shown(text.text)}"
+            complaints.add(message, text.mark, _entries(model, found.id, shape))
 
 
-def _check_entry(
-    model: Model, found: Reference, shape: tuple[int, ...], text: Text, complaints: Complaints
-) -> None:
-    if found.index is not None and model.counted(found.id, found.index, shape) is None:
-        sizes = " × ".join(map(str, shape)) or "a number"
-        complaints.add(f"{found.id} is {sizes} and has no entry '{text.text}'", text.mark)
+def _check_step(model: Model, found: Reference, text: Text, complaints: Complaints) -> None:
+    steps = model.update.steps if model.update is not None else 1
+    if found.step > max(steps, 1):
+        has = "1 step" if steps == 1 else f"{steps} steps"
+        message = f"this problem makes {has}, and {shown(text.text)} is of step {found.step}"
+        complaints.add(message, text.mark, f"update: {{steps: {found.step}}}")
+
+
+def _entries(model: Model, id: str, shape: tuple[int, ...]) -> str:
+    bases = model.index_bases(id) or (model.problem.convention.indices,) * len(shape)
+    first = ",".join(map(str, bases))
+    last = ",".join(str(base + size - 1) for base, size in zip(bases, shape, strict=True))
+    return f"{id}[{first}] to {id}[{last}]" if shape else id
+
+
+def check_names(outline: Outline, complaints: Complaints) -> None:
+    """Complains of asked or marked names that even the corrected problem would not have."""
+    names, known = _possible(outline)
+    for text in _texts(outline.problem):
+        try:
+            reference(text.text, known, outline.gradient_of, outline.aliases)
+        except UnknownIdError as unknown:
+            if _pair(text.text, names, outline.aliases) is None:
+                complaints.add(str(unknown), text.mark, unknown.instead)
+
+
+def _possible(outline: Outline) -> tuple[list[str], list[str]]:
+    """The quantities that a problem may come to have, and all ids made from them."""
+    names = [*outline.computed, *outline.given]
+    top = outline.gradient_of
+    if outline.problem.layers is not None:
+        names += ["L", "Y", "class"]
+    if outline.problem.penalty is not None:
+        names += [f"{top}_data", f"{top}_penalty"]
+    ids = [*names, *(f"d{top}/d{name}" for name in names), *(f"{name}_new" for name in names)]
+    update = outline.problem.update
+    letters = RULES[update.rule, update.form].states(NAMED) if update is not None else ()
+    for name in outline.trained:
+        ids += [f"{name}_change", *(f"{letter}_{name}" for letter in letters)]
+    return list(dict.fromkeys(names)), list(dict.fromkeys(ids))
+
+
+def _texts(problem: Problem) -> Iterator[Text]:
+    yield from problem.ask or ()
+    yield from (name for name, _ in problem.grading.points)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.model import Model
+from backprop_cli.problem.model import Model, Outline
+
+_MOST_NAMED = 5  # sample numbers that are complained of one by one
 
 Batch: TypeAlias = "tuple[int, ...] | None"
 
@@ -24,20 +26,22 @@ def batches(model: Model) -> tuple[Batch, ...]:
     return tuple(tuple(number - base for number in batch) for batch in update.batches)
 
 
-def check_batches(model: Model, complaints: Complaints) -> None:
+def check_batches(outline: Outline, complaints: Complaints) -> None:
     """Complains of batches without samples to take them from, or of samples that do not exist."""
-    update = model.update
-    if update is None or update.batches is None:
+    update = outline.problem.update
+    if update is None or update.batches is None or not outline.certain_samples:
         return
-    if model.samples is None:
-        complaints.add("batches need several samples of x", update.batches_mark, "x: [[…], […]]")
-        return
-    base = model.problem.convention.indices
-    for batch in batches(model):
-        for number in batch or ():
-            if not 0 <= number < model.samples:
-                complaints.add(
-                    f"there is no sample {number + base}",
-                    update.batches_mark,
-                    f"samples {base} to {model.samples - 1 + base}",
-                )
+    mark, samples = update.batches_mark, outline.samples
+    if outline.problem.layers is None:
+        message = "batches are taken from the samples of x, and this file has no `layers`"
+        complaints.add(message, mark, "leave `batches` out")
+    elif samples is None:
+        message = "batches need several samples, and x is a single one"
+        complaints.add(message, mark, "x: [[…], […]], a list of vectors")
+    elif not isinstance(update.batches, int):
+        first = outline.problem.convention.indices
+        numbers = {number for batch in update.batches for number in batch}
+        wrong = [number for number in sorted(numbers) if not first <= number < samples + first]
+        for number in wrong[:_MOST_NAMED]:
+            there_are = f"{first} to {samples - 1 + first}"
+            complaints.add(f"there is no sample {number}", mark, there_are)

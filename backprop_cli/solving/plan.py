@@ -161,7 +161,7 @@ class _Planner:
         return {name: in_logits(expr, {}) for name, expr in self.definitions.items()}
 
     def past_infinities(self) -> dict[str, dict[str, Expr]]:
-        """The gradients of logits whose output is used in a logarithm, formed without the output."""
+        """The gradients of logits whose output goes into a logarithm, without that output."""
         sources = Sources(self.model.seeds, self.model.silent, self.model.gradient)
         found = {}
         for name, expr in self.definitions.items():

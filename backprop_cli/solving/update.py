@@ -8,10 +8,11 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
-from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
-from backprop_cli.problem.model import Array, Model
+from backprop_cli.problem.ids import names_said
+from backprop_cli.problem.model import Array, Model, Outline
+from backprop_cli.problem.upstream import fitted
 from backprop_cli.trace import Given
 
 
@@ -85,28 +86,28 @@ def initial_state(model: Model) -> dict[str, Array]:
         assert model.update is not None
         given = model.update.state.get(id)
         array = given[1].array if given is not None else None
-        state[id] = array if array is not None else np.zeros(shape)
+        state[id] = array.reshape(shape) if array is not None else np.zeros(shape)
     return state
 
 
-def check_state(model: Model, complaints: Complaints) -> None:
+def check_state(outline: Outline, complaints: Complaints) -> None:
     """Complains of an update without gradients, and of states that do not fit the rule."""
-    if model.update is None:
+    update = outline.problem.update
+    if update is None:
         return
-    if not model.seeds and not model.given_gradients:
+    if outline.gradients is False:
         complaints.add(
             "an update needs gradients, and here is nothing they could come from",
-            model.update.mark,
-            "a loss, or upstream or gradients as given",
+            update.mark,
+            "a loss, or upstream: {…}",
         )
-    shapes = state_shapes(model)
-    for id, (text, values) in model.update.state.items():
-        if id not in shapes:
-            known = ", ".join(shapes) or f"{model.update.rule} has no state"
-            complaints.add(f"there is no state '{id}'", text.mark, known)
-        elif values.array is not None and values.array.shape != shapes[id]:
-            complaints.add(
-                f"{id} is {described(values.array.shape)}, and its parameter is "
-                f"{described(shapes[id])}",
-                values.mark,
-            )
+    letters = RULES[update.rule, update.form].kept
+    known = {f"{letter}_{name}": name for name in outline.trained for letter in letters}
+    for id, (text, values) in update.state.items():
+        if id in known:
+            shape = outline.shapes.get(known[id])
+            if shape is not None and values.array is not None:
+                fitted(values.array, shape, id, values.mark, complaints)
+        elif id.partition("_")[0] in letters:
+            message, instead = names_said(id, known, "state")
+            complaints.add(message, text.mark, instead)

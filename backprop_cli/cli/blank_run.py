@@ -1,0 +1,74 @@
+"""What `backprop blank` does once its options are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from backprop_cli.cli.common import only_ascii, write
+from backprop_cli.cli.reading import Loaded, load
+from backprop_cli.errors import UserError
+from backprop_cli.grading.blank import Blank, blank_of, csv_sheet, json_sheet, yaml_sheet
+from backprop_cli.grading.quantities import Quantities
+from backprop_cli.render.names import names_of
+from backprop_cli.render.view import View
+from backprop_cli.render.wording import conventions
+from backprop_cli.solving.solve import Request, solve
+
+
+_MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sheet has none
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `backprop blank`, as click has checked them."""
+
+    format_: str
+    output: Path | None
+    precision: int
+    ascii_: bool
+    width: int | None
+
+
+def run(problem: Path, options: Options) -> None:
+    """Writes the sheet."""
+    loaded = load(problem)
+    ascii_ = only_ascii(options.ascii_, options.output is not None)
+    blank = blank_of(loaded.model, loaded.plan, _conventions(loaded, ascii_))
+    text = _WRITERS[options.format_](blank, loaded)
+    write(_in_ascii(text) if ascii_ else text, options.output)
+
+
+def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:
+    """What `solve` says on top, in the same words."""
+    problem = loaded.model.problem
+    view = View(
+        ascii=ascii_,
+        notation=problem.notation,
+        layers=problem.layers is not None,
+        rows=problem.convention.rows,
+        indices=problem.convention.indices,
+    )
+    try:
+        trace = solve(loaded.model, Request(steps=1)).trace
+    except UserError as error:
+        raise loaded.source.error(*error.complaints) from None
+    said = conventions(trace, view, names_of(trace, view))
+    return tuple(phrase for phrase in said if not phrase.startswith(_MARKS))
+
+
+def _csv(blank: Blank, loaded: Loaded) -> str:
+    known = Quantities(loaded.model, loaded.plan)
+    return csv_sheet(blank, {id: known.bases(id) for id in known.shapes})
+
+
+def _in_ascii(text: str) -> str:
+    return text.replace(" × ", " x ").replace(" · ", " | ")
+
+
+_WRITERS: dict[str, Callable[[Blank, Loaded], str]] = {
+    "text": lambda blank, _: yaml_sheet(blank),
+    "json": lambda blank, _: json_sheet(blank),
+    "csv": _csv,
+}

@@ -1,0 +1,52 @@
+"""`backprop check`: a problem file and answer files to a grading report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
+
+FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope")
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(
+    "check",
+    epilog="\b\nExample:\n  backprop check problems/sigmoid-softmax.yaml --answers sheets/",
+)
+@PROBLEM
+@click.argument("paths", nargs=-1, type=_PATH)
+@click.option(
+    "--answers",
+    multiple=True,
+    type=_PATH,
+    metavar="PATH",
+    help="A file with answers, or a folder of them. Repeatable; further PATHS are answers too.",
+)
+@output_options(*FORMATS)
+@click.option(
+    "--reveal",
+    type=click.Choice(["none", "where", "what", "value"]),
+    default="what",
+    show_default=True,
+    help="none: marks only; where: what is wrong; what: and which slip; value: the right values too.",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 where a sheet does not pass.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Processes to use (default: one, and for many sheets all cores).",
+)
+def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
+    """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.
+
+    Folders are searched for .yaml, .yml, .json and .csv files. Exit code 0: every sheet passes;
+    1: some sheet does not; 2: the problem or every answer file is unusable.
+    """
+    from backprop_cli.cli.check_run import Options, run
+
+    with complaints_end_it():
+        run(problem, Options(paths=paths, **options))  # type: ignore[arg-type]  # checked by click

@@ -1,0 +1,50 @@
+"""`backprop lint`: a problem file to what a teacher should know before handing it out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
+
+
+@click.command("lint", epilog="Example: backprop lint problems/three-layers.yaml")
+@PROBLEM
+@output_options("text", "json")
+def command(
+    problem: Path,
+    format_: str,
+    output: Path | None,
+    precision: int,
+    ascii_: bool,
+    width: int | None,
+) -> None:
+    """Says which mistakes PROBLEM would not notice at the precision it asks for.
+
+    Exit code 0 where nothing is found, 1 where something is.
+    """
+    from backprop_cli.cli.common import only_ascii, terminal_width, write
+    from backprop_cli.cli.reading import load
+    from backprop_cli.grading.grade import Grader
+    from backprop_cli.grading.lint import DEFAULT, lint
+    from backprop_cli.render.lint import lint_json, lint_text
+
+    with complaints_end_it():
+        loaded = load(problem)
+        grader = Grader(loaded.model)
+        findings = lint(grader)
+        unit = grader.key.unit or DEFAULT
+        if format_ == "json":
+            text = lint_json(findings)
+        else:
+            said = "significant digits" if unit.significant else "decimals"
+            asked = f"{unit.count} {said}" + (
+                "" if grader.key.unit else " (assumed: the problem asks for none)"
+            )
+            text = lint_text(
+                findings, asked, terminal_width(width), only_ascii(ascii_, output is not None)
+            )
+        write(text, output)
+    sys.exit(1 if findings else 0)

@@ -1,0 +1,129 @@
+"""The loss of a network: its equation, the collapsed gradient behind it, the class decided on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
+from backprop_cli.algebra.shapes import ShapeError, described
+from backprop_cli.operations.losses import LOSSES, Loss, Setting
+from backprop_cli.problem.data import Function
+from backprop_cli.problem.draft import PRE, Draft, rule_of
+from backprop_cli.problem.model import Equation, Fusion
+from backprop_cli.problem.samples import per_sample
+from backprop_cli.problem.targets import behind
+from backprop_cli.problem.texts import dialect, parsed
+
+
+def add_loss(net: Draft) -> bool:
+    """Defines L, or L_data where a penalty is added to it; False where it could not be."""
+    assert net.problem.loss is not None
+    function = net.problem.loss.function
+    if function.formula is not None:
+        value = _own_loss(net, function)
+    else:
+        value = _named_loss(net, function, LOSSES[function.name or ""])
+    if value is None:
+        return False
+    if net.samples is not None and net.problem.loss.over_samples == "mean":
+        value = build.div(value, num(net.samples))
+    name = "L_data" if net.problem.penalty else "L"
+    net.define(name, value, function.name or "formula", (), "loss")
+    return True
+
+
+def _named_loss(net: Draft, function: Function, loss: Loss) -> Expr | None:
+    units = None if len(net.layers) in net.guessed else net.units[-1]
+    instead = behind(loss, net.last_activation, units)
+    if instead is not None:
+        net.complaints.add(
+            f"{loss.name} does not fit behind {rule_of(net.last_activation)}"
+            f"{' with one unit' if units == 1 else ''}",
+            function.mark,
+            instead,
+        )
+        return None
+    setting = Setting(net.unit_axis, num(net.units[-1]), dialect(net.convention).log_base)
+    return loss.build(Sym(_loss_input(net, loss)), Sym("Y"), setting, dict(function.options))
+
+
+def _loss_input(net: Draft, loss: Loss) -> str:
+    from_logits = loss.logits and rule_of(net.last_activation) != "linear"
+    return f"{PRE}{len(net.layers)}" if from_logits else "Yhat"
+
+
+def _own_loss(net: Draft, function: Function) -> Expr | None:
+    assert function.formula is not None
+    formula = parsed(function.formula, dialect(net.convention), net.complaints, {"y", "yhat"})
+    if formula is None:
+        return None
+    try:
+        expr = substitute(formula, {"y": Sym("Y"), "yhat": Sym("Yhat")})
+        expr = per_sample(expr, net.unit_axis)
+        shape = net.sizes().shape(expr)
+    except ShapeError as error:
+        net.complaints.add(f"in this loss, {error}", function.formula.mark, error.instead)
+        return None
+    units = shape if net.samples is None else (shape[net.unit_axis or 0],) if shape else ()
+    if any(size != 1 for size in units):
+        net.complaints.add(
+            f"this loss is {described(shape)} and not one number a sample",
+            function.formula.mark,
+            f"sum({function.formula.text.strip()[:60]})",
+        )
+        return None
+    return op("sum", expr) if shape else expr
+
+
+# What follows from the loss and the last activation ---------------------------------------------
+
+
+def fusion(net: Draft) -> Fusion | None:
+    """The collapsed gradient of the logits, where loss and last activation allow it."""
+    assert net.problem.loss is not None
+    loss = LOSSES.get(net.problem.loss.function.name or "")
+    activation = rule_of(net.last_activation)
+    if loss is None or loss.fused != activation or not net.ends_plainly:
+        return None
+    if activation == "softmax" and not _targets_sum_to_one(net):
+        return None
+    difference = build.mul(num(loss.factor), op("sub", Sym("Yhat"), Sym("Y")))
+    if net.samples is not None and net.problem.loss.over_samples == "mean":
+        difference = build.mul(build.div(build.ONE, num(net.samples)), difference)
+    base = dialect(net.convention).log_base
+    if base is not None and loss.name.endswith("cross-entropy"):
+        difference = build.div(difference, op("log", num(base)))
+    why = (
+        f"{activation} and {loss.name} belong together: "
+        "the derivative of one cancels that of the other"
+    )
+    return Fusion("Yhat", f"{PRE}{len(net.layers)}", difference, why)
+
+
+def _targets_sum_to_one(net: Draft) -> bool:
+    sums = net.given["Y"].value.sum(axis=net.unit_axis)
+    return bool(np.all(np.abs(sums - 1) < 1e-9))
+
+
+def decision(net: Draft) -> Equation | None:
+    """The class decided on: the largest output, or whether a single sigmoid unit reaches ½."""
+    if not net.ends_plainly:
+        return None
+    rule = rule_of(net.last_activation)
+    loss = net.problem.loss.function.name if net.problem.loss else None
+    logits = loss is not None and loss.endswith("with-logits") and rule == "linear"
+    if net.units[-1] == 1 and (rule == "sigmoid" or logits):
+        threshold = op("sub", Sym("Yhat"), num("1/2")) if rule == "sigmoid" else Sym("Yhat")
+        chosen = op("step", threshold)
+        flat = op("at", chosen, index=(0,)) if net.samples is None else op("flat", chosen)
+        return _class(net, flat)
+    if rule == "softmax" or loss in ("cross-entropy", "cross-entropy-with-logits"):
+        first = net.convention.indices or None
+        return _class(net, op("argmax", Sym("Yhat"), axis=net.unit_axis, first=first))
+    return None
+
+
+def _class(net: Draft, expr: Expr) -> Equation:
+    axes = () if net.samples is None else ("sample",)
+    return Equation("class", expr, "decision", axes, "the class decided on")

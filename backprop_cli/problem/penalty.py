@@ -1,0 +1,65 @@
+"""A penalty on large weights to the equations that add it to the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Sym, num, op
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.data import Penalty
+from backprop_cli.problem.draft import Draft
+from backprop_cli.problem.ids import names_said
+from backprop_cli.problem.weights import weight_axes
+
+
+def penalty_term(penalty: Penalty, weight: str, penalised: list[Expr], samples: int | None) -> Expr:
+    """λ·½ΣW², or what the file makes of it; `weight` is what λ is called."""
+    squares: Expr = build.ZERO
+    for part in penalised:
+        squares = build.add(squares, op("sum", op("pow", part, num(2))))
+    factor: Expr = Sym(weight)
+    if penalty.form == "half":
+        factor = build.div(factor, num(2))
+    if penalty.divided_by_samples and samples:
+        factor = build.div(factor, num(samples))
+    return op("mul", factor, squares)
+
+
+def check_names(penalty: Penalty, known: list[str], complaints: Complaints) -> None:
+    """Complains of penalised names that are no parameters."""
+    for text in penalty.on or ():
+        if text.text not in known:
+            message, instead = names_said(text.text, known, "parameter")
+            complaints.add(message, text.mark, instead)
+
+
+def add_penalty(net: Draft) -> tuple[str, ...]:
+    """Adds the penalty to the data loss; the names of the two parts."""
+    penalty = net.problem.penalty
+    if penalty is None:
+        return ()
+    check_names(penalty, [name for name, _ in net.penalised], net.complaints)
+    kinds = {"weights", "bias"} if penalty.biases else {"weights"}
+    named = None if penalty.on is None else {text.text for text in penalty.on}
+    chosen = [
+        _counted(net, name, penalty)
+        for name, kind in net.penalised
+        if (name in named if named is not None else kind in kinds)
+    ]
+    net.give("lambda", np.asarray(penalty.l2), (), "constant")
+    term = penalty_term(penalty, "lambda", chosen, net.samples)
+    net.define("L_penalty", term, "penalty", (), "penalty on the weights")
+    total = op("add", Sym("L_data"), Sym("L_penalty"))
+    net.define("L", total, "total-loss", (), "loss with its penalty")
+    return ("L_data", "L_penalty")
+
+
+def _counted(net: Draft, name: str, penalty: Penalty) -> Expr:
+    """The part of a parameter that the penalty counts: weights without a bias row inside them."""
+    convention = net.convention
+    inside = convention.bias != "separate" and name.count("_") == 0
+    if not inside or penalty.biases:
+        return Sym(name)
+    axis = 0 if weight_axes(convention)[0] == "input" else -1
+    return op(f"drop_{convention.bias}", Sym(name), axis=axis)

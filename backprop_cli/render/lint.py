@@ -1,0 +1,71 @@
+"""What lint found to text or JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+
+class Found(Protocol):
+    """One thing that lint found."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def advice(self) -> str | None: ...
+    @property
+    def slips(self) -> tuple[str, ...]: ...
+    @property
+    def decimals(self) -> int | None: ...
+
+
+_HEADINGS = {
+    "accepted": "Mistakes that would be marked right",
+    "invisible": "Mistakes that change nothing here",
+    "confused": "Mistakes that cannot be told from one another",
+    "square": "Transposes",
+    "symmetric": "Transposes",
+    "relu": "Units",
+    "saturated": "Units",
+    "kink": "Units",
+    "small": "Too small for the digits asked",
+}
+
+
+def lint_text(findings: Sequence[Found], asked: str, width: int, ascii: bool) -> str:
+    """A section for each kind, a line for each finding, and the precision that would do."""
+    lines = [f"At {asked}", ""]
+    if not findings:
+        lines.append("Nothing found: every mistake that is known shows, and is told from the others.")
+    for heading in dict.fromkeys(_HEADINGS.values()):
+        rows = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
+        if rows:
+            lines += [heading, *_rows(rows, width), ""]
+    needed = [f.decimals for f in findings if f.decimals is not None]
+    if needed:
+        lines += [f"{max(needed)} decimals would settle everything that more digits can settle.", ""]
+    text = "\n".join(lines)
+    return text.encode("ascii", "replace").decode() if ascii else text
+
+
+def _rows(rows: Sequence[Found], width: int) -> Iterator[str]:
+    wide = max(len(row.id) for row in rows)
+    for row in rows:
+        words = row.message + (f" -> {row.advice}" if row.advice else "")
+        first, *more = textwrap.wrap(words, max(20, width - wide - 4)) or [""]
+        yield f"  {row.id.ljust(wide)}  {first}"
+        yield from (" " * (wide + 4) + line for line in more)
+
+
+def lint_json(findings: Sequence[Found]) -> str:
+    """The findings as a list of objects."""
+    keys = ("kind", "id", "message", "advice", "slips", "decimals")
+    data = {"schema": "backprop-lint/1",
+            "findings": [{key: getattr(finding, key) for key in keys} for finding in findings]}
+    return json.dumps(data, ensure_ascii=False, indent=1)

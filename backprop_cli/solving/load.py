@@ -1,0 +1,52 @@
+"""A problem file to a model and a plan, with everything that is wrong with it told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.build import build
+from backprop_cli.problem.format import read_problem
+from backprop_cli.problem.ids import Reference, reference
+from backprop_cli.problem.load import Source
+from backprop_cli.problem.model import Model
+from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
+from backprop_cli.solving.batches import check_batches
+from backprop_cli.solving.plan import Plan, plan
+from backprop_cli.solving.update import check_state
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to be solved, its plan, and the file it is from."""
+
+    model: Model
+    plan: Plan
+    source: Source
+
+    def known(self) -> list[str]:
+        """Every id of the problem."""
+        return [step.id for step in self.plan.steps] + list(self.model.given)
+
+    def reference(self, text: str) -> Reference:
+        """The quantity that `text` names; UnknownIdError where there is none."""
+        return reference(text, self.known(), self.model.gradient_of, self.model.aliases)
+
+
+def loaded(source: Source) -> Loaded:
+    """The model of the problem that a file states; UserError with all that is wrong with it."""
+    complaints = Complaints()
+    problem = read_problem(source.data, complaints)
+    built = build(problem, complaints) if problem is not None else None
+    if built is not None:
+        check_state(built.outline, complaints)
+        check_batches(built.outline, complaints)
+    if built is None or built.model is None or complaints.found:
+        if built is not None:
+            check_names(built.outline, complaints)
+        raise source.error(*complaints.found)
+    planned = plan(built.model, asked_pairs(built.model))
+    check_asked(built.model, planned, complaints)
+    if complaints.found:
+        raise source.error(*complaints.found)
+    return Loaded(built.model, planned, source)

@@ -1,0 +1,206 @@
+"""Turns a seed into an exercise with a folder of sheets, and what the grader must make of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from click.testing import CliRunner
+
+from backprop_cli.cli import main
+from oracles import reading
+from oracles.chance import Rng, chance, pick
+from students import exercise, sheets
+from students.exercise import Exercise, Place
+from students.honest import Student, draw_habits
+from students.rounding import Digits, LeftOutError
+from students.slipping import ANYWHERE, SLIPS, draw_slip, slipped
+from students.wrong import draw_wrong
+
+Kind = Literal["honest", "slip", "wrong"]
+Submission = dict[str, Any]
+
+HONEST, SLIPPED, WRONG = 9, 8, 8
+SHEETS = HONEST + SLIPPED + WRONG
+MOST_NAMES = 3
+ACCEPTED = ("correct", "carried", "imprecise")
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A sheet handed in: what was done to it, where (of the entry in C order), and its text."""
+
+    kind: Kind
+    text: str
+    slip: str = ""
+    place: str = ""
+    entry: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a sheet. For a slip: placed, named, nothing after it wrong."""
+
+    kind: Kind
+    seed: int
+    digits: Digits
+    fine: bool
+    slip: str = ""
+    place: str = ""
+    placed: bool = True
+    named: bool = True
+    calm: bool = True
+    note: str = ""
+    text: str = ""
+
+
+def run(seed: int, folder: Path) -> list[Outcome]:
+    """Hands in the sheets of a seed and compares what the grader says with what was done."""
+    rng = np.random.default_rng([seed, 2])
+    drawn = exercise.draw(seed, _digits(rng), folder, plain=chance(rng, 0.3))
+    handed = list(_handed(rng, drawn))
+    answers = folder / "sheets"
+    answers.mkdir()
+    for number, sheet in enumerate(handed):
+        (answers / f"{number:03}.yaml").write_text(sheet.text, encoding="utf-8")
+    found = graded(folder / "problem.yaml", answers)
+    return [outcome(drawn, *pair) for pair in zip(handed, found, strict=True)]
+
+
+def graded(problem: Path, answers: Path) -> list[Submission]:
+    """Run `backprop check`; the submissions are in the order of the files."""
+    arguments = ["check", str(problem), "--answers", str(answers), "--format", "json"]
+    result = CliRunner().invoke(main, [*arguments, "--exit-zero", "--workers", "1"])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    submissions: list[Submission] = json.loads(result.stdout)["submissions"]
+    return submissions
+
+
+def _digits(rng: Rng) -> Digits:
+    if chance(rng, 0.15):
+        return Digits(int(rng.integers(3, 7)), significant=True)
+    return Digits(pick(rng, (2, 3, 3, 4, 4, 5, 6)))
+
+
+# ---------------------------------------------------------------- sheets
+
+
+def _handed(rng: Rng, drawn: Exercise) -> Iterator[Handed]:
+    """At two decimals and with significant digits all are honest."""
+    honest_only = drawn.digits.significant or drawn.digits.number < 3
+    for _ in range(SHEETS if honest_only else HONEST):
+        student = _honest(rng, drawn)
+        if student is not None:
+            yield Handed("honest", sheets.text(rng, student))
+    if not honest_only:
+        yield from _with_slips(rng, drawn)
+        yield from _with_wrong_numbers(rng, drawn)
+
+
+def _honest(rng: Rng, drawn: Exercise) -> Student | None:
+    """A sheet whose rounding makes neither ln 0 nor 1/0; None where that seems impossible."""
+    for _ in range(8):
+        try:
+            return Student(drawn, draw_habits(rng, drawn.digits)).work()
+        except LeftOutError:
+            continue
+    return None
+
+
+def _with_slips(rng: Rng, drawn: Exercise) -> Iterator[Handed]:
+    """Slips of different names, those first that fit few places."""
+    names = [str(name) for name in rng.permutation(list(SLIPS))]
+    names.sort(key=lambda name: SLIPS[name][0][0] == ANYWHERE)
+    left = SLIPPED
+    for name in names:
+        honest = _honest(rng, drawn)
+        chosen = honest and draw_slip(rng, honest, name)
+        if honest is None or chosen is None or left == 0:
+            continue
+        try:
+            student = slipped(honest, chosen)
+        except LeftOutError:
+            continue
+        left -= 1
+        yield Handed("slip", sheets.text(rng, student), name, chosen.place.id)
+
+
+def _with_wrong_numbers(rng: Rng, drawn: Exercise) -> Iterator[Handed]:
+    for _ in range(WRONG):
+        honest = _honest(rng, drawn)
+        chosen = honest and draw_wrong(rng, honest)
+        if honest is not None and chosen is not None:
+            honest.notes[chosen.place.id] = chosen.value
+            entry = _entry(drawn, chosen.place, chosen.index)
+            yield Handed("wrong", sheets.text(rng, honest), place=chosen.place.id, entry=entry)
+
+
+def _entry(drawn: Exercise, place: Place, index: tuple[int, ...]) -> int:
+    """The number of an entry, in C order of the quantity as the problem stores it."""
+    if place.kind not in ("pre", "post", "slope of pre", "slope of post"):
+        shape = drawn.solved[place.id].shape
+        return int(np.ravel_multi_index(index, shape)) if shape else 0
+    rows = np.zeros((drawn.samples, drawn.solved[place.id].size // drawn.samples))
+    rows[index] = 1
+    return int(np.argmax(reading.stored(drawn.problem, rows)))
+
+
+# ---------------------------------------------------------------- outcomes
+
+
+def outcome(drawn: Exercise, handed: Handed, submission: Submission) -> Outcome:
+    judge = {"honest": _of_honest, "slip": _of_slip, "wrong": _of_wrong}[handed.kind]
+    return judge(drawn, handed, submission)
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    return f"{result['id']} {result['verdict']} {'/'.join(result['slips'])}".strip()
+
+
+def _of_honest(drawn: Exercise, handed: Handed, submission: Submission) -> Outcome:
+    bad = [_verdict(result) for result in submission["results"] if result["verdict"] != "correct"]
+    fine = not bad and submission["error"] is None
+    note = f"not right: {', '.join(bad)} {submission['error'] or ''}"
+    return Outcome("honest", drawn.seed, drawn.digits, fine, note=note, text=handed.text)
+
+
+def _of_slip(drawn: Exercise, handed: Handed, submission: Submission) -> Outcome:
+    results = {result["id"]: result for result in submission["results"]}
+    here = results[handed.place]
+    placed = submission["first_wrong"] == handed.place
+    named = handed.slip in here["slips"] and len(here["slips"]) <= MOST_NAMES
+    following = drawn.asked[drawn.asked.index(handed.place) + 1 :]
+    bad = [name for name in following if results[name]["verdict"] in ("wrong", "invalid")]
+    note = (
+        f"{handed.slip} at {handed.place}: there {_verdict(here)}; first wrong "
+        f"{submission['first_wrong']}; wrong after it: {', '.join(_verdict(results[n]) for n in bad)}"
+    )
+    return Outcome(
+        "slip",
+        drawn.seed,
+        drawn.digits,
+        placed and named and not bad,
+        handed.slip,
+        handed.place,
+        placed,
+        named,
+        not bad,
+        note,
+        handed.text,
+    )
+
+
+def _of_wrong(drawn: Exercise, handed: Handed, submission: Submission) -> Outcome:
+    result = next(result for result in submission["results"] if result["id"] == handed.place)
+    verdict = result["entries"][handed.entry]["verdict"]
+    fine = verdict not in ACCEPTED
+    note = f"{handed.place}, entry {handed.entry} in C order, is {verdict}"
+    return Outcome(
+        "wrong", drawn.seed, drawn.digits, fine, "", handed.place, note=note, text=handed.text
+    )
