@@ -2,8 +2,9 @@
 
     python tests/documents.py    # brings all of it up to date
 
-In the pages, a console block holds commands and what they print; a YAML block is a file with its
-name in the first line; what stands between `<!-- keys LAYER -->` and `<!-- end -->` is made here.
+In the pages, a console block holds commands and what they print; with `<!-- from Paths -->` or
+`<!-- from Forward to Results -->` before it that part, the rest as `…`. A YAML block is a file, its
+name in the first line. What stands between `<!-- keys LAYER -->` and `<!-- end -->` is made here.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ PICTURE_COMMAND = (
     " --only Z1 --only dL/dZ1 --only dL/dW1 --only W1_new"
 )
 
-FENCED = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(
+    r"(?P<part>^<!-- from (?P<first>\w+)(?: to (?P<stop>\w+))? -->\n)?"
+    r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 MADE = re.compile(
     r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema) -->.*?<!-- end -->",
     re.DOTALL,
@@ -67,16 +72,28 @@ def commands(console: str) -> list[str]:
     return [line[2:] for line in console.splitlines() if line.startswith("$ ")]
 
 
-def shown(command: str) -> str:
-    """What a command line prints, cut by `| head -n N` or `| tail -n N` where that is there."""
+def shown(command: str) -> list[str]:
+    """The lines that a command prints, cut by `| head -n N` or `| tail -n N` if that is there."""
     line, _, cut = command.partition(" | ")
     lines = run(line).rstrip("\n").splitlines()
-    if cut:
-        end, flag, count = cut.split()
-        assert end in ("head", "tail"), cut
-        assert flag == "-n", cut
-        lines = lines[: int(count)] if end == "head" else lines[-int(count) :]
-    return "".join(f"{text}\n" for text in lines)
+    if not cut:
+        return lines
+    end, flag, count = cut.split()
+    assert (end in ("head", "tail"), flag) == (True, "-n"), cut
+    return lines[: int(count)] if end == "head" else lines[-int(count) :]
+
+
+def part(lines: list[str], first: str | None, stop: str | None) -> list[str]:
+    """The lines from one that begins with a word to before another, what is left out as `…`."""
+    if first is None:
+        return lines
+    start = next(place for place, line in enumerate(lines) if line.startswith(first))
+    end = len(lines)
+    if stop is not None:
+        end = next(place for place, line in enumerate(lines) if line.startswith(stop))
+    while not lines[end - 1].strip():
+        end -= 1
+    return [*(["…"] if start else []), *lines[start:end], *(["…"] if end < len(lines) else [])]
 
 
 def run(line: str, **environment: str | None) -> str:
@@ -99,8 +116,10 @@ def console(page: str) -> str:
 def _answered(found: re.Match[str]) -> str:
     if found["kind"] != "console":
         return found[0]
-    pieces = [f"$ {command}\n{shown(command)}" for command in commands(found["text"])]
-    return "```console\n" + "".join(pieces) + "```"
+    lines = []
+    for command in commands(found["text"]):
+        lines += [f"$ {command}", *part(shown(command), found["first"], found["stop"])]
+    return (found["part"] or "") + "\n".join(["```console", *lines, "```"])
 
 
 class folder(chdir[str]):  # noqa: N801  # used like the function it extends

@@ -250,3 +250,13 @@ def test_what_does_not_fit_is_said_in_a_sentence(name: str) -> None:
                 continue
             env = {name: np.ones(tuple(map(int, size))) for name, size in names.items()}
             assert evaluate(node, env).shape == shape, str(node)
+
+
+@pytest.mark.parametrize("value", ["k", (1, 2), "N+1"])
+def test_constants_are_numbers(value: str | tuple[int, ...]) -> None:
+    for name, one in TABLE.items():
+        for key, default in one.options.items():
+            if isinstance(default, int | float):
+                args = tuple(Sym("x") for _ in range(one.arity or 1))
+                with pytest.raises(ShapeError, match=key):
+                    Sizes({"x": (3,)}, {}).shape(Op(name, args, ((key, value),)))

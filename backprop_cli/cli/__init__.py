@@ -18,6 +18,7 @@ _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
     "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
     "blank": "An empty answer sheet: every asked quantity with its shape.",
+    "lint": "What a teacher should know before handing a problem out.",
 }
 
 

@@ -10,11 +10,12 @@ from typing import Final
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.grading.answers_csv import read_rows
 from backprop_cli.grading.cells import MISSING, UnreadableError
-from backprop_cli.grading.collected import Collector, said
+from backprop_cli.grading.collected import Collector, id_of, said
 from backprop_cli.grading.data import Sheet
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.numbers import printable, shown
 from backprop_cli.problem.arrays import kind_of
+from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.tree import (
     Entry,
     ListNode,
@@ -25,7 +26,7 @@ from backprop_cli.problem.tree import (
     tree_of,
 )
 
-MAX_SHEET: Final = 4_000_000
+MAX_SHEET: Final = 2_000_000
 """The largest answer file that is read, in bytes."""
 
 LONGEST_STUDENT: Final = 100
@@ -145,12 +146,12 @@ def _read_block(block: Entry, collector: Collector, complaints: Complaints) -> C
     if not isinstance(value, MapNode):
         message = f"names with their values belong below `answers`, not {kind_of(value)}"
         return Complaint(message, value.mark, _FORM)
+    if complaints.found:
+        _lay_blame(value, collector, complaints)
     for entry in value.entries.values():
         collector.add(entry.key, entry.value)
     for entry in value.again:
         collector.add(entry.key, entry.value)
-    if complaints.found:
-        _lay_blame(value, collector, complaints)
     return None
 
 
@@ -160,11 +161,11 @@ def _lay_blame(answers: MapNode, collector: Collector, complaints: Complaints) -
     found = {c.mark: c for c in complaints.found if c.mark not in told}
     for entry in (*answers.entries.values(), *answers.again):
         bad = next((mark for mark in _marks(entry.value) if mark in found), None)
-        reference = collector.reference(entry.key) if bad is not None else None
-        if bad is not None and reference is not None:
+        named = collector.known.named(entry.key.text) if bad is not None else None
+        if bad is not None and isinstance(named, Reference):
             why = found.pop(bad)
             error = UnreadableError(why.message, why.mark, why.instead)
-            collector.refuse(reference.id, error, entry.key)
+            collector.refuse(id_of(named), error, entry.key)
     complaints.found = list(found.values())
 
 

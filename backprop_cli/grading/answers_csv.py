@@ -8,7 +8,7 @@ from typing import Final
 
 from backprop_cli.errors import Complaint
 from backprop_cli.grading.cells import UnreadableError
-from backprop_cli.grading.collected import Collector
+from backprop_cli.grading.collected import Collector, id_of
 from backprop_cli.problem.tree import ScalarNode, split_lines
 
 COLUMNS: Final = ("name", "row", "column", "value")
@@ -47,7 +47,7 @@ def _header(cells: list[str]) -> tuple[str, ...] | None:
 
 def _cells(number: int, line: str, delimiter: str) -> Iterator[ScalarNode]:
     """The cells of a line, each with its place; quotes taken off, `""` in them a quote."""
-    pattern = re.compile(rf'\s*"((?:[^"]|"")*)"\s*(?={delimiter}|$)|([^{delimiter}]*)')
+    pattern = re.compile(rf' *"((?:[^"]|"")*)" *(?={delimiter}|$)|([^{delimiter}]*)')
     position = 0
     while position <= len(line):
         match = pattern.match(line, position)
@@ -69,7 +69,7 @@ def _take(cells: list[ScalarNode], columns: tuple[str, ...], collector: Collecto
     found = collector.reference(name)
     if found is None:
         return
-    id = found.id if found.step == 1 else f"{found.id}@{found.step}"
+    id = id_of(found)
     try:
         _refuse_more(cells, columns)
         index = found.index or tuple(_indices(row))

@@ -121,11 +121,11 @@ class _Reader:
         if is_simple(text) or text.strip() in MISSING:
             self.cells[()] = self._item(node)
             return ()
-        rows = list(lines_of(node))
+        rows = list(lines_of(node)) or [(text.strip(), node.inside)]
         if len(rows) > 1 or node.style == "block" or ";" in text:
             shapes = [self._words(row, mark, (at,)) for at, (row, mark) in enumerate(rows)]
             return _rectangle(shapes, [mark for _, mark in rows])
-        line, mark = rows[0] if rows else ("", node.inside)
+        line, mark = rows[0]
         if len(split_row(line)) > 1:
             return self._words(line, mark, ())
         self.cells[()] = self._cell(line, mark)

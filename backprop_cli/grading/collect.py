@@ -27,7 +27,7 @@ def answer_files(paths: Iterable[Path], leave_out: Path | None = None) -> list[P
     problem = _real(leave_out) if leave_out is not None else None
     for path in paths:
         for file in _files(path, problem):
-            found.setdefault(_real(file), file)
+            found.setdefault(Path(os.path.abspath(file)), file)
     return sorted(found.values(), key=lambda file: file.parts)
 
 
@@ -65,7 +65,7 @@ def _walked(folder: Path) -> Iterator[Path]:
     inside = _real(folder)
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if _wanted(name))
-        for name in names:
+        for name in sorted(names):
             file = Path(place, name)
             if _wanted(name) and file.suffix.casefold() in ENDINGS and _belongs(file, inside):
                 yield file

@@ -53,11 +53,10 @@ class Collector:
         """A name and what stands behind it, a quantity or an entry of one."""
         if (found := self.reference(name)) is None:
             return
-        id = found.id if found.step == 1 else f"{found.id}@{found.step}"
         if found.index is None:
-            self.add_whole(id, name, value)
+            self.add_whole(id_of(found), name, value)
         else:
-            self.add_entry(id, found.index, name, value)
+            self.add_entry(id_of(found), found.index, name, value)
 
     def add_whole(self, id: str, name: ScalarNode, value: Node) -> None:
         """A quantity, all of it in one place."""
@@ -143,6 +142,11 @@ class Collector:
         else:
             message = f"{shown(name.text)} is given already, as {shown(before.text)} on {place}"
         self.refuse(id, UnreadableError(message, name.mark, "one of the two"), name)
+
+
+def id_of(found: Reference) -> str:
+    """The id under which a quantity stands in a sheet; that of a later step has its number."""
+    return found.id if found.step == 1 else f"{found.id}@{found.step}"
 
 
 def in_words(shape: Shape) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.judge import Judge, is_jacobian
 from backprop_cli.grading.rewrites import Case
 from backprop_cli.grading.slips import FORMULA_SLIPS
 from backprop_cli.grading.written import Array, Written, finer, meets, standing_for
 from backprop_cli.operations.bounds import Interval, point
 
 Candidate = tuple[str, Expr]
+_MOST_NAMED = 3
+_LEAST_TELLING = (
+    "decimal-slip", "digits-swapped", "sign-lost", "mean-sum-confused", "factor-two", "copied"
+)
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
@@ -35,7 +40,8 @@ def candidates(case: Case) -> list[Candidate]:
     """Every wrong formula of a quantity, with the slip that leads to it."""
     found = []
     for id, slip in FORMULA_SLIPS.items():
-        found += [(id, expr) for expr in dict.fromkeys(case.fitting(slip.rewrite(case)))]
+        exprs = (expr for one in case.cases() for expr in one.fitting(slip.rewrite(one)))
+        found += [(id, expr) for expr in dict.fromkeys(exprs)]
     return found
 
 
@@ -43,20 +49,31 @@ def slips(judge: Judge, wrong: Wrong) -> tuple[str, ...]:
     """The slips that give all the wrong entries; several where they give the same numbers."""
     by_formula = _by_formula(judge, wrong)
     by_value = [id for id, explains in _VALUE_TESTS.items() if explains(judge, wrong)]
-    return tuple(dict.fromkeys([*by_formula, *by_value]))
+    return _most_telling(tuple(dict.fromkeys([*by_formula, *by_value])))
+
+
+def _most_telling(found: tuple[str, ...]) -> tuple[str, ...]:
+    """At most three names: beside causes that say where it went wrong, mere factors say little."""
+    for id in _LEAST_TELLING:
+        if len(found) > _MOST_NAMED:
+            found = tuple(other for other in found if other != id)
+    return found
 
 
 def _by_formula(judge: Judge, wrong: Wrong) -> list[str]:
+    """The formulas that give what was typed: on the numbers as typed, else on what they stand for."""
     typed = _typed(judge, wrong)
+    readings: list[Callable[[Expr], Interval]] = [judge.on_typed_values]
     for rounded in (False, True):
-        for repaired in (False, True):
-            found = [
-                id
-                for id, expr in wrong.candidates
-                if _proves(id, wrong) and _explains(judge, wrong, typed, expr, repaired, rounded)
-            ]
-            if found:
-                return list(dict.fromkeys(found))
+        readings += [partial(judge.enclosed, repaired=r, rounded=rounded) for r in (False, True)]
+    for reading in readings:
+        found = [
+            id
+            for id, expr in wrong.candidates
+            if _proves(id, wrong) and _explains(wrong, typed, reading(expr))
+        ]
+        if found:
+            return list(dict.fromkeys(found))
     return []
 
 
@@ -65,10 +82,7 @@ def _typed(judge: Judge, wrong: Wrong) -> Interval:
     return standing_for(wrong.written.value, unit)
 
 
-def _explains(
-    judge: Judge, wrong: Wrong, typed: Interval, expr: Expr, repaired: bool, rounded: bool
-) -> bool:
-    interval = judge.enclosed(expr, repaired, rounded)
+def _explains(wrong: Wrong, typed: Interval, interval: Interval) -> bool:
     if not _tight(interval, typed):
         return False
     return bool((meets(typed, interval) | ~wrong.written.present).all())
@@ -88,7 +102,8 @@ def _proves(id: str, wrong: Wrong) -> bool:
     telling = wrong.written.present & (wrong.written.value != 0)
     if telling.sum() > 1:
         return True
-    return all(digits(text) >= 3 for text in wrong.texts.values())
+    places = map(tuple, np.argwhere(telling).tolist())
+    return all(digits(wrong.texts.get(place, "")) >= 3 for place in places)
 
 
 def digits(text: str) -> int:
@@ -107,11 +122,16 @@ def _leading_zeros(mantissa: str) -> int:
 
 def _right(judge: Judge, wrong: Wrong) -> Iterator[Interval]:
     """What would have been right: the true value, or what follows from the student's own."""
+    typed = _typed(judge, wrong)
+    return (right for right in _all_right(judge, wrong) if _tight(right, typed))
+
+
+def _all_right(judge: Judge, wrong: Wrong) -> Iterator[Interval]:
     yield point(judge.key.truth[wrong.name])
+    ways = [expr for expr in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(expr)]
+    yield from map(judge.on_typed_values, ways)
     for rounded in (False, True):
-        for expr in judge.key.formulas.get(wrong.name, ()):
-            if "jacobian" not in str(getattr(expr, "name", "")):
-                yield judge.enclosed(expr, False, rounded)
+        yield from (judge.enclosed(expr, False, rounded) for expr in ways)
 
 
 def _transposed(judge: Judge, wrong: Wrong) -> bool:
@@ -163,7 +183,7 @@ def _meets_one(value: float, unit: float, right: Interval) -> bool:
 
 
 def _decimal_slip(judge: Judge, wrong: Wrong) -> bool:
-    least = 3 if wrong.mask.size == 1 else 2
+    least = 3 if wrong.mask.size == 1 else 1
 
     def test(value: float, unit: float, text: str, right: Interval) -> bool:
         if digits(text) < least or value == 0:
@@ -214,7 +234,8 @@ def _copied(judge: Judge, wrong: Wrong) -> bool:
         return False
     others = {name: judge.key.truth[name] for name in judge.key.given}
     others |= {name: other.value for name, other in judge.written.items() if name != wrong.name}
-    return any(other.shape == value.shape and np.array_equal(other, value) for other in others.values())
+    flat = value.ravel()
+    return any(other.size == value.size and np.array_equal(other.ravel(), flat) for other in others.values())
 
 
 _VALUE_TESTS = {

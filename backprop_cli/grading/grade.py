@@ -159,7 +159,7 @@ class Grader:
     def case(self, step: Planned) -> Case:
         """A quantity as the slips see it."""
         sizes = Sizes(self.plan.shapes, kinks(self.model.problem.convention.kinks))
-        return Case(self.model, step, self.steps, sizes)
+        return Case(self.model, step, self.steps, sizes, self.key.asked)
 
     @cache_per_name
     def formula(self, name: str) -> str | None:

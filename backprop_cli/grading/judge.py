@@ -8,8 +8,9 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from backprop_cli.grading.data import How, Verdict
 from backprop_cli.grading.variants import Formulas
 from backprop_cli.grading.written import Array, Mask, Written, finer, meets, standing_for
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import Unit, enclosure
+from backprop_cli.readings.intervals import Rounding, Unit, enclosure
 
 HOW_WEAKEST: tuple[How, ...] = ("exact", "rounded", "truncated", "carried-rounding")
 
@@ -97,8 +98,8 @@ class Judge:
         unit = finer(written.unit, truth, self.key.unit)
         fits = meets(standing_for(written.value, unit), point(truth))
         unit = np.where(fits, unit, written.unit)
-        unit = np.where(_same(written.value, truth), 0.0, unit)
-        low, high = standing_for(written.value, unit)
+        exact = _same(written.value, truth) | ((written.value == 0) & (written.unit >= 1))
+        low, high = standing_for(written.value, np.where(exact, 0.0, unit))
         if not repaired or judged is None:
             return low, high
         right = np.isin(judged.verdicts, ("correct", "imprecise"))
@@ -116,6 +117,10 @@ class Judge:
             lambda name: self.interval(name, repaired, rounded),
             self.unit if rounded else None,
         )
+
+    def on_typed_values(self, expr: Expr) -> Interval:
+        """What a formula gives on the numbers exactly as typed, as a calculator would have it."""
+        return enclosure(expr, partial(self._point, _Typed(self)))
 
     def forget(self, name: str) -> None:
         """Drops what was computed of a quantity, once it is judged."""
@@ -172,7 +177,7 @@ class Judge:
                 if not repaired and not self._any_wrong(name):
                     continue
                 for interval in self._ways(name, repaired, rounded):
-                    found = open_ & (verdicts == "wrong") & meets(typed, interval)
+                    found = (verdicts == "wrong") & meets(typed, interval)
                     if found.any():
                         decided = interval
                     verdicts[found] = verdict
@@ -182,10 +187,32 @@ class Judge:
     def _ways(self, name: str, repaired: bool, rounded: bool) -> list[Interval]:
         found = []
         for expr in self.key.formulas.get(name, ()):
-            if any(getattr(node, "name", "") == "jacobian" for node in walk(expr)):
+            if is_jacobian(expr):
                 continue
-            found.append(self.enclosed(expr, repaired, rounded))
+            interval = self.enclosed(expr, repaired, rounded)
+            told = np.isfinite(interval[1] - interval[0])
+            found.append((np.where(told, interval[0], np.nan), np.where(told, interval[1], np.nan)))
+            if not told.all():
+                found += self._persons(expr, repaired)
         return found
+
+    def _persons(self, expr: Expr, repaired: bool) -> list[Interval]:
+        """What single ways of rounding give, where allowing for all of them says nothing at all.
+
+        Close to 1/0 and ln 0 the digits of an unwritten step decide everything, and an interval
+        holds every number; but whoever rounds, or cuts off, all the time gets a definite one.
+        """
+        return [
+            enclosure(expr, partial(self._point, _Typed(self, repaired, way)), way)
+            for way in (
+                Rounding(self.unit.count, self.unit.significant),
+                Rounding(self.unit.count, self.unit.significant, cuts_off=True),
+            )
+        ] + [enclosure(expr, partial(self._point, _Typed(self, repaired, None)))]
+
+    @staticmethod
+    def _point(typed: _Typed, name: str) -> Interval:
+        return point(typed[name])
 
     def _imprecise(self, name: str, written: Written, verdicts: NDArray[np.object_]) -> None:
         open_ = verdicts == "wrong"
@@ -198,6 +225,7 @@ class Judge:
             before = self.key.truth[old]
             visible = np.abs(truth - before) >= self.key.unit.at(truth)
             fits &= ~((written.value == before) & visible)
+        fits &= written.value != 0  # a bare 0 has no digit that could be right
         verdicts[open_ & fits & (written.unit > self.key.unit.at(truth))] = "imprecise"
 
     # What it depends on ---------------------------------------------------------------------------
@@ -269,6 +297,11 @@ class Judge:
         return None
 
 
+def is_jacobian(expr: Expr) -> bool:
+    """Whether a formula is only computed by pulling back, so that it has no interval."""
+    return any(getattr(node, "name", "") == "jacobian" for node in walk(expr))
+
+
 def is_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> tuple[Mask, Mask]:
     """Where the true value is among those a number stands for: at its digits, and at those asked."""
     at_digits = meets(standing_for(value, finer(typed, truth, asked)), point(truth))
@@ -297,6 +330,51 @@ def _asked_unit(truth: Array, typed: Array, asked: Unit | None) -> Array:
 def _same(value: Array, truth: Array) -> Mask:
     """Where a typed value is the exact one, and not only near it."""
     return np.asarray(np.abs(value - truth) <= 1e-12 * np.maximum(np.abs(truth), 1e-300))
+
+
+class _Typed(Mapping[str, Array]):
+    """The quantities of a sheet as numbers: as typed, and computed from those where nothing is.
+
+    `repaired` puts true values for wrong ones, `way` is how unwritten steps are rounded.
+    """
+
+    def __init__(self, judge: Judge, repaired: bool = False, way: Rounding | None = None) -> None:
+        self.judge = judge
+        self.repaired = repaired
+        self.way = way
+        self.found: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.found:
+            self.found[name] = self._value(name)
+        return self.found[name]
+
+    def _value(self, name: str) -> Array:
+        key = self.judge.key
+        if name in key.given or name not in key.formulas:
+            return key.truth[name]
+        written = self.judge.written.get(name)
+        if written is None:
+            return self._computed(name)
+        value = written.value
+        judged = self.judge.judged.get(name)
+        if self.repaired and judged is not None:
+            right = np.isin(judged.verdicts, ("correct", "imprecise", "missing"))
+            value = np.where(right, value, key.truth[name])
+        if written.present.all():
+            return value
+        return np.where(written.present, value, self._computed(name))
+
+    def _computed(self, name: str) -> Array:
+        expr = self.judge.key.formulas[name][0]
+        value = enclosure(expr, lambda used: point(self[used]), self.way)[0]
+        return value if self.way is None else self.way.written(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.judge.key.truth)
+
+    def __len__(self) -> int:
+        return len(self.judge.key.truth)
 
 
 def overall(verdicts: NDArray[np.object_]) -> Verdict:

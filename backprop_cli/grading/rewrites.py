@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, substitute, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
@@ -14,6 +14,7 @@ from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import Planned, quotient
 
 TWO, HALF = num(2), num("1/2")
+_DEEPEST = 4  # states stand behind states: mhat behind m behind the old m
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,35 @@ class Case:
     step: Planned
     steps: Mapping[str, Planned]
     sizes: Sizes
+    asked: frozenset[str] = frozenset()
 
     @property
     def expr(self) -> Expr:
         """The right formula."""
         return self.step.expr
+
+    def cases(self) -> Iterator[Case]:
+        """The quantity itself, and as it is when what is not asked is worked out on the way."""
+        yield self
+        inlined = self.inlined(self.expr)
+        if inlined != self.expr:
+            yield replace(self, step=replace(self.step, expr=inlined))
+
+    def inlined(self, expr: Expr) -> Expr:
+        """A formula with everything that nobody is asked to write put in."""
+        for _ in range(_DEEPEST):
+            hidden = {name: self.steps[name].expr for name in symbols(expr) if self.is_hidden(name)}
+            if not hidden:
+                break
+            expr = substitute(expr, hidden)
+        return expr
+
+    def is_hidden(self, name: str) -> bool:
+        """Whether a quantity is neither given nor asked, and small enough to be put in."""
+        step = self.steps.get(name)
+        if step is None or name in self.asked or step.phase == "jacobian":
+            return False
+        return step.rule.endswith("-state") or name in self.model.silent
 
     @property
     def by(self) -> str | None:
@@ -82,6 +107,8 @@ def activation_omitted(case: Case) -> Iterator[Expr]:
         return
     for node in _each(case.expr, _ACTIVATIONS):
         yield _swap(case.expr, node, node.args[0])
+    if case.step.rule == "formula":
+        yield from (Sym(name) for name in symbols(case.expr) if name not in case.model.given)
 
 
 def _plain_name(expr: Expr) -> str | None:
@@ -118,9 +145,18 @@ def log_base(case: Case) -> Iterator[Expr]:
     """Another base of the logarithm in the loss."""
     if case.step.shape != () or not any(_each(case.expr, frozenset({"xlogy", "log", "logsumexp", "log2", "log10"}))):
         return
-    for base in (2, 10):
-        yield op("div", case.expr, op("log", num(base)))
-        yield op("mul", case.expr, op("log", num(base)))
+    said = case.model.problem.convention.log
+    own = None if said == "natural" else num(said)
+    for base in (None, num(2), num(10)):
+        if base == own:
+            continue
+        factor = op("div", _log(own), _log(base))
+        yield op("mul", case.expr, factor)
+        yield from _in_parts(case, lambda part: op("mul", part, factor))  # noqa: B023
+
+
+def _log(base: Num | None) -> Expr:
+    return num(1) if base is None else op("log", base)
 
 
 def targets_swapped(case: Case) -> Iterator[Expr]:
@@ -178,25 +214,33 @@ def _through(case: Case) -> Iterator[tuple[str, Op, Sym]]:
     for user in consumers(case.model, case.by):
         definition = case.model.definitions[user]
         gradient = case.model.gradient(user)
-        if gradient not in case.steps and user not in case.model.silent:
+        if gradient not in case.steps:
             continue
         for node in walk(definition):
             if isinstance(node, Op) and node.name in _ACTIVATIONS and node.args[0] == Sym(case.by):
                 yield user, node, Sym(gradient)
 
 
+def _upstreams(case: Case) -> Iterator[Sym]:
+    """The gradients of what is made of a quantity entry by entry: by an activation, or a formula."""
+    if case.by is None:
+        return
+    for user in consumers(case.model, case.by):
+        gradient = case.model.gradient(user)
+        if gradient in case.steps and case.steps[gradient].shape == case.step.shape:
+            yield Sym(gradient)
+
+
 def derivative_omitted(case: Case) -> Iterator[Expr]:
     """∂L/∂Z = ∂L/∂H; behind a hidden layer."""
-    for _, node, upstream in _through(case):
-        if node.name != "softmax" and not _is_last(case):
-            yield upstream
+    if not _is_last(case):
+        yield from _upstreams(case)
 
 
 def output_derivative_omitted(case: Case) -> Iterator[Expr]:
     """∂L/∂Z = ∂L/∂Ŷ."""
-    for _, __, upstream in _through(case):
-        if _is_last(case):
-            yield upstream
+    if _is_last(case):
+        yield from _upstreams(case)
 
 
 def _is_last(case: Case) -> bool:
@@ -226,7 +270,6 @@ def relu_derivative(case: Case) -> Iterator[Expr]:
         if node.name not in ("relu", "leaky_relu"):
             continue
         z, h = node.args[0], Sym(user)
-        yield upstream
         for factor in (z, h, op("sub", num(1), h)):
             yield op("mul", upstream, factor)
         for mask in (
@@ -307,8 +350,9 @@ def sign_flipped(case: Case) -> Iterator[Expr]:
 def factor_two(case: Case) -> Iterator[Expr]:
     """Twice or half of it."""
     if case.step.phase in ("backward", "forward") and (case.step.phase == "backward" or case.step.shape == ()):
-        yield op("mul", TWO, case.expr)
-        yield op("mul", HALF, case.expr)
+        for factor in (TWO, HALF):
+            yield op("mul", factor, case.expr)
+            yield from _in_parts(case, lambda part: op("mul", factor, part))  # noqa: B023
 
 
 def mean_sum(case: Case) -> Iterator[Expr]:
@@ -316,13 +360,24 @@ def mean_sum(case: Case) -> Iterator[Expr]:
     if case.step.phase not in ("backward", "forward") or (case.step.phase == "forward" and case.step.shape):
         return
     counts = {case.model.samples or 1}
-    if "Yhat" in case.model.shapes:
+    loss = case.model.problem.loss
+    entropy = loss is not None and (loss.function.name or "").startswith("cross-entropy")
+    if "Yhat" in case.model.shapes and not entropy:  # a mean over classes is no one's habit
         shape = case.model.shapes["Yhat"]
         axis = case.model.sample_axis
         counts.add(int(shape[0 if axis is None else 1 - axis]) if shape else 1)
     for count in sorted(counts - {1}):
-        yield op("mul", num(count), case.expr)
-        yield op("div", case.expr, num(count))
+        for name in ("mul", "div"):
+            yield op(name, case.expr, num(count))
+            yield from _in_parts(case, lambda part: op(name, part, num(count)))  # noqa: B023
+
+
+def _in_parts(case: Case, change: Callable[[Expr], Expr]) -> Iterator[Expr]:
+    """A change made to one of several parts that add up: the data's loss beside its penalty."""
+    summands = _summands(case.expr)
+    if len(summands) > 1:
+        for part in summands:
+            yield _swap(case.expr, part, change(part))
 
 
 def bias_not_summed(case: Case) -> Iterator[Expr]:
@@ -354,11 +409,11 @@ def _old(case: Case) -> str | None:
 
 
 def _change(case: Case) -> tuple[Sym, Expr] | None:
-    """The old parameter and what is added to it."""
+    """The old parameter and what is added to it, worked out from the gradient."""
     old = _old(case)
     if old is None or f"{old}_change" not in case.steps:
         return None
-    return Sym(old), case.steps[f"{old}_change"].expr
+    return Sym(old), case.inlined(case.steps[f"{old}_change"].expr)
 
 
 def ascent(case: Case) -> Iterator[Expr]:
@@ -407,35 +462,26 @@ def weights_kept(case: Case) -> Iterator[Expr]:
 
 def correction_omitted(case: Case) -> Iterator[Expr]:
     """m and v where m̂ and v̂ belong."""
-    found = _change(case)
-    if found is not None:
-        renamed = {
-            name: Sym(name.replace("hat_", "_", 1))
-            for name in symbols(found[1])
-            if name.startswith(("mhat_", "vhat_"))
-        }
-        if renamed:
-            yield op("add", found[0], substitute(found[1], renamed))
-            for one in renamed:
-                yield op("add", found[0], substitute(found[1], {one: renamed[one]}))
+    old = _old(case)
+    if old is None:
+        return
+    change = case.steps[f"{old}_change"].expr if f"{old}_change" in case.steps else case.expr
+    renamed = {
+        name: Sym(name.replace("hat_", "_", 1))
+        for name in symbols(change)
+        if name.startswith(("mhat_", "vhat_"))
+    }
+    if renamed:
+        yield op("add", Sym(old), substitute(change, renamed))
+        for one in renamed:
+            yield op("add", Sym(old), substitute(change, {one: renamed[one]}))
 
 
 def state_ignored(case: Case) -> Iterator[Expr]:
     """The state before the step taken as 0."""
-    expr = case.expr
-    for _ in range(3):  # states stand behind states: mhat behind m behind the old m
-        olds = [name for name in symbols(expr) if name.endswith("_old")]
-        if olds:
-            yield substitute(expr, {name: op("mul", num(0), Sym(name)) for name in olds})
-            return
-        inner = {
-            name: case.steps[name].expr
-            for name in symbols(expr)
-            if name in case.steps and case.steps[name].rule.endswith("-state")
-        }
-        if not inner:
-            return
-        expr = substitute(expr, inner)
+    olds = [name for name in symbols(case.expr) if name.endswith("_old")]
+    if olds:
+        yield substitute(case.expr, {name: op("mul", num(0), Sym(name)) for name in olds})
 
 
 def forward_weights(case: Case) -> Iterator[Expr]:

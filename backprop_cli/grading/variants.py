@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, substitute, symbols
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import plan, quotient
 
@@ -85,8 +85,12 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
         definition = model.definitions[user]
         if user in symbols(expr) and by in symbols(definition) and isinstance(definition, Op):
             yield substitute(expr, {user: definition})
-        if isinstance(definition, Op) and definition.name in ("relu", "leaky_relu"):
-            yield substitute(expr, {by: Sym(user)})
+        match definition:
+            case Op("relu" | "leaky_relu"):
+                yield substitute(expr, {by: Sym(user)})
+            case Op("softplus", (Sym(z),)):
+                slope = op("sub", num(1), op("exp", op("neg", Sym(user))))
+                yield rewrite(expr, lambda node: slope if node == op("sigmoid", Sym(z)) else None)  # noqa: B023
 
 
 def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:

@@ -18,7 +18,6 @@ from backprop_cli.operations.table import TABLE
 Array: TypeAlias = NDArray[np.float64]
 Interval: TypeAlias = tuple[Array, Array]
 Bounds: TypeAlias = Callable[..., Interval]
-Widen: TypeAlias = Callable[[Interval], Interval]
 
 _SILU_LOWEST = -1.2784645427610738  # where silu turns: the root of 1 + z(1 - σ(z))
 _GELU_LOWEST = -0.7517915246935645  # where gelu turns: the root of Φ(z) + zφ(z)
@@ -152,13 +151,10 @@ def _norm(a: Interval, **options: Any) -> Interval:
     return value(near, **options), value(far, **options)
 
 
-def softmax(a: Interval, axis: int | None = None, slack: Widen | None = None) -> Interval:
-    """Each unit smallest where it is low and the others are high; `slack` widens the exponentials."""
-    top = 0.0 if slack else np.max(a[1], axis=axis, keepdims=True)
+def softmax(a: Interval, axis: int | None = None) -> Interval:
+    """Each unit is smallest where it is low and the others are high."""
+    top = np.max(a[1], axis=axis, keepdims=True)
     powers = np.exp(a[0] - top), np.exp(a[1] - top)
-    if slack is not None:
-        powers = slack(powers)
-        powers = np.maximum(powers[0], 0.0), powers[1]
     totals = tuple(np.sum(power, axis=axis, keepdims=True) for power in powers)
     low = powers[0] / (powers[0] + totals[1] - powers[1])
     high = powers[1] / (powers[1] + totals[0] - powers[0])

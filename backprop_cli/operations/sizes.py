@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backprop_cli.algebra.expr import Expr, Num, Sym
+from backprop_cli.algebra.expr import Expr, Num, Option, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.table import operation
+
+_NOT_NEGATIVE = frozenset({"delta", "limit"})
+
+
+def _check_constant(name: str, key: str, value: Option, default: object) -> None:
+    """Refuses letters and lists where a constant such as a slope is a number."""
+    if not isinstance(default, int | float):
+        return
+    if not isinstance(value, int | float):
+        raise ShapeError(f"the {key} of {name} is a number", f"{key}={default}")
+    if key in _NOT_NEGATIVE and value < 0:
+        raise ShapeError(f"the {key} of {name} cannot be negative", f"{key}={abs(value)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +41,11 @@ class Sizes:
             case Num():
                 return ()
         shapes = tuple(self.shape(arg) for arg in expr.args)
+        record = operation(expr)
+        for key, value in expr.options:
+            _check_constant(expr.name, key, value, record.options[key])
         try:
-            return operation(expr).shape(shapes, expr)
+            return record.shape(shapes, expr)
         except IndexError:
             raise ShapeError(f"{expr.name} does not fit these shapes") from None
 

@@ -59,7 +59,7 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
                 result = op(pairwise, result, arg)
             return result
         case "min", [inner]:
-            return op("neg", Op("max", (op("neg", inner),), _options(token, "max", options)))
+            return op("neg", Op("max", (op("neg", inner),), _options(token, "max", options, dialect)))
     if token.text == "log" and dialect.log_base:
         name = f"log{dialect.log_base}"
     if name == "step" and dialect.step_at_zero != 1:
@@ -86,11 +86,15 @@ def _checked(
             f"{'' if entry.arity == 1 else 's'}, and here are {len(args)}",
             token.offset,
         )
-    return Op(name, tuple(args), _options(token, name, options))
+    return Op(name, tuple(args), _options(token, name, options, dialect))
 
 
-def _options(token: Token, name: str, options: dict[str, Option]) -> tuple[tuple[str, Option], ...]:
+def _options(
+    token: Token, name: str, options: dict[str, Option], dialect: Dialect
+) -> tuple[tuple[str, Option], ...]:
     allowed = TABLE[name].options
+    if not dialect.all_operations:
+        allowed = {key: value for key, value in allowed.items() if key != "samples"}
     for key in options:
         if key not in allowed:
             known = ", ".join(k for k in allowed if k != "keep")

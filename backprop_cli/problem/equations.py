@@ -36,7 +36,7 @@ class Equations:
     equations: list[Equation] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     failed_values: set[str] = field(default_factory=set)
-    later: dict[str, str] = field(default_factory=dict)
+    later: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def known(self) -> dict[str, None]:
@@ -62,9 +62,7 @@ def read_values(read: Equations) -> None:
         if name not in read.known:
             read.failed_values.add(name)
             message = f"{shown(name)} has a shape and no numbers, and solving needs numbers"
-            read.complaints.add(
-                message, text.mark, f"values: {{{name}: …}} with {described(shape)}"
-            )
+            read.complaints.add(message, text.mark, f"values: {{{name}: …}}, {described(shape)}")
 
 
 def read_equations(read: Equations) -> None:
@@ -74,9 +72,8 @@ def read_equations(read: Equations) -> None:
     for text, match in zip(texts, found, strict=True):
         if match:
             where = f"on line {text.mark.line}" if text.mark.line else "later"
-            read.later.setdefault(
-                match["name"], f"{shown(match['name'])} is used before it is defined ({where})"
-            )
+            said = f"{shown(match['name'])} is used before it is defined ({where})"
+            read.later.setdefault(match["name"], (said, "the equations in order of computing"))
     for text, match in zip(texts, found, strict=True):
         if read.complaints.full:
             return
@@ -126,7 +123,10 @@ def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
     allowed = _check_name(read, name, moved(text.mark, match.start("name")))
     later = {other: said for other, said in read.later.items() if other not in read.known}
     if allowed:
-        later[name] = f"{shown(name)} is used in its own equation"
+        later[name] = (
+            f"{shown(name)} is used in its own equation",
+            f"{name}2 = …, a name of its own",
+        )
     how = dialect(read.problem.convention)
     expr = parsed(text, how, read.complaints, read.known, match.end(), later)
     shape = None

@@ -258,8 +258,10 @@ class Written:
 
     def read(self, node: Node, name: str, complaints: Complaints) -> Text | None:
         if not isinstance(node, ScalarNode):
-            unexpected(node, name, self, complaints, self._instead(node))
-            return None
+            instead = self._instead(node)
+            unexpected(node, name, self, complaints, instead)
+            # Reading on with what was meant: later equations may use its name.
+            return Text(instead, node.mark) if self.equation and "=" in instead else None
         text = node.text.rstrip("\n")
         if not text.strip():
             unexpected(node, name, self, complaints)

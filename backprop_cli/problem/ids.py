@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from backprop_cli.numbers import shown
 
 _ENTRY = re.compile(r"(?P<name>[^\[\]]*)\[(?P<index>[^\[\]]*)\](?P<after>[^\[\]]*)")
+_NUMBER = re.compile(r"(?:(?<=^[A-Zb])|(?<=[d_][A-Zb]))\d+(?=/|_new|_change|$)")  # of a layer
 _LATER = re.compile(r"(?P<name>[^@]*)@(?P<step>\d{1,9})")
 _ENDINGS = ("_new", "_change")
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
@@ -61,28 +62,25 @@ def reference(
 def names_said(name: str, known: Collection[str], what: str) -> tuple[str, str | None]:
     """That there is no such name, and what could be written instead."""
     near = near_names(name, known)
-    meant = f"; did you mean {_either(near)}?" if near else ""
-    return f"there is no {what} {shown(name)}{meant}", near[0] if len(near) == 1 else listed(known)
+    meant = f"; did you mean `{near[0]}`?" if len(near) == 1 else ""
+    return f"there is no {what} {shown(name)}{meant}", " or ".join(near) or listed(known)
 
 
 def near_names(name: str, known: Collection[str]) -> list[str]:
-    """Those of `known` that were probably meant, nearest first."""
+    """Those of `known` that were probably meant, in their order."""
     if len(name) > _LONGEST:
         return []
     folded: dict[str, str] = {}
     for id in known:
         folded.setdefault(id.casefold(), id)
-    return [folded[near] for near in get_close_matches(name.casefold(), folded, 3, 0.7)]
+    near = {folded[text] for text in get_close_matches(name.casefold(), folded, 3, 0.7)}
+    return [id for id in known if id in near]
 
 
 def listed(known: Collection[str]) -> str | None:
     """The names there are, as many as one can take in."""
-    names = [*known][:_MOST]
-    return (", ".join(names) + (", …" if len(known) > _MOST else "")) or None
-
-
-def _either(names: Iterable[str]) -> str:
-    return " or ".join(f"`{name}`" for name in names)
+    names = ", ".join([*known][:_MOST]) + (", …" if len(known) > _MOST else "")
+    return f"one of {names}" if len(known) > 1 else names or None
 
 
 def _index(text: str, whole: str) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ def _check_sizes(problem: Problem, x: Array, complaints: Complaints) -> None:
         ("samples", problem.samples, samples),
     ):
         if isinstance(said, int) and said != has:
-            message = f"`{key}` is {said}, and x has {has}"
+            message = f"`{key}` is {said}, and by the numbers of x it is {has}"
             complaints.add(message, instead=f"leave `{key}` out: the numbers say it")
 
 
@@ -102,7 +102,6 @@ def _numbers(
 ) -> Array | None:
     if y.array is None:
         return None
-    _check_values(y, y.array, problem, complaints)
     if expected.units is None or not expected.certain_samples:
         return None
     array = _arranged(y.array, expected.samples, expected.units)
@@ -110,6 +109,7 @@ def _numbers(
     if array.shape != ((units,) if count is None else (count, units)):
         _complain_of_shape(y, y.array, units, count, problem, complaints)
         return None
+    _check_values(y, array, problem, complaints)
     return array
 
 
@@ -186,7 +186,8 @@ def _one_hot(
     before = len(complaints.found)
     if expected.units is not None and y.classes != expected.units:
         _complain_of_classes(y, expected.units, complaints)
-    _check_labels(y, first, complaints)
+    else:
+        _check_labels(y, first, complaints)
     if problem.loss is not None and problem.loss.function.name == "hinge":
         message = "labels stand for targets of 0 and 1, and those of hinge are 1 or -1"
         complaints.add(message, y.mark, "y: [1, -1], the targets themselves")
@@ -201,10 +202,10 @@ def _one_hot(
 
 def _complain_of_classes(y: Labels, units: int, complaints: Complaints) -> None:
     if units == 1:
-        message = f"`classes` is {y.classes}, and the network has a single output"
+        message = f"`classes` is {y.classes:,}, and the network has a single output"
         complaints.add(message, y.mark, "y: [0, 1], the number wanted of it for each sample")
         return
-    message = f"`classes` is {y.classes}, and the network has {units} outputs, one a class"
+    message = f"`classes` is {y.classes:,}, and the network has {units} outputs, one a class"
     complaints.add(message, y.mark, f"classes: {units}")
 
 

@@ -25,12 +25,13 @@ def parsed(
     complaints: Complaints,
     known: Collection[str],
     skip: int = 0,
-    later: Mapping[str, str] | None = None,
+    later: Mapping[str, tuple[str, str]] | None = None,
 ) -> Expr | None:
     """The expression of a formula; None, with complaints, where it is none.
 
     `known` are the names it may use, `skip` the characters before the formula itself, `later` what
-    to say of names that it may not use yet.
+    to say (and to write instead) of names
+    that it may not use yet.
     """
     try:
         expr = parse(text.text[skip:], how)
@@ -47,8 +48,8 @@ def parsed(
         else:
             near = near_names(name, known)
             meant = f"; did you mean `{near[0]}`?" if near else ""
-            instead = near[0] if near else f"one of {listed(known) or 'no names: there are none'}"
-            complaints.add(f"{shown(name)} is not known here{meant}", mark, instead)
+            said = f"{shown(name)} is not known here{meant}"
+            complaints.add(said, mark, near[0] if near else listed(known))
     return None if unknown else expr
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 LONGEST = 40
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[^\W\d_]\w*)"
+    r"|(?P<name>[^\W\d_][^\W⁰¹²³⁴-⁹]*)"
     r"|(?P<sign>\*\*|\.T(?!\w)|[-+*/^@()\[\],=:]))"
 )
 _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
@@ -74,6 +74,7 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "'": ".T for transposed",
         "ᵀ": ".T for transposed",
         "²": "^2",
+        "³": "^3",
         "{": "(",
         "}": ")",
         "|": "abs(…)",

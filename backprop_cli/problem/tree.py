@@ -263,7 +263,9 @@ class _Builder:
         return node
 
     def _indent(self, line: int) -> int:
-        content = next((text for text in self.lines[line:] if text.strip()), "")
+        while line < len(self.lines) and not self.lines[line].strip():
+            line += 1
+        content = self.lines[line] if line < len(self.lines) else ""
         return len(content) - len(content.lstrip(" "))
 
     def _start(self, event: Any) -> None:

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
-from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, softmax
+from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
 from backprop_cli.operations.table import TABLE, operation
 
 Names = Callable[[str], Interval]
-Widen = Callable[[Interval], Interval]
+Options = Mapping[str, object]
 
 _EXACT = frozenset(
-    "add sub neg transpose diag diagonal column row flat expand spread prepend append drop_first"
-    " drop_last stack concat part at place relu positive_part abs sign step switch choose maximum"
-    " minimum max sum argmax largest_shares pi".split()
+    "neg transpose diag diagonal column row flat expand spread prepend append drop_first drop_last"
+    " stack concat part at place relu positive_part abs sign step switch choose maximum minimum max"
+    " argmax largest_shares pi".split()
 )
 """Operations after which nobody rounds: they bring no new digits."""
+
+_EXACT_IN_DECIMALS = _EXACT | {"add", "sub", "sum"}
+"""Sums bring no new decimals either, but they do bring new significant digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Unit:
             place = np.floor(np.log10(np.where(size == 0, 1.0, size)))
         return 10.0 ** (place - self.count + 1)
 
+    @property
+    def exact(self) -> frozenset[str]:
+        """The operations after which there is nothing to round."""
+        return _EXACT if self.significant else _EXACT_IN_DECIMALS
+
     def widened(self, interval: Interval) -> Interval:
         """What rounding or cutting off after the last digit may make of the values."""
         low, high = interval
@@ -48,6 +56,28 @@ class Unit:
             return down, up
         short = np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low)
         return np.where(short, low, down), np.where(short, high, up)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding(Unit):
+    """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
+
+    cuts_off: bool = False
+
+    def widened(self, interval: Interval) -> Interval:
+        """The values as that person writes them down."""
+        low, high = interval
+        return self.written(low), self.written(high)
+
+    def written(self, value: Array) -> Array:
+        """One number at the person's digits."""
+        unit = self.at(value)
+        steps = np.abs(value) / unit
+        whole = np.floor(steps + 1e-9) if self.cuts_off else np.floor(steps + 0.5 + 1e-9)
+        return np.sign(value) * whole * unit
+
+
+Inside = Callable[[Interval, Options, Unit], Interval]
 
 
 def enclosure(expr: Expr, names: Names, unit: Unit | None = None) -> Interval:
@@ -73,7 +103,7 @@ class _Enclosing:
         if isinstance(expr, Num):
             return point(np.asarray(float(expr.value)))
         interval = self.applied(expr)
-        if self.unit is None or expr.name in _EXACT:
+        if self.unit is None or expr.name in self.unit.exact:
             return interval
         return self.unit.widened(interval)
 
@@ -81,28 +111,112 @@ class _Enclosing:
         args = [self.inner(arg) for arg in node.args]
         options = dict(node.options)
         if self.unit is not None and node.name in _ROUNDED_INSIDE:
-            return _ROUNDED_INSIDE[node.name](args[0], options, self.unit)
+            plain = BOUNDS[node.name](*args, **options)
+            inside = _ROUNDED_INSIDE[node.name](args[0], options, self.unit)
+            return np.fmin(plain[0], inside[0]), np.fmax(plain[1], inside[1])
         if node.name in TABLE and all(is_point(arg) for arg in args):
             value = operation(node).value(*(arg[0] for arg in args), **options)
             return point(np.asarray(value, dtype=float))
         return BOUNDS[node.name](*args, **options)
 
 
-def _softmax(a: Interval, options: Mapping[str, object], unit: Unit) -> Interval:
-    """With exponentials rounded as well; where they overflow, nobody has written them down."""
-    plain = softmax(a, **options)  # type: ignore[arg-type]
-    if np.max(a[1]) > 300:
-        return plain
-    rounded = softmax(a, **options, slack=unit.widened)  # type: ignore[arg-type]
-    return np.minimum(plain[0], rounded[0]), np.maximum(plain[1], rounded[1])
+# What is rounded inside one operation, where it is worked out in several steps -------------------
 
 
-def _sigmoid(a: Interval, _: Mapping[str, object], unit: Unit) -> Interval:
-    """1/(1 + e^-z) with the exponential rounded."""
-    powers = unit.widened((np.exp(-a[1]), np.exp(-a[0])))
-    low, high = 1 / (1 + np.maximum(powers[1], 0.0)), 1 / (1 + np.maximum(powers[0], 0.0))
-    plain = BOUNDS["sigmoid"](a)
-    return np.minimum(plain[0], low), np.maximum(plain[1], high)
+def _softmax(a: Interval, options: Options, unit: Unit) -> Interval:
+    """The exponentials and their sum."""
+    powers = _exponentials(a, unit)
+    axis = options.get("axis")
+    totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
+    low = powers[0] / np.maximum(totals[1], powers[0])
+    return low, powers[1] / np.maximum(totals[0], 0.0)
 
 
-_ROUNDED_INSIDE = {"softmax": _softmax, "sigmoid": _sigmoid}
+def _logsumexp(a: Interval, options: Options, unit: Unit) -> Interval:
+    """The exponentials and their sum."""
+    powers = _exponentials(a, unit)
+    axis, keep = options.get("axis"), options.get("keep")
+    totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
+    low, high = np.log(totals[0]), np.log(totals[1])
+    if keep:
+        return low, high
+    return np.squeeze(low, axis=axis), np.squeeze(high, axis=axis)  # type: ignore[arg-type]
+
+
+def _exponentials(a: Interval, unit: Unit) -> Interval:
+    low, high = unit.widened((np.exp(a[0]), np.exp(a[1])))
+    return np.maximum(low, 0.0), high
+
+
+def _sum(a: Array, axis: object) -> Array:
+    return np.sum(a, axis=axis, keepdims=True)  # type: ignore[call-overload, no-any-return]
+
+
+def _sigmoid(a: Interval, _: Options, unit: Unit) -> Interval:
+    """e^-z in 1/(1 + e^-z), or e^z in e^z/(1 + e^z)."""
+    falling, rising = _exponentials((-a[1], -a[0]), unit), _exponentials(a, unit)
+    ways = (1 / (1 + falling[1]), 1 / (1 + falling[0])), (rising[0] / (1 + rising[0]), rising[1] / (1 + rising[1]))
+    return np.fmin(ways[0][0], ways[1][0]), np.fmax(ways[0][1], ways[1][1])
+
+
+def _mean(a: Interval, options: Options, unit: Unit) -> Interval:
+    """The sum that is divided."""
+    axis, keep = options.get("axis"), bool(options.get("keep"))
+    sums = unit.widened((np.sum(a[0], axis=axis, keepdims=keep), np.sum(a[1], axis=axis, keepdims=keep)))  # type: ignore[call-overload]
+    count = a[0].size / max(sums[0].size, 1)
+    return sums[0] / count, sums[1] / count
+
+
+def _softplus(a: Interval, _: Options, unit: Unit) -> Interval:
+    """e^z in ln(1 + e^z)."""
+    powers = _exponentials(a, unit)
+    return np.log(1 + powers[0]), np.log(1 + powers[1])
+
+
+def _elu(a: Interval, options: Options, unit: Unit) -> Interval:
+    """e^z in α(e^z - 1)."""
+    alpha = float(str(options.get("alpha", 1)))
+    powers = _exponentials(a, unit)
+    low = np.where(a[0] > 0, a[0], alpha * (powers[0] - 1))
+    return low, np.where(a[1] > 0, np.maximum(a[1], 0.0), alpha * (powers[1] - 1))
+
+
+def _gated(gate: str) -> Inside:
+    """The gate g(z) in z·g(z)."""
+
+    def bounds(a: Interval, _: Options, unit: Unit) -> Interval:
+        return BOUNDS["mul"](a, unit.widened(BOUNDS[gate](a)))
+
+    return bounds
+
+
+def _huber(a: Interval, options: Options, unit: Unit) -> Interval:
+    """The square, and the product with delta."""
+    low, high = BOUNDS["huber"](a, **options)
+    slack = unit.widened((low, high))
+    return np.maximum(slack[0], 0.0), slack[1]
+
+
+def _norm(a: Interval, options: Options, unit: Unit) -> Interval:
+    """The squares and their sum."""
+    axis, keep = options.get("axis"), options.get("keep")
+    squares = unit.widened(BOUNDS["pow"](a, point(np.asarray(2.0))))
+    sums = unit.widened((_sum(squares[0], axis), _sum(squares[1], axis)))
+    low, high = np.sqrt(np.maximum(sums[0], 0.0)), np.sqrt(sums[1])
+    if keep:
+        return low, high
+    return np.squeeze(low, axis=axis), np.squeeze(high, axis=axis)  # type: ignore[arg-type]
+
+
+_ROUNDED_INSIDE: Mapping[str, Inside] = {
+    "softmax": _softmax,
+    "logsumexp": _logsumexp,
+    "sigmoid": _sigmoid,
+    "mean": _mean,
+    "softplus": _softplus,
+    "elu": _elu,
+    "silu": _gated("sigmoid"),
+    "gelu": _gated("normal_cdf"),
+    "huber": _huber,
+    "norm": _norm,
+}

@@ -40,7 +40,7 @@ def _written(expr: Expr, base: int) -> tuple[str, int]:
 
 def _operation(node: Op, base: int) -> tuple[str, int]:
     notation = operation(node).notation
-    match notation.kind:
+    match _kind(node):
         case "infix":
             own = notation.precedence
             left, right = node.args
@@ -48,15 +48,20 @@ def _operation(node: Op, base: int) -> tuple[str, int]:
             sign = "^" if node.name == "pow" else f" {notation.text} "
             return _inside(left, left_floor, base) + sign + _inside(right, right_floor, base), own
         case "prefix":
-            inner = _inside(node.args[0], notation.precedence, base)
-            return (
-                f"-({inner})" if isinstance(node.args[0], Num) else f"-{inner}"
-            ), notation.precedence
+            return f"-{_inside(node.args[0], notation.precedence + 1, base)}", notation.precedence
         case "postfix":
             return _inside(node.args[0], 5, base) + notation.text, 5
     parts = [plain(arg, base) for arg in node.args]
     parts += [f"{key}={_option(key, value, base)}" for key, value in node.options]
     return f"{node.name}({', '.join(parts)})", ATOM
+
+
+def _kind(node: Op) -> str:
+    """How a node is written; where a reader would take it for a number or more, as name(args)."""
+    match node:
+        case Op("div", (Num(), Num())) | Op("neg" | "transpose", (Num(),)):
+            return "function"
+    return operation(node).notation.kind
 
 
 def _inside(expr: Expr, floor: int, base: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from backprop_cli.algebra.expr import Num, Op, Option, Sym, op
+from backprop_cli.readings.notation.linear import indexed, subscript
 from backprop_cli.render.flow import word
 from backprop_cli.render.forms_products import turned
-from backprop_cli.render.names import indexed, subscript
 from backprop_cli.render.pen import Form, Pen, called, put
 from backprop_cli.render.pieces import Piece, atom, between, fenced, listed, placed, suffixed
 
@@ -47,7 +47,7 @@ def at(pen: Pen, node: Op) -> Piece:
     inner = node.args[0]
     places = [_place(pen, place) for place in _index(node)]
     flat = pen.ascii or not all(map(str.isdigit, places))
-    text = f"[{','.join(places)}]" if flat else indexed(places)
+    text = f"[{','.join(places)}]" if flat else indexed(tuple(places))
     base = pen.piece(inner) if isinstance(inner, Sym) else put(pen, inner, "base")
     if base.kind == "fraction":
         base = placed(base, "base", pen.glyphs)
@@ -75,7 +75,7 @@ def in_place(pen: Pen, node: Op) -> Piece:
     index = [_place(pen, place) for place in _index(node)]
     places = ",".join(index)
     if all(map(str.isdigit, index)) and not pen.ascii:
-        unit = atom(("e" if len(index) == 1 else "E") + indexed(index))
+        unit = atom(("e" if len(index) == 1 else "E") + indexed(tuple(index)))
         return between(put(pen, node.args[0], "a scalar"), "·", unit, "scalar", 2)
     inner = pen.piece(node.args[0])
     tail = word(f"at [{places}], else 0", space=True)

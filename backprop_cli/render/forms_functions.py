@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr, Op, Option, num
 from backprop_cli.operations.table import operation
+from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
 from backprop_cli.render.flow import word
 from backprop_cli.render.grid import Fences, Glyphs
 from backprop_cli.render.pen import Form, Pen, called, put
 from backprop_cli.render.pieces import Piece, atom, fenced, listed, prefixed, spaced
-
-_AXES = MappingProxyType({0: "rows", -2: "rows", 1: "columns", -1: "columns"})
-_WITHIN = MappingProxyType({0: "column", -2: "column", 1: "row", -1: "row"})
 
 
 def _axis(pen: Pen, node: Op, words: Mapping[int, str]) -> str:
@@ -24,7 +21,7 @@ def _axis(pen: Pen, node: Op, words: Mapping[int, str]) -> str:
 
 def total(pen: Pen, node: Op) -> Piece:
     """Σ a, or Σ columns of A."""
-    along = _axis(pen, node, _AXES)
+    along = _axis(pen, node, AXES)
     if pen.ascii:
         return called(pen, f"sum of {along}" if along else "sum", node.args[0])
     inner = put(pen, node.args[0], "each of" if along else "sum of")
@@ -33,7 +30,7 @@ def total(pen: Pen, node: Op) -> Piece:
 
 def of_each(pen: Pen, node: Op) -> Piece:
     """`max(x)`, or `max of each row(x)` along an axis."""
-    along = _axis(pen, node, _WITHIN)
+    along = _axis(pen, node, WITHIN)
     name = operation(node).notation.text
     return called(pen, f"{name} of each {along} " if along else name, node.args[0])
 
@@ -70,9 +67,6 @@ def root(pen: Pen, node: Op) -> Piece:
     return Piece((word("√"), *inner.tokens))
 
 
-_UNWRITTEN = frozenset({"axis", "keep", "samples", "first", "at_tie"})
-
-
 def function(pen: Pen, node: Op) -> Piece:
     """name(args), then the constants that differ from the usual ones."""
     record = operation(node)
@@ -81,7 +75,7 @@ def function(pen: Pen, node: Op) -> Piece:
     args = [pen.piece(arg) for arg in node.args]
     inner = listed(args)
     for key, value in node.options:
-        if key not in _UNWRITTEN and value != record.options.get(key):
+        if key not in UNWRITTEN and value != record.options.get(key):
             inner = Piece((*inner.tokens, word(";"), word(str(value), space=True)), "sum")
     return fenced(inner, pen.glyphs.parentheses, (word(name),))
 

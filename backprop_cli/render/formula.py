@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.notation.places import Kind
+from backprop_cli.readings.notation.symbols import Ending
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.flow import Token
 from backprop_cli.render.forms import written
 from backprop_cli.render.grid import Drawing, Glyphs, text_box
-from backprop_cli.render.names import Ending, Names
+from backprop_cli.render.names import Names
 from backprop_cli.render.pen import FLIPPED
-from backprop_cli.render.pieces import Kind, Piece, atom, boxed
+from backprop_cli.render.pieces import Piece, atom, boxed
 
 Array = NDArray[np.float64]
 

@@ -42,14 +42,19 @@ def lint_text(findings: Sequence[Found], asked: str, width: int, ascii: bool) ->
     """A section for each kind, a line for each finding, and the precision that would do."""
     lines = [f"At {asked}", ""]
     if not findings:
-        lines.append("Nothing found: every mistake that is known shows, and is told from the others.")
+        lines.append(
+            "Nothing found: every mistake that is known shows, and is told from the others."
+        )
     for heading in dict.fromkeys(_HEADINGS.values()):
         rows = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
         if rows:
             lines += [heading, *_rows(rows, width), ""]
     needed = [f.decimals for f in findings if f.decimals is not None]
     if needed:
-        lines += [f"{max(needed)} decimals would settle everything that more digits can settle.", ""]
+        lines += [
+            f"{max(needed)} decimals would settle everything that more digits can settle.",
+            "",
+        ]
     text = "\n".join(lines)
     return text.encode("ascii", "replace").decode() if ascii else text
 
@@ -66,6 +71,8 @@ def _rows(rows: Sequence[Found], width: int) -> Iterator[str]:
 def lint_json(findings: Sequence[Found]) -> str:
     """The findings as a list of objects."""
     keys = ("kind", "id", "message", "advice", "slips", "decimals")
-    data = {"schema": "backprop-lint/1",
-            "findings": [{key: getattr(finding, key) for key in keys} for finding in findings]}
+    data = {
+        "schema": "backprop-lint/1",
+        "findings": [{key: getattr(finding, key) for key in keys} for finding in findings],
+    }
     return json.dumps(data, ensure_ascii=False, indent=1)

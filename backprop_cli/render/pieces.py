@@ -4,76 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Literal
 
+from backprop_cli.readings.notation.places import BEFORE_A_PRODUCT, BEGINS, STANDS_BARE, Kind
 from backprop_cli.render.flow import Token, deeper, word
 from backprop_cli.render.grid import Box, Fences, Glyphs, Line, width
-
-Kind = Literal[
-    "sum",
-    "scalar",
-    "entry",
-    "matrix",
-    "quotient",
-    "sign",
-    "power",
-    "total",
-    "prefix",
-    "fraction",
-    "raised",
-    "atom",
-]
-"""How a part is put together: a + b; number · a; a ⊙ b; A B; a / b; −a; a²; Σ a; ln a; a name
-that is a fraction (∂L/∂Z); a name that ends in a raised digit (W¹); anything closed."""
-
-_NAMES: frozenset[Kind] = frozenset({"fraction", "raised", "atom"})
-_CLOSED: frozenset[Kind] = _NAMES | {"power"}
-_TERMS: frozenset[Kind] = _CLOSED | {
-    "scalar",
-    "entry",
-    "matrix",
-    "quotient",
-    "total",
-    "prefix",
-    "sign",
-}
-
-STANDS_BARE = MappingProxyType(
-    {
-        "a +": _TERMS | {"sum"},
-        "+ b": _TERMS | {"sum"},
-        "a -": _TERMS | {"sum"},
-        "- b": _TERMS,
-        "-a": _TERMS,
-        "a scalar": _CLOSED | {"scalar", "sign"},
-        "scalar b": _CLOSED | {"scalar", "entry", "matrix", "quotient", "total", "prefix"},
-        "a entry": _CLOSED | {"scalar", "entry", "sign"},
-        "entry b": _CLOSED | {"entry", "total", "prefix"},
-        "a matrix": _CLOSED | {"scalar", "matrix", "sign"},
-        "matrix b": _CLOSED | {"matrix"},
-        "a /": {
-            "power",
-            "raised",
-            "atom",
-            "scalar",
-            "entry",
-            "matrix",
-            "sign",
-            "quotient",
-            "total",
-        },
-        "/ b": {"power", "raised", "atom"},
-        "base": {"atom"},
-        "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient"},
-        "each of": _NAMES,
-        "function of": {"atom", "raised"},
-    }
-)
-"""Which parts need no parentheses in which place."""
-
-_BEGINS = frozenset({"a +", "a -", "a scalar", "a entry", "a matrix", "a /"})
-_BEFORE_A_PRODUCT = frozenset({"a scalar", "a entry", "a matrix", "a /", "base"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +39,8 @@ def placed(piece: Piece, place: str, glyphs: Glyphs) -> Piece:
     """The part as it stands in a place, in parentheses if it must."""
     fits = piece.kind in STANDS_BARE[place]
     linear = place == "a /" and piece.kind in ("total", "sign")  # Σ a / 2 is the same either way
-    swallows = piece.open and place in _BEFORE_A_PRODUCT and not linear
-    if fits and not swallows and piece.minus and place not in _BEGINS:
+    swallows = piece.open and place in BEFORE_A_PRODUCT and not linear
+    if fits and not swallows and piece.minus and place not in BEGINS:
         return _sign_fenced(piece, glyphs)
     return piece if fits and not swallows else fenced(piece, glyphs.parentheses)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -56,20 +57,25 @@ class EntryPaths:
 
 
 def entry_paths(model: Model, values: Mapping[str, Array], name: str, index: Index) -> EntryPaths:
-    """Every path from entry `index` (from 0) of `name` to the target of the model."""
+    """Every path from entry `index` (from 0) of `name` to the target of the model.
+
+    Those on which some factor happens to be 0, as behind a ReLU that is off, come last.
+    """
     assert model.target is not None
     graph = _Graph(model, values)
     written: list[Path] = []
+    idle: list[Path] = []
     count, others = 0, 0.0
-    for factors in graph.paths((model.target, ()), (name, index)):
-        product = float(np.prod([factor.value for factor in factors]))
+    for factors in islice(graph.paths((model.target, ()), (name, index)), graph.most):
+        path = Path(factors, float(np.prod([factor.value for factor in factors])))
         count += 1
-        if len(written) < MAX_PATHS:
-            written.append(Path(factors, product))
+        if path.product == 0:
+            idle.append(path)
+        elif len(written) < MAX_PATHS:
+            written.append(path)
         else:
-            others += product
-        if count >= graph.most:
-            break
+            others += path.product
+    written += idle[: MAX_PATHS - len(written)]
     total = float(values[model.gradient(name)][index])
     if count >= graph.most:
         others = total - sum(path.product for path in written)
@@ -87,7 +93,7 @@ def entry_paths(model: Model, values: Mapping[str, Array], name: str, index: Ind
 def _update(
     model: Model, values: Mapping[str, Array], name: str, index: Index
 ) -> tuple[Expr, float, float] | None:
-    if f"{name}_new" not in values:
+    if f"{name}_change" not in values:
         return None
     step = build.sub(Sym(name), build.neg(Sym(f"{name}_change")))
     if model.update is not None and model.update.rule == "sgd":
@@ -104,6 +110,8 @@ class _Graph:
     """The single entries of all quantities, and the derivative of each by those it is made from."""
 
     most = 20_000
+    looked_into = 2_000
+    """Entries up to which a factor of 0 is told from no connection at all."""
 
     def __init__(self, model: Model, values: Mapping[str, Array]) -> None:
         self.model = model
@@ -123,7 +131,7 @@ class _Graph:
         return f"{name}[{','.join(str(i + base) for i, base in zip(index, bases, strict=True))}]"
 
     def paths(self, at: Place, goal: Place) -> Iterator[tuple[Factor, ...]]:
-        """Every chain of factors from `at` back to `goal`, depth first, zero factors left out."""
+        """Every chain of factors from `at` back to `goal`, depth first."""
         for used in self.useful(at[0], goal[0]):
             for place, factor in self.edges(at, used, goal):
                 if place == goal:
@@ -160,9 +168,11 @@ class _Graph:
         values = self.slopes(at, pulled)
         for index in places:
             value = float(values[index])
-            if value == 0 and used != goal[0]:
+            if value == 0 and values.size > self.looked_into:
                 continue
             expr = self.tidy(entry(pulled, index, self.sizes, {UPSTREAM: {at[1]: build.ONE}}))
+            if expr == build.ZERO:
+                continue
             factor = Factor(self.label(*at), self.label(used, index), expr, value)
             yield (used, index), factor
 

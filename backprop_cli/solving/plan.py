@@ -62,7 +62,7 @@ def plan(
     `fused` says how the output gradient is formed (None: as the file says); `careful` goes from
     the loss to the logits at once, where -y/ŷ would be infinite.
     """
-    planner = _Planner(model, fused or careful, careful)
+    planner = _Planner(model, True if careful else fused, careful)
     planner.forward()
     planner.backward(extra)
     if model.update is not None and model.trained:

@@ -14,7 +14,12 @@ from backprop_cli.readings.values import evaluate
 MAX_ENTRIES = 200
 """Entries checked of each gradient; of larger ones, so many spread evenly."""
 
-_STEP = float(np.cbrt(np.finfo(float).eps))
+_EPSILON = float(np.finfo(float).eps)
+_STEP = float(np.cbrt(_EPSILON))
+_NOTICED = 1e6  # below so many times the rounding of the target, differences say nothing
+_TINY = 1e-300
+_CLOSER = 8
+"""How much closer a second pair of slopes looks where the first two differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,18 @@ def verify(model: Model, values: Mapping[str, Array]) -> tuple[Check, ...]:
 
 
 def _check(model: Model, values: Mapping[str, Array], name: str, gradient: Array) -> Check:
-    equations = _downstream(model.definitions, name)
+    target = _Target(model, values, name)
     places = list(np.ndindex(gradient.shape))
     chosen = places[:: max(1, -(-len(places) // MAX_ENTRIES))]
-    scale = max(float(np.max(np.abs(gradient), initial=0.0)), 1e-8)
+    largest = float(np.max(np.abs(gradient), initial=0.0))
     worst, kinks = 0.0, 0
     for place in chosen:
-        left, right = _slopes(model, equations, values, name, place)
-        size = max(abs(left), abs(right), scale)
-        if abs(left - right) > 1e-3 * size:
+        step = _STEP * max(1.0, abs(float(values[name][place])))
+        left, right = target.slopes(place, step)
+        smallest = _NOTICED * _EPSILON * abs(target.middle) / step
+        size = max(abs(left), abs(right), largest, smallest, _TINY)
+        gap = abs(left - right)
+        if gap > 1e-3 * size and not target.bends(place, step, gap):
             kinks += 1
             continue
         error = abs((left + right) / 2 - float(gradient[place])) / size
@@ -56,25 +64,35 @@ def _check(model: Model, values: Mapping[str, Array], name: str, gradient: Array
     return Check(model.gradient(name), len(chosen) - kinks, kinks, worst)
 
 
-def _slopes(
-    model: Model,
-    equations: Mapping[str, Expr],
-    values: Mapping[str, Array],
-    name: str,
-    place: tuple[int, ...],
-) -> tuple[float, float]:
-    """The slopes to the left and to the right of where the entry stands."""
-    step = _STEP * max(1.0, abs(float(values[name][place])))
-    middle = _target(model, values, values)
-    results = []
-    for sign in (-1, 1):
-        moved = np.array(values[name], dtype=float)
-        moved[place] += sign * step
-        env = {**values, name: moved}
-        for other, expr in equations.items():
-            env[other] = evaluate(expr, env)
-        results.append(sign * (_target(model, env, values) - middle) / step)
-    return results[0], results[1]
+class _Target:
+    """What gradients are of, as a function of one entry of one quantity."""
+
+    def __init__(self, model: Model, values: Mapping[str, Array], name: str) -> None:
+        self.model, self.values, self.name = model, values, name
+        self.equations = _downstream(model.definitions, name)
+        self.known = {other: expr for other, expr in model.definitions.items() if other != name}
+        self.middle = self.at(values[name])
+
+    def at(self, value: Array) -> float:
+        """The target with another value of the quantity, and all that follows from it."""
+        env = {**self.values, self.name: value}
+        for other, expr in self.equations.items():
+            env[other] = evaluate(expr, env, self.known)
+        return _target(self.model, env, self.values)
+
+    def slopes(self, place: tuple[int, ...], step: float) -> tuple[float, float]:
+        """The slopes to the left and to the right of where the entry stands."""
+        results = []
+        for sign in (-1, 1):
+            moved = np.array(self.values[self.name], dtype=float)
+            moved[place] += sign * step
+            results.append(sign * (self.at(moved) - self.middle) / step)
+        return results[0], results[1]
+
+    def bends(self, place: tuple[int, ...], step: float, gap: float) -> bool:
+        """Whether the two slopes come together from nearer by, as where there is no kink."""
+        left, right = self.slopes(place, step / _CLOSER)
+        return abs(left - right) < gap / 2
 
 
 def _target(model: Model, env: Mapping[str, Array], original: Mapping[str, Array]) -> float:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from oracles import numpy_forward
 from oracles.reading import Array
 
@@ -85,7 +84,7 @@ SLOPES_FROM_Z: dict[str, Callable[[Array, Options, Keep], Array]] = {
     "linear": lambda z, _, _keep: np.ones_like(z),
     "sigmoid": _sigmoid_slope,
     "tanh": lambda z, _, keep: 1 - keep(np.tanh(z)) ** 2,
-    "relu": lambda z, _, _keep: 1.0 * (z > 0),
+    "relu": lambda z, _, _keep: np.where(z > 0, 1.0, 0.0),
     "leaky-relu": lambda z, options, _keep: np.where(z > 0, 1.0, options["slope"]),
     "elu": lambda z, options, keep: np.where(z > 0, 1.0, options["alpha"] * keep(np.exp(z))),
     "softplus": lambda z, _, keep: sigmoid(z, keep),
@@ -106,7 +105,7 @@ SLOPES_FROM_Z: dict[str, Callable[[Array, Options, Keep], Array]] = {
 SLOPES_FROM_H: dict[str, Callable[[Array, Array, Options, Keep], Array]] = {
     "sigmoid": lambda _, h, _options, _keep: h * (1 - h),
     "tanh": lambda _, h, _options, keep: 1 - keep(h**2),
-    "relu": lambda _, h, _options, _keep: 1.0 * (h > 0),
+    "relu": lambda _, h, _options, _keep: np.where(h > 0, 1.0, 0.0),
     "elu": lambda z, h, options, _keep: np.where(z > 0, 1.0, h + options["alpha"]),
     "softplus": lambda _, h, _options, keep: 1 - keep(np.exp(-h)),
     "silu": lambda z, h, _options, keep: h + keep(sigmoid(z)) * (1 - h),

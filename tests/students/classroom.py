@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from click.testing import CliRunner
-
-from backprop_cli.cli import main
 from oracles import reading
 from oracles.chance import Rng, chance, pick
+
+from backprop_cli.cli import main
 from students import exercise, sheets
 from students.exercise import Exercise, Place
 from students.honest import Student, draw_habits
@@ -63,6 +64,8 @@ def run(seed: int, folder: Path) -> list[Outcome]:
     rng = np.random.default_rng([seed, 2])
     drawn = exercise.draw(seed, _digits(rng), folder, plain=chance(rng, 0.3))
     handed = list(_handed(rng, drawn))
+    if not handed:  # rounding divides by 0 whatever one does
+        return []
     answers = folder / "sheets"
     answers.mkdir()
     for number, sheet in enumerate(handed):
@@ -72,11 +75,30 @@ def run(seed: int, folder: Path) -> list[Outcome]:
 
 
 def graded(problem: Path, answers: Path) -> list[Submission]:
-    """Run `backprop check`; the submissions are in the order of the files."""
+    """The submissions of a folder in the order of its files; each by itself where one crashes."""
+    try:
+        return checked(problem, answers)
+    except CrashError:
+        return [_by_itself(problem, file) for file in sorted(answers.iterdir())]
+
+
+def _by_itself(problem: Path, file: Path) -> Submission:
+    try:
+        return checked(problem, file)[0]
+    except CrashError as crash:
+        return {"crash": str(crash)}
+
+
+class CrashError(Exception):
+    """The program has ended in a traceback."""
+
+
+def checked(problem: Path, answers: Path) -> list[Submission]:
+    """Run `backprop check`."""
     arguments = ["check", str(problem), "--answers", str(answers), "--format", "json"]
     result = CliRunner().invoke(main, [*arguments, "--exit-zero", "--workers", "1"])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
+        raise CrashError(repr(result.exception))
     assert result.exit_code == 0, result.output
     submissions: list[Submission] = json.loads(result.stdout)["submissions"]
     return submissions
@@ -114,27 +136,30 @@ def _honest(rng: Rng, drawn: Exercise) -> Student | None:
 
 
 def _with_slips(rng: Rng, drawn: Exercise) -> Iterator[Handed]:
-    """Slips of different names, those first that fit few places."""
+    """Slips of different names, up to two of them of those that can happen anywhere."""
     names = [str(name) for name in rng.permutation(list(SLIPS))]
-    names.sort(key=lambda name: SLIPS[name][0][0] == ANYWHERE)
-    left = SLIPPED
-    for name in names:
-        honest = _honest(rng, drawn)
-        chosen = honest and draw_slip(rng, honest, name)
-        if honest is None or chosen is None or left == 0:
-            continue
-        try:
-            student = slipped(honest, chosen)
-        except LeftOutError:
-            continue
-        left -= 1
-        yield Handed("slip", sheets.text(rng, student), name, chosen.place.id)
+    anywhere = [name for name in names if SLIPS[name][0][0] == ANYWHERE]
+    elsewhere = [name for name in names if name not in anywhere]
+    found = (_with_slip(rng, drawn, name) for name in (*anywhere[:2], *elsewhere))
+    yield from islice((sheet for sheet in found if sheet is not None), SLIPPED)
+
+
+def _with_slip(rng: Rng, drawn: Exercise, name: str) -> Handed | None:
+    honest = _honest(rng, drawn)
+    chosen = None if honest is None else draw_slip(rng, honest, name)
+    if honest is None or chosen is None:
+        return None
+    try:
+        text = sheets.text(rng, slipped(honest, chosen))
+    except LeftOutError:
+        return None
+    return Handed("slip", text, name, chosen.place.id)
 
 
 def _with_wrong_numbers(rng: Rng, drawn: Exercise) -> Iterator[Handed]:
     for _ in range(WRONG):
         honest = _honest(rng, drawn)
-        chosen = honest and draw_wrong(rng, honest)
+        chosen = None if honest is None else draw_wrong(rng, honest)
         if honest is not None and chosen is not None:
             honest.notes[chosen.place.id] = chosen.value
             entry = _entry(drawn, chosen.place, chosen.index)
@@ -155,8 +180,26 @@ def _entry(drawn: Exercise, place: Place, index: tuple[int, ...]) -> int:
 
 
 def outcome(drawn: Exercise, handed: Handed, submission: Submission) -> Outcome:
+    if "crash" in submission:
+        return _of_crash(drawn, handed, f"crashed: {submission['crash']}")
     judge = {"honest": _of_honest, "slip": _of_slip, "wrong": _of_wrong}[handed.kind]
     return judge(drawn, handed, submission)
+
+
+def _of_crash(drawn: Exercise, handed: Handed, note: str) -> Outcome:
+    return Outcome(
+        handed.kind,
+        drawn.seed,
+        drawn.digits,
+        fine=False,
+        slip=handed.slip,
+        place=handed.place,
+        placed=False,
+        named=False,
+        calm=False,
+        note=note,
+        text=handed.text,
+    )
 
 
 def _verdict(result: dict[str, Any]) -> str:
@@ -177,22 +220,23 @@ def _of_slip(drawn: Exercise, handed: Handed, submission: Submission) -> Outcome
     named = handed.slip in here["slips"] and len(here["slips"]) <= MOST_NAMES
     following = drawn.asked[drawn.asked.index(handed.place) + 1 :]
     bad = [name for name in following if results[name]["verdict"] in ("wrong", "invalid")]
+    later = ", ".join(_verdict(results[name]) for name in bad)
     note = (
-        f"{handed.slip} at {handed.place}: there {_verdict(here)}; first wrong "
-        f"{submission['first_wrong']}; wrong after it: {', '.join(_verdict(results[n]) for n in bad)}"
+        f"{handed.slip} at {handed.place}: there {_verdict(here)}; "
+        f"first wrong {submission['first_wrong']}; wrong after it: {later or 'nothing'}"
     )
     return Outcome(
         "slip",
         drawn.seed,
         drawn.digits,
-        placed and named and not bad,
-        handed.slip,
-        handed.place,
-        placed,
-        named,
-        not bad,
-        note,
-        handed.text,
+        fine=placed and named and not bad,
+        slip=handed.slip,
+        place=handed.place,
+        placed=placed,
+        named=named,
+        calm=not bad,
+        note=note,
+        text=handed.text,
     )
 
 
@@ -202,5 +246,5 @@ def _of_wrong(drawn: Exercise, handed: Handed, submission: Submission) -> Outcom
     fine = verdict not in ACCEPTED
     note = f"{handed.place}, entry {handed.entry} in C order, is {verdict}"
     return Outcome(
-        "wrong", drawn.seed, drawn.digits, fine, "", handed.place, note=note, text=handed.text
+        "wrong", drawn.seed, drawn.digits, fine, place=handed.place, note=note, text=handed.text
     )

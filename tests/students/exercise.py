@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from click.testing import CliRunner
-
-from backprop_cli.cli import main
 from oracles import networks, reading
 from oracles.reading import Array, Problem
 from oracles.update_rules import trained
+
+from backprop_cli.cli import main
 from students.rounding import Digits
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-
 from oracles import reading
 from oracles.chance import Rng, chance
 from oracles.reading import Array
+
 from students import activations, losses
 from students.exercise import Exercise, Parameter, Place
 from students.rounding import Digits, LeftOutError

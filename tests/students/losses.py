@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from oracles.reading import Array
+
 from students.activations import Keep, sigmoid, softmax
 
 Options = dict[str, Any]

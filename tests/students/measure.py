@@ -82,10 +82,10 @@ def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, int, float, str, bool]]
     ):
         reached = share(slips, good)
         found.append((words, len(slips), reached, f">= {bar}", reached >= bar))
-    for words, decimals, bar in (("at 3 decimals", (3,), 0.3), ("at 4 to 6", (4, 5, 6), 0.1)):
+    for where, decimals, bar in (("at 3 decimals", (3,), 0.3), ("at 4 to 6", (4, 5, 6), 0.1)):
         taken = accepted(outcomes, decimals=decimals, new_loss=False)
         part = 100 * sum(taken) / max(len(taken), 1)
-        words = f"wrong numbers accepted {words}"
+        words = f"wrong numbers accepted {where}"
         found.append((words, len(taken), part, f"<= {bar}", part <= bar))
     taken = accepted(outcomes, decimals=(3, 4, 5, 6), new_loss=True)
     part = 100 * sum(taken) / max(len(taken), 1)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 import numpy as np
-
 from oracles.chance import Rng, chance
 from oracles.reading import Array
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oracles.chance import Rng, chance
 from oracles.reading import Array
+
 from students.honest import Student
 from students.rounding import Digits, shortened
 

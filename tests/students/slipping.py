@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-
 from oracles import reading
 from oracles.chance import Rng, pick
 from oracles.reading import Array
+
 from students import activations, losses
 from students.exercise import Exercise, Place
 from students.honest import FUSED, Habits, Student
@@ -104,7 +104,7 @@ def _without_a_skip(student: Student, number: int, right: Array, *, after: bool)
 
 
 @slip("loss-log-base", "loss")
-def _(student: Student, place: Place) -> Values:
+def _(student: Student, _place: Place) -> Values:
     label = reading.label(student.exercise.loss)
     outputs = student.out(student.exercise.last)
     if label in losses.LOGARITHMIC or label == "-sum(y * log(yhat))":
@@ -113,7 +113,7 @@ def _(student: Student, place: Place) -> Values:
 
 
 @slip("targets-swapped", "loss")
-def _(student: Student, place: Place) -> Values:
+def _(student: Student, _place: Place) -> Values:
     exercise = student.exercise
     label = reading.label(exercise.loss)
     if label in losses.LOGARITHMIC:
@@ -124,7 +124,7 @@ def _(student: Student, place: Place) -> Values:
 
 
 @slip("penalty-omitted", "loss")
-def _(student: Student, place: Place) -> Values:
+def _(student: Student, _place: Place) -> Values:
     if student.penalty_factor:
         yield student.data_loss(student.out(student.exercise.last))
 
@@ -134,7 +134,7 @@ def _(student: Student, place: Place) -> Values:
 
 @slip("sign-flipped", "slope of post")
 def _(student: Student, place: Place) -> Values:
-    if place.layer == student.exercise.last and student.exercise.loss["name" if "name" in student.exercise.loss else "formula"] != "none":
+    if place.layer == student.exercise.last and "y" in student.exercise.problem:
         yield -student.output_slope()
 
 
@@ -152,7 +152,7 @@ def _is_fused(student: Student, number: int) -> bool:
 
 
 @slip("factor-two", "loss")
-def _(student: Student, place: Place) -> Values:
+def _(student: Student, _place: Place) -> Values:
     if reading.label(student.exercise.loss) in losses.SQUARED:
         data, penalty = student.data_loss(student.out(student.exercise.last)), student.penalty({})
         yield data / 2 + penalty
@@ -168,7 +168,7 @@ def _(student: Student, place: Place) -> Values:
 
 
 @slip("mean-sum-confused", "loss")
-def _(student: Student, place: Place) -> Values:
+def _(student: Student, _place: Place) -> Values:
     data, penalty = student.data_loss(student.out(student.exercise.last)), student.penalty({})
     for factor in _confusions(student):
         yield data * factor + penalty
@@ -373,7 +373,7 @@ def _(student: Student, place: Place) -> Values:
 
 
 @slip("updated-weights-forward", "new loss")
-def _(student: Student, place: Place) -> Values:
+def _(student: Student, _place: Place) -> Values:
     yield student.notes["L"]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
 from oracles.chance import Rng, pick
 from oracles.reading import Array
+
 from students.exercise import Place
 from students.honest import Student
 from students.slipping import CLEAR, true_rows

@@ -1,0 +1,1 @@
+"""Derivations in symbols: equal lines, each with the rule that leads to it, as data."""

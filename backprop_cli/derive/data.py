@@ -1,0 +1,82 @@
+"""A derivation as data: what is defined, and chains of equal expressions with their reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.shapes import Shape
+
+Relation = Literal["=", "≠", "<", ">", "≤", "≥"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a chain of lines holds: two index letters, or two numbers, and how they compare."""
+
+    left: Expr
+    relation: Relation
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: an expression equal to the one before it, and why.
+
+    `reason` is the stable name of the rule, `words` what is printed beside the line; `uses` is
+    what the line takes for granted beyond the definitions (Σ y = 1).
+    """
+
+    expr: Expr
+    reason: str
+    words: str
+    uses: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A symbol and what it stands for, in one or more equal forms (under the conditions given)."""
+
+    symbol: Expr
+    forms: tuple[Expr, ...]
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`left` = each of the lines in turn, under the conditions; `words` head it."""
+
+    words: str
+    left: Expr
+    lines: tuple[Line, ...]
+    conditions: tuple[Condition, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def result(self) -> Expr:
+        """Where the lines end."""
+        return self.lines[-1].expr
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A matrix of derivatives: what each row and column belongs to, its entries, its shape."""
+
+    name: str
+    rows: tuple[Expr, ...]
+    columns: tuple[Expr, ...]
+    entries: tuple[tuple[Expr, ...], ...]
+    shape: Shape
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A derivation from its definitions to its results."""
+
+    title: str
+    definitions: tuple[Definition, ...]
+    chains: tuple[Chain, ...]
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,114 @@
+"""One entry of an expression over vectors and matrices, its indices letters, its sums over letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, walk
+from backprop_cli.derive.nodes import indexed, sum_over
+from backprop_cli.operations.reductions import REDUCTIONS
+
+Letters = tuple[str, ...]
+
+REDUCING = frozenset(record.name for record in REDUCTIONS)
+ENTRYWISE_OVER_ALL = frozenset({"softmax", "log_softmax"})
+_FREE = "klmnpqrstuv"
+
+
+class NoLettersError(Exception):
+    """An operation whose entries are not written with letters; the message names it."""
+
+
+def has_reduction(expr: Expr) -> bool:
+    """Whether something is summed or compared over a vector."""
+    return any(isinstance(node, Op) and node.name in REDUCING for node in walk(expr))
+
+
+def entry(expr: Expr, letters: Letters, vectors: Collection[str], taken: str = "ij") -> Expr:
+    """The entry that `letters` name; `vectors` are the names with entries, the others numbers.
+
+    A sum takes the next letter from k on that is not `taken`.
+    """
+    fresh = iter([letter for letter in _FREE if letter not in taken])
+    return plainly(_Entries(frozenset(vectors), fresh).entry(expr, letters))
+
+
+def plainly(expr: Expr) -> Expr:
+    """y ln p and y / p as products and quotients, without their care for 0."""
+    if not isinstance(expr, Op):
+        return expr
+    args = tuple(map(plainly, expr.args))
+    if expr.name == "xlogy":
+        return build.mul(args[0], op("log", args[1]))
+    return op("div", *args) if expr.name == "ratio" else Op(expr.name, args, expr.options)
+
+
+@dataclass
+class _Entries:
+    vectors: frozenset[str]
+    fresh: Iterator[str]
+    sums: dict[Expr, Expr] = field(default_factory=dict)
+
+    def entry(self, expr: Expr, letters: Letters) -> Expr:
+        match expr:
+            case Num():
+                return expr
+            case Sym(name):
+                return indexed(name, *letters) if name in self.vectors else expr
+        special = _SPECIAL.get(expr.name)
+        if special is not None:
+            return special(self, expr, letters)
+        if expr.name in REDUCING:
+            raise NoLettersError(expr.name)
+        return Op(expr.name, tuple(self.entry(arg, letters) for arg in expr.args), expr.options)
+
+    def total(self, body: Expr) -> Expr:
+        """The sum over all entries of a vector expression; the same sum keeps its letter."""
+        if body not in self.sums:
+            letter = next(self.fresh, None)
+            if letter is None:
+                raise NoLettersError("so many sums")
+            self.sums[body] = sum_over(self.entry(body, (letter,)), letter)
+        return self.sums[body]
+
+
+def _sum(entries: _Entries, node: Op, _: Letters) -> Expr:
+    return entries.total(node.args[0])
+
+
+def _mean(entries: _Entries, node: Op, _: Letters) -> Expr:
+    return op("div", entries.total(node.args[0]), Sym("K"))
+
+
+def _logsumexp(entries: _Entries, node: Op, _: Letters) -> Expr:
+    return op("log", entries.total(op("exp", node.args[0])))
+
+
+def _norm(entries: _Entries, node: Op, _: Letters) -> Expr:
+    return op("sqrt", entries.total(op("pow", node.args[0], num(2))))
+
+
+def _softmax(entries: _Entries, node: Op, letters: Letters) -> Expr:
+    power = op("exp", node.args[0])
+    if not letters:
+        raise NoLettersError(node.name)
+    return op("div", entries.entry(power, letters), entries.total(power))
+
+
+def _log_softmax(entries: _Entries, node: Op, letters: Letters) -> Expr:
+    return op("log", _softmax(entries, node, letters))
+
+
+_SPECIAL: Mapping[str, Callable[[_Entries, Op, Letters], Expr]] = MappingProxyType(
+    {
+        "sum": _sum,
+        "mean": _mean,
+        "logsumexp": _logsumexp,
+        "norm": _norm,
+        "softmax": _softmax,
+        "log_softmax": _log_softmax,
+    }
+)

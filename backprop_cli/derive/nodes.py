@@ -1,0 +1,102 @@
+"""What formulas need on paper only: d/dz of something, sums over letters, indices that are letters.
+
+An entry with a letter for its index is a symbol whose name says so: `z[k]`, `W1[i,j]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, symbols
+
+DERIVATIVE, SUM_OVER, EQUAL = "derivative", "sum_over", "equal"
+"""The names of the nodes; no operation of the table has them, since none has a NumPy value."""
+
+_indexed = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]").fullmatch
+
+
+def derivative(of: Expr, by: Expr) -> Op:
+    """∂of/∂by, not worked out yet."""
+    return op(DERIVATIVE, of, by)
+
+
+def sum_over(body: Expr, index: str, without: str | None = None) -> Op:
+    """The sum of `body` over a letter; `without` is a letter it does not take the value of."""
+    return op(SUM_OVER, body, index=index, without=without)
+
+
+def equal(left: str, right: str) -> Op:
+    """1 where two index letters are the same number, else 0."""
+    return op(EQUAL, Sym(left), Sym(right))
+
+
+def indexed(name: str, *letters: str) -> Sym:
+    """The entry of a quantity that letters name."""
+    return Sym(f"{name}[{','.join(letters)}]") if letters else Sym(name)
+
+
+def parts(name: str) -> tuple[str, tuple[str, ...]]:
+    """A name and the index letters behind it: `z[k]` is z and k."""
+    found = _indexed(name)
+    return (found[1], tuple(found[2].split(","))) if found else (name, ())
+
+
+def renamed(expr: Expr, letters: Mapping[str, str]) -> Expr:
+    """The expression with index letters exchanged; a sum keeps the letter it runs over."""
+
+    def rule(node: Expr) -> Expr | None:
+        match node:
+            case Sym(name):
+                base, places = parts(name)
+                if base in letters and not places:
+                    return Sym(letters[base])
+                return indexed(base, *(letters.get(place, place) for place in places))
+            case Op("sum_over", (body,)):
+                index = str(node.option("index"))
+                inner = {old: new for old, new in letters.items() if old != index}
+                without = node.option("without")
+                left_out = None if without is None else inner.get(str(without), str(without))
+                return sum_over(renamed(body, inner), index, left_out)
+        return None
+
+    return rewrite(expr, rule)
+
+
+def depends(expr: Expr, by: Sym) -> bool:
+    """Whether `expr` changes with `by`: other letters are other entries, unless a sum runs there."""
+    return _depends(expr, by, frozenset())
+
+
+def _depends(expr: Expr, by: Sym, bound: frozenset[str]) -> bool:
+    match expr:
+        case Num():
+            return False
+        case Sym(name):
+            return name == by.name or _may_be(name, by.name, bound)
+        case Op("sum_over", (body,)):
+            return _depends(body, by, bound | {str(expr.option("index"))})
+    return any(_depends(arg, by, bound) for arg in expr.args)
+
+
+def _may_be(name: str, other: str, bound: frozenset[str]) -> bool:
+    """Whether an entry of a sum can be the entry `other`."""
+    (base, letters), (base_other, letters_other) = parts(name), parts(other)
+    if base != base_other or len(letters) != len(letters_other):
+        return False
+    return all(a == b or a in bound for a, b in zip(letters, letters_other, strict=True))
+
+
+def has_derivative(expr: Expr) -> bool:
+    """Whether something is left to be worked out."""
+    match expr:
+        case Op("derivative"):
+            return True
+        case Op():
+            return any(map(has_derivative, expr.args))
+    return False
+
+
+def letters_of(expr: Expr) -> frozenset[str]:
+    """The index letters in use."""
+    return frozenset(letter for name in symbols(expr) for letter in parts(name)[1])

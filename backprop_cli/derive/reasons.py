@@ -1,0 +1,32 @@
+"""The reasons of lines: a stable name for each, and the words beside the line."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+REASONS = MappingProxyType(
+    {
+        "definition": "definition",
+        "case": "definition, in this case",
+        "sum rule": "sum rule: term by term",
+        "constant": "a constant has the derivative 0",
+        "constant factor": "constant factor in front",
+        "product rule": "product rule: (u v)′ = u′ v + u v′",
+        "quotient rule": "quotient rule: (u/v)′ = (u′ v − u v′)/v²",
+        "reciprocal rule": "quotient rule, constant numerator: (c/v)′ = −c v′/v²",
+        "power rule": "power rule: (uⁿ)′ = n uⁿ⁻¹ u′",
+        "exponential rule": "(aᵘ)′ = aᵘ ln a · u′",
+        "general power": "uᵛ is e to the v ln u: chain rule, then product rule",
+        "chain rule": "chain rule",
+        "known derivative": "known derivative",
+        "only one term": "only one term of the sum contains it",
+        "under the sum": "under the sum, term by term",
+        "one term left": "only one term of the sum is not 0",
+        "larger": "the derivative of the larger one",
+        "by cases": "case by case",
+        "simplification": "simplified",
+        "kink": "not differentiable here: the declared value",
+        "own value": "written in the function's own value",
+        "put in": "put in",
+    }
+)

@@ -1,0 +1,203 @@
+"""One derivative to what one rule makes of it: the sum, product, quotient, power, chain rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.build import ONE, ZERO
+from backprop_cli.algebra.differentiate import pull_back
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.derive.nodes import (
+    depends,
+    derivative,
+    equal,
+    parts,
+    renamed,
+    sum_over,
+)
+from backprop_cli.operations.table import operation
+
+
+@dataclass(frozen=True, slots=True)
+class Scalars:
+    """What the table's rules may ask (see record.Rules), where every name is a number."""
+
+    kinks: Mapping[str, float]
+
+    def shape(self, expr: Expr) -> Shape:  # noqa: ARG002  # the protocol's signature
+        """No axes."""
+        return ()
+
+    def kink(self, name: str) -> float:
+        """The value taken for the derivative of `name` where it does not exist."""
+        return self.kinks.get(name, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a rule makes of a derivative, the rule's name, and words of its own where it has them."""
+
+    expr: Expr
+    reason: str
+    words: str = ""
+
+
+def applied(of: Expr, by: Sym, rules: Scalars) -> Outcome:
+    """∂of/∂by after one rule; what `of` contains may still have to be differentiated."""
+    if not depends(of, by):
+        return Outcome(ZERO, "constant")
+    match of:
+        case Sym(name):
+            return Outcome(ONE if name == by.name else _same_entry(name, by), "known derivative")
+        case Num():
+            raise AssertionError(of)
+    rule = _RULES.get(of.name)
+    return rule(of, by, rules) if rule is not None else _function(of, by, rules)
+
+
+def _slope(of: Expr, by: Sym) -> Expr:
+    """∂of/∂by as a factor or term: worked out at once where it is 0."""
+    return derivative(of, by) if depends(of, by) else ZERO
+
+
+def _same_entry(name: str, by: Sym) -> Expr:
+    """∂z_k/∂z_j: 1 where k and j are the same."""
+    product: Expr = ONE
+    for left, right in zip(parts(name)[1], parts(by.name)[1], strict=True):
+        if left != right:
+            product = build.mul(product, equal(left, right))
+    return product
+
+
+def _times(a: Expr, b: Expr) -> Expr:
+    return build.scalar_mul(a, b)
+
+
+# Sums, products, quotients, powers ----------------------------------------------------------------
+
+
+def _add(of: Op, by: Sym, _: Scalars) -> Outcome:
+    a, b = of.args
+    combine = build.add if of.name == "add" else build.sub
+    return Outcome(combine(_slope(a, by), _slope(b, by)), "sum rule")
+
+
+def _neg(of: Op, by: Sym, _: Scalars) -> Outcome:
+    return Outcome(build.neg(derivative(of.args[0], by)), "constant factor")
+
+
+def _mul(of: Op, by: Sym, _: Scalars) -> Outcome:
+    a, b = of.args
+    if not depends(a, by):
+        return Outcome(build.mul(a, derivative(b, by)), "constant factor")
+    if not depends(b, by):
+        return Outcome(build.mul(b, derivative(a, by)), "constant factor")
+    first = op("mul", derivative(a, by), b)
+    return Outcome(op("add", first, op("mul", a, derivative(b, by))), "product rule")
+
+
+def _div(of: Op, by: Sym, _: Scalars) -> Outcome:
+    a, b = of.args
+    if not depends(b, by):
+        return Outcome(build.div(derivative(a, by), b), "constant factor")
+    square = build.power(b, num(2))
+    if not depends(a, by):
+        top = build.mul(a, derivative(b, by))
+        return Outcome(build.neg(build.div(top, square)), "reciprocal rule")
+    first = op("mul", derivative(a, by), b)
+    top = op("sub", first, op("mul", a, derivative(b, by)))
+    return Outcome(op("div", top, square), "quotient rule")
+
+
+def _pow(of: Op, by: Sym, _: Scalars) -> Outcome:
+    u, v = of.args
+    if not depends(v, by):
+        lower = build.power(u, build.sub(v, ONE))
+        slope = ONE if u == by else derivative(u, by)
+        return Outcome(build.mul(build.mul(v, lower), slope), "power rule")
+    if not depends(u, by):
+        scaled = build.mul(of, op("log", u))
+        slope = ONE if v == by else derivative(v, by)
+        return Outcome(build.mul(scaled, slope), "exponential rule")
+    through_u = build.div(build.mul(v, derivative(u, by)), u)
+    inner = build.add(build.mul(derivative(v, by), op("log", u)), through_u)
+    return Outcome(build.mul(of, inner), "general power")
+
+
+# Sums over letters, alternatives ------------------------------------------------------------------
+
+
+def _sum_over(of: Op, by: Sym, _: Scalars) -> Outcome:
+    """The one term that contains `by`; where every term does, each term's own derivative."""
+    body, index = of.args[0], str(of.option("index"))
+    base, letters = parts(by.name)
+    places = [place for place in letters if of.option("without") is None]
+    single = [place for place in places if _only_there(body, index, by, place)]
+    if single:
+        word = f"only the term {index} = {single[0]} contains {base}_{','.join(letters)}"
+        return Outcome(derivative(renamed(body, {index: single[0]}), by), "only one term", word)
+    inside = sum_over(derivative(body, by), index, _text(of.option("without")))
+    return Outcome(inside, "under the sum")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _only_there(body: Expr, index: str, by: Sym, place: str) -> bool:
+    """Whether the term index = place alone changes with `by`."""
+    elsewhere = renamed(body, {index: f"{index}, not {place}"})
+    return not depends(elsewhere, by)
+
+
+def _alternatives(of: Op, by: Sym, _: Scalars) -> Outcome:
+    x, above, otherwise = of.args
+    return Outcome(op("choose", x, _slope(above, by), _slope(otherwise, by)), "by cases")
+
+
+def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    return Outcome(_shares(of, by, rules), "larger")
+
+
+# Functions of the table ---------------------------------------------------------------------------
+
+
+def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    record = operation(of)
+    if record.derivative is None:
+        return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
+    outer = record.derivative(of.args[0], of, of, rules)
+    if of.args[0] == by:
+        return Outcome(outer, "known derivative", f"derivative of the {record.words}")
+    inner = derivative(of.args[0], by)
+    words = f"chain rule: outside the {record.words}"
+    return Outcome(ZERO if outer == ZERO else build.mul(outer, inner), "chain rule", words)
+
+
+def _shares(of: Op, by: Sym, rules: Scalars) -> Expr:
+    """The sum of what comes through each argument, as the table's pull-back says."""
+    total: Expr = ZERO
+    for arg, share in zip(of.args, pull_back(of, ONE, of, rules), strict=True):
+        if share is not None and depends(arg, by):
+            total = build.add(total, _times(share, derivative(arg, by)))
+    return total
+
+
+_RULES: Mapping[str, Callable[[Op, Sym, Scalars], Outcome]] = MappingProxyType(
+    {
+        "add": _add,
+        "sub": _add,
+        "neg": _neg,
+        "mul": _mul,
+        "div": _div,
+        "pow": _pow,
+        "sum_over": _sum_over,
+        "choose": _alternatives,
+        "maximum": _larger,
+        "minimum": _larger,
+    }
+)

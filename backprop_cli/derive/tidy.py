@@ -1,0 +1,117 @@
+"""Expressions to shorter equal ones: numbers carried out, like terms and factors collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.build import ONE, ZERO
+from backprop_cli.algebra.expr import Expr, Num, Op, num
+
+_SUMS, _PRODUCTS = frozenset({"add", "sub", "neg"}), frozenset({"mul", "div", "pow", "neg"})
+_LARGEST = 20  # a power of a number that is worked out
+
+
+def tidy(expr: Expr) -> Expr:
+    """The expression with sums and products collected; nothing is multiplied out.
+
+    Where a common factor is cancelled, the result holds where that factor is not 0.
+    """
+    if not isinstance(expr, Op):
+        return expr
+    node = Op(expr.name, tuple(map(tidy, expr.args)), expr.options)
+    if node.name in _SUMS:
+        return _collected_sum(node)
+    return _collected_product(node) if node.name in _PRODUCTS else _carried_out(node)
+
+
+def _carried_out(node: Op) -> Expr:
+    if node.name == "sum_over" and node.args[0] == ZERO:
+        return ZERO
+    if node.name == "exp" and node.args[0] == ZERO:
+        return ONE
+    return node
+
+
+# Sums ---------------------------------------------------------------------------------------------
+
+
+def terms(expr: Expr, sign: int = 1) -> Iterator[tuple[Fraction, Expr]]:
+    """What a sum consists of: a number and the rest, for each term."""
+    match expr:
+        case Op("add", (a, b)):
+            yield from terms(a, sign)
+            yield from terms(b, sign)
+        case Op("sub", (a, b)):
+            yield from terms(a, sign)
+            yield from terms(b, -sign)
+        case Op("neg", (a,)):
+            yield from terms(a, -sign)
+        case _:
+            factor, rest = build.coefficient(expr)
+            yield sign * factor, rest
+
+
+def _collected_sum(node: Op) -> Expr:
+    found: dict[Expr, Fraction] = {}
+    for factor, rest in terms(node):
+        found[rest] = found.get(rest, Fraction(0)) + factor
+    total: Expr = ZERO
+    written = [(factor, rest) for rest, factor in found.items() if factor]
+    for factor, rest in sorted(written, key=lambda term: term[0] < 0) if _leads(written) else written:
+        total = build.add(total, build.scaled(factor, rest))
+    return total
+
+
+def _leads(written: list[tuple[Fraction, Expr]]) -> bool:
+    """Whether a sum of two would begin with a minus sign that the other order avoids."""
+    return len(written) == 2 and written[0][0] < 0 < written[1][0]
+
+
+# Products -----------------------------------------------------------------------------------------
+
+
+def factors(expr: Expr, power: int = 1) -> Iterator[tuple[Expr, int]]:
+    """What a product consists of: each factor with its whole power."""
+    match expr:
+        case Op("mul", (a, b)):
+            yield from factors(a, power)
+            yield from factors(b, power)
+        case Op("div", (a, b)):
+            yield from factors(a, power)
+            yield from factors(b, -power)
+        case Op("neg", (a,)):
+            yield build.MINUS_ONE, power
+            yield from factors(a, power)
+        case Op("pow", (a, Num(n))) if n.denominator == 1:
+            yield from factors(a, power * int(n))
+        case _:
+            yield expr, power
+
+
+def _collected_product(node: Op) -> Expr:
+    number, powers = Fraction(1), dict[Expr, int]()
+    for factor, power in factors(node):
+        if isinstance(factor, Num) and abs(power) <= _LARGEST and (factor.value or power > 0):
+            number *= factor.value**power
+        else:
+            powers[factor] = powers.get(factor, 0) + power
+    if number == 0:
+        return ZERO
+    top = _product(powers, 1)
+    bottom = _product(powers, -1)
+    if bottom == ONE:
+        return build.scaled(number, top)
+    if top == ONE and number.denominator == 1:
+        whole = build.div(num(abs(number)), bottom)
+        return build.neg(whole) if number < 0 else whole
+    return build.scaled(number, build.div(top, bottom))
+
+
+def _product(powers: dict[Expr, int], sign: int) -> Expr:
+    result: Expr = ONE
+    for factor, power in powers.items():
+        if power * sign > 0:
+            result = build.mul(result, build.power(factor, num(abs(power))))
+    return result

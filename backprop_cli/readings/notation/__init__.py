@@ -1,0 +1,1 @@
+"""How formulas look, apart from any format: expressions to nodes, nodes to LaTeX and MathML."""

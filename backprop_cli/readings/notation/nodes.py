@@ -1,0 +1,273 @@
+"""What a written formula is made of: letters, numbers, fractions, matrices, and what holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A single letter of mathematics: W, η, ∂."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Upright text: a function's name, a word between symbols, the T of a transpose."""
+
+    text: str
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it is printed; `pad` is blank room at its right, as wide as those digits."""
+
+    text: str
+    pad: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """An operator or comma. `level`: a line may end before it, the more willingly the lower.
+
+    An empty text is a product written side by side. `bare`: without room around it.
+    """
+
+    text: str
+    level: int | None = None
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Nodes one after another."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fraction:
+    """One over another."""
+
+    top: Node
+    bottom: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Something small at the upper or lower right corner."""
+
+    base: Node
+    up: Node | None = None
+    down: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Indices, as they stand at the lower right corner: 21, or 12,3 where that would be unclear."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accent:
+    """A hat or tilde over a letter."""
+
+    base: Node
+    mark: Literal["hat", "tilde"]
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A square root."""
+
+    inner: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Something between delimiters of its height."""
+
+    left: str
+    inner: Node
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sign of a sum, and what stands below it."""
+
+    below: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows of entries between brackets; `full` is the shape where entries were left out."""
+
+    rows: tuple[tuple[Node, ...], ...]
+    full: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """One of two: pairs of a value and the words or the condition for it."""
+
+    rows: tuple[tuple[Node, Node], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Braced:
+    """Something with a brace and a label below it."""
+
+    inner: Node
+    label: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The symbol of a quantity."""
+
+    id: str
+    inner: Node
+
+
+Node: TypeAlias = (
+    Letter
+    | Word
+    | Number
+    | Sign
+    | Row
+    | Fraction
+    | Script
+    | Places
+    | Accent
+    | Root
+    | Fenced
+    | Total
+    | Grid
+    | Cases
+    | Braced
+    | Named
+)
+
+DOTS = Sign("…", bare=True)
+VERTICAL_DOTS = Sign("⋮", bare=True)
+
+
+def row(*items: Node) -> Node:
+    """The nodes side by side; rows within become part of it."""
+    flat = tuple(_flat(items))
+    return flat[0] if len(flat) == 1 else Row(flat)
+
+
+def _flat(items: tuple[Node, ...]) -> Iterator[Node]:
+    for item in items:
+        if isinstance(item, Row):
+            yield from _flat(item.items)
+        else:
+            yield item
+
+
+def items(node: Node) -> tuple[Node, ...]:
+    """The nodes of a row, or the node itself."""
+    return node.items if isinstance(node, Row) else (node,)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes directly inside."""
+    match node:
+        case Row(inside):
+            return inside
+        case Fraction(top, bottom):
+            return top, bottom
+        case Script(base, up, down):
+            return tuple(part for part in (base, up, down) if part is not None)
+        case Fenced(_, inner, _) | Accent(inner, _) | Root(inner) | Named(_, inner):
+            return (inner,)
+        case Braced(inner, label):
+            return inner, label
+        case Total(below):
+            return () if below is None else (below,)
+        case Grid(rows, _):
+            return tuple(entry for line in rows for entry in line)
+        case Cases(pairs):
+            return tuple(part for pair in pairs for part in pair)
+    return ()
+
+
+def every(node: Node) -> Iterator[Node]:
+    """The node and all nodes inside it."""
+    yield node
+    for child in children(node):
+        yield from every(child)
+
+
+def tall(node: Node) -> bool:
+    """Whether delimiters beside the node have to grow."""
+    return any(isinstance(part, Fraction | Grid | Cases | Braced | Total) for part in every(node))
+
+
+def width(node: Node) -> float:
+    """About how wide the node is, in digits."""
+    match node:
+        case Letter():
+            return 1.1
+        case Word(text) | Number(text, _):
+            return len(text) * (0.95 if isinstance(node, Word) else 1) + _padding(node)
+        case Sign(text, _, bare):
+            return (len(text) + (0.3 if bare else 1.2)) if text else 0.4
+        case Places(texts):
+            return 0.7 * (sum(map(len, texts)) + (len(texts) - 1) * 0.5)
+        case Fraction(top, bottom):
+            return max(width(top), width(bottom)) + 0.6
+        case Script(base, up, down):
+            return width(base) + max(0.75 * width(part) if part else 0 for part in (up, down))
+        case Grid(rows, _):
+            return 1.6 + sum(2 + max(map(width, column)) for column in zip(*rows, strict=True)) - 2
+        case Cases(pairs):
+            return 2.5 + sum(max(map(width, column)) for column in zip(*pairs, strict=True))
+        case Braced(inner, label):
+            return max(width(inner), 0.75 * width(label))
+        case Fenced(_, inner, _):
+            return width(inner) + (1.6 if tall(inner) else 1.0)
+        case Total(below):
+            return max(2.5, 0.75 * width(below) if below else 0)
+    return sum(map(width, children(node)))
+
+
+def _padding(node: Node) -> float:
+    return len(node.pad) if isinstance(node, Number) else 0
+
+
+def lines(node: Node, room: float) -> tuple[Node, ...]:
+    """A long row on several lines, broken before the operators that bind least."""
+    if width(node) <= room or not isinstance(node, Row):
+        return (node,)
+    levels = sorted({sign.level for sign in node.items[1:] if _breaks(sign)})  # type: ignore[union-attr]
+    if not levels:
+        return (node,)
+    filled: list[Node] = []
+    for chunk in split(node, levels[0]):
+        if filled and width(filled[-1]) + width(chunk) <= room:
+            filled[-1] = row(filled[-1], chunk)
+        else:
+            filled += lines(chunk, room)
+    return tuple(filled)
+
+
+def _breaks(node: Node) -> bool:
+    return isinstance(node, Sign) and node.level is not None
+
+
+def split(node: Node, level: int) -> list[Node]:
+    """The row cut before every sign of a level."""
+    chunks: list[list[Node]] = [[]]
+    for item in items(node):
+        if isinstance(item, Sign) and item.level == level and chunks[-1]:
+            chunks.append([])
+        chunks[-1].append(item)
+    return [row(*chunk) for chunk in chunks]
