@@ -53,6 +53,8 @@ def shown(text: str, longest: int = 40) -> str:
 
 def printable(text: str) -> str:
     """`text` with everything written out that could move a cursor or hide from the reader."""
+    if text.isprintable():
+        return text
     return "".join(
         char if unicodedata.category(char) not in _UNPRINTABLE else f"\\u{ord(char):04x}"
         for char in text

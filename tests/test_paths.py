@@ -72,14 +72,14 @@ def check(solution: Solution, name: str, index: tuple[int, ...]) -> EntryPaths:
 def chained(factors: tuple[Factor, ...], found: EntryPaths) -> bool:
     """From the loss, each factor goes on where the one before it ended, down to the entry."""
     ends = [found.loss, *(factor.by for factor in factors)]
-    return [factor.of for factor in factors] == ends[:-1] and found.entry == ends[-1]
+    return ends == [*(factor.of for factor in factors), found.entry]
 
 
 def of_entries(expr: Expr, solution: Solution) -> bool:
     """Whether a factor is written in single entries, no array standing in it whole."""
     inside = [part for part in walk(expr) if isinstance(part, Op) and part.name != "at"]
     names = [arg.name for part in inside for arg in part.args if isinstance(arg, Sym)]
-    return not any(solution.values[name].ndim for name in names)
+    return {solution.values[name].ndim for name in names} <= {0}
 
 
 def has_a_scalar_target(seed: int) -> bool:
@@ -165,6 +165,6 @@ def test_a_path_through_a_relu_that_is_off_is_worth_nothing() -> None:
     problem["layers"] = [hidden, {"weights": [[3, 3]]}]
     solution = solved(problem)
     (path,) = check(solution, "W1", (0, 0)).paths
-    assert [factor.value for factor in path.factors] == [10, 3, 0, 1]
+    assert [factor.value for factor in path.factors] == [10, 1, 3, 0, 1]
     found = check(solution, "X", (0,))
     assert [path.product for path in found.paths] == [60, 0]

@@ -45,12 +45,16 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """`left` = each of the lines in turn, under the conditions; `words` head it."""
+    """`left` = each of the lines in turn, under the conditions; `words` head it.
+
+    `definitions` hold in this chain only (what ŷ stands for behind one activation).
+    """
 
     words: str
     left: Expr
     lines: tuple[Line, ...]
     conditions: tuple[Condition, ...] = ()
+    definitions: tuple[Definition, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

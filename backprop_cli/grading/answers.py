@@ -16,6 +16,7 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.numbers import printable, shown
 from backprop_cli.problem.arrays import kind_of
 from backprop_cli.problem.ids import Reference
+from backprop_cli.problem.plain_tree import plain_tree
 from backprop_cli.problem.tree import (
     Entry,
     ListNode,
@@ -44,7 +45,7 @@ def read_sheet(data: bytes, file: str, known: Quantities) -> Sheet:
         if (problem := read_rows(text, collector)) is not None:
             return _unusable(file, problem)
         return _sheet(file, None, collector)
-    root = tree_of(text, complaints)
+    root = plain_tree(text) or tree_of(text, complaints)
     if root is None:
         return _unusable(file, complaints.found[-1])
     return _from_tree(root, file, known, complaints)

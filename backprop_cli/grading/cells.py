@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Final
@@ -24,7 +24,7 @@ MISSING: Final = frozenset({"_", "?", "~", "", "null"})
 _DEEPEST = 6  # lists within lists; a Jacobian of two matrices has four
 _ROOM = 1_000  # entries that may be written of anything, however small it is
 _FURTHEST = 300  # powers of ten that a last digit may be away from 1
-_UNITS = tuple(float(f"1e-{places}") for places in range(100))
+_SHORT = 40  # characters of a number that is worth remembering
 _HINT = "a number, or _ where there is none"
 
 
@@ -108,17 +108,16 @@ class _Reader:
         raise UnreadableError(message, item.mark, instead)
 
     def _item(self, item: ScalarNode) -> Typed | None:
-        text = item.text
-        if is_simple(text):
-            column = item.column + (item.style == "quoted")
-            return Typed(text, float(text), _unit(text), Mark(item.line, column))
-        return self._cell(text, item.inside)
+        if (simple := _simple(item.text)) is None:
+            return self._cell(item.text, item.inside)
+        column = item.column + (item.style == "quoted")
+        return Typed(item.text, *simple, _mark(item.line, column))
 
     # Text ---------------------------------------------------------------------------------------
 
     def _text(self, node: ScalarNode) -> Shape:
         text = node.text
-        if is_simple(text) or text.strip() in MISSING:
+        if _simple(text) or text.strip() in MISSING:
             self.cells[()] = self._item(node)
             return ()
         rows = list(lines_of(node)) or [(text.strip(), node.inside)]
@@ -147,12 +146,13 @@ class _Reader:
             raise UnreadableError("there are far more entries here than the quantity has", mark)
 
     def _cell(self, text: str, mark: Mark) -> Typed | None:
+        if (simple := _simple(text)) is not None:
+            return Typed(text, *simple, mark)
         if text.strip() in MISSING:
             return None
-        if not is_simple(text):
-            self._pay(mark)
+        self._pay(mark)
         try:
-            return Typed(text.strip(), read_number(text), _unit(text), mark)
+            return Typed(text.strip(), _number(text), _unit(text), mark)
         except NumberError as error:
             raise _unreadable(text, error, mark) from None
 
@@ -172,18 +172,24 @@ def _unreadable(text: str, error: NumberError, mark: Mark) -> UnreadableError:
     return UnreadableError(error.message, place, error.instead or _HINT)
 
 
+def _simple(text: str) -> tuple[float, float | None] | None:
+    """Value and unit of a plain decimal; None for anything else."""
+    return _decimal(text) if len(text) <= _SHORT else None
+
+
+@lru_cache(maxsize=16_384)  # a class writes the same numbers again and again
+def _decimal(text: str) -> tuple[float, float | None] | None:
+    return (float(text), _unit(text)) if is_simple(text) else None
+
+
 def _unit(text: str) -> float | None:
     """The unit of the last digit typed; None for a fraction or an expression."""
-    if len(text) < len(_UNITS) and is_simple(text) and "e" not in text and "E" not in text:
-        point = text.find(".")
-        return 1.0 if point < 0 else _UNITS[len(text) - point - 1]
     place = last_place(text)
-    return None if place is None else _power(min(max(place, -_FURTHEST), _FURTHEST))
+    return None if place is None else float(f"1e{min(max(place, -_FURTHEST), _FURTHEST)}")
 
 
-@cache
-def _power(place: int) -> float:
-    return float(f"1e{place}")
+_number = lru_cache(maxsize=4096)(read_number)
+_mark = lru_cache(maxsize=16_384)(Mark)
 
 
 def _rectangle(shapes: Sequence[Shape], marks: Sequence[Mark]) -> Shape:

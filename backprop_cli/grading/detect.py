@@ -66,6 +66,7 @@ def _by_formula(judge: Judge, wrong: Wrong) -> list[str]:
     readings: list[Callable[[Expr], Interval]] = [judge.on_typed_values]
     for rounded in (False, True):
         readings += [partial(judge.enclosed, repaired=r, rounded=rounded) for r in (False, True)]
+    readings += [partial(judge.as_person, way=way) for way in judge.persons()]
     for reading in readings:
         found = [
             id
@@ -78,7 +79,9 @@ def _by_formula(judge: Judge, wrong: Wrong) -> list[str]:
 
 
 def _typed(judge: Judge, wrong: Wrong) -> Interval:
-    unit = finer(wrong.written.unit, judge.key.truth[wrong.name], judge.key.unit)
+    unit = finer(
+        wrong.written.value, wrong.written.unit, judge.key.truth[wrong.name], judge.key.unit
+    )
     return standing_for(wrong.written.value, unit)
 
 
@@ -189,7 +192,7 @@ def _decimal_slip(judge: Judge, wrong: Wrong) -> bool:
         if digits(text) < least or value == 0:
             return False
         shifts = [k for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1) if k]
-        return any(_meets_one(value * 10.0**k, unit * 10.0**k, right) for k in shifts)
+        return any(_meets_one(value * 10.0**k, unit * 10.0 ** max(k, 0), right) for k in shifts)
 
     return _each_wrong(judge, wrong, test)
 

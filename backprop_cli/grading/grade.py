@@ -305,7 +305,7 @@ class _Graded:
         if truth.ndim != 2 or answer.shape != truth.shape[::-1]:
             return ()
         typed = written(answer)
-        unit = finer(typed.unit, truth.T, self.grader.key.unit)
+        unit = finer(typed.value, typed.unit, truth.T, self.grader.key.unit)
         fits = meets(standing_for(typed.value, unit), point(truth.T)) | ~typed.present
         return ("transposed",) if fits.all() else ()
 
@@ -323,7 +323,9 @@ class _Graded:
     def open(self, name: str) -> tuple[str, ...]:
         """The slips that the digits typed cannot exclude."""
         typed = self.judge.written[name]
-        unit = finer(typed.unit, self.grader.key.truth[name], self.grader.key.unit)
+        unit = finer(
+            typed.value, typed.unit, self.grader.key.truth[name], self.grader.key.unit
+        )
         return self.grader.mistaken(name).within(standing_for(typed.value, unit))
 
     def points(self, question: Question, verdicts: np.ndarray) -> float:  # type: ignore[type-arg]

@@ -95,7 +95,7 @@ class Judge:
     def _as_written(self, name: str, written: Written, repaired: bool) -> Interval:
         judged = self.judged.get(name)
         truth = self.key.truth[name]
-        unit = finer(written.unit, truth, self.key.unit)
+        unit = finer(written.value, written.unit, truth, self.key.unit)
         fits = meets(standing_for(written.value, unit), point(truth))
         unit = np.where(fits, unit, written.unit)
         exact = _same(written.value, truth) | ((written.value == 0) & (written.unit >= 1))
@@ -120,7 +120,7 @@ class Judge:
 
     def on_typed_values(self, expr: Expr) -> Interval:
         """What a formula gives on the numbers exactly as typed, as a calculator would have it."""
-        return enclosure(expr, partial(self._point, _Typed(self)))
+        return self.as_person(expr, None)
 
     def forget(self, name: str) -> None:
         """Drops what was computed of a quantity, once it is judged."""
@@ -166,18 +166,19 @@ class Judge:
     ) -> Interval | None:
         if not (verdicts == "wrong").any():
             return None
-        unit = finer(written.unit, self.key.truth[name], self.key.unit)
+        unit = finer(written.value, written.unit, self.key.truth[name], self.key.unit)
         typed = standing_for(written.value, unit)
+        unmoved = self._unmoved(name, written, 3)
         decided = None
         for rounded in (False, True):
             for repaired, verdict in ((True, "correct"), (False, "carried")):
-                open_ = verdicts == "wrong"
+                open_ = (verdicts == "wrong") & ~(rounded & unmoved)
                 if not open_.any():
                     return decided
                 if not repaired and not self._any_wrong(name):
                     continue
                 for interval in self._ways(name, repaired, rounded):
-                    found = (verdicts == "wrong") & meets(typed, interval)
+                    found = open_ & (verdicts == "wrong") & meets(typed, interval)
                     if found.any():
                         decided = interval
                     verdicts[found] = verdict
@@ -190,25 +191,30 @@ class Judge:
             if is_jacobian(expr):
                 continue
             interval = self.enclosed(expr, repaired, rounded)
-            told = np.isfinite(interval[1] - interval[0])
+            told = self._says_something(interval, self.key.truth[name])
             found.append((np.where(told, interval[0], np.nan), np.where(told, interval[1], np.nan)))
             if not told.all():
-                found += self._persons(expr, repaired)
+                found += [self.as_person(expr, way, repaired) for way in (None, *self.persons())]
         return found
 
-    def _persons(self, expr: Expr, repaired: bool) -> list[Interval]:
-        """What single ways of rounding give, where allowing for all of them says nothing at all.
+    def _says_something(self, interval: Interval, truth: Array) -> Mask:
+        """Whether an interval is narrow enough to tell right from wrong."""
+        largest = np.max(np.abs(truth), initial=0.0)
+        room = np.maximum(60 * self.unit.at(np.asarray(largest)), largest / 4)
+        return np.asarray(interval[1] - interval[0] <= room)
+
+    def persons(self) -> tuple[Rounding, Rounding]:
+        """Two definite ways: to round, and to cut off, after every single step."""
+        count, significant = self.unit.count, self.unit.significant
+        return Rounding(count, significant), Rounding(count, significant, cuts_off=True)
+
+    def as_person(self, expr: Expr, way: Rounding | None, repaired: bool = False) -> Interval:
+        """What one definite way of rounding gives (None: no rounding of unwritten steps).
 
         Close to 1/0 and ln 0 the digits of an unwritten step decide everything, and an interval
         holds every number; but whoever rounds, or cuts off, all the time gets a definite one.
         """
-        return [
-            enclosure(expr, partial(self._point, _Typed(self, repaired, way)), way)
-            for way in (
-                Rounding(self.unit.count, self.unit.significant),
-                Rounding(self.unit.count, self.unit.significant, cuts_off=True),
-            )
-        ] + [enclosure(expr, partial(self._point, _Typed(self, repaired, None)))]
+        return enclosure(expr, partial(self._point, _Typed(self, repaired, way)), way)
 
     @staticmethod
     def _point(typed: _Typed, name: str) -> Interval:
@@ -220,13 +226,18 @@ class Judge:
             return
         truth = self.key.truth[name]
         fits = meets(standing_for(written.value, written.unit), point(truth))
-        old = self.key.parameters.get(name)
-        if old is not None:
-            before = self.key.truth[old]
-            visible = np.abs(truth - before) >= self.key.unit.at(truth)
-            fits &= ~((written.value == before) & visible)
+        fits &= ~self._unmoved(name, written, 1)
         fits &= written.value != 0  # a bare 0 has no digit that could be right
         verdicts[open_ & fits & (written.unit > self.key.unit.at(truth))] = "imprecise"
+
+    def _unmoved(self, name: str, written: Written, units: int) -> Mask:
+        """Where a parameter is still the old one that should have changed by so many units."""
+        old = self.key.parameters.get(name)
+        if old is None:
+            return np.zeros(written.value.shape, dtype=bool)
+        before, truth = self.key.truth[old], self.key.truth[name]
+        visible = np.abs(truth - before) >= units * self.unit.at(truth)
+        return np.asarray((written.value == before) & visible)
 
     # What it depends on ---------------------------------------------------------------------------
 
@@ -304,14 +315,14 @@ def is_jacobian(expr: Expr) -> bool:
 
 def is_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> tuple[Mask, Mask]:
     """Where the true value is among those a number stands for: at its digits, and at those asked."""
-    at_digits = meets(standing_for(value, finer(typed, truth, asked)), point(truth))
+    at_digits = meets(standing_for(value, finer(value, typed, truth, asked)), point(truth))
     to_digits = meets(standing_for(value, _asked_unit(truth, typed, asked)), point(truth))
     return at_digits, to_digits
 
 
 def how_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> NDArray[np.object_]:
     """How right values are right: exact, rounded or truncated."""
-    unit = np.maximum(finer(typed, truth, asked), _asked_unit(truth, typed, asked))
+    unit = np.maximum(finer(value, typed, truth, asked), _asked_unit(truth, typed, asked))
     off = np.abs(value - truth)
     how = np.full(value.shape, "truncated", dtype=object)
     how[off <= unit / 2 * (1 + 1e-9)] = "rounded"

@@ -296,6 +296,9 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
         scaled = [difference]
         if case.model.samples:
             scaled.append(op("div", difference, num(case.model.samples)))
+        said = case.model.problem.convention.log
+        if said != "natural":
+            scaled += [op("div", one, op("log", num(said))) for one in scaled]
         for fused in scaled:
             yield fused
             entry = TABLE[node.name]

@@ -61,11 +61,14 @@ def _overlap(one: Interval, other: Interval) -> Mask:
     return (one[0] <= other[1] + room) & (other[0] <= one[1] + room)
 
 
-def finer(unit: Array, value: Array, asked: Unit | None) -> Array:
-    """The finer of the unit typed and the unit asked; what is typed exactly stays exact."""
+def finer(value: Array, unit: Array, truth: Array, asked: Unit | None) -> Array:
+    """The finer of the unit typed and the unit asked; what is typed exactly stays exact.
+
+    Significant digits are those of the number typed; a 0 has none, and takes those of the truth.
+    """
     if asked is None:
         return unit
-    return np.minimum(unit, asked.at(value))
+    return np.minimum(unit, asked.at(np.where(value == 0, truth, value)))
 
 
 def used(answers: list[Written], asked: Unit | None) -> Unit:

@@ -10,7 +10,7 @@ from backprop_cli.problem.network import network
 
 
 def build(problem: Problem, complaints: Complaints) -> Built | None:
-    """What can be made of a problem; None where the file states no model that could be looked at."""
+    """What can be made of a problem; None where the file states no model to look at."""
     if problem.layers:
         return network(problem, complaints)
     if problem.equations:

@@ -43,7 +43,7 @@ class Dialect:
 
 
 def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:
-    """What `token`, the name of a function, makes of its arguments; FormulaError where it cannot."""
+    """What the function called `token` makes of its arguments; FormulaError where it cannot."""
     name = _ALIASES.get(token.text, token.text)
     if name in _LOSS_NAMES and not (name == "huber" and len(args) == 1):
         return _loss(token, name, args, options, dialect)
@@ -59,7 +59,9 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
                 result = op(pairwise, result, arg)
             return result
         case "min", [inner]:
-            return op("neg", Op("max", (op("neg", inner),), _options(token, "max", options, dialect)))
+            return op(
+                "neg", Op("max", (op("neg", inner),), _options(token, "max", options, dialect))
+            )
     if token.text == "log" and dialect.log_base:
         name = f"log{dialect.log_base}"
     if name == "step" and dialect.step_at_zero != 1:

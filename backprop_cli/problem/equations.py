@@ -1,4 +1,4 @@
-"""Equations as written to expressions whose names and shapes fit, each mistake placed in the file."""
+"""Equations as written to expressions whose names and shapes fit, or to what is wrong with them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONGEST = 60  # characters of a formula that a message repeats
 
 @dataclass
 class Equations:
-    """The quantities gathered while the list is read; `failed` are those that something is wrong with."""
+    """The quantities gathered while the list is read; something is wrong with those in `failed`."""
 
     problem: Problem
     complaints: Complaints

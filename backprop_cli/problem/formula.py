@@ -12,6 +12,8 @@ from backprop_cli.readings.values import evaluate
 
 __all__ = ["FUNCTIONS", "Dialect", "FormulaError", "parse", "parse_constant"]
 
+_PLAIN = Dialect()
+
 MAX_LENGTH = 5_000
 MAX_DEPTH = 100
 MAX_TOWER = 10
@@ -207,7 +209,7 @@ class _Reader:
         return None if text == "None" else text
 
 
-def parse(text: str, dialect: Dialect = Dialect()) -> Expr:
+def parse(text: str, dialect: Dialect = _PLAIN) -> Expr:
     """The expression that `text` writes; FormulaError where it is none."""
     if len(text) > MAX_LENGTH and not dialect.all_operations:
         raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", 0)

@@ -27,7 +27,7 @@ MAX_EQUATIONS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """Where gradients start: the seeds, what stands on top in ids, and whether anything is wrong."""
+    """Where gradients start: the seeds, what is on top in ids, and whether anything is wrong."""
 
     seeds: dict[str, Expr]
     gradient_of: str
@@ -112,9 +112,11 @@ def _neighbours(
     for equation in read.equations:
         if equation.name in scalars or read.shapes[equation.name] == ():
             continue
-        for used in symbols(equation.expr):
-            if used in computed or (used in wanted and used not in trained):
-                pairs.append((equation.name, used))
+        pairs += [
+            (equation.name, used)
+            for used in symbols(equation.expr)
+            if used in computed or (used in wanted and used not in trained)
+        ]
     return tuple(pairs)
 
 
@@ -280,7 +282,7 @@ def _check_taken(read: Equations, trained: tuple[str, ...], target: str | None) 
         letters = RULES[update.rule, update.form].states(NAMED)
         why = f"{update.rule} keeps its state under this name"
         ids = [f"{letter}_{name}" for letter in letters for name in trained]
-        taken |= {name: why for id in ids for name in (id, f"{id}_old")}
+        taken |= dict.fromkeys([*ids, *(f"{id}_old" for id in ids)], why)
     for name, why in taken.items():
         if name in read.known:
             read.complaints.add(

@@ -116,7 +116,7 @@ def _matching(
     aliases: Mapping[str, str],
     same: Callable[[str], str],
 ) -> list[str]:
-    """The ids that one of the spellings is; those without layer numbers where none is it outright."""
+    """The ids that one of the spellings is, or else is but for the number of its layer."""
     wanted = {same(spelling) for spelling in spellings}
     found = [id for id in known if same(id) in wanted]
     if found or not aliases:
@@ -134,11 +134,7 @@ def _same_letters(name: str) -> str:
 
 def _unnumbered(id: str) -> str:
     """dL/dH1 as dL/dH: what it is called where it is the only one; skip weights keep their name."""
-    return re.sub(
-        r"(?<![A-Za-z0-9])(d?[A-Z]|d?b|[vmGs]_[A-Zb]|[mv]hat_[A-Zb])\d+(?=/|_new|_change|$)",
-        r"\1",
-        id,
-    )
+    return _NUMBER.sub("", id)
 
 
 # Spellings --------------------------------------------------------------------------------------

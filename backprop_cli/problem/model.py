@@ -1,4 +1,4 @@
-"""A problem as equations: what every later stage works on, whether layers or equations were written."""
+"""A problem as equations: what every later stage works on, whichever way it was written."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ class Model:
 class Outline:
     """What a problem's quantities are called and how large they are, even where it is wrong.
 
-    `shapes` are those that are certain. `gradients` says whether there are any, None where that
-    cannot be told; `certain_samples` whether `samples` (None: a single one) can be relied on.
+    `shapes` are those that are certain. `gradients` says whether there are any (None where that
+    cannot be told), `certain_samples` whether `samples` (None: a single one) can be relied on.
     """
 
     problem: Problem
@@ -137,7 +137,7 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What could be made of a problem: its model where nothing is wrong, its outline in any case."""
+    """What could be made of a problem: its outline, and its model where nothing is wrong."""
 
     outline: Outline
     model: Model | None

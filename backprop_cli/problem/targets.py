@@ -28,7 +28,7 @@ class Expected:
 def stacked(
     problem: Problem, complaints: Complaints, chosen: tuple[int, ...] | None
 ) -> Array | None:
-    """X: a vector, or samples stacked in columns or rows; None where there is none to compute with."""
+    """X: a vector, or samples stacked in columns or rows; None where there is none to use."""
     x = problem.x
     if x is None:
         message = "there is no `x`: without numbers there is nothing to solve"
@@ -114,7 +114,7 @@ def _numbers(
 
 
 def _arranged(array: Array, count: int | None, units: int) -> Array:
-    """A number alone as a vector; a flat list as a target a sample for one unit, or as one sample."""
+    """A number as a vector; a flat list as one sample, or as a target a sample for one unit."""
     if array.ndim == 0:
         array = array.reshape(1)
     if array.ndim == 1 and count is not None and units == 1:
@@ -217,9 +217,7 @@ def _check_labels(y: Labels, first: int, complaints: Complaints) -> None:
         instead = f"{first} to {last}" if y.classes > 1 else f"{first}"
         if counted and last + 1 not in wrong:
             instead += f", or {counted} where classes count from 0"
-        message = (
-            f"there is no class {label}: with {y.classes} classes they count from {first} to {last}"
-        )
+        message = f"there is no class {label}: with {y.classes} classes they are {first} to {last}"
         complaints.add(message, y.mark, instead)
 
 
@@ -235,7 +233,7 @@ def _check_count(y: Labels, samples: int | None, complaints: Complaints) -> None
 
 
 def behind(loss: Loss, activation: Function, units: int | None) -> str | None:
-    """What to write instead where a loss makes no sense behind an activation; None where it does."""
+    """What to write instead where a loss has no meaning behind an activation; else None."""
     name = activation.name
     if loss.name == "cross-entropy" and name == "sigmoid" and units == 1:
         return "loss: binary-cross-entropy (with a single unit, Σ y ln ŷ forgets the class 0)"

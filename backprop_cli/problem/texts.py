@@ -30,8 +30,7 @@ def parsed(
     """The expression of a formula; None, with complaints, where it is none.
 
     `known` are the names it may use, `skip` the characters before the formula itself, `later` what
-    to say (and to write instead) of names
-    that it may not use yet.
+    to say, and to write instead, of names that it may not use yet.
     """
     try:
         expr = parse(text.text[skip:], how)
@@ -42,9 +41,8 @@ def parsed(
     for name in unknown:
         mark = moved(text.mark, skip + _place(text.text[skip:], name))
         if later and name in later:
-            complaints.add(
-                later[name], mark, "the equations in the order in which they are computed"
-            )
+            said, instead = later[name]
+            complaints.add(said, mark, instead)
         else:
             near = near_names(name, known)
             meant = f"; did you mean `{near[0]}`?" if near else ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 LONGEST = 40
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[^\W\d_][^\W⁰¹²³⁴-⁹]*)"
+    r"|(?P<name>[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*)"
     r"|(?P<sign>\*\*|\.T(?!\w)|[-+*/^@()\[\],=:]))"
 )
 _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
@@ -40,7 +40,7 @@ def quoted(text: str) -> str:
 
 
 def tokens_of(text: str, compound: Collection[str] = ()) -> list[Token]:
-    """The tokens, then one for the end; FormulaError at what is none. `compound` are ids like dL/dW."""
+    """The tokens, and one for the end; FormulaError at what is none. `compound`: ids like dL/dW."""
     text = text.translate(_SAME).rstrip()
     longest_first = sorted(
         (name for name in compound if not name.isidentifier()), key=len, reverse=True

@@ -181,7 +181,7 @@ def _joined_surrogates(text: str) -> str:
         high, low = int(match[2], 16), int(match[3], 16)
         return f"{match[1]}\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
-    return _SURROGATES.sub(joined, text)
+    return _SURROGATES.sub(joined, text) if "\\" in text else text
 
 
 def _end_of(text: str) -> Mark:

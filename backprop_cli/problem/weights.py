@@ -10,7 +10,7 @@ from backprop_cli.problem.model import Array
 
 
 def as_matrix(values: Values | None, convention: Convention, inputs: int) -> Array | None:
-    """The matrix; a flat list is the weights of one unit, or of several that have one input each."""
+    """The matrix; a flat list is the weights of one unit, or of several with one input each."""
     if values is None or values.array is None:
         return None
     array = values.array

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.elementwise import sigmoid, softplus
 from backprop_cli.operations.reductions import log_others, log_softmax
@@ -56,6 +56,11 @@ class _Evaluation:
             found = self.definitions.get(expr.name)
             return found if isinstance(found, Op) else None
         return expr if isinstance(expr, Op) else None
+
+    def is_softmax(self, expr: Expr) -> bool:
+        """Whether `expr` is, or is the name of, the output of a softmax."""
+        node = self.defined(expr)
+        return node is not None and node.name == "softmax"
 
     def logarithm(self, expr: Expr) -> Array | None:
         """ln of a softmax, a sigmoid, an exponential, or 1 minus one of them."""
@@ -115,7 +120,40 @@ def _xlogy(evaluation: _Evaluation, node: Op) -> Array | None:
 
 
 def _sub(evaluation: _Evaluation, node: Op) -> Array | None:
-    return evaluation.complement(node.args[1]) if node.args[0] == ONE else None
+    """1 - q, and a softmax's Jacobian, whose diagonal is p (1 - p)."""
+    match node.args:
+        case (Num(), inner) if node.args[0] == ONE:
+            return evaluation.complement(inner)
+        case (Op("diag", (p,)) as diagonal, Op("outer", (first, second)) as square):
+            if not (p == first == second and evaluation.is_softmax(p)):
+                return None
+            slopes = op("mul", p, op("sub", ONE, p))
+            plain = evaluation.value(square)
+            on_diagonal = np.eye(plain.shape[-1], dtype=bool)
+            return np.where(
+                on_diagonal, evaluation.value(Op("diag", (slopes,), diagonal.options)), -plain
+            )
+    return None
 
 
-_CAREFUL = {"log": _log, "xlogy": _xlogy, "sub": _sub}
+def _mul(evaluation: _Evaluation, node: Op) -> Array | None:
+    """p (g - Σ p g) for a softmax p: where p is nearly 1, both g and the sum are nearly the same."""
+    match node.args:
+        case (p, Op("sub", (g, Op("sum", (Op("mul", (p_again, g_again)),)) as total))):
+            if (p, g) != (p_again, g_again) or not evaluation.is_softmax(p):
+                return None
+            axis = _axis(total)
+            complement = evaluation.complement(p)
+            assert complement is not None
+            output, upstream = evaluation.value(p), evaluation.value(g)
+            weighted = output * upstream
+            near_one = output > _NEAR_ONE
+            rest = np.sum(np.where(near_one, 0.0, weighted), axis=axis, keepdims=True)
+            whole = np.sum(weighted, axis=axis, keepdims=True)
+            others = np.where(near_one, rest, whole - weighted)
+            return np.asarray(output * (upstream * complement - others))
+    return None
+
+
+_NEAR_ONE = 0.5  # of outputs that add up to 1, at most one is larger
+_CAREFUL = {"log": _log, "xlogy": _xlogy, "sub": _sub, "mul": _mul}

@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import walk
+from math import prod
+
+from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, Mark, UserError
-from backprop_cli.solving.plan import Plan
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import operation
+from backprop_cli.solving.plan import Plan, Planned
 
-MAX_WORK = 2_000_000
-"""Operations on arrays (a large array counts once for each thousand entries) unless an option raises it."""
+MAX_WORK = 500_000
+"""Operations on arrays, large ones counted several times, unless an option raises it: about 1 s."""
 
-MAX_ENTRIES = 20_000_000
-"""Entries of all arrays of one step together: about 160 MB."""
+MAX_ENTRIES = 10_000_000
+"""Entries of all arrays of one step together: about 80 MB."""
+
+_ENTRIES = 500  # of a result, in the time that one operation takes at least
+_PRODUCTS = 5_000  # of two numbers within a product of matrices, in the same time
 
 
 def entries(planned: Plan) -> int:
     """The entries of all values of one step together."""
-    total = 0
-    for step in planned.steps:
-        size = 0 if step.skipped else 1
-        for length in step.shape:
-            size *= int(length)
-        total += size
-    return total
+    return sum(_entries(step.shape) for step in planned.steps if not step.skipped)
+
+
+def _entries(shape: Shape) -> int:
+    return prod(int(size) for size in shape)
 
 
 def work(planned: Plan, steps: int) -> int:
-    """The operations that so many steps take."""
-    operations = sum(1 for step in planned.steps for _ in walk(step.expr))
-    return steps * (operations + entries(planned) // 1000)
+    """The operations that so many steps take, the derivation of one of them shown in full."""
+    sizes = Sizes(planned.shapes, {})
+    costs = {step.id: 0 if step.skipped else _cost(step.expr, sizes)[1] for step in planned.steps}
+    repeated = sum(costs[step.id] for step in planned.steps if _is_repeated(step))
+    return sum(costs.values()) + steps * repeated
+
+
+def _is_repeated(step: Planned) -> bool:
+    """Whether training computes it at every step."""
+    return step.phase != "jacobian" and step.rule != "forward-again"
+
+
+def _cost(expr: Expr, sizes: Sizes) -> tuple[Shape, int]:
+    """The shape of an expression, and the operations it takes."""
+    if not isinstance(expr, Op):
+        return sizes.shape(expr), 0
+    if expr.name == "jacobian":
+        return sizes.shape(expr), _pulled_back(expr, sizes)
+    parts = [_cost(arg, sizes) for arg in expr.args]
+    shapes = tuple(shape for shape, _ in parts)
+    shape = operation(expr).shape(shapes, expr)
+    largest = max(_entries(one) for one in (shape, *shapes))
+    cost = 1 + largest // _ENTRIES + sum(cost for _, cost in parts)
+    if expr.name == "matmul":
+        cost += _entries(shape) * int(shapes[0][-1]) // _PRODUCTS
+    return shape, cost
+
+
+def _pulled_back(node: Op, sizes: Sizes) -> int:
+    """A Jacobian through other quantities: all between, for each entry of what it is of."""
+    of, by = (arg.name for arg in node.args if isinstance(arg, Sym))
+    names = list(sizes.names)
+    between = names.index(of) - names.index(by) if by in names else len(names)
+    each = 5 * max(between, 1) + _entries(sizes.names[of]) // _ENTRIES
+    return _entries(sizes.names[of]) * each
 
 
 def check_work(planned: Plan, steps: int, limit: int, mark: Mark) -> None:
     """Refuses what is over the limits."""
-    if entries(planned) > MAX_ENTRIES:
-        raise UserError(
-            Complaint(
-                f"this problem holds {entries(planned):,} numbers in one step, "
-                f"and the limit is {MAX_ENTRIES:,}",
-                mark,
-                "smaller matrices",
-            )
+    held = entries(planned)
+    if held > MAX_ENTRIES:
+        message = (
+            f"this problem holds {held:,} numbers in one step, and the limit is {MAX_ENTRIES:,}"
         )
+        raise UserError(Complaint(message, mark, "smaller matrices"))
     needed = work(planned, steps)
     if needed > limit:
-        raise UserError(
-            Complaint(
-                f"{steps:,} steps of this problem are about {needed:,} operations, and the limit is {limit:,}",
-                mark,
-                f"fewer steps, or --max-work {needed}",
-            )
+        many = "1 step" if steps == 1 else f"{steps:,} steps"
+        message = (
+            f"{many} of this problem are about {needed:,} operations, and the limit is {limit:,}"
         )
+        instead = f"fewer steps, or --max-work {needed}" if steps > 1 else f"--max-work {needed}"
+        raise UserError(Complaint(message, mark, instead))

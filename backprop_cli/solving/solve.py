@@ -12,6 +12,7 @@ from backprop_cli.errors import Mark
 from backprop_cli.problem.build import batch_model
 from backprop_cli.problem.data import Convention
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.solving.batches import Batch, batches
 from backprop_cli.solving.limits import MAX_WORK, check_work
 from backprop_cli.solving.notes import note
@@ -38,6 +39,9 @@ class Request:
     progress: Progress | None = None
 
 
+_FIRST_STEP = Request()
+
+
 @dataclass(frozen=True, slots=True)
 class Solution:
     """The trace, the model of the batch it shows, its plan, and every value by id."""
@@ -51,14 +55,16 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A batch ready to be run: its model, the whole plan, the part that training needs.
+    """A batch ready to be run: its model, the whole plan, the parts of it that training needs.
 
-    `careful` is the whole plan once more, going round what is infinite on the way.
+    `last` is that of the last step, whose loss after the update is told. `careful` is the whole
+    plan once more, going round what is infinite on the way.
     """
 
     model: Model
     plan: Plan
     training: Plan
+    last: Plan
     machine: Machine
     careful: Callable[[], Plan]
 
@@ -91,27 +97,38 @@ class _State:
     optimizer: Mapping[str, Array]
 
 
-def solve(model: Model, request: Request = Request()) -> Solution:
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One step of training: its number (from 1), the state it finds and leaves, its losses.
+
+    There is one loss, that before the update; the last step has the loss after it too.
+    """
+
+    number: int
+    batch: _Prepared
+    before: _State
+    after: _State
+    losses: tuple[float, ...]
+
+
+def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
     """The worked derivation of a problem; UserError where it is over the limits."""
     steps = _steps(model, request)
-    prepared = _Batches(model, request.extra)
-    check_work(
-        prepared.at(0).plan,
-        max(steps, 1),
-        request.max_work,
-        model.update.mark if model.update else Mark(),
-    )
+    prepared = _Batches(model, {*request.extra, *asked_pairs(model)})
+    mark = model.update.mark if model.update else Mark()
+    check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark)
     state = _State(
         {name: model.given[name].value for name in _parameters(model)}, initial_state(model)
     )
     history: list[float] = []
     shown: Solution | None = None
-    for number, state_before, values, batch in _training(
-        model, prepared, state, steps, request, history
-    ):
-        if number == min(request.at, max(steps, 1)):
-            shown = _shown(batch, state_before, number, request)
-        state = _advanced(batch.model, state_before, values)
+    for one in _training(prepared, state, steps):
+        history += one.losses
+        state = one.after
+        if request.progress is not None and history:
+            request.progress(one.number, history[-1])
+        if one.number == min(request.at, max(steps, 1)):
+            shown = _shown(one.batch, one.before, one.number)
     assert shown is not None
     trace = replace(shown.trace, parameters=dict(state.parameters), history=tuple(history))
     return replace(shown, trace=trace)
@@ -144,57 +161,49 @@ class _Batches:
 
     def prepare(self, chosen: Batch) -> _Prepared:
         model = self.model if chosen is None else batch_model(self.model.problem, chosen)
-        whole = plan(model, self.extra)
+        whole = _in_full(plan(model, self.extra), self.extra)
         goals = {f"{name}_new" for name in model.trained} | {model.target or ""}
         if model.update is not None and model.trained:
-            goals |= {
-                f"{letter}_{name}" for letter in rule_of(model).kept for name in model.trained
-            }
+            letters = rule_of(model).kept
+            goals |= {f"{letter}_{name}" for letter in letters for name in model.trained}
         return _Prepared(
             model,
             whole,
             essential(whole, goals),
+            essential(whole, goals | {f"{model.target}_new"}),
             machine(model, whole),
-            cache(lambda: plan(model, self.extra, careful=True)),
+            cache(lambda: _in_full(plan(model, self.extra, careful=True), self.extra)),
         )
 
 
-def _training(
-    model: Model,
-    prepared: _Batches,
-    state: _State,
-    steps: int,
-    request: Request,
-    history: list[float],
-) -> Iterator[tuple[int, _State, dict[str, Array], _Prepared]]:
-    """Each step's number (from 1), the state before it, its values; without updates one pass."""
+def _in_full(planned: Plan, extra: Collection[str]) -> Plan:
+    """The plan with everything that was asked for computed, whatever its size."""
+    steps = tuple(
+        replace(step, skipped=step.skipped and step.id not in extra) for step in planned.steps
+    )
+    return replace(planned, steps=steps)
+
+
+def _training(prepared: _Batches, state: _State, steps: int) -> Iterator[_Pass]:
+    """Each step in turn; without updates one pass that changes nothing."""
     for index in range(max(steps, 1)):
         batch = prepared.at(index)
-        last = index == max(steps, 1) - 1
+        last = 0 < steps == index + 1
         given = environment(batch.model, state.parameters, state.optimizer, index)
-        needed = batch.training
-        if last and steps and batch.model.target:
-            goals = {step.id for step in batch.training.steps} | {f"{batch.model.target}_new"}
-            needed = essential(batch.plan, goals)
-        _, values = batch.run(needed, given)
-        _record(batch.model, values, history, last and steps > 0)
-        if request.progress is not None and history:
-            request.progress(index + 1, history[-1])
-        before = state
-        if steps:
-            state = _advanced(batch.model, state, values)
-        yield index + 1, before, values, batch
+        _, values = batch.run(batch.last if last else batch.training, given)
+        after = _advanced(state, values) if steps else state
+        yield _Pass(index + 1, batch, state, after, _losses(batch.model.target, values, last))
+        state = after
 
 
-def _record(model: Model, values: Mapping[str, Array], history: list[float], last: bool) -> None:
-    if model.target is None:
-        return
-    history.append(float(values[model.target]))
-    if last:
-        history.append(float(values[f"{model.target}_new"]))
+def _losses(target: str | None, values: Mapping[str, Array], last: bool) -> tuple[float, ...]:
+    if target is None:
+        return ()
+    before = float(values[target])
+    return (before, float(values[f"{target}_new"])) if last else (before,)
 
 
-def _advanced(model: Model, state: _State, values: Mapping[str, Array]) -> _State:
+def _advanced(state: _State, values: Mapping[str, Array]) -> _State:
     parameters = {
         name: values.get(f"{name}_new", value) for name, value in state.parameters.items()
     }
@@ -216,10 +225,10 @@ def environment(
 # Putting it into data ---------------------------------------------------------------------------
 
 
-def _shown(batch: _Prepared, state: _State, number: int, request: Request) -> Solution:
-    model, planned, how = batch.model, batch.plan, batch.machine
+def _shown(batch: _Prepared, state: _State, number: int) -> Solution:
+    model, how = batch.model, batch.machine
     given = environment(model, state.parameters, state.optimizer, number - 1)
-    planned, values = batch.run(_asked_in_full(planned, request.extra), given)
+    planned, values = batch.run(batch.plan, given)
     trace = Trace(
         title=model.problem.title,
         convention=convention(model),
@@ -229,13 +238,6 @@ def _shown(batch: _Prepared, state: _State, number: int, request: Request) -> So
         samples=model.samples,
     )
     return Solution(trace, model, planned, values, how)
-
-
-def _asked_in_full(planned: Plan, extra: Collection[str]) -> Plan:
-    steps = tuple(
-        replace(step, skipped=step.skipped and step.id not in extra) for step in planned.steps
-    )
-    return replace(planned, steps=steps)
 
 
 def _given(model: Model, state: _State, index: int) -> dict[str, Given]:

@@ -23,7 +23,7 @@ def rule_of(model: Model) -> UpdateRule:
 
 
 def updates(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Expr, str, str]]:
-    """Each new state, parameter and change: its id, formula, rule name, and the parameter it is of."""
+    """Each new state, parameter and change: its id, formula, rule name, and its parameter."""
     assert model.update is not None
     rule = rule_of(model)
     name = model.update.rule
@@ -47,7 +47,7 @@ def _terms(model: Model, parameter: str) -> Terms:
 
 
 def constant_names(model: Model) -> dict[str, str]:
-    """What each constant of the rule is called: its key, unless the problem uses that name itself."""
+    """What each constant of the rule is called: its key, unless the problem uses that name."""
     assert model.update is not None
     keys = [key for key, _ in model.update.constants] + ["t"]
     taken = {*model.problem.values, *model.definitions}

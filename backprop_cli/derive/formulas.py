@@ -1,0 +1,177 @@
+"""A formula, or several, to the derivation of their derivatives: the rules alone, line by line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols
+from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.derive.chains import chain, scalars
+from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
+from backprop_cli.derive.engine import TooLongError
+from backprop_cli.derive.letters import NoLettersError, entry, has_reduction, plainly
+from backprop_cli.derive.nodes import derivative, indexed, renamed
+from backprop_cli.derive.rules import Scalars
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.data import Kinks
+from backprop_cli.problem.formula import Dialect, FormulaError, parse
+from backprop_cli.problem.tokens import quoted
+
+VARIABLES = ("z", "yhat", "x")
+"""By which name a formula is differentiated where it has several, the first that is there."""
+
+_NUMBERS = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta K N".split())
+_SAME, _OTHER = Condition(Sym("i"), "=", Sym("j")), Condition(Sym("i"), "≠", Sym("j"))
+_natural = re.compile(r"\d+|\D+").findall
+
+
+class UnderivableError(Exception):
+    """A formula whose derivation cannot be written; the message is a sentence, `instead` a hint."""
+
+    def __init__(self, message: str, instead: str | None = None) -> None:
+        super().__init__(message)
+        self.instead = instead
+
+
+def of_formula(text: str, wrt: str | None = None, kinks: Kinks = Kinks()) -> Derivation:
+    """The derivative of one formula by its variable; FormulaError, UnderivableError."""
+    expr = parse(text, Dialect(step_at_zero=kinks.step_at_zero))
+    by = _variable(expr, wrt)
+    whole = Sym(_unused(expr))
+    rules = scalars(kinks)
+    if has_reduction(expr):
+        definitions, chains = _lettered(expr, by, whole, rules)
+    else:
+        plain = plainly(_single_entries(expr))
+        definitions = (Definition(whole, (plain,)),)
+        chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules),)
+    return Derivation(f"The derivative of {text.strip()}", definitions, chains)
+
+
+def _variable(expr: Expr, wrt: str | None) -> str:
+    used = symbols(_single_entries(expr))
+    if wrt is not None and wrt in used:
+        return wrt
+    if wrt is not None or not used:
+        said = f"`{wrt}` is not in the formula" if wrt else "there is no letter in the formula"
+        raise UnderivableError(said, f"one of {', '.join(used)}" if used else "z^2, for example")
+    known = [name for name in VARIABLES if name in used]
+    if len(used) > 1 and not known:
+        names = ", ".join(used)
+        raise UnderivableError(f"by which of {names} is to be differentiated?", f"--wrt {used[0]}")
+    return known[0] if known else used[0]
+
+
+def _unused(expr: Expr) -> str:
+    return next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr))
+
+
+def _lines(left: Expr, by: Sym, form: Expr, rules: Scalars, *conditions: Condition) -> Chain:
+    try:
+        return chain(left, by, form, rules, conditions=conditions)
+    except TooLongError:
+        raise UnderivableError("this derivation would fill pages", "a shorter formula") from None
+    except (ShapeError, AttributeError, IndexError):
+        raise UnderivableError("this formula has no derivative that can be written out") from None
+
+
+# Formulas over vectors ----------------------------------------------------------------------------
+
+
+def _lettered(
+    expr: Expr, by: str, whole: Sym, rules: Scalars
+) -> tuple[tuple[Definition, ...], tuple[Chain, ...]]:
+    """Sums and softmax look at whole vectors: their entries are written with letters."""
+    vectors = {name for name in symbols(expr) if name not in _NUMBERS or name == by}
+    variable = indexed(by, "j")
+    try:
+        shape = Sizes({name: ("K",) if name in vectors else () for name in symbols(expr)}, {}).shape(expr)
+        form = entry(expr, ("i",) if shape else (), vectors)
+    except ShapeError as error:
+        raise UnderivableError(str(error), error.instead) from None
+    except NoLettersError as error:
+        raise UnderivableError(f"there is no derivation with letters for {error}") from None
+    if not shape:
+        return (Definition(whole, (form,)),), (
+            _lines(derivative(whole, variable), variable, form, rules),
+        )
+    symbol = indexed(whole.name, "i")
+    same = renamed(form, {"i": "j"})
+    first = _lines(derivative(indexed(whole.name, "j"), variable), variable, same, rules, _SAME)
+    second = _lines(derivative(symbol, variable), variable, form, rules, _OTHER)
+    return (Definition(symbol, (form,)),), (first, second)
+
+
+# Vector functions ---------------------------------------------------------------------------------
+
+
+def of_expressions(
+    text: str, wrt: str | None = None, layout: str = "numerator", kinks: Kinks = Kinks()
+) -> Derivation:
+    """The Jacobian of a vector function whose entries are written with commas between them."""
+    try:
+        parsed = parse(f"[{text}]", Dialect(step_at_zero=kinks.step_at_zero))
+    except FormulaError as error:
+        raise FormulaError(error.message, max(0, error.offset - 1), error.instead) from None
+    assert isinstance(parsed, Op)
+    forms = [plainly(_single_entries(arg)) for arg in parsed.args]
+    if any(map(has_reduction, forms)):
+        raise UnderivableError("entries are formulas in single numbers", "x1 + x2*x3, x1^2 + 3*x2")
+    variables = _variables(forms, wrt)
+    functions = [Sym(f"f{number}") for number in range(1, len(forms) + 1)]
+    definitions = tuple(Definition(f, (form,)) for f, form in zip(functions, forms, strict=True))
+    rules = scalars(kinks)
+    rows = [
+        [_lines(derivative(f, x), x, form, rules) for x in variables]
+        for f, form in zip(functions, forms, strict=True)
+    ]
+    chains = tuple(each for row in rows for each in row)
+    title = "The Jacobian of a vector function" if len(forms) > 1 else "The gradient of a function"
+    return Derivation(title, definitions, chains, (_table(functions, variables, rows, layout),))
+
+
+def _variables(forms: Sequence[Expr], wrt: str | None) -> list[Sym]:
+    used = {name for form in forms for name in symbols(form)}
+    asked = [name.strip() for name in wrt.split(",")] if wrt else sorted(used, key=_in_order)
+    unknown = [name for name in asked if name not in used]
+    if unknown or not asked:
+        said = f"{quoted(unknown[0])} is in none of the entries" if unknown else "there are no letters"
+        raise UnderivableError(said, "x1 + x2*x3, x1^2 + 3*x2" if not used else ", ".join(sorted(used)))
+    clash = [name for name in used if re.fullmatch(r"f\d+", name)]
+    if clash:
+        raise UnderivableError(f"`{clash[0]}` is what an entry of the function is called", "x1")
+    return [Sym(name) for name in asked]
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (0, part) for part in _natural(name)]
+
+
+def _table(
+    functions: Sequence[Sym], variables: Sequence[Sym], rows: Sequence[Sequence[Chain]], layout: str
+) -> Table:
+    entries = tuple(tuple(each.result for each in row) for row in rows)
+    words = f"{layout} layout: a row a function, a column a variable"
+    if layout == "denominator":
+        words = f"{layout} layout: a row a variable, a column a function"
+        entries = tuple(zip(*entries, strict=True))
+    shape: Shape = (len(entries), len(entries[0]))
+    heads: tuple[tuple[Expr, ...], tuple[Expr, ...]] = (tuple(functions), tuple(variables))
+    if layout == "denominator":
+        heads = (heads[1], heads[0])
+    return Table("df/dx", *heads, entries, shape, words)
+
+
+def _single_entries(expr: Expr) -> Expr:
+    """x[1] as the number x1."""
+
+    def rule(node: Expr) -> Expr | None:
+        match node:
+            case Op("at", (Sym(name),)):
+                index = node.option("index")
+                if isinstance(index, tuple) and all(isinstance(i, int) for i in index):
+                    return Sym(name + "".join(str(int(str(i)) + 1) for i in index))
+        return None
+
+    return rewrite(expr, rule)

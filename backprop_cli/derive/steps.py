@@ -1,0 +1,58 @@
+"""What the derivations of functions and losses are made of: the form of the step tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Finish: TypeAlias = tuple[str, str]
+"""A formula equal to the line before it, and why: what no rule finds by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A part of the domain, and what the function is there. `kink` names the value declared for
+    the derivative where there is none; `why` says why there is none."""
+
+    condition: str
+    form: str = ""
+    finish: tuple[Finish, ...] = ()
+    kink: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A function of z: what it stands for, and how its derivative is brought into its last form.
+
+    Without cases the derivative of `form` is worked out by the rules and then finished; with them,
+    that of each case. `options` are letters for the constants of the table's operation.
+    """
+
+    form: str = ""
+    finish: tuple[Finish, ...] = ()
+    cases: tuple[Case, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A loss behind an activation: ŷ in terms of z, and the lines from ∂L/∂z_j to the last form."""
+
+    activation: str
+    prediction: str
+    lines: tuple[tuple[str, str, str], ...]
+    uses: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LossSteps:
+    """A loss: how ∂L/∂ŷ_j ends (by cases where it has a kink), and its derivation behind z."""
+
+    finish: tuple[Finish, ...] = ()
+    cases: tuple[Case, ...] = ()
+    behind: tuple[Behind, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,167 @@
+"""Functions, reductions and cases to the way they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from backprop_cli.algebra.expr import Expr, Op, Option, num
+from backprop_cli.operations.table import operation
+from backprop_cli.readings.notation.nodes import (
+    Cases,
+    Fenced,
+    Letter,
+    Node,
+    Number,
+    Root,
+    Script,
+    Sign,
+    Total,
+    Word,
+    row,
+)
+from backprop_cli.readings.notation.parts import Form, Part, Writer, applied, called, listed, put
+from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
+
+_NAMES: Mapping[str, Node] = MappingProxyType(
+    {
+        "sigmoid": Letter("σ"),
+        "normal_cdf": Letter("Φ"),
+        "normal_pdf": Letter("φ"),
+        "log2": Script(Word("log"), None, Number("2")),
+        "log10": Script(Word("log"), None, Number("10")),
+    }
+)
+"""Functions whose names are not a word."""
+
+
+def name_of(node: Op) -> Node:
+    """How a function is called."""
+    return _NAMES.get(node.name) or Word(operation(node).notation.text)
+
+
+def _axis(writer: Writer, node: Op, words: Mapping[int, str]) -> str:
+    """What an axis is called; nothing for a vector, which has but one."""
+    axis = node.option("axis")
+    return words[axis] if isinstance(axis, int) and writer.rank(node.args[0]) == 2 else ""
+
+
+def total(writer: Writer, node: Op) -> Part:
+    """Σ a, with `rows` or `columns` below the sign where only these are added."""
+    along = _axis(writer, node, AXES)
+    inner = put(writer, node.args[0], "sum of")
+    sign = Total(Word(along) if along else None)
+    return Part(row(sign, inner.node), "total", open=True, drawn=inner.drawn)
+
+
+def of_each(writer: Writer, node: Op) -> Part:
+    """max(x), with the axis below where it is taken of each row or column."""
+    along = _axis(writer, node, WITHIN)
+    name = Word(operation(node).notation.text)
+    head = Script(name, None, Word(f"each {along}")) if along else name
+    return called(writer, head, *node.args)
+
+
+def bars(fence: str) -> Form:
+    """|a| or ‖a‖."""
+
+    def form(writer: Writer, node: Op) -> Part:
+        inner = writer.part(node.args[0])
+        return Part(Fenced(fence, inner.node, fence), drawn=inner.drawn)
+
+    return form
+
+
+def logarithm(writer: Writer, node: Op) -> Part:
+    """ln a, or ln(a + b)."""
+    inner = writer.part(node.args[0])
+    simple = inner.kind in ("atom", "raised", "total") and not isinstance(inner.node, Fenced)
+    bare = simple and not inner.minus and not _is_call(node.args[0])
+    if not bare:
+        return applied(name_of(node), inner)
+    joined = row(name_of(node), Sign(" ", bare=True), inner.node)
+    return Part(joined, "prefix", open=True, drawn=inner.drawn)
+
+
+def _is_call(expr: Expr) -> bool:
+    return isinstance(expr, Op) and operation(expr).notation.kind == "function"
+
+
+def root(writer: Writer, node: Op) -> Part:
+    """The root of a."""
+    inner = writer.part(node.args[0])
+    return Part(Root(inner.node), drawn=inner.drawn)
+
+
+def function(writer: Writer, node: Op) -> Part:
+    """name(args), then the constants that differ from the usual ones."""
+    inner = listed([writer.part(arg) for arg in node.args])
+    nodes = [inner.node]
+    for key, value in node.options:
+        if key not in UNWRITTEN and value != operation(node).options.get(key):
+            nodes += [Sign(";", bare=True), Number(str(value))]
+    return applied(name_of(node), Part(row(*nodes), "sum", drawn=inner.drawn))
+
+
+def positive_part(writer: Writer, node: Op) -> Part:
+    """max(0, a)."""
+    return called(writer, "max", num(0), *node.args)
+
+
+def pi(_: Writer, __: Op) -> Part:
+    """π."""
+    return Part(Letter("π"))
+
+
+# Constants on either side of 0 -------------------------------------------------------------------
+
+
+def switch(writer: Writer, node: Op) -> Part:
+    """1{a > 0}, sign(a), or cases."""
+    below, at, above = node.option("below", 0), node.option("at", 0), node.option("above", 1)
+    if (below, at, above) == (-1, 0, 1):
+        return called(writer, "sign", node.args[0])
+    if below == at == above:
+        return writer.part(_constant(below))
+    inner = writer.part(node.args[0])
+    condition = _compared(inner, "≥" if at == above and at != below else ">")
+    if (below, above) == (0, 1):
+        return indicator(Part(condition, "sum", drawn=inner.drawn))
+    yes, no = (writer.part(_constant(value)).node for value in (above, below))
+    return Part(Cases(((yes, condition), (no, Word("otherwise")))), drawn=inner.drawn)
+
+
+def indicator(condition: Part) -> Part:
+    """1{…}."""
+    inner = Fenced("{", condition.node, "}")
+    return Part(row(Word("1", bold=True), inner), drawn=condition.drawn)
+
+
+def _compared(inner: Part, sign: str) -> Node:
+    return row(inner.node, Sign(sign), Number("0"))
+
+
+def _constant(value: Option) -> Expr:
+    return num(float(str(value)))
+
+
+def choose(writer: Writer, node: Op) -> Part:
+    """{a if x > 0, b otherwise}."""
+    x, yes, no = map(writer.part, node.args)
+    pairs = ((yes.node, _compared(x, ">")), (no.node, Word("otherwise")))
+    return Part(Cases(pairs), drawn=x.drawn or yes.drawn or no.drawn)
+
+
+def largest(writer: Writer, node: Op) -> Part:
+    """1{a = max(a)}."""
+    inner, top = writer.part(node.args[0]), called(writer, "max", node.args[0])
+    condition = row(inner.node, Sign("="), top.node)
+    return indicator(Part(condition, "sum", drawn=inner.drawn))
+
+
+def jacobian(writer: Writer, node: Op) -> Part:
+    """∂a over ∂b."""
+    from backprop_cli.readings.notation.nodes import Fraction
+
+    of, by = (row(Letter("∂"), writer.part(arg).node) for arg in node.args)
+    return Part(Fraction(of, by), "fraction")

@@ -1,0 +1,114 @@
+"""Sums, products, quotients, powers and transposes to the way they are written."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.expr import Expr, Num, Op, op
+from backprop_cli.readings.notation.nodes import Braced, Fraction, Script, Sign, Word, items, row
+from backprop_cli.readings.notation.parts import FLIPPED, Part, Writer, between, put
+
+_SUM = 1  # how willingly a line ends before a sign, the least first
+_PRODUCT = 2
+SIDE_BY_SIDE = Sign("", _PRODUCT)
+
+
+def add(writer: Writer, node: Op) -> Part:
+    """a + b."""
+    a, b = node.args
+    return between(put(writer, a, "a +"), Sign("+", _SUM), put(writer, b, "+ b"), "sum")
+
+
+def sub(writer: Writer, node: Op) -> Part:
+    """a − b."""
+    a, b = node.args
+    return between(put(writer, a, "a -"), Sign("−", _SUM), put(writer, b, "- b"), "sum")
+
+
+def neg(writer: Writer, node: Op) -> Part:
+    """−a."""
+    inner = put(writer, node.args[0], "-a")
+    signed = row(Sign("−", bare=True), inner.node)
+    return Part(signed, "sign", inner.open, minus=True, drawn=inner.drawn)
+
+
+def mul(writer: Writer, node: Op) -> Part:
+    """a ⊙ b for arrays, a · b where one is a number, and η a in symbols."""
+    a, b = node.args
+    if writer.rank(a) and writer.rank(b):
+        left, right = put(writer, a, "a entry"), put(writer, b, "entry b")
+        return between(_braced(writer, a, left), Sign("⊙", _PRODUCT), _braced(writer, b, right), "entry")
+    left, right = put(writer, a, "a scalar"), put(writer, b, "scalar b")
+    beside = not writer.numbers and (isinstance(a, Num) or right.kind == "fraction")
+    sign = SIDE_BY_SIDE if beside and not isinstance(b, Num) else Sign("·", _PRODUCT)
+    return between(left, sign, right, "scalar")
+
+
+def div(writer: Writer, node: Op) -> Part:
+    """a over b; with arrays put in, a / b."""
+    top, bottom = map(writer.part, node.args)
+    if top.drawn or bottom.drawn:
+        a, b = node.args
+        return between(put(writer, a, "a /"), Sign("/", _PRODUCT), put(writer, b, "/ b"), "quotient")
+    return Part(Fraction(top.node, bottom.node), "fraction")
+
+
+def matmul(writer: Writer, node: Op) -> Part:
+    """Vectors are drawn as columns (or all as rows): the product is turned to suit them."""
+    a, b = node.args
+    left, right = writer.rank(a), writer.rank(b)
+    if left == right == 1:
+        a, b = (a, op(FLIPPED, b)) if writer.rows else (op(FLIPPED, a), b)
+    elif left == 1 and not writer.rows:
+        a, b = op("transpose", b), a
+    elif right == 1 and writer.rows:
+        a, b = b, op("transpose", a)
+    return _product(writer, a, b)
+
+
+def outer(writer: Writer, node: Op) -> Part:
+    """a bᵀ, or aᵀ b where vectors are rows."""
+    a, b = node.args
+    if writer.rows:
+        return _product(writer, op(FLIPPED, a), b)
+    return _product(writer, a, op(FLIPPED, b))
+
+
+def _product(writer: Writer, a: Expr, b: Expr) -> Part:
+    if writer.scalars:
+        return mul(writer, op("mul", a, b))
+    left, right = put(writer, a, "a matrix"), put(writer, b, "matrix b")
+    return between(_braced(writer, a, left), SIDE_BY_SIDE, _braced(writer, b, right), "matrix")
+
+
+def _braced(writer: Writer, expr: Expr, part: Part) -> Part:
+    """A factor with its shape below it, unless its own factors have theirs."""
+    if not writer.braces or any(isinstance(node, Braced) for node in items(part.node)):
+        return part
+    label = writer.shape_label(expr)
+    if not label:
+        return part
+    return Part(Braced(part.node, Word(label)), part.kind, part.open, part.minus)
+
+
+def transpose(writer: Writer, node: Op) -> Part:
+    """Aᵀ; a vector has no other way to stand."""
+    (inner,) = node.args
+    if isinstance(inner, Op) and inner.name == "transpose":
+        return writer.part(inner.args[0])
+    return writer.part(inner) if writer.rank(inner) == 1 else turned(writer, inner)
+
+
+def flipped(writer: Writer, node: Op) -> Part:
+    """A vector the other way round: aᵀ."""
+    return turned(writer, node.args[0])
+
+
+def turned(writer: Writer, inner: Expr) -> Part:
+    """Aᵀ, whatever A is."""
+    base = put(writer, inner, "base")
+    return Part(Script(base.node, Word("T")), "power", drawn=base.drawn)
+
+
+def power(writer: Writer, node: Op) -> Part:
+    """a raised to b."""
+    base, exponent = put(writer, node.args[0], "base"), writer.part(node.args[1])
+    return Part(Script(base.node, exponent.node), "power", drawn=base.drawn)

@@ -1,0 +1,141 @@
+"""Columns, rows, entries and stacks to the way they are written."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.expr import Num, Op, Option, op
+from backprop_cli.readings.notation.nodes import (
+    Accent,
+    Fenced,
+    Grid,
+    Letter,
+    Node,
+    Number,
+    Places,
+    Script,
+    Sign,
+    Word,
+    row,
+)
+from backprop_cli.readings.notation.parts import Form, Part, Writer, between, called, put
+from backprop_cli.readings.notation.products import SIDE_BY_SIDE, turned
+from backprop_cli.readings.notation.symbols import lowered
+
+
+def upright(column: bool) -> Form:
+    """A vector as a column (or row) is itself where vectors are drawn so, else transposed."""
+
+    def form(writer: Writer, node: Op) -> Part:
+        (inner,) = node.args
+        lies = column == writer.rows and writer.rank(inner) == 1
+        return turned(writer, inner) if lies else writer.part(inner)
+
+    return form
+
+
+def inner(writer: Writer, node: Op) -> Part:
+    """Nothing but the argument."""
+    return writer.part(node.args[0])
+
+
+def expand(writer: Writer, node: Op) -> Part:
+    """A vector as a row or column of a matrix."""
+    stands = upright(node.option("axis") == 1) if writer.rank(node) == 2 else inner
+    return stands(writer, node)
+
+
+def spread(writer: Writer, node: Op) -> Part:
+    """A number repeated carries its shape below, since 1 alone would not say how many."""
+    repeated, shape = node.args[0], node.option("shape")
+    part = writer.part(repeated)
+    if not isinstance(repeated, Num) or not isinstance(shape, tuple):
+        return part
+    size = Word("×".join(map(str, shape)))
+    return Part(Script(part.node, None, size), part.kind, minus=part.minus)
+
+
+def at(writer: Writer, node: Op) -> Part:
+    """W₂₁, or W with 1, : for a whole row."""
+    base = writer.part(node.args[0])
+    symbol = base.node if base.kind in ("atom", "raised") else Fenced("(", base.node, ")")
+    return Part(lowered(symbol, _places(writer, node)), drawn=base.drawn)
+
+
+def _places(writer: Writer, node: Op) -> Places:
+    index = node.option("index")
+    assert isinstance(index, tuple), node
+    return Places(tuple(_place(writer, place) for place in index))
+
+
+def _place(writer: Writer, place: Option) -> str:
+    match place:
+        case None:
+            return ":"
+        case (int(start), int(stop)):
+            return f"{start + writer.indices}:{stop - 1 + writer.indices}"
+        case int():
+            return str(place + writer.indices)
+    return str(place)
+
+
+def in_place(writer: Writer, node: Op) -> Part:
+    """An entry in its place among zeros is that entry times a unit vector or matrix."""
+    places = _places(writer, node)
+    if all(map(str.isdigit, places.texts)):
+        unit = Part(Script(Letter("e" if len(places.texts) == 1 else "E"), None, places))
+        value = put(writer, node.args[0], "a scalar")
+        return between(value, SIDE_BY_SIDE if not writer.numbers else Sign("·", 2), unit, "scalar")
+    value = writer.part(node.args[0])
+    where = Word(f"at [{','.join(places.texts)}], else 0")
+    return Part(Fenced("(", row(value.node, Sign(" ", bare=True), where), ")"))
+
+
+def bracketed(writer: Writer, node: Op) -> Part:
+    """Numbers or vectors below one another in brackets, or beside one another along axis 1."""
+    nodes = tuple(writer.part(arg).node for arg in node.args)
+    return _grid(nodes, beside=node.name == "concat" and node.option("axis") in (1, -1))
+
+
+def grown(writer: Writer, node: Op) -> Part:
+    """The constant above (or beside) the rest."""
+    rest, constant = (writer.part(arg).node for arg in node.args)
+    nodes = (rest, constant) if node.name == "append" else (constant, rest)
+    return _grid(nodes, beside=node.option("axis") in (1, -1) and writer.rank(node) != 1)
+
+
+def _grid(nodes: tuple[Node, ...], *, beside: bool) -> Part:
+    return Part(Grid((nodes,) if beside else tuple((node,) for node in nodes)))
+
+
+def dropped(writer: Writer, node: Op) -> Part:
+    """A matrix without its bias entries is marked with a tilde."""
+    part = writer.part(node.args[0])
+    marked = _tilde(part.node)
+    return called(writer, node.name, *node.args) if marked is None else Part(marked, part.kind)
+
+
+def _tilde(node: Node) -> Node | None:
+    """The symbol with a tilde over its letter; None where it is no symbol."""
+    from backprop_cli.readings.notation.nodes import Named
+
+    match node:
+        case Named(id, inner_node):
+            marked = _tilde(inner_node)
+            return None if marked is None else Named(id, marked)
+        case Script(base, up, down):
+            marked = _tilde(base)
+            return None if marked is None else Script(marked, up, down)
+        case Letter():
+            return Accent(node, "tilde")
+    return None
+
+
+def part_of(writer: Writer, node: Op) -> Part:
+    """A range of entries."""
+    axis = node.whole("axis")
+    index = (*(None,) * axis, (node.whole("start"), node.whole("stop")))
+    return at(writer, op("at", *node.args, index=index))
+
+
+def plain_number(text: str) -> Part:
+    """A number in a formula."""
+    return Part(Number(text))
