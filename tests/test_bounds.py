@@ -79,7 +79,19 @@ def box(rng: np.random.Generator, positive: bool) -> Interval:
 
 
 @pytest.mark.parametrize(
-    "name", ["sigmoid", "tanh", "exp", "softplus", "elu", "leaky_relu", "log", "sqrt", "softmax", "logsumexp"]
+    "name",
+    [
+        "sigmoid",
+        "tanh",
+        "exp",
+        "softplus",
+        "elu",
+        "leaky_relu",
+        "log",
+        "sqrt",
+        "softmax",
+        "logsumexp",
+    ],
 )
 def test_bounds_of_monotone_functions_are_their_values_at_the_ends(name: str) -> None:
     low, high = np.array([0.4, 1.2]), np.array([0.5, 1.9])

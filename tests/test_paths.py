@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles import networks
+from oracles import networks, reading
 from oracles.reading import Problem
 from oracles.solved import solved
 
@@ -83,7 +83,7 @@ def of_entries(expr: Expr, solution: Solution) -> bool:
 
 
 def has_a_scalar_target(seed: int) -> bool:
-    return networks.draw(seed).problem.get("loss", "none") != "none"
+    return reading.loss(networks.draw(seed).problem) is not None
 
 
 @pytest.mark.parametrize("seed", [seed for seed in range(60) if has_a_scalar_target(seed)])

@@ -29,14 +29,19 @@ answers:  # all of them
 # the end
 """
 
-KEYS = ["student", "answers", "Z1", "dL/dW1", "dL/dW1[2,1]", "b1'", "W1_new@2", "∇W", "a b", "-", "#", ""]
-VALUES = [
-    "", "1", "-.5", "−.5", "_", "~", "?", "-", "--", "a#b", "a #b", "#", " # c", "[1, 2]", "[1,2]", "[ ]",
-    "[1, 2,]", "[[1, 2], [3, 4]]", "[[1], 2]", "[-.5, _]", "[- 1]", "[1 2]", "[1, 2] # c", "[1, 2]# c",
-    "[1, 2", "[a: 1]", "[*a]", "'x'", '"x"', "'it''s'", '"a\\n"', "'x' y", '"x" # c', "'x'#", "3 6; 4 5",
-    "1, 2", "1  2  ", "*a", "&a 1", "!t 1", "|", ">-", "a: b", "a:", "a:b", "%x", "@x", "`", "{a: 1}",
-    "ln(2)", "1/3", "2^(1/2)", "yes", "1:30", "---", "...", "(1", "=", "x]", "x}", "x,", "0x1F", "1e5",
+KEYS = [
+    "student", "answers", "Z1", "dL/dW1", "dL/dW1[2,1]", "b1'", "W1_new@2", "∇W", "a b", "-", "#",
+    "",
 ]  # fmt: skip
+VALUES = [
+    "", "1", "-.5", "−.5", "_", "~", "?", "-", "--", "a#b", "a #b", "#", " # c", "[1, 2]",
+    "[1,2]", "[ ]", "[1, 2,]", "[[1, 2], [3, 4]]", "[[1], 2]", "[-.5, _]", "[- 1]", "[1 2]",
+    "[1, 2] # c", "[1, 2]# c", "[1, 2", "[a: 1]", "[*a]", "'x'", '"x"', "'it''s'", '"a\\n"',
+    "'x' y", '"x" # c', "'x'#", "3 6; 4 5", "1, 2", "1  2  ", "*a", "&a 1", "!t 1", "|", ">-",
+    "a: b", "a:", "a:b", "%x", "@x", "`", "{a: 1}", "ln(2)", "1/3", "2^(1/2)", "yes", "1:30",
+    "---", "...", "(1", "=", "x]", "x}", "x,", "0x1F", "1e5",
+]  # fmt: skip
+AFTER = ["", "\n", "\n  L: 2\n", "\n   x\n", "\nL: 2", "\n    - 1\n", "\n  - 1\n"]
 INDENTS = ["", " ", "  ", "    ", "\t", "   "]
 
 
@@ -54,7 +59,7 @@ def test_a_usual_sheet_is_plain() -> None:
 
 
 @pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize("after", ["", "\n", "\n  L: 2\n", "\n   x\n", "\nL: 2", "\n    - 1\n", "\n  - 1\n"])
+@pytest.mark.parametrize("after", AFTER)
 def test_every_kind_of_value(value: str, after: str) -> None:
     text = f"answers:\n  Z1: {value}{after}"
     assert plain_tree(text) in (None, full(text))

@@ -1,7 +1,8 @@
 """Builds expressions the way a person would tidy them: no `1 ·`, no `+ 0`, no `(Aᵀ)ᵀ`.
 
 Every constructor returns an expression equal to the plain operation. None of them may change a
-shape: an array times the number 0 stays a product, since a bare 0 has no axes.
+shape: an array times the number 0 stays a product, since a bare 0 has no axes. (`mul` alone
+leaves repeating a number to broadcasting; whoever needs the shape fits it afterwards.)
 """
 
 from __future__ import annotations

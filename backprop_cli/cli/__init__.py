@@ -19,6 +19,7 @@ _COMMANDS = {
     "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
     "blank": "An empty answer sheet: every asked quantity with its shape.",
     "lint": "What a teacher should know before handing a problem out.",
+    "derive": "The same in symbols: derivatives line by line, Jacobians, regions of free inputs.",
 }
 
 

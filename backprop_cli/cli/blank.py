@@ -11,7 +11,7 @@ from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
 
 @click.command(
     "blank",
-    epilog="\b\nExample:\n  backprop blank problems/sigmoid-softmax.yaml -o sheet.yaml",
+    epilog="\b\nExample:\n  backprop blank problems/sigmoid-softmax.yaml",
 )
 @PROBLEM
 @output_options("text", "json", "csv")

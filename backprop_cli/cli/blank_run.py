@@ -16,7 +16,6 @@ from backprop_cli.render.view import View
 from backprop_cli.render.wording import conventions
 from backprop_cli.solving.solve import Request, solve
 
-
 _MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sheet has none
 
 

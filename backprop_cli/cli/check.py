@@ -14,7 +14,8 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(
     "check",
-    epilog="\b\nExample:\n  backprop check problems/sigmoid-softmax.yaml --answers sheets/",
+    epilog="\b\nExample:\n  backprop check problems/sigmoid-softmax.yaml"
+    " --answers problems/sheets/sigmoid-softmax",
 )
 @PROBLEM
 @click.argument("paths", nargs=-1, type=_PATH)
@@ -31,7 +32,7 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["none", "where", "what", "value"]),
     default="what",
     show_default=True,
-    help="none: marks only; where: what is wrong; what: and which slip; value: the right values too.",
+    help="none: marks only; where: what is wrong; what: and which slip; value: and what is right.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where a sheet does not pass.")
 @click.option(

@@ -30,7 +30,7 @@ _bench: list[_Bench] = []  # of a process that grades for another
 
 
 def graded(grader: Grader, files: Sequence[Path], workers: int) -> Iterator[Submission]:
-    """The submission of each file. The number of workers changes the time it takes, nothing else."""
+    """The submission of each file; the number of workers changes the time taken, nothing else."""
     chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
     if min(workers, len(chunks)) <= 1:
         yield from map(_Bench(grader).grade, files)

@@ -105,15 +105,15 @@ def _wrapped(text: str) -> list[str]:
 def _yaml_lines(place: Place) -> list[str]:
     key, said = f"  {place.name}:", _shape_said(place.shape)
     sizes = _sizes(place.shape)
-    if sizes is None or len(sizes) > 2:
-        return [_noted(f"{key} _", said)]
-    if len(sizes) < 2:
-        return [_noted(f"{key} {_row(sizes[0]) if sizes else '_'}", said)]
-    return [_noted(key, said), *(f"    - {_row(sizes[1])}" for _ in range(sizes[0]))]
+    if sizes is None or len(sizes) < 2:
+        return [_noted(f"{key} {_flow(sizes or ())}", said)]
+    return [_noted(key, said), *(f"    - {_flow(sizes[1:])}" for _ in range(sizes[0]))]
 
 
-def _row(size: int) -> str:
-    return f"[{', '.join('_' * size)}]"
+def _flow(sizes: tuple[int, ...]) -> str:
+    if not sizes:
+        return "_"
+    return f"[{', '.join(_flow(sizes[1:]) for _ in range(sizes[0]))}]"
 
 
 def _noted(text: str, comment: str) -> str:
@@ -160,8 +160,12 @@ def csv_sheet(blank: Blank, bases: dict[str, tuple[int, ...]]) -> str:
             range(base, base + size)
             for base, size in zip(bases.get(place.name, (1,) * len(sizes)), sizes, strict=True)
         )
-        name = f'"{place.name}"' if "," in place.name else place.name
-        for index in product(*counted):
-            row, column = (*index, "", "")[:2]
-            rows.append(f"{name},{row},{column},_")
+        rows += [_csv_row(place.name, index) for index in product(*counted)]
     return "\n".join(rows) + "\n"
+
+
+def _csv_row(name: str, index: tuple[int, ...]) -> str:
+    if len(index) > 2:  # there are two columns for indices
+        return _csv_row(f"{name}[{','.join(map(str, index))}]", ())
+    row, column = (*index, "", "")[:2]
+    return f'"{name}",,,_' if "," in name else f"{name},{row},{column},_"

@@ -27,7 +27,7 @@ def answer_files(paths: Iterable[Path], leave_out: Path | None = None) -> list[P
     problem = _real(leave_out) if leave_out is not None else None
     for path in paths:
         for file in _files(path, problem):
-            found.setdefault(Path(os.path.abspath(file)), file)
+            found.setdefault(Path.cwd() / file, file)
     return sorted(found.values(), key=lambda file: file.parts)
 
 
@@ -61,7 +61,7 @@ def _files(path: Path, problem: Path | None) -> Sequence[Path]:
 
 
 def _walked(folder: Path) -> Iterator[Path]:
-    """The answer files below a folder; links that lead out of it and hidden files are left alone."""
+    """The answer files below a folder but for hidden ones and links that lead out of it."""
     inside = _real(folder)
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if _wanted(name))

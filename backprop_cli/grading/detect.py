@@ -19,7 +19,12 @@ from backprop_cli.operations.bounds import Interval, point
 Candidate = tuple[str, Expr]
 _MOST_NAMED = 3
 _LEAST_TELLING = (
-    "decimal-slip", "digits-swapped", "sign-lost", "mean-sum-confused", "factor-two", "copied"
+    "decimal-slip",
+    "digits-swapped",
+    "sign-lost",
+    "mean-sum-confused",
+    "factor-two",
+    "copied",
 )
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
@@ -238,7 +243,10 @@ def _copied(judge: Judge, wrong: Wrong) -> bool:
     others = {name: judge.key.truth[name] for name in judge.key.given}
     others |= {name: other.value for name, other in judge.written.items() if name != wrong.name}
     flat = value.ravel()
-    return any(other.size == value.size and np.array_equal(other.ravel(), flat) for other in others.values())
+    return any(
+        other.size == value.size and np.array_equal(other.ravel(), flat)
+        for other in others.values()
+    )
 
 
 _VALUE_TESTS = {

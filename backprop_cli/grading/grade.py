@@ -133,20 +133,41 @@ class Grader:
         """The verdicts and marks of one sheet."""
         most = sum(question.points for question in self.questions)
         if sheet.error is not None:
-            return Submission(sheet.student, sheet.file, 0.0, most, False, None, (), sheet.error,
-                              sheet.error_mark, sheet.remarks)
+            return Submission(
+                sheet.student,
+                sheet.file,
+                0.0,
+                most,
+                False,
+                None,
+                (),
+                sheet.error,
+                sheet.error_mark,
+                sheet.remarks,
+            )
         judged = _Graded(self, sheet)
         results = tuple(judged.results())
         score = sum(result.points for result in results)
         passed = score >= self.model.problem.grading.passing * most - 1e-9
-        return Submission(sheet.student, sheet.file, round(score, 6), most, passed,
-                          self._first_wrong(results), results, remarks=sheet.remarks)
+        return Submission(
+            sheet.student,
+            sheet.file,
+            round(score, 6),
+            most,
+            passed,
+            self._first_wrong(results),
+            results,
+            remarks=sheet.remarks,
+        )
 
     def _first_wrong(self, results: Sequence[Result]) -> str | None:
         order = {id: place for place, id in enumerate(self.steps)}
         wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]
-        return min(wrong, key=lambda id: order.get(id.partition("[")[0].partition("@")[0], len(order)),
-                   default=None)
+        return min(
+            wrong,
+            key=lambda id: order.get(id.partition("[")[0].partition("@")[0], len(order)),
+            default=None,
+        )
 
     # Slips --------------------------------------------------------------------------------------
 
@@ -177,11 +198,15 @@ class Grader:
     @cache_per_name
     def places(self, name: str) -> tuple[tuple[Index, Index], ...]:
         """Every entry of a quantity: counted from 0, and as a person counts."""
-        return tuple((place, self.person(name, place)) for place in np.ndindex(self.key.truth[name].shape))
+        return tuple(
+            (place, self.person(name, place)) for place in np.ndindex(self.key.truth[name].shape)
+        )
 
     def person(self, name: str, place: Index) -> Index:
         """An entry's index as a person writes it."""
-        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(place)
+        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(
+            place
+        )
         return tuple(i + base for i, base in zip(place, bases, strict=False))
 
     @cache_per_name
@@ -232,15 +257,21 @@ class _Graded:
         readable = {
             name: written(answer)
             for name, answer in sheet.answers.items()
-            if name in grader.key.truth and answer.trouble is None
+            if name in grader.key.truth
+            and answer.trouble is None
             and answer.shape == grader.key.truth[name].shape
         }
         lost = {name for name in grader.key.asked if name not in readable}
         formulas = grader.key.formulas
-        if grader.model.fusion and grader.model.gradient(grader.model.fusion.output) not in readable:
+        if (
+            grader.model.fusion
+            and grader.model.gradient(grader.model.fusion.output) not in readable
+        ):
             formulas = grader.fused
         key = replace(grader.key, formulas=formulas)
-        self.judge = Judge(key, readable, lost, used(list(readable.values()), key.unit), self.betrayed)
+        self.judge = Judge(
+            key, readable, lost, used(list(readable.values()), key.unit), self.betrayed
+        )
         everything = grader.whole.judged(readable)
         if everything is not None:
             self.judge.judged.update(everything)
@@ -272,8 +303,14 @@ class _Graded:
         verdict = overall(verdicts)
         found = self.found(question, answer, judged) if verdict == "wrong" else ()
         return Result(
-            question.id, verdict, weakest(how, verdict), self.points(question, verdicts), question.points,
-            answer.mark, tuple(self.entries(question, answer, judged)), found,
+            question.id,
+            verdict,
+            weakest(how, verdict),
+            self.points(question, verdicts),
+            question.points,
+            answer.mark,
+            tuple(self.entries(question, answer, judged)),
+            found,
             self.open(question.name) if verdict == "correct" else (),
             message(self.judge, question.name, verdict, found, judged.reason, answer.trouble),
             explanation(self.judge, question.name, judged),
@@ -289,15 +326,28 @@ class _Graded:
         if answer is not None and answer.trouble is not None:
             verdict, words = "invalid", answer.trouble
         elif answer is not None and truth is not None:
-            verdict, words = "wrong", (
-                f"this is {described(answer.shape)}, and {question.name} is {described(truth.shape)}"
+            verdict, words = (
+                "wrong",
+                (
+                    f"this is {described(answer.shape)}, and {question.name} is {described(truth.shape)}"
+                ),
             )
             found = self.turned(answer, truth)
         return Result(
-            question.id, verdict, None, 0.0, question.points,  # type: ignore[arg-type]
-            answer.mark if answer else None, (), found, (), words, None,
+            question.id,
+            verdict,
+            None,
+            0.0,
+            question.points,  # type: ignore[arg-type]
+            answer.mark if answer else None,
+            (),
+            found,
+            (),
+            words,
+            None,
             None if truth is None else self.grader.expected(question.name, question.index),
-            self.grader.formula(question.name), is_asked,
+            self.grader.formula(question.name),
+            is_asked,
         )
 
     def turned(self, answer: Answer, truth: Array) -> tuple[str, ...]:
@@ -315,17 +365,21 @@ class _Graded:
             texts = {index: cell.text for index, cell in answer.cells.items() if cell is not None}
             axes = self.grader.steps[name].axes if name in self.grader.steps else ()
             axis = axes.index("sample") if "sample" in axes else None
-            wrong = Wrong(name, self.judge.written[name], judged.verdicts == "wrong", texts,
-                          self.grader.candidates(name), axis)
+            wrong = Wrong(
+                name,
+                self.judge.written[name],
+                judged.verdicts == "wrong",
+                texts,
+                self.grader.candidates(name),
+                axis,
+            )
             self.slips[name] = slips(self.judge, wrong)
         return self.slips[name]
 
     def open(self, name: str) -> tuple[str, ...]:
         """The slips that the digits typed cannot exclude."""
         typed = self.judge.written[name]
-        unit = finer(
-            typed.value, typed.unit, self.grader.key.truth[name], self.grader.key.unit
-        )
+        unit = finer(typed.value, typed.unit, self.grader.key.truth[name], self.grader.key.unit)
         return self.grader.mistaken(name).within(standing_for(typed.value, unit))
 
     def points(self, question: Question, verdicts: np.ndarray) -> float:  # type: ignore[type-arg]
@@ -371,5 +425,3 @@ def summarised(problem: str, submissions: Sequence[Submission]) -> Report:
 def _several(texts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     found = [(text, count) for text, count in texts.items() if count > 1]
     return tuple(sorted(found, key=lambda pair: -pair[1]))
-
-

@@ -267,7 +267,9 @@ class Judge:
     def _any_wrong(self, name: str) -> bool:
         return any(
             source in self.judged
-            and bool(np.isin(self.judged[source].verdicts, ("wrong", "carried", "not-judged")).any())
+            and bool(
+                np.isin(self.judged[source].verdicts, ("wrong", "carried", "not-judged")).any()
+            )
             for source in self.sources(name)
         )
 
@@ -391,7 +393,13 @@ class _Typed(Mapping[str, Array]):
 def overall(verdicts: NDArray[np.object_]) -> Verdict:
     """A quantity's verdict: the first of these that any entry has."""
     order: tuple[Verdict, ...] = (
-        "wrong", "invalid", "not-judged", "carried", "imprecise", "missing", "correct",
+        "wrong",
+        "invalid",
+        "not-judged",
+        "carried",
+        "imprecise",
+        "missing",
+        "correct",
     )
     present = set(verdicts.ravel())
     return next(verdict for verdict in order if verdict in present)

@@ -88,15 +88,26 @@ def _slips(grader: Grader, name: str, unit: Unit) -> Iterator[Finding]:
         differing = [v for v in found if not np.allclose(v, truth, rtol=1e-9, atol=1e-12)]
         title = SLIP_WORDS[id].title
         if not differing:
-            yield Finding("invisible", name, f"{title}: gives exactly the right values",
-                          "other numbers in the problem", (id,))
+            yield Finding(
+                "invisible",
+                name,
+                f"{title}: gives exactly the right values",
+                "other numbers in the problem",
+                (id,),
+            )
             continue
         close = [v for v in differing if _accepts(truth, v, unit)]
         if close:
             needed = [_decimals_for(truth, v) for v in close]
             most = None if None in needed else max(n for n in needed if n is not None)
-            yield Finding("accepted", name, f"{title}: cannot be told from the right values",
-                          f"{most} decimals" if most else "other numbers in the problem", (id,), most)
+            yield Finding(
+                "accepted",
+                name,
+                f"{title}: cannot be told from the right values",
+                f"{most} decimals" if most else "other numbers in the problem",
+                (id,),
+                most,
+            )
 
 
 def _confused(grader: Grader, name: str, unit: Unit) -> Iterator[Finding]:
@@ -115,8 +126,14 @@ def _confused(grader: Grader, name: str, unit: Unit) -> Iterator[Finding]:
             names = ", ".join(SLIP_WORDS[id].title for id in ids)
             values = list(group.values())
             most = _decimals_for(values[0], values[1]) if len(values) == 2 else None
-            yield Finding("confused", name, f"the same figures for: {names}",
-                          f"{most} decimals" if most else None, ids, most)
+            yield Finding(
+                "confused",
+                name,
+                f"the same figures for: {names}",
+                f"{most} decimals" if most else None,
+                ids,
+                most,
+            )
 
 
 # The problem itself -------------------------------------------------------------------------------
@@ -129,11 +146,19 @@ def _matrices(grader: Grader) -> Iterator[Finding]:
         if given.role != "parameter" or value.ndim != 2 or value.shape[0] != value.shape[1]:
             continue
         if value.shape[0] > 1 and np.array_equal(value, value.T):
-            yield Finding("symmetric", name, "is symmetric: a forgotten transpose changes nothing",
-                          "weights that are not symmetric")
+            yield Finding(
+                "symmetric",
+                name,
+                "is symmetric: a forgotten transpose changes nothing",
+                "weights that are not symmetric",
+            )
         elif value.shape[0] > 1:
-            yield Finding("square", name, "is square: a forgotten transpose still has the right shape",
-                          "layers of different sizes")
+            yield Finding(
+                "square",
+                name,
+                "is square: a forgotten transpose still has the right shape",
+                "layers of different sizes",
+            )
 
 
 def _units(grader: Grader) -> Iterator[Finding]:
@@ -144,15 +169,27 @@ def _units(grader: Grader) -> Iterator[Finding]:
             case Op("relu" | "leaky_relu", (Sym(z),)):
                 on = truth[z] > 0
                 if on.all() or not on.any():
-                    words = "on: the derivative is 1 everywhere" if on.all() else "off: nothing flows back"
-                    yield Finding("relu", equation.name, f"every unit is {words}",
-                                  "some pre-activations of either sign")
+                    words = (
+                        "on: the derivative is 1 everywhere"
+                        if on.all()
+                        else "off: nothing flows back"
+                    )
+                    yield Finding(
+                        "relu",
+                        equation.name,
+                        f"every unit is {words}",
+                        "some pre-activations of either sign",
+                    )
             case Op("sigmoid" | "tanh" as kind, (Sym(),)):
                 h = truth[equation.name]
                 slope = 4 * h * (1 - h) if kind == "sigmoid" else 1 - h**2
                 if (slope < SATURATED).any():
-                    yield Finding("saturated", equation.name, "is saturated: its derivative is nearly 0",
-                                  "pre-activations between -4 and 4")
+                    yield Finding(
+                        "saturated",
+                        equation.name,
+                        "is saturated: its derivative is nearly 0",
+                        "pre-activations between -4 and 4",
+                    )
 
 
 def _kinks(grader: Grader) -> Iterator[Finding]:
@@ -162,9 +199,12 @@ def _kinks(grader: Grader) -> Iterator[Finding]:
                 continue
             inside = evaluate(node.args[0], grader.key.truth)
             if node.name != "max" and np.any(inside == 0):
-                yield Finding("kink", equation.name,
-                              f"an argument of {operation(node).words} is exactly 0, where it has a kink",
-                              "other numbers, or say in the problem which value is taken")
+                yield Finding(
+                    "kink",
+                    equation.name,
+                    f"an argument of {operation(node).words} is exactly 0, where it has a kink",
+                    "other numbers, or say in the problem which value is taken",
+                )
 
 
 def _small(grader: Grader, names: list[str], unit: Unit) -> Iterator[Finding]:
@@ -180,5 +220,11 @@ def _small(grader: Grader, names: list[str], unit: Unit) -> Iterator[Finding]:
         if 0 < largest < 10 * 10.0**-unit.count:
             needed = int(np.ceil(-np.log10(largest))) + 2
             what = "its change is" if name.endswith("_new") else "is"
-            yield Finding("small", name, f"{what} at most {largest:.2g}: too small for {unit.count} decimals",
-                          f"{needed} decimals", (), needed)
+            yield Finding(
+                "small",
+                name,
+                f"{what} at most {largest:.2g}: too small for {unit.count} decimals",
+                f"{needed} decimals",
+                (),
+                needed,
+            )

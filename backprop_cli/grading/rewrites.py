@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, substitute, symbols, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    num,
+    op,
+    rewrite,
+    substitute,
+    symbols,
+    walk,
+)
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.grading.variants import consumers
 from backprop_cli.operations.sizes import Sizes
@@ -136,14 +147,20 @@ def transpose_omitted(case: Case) -> Iterator[Expr]:
         for position, arg in enumerate(node.args):
             if len(case.shape(arg) or ()) != 2:
                 continue
-            other = arg.args[0] if isinstance(arg, Op) and arg.name == "transpose" else op("transpose", arg)
+            other = (
+                arg.args[0]
+                if isinstance(arg, Op) and arg.name == "transpose"
+                else op("transpose", arg)
+            )
             args = tuple(other if i == position else kept for i, kept in enumerate(node.args))
             yield _swap(case.expr, node, Op("matmul", args))
 
 
 def log_base(case: Case) -> Iterator[Expr]:
     """Another base of the logarithm in the loss."""
-    if case.step.shape != () or not any(_each(case.expr, frozenset({"xlogy", "log", "logsumexp", "log2", "log10"}))):
+    if case.step.shape != () or not any(
+        _each(case.expr, frozenset({"xlogy", "log", "logsumexp", "log2", "log10"}))
+    ):
         return
     said = case.model.problem.convention.log
     own = None if said == "natural" else num(said)
@@ -246,8 +263,10 @@ def output_derivative_omitted(case: Case) -> Iterator[Expr]:
 def _is_last(case: Case) -> bool:
     """Whether the activation is that of the prediction."""
     users = consumers(case.model, case.by or "")
-    return any(user in ("Yhat", case.model.target) or case.model.target in consumers(case.model, user)
-               for user in users)
+    return any(
+        user in ("Yhat", case.model.target) or case.model.target in consumers(case.model, user)
+        for user in users
+    )
 
 
 def derivative_elsewhere(case: Case) -> Iterator[Expr]:
@@ -324,7 +343,11 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
     """Another layer's values where the layer's own input belongs in ∂L/∂W."""
     if case.by not in case.model.trained or len(case.step.shape) != 2:
         return
-    forward = [name for name in (*case.model.definitions, *case.model.given) if name not in case.model.trained]
+    forward = [
+        name
+        for name in (*case.model.definitions, *case.model.given)
+        if name not in case.model.trained
+    ]
     for name in symbols(case.expr):
         if name not in forward:
             continue
@@ -332,14 +355,20 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
             if other != name and other != "Y" and case.sizes.names[other] == case.sizes.names[name]:
                 yield substitute(case.expr, {name: Sym(other)})
         for node in _each(case.expr, frozenset({"prepend", "append"})):
-            yield _swap(case.expr, node, op(node.name, node.args[0], num(0), axis=node.option("axis")))
+            yield _swap(
+                case.expr, node, op(node.name, node.args[0], num(0), axis=node.option("axis"))
+            )
 
 
 def updated_weights(case: Case) -> Iterator[Expr]:
     """New weights where a gradient goes back through the old ones."""
     if case.step.phase != "backward":
         return
-    used = [name for name in symbols(case.expr) if name in case.model.trained and f"{name}_new" in case.steps]
+    used = [
+        name
+        for name in symbols(case.expr)
+        if name in case.model.trained and f"{name}_new" in case.steps
+    ]
     for name in used:
         yield substitute(case.expr, {name: Sym(f"{name}_new")})
 
@@ -352,7 +381,9 @@ def sign_flipped(case: Case) -> Iterator[Expr]:
 
 def factor_two(case: Case) -> Iterator[Expr]:
     """Twice or half of it."""
-    if case.step.phase in ("backward", "forward") and (case.step.phase == "backward" or case.step.shape == ()):
+    if case.step.phase in ("backward", "forward") and (
+        case.step.phase == "backward" or case.step.shape == ()
+    ):
         for factor in (TWO, HALF):
             yield op("mul", factor, case.expr)
             yield from _in_parts(case, lambda part: op("mul", factor, part))  # noqa: B023
@@ -360,7 +391,9 @@ def factor_two(case: Case) -> Iterator[Expr]:
 
 def mean_sum(case: Case) -> Iterator[Expr]:
     """The number of samples, or of outputs, multiplied or divided out."""
-    if case.step.phase not in ("backward", "forward") or (case.step.phase == "forward" and case.step.shape):
+    if case.step.phase not in ("backward", "forward") or (
+        case.step.phase == "forward" and case.step.shape
+    ):
         return
     counts = {case.model.samples or 1}
     loss = case.model.problem.loss
@@ -425,8 +458,9 @@ def ascent(case: Case) -> Iterator[Expr]:
         yield op("sub", *found)
 
 
-def _without_rate(case: Case, expr: Expr) -> Expr:
-    return rewrite(expr, lambda node: num(1) if node == Sym(_rate(case)) else None)
+def _with_rate(case: Case, expr: Expr, rate: Expr) -> Expr:
+    """A formula with something else for the learning rate."""
+    return substitute(expr, {_rate(case): rate})
 
 
 def _rate(case: Case) -> str:
@@ -436,15 +470,17 @@ def _rate(case: Case) -> str:
 def rate_omitted(case: Case) -> Iterator[Expr]:
     """W − ∇."""
     if found := _change(case):
-        yield op("add", found[0], _without_rate(case, found[1]))
+        yield op("add", found[0], _with_rate(case, found[1], num(1)))
     elif case.step.rule.endswith("-state"):
-        yield _without_rate(case, case.expr)
+        yield _with_rate(case, case.expr, num(1))
 
 
 def rate_twice(case: Case) -> Iterator[Expr]:
     """W − η²∇."""
     if found := _change(case):
-        yield op("add", found[0], op("mul", Sym(_rate(case)), found[1]))
+        rate = Sym(_rate(case))
+        yield op("add", found[0], op("mul", rate, found[1]))
+        yield op("add", found[0], _with_rate(case, found[1], op("mul", rate, rate)))
 
 
 def _kept(case: Case, matrices: bool) -> Iterator[Expr]:

@@ -16,7 +16,12 @@ _SMALL = 6  # values named in an explanation have at most so many entries
 
 
 def message(
-    judge: Judge, name: str, verdict: Verdict, slips: Sequence[str], reason: str | None, trouble: str | None
+    judge: Judge,
+    name: str,
+    verdict: Verdict,
+    slips: Sequence[str],
+    reason: str | None,
+    trouble: str | None,
 ) -> str:
     """What happened, without the right value."""
     if trouble is not None:
@@ -50,9 +55,7 @@ def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
     if judged.decided_by is None:
         return None
     low, high = judged.decided_by
-    accepted = np.argwhere(
-        (judged.verdicts == "carried") | (judged.how == "carried-rounding")
-    )
+    accepted = np.argwhere((judged.verdicts == "carried") | (judged.how == "carried-rounding"))
     if not len(accepted):
         return None
     place = tuple(accepted[0])
@@ -65,7 +68,9 @@ def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
         and judge.written[source].present.all()
     ]
     own = f"with your {' and '.join(sources)}, " if sources else ""
-    return f"{typed:g} is accepted: {own}anything from {low[place]:.6g} to {high[place]:.6g} is right"
+    return (
+        f"{typed:g} is accepted: {own}anything from {low[place]:.6g} to {high[place]:.6g} is right"
+    )
 
 
 def _short(value: Array) -> str:

@@ -112,5 +112,3 @@ def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
                     square = op("outer", output, output, samples=axis)
                     blocks = op("sub", op("diag", output, samples=axis), square)
                     yield op("apply_blocks", blocks, upstream, samples=axis)
-
-

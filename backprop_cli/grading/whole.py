@@ -23,7 +23,9 @@ class Whole:
     @staticmethod
     def of(names: Sequence[str], truth: Mapping[str, Array], unit: Unit | None) -> Whole:
         """The values of these names."""
-        return Whole(tuple(names), np.concatenate([truth[name].ravel() for name in names] or [[]]), unit)
+        return Whole(
+            tuple(names), np.concatenate([truth[name].ravel() for name in names] or [[]]), unit
+        )
 
     def judged(self, written: Mapping[str, Written]) -> dict[str, Judged] | None:
         """The verdicts on a sheet on which everything is right; None where anything is not.

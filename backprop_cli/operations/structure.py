@@ -94,7 +94,10 @@ def _resized(change: int) -> ShapeRule:
     """The shape with `change` slices more along the axis that the node names."""
 
     def shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
-        old, axis = shapes[0], node.whole("axis") % len(shapes[0])
+        old = shapes[0]
+        if not old:
+            raise ShapeError(f"{node.name} needs a vector or a matrix, and this is a number")
+        axis = node.whole("axis") % len(old)
         return (*old[:axis], plus(old[axis], change), *old[axis + 1 :])
 
     return shape

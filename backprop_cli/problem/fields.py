@@ -260,15 +260,15 @@ class Written:
         if not isinstance(node, ScalarNode):
             instead = self._instead(node)
             unexpected(node, name, self, complaints, instead)
-            # Reading on with what was meant: later equations may use its name.
-            return Text(instead, node.mark) if self.equation and "=" in instead else None
+            # An equation is read as it was meant, since those after it may use its name.
+            return Text(instead, node.mark) if self.equation and " = " in instead else None
         text = node.text.rstrip("\n")
         if not text.strip():
             unexpected(node, name, self, complaints)
             return None
         return Text(text, node.inside)
 
-    def _instead(self, node: Node) -> str | None:
+    def _instead(self, node: Node) -> str:
         """`- z: W @ x` is meant as an equation; `- dL/dW1[1, 1]` needs quotes."""
         if self.equation and isinstance(node, MapNode) and len(node.entries) == 1:
             (only,) = node.entries.values()

@@ -317,7 +317,7 @@ def updates_only(problem: Problem, complaints: Complaints) -> Built:
             read.given[f"dL/d{name}"] = Given(array, AXES[array.ndim])
             read.shapes[f"dL/d{name}"] = array.shape
     _check_taken(read, tuple(trained), None)
-    outline = _outline(read, tuple(trained), _Start({name: build.ONE for name in trained}, "L"))
+    outline = _outline(read, tuple(trained), _Start(dict.fromkeys(trained, build.ONE), "L"))
     if complaints.found:
         return Built(outline, None)
     roles = {name: _as_parameter(value, name in trained) for name, value in read.given.items()}

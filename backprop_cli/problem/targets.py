@@ -65,7 +65,7 @@ def guessed_input(problem: Problem) -> int:
     if weights is None or weights.array is None or weights.array.ndim != 2:
         return 1
     units_first = problem.convention.affine in ("W x + b", "x W^T + b")
-    inputs = weights.array.shape[1 if units_first else 0]
+    inputs = int(weights.array.shape[1 if units_first else 0])
     return max(1, inputs - (problem.convention.bias != "separate"))
 
 

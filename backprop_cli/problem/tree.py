@@ -114,7 +114,8 @@ def tree_of(text: str, complaints: Complaints) -> Node | None:
     try:
         return _Builder(complaints, split_lines(text)).build(text)
     except _RefusedError as refused:
-        return _complained(refused, complaints)
+        complaints.add(*refused.parts)
+        return None
 
 
 def read_text(data: bytes, complaints: Complaints) -> str | None:
@@ -122,12 +123,8 @@ def read_text(data: bytes, complaints: Complaints) -> str | None:
     try:
         return _decoded(data)
     except _RefusedError as refused:
-        return _complained(refused, complaints)
-
-
-def _complained(refused: _RefusedError, complaints: Complaints) -> None:
-    why = refused.complaint
-    complaints.add(why.message, why.mark, why.instead)
+        complaints.add(*refused.parts)
+        return None
 
 
 def source_lines(data: bytes) -> tuple[str, ...]:
@@ -145,7 +142,7 @@ class _RefusedError(Exception):
 
     def __init__(self, complaint: Complaint) -> None:
         super().__init__(complaint.message)
-        self.complaint = complaint
+        self.parts = (complaint.message, complaint.mark, complaint.instead)
 
 
 def _refused(message: str, mark: Mark = Mark(), instead: str | None = None) -> _RefusedError:

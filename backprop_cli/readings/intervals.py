@@ -155,14 +155,19 @@ def _sum(a: Array, axis: object) -> Array:
 def _sigmoid(a: Interval, _: Options, unit: Unit) -> Interval:
     """e^-z in 1/(1 + e^-z), or e^z in e^z/(1 + e^z)."""
     falling, rising = _exponentials((-a[1], -a[0]), unit), _exponentials(a, unit)
-    ways = (1 / (1 + falling[1]), 1 / (1 + falling[0])), (rising[0] / (1 + rising[0]), rising[1] / (1 + rising[1]))
+    ways = (
+        (1 / (1 + falling[1]), 1 / (1 + falling[0])),
+        (rising[0] / (1 + rising[0]), rising[1] / (1 + rising[1])),
+    )
     return np.fmin(ways[0][0], ways[1][0]), np.fmax(ways[0][1], ways[1][1])
 
 
 def _mean(a: Interval, options: Options, unit: Unit) -> Interval:
     """The sum that is divided."""
     axis, keep = options.get("axis"), bool(options.get("keep"))
-    sums = unit.widened((np.sum(a[0], axis=axis, keepdims=keep), np.sum(a[1], axis=axis, keepdims=keep)))  # type: ignore[call-overload]
+    sums = unit.widened(
+        (np.sum(a[0], axis=axis, keepdims=keep), np.sum(a[1], axis=axis, keepdims=keep))
+    )  # type: ignore[call-overload]
     count = a[0].size / max(sums[0].size, 1)
     return sums[0] / count, sums[1] / count
 

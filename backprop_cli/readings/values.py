@@ -42,7 +42,7 @@ class _Evaluation:
             return self.env[expr.name]
         if isinstance(expr, Num):
             return np.float64(expr.value)  # type: ignore[return-value]
-        careful = _CAREFUL.get(expr.name)
+        careful = CAREFUL.get(expr.name)
         if careful is not None:
             found = careful(self, expr)
             if found is not None:
@@ -137,7 +137,7 @@ def _sub(evaluation: _Evaluation, node: Op) -> Array | None:
 
 
 def _mul(evaluation: _Evaluation, node: Op) -> Array | None:
-    """p (g - Σ p g) for a softmax p: where p is nearly 1, both g and the sum are nearly the same."""
+    """p (g - Σ p g) for a softmax p: where p is nearly 1, g and the sum are nearly the same."""
     match node.args:
         case (p, Op("sub", (g, Op("sum", (Op("mul", (p_again, g_again)),)) as total))):
             if (p, g) != (p_again, g_again) or not evaluation.is_softmax(p):
@@ -156,4 +156,4 @@ def _mul(evaluation: _Evaluation, node: Op) -> Array | None:
 
 
 _NEAR_ONE = 0.5  # of outputs that add up to 1, at most one is larger
-_CAREFUL = {"log": _log, "xlogy": _xlogy, "sub": _sub, "mul": _mul}
+CAREFUL = {"log": _log, "xlogy": _xlogy, "sub": _sub, "mul": _mul}

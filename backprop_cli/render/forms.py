@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.expr import Op
+from backprop_cli.readings.notation.parts import FLIPPED
+from backprop_cli.readings.notation.writer import REWRITTEN
 from backprop_cli.render import forms_entries as entries
 from backprop_cli.render import forms_functions as functions
+from backprop_cli.render import forms_paper as paper
 from backprop_cli.render import forms_products as products
-from backprop_cli.render.pen import FLIPPED, Form, Pen
+from backprop_cli.render.pen import Form, Pen
 from backprop_cli.render.pieces import Piece
-
-
-def _same_axis(name: str, node: Op, *args: Expr) -> Op:
-    return op(name, *args, axis=node.option("axis"))
-
-
-REWRITTEN: Mapping[str, Callable[[Op], Expr]] = MappingProxyType(
-    {
-        "xlogy": lambda node: op("mul", node.args[0], op("log", node.args[1])),
-        "ratio": lambda node: op("div", *node.args),
-        "logsumexp": lambda node: op("log", _same_axis("sum", node, op("exp", *node.args))),
-    }
-)
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
@@ -66,6 +56,9 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "choose": functions.choose,
         "largest_shares": functions.largest,
         "pi": functions.pi,
+        "derivative": paper.derivative,
+        "sum_over": paper.sum_over,
+        "equal": paper.equal,
     }
 )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.readings.notation.linear import superscript
+from backprop_cli.readings.notation.parts import FLIPPED
 from backprop_cli.render.flow import word
-from backprop_cli.render.pen import FLIPPED, Pen, put
+from backprop_cli.render.pen import Pen, put
 from backprop_cli.render.pieces import Piece, between, raised
 
 

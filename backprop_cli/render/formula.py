@@ -12,26 +12,20 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.notation.parts import FLIPPED
 from backprop_cli.readings.notation.places import Kind
 from backprop_cli.readings.notation.symbols import Ending
+from backprop_cli.readings.notation.writer import only_moves
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.flow import Token
 from backprop_cli.render.forms import written
 from backprop_cli.render.grid import Drawing, Glyphs, text_box
 from backprop_cli.render.names import Names
-from backprop_cli.render.pen import FLIPPED
 from backprop_cli.render.pieces import Piece, atom, boxed
 
 Array = NDArray[np.float64]
 
 _KIND: Mapping[Ending, Kind] = {"plain": "atom", "raised": "raised", "fraction": "fraction"}
-
-_MOVES = frozenset(
-    "transpose column row flat expand prepend append drop_first drop_last part at stack concat "
-    "diag spread flipped switch largest_shares".split()
-)
-"""Operations that move entries, or are 0 and 1: with numbers put in, their result is drawn."""
-
 
 @dataclass(frozen=True, slots=True)
 class Writer:
@@ -93,7 +87,7 @@ class Writer:
         """The expression as a part of a formula."""
         if isinstance(expr, Num):
             return self._number(expr.value)
-        if self.values is not None and _only_moves(expr):
+        if self.values is not None and only_moves(expr):
             return self._value(expr, self.values)
         return self.name(expr.name) if isinstance(expr, Sym) else written(self, expr)
 
@@ -132,19 +126,6 @@ class Writer:
             text = str(value.numerator) if value.denominator == 1 else repr(float(value))
             return atom(text)
         return atom(f"{value.numerator}/{value.denominator}", "scalar")
-
-
-def _only_moves(expr: Expr) -> bool:
-    """Whether an expression does nothing but pick and place entries of names."""
-    if isinstance(expr, Op):
-        moves = expr.name in _MOVES or (expr.name == "place" and not _single(expr))
-        return moves and all(map(_only_moves, expr.args))
-    return True
-
-
-def _single(node: Op) -> bool:
-    index = node.option("index")
-    return isinstance(index, tuple) and all(isinstance(place, int) for place in index)
 
 
 def shape_text(shape: tuple[object, ...], times: str = "×") -> str:

@@ -181,11 +181,11 @@ class Drawing:
 
     def matrix(self, value: NDArray[np.float64], role: Role = "") -> Box:
         """A matrix in brackets, its middle left out where it is large."""
-        rows = _kept(value.shape[0], self.most_rows)
-        columns = _kept(value.shape[1], max(4, self.most_width // 3))
+        rows = kept_places(value.shape[0], self.most_rows)
+        columns = kept_places(value.shape[1], max(4, self.most_width // 3))
         drawn = self._columns(value, rows, columns)
         if None in columns or _total(drawn) > self.most_width:
-            rows, columns = _kept(value.shape[0], min(6, self.most_rows)), _kept(value.shape[1], 4)
+            rows, columns = kept_places(value.shape[0], min(6, self.most_rows)), kept_places(value.shape[1], 4)
             drawn = self._columns(value, rows, columns)
         while _total(drawn) > self.most_width and len(columns) > 3:
             columns = _fewer(columns)
@@ -239,11 +239,11 @@ class Drawing:
             text_box(self.glyphs.across)
             if i is None
             else labelled(self.matrix(value[i], role), labels[i])
-            for i in _kept(len(labels), 4)
+            for i in kept_places(len(labels), 4)
         ]
 
 
-def _kept(size: int, most: int) -> list[int | None]:
+def kept_places(size: int, most: int) -> list[int | None]:
     """The positions shown of so many; None stands for those left out."""
     if size <= most:
         return list(range(size))

@@ -10,9 +10,6 @@ from backprop_cli.render.flow import word
 from backprop_cli.render.grid import Glyphs
 from backprop_cli.render.pieces import Piece, fenced, listed, placed
 
-FLIPPED = "flipped"
-"""A vector drawn the other way round; only renderers make such nodes, since NumPy's have no way."""
-
 
 class Pen(Protocol):
     """What a form may ask of the writer that is at work."""

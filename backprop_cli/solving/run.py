@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Rounding
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.readings.compiled import Function, compiled
 from backprop_cli.readings.jacobian import jacobian
 from backprop_cli.readings.rounded import rounded
-from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.plan import Plan
 
-Round = Callable[[Array], Array]
+Round: TypeAlias = Callable[[Array], Array]
+Program: TypeAlias = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,26 @@ class Machine:
 
     def value(self, expr: Expr, env: Mapping[str, Array]) -> Array:
         """The value of one formula, rounded where the problem asks for it."""
+        with np.errstate(all="ignore"):
+            return self.function(expr)(env)
+
+    def function(self, expr: Expr) -> Function:
+        """The same as a function of the names' values."""
         if isinstance(expr, Op) and expr.name == "jacobian":
-            sizes = Sizes({name: array.shape for name, array in env.items()}, self.kinks)
-            value = jacobian(expr, self.equations, env, sizes)
+            plain = self._jacobian(expr)
         else:
-            value = evaluate(expr, env, self.definitions)
-        value = value + 0.0  # -0 is a 0 that nobody writes
-        return value if self.round is None else self.round(value)
+            plain = compiled(expr, self.definitions)
+        if self.round is None:
+            return lambda env: plain(env) + 0.0  # -0 is a 0 that nobody writes
+        round_ = self.round
+        return lambda env: round_(plain(env) + 0.0)
+
+    def _jacobian(self, node: Op) -> Function:
+        def value(env: Mapping[str, Array]) -> Array:
+            sizes = Sizes({name: array.shape for name, array in env.items()}, self.kinks)
+            return jacobian(node, self.equations, env, sizes)
+
+        return value
 
 
 def machine(model: Model, planned: Plan) -> Machine:
@@ -58,8 +75,18 @@ def rounder(rounding: Rounding) -> Round:
 
 def run(planned: Plan, given: Mapping[str, Array], how: Machine) -> dict[str, Array]:
     """Every value by id, what was given included; steps marked as skipped have none."""
-    env = dict(given)
-    for step in planned.steps:
-        if not step.skipped:
-            env[step.id] = how.value(step.expr, env)
-    return env
+    return program(planned, how)(given)
+
+
+def program(planned: Plan, how: Machine) -> Program:
+    """The same as a function of what is given, for a plan that is run many times."""
+    steps = [(step.id, how.function(step.expr)) for step in planned.steps if not step.skipped]
+
+    def run_all(given: Mapping[str, Array]) -> dict[str, Array]:
+        env = dict(given)
+        with np.errstate(all="ignore"):
+            for id, function in steps:
+                env[id] = function(env)
+        return env
+
+    return run_all

@@ -17,7 +17,7 @@ from backprop_cli.solving.batches import Batch, batches
 from backprop_cli.solving.limits import MAX_WORK, check_work
 from backprop_cli.solving.notes import note
 from backprop_cli.solving.plan import Plan, Planned, essential, plan
-from backprop_cli.solving.run import Machine, machine, run
+from backprop_cli.solving.run import Machine, Program, machine, program, run
 from backprop_cli.solving.update import constants, initial_state, rule_of
 from backprop_cli.trace import Given, Step, Trace
 
@@ -67,15 +67,23 @@ class _Prepared:
     last: Plan
     machine: Machine
     careful: Callable[[], Plan]
+    trained: Program
+
+    def step(self, given: Mapping[str, Array]) -> dict[str, Array]:
+        """The values of one step of training."""
+        return self._finite(self.training, self.trained(given), given)[1]
 
     def run(self, planned: Plan, given: Mapping[str, Array]) -> tuple[Plan, dict[str, Array]]:
         """The plan and its values; the same quantities another way where gradients have none."""
-        values = run(planned, given, self.machine)
+        return self._finite(planned, run(planned, given, self.machine), given)
+
+    def _finite(
+        self, planned: Plan, values: dict[str, Array], given: Mapping[str, Array]
+    ) -> tuple[Plan, dict[str, Array]]:
         lost = _not_finite(planned, values)
         if not lost:
             return planned, values
-        ids = {step.id for step in planned.steps}
-        other = essential(self.careful(), ids)
+        other = essential(self.careful(), {step.id for step in planned.steps})
         found = run(other, given, self.machine)
         return (other, found) if _not_finite(other, found) < lost else (planned, values)
 
@@ -85,7 +93,7 @@ def _not_finite(planned: Plan, values: Mapping[str, Array]) -> int:
     return sum(
         1
         for step in planned.steps
-        if step.phase == "backward" and not np.all(np.isfinite(values.get(step.id, 0.0)))
+        if step.phase == "backward" and step.id in values and not np.isfinite(values[step.id]).all()
     )
 
 
@@ -162,17 +170,20 @@ class _Batches:
     def prepare(self, chosen: Batch) -> _Prepared:
         model = self.model if chosen is None else batch_model(self.model.problem, chosen)
         whole = _in_full(plan(model, self.extra), self.extra)
+        how = machine(model, whole)
         goals = {f"{name}_new" for name in model.trained} | {model.target or ""}
         if model.update is not None and model.trained:
             letters = rule_of(model).kept
             goals |= {f"{letter}_{name}" for letter in letters for name in model.trained}
+        training = essential(whole, goals)
         return _Prepared(
             model,
             whole,
-            essential(whole, goals),
+            training,
             essential(whole, goals | {f"{model.target}_new"}),
-            machine(model, whole),
+            how,
             cache(lambda: _in_full(plan(model, self.extra, careful=True), self.extra)),
+            program(training, how),
         )
 
 
@@ -190,7 +201,7 @@ def _training(prepared: _Batches, state: _State, steps: int) -> Iterator[_Pass]:
         batch = prepared.at(index)
         last = 0 < steps == index + 1
         given = environment(batch.model, state.parameters, state.optimizer, index)
-        _, values = batch.run(batch.last if last else batch.training, given)
+        values = batch.run(batch.last, given)[1] if last else batch.step(given)
         after = _advanced(state, values) if steps else state
         yield _Pass(index + 1, batch, state, after, _losses(batch.model.target, values, last))
         state = after

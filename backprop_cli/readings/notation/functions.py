@@ -10,6 +10,7 @@ from backprop_cli.operations.table import operation
 from backprop_cli.readings.notation.nodes import (
     Cases,
     Fenced,
+    Fraction,
     Letter,
     Node,
     Number,
@@ -161,7 +162,5 @@ def largest(writer: Writer, node: Op) -> Part:
 
 def jacobian(writer: Writer, node: Op) -> Part:
     """∂a over ∂b."""
-    from backprop_cli.readings.notation.nodes import Fraction
-
     of, by = (row(Letter("∂"), writer.part(arg).node) for arg in node.args)
     return Part(Fraction(of, by), "fraction")

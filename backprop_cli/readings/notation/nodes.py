@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -154,18 +154,27 @@ Node: TypeAlias = (
     | Named
 )
 
+
+def size(shape: Sequence[object]) -> Node:
+    """A shape as it is written: 2×3."""
+    nodes: list[Node] = []
+    for length in shape:
+        nodes += [Sign("×", bare=True), Number(str(length))] if nodes else [Number(str(length))]
+    return row(*nodes)
+
+
 DOTS = Sign("…", bare=True)
 VERTICAL_DOTS = Sign("⋮", bare=True)
 
 
-def row(*items: Node) -> Node:
+def row(*nodes: Node) -> Node:
     """The nodes side by side; rows within become part of it."""
-    flat = tuple(_flat(items))
+    flat = tuple(_flat(nodes))
     return flat[0] if len(flat) == 1 else Row(flat)
 
 
-def _flat(items: tuple[Node, ...]) -> Iterator[Node]:
-    for item in items:
+def _flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    for item in nodes:
         if isinstance(item, Row):
             yield from _flat(item.items)
         else:
@@ -214,40 +223,45 @@ def tall(node: Node) -> bool:
 def width(node: Node) -> float:
     """About how wide the node is, in digits."""
     match node:
-        case Letter():
-            return 1.1
-        case Word(text) | Number(text, _):
-            return len(text) * (0.95 if isinstance(node, Word) else 1) + _padding(node)
-        case Sign(text, _, bare):
-            return (len(text) + (0.3 if bare else 1.2)) if text else 0.4
-        case Places(texts):
-            return 0.7 * (sum(map(len, texts)) + (len(texts) - 1) * 0.5)
+        case Letter() | Word() | Number() | Sign() | Places():
+            return _text_width(node)
+        case Grid(rows, _):
+            return 2 * len(rows[0]) - 0.4 + _columns_width(rows)
+        case Cases(pairs):
+            return 2.5 + _columns_width(pairs)
         case Fraction(top, bottom):
             return max(width(top), width(bottom)) + 0.6
         case Script(base, up, down):
             return width(base) + max(0.75 * width(part) if part else 0 for part in (up, down))
-        case Grid(rows, _):
-            return 1.6 + sum(2 + max(map(width, column)) for column in zip(*rows, strict=True)) - 2
-        case Cases(pairs):
-            return 2.5 + sum(max(map(width, column)) for column in zip(*pairs, strict=True))
         case Braced(inner, label):
             return max(width(inner), 0.75 * width(label))
-        case Fenced(_, inner, _):
-            return width(inner) + (1.6 if tall(inner) else 1.0)
         case Total(below):
             return max(2.5, 0.75 * width(below) if below else 0)
-    return sum(map(width, children(node)))
+    around = (1.6 if tall(node) else 1.0) if isinstance(node, Fenced) else 0
+    return around + sum(map(width, children(node)))
 
 
-def _padding(node: Node) -> float:
-    return len(node.pad) if isinstance(node, Number) else 0
+def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
+    match node:
+        case Number(text, pad):
+            return len(text) + len(pad)
+        case Sign(text, _, bare):
+            return (len(text) + (0.3 if bare else 1.2)) if text else 0.4
+        case Places(texts):
+            return 0.7 * (sum(map(len, texts)) + (len(texts) - 1) * 0.5)
+    return len(node.text)
+
+
+def _columns_width(rows: Sequence[Sequence[Node]]) -> float:
+    return sum(max(map(width, column)) for column in zip(*rows, strict=True))
 
 
 def lines(node: Node, room: float) -> tuple[Node, ...]:
     """A long row on several lines, broken before the operators that bind least."""
     if width(node) <= room or not isinstance(node, Row):
         return (node,)
-    levels = sorted({sign.level for sign in node.items[1:] if _breaks(sign)})  # type: ignore[union-attr]
+    signs = (item for item in node.items[1:] if isinstance(item, Sign))
+    levels = sorted({sign.level for sign in signs if sign.level is not None})
     if not levels:
         return (node,)
     filled: list[Node] = []
@@ -257,10 +271,6 @@ def lines(node: Node, room: float) -> tuple[Node, ...]:
         else:
             filled += lines(chunk, room)
     return tuple(filled)
-
-
-def _breaks(node: Node) -> bool:
-    return isinstance(node, Sign) and node.level is not None
 
 
 def split(node: Node, level: int) -> list[Node]:

@@ -63,8 +63,8 @@ class Writer(Protocol):
         """The number of axes."""
         ...
 
-    def shape_label(self, expr: Expr) -> str:
-        """The shape as it is drawn, `2×3`; nothing where it is unknown or a number's."""
+    def shape_label(self, expr: Expr) -> Node | None:
+        """The shape as it is drawn, `2×3`; None where it is unknown or a number's."""
         ...
 
     def part(self, expr: Expr) -> Part:

@@ -35,7 +35,9 @@ def mul(writer: Writer, node: Op) -> Part:
     a, b = node.args
     if writer.rank(a) and writer.rank(b):
         left, right = put(writer, a, "a entry"), put(writer, b, "entry b")
-        return between(_braced(writer, a, left), Sign("⊙", _PRODUCT), _braced(writer, b, right), "entry")
+        return between(
+            _braced(writer, a, left), Sign("⊙", _PRODUCT), _braced(writer, b, right), "entry"
+        )
     left, right = put(writer, a, "a scalar"), put(writer, b, "scalar b")
     beside = not writer.numbers and (isinstance(a, Num) or right.kind == "fraction")
     sign = SIDE_BY_SIDE if beside and not isinstance(b, Num) else Sign("·", _PRODUCT)
@@ -47,7 +49,9 @@ def div(writer: Writer, node: Op) -> Part:
     top, bottom = map(writer.part, node.args)
     if top.drawn or bottom.drawn:
         a, b = node.args
-        return between(put(writer, a, "a /"), Sign("/", _PRODUCT), put(writer, b, "/ b"), "quotient")
+        return between(
+            put(writer, a, "a /"), Sign("/", _PRODUCT), put(writer, b, "/ b"), "quotient"
+        )
     return Part(Fraction(top.node, bottom.node), "fraction")
 
 
@@ -75,8 +79,9 @@ def outer(writer: Writer, node: Op) -> Part:
 def _product(writer: Writer, a: Expr, b: Expr) -> Part:
     if writer.scalars:
         return mul(writer, op("mul", a, b))
-    left, right = put(writer, a, "a matrix"), put(writer, b, "matrix b")
-    return between(_braced(writer, a, left), SIDE_BY_SIDE, _braced(writer, b, right), "matrix")
+    left = _braced(writer, a, put(writer, a, "a matrix"))
+    right = _braced(writer, b, put(writer, b, "matrix b"))
+    return between(left, SIDE_BY_SIDE, right, "matrix")
 
 
 def _braced(writer: Writer, expr: Expr, part: Part) -> Part:
@@ -84,9 +89,9 @@ def _braced(writer: Writer, expr: Expr, part: Part) -> Part:
     if not writer.braces or any(isinstance(node, Braced) for node in items(part.node)):
         return part
     label = writer.shape_label(expr)
-    if not label:
+    if label is None:
         return part
-    return Part(Braced(part.node, Word(label)), part.kind, part.open, part.minus)
+    return Part(Braced(part.node, label), part.kind, part.open, part.minus)
 
 
 def transpose(writer: Writer, node: Op) -> Part:

@@ -8,13 +8,14 @@ from backprop_cli.readings.notation.nodes import (
     Fenced,
     Grid,
     Letter,
+    Named,
     Node,
-    Number,
     Places,
     Script,
     Sign,
     Word,
     row,
+    size,
 )
 from backprop_cli.readings.notation.parts import Form, Part, Writer, between, called, put
 from backprop_cli.readings.notation.products import SIDE_BY_SIDE, turned
@@ -49,8 +50,7 @@ def spread(writer: Writer, node: Op) -> Part:
     part = writer.part(repeated)
     if not isinstance(repeated, Num) or not isinstance(shape, tuple):
         return part
-    size = Word("×".join(map(str, shape)))
-    return Part(Script(part.node, None, size), part.kind, minus=part.minus)
+    return Part(Script(part.node, None, size(shape)), part.kind, minus=part.minus)
 
 
 def at(writer: Writer, node: Op) -> Part:
@@ -115,8 +115,6 @@ def dropped(writer: Writer, node: Op) -> Part:
 
 def _tilde(node: Node) -> Node | None:
     """The symbol with a tilde over its letter; None where it is no symbol."""
-    from backprop_cli.readings.notation.nodes import Named
-
     match node:
         case Named(id, inner_node):
             marked = _tilde(inner_node)
@@ -134,8 +132,3 @@ def part_of(writer: Writer, node: Op) -> Part:
     axis = node.whole("axis")
     index = (*(None,) * axis, (node.whole("start"), node.whole("stop")))
     return at(writer, op("at", *node.args, index=index))
-
-
-def plain_number(text: str) -> Part:
-    """A number in a formula."""
-    return Part(Number(text))

@@ -196,7 +196,7 @@ def _letter(word: str) -> Node:
 
 def written(text: str) -> Node:
     """A letter or word as the problem writes it: Ŷ is a Y with a hat."""
-    letter, *marks = list(unicodedata.normalize("NFD", text))
-    if marks == [_HAT]:
-        return Accent(Letter(letter), "hat")
+    decomposed = unicodedata.normalize("NFD", text)
+    if decomposed[1:] == _HAT:
+        return Accent(Letter(decomposed[0]), "hat")
     return Letter(text) if len(text) == 1 else Word(text)

@@ -139,7 +139,9 @@ class FormulaWriter:
         """The shape of an expression as it is drawn; None where it is unknown."""
         if isinstance(expr, Op) and expr.name == FLIPPED:
             inner = self.shape(expr.args[0])
-            return inner if inner is None or len(inner) != 1 else self._upright(inner, not self.rows)
+            return (
+                inner if inner is None or len(inner) != 1 else self._upright(inner, not self.rows)
+            )
         try:
             return self.sizes.shape(expr)
         except (KeyError, ShapeError):
@@ -152,13 +154,12 @@ class FormulaWriter:
         """The number of axes; 0 where it is unknown, or where numbers stand for arrays."""
         return 0 if self.scalars else len(self.shape(expr) or ())
 
-    def shape_label(self, expr: Expr) -> str:
-        """The shape as it is drawn, `2×3`."""
+    def shape_label(self, expr: Expr) -> Node | None:
+        """The shape as it is drawn, `2×3`; None where it is unknown or a number's."""
         shape = self.shape(expr)
         if not shape:
-            return ""
-        upright = self._upright(shape, self.rows) if len(shape) == 1 else shape
-        return "×".join(map(str, upright))
+            return None
+        return nodes.size(self._upright(shape, self.rows) if len(shape) == 1 else shape)
 
     def node(self, expr: Expr) -> Node:
         """The expression as a formula."""

@@ -1,0 +1,48 @@
+"""`backprop derive`: a function, a formula or a problem with letters to its derivation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from backprop_cli.cli.common import complaints_end_it, output_options, problem_files
+
+
+@click.command(
+    "derive",
+    epilog="\b\nExamples:\n  backprop derive --function sigmoid\n"
+    "  backprop derive --expression 'x1 + x2*x3, x1^2 + 3*x2' --layout denominator",
+)
+@click.argument(
+    "problem",
+    type=click.Path(path_type=Path, allow_dash=True),
+    shell_complete=problem_files,
+    required=False,
+)
+@click.option(
+    "--function",
+    metavar="NAME",
+    help="The derivative of an activation, a loss or a formula such as 'z * sigmoid(z)'.",
+)
+@click.option(
+    "--expression", metavar="'F, G'", help="The Jacobian of a vector function, entries with commas."
+)
+@click.option("--wrt", metavar="NAME", help="By what is differentiated (--expression: a list).")
+@click.option(
+    "--layout",
+    type=click.Choice(["numerator", "denominator"]),
+    default="numerator",
+    show_default=True,
+    help="A Jacobian's rows are functions (numerator) or variables (denominator).",
+)
+@output_options("text", "markdown", "latex")
+def command(problem: Path | None, **options: object) -> None:
+    """Derives in symbols: every line with the rule that leads to it.
+
+    PROBLEM is a YAML file whose x has letters for numbers, or - for standard input.
+    """
+    from backprop_cli.cli.derive_run import Options, run
+
+    with complaints_end_it():
+        run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them

@@ -1,0 +1,106 @@
+"""What `backprop derive` does once its options are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
+from backprop_cli.derive.data import Derivation
+from backprop_cli.errors import Complaint, Mark, UserError
+from backprop_cli.render.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `backprop derive`, as click has checked them."""
+
+    format_: str
+    output: Path | None
+    precision: int
+    ascii_: bool
+    width: int | None
+    function: str | None
+    expression: str | None
+    wrt: str | None
+    layout: Literal["numerator", "denominator"]
+
+
+def run(problem: Path | None, options: Options) -> None:
+    """Derives what was asked for and writes it."""
+    asked = [given for given in (problem, options.function, options.expression) if given is not None]
+    if len(asked) != 1:
+        raise UserError(
+            Complaint(
+                "one thing at a time can be derived" if asked else "there is nothing to derive",
+                instead="PROBLEM, --function NAME or --expression 'F, G'",
+            ),
+            source="derive",
+        )
+    if problem is not None:
+        from backprop_cli.cli.derive_free import free_inputs
+
+        write(free_inputs(problem, options.format_, view_of(options)), options.output)
+        return
+    write(_written(_derivation(options), options), options.output)
+
+
+def view_of(options: Options) -> View:
+    """How it is to be shown."""
+    to_file = options.output is not None
+    return View(
+        precision=options.precision,
+        width=terminal_width(options.width),
+        ascii=only_ascii(options.ascii_, to_file),
+        color=options.format_ == "text" and wants_color(to_file),
+        layers=False,
+    )
+
+
+def _derivation(options: Options) -> Derivation:
+    from backprop_cli.derive.formulas import UnderivableError, of_expressions, of_formula
+    from backprop_cli.derive.functions import named
+    from backprop_cli.problem.formula import FormulaError
+
+    option = "--function" if options.function is not None else "--expression"
+    text = options.function if options.function is not None else options.expression
+    assert text is not None
+    try:
+        if option == "--expression":
+            return of_expressions(text, options.wrt, options.layout)
+        return named(text) or of_formula(_as_formula(text), options.wrt)
+    except FormulaError as error:
+        mark = Mark(1, error.offset + 1)
+        complaint = Complaint(error.message, mark, error.instead)
+        raise UserError(complaint, source=option, lines=(text,)) from None
+    except UnderivableError as error:
+        raise UserError(Complaint(str(error), instead=error.instead), source=option) from None
+
+
+def _as_formula(text: str) -> str:
+    """A function's bare name applied to z; a word that is no function is refused with the nearest."""
+    from difflib import get_close_matches
+
+    from backprop_cli.derive.functions import names
+    from backprop_cli.operations.table import TABLE
+
+    word = text.strip()
+    if word in TABLE and TABLE[word].arity == 1 and TABLE[word].public:
+        return f"{word}(z)"
+    if word.replace("-", "").replace("_", "").isalpha() and len(word) > 1:
+        near = get_close_matches(word.casefold(), names(), 1)
+        meant = near[0] if near else f"one of {', '.join(names())}, or a formula in z"
+        raise UserError(Complaint(f"there is no function `{word[:40]}`", instead=meant), source="--function")
+    return word
+
+
+def _written(derivation: Derivation, options: Options) -> str:
+    view = view_of(options)
+    if options.format_ == "latex":
+        from backprop_cli.render.derivation_latex import latex
+
+        return latex(derivation)
+    from backprop_cli.render.derivation import markdown, text
+
+    return (markdown if options.format_ == "markdown" else text)(derivation, view)
