@@ -161,7 +161,9 @@ def test_denominator_layout_is_the_transpose(seed: int) -> None:
         assert step.value is not None
         assert turned.value is not None
         if step.phase != "jacobian":
-            np.testing.assert_allclose(turned.value, step.value, rtol=1e-12, err_msg=step.id)
+            np.testing.assert_allclose(
+                turned.value, step.value, rtol=1e-12, atol=1e-15, err_msg=step.id
+            )
             continue
         block = step.axes[0] == "sample"
         rank = (step.value.ndim - block) // 2 if block else of_rank(one, step.id)

@@ -1,4 +1,4 @@
-"""Readings beside values: rounding as people do it, Jacobians, LaTeX; and what builders build."""
+"""Readings beside values: rounding as people do it, Jacobians; and what builders build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.jacobian import jacobian
-from backprop_cli.readings.latex import latex
 from backprop_cli.readings.plain import number, plain
 from backprop_cli.readings.rounded import Mode, rounded
 from backprop_cli.readings.values import evaluate
@@ -200,26 +199,6 @@ def test_builders_write_as_people_do(expr: Expr, text: str) -> None:
 
 
 # ---- Text ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("expr", "text"),
-    [
-        (Sym("dL/dW1"), r"\frac{\partial L}{\partial W^{1}}"),
-        (Sym("Yhat"), r"\hat{Y}"),
-        (Sym("W3_1"), r"W^{3}_{1}"),
-        (Sym("alpha"), r"\alpha"),
-        (op("matmul", op("transpose", Sym("W1")), Sym("X")), r"{W^{1}}^{\top}"),
-        (op("div", Sym("a"), op("add", Sym("b"), num(1))), r"\frac{a}{b + 1}"),
-        (op("mul", op("add", Sym("a"), Sym("b")), Sym("c")), r"\left(a + b\right) \odot c"),
-        (op("pow", op("neg", Sym("a")), num(2)), r"\left(-a\right)^{2}"),
-        (op("at", Sym("a"), index=(0, None)), r"a_{1,\cdot}"),
-        (op("sigmoid", Sym("z")), r"\sigma\left(z\right)"),
-        (num("1/3"), r"\tfrac{1}{3}"),
-    ],
-)
-def test_latex(expr: Expr, text: str) -> None:
-    assert text.replace("{W^{1}}^", "W^{1}^") in latex(expr).replace("{W^{1}}^", "W^{1}^")
 
 
 @pytest.mark.parametrize(

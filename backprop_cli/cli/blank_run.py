@@ -14,6 +14,7 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.render.names import names_of
 from backprop_cli.render.view import View
 from backprop_cli.render.wording import conventions
+from backprop_cli.report.clean import ascii_text
 from backprop_cli.solving.solve import Request, solve
 
 _MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sheet has none
@@ -63,7 +64,9 @@ def _csv(blank: Blank, loaded: Loaded) -> str:
 
 
 def _in_ascii(text: str) -> str:
-    return text.replace(" × ", " x ").replace(" · ", " | ")
+    """The comments in ASCII; names stay, since they are what is read again."""
+    parts = (line.partition("# ") for line in text.split("\n"))
+    return "\n".join(f"{names}{mark}{ascii_text(said)}" for names, mark, said in parts)
 
 
 _WRITERS: dict[str, Callable[[Blank, Loaded], str]] = {

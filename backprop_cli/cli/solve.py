@@ -47,7 +47,7 @@ def _known(ctx: click.Context) -> list[str]:
     epilog="\b\nExample:\n  backprop solve problems/momentum.yaml --steps 20 --at 20 --only update",
 )
 @PROBLEM
-@output_options("text", "json", "markdown")
+@output_options("text", "json", "markdown", "latex", "html", "python")
 @click.option(
     "--detail",
     type=click.Choice(["short", "normal", "long"]),

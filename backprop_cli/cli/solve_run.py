@@ -213,4 +213,27 @@ def _paths_data(found: EntryPaths) -> dict[str, Any]:
     }
 
 
-_WRITERS: dict[str, Writer] = {"text": _text, "json": _json, "markdown": _markdown}
+def _latex(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
+    from backprop_cli.render.latex import listing, render
+
+    plain = replace(view, ascii=True)
+    if paths is not None:
+        return listing(_text(solution, plain, paths, checks))
+    return render(solution.trace, view, "" if checks is None else _checked(checks, plain))
+
+
+def _html(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
+    from backprop_cli.render.html import listing, render
+
+    if paths is not None:
+        return listing(_text(solution, view, paths, checks))
+    return render(solution.trace, view, "" if checks is None else _checked(checks, view))
+
+
+_WRITERS: dict[str, Writer] = {
+    "text": _text,
+    "json": _json,
+    "markdown": _markdown,
+    "latex": _latex,
+    "html": _html,
+}

@@ -18,7 +18,7 @@ REASONS = MappingProxyType(
         "exponential rule": "(aᵘ)′ = aᵘ ln a · u′",
         "general power": "uᵛ is e to the v ln u: chain rule, then product rule",
         "chain rule": "chain rule",
-        "known derivative": "known derivative",
+        "known derivative": "the derivative of a variable by itself is 1",
         "only one term": "only one term of the sum contains it",
         "under the sum": "under the sum, term by term",
         "one term left": "only one term of the sum is not 0",

@@ -52,7 +52,9 @@ def applied(of: Expr, by: Sym, rules: Scalars) -> Outcome:
         return Outcome(ZERO, "constant")
     match of:
         case Sym(name):
-            return Outcome(ONE if name == by.name else _same_entry(name, by), "known derivative")
+            slope = ONE if name == by.name else _same_entry(name, by)
+            words = "" if slope == ONE else "an entry by another is 1 where they are the same, else 0"
+            return Outcome(slope, "known derivative", words)
         case Num():
             raise AssertionError(of)
     rule = _RULES.get(of.name)
@@ -174,7 +176,7 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
     if of.args[0] == by:
         return Outcome(outer, "known derivative", f"derivative of the {record.words}")
     inner = derivative(of.args[0], by)
-    words = f"chain rule: outside the {record.words}"
+    words = f"chain rule; outside: the {record.words}"
     return Outcome(ZERO if outer == ZERO else build.mul(outer, inner), "chain rule", words)
 
 

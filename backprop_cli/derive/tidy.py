@@ -20,9 +20,9 @@ def tidy(expr: Expr) -> Expr:
     """
     if not isinstance(expr, Op):
         return expr
+    if expr.name in _SUMS:
+        return _collected_sum(expr)
     node = Op(expr.name, tuple(map(tidy, expr.args)), expr.options)
-    if node.name in _SUMS:
-        return _collected_sum(node)
     return _collected_product(node) if node.name in _PRODUCTS else _carried_out(node)
 
 
@@ -38,7 +38,7 @@ def _carried_out(node: Op) -> Expr:
 
 
 def terms(expr: Expr, sign: int = 1) -> Iterator[tuple[Fraction, Expr]]:
-    """What a sum consists of: a number and the rest, for each term."""
+    """What a sum consists of: a number and the rest, for each term; a number is itself times 1."""
     match expr:
         case Op("add", (a, b)):
             yield from terms(a, sign)
@@ -56,12 +56,20 @@ def terms(expr: Expr, sign: int = 1) -> Iterator[tuple[Fraction, Expr]]:
 def _collected_sum(node: Op) -> Expr:
     found: dict[Expr, Fraction] = {}
     for factor, rest in terms(node):
-        found[rest] = found.get(rest, Fraction(0)) + factor
+        inner, short = build.coefficient(tidy(rest))
+        found[short] = found.get(short, Fraction(0)) + factor * inner
     total: Expr = ZERO
     written = [(factor, rest) for rest, factor in found.items() if factor]
-    for factor, rest in sorted(written, key=lambda term: term[0] < 0) if _leads(written) else written:
-        total = build.add(total, build.scaled(factor, rest))
+    for factor, rest in written[::-1] if _leads(written) else written:
+        total = added(total, build.scaled(factor, rest))
     return total
+
+
+def added(total: Expr, term: Expr) -> Expr:
+    """The sum, with a minus sign before a negative number."""
+    if isinstance(term, Num) and term.value < 0 and total != ZERO:
+        return build.sub(total, Num(-term.value))
+    return build.add(total, term)
 
 
 def _leads(written: list[tuple[Fraction, Expr]]) -> bool:

@@ -75,7 +75,7 @@ def _checked(
     entry = TABLE.get(name)
     if entry is None or not (entry.public or dialect.all_operations):
         short = len(token.text) <= LONGEST
-        near = get_close_matches(token.text.casefold(), FUNCTIONS, 1) if short else []
+        near = get_close_matches(token.text.casefold(), sorted(FUNCTIONS), 1) if short else []
         meant = f"; did you mean `{near[0]}`?" if near else ""
         raise FormulaError(
             f"there is no function {quoted(token.text)}{meant}",

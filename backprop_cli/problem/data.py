@@ -109,7 +109,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A connection that adds layer `source`'s output (0 is x), times `weights` where there are any."""
+    """A connection that adds layer `source`'s output (0 is x), times its `weights` if any."""
 
     source: int
     weights: Values | None = None

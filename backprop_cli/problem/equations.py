@@ -34,8 +34,8 @@ class Equations:
     given: dict[str, Given] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
-    failed: set[str] = field(default_factory=set)
-    failed_values: set[str] = field(default_factory=set)
+    failed: dict[str, None] = field(default_factory=dict)
+    failed_values: dict[str, None] = field(default_factory=dict)
     later: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -53,14 +53,14 @@ def read_values(read: Equations) -> None:
     for name, (text, values) in read.problem.values.items():
         _check_not_function(read, name, text.mark)
         if values.array is None:
-            read.failed_values.add(name)
+            read.failed_values[name] = None
             continue
         read.given[name] = Given(values.array, AXES[values.array.ndim], "data")
         read.shapes[name] = values.array.shape
     for name, (text, shape) in read.problem.shapes.items():
         _check_not_function(read, name, text.mark)
         if name not in read.known:
-            read.failed_values.add(name)
+            read.failed_values[name] = None
             message = f"{shown(name)} has a shape and no numbers, and solving needs numbers"
             read.complaints.add(message, text.mark, f"values: {{{name}: …}}, {described(shape)}")
 
@@ -135,7 +135,7 @@ def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
     if not allowed:
         return
     if expr is None or shape is None:
-        read.failed.add(name)
+        read.failed[name] = None
         return
     read.shapes[name] = shape
     read.equations.append(Equation(name, expr, _rule(expr), AXES.get(len(shape), ()), ""))

@@ -126,7 +126,7 @@ def _neighbours(
 def _trained(read: Equations) -> tuple[str, ...]:
     """The names to train that there are values for."""
     names: dict[str, None] = {}
-    values = [*read.given, *sorted(read.failed_values)]
+    values = [*read.given, *read.failed_values]
     for text in read.problem.train or ():
         name = text.text.strip()
         if name in values:
@@ -226,7 +226,7 @@ def _penalised(read: Equations, trained: tuple[str, ...]) -> list[str]:
             message = "the penalty does not say which values it is on"
             read.complaints.add(message, penalty.mark, "on: [W]")
         return list(trained)
-    values = [*read.given, *sorted(read.failed_values)]
+    values = [*read.given, *read.failed_values]
     for text in penalty.on:
         if text.text not in values:
             message, instead = names_said(text.text, values, "value")
@@ -302,7 +302,7 @@ def updates_only(problem: Problem, complaints: Complaints) -> Built:
     """The model of a problem that gives gradients and asks for the update alone."""
     read = Equations(problem, complaints)
     read_values(read)
-    values = [*read.given, *sorted(read.failed_values)]
+    values = [*read.given, *read.failed_values]
     trained = []
     for name, (text, given) in problem.gradients.items():
         if name not in values:

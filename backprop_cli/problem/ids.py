@@ -121,7 +121,7 @@ def _matching(
     found = [id for id in known if same(id) in wanted]
     if found or not aliases:
         return found
-    return [id for id in known if same(_unnumbered(id)) in wanted]
+    return [id for id in known if wanted.intersection(map(same, _unnumbered(id)))]
 
 
 def _same(name: str) -> str:
@@ -132,9 +132,11 @@ def _same_letters(name: str) -> str:
     return name.casefold()
 
 
-def _unnumbered(id: str) -> str:
-    """dL/dH1 as dL/dH: what it is called where it is the only one; skip weights keep their name."""
-    return _NUMBER.sub("", id)
+def _unnumbered(id: str) -> Iterator[str]:
+    """dH1/dZ1 as dH/dZ, dH/dZ1, dH1/dZ: what it is called where there is one such layer."""
+    yield _NUMBER.sub("", id)
+    for found in _NUMBER.finditer(id):
+        yield id[: found.start()] + id[found.end() :]
 
 
 # Spellings --------------------------------------------------------------------------------------
@@ -145,8 +147,8 @@ def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Itera
     plain = _primed(_ascii(name))
     yield _renamed(plain, aliases)
     for prefix in (*_PREFIXES, "d"):
-        of = plain.removeprefix(prefix).lstrip("_")
-        if of and plain.startswith(prefix) and "/" not in of:
+        of = plain[len(prefix) :].lstrip("_")
+        if of and plain.casefold().startswith(prefix) and "/" not in of:
             yield f"d{gradient_of}/d{_renamed(of, aliases)}"
     if found := re.fullmatch(r"d(.+)/d(.+)", plain, re.IGNORECASE):
         of, by = (_renamed(part, aliases) for part in found.groups())

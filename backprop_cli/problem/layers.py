@@ -228,7 +228,7 @@ def _plain(value: float) -> int | float:
 def _own_activation(net: Draft, activation: Function, z: Expr) -> Expr:
     """The formula in place of a name; z itself where there is something wrong with it."""
     assert activation.formula is not None
-    formula = parsed(activation.formula, dialect(net.convention), net.complaints, {"z"})
+    formula = parsed(activation.formula, dialect(net.convention), net.complaints, ("z",))
     if formula is None:
         return z
     try:

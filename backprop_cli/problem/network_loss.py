@@ -55,7 +55,7 @@ def _loss_input(net: Draft, loss: Loss) -> str:
 
 def _own_loss(net: Draft, function: Function) -> Expr | None:
     assert function.formula is not None
-    formula = parsed(function.formula, dialect(net.convention), net.complaints, {"y", "yhat"})
+    formula = parsed(function.formula, dialect(net.convention), net.complaints, ("yhat", "y"))
     if formula is None:
         return None
     try:

@@ -71,7 +71,7 @@ class Page:
         """Words with their indices below the line: y_j is yⱼ."""
         if self.view.ascii:
             return self.plain(text)
-        return _lettered.sub(lambda found: subscript(found[1]) or found[0], text)
+        return _lettered.sub(_lowered, text.replace("yhat", "ŷ"))
 
     def body(self, derivation: Derivation) -> Iterator[Line]:
         """Everything below the title."""
@@ -198,3 +198,7 @@ def _wide(tokens: Sequence[object]) -> int:
 
 def _one(tokens: Sequence[object]) -> Box:
     return next(iter(lines(tokens, 10_000, 0)))
+
+
+def _lowered(found: re.Match[str]) -> str:
+    return subscript(found[1]) or found[0]

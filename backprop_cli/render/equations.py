@@ -103,12 +103,11 @@ class Equations:
         return self.value(value, block.axes)
 
     def _writer(self, block: StepBlock, *, numbers: bool) -> FormulaWriter:
-        drawn = replace(self, names=self.names)
         return FormulaWriter(
             lambda id: replace(symbol(self.names.naming, id), node=self.names.node(id)),
             block.shapes,
             block.values if numbers else None,
-            drawn.value if numbers else None,
+            self.value if numbers else None,
             self.view.indices,
             self.view.rows,
             braces=not numbers and self._is_chain(block),
@@ -132,12 +131,7 @@ class Equations:
         blocks = value.reshape(-1, *value.shape[-2:])
         places = list(np.ndindex(value.shape[:-2]))
         shown = kept_places(len(places), 4)
-        return row(
-            *(
-                DOTS if i is None else self._block(blocks[i], places[i], axes)
-                for i in shown
-            )
-        )
+        return row(*(DOTS if i is None else self._block(blocks[i], places[i], axes) for i in shown))
 
     def _block(self, value: Array, place: tuple[int, ...], axes: tuple[str, ...]) -> Node:
         numbers = [str(i + self.view.indices) for i in place]
@@ -179,7 +173,9 @@ class Equations:
         texts = self.digits.several([float(value[place]) for place in places])
         found: dict[tuple[int, int], Node] = {}
         for column in {c for _, c in places}:
-            own = {place: text for place, text in zip(places, texts, strict=True) if place[1] == column}
+            own = {
+                place: text for place, text in zip(places, texts, strict=True) if place[1] == column
+            }
             behind = {place: _behind_the_point(text) for place, text in own.items()}
             longest = max(behind.values(), key=len)
             for place, text in own.items():

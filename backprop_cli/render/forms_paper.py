@@ -42,5 +42,9 @@ def sum_over(pen: Pen, node: Op) -> Piece:
 def equal(pen: Pen, node: Op) -> Piece:
     """1{i = j}."""
     left, right = node.args
-    tokens = (*put(pen, left, "a +").tokens, word("=", space=True), word(_text(pen.piece(right)), space=True))
+    tokens = (
+        *put(pen, left, "a +").tokens,
+        word("=", space=True),
+        word(_text(pen.piece(right)), space=True),
+    )
     return fenced(Piece(tokens, "sum"), pen.glyphs.braces, (word("1"),))

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 
 _KIND: Mapping[Ending, Kind] = {"plain": "atom", "raised": "raised", "fraction": "fraction"}
 
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Writes expressions. With `values`, names are drawn as what they stand for.

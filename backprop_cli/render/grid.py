@@ -185,7 +185,10 @@ class Drawing:
         columns = kept_places(value.shape[1], max(4, self.most_width // 3))
         drawn = self._columns(value, rows, columns)
         if None in columns or _total(drawn) > self.most_width:
-            rows, columns = kept_places(value.shape[0], min(6, self.most_rows)), kept_places(value.shape[1], 4)
+            rows, columns = (
+                kept_places(value.shape[0], min(6, self.most_rows)),
+                kept_places(value.shape[1], 4),
+            )
             drawn = self._columns(value, rows, columns)
         while _total(drawn) > self.most_width and len(columns) > 3:
             columns = _fewer(columns)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backprop_cli.render.blocks import LossBlock
 from backprop_cli.render.grid import Line, width
+from backprop_cli.render.wording import after_updates
 
 if TYPE_CHECKING:
     from backprop_cli.render.layout import Layout
@@ -27,8 +28,7 @@ def history_lines(block: LossBlock, layout: Layout) -> Iterator[Line]:
     arrow = "->" if layout.view.ascii else "→"
     first, last = block.history[0], block.history[-1]
     texts = digits.several(block.history if len(block.history) <= _FEW else (first, last))
-    updates = len(block.history) - 1
-    after = "after the update" if updates == 1 else f"after {updates} updates"
+    after = after_updates(len(block.history) - 1)
     first_text = f"    {name}  {texts[0]} {arrow} "
     yield ((first_text, ""), (texts[-1], "result"), (f"   {after}", "note"))
     if 2 < len(block.history) <= _FEW:
@@ -56,6 +56,17 @@ def curve(values: Sequence[float], layout: Layout) -> Iterator[str]:
     corner, dash = ("+", "-") if layout.view.ascii else ("└", "─")
     yield f"{' ' * margin} {corner}{dash * room}"
     yield f"{' ' * margin}  0{f'{len(values) - 1} updates'.rjust(room - 1)}"
+
+
+def sampled(values: Sequence[float], most: int) -> tuple[list[tuple[float, float]], float, float]:
+    """At most so many points for a picture, each how far along and its value; lowest, highest."""
+    count = min(most, len(values))
+    last = len(values) - 1
+    places = [round(i * last / max(count - 1, 1)) for i in range(count)]
+    points = [(place / max(last, 1), values[place]) for place in places]
+    finite = [(share, value) for share, value in points if math.isfinite(value)]
+    heights = [value for _, value in finite] or [0.0]
+    return finite, min(heights), max(heights)
 
 
 def _heights(

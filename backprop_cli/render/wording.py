@@ -229,6 +229,11 @@ def _rounding(said: object) -> str:
     return str(said) if said else ""
 
 
+def after_updates(updates: int) -> str:
+    """How far training went."""
+    return "after the update" if updates == 1 else f"after {updates} updates"
+
+
 def remarks(step: Step, names: Names) -> tuple[str, ...]:
     """What the symbols of a step leave unsaid: what is added to every column, what ~ means."""
     found: dict[str, None] = {}

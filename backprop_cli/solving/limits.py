@@ -11,7 +11,7 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.solving.plan import Plan, Planned
 
-MAX_WORK = 500_000
+MAX_WORK = 300_000
 """Operations on arrays, large ones counted several times, unless an option raises it: about 1 s."""
 
 MAX_ENTRIES = 10_000_000

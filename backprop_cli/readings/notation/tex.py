@@ -59,10 +59,7 @@ _SPECIAL = MappingProxyType(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        "`": r"\textasciigrave{}",
-        "'": r"\textquotesingle{}",
-        "-": "-{}",  # no ligature: -- stays two hyphens
+        '"': "\''",
     }
     | {char: f"\\{char}" for char in "#$%&_{}"}
 )
@@ -84,13 +81,13 @@ _OUTSIDE_ASCII = MappingProxyType(
         "½": r"$\tfrac12$",
         "′": "$'$",
         "‖": r"$\Vert$",
-        "–": "--",
-        "—": "---",
+        "–": r"\textendash{}",
+        "—": r"\textemdash{}",
         "“": "``",
         "”": "''",
         "‘": "`",
         "’": "'",
-        "„": r"\quotedblbase{}",
+        "„": ",,",
         "ß": r"\ss{}",
         "ø": r"\o{}",
         "Ø": r"\O{}",
@@ -101,12 +98,11 @@ _OUTSIDE_ASCII = MappingProxyType(
         "ł": r"\l{}",
         "Ł": r"\L{}",
         "ı": r"\i{}",
-        "¿": r"\textquestiondown{}",
-        "¡": r"\textexclamdown{}",
+        "¿": "?`",
+        "¡": "!`",
         "§": r"\S{}",
         "©": r"\copyright{}",
-        "€": r"\texteuro{}",
-        "°": r"\textdegree{}",
+        "°": r"${}^{\circ}$",
         "\N{NO-BREAK SPACE}": "~",
         "ˣ": "${}^{x}$",
         "ᵀ": r"${}^{\mathrm{T}}$",
@@ -127,7 +123,6 @@ _ACCENTS = MappingProxyType(
         "\N{COMBINING MACRON}": "=",
         "\N{COMBINING DOT ABOVE}": ".",
         "\N{COMBINING DOUBLE ACUTE ACCENT}": "H",
-        "\N{COMBINING OGONEK}": "k",
     }
 )
 _ACCENTED = 2  # characters: a letter and its accent
@@ -138,10 +133,8 @@ OTHER = r"\backpropcharacter"
 """The command for a character that LaTeX has no name for; `preamble` defines it."""
 
 PREAMBLE = rf"""\usepackage{{amsmath}}
-\usepackage[T1]{{fontenc}}
-\usepackage{{textcomp}}
 \providecommand{{{OTHER}}}[1]{{\ifx\Umathchar\undefined[U+#1]\else\symbol{{"#1}}\fi}}"""
-"""What a document needs for what this module writes; all of it is part of LaTeX but amsmath."""
+"""What a document needs for what this module writes."""
 
 
 # Words --------------------------------------------------------------------------------------------
@@ -150,7 +143,7 @@ PREAMBLE = rf"""\usepackage{{amsmath}}
 def text(words: str) -> str:
     """Words with everything escaped that LaTeX would take for a command."""
     found = "".join(map(_character, re.split(r"(?s)(.[\u0300-\u036f]?)", _decomposed(words))))
-    return re.sub(r"(?<!\\)\$\$", "", found)
+    return re.sub(r"-(?=-)", "-{}", re.sub(r"(?<!\\)\$\$", "", found))
 
 
 def _decomposed(words: str) -> str:
@@ -287,7 +280,7 @@ def _script(node: Script) -> str:
 def _fenced(node: Fenced) -> str:
     left, right = (_FENCES.get(fence, fence) for fence in (node.left, node.right))
     if node.left in _BARS:
-        left, right = (rf"\{side}{_BARS[node.left]}" for side in "lr")
+        left, right = (rf"\{side}{_BARS[node.left]} " for side in "lr")
     inner = tex(node.inner)
     if not tall(node.inner):
         return f"{left}{inner}{right}"

@@ -1,0 +1,45 @@
+"""A problem file whose inputs are letters to its quantities as functions of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from backprop_cli.cli.reading import source_of
+from backprop_cli.derive.free import FreeInputs, free_functions
+from backprop_cli.derive.pieces import TooManyPiecesError
+from backprop_cli.errors import Complaint, Complaints
+from backprop_cli.problem.format import read_problem
+from backprop_cli.render.view import View
+
+
+def free_inputs(path: Path, format_: str, view: View) -> str:
+    """What `derive PROBLEM` writes for a problem with letters in x."""
+    source = source_of(path)
+    complaints = Complaints()
+    problem = read_problem(source.data, complaints)
+    if problem is None or complaints.found:
+        raise source.error(*complaints.found)
+    if problem.layers is None or problem.x is None or not problem.x.free:
+        raise source.error(
+            Complaint("no input is free here", instead="letters in place of numbers: x: [x1, x2]")
+        )
+    try:
+        found = free_functions(problem, complaints)
+    except TooManyPiecesError:
+        message = "these functions fall into more pieces than can be shown"
+        raise source.error(Complaint(message, instead="fewer units, or fewer free inputs")) from None
+    if found is None:
+        raise source.error(*complaints.found)
+    return written(found, format_, replace(view, notation=problem.notation, layers=True))
+
+
+def written(found: FreeInputs, format_: str, view: View) -> str:
+    """The functions in one format."""
+    if format_ == "latex":
+        from backprop_cli.render.derivation_latex import free_latex
+
+        return free_latex(found, view.notation)
+    from backprop_cli.render.free import markdown, text
+
+    return (markdown if format_ == "markdown" else text)(found, view)

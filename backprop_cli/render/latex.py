@@ -1,0 +1,211 @@
+"""A trace to a LaTeX document that compiles as it is: pdflatex or lualatex, with amsmath alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from backprop_cli.readings.notation.nodes import Braced, lines, size, width
+from backprop_cli.readings.notation.tex import PREAMBLE, number, tex, text
+from backprop_cli.render.blocks import (
+    Block,
+    GivenBlocks,
+    LossBlock,
+    Section,
+    StepBlock,
+    TableBlock,
+    Title,
+    document,
+)
+from backprop_cli.render.equations import Equation, Equations, equations_of
+from backprop_cli.render.history import sampled
+from backprop_cli.render.names import Names
+from backprop_cli.render.view import View
+from backprop_cli.render.wording import after_updates
+from backprop_cli.trace import Trace
+
+_HEAD = rf"""\documentclass[a4paper,11pt]{{article}}
+{PREAMBLE}
+\allowdisplaybreaks
+\setlength{{\textwidth}}{{165mm}}\setlength{{\oddsidemargin}}{{-3mm}}
+\setlength{{\textheight}}{{240mm}}\setlength{{\topmargin}}{{-18mm}}
+\setlength{{\parindent}}{{0pt}}\setlength{{\emergencystretch}}{{3em}}
+\setcounter{{MaxMatrixCols}}{{20}}\raggedbottom
+\newcommand{{\step}}[4]{{\pagebreak[2]\par\medskip
+  {{\bfseries #1}}\enspace #2\quad #3\hfill #4\par\nopagebreak}}
+\begin{{document}}
+"""
+_TAIL = "\\end{document}\n"
+
+_SIZES = (("", 84.0), (r"\small", 92.0), (r"\footnotesize", 105.0), (r"\scriptsize", 125.0))
+"""The sizes of type, and how many digits fit on a line in each."""
+
+_TABLE_ROWS = 12
+_FEW_LOSSES = 12
+_POINTS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What the blocks need: names and formulas."""
+
+    names: Names
+    equations: Equations
+
+    def name(self, id: str) -> str:
+        return f"${tex(self.names.node(id))}$"
+
+
+def render(trace: Trace, view: View, appended: str = "") -> str:
+    """The whole derivation as a document; `appended` is plain text at its end, in ASCII."""
+    view = replace(view, ascii=False)
+    shown = document(trace, view)
+    page = _Page(shown.names, equations_of(shown.names, view))
+    body = [part for block in shown.blocks for part in _BLOCKS[type(block)](block, page)]
+    body += [_verbatim(appended)] if appended else []
+    return _HEAD + "\n".join(body) + "\n" + _TAIL
+
+
+def listing(lines_: str) -> str:
+    """Plain text, in ASCII, as a document."""
+    return f"{_HEAD}{_verbatim(lines_)}\n{_TAIL}"
+
+
+def _verbatim(lines_: str) -> str:
+    """Lines as they are: every character written out, since verbatim could be ended from inside."""
+    body = "\\\\\n".join(_spaced(line) for line in lines_.splitlines()) or "~"
+    return f"{{\\ttfamily\\scriptsize\\raggedright\n{body}\\par}}"
+
+
+def _spaced(line: str) -> str:
+    return "~".join(text(word) for word in line.split(" ")) if line.strip() else "~"
+
+
+# Formulas -----------------------------------------------------------------------------------------
+
+
+def aligned(equations: Sequence[Equation]) -> str:
+    """Equations below one another, aligned at their first `=`, in a size in which they fit."""
+    for command, room in _SIZES:
+        rows = [line for equation in equations for line in _lines(equation, room)]
+        if all(wide <= room for _, wide in rows):
+            break
+    body = " \\\\\n".join(line for line, _ in rows)
+    display = f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+    return f"{{{command}\n{display}\\par}}" if command else display
+
+
+def _lines(equation: Equation, room: float) -> Iterator[tuple[str, float]]:
+    """The lines of an equation, and how wide they are."""
+    margin = width(equation.head) + 3
+    for position, side in enumerate(equation.sides):
+        head = tex(equation.head) if position == 0 else ""
+        for number_, line in enumerate(lines(side, room - margin - 3)):
+            start = f"{head} &= " if number_ == 0 else r"& \quad "
+            yield start + tex(line), margin + width(line) + 3 * (number_ > 0)
+
+
+# Blocks -------------------------------------------------------------------------------------------
+
+
+def _title(block: Title, _: _Page) -> Iterator[str]:
+    if block.text:
+        yield rf"{{\Large\bfseries {text(block.text)}\par}}\medskip"
+    if block.conventions:
+        yield r"{\small\raggedright " + " \\quad\n".join(map(_long, block.conventions)) + r"\par}"
+
+
+def _long(phrase: str) -> str:
+    """A phrase that is broken across lines only where it must be."""
+    return rf"\mbox{{{text(phrase)}}}" if len(phrase) < 70 else text(phrase)
+
+
+def _section(block: Section, page: _Page) -> Iterator[str]:
+    exact = page.equations.exactly()
+    aside = r" \quad ".join(
+        f"${tex(page.names.node(id))} = {tex(exact.value(value))}$" for id, value in block.aside
+    )
+    beside = rf" \hfill {{\normalfont\normalsize {aside}}}" if aside else ""
+    yield rf"\section*{{{text(block.text)}{beside}}}"
+
+
+def _given(block: GivenBlocks, page: _Page) -> Iterator[str]:
+    exact = page.equations.exactly()
+    parts = []
+    for item in block.items:
+        value = exact.value(item.value)
+        shaped = item.value.ndim and not isinstance(value, Braced)
+        drawn = Braced(value, size(_upright(item.value.shape, page))) if shaped else value
+        parts.append(f"${tex(page.names.node(item.id))} = {tex(drawn)}$")
+    yield r"{\raggedright\lineskip=1ex " + " \\qquad\n".join(parts) + r"\par}"
+
+
+def _upright(shape: tuple[int, ...], page: _Page) -> tuple[int, ...]:
+    """The shape of a vector as it is drawn."""
+    if len(shape) != 1:
+        return shape
+    return (1, *shape) if page.equations.view.rows else (*shape, 1)
+
+
+def _step(block: StepBlock, page: _Page) -> Iterator[str]:
+    shape = f"${tex(size(block.shape))}$" if block.shape else ""
+    number_ = str(block.number) if block.number else ""
+    yield rf"\step{{{number_}}}{{{page.name(block.id)}}}{{{text(block.words)}}}{{{shape}}}"
+    yield aligned([page.equations.equation(block)])
+    if block.entries:
+        yield aligned(list(page.equations.entries(block)))
+    for note in block.notes:
+        yield rf"{{\small\itshape {text(note)}\par}}"
+
+
+def _loss(block: LossBlock, page: _Page) -> Iterator[str]:
+    name, digits = page.name(block.id), page.equations.digits
+    few = len(block.history) <= _FEW_LOSSES
+    shown = block.history if few else (block.history[0], block.history[-1])
+    numbers = [f"${number(loss)}$" for loss in digits.several(shown)]
+    words = text(after_updates(len(block.history) - 1))
+    yield rf"{name}: {numbers[0]} $\to$ {numbers[-1]} \quad {words}\par"
+    if few and len(numbers) > 2:
+        yield r"{\small " + r" \quad ".join(numbers) + r"\par}"
+    if not few:
+        yield from _curve(block.history, page)
+
+
+def _curve(history: Sequence[float], page: _Page) -> Iterator[str]:
+    """The losses as points over the updates; LaTeX draws these without any package."""
+    points, low, high = sampled(history, _POINTS)
+    if not points:
+        return
+    top, bottom = (number(found) for found in page.equations.digits.several((high, low)))
+    span = (high - low) or 1.0
+    yield r"\smallskip\setlength{\unitlength}{1mm}\begin{picture}(140,44)(-18,-6)"
+    yield r"\put(0,0){\line(1,0){120}}\put(0,0){\line(0,1){36}}"
+    yield rf"\put(-2,35){{\makebox(0,0)[r]{{\small ${top}$}}}}"
+    yield rf"\put(-2,1){{\makebox(0,0)[r]{{\small ${bottom}$}}}}"
+    yield rf"\put(120,-4){{\makebox(0,0)[r]{{\small {len(history) - 1} updates}}}}"
+    for share, loss in points:
+        yield rf"\put({120 * share:.2f},{1 + 34 * (loss - low) / span:.2f}){{\circle*{{0.8}}}}"
+    yield r"\end{picture}\par"
+
+
+def _table(block: TableBlock, page: _Page) -> Iterator[str]:
+    for start in range(0, len(block.rows), _TABLE_ROWS):
+        yield r"\par\smallskip{\small\setlength{\arraycolsep}{3pt}\renewcommand{\arraystretch}{1.2}\begin{tabular}{@{}lll@{}}"
+        for shown in block.rows[start : start + _TABLE_ROWS]:
+            value = page.equations.flat(shown.value)
+            shape = f"${tex(size(shown.shape))}$" if shown.shape else ""
+            yield rf"{page.name(shown.id)} & {shape} & ${tex(value)}$ \\"
+        yield r"\end{tabular}\par}"
+
+
+_BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[str]]] = MappingProxyType(
+    {
+        Title: _title,
+        Section: _section,
+        GivenBlocks: _given,
+        StepBlock: _step,
+        LossBlock: _loss,
+        TableBlock: _table,
+    }
+)

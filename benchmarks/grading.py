@@ -1,0 +1,240 @@
+"""How many sheets a second `backprop check` grades, beside a script that only compares.
+
+    python benchmarks/grading.py [--sheets 1000] [--runs 7] [--profile]
+
+Grades sheets of the 2-2-2 network in problems/, all right and each with one slip, with one process
+and with two. The script beside it reads the same files with PyYAML's C loader and compares them with
+`numpy.allclose`. All are whole processes, run in turn, so that a busy moment hits all of them;
+the medians of their wall-clock times are compared, less the time each needs for a single sheet, which
+is its start. `--profile` prints what grading in one process spends its time on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import io
+import os
+import platform
+import pstats
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
+KINDS = ("right", "slip")
+PROCESSES = (1, 2)
+WARM_UP = 1
+PROFILED = 18  # lines of a profile
+
+Values = dict[str, np.ndarray]
+
+COMPARE = """
+import sys
+from pathlib import Path
+import numpy as np
+import yaml
+expected = {
+    name: np.array(value, float)
+    for name, value in yaml.load(open(sys.argv[1]), Loader=yaml.CSafeLoader)["answers"].items()
+}
+right = 0
+for path in sorted(Path(sys.argv[2]).glob("*.yaml")):
+    answers = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["answers"]
+    right += sum(
+        np.allclose(np.array(answers[name], float), value, atol=0.001)
+        for name, value in expected.items()
+    )
+print(right)
+"""
+
+
+# Sheets -------------------------------------------------------------------------------------------
+
+
+def worked_out(slip: str = "") -> Values:
+    """The exercise in plain NumPy; a slip changes one step, and everything after it follows."""
+    x, y, rate = np.array([1.0, 0]), np.array([0.0, 1]), 0.5
+    W1, b1 = np.array([[3.0, 6], [4, 5]]), np.array([1.0, -6])
+    W2, b2 = np.array([[2.0, 3], [4, 3]]), np.array([-1.0, -2])
+    v: Values = {}
+    v["Z1"] = W1.T @ x + (0 if slip == "bias-left-out" else b1)
+    v["H1"] = 1 / (1 + np.exp(-v["Z1"]))
+    v["Z2"] = (W2 if slip == "transpose-omitted" else W2.T) @ v["H1"] + b2
+    v["Yhat"] = np.exp(v["Z2"]) / np.exp(v["Z2"]).sum()
+    log = np.log10 if slip == "loss-log-base" else np.log
+    v["L"] = -np.sum(y * log(v["Yhat"]))
+    v["dL/dYhat"] = (1 if slip == "sign-flipped" else -1) * y / v["Yhat"]
+    jacobian = np.diag(v["Yhat"]) - np.outer(v["Yhat"], v["Yhat"])
+    if slip == "softmax-diagonal-only":
+        jacobian = np.diag(np.diag(jacobian))
+    v["dL/dZ2"] = jacobian @ v["dL/dYhat"]
+    v["dL/dW2"] = np.outer(x if slip == "wrong-layer-input" else v["H1"], v["dL/dZ2"])
+    v["dL/db2"] = v["dL/dZ2"]
+    v["dL/dH1"] = W2 @ v["dL/dZ2"]
+    slope = 1 if slip == "activation-derivative-omitted" else v["H1"] * (1 - v["H1"])
+    v["dL/dZ1"] = v["dL/dH1"] * slope
+    v["dL/dW1"] = np.outer(x, v["dL/dZ1"])
+    v["dL/db1"] = v["dL/dZ1"]
+    down = -1 if slip == "ascent" else 1
+    v["W1_new"] = W1 - down * rate * v["dL/dW1"]
+    v["b1_new"] = b1 - rate * v["dL/db1"]
+    v["W2_new"] = W2 - rate * v["dL/dW2"]
+    v["b2_new"] = b2 - (1 if slip == "learning-rate-omitted" else rate) * v["dL/db2"]
+    h = 1 / (1 + np.exp(-(v["W1_new"].T @ x + v["b1_new"])))
+    z = v["W2_new"].T @ h + v["b2_new"]
+    v["L_new"] = -np.sum(y * np.log(np.exp(z) / np.exp(z).sum()))
+    return v
+
+
+SLIPS = (
+    "bias-left-out",
+    "transpose-omitted",
+    "loss-log-base",
+    "sign-flipped",
+    "softmax-diagonal-only",
+    "wrong-layer-input",
+    "activation-derivative-omitted",
+    "ascent",
+    "learning-rate-omitted",
+)
+
+
+def sheet(values: Values, decimals: int) -> str:
+    """An answer file as text."""
+    lines = []
+    for name, value in values.items():
+        rows = np.atleast_2d(value)
+        texts = [f"[{', '.join(f'{entry:.{decimals}f}' for entry in row)}]" for row in rows]
+        shown = f"[{', '.join(texts)}]" if value.ndim == 2 else texts[0]
+        lines.append(f"  {name}: {shown[1:-1] if value.ndim == 0 else shown}\n")
+    return "answers:\n" + "".join(lines)
+
+
+def write_sheets(folder: Path, count: int) -> None:
+    """Folders of sheets, `right`, `slip` and one sheet of each (`one-right`, `one-slip`)."""
+    draw = Random(1)
+    slipped = [worked_out(slip) for slip in SLIPS]
+    for kind in KINDS:
+        for name, number in ((kind, count), (f"one-{kind}", 1)):
+            place = folder / name
+            place.mkdir()
+            for index in range(number):
+                values = worked_out() if kind == "right" else slipped[index % len(slipped)]
+                text = sheet(values, draw.choice((3, 4, 5)))
+                (place / f"s{index:05}.yaml").write_text(text, encoding="utf-8")
+    (folder / "expected.yaml").write_text(sheet(worked_out(), 12), encoding="utf-8")
+
+
+# Measuring ----------------------------------------------------------------------------------------
+
+
+def programs(folder: Path) -> dict[tuple[str, str], list[str]]:
+    """What is run, by the name of the program and that of the folder of sheets."""
+    found = {}
+    for kind in KINDS:
+        for place in (kind, f"one-{kind}"):
+            compare = [sys.executable, "-c", COMPARE, str(folder / "expected.yaml")]
+            found["script", place] = [*compare, str(folder / place)]
+            for processes in PROCESSES:
+                check = [sys.executable, "-m", "backprop_cli", "check", str(PROBLEM)]
+                options = ["--workers", str(processes), "--format", "json", "--exit-zero"]
+                found[f"check, {processes}", place] = [*check, str(folder / place), *options]
+    return found
+
+
+def measure(folder: Path, runs: int) -> dict[tuple[str, str], float]:
+    """The median seconds of each program, the programs run in turn."""
+    commands = programs(folder)
+    seconds: dict[tuple[str, str], list[float]] = {key: [] for key in commands}
+    for _ in range(WARM_UP + runs):
+        for key, command in commands.items():
+            seconds[key].append(once(command, folder / "output"))
+    return {key: statistics.median(times[WARM_UP:]) for key, times in seconds.items()}
+
+
+def once(command: list[str], output: Path) -> float:
+    with output.open("wb") as file:
+        start = time.perf_counter()
+        subprocess.run(command, stdout=file, check=True, cwd=ROOT)
+        return time.perf_counter() - start
+
+
+def table(medians: Mapping[tuple[str, str], float], sheets: int, runs: int) -> str:
+    """Sheets a second without the start, and whole seconds with it, as a Markdown table."""
+    lines = [
+        f"{sheets} sheets, median of {runs} runs; {machine()}",
+        "",
+        "| sheets | program | seconds, all | of these its start | sheets a second | to the script |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for kind in KINDS:
+        speeds = {
+            name: (sheets - 1) / (medians[name, kind] - medians[name, f"one-{kind}"])
+            for name, place in medians
+            if place == kind
+        }
+        for name, speed in speeds.items():
+            whole, start = medians[name, kind], medians[name, f"one-{kind}"]
+            ratio = speed / speeds["script"]
+            words = name.replace("check, ", "check, processes: ")
+            cells = (kind, words, f"{whole:.2f}", f"{start:.2f}", f"{speed:.0f}", f"{ratio:.2f}")
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pyyaml"))
+    python = f"Python {platform.python_version()}"
+    return f"{python}, {libraries}, {platform.system()}, {os.cpu_count()} cores"
+
+
+def profile(folder: Path) -> None:
+    """Prints the functions that take most time of themselves, for right sheets and for slips."""
+    from backprop_cli.cli.grading_pool import graded
+    from backprop_cli.cli.reading import load
+    from backprop_cli.grading.grade import Grader
+
+    for kind in KINDS:
+        grader = Grader(load(PROBLEM).model)
+        files = sorted((folder / kind).glob("*.yaml"))
+        profiler = cProfile.Profile()
+        profiler.runcall(lambda grader=grader, files=files: list(graded(grader, files, 1)))
+        text = io.StringIO()
+        stats = pstats.Stats(profiler, stream=text).strip_dirs()
+        stats.sort_stats("tottime").print_stats(PROFILED)
+        stats.sort_stats("cumulative").print_stats(2 * PROFILED)
+        print(f"{kind} sheets\n{text.getvalue()}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measures how fast sheets are graded.")
+    parser.add_argument("--sheets", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--profile", action="store_true", help="profile instead of measuring")
+    options = parser.parse_args()
+    if not hasattr(yaml, "CSafeLoader"):
+        print("PyYAML has no C loader here: there is nothing to compare with")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="backprop-grading-") as name:
+        folder = Path(name)
+        write_sheets(folder, options.sheets)
+        if options.profile:
+            profile(folder)
+        else:
+            print(table(measure(folder, options.runs), options.sheets, options.runs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""`backprop check` as a shell sees it: what is read, exit codes, many sheets, hostile ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from backprop_cli.cli import check_run, grading_pool, main
+from backprop_cli.cli.check import FORMATS
+from backprop_cli.grading.answers import MAX_SHEET
+
+ROOT = Path(__file__).resolve().parent.parent
+PROBLEM = str(ROOT / "problems" / "sigmoid-softmax.yaml")
+SHEETS = ROOT / "problems" / "sheets" / "sigmoid-softmax"
+RIGHT = (SHEETS / "right.yaml").read_text(encoding="utf-8")
+NOTHING = "answers: {Z1: [_, _]}\n"
+
+
+def invoke(*arguments: object, stdin: str | None = None) -> Result:
+    runner = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1"})
+    words = ["check", *map(str, arguments)]
+    done = runner.invoke(main, words, input=stdin, prog_name="backprop")
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done
+
+
+def report(*arguments: object, code: int = 0) -> dict[str, Any]:
+    done = invoke(PROBLEM, *arguments, "--format", "json")
+    assert done.exit_code == code, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three sheets: one right, one with nothing on it, one that is broken."""
+    for name, text in (("a.yaml", RIGHT), ("b.yaml", NOTHING), ("c.yaml", "answers: [")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+# What is read -----------------------------------------------------------------------------------
+
+
+def test_answers_may_be_given_in_several_ways(folder: Path) -> None:
+    a, b, c = (folder / name for name in ("a.yaml", "b.yaml", "c.yaml"))
+    for arguments in (
+        ("--answers", folder),
+        ("--answers", c, "--answers", b, a),
+        ("--answers", a, b, c),
+        (folder,),
+        (a, folder, b),
+    ):
+        found = report(*arguments, code=1)
+        assert [sub["file"] for sub in found["submissions"]] == [str(a), str(b), str(c)]
+
+
+def test_two_sheets_of_one_student_stay_two(tmp_path: Path) -> None:
+    for name in ("x.yaml", "y.yaml"):
+        (tmp_path / name).write_text(f"student: s1\n{RIGHT.replace('student:', 'was:')}")
+    found = report(tmp_path)
+    assert [sub["student"] for sub in found["submissions"]] == ["s1", "s1"]
+
+
+def test_json_and_csv_sheets_are_graded_like_yaml(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("answers: {Z1: [4, 0], L: 1/3, dW1: [[1, 2], [3, 4]]}")
+    data = {"answers": {"Z1": [4, 0], "L": "1/3", "dW1": [[1, 2], [3, 4]]}}
+    (tmp_path / "b.json").write_text(json.dumps(data))
+    rows = "Z1,1,,4\nZ1,2,,0\nL,,,1/3\ndW1,1,1,1\ndW1,1,2,2\ndW1,2,1,3\ndW1,2,2,4\n"
+    (tmp_path / "c.csv").write_text(f"name,row,column,value\n{rows}")
+    found = report(tmp_path, code=1)
+    one, two, three = (
+        [(r["id"], r["verdict"], r["points"], r["slips"]) for r in sub["results"]]
+        for sub in found["submissions"]
+    )
+    assert one == two == three
+
+
+def test_the_problem_is_no_sheet_and_may_come_from_standard_input(folder: Path) -> None:
+    problem = folder / "problem.yaml"
+    problem.write_text(Path(PROBLEM).read_text(encoding="utf-8"), encoding="utf-8")
+    done = invoke(problem, folder, "--format", "json")
+    assert len(json.loads(done.stdout)["submissions"]) == 3
+    piped = invoke("-", folder / "a.yaml", stdin=problem.read_text(encoding="utf-8"))
+    assert piped.exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("nowhere",), ("empty",)])
+def test_without_answers_there_is_nothing_to_do(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    done = invoke(PROBLEM, *arguments)
+    assert done.exit_code == 2
+    assert not done.stdout
+    assert "answer" in done.stderr or "no such file" in done.stderr
+
+
+def test_a_broken_problem_is_told(tmp_path: Path) -> None:
+    broken = tmp_path / "p.yaml"
+    broken.write_text("layers: []\n")
+    done = invoke(broken, SHEETS)
+    assert done.exit_code == 2
+    assert "p.yaml:1:" in done.stderr
+
+
+# Exit codes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "code"),
+    [
+        ("a", (), 0),
+        ("ab", (), 1),
+        ("ac", (), 1),
+        ("abc", ("--exit-zero",), 0),
+        ("c", (), 2),
+        ("c", ("--exit-zero",), 2),
+    ],
+)
+def test_exit_codes(folder: Path, names: str, options: tuple[str, ...], code: int) -> None:
+    files = [folder / f"{name}.yaml" for name in names]
+    assert invoke(PROBLEM, *files, *options).exit_code == code
+
+
+# Output -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("reveal", ["none", "where", "what", "value"])
+def test_every_format_is_written(folder: Path, kind: str, reveal: str) -> None:
+    target = folder / "report"
+    sheets = folder / "b.yaml" if kind == "gradescope" else folder  # that one takes one sheet
+    done = invoke(PROBLEM, sheets, "--format", kind, "--reveal", reveal, "-o", target)
+    assert (done.exit_code, done.output) == (1, "")
+    text = target.read_text(encoding="utf-8")
+    assert text
+    if kind in ("json", "gradescope"):
+        json.loads(text)
+    if kind == "junit":
+        ET.fromstring(text)  # noqa: S314  # written a moment ago
+
+
+def test_the_step_summary_is_added_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = folder / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    invoke(PROBLEM, folder, "--format", "text")
+    assert summary.read_text() == "before\n"
+    invoke(PROBLEM, folder, "--format", "github")
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert "|" in text
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "no" / "such.md"))
+    done = invoke(PROBLEM, folder, "--format", "github")
+    assert done.exit_code == 1
+    assert "GITHUB_STEP_SUMMARY cannot be written" in done.stderr
+
+
+# Many sheets ------------------------------------------------------------------------------------
+
+
+HONEST = re.compile(r"s\d+\.yaml")
+
+
+def bomb() -> str:
+    lines = ["a0: &a0 [1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    return "\n".join(lines) + "\nanswers: {Z1: *a8}\n"
+
+
+HOSTILE: tuple[Callable[[], bytes], ...] = (
+    lambda: bomb().encode(),
+    lambda: random.Random(1).randbytes(5_000),
+    lambda: b"answers: " + b"[" * 50_000,
+    lambda: b"answers: {L: .nan, Z1: [.inf, -.inf]}",
+    lambda: b"answers: {L: 1e400, Z1: [10^400, 9^9^9^9]}",
+    lambda: b"answers:\n  L: 1\n  L: 2\n  Z1: [1, 2]\n  z1: [1, 2]\n",
+    lambda: b"student: ../../../../tmp/x\nanswers: {L: 1}",
+    lambda: b'student: "\\e[2J\\e]0;x\\a"\nanswers: {L: "\\e[31m1"}',
+    lambda: b"student: '::error file=a::b'\nanswers: {L: '::set-output name=a::b'}",
+    lambda: b"student: '=HYPERLINK(\"http://x\")'\nanswers: {L: '=1+1', '=cmd|x': 1}",
+    lambda: b"answers: !!python/object/apply:os.system ['touch never']",
+    lambda: b"answers:\n  ? [a, b]\n  : 1\n  <<: {L: 1}\n",
+    lambda: b"answers: &a {L: *a}",
+    lambda: b"answers:\n  L: " + b"9" * 100_000,
+    lambda: b"answers:\n  L: '" + b"(" * 100_000 + b"'",
+    lambda: b"",
+    lambda: b"---\nanswers: {L: 1}\n---\nanswers: {L: 2}\n",
+)
+
+
+def write_class(folder: Path, honest: int, hostile: int) -> None:
+    for number in range(honest):
+        (folder / f"s{number:04}.yaml").write_text(RIGHT, encoding="utf-8")
+    for number in range(hostile):
+        kind = HOSTILE[number % len(HOSTILE)]
+        name = f"s{number * 19:04}-hostile" + (".csv" if number % 5 == 4 else ".yaml")
+        (folder / name).write_bytes(kind())
+
+
+def test_hostile_sheets_do_not_touch_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_class(tmp_path, honest=950, hostile=49)
+    with (tmp_path / "huge.yaml").open("wb") as file:
+        file.truncate(100_000_000)  # without taking room on the disk
+    found = report(tmp_path, "--workers", 2, code=1)
+    assert len(found["submissions"]) == 1000
+    honest = [sub for sub in found["submissions"] if HONEST.fullmatch(Path(sub["file"]).name)]
+    assert len(honest) == 950
+    assert all(sub["score"] == sub["max_score"] and sub["passed"] for sub in honest)
+    assert not any(sub["passed"] for sub in found["submissions"] if sub not in honest)
+    (huge,) = (sub for sub in found["submissions"] if sub["file"].endswith("huge.yaml"))
+    assert f"at most {MAX_SHEET // 1_000_000} MB" in huge["error"]["message"]
+    assert not (tmp_path / "never").exists()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_nothing_a_student_writes_gets_out(tmp_path: Path, kind: str) -> None:
+    write_class(tmp_path, honest=1, hostile=2 * len(HOSTILE))
+    one_by_one = sorted(tmp_path.iterdir()) if kind == "gradescope" else [tmp_path]
+    options = ("--format", kind, "--reveal", "value")
+    out = "".join(invoke(PROBLEM, path, *options).stdout for path in one_by_one)
+    assert out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    if kind == "csv":
+        assert not any(cell.startswith(("=", '"=')) for cell in out.replace("\n", ",").split(","))
+    if kind in ("text", "csv", "github", "markdown"):
+        commands = [line for line in out.splitlines() if line.lstrip().startswith("::")]
+        assert all(line.startswith(("::error ", "::warning ", "::notice ")) for line in commands)
+        assert kind == "github" or not commands
+        assert not any("set-output" in line.partition("::set")[1] for line in commands)
+
+
+def test_the_report_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    write_class(tmp_path, honest=90, hostile=len(HOSTILE))
+    one, two, many = (report(tmp_path, "--workers", n, code=1) for n in (1, 2, 7))
+    assert one == two == many
+
+
+def test_many_sheets_take_all_cores_and_few_take_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    real = grading_pool.graded
+
+    def graded(grader: Any, files: Any, workers: int) -> Any:
+        seen.append(workers)
+        return real(grader, files, 1)
+
+    monkeypatch.setattr(check_run, "graded", graded)
+    report(folder, code=1)
+    monkeypatch.setattr(check_run, "MANY", 2)
+    report(folder, code=1)
+    report(folder, "--workers", 3, code=1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert seen == [1, cores, 3]
+
+
+def test_a_progress_bar_only_on_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_run, "MANY", 2)
+    assert invoke(PROBLEM, folder).stderr == ""
+    monkeypatch.setattr(check_run, "_shows_progress", lambda files: True)
+    assert report(folder, code=1)["summary"]["submissions"] == 3
