@@ -4,7 +4,9 @@
 
 In the pages, a console block holds commands and what they print; with `<!-- from Paths -->` or
 `<!-- from Forward to Results -->` before it that part, the rest as `…`. A YAML block is a file, its
-name in the first line. What stands between `<!-- keys LAYER -->` and `<!-- end -->` is made here.
+name in the first line: a problem, or the answers to one. `problems/` is there as well, and from
+examples/ `answers/` and `homework.yaml`, unless the page has its own. What stands between
+`<!-- keys LAYER -->` and `<!-- end -->` is made here.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from backprop_cli.cli import main as backprop
+from backprop_cli.grading.slips import FORMULA_SLIPS, SLIP_WORDS
 from backprop_cli.numbers import LONGEST_NUMBER
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem import format as format_
@@ -45,12 +48,12 @@ PICTURE_COMMAND = (
 )
 
 FENCED = re.compile(
-    r"(?P<part>^<!-- from (?P<first>\w+)(?: to (?P<stop>\w+))? -->\n)?"
+    r"(?P<part>^<!-- from (?P<first>\S+)(?: to (?P<stop>\S+))? -->\n)?"
     r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 MADE = re.compile(
-    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema) -->.*?<!-- end -->",
+    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema|slips) -->.*?<!-- end -->",
     re.DOTALL,
 )
 
@@ -123,7 +126,7 @@ def _answered(found: re.Match[str]) -> str:
 
 
 class folder(chdir[str]):  # noqa: N801  # used like the function it extends
-    """A temporary working folder with the files of a page, and problems/ as on a fresh clone."""
+    """A temporary folder to work in: the files of a page, problems/, a homework, answers/."""
 
     def __init__(self, page: str) -> None:
         self.temporary = tempfile.TemporaryDirectory()
@@ -131,6 +134,9 @@ class folder(chdir[str]):  # noqa: N801  # used like the function it extends
         for name, text in files(page).items():
             (place / name).write_text(text, encoding="utf-8")
         (place / "problems").symlink_to(ROOT / "problems")
+        (place / "answers").symlink_to(ROOT / "examples" / "answers")
+        if not (place / "homework.yaml").exists():
+            (place / "homework.yaml").symlink_to(ROOT / "examples" / "homework.yaml")
         super().__init__(self.temporary.name)
 
     def __exit__(self, *exception: object) -> None:
@@ -270,6 +276,14 @@ def _limit(_: str) -> str:
     return f"{limits.MAX_WORK:,}"
 
 
+def _slips(_: str) -> str:
+    rows = [
+        (f"`{id}`", words.title, FORMULA_SLIPS[id].example if id in FORMULA_SLIPS else "")
+        for id, words in SLIP_WORDS.items()
+    ]
+    return table(("slip", "is", "for instance"), *rows)
+
+
 def _schema(_: str) -> str:
     schema = json.loads((SCHEMAS / "trace.schema.json").read_text(encoding="utf-8"))
     lines = "".join(f"- {text}\n" for text in _fields(schema, schema, ""))
@@ -312,6 +326,7 @@ _MAKERS: Mapping[str, Callable[[str], str]] = {
     "limits": _limits,
     "limit": _limit,
     "schema": _schema,
+    "slips": _slips,
 }
 
 # The picture and the schema -----------------------------------------------------------------------

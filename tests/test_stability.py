@@ -138,8 +138,9 @@ def test_equations_far_out(equations: list[str]) -> None:
     np.testing.assert_allclose(solution.values["dL/dW"], [[1], [-1]], rtol=1e-14)
 
 
-def test_a_batch_far_out() -> None:
-    problem = network([800, -800], "softmax", "binary-cross-entropy", [0, 1])
+@pytest.mark.parametrize("size", [800, 300, 40, 20])
+def test_a_batch_far_out(size: float) -> None:
+    problem = network([size, -size], "softmax", "binary-cross-entropy", [0, 1])
     problem |= {"x": [[1], [0.001], [-1]], "y": [[0, 1], [1, 0], [0.5, 0.5]]}
     for affine in ("W x + b", "x W^T + b"):
         solution = solved({**problem, "convention": {"affine": affine}})

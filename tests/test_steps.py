@@ -1,4 +1,4 @@
-"""Several updates: batches in turn, the optimizer's state, the losses on the way, any step shown."""
+"""Several updates: batches in turn, the optimizer's state, the losses, any step shown."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from backprop_cli.cli.common import complaints_end_it, output_options, problem_f
     show_default=True,
     help="A Jacobian's rows are functions (numerator) or variables (denominator).",
 )
-@output_options("text", "markdown", "latex")
+@output_options("text", "markdown", "latex", "html")
 def command(problem: Path | None, **options: object) -> None:
     """Derives in symbols: every line with the rule that leads to it.
 

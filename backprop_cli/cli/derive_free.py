@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.cli.reading import source_of
 from backprop_cli.derive.free import FreeInputs, free_functions
 from backprop_cli.derive.pieces import TooManyPiecesError
@@ -28,7 +29,9 @@ def free_inputs(path: Path, format_: str, view: View) -> str:
         found = free_functions(problem, complaints)
     except TooManyPiecesError:
         message = "these functions fall into more pieces than can be shown"
-        raise source.error(Complaint(message, instead="fewer units, or fewer free inputs")) from None
+        raise source.error(
+            Complaint(message, instead="fewer units, or fewer free inputs")
+        ) from None
     if found is None:
         raise source.error(*complaints.found)
     return written(found, format_, replace(view, notation=problem.notation, layers=True))
@@ -36,10 +39,10 @@ def free_inputs(path: Path, format_: str, view: View) -> str:
 
 def written(found: FreeInputs, format_: str, view: View) -> str:
     """The functions in one format."""
-    if format_ == "latex":
-        from backprop_cli.render.derivation_latex import free_latex
+    if format_ in ("latex", "html"):
+        from backprop_cli.render.sheet import free_sheet
 
-        return free_latex(found, view.notation)
+        return set_sheet(free_sheet(found, view), format_)
     from backprop_cli.render.free import markdown, text
 
     return (markdown if format_ == "markdown" else text)(found, view)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
+from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.derive.data import Derivation
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.render.view import View
@@ -29,7 +30,9 @@ class Options:
 
 def run(problem: Path | None, options: Options) -> None:
     """Derives what was asked for and writes it."""
-    asked = [given for given in (problem, options.function, options.expression) if given is not None]
+    asked = [
+        given for given in (problem, options.function, options.expression) if given is not None
+    ]
     if len(asked) != 1:
         raise UserError(
             Complaint(
@@ -79,7 +82,7 @@ def _derivation(options: Options) -> Derivation:
 
 
 def _as_formula(text: str) -> str:
-    """A function's bare name applied to z; a word that is no function is refused with the nearest."""
+    """A bare name applied to z; a word that is no function is refused with the nearest."""
     from difflib import get_close_matches
 
     from backprop_cli.derive.functions import names
@@ -91,16 +94,19 @@ def _as_formula(text: str) -> str:
     if word.replace("-", "").replace("_", "").isalpha() and len(word) > 1:
         near = get_close_matches(word.casefold(), names(), 1)
         meant = near[0] if near else f"one of {', '.join(names())}, or a formula in z"
-        raise UserError(Complaint(f"there is no function `{word[:40]}`", instead=meant), source="--function")
+        raise UserError(
+            Complaint(f"there is no function `{word[:40]}`", instead=meant), source="--function"
+        )
     return word
 
 
 def _written(derivation: Derivation, options: Options) -> str:
     view = view_of(options)
-    if options.format_ == "latex":
-        from backprop_cli.render.derivation_latex import latex
+    if options.format_ in ("latex", "html"):
+        from backprop_cli.render.sheet import sheet
 
-        return latex(derivation)
+        return set_sheet(sheet(derivation, view), options.format_)
     from backprop_cli.render.derivation import markdown, text
 
-    return (markdown if options.format_ == "markdown" else text)(derivation, view)
+    written = markdown if options.format_ == "markdown" else text
+    return written(derivation, view)

@@ -21,7 +21,7 @@ from backprop_cli.solving.solve import Progress, Request, Solution, solve
 from backprop_cli.solving.verify import Check, verify
 from backprop_cli.trace import Trace
 
-LONG = 200_000  # operations from which a terminal is shown a progress bar
+LONG = 60_000  # operations from which a terminal is shown a progress bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +230,24 @@ def _html(solution: Solution, view: View, paths: EntryPaths | None, checks: Chec
     return render(solution.trace, view, "" if checks is None else _checked(checks, view))
 
 
+def _python(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
+    from backprop_cli.cli.solve_python import training_of
+    from backprop_cli.render.python_code import render
+
+    for option, given in (("--entry", paths), ("--verify", checks)):
+        if given is not None:
+            raise UserError(
+                Complaint(f"a program has no {option}", instead="--format text"), source=option
+            )
+    first = solution.trace.steps[0].iteration if solution.trace.steps else 1
+    return render(solution.trace, view, training_of(solution, first))
+
+
 _WRITERS: dict[str, Writer] = {
     "text": _text,
     "json": _json,
     "markdown": _markdown,
     "latex": _latex,
     "html": _html,
+    "python": _python,
 }

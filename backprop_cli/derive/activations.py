@@ -27,7 +27,10 @@ ACTIVATIONS: Mapping[str, Steps] = MappingProxyType(
             "sinh(z) / cosh(z)",
             (
                 ("1 - sinh(z)^2 / cosh(z)^2", "divided term by term"),
-                ("1 - (sinh(z) / cosh(z))^2", "a quotient of squares is the square of the quotient"),
+                (
+                    "1 - (sinh(z) / cosh(z))^2",
+                    "a quotient of squares is the square of the quotient",
+                ),
                 ("1 - f^2", _OWN),
             ),
         ),
@@ -70,13 +73,13 @@ ACTIVATIONS: Mapping[str, Steps] = MappingProxyType(
         ),
         "silu": Steps(
             "z * sigmoid(z)",
-            (
-                ("f + sigmoid(z) * (1 - f)", "σ multiplied out, z · σ(z) written as f"),
-            ),
+            (("f + sigmoid(z) * (1 - f)", "σ multiplied out, z · σ(z) written as f"),),
         ),
         "gelu": Steps(
             "z * normal_cdf(z)",
-            notes=("Φ is the standard normal distribution function; its derivative is the density φ.",),
+            notes=(
+                "Φ is the standard normal distribution function; its derivative is the density φ.",
+            ),
         ),
         "exp": Steps("exp(z)", (("f", _OWN),)),
         "step": Steps(
@@ -105,7 +108,10 @@ SOFTMAX_CASES = (
         "i = j",
         SOFTMAX.replace("[i]", "[j]"),
         (
-            (f"exp(z[j]) / {_SUM} * (({_SUM} - exp(z[j])) / {_SUM})", "exp(zⱼ) in front, the square split"),
+            (
+                f"exp(z[j]) / {_SUM} * (({_SUM} - exp(z[j])) / {_SUM})",
+                "exp(zⱼ) in front, the square split",
+            ),
             (f"exp(z[j]) / {_SUM} * (1 - exp(z[j]) / {_SUM})", "divided term by term"),
             ("yhat[j] * (1 - yhat[j])", _OWN),
         ),

@@ -38,11 +38,15 @@ def chain(
     definitions: tuple[Definition, ...] = (),
     first: tuple[str, str] = ("definition", ""),
 ) -> Chain:
-    """`left` = the derivative of `form`, worked out by the rules, then brought into its last form."""
+    """`left` = the derivative of `form`, worked out by the rules, then brought into a last form."""
     start = line(derivative(form, by), *first)
-    last = [line(formula(text), "own value" if "own value" in why else "rewritten", why) for text, why in finish]
+    last = [line(formula(text), _finishing(why), why) for text, why in finish]
     lines = (start, *worked_out(start.expr, rules), *last)
     return Chain(words, left, without_repeats(lines), conditions, definitions)
+
+
+def _finishing(why: str) -> str:
+    return "own value" if why == REASONS["own value"] else "rewritten"
 
 
 def without_repeats(lines: Iterable[Line]) -> tuple[Line, ...]:

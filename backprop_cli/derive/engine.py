@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
 from backprop_cli.derive.data import Line
-from backprop_cli.derive.nodes import DERIVATIVE, has_derivative, renamed, sum_over
+from backprop_cli.derive.nodes import DERIVATIVE, SUM_OVER, has_derivative, renamed, sum_over
 from backprop_cli.derive.reasons import REASONS
 from backprop_cli.derive.rules import Outcome, Scalars, applied
 from backprop_cli.derive.tidy import factors, tidy
@@ -48,8 +49,9 @@ def _outcomes(expr: Expr, rules: Scalars) -> Iterator[Outcome]:
     if expr.name == DERIVATIVE:
         yield _outcome(expr, rules)
         return
+    inside = _inside(expr, rules)
     for arg in expr.args:
-        yield from _outcomes(arg, rules)
+        yield from _outcomes(arg, inside)
 
 
 def _outcome(node: Op, rules: Scalars) -> Outcome:
@@ -66,8 +68,16 @@ def _replaced(expr: Expr, reason: str, rules: Scalars) -> Expr:
         outcome = _outcome(expr, rules)
         known = reason in _LAST and outcome.reason in _LAST
         return outcome.expr if known or outcome.reason == reason else expr
-    args = tuple(_replaced(arg, reason, rules) for arg in expr.args)
+    inside = _inside(expr, rules)
+    args = tuple(_replaced(arg, reason, inside) for arg in expr.args)
     return expr if args == expr.args else rebuilt(expr, args)
+
+
+def _inside(node: Op, rules: Scalars) -> Scalars:
+    """The rules below a node: a sum binds its letter."""
+    if node.name != SUM_OVER:
+        return rules
+    return replace(rules, bound=rules.bound | {str(node.option("index"))})
 
 
 def rebuilt(node: Op, args: tuple[Expr, ...]) -> Expr:
@@ -135,5 +145,3 @@ def _without(product: list[tuple[Expr, int]], dropped: Expr) -> Expr:
         if factor != dropped:
             rest = build.mul(rest, build.power(factor, num(power)))
     return rest
-
-

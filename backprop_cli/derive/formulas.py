@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.derive.chains import chain, scalars
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
@@ -14,6 +14,7 @@ from backprop_cli.derive.letters import NoLettersError, entry, has_reduction, pl
 from backprop_cli.derive.nodes import derivative, indexed, renamed
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import operation
 from backprop_cli.problem.data import Kinks
 from backprop_cli.problem.formula import Dialect, FormulaError, parse
 from backprop_cli.problem.tokens import quoted
@@ -22,6 +23,7 @@ VARIABLES = ("z", "yhat", "x")
 """By which name a formula is differentiated where it has several, the first that is there."""
 
 _NUMBERS = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta K N".split())
+_FOR_NUMBERS = frozenset({"pi"})
 _SAME, _OTHER = Condition(Sym("i"), "=", Sym("j")), Condition(Sym("i"), "≠", Sym("j"))
 _natural = re.compile(r"\d+|\D+").findall
 
@@ -43,7 +45,7 @@ def of_formula(text: str, wrt: str | None = None, kinks: Kinks = Kinks()) -> Der
     if has_reduction(expr):
         definitions, chains = _lettered(expr, by, whole, rules)
     else:
-        plain = plainly(_single_entries(expr))
+        plain = _plain(expr)
         definitions = (Definition(whole, (plain,)),)
         chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules),)
     return Derivation(f"The derivative of {text.strip()}", definitions, chains)
@@ -61,6 +63,15 @@ def _variable(expr: Expr, wrt: str | None) -> str:
         names = ", ".join(used)
         raise UnderivableError(f"by which of {names} is to be differentiated?", f"--wrt {used[0]}")
     return known[0] if known else used[0]
+
+
+def _plain(expr: Expr) -> Expr:
+    """A formula in single numbers, in whose derivation the rules for numbers hold."""
+    plain = plainly(_single_entries(expr))
+    for node in walk(plain):
+        if isinstance(node, Op) and not (operation(node).elementwise or node.name in _FOR_NUMBERS):
+            raise UnderivableError(f"there is no derivation with letters for {node.name}")
+    return plain
 
 
 def _unused(expr: Expr) -> str:
@@ -86,7 +97,9 @@ def _lettered(
     vectors = {name for name in symbols(expr) if name not in _NUMBERS or name == by}
     variable = indexed(by, "j")
     try:
-        shape = Sizes({name: ("K",) if name in vectors else () for name in symbols(expr)}, {}).shape(expr)
+        shape = Sizes(
+            {name: ("K",) if name in vectors else () for name in symbols(expr)}, {}
+        ).shape(expr)
         form = entry(expr, ("i",) if shape else (), vectors)
     except ShapeError as error:
         raise UnderivableError(str(error), error.instead) from None
@@ -115,7 +128,7 @@ def of_expressions(
     except FormulaError as error:
         raise FormulaError(error.message, max(0, error.offset - 1), error.instead) from None
     assert isinstance(parsed, Op)
-    forms = [plainly(_single_entries(arg)) for arg in parsed.args]
+    forms = list(map(_plain, parsed.args))
     if any(map(has_reduction, forms)):
         raise UnderivableError("entries are formulas in single numbers", "x1 + x2*x3, x1^2 + 3*x2")
     variables = _variables(forms, wrt)
@@ -136,8 +149,12 @@ def _variables(forms: Sequence[Expr], wrt: str | None) -> list[Sym]:
     asked = [name.strip() for name in wrt.split(",")] if wrt else sorted(used, key=_in_order)
     unknown = [name for name in asked if name not in used]
     if unknown or not asked:
-        said = f"{quoted(unknown[0])} is in none of the entries" if unknown else "there are no letters"
-        raise UnderivableError(said, "x1 + x2*x3, x1^2 + 3*x2" if not used else ", ".join(sorted(used)))
+        said = (
+            f"{quoted(unknown[0])} is in none of the entries" if unknown else "there are no letters"
+        )
+        raise UnderivableError(
+            said, "x1 + x2*x3, x1^2 + 3*x2" if not used else ", ".join(sorted(used))
+        )
     clash = [name for name in used if re.fullmatch(r"f\d+", name)]
     if clash:
         raise UnderivableError(f"`{clash[0]}` is what an entry of the function is called", "x1")

@@ -39,7 +39,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class FreeInputs:
-    """The free inputs, and every quantity up to the prediction and the class as functions of them."""
+    """The free inputs, and the quantities up to prediction and class as functions of them."""
 
     title: str
     inputs: Inputs

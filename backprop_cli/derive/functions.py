@@ -57,7 +57,9 @@ def _activation(name: str, steps: Steps, rules: Scalars) -> Derivation:
         definitions = (Definition(F, tuple(dict.fromkeys((*whole, form)))),)
         chains = (chain(left, Z, form, rules, finish=steps.finish),)
     words = TABLE[name].words if name in TABLE else "identity"
-    notes = (*fixed(dict(steps.options), TABLE[name].options), *steps.notes) if name in TABLE else ()
+    notes = (
+        (*fixed(dict(steps.options), TABLE[name].options), *steps.notes) if name in TABLE else ()
+    )
     return Derivation(f"The derivative of the {words}", definitions, chains, notes=notes)
 
 
@@ -84,7 +86,9 @@ def _softmax(rules: Scalars) -> Derivation:
     for case in SOFTMAX_CASES:
         letter = "j" if case.condition == "i = j" else "i"
         chains.append(case_chain(case, derivative(indexed("yhat", letter), by), by, rules))
-    together = line(formula(SOFTMAX_TOGETHER), "together", "for i = j the first case, else the second")
+    together = line(
+        formula(SOFTMAX_TOGETHER), "together", "for i = j the first case, else the second"
+    )
     both = Chain("Both cases in one", derivative(indexed("yhat", "i"), by), (together,))
     return Derivation("The derivative of the softmax", entries, (*chains, both))
 
@@ -111,7 +115,11 @@ def _loss(loss: Loss, steps: LossSteps, rules: Scalars) -> Derivation:
 
 
 def _worded(loss: Loss) -> str:
-    article = "the " if loss.words.split()[0] in ("squared", "absolute", "hinge", "cross-entropy", "binary") else ""
+    article = (
+        "the "
+        if loss.words.split()[0] in ("squared", "absolute", "hinge", "cross-entropy", "binary")
+        else ""
+    )
     return article + loss.words
 
 
@@ -131,7 +139,8 @@ def _terms(loss: Loss, steps: LossSteps) -> list[Definition]:
     error = build.sub(indexed("yhat", "j"), indexed("y", "j"))
     term = op(loss.name, error)
     return [
-        Definition(term, (formula(case.form),), (condition(case.condition),)) for case in steps.cases
+        Definition(term, (formula(case.form),), (condition(case.condition),))
+        for case in steps.cases
     ]
 
 
@@ -147,5 +156,9 @@ def _behind(behind: Behind, _: Expr) -> Chain:
     letter = "i" if "[i]" in behind.prediction else "j"
     prediction = Definition(indexed("yhat", letter), (formula(behind.prediction),))
     notes = (f"Σ y = 1 holds for {behind.because}.",) if behind.because else ()
-    heading = "Without an activation" if behind.activation == "linear" else f"Behind the {behind.activation}"
+    heading = (
+        "Without an activation"
+        if behind.activation == "linear"
+        else f"Behind the {behind.activation}"
+    )
     return Chain(heading, left, tuple(lines), (), (prediction,), notes)

@@ -71,7 +71,7 @@ def scaled(half: Half) -> Half:
 
 
 def possible(region: Iterable[Half]) -> bool:
-    """Whether some point belongs to it, by eliminating one input after the other (Fourier, Motzkin)."""
+    """Whether some point belongs to it: the inputs are eliminated one by one (Fourier, Motzkin)."""
     halves = set(map(scaled, region))
     while halves:
         decided = {half for half in halves if half.function.is_constant}
@@ -88,7 +88,7 @@ def _true(half: Half) -> bool:
 
 
 def _without_last(halves: set[Half]) -> set[Half]:
-    """What the inequalities say about the inputs that remain without the last one that they have."""
+    """What the inequalities say about the other inputs, the last one eliminated."""
     last = max(i for half in halves for i, a in enumerate(half.function.slopes) if a)
     above = [half for half in halves if half.function.slopes[last] > 0]
     below = [half for half in halves if half.function.slopes[last] < 0]

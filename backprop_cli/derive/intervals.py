@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from backprop_cli.algebra.expr import Expr, Num
+from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.halfspaces import Affine, Half, Region
 from backprop_cli.derive.pieces import Inputs, Piece, Pieces, Value
 
@@ -15,7 +15,7 @@ _FAR = Fraction(10**30)
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """low ≤ middle < high: either bound may be absent; equal bounds say that middle is that number."""
+    """low ≤ middle < high: either bound may be absent; equal bounds say what middle is."""
 
     middle: Expr
     low: Fraction | None = None
@@ -68,7 +68,7 @@ def _bound(half: Half, *, single: bool) -> tuple[tuple[Fraction, ...], Fraction,
 
 
 def alternatives(found: Pieces, inputs: Inputs) -> tuple[Alternative, ...]:
-    """The pieces by value, from left to right; the value in most regions comes last, as the rest."""
+    """The pieces by value, from left to right; that with most regions comes last, as the rest."""
     by_value: dict[Value, list[Region]] = {}
     for piece in sorted(found, key=_place):
         by_value.setdefault(piece.value, []).append(piece.region)
@@ -85,16 +85,16 @@ def _alternative(value: Value, regions: Sequence[Region], inputs: Inputs) -> Alt
     return Alternative(inputs.expr(value), tuple(written(region, inputs) for region in regions))
 
 
-def _place(piece: Piece) -> tuple[Fraction, int]:
-    """Where a piece begins, with one input; in the order found otherwise."""
+def _place(piece: Piece) -> tuple[Fraction, bool]:
+    """Where a piece begins, with one input; all alike, and so in the order found, otherwise."""
+    if any(len(half.function.slopes) > 1 for half in piece.region):
+        return Fraction(0), False
     lows = [
-        -half.function.constant / half.function.slopes[0]
+        (-half.function.constant / half.function.slopes[0], half.strict)
         for half in piece.region
-        if len(half.function.slopes) == 1 and half.function.slopes[0] > 0
+        if half.function.slopes[0] > 0
     ]
-    if not piece.region or len(piece.region[0].function.slopes) > 1:
-        return Fraction(0), 0
-    return max(lows, default=-_FAR), len(piece.region)
+    return max(lows, default=(-_FAR, False))
 
 
 def ones(found: Pieces, inputs: Inputs) -> tuple[tuple[Between, ...], ...] | None:
@@ -106,8 +106,3 @@ def ones(found: Pieces, inputs: Inputs) -> tuple[tuple[Between, ...], ...] | Non
     return tuple(
         written(piece.region, inputs) for piece in sorted(found, key=_place) if piece.value == one
     )
-
-
-def number(value: Fraction) -> Num:
-    """A bound as a number of a formula."""
-    return Num(value)

@@ -1,4 +1,4 @@
-"""One entry of an expression over vectors and matrices, its indices letters, its sums over letters."""
+"""An expression over vectors to one entry of it: indices are letters, and sums run over letters."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, walk
 from backprop_cli.derive.nodes import indexed, sum_over
 from backprop_cli.operations.reductions import REDUCTIONS
+from backprop_cli.operations.table import operation
 
 Letters = tuple[str, ...]
 
 REDUCING = frozenset(record.name for record in REDUCTIONS)
-ENTRYWISE_OVER_ALL = frozenset({"softmax", "log_softmax"})
 _FREE = "klmnpqrstuv"
 
 
@@ -24,7 +24,7 @@ class NoLettersError(Exception):
 
 def has_reduction(expr: Expr) -> bool:
     """Whether something is summed or compared over a vector."""
-    return any(isinstance(node, Op) and node.name in REDUCING for node in walk(expr))
+    return any(isinstance(node, Op) and node.name in REDUCING | {"matmul"} for node in walk(expr))
 
 
 def entry(expr: Expr, letters: Letters, vectors: Collection[str], taken: str = "ij") -> Expr:
@@ -61,7 +61,7 @@ class _Entries:
         special = _SPECIAL.get(expr.name)
         if special is not None:
             return special(self, expr, letters)
-        if expr.name in REDUCING:
+        if not (operation(expr).elementwise or expr.name == "pi"):
             raise NoLettersError(expr.name)
         return Op(expr.name, tuple(self.entry(arg, letters) for arg in expr.args), expr.options)
 
@@ -77,6 +77,12 @@ class _Entries:
 
 def _sum(entries: _Entries, node: Op, _: Letters) -> Expr:
     return entries.total(node.args[0])
+
+
+def _inner(entries: _Entries, node: Op, letters: Letters) -> Expr:
+    if letters:
+        raise NoLettersError("matrices")
+    return entries.total(op("mul", *node.args))
 
 
 def _mean(entries: _Entries, node: Op, _: Letters) -> Expr:
@@ -105,6 +111,7 @@ def _log_softmax(entries: _Entries, node: Op, letters: Letters) -> Expr:
 _SPECIAL: Mapping[str, Callable[[_Entries, Op, Letters], Expr]] = MappingProxyType(
     {
         "sum": _sum,
+        "matmul": _inner,
         "mean": _mean,
         "logsumexp": _logsumexp,
         "norm": _norm,

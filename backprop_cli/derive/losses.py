@@ -23,8 +23,10 @@ _CROSS_ENTROPY_BEHIND_SOFTMAX = Behind(
             _APART,
         ),
         (
-            "-y[j] / yhat[j] * (yhat[j] * (1 - yhat[j]))"
-            " + sum(-y[i] / yhat[i] * (-yhat[i] * yhat[j]), axis=i, keep=j)",
+            (
+                "-y[j] / yhat[j] * (yhat[j] * (1 - yhat[j]))"
+                " + sum(-y[i] / yhat[i] * (-yhat[i] * yhat[j]), axis=i, keep=j)"
+            ),
             "put in",
             "∂L/∂ŷ_i = −y_i/ŷ_i, and the two cases of the softmax",
         ),
@@ -69,8 +71,10 @@ _BINARY_BEHIND_SOFTMAX = Behind(
     (
         ("sum(dL/dyhat[i] * dyhat[i]/dz[j], axis=i)", "chain rule", _THROUGH_ALL),
         (
-            "sum((yhat[i] - y[i]) / (yhat[i] * (1 - yhat[i]))"
-            " * (yhat[i] * (equal(i, j) - yhat[j])), axis=i)",
+            (
+                "sum((yhat[i] - y[i]) / (yhat[i] * (1 - yhat[i]))"
+                " * (yhat[i] * (equal(i, j) - yhat[j])), axis=i)"
+            ),
             "put in",
             "both factors put in; the slopes of the softmax are ŷ_i (1{i = j} − ŷ_j)",
         ),
@@ -80,8 +84,10 @@ _BINARY_BEHIND_SOFTMAX = Behind(
             "ŷ_i cancels",
         ),
         (
-            "(yhat[j] - y[j]) / (1 - yhat[j])"
-            " - yhat[j] * sum((yhat[i] - y[i]) / (1 - yhat[i]), axis=i)",
+            (
+                "(yhat[j] - y[j]) / (1 - yhat[j])"
+                " - yhat[j] * sum((yhat[i] - y[i]) / (1 - yhat[i]), axis=i)"
+            ),
             "one term left",
             "of the 1{i = j} only the term i = j is left; it does not collapse to ŷ_j − y_j",
         ),
@@ -117,9 +123,7 @@ LOSS_STEPS: Mapping[str, LossSteps] = MappingProxyType(
         "cross-entropy-with-logits": LossSteps(
             (("yhat[j] - y[j]", "the quotient is the softmax: ŷ = softmax(z)"),)
         ),
-        "binary-cross-entropy-with-logits": LossSteps(
-            (("yhat[j] - y[j]", "with ŷ = σ(z)"),)
-        ),
+        "binary-cross-entropy-with-logits": LossSteps((("yhat[j] - y[j]", "with ŷ = σ(z)"),)),
         "squared-error": LossSteps(
             behind=(_linear("2 * (yhat[j] - y[j])"),),
             notes=("The factor 2 stays; half the squared error is what cancels it.",),

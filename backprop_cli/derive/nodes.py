@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, symbols
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite
 
 DERIVATIVE, SUM_OVER, EQUAL = "derivative", "sum_over", "equal"
 """The names of the nodes; no operation of the table has them, since none has a NumPy value."""
@@ -63,20 +63,19 @@ def renamed(expr: Expr, letters: Mapping[str, str]) -> Expr:
     return rewrite(expr, rule)
 
 
-def depends(expr: Expr, by: Sym) -> bool:
-    """Whether `expr` changes with `by`: other letters are other entries, unless a sum runs there."""
-    return _depends(expr, by, frozenset())
+def depends(expr: Expr, by: Sym, bound: frozenset[str] = frozenset()) -> bool:
+    """Whether `expr` changes with `by`: other letters are other entries, unless a sum runs there.
 
-
-def _depends(expr: Expr, by: Sym, bound: frozenset[str]) -> bool:
+    `bound` are the letters over which sums run around the expression.
+    """
     match expr:
         case Num():
             return False
         case Sym(name):
             return name == by.name or _may_be(name, by.name, bound)
         case Op("sum_over", (body,)):
-            return _depends(body, by, bound | {str(expr.option("index"))})
-    return any(_depends(arg, by, bound) for arg in expr.args)
+            return depends(body, by, bound | {str(expr.option("index"))})
+    return any(depends(arg, by, bound) for arg in expr.args)
 
 
 def _may_be(name: str, other: str, bound: frozenset[str]) -> bool:
@@ -95,8 +94,3 @@ def has_derivative(expr: Expr) -> bool:
         case Op():
             return any(map(has_derivative, expr.args))
     return False
-
-
-def letters_of(expr: Expr) -> frozenset[str]:
-    """The index letters in use."""
-    return frozenset(letter for name in symbols(expr) for letter in parts(name)[1])

@@ -45,5 +45,5 @@ def condition(text: str) -> Condition:
     """`z > 0`, `i ≠ j`."""
     found = _relation(text)
     assert found is not None, text
-    relation: dict[str, Relation] = {sign: sign for sign in ("=", "≠", "<", ">", "≤", "≥")}  # type: ignore[misc]
+    relation: dict[str, Relation] = {sign: sign for sign in ("=", "≠", "<", ">", "≤", "≥")}
     return Condition(formula(found[1]), relation[found[2]], formula(found[3]))

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num
-from backprop_cli.derive.halfspaces import Affine, Half, Region, merged, needed, possible
+from backprop_cli.derive.halfspaces import Affine, Half, Region, joined, merged, needed, possible
 from backprop_cli.derive.tidy import added
 
 MOST_PIECES = 300
@@ -136,9 +136,7 @@ def _linear(node: Op, values: tuple[Value, ...]) -> Affine | None:
 Split: TypeAlias = Callable[[_Reading, Op, Region, tuple[Value, ...]], Iterator[Piece]]
 
 
-def _sides(
-    region: Region, border: Affine, at_zero: bool = True
-) -> Iterator[tuple[Region, bool]]:
+def _sides(region: Region, border: Affine, at_zero: bool = True) -> Iterator[tuple[Region, bool]]:
     """The part of a region where `border` is above 0 (at 0 too, if so asked), and the rest."""
     upper = Half(border, not at_zero)
     for half, above in ((upper, True), (upper.outside, False)):
@@ -163,7 +161,9 @@ def _slopes(below: Callable[[Op], Fraction]) -> Split:
     return split
 
 
-def _constants(reading: _Reading, node: Op, region: Region, values: tuple[Value, ...]) -> Iterator[Piece]:
+def _constants(
+    reading: _Reading, node: Op, region: Region, values: tuple[Value, ...]
+) -> Iterator[Piece]:
     """The step and the sign: three values, of which that at 0 may be one of the others."""
     x = _affine(values[0])
     at_zero = _number(node.option("at_zero", 1)) if node.name == "step" else Fraction(0)
@@ -176,7 +176,7 @@ def _constants(reading: _Reading, node: Op, region: Region, values: tuple[Value,
             yield Piece(inner, reading.inputs.constant(at_zero if zero else low))
 
 
-def _larger(reading: _Reading, node: Op, region: Region, values: tuple[Value, ...]) -> Iterator[Piece]:  # noqa: ARG001  # one signature for all
+def _larger(_: _Reading, node: Op, region: Region, values: tuple[Value, ...]) -> Iterator[Piece]:
     a, b = map(_affine, values)
     for part, above in _sides(region, a - b):
         yield Piece(part, a if above == (node.name == "maximum") else b)
@@ -193,7 +193,9 @@ def _cut(reading: _Reading, node: Op, region: Region, values: tuple[Value, ...])
             yield Piece(part, x if inside else -limit)
 
 
-def _exponential(reading: _Reading, node: Op, region: Region, values: tuple[Value, ...]) -> Iterator[Piece]:
+def _exponential(
+    reading: _Reading, node: Op, region: Region, values: tuple[Value, ...]
+) -> Iterator[Piece]:
     """ELU: x above 0, a formula below."""
     x = _affine(values[0])
     alpha = num(str(node.option("alpha", 1)))
@@ -227,6 +229,29 @@ def _joined(found: Pieces) -> Pieces:
     by_value: dict[Value, list[Region]] = {}
     for piece in found:
         by_value.setdefault(piece.value, []).append(piece.region)
-    return tuple(
+    fewer = [
         Piece(region, value) for value, regions in by_value.items() for region in merged(regions)
-    )
+    ]
+    return tuple(_absorbed(fewer))
+
+
+def _absorbed(found: list[Piece]) -> list[Piece]:
+    """Edges and points where a neighbour has the same value become part of it: |x| at 0."""
+    for piece in found:
+        for other in found:
+            union = _with_edge(piece, other)
+            if union is not None:
+                rest = [each for each in found if each not in (piece, other)]
+                return _absorbed([*rest, Piece(union, other.value)])
+    return found
+
+
+def _with_edge(piece: Piece, other: Piece) -> Region | None:
+    """The region of `other` with that of `piece`, where its formula holds there too."""
+    if piece == other or not isinstance(piece.value, Affine) or not isinstance(other.value, Affine):
+        return None
+    apart = piece.value - other.value
+    above, below = Half(apart, strict=True), Half(-apart, strict=True)
+    if possible((*piece.region, above)) or possible((*piece.region, below)):
+        return None
+    return joined(other.region, piece.region)

@@ -24,9 +24,13 @@ from backprop_cli.operations.table import operation
 
 @dataclass(frozen=True, slots=True)
 class Scalars:
-    """What the table's rules may ask (see record.Rules), where every name is a number."""
+    """What the table's rules may ask (see record.Rules), where every name is a number.
+
+    `bound` are the letters of the sums around: there z_k may be z_j.
+    """
 
     kinks: Mapping[str, float]
+    bound: frozenset[str] = frozenset()
 
     def shape(self, expr: Expr) -> Shape:  # noqa: ARG002  # the protocol's signature
         """No axes."""
@@ -39,7 +43,7 @@ class Scalars:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a rule makes of a derivative, the rule's name, and words of its own where it has them."""
+    """What a rule makes of a derivative, the rule's name, and words of its own if it has any."""
 
     expr: Expr
     reason: str
@@ -48,12 +52,14 @@ class Outcome:
 
 def applied(of: Expr, by: Sym, rules: Scalars) -> Outcome:
     """∂of/∂by after one rule; what `of` contains may still have to be differentiated."""
-    if not depends(of, by):
+    if not depends(of, by, rules.bound):
         return Outcome(ZERO, "constant")
     match of:
         case Sym(name):
             slope = ONE if name == by.name else _same_entry(name, by)
-            words = "" if slope == ONE else "an entry by another is 1 where they are the same, else 0"
+            words = (
+                "" if slope == ONE else "an entry by another is 1 where they are the same, else 0"
+            )
             return Outcome(slope, "known derivative", words)
         case Num():
             raise AssertionError(of)
@@ -61,9 +67,9 @@ def applied(of: Expr, by: Sym, rules: Scalars) -> Outcome:
     return rule(of, by, rules) if rule is not None else _function(of, by, rules)
 
 
-def _slope(of: Expr, by: Sym) -> Expr:
+def _slope(of: Expr, by: Sym, rules: Scalars) -> Expr:
     """∂of/∂by as a factor or term: worked out at once where it is 0."""
-    return derivative(of, by) if depends(of, by) else ZERO
+    return derivative(of, by) if depends(of, by, rules.bound) else ZERO
 
 
 def _same_entry(name: str, by: Sym) -> Expr:
@@ -82,32 +88,32 @@ def _times(a: Expr, b: Expr) -> Expr:
 # Sums, products, quotients, powers ----------------------------------------------------------------
 
 
-def _add(of: Op, by: Sym, _: Scalars) -> Outcome:
+def _add(of: Op, by: Sym, rules: Scalars) -> Outcome:
     a, b = of.args
     combine = build.add if of.name == "add" else build.sub
-    return Outcome(combine(_slope(a, by), _slope(b, by)), "sum rule")
+    return Outcome(combine(_slope(a, by, rules), _slope(b, by, rules)), "sum rule")
 
 
 def _neg(of: Op, by: Sym, _: Scalars) -> Outcome:
     return Outcome(build.neg(derivative(of.args[0], by)), "constant factor")
 
 
-def _mul(of: Op, by: Sym, _: Scalars) -> Outcome:
+def _mul(of: Op, by: Sym, rules: Scalars) -> Outcome:
     a, b = of.args
-    if not depends(a, by):
+    if not depends(a, by, rules.bound):
         return Outcome(build.mul(a, derivative(b, by)), "constant factor")
-    if not depends(b, by):
+    if not depends(b, by, rules.bound):
         return Outcome(build.mul(b, derivative(a, by)), "constant factor")
     first = op("mul", derivative(a, by), b)
     return Outcome(op("add", first, op("mul", a, derivative(b, by))), "product rule")
 
 
-def _div(of: Op, by: Sym, _: Scalars) -> Outcome:
+def _div(of: Op, by: Sym, rules: Scalars) -> Outcome:
     a, b = of.args
-    if not depends(b, by):
+    if not depends(b, by, rules.bound):
         return Outcome(build.div(derivative(a, by), b), "constant factor")
     square = build.power(b, num(2))
-    if not depends(a, by):
+    if not depends(a, by, rules.bound):
         top = build.mul(a, derivative(b, by))
         return Outcome(build.neg(build.div(top, square)), "reciprocal rule")
     first = op("mul", derivative(a, by), b)
@@ -115,13 +121,13 @@ def _div(of: Op, by: Sym, _: Scalars) -> Outcome:
     return Outcome(op("div", top, square), "quotient rule")
 
 
-def _pow(of: Op, by: Sym, _: Scalars) -> Outcome:
+def _pow(of: Op, by: Sym, rules: Scalars) -> Outcome:
     u, v = of.args
-    if not depends(v, by):
+    if not depends(v, by, rules.bound):
         lower = build.power(u, build.sub(v, ONE))
         slope = ONE if u == by else derivative(u, by)
         return Outcome(build.mul(build.mul(v, lower), slope), "power rule")
-    if not depends(u, by):
+    if not depends(u, by, rules.bound):
         scaled = build.mul(of, op("log", u))
         slope = ONE if v == by else derivative(v, by)
         return Outcome(build.mul(scaled, slope), "exponential rule")
@@ -133,12 +139,12 @@ def _pow(of: Op, by: Sym, _: Scalars) -> Outcome:
 # Sums over letters, alternatives ------------------------------------------------------------------
 
 
-def _sum_over(of: Op, by: Sym, _: Scalars) -> Outcome:
+def _sum_over(of: Op, by: Sym, rules: Scalars) -> Outcome:
     """The one term that contains `by`; where every term does, each term's own derivative."""
     body, index = of.args[0], str(of.option("index"))
     base, letters = parts(by.name)
     places = [place for place in letters if of.option("without") is None]
-    single = [place for place in places if _only_there(body, index, by, place)]
+    single = [place for place in places if _only_there(body, index, by, place, rules)]
     if single:
         word = f"only the term {index} = {single[0]} contains {base}_{','.join(letters)}"
         return Outcome(derivative(renamed(body, {index: single[0]}), by), "only one term", word)
@@ -150,15 +156,17 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _only_there(body: Expr, index: str, by: Sym, place: str) -> bool:
+def _only_there(body: Expr, index: str, by: Sym, place: str, rules: Scalars) -> bool:
     """Whether the term index = place alone changes with `by`."""
-    elsewhere = renamed(body, {index: "another"})
-    return not depends(elsewhere, by)
+    there, elsewhere = (renamed(body, {index: letter}) for letter in (place, "another"))
+    return depends(there, by, rules.bound) and not depends(elsewhere, by, rules.bound)
 
 
-def _alternatives(of: Op, by: Sym, _: Scalars) -> Outcome:
+def _alternatives(of: Op, by: Sym, rules: Scalars) -> Outcome:
     x, above, otherwise = of.args
-    return Outcome(op("choose", x, _slope(above, by), _slope(otherwise, by)), "by cases")
+    return Outcome(
+        op("choose", x, _slope(above, by, rules), _slope(otherwise, by, rules)), "by cases"
+    )
 
 
 def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
@@ -184,7 +192,7 @@ def _shares(of: Op, by: Sym, rules: Scalars) -> Expr:
     """The sum of what comes through each argument, as the table's pull-back says."""
     total: Expr = ZERO
     for arg, share in zip(of.args, pull_back(of, ONE, of, rules), strict=True):
-        if share is not None and depends(arg, by):
+        if share is not None and depends(arg, by, rules.bound):
             total = build.add(total, _times(share, derivative(arg, by)))
     return total
 

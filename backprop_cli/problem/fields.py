@@ -258,23 +258,22 @@ class Written:
 
     def read(self, node: Node, name: str, complaints: Complaints) -> Text | None:
         if not isinstance(node, ScalarNode):
-            instead = self._instead(node)
-            unexpected(node, name, self, complaints, instead)
-            # An equation is read as it was meant, since those after it may use its name.
-            return Text(instead, node.mark) if self.equation and " = " in instead else None
+            meant = self._meant(node)
+            unexpected(node, name, self, complaints, meant or "quotes around the text")
+            return Text(meant, node.mark) if meant else None  # so that its name is known
         text = node.text.rstrip("\n")
         if not text.strip():
             unexpected(node, name, self, complaints)
             return None
         return Text(text, node.inside)
 
-    def _instead(self, node: Node) -> str:
-        """`- z: W @ x` is meant as an equation; `- dL/dW1[1, 1]` needs quotes."""
+    def _meant(self, node: Node) -> str | None:
+        """`- z: W @ x` is meant as an equation."""
         if self.equation and isinstance(node, MapNode) and len(node.entries) == 1:
             (only,) = node.entries.values()
             if isinstance(only.value, ScalarNode):
                 return f"{only.key.text} = {only.value.text}"
-        return "quotes around the text"
+        return None
 
     def schema(self) -> Schema:
         return {"type": ["string", "number"]}

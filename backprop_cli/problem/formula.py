@@ -37,8 +37,9 @@ class _Reader:
         return self.tokens[self.position]
 
     def take(self) -> Token:
+        """The next token; the end is never passed."""
         token = self.token
-        self.position += 1
+        self.position += token.kind != "end"
         return token
 
     def accept(self, *texts: str) -> Token | None:
@@ -118,7 +119,6 @@ class _Reader:
             return inner
         if token.text == "[":
             return Op("stack", tuple(self.listed("]")))
-        self.position -= 1
         raise FormulaError(
             f"expected a name, a number or `(` here, and found {_found(token)}", token.offset
         )
@@ -175,8 +175,7 @@ class _Reader:
         while not self.accept(")"):
             if args or options:
                 self.expect(",")
-            ahead = self.tokens[self.position + 1]
-            if self.token.kind == "name" and ahead.text == "=":
+            if self.token.kind == "name" and self.tokens[self.position + 1].text == "=":
                 name = self.take()
                 self.take()
                 options[name.text] = self.option(name.text)

@@ -39,7 +39,9 @@ def stacked(
     if x.free:
         letter = x.free[0][1]
         message = f"{shown(letter)} in `x` is a letter, and solving needs numbers"
-        complaints.add(message, x.mark, "a number in its place")
+        complaints.add(
+            message, x.mark, "a number, or `backprop derive` for functions of the letter"
+        )
         return None
     _check_sizes(problem, x.array, complaints)
     array = x.array.reshape(1) if x.array.ndim == 0 else x.array

@@ -68,6 +68,20 @@ def fits_transposed(net: Draft, number: int, shape: tuple[int, ...]) -> bool:
     return units == expected_inputs(net) and length in (1, have)
 
 
+def _all_fit_transposed(net: Draft) -> bool:
+    """Whether every layer fits the other way round, so that the convention may be what is wrong."""
+    inputs = net.units[0]
+    for layer in net.layers:
+        array = layer.weights.array if layer.weights is not None else None
+        if array is None or array.ndim != 2:
+            return False
+        units, have = fan(array.shape, net.convention)
+        if have != inputs + (net.convention.bias != "separate"):
+            return False
+        inputs = units
+    return True
+
+
 def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> None:
     """Complains of weights that do not take what comes in."""
     have, units = fan(shape, net.convention)
@@ -78,7 +92,9 @@ def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Non
     wanted = described(oriented(expected, units, net.convention))
     if fits_transposed(net, number, shape):
         wanted = described(oriented(expected, have, net.convention))
-        wanted += f" (yours transposed), or convention: {{affine: {_other_way(net.convention)}}}"
+        wanted += " (yours transposed)"
+        if _all_fit_transposed(net):
+            wanted += f", or convention: {{affine: {_other_way(net.convention)}}}"
     elif number == 1 and (samples := _samples_meant(net, have)):
         wanted += f", or x: {samples}"
     net.complaints.add(

@@ -1,4 +1,4 @@
-"""A derivation to lines of text: each chain aligned at its `=`, the reasons in a column beside it."""
+"""A derivation to lines of text: chains aligned at their `=`, the reasons in a column beside."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
 from backprop_cli.derive.data import Line as Step
+from backprop_cli.readings.notation.linear import subscript
 from backprop_cli.render.flow import lines, natural_width, word
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.grid import Box, Line, beside, line_width, plain_text, text_box
 from backprop_cli.render.layout import Layout, layout_of, wrapped
 from backprop_cli.render.markdown import escaped
-from backprop_cli.readings.notation.linear import subscript
 from backprop_cli.render.names import Names
 from backprop_cli.render.text import printed
 from backprop_cli.render.view import View
@@ -28,13 +28,18 @@ def text(derivation: Derivation, view: View) -> str:
     """The derivation for the terminal."""
     page = Page(view)
     body = [((derivation.title, "heading"),), (), *page.body(derivation)]
-    return printed([tuple((page.plain(t), role) for t, role in line) for line in body], color=view.color)
+    return printed(
+        [tuple((page.plain(t), role) for t, role in line) for line in body], color=view.color
+    )
 
 
 def markdown(derivation: Derivation, view: View) -> str:
     """The derivation as Markdown: headings, lines in code blocks."""
     page = Page(view)
-    parts = [f"# {escaped(page.plain(derivation.title))}", _block(page, page.definitions(derivation.definitions))]
+    parts = [
+        f"# {escaped(page.plain(derivation.title))}",
+        _block(page, page.definitions(derivation.definitions)),
+    ]
     for chain in derivation.chains:
         parts.append(f"## {escaped(page.plain(_joined(page.heading(chain))))}")
         parts.append(_block(page, [*page.definitions(chain.definitions), *page.chain(chain)]))
@@ -104,13 +109,16 @@ class Page:
     def one_line(self, expr: Expr) -> str:
         """A formula on one line."""
         return "".join(
-            (" " if token.space and position else "") + "".join(part for part, _ in token.box.lines[0])
+            (" " if token.space and position else "")
+            + "".join(part for part, _ in token.box.lines[0])
             for position, token in enumerate(self.writer.tokens(expr))
         )
 
     def condition(self, condition: Condition) -> str:
         """`z > 0`."""
-        return f"{self.one_line(condition.left)} {condition.relation} {self.one_line(condition.right)}"
+        return (
+            f"{self.one_line(condition.left)} {condition.relation} {self.one_line(condition.right)}"
+        )
 
     def conditions(self, conditions: Sequence[Condition]) -> str:
         """All of them, with commas between them."""
@@ -122,7 +130,11 @@ class Page:
             if not each.forms:
                 continue
             head = self.writer.tokens(each.symbol)
-            equal = [token for form in each.forms for token in (word("=", space=True, level=0), *_spaced(self.writer.tokens(form)))]
+            equal = [
+                token
+                for form in each.forms
+                for token in (word("=", space=True, level=0), *_spaced(self.writer.tokens(form)))
+            ]
             tail = f"   where {self.conditions(each.conditions)}" if each.conditions else ""
             rows = [*lines((*head, *equal), self.view.width - INDENT, 2)]
             for number, row in enumerate(rows):
@@ -136,7 +148,9 @@ class Page:
         """`Case z > 0`, or the words of the chain."""
         if chain.words:
             return ((self.words(chain.words), "heading"),)
-        return ((f"Case {self.conditions(chain.conditions)}", "heading"),) if chain.conditions else ()
+        return (
+            ((f"Case {self.conditions(chain.conditions)}", "heading"),) if chain.conditions else ()
+        )
 
     def chain(self, chain: Chain) -> Iterator[Line]:
         """The lines, and their reasons beside them or, where there is no room, below."""
@@ -145,7 +159,11 @@ class Page:
         formulas = [self._formula(step, room) for step in chain.lines]
         column = self._column(formulas, room)
         for number, (step, boxes) in enumerate(zip(chain.lines, formulas, strict=True)):
-            first = beside([_one(self.writer.tokens(chain.left)), text_box(" ")]) if number == 0 else text_box(" " * (head + 1))
+            first = (
+                beside([_one(self.writer.tokens(chain.left)), text_box(" ")])
+                if number == 0
+                else text_box(" " * (head + 1))
+            )
             yield from self._step(step, boxes, first, column, head + 1)
 
     def _formula(self, step: Step, room: int) -> list[Box]:
@@ -158,10 +176,16 @@ class Page:
         fitting = [box.width for boxes in formulas for box in boxes if box.width <= most]
         return max(fitting, default=most) + GAP
 
-    def _step(self, step: Step, boxes: Sequence[Box], first: Box, column: int, margin: int) -> Iterator[Line]:
+    def _step(
+        self, step: Step, boxes: Sequence[Box], first: Box, column: int, margin: int
+    ) -> Iterator[Line]:
         width = self.view.width - INDENT - margin - column
         reasons = [*wrapped(self.words(step.words).split(), max(width, _LEAST), " ")]
-        rows = [line for position, box in enumerate(boxes) for line in beside([first if position == 0 else text_box(" " * margin), box]).lines]
+        rows = [
+            line
+            for position, box in enumerate(boxes)
+            for line in beside([first if position == 0 else text_box(" " * margin), box]).lines
+        ]
         start = len(rows) - 1
         if line_width(rows[start]) + GAP > margin + column:
             start += 1
@@ -181,7 +205,9 @@ class Page:
         padded = [[text.center(max(map(len, column))) for text in column] for column in columns]
         matrix = self.layout.drawing.bracketed(padded)
         name = text_box(("∂f/∂x" if not self.view.ascii else "df/dx") + " = ")
-        shape = text_box(f"   ({self.layout.times.join(f' {size} ' for size in table.shape).strip()})", "note")
+        shape = text_box(
+            f"   ({self.layout.times.join(f' {size} ' for size in table.shape).strip()})", "note"
+        )
         yield from beside([name, matrix, shape]).lines
 
 

@@ -176,10 +176,7 @@ class Equations:
             own = {
                 place: text for place, text in zip(places, texts, strict=True) if place[1] == column
             }
-            behind = {place: _behind_the_point(text) for place, text in own.items()}
-            longest = max(behind.values(), key=len)
-            for place, text in own.items():
-                found[place] = Number(text, longest[len(behind[place]) :])
+            found |= _aligned(own)
         return found
 
     def exactly(self) -> Equations:
@@ -187,9 +184,23 @@ class Equations:
         return replace(self, digits=replace(self.digits, precision=max(self.view.precision, 6)))
 
 
-def _behind_the_point(text: str) -> str:
-    """The decimal point and what follows; nothing for a number with an exponent."""
-    return "" if "e" in text or "." not in text else text[text.index(".") :]
+def _aligned(column: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], Node]:
+    """The numbers of a column with room beside them that brings their points below one another."""
+    halves = {place: _halves(text) for place, text in column.items()}
+    before = max((left for left, _ in halves.values()), key=len)
+    behind = max((right for _, right in halves.values()), key=len)
+    return {
+        place: Number(
+            column[place], behind[len(right) :], before[: max(len(before) - len(left), 0)]
+        )
+        for place, (left, right) in halves.items()
+    }
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """What stands before the decimal point, and the rest; an exponent counts as the former."""
+    whole, point, rest = text.partition(".")
+    return (text, "") if "e" in text else (whole, point + rest)
 
 
 def equations_of(names: Names, view: View) -> Equations:

@@ -24,11 +24,13 @@ _MOST_REGIONS = 12
 
 def text(free: FreeInputs, view: View) -> str:
     """The functions for the terminal."""
-    page = page_of(free, view)
+    page = page_of(view)
     body: list[Line] = [((page.plain(free.title or "Functions of the inputs"), "heading"),)]
     body += [((page.plain(f"{_listed(free)} free"), "note"),), ()]
     for name, functions in groups(free):
-        body.append(((page.names.text(name), page.names.role(name)), ("  " + functions[0].words, "note")))
+        body.append(
+            ((page.names.text(name), page.names.role(name)), ("  " + functions[0].words, "note"))
+        )
         for function in functions:
             body += [((" " * _INDENT, ""), *line) for line in equations(page, free, function)]
         body.append(())
@@ -36,16 +38,25 @@ def text(free: FreeInputs, view: View) -> str:
         body.append(line)
     shown = picture(free, view)
     body += [(), *(((" " * _INDENT + row, ""),) for row in shown)] if shown else []
-    return printed([tuple((page.plain(part), role) for part, role in line) for line in body], color=view.color)
+    return printed(
+        [tuple((page.plain(part), role) for part, role in line) for line in body], color=view.color
+    )
 
 
 def markdown(free: FreeInputs, view: View) -> str:
     """The functions as Markdown."""
-    page = page_of(free, view)
-    parts = [f"# {escaped(page.plain(free.title or 'Functions of the inputs'))}", f"{_listed(free)} free."]
+    page = page_of(view)
+    parts = [
+        f"# {escaped(page.plain(free.title or 'Functions of the inputs'))}",
+        f"{_listed(free)} free.",
+    ]
     for name, functions in groups(free):
         parts.append(f"## {escaped(page.names.text(name))}: {escaped(functions[0].words)}")
-        parts.append(_block(page, [line for function in functions for line in equations(page, free, function)]))
+        parts.append(
+            _block(
+                page, [line for function in functions for line in equations(page, free, function)]
+            )
+        )
     parts.append(_block(page, list(closing(page, free))))
     shown = picture(free, view)
     parts.append("```text\n" + "\n".join(shown) + "\n```" if shown else "")
@@ -53,10 +64,14 @@ def markdown(free: FreeInputs, view: View) -> str:
 
 
 def _block(page: Page, body: Sequence[Line]) -> str:
-    return "```text\n" + "\n".join(page.plain(plain_text(line)) for line in body) + "\n```" if body else ""
+    return (
+        "```text\n" + "\n".join(page.plain(plain_text(line)) for line in body) + "\n```"
+        if body
+        else ""
+    )
 
 
-def page_of(free: FreeInputs, view: View) -> Page:
+def page_of(view: View) -> Page:
     """What writes the formulas: with the names of a layered network."""
     names = Names(view.notation, layers=True, ascii=view.ascii)
     return Page(view, names)
@@ -121,9 +136,13 @@ def _braced(page: Page, found: Sequence[Alternative]) -> Box:
         conditions = _wrapped(page, each, page.view.width - 2 * _INDENT - wide - 16)
         for number, condition in enumerate(conditions):
             shown = value if number == 0 else ""
-            rows.append(((" " + shown + " " * (wide - width(shown)), "result"), (f"   {condition}", "")))
+            rows.append(
+                ((" " + shown + " " * (wide - width(shown)), "result"), (f"   {condition}", ""))
+            )
     longest = max(sum(width(part) for part, _ in row) for row in rows)
-    padded = tuple((*row, (" " * (longest - sum(width(part) for part, _ in row)), "")) for row in rows)
+    padded = tuple(
+        (*row, (" " * (longest - sum(width(part) for part, _ in row)), "")) for row in rows
+    )
     middle = (len(rows) - 1) // 2
     fence = page.layout.drawing.glyphs.braces[0]
     return beside([fence.drawn(len(rows), middle), Box(padded, longest, middle)])
@@ -135,7 +154,13 @@ def _wrapped(page: Page, each: Alternative, room: int) -> list[str]:
     texts = [region_text(page, region) for region in each.regions[:_MOST_REGIONS]]
     if len(each.regions) > _MOST_REGIONS:
         texts.append(f"… {len(each.regions) - _MOST_REGIONS} more regions")
-    first, *rest = list(wrapped([text + (" or" if i < len(texts) - 1 else "") for i, text in enumerate(texts)], max(room, 30), " "))
+    first, *rest = list(
+        wrapped(
+            [text + (" or" if i < len(texts) - 1 else "") for i, text in enumerate(texts)],
+            max(room, 30),
+            " ",
+        )
+    )
     return [f"where {first}", *("      " + row for row in rest)]
 
 
@@ -151,22 +176,24 @@ def between_text(page: Page, each: Between) -> str:
     high = "" if each.high is None else page.one_line(Num(each.high))
     if each.single:
         return f"{middle} = {low}"
+    below = "<" if each.high_strict else "≤"
     if low and high:
-        return f"{low} {'<' if each.low_strict else '≤'} {middle} {'<' if each.high_strict else '≤'} {high}"
+        return f"{low} {'<' if each.low_strict else '≤'} {middle} {below} {high}"
     if low:
         return f"{middle} {'>' if each.low_strict else '≥'} {low}"
-    return f"{middle} {'<' if each.high_strict else '≤'} {high}"
+    return f"{middle} {below} {high}"
 
 
 def closing(page: Page, free: FreeInputs) -> Iterator[Line]:
     """Where the last quantities are 1, if they are 0 or 1."""
-    last = groups(free)[-1][1]
-    for function in last:
+    for function in groups(free)[-1][1]:
         regions = ones(function.pieces, free.inputs)
         if regions is None:
             return
         name = page.one_line(symbol(function, free.indices))
-        said = " or ".join(region_text(page, region) for region in regions) if regions else "nowhere"
-        yield ((f"{name} = 1 exactly where ", ""), (said, "result"))
-
-
+        texts = [region_text(page, region) for region in regions] or ["nowhere"]
+        words = [text + " or" * (i < len(texts) - 1) for i, text in enumerate(texts)]
+        head = f"{name} = 1 exactly where "
+        rows = wrapped(words, page.view.width - width(head), "  ")
+        for number, row in enumerate(rows):
+            yield ((head if number == 0 else " " * width(head), ""), (row, "result"))

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from backprop_cli.readings.notation.nodes import Braced, lines, size, width
+from backprop_cli.readings.notation.nodes import (
+    Braced,
+    Node,
+    Sign,
+    lines,
+    row,
+    size,
+    tall,
+    width,
+)
 from backprop_cli.readings.notation.tex import PREAMBLE, number, tex, text
 from backprop_cli.render.blocks import (
     Block,
@@ -25,20 +34,22 @@ from backprop_cli.render.view import View
 from backprop_cli.render.wording import after_updates
 from backprop_cli.trace import Trace
 
-_HEAD = rf"""\documentclass[a4paper,11pt]{{article}}
+_HEAD = rf"""\documentclass[a4paper,11pt,fleqn]{{article}}
 {PREAMBLE}
 \allowdisplaybreaks
 \setlength{{\textwidth}}{{165mm}}\setlength{{\oddsidemargin}}{{-3mm}}
 \setlength{{\textheight}}{{240mm}}\setlength{{\topmargin}}{{-18mm}}
 \setlength{{\parindent}}{{0pt}}\setlength{{\emergencystretch}}{{3em}}
-\setcounter{{MaxMatrixCols}}{{20}}\raggedbottom
+\raggedbottom
 \newcommand{{\step}}[4]{{\pagebreak[2]\par\medskip
-  {{\bfseries #1}}\enspace #2\quad #3\hfill #4\par\nopagebreak}}
+  \abovedisplayskip=5pt\abovedisplayshortskip=5pt
+  {{\bfseries #1}}\enspace #2\quad #3\hfill #4}}
 \begin{{document}}
+\setlength{{\mathindent}}{{2em}}
 """
 _TAIL = "\\end{document}\n"
 
-_SIZES = (("", 84.0), (r"\small", 92.0), (r"\footnotesize", 105.0), (r"\scriptsize", 125.0))
+_SIZES = (("", 78.0), (r"\small", 86.0), (r"\footnotesize", 97.0), (r"\scriptsize", 115.0))
 """The sizes of type, and how many digits fit on a line in each."""
 
 _TABLE_ROWS = 12
@@ -91,7 +102,8 @@ def aligned(equations: Sequence[Equation]) -> str:
         rows = [line for equation in equations for line in _lines(equation, room)]
         if all(wide <= room for _, wide in rows):
             break
-    body = " \\\\\n".join(line for line, _ in rows)
+    body = " \\\\*\n".join(line for line, _ in rows[:2])
+    body = " \\\\\n".join([body, *(line for line, _ in rows[2:])])
     display = f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
     return f"{{{command}\n{display}\\par}}" if command else display
 
@@ -99,11 +111,22 @@ def aligned(equations: Sequence[Equation]) -> str:
 def _lines(equation: Equation, room: float) -> Iterator[tuple[str, float]]:
     """The lines of an equation, and how wide they are."""
     margin = width(equation.head) + 3
-    for position, side in enumerate(equation.sides):
+    for position, side in enumerate(_joined(equation.sides, room - margin)):
         head = tex(equation.head) if position == 0 else ""
         for number_, line in enumerate(lines(side, room - margin - 3)):
             start = f"{head} &= " if number_ == 0 else r"& \quad "
             yield start + tex(line), margin + width(line) + 3 * (number_ > 0)
+
+
+def _joined(sides: Sequence[Node], room: float) -> Iterator[Node]:
+    """The sides for a line each; the last two share one where they fit, or all if they are low."""
+    *before, last = sides
+    while before and (len(before) > 1 or not (tall(before[0]) or tall(last))):
+        together = row(before[-1], Sign("="), last)
+        if width(together) > room:
+            break
+        before, last = before[:-1], together
+    yield from (*before, last)
 
 
 # Blocks -------------------------------------------------------------------------------------------
@@ -149,7 +172,7 @@ def _upright(shape: tuple[int, ...], page: _Page) -> tuple[int, ...]:
 
 
 def _step(block: StepBlock, page: _Page) -> Iterator[str]:
-    shape = f"${tex(size(block.shape))}$" if block.shape else ""
+    shape = f"$({tex(size(block.shape))})$" if block.shape else ""
     number_ = str(block.number) if block.number else ""
     yield rf"\step{{{number_}}}{{{page.name(block.id)}}}{{{text(block.words)}}}{{{shape}}}"
     yield aligned([page.equations.equation(block)])

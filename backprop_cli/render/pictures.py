@@ -20,7 +20,7 @@ def picture(free: FreeInputs, view: View) -> list[str]:
     """The picture; nothing where there are more inputs than can be drawn."""
     if len(free.inputs.names) == 1:
         return list(_curves(free, view))
-    if len(free.inputs.names) == 2:  # noqa: PLR2004  # a plane
+    if len(free.inputs.names) == 2:
         return list(_region(free, view))
     return []
 
@@ -78,7 +78,9 @@ def _curve(
     for row in range(_ROWS):
         value = high if row == 0 else low if row == _ROWS - 1 else None
         label = f"{float(value):>8.4g}" if value is not None else " " * 8
-        yield f"{label} {'|' if view.ascii else '┤'}" + "".join(dot if at == row else " " for at in rows)
+        yield f"{label} {'|' if view.ascii else '┤'}" + "".join(
+            dot if at == row else " " for at in rows
+        )
     yield " " * 9 + _axis(places, kinks, view)
     yield " " * 10 + _ticks(places, kinks)
 
@@ -122,7 +124,8 @@ def _region(free: FreeInputs, view: View) -> Iterator[str]:
     corners = _corners([half.function for half in halves])
     across, up = _span([x for x, _ in corners]), _span([y for _, y in corners])
     full, empty = ("#", ".") if view.ascii else ("█", "·")
-    yield f"{full} where {last.name} is 1; {free.inputs.names[0]} to the right, {free.inputs.names[1]} upwards"
+    first, second = free.inputs.names
+    yield f"{full} where {last.name} is 1; {first} to the right, {second} upwards"
     for row in range(_REGION_ROWS):
         y = up[1] - (up[1] - up[0]) * row / (_REGION_ROWS - 1)
         label = f"{float(y):>8.4g}" if row % 4 == 0 else " " * 8

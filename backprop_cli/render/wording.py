@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Op, walk
@@ -24,6 +25,9 @@ SECTIONS = MappingProxyType(
         "training": "Loss",
     }
 )
+
+PROGRAM = MappingProxyType({"title": "Forward, backward, update."})
+"""What a program is called whose problem has no title."""
 
 _AFFINE = MappingProxyType(
     {
@@ -227,6 +231,37 @@ def _rounding(said: object) -> str:
         digits = "decimals" if kind == "decimals" else "significant digits"
         return f"rounded after every step to {said[kind]} {digits} ({said.get('mode', 'half-up')})"
     return str(said) if said else ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundingCode:
+    """How a program rounds after every step: the name of the mode, and the function."""
+
+    mode: str
+    lines: str
+
+
+_ROUNDING_MODES = MappingProxyType(
+    {"half-up": "ROUND_HALF_UP", "half-even": "ROUND_HALF_EVEN", "truncate": "ROUND_DOWN"}
+)
+
+
+def program_rounding(said: object) -> RoundingCode | None:
+    """The function with which a program rounds as the problem says; None where it does not."""
+    if not isinstance(said, Mapping):
+        return None
+    mode = _ROUNDING_MODES[str(said.get("mode", "half-up"))]
+    kind = "decimals" if "decimals" in said else "significant"
+    count = int(said[kind])
+    places = count if kind == "decimals" else f"{count - 1} - exact.adjusted()"
+    lines = (
+        "def rounded(x):\n"
+        "    exact = Decimal(repr(float(x)))\n"
+        "    if exact == 0 or not exact.is_finite():\n"
+        "        return float(x)\n"
+        f"    return float(exact.quantize(Decimal(1).scaleb(-({places})), {mode}))"
+    )
+    return RoundingCode(mode, lines)
 
 
 def after_updates(updates: int) -> str:

@@ -44,13 +44,14 @@ _FIRST_STEP = Request()
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """The trace, the model of the batch it shows, its plan, and every value by id."""
+    """The trace, the model of the batch it shows, its plan, every value by id; updates made."""
 
     trace: Trace
     model: Model
     plan: Plan
     values: Mapping[str, Array]
     machine: Machine
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
             shown = _shown(one.batch, one.before, one.number)
     assert shown is not None
     trace = replace(shown.trace, parameters=dict(state.parameters), history=tuple(history))
-    return replace(shown, trace=trace)
+    return replace(shown, trace=trace, steps=steps)
 
 
 def _steps(model: Model, request: Request) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr, Op, Option, num
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.readings.notation.nodes import (
     Cases,
     Fenced,
@@ -85,7 +85,8 @@ def logarithm(writer: Writer, node: Op) -> Part:
 
 
 def _is_call(expr: Expr) -> bool:
-    return isinstance(expr, Op) and operation(expr).notation.kind == "function"
+    record = TABLE.get(expr.name) if isinstance(expr, Op) else None
+    return record is not None and record.notation.kind == "function"
 
 
 def root(writer: Writer, node: Op) -> Part:

@@ -40,10 +40,10 @@ _WORDS = MappingProxyType({"inf": "∞"})
 _BOLD_ONE = "𝟏"
 
 
-def math(node: Node, attributes: Attributes | None = None, *, display: bool = False) -> str:
-    """A whole formula."""
-    block = ' display="block"' if display else ""
-    return f'<math xmlns="{NAMESPACE}"{block}>{_Writer(attributes).written(node)}</math>'
+def math(node: Node, attributes: Attributes | None = None) -> str:
+    """A whole formula, as large as if it stood alone."""
+    inner = _Writer(attributes).written(node)
+    return f'<math xmlns="{NAMESPACE}" displaystyle="true">{inner}</math>'
 
 
 def _tag(name: str, inner: str, **attributes: str) -> str:
@@ -65,8 +65,8 @@ class _Writer:
                 return _tag("mi", escape(text))
             case Word(text, bold):
                 return _word(text, bold)
-            case Number(text, pad):
-                return number(text) + (_tag("mphantom", _padding(pad)) if pad else "")
+            case Number(text, pad, lead):
+                return _blank(lead) + number(text) + _blank(pad)
             case Sign():
                 return _sign(node)
             case Row(items):
@@ -79,7 +79,9 @@ class _Writer:
 
     def row(self, node: Node) -> str:
         """The node as exactly one element."""
-        many = isinstance(node, Row | Places) or (isinstance(node, Number) and bool(node.pad))
+        many = isinstance(node, Row | Places) or (
+            isinstance(node, Number) and bool(node.pad or node.lead)
+        )
         return _tag("mrow", self.written(node)) if many else self.written(node)
 
     def named(self, id: str, inner: Node) -> str:
@@ -149,8 +151,9 @@ def number(text: str) -> str:
     return _tag("mrow", _operator(sign, form="prefix", lspace="0", rspace="0") + body)
 
 
-def _padding(pad: str) -> str:
-    return _tag("mn", pad)
+def _blank(digits: str) -> str:
+    """Room as wide as the digits."""
+    return _tag("mphantom", number(digits)) if digits else ""
 
 
 def _word(text: str, bold: bool) -> str:
@@ -169,7 +172,7 @@ def _sign(sign: Sign) -> str:
     if sign.bare:
         after = "0.2em" if sign.text in ",;" else "0"
         return _operator(sign.text, lspace="0", rspace=after)
-    return _operator(sign.text)
+    return _operator(sign.text, form="infix")
 
 
 def _place(place: str) -> str:

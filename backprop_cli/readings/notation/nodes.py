@@ -24,10 +24,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number as it is printed; `pad` is blank room at its right, as wide as those digits."""
+    """A number as it is printed; `lead` and `pad` are blank room beside it, as wide as they are."""
 
     text: str
     pad: str = ""
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +244,8 @@ def width(node: Node) -> float:
 
 def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
     match node:
-        case Number(text, pad):
-            return len(text) + len(pad)
+        case Number(text, pad, lead):
+            return len(lead) + len(text) + len(pad)
         case Sign(text, _, bare):
             return (len(text) + (0.3 if bare else 1.2)) if text else 0.4
         case Places(texts):

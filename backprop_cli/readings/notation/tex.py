@@ -44,6 +44,8 @@ _SIGNS = MappingProxyType(
         "…": r"\cdots",
         "⋮": r"\vdots",
         "≥": r"\geq",
+        "≤": r"\leq",
+        "≠": r"\neq",
         "→": r"\to",
     }
 )
@@ -204,7 +206,7 @@ def tex(node: Node) -> str:
             return char if char.isascii() else _LETTERS.get(char) or rf"\text{{{text(char)}}}"
         case Word(words, bold):
             return _word(words, bold)
-        case Number(digits, pad):
+        case Number(digits, pad, _):
             return number(digits) + (rf"\phantom{{{pad}}}" if pad else "")
         case Sign(char, _, bare):
             sign = _SIGNS.get(char, char)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.readings.notation import functions, nodes, products, structure
+from backprop_cli.readings.notation import functions, nodes, paper, products, structure
 from backprop_cli.readings.notation.nodes import Node, Number, row
 from backprop_cli.readings.notation.parts import FLIPPED, Form, Part
 from backprop_cli.readings.notation.places import Kind
@@ -86,6 +86,9 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "largest_shares": functions.largest,
         "jacobian": functions.jacobian,
         "pi": functions.pi,
+        "derivative": paper.derivative,
+        "sum_over": paper.sum_over,
+        "equal": paper.equal,
     }
 )
 """Operations with a form of their own; the others are written name(args)."""

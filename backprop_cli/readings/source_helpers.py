@@ -1,0 +1,86 @@
+"""Functions that NumPy has no name for, as a program defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A function that a program defines where it is used, and those it calls."""
+
+    lines: str
+    needs: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+
+
+HELPERS: Mapping[str, Helper] = MappingProxyType(
+    {
+        "sigmoid": Helper("def sigmoid(z):\n    return 1 / (1 + np.exp(-z))"),
+        "softmax": Helper(
+            "def softmax(z, axis=None):\n"
+            "    powers = np.exp(z - np.max(z, axis=axis, keepdims=True))  # no overflow\n"
+            "    return powers / np.sum(powers, axis=axis, keepdims=True)"
+        ),
+        "log_softmax": Helper(
+            "def log_softmax(z, axis=None):\n"
+            "    return z - logsumexp(z, axis=axis, keepdims=True)",
+            ("logsumexp",),
+        ),
+        "logsumexp": Helper(
+            "def logsumexp(z, axis=None, keepdims=False):\n"
+            "    return np.logaddexp.reduce(z, axis=axis, keepdims=keepdims)"
+        ),
+        "leaky_relu": Helper(
+            "def leaky_relu(z, slope=0.01):\n    return np.where(z > 0, z, slope * z)"
+        ),
+        "elu": Helper(
+            "def elu(z, alpha=1):\n"
+            "    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))"
+        ),
+        "silu": Helper("def silu(z):\n    return z * sigmoid(z)", ("sigmoid",)),
+        "gelu": Helper("def gelu(z):\n    return z * normal_cdf(z)", ("normal_cdf",)),
+        "normal_cdf": Helper(
+            "def normal_cdf(z):\n    return np.vectorize(math.erfc)(-z / math.sqrt(2)) / 2",
+            imports=("math",),
+        ),
+        "normal_pdf": Helper(
+            "def normal_pdf(z):\n    return np.exp(-z * z / 2) / np.sqrt(2 * np.pi)"
+        ),
+        "erf": Helper("def erf(z):\n    return np.vectorize(math.erf)(z)", imports=("math",)),
+        "huber": Helper(
+            "def huber(e, delta=1):\n"
+            "    size = np.abs(e)\n"
+            "    return np.where(size <= delta, e * e / 2, delta * (size - delta / 2))"
+        ),
+        "largest_shares": Helper(
+            "def largest_shares(x, axis=None, at_tie=0):\n"
+            "    top = x == np.max(x, axis=axis, keepdims=True)\n"
+            "    tie = np.sum(top, axis=axis, keepdims=True) > 1\n"
+            "    return np.where(top, np.where(tie, float(at_tie), 1.0), 0.0)"
+        ),
+        "xlogy": Helper(
+            "def xlogy(y, p):\n"
+            "    with np.errstate(divide='ignore', invalid='ignore'):\n"
+            "        return np.where(y == 0, 0.0, y * np.log(p))  # 0 ln 0 is 0"
+        ),
+        "ratio": Helper(
+            "def ratio(y, p):\n"
+            "    with np.errstate(divide='ignore', invalid='ignore'):\n"
+            "        return np.where(y == 0, 0.0, y / p)  # 0 / 0 is 0 here"
+        ),
+        "diagonals": Helper(
+            "def diagonals(rows):\n"
+            "    return rows[:, :, None] * np.eye(rows.shape[1])  # a matrix for each row"
+        ),
+        "placed": Helper(
+            "def placed(value, index, shape):\n"
+            "    whole = np.zeros(shape)\n"
+            "    whole[index] = value\n"
+            "    return whole"
+        ),
+    }
+)
+"""What NumPy has no name for."""
