@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from backprop_cli.problem.data import Notation
 from backprop_cli.problem.formula import Dialect, parse
 from backprop_cli.readings.latex import latex
+from backprop_cli.readings.notation.symbols import Naming
 from backprop_cli.readings.plain import plain
 from backprop_cli.trace import Array, Given, Step, Trace
 
@@ -21,7 +24,7 @@ _WORDS = {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}
 
 def to_json(trace: Trace) -> dict[str, Any]:
     """The trace as plain data, ready for `json.dumps`."""
-    base = _indices(trace.convention)
+    writing = _writing(trace)
     return {
         "schema": SCHEMA,
         "title": trace.title,
@@ -32,7 +35,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
             name: {"role": given.role, "axes": list(given.axes)}
             for name, given in trace.given.items()
         },
-        "steps": [_step(step, base) for step in trace.steps],
+        "steps": [_step(step, writing) for step in trace.steps],
         "parameters": {name: numbers(value) for name, value in trace.parameters.items()},
         "loss": _loss(trace),
     }
@@ -132,15 +135,39 @@ def _indices(convention: Mapping[str, Any]) -> int:
     return int(convention.get("indices", 1))
 
 
-def _step(step: Step, base: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What formulas need besides themselves: names, shapes, the orientation of vectors."""
+
+    naming: Naming
+    shapes: Mapping[str, tuple[int, ...]]
+    indices: int
+    rows: bool
+
+
+def _writing(trace: Trace) -> _Writing:
+    layered = any(step.id == "Z1" and step.rule == "affine" for step in trace.steps)
+    bases = frozenset(trace.given) | {step.id for step in trace.steps}
+    shapes = {name: given.value.shape for name, given in trace.given.items()}
+    return _Writing(
+        Naming(Notation() if layered else None, trace.samples is not None, bases),
+        shapes | {step.id: step.shape for step in trace.steps},
+        _indices(trace.convention),
+        str(trace.convention.get("affine", "")).startswith("x"),
+    )
+
+
+def _step(step: Step, writing: _Writing) -> dict[str, Any]:
     return {
         "id": step.id,
         "phase": step.phase,
         "iteration": step.iteration,
         "rule": step.rule,
         "inputs": list(step.inputs),
-        "formula": plain(step.expr, base),
-        "latex": latex(step.expr, base),
+        "formula": plain(step.expr, writing.indices),
+        "latex": latex(
+            step.expr, writing.indices, writing.naming, writing.shapes, rows=writing.rows
+        ),
         "axes": list(step.axes),
         "shape": list(step.shape),
         "value": None if step.value is None else numbers(step.value),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oracles.on_paper import Point, points
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 from backprop_cli.derive.activations import ACTIVATIONS
@@ -21,7 +22,6 @@ from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.data import Kinks
 from backprop_cli.readings.plain import number
-from tests.oracles.on_paper import Point, points
 
 FORMULAS = (
     "z * sigmoid(z)",
@@ -40,6 +40,7 @@ FORMULAS = (
     "sum(y * ln(yhat)) * -1",
     "-sum(y * log(softmax(z)))",
     "norm(z)",
+    "sum(z * sum(z^2)) + sum(sum(z)) * mean(norm(z))",
     "dot(y, z) / norm(z)",
     "logsumexp(z) - sum(y * z)",
     "softmax(2 * z)",

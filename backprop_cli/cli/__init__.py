@@ -20,6 +20,7 @@ _COMMANDS = {
     "blank": "An empty answer sheet: every asked quantity with its shape.",
     "lint": "What a teacher should know before handing a problem out.",
     "derive": "The same in symbols: derivatives line by line, Jacobians, regions of free inputs.",
+    "draw": "The computation graph: values forward and gradients back, as SVG or in the terminal.",
 }
 
 

@@ -11,8 +11,7 @@ from backprop_cli.cli.common import complaints_end_it, output_options, problem_f
 
 @click.command(
     "derive",
-    epilog="\b\nExamples:\n  backprop derive --function sigmoid\n"
-    "  backprop derive --expression 'x1 + x2*x3, x1^2 + 3*x2' --layout denominator",
+    epilog="\b\nExample:\n  backprop derive --function cross-entropy",
 )
 @click.argument(
     "problem",

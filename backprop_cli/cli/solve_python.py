@@ -1,4 +1,4 @@
-"""A solution to what a program needs beyond the step shown: all the data, the batches, the steps."""
+"""A solution to what a program needs beyond the step shown: all data, batches, steps."""
 
 from __future__ import annotations
 

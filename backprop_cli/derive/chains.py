@@ -71,9 +71,16 @@ def case_chain(
     return Chain("", left, (Line(value, "kink", words),), holds)
 
 
+_GREEK = {"alpha": "α", "delta": "δ"}
+
+
+def _plain(value: object) -> str:
+    return str(value).removesuffix(".0")
+
+
 def fixed(mapping: Mapping[str, str], defaults: Mapping[str, object]) -> tuple[str, ...]:
     """What the letters of constants are unless a file says otherwise."""
     return tuple(
-        f"{letter} = {defaults[option]} unless the problem says otherwise."
+        f"{_GREEK.get(letter, letter)} = {_plain(defaults[option])} unless stated otherwise."
         for option, letter in mapping.items()
     )

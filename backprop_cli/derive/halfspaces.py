@@ -124,7 +124,13 @@ def needed(region: Iterable[Half]) -> Region:
 
 
 def joined(first: Region, second: Region) -> Region | None:
-    """One region that holds exactly the points of both; None where they do not make one."""
+    """One region that holds exactly the points of both; None where they do not make one.
+
+    The two have no point in common, so that they can only make one if they share a border.
+    """
+    borders = {scaled(half).function for half in first}
+    if first and not any(scaled(half.outside).function in borders for half in second):
+        return None
     around = (
         *(half for half in first if within(second, half)),
         *(half for half in second if within(first, half)),

@@ -15,6 +15,7 @@ from backprop_cli.operations.table import operation
 Letters = tuple[str, ...]
 
 REDUCING = frozenset(record.name for record in REDUCTIONS)
+_TO_NUMBERS = frozenset({"sum", "mean", "logsumexp", "norm", "matmul", "max"})
 _FREE = "klmnpqrstuv"
 
 
@@ -65,8 +66,21 @@ class _Entries:
             raise NoLettersError(expr.name)
         return Op(expr.name, tuple(self.entry(arg, letters) for arg in expr.args), expr.options)
 
+    def is_vector(self, expr: Expr) -> bool:
+        """Whether an expression has entries: a name does, a sum over them has none."""
+        match expr:
+            case Num():
+                return False
+            case Sym(name):
+                return name in self.vectors
+        if expr.name in _TO_NUMBERS:
+            return False
+        return any(map(self.is_vector, expr.args))
+
     def total(self, body: Expr) -> Expr:
         """The sum over all entries of a vector expression; the same sum keeps its letter."""
+        if not self.is_vector(body):
+            return self.entry(body, ())
         if body not in self.sums:
             letter = next(self.fresh, None)
             if letter is None:
@@ -86,6 +100,8 @@ def _inner(entries: _Entries, node: Op, letters: Letters) -> Expr:
 
 
 def _mean(entries: _Entries, node: Op, _: Letters) -> Expr:
+    if not entries.is_vector(node.args[0]):
+        return entries.total(node.args[0])
     return op("div", entries.total(node.args[0]), Sym("K"))
 
 

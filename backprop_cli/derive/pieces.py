@@ -13,7 +13,9 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num
 from backprop_cli.derive.halfspaces import Affine, Half, Region, joined, merged, needed, possible
 from backprop_cli.derive.tidy import added
 
-MOST_PIECES = 300
+_MOST_PIECES = 120
+_MOST_IN_SPACE = 24
+"""With more than two inputs, where eliminating one after the other takes far longer."""
 
 Value: TypeAlias = "Affine | Expr"
 """A linear function of the inputs; what is not linear stays a formula in them."""
@@ -71,6 +73,11 @@ class _Reading:
     known: Mapping[str, Pieces]
     inputs: Inputs
 
+    @property
+    def most(self) -> int:
+        """How many pieces a function may have."""
+        return _MOST_PIECES if len(self.inputs.names) < 3 else _MOST_IN_SPACE
+
     def pieces(self, expr: Expr) -> Pieces:
         match expr:
             case Num(value):
@@ -86,7 +93,9 @@ class _Reading:
                 result += list(split(self, expr, region, values))
             else:
                 result.append(Piece(region, self.applied(expr, values)))
-        return _limited(tuple(result))
+        if len(result) > self.most:
+            raise TooManyPiecesError
+        return tuple(result)
 
     def combined(self, args: list[Pieces]) -> list[tuple[Region, tuple[Value, ...]]]:
         """Every way in which the pieces of the arguments can hold together."""
@@ -98,7 +107,7 @@ class _Reading:
                 for piece in arg
                 if not region or not piece.region or possible((*region, *piece.region))
             ]
-            if len(found) > 4 * MOST_PIECES:
+            if len(found) > 2 * self.most:
                 raise TooManyPiecesError
         return [(needed(region), values) for region, values in found]
 
@@ -108,12 +117,6 @@ class _Reading:
         if linear is not None:
             return linear
         return Op(node.name, tuple(map(self.inputs.expr, values)), node.options)
-
-
-def _limited(found: Pieces) -> Pieces:
-    if len(found) > MOST_PIECES:
-        raise TooManyPiecesError
-    return found
 
 
 def _linear(node: Op, values: tuple[Value, ...]) -> Affine | None:
@@ -237,13 +240,21 @@ def _joined(found: Pieces) -> Pieces:
 
 def _absorbed(found: list[Piece]) -> list[Piece]:
     """Edges and points where a neighbour has the same value become part of it: |x| at 0."""
-    for piece in found:
-        for other in found:
-            union = _with_edge(piece, other)
+    kept = [piece for piece in found if not _is_edge(piece.region)]
+    for edge in [piece for piece in found if piece not in kept]:
+        for place, other in enumerate(kept):
+            union = _with_edge(edge, other)
             if union is not None:
-                rest = [each for each in found if each not in (piece, other)]
-                return _absorbed([*rest, Piece(union, other.value)])
-    return found
+                kept[place] = Piece(union, other.value)
+                break
+        else:
+            kept.append(edge)
+    return kept
+
+
+def _is_edge(region: Region) -> bool:
+    """Whether a region has no inside: a line in the plane, a point."""
+    return not possible(Half(half.function, strict=True) for half in region)
 
 
 def _with_edge(piece: Piece, other: Piece) -> Region | None:

@@ -181,10 +181,14 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
     if record.derivative is None:
         return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
     outer = record.derivative(of.args[0], of, of, rules)
+    article = "" if record.words[0].isupper() else "the "
+    said = f"{article}{record.words}"
+    if record.kink is not None:
+        said += ", at its kink the declared value"
     if of.args[0] == by:
-        return Outcome(outer, "known derivative", f"derivative of the {record.words}")
+        return Outcome(outer, "known derivative", f"derivative of {said}")
     inner = derivative(of.args[0], by)
-    words = f"chain rule; outside: the {record.words}"
+    words = f"chain rule; outside: {said}"
     return Outcome(ZERO if outer == ZERO else build.mul(outer, inner), "chain rule", words)
 
 

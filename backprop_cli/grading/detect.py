@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.grading.judge import Judge, is_jacobian
-from backprop_cli.grading.rewrites import Case
+from backprop_cli.grading.case import Case
+from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.key import is_jacobian
 from backprop_cli.grading.slips import FORMULA_SLIPS
 from backprop_cli.grading.written import Array, Written, finer, meets, standing_for
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.intervals import Unit
 
 Candidate = tuple[str, Expr]
 _MOST_NAMED = 3
@@ -29,6 +33,17 @@ _LEAST_TELLING = (
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
+class Entry(NamedTuple):
+    """One number as typed."""
+
+    value: float
+    unit: float
+    text: str
+
+
+Test = Callable[[Entry, Interval], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """A quantity to explain: as typed, where it is wrong, and its candidates."""
@@ -39,6 +54,11 @@ class Wrong:
     texts: Mapping[tuple[int, ...], str]
     candidates: Sequence[Candidate]
     sample_axis: int | None
+
+    def entry(self, place: tuple[int, ...]) -> Entry:
+        """One entry as typed."""
+        value, unit = self.written.value[place], self.written.unit[place]
+        return Entry(float(value), float(unit), self.texts.get(place, ""))
 
 
 def candidates(case: Case) -> list[Candidate]:
@@ -66,7 +86,7 @@ def _most_telling(found: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _by_formula(judge: Judge, wrong: Wrong) -> list[str]:
-    """The formulas that give what was typed: on the numbers as typed, else on what they stand for."""
+    """The formulas that give what was typed: on numbers as typed, else on what they stand for."""
     typed = _typed(judge, wrong)
     readings: list[Callable[[Expr], Interval]] = [judge.on_typed_values]
     for rounded in (False, True):
@@ -160,7 +180,9 @@ def _wrong_sample(judge: Judge, wrong: Wrong) -> bool:
     mask = np.moveaxis(wrong.mask, axis, 0)
     for right in _right(judge, wrong):
         rows = np.moveaxis(right[0], axis, 0), np.moveaxis(right[1], axis, 0)
-        if all(_is_another(low[s], high[s], rows, s) for s in np.flatnonzero(mask.any(axis=1))):
+        if all(
+            _is_another(low[s], high[s], rows, s) for s in np.flatnonzero(mask.any(axis=1)).tolist()
+        ):
             return True
     return False
 
@@ -170,52 +192,64 @@ def _is_another(low: Array, high: Array, rows: Interval, own: int) -> bool:
     return any(bool(meets((low, high), (rows[0][s], rows[1][s])).all()) for s in others)
 
 
-def _each_wrong(judge: Judge, wrong: Wrong, test: object) -> bool:
-    """Whether each wrong entry passes `test(value, unit, text, low, high)` against one right value."""
+def _each_wrong(judge: Judge, wrong: Wrong, test: Test) -> bool:
+    """Whether each wrong entry passes the test against one and the same right quantity."""
+    places = [tuple(place) for place in np.argwhere(wrong.mask).tolist()]
     for right in _right(judge, wrong):
         if all(
-            test(  # type: ignore[operator]
-                float(wrong.written.value[place]),
-                float(wrong.written.unit[place]),
-                wrong.texts.get(place, ""),
-                (np.asarray(right[0][place]), np.asarray(right[1][place])),
-            )
-            for place in map(tuple, np.argwhere(wrong.mask).tolist())
+            test(wrong.entry(place), (np.asarray(right[0][place]), np.asarray(right[1][place])))
+            for place in places
         ):
             return True
     return False
 
 
 def _meets_one(value: float, unit: float, right: Interval) -> bool:
+    """Whether a number typed to this unit could stand for the right one."""
     return bool(meets(standing_for(np.asarray(value), np.asarray(unit)), right))
 
 
-def _decimal_slip(judge: Judge, wrong: Wrong) -> bool:
-    least = 3 if wrong.mask.size == 1 else 1
+def _least_digits(wrong: Wrong) -> int:
+    """The digits that an entry needs to prove anything: a single figure needs three."""
+    return 3 if wrong.mask.size == 1 else 1
 
-    def test(value: float, unit: float, text: str, right: Interval) -> bool:
-        if digits(text) < least or value == 0:
+
+def _decimal_slip(judge: Judge, wrong: Wrong) -> bool:
+    least = _least_digits(wrong)
+
+    def test(entry: Entry, right: Interval) -> bool:
+        if digits(entry.text) < least or entry.value == 0:
             return False
-        shifts = [k for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1) if k]
-        return any(_meets_one(value * 10.0**k, unit * 10.0 ** max(k, 0), right) for k in shifts)
+        return any(
+            _meets_one(entry.value * 10.0**k, entry.unit * 10.0 ** max(k, 0), right)
+            for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1)
+            if k
+        )
 
     return _each_wrong(judge, wrong, test)
 
 
 def _digits_swapped(judge: Judge, wrong: Wrong) -> bool:
-    def test(value: float, unit: float, text: str, right: Interval) -> bool:
-        if digits(text) < 2:
+    def test(entry: Entry, right: Interval) -> bool:
+        if digits(entry.text) < 2:
             return False
-        return any(_meets_one(other, unit, right) for other in _swaps(text))
+        return any(_meets_one(other, entry.unit, right) for other in _swaps(entry.text))
 
     return _each_wrong(judge, wrong, test)
+
+
+def _padded(text: str, asked: Unit | None) -> str:
+    """The number with the zeros that were left out behind it."""
+    if asked is None or asked.significant or "." not in text or "e" in text.lower():
+        return text
+    return text + "0" * (asked.count - len(text.partition(".")[2]))
 
 
 def _swaps(text: str) -> Iterator[float]:
     """The numbers got by exchanging two neighbouring digits of what was typed."""
     text = text.replace("\u2212", "-")
     places = [i for i, c in enumerate(text) if c.isdigit()]
-    for first, second in zip(places, places[1:], strict=False):
+    for first, second in pairwise(places):
         if text[first] != text[second]:
             swapped = list(text)
             swapped[first], swapped[second] = swapped[second], swapped[first]
@@ -226,17 +260,18 @@ def _swaps(text: str) -> Iterator[float]:
 
 
 def _sign_lost(judge: Judge, wrong: Wrong) -> bool:
-    least = 3 if wrong.mask.size == 1 else 1
+    least = _least_digits(wrong)
 
-    def test(value: float, unit: float, text: str, right: Interval) -> bool:
-        return value != 0 and digits(text) >= least and _meets_one(-value, unit, right)
+    def test(entry: Entry, right: Interval) -> bool:
+        telling = entry.value != 0 and digits(entry.text) >= least
+        return telling and _meets_one(-entry.value, entry.unit, right)
 
     return _each_wrong(judge, wrong, test)
 
 
 def _copied(judge: Judge, wrong: Wrong) -> bool:
     value = wrong.written.value
-    if not wrong.written.present.all() or not np.any(value):
+    if not wrong.written.present.all() or (value.size == 1 and not np.any(value)):
         return False
     if value.size == 1 and min(map(digits, wrong.texts.values()), default=0) < 3:
         return False
@@ -249,7 +284,7 @@ def _copied(judge: Judge, wrong: Wrong) -> bool:
     )
 
 
-_VALUE_TESTS = {
+_VALUE_TESTS: Mapping[str, Callable[[Judge, Wrong], bool]] = {
     "transposed": _transposed,
     "wrong-sample": _wrong_sample,
     "decimal-slip": _decimal_slip,

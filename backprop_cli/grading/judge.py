@@ -8,61 +8,43 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, walk
-from backprop_cli.grading.data import How, Verdict
-from backprop_cli.grading.variants import Formulas
-from backprop_cli.grading.written import Array, Mask, Written, finer, meets, standing_for
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.calculator import Calculator
+from backprop_cli.grading.key import Judged, Key, Words, is_jacobian
+from backprop_cli.grading.written import (
+    Array,
+    Mask,
+    Written,
+    finer,
+    how_right,
+    is_right,
+    meets,
+    same,
+    standing_for,
+)
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Rounding, Unit, enclosure
-
-HOW_WEAKEST: tuple[How, ...] = ("exact", "rounded", "truncated", "carried-rounding")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What a sheet is judged by: the true values, and the formulas that give each quantity."""
-
-    truth: Mapping[str, Array]
-    formulas: Formulas
-    given: frozenset[str]
-    asked: frozenset[str]
-    unit: Unit | None
-    parameters: Mapping[str, str]
-    """For each new parameter, the old one: it is judged by its change."""
-    uses: Mapping[str, tuple[str, ...]]
-    """The names in each quantity's formula."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One quantity judged: a verdict and how an entry, as arrays of words."""
-
-    verdicts: NDArray[np.object_]
-    how: NDArray[np.object_]
-    reason: str | None = None
-    decided_by: Interval | None = None
 
 
 @dataclass
 class Judge:
     """Judges the quantities of one sheet in the order of the derivation.
 
-    `betrayed` tells whether digits beyond those asked show a value to be that of a slip. `written` are the quantities that can be used, `lost` those that are asked and cannot be (missing
-    or invalid or of another shape).
+    `written` are the quantities that can be used, `lost` those that are asked and cannot be
+    (missing or invalid or of another shape). `betrayed` tells whether digits beyond those asked
+    show a value to be that of a slip.
     """
 
     key: Key
     written: Mapping[str, Written]
     lost: Collection[str]
     unit: Unit
-    betrayed: Callable[[str, Mask], bool] = lambda name, mask: False
+    betrayed: Callable[[str], bool] = lambda name: False
     judged: dict[str, Judged] = field(default_factory=dict)
     _sources: dict[str, set[str]] = field(default_factory=dict)
     _known: dict[tuple[str, bool, bool], Interval] = field(default_factory=dict)
@@ -98,7 +80,7 @@ class Judge:
         unit = finer(written.value, written.unit, truth, self.key.unit)
         fits = meets(standing_for(written.value, unit), point(truth))
         unit = np.where(fits, unit, written.unit)
-        exact = _same(written.value, truth) | ((written.value == 0) & (written.unit >= 1))
+        exact = same(written.value, truth) | ((written.value == 0) & (written.unit >= 1))
         low, high = standing_for(written.value, np.where(exact, 0.0, unit))
         if not repaired or judged is None:
             return low, high
@@ -144,13 +126,11 @@ class Judge:
         self.forget(name)
         return judged
 
-    def _exact(
-        self, name: str, written: Written, verdicts: NDArray[np.object_], how: NDArray[np.object_]
-    ) -> None:
+    def _exact(self, name: str, written: Written, verdicts: Words, how: Words) -> None:
         truth = self.key.truth[name]
         at_digits, to_digits = is_right(written.value, written.unit, truth, self.key.unit)
         beyond = to_digits & ~at_digits & written.present
-        if beyond.any() and self.betrayed(name, beyond):
+        if beyond.any() and self.betrayed(name):
             to_digits = at_digits
         right = (at_digits | to_digits) & written.present
         verdicts[right] = "correct"
@@ -158,11 +138,7 @@ class Judge:
         how[right] = words[right]
 
     def _following(
-        self,
-        name: str,
-        written: Written,
-        verdicts: NDArray[np.object_],
-        how: NDArray[np.object_],
+        self, name: str, written: Written, verdicts: Words, how: Words
     ) -> Interval | None:
         if not (verdicts == "wrong").any():
             return None
@@ -175,7 +151,7 @@ class Judge:
                 open_ = (verdicts == "wrong") & ~(rounded & unmoved)
                 if not open_.any():
                     return decided
-                if not repaired and not self._any_wrong(name):
+                if not repaired and not self._any_wrong():
                     continue
                 for interval in self._ways(name, repaired, rounded):
                     found = open_ & (verdicts == "wrong") & meets(typed, interval)
@@ -200,13 +176,18 @@ class Judge:
     def _says_something(self, interval: Interval, truth: Array) -> Mask:
         """Whether an interval is narrow enough to tell right from wrong."""
         largest = np.max(np.abs(truth), initial=0.0)
-        room = np.maximum(60 * self.unit.at(np.asarray(largest)), largest / 4)
-        return np.asarray(interval[1] - interval[0] <= room)
+        room = np.maximum(60 * self.unit.at(np.asarray(largest)), largest / 2)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(interval[1] - interval[0] <= room)
 
-    def persons(self) -> tuple[Rounding, Rounding]:
-        """Two definite ways: to round, and to cut off, after every single step."""
+    def persons(self) -> tuple[Rounding, ...]:
+        """Definite ways: to round, or cut off, after every step, or only what has a name."""
         count, significant = self.unit.count, self.unit.significant
-        return Rounding(count, significant), Rounding(count, significant, cuts_off=True)
+        return tuple(
+            Rounding(count, significant, cuts_off, names_only)
+            for names_only in (False, True)
+            for cuts_off in (False, True)
+        )
 
     def as_person(self, expr: Expr, way: Rounding | None, repaired: bool = False) -> Interval:
         """What one definite way of rounding gives (None: no rounding of unwritten steps).
@@ -214,13 +195,10 @@ class Judge:
         Close to 1/0 and ln 0 the digits of an unwritten step decide everything, and an interval
         holds every number; but whoever rounds, or cuts off, all the time gets a definite one.
         """
-        return enclosure(expr, partial(self._point, _Typed(self, repaired, way)), way)
+        calculator = Calculator(self.key, self.written, self.judged, repaired, way)
+        return enclosure(expr, calculator.interval, None if way and way.names_only else way)
 
-    @staticmethod
-    def _point(typed: _Typed, name: str) -> Interval:
-        return point(typed[name])
-
-    def _imprecise(self, name: str, written: Written, verdicts: NDArray[np.object_]) -> None:
+    def _imprecise(self, name: str, written: Written, verdicts: Words) -> None:
         open_ = verdicts == "wrong"
         if not open_.any() or self.key.unit is None:
             return
@@ -264,16 +242,14 @@ class Judge:
                     stack.append(more)
         return found
 
-    def _any_wrong(self, name: str) -> bool:
+    def _any_wrong(self) -> bool:
+        """Whether anything was wrong so far that this could have been worked out from."""
         return any(
-            source in self.judged
-            and bool(
-                np.isin(self.judged[source].verdicts, ("wrong", "carried", "not-judged")).any()
-            )
-            for source in self.sources(name)
+            bool(np.isin(judged.verdicts, ("wrong", "carried", "not-judged")).any())
+            for judged in self.judged.values()
         )
 
-    def _not_judged(self, name: str, verdicts: NDArray[np.object_]) -> str | None:
+    def _not_judged(self, name: str, verdicts: Words) -> str | None:
         """Where nothing can be said, and why."""
         if not np.isin(verdicts, ("wrong", "carried")).any():
             return None
@@ -308,106 +284,3 @@ class Judge:
             if value.size > 1 and given.shape == value.shape and np.array_equal(given, value):
                 return f"{source} is copied from {name}, which leaves no work to do here"
         return None
-
-
-def is_jacobian(expr: Expr) -> bool:
-    """Whether a formula is only computed by pulling back, so that it has no interval."""
-    return any(getattr(node, "name", "") == "jacobian" for node in walk(expr))
-
-
-def is_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> tuple[Mask, Mask]:
-    """Where the true value is among those a number stands for: at its digits, and at those asked."""
-    at_digits = meets(standing_for(value, finer(value, typed, truth, asked)), point(truth))
-    to_digits = meets(standing_for(value, _asked_unit(truth, typed, asked)), point(truth))
-    return at_digits, to_digits
-
-
-def how_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> NDArray[np.object_]:
-    """How right values are right: exact, rounded or truncated."""
-    unit = np.maximum(finer(value, typed, truth, asked), _asked_unit(truth, typed, asked))
-    off = np.abs(value - truth)
-    how = np.full(value.shape, "truncated", dtype=object)
-    how[off <= unit / 2 * (1 + 1e-9)] = "rounded"
-    how[_same(value, truth)] = "exact"
-    return how
-
-
-def _asked_unit(truth: Array, typed: Array, asked: Unit | None) -> Array:
-    """The unit asked where more digits are typed; where fewer are, none that could excuse them."""
-    if asked is None:
-        return typed
-    unit = asked.at(truth)
-    return np.where(typed < unit, unit, 0.0)
-
-
-def _same(value: Array, truth: Array) -> Mask:
-    """Where a typed value is the exact one, and not only near it."""
-    return np.asarray(np.abs(value - truth) <= 1e-12 * np.maximum(np.abs(truth), 1e-300))
-
-
-class _Typed(Mapping[str, Array]):
-    """The quantities of a sheet as numbers: as typed, and computed from those where nothing is.
-
-    `repaired` puts true values for wrong ones, `way` is how unwritten steps are rounded.
-    """
-
-    def __init__(self, judge: Judge, repaired: bool = False, way: Rounding | None = None) -> None:
-        self.judge = judge
-        self.repaired = repaired
-        self.way = way
-        self.found: dict[str, Array] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self.found:
-            self.found[name] = self._value(name)
-        return self.found[name]
-
-    def _value(self, name: str) -> Array:
-        key = self.judge.key
-        if name in key.given or name not in key.formulas:
-            return key.truth[name]
-        written = self.judge.written.get(name)
-        if written is None:
-            return self._computed(name)
-        value = written.value
-        judged = self.judge.judged.get(name)
-        if self.repaired and judged is not None:
-            right = np.isin(judged.verdicts, ("correct", "imprecise", "missing"))
-            value = np.where(right, value, key.truth[name])
-        if written.present.all():
-            return value
-        return np.where(written.present, value, self._computed(name))
-
-    def _computed(self, name: str) -> Array:
-        expr = self.judge.key.formulas[name][0]
-        value = enclosure(expr, lambda used: point(self[used]), self.way)[0]
-        return value if self.way is None else self.way.written(value)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.judge.key.truth)
-
-    def __len__(self) -> int:
-        return len(self.judge.key.truth)
-
-
-def overall(verdicts: NDArray[np.object_]) -> Verdict:
-    """A quantity's verdict: the first of these that any entry has."""
-    order: tuple[Verdict, ...] = (
-        "wrong",
-        "invalid",
-        "not-judged",
-        "carried",
-        "imprecise",
-        "missing",
-        "correct",
-    )
-    present = set(verdicts.ravel())
-    return next(verdict for verdict in order if verdict in present)
-
-
-def weakest(how: NDArray[np.object_], verdict: Verdict) -> How | None:
-    """How a correct quantity is correct: the weakest of its entries."""
-    if verdict != "correct":
-        return None
-    present = {word for word in how.ravel() if word is not None}
-    return max(present, key=HOW_WEAKEST.index, default=None)

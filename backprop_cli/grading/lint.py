@@ -1,4 +1,4 @@
-"""A problem to what a teacher should know before handing it out: slips run over the right values."""
+"""A problem to what a teacher should know before handing it out: slips tried on its numbers."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def _small(grader: Grader, names: list[str], unit: Unit) -> Iterator[Finding]:
     for name in names:
         change = f"{name.removesuffix('_new')}_change" if name.endswith("_new") else name
         is_gradient = grader.steps[name].phase == "backward"
-        if not is_gradient and change not in grader.steps or change == name and not is_gradient:
+        if (not is_gradient and change not in grader.steps) or (change == name and not is_gradient):
             continue
         largest = float(np.max(np.abs(grader.key.truth[change]), initial=0.0))
         if 0 < largest < 10 * 10.0**-unit.count:

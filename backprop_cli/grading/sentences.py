@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_cli.grading.data import Verdict
-from backprop_cli.grading.judge import Judge, Judged
+from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.key import Judged
 from backprop_cli.grading.slips import SLIP_WORDS
 from backprop_cli.grading.written import Array
 from backprop_cli.readings.intervals import Unit
@@ -51,7 +52,7 @@ def _wrong_sources(judge: Judge, name: str) -> str:
 
 
 def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
-    """The interval that decided, for the first entry it decided: `anything from 0.6149 to 0.6165`."""
+    """The interval that decided, where it first did: `anything from 0.6149 to 0.6165`."""
     if judged.decided_by is None:
         return None
     low, high = judged.decided_by

@@ -1,4 +1,4 @@
-"""The known slips, a table: what each is called, what a teacher would say, how it changes a formula."""
+"""The known slips, a table: what each is called, what a teacher would say, what it computes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.grading import rewrites
+from backprop_cli.grading import rewrites_backward as backward
+from backprop_cli.grading import rewrites_forward as forward
+from backprop_cli.grading import rewrites_update as update
+from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import SlipWords
-from backprop_cli.grading.rewrites import Case
 
 Rewrite = Callable[[Case], Iterator[Expr]]
 
@@ -38,49 +40,49 @@ _FORWARD = (
         "activation-omitted",
         "activation left out",
         "This is the pre-activation: the activation function was not applied.",
-        rewrites.activation_omitted,
+        forward.activation_omitted,
         "H = Z instead of σ(Z)",
     ),
     _slip(
         "bias-left-out",
         "bias left out",
         "The bias was not added.",
-        rewrites.bias_left_out,
+        forward.bias_left_out,
         "Z = Wx instead of Wx + b",
     ),
     _slip(
         "transpose-omitted",
         "transpose left out",
         "The matrix was used the other way round: look at whether it belongs transposed.",
-        rewrites.transpose_omitted,
+        forward.transpose_omitted,
         "Wδ instead of Wᵀδ",
     ),
     _slip(
         "loss-log-base",
         "wrong base of the logarithm",
         "The logarithm has another base than the problem uses.",
-        rewrites.log_base,
+        forward.log_base,
         "log₁₀ ŷ instead of ln ŷ",
     ),
     _slip(
         "targets-swapped",
         "target and prediction exchanged",
         "Target and prediction have changed places in the loss.",
-        rewrites.targets_swapped,
+        forward.targets_swapped,
         "−Σ ŷ ln y instead of −Σ y ln ŷ",
     ),
     _slip(
         "penalty-omitted",
         "penalty left out",
         "The penalty on the weights is missing.",
-        rewrites.penalty_omitted,
+        forward.penalty_omitted,
         "∂L/∂W without λW",
     ),
     _slip(
         "path-lost",
         "a path left out",
         "Several branches add up here, and one of them is missing.",
-        rewrites.path_lost,
+        forward.path_lost,
         "Z = W h without the skip connection",
     ),
 )
@@ -89,7 +91,7 @@ _BACKWARD = (
         "activation-derivative-omitted",
         "derivative of the activation left out",
         "The upstream gradient was passed on without the derivative of the activation.",
-        rewrites.derivative_omitted,
+        backward.derivative_omitted,
         "∂L/∂Z = ∂L/∂H instead of ∂L/∂H ⊙ σ′(Z)",
     ),
     _slip(
@@ -97,56 +99,57 @@ _BACKWARD = (
         "derivative taken at the wrong place",
         "The derivative of the activation was taken at the output instead of the pre-activation,"
         " or written in the wrong one of the two.",
-        rewrites.derivative_elsewhere,
+        backward.derivative_elsewhere,
         "σ′(h), or z(1 − z), instead of h(1 − h)",
     ),
     _slip(
         "relu-derivative-wrong",
         "wrong derivative of ReLU",
         "The derivative of ReLU is 1 where its argument is positive, and 0 elsewhere.",
-        rewrites.relu_derivative,
+        backward.relu_derivative,
         "∂L/∂H ⊙ Z instead of ∂L/∂H ⊙ [Z > 0]",
     ),
     _slip(
         "output-derivative-omitted",
         "derivative of the output left out",
-        "The gradient of the prediction was passed on without the derivative of the output function.",
-        rewrites.output_derivative_omitted,
+        "The gradient of the prediction was passed on without the derivative of the output"
+        " function.",
+        backward.output_derivative_omitted,
         "∂L/∂Z = ∂L/∂Ŷ",
     ),
     _slip(
         "softmax-shortcut-misused",
         "ŷ − y used where it does not hold",
         "ŷ − y already contains the derivative of the softmax (or holds only for another loss).",
-        rewrites.shortcut_misused,
+        backward.shortcut_misused,
         "(ŷ − y) ⊙ ŷ(1 − ŷ)",
     ),
     _slip(
         "softmax-diagonal-only",
         "only the diagonal of the softmax's Jacobian",
         "Every softmax output depends on every logit: the terms −ŷᵢŷⱼ are missing.",
-        rewrites.softmax_diagonal,
+        backward.softmax_diagonal,
         "∂L/∂Ŷ ⊙ ŷ(1 − ŷ)",
     ),
     _slip(
         "wrong-layer-input",
         "wrong input in the weight gradient",
         "A weight gradient is the layer's own input times its δ: another layer's values were used.",
-        rewrites.wrong_layer_input,
+        backward.wrong_layer_input,
         "x δᵀ instead of h δᵀ",
     ),
     _slip(
         "updated-weights-used",
         "new weights used too early",
         "The weights were updated before the gradient had gone through them.",
-        rewrites.updated_weights,
+        backward.updated_weights,
         "W²new δ instead of W² δ",
     ),
     _slip(
         "sign-flipped",
         "sign the wrong way round",
         "Everything has the opposite sign: probably y − ŷ instead of ŷ − y.",
-        rewrites.sign_flipped,
+        backward.sign_flipped,
         "y − ŷ",
         factor=True,
     ),
@@ -154,7 +157,7 @@ _BACKWARD = (
         "factor-two",
         "a factor 2 lost or added",
         "The result is off by a factor of 2.",
-        rewrites.factor_two,
+        backward.factor_two,
         "ŷ − y instead of 2(ŷ − y)",
         factor=True,
     ),
@@ -162,7 +165,7 @@ _BACKWARD = (
         "mean-sum-confused",
         "mean and sum confused",
         "The mean was taken for the sum, or the sum for the mean.",
-        rewrites.mean_sum,
+        backward.mean_sum,
         "the sum over samples without 1/M",
         factor=True,
     ),
@@ -170,7 +173,7 @@ _BACKWARD = (
         "bias-gradient-not-summed",
         "bias gradient not summed",
         "The bias acts on every sample (or unit): its gradient is the sum over them.",
-        rewrites.bias_not_summed,
+        backward.bias_not_summed,
         "δ of one sample instead of Σ δ",
     ),
 )
@@ -179,56 +182,56 @@ _UPDATE = (
         "ascent",
         "uphill instead of downhill",
         "The gradient was added: to make the loss smaller it is subtracted.",
-        rewrites.ascent,
+        update.ascent,
         "W + η∇",
     ),
     _slip(
         "learning-rate-omitted",
         "learning rate left out",
         "The gradient was subtracted without the learning rate.",
-        rewrites.rate_omitted,
+        update.rate_omitted,
         "W − ∇",
     ),
     _slip(
         "learning-rate-twice",
         "learning rate used twice",
         "The learning rate was multiplied in twice.",
-        rewrites.rate_twice,
+        update.rate_twice,
         "W − η²∇",
     ),
     _slip(
         "bias-not-updated",
         "bias not updated",
         "The bias is still the old one.",
-        rewrites.bias_kept,
+        update.bias_kept,
         "b unchanged",
     ),
     _slip(
         "weights-not-updated",
         "weights not updated",
         "The weights are still the old ones.",
-        rewrites.weights_kept,
+        update.weights_kept,
         "W unchanged",
     ),
     _slip(
         "bias-correction-omitted",
         "Adam's bias correction left out",
         "m and v were used without dividing by 1 − βᵗ.",
-        rewrites.correction_omitted,
+        update.correction_omitted,
         "m instead of m̂",
     ),
     _slip(
         "state-ignored",
         "earlier state ignored",
         "The optimizer's state from before this step was not used.",
-        rewrites.state_ignored,
+        update.state_ignored,
         "v = (1 − β)g",
     ),
     _slip(
         "updated-weights-forward",
         "loss with the wrong weights",
         "The loss was computed with the old weights where the new belong, or the other way round.",
-        rewrites.forward_weights,
+        update.forward_weights,
         "the old loss for the new one",
     ),
 )

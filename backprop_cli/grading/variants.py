@@ -38,7 +38,8 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
     for expr in exprs:
         yield expr
         yield regrouped(expr)
-        for other in (*_softmax_ways(model, id, expr), *_slope_ways(model, id, expr)):
+        yield factored(expr)
+        for other in (*_softmax_ways(model, id), *_slope_ways(model, id, expr)):
             yield other
             yield regrouped(other)
 
@@ -57,6 +58,39 @@ def regrouped(expr: Expr) -> Expr:
     for factor in factors[2:]:
         slope = op("mul", slope, factor)
     return op("mul", factors[0], slope)
+
+
+def factored(expr: Expr) -> Expr:
+    """G ⊙ (z - 1) for G ⊙ z - G: the slope of a formula worked out first."""
+    if not isinstance(expr, Op) or expr.name not in ("add", "sub"):
+        return expr
+    left, right = (factored(arg) for arg in expr.args)
+    first, second = _factors(_bare(left)), _factors(_bare(right))
+    if first[0] != second[0] or not isinstance(first[0], Sym):
+        return expr
+    slope = op(expr.name, _without(left, first[0]), _without(right, first[0]))
+    return op("mul", first[0], slope)
+
+
+def _bare(expr: Expr) -> Expr:
+    """A product without the number in front of it."""
+    match expr:
+        case Op("mul", (Num(), rest)):
+            return rest
+    return expr
+
+
+def _without(expr: Expr, factor: Expr) -> Expr:
+    """A product without its first factor."""
+    match expr:
+        case Op("mul", (Num() as number, rest)):
+            inner = _without(rest, factor)
+            return number if inner == num(1) else op("mul", number, inner)
+    others = _factors(expr)[1:] or [num(1)]
+    result = others[0]
+    for other in others[1:]:
+        result = op("mul", result, other)
+    return result
 
 
 def _factors(expr: Expr) -> list[Expr]:
@@ -91,9 +125,13 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
             case Op("softplus", (Sym(z),)):
                 slope = op("sub", num(1), op("exp", op("neg", Sym(user))))
                 yield rewrite(expr, lambda node: slope if node == op("sigmoid", Sym(z)) else None)  # noqa: B023
+            case Op("silu", (Sym(z),)):
+                gate, own = op("sigmoid", Sym(z)), Sym(user)
+                slope = op("add", own, op("mul", gate, op("sub", num(1), own)))
+                yield op("mul", Sym(model.gradient(user)), slope)
 
 
-def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
+def _softmax_ways(model: Model, id: str) -> Iterator[Expr]:
     """Through a softmax without its written-out Jacobian, and with its blocks in a batch."""
     by = _by(model, id)
     if by is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from backprop_cli.grading.judge import Judged, how_right, is_right
-from backprop_cli.grading.written import Array, Written
+from backprop_cli.grading.key import Judged
+from backprop_cli.grading.written import Array, Written, how_right, is_right
 from backprop_cli.readings.intervals import Unit
 
 
@@ -23,9 +23,7 @@ class Whole:
     @staticmethod
     def of(names: Sequence[str], truth: Mapping[str, Array], unit: Unit | None) -> Whole:
         """The values of these names."""
-        return Whole(
-            tuple(names), np.concatenate([truth[name].ravel() for name in names] or [[]]), unit
-        )
+        return Whole(tuple(names), _joined(truth[name] for name in names), unit)
 
     def judged(self, written: Mapping[str, Written]) -> dict[str, Judged] | None:
         """The verdicts on a sheet on which everything is right; None where anything is not.
@@ -34,8 +32,8 @@ class Whole:
         """
         if any(name not in written for name in self.names):
             return None
-        value = np.concatenate([written[name].value.ravel() for name in self.names] or [[]])
-        typed = np.concatenate([written[name].unit.ravel() for name in self.names] or [[]])
+        value = _joined(written[name].value for name in self.names)
+        typed = _joined(written[name].unit for name in self.names)
         at_digits, _ = is_right(value, typed, self.truth, self.unit)
         if not at_digits.all():
             return None
@@ -48,3 +46,8 @@ class Whole:
             found[name] = Judged(correct, how[start:stop].reshape(shape))
             start = stop
         return found
+
+
+def _joined(arrays: Iterable[Array]) -> Array:
+    """The entries of all arrays, one after the other."""
+    return np.concatenate([np.zeros(0), *(array.ravel() for array in arrays)])

@@ -1,14 +1,15 @@
-"""What stands on a sheet to arrays: values, the units of their digits, the intervals they stand for."""
+"""What stands on a sheet to arrays: values, units of their digits, intervals they stand for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.grading.data import Answer
-from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Unit
 
 Array = NDArray[np.float64]
@@ -20,7 +21,7 @@ SLACK = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One quantity as typed: nan where missing; a unit of 0 for what stands for exactly its value."""
+    """One quantity as typed: nan where missing; a unit of 0 where exactly the value is meant."""
 
     value: Array
     unit: Array
@@ -71,7 +72,37 @@ def finer(value: Array, unit: Array, truth: Array, asked: Unit | None) -> Array:
     return np.minimum(unit, asked.at(np.where(value == 0, truth, value)))
 
 
-def used(answers: list[Written], asked: Unit | None) -> Unit:
+def is_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> tuple[Mask, Mask]:
+    """Where the true value is among those typed: at the digits typed, and at those asked."""
+    at_digits = meets(standing_for(value, finer(value, typed, truth, asked)), point(truth))
+    to_digits = meets(standing_for(value, _asked_unit(truth, typed, asked)), point(truth))
+    return at_digits, to_digits
+
+
+def how_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> NDArray[np.object_]:
+    """How right values are right: exact, rounded or truncated."""
+    unit = np.maximum(finer(value, typed, truth, asked), _asked_unit(truth, typed, asked))
+    off = np.abs(value - truth)
+    how = np.full(value.shape, "truncated", dtype=object)
+    how[off <= unit / 2 * (1 + 1e-9)] = "rounded"
+    how[same(value, truth)] = "exact"
+    return how
+
+
+def _asked_unit(truth: Array, typed: Array, asked: Unit | None) -> Array:
+    """The unit asked where more digits are typed; where fewer are, none that could excuse them."""
+    if asked is None:
+        return typed
+    unit = asked.at(truth)
+    return np.where(typed < unit, unit, 0.0)
+
+
+def same(value: Array, truth: Array) -> Mask:
+    """Where a typed value is the exact one, and not only near it."""
+    return np.asarray(np.abs(value - truth) <= 1e-12 * np.maximum(np.abs(truth), 1e-300))
+
+
+def used(answers: Sequence[Written], asked: Unit | None) -> Unit:
     """The digits a sheet uses: those asked, else as many decimals as most of its numbers have."""
     if asked is not None:
         return asked

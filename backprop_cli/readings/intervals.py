@@ -57,12 +57,25 @@ class Unit:
         short = np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low)
         return np.where(short, low, down), np.where(short, high, up)
 
+    def without_zero(self, rounded: Interval, exact: Interval) -> Interval:
+        """A divisor that is not 0 was not written as 0 either: it is at least one unit.
+
+        Whoever writes 0 there has nothing to go on with.
+        """
+        least = np.minimum(np.abs(exact[0]), np.abs(exact[1]))
+        least = np.minimum(least, self.at(least))
+        low = np.where(exact[0] > 0, np.maximum(rounded[0], least), rounded[0])
+        high = np.where(exact[1] < 0, np.minimum(rounded[1], -least), rounded[1])
+        return low, high
+
 
 @dataclass(frozen=True, slots=True)
 class Rounding(Unit):
     """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
 
     cuts_off: bool = False
+    names_only: bool = False
+    """Whether only quantities with a name are written down, and nothing within a formula."""
 
     def widened(self, interval: Interval) -> Interval:
         """The values as that person writes them down."""
@@ -107,8 +120,14 @@ class _Enclosing:
             return interval
         return self.unit.widened(interval)
 
+    def exact_inner(self, expr: Expr) -> Interval:
+        """An argument with nothing rounded within it."""
+        return _Enclosing(self.names, None).inner(expr)
+
     def applied(self, node: Op) -> Interval:
         args = [self.inner(arg) for arg in node.args]
+        if self.unit is not None and node.name in ("div", "ratio"):
+            args[1] = self.unit.without_zero(args[1], self.exact_inner(node.args[1]))
         options = dict(node.options)
         if self.unit is not None and node.name in _ROUNDED_INSIDE:
             plain = BOUNDS[node.name](*args, **options)
@@ -126,7 +145,7 @@ class _Enclosing:
 def _softmax(a: Interval, options: Options, unit: Unit) -> Interval:
     """The exponentials and their sum."""
     powers = _exponentials(a, unit)
-    axis = options.get("axis")
+    axis = _axis(options)
     totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
     low = powers[0] / np.maximum(totals[1], powers[0])
     return low, powers[1] / np.maximum(totals[0], 0.0)
@@ -135,12 +154,9 @@ def _softmax(a: Interval, options: Options, unit: Unit) -> Interval:
 def _logsumexp(a: Interval, options: Options, unit: Unit) -> Interval:
     """The exponentials and their sum."""
     powers = _exponentials(a, unit)
-    axis, keep = options.get("axis"), options.get("keep")
+    axis = _axis(options)
     totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
-    low, high = np.log(totals[0]), np.log(totals[1])
-    if keep:
-        return low, high
-    return np.squeeze(low, axis=axis), np.squeeze(high, axis=axis)  # type: ignore[arg-type]
+    return _shaped((np.log(totals[0]), np.log(totals[1])), options)
 
 
 def _exponentials(a: Interval, unit: Unit) -> Interval:
@@ -148,8 +164,21 @@ def _exponentials(a: Interval, unit: Unit) -> Interval:
     return np.maximum(low, 0.0), high
 
 
-def _sum(a: Array, axis: object) -> Array:
-    return np.sum(a, axis=axis, keepdims=True)  # type: ignore[call-overload, no-any-return]
+def _axis(options: Options) -> int | None:
+    axis = options.get("axis")
+    return None if axis is None else int(str(axis))
+
+
+def _sum(a: Array, axis: int | None) -> Array:
+    return np.asarray(np.sum(a, axis=axis, keepdims=True))
+
+
+def _shaped(kept: Interval, options: Options) -> Interval:
+    """A reduction that has kept its axis, without it unless it is to be kept."""
+    if options.get("keep"):
+        return kept
+    axis = _axis(options)
+    return np.squeeze(kept[0], axis=axis), np.squeeze(kept[1], axis=axis)
 
 
 def _sigmoid(a: Interval, _: Options, unit: Unit) -> Interval:
@@ -164,12 +193,10 @@ def _sigmoid(a: Interval, _: Options, unit: Unit) -> Interval:
 
 def _mean(a: Interval, options: Options, unit: Unit) -> Interval:
     """The sum that is divided."""
-    axis, keep = options.get("axis"), bool(options.get("keep"))
-    sums = unit.widened(
-        (np.sum(a[0], axis=axis, keepdims=keep), np.sum(a[1], axis=axis, keepdims=keep))
-    )  # type: ignore[call-overload]
+    axis = _axis(options)
+    sums = unit.widened((_sum(a[0], axis), _sum(a[1], axis)))
     count = a[0].size / max(sums[0].size, 1)
-    return sums[0] / count, sums[1] / count
+    return _shaped((sums[0] / count, sums[1] / count), options)
 
 
 def _softplus(a: Interval, _: Options, unit: Unit) -> Interval:
@@ -204,13 +231,10 @@ def _huber(a: Interval, options: Options, unit: Unit) -> Interval:
 
 def _norm(a: Interval, options: Options, unit: Unit) -> Interval:
     """The squares and their sum."""
-    axis, keep = options.get("axis"), options.get("keep")
+    axis = _axis(options)
     squares = unit.widened(BOUNDS["pow"](a, point(np.asarray(2.0))))
     sums = unit.widened((_sum(squares[0], axis), _sum(squares[1], axis)))
-    low, high = np.sqrt(np.maximum(sums[0], 0.0)), np.sqrt(sums[1])
-    if keep:
-        return low, high
-    return np.squeeze(low, axis=axis), np.squeeze(high, axis=axis)  # type: ignore[arg-type]
+    return _shaped((np.sqrt(np.maximum(sums[0], 0.0)), np.sqrt(sums[1])), options)
 
 
 _ROUNDED_INSIDE: Mapping[str, Inside] = {

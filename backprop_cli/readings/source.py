@@ -76,9 +76,7 @@ class Source:
         """`function(args, axis=0)`: with the options that differ from the usual ones."""
         parts = [*map(self.text, node.args), *more]
         usual = operation(node).options
-        parts += [
-            f"{key}={value}" for key, value in node.options if value != usual.get(key, ...)
-        ]
+        parts += [f"{key}={value}" for key, value in node.options if value != usual.get(key, ...)]
         return f"{function}({', '.join(parts)})", 5
 
 
@@ -120,7 +118,8 @@ def _pow(source: Source, node: Op) -> Code:
 
 
 def _neg(source: Source, node: Op) -> Code:
-    return f"-{source.inside(node.args[0], 3)}", 3
+    text, precedence = source.code(node.args[0])
+    return (f"-{text}", min(precedence, 3)) if precedence > 1 else (f"-({text})", 3)
 
 
 def _numpy(name: str, **fixed: str) -> Form:
@@ -301,7 +300,11 @@ def _index(node: Op) -> str:
     index = node.option("index")
     assert isinstance(index, tuple), node
     return ", ".join(
-        ":" if place is None else f"{place[0]}:{place[1]}" if isinstance(place, tuple) else str(place)
+        ":"
+        if place is None
+        else f"{place[0]}:{place[1]}"
+        if isinstance(place, tuple)
+        else str(place)
         for place in index
     )
 
@@ -373,6 +376,8 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
     }
     | {
         name: _numpy(name)
-        for name in "maximum minimum tanh exp sign log log2 log10 sqrt abs sin cos sinh cosh".split()
+        for name in (
+            "maximum minimum tanh exp sign log log2 log10 sqrt abs sin cos sinh cosh".split()
+        )
     }
 )

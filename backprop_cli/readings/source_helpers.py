@@ -25,8 +25,7 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
             "    return powers / np.sum(powers, axis=axis, keepdims=True)"
         ),
         "log_softmax": Helper(
-            "def log_softmax(z, axis=None):\n"
-            "    return z - logsumexp(z, axis=axis, keepdims=True)",
+            "def log_softmax(z, axis=None):\n    return z - logsumexp(z, axis=axis, keepdims=True)",
             ("logsumexp",),
         ),
         "logsumexp": Helper(
@@ -63,12 +62,12 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
         ),
         "xlogy": Helper(
             "def xlogy(y, p):\n"
-            "    with np.errstate(divide='ignore', invalid='ignore'):\n"
+            '    with np.errstate(divide="ignore", invalid="ignore"):\n'
             "        return np.where(y == 0, 0.0, y * np.log(p))  # 0 ln 0 is 0"
         ),
         "ratio": Helper(
             "def ratio(y, p):\n"
-            "    with np.errstate(divide='ignore', invalid='ignore'):\n"
+            '    with np.errstate(divide="ignore", invalid="ignore"):\n'
             "        return np.where(y == 0, 0.0, y / p)  # 0 / 0 is 0 here"
         ),
         "diagonals": Helper(

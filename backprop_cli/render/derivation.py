@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
 from backprop_cli.derive.data import Line as Step
 from backprop_cli.readings.notation.linear import subscript
-from backprop_cli.render.flow import lines, natural_width, word
+from backprop_cli.render.flow import Token, lines, natural_width, word
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.grid import Box, Line, beside, line_width, plain_text, text_box
 from backprop_cli.render.layout import Layout, layout_of, wrapped
@@ -21,7 +22,10 @@ from backprop_cli.render.view import View
 INDENT, GAP = 4, 3
 _LEAST = 24  # columns that reasons need to stand beside their lines
 _lettered = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
-_WORDS_ASCII = str.maketrans({"≠": "!=", "≤": "<=", "≥": ">="})
+_WORDS_ASCII = str.maketrans(
+    {"≠": "!=", "≤": "<=", "≥": ">=", "·": "*", "²": "^2", "ⁿ": "^n", "⁻": "-", "¹": "1"}
+    | {"ᵘ": "^u", "ᵛ": "^v", "Φ": "Phi", "φ": "phi", "α": "alpha", "ⱼ": "_j"}
+)
 
 
 def text(derivation: Derivation, view: View) -> str:
@@ -154,7 +158,7 @@ class Page:
 
     def chain(self, chain: Chain) -> Iterator[Line]:
         """The lines, and their reasons beside them or, where there is no room, below."""
-        head = _wide(self.writer.tokens(chain.left))
+        head = natural_width(self.writer.tokens(chain.left))
         room = self.view.width - INDENT - head - 1
         formulas = [self._formula(step, room) for step in chain.lines]
         column = self._column(formulas, room)
@@ -211,19 +215,15 @@ class Page:
         yield from beside([name, matrix, shape]).lines
 
 
-def _spaced(tokens: Sequence[object]) -> tuple[object, ...]:
-    from dataclasses import replace
-
+def _spaced(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """The tokens with a blank in front."""
     first, *rest = tokens
     return (replace(first, space=True), *rest)
 
 
-def _wide(tokens: Sequence[object]) -> int:
-    return natural_width(tokens)
-
-
-def _one(tokens: Sequence[object]) -> Box:
-    return next(iter(lines(tokens, 10_000, 0)))
+def _one(tokens: Sequence[Token]) -> Box:
+    """The tokens on one line, however wide."""
+    return next(iter(lines(tokens, natural_width(tokens), 0)))
 
 
 def _lowered(found: re.Match[str]) -> str:

@@ -124,8 +124,8 @@ def equations(page: Page, free: FreeInputs, function: Function) -> Iterator[Line
         if value != page.one_line(counted(function.formula, free.indices)):
             yield ((" " * (width(head) - 2) + "= " + value, "result"),)
         return
-    margin = text_box(" " * (width(head) - 2) + "= ")
-    yield from beside([margin, _braced(page, found)]).lines
+    equals = text_box(" " * (width(head) - 2) + "= ")
+    yield from beside([equals, _braced(page, found)]).lines
 
 
 def _braced(page: Page, found: Sequence[Alternative]) -> Box:
@@ -196,4 +196,7 @@ def closing(page: Page, free: FreeInputs) -> Iterator[Line]:
         head = f"{name} = 1 exactly where "
         rows = wrapped(words, page.view.width - width(head), "  ")
         for number, row in enumerate(rows):
-            yield ((head if number == 0 else " " * width(head), ""), (row, "result"))
+            yield (
+                (head if number == 0 else " " * width(head), ""),
+                (row.replace(" or  ", " or "), "result"),
+            )

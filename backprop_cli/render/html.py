@@ -9,7 +9,17 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from backprop_cli.readings.notation.mathml import math, number
-from backprop_cli.readings.notation.nodes import Braced, Fenced, Node, Row, Sign, row, size, split, width
+from backprop_cli.readings.notation.nodes import (
+    Braced,
+    Fenced,
+    Node,
+    Row,
+    Sign,
+    row,
+    size,
+    split,
+    width,
+)
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
@@ -107,7 +117,7 @@ def _pointing(page: _Page) -> str:
 
 
 def _equation(equation: Equation, page: _Page, pointer: Callable[[str], Mapping[str, str]]) -> str:
-    """Symbols on the first line, numbers and result on the next; each is broken where it must be."""
+    """Symbols on the first line, numbers and result on the next, each broken where it must be."""
     first, *rest = equation.sides
     lines = [first, *([rest] if rest else [])]
     sides = (
@@ -153,7 +163,9 @@ class _Pointer:
         for id in self.block.shapes:
             if id in self.seen:
                 name, value = self.page.class_of(id), self.block.values.get(id)
-                inside = _valued(id, value, self.page) if value is not None else self.page.names.text(id)
+                inside = (
+                    _valued(id, value, self.page) if value is not None else self.page.names.text(id)
+                )
                 shape = _shape(self.block.shapes[id], self.page)
                 yield (
                     f'<div class="tip {name}" role="tooltip" id="s{self.place}{name}">'
@@ -197,7 +209,8 @@ def _section(block: Section, page: _Page) -> Iterator[str]:
         for id, value in block.aside
     )
     page.is_open = True
-    yield f'<details class="part" open="open"><summary><h2>{escape(block.text)}</h2>{aside}</summary>'
+    heading = f"<h2>{escape(block.text)}</h2>{aside}"
+    yield f'<details class="part" open="open"><summary>{heading}</summary>'
 
 
 def _is(head: Node, value: Node) -> Node:
@@ -239,7 +252,9 @@ def _loss(block: LossBlock, page: _Page) -> Iterator[str]:
     few = len(block.history) <= _FEW_LOSSES
     shown = block.history if few else (block.history[0], block.history[-1])
     texts = page.equations.digits.several(shown)
-    numbers = [f'<math xmlns="http://www.w3.org/1998/Math/MathML">{number(text)}</math>' for text in texts]
+    numbers = [
+        f'<math xmlns="http://www.w3.org/1998/Math/MathML">{number(text)}</math>' for text in texts
+    ]
     words = escape(after_updates(len(block.history) - 1))
     name = page.math(page.names.node(block.id))
     yield f"<p>{name} {numbers[0]} → <strong>{numbers[-1]}</strong> {words}</p>"
@@ -254,11 +269,14 @@ def _curve(history: Sequence[float], page: _Page) -> str:
     points, low, high = sampled(history, _POINTS)
     span = (high - low) or 1.0
     top, bottom = map(escape, page.equations.digits.several((high, low)))
-    line = " ".join(f"{70 + 520 * share:.1f},{150 - 130 * (loss - low) / span:.1f}" for share, loss in points)
+    line = " ".join(
+        f"{70 + 520 * share:.1f},{150 - 130 * (loss - low) / span:.1f}" for share, loss in points
+    )
     name = escape(page.names.text("L") if page.names.layers else "loss")
     updates = len(history) - 1
     return (
-        f'<svg class="curve" viewBox="0 0 600 180" role="img" aria-label="{name} over {updates} updates">'
+        '<svg class="curve" viewBox="0 0 600 180" role="img"'
+        f' aria-label="{name} over {updates} updates">'
         '<path d="M70 15V150H592" fill="none" stroke="currentColor" stroke-opacity=".4"/>'
         f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="2"/>'
         f'<text x="64" y="25" text-anchor="end">{top}</text>'
@@ -270,7 +288,10 @@ def _curve(history: Sequence[float], page: _Page) -> str:
 def _table(block: TableBlock, page: _Page) -> Iterator[str]:
     yield '<div class="table"><table>'
     for shown in block.rows:
-        name, value = page.math(page.names.node(shown.id)), page.math(page.equations.flat(shown.value))
+        name, value = (
+            page.math(page.names.node(shown.id)),
+            page.math(page.equations.flat(shown.value)),
+        )
         shape = _shape(shown.shape, page)
         yield f'<tr><th scope="row">{name}</th><td>{shape}</td><td>{value}</td></tr>'
     yield "</table></div>"

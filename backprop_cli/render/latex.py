@@ -98,14 +98,30 @@ def _spaced(line: str) -> str:
 
 def aligned(equations: Sequence[Equation]) -> str:
     """Equations below one another, aligned at their first `=`, in a size in which they fit."""
-    for command, room in _SIZES:
-        rows = [line for equation in equations for line in _lines(equation, room)]
-        if all(wide <= room for _, wide in rows):
-            break
+    command, rows = _fitting(equations)
     body = " \\\\*\n".join(line for line, _ in rows[:2])
     body = " \\\\\n".join([body, *(line for line, _ in rows[2:])])
     display = f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
     return f"{{{command}\n{display}\\par}}" if command else display
+
+
+def _fitting(equations: Sequence[Equation]) -> tuple[str, list[tuple[str, float]]]:
+    """The largest size of type in which the equations fit, and their lines.
+
+    Where numbers put in would run out of the page even in the smallest, they are left out.
+    """
+    for command, room in _SIZES:
+        rows = [line for equation in equations for line in _lines(equation, room)]
+        if all(wide <= room for _, wide in rows):
+            return command, rows
+    return _fitting(shorter) if (shorter := _without_numbers(equations)) else (command, rows)
+
+
+def _without_numbers(equations: Sequence[Equation]) -> list[Equation]:
+    """The equations with symbols and result alone; none where that is all they have."""
+    if all(len(equation.sides) < 3 for equation in equations):
+        return []
+    return [replace(one, sides=(one.sides[0], one.sides[-1])) for one in equations]
 
 
 def _lines(equation: Equation, room: float) -> Iterator[tuple[str, float]]:
@@ -214,7 +230,8 @@ def _curve(history: Sequence[float], page: _Page) -> Iterator[str]:
 
 def _table(block: TableBlock, page: _Page) -> Iterator[str]:
     for start in range(0, len(block.rows), _TABLE_ROWS):
-        yield r"\par\smallskip{\small\setlength{\arraycolsep}{3pt}\renewcommand{\arraystretch}{1.2}\begin{tabular}{@{}lll@{}}"
+        yield r"\par\smallskip{\small\setlength{\arraycolsep}{3pt}"
+        yield r"\renewcommand{\arraystretch}{1.2}\begin{tabular}{@{}lll@{}}"
         for shown in block.rows[start : start + _TABLE_ROWS]:
             value = page.equations.flat(shown.value)
             shape = f"${tex(size(shown.shape))}$" if shown.shape else ""

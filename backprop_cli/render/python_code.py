@@ -84,11 +84,11 @@ class _Program:
     def opening(self) -> Iterator[str]:
         """Title, imports, helpers; known once the body has been written."""
         title = " ".join(self.trace.title.split()) or PROGRAM["title"]
-        yield '"""' + _in_docstring(title)
+        yield '"""' + _in_docstring(self.layout.plain(title))
         phrases = conventions(self.trace, self.view, self.layout.names)
         if phrases:
             yield ""
-            yield from map(_in_docstring, wrap(" · ".join(map(self.layout.plain, phrases)), _WIDTH))
+            yield from map(_in_docstring, wrap(self.layout.plain(" · ".join(phrases)), _WIDTH))
         yield '"""'
         yield ""
         modules = {name for helper in self.helpers for name in HELPERS[helper].imports}
@@ -103,7 +103,8 @@ class _Program:
             yield f"\n\n@np.vectorize\n{rounding.lines}"
         for helper in sorted(self.helpers):
             yield f"\n\n{HELPERS[helper].lines}"
-        yield "" if not self.helpers and rounding is None else "\n"
+        if self.helpers or rounding is not None:
+            yield ""
 
     def body(self) -> list[str]:
         """What is given, the steps, what came out."""
@@ -119,7 +120,7 @@ class _Program:
         if self.view.only is not None:
             ids = set(self.view.only)
         if self.loops:
-            ids |= {step.id for step in trace.steps if step.phase == "update"}
+            ids |= {step.id for step in trace.steps if _goes_on(step, trace)}
         kept: list[Step] = []
         for step in reversed(trace.steps):
             if step.id in ids and step.value is not None and _has_source(step.expr):
@@ -178,7 +179,8 @@ class _Program:
         words = self.layout.plain(reason(step))
         whole = f"{formula} — {words}" if words else formula
         plain = whole.replace("—", "-") if self.view.ascii else whole
-        return plain if len(plain) <= _WIDTH - 6 else plain[: _WIDTH - 7] + "…"
+        dots = self.layout.drawing.glyphs.across
+        return plain if len(plain) <= _WIDTH - 6 else plain[: _WIDTH - 6 - len(dots)] + dots
 
     # Training -------------------------------------------------------------------------------------
 
@@ -224,7 +226,9 @@ class _Program:
         word = "if"
         for trace in (self.trace, *self.training.sizes):
             yield f"    {word} len(batch) == {trace.samples}:"
-            yield indent("\n".join(self._steps(trace, self._needed(trace))).lstrip("\n"), "        ")
+            yield indent(
+                "\n".join(self._steps(trace, self._needed(trace))).lstrip("\n"), "        "
+            )
             word = "elif"
 
     def _carried(self) -> Iterator[str]:
@@ -263,12 +267,19 @@ class _Program:
 
 def _has_source(expr: Expr) -> bool:
     """Whether there is a line of NumPy for the expression."""
-    names = {name: "x" for name in symbols(expr)}
+    names = dict.fromkeys(symbols(expr), "x")
     try:
         Source(names, {}).text(expr)
     except NoSourceError:
         return False
     return all(not isinstance(node, Op) or node.name != "jacobian" for node in walk(expr))
+
+
+def _goes_on(step: Step, trace: Trace) -> bool:
+    """Whether the next update starts from the quantity, or its loss is recorded."""
+    kept = {f"{name}_new" for name, given in trace.given.items() if given.role == "parameter"}
+    kept |= {name.removesuffix("_old") for name in trace.given if name.endswith("_old")}
+    return step.id in kept or step.id in (trace.loss, f"{trace.loss}_new")
 
 
 def _section(step: Step) -> str:

@@ -29,6 +29,18 @@ SECTIONS = MappingProxyType(
 PROGRAM = MappingProxyType({"title": "Forward, backward, update."})
 """What a program is called whose problem has no title."""
 
+GRAPH = MappingProxyType(
+    {
+        "title": "Computation graph",
+        "data": "data",
+        "parameter": "parameter",
+        "constant": "constant",
+        "computed": "computed",
+        "result": "differentiated",
+        "gradient": "gradient",
+    }
+)
+
 _AFFINE = MappingProxyType(
     {
         "W x + b": "{W} {x} + {b}",

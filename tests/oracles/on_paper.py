@@ -50,6 +50,8 @@ class Point:
 
     def name(self, name: str) -> float:
         base, letters = parts(name)
+        if name in self.indices:
+            return float(self.indices[name])
         if base == "K" and not letters:
             return float(SIZE)
         if base in self.values:
@@ -100,13 +102,9 @@ class Point:
 
     def holds(self, condition: Condition) -> bool:
         left, right = condition.left, condition.right
-        letters = isinstance(left, Sym) and left.name in self.indices
-        a, b = (
-            (self.indices[left.name], self.indices[right.name])
-            if letters
-            else (self.value(left), self.value(right))
-        )  # type: ignore[union-attr]
-        margin = 0 if letters else 1e-3
+        a, b, margin = self.value(left), self.value(right), 1e-3  # off the border
+        if isinstance(left, Sym) and left.name in self.indices:
+            margin = 0
         return {
             "=": a == b,
             "≠": a != b,

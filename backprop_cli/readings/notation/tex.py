@@ -61,7 +61,7 @@ _SPECIAL = MappingProxyType(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        '"': "\''",
+        '"': "''",
     }
     | {char: f"\\{char}" for char in "#$%&_{}"}
 )

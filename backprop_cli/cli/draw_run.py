@@ -1,0 +1,69 @@
+"""What `backprop draw` does once its options are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
+from backprop_cli.cli.reading import Loaded, load
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.render.graph import graph
+from backprop_cli.render.view import View
+from backprop_cli.solving.solve import Request, solve
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `backprop draw`, as click has checked them."""
+
+    format_: str
+    output: Path | None
+    precision: int
+    ascii_: bool
+    width: int | None
+
+
+def run(problem: Path, options: Options) -> None:
+    """Draws the graph of the first step."""
+    loaded = load(problem)
+    if not loaded.model.equations:
+        message = "there is nothing to draw: the file has an update and no computation before it"
+        raise loaded.source.error(Complaint(message))
+    try:
+        trace = solve(loaded.model, Request(steps=min(1, _steps(loaded)))).trace
+    except UserError as error:
+        raise loaded.source.error(*error.complaints) from None
+    to_svg = options.format_ == "svg" or _ends_in_svg(options.output)
+    view = _view(loaded, options, to_svg)
+    if to_svg:
+        from backprop_cli.render.graph_svg import svg
+
+        write(svg(graph(trace, view)), options.output)
+    else:
+        from backprop_cli.render.graph_text import graph_text
+
+        write(graph_text(graph(trace, view), view), options.output)
+
+
+def _steps(loaded: Loaded) -> int:
+    return 1 if loaded.model.update is not None and loaded.model.trained else 0
+
+
+def _ends_in_svg(output: Path | None) -> bool:
+    return output is not None and output.suffix.lower() == ".svg"
+
+
+def _view(loaded: Loaded, options: Options, to_svg: bool) -> View:
+    problem = loaded.model.problem
+    to_file = options.output is not None
+    return View(
+        precision=options.precision,
+        width=terminal_width(options.width),
+        ascii=options.ascii_ if to_svg else only_ascii(options.ascii_, to_file),
+        color=not to_svg and wants_color(to_file),
+        notation=problem.notation,
+        layers=problem.layers is not None,
+        rows=problem.convention.rows,
+        indices=problem.convention.indices,
+    )

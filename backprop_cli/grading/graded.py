@@ -1,0 +1,149 @@
+"""One sheet to the results on it: verdicts, slips, points and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from backprop_cli.algebra.shapes import described
+from backprop_cli.grading.data import Answer, EntryResult, Result, Sheet, Verdict
+from backprop_cli.grading.detect import Wrong, slips
+from backprop_cli.grading.exercise import Exercise, Question
+from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.key import Judged
+from backprop_cli.grading.marks import overall, points, weakest
+from backprop_cli.grading.sentences import explanation, message
+from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, used, written
+from backprop_cli.operations.bounds import Interval, point
+
+
+class Graded:
+    """One sheet while it is graded."""
+
+    def __init__(self, exercise: Exercise, sheet: Sheet) -> None:
+        self.exercise = exercise
+        self.sheet = sheet
+        self.slips: dict[str, tuple[str, ...]] = {}
+        readable = dict(self.readable())
+        lost = exercise.key.asked - set(readable)
+        unit = used(tuple(readable.values()), exercise.key.unit)
+        self.judge = Judge(exercise.key_for(readable), readable, lost, unit, self.betrayed)
+        self.judge.judged.update(exercise.whole.judged(readable) or {})
+        for name in exercise.order:
+            if name in readable and name not in self.judge.judged:
+                self.judge.judge(name)
+
+    def readable(self) -> Iterator[tuple[str, Written]]:
+        """The answers that can be compared with the truth."""
+        truth = self.exercise.key.truth
+        for name, answer in self.sheet.answers.items():
+            if name in truth and answer.trouble is None and answer.shape == truth[name].shape:
+                yield name, written(answer)
+
+    def typed(self, name: str) -> Interval:
+        """What an answer stands for at the finer of the digits typed and asked."""
+        here = self.judge.written[name]
+        key = self.exercise.key
+        return standing_for(here.value, finer(here.value, here.unit, key.truth[name], key.unit))
+
+    def betrayed(self, name: str) -> bool:
+        """Whether the digits beyond those asked are those of a slip."""
+        here = self.judge.written[name]
+        return bool(self.exercise.mistaken(name).within(standing_for(here.value, here.unit)))
+
+    def results(self) -> Iterator[Result]:
+        """What is asked, in order, then what stands on the sheet beside it."""
+        for question in self.exercise.questions:
+            yield self.result(question, self.sheet.answers.get(question.name))
+        for name, answer in self.sheet.answers.items():
+            if name not in self.exercise.key.asked:
+                yield self.result(Question(name, name, None, 0.0), answer, is_asked=False)
+
+    def result(self, question: Question, answer: Answer | None, is_asked: bool = True) -> Result:
+        """The verdict on one quantity, and everything to say about it."""
+        judged = self.judge.judged.get(question.name)
+        if answer is None or judged is None:
+            return self.unjudged(question, answer, is_asked)
+        name = question.name
+        place = () if question.index is None else question.index
+        verdicts = np.asarray(judged.verdicts[place], dtype=object)
+        verdict = overall(verdicts)
+        found = self.found(name, answer, judged) if verdict == "wrong" else ()
+        return Result(
+            question.id,
+            verdict,
+            weakest(np.asarray(judged.how[place], dtype=object), verdict),
+            points(self.exercise.model.problem.grading, question.points, verdicts),
+            question.points,
+            answer.mark,
+            tuple(self.entries(question, answer, judged)),
+            found,
+            self.exercise.mistaken(name).within(self.typed(name)) if verdict == "correct" else (),
+            message(self.judge, name, verdict, found, judged.reason, answer.trouble),
+            explanation(self.judge, name, judged),
+            self.exercise.expected(name, question.index),
+            self.exercise.formula(name),
+            is_asked,
+        )
+
+    def unjudged(self, question: Question, answer: Answer | None, is_asked: bool) -> Result:
+        """A quantity that is missing, cannot be read, or has another shape."""
+        known = question.name in self.exercise.key.truth
+        verdict, words, found = self.why_unjudged(question.name, answer)
+        return Result(
+            question.id,
+            verdict,
+            None,
+            0.0,
+            question.points,
+            answer.mark if answer else None,
+            slips=found,
+            message=words,
+            expected=self.exercise.expected(question.name, question.index) if known else None,
+            formula=self.exercise.formula(question.name),
+            asked=is_asked,
+        )
+
+    def why_unjudged(
+        self, name: str, answer: Answer | None
+    ) -> tuple[Verdict, str, tuple[str, ...]]:
+        """The verdict on what cannot be compared, the sentence, and the slip that explains it."""
+        truth = self.exercise.key.truth.get(name)
+        if answer is not None and answer.trouble is not None:
+            return "invalid", answer.trouble, ()
+        if answer is None or truth is None:
+            return "missing", "not on the sheet", ()
+        words = f"this is {described(answer.shape)}, and {name} is {described(truth.shape)}"
+        return "wrong", words, self.turned(answer, truth)
+
+    def turned(self, answer: Answer, truth: Array) -> tuple[str, ...]:
+        """`transposed`, where the other shape is that of the transpose, and so are the values."""
+        if truth.ndim != 2 or answer.shape != truth.shape[::-1]:
+            return ()
+        typed = written(answer)
+        unit = finer(typed.value, typed.unit, truth.T, self.exercise.key.unit)
+        fits = meets(standing_for(typed.value, unit), point(truth.T)) | ~typed.present
+        return ("transposed",) if fits.all() else ()
+
+    def found(self, name: str, answer: Answer, judged: Judged) -> tuple[str, ...]:
+        """The slips that explain a wrong quantity."""
+        if name not in self.slips:
+            wrong = Wrong(
+                name,
+                self.judge.written[name],
+                judged.verdicts == "wrong",
+                {index: cell.text for index, cell in answer.cells.items() if cell is not None},
+                self.exercise.candidates(name),
+                self.exercise.sample_axis(name),
+            )
+            self.slips[name] = slips(self.judge, wrong)
+        return self.slips[name]
+
+    def entries(self, question: Question, answer: Answer, judged: Judged) -> Iterator[EntryResult]:
+        """The verdict on every entry asked."""
+        for place, index in self.exercise.places(question.name):
+            if question.index is None or question.index == place:
+                verdict, cell = judged.verdicts[place], answer.cells.get(place)
+                how = judged.how[place] if verdict == "correct" else None
+                yield EntryResult(index, verdict, how, None if cell is None else cell.text)

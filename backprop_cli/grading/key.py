@@ -1,0 +1,48 @@
+"""What judging takes and gives: the key of a problem, the verdicts on one quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr, walk
+from backprop_cli.grading.variants import Formulas
+from backprop_cli.grading.written import Array
+from backprop_cli.operations.bounds import Interval
+from backprop_cli.readings.intervals import Unit
+
+Words: TypeAlias = NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a sheet is judged by: the true values, and the formulas that give each quantity."""
+
+    truth: Mapping[str, Array]
+    formulas: Formulas
+    given: frozenset[str]
+    asked: frozenset[str]
+    unit: Unit | None
+    parameters: Mapping[str, str]
+    """For each new parameter, the old one: it is judged by its change."""
+    uses: Mapping[str, tuple[str, ...]]
+    """The names in each quantity's formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One quantity judged: a verdict and how an entry, as arrays of words."""
+
+    verdicts: Words
+    how: Words
+    reason: str | None = None
+    decided_by: Interval | None = None
+
+
+def is_jacobian(expr: Expr) -> bool:
+    """Whether a formula is only computed by pulling back, so that it has no interval."""
+    return any(getattr(node, "name", "") == "jacobian" for node in walk(expr))

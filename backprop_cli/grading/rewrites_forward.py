@@ -1,0 +1,115 @@
+"""Slips of the forward pass: the right formula of a quantity to what is computed instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, symbols
+from backprop_cli.grading.case import (
+    ACTIVATIONS,
+    Case,
+    each,
+    in_parts,
+    plain_name,
+    summands,
+    swapped,
+)
+
+
+def _is_forward(case: Case) -> bool:
+    return case.step.phase == "forward" or case.step.rule == "forward-again"
+
+
+def activation_omitted(case: Case) -> Iterator[Expr]:
+    """H = Z."""
+    if not _is_forward(case) or case.step.shape == ():
+        return
+    for node in each(case.expr, ACTIVATIONS):
+        yield swapped(case.expr, node, node.args[0])
+    if case.step.rule == "formula":
+        yield from (Sym(name) for name in symbols(case.expr) if name not in case.model.given)
+
+
+def bias_left_out(case: Case) -> Iterator[Expr]:
+    """Z = Wx: a summand with a given name, or the constant input of a bias inside W, left out."""
+    if not _is_forward(case):
+        return
+    given = {*case.model.given, *(f"{name}_new" for name in case.model.trained)}
+    for node in each(case.expr, frozenset({"add"})):
+        for kept, dropped in (node.args, node.args[::-1]):
+            if plain_name(dropped) in given and not isinstance(kept, Num):
+                yield swapped(case.expr, node, kept)
+    for node in each(case.expr, frozenset({"prepend", "append"})):
+        yield swapped(case.expr, node, Op(node.name, (node.args[0], num(0)), node.options))
+
+
+def transpose_omitted(case: Case) -> Iterator[Expr]:
+    """W where Wᵀ belongs, or Wᵀ where W belongs, in a product."""
+    for node in each(case.expr, frozenset({"matmul"})):
+        for position, arg in enumerate(node.args):
+            if len(case.shape(arg) or ()) != 2:
+                continue
+            other = (
+                arg.args[0]
+                if isinstance(arg, Op) and arg.name == "transpose"
+                else op("transpose", arg)
+            )
+            args = tuple(other if i == position else kept for i, kept in enumerate(node.args))
+            yield swapped(case.expr, node, Op("matmul", args))
+
+
+def log_base(case: Case) -> Iterator[Expr]:
+    """Another base of the logarithm in the loss."""
+    if case.step.shape != () or not any(
+        each(case.expr, frozenset({"xlogy", "log", "logsumexp", "log2", "log10"}))
+    ):
+        return
+    said = case.model.problem.convention.log
+    own = None if said == "natural" else num(said)
+    for base in (None, num(2), num(10)):
+        if base == own:
+            continue
+        factor = op("div", _log(own), _log(base))
+        yield op("mul", case.expr, factor)
+        yield from in_parts(case, lambda part: op("mul", part, factor))  # noqa: B023
+
+
+def _log(base: Num | None) -> Expr:
+    return num(1) if base is None else op("log", base)
+
+
+def targets_swapped(case: Case) -> Iterator[Expr]:
+    """y and ŷ exchanged."""
+    model = case.model
+    if model.target is None or "Y" not in model.given:
+        return
+    used = symbols(case.expr)
+    for output in ("Yhat", "Yhat_new"):
+        if output in used and "Y" in used:
+            yield substitute(case.expr, {output: Sym("Y"), "Y": Sym(output)})
+
+
+def penalty_omitted(case: Case) -> Iterator[Expr]:
+    """The loss, or a gradient, without its penalty."""
+    parts = {f"{case.model.target}_penalty", f"{case.model.target}_penalty_new"}
+    for node in each(case.expr, frozenset({"add", "sub"})):
+        for kept, dropped in (node.args, node.args[::-1]):
+            names = set(symbols(dropped))
+            if names & parts or "lambda" in names:
+                yield swapped(case.expr, node, kept)
+
+
+def path_lost(case: Case) -> Iterator[Expr]:
+    """One of several branches that add up, left out."""
+    if case.step.phase == "update" and case.step.rule != "forward-again":
+        return
+    parts = summands(case.expr)
+    computed = [part for part in parts if plain_name(part) not in case.model.trained]
+    if len(computed) < 2 or case.step.shape == ():
+        return
+    for lost in computed:
+        rest = [part for part in parts if part is not lost]
+        total = rest[0]
+        for part in rest[1:]:
+            total = op("add", total, part)
+        yield total

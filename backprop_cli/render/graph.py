@@ -1,0 +1,122 @@
+"""A trace to its computation graph, data only: what acts on what, values and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from backprop_cli.algebra.expr import Op, symbols
+from backprop_cli.readings.notation.symbols import derivative
+from backprop_cli.render.flow import joined
+from backprop_cli.render.formula import Writer
+from backprop_cli.render.grid import plain_text, width
+from backprop_cli.render.layout import Layout, layout_of
+from backprop_cli.render.names import names_of
+from backprop_cli.render.view import View
+from backprop_cli.trace import Array, Step, Trace
+
+Kind = Literal["data", "parameter", "constant", "computed", "result"]
+
+_MOST_LINES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """A quantity: what it is called or how it is computed, its shape, value and gradient."""
+
+    id: str
+    kind: Kind
+    title: str
+    shape: str
+    value: tuple[str, ...]
+    gradient_name: str = ""
+    gradient: tuple[str, ...] = ()
+
+    @property
+    def gradient_lines(self) -> tuple[str, ...]:
+        """The gradient with its name before it, or above it where it takes several lines."""
+        if not self.gradient:
+            return ()
+        if len(self.gradient) == 1:
+            return (f"{self.gradient_name} = {self.gradient[0]}",)
+        return (f"{self.gradient_name} =", *self.gradient)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Vertices in the order of the computation, and who is used by whom."""
+
+    title: str
+    vertices: tuple[Vertex, ...]
+    edges: tuple[tuple[str, str], ...]
+
+
+def graph(trace: Trace, view: View, room: int = 26) -> Graph:
+    """The forward computation of a trace; values are shortened to `room` columns."""
+    return _Reader(trace, view, room).graph()
+
+
+class _Reader:
+    def __init__(self, trace: Trace, view: View, room: int) -> None:
+        self.trace, self.room = trace, room
+        self.layout: Layout = layout_of(names_of(trace, view), replace(view, width=1000))
+        self.gradients = {
+            found[2]: step
+            for step in trace.steps
+            if step.phase == "backward" and (found := derivative(step.id))
+        }
+        self.shapes = {id: given.value.shape for id, given in trace.given.items()}
+        self.shapes |= {step.id: step.shape for step in trace.steps}
+
+    def graph(self) -> Graph:
+        forward = [step for step in self.trace.steps if step.phase == "forward"]
+        edges = tuple((name, step.id) for step in forward for name in symbols(step.expr))
+        used = {name for name, _ in edges}
+        vertices = [*self._given(used), *map(self._step, forward)]
+        known = {vertex.id for vertex in vertices}
+        return Graph(
+            self.layout.plain(self.trace.title),
+            tuple(vertices),
+            tuple(edge for edge in edges if edge[0] in known),
+        )
+
+    def _given(self, used: set[str]) -> Iterator[Vertex]:
+        for id, given in self.trace.given.items():
+            if id in used:
+                kind: Kind = given.role if given.role in ("data", "parameter") else "constant"
+                yield self._vertex(id, kind, self.layout.names.text(id), given.value)
+
+    def _step(self, step: Step) -> Vertex:
+        kind: Kind = "result" if step.id == self.trace.loss else "computed"
+        return self._vertex(step.id, kind, self._formula(step), step.value)
+
+    def _formula(self, step: Step) -> str:
+        name = self.layout.names.text(step.id)
+        if isinstance(step.expr, Op) and step.expr.name == "jacobian":
+            return name
+        names, drawing = self.layout.names, self.layout.drawing
+        writer = Writer(names, drawing, self.shapes, None, self.layout.view.indices)
+        box = joined(writer.tokens(step.expr))
+        whole = f"{name} = {plain_text(box.lines[box.baseline])}"
+        if width(whole) <= self.room + 8:
+            return whole
+        dots = drawing.glyphs.across
+        return whole[: self.room + 8 - len(dots)] + dots
+
+    def _vertex(self, id: str, kind: Kind, title: str, value: Array | None) -> Vertex:
+        gradient = self.gradients.get(id)
+        name = ""
+        lines: tuple[str, ...] = ()
+        if gradient is not None and gradient.value is not None:
+            name = self.layout.names.text(gradient.id)
+            lines = self._lines(gradient.value, self.room - width(name) - 3)
+            lines = lines if len(lines) == 1 else self._lines(gradient.value, self.room)
+        shown = () if value is None else self._lines(value, self.room)
+        return Vertex(id, kind, title, self.layout.shape(self.shapes[id]), shown, name, lines)
+
+    def _lines(self, value: Array, room: int) -> tuple[str, ...]:
+        lines = self.layout.flat(value, room)
+        if len(lines) > _MOST_LINES:
+            lines = [*lines[: _MOST_LINES - 1], self.layout.drawing.glyphs.across]
+        return tuple(lines)

@@ -1,0 +1,193 @@
+"""A computation graph to characters: boxes from top to bottom, or a list where it is too wide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from backprop_cli.render.canvas import Canvas
+from backprop_cli.render.graph import Graph, Vertex
+from backprop_cli.render.grid import Line, Span, width
+from backprop_cli.render.layered import Places, layered
+from backprop_cli.render.names import Role
+from backprop_cli.render.text import printed
+from backprop_cli.render.view import View
+from backprop_cli.render.wording import GRAPH
+
+_GAP = 2
+_ROLES: Mapping[str, Role] = {"data": "data", "parameter": "parameter", "result": "result"}
+
+
+def graph_text(graph: Graph, view: View) -> str:
+    """The graph within the width of the view."""
+    drawn = _drawn(graph, view) if graph.vertices else []
+    wide = max((sum(width(text) for text, _ in line) for line in drawn), default=0)
+    fits = drawn and wide <= view.width
+    body = drawn if fits else list(_listed(graph, view))
+    title: list[Line] = [((graph.title, "result"),), ()] if graph.title else []
+    return printed([*title, *body], color=view.color)
+
+
+# Boxes --------------------------------------------------------------------------------------------
+
+
+def _box(vertex: Vertex) -> list[Span]:
+    """The lines in a box; what is given says of what kind it is."""
+    role = _ROLES.get(vertex.kind, "")
+    said = f" ({GRAPH[vertex.kind]})" if vertex.kind in ("data", "parameter", "constant") else ""
+    lines: list[Span] = [(f"{vertex.title}{said}", role)]
+    lines += [(line, "") for line in vertex.value]
+    lines += [(line, "gradient") for line in vertex.gradient_lines]
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A piece of an edge between two layers: the columns where it begins and ends."""
+
+    source: str
+    start: int
+    end: int
+    arrives: bool = False
+
+
+def _drawn(graph: Graph, view: View) -> list[Line]:
+    boxes = {vertex.id: _box(vertex) for vertex in graph.vertices}
+    wide = {id: max(width(text) for text, _ in lines) + 4 for id, lines in boxes.items()}
+    places = layered({id: float(size) for id, size in wide.items()}, graph.edges, _GAP, 3.0)
+    middle = {id: round(place) for id, place in places.across.items()}
+    canvas = Canvas(ascii=view.ascii)
+    row = 0
+    chains = _chains(places)
+    for number, layer in enumerate(places.layers):
+        high = max((len(boxes[id]) + 2 for id in layer), default=1)
+        for id in layer:
+            low = len(boxes[id]) + 2
+            top = row if id in chains.ends else row + high - low  # arrows end at boxes
+            canvas.box(middle[id] - wide[id] // 2, top, wide[id], boxes[id])
+            if id in chains.starts:
+                canvas.vertical(middle[id], top + low - 1, row + high - 1)
+        for column in chains.passing[number]:
+            canvas.vertical(column, row, row + high - 1)
+        links = _links(places, chains, number, middle, wide)
+        row = _channel(canvas, links, row + high)
+    return canvas.lines()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chains:
+    """The columns of the edges that pass by, for every layer; who uses and who is used."""
+
+    passing: tuple[tuple[int, ...], ...]
+    layer_of: Mapping[str, int]
+    starts: frozenset[str]
+    ends: frozenset[str]
+
+
+def _chains(places: Places) -> _Chains:
+    layer_of = {id: number for number, layer in enumerate(places.layers) for id in layer}
+    passing: list[list[int]] = [[] for _ in places.layers]
+    for (start, _), route in places.routes.items():
+        for step, across in enumerate(route[1:-1], start=1):
+            passing[layer_of[start] + step].append(round(across))
+    starts, ends = (frozenset(edge[side] for edge in places.routes) for side in (0, 1))
+    return _Chains(tuple(map(tuple, passing)), layer_of, starts, ends)
+
+
+def _links(
+    places: Places,
+    chains: _Chains,
+    number: int,
+    middle: Mapping[str, int],
+    wide: Mapping[str, int],
+) -> list[_Link]:
+    """The pieces of edges below a layer; each that ends at a box does so in a column of its own."""
+    links: list[_Link] = []
+    arriving: dict[str, list[tuple[str, int]]] = {}
+    for (start, end), route in places.routes.items():
+        step = number - chains.layer_of[start]
+        if not 0 <= step < len(route) - 1:
+            continue
+        source = start if step == 0 else f"{start} to {end}"
+        column = middle[start] if step == 0 else round(route[step])
+        if step == len(route) - 2:
+            arriving.setdefault(end, []).append((source, column))
+        else:
+            links.append(_Link(source, column, round(route[step + 1])))
+    busy = {link.start for link in links} | {
+        column for found in arriving.values() for _, column in found
+    }
+    for end, found in arriving.items():
+        links += _ports(found, middle[end], wide[end], busy)
+    return links
+
+
+def _ports(
+    found: Sequence[tuple[str, int]], middle: int, wide: int, busy: set[int]
+) -> Iterator[_Link]:
+    """Columns on the upper edge of a box: straight down where possible, each its own."""
+    left, right = middle - wide // 2 + 1, middle - wide // 2 + wide - 2
+    ordered = sorted(found, key=lambda link: link[1])
+    last = left - 1
+    for place, (source, column) in enumerate(ordered):
+        behind = len(ordered) - place - 1
+        free = [c for c in range(last + 1, right + 1 - behind) if c not in busy]
+        ideal = left + round((place + 1) * (right - left) / (len(ordered) + 1))
+        straight = last < column <= right - behind
+        port = column if straight else min(free, key=_distance(ideal), default=last + 1)
+        last = port
+        yield _Link(source, column, port, arrives=True)
+
+
+def _distance(ideal: int) -> Callable[[int], int]:
+    return lambda column: abs(column - ideal)
+
+
+def _channel(canvas: Canvas, links: Sequence[_Link], top: int) -> int:
+    """Draws the edges between two layers, a row for each that turns; gives the row below."""
+    turning: dict[str, list[_Link]] = {}
+    for link in links:
+        if link.start != link.end:
+            turning.setdefault(link.source, []).append(link)
+    rows = {source: top + 1 + n for n, source in enumerate(_in_order(turning))}
+    bottom = top + len(rows) + (2 if links else 0)
+    for link in links:
+        row = rows.get(link.source)
+        if link.start == link.end or row is None:
+            canvas.vertical(link.start, top - 1, bottom - link.arrives)
+        else:
+            canvas.vertical(link.start, top - 1, row)
+            canvas.horizontal(row, link.start, link.end)
+            canvas.vertical(link.end, row, bottom - link.arrives)
+    for link in links:
+        if link.arrives:
+            canvas.arrow(link.end, bottom - 1)
+    return bottom
+
+
+def _in_order(turning: Mapping[str, Sequence[_Link]]) -> list[str]:
+    """The edges that turn, in an order in which they cross little."""
+
+    def key(source: str) -> tuple[bool, int]:
+        links = turning[source]
+        to_right = sum(link.end - link.start for link in links) > 0
+        return to_right, -links[0].start if to_right else links[0].start
+
+    return sorted(turning, key=key)
+
+
+# As a list ----------------------------------------------------------------------------------------
+
+
+def _listed(graph: Graph, view: View) -> Iterator[Line]:
+    """Each quantity with what it is computed from, where there is no room for boxes."""
+    before: dict[str, list[str]] = {}
+    names = {vertex.id: vertex.title.partition(" = ")[0] for vertex in graph.vertices}
+    for start, end in dict.fromkeys(graph.edges):
+        before.setdefault(end, []).append(names[start])
+    arrow = "<-" if view.ascii else "←"
+    for vertex in graph.vertices:
+        head, *rest = _box(vertex)
+        sources = before.get(vertex.id)
+        yield (("  ", ""), head, (f"  {arrow} {', '.join(sources)}" if sources else "", "note"))
+        yield from ((("      ", ""), line) for line in rest)

@@ -1,0 +1,105 @@
+"""`backprop derive` in every format: what it writes, what it refuses, what it loads."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+from test_layers_of_imports import loaded_by
+from test_regions import INTERVAL, TRIANGLE
+
+from backprop_cli.cli import main
+from backprop_cli.derive.functions import names
+from backprop_cli.render.grid import width
+
+FORMULAS = ("exp(z) * norm(z)", "-sum(y * log(softmax(z)))", "z^z + elu(z)", "sum(max(z, y))")
+
+
+def derived(*arguments: str, text: str | None = None) -> str:
+    result = CliRunner().invoke(main, ["derive", *arguments], input=text)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("name", [*names(), *FORMULAS])
+def test_text_fits_and_ascii_is_ascii(name: str) -> None:
+    assert all(
+        width(line) <= 110 for line in derived(f"--function={name}", "--width", "110").splitlines()
+    )
+    plain = derived(f"--function={name}", "--ascii")
+    assert plain.isascii()
+    assert "\\x" not in plain
+    assert "\\u" not in plain
+
+
+def test_sigmoid_as_it_is_printed() -> None:
+    lines = derived("--function", "sigmoid", "--width", "110").splitlines()
+    assert lines[2] == "    f = σ(z) = 1 / (1 + exp(−z))"
+    assert lines[-2].startswith("          = f · (1 − f)   ")
+    assert lines[-2].endswith("written in the function's own value")
+
+
+def test_jacobian_in_both_layouts() -> None:
+    text = derived("--expression", "x1 + x2*x3, x1^2 + 3*x2")
+    assert "⎡  1     x₃  x₂⎤" in text
+    assert "(2 × 3)" in text
+    assert "(3 × 2)" in derived(
+        "--expression", "x1 + x2*x3, x1^2 + 3*x2", "--layout", "denominator"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--function", "reul"], "instead: relu"),
+        (["--function", "z *"], "--function:1:4"),
+        (["--function", "a * b"], "--wrt a"),
+        (["--expression", "3, 4"], "there are no letters"),
+        (["--expression", "x1,"], "--expression:1:"),
+        ([], "there is nothing to derive"),
+        (["--function", "relu", "--expression", "x1"], "one thing at a time"),
+    ],
+)
+def test_what_is_refused(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["derive", *arguments])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softmax", "cross-entropy", FORMULAS[1]])
+def test_html_is_one_page_of_wellformed_mathml(name: str) -> None:
+    page = derived(f"--function={name}", "--format", "html")
+    root = ET.fromstring(page.removeprefix("<!DOCTYPE html>"))  # noqa: S314  # our own
+    assert root.find(".//{*}math") is not None
+    assert "<script" not in page
+    assert not re.search(r"(?:src|href)=", page)
+
+
+@pytest.mark.parametrize("text", [INTERVAL, TRIANGLE])
+def test_pages_of_free_inputs(text: str) -> None:
+    page = derived("-", "--format", "html", text=text)
+    assert ET.fromstring(page.removeprefix("<!DOCTYPE html>")) is not None  # noqa: S314
+    assert "exactly where" in page
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(tmp_path: Path) -> None:
+    """All in one document: the bodies of what each derivation writes."""
+    sources = [derived(f"--function={name}", "--format", "latex") for name in (*names(), *FORMULAS)]
+    sources += [derived("-", "--format", "latex", text=text) for text in (INTERVAL, TRIANGLE)]
+    head, _, _ = sources[0].partition(r"{\Large")
+    bodies = [source.removeprefix(head).removesuffix("\\end{document}\n") for source in sources]
+    whole = head + "\\newpage\n".join(bodies) + "\\end{document}\n"
+    (tmp_path / "all.tex").write_text(whole, encoding="ascii")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:].decode("latin-1")
+
+
+def test_it_loads_no_sympy() -> None:
+    assert not loaded_by("derive", "--function", "softmax") & {"sympy", "torch", "rich.table"}

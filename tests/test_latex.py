@@ -1,0 +1,214 @@
+"""`solve --format latex`: a document that compiles as it is, whatever the problem contains."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import networks
+
+from backprop_cli.algebra.expr import Sym, num, op
+from backprop_cli.cli import main
+from backprop_cli.problem.data import Notation
+from backprop_cli.readings.latex import latex
+from backprop_cli.readings.notation.symbols import Naming
+from backprop_cli.readings.notation.tex import number, tex, text
+from backprop_cli.render.equations import Equations
+from backprop_cli.render.names import Names
+from backprop_cli.render.numbers import Digits
+from backprop_cli.render.view import View
+
+PROBLEMS = sorted((Path(__file__).parent.parent / "problems").glob("*.yaml"))
+ENGINE = shutil.which("pdflatex") or shutil.which("lualatex")
+needs_tex = pytest.mark.skipif(ENGINE is None, reason="no TeX installation")
+a, b, x, W = Sym("a"), Sym("b"), Sym("x"), Sym("W1")
+
+HOSTILE = r"""
+title: '100% of $5 & #1_a^b {~} \end{document} \input{x} <|> "q" -- ''é Ŷ ∂ 漢 𝟙 ∑'
+values: {a_b: [1, 2], x1: 3, alpha: 4, π_r: 1}
+equations:
+  - long_name_1 = sum(a_b^2) * x1 + alpha / π_r
+  - f = norm(a_b) * abs(x1) + log(alpha) + sqrt(x1) + long_name_1
+"""
+WIDE = """
+x: [X]
+layers:
+  - {weights: [[W], [W]], activation: sigmoid}
+upstream: {Yhat: [1, 1]}
+"""
+
+
+def document(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["solve", *arguments, "--format", "latex"])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def compile_all(documents: dict[str, str], folder: Path) -> None:
+    """Every document on its own; no error, and no line that runs out of the page."""
+    for name, source in documents.items():
+        (folder / f"{name}.tex").write_text(source, encoding="ascii")
+        command = [str(ENGINE), "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=120)
+        log = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        assert done.returncode == 0, f"{name}\n{log[-3000:]}"
+        too_wide = [float(found) for found in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+        assert max(too_wide, default=0) < 12, f"{name}: {too_wide} pt too wide"
+
+
+@needs_tex
+def test_all_problems_compile(tmp_path: Path) -> None:
+    compile_all({path.stem: document(str(path)) for path in PROBLEMS}, tmp_path)
+
+
+@needs_tex
+@pytest.mark.parametrize("detail", ["short", "long"])
+def test_every_detail_compiles(detail: str, tmp_path: Path) -> None:
+    chosen = [path for path in PROBLEMS if path.stem in ("sigmoid-softmax", "batch-columns")]
+    compile_all({path.stem: document(str(path), "--detail", detail) for path in chosen}, tmp_path)
+
+
+@needs_tex
+def test_drawn_networks_compile(tmp_path: Path) -> None:
+    documents = {}
+    for seed in range(6):
+        path = tmp_path / f"{seed}.yaml"
+        path.write_text(networks.draw(seed).text, encoding="utf-8")
+        documents[f"network{seed}"] = document(str(path))
+    compile_all(documents, tmp_path)
+
+
+@needs_tex
+def test_what_a_user_wrote_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "problem.yaml"
+    path.write_text(HOSTILE, encoding="utf-8")
+    compile_all({"hostile": document(str(path), "--verify")}, tmp_path)
+
+
+@needs_tex
+def test_wide_matrices_fit_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "problem.yaml"
+    entries = ", ".join(f"{k / 7:.6f}" for k in range(40))
+    path.write_text(WIDE.replace("X", entries).replace("W", entries), encoding="utf-8")
+    source = document(str(path))
+    assert r"\cdots" in source
+    assert r"2 {\times} 40" in source
+    compile_all({"wide": source}, tmp_path)
+
+
+@needs_tex
+def test_an_entry_compiles(tmp_path: Path) -> None:
+    path = str(PROBLEMS[0].parent / "sigmoid-softmax.yaml")
+    compile_all({"entry": document(path, "--entry", "W1[2,1]")}, tmp_path)
+
+
+@pytest.mark.parametrize("path", PROBLEMS, ids=lambda path: path.stem)
+def test_documents_are_ascii_and_balanced(path: Path) -> None:
+    source = document(str(path))
+    assert source.isascii()
+    for begin, end in ((r"\begin", r"\end"), (r"\left", r"\right")):
+        assert len(re.findall(re.escape(begin) + r"\b", source)) == len(
+            re.findall(re.escape(end) + r"\b", source)
+        )
+    bare = re.sub(r"\\[{}\\]", "", source)
+    assert bare.count("{") == bare.count("}")
+
+
+def test_the_document_needs_amsmath_alone() -> None:
+    source = document(str(PROBLEMS[0]))
+    assert re.findall(r"\\usepackage(?:\[.*?\])?\{(.*?)\}", source) == ["amsmath"]
+    assert r"\allowdisplaybreaks" in source
+
+
+def test_a_step_is_symbols_numbers_result() -> None:
+    source = document(str(PROBLEMS[0].parent / "sigmoid-softmax.yaml"), "--only", "dL/dW2")
+    assert r"\underbrace{H^{1}}_{2 {\times} 1}" in source
+    assert source.count("&=") == 2  # symbols; numbers = result
+    assert r"0.6154 & -0.6154" in source
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_text_is_escaped(words: str) -> None:
+    found = text(words)
+    assert found.isascii()
+    assert "\n" not in found
+    bare = re.sub(r"\\[{}#$%&_\\]", "", found)
+    assert bare.count("{") == bare.count("}")
+    assert not re.search(r"[#%&]", bare)
+    assert bare.count("$") % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("50% & more", r"50\% \& more"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("a_b^c", r"a\_b\textasciicircum{}c"),
+        ("café", r"caf\'{e}"),
+        ("∂L/∂W¹", r"$\partial$L/$\partial$W${}^{1}$"),
+        ("ŷ − y", r"$\hat{y}$ $-$ y"),
+        ("--", "-{}-"),
+        ("漢", r"\backpropcharacter{6F22}"),
+    ],
+)
+def test_words(words: str, wanted: str) -> None:
+    assert text(words) == wanted
+
+
+@pytest.mark.parametrize(
+    ("digits", "wanted"),
+    [
+        ("−0.25", "-0.25"),
+        ("4.5e-05", r"4.5 \cdot 10^{-5}"),
+        ("1e+10", r"1 \cdot 10^{10}"),
+        ("inf", r"\infty"),
+        ("nan", r"\mathrm{nan}"),
+    ],
+)
+def test_numbers(digits: str, wanted: str) -> None:
+    assert number(digits) == wanted
+
+
+SHAPES = {"a": (2,), "b": (2,), "x": (), "W1": (2, 2), "Z1": (2,)}
+
+
+@pytest.mark.parametrize(
+    ("expr", "wanted"),
+    [
+        (op("add", op("matmul", W, a), b), r"W^{1} \, a + b"),
+        (op("matmul", op("transpose", W), a), r"(W^{1})^{\mathrm{T}} \, a"),
+        (op("mul", a, op("sub", num(1), a)), r"a \odot (1 - a)"),
+        (op("mul", x, a), r"x \cdot a"),
+        (op("mul", num("1/2"), op("sum", op("pow", a, num(2)))), r"\tfrac{1}{2} \, \sum {a}^{2}"),
+        (op("neg", op("div", a, b)), r"{-} \frac{a}{b}"),
+        (op("outer", a, b), r"a \, {b}^{\mathrm{T}}"),
+        (op("norm", op("sub", a, b)), r"\lVert a - b\rVert "),
+        (op("sqrt", op("add", x, num(1))), r"\sqrt{x + 1}"),
+        (op("switch", a, below=0, at=0, above=1), r"\mathbf{1} \{a > 0\}"),
+        (op("at", W, index=(1, 0)), r"W^{1}_{21}"),
+        (op("sigmoid", Sym("Z1")), r"\sigma (Z^{1})"),
+        (op("matmul", a, b), r"{a}^{\mathrm{T}} \, b"),
+    ],
+)
+def test_formulas(expr: object, wanted: str) -> None:
+    found = latex(expr, 1, Naming(Notation()), SHAPES)  # type: ignore[arg-type]
+    assert squeezed(found) == squeezed(wanted)
+
+
+def squeezed(source: str) -> str:
+    """Without what looks the same: spaces, and braces around a single letter."""
+    return re.sub(r"\{([A-Za-z])\}(?=\^|_)", r"\1", source).replace(" ", "")
+
+
+def test_decimal_points_stand_below_one_another() -> None:
+    equations = Equations(Names(), View(), Digits())
+    drawn = tex(equations.value(np.array([[1.5, 2], [-10, 0.25]])))
+    assert r"1.50 & 2\phantom{.25} \\ -10\phantom{.50} & 0.25" in drawn
