@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -45,7 +45,9 @@ def trace_of(text: str) -> Trace:
 
 
 def graph_of(path: Path) -> Graph:
-    return graph(trace_of(path.read_text(encoding="utf-8")), View())
+    problem = loaded(Source(path.name, path.read_bytes())).model.problem
+    view = View(notation=problem.notation, layers=problem.layers is not None)
+    return graph(trace_of(path.read_text(encoding="utf-8")), view)
 
 
 # What is drawn -----------------------------------------------------------------------------------
@@ -92,17 +94,40 @@ def test_in_the_terminal_everything_is_there(path: Path) -> None:
 
 
 def test_as_drawn() -> None:
-    text = draw("-", "--width", "80") if False else _drawn(SHARED)
-    assert text == EXPECTED
+    result = CliRunner().invoke(main, ["draw", "-", "--width", "80"], input=SHARED)
+    assert result.stdout == EXPECTED
 
 
-def _drawn(problem: str) -> str:
-    result = CliRunner().invoke(main, ["draw", "-", "--width", "80"], input=problem)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-EXPECTED = ""
+EXPECTED = """\
+               ┌─────────────────┐
+┌───────────┐  │ w (parameter)   │  ┌──────────┐
+│ h₀ (data) │  │ 0.5             │  │ x (data) │
+│ 0         │  │ ∂L/∂w = −0.0009 │  │ 1 2      │
+└─────┬─────┘  └────────┬────────┘  └─────┬────┘
+      │                 │                 │
+      │                 │ ┌─────────────┬─┘
+      │                 ├─┼───────┐     │
+      ▼                 ▼ ▼       │     │
+     ┌────────────────────────┐   │     │
+     │ h₁ = tanh(w · h₀ + x₁) │   │     │
+     │ 0.7616                 │   │     │
+     │ ∂L/∂h₁ = −0.0006       │   │     │
+     └────────────┬───────────┘   │     │
+                  │               │     │
+                  └──────┐        │     │
+                         ▼        ▼     ▼
+                  ┌────────────────────────┐
+                  │ h₂ = tanh(w · h₁ + x₂) │
+                  │ 0.9830                 │
+                  │ ∂L/∂h₂ = −0.0339       │
+                  └────────────┬───────────┘
+                               │
+                               ▼
+                       ┌───────────────┐
+                       │ L = (h₂ − 1)² │
+                       │ 0.0003        │
+                       └───────────────┘
+"""
 
 
 def test_ascii_is_ascii() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 from pathlib import Path
 
 import pytest
@@ -89,7 +89,9 @@ def test_pointing_at_a_symbol_shows_its_value_and_shape() -> None:
     for step in (node for node in root.iter("details") if node.get("class") == "step"):
         tips = {node.get("id") for node in step if "tip" in (node.get("class") or "")}
         pointed = {
-            node.get("aria-describedby") for node in step.iter(f"{MATHML}mrow") if node.get("tabindex")
+            node.get("aria-describedby")
+            for node in step.iter(f"{MATHML}mrow")
+            if node.get("tabindex")
         }
         assert tips == pointed
         assert tips
@@ -112,7 +114,8 @@ def test_light_dark_phone_and_print() -> None:
 def test_what_a_user_wrote_is_text(tmp_path: Path) -> None:
     path = tmp_path / "problem.yaml"
     path.write_text(
-        'title: "<script>alert(1)</script> & </title> {x}"\nvalues: {x: 2}\nequations:\n  - f = x^2\n',
+        'title: "<script>alert(1)</script> & </title> {x}"\n'
+        "values: {x: 2}\nequations:\n  - f = x^2\n",
         encoding="utf-8",
     )
     source = page(str(path), "--verify")
@@ -155,8 +158,10 @@ def test_letters_are_escaped() -> None:
         ("inf", "<mn>∞</mn>"),
         (
             "4.5e-05",
-            '<mrow><mn>4.5</mn><mo>·</mo><msup><mn>10</mn><mrow><mo form="prefix">−</mo>'
-            "<mn>5</mn></mrow></msup></mrow>",
+            (
+                '<mrow><mn>4.5</mn><mo>·</mo><msup><mn>10</mn><mrow><mo form="prefix">−</mo>'
+                "<mn>5</mn></mrow></msup></mrow>"
+            ),
         ),
     ],
 )

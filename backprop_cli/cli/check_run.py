@@ -18,8 +18,8 @@ from backprop_cli.errors import USAGE, Complaint, UserError
 from backprop_cli.grading.collect import answer_files
 from backprop_cli.grading.data import Report, Reveal, Submission
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.summary import summarised
 from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.summary import summarised
 from backprop_cli.report.formats import RENDER, Settings, step_summary
 
 FAILED: Final = 1  # exit code: some sheet does not pass

@@ -10,7 +10,7 @@ import click
 from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
 
 
-@click.command("lint", epilog="Example: backprop lint problems/three-layers.yaml")
+@click.command("lint", epilog="\b\nExample:\n  backprop lint problems/three-layers.yaml")
 @PROBLEM
 @output_options("text", "json")
 def command(
@@ -30,11 +30,12 @@ def command(
     from backprop_cli.grading.grade import Grader
     from backprop_cli.grading.lint import DEFAULT, lint
     from backprop_cli.render.lint import lint_json, lint_text
+    from backprop_cli.render.numbers import Digits
 
     with complaints_end_it():
         loaded = load(problem)
         grader = Grader(loaded.model)
-        findings = lint(grader)
+        findings = lint(grader, Digits(precision, ascii=True).one)
         unit = grader.key.unit or DEFAULT
         if format_ == "json":
             text = lint_json(findings)

@@ -233,7 +233,10 @@ def _digits_swapped(judge: Judge, wrong: Wrong) -> bool:
     def test(entry: Entry, right: Interval) -> bool:
         if digits(entry.text) < 2:
             return False
-        return any(_meets_one(other, entry.unit, right) for other in _swaps(entry.text))
+        return any(
+            _meets_one(other, entry.unit, right)
+            for other in _swaps(_padded(entry.text, judge.key.unit))
+        )
 
     return _each_wrong(judge, wrong, test)
 

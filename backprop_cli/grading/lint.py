@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,10 @@ Kind = Literal[
 DEFAULT = Unit(3)
 """The precision taken where a problem asks for none."""
 
+Shown = Callable[[float], str]
+
+DEFAULT = Unit(3)
+
 MOST_DECIMALS = 10
 
 
@@ -42,8 +46,8 @@ class Finding:
     decimals: int | None = None
 
 
-def lint(grader: Grader) -> tuple[Finding, ...]:
-    """Everything found, what concerns grading first."""
+def lint(grader: Grader, shown: Shown = "{:.2g}".format) -> tuple[Finding, ...]:
+    """Everything found, what concerns grading first; `shown` writes the numbers in messages."""
     unit = grader.key.unit or DEFAULT
     names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
     found: list[Finding] = []
@@ -51,7 +55,12 @@ def lint(grader: Grader) -> tuple[Finding, ...]:
         found += _slips(grader, name, unit)
     for name in names:
         found += _confused(grader, name, unit)
-    found += [*_matrices(grader), *_units(grader), *_kinks(grader), *_small(grader, names, unit)]
+    found += [
+        *_matrices(grader),
+        *_units(grader),
+        *_kinks(grader),
+        *_small(grader, names, unit, shown),
+    ]
     return tuple(found)
 
 
@@ -149,14 +158,14 @@ def _matrices(grader: Grader) -> Iterator[Finding]:
             yield Finding(
                 "symmetric",
                 name,
-                "is symmetric: a forgotten transpose changes nothing",
+                "symmetric: a forgotten transpose changes nothing",
                 "weights that are not symmetric",
             )
         elif value.shape[0] > 1:
             yield Finding(
                 "square",
                 name,
-                "is square: a forgotten transpose still has the right shape",
+                "square: a forgotten transpose still has the right shape",
                 "layers of different sizes",
             )
 
@@ -187,7 +196,7 @@ def _units(grader: Grader) -> Iterator[Finding]:
                     yield Finding(
                         "saturated",
                         equation.name,
-                        "is saturated: its derivative is nearly 0",
+                        "saturated: its derivative is nearly 0",
                         "pre-activations between -4 and 4",
                     )
 
@@ -207,7 +216,7 @@ def _kinks(grader: Grader) -> Iterator[Finding]:
                 )
 
 
-def _small(grader: Grader, names: list[str], unit: Unit) -> Iterator[Finding]:
+def _small(grader: Grader, names: list[str], unit: Unit, shown: Shown) -> Iterator[Finding]:
     """Gradients and changes with less than two digits at the precision asked."""
     if unit.significant:
         return
@@ -219,11 +228,11 @@ def _small(grader: Grader, names: list[str], unit: Unit) -> Iterator[Finding]:
         largest = float(np.max(np.abs(grader.key.truth[change]), initial=0.0))
         if 0 < largest < 10 * 10.0**-unit.count:
             needed = int(np.ceil(-np.log10(largest))) + 2
-            what = "its change is" if name.endswith("_new") else "is"
+            what = "a change of" if name.endswith("_new") else "entries of"
             yield Finding(
                 "small",
                 name,
-                f"{what} at most {largest:.2g}: too small for {unit.count} decimals",
+                f"{what} at most {shown(largest)}: too small for {unit.count} decimals",
                 f"{needed} decimals",
                 (),
                 needed,

@@ -214,7 +214,8 @@ def _log_others(a: Interval, axis: int | None = None) -> Interval:
 _RISING = (
     "add sigmoid tanh relu leaky_relu elu softplus exp step sign log log2 log10 sqrt sinh erf"
     " normal_cdf positive_part clip maximum minimum pi sum mean max logsumexp transpose diag"
-    " diagonal column row flat expand spread prepend append drop_first drop_last stack concat part at place"
+    " diagonal column row flat expand spread prepend append drop_first drop_last stack concat"
+    " part at place"
 ).split()
 
 BOUNDS: Mapping[str, Bounds] = MappingProxyType(

@@ -132,7 +132,8 @@ def _ports(
     for place, (source, column) in enumerate(ordered):
         behind = len(ordered) - place - 1
         free = [c for c in range(last + 1, right + 1 - behind) if c not in busy]
-        ideal = left + round((place + 1) * (right - left) / (len(ordered) + 1))
+        evenly = left + round((place + 1) * (right - left) / (len(ordered) + 1))
+        ideal = max(evenly, last + (right - last) // (behind + 2))
         straight = last < column <= right - behind
         port = column if straight else min(free, key=_distance(ideal), default=last + 1)
         last = port

@@ -49,7 +49,7 @@ _HEAD = rf"""\documentclass[a4paper,11pt,fleqn]{{article}}
 """
 _TAIL = "\\end{document}\n"
 
-_SIZES = (("", 78.0), (r"\small", 86.0), (r"\footnotesize", 97.0), (r"\scriptsize", 115.0))
+_SIZES = (("", 78.0), (r"\small", 83.0), (r"\footnotesize", 90.0), (r"\scriptsize", 97.0))
 """The sizes of type, and how many digits fit on a line in each."""
 
 _TABLE_ROWS = 12

@@ -38,8 +38,8 @@ _HEADINGS = {
 }
 
 
-def lint_text(findings: Sequence[Found], asked: str, width: int, ascii: bool) -> str:
-    """A section for each kind, a line for each finding, and the precision that would do."""
+def lint_text(findings: Sequence[Found], asked: str, width: int, ascii_: bool) -> str:
+    """A section for each kind, equal findings in one line, and the precision that would do."""
     lines = [f"At {asked}", ""]
     if not findings:
         lines.append(
@@ -56,16 +56,19 @@ def lint_text(findings: Sequence[Found], asked: str, width: int, ascii: bool) ->
             "",
         ]
     text = "\n".join(lines)
-    return text.encode("ascii", "replace").decode() if ascii else text
+    return text.encode("ascii", "replace").decode() if ascii_ else text
 
 
 def _rows(rows: Sequence[Found], width: int) -> Iterator[str]:
-    wide = max(len(row.id) for row in rows)
+    """A paragraph for each thing to say, under all the quantities it is said of."""
+    said: dict[tuple[str, str | None], list[str]] = {}
     for row in rows:
-        words = row.message + (f" -> {row.advice}" if row.advice else "")
-        first, *more = textwrap.wrap(words, max(20, width - wide - 4)) or [""]
-        yield f"  {row.id.ljust(wide)}  {first}"
-        yield from (" " * (wide + 4) + line for line in more)
+        said.setdefault((row.message, row.advice), []).append(row.id)
+    for (message, advice), ids in said.items():
+        words = message + (f" -> {advice}" if advice else "")
+        yield from textwrap.wrap(
+            f"{', '.join(ids)}: {words}", width, initial_indent="  ", subsequent_indent="    "
+        )
 
 
 def lint_json(findings: Sequence[Found]) -> str:

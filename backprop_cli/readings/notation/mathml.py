@@ -145,7 +145,7 @@ def number(text: str) -> str:
         ten = _tag("msup", _tag("mn", "10") + power)
         body = _tag("mn", found["digits"]) + _operator("·") + ten
     else:
-        body = _tag("mn", _WORDS.get(digits, escape(digits)))
+        body = _tag("mn", _WORDS.get(digits, escape(digits))) if digits else ""
     if not sign:
         return _tag("mrow", body) if found else body
     return _tag("mrow", _operator(sign, form="prefix", lspace="0", rspace="0") + body)
