@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -156,7 +156,7 @@ def test_lines_that_meet_are_joined() -> None:
 @pytest.mark.parametrize("path", PROBLEMS, ids=lambda path: path.stem)
 def test_pictures(path: Path, graphviz: bool) -> None:
     found = graph_of(path)
-    root = ElementTree.fromstring(graph_svg.svg(found, graphviz=graphviz))  # noqa: S314  # our own
+    root = ET.fromstring(graph_svg.svg(found, graphviz=graphviz))  # noqa: S314  # our own
     texts = ["".join(node.itertext()) for node in root.iter(f"{SVG}text")]
     for vertex in found.vertices:
         assert any(text.startswith(vertex.title) for text in texts)
@@ -165,7 +165,7 @@ def test_pictures(path: Path, graphviz: bool) -> None:
     assert not boxes_that_overlap(root)
 
 
-def boxes_that_overlap(root: ElementTree.Element) -> list[tuple[int, int]]:
+def boxes_that_overlap(root: ET.Element) -> list[tuple[int, int]]:
     boxes = [
         tuple(float(str(node.get(key))) for key in ("x", "y", "width", "height"))
         for node in root.iter(f"{SVG}rect")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -36,11 +36,11 @@ def page(*arguments: str) -> str:
     return result.stdout
 
 
-def tree(source: str) -> ElementTree.Element:
-    return ElementTree.fromstring(source.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314  # our own
+def tree(source: str) -> ET.Element:
+    return ET.fromstring(source.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314  # our own
 
 
-def check_mathml(root: ElementTree.Element) -> int:
+def check_mathml(root: ET.Element) -> int:
     """The number of formulas; each is made of MathML Core, with as many parts as it should have."""
     formulas = list(root.iter(f"{MATHML}math"))
     for formula in formulas:
@@ -143,7 +143,7 @@ def test_drawn_networks(seed: int, tmp_path: Path) -> None:
 def test_every_expression_has_mathml(expr: Expr) -> None:
     plain = Naming()
     formula = math(FormulaWriter(lambda id: symbol(plain, id), {}).node(expr))
-    check_mathml(ElementTree.fromstring(formula))  # noqa: S314  # our own
+    check_mathml(ET.fromstring(formula))  # noqa: S314  # our own
 
 
 def test_letters_are_escaped() -> None:

@@ -26,8 +26,6 @@ DEFAULT = Unit(3)
 
 Shown = Callable[[float], str]
 
-DEFAULT = Unit(3)
-
 MOST_DECIMALS = 10
 
 
