@@ -146,7 +146,7 @@ class _Writing:
 
 
 def _writing(trace: Trace) -> _Writing:
-    layered = any(step.id == "Z1" and step.rule == "affine" for step in trace.steps)
+    layered = any("input" in given.axes for given in trace.given.values())
     bases = frozenset(trace.given) | {step.id for step in trace.steps}
     shapes = {name: given.value.shape for name, given in trace.given.items()}
     return _Writing(

@@ -75,7 +75,8 @@ def test_every_help_ends_in_an_example_that_works(name: str | None) -> None:
     assert name in (None, arguments[0])
     with folder(""):
         done = invoke(*arguments)
-    assert done.exit_code in (0, 1) if name == "check" else done.exit_code == 0, done.output
+    told = (0, 1) if name in ("check", "lint") else (0,)  # 1: a sheet fails, something is found
+    assert done.exit_code in told, done.output
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -195,7 +195,7 @@ SCALARS = st.recursive(
     max_leaves=8,
 )
 LETTERS = "pqrstmnk"
-ENV = {letter: np.asarray(1.3 + 0.717 * i) for i, letter in enumerate(LETTERS)}
+ENV = {letter: np.asarray(1.3 + 0.717 * i**1.31) for i, letter in enumerate(LETTERS)}
 PAIR = re.compile(r"\(([^()]*)\)")
 
 

@@ -55,6 +55,9 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
+Pointer = Callable[[str], Mapping[str, str]]
+"""What the symbol of a quantity carries in a formula, by its id."""
+
 _ROOM = 26  # digits: a part of a formula wider than this may be broken inside a product
 _FEW_LOSSES = 12
 _POINTS = 300
@@ -116,20 +119,20 @@ def _pointing(page: _Page) -> str:
 # Formulas -----------------------------------------------------------------------------------------
 
 
-def _equation(equation: Equation, page: _Page, pointer: Callable[[str], Mapping[str, str]]) -> str:
-    """Symbols on the first line, numbers and result on the next, each broken where it must be."""
+def _equation(equation: Equation, page: _Page, pointer: Pointer) -> str:
+    """Symbols on the first line, numbers and result on the next; all on one where they are low."""
     first, *rest = equation.sides
-    lines = [first, *([rest] if rest else [])]
-    sides = (
-        "".join(_side(part, pointer) for part in (line if isinstance(line, list) else [line]))
+    one_line = not rest or not any(map(tall, equation.sides))
+    lines = [equation.sides] if one_line else [(first,), rest]
+    head = f'<span class="head">{page.math(equation.head)}</span>'
+    cells = "\n".join(
+        f'<span class="side">{"".join(_side(part, pointer) for part in line)}</span>'
         for line in lines
     )
-    head = f'<span class="head">{page.math(equation.head)}</span>'
-    cells = "\n".join(f'<span class="side">{side}</span>' for side in sides)
     return f'<div class="equation">{head}{cells}</div>'
 
 
-def _side(node: Node, pointer: Callable[[str], Mapping[str, str]]) -> str:
+def _side(node: Node, pointer: Pointer) -> str:
     """`= a + b` as several formulas, so that a narrow window can break the line between them."""
     chunks = [part for chunk in split(node, 1) for part in _narrow(chunk)]
     chunks[0] = row(Sign("="), chunks[0])

@@ -14,6 +14,7 @@ from backprop_cli.readings.notation.nodes import (
     Fenced,
     Fraction,
     Letter,
+    Named,
     Node,
     Number,
     Places,
@@ -134,7 +135,9 @@ def raised(node: Node, mark: str) -> Node:
 
 
 def lowered(node: Node, below: Node) -> Node:
-    """The symbol with indices at its lower right, beside a layer number above them."""
+    """The symbol with indices at its lower right, below a layer number that stands there."""
+    if isinstance(node, Named):
+        return Named(node.id, lowered(node.inner, below))
     if isinstance(node, Script) and node.down is None:
         return Script(node.base, node.up, below)
     return Script(node, None, below)
