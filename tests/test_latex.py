@@ -189,6 +189,7 @@ SHAPES = {"a": (2,), "b": (2,), "x": (), "W1": (2, 2), "Z1": (2,)}
         (op("mul", x, a), r"x \cdot a"),
         (op("mul", num("1/2"), op("sum", op("pow", a, num(2)))), r"\tfrac{1}{2} \, \sum {a}^{2}"),
         (op("neg", op("div", a, b)), r"{-} \frac{a}{b}"),
+        (op("div", op("div", a, b), x), r"\frac{a}{b} / x"),
         (op("outer", a, b), r"a \, {b}^{\mathrm{T}}"),
         (op("norm", op("sub", a, b)), r"\lVert a - b\rVert "),
         (op("sqrt", op("add", x, num(1))), r"\sqrt{x + 1}"),

@@ -102,7 +102,7 @@ def kinks_of(trace: Trace) -> dict[str, float]:
 @given(seeds, st.sampled_from(reading.AFFINE))
 @few
 def test_the_orientations_agree(seed: int, affine: str) -> None:
-    """Under plain descent: a rule that divides by √g² makes anything of a gradient that is noise."""
+    """Under plain descent: a rule that divides by √g² makes much of a gradient that is noise."""
     problem = {**drawn(seed), "update": {"rule": "sgd", "learning_rate": 0.1, "steps": 2}}
     if "loss" not in problem and "upstream" not in problem:
         del problem["update"]

@@ -65,7 +65,7 @@ class Equations:
         numbers = self._numbers(block) if "numbers" in block.parts and is_formula else None
         sides += [numbers] if numbers is not None else []
         sides += [self._result(block)] if block.value is not None else []
-        return Equation(self.names.node(block.id), tuple(sides))
+        return Equation(self.names.node(block.id), tuple(dict.fromkeys(sides)))  # no 1 = 1
 
     def entries(self, block: StepBlock) -> Iterator[Equation]:
         """Each entry written out: in symbols, with numbers, its value."""

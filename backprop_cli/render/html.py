@@ -18,6 +18,7 @@ from backprop_cli.readings.notation.nodes import (
     row,
     size,
     split,
+    tall,
     width,
 )
 from backprop_cli.render.blocks import (

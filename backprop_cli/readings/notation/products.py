@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Num, Op, op
-from backprop_cli.readings.notation.nodes import Braced, Fraction, Script, Sign, Word, items, row
+from backprop_cli.readings.notation.nodes import (
+    Braced,
+    Fraction,
+    Script,
+    Sign,
+    Word,
+    every,
+    items,
+    row,
+)
 from backprop_cli.readings.notation.parts import FLIPPED, Part, Writer, between, put
 
 _SUM = 1  # how willingly a line ends before a sign, the least first
@@ -45,14 +54,15 @@ def mul(writer: Writer, node: Op) -> Part:
 
 
 def div(writer: Writer, node: Op) -> Part:
-    """a over b; with arrays put in, a / b."""
-    top, bottom = map(writer.part, node.args)
-    if top.drawn or bottom.drawn:
-        a, b = node.args
-        return between(
-            put(writer, a, "a /"), Sign("/", _PRODUCT), put(writer, b, "/ b"), "quotient"
-        )
-    return Part(Fraction(top.node, bottom.node), "fraction")
+    """a over b; a / b with arrays put in, or where a fraction would stand in a fraction."""
+    a, b = node.args
+    top, bottom = writer.part(a), writer.part(b)
+    inside = [*every(top.node), *every(bottom.node)]
+    nested = any(isinstance(found, Fraction) for found in inside)
+    if not (top.drawn or bottom.drawn or nested):
+        return Part(Fraction(top.node, bottom.node), "fraction")
+    left = top if top.kind == "fraction" else put(writer, a, "a /")
+    return between(left, Sign("/", _PRODUCT), put(writer, b, "/ b"), "quotient")
 
 
 def matmul(writer: Writer, node: Op) -> Part:
