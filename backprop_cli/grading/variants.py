@@ -145,8 +145,8 @@ def _softmax_ways(model: Model, id: str) -> Iterator[Expr]:
                 inner = op("sum", op("mul", output, upstream), axis=axis, keep=kept)
                 yield op("mul", output, op("sub", upstream, inner))
                 yield op("sub", op("mul", output, upstream), op("mul", output, inner))
-                if model.sample_axis is not None:
-                    axis = model.sample_axis
-                    square = op("outer", output, output, samples=axis)
-                    blocks = op("sub", op("diag", output, samples=axis), square)
-                    yield op("apply_blocks", blocks, upstream, samples=axis)
+                blocks = op("softmax_blocks", output, samples=model.sample_axis)
+                if model.sample_axis is None:
+                    yield op("matmul", blocks, upstream)
+                else:
+                    yield op("apply_blocks", blocks, upstream, samples=model.sample_axis)

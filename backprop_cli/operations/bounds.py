@@ -183,6 +183,20 @@ def _apply_blocks(blocks: Interval, vectors: Interval, samples: int = 0) -> Inte
     return results if samples == 0 else (results[0].T, results[1].T)
 
 
+def _softmax_blocks(y: Interval, samples: int | None = None) -> Interval:
+    """diag(y) - y yᵀ of each sample, whose entries are yᵢ(1 - yᵢ) and -yᵢyⱼ; for grading alone."""
+    low, high = (np.atleast_2d(end.T if samples == 1 else end) for end in y)
+    products = low[:, :, None] * low[:, None, :], high[:, :, None] * high[:, None, :]
+    slopes = _hull(low * (1 - low), high * (1 - high))
+    top = np.where((low < 0.5) & (high > 0.5), 0.25, slopes[1])
+    own = np.eye(low.shape[1], dtype=bool)[None]
+    blocks = (
+        np.where(own, slopes[0][:, :, None], -products[1]),
+        np.where(own, top[:, :, None], -products[0]),
+    )
+    return (blocks[0][0], blocks[1][0]) if samples is None else blocks
+
+
 def _largest_shares(a: Interval, **options: Any) -> Interval:
     if is_point(a):
         return point(TABLE["largest_shares"].value(a[0], **options))
@@ -248,6 +262,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "others_share": _others_share,
         "log_others": _log_others,
         "apply_blocks": _apply_blocks,
+        "softmax_blocks": _softmax_blocks,
     }
 )
 """Bounds by the name of the operation; `jacobian` has none, being no function of its arguments."""
