@@ -9,13 +9,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from backprop_cli.algebra.expr import symbols
+from backprop_cli.algebra.expr import Op, symbols, walk
 from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import Index
 from backprop_cli.grading.detect import Candidate, candidates
 from backprop_cli.grading.key import Key
 from backprop_cli.grading.sentences import expected
-from backprop_cli.grading.variants import fused_first, variants
+from backprop_cli.grading.variants import Formulas, fused_first, variants
 from backprop_cli.grading.whole import Whole
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.operations.bounds import Interval, point
@@ -108,6 +108,7 @@ class Exercise:
             _unit(digits),
             new_values,
             {name: symbols(ways[0]) for name, ways in formulas.items()},
+            frozenset(_never_zero(formulas)),
         )
 
     def _questions(self, solution: Solution) -> Iterator[Question]:
@@ -204,6 +205,18 @@ class Exercise:
                 values.append(value)
         stacked = np.stack(values) if values else np.zeros((0, *truth.shape))
         return Mistaken(tuple(ids), stacked)
+
+
+_POSITIVE = {"div": 1, "ratio": 1, "xlogy": 1, "log": 0, "sqrt": 0}
+"""Operations that need an argument other than 0, and which it is."""
+
+
+def _never_zero(formulas: Formulas) -> Iterator[str]:
+    """The quantities that a formula divides by, or takes the logarithm of."""
+    for ways in formulas.values():
+        for node in walk(ways[0]):
+            if isinstance(node, Op) and node.name in _POSITIVE:
+                yield from symbols(node.args[_POSITIVE[node.name]])
 
 
 def _called(wanted: Reference) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.grading.calculator import Calculator
 from backprop_cli.grading.key import Judged, Key, Words, is_jacobian
 from backprop_cli.grading.written import (
@@ -90,7 +90,16 @@ class Judge:
     def _computed(self, name: str, repaired: bool, rounded: bool) -> Interval:
         expr = self.key.formulas[name][0]
         interval = self.enclosed(expr, repaired, rounded)
-        return self.unit.widened(interval) if rounded else interval
+        if not rounded:
+            return interval
+        widened = self.unit.widened(interval)
+        if name not in self.key.never_zero:
+            return widened
+        low, high = self.unit.without_zero(widened, self.interval(name, repaired, False))
+        if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid"):
+            most = 1 - self.unit.at(np.ones(()))  # nor with a 1 where ln(1 - ŷ) is taken
+            high = np.minimum(high, np.maximum(interval[1], most))
+        return low, high
 
     def enclosed(self, expr: Expr, repaired: bool, rounded: bool) -> Interval:
         """The interval of a formula on the student's values."""

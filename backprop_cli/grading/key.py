@@ -31,6 +31,8 @@ class Key:
     """For each new parameter, the old one: it is judged by its change."""
     uses: Mapping[str, tuple[str, ...]]
     """The names in each quantity's formula."""
+    never_zero: frozenset[str] = frozenset()
+    """What is divided by, or whose logarithm is taken: nobody goes on with a 0 there."""
 
 
 @dataclass(frozen=True, slots=True)
