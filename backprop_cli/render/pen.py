@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from backprop_cli.algebra.expr import Expr, Op
+from backprop_cli.readings.notation.parts import Hand
 from backprop_cli.render.flow import word
 from backprop_cli.render.grid import Glyphs
 from backprop_cli.render.pieces import Piece, fenced, listed, placed
 
 
-class Pen(Protocol):
+class Pen(Hand, Protocol):
     """What a form may ask of the writer that is at work."""
 
     @property
@@ -22,25 +23,6 @@ class Pen(Protocol):
     @property
     def ascii(self) -> bool:
         """Whether only ASCII may be written."""
-        ...
-
-    @property
-    def rows(self) -> bool:
-        """Whether vectors are drawn as rows."""
-        ...
-
-    @property
-    def indices(self) -> int:
-        """What indices count from."""
-        ...
-
-    @property
-    def scalars(self) -> bool:
-        """Whether every value is put in as a number without brackets."""
-        ...
-
-    def rank(self, expr: Expr) -> int:
-        """The number of axes."""
         ...
 
     def piece(self, expr: Expr) -> Piece:

@@ -31,8 +31,8 @@ class Part:
     drawn: bool = False
 
 
-class Writer(Protocol):
-    """What the form of an operation may ask of the writer that is at work."""
+class Hand(Protocol):
+    """What any writer of formulas tells the form of an operation."""
 
     @property
     def rows(self) -> bool:
@@ -49,6 +49,14 @@ class Writer(Protocol):
         """Whether every value is put in as a number without brackets."""
         ...
 
+    def rank(self, expr: Expr) -> int:
+        """The number of axes."""
+        ...
+
+
+class Writer(Hand, Protocol):
+    """What the form of an operation may ask of the writer that is at work."""
+
     @property
     def numbers(self) -> bool:
         """Whether values are put in."""
@@ -57,10 +65,6 @@ class Writer(Protocol):
     @property
     def braces(self) -> bool:
         """Whether shapes are written under the factors of a product."""
-        ...
-
-    def rank(self, expr: Expr) -> int:
-        """The number of axes."""
         ...
 
     def shape_label(self, expr: Expr) -> Node | None:
