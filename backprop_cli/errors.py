@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 USAGE = 2  # exit code: the command line or a file is unusable
 MOST_COMPLAINTS = 200  # kept about one file: a file wrong everywhere must not take for ever
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class Mark(Struct, frozen=True, order=True):
     """A place in a file, both counted from 1; (0, 0) where the complaint is about the whole."""
 
     line: int = 0
     column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """One thing wrong: a sentence, and where it helps what to write instead."""
 
     message: str
@@ -43,8 +42,7 @@ class UserError(Exception):
         self.lines = lines
 
 
-@dataclass
-class Complaints:
+class Complaints(Struct):
     """Collects complaints, so that a file is told all that is wrong with it at once."""
 
     found: list[Complaint] = field(default_factory=list)

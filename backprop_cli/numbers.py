@@ -6,7 +6,8 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
 
@@ -36,8 +37,7 @@ class NumberError(ValueError):
         self.letter = letter
 
 
-@dataclass(frozen=True, slots=True)
-class _Surprise:
+class _Surprise(Struct, frozen=True):
     """Text that looks like a number and is read by YAML, or by people, in more than one way."""
 
     pattern: re.Pattern[str]

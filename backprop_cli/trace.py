@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
@@ -15,8 +15,7 @@ Array = NDArray[np.float64]
 Phase = Literal["forward", "backward", "jacobian", "update"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One quantity: how it is computed from earlier ones, and what came out.
 
     `value` is None for a Jacobian too large to be worth its room. `axes` names what each axis runs
@@ -57,8 +56,7 @@ class Step:
     __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A quantity the problem states: its value, its axes, and whether training changes it."""
 
     value: Array
@@ -74,8 +72,7 @@ class Given:
     __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """A whole derivation. `samples` is the batch size, None for a single sample.
 
     `given` are the values before the step shown; `parameters` those after all updates; `history`

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.problem.data import Notation
 from backprop_cli.problem.formula import Dialect, parse
@@ -135,8 +135,7 @@ def _indices(convention: Mapping[str, Any]) -> int:
     return int(convention.get("indices", 1))
 
 
-@dataclass(frozen=True, slots=True)
-class _Writing:
+class _Writing(Struct, frozen=True):
     """What formulas need besides themselves: names, shapes, the orientation of vectors."""
 
     naming: Naming

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols
@@ -40,8 +41,7 @@ def pull_back(node: Op, g: Expr, result: Expr, rules: Rules) -> tuple[Expr | Non
     return entry.pullback(g, result, node, rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Gradient:
+class Gradient(Struct, frozen=True):
     """The gradient with respect to one name: the sum of a share for each path into the target.
 
     `paths` are the names through which the shares come (the target itself for a seed).
@@ -52,8 +52,7 @@ class Gradient:
     paths: tuple[str, ...]
 
 
-@dataclass
-class _Sweep:
+class _Sweep(Struct):
     """The shares gathered so far for each name, and the gradients that are complete."""
 
     equations: Equations

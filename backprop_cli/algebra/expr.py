@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Option: TypeAlias = "int | float | str | tuple[Option, ...] | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Sym:
+class Sym(Struct, frozen=True):
     """A named quantity: `W1`, `dL/dZ1`, `learning_rate`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Num:
+class Num(Struct, frozen=True):
     """A number written in a formula, kept exactly so that constants fold without rounding."""
 
     value: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(Struct, frozen=True):
     """An entry of the table of operations applied to its arguments.
 
     `options` are the named constants of the application, such as `axis` or `slope`, sorted by name.

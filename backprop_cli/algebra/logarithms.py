@@ -7,7 +7,8 @@ has no value, and yet the gradient of the logits is a plain number. Written in l
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import Equations, shares
@@ -51,8 +52,7 @@ def _logarithm(expr: Expr) -> Expr | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Where gradients come from: the seeds, what is silent (its gradient is 1), and ids."""
 
     seeds: Mapping[str, Expr]

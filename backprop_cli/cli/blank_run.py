@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, write
 from backprop_cli.cli.reading import Loaded, load
@@ -20,8 +21,7 @@ from backprop_cli.solving.solve import Request, solve
 _MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sheet has none
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The options of `backprop blank`, as click has checked them."""
 
     format_: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
+from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.grading_pool import graded
@@ -26,8 +26,7 @@ FAILED: Final = 1  # exit code: some sheet does not pass
 MANY: Final = 400  # sheets from which more than one process is worth its start
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The options of `backprop check`, as click has checked them."""
 
     paths: tuple[Path, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.cli.reading import source_of

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.derive_formats import set_sheet
@@ -13,8 +14,7 @@ from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.render.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The options of `backprop derive`, as click has checked them."""
 
     format_: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.reading import Loaded, load
@@ -13,8 +14,7 @@ from backprop_cli.render.view import View
 from backprop_cli.solving.solve import Request, solve
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The options of `backprop draw`, as click has checked them."""
 
     format_: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError, reference
@@ -31,8 +32,7 @@ def load(path: Path) -> Loaded:
     return loaded(source_of(path))
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The ids to show (None: all), and those among them that must be computed for it."""
 
     ids: frozenset[str] | None

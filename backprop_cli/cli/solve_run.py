@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.reading import Loaded, Selection, entry_of, load, selected
@@ -24,8 +26,7 @@ from backprop_cli.trace import Trace
 LONG = 60_000  # operations from which a terminal is shown a progress bar
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The options of `backprop solve`, as click has checked them."""
 
     format_: str

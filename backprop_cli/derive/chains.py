@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from backprop_cli.algebra.expr import Expr, Sym, num
 from backprop_cli.derive.data import Chain, Condition, Definition, Line

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
@@ -11,8 +12,7 @@ from backprop_cli.algebra.shapes import Shape
 Relation = Literal["=", "≠", "<", ">", "≤", "≥"]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """When a chain of lines holds: two index letters, or two numbers, and how they compare."""
 
     left: Expr
@@ -20,8 +20,7 @@ class Condition:
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line: an expression equal to the one before it, and why.
 
     `reason` is the stable name of the rule, `words` what is printed beside the line; `uses` is
@@ -34,8 +33,7 @@ class Line:
     uses: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A symbol and what it stands for, in one or more equal forms (under the conditions given)."""
 
     symbol: Expr
@@ -43,8 +41,7 @@ class Definition:
     conditions: tuple[Condition, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """`left` = each of the lines in turn, under the conditions; `words` head it.
 
     `definitions` hold in this chain only (what ŷ stands for behind one activation).
@@ -63,8 +60,7 @@ class Chain:
         return self.lines[-1].expr
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A matrix of derivatives: what each row and column belongs to, its entries, its shape."""
 
     name: str
@@ -75,8 +71,7 @@ class Table:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Derivation:
+class Derivation(Struct, frozen=True):
     """A derivation from its definitions to its results."""
 
     title: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isfinite
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols
 from backprop_cli.derive.pieces import Inputs, Piece, Pieces, pieces
@@ -23,8 +24,7 @@ _STAND_IN = 0.5  # takes the place of a letter while the model is built; its val
 _SIMPLE = 10**6  # denominators up to this are taken for a fraction that was typed
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """One entry of a quantity: its formula in the quantities before it, and its pieces.
 
     `index` counts from 0, as the convention stacks; `linear` says whether all pieces are linear.
@@ -37,8 +37,7 @@ class Function:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class FreeInputs:
+class FreeInputs(Struct, frozen=True):
     """The free inputs, and the quantities up to prediction and class as functions of them."""
 
     title: str
@@ -94,8 +93,7 @@ def _entry_name(name: str, index: tuple[int, ...]) -> str:
     return f"{name}[{','.join(map(str, index))}]" if index else name
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     model: Model
     inputs: Inputs
     known: dict[str, Pieces]

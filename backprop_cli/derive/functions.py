@@ -150,7 +150,7 @@ def _behind(behind: Behind, _: Expr) -> Chain:
     uses = condition(behind.uses) if behind.uses else None
     lines = [line(formula(text), reason, words) for text, reason, words in behind.lines]
     if uses is not None:
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         lines[-1] = replace(lines[-1], uses=uses)
     letter = "i" if "[i]" in behind.prediction else "j"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Affine:
+
+class Affine(Struct, frozen=True):
     """a₁x₁ + a₂x₂ + … + constant."""
 
     slopes: tuple[Fraction, ...]
@@ -40,8 +40,7 @@ class Affine:
         return sum((a * x for a, x in zip(self.slopes, point, strict=True)), self.constant)
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
+class Half(Struct, frozen=True):
     """Where a linear function is not negative; where it is positive, if `strict`."""
 
     function: Affine

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.halfspaces import Affine, Half, Region
@@ -13,8 +14,7 @@ from backprop_cli.derive.pieces import Inputs, Piece, Pieces, Value
 _FAR = Fraction(10**30)
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(Struct, frozen=True):
     """low ≤ middle < high: either bound may be absent; equal bounds say what middle is."""
 
     middle: Expr
@@ -29,8 +29,7 @@ class Between:
         return self.low is not None and self.low == self.high
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """A value, and the regions where it is taken; without regions, everywhere else."""
 
     value: Expr

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, walk
@@ -47,8 +48,7 @@ def plainly(expr: Expr) -> Expr:
     return op("div", *args) if expr.name == "ratio" else Op(expr.name, args, expr.options)
 
 
-@dataclass
-class _Entries:
+class _Entries(Struct):
     vectors: frozenset[str]
     fresh: Iterator[str]
     sums: dict[Expr, Expr] = field(default_factory=dict)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num
@@ -25,8 +26,7 @@ class TooManyPiecesError(Exception):
     """A function that falls into more pieces than anyone reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A value, and the region where the function has it."""
 
     region: Region
@@ -36,8 +36,7 @@ class Piece:
 Pieces: TypeAlias = tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The names of the free inputs, in order."""
 
     names: tuple[str, ...]
@@ -68,8 +67,7 @@ def pieces(expr: Expr, known: Mapping[str, Pieces], inputs: Inputs) -> Pieces:
     return _joined(_Reading(known, inputs).pieces(expr))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     known: Mapping[str, Pieces]
     inputs: Inputs
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE, ZERO
@@ -22,8 +23,7 @@ from backprop_cli.derive.nodes import (
 from backprop_cli.operations.table import operation
 
 
-@dataclass(frozen=True, slots=True)
-class Scalars:
+class Scalars(Struct, frozen=True):
     """What the table's rules may ask (see record.Rules), where every name is a number.
 
     `bound` are the letters of the sums around: there z_k may be z_j.
@@ -41,8 +41,7 @@ class Scalars:
         return self.kinks.get(name, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a rule makes of a derivative, the rule's name, and words of its own if it has any."""
 
     expr: Expr

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Finish: TypeAlias = tuple[str, str]
 """A formula equal to the line before it, and why: what no rule finds by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A part of the domain, and what the function is there. `kink` names the value declared for
     the derivative where there is none; `why` says why there is none."""
 
@@ -21,8 +21,7 @@ class Case:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """A function of z: what it stands for, and how its derivative is brought into its last form.
 
     Without cases the derivative of `form` is worked out by the rules and then finished; with them,
@@ -36,8 +35,7 @@ class Steps:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
+class Behind(Struct, frozen=True):
     """A loss behind an activation: ŷ in terms of z, and the lines from ∂L/∂z_j to the last form."""
 
     activation: str
@@ -47,8 +45,7 @@ class Behind:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LossSteps:
+class LossSteps(Struct, frozen=True):
     """A loss: how ∂L/∂ŷ_j ends (by cases where it has a kink), and its derivation behind z."""
 
     finish: tuple[Finish, ...] = ()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Final
+
+from msgspec import Struct
 
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.numbers import printable
@@ -28,16 +29,14 @@ _HOW = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A line to fill in: the name as the sheet has it, and the shape that belongs there."""
 
     name: str
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Blank:
+class Blank(Struct, frozen=True):
     """What stands on a blank sheet."""
 
     title: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from backprop_cli.grading.key import Judged, Key
 from backprop_cli.grading.written import Array, Written
@@ -13,8 +13,7 @@ from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Rounding, enclosure
 
 
-@dataclass
-class Calculator:
+class Calculator(Struct):
     """The quantities of a sheet as numbers: as typed, and computed from those where nothing is.
 
     `repaired` puts true values for wrong ones, `way` is how unwritten steps are rounded.

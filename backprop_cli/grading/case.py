@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
@@ -16,8 +18,7 @@ ACTIVATIONS = frozenset(name for name, entry in TABLE.items() if entry.activatio
 _DEEPEST = 4  # states stand behind states: mhat behind m behind the old m
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One quantity of a problem: its planned step, all steps by id, the sizes of every name."""
 
     model: Model

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Final
+
+from msgspec import Struct, field
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.data import Index, Shape, Typed
@@ -38,8 +39,7 @@ class UnreadableError(Exception):
         self.instead = instead
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """The entries of a quantity in the shape in which they were written, in the order of rows."""
 
     shape: Shape
@@ -51,8 +51,7 @@ class Written:
         return not any(self.cells.values())
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """How many expressions a sheet may still hold, so that none takes for ever."""
 
     expressions: int = MOST_EXPRESSIONS
@@ -65,8 +64,7 @@ def read_cells(node: Node, expected: Shape, budget: Budget) -> Written:
     return written if written.shape == expected else _fitted(written, expected)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """Reads one quantity; `room` is the number of entries it may have."""
 
     budget: Budget

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.cells import Budget, UnreadableError, indices, read_cells
@@ -20,8 +21,7 @@ MOST_REMARKS: Final = 100
 _MORE = "there is more that is not understood, from here on"
 
 
-@dataclass(slots=True)
-class Collector:
+class Collector(Struct):
     """Takes a name and its value at a time; `answers()` is what has come together."""
 
     known: Quantities

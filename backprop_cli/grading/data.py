@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from backprop_cli.errors import Mark
 
@@ -17,8 +18,7 @@ How: TypeAlias = Literal["exact", "rounded", "truncated", "carried-rounding"]
 Reveal: TypeAlias = Literal["none", "where", "what", "value"]
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """One number as a student wrote it.
 
     `unit` is that of its last typed digit (0.001 for `.982`, 1 for `4`, 0.1 for `1.5e0`); None for
@@ -31,8 +31,7 @@ class Typed:
     mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One quantity on a sheet. `cells` holds an entry each (from 0), None where it is missing.
 
     `shape` is as written, a vector typed as row or column already flat where the quantity is one.
@@ -47,8 +46,7 @@ class Answer:
     instead: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """One answer file: whose it is, its answers by id, or why it could not be read at all.
 
     `remarks` are complaints about single lines that spoil nothing else (an unknown name).
@@ -62,8 +60,7 @@ class Sheet:
     error_mark: Mark | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EntryResult:
+class EntryResult(Struct, frozen=True):
     """The verdict on one entry; `index` as a person counts."""
 
     index: Index
@@ -72,8 +69,7 @@ class EntryResult:
     typed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """The verdict on one quantity.
 
     `slips` are the ids of the slips that explain it, `cannot_exclude` those its digits cannot rule
@@ -98,8 +94,7 @@ class Result:
     asked: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """One graded sheet."""
 
     student: str
@@ -114,8 +109,7 @@ class Submission:
     remarks: tuple[tuple[str, Mark], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """How a class did with one quantity. `shared` are wrong values several wrote, unexplained."""
 
     id: str
@@ -124,8 +118,7 @@ class Tally:
     shared: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """The class as a whole."""
 
     submissions: int
@@ -133,8 +126,7 @@ class Summary:
     quantities: tuple[Tally, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All graded sheets of one problem, in the order of their file names."""
 
     problem: str
@@ -142,8 +134,7 @@ class Report:
     summary: Summary
 
 
-@dataclass(frozen=True, slots=True)
-class SlipWords:
+class SlipWords(Struct, frozen=True):
     """What people are told of a slip: its id, its name, the sentence a teacher would say."""
 
     id: str

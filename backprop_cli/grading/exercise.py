@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols, walk
 from backprop_cli.grading.case import Case
@@ -35,8 +36,7 @@ Rest = ParamSpec("Rest")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One quantity, or one entry of it, that is asked, and the points for it."""
 
     id: str
@@ -45,8 +45,7 @@ class Question:
     points: float
 
 
-@dataclass(frozen=True, slots=True)
-class Mistaken:
+class Mistaken(Struct, frozen=True):
     """The values that slips lead to, one behind the other, and the slip of each."""
 
     ids: tuple[str, ...]

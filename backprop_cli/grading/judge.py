@@ -9,9 +9,9 @@ them being wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.grading.calculator import Calculator
@@ -31,8 +31,7 @@ from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Rounding, Unit, enclosure
 
 
-@dataclass
-class Judge:
+class Judge(Struct):
     """Judges the quantities of one sheet in the order of the derivation.
 
     `written` are the quantities that can be used, `lost` those that are asked and cannot be

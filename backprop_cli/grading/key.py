@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, walk
@@ -18,8 +18,7 @@ from backprop_cli.readings.intervals import Unit
 Words: TypeAlias = NDArray[np.object_]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """What a sheet is judged by: the true values, and the formulas that give each quantity."""
 
     truth: Mapping[str, Array]
@@ -35,8 +34,7 @@ class Key:
     """What is divided by, or whose logarithm is taken: nobody goes on with a 0 there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """One quantity judged: a verdict and how an entry, as arrays of words."""
 
     verdicts: Words

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Op, Sym, walk
 from backprop_cli.grading.grade import Grader
@@ -29,8 +29,7 @@ Shown = Callable[[float], str]
 MOST_DECIMALS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing to know: of which quantity, in a sentence, and what would help.
 
     `slips` are those concerned; `decimals` how many would tell them apart (None: none would).

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from backprop_cli.grading.data import Index, Shape
 from backprop_cli.numbers import shown
@@ -16,8 +17,7 @@ LONGEST_NAME: Final = 100
 _MOST_KEPT = 10_000  # names whose meaning is remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """What is said of a name that is no quantity, or may be several."""
 
     message: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading import rewrites_backward as backward
@@ -16,8 +17,7 @@ from backprop_cli.grading.data import SlipWords
 Rewrite = Callable[[Case], Iterator[Expr]]
 
 
-@dataclass(frozen=True, slots=True)
-class Slip:
+class Slip(Struct, frozen=True):
     """One slip: its words, and the formulas that a student who makes it computes instead.
 
     `factor`: it only multiplies the right value by some number, so a single figure proves little.

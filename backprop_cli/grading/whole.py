@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.written import Array, Written, how_right, is_right
 from backprop_cli.readings.intervals import Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """The right values of everything asked, one after the other in one array."""
 
     names: tuple[str, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.grading.data import Answer
@@ -19,8 +19,7 @@ SLACK = 1e-9
 """Relative room for the noise of floating-point arithmetic."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """One quantity as typed: nan where missing; a unit of 0 where exactly the value is meant."""
 
     value: Array

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, num, op
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """How a loss is taken: the axis of units (None: one sample), their number, the log's base."""
 
     axis: int | None = None
@@ -23,8 +23,7 @@ class Setting:
 Build: TypeAlias = Callable[[Expr, Expr, Setting, Mapping[str, float]], Expr]
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """One loss: the sum over all entries of what `build` makes of prediction and target.
 
     `logits`: it takes pre-activations. `fused` names the last activation with which its gradient

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Option
@@ -39,8 +39,7 @@ Entry: TypeAlias = Callable[[Op, Index, EntryOf, Rules], Expr]
 Trouble: TypeAlias = Callable[..., NDArray[np.bool_]]
 
 
-@dataclass(frozen=True, slots=True)
-class Notation:
+class Notation(Struct, frozen=True):
     """How an operation is written. `text` and `latex` are its symbol or function name.
 
     `infix`: between its arguments; `prefix`: before; `postfix`: after; `function`: name(args);
@@ -54,16 +53,14 @@ class Notation:
     precedence: int = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Struct, frozen=True):
     """Where an operation is not defined: a mask over its result, and what to say there."""
 
     outside: Trouble
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation.
 
     `words` says what it does. `shape` gives the result's shape and raises ShapeError. `value`

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Option, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
@@ -22,8 +23,7 @@ def _check_constant(name: str, key: str, value: Option, default: object) -> None
         raise ShapeError(f"the {key} of {name} cannot be negative", f"{key}={abs(value)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Struct, frozen=True):
     """The shapes of names and the values at kinks: what pull-backs ask (see record.Rules).
 
     `shape` raises ShapeError for arguments that do not fit and KeyError for an unknown name; a

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, num, op
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What an update formula is written in: gradient, old and new state by letter, constants."""
 
     gradient: Expr
@@ -21,8 +21,7 @@ class Terms:
     constant: Callable[[str], Expr]
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateRule:
+class UpdateRule(Struct, frozen=True):
     """One rule. `states` gives, in order, each letter's formula; `change` what is added to W.
 
     `kept` are the letters carried from one step to the next (mhat and vhat are not).

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import NumberError, is_simple, read_number, shown
@@ -37,8 +37,7 @@ def split_row(text: str) -> list[tuple[str, int]]:
     return [(match[0], match.start()) for match in _token.finditer(text)]
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """Reads one Values; `bad` counts what could not be read, `free` keeps the letters."""
 
     complaints: Complaints

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
@@ -27,8 +28,7 @@ FUNCTIONS = frozenset(
 """The names a formula may call, which are therefore taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """What a formula's words mean where it stands: index base, log's base, step(0), known ids.
 
     `compound` are ids such as `dL/dW1` to be read as one name; `all_operations` lets the formulas

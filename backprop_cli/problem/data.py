@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.errors import Mark
@@ -15,16 +15,14 @@ Size: TypeAlias = "int | str"
 """A size: a number, or a letter such as `N1` in a problem without numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A formula, name or id as it stands in the file, and where it begins."""
 
     text: str
     mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(Struct, frozen=True):
     """Numbers as written: a scalar (0 axes), a vector (1) or a matrix (2, rows first).
 
     `array` is None where the text could not be read (a complaint says so). `free` holds the letters
@@ -36,8 +34,7 @@ class Values:
     free: tuple[tuple[tuple[int, ...], str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(Struct, frozen=True):
     """Class numbers that stand for one-hot targets."""
 
     labels: tuple[int, ...]
@@ -45,8 +42,7 @@ class Labels:
     mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Kinks:
+class Kinks(Struct, frozen=True):
     """The value taken where a derivative does not exist, and the step's own value at zero."""
 
     relu: float = 0.0
@@ -58,8 +54,7 @@ class Kinks:
     step_at_zero: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
+class Convention(Struct, frozen=True):
     """The conventions of the file, defaults filled in."""
 
     affine: Literal["W x + b", "W^T x + b", "x W + b", "x W^T + b"] = "W x + b"
@@ -82,8 +77,7 @@ class Convention:
         return "^T" in self.affine
 
 
-@dataclass(frozen=True, slots=True)
-class Notation:
+class Notation(Struct, frozen=True):
     """What the quantities are called in print; ids stay as they are."""
 
     input: str = "x"
@@ -97,8 +91,7 @@ class Notation:
     first_layer: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """An activation or a loss: its name and constants, or a formula."""
 
     name: str | None
@@ -107,8 +100,7 @@ class Function:
     mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     """A connection that adds layer `source`'s output (0 is x), times its `weights` if any."""
 
     source: int
@@ -117,8 +109,7 @@ class Skip:
     mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One layer: weights or just a number of units, bias, activation, skips, what is trained."""
 
     weights: Values | None = None
@@ -130,16 +121,14 @@ class Layer:
     mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """The loss, and how it is taken over the samples."""
 
     function: Function
     over_samples: Literal["mean", "sum"] = "mean"
 
 
-@dataclass(frozen=True, slots=True)
-class Penalty:
+class Penalty(Struct, frozen=True):
     """λ·½ΣW², or without the ½; `on` names the parameters (None: all weights)."""
 
     l2: float
@@ -150,8 +139,7 @@ class Penalty:
     mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """The rule that makes new parameters from gradients, and for how many steps.
 
     `constants` are the rule's numbers by their key in the file (learning_rate, beta, …), defaults
@@ -169,24 +157,21 @@ class Update:
     batches_mark: Mark = Mark()
 
 
-@dataclass(frozen=True, slots=True)
-class Digits:
+class Digits(Struct, frozen=True):
     """A number of digits: decimals, or significant ones."""
 
     count: int
     kind: Literal["decimals", "significant"] = "decimals"
 
 
-@dataclass(frozen=True, slots=True)
-class Rounding:
+class Rounding(Struct, frozen=True):
     """How a person rounds after every step."""
 
     digits: Digits
     mode: Literal["half-up", "half-even", "truncate"] = "half-up"
 
 
-@dataclass(frozen=True, slots=True)
-class Grading:
+class Grading(Struct, frozen=True):
     """How answers are marked; `points` by id as written."""
 
     precision: Digits | None = None
@@ -197,8 +182,7 @@ class Grading:
     passing: float = 0.6
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A problem file. Either `layers`, or `equations` with `values`/`shapes`, or `gradients`."""
 
     title: str = ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
@@ -21,8 +21,7 @@ Role: TypeAlias = Literal["data", "parameter", "constant"]
 PRE, POST, WEIGHTS, BIAS = "Z", "H", "W", "b"
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """The quantities and equations gathered so far.
 
     Where something cannot be read or does not fit, a stand-in of the right shape takes its place,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
@@ -25,8 +26,7 @@ _EQUATION = re.compile(r"\s*(?P<name>[^\W\d_]\w*)\s*=(?!=)\s*")
 _LONGEST = 60  # characters of a formula that a message repeats
 
 
-@dataclass
-class Equations:
+class Equations(Struct):
     """The quantities gathered while the list is read; something is wrong with those in `failed`."""
 
     problem: Problem

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import NumberError, normal_minus, read_number, shown
@@ -60,8 +61,7 @@ def did_you_mean(text: str, known: Collection[str]) -> str | None:
 # One value ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Which numbers will do."""
 
     at_least: float | None = None
@@ -104,8 +104,7 @@ class Bounds:
 NOT_NEGATIVE = Bounds(at_least=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number, in any form that 2/3 or ln(2) may take."""
 
     bounds: Bounds = Bounds()
@@ -132,8 +131,7 @@ class Number:
         return {"type": ["number", "string"], **self.bounds.schema()}
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(Struct, frozen=True):
     """A whole number."""
 
     bounds: Bounds = Bounds()
@@ -165,8 +163,7 @@ class Integer:
         return {"type": "integer", **self.bounds.schema()}
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """A size: a whole number above 0, or a letter."""
 
     words = "a whole number, at least 1, or a letter such as `N`"
@@ -184,8 +181,7 @@ class Size:
         return {"type": ["integer", "string"], "minimum": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(Struct, frozen=True):
     """True or false."""
 
     words = "`true` or `false`"
@@ -203,8 +199,7 @@ class Boolean:
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One of some words; `folded` brings what was written to the form they are compared in."""
 
     names: tuple[str, ...]
@@ -233,8 +228,7 @@ class Choice:
         return {"enum": [*self.names, *numbers]}
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """Free text for people."""
 
     words = "text"
@@ -249,8 +243,7 @@ class Words:
         return {"type": ["string", "number"]}
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A formula, name or id, kept as it stands with its place."""
 
     words: str = "text"
@@ -279,8 +272,7 @@ class Written:
         return {"type": ["string", "number"]}
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(Struct, frozen=True):
     """A number, a vector or a matrix, as lists or as text. Unreadable ones have array None."""
 
     letters: bool = False
@@ -298,8 +290,7 @@ class Numbers:
 # Several values -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf(Generic[T]):
+class ListOf(Struct, Generic[T], frozen=True):
     """A list of things of one kind; with `single`, one thing alone is a list of one."""
 
     item: Field[T]
@@ -328,8 +319,7 @@ class ListOf(Generic[T]):
         return {"anyOf": [listed, self.item.schema()]} if self.single else listed
 
 
-@dataclass(frozen=True, slots=True)
-class NamedOf(Generic[T]):
+class NamedOf(Struct, Generic[T], frozen=True):
     """A mapping from names to things of one kind; each name kept as written."""
 
     item: Field[T]
@@ -355,8 +345,7 @@ class NamedOf(Generic[T]):
         return {"type": "object", "additionalProperties": self.item.schema()}
 
 
-@dataclass(frozen=True, slots=True)
-class ByKind(Generic[T]):
+class ByKind(Struct, Generic[T], frozen=True):
     """Different things, told apart by whether text, a list or a mapping stands there."""
 
     words: str
@@ -383,8 +372,7 @@ class ByKind(Generic[T]):
         return {"anyOf": schemas} if len(schemas) > 1 else schemas[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Made(Generic[T]):
+class Made(Struct, Generic[T], frozen=True):
     """Another field's data made into something else, which may complain once more."""
 
     source: Field[Any]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
@@ -35,8 +37,7 @@ _MEANT = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class FunctionNames:
+class FunctionNames(Struct, frozen=True):
     """A field for the name of an activation or a loss.
 
     `known` are the names with their constants and defaults; `stand_in` takes the place of what

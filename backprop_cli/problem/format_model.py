@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+
+from msgspec.structs import fields
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.data import (

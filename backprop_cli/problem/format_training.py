@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
@@ -31,8 +32,7 @@ MOST_DECIMALS = 15
 # Update -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What an update rule takes: constants with defaults, forms (the first by default), state."""
 
     constants: Mapping[str, float]

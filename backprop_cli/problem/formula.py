@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
 from backprop_cli.problem.calls import FUNCTIONS, Dialect, applied
@@ -20,8 +21,7 @@ MAX_TOWER = 10
 """Powers of powers; more would only be written by a program."""
 
 
-@dataclass
-class _Reader:
+class _Reader(Struct):
     """Reads tokens from the first to the last, one method a level of precedence."""
 
     tokens: list[Token]

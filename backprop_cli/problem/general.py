@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, op, symbols
@@ -25,8 +24,7 @@ MAX_EQUATIONS = 1_000
 """Equations of one problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
+class _Start(Struct, frozen=True):
     """Where gradients start: the seeds, what is on top in ids, and whether anything is wrong."""
 
     seeds: dict[str, Expr]

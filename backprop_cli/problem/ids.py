@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from backprop_cli.numbers import shown
 
@@ -30,8 +31,7 @@ class UnknownIdError(Exception):
         self.instead = instead
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A quantity, one entry of it (its indices as written) or all, after which update."""
 
     id: str

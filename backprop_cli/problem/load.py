@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.tree import MAX_BYTES, source_lines
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file as it was read: what it is called in messages, and its bytes."""
 
     name: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr
@@ -17,8 +17,7 @@ from backprop_cli.trace import Given
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(Struct, frozen=True):
     """A named quantity and what it is computed from; `rule` is the stable name of the step."""
 
     name: str
@@ -28,8 +27,7 @@ class Equation:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fusion:
+class Fusion(Struct, frozen=True):
     """Where the gradient of the logits collapses to factor · (ŷ - y) / count."""
 
     output: str
@@ -38,8 +36,7 @@ class Fusion:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """The forward equations with what is given, and how gradients start and end.
 
     `shapes` holds every name's shape (letters allowed), `axes` what the axes run over. `target` is
@@ -115,8 +112,7 @@ class Model:
         return found if inside else None
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """What a problem's quantities are called and how large they are, even where it is wrong.
 
     `shapes` are those that are certain. `gradients` says whether there are any (None where that
@@ -135,8 +131,7 @@ class Outline:
     certain_samples: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """What could be made of a problem: its outline, and its model where nothing is wrong."""
 
     outline: Outline

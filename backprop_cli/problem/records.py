@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
@@ -14,8 +15,7 @@ from backprop_cli.problem.tree import Entry, ListNode, MapNode, Node, ScalarNode
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One key of a record: what it says (for editors), and what stands there if it does not."""
 
     field: Field[Any]
@@ -34,8 +34,7 @@ class Key:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What a record of the file says: the values that could be read, and where its keys stand.
 
     `meant` are keys that were probably meant by misspelled ones, and so are not missing.
@@ -75,38 +74,37 @@ class Given:
         self.complaints.add(message, self.at(key), instead)
 
 
-@dataclass(frozen=True, slots=True)
-class Record(Generic[T]):
+class Record(Struct, Generic[T], frozen=True):
     """A mapping with known keys, each read by its field, and then made into data."""
 
     called: str
     keys: Mapping[str, Key]
     make: Callable[[Given], T | None]
     example: str | None = None
-    aliases: Mapping[str, str] = field(init=False)
-    words = "a mapping (`key: value`)"
+    words: ClassVar[str] = "a mapping (`key: value`)"
 
-    def __post_init__(self) -> None:
-        pairs = {alias: name for name, key in self.keys.items() for alias in key.aliases}
-        object.__setattr__(self, "aliases", pairs)
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The key that each other spelling stands for."""
+        return {alias: name for name, key in self.keys.items() for alias in key.aliases}
 
     def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
         if not isinstance(node, MapNode):
             unexpected(node, name, self, complaints, self.example)
             return None
         given = Given(node.mark, complaints)
+        aliases = self.aliases
         for entry in node.entries.values():
             if complaints.full:
                 break
-            self._take(entry, given)
+            self._take(aliases.get(entry.key.text, entry.key.text), entry, given)
         missing = [key for key, what in self.keys.items() if what.required and not given.has(key)]
         for key in missing:
             message = f"{shown(key)} is missing: {self.keys[key].field.words}"
             complaints.add(message, node.mark)
         return None if missing else self.make(given)
 
-    def _take(self, entry: Entry, given: Given) -> None:
-        name = self.aliases.get(entry.key.text, entry.key.text)
+    def _take(self, name: str, entry: Entry, given: Given) -> None:
         key = self.keys.get(name)
         if key is None:
             self._unknown(entry, given)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints
@@ -16,8 +15,7 @@ from backprop_cli.problem.model import Array
 _MOST_NAMED = 5  # labels that are complained of one by one
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What the targets should be: for so many units (None: not known) and samples (None: one)."""
 
     units: int | None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 LONGEST = 40
 _TOKEN = re.compile(
@@ -25,8 +26,7 @@ class FormulaError(Exception):
         self.instead = instead
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A number, a name, a sign or the end of the formula."""
 
     kind: str

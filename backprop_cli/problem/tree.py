@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 import yaml
+from msgspec import Struct, field
 
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.numbers import shown
@@ -35,8 +35,7 @@ _SURROGATES = re.compile(
 Style: TypeAlias = Literal["plain", "quoted", "block"]
 
 
-@dataclass(slots=True)
-class ScalarNode:
+class ScalarNode(Struct):
     """Text as typed (escapes resolved); `indent` is that of the lines of a block."""
 
     text: str
@@ -63,8 +62,7 @@ class ScalarNode:
         return self.style == "plain" and self.text in ("", "~", "null")
 
 
-@dataclass(slots=True)
-class ListNode:
+class ListNode(Struct):
     """A list, in brackets or with dashes."""
 
     line: int
@@ -77,16 +75,14 @@ class ListNode:
         return Mark(self.line, self.column)
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """A key and what it stands for."""
 
     key: ScalarNode
     value: Node
 
 
-@dataclass(slots=True)
-class MapNode:
+class MapNode(Struct):
     """A mapping, in braces or a key a line; `again`: entries whose key stood there before."""
 
     line: int
@@ -186,8 +182,7 @@ def _end_of(text: str) -> Mark:
     return Mark(len(lines), len(lines[-1]) + 1)
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A list or mapping whose end has not come yet."""
 
     node: ListNode | MapNode

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
@@ -25,8 +25,7 @@ _EXACT_IN_DECIMALS = _EXACT | {"add", "sub", "sum"}
 """Sums bring no new decimals either, but they do bring new significant digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """The digits a sheet uses: so many decimals, or significant digits."""
 
     count: int
@@ -69,8 +68,7 @@ class Unit:
         return low, high
 
 
-@dataclass(frozen=True, slots=True)
-class Rounding(Unit):
+class Rounding(Unit, frozen=True):
     """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
 
     cuts_off: bool = False

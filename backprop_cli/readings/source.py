@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
@@ -23,8 +24,7 @@ class NoSourceError(ValueError):
     """There is no one line of NumPy for this operation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Writes expressions. `names` are the identifiers, `shapes` the shapes of the names.
 
     `positive`: whether an expression has no entry at or below 0, so that its logarithm and what is

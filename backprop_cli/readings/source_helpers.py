@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Helper:
+
+class Helper(Struct, frozen=True):
     """A function that a program defines where it is used, and those it calls."""
 
     lines: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Literal, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
@@ -25,39 +25,34 @@ Part = Literal["symbols", "numbers", "result"]
 _entry = re.compile(r"(.+)\[([\d,\s]+)\]").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Title:
+class Title(Struct, frozen=True):
     """The title, and the conventions, a phrase each."""
 
     text: str
     conventions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A heading; `aside` are quantities that stand beside it, such as η = 0.5."""
 
     text: str
     aside: tuple[tuple[str, Array], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GivenBlock:
+class GivenBlock(Struct, frozen=True):
     """What the problem states: a name and its value."""
 
     id: str
     value: Array
 
 
-@dataclass(frozen=True, slots=True)
-class GivenBlocks:
+class GivenBlocks(Struct, frozen=True):
     """All that the problem states."""
 
     items: tuple[GivenBlock, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry of a step written out: where it is (as printed), its scalar formula, its value."""
 
     index: tuple[int, ...]
@@ -65,8 +60,7 @@ class Entry:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class StepBlock:
+class StepBlock(Struct, frozen=True):
     """A step: what to show of it, the values of the names it uses, and remarks."""
 
     number: int
@@ -83,16 +77,14 @@ class StepBlock:
     entries: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LossBlock:
+class LossBlock(Struct, frozen=True):
     """How the loss went: before, after, and every step between if there are many."""
 
     id: str
     history: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A line of the closing table; `index` picks one entry of the quantity."""
 
     id: str
@@ -100,8 +92,7 @@ class Row:
     value: Array
 
 
-@dataclass(frozen=True, slots=True)
-class TableBlock:
+class TableBlock(Struct, frozen=True):
     """The quantities asked for."""
 
     rows: tuple[Row, ...]
@@ -110,8 +101,7 @@ class TableBlock:
 Block: TypeAlias = "Title | Section | GivenBlocks | StepBlock | LossBlock | TableBlock"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """The blocks in order, and what the quantities are called."""
 
     blocks: tuple[Block, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Op, symbols
@@ -40,16 +41,14 @@ _WIDEST = 400
 """Numbers put in that would be wider than this, in digits, are left out; the result follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(Struct, frozen=True):
     """What stands left of the first `=`, and what is joined by them."""
 
     head: Node
     sides: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Equations:
+class Equations(Struct, frozen=True):
     """Makes the formulas of one view."""
 
     names: Names

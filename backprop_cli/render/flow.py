@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.render.grid import Box, beside, centred, centred_text, text_box
 
@@ -12,8 +14,7 @@ NEST = 4
 """How much deeper the inside of a pair of parentheses is, as a place to break."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A box in a formula. `space`: a blank goes before it. `level`: a line may end before it, the
     more willingly the lower; None: never. `label` is written below it."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
@@ -28,8 +28,7 @@ Array = NDArray[np.float64]
 _KIND: Mapping[Ending, Kind] = {"plain": "atom", "raised": "raised", "fraction": "fraction"}
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Struct, frozen=True):
     """Writes expressions. With `values`, names are drawn as what they stand for.
 
     `shapes` are those of the names. Where every value has one entry, numbers are put in for it
@@ -41,13 +40,16 @@ class Writer:
     shapes: Mapping[str, Shape]
     values: Mapping[str, Array] | None = None
     indices: int = 1
-    scalars: bool = field(init=False)
-    sizes: Sizes = field(init=False)
 
-    def __post_init__(self) -> None:
-        single = self.values is not None and all(value.size == 1 for value in self.values.values())
-        object.__setattr__(self, "scalars", single)
-        object.__setattr__(self, "sizes", Sizes(self.shapes, {}))
+    @property
+    def scalars(self) -> bool:
+        """Whether values are put in and each of them has one entry."""
+        return self.values is not None and all(value.size == 1 for value in self.values.values())
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of the names, by which sums and products are written."""
+        return Sizes(self.shapes, {})
 
     @property
     def glyphs(self) -> Glyphs:

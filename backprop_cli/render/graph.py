@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.readings.notation.symbols import derivative
@@ -21,8 +23,7 @@ Kind = Literal["data", "parameter", "constant", "computed", "result"]
 _MOST_LINES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Vertex:
+class Vertex(Struct, frozen=True):
     """A quantity: what it is called or how it is computed, its shape, value and gradient."""
 
     id: str
@@ -43,8 +44,7 @@ class Vertex:
         return (f"{self.gradient_name} =", *self.gradient)
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """Vertices in the order of the computation, and who is used by whom."""
 
     title: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from backprop_cli.render.dot import positions
 from backprop_cli.render.graph import Graph, Vertex
@@ -46,8 +47,7 @@ marker path { fill: var(--faint); stroke: none; }
 _ROUND: Mapping[str, float] = MappingProxyType({"data": 0, "parameter": 14, "constant": 0})
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """Where the middles of the boxes lie, and the curves of the edges, as cubic Bézier points."""
 
     size: Point

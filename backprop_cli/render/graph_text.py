@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from backprop_cli.render.canvas import Canvas
 from backprop_cli.render.graph import Graph, Vertex
@@ -41,8 +42,7 @@ def _box(vertex: Vertex) -> list[Span]:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(Struct, frozen=True):
     """A piece of an edge between two layers: the columns where it begins and ends."""
 
     source: str
@@ -74,8 +74,7 @@ def _drawn(graph: Graph, view: View) -> list[Line]:
     return canvas.lines()
 
 
-@dataclass(frozen=True, slots=True)
-class _Chains:
+class _Chains(Struct, frozen=True):
     """The columns of the edges that pass by, for every layer; who uses and who is used."""
 
     passing: tuple[tuple[int, ...], ...]

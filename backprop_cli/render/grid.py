@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.render.names import Role
@@ -21,8 +21,7 @@ COLUMN_GAP = "  "
 _DEFAULT_DIGITS = Digits()
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """Lines of one width; `baseline` is the line on which an operator beside it stands."""
 
     lines: tuple[Line, ...]
@@ -35,8 +34,7 @@ class Box:
         return len(self.lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Fences:
+class Fences(Struct, frozen=True):
     """A delimiter: alone, and its pieces where it is tall (the middle is at the baseline)."""
 
     alone: str
@@ -55,8 +53,7 @@ class Fences:
         return Box(tuple(((piece, ""),) for piece in inner), width(self.alone), baseline)
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """The delimiters and dots of one way to draw: Unicode or ASCII."""
 
     brackets: tuple[Fences, Fences]
@@ -161,8 +158,7 @@ def labelled(box: Box, label: str) -> Box:
     return Box((*lines, ((centred_text(label, wide), "note"),)), wide, box.baseline)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """How arrays become boxes: digits, delimiters, orientation of vectors, what is left out."""
 
     digits: Digits = _DEFAULT_DIGITS

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from html import escape
 from importlib.resources import files
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.readings.notation.mathml import math, number
 from backprop_cli.readings.notation.nodes import (
@@ -64,8 +66,7 @@ _FEW_LOSSES = 12
 _POINTS = 300
 
 
-@dataclass(slots=True)
-class _Page:
+class _Page(Struct):
     """What the blocks need; `classes` are those of the quantities that a reader may point at."""
 
     names: Names

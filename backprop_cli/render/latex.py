@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.readings.notation.nodes import (
     Braced,
@@ -57,8 +59,7 @@ _FEW_LOSSES = 12
 _POINTS = 80
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """What the blocks need: names and formulas."""
 
     names: Names

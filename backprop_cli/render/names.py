@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct, field
 
 from backprop_cli.problem.data import Notation
 from backprop_cli.readings.notation import symbols
@@ -18,16 +19,14 @@ from backprop_cli.trace import Trace
 Role = Literal["", "data", "parameter", "gradient", "result", "note", "heading"]
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(Struct, frozen=True):
     """A printed name, and how it ends: a raised digit or a fraction needs parentheses before ᵀ."""
 
     text: str
     ending: Ending = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """What ids are called in one output. `bases` are the ids that states may belong to."""
 
     notation: Notation = Notation()
@@ -35,7 +34,7 @@ class Names:
     batch: bool = False
     ascii: bool = False
     bases: frozenset[str] = frozenset()
-    roles: Mapping[str, Role] = field(default_factory=dict, hash=False, compare=False)
+    roles: Mapping[str, Role] = field(default_factory=dict)
 
     @property
     def naming(self) -> Naming:
@@ -44,11 +43,11 @@ class Names:
 
     def symbol(self, id: str) -> Symbol:
         """The printed name of a quantity."""
-        return _symbol(self, id)
+        return _symbol(self.naming, self.ascii, id)
 
     def text(self, id: str) -> str:
         """The printed name as text."""
-        return _symbol(self, id).text
+        return self.symbol(id).text
 
     def node(self, id: str) -> Node:
         """The printed name as a part of a formula."""
@@ -72,8 +71,8 @@ def names_of(trace: Trace, view: View) -> Names:
 
 
 @lru_cache(maxsize=4096)
-def _symbol(names: Names, id: str) -> Symbol:
-    if names.ascii:
+def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
+    if in_ascii:
         return Symbol(id, "fraction" if "/" in id else "plain")
-    found = symbols.symbol(names.naming, id)
+    found = symbols.symbol(naming, id)
     return Symbol(linear(found.node), found.ending)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -13,8 +14,7 @@ _LARGE = 1e10  # from here on an exponent is easier to read than the digits
 _MOST_DECIMALS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Digits:
+class Digits(Struct, frozen=True):
     """How numbers are written: at most so many decimals, and which minus."""
 
     precision: int = 4

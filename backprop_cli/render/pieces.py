@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.readings.notation.places import BEFORE_A_PRODUCT, BEGINS, STANDS_BARE, Kind
 from backprop_cli.render.flow import Token, deeper, word
 from backprop_cli.render.grid import Box, Fences, Glyphs, Line, width
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A part of a formula.
 
     `open`: it ends in Σ a or ln a, which would swallow a factor that follows. `minus`: it begins

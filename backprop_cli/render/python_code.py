@@ -5,11 +5,12 @@ from __future__ import annotations
 import keyword
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import groupby
 from textwrap import indent, wrap
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.readings.source import NoSourceError, Source
@@ -33,8 +34,7 @@ _OWN = frozenset(
 """What programs call their own variables and functions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+class Training(Struct, frozen=True):
     """What goes beyond the step that a trace shows.
 
     `steps` updates in all, the trace shows number `first`. `batches` are the samples of each batch,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
@@ -20,16 +21,14 @@ from backprop_cli.render.names import Names
 from backprop_cli.render.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """Words, and the conditions under which what follows holds."""
 
     words: str
     conditions: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """`head = body`, and why; without a head it goes on from the row before."""
 
     head: Node | None
@@ -37,15 +36,13 @@ class Row:
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Equal things below one another."""
 
     items: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A sentence, a formula behind it where there is one."""
 
     words: str
@@ -55,8 +52,7 @@ class Note:
 Part: TypeAlias = "Heading | Rows | Note"
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """A title and what stands below it."""
 
     title: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from backprop_cli.problem.data import Notation
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """How a trace is to be shown.
 
     `layers`: the ids are those of a layered network, whose digits are layer numbers. `rows`:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.operations.losses import LOSSES
@@ -245,8 +246,7 @@ def _rounding(said: object) -> str:
     return str(said) if said else ""
 
 
-@dataclass(frozen=True, slots=True)
-class RoundingCode:
+class RoundingCode(Struct, frozen=True):
     """How a program rounds after every step: the name of the mode, and the function."""
 
     mode: str

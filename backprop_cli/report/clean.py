@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.data import Report
@@ -66,11 +68,9 @@ def _mapped(value: object, change: Callable[[str], str]) -> object:
         return tuple(_mapped(inner, change) for inner in value)
     if isinstance(value, Mapping):
         return {_mapped(key, change): _mapped(inner, change) for key, inner in value.items()}
-    if is_dataclass(value) and not isinstance(value, type | Mark):
-        return replace(
-            value,
-            **{item.name: _mapped(getattr(value, item.name), change) for item in fields(value)},
-        )
+    if isinstance(value, Struct) and not isinstance(value, Mark):
+        changed = {name: _mapped(inner, change) for name, inner in asdict(value).items()}
+        return replace(value, **changed)
     return value
 
 

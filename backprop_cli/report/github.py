@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.data import Report, Result, Submission, Verdict
@@ -28,8 +29,7 @@ SUMMARY_BYTES = 1_000_000
 """GitHub drops a step summary of more than 1 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """One annotation; `first` puts it before the others of its level."""
 
     level: Level

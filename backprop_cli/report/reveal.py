@@ -12,7 +12,7 @@ Why a quantity cannot be read is said from `where` on: it speaks of how somethin
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from backprop_cli.grading.data import Report, Result, Reveal, Submission, Summary, Tally
 

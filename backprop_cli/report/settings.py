@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from backprop_cli.grading.data import Reveal, SlipWords
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How a report is to be written. Only text for a terminal uses `width`, `color` and `ascii`;
     JSON and XML write other characters as escapes where `ascii` is set.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.data import How, Result, Submission, Summary, Tally, Verdict
@@ -13,8 +14,7 @@ from backprop_cli.grading.data import How, Result, Submission, Summary, Tally, V
 Color = Literal["green", "yellow", "red"]
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """A verdict: a short word for entries and counts, the sentence, a sign and a colour."""
 
     short: str

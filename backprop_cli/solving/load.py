@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.build import build
@@ -16,8 +16,7 @@ from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.update import check_state
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A model ready to be solved, its plan, and the file it is from."""
 
     model: Model

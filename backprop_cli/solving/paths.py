@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import shares
@@ -25,8 +25,7 @@ UPSTREAM = "upstream gradient"
 Place = tuple[str, Index]
 
 
-@dataclass(frozen=True, slots=True)
-class Factor:
+class Factor(Struct, frozen=True):
     """∂of/∂by, both single entries: a formula over entries, and its value."""
 
     of: str
@@ -35,16 +34,14 @@ class Factor:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """The factors from the loss back to the entry, and their product."""
 
     factors: tuple[Factor, ...]
     product: float
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPaths:
+class EntryPaths(Struct, frozen=True):
     """All paths of one entry: those written out, what the others add, the sum, and the update."""
 
     entry: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import Gradient, gradients
@@ -31,8 +33,7 @@ _PAST_INFINITIES = (
 _QUOTIENT = re.compile(r"d(?P<of>.+)/d(?P<by>.+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A quantity to compute: its formula, phase, the reason for the step, what it is in words."""
 
     id: str
@@ -46,8 +47,7 @@ class Planned:
     skipped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """All planned steps, and the shapes of every name they use."""
 
     steps: tuple[Planned, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.problem.data import Digits, Kinks, Rounding

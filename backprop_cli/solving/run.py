@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.operations.sizes import Sizes
@@ -22,8 +22,7 @@ Round: TypeAlias = Callable[[Array], Array]
 Program: TypeAlias = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """What turns a formula into a value: the equations behind the names, kinks, rounding."""
 
     equations: Mapping[str, Expr]

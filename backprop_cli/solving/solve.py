@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
 from functools import cache
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from backprop_cli.errors import Mark
 from backprop_cli.problem.build import batch_model
@@ -24,8 +25,7 @@ from backprop_cli.trace import Given, Step, Trace
 Progress = Callable[[int, float], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What is asked of a solution.
 
     `steps` updates (None: as the file says), the derivation of step `at`, `extra` gradients and
@@ -42,8 +42,7 @@ class Request:
 _FIRST_STEP = Request()
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(Struct, frozen=True):
     """The trace, the model of the batch it shows, its plan, every value by id; updates made."""
 
     trace: Trace
@@ -54,8 +53,7 @@ class Solution:
     steps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(Struct, frozen=True):
     """A batch ready to be run: its model, the whole plan, the parts of it that training needs.
 
     `last` is that of the last step, whose loss after the update is told. `careful` is the whole
@@ -98,16 +96,14 @@ def _not_finite(planned: Plan, values: Mapping[str, Array]) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Struct, frozen=True):
     """What training carries from step to step."""
 
     parameters: Mapping[str, Array]
     optimizer: Mapping[str, Array]
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
+class _Pass(Struct, frozen=True):
     """One step of training: its number (from 1), the state it finds and leaves, its losses.
 
     There is one loss, that before the update; the last step has the loss after it too.

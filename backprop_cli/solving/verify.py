@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.problem.model import Array, Model
@@ -22,8 +22,7 @@ _CLOSER = 8
 """How much closer a second pair of slopes looks where the first two differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One gradient against finite differences; `kinks` entries have no slope and were left out."""
 
     id: str

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+
+class Letter(Struct, frozen=True):
     """A single letter of mathematics: W, η, ∂."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """Upright text: a function's name, a word between symbols, the T of a transpose."""
 
     text: str
     bold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number as it is printed; `lead` and `pad` are blank room beside it, as wide as they are."""
 
     text: str
@@ -31,8 +29,7 @@ class Number:
     lead: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(Struct, frozen=True):
     """An operator or comma. `level`: a line may end before it, the more willingly the lower.
 
     An empty text is a product written side by side. `bare`: without room around it.
@@ -43,23 +40,20 @@ class Sign:
     bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """Nodes one after another."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fraction:
+class Fraction(Struct, frozen=True):
     """One over another."""
 
     top: Node
     bottom: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """Something small at the upper or lower right corner."""
 
     base: Node
@@ -67,30 +61,26 @@ class Script:
     down: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Indices, as they stand at the lower right corner: 21, or 12,3 where that would be unclear."""
 
     texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Accent:
+class Accent(Struct, frozen=True):
     """A hat or tilde over a letter."""
 
     base: Node
     mark: Literal["hat", "tilde"]
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """A square root."""
 
     inner: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Fenced:
+class Fenced(Struct, frozen=True):
     """Something between delimiters of its height."""
 
     left: str
@@ -98,38 +88,33 @@ class Fenced:
     right: str
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(Struct, frozen=True):
     """The sign of a sum, and what stands below it."""
 
     below: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Rows of entries between brackets; `full` is the shape where entries were left out."""
 
     rows: tuple[tuple[Node, ...], ...]
     full: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cases:
+class Cases(Struct, frozen=True):
     """One of two: pairs of a value and the words or the condition for it."""
 
     rows: tuple[tuple[Node, Node], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Braced:
+class Braced(Struct, frozen=True):
     """Something with a brace and a label below it."""
 
     inner: Node
     label: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """The symbol of a quantity."""
 
     id: str

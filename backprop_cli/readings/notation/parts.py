@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.readings.notation.nodes import Fenced, Node, Sign, Word, items, row
@@ -14,8 +15,7 @@ FLIPPED = "flipped"
 """A vector drawn the other way round; only writers make such nodes, since NumPy's have no way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a formula.
 
     `open`: it ends in Σ a or ln a, which would swallow a factor that follows. `minus`: it begins

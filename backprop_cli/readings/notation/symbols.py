@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from backprop_cli.readings.notation.nodes import (
     Accent,
@@ -80,8 +81,7 @@ class Letters(Protocol):
     def first_layer(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(Struct, frozen=True):
     """What ids are called. `letters` are those of layers, None where digits are no layer numbers.
 
     `batch`: there are several samples; `bases` are the ids that states may belong to.
@@ -92,8 +92,7 @@ class Naming:
     bases: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(Struct, frozen=True):
     """A symbol, and how it ends: a raised digit or a fraction needs parentheses before ᵀ."""
 
     node: Node

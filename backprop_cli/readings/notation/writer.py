@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
@@ -109,8 +109,7 @@ def _single(node: Op) -> bool:
     return isinstance(index, tuple) and all(isinstance(place, int) for place in index)
 
 
-@dataclass(frozen=True, slots=True)
-class FormulaWriter:
+class FormulaWriter(Struct, frozen=True):
     """Writes expressions. With `values`, names are drawn (by `draw`) as what they stand for.
 
     `symbol` says what a name is called, `shapes` are those of the names. `braces`: shapes stand
@@ -125,13 +124,16 @@ class FormulaWriter:
     indices: int = 1
     rows: bool = False
     braces: bool = False
-    scalars: bool = field(init=False)
-    sizes: Sizes = field(init=False)
 
-    def __post_init__(self) -> None:
-        single = self.values is not None and all(value.size == 1 for value in self.values.values())
-        object.__setattr__(self, "scalars", single)
-        object.__setattr__(self, "sizes", Sizes(self.shapes, {}))
+    @property
+    def scalars(self) -> bool:
+        """Whether values are put in and each of them has one entry."""
+        return self.values is not None and all(value.size == 1 for value in self.values.values())
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of the names, by which sums and products are written."""
+        return Sizes(self.shapes, {})
 
     @property
     def numbers(self) -> bool:
