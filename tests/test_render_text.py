@@ -172,7 +172,7 @@ def test_lines_are_no_wider_than_asked(
     network: Trace, batch: Trace, columns: int, ascii_only: bool, detail: str
 ) -> None:
     for trace in (network, batch):
-        view = replace(VIEW, width=columns, ascii=ascii_only, detail=detail)  # type: ignore[arg-type]
+        view = replace(VIEW, width=columns, ascii=ascii_only, detail=detail)
         shown = text.render(trace, view)
         assert max(map(width, shown.splitlines())) <= columns
         assert not [line for line in shown.splitlines() if line != line.rstrip()]
