@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
+
+
+def size(length: int | str) -> Expr:
+    """A size as an expression: a number, or the letter it is called by."""
+    return num(length) if isinstance(length, int) else Sym(length)
 
 
 def coefficient(expr: Expr) -> tuple[Fraction, Expr]:

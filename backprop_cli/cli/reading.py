@@ -27,9 +27,9 @@ def source_of(path: Path) -> Source:
     return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path, numbers: bool = True) -> Loaded:
     """The model of a problem file, checked as a whole; UserError with all complaints."""
-    return loaded(source_of(path))
+    return loaded(source_of(path), numbers)
 
 
 class Selection(Struct, frozen=True):

@@ -103,7 +103,7 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
         difference: Expr = op("sub", Sym(user), Sym("Y"))
         scaled = [difference]
         if case.model.samples:
-            scaled.append(op("div", difference, num(case.model.samples)))
+            scaled.append(op("div", difference, num(case.model.sample_count or 1)))
         said = case.model.problem.convention.log
         if said != "natural":
             scaled += [op("div", one, op("log", num(said))) for one in scaled]
@@ -190,7 +190,7 @@ def mean_sum(case: Case) -> Iterator[Expr]:
         case.step.phase == "forward" and case.step.shape
     ):
         return
-    counts = {case.model.samples or 1}
+    counts = {case.model.sample_count or 1}
     loss = case.model.problem.loss
     entropy = loss is not None and (loss.function.name or "").startswith("cross-entropy")
     if "Yhat" in case.model.shapes and not entropy:  # a mean over classes is no one's habit

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.operations.fitting import total
 from backprop_cli.operations.record import Array, Domain, Notation, Operation, Rules, Shares
@@ -152,7 +152,7 @@ def count(shape: Shape, axis: int | None) -> Expr:
     sizes: tuple[Size, ...] = shape if axis is None else (shape[axis],)
     product: Expr = build.ONE
     for size in sizes:
-        product = build.mul(product, num(size) if isinstance(size, int) else Sym(size))
+        product = build.mul(product, build.size(size))
     return product
 
 

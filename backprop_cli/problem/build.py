@@ -9,12 +9,15 @@ from backprop_cli.problem.model import Built, Model
 from backprop_cli.problem.network import network
 
 
-def build(problem: Problem, complaints: Complaints) -> Built | None:
-    """What can be made of a problem; None where the file states no model to look at."""
+def build(problem: Problem, complaints: Complaints, numbers: bool = True) -> Built | None:
+    """What can be made of a problem; None where the file states no model to look at.
+
+    Without `numbers` shapes alone will do, as for a derivation in symbols.
+    """
     if problem.layers:
-        return network(problem, complaints)
+        return network(problem, complaints, numbers=numbers)
     if problem.equations:
-        return general(problem, complaints)
+        return general(problem, complaints, numbers)
     if problem.gradients:
         return updates_only(problem, complaints)
     return None

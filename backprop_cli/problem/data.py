@@ -101,20 +101,28 @@ class Function(Struct, frozen=True):
 
 
 class Skip(Struct, frozen=True):
-    """A connection that adds layer `source`'s output (0 is x), times its `weights` if any."""
+    """A connection that adds layer `source`'s output (0 is x), times its `weights` if any.
+
+    `weighted`: it has weights, whose numbers are not given.
+    """
 
     source: int
     weights: Values | None = None
+    weighted: bool = False
     into: Literal["pre", "post"] = "pre"
     mark: Mark = Mark()
 
 
 class Layer(Struct, frozen=True):
-    """One layer: weights or just a number of units, bias, activation, skips, what is trained."""
+    """One layer: weights or just a number of units, bias, activation, skips, what is trained.
+
+    `biased`: it has a bias, whose numbers are not given.
+    """
 
     weights: Values | None = None
     units: Size | None = None
     bias: Values | None = None
+    biased: bool = False
     activation: Function = Function("linear")
     skips: tuple[Skip, ...] = ()
     train: frozenset[str] = frozenset({"weights", "bias"})

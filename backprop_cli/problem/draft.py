@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
-import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Convention, Function, Layer, Problem
 from backprop_cli.problem.kinks import kinks
-from backprop_cli.problem.model import Array, Equation
+from backprop_cli.problem.lettered import state_shape
+from backprop_cli.problem.model import Array, Equation, Role, Unknown
 from backprop_cli.trace import Given
-
-Role: TypeAlias = Literal["data", "parameter", "constant"]
 
 PRE, POST, WEIGHTS, BIAS = "Z", "H", "W", "b"
 
@@ -24,22 +20,25 @@ PRE, POST, WEIGHTS, BIAS = "Z", "H", "W", "b"
 class Draft(Struct):
     """The quantities and equations gathered so far.
 
-    Where something cannot be read or does not fit, a stand-in of the right shape takes its place,
-    so that what comes after can still be checked. `doubtful` are the names whose shape is then a
-    guess, `guessed` the layers whose number of units is; nothing is said about how those fit.
+    Where something cannot be read or does not fit, its shape alone takes its place, so that what
+    comes after can still be checked. `doubtful` are the names whose shape is then a guess,
+    `guessed` the layers whose number of units is; nothing is said about how those fit. Without
+    `numbers` a problem may state shapes alone, with letters for sizes.
     """
 
     problem: Problem
     complaints: Complaints
-    samples: int | None
+    samples: Size | None
     certain_samples: bool = True
+    numbers: bool = True
     given: dict[str, Given] = field(default_factory=dict)
+    unknown: dict[str, Unknown] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
     wanted: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     neighbours: list[tuple[str, str]] = field(default_factory=list)
-    units: list[int] = field(default_factory=list)
+    units: list[Size] = field(default_factory=list)
     penalised: list[tuple[str, str]] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)
@@ -71,7 +70,7 @@ class Draft(Struct):
 
     @property
     def samples_of_x(self) -> int | None:
-        """How many samples the file has, whichever of them are in this batch."""
+        """How many samples the numbers of x are, whichever of them are in this batch."""
         x = self.problem.x.array if self.problem.x is not None else None
         return None if x is None or x.ndim < 2 else int(x.shape[0])
 
@@ -92,7 +91,7 @@ class Draft(Struct):
             return (what,)
         return ("sample", what) if self.convention.rows else (what, "sample")
 
-    def shape(self, units: int) -> tuple[int, ...]:
+    def shape(self, units: Size) -> Shape:
         """The shape of a quantity with so many units."""
         if self.samples is None:
             return (units,)
@@ -107,9 +106,19 @@ class Draft(Struct):
         self.given[name] = Given(value, axes, role)
         self.shapes[name] = value.shape
 
-    def parameter(self, name: str, value: Array, axes: tuple[str, ...], trained: bool) -> None:
-        """A parameter that the file states."""
-        self.give(name, value, axes, "parameter")
+    def state(self, name: str, shape: Shape, axes: tuple[str, ...], role: Role) -> None:
+        """A quantity that the file states without numbers, or with numbers that cannot be used."""
+        self.unknown[name] = Unknown(axes, role)
+        state_shape(self.shapes, name, shape)
+
+    def parameter(
+        self, name: str, value: Array | None, shape: Shape, axes: tuple[str, ...], trained: bool
+    ) -> None:
+        """A parameter that the file states; None where its numbers are unknown."""
+        if value is None:
+            self.state(name, shape, axes, "parameter")
+        else:
+            self.give(name, value, axes, "parameter")
         if trained:
             self.wanted.append(name)
             self.trained.append(name)
@@ -118,11 +127,6 @@ class Draft(Struct):
         """A quantity that is computed."""
         self.equations.append(Equation(name, expr, rule, axes, words))
         self.shapes[name] = self.sizes().shape(expr)
-
-
-def stand_in(shape: tuple[int, ...]) -> Array:
-    """Zeros of any size, at no cost."""
-    return np.broadcast_to(np.float64(0), shape)
 
 
 def rule_of(activation: Function) -> str:

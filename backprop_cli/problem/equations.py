@@ -14,7 +14,8 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Problem, Text
 from backprop_cli.problem.formula import FUNCTIONS
 from backprop_cli.problem.kinks import kinks
-from backprop_cli.problem.model import Equation
+from backprop_cli.problem.lettered import state_shape
+from backprop_cli.problem.model import Equation, Unknown
 from backprop_cli.problem.texts import dialect, moved, parsed
 from backprop_cli.readings.plain import plain
 from backprop_cli.trace import Given
@@ -31,12 +32,19 @@ class Equations(Struct):
 
     problem: Problem
     complaints: Complaints
+    numbers: bool = True
     given: dict[str, Given] = field(default_factory=dict)
+    unknown: dict[str, Unknown] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
     failed: dict[str, None] = field(default_factory=dict)
     failed_values: dict[str, None] = field(default_factory=dict)
     later: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def values(self) -> list[str]:
+        """What the equations start from, whether it could be read or not."""
+        return [*self.given, *self.unknown, *self.failed_values]
 
     @property
     def known(self) -> dict[str, None]:
@@ -59,10 +67,23 @@ def read_values(read: Equations) -> None:
         read.shapes[name] = values.array.shape
     for name, (text, shape) in read.problem.shapes.items():
         _check_not_function(read, name, text.mark)
-        if name not in read.known:
+        if not read.numbers:
+            _read_shape(read, name, text.mark, shape)
+        elif name not in read.known:
             read.failed_values[name] = None
             message = f"{shown(name)} has a shape and no numbers, and solving needs numbers"
             read.complaints.add(message, text.mark, f"values: {{{name}: …}}, {described(shape)}")
+
+
+def _read_shape(read: Equations, name: str, mark: Mark, shape: Shape) -> None:
+    """A quantity of which the file states the shape alone."""
+    if len(shape) not in AXES:
+        message = f"{shown(name)} is {described(shape)}, and a quantity has two axes at most"
+        read.complaints.add(message, mark, "[M, N]")
+        read.failed_values[name] = None
+        return
+    read.unknown[name] = Unknown(AXES[len(shape)], "data")
+    state_shape(read.shapes, name, shape)
 
 
 def read_equations(read: Equations) -> None:

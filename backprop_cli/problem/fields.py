@@ -287,6 +287,20 @@ class Numbers(Struct, frozen=True):
         return {"anyOf": [number, {"type": "array", "items": {"anyOf": [number, row]}}]}
 
 
+class NumbersOrTrue(Struct, frozen=True):
+    """Numbers, or `true` for something that is there and has none, `false` for nothing at all."""
+
+    words = "numbers, or `true` where it is there without any"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Values | bool:
+        if isinstance(node, ScalarNode) and node.text.lower() in ("true", "false"):
+            return node.text.lower() == "true"
+        return Numbers().read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [*Numbers().schema()["anyOf"], {"type": "boolean"}]}
+
+
 # Several values -----------------------------------------------------------------------------------
 
 

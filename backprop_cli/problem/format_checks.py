@@ -69,9 +69,10 @@ def _check_layers(problem: Problem, given: Given) -> None:
 
 def _check_layer(number: int, layer: Layer, problem: Problem, given: Given) -> None:
     add = given.complaints.add
-    if layer.bias is not None and problem.convention.bias != "separate":
+    if (layer.bias is not None or layer.biased) and problem.convention.bias != "separate":
         where = f"with `bias: {problem.convention.bias}` it is part of the weights"
-        add(f"layer {number} has a `bias`, and {where}", layer.bias.mark, "leave it out")
+        mark = layer.bias.mark if layer.bias is not None else layer.mark
+        add(f"layer {number} has a `bias`, and {where}", mark, "leave it out")
     for skip in layer.skips:
         if skip.source >= number:
             earlier = "0 (x)" if number == 1 else f"0 (x) to {number - 1}"

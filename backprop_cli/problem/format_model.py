@@ -16,6 +16,7 @@ from backprop_cli.problem.data import (
     Notation,
     Penalty,
     Skip,
+    Values,
 )
 from backprop_cli.problem.fields import (
     NOT_NEGATIVE,
@@ -27,6 +28,7 @@ from backprop_cli.problem.fields import (
     Made,
     Number,
     Numbers,
+    NumbersOrTrue,
     Size,
     Words,
     Written,
@@ -140,7 +142,14 @@ NOTATION = Record(
 
 
 def _skip(given: Given) -> Skip:
-    return Skip(given.get("from", 0), given.get("weights"), given.get("into", "pre"), given.mark)
+    weights = given.get("weights")
+    return Skip(
+        given.get("from", 0),
+        weights if isinstance(weights, Values) else None,
+        weights is True,
+        given.get("into", "pre"),
+        given.mark,
+    )
 
 
 SKIP = Record(
@@ -149,7 +158,10 @@ SKIP = Record(
         "from": Key(
             Integer(NOT_NEGATIVE), "the layer whose output is added; 0 is x", required=True
         ),
-        "weights": Key(Numbers(), "the matrix it is multiplied by; unchanged without one"),
+        "weights": Key(
+            NumbersOrTrue(),
+            "the matrix it is multiplied by (`true` without numbers); unchanged without one",
+        ),
         "into": Key(Choice(("pre", "post")), "added before or after the activation", default="pre"),
     },
     _skip,
@@ -179,10 +191,12 @@ def _layer(given: Given) -> Layer:
         )
     if given.has("weights") and given.has("units"):
         given.complain("units", "the weights say how many units there are: leave `units` out")
+    bias = given.get("bias")
     return Layer(
         weights=given.get("weights"),
         units=given.get("units"),
-        bias=given.get("bias"),
+        bias=bias if isinstance(bias, Values) else None,
+        biased=bias is True,
         activation=given.get("activation", Function("linear")),
         skips=given.get("skip", ()),
         train=given.get("train", _ALL_TRAINED),
@@ -195,7 +209,10 @@ LAYER = Record(
     {
         "weights": Key(Numbers(), "the matrix, oriented as `affine` says"),
         "units": Key(Size(), "how many units, in a problem without numbers"),
-        "bias": Key(Numbers(), "a vector, or one number that the units share; absent: none"),
+        "bias": Key(
+            NumbersOrTrue(),
+            "a vector, or one number that the units share; absent: none; `true` without numbers",
+        ),
         "activation": Key(
             ACTIVATION, "a name, {name: …, constants} or {formula: …}", default="linear"
         ),

@@ -14,7 +14,8 @@ from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.data import Penalty, Problem
 from backprop_cli.problem.equations import AXES, Equations, read_equations, read_values
 from backprop_cli.problem.ids import names_said
-from backprop_cli.problem.model import Built, Equation, Model, Outline
+from backprop_cli.problem.lettered import checked_letters
+from backprop_cli.problem.model import Built, Equation, Model, Outline, Unknown
 from backprop_cli.problem.penalty import penalty_term
 from backprop_cli.problem.taken import NAMED
 from backprop_cli.problem.upstream import fitted, upstream
@@ -32,9 +33,12 @@ class _Start(Struct, frozen=True):
     wrong: bool = False
 
 
-def general(problem: Problem, complaints: Complaints) -> Built:
-    """The model of a problem with at least one equation, and its outline in any case."""
-    read = Equations(problem, complaints)
+def general(problem: Problem, complaints: Complaints, numbers: bool = True) -> Built:
+    """The model of a problem with at least one equation, and its outline in any case.
+
+    Without `numbers` shapes alone will do, and their sizes may be letters.
+    """
+    read = Equations(problem, complaints, numbers)
     read_values(read)
     if len(problem.equations or ()) > MAX_EQUATIONS:
         count = len(problem.equations or ())
@@ -45,6 +49,8 @@ def general(problem: Problem, complaints: Complaints) -> Built:
     trained = _trained(read)
     target = _target(read)
     shapes = dict(read.shapes)
+    names = [*read.values, *(equation.name for equation in read.equations)]
+    letters = checked_letters(shapes, names, complaints)
     penalised = _penalised(read, trained)
     start = _start(read, target)
     _check_taken(read, trained, target)
@@ -52,7 +58,7 @@ def general(problem: Problem, complaints: Complaints) -> Built:
     if complaints.found or target is None:
         return Built(outline, None)
     _add_penalty(read, target, penalised)
-    return Built(outline, _model(read, target, trained, start, shapes))
+    return Built(outline, _model(read, target, trained, start, shapes, letters))
 
 
 def _model(
@@ -61,12 +67,13 @@ def _model(
     trained: tuple[str, ...],
     start: _Start,
     unpenalised: dict[str, Shape],
+    letters: frozenset[str],
 ) -> Model:
     problem = read.problem
     given = {name: _as_parameter(value, name in trained) for name, value in read.given.items()}
     scalar = start.seeds.get(target) == build.ONE
     parts = [target, f"{target}_data", f"{target}_penalty"] if problem.penalty else [target]
-    wanted = trained if problem.train is not None else tuple(problem.values)
+    wanted = trained if problem.train is not None else (*problem.values, *read.unknown)
     return Model(
         problem,
         tuple(read.equations),
@@ -80,7 +87,13 @@ def _model(
         trained,
         _neighbours(read, wanted, trained, set(parts) if unpenalised[target] == () else set()),
         update=problem.update,
+        unknown={name: _trained_or_not(one, name in trained) for name, one in read.unknown.items()},
+        letters=letters,
     )
+
+
+def _trained_or_not(quantity: Unknown, trained: bool) -> Unknown:
+    return Unknown(quantity.axes, "parameter") if trained else quantity
 
 
 def _as_parameter(given: Given, trained: bool) -> Given:
@@ -88,7 +101,7 @@ def _as_parameter(given: Given, trained: bool) -> Given:
 
 
 def _outline(read: Equations, trained: tuple[str, ...], start: _Start) -> Outline:
-    values = dict.fromkeys([*read.given, *read.failed_values])
+    values = dict.fromkeys(read.values)
     names = [equation.name for equation in read.equations]
     return Outline(
         read.problem,
@@ -124,7 +137,7 @@ def _neighbours(
 def _trained(read: Equations) -> tuple[str, ...]:
     """The names to train that there are values for."""
     names: dict[str, None] = {}
-    values = [*read.given, *read.failed_values]
+    values = read.values
     for text in read.problem.train or ():
         name = text.text.strip()
         if name in values:
@@ -148,7 +161,7 @@ def _target(read: Equations) -> str | None:
     name = asked.text.strip()
     if name in names:
         return name
-    if name in read.given or name in read.failed_values:
+    if name in read.values:
         message = f"{shown(name)} is given, and only what is computed can be differentiated"
         read.complaints.add(message, asked.mark, last)
     elif name not in read.failed and name not in read.later:
@@ -224,7 +237,7 @@ def _penalised(read: Equations, trained: tuple[str, ...]) -> list[str]:
             message = "the penalty does not say which values it is on"
             read.complaints.add(message, penalty.mark, "on: [W]")
         return list(trained)
-    values = [*read.given, *read.failed_values]
+    values = read.values
     for text in penalty.on:
         if text.text not in values:
             message, instead = names_said(text.text, values, "value")
@@ -300,7 +313,7 @@ def updates_only(problem: Problem, complaints: Complaints) -> Built:
     """The model of a problem that gives gradients and asks for the update alone."""
     read = Equations(problem, complaints)
     read_values(read)
-    values = [*read.given, *read.failed_values]
+    values = read.values
     trained = []
     for name, (text, given) in problem.gradients.items():
         if name not in values:

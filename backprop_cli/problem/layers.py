@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
-from backprop_cli.algebra.shapes import ShapeError, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Mark
 from backprop_cli.problem.data import Convention, Function, Layer, Skip, Values
-from backprop_cli.problem.draft import BIAS, PRE, WEIGHTS, Draft, rule_of, stand_in
+from backprop_cli.problem.draft import BIAS, PRE, WEIGHTS, Draft, rule_of
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.samples import per_sample
 from backprop_cli.problem.texts import dialect, parsed
@@ -65,26 +65,28 @@ def _weights(net: Draft, number: int, layer: Layer) -> None:
     if matrix is None:
         _complain_of_absent(net, number, layer, inputs)
         units, known = guessed_units(net, number)
-        net.doubtful.add(name)
+        if net.numbers or not known:
+            net.doubtful.add(name)
         if not known:
             net.guessed.add(number)
     else:
-        have, units = fan(matrix.shape, net.convention)
+        have, has = fan(matrix.shape, net.convention)
+        units = has
         if have != inputs:
             net.doubtful.add(name)
             if number - 1 not in net.guessed and layer.weights is not None:
                 mismatch(net, number, layer.weights.mark, matrix.shape)
-                units = have if fits_transposed(net, number, matrix.shape) else units
+                units = have if fits_transposed(net, number, matrix.shape) else has
     net.units.append(units)
     shape = oriented(inputs, units, net.convention)
-    value = matrix if matrix is not None and matrix.shape == shape else stand_in(shape)
-    net.parameter(name, value, weight_axes(net.convention), "weights" in layer.train)
+    value = matrix if matrix is not None and matrix.shape == shape else None
+    net.parameter(name, value, shape, weight_axes(net.convention), "weights" in layer.train)
     net.penalised.append((name, "weights"))
 
 
-def _complain_of_absent(net: Draft, number: int, layer: Layer, inputs: int) -> None:
+def _complain_of_absent(net: Draft, number: int, layer: Layer, inputs: Size) -> None:
     """Solving needs numbers; weights that are there and unreadable were complained of before."""
-    if layer.weights is not None or layer.units is None:
+    if layer.weights is not None or layer.units is None or not net.numbers:
         return
     certain = isinstance(layer.units, int) and number - 1 not in net.guessed
     if certain and isinstance(layer.units, int):
@@ -113,18 +115,22 @@ def _with_bias_input(net: Draft, source: str) -> Expr:
 
 
 def _bias(net: Draft, number: int, layer: Layer) -> Expr | None:
-    if layer.bias is None or net.convention.bias != "separate":
+    if (layer.bias is None and not layer.biased) or net.convention.bias != "separate":
         return None
+    if layer.biased and net.numbers:
+        message = f"the bias of layer {number} has no numbers: without them nothing can be solved"
+        net.complaints.add(message, layer.mark, "bias: […], a number for each unit")
     name, units = f"{BIAS}{number}", net.units[-1]
-    array = _as_vector(layer.bias)
-    if array is None or array.shape not in ((), (units,)):
+    array = _as_vector(layer.bias) if layer.bias is not None else None
+    if layer.bias is not None and (array is None or array.shape not in ((), (units,))):
         net.doubtful.add(name)
         if array is not None and number not in net.guessed:
             _complain_of_bias(net, number, array, layer.bias.mark)
-        array = stand_in((units,))
-    net.parameter(name, array, ("unit",)[: array.ndim], "bias" in layer.train)
+        array = None
+    shape: Shape = (units,) if array is None else array.shape
+    net.parameter(name, array, shape, ("unit",)[: len(shape)], "bias" in layer.train)
     net.penalised.append((name, "bias"))
-    if array.ndim == 0 or net.samples is None:
+    if not shape or net.samples is None:
         return Sym(name)
     return op("row" if net.convention.rows else "column", Sym(name))
 
@@ -155,7 +161,7 @@ def _added(net: Draft, number: int, total: Expr, skip: Skip) -> Expr:
     if skip.source >= number:
         return total
     source = net.output_of(skip.source)
-    if skip.weights is not None:
+    if skip.weights is not None or skip.weighted:
         weights = _skip_weights(net, number, skip, skip.weights)
         return (
             total
@@ -176,9 +182,9 @@ def _added(net: Draft, number: int, total: Expr, skip: Skip) -> Expr:
     return total
 
 
-def _skip_weights(net: Draft, number: int, skip: Skip, values: Values) -> Expr | None:
+def _skip_weights(net: Draft, number: int, skip: Skip, values: Values | None) -> Expr | None:
     name = f"{WEIGHTS}{number}_{skip.source}"
-    if name in net.given:
+    if name in net.shapes:
         net.complaints.add(
             f"layer {number} has two weighted skips from layer {skip.source}",
             skip.mark,
@@ -188,7 +194,7 @@ def _skip_weights(net: Draft, number: int, skip: Skip, values: Values) -> Expr |
     inputs, units = net.units[skip.source], net.units[number]
     shape = oriented(inputs, units, net.convention)
     matrix = as_matrix(values, net.convention, inputs)
-    if matrix is None or matrix.shape != shape:
+    if values is not None and (matrix is None or matrix.shape != shape):
         net.doubtful.add(name)
         if matrix is not None and not net.guessed & {skip.source, number}:
             net.complaints.add(
@@ -197,9 +203,12 @@ def _skip_weights(net: Draft, number: int, skip: Skip, values: Values) -> Expr |
                 values.mark,
                 described(shape),
             )
-        matrix = stand_in(shape)
+        matrix = None
+    if skip.weighted and net.numbers:
+        message = f"the skip weights from layer {skip.source} into layer {number} have no numbers"
+        net.complaints.add(message, skip.mark, f"weights: {described(shape)}")
     trained = "weights" in net.layers[number - 1].train
-    net.parameter(name, matrix, weight_axes(net.convention), trained)
+    net.parameter(name, matrix, shape, weight_axes(net.convention), trained)
     net.penalised.append((name, "weights"))
     return Sym(name)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.problem.data import Problem, Update
 from backprop_cli.trace import Given
 
 Array = NDArray[np.float64]
+Role: TypeAlias = Literal["data", "parameter", "constant"]
 
 
 class Equation(Struct, frozen=True):
@@ -25,6 +27,13 @@ class Equation(Struct, frozen=True):
     rule: str
     axes: tuple[str, ...]
     words: str
+
+
+class Unknown(Struct, frozen=True):
+    """A quantity whose numbers are not given: what its axes run over, and what it is."""
+
+    axes: tuple[str, ...]
+    role: Role
 
 
 class Fusion(Struct, frozen=True):
@@ -42,7 +51,8 @@ class Model(Struct, frozen=True):
     `shapes` holds every name's shape (letters allowed), `axes` what the axes run over. `target` is
     the scalar differentiated (None: only `seeds` from outside, or no gradients at all); ids are
     `d{gradient_of}/d…`. `silent` are parts of the target whose gradient is 1 and not worth a step.
-    `wanted` are the names whose gradients are asked, `trained` those that get new values.
+    `wanted` are the names whose gradients are asked, `trained` those that get new values. Where
+    sizes are letters, these are numbers named in `letters`; `unknown` is what has a shape alone.
     """
 
     problem: Problem
@@ -58,9 +68,10 @@ class Model(Struct, frozen=True):
     neighbours: tuple[tuple[str, str], ...] = ()
     decision: Equation | None = None
     fusion: Fusion | None = None
-    samples: int | None = None
+    samples: Size | None = None
     update: Update | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, Unknown] = field(default_factory=dict)
     letters: frozenset[str] = frozenset()
     given_gradients: bool = False
 
@@ -68,6 +79,12 @@ class Model(Struct, frozen=True):
     def definitions(self) -> dict[str, Expr]:
         """Each forward quantity's expression by its name."""
         return {equation.name: equation.expr for equation in self.equations}
+
+    @property
+    def sample_count(self) -> int | None:
+        """How many samples a batch with numbers has; None for a single sample."""
+        assert not isinstance(self.samples, str)
+        return self.samples
 
     @property
     def sample_axis(self) -> int | None:
@@ -85,7 +102,11 @@ class Model(Struct, frozen=True):
         for equation in self.equations:
             if equation.name == name:
                 return equation.axes
-        return self.given[name].axes
+        return (self.given.get(name) or self.unknown[name]).axes
+
+    def stated(self, name: str) -> bool:
+        """Whether the file states the quantity, with numbers or without."""
+        return name in self.given or name in self.unknown
 
     def index_bases(self, id: str) -> tuple[int, ...] | None:
         """From which number each axis of a weight matrix with the bias inside it is counted.

@@ -8,8 +8,9 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.data import Problem
-from backprop_cli.problem.draft import Draft, stand_in
+from backprop_cli.problem.draft import Draft
 from backprop_cli.problem.layers import add_layer
+from backprop_cli.problem.lettered import checked_letters
 from backprop_cli.problem.model import Array, Built, Model, Outline
 from backprop_cli.problem.network_loss import add_loss, decision, fusion
 from backprop_cli.problem.penalty import add_penalty
@@ -18,13 +19,17 @@ from backprop_cli.problem.upstream import upstream
 
 
 def network(
-    problem: Problem, complaints: Complaints, chosen: tuple[int, ...] | None = None
+    problem: Problem,
+    complaints: Complaints,
+    chosen: tuple[int, ...] | None = None,
+    numbers: bool = True,
 ) -> Built:
     """The model of a problem with at least one layer, and its outline in any case.
 
-    `chosen` are the samples of a batch (from 0); all of them where it is None.
+    `chosen` are the samples of a batch (from 0); all of them where it is None. Without `numbers`
+    shapes alone will do, and their sizes may be letters.
     """
-    net = _begun(problem, complaints, chosen)
+    net = _begun(problem, complaints, chosen, numbers)
     for number in range(1, len(net.layers) + 1):
         add_layer(net, number)
     net.wanted.append("X")
@@ -33,6 +38,8 @@ def network(
     target = "L" if silent else None
     seeds: dict[str, Expr] = {target: build.ONE} if target else {}
     seeds |= _seeds(net, chosen)
+    names = [*net.given, *net.unknown, *(equation.name for equation in net.equations)]
+    letters = checked_letters(net.shapes, names, complaints)
     if complaints.found:
         return Built(_outline(net, seeds), None)
     return Built(
@@ -54,47 +61,70 @@ def network(
             net.samples,
             problem.update,
             net.aliases,
+            net.unknown,
+            letters,
         ),
     )
 
 
-def _begun(problem: Problem, complaints: Complaints, chosen: tuple[int, ...] | None) -> Draft:
+def _begun(
+    problem: Problem, complaints: Complaints, chosen: tuple[int, ...] | None, numbers: bool
+) -> Draft:
     """The draft with X in it."""
+    if not numbers and (problem.x is None or problem.x.free) and problem.inputs is not None:
+        net = Draft(problem, complaints, problem.samples, numbers=False)
+        net.state("X", net.shape(problem.inputs), net.axes("input"), "data")
+        net.units.append(problem.inputs)
+        return net
     x = stacked(problem, complaints, chosen)
-    certain = x is not None
-    if x is None:
-        x = stand_in((guessed_input(problem),))
     rows = problem.convention.rows
-    net = Draft(problem, complaints, None if x.ndim == 1 else x.shape[0 if rows else 1], certain)
-    net.give("X", x, net.axes("input"), "data")
-    net.units.append(x.shape[0] if x.ndim == 1 else x.shape[1 if rows else 0])
-    if not certain:
+    if x is None:
+        net = Draft(problem, complaints, None, certain_samples=False, numbers=numbers)
+        net.units.append(guessed_input(problem))
+        net.state("X", net.shape(net.units[0]), net.axes("input"), "data")
         net.guessed.add(0)
         net.doubtful.add("X")
+        return net
+    samples = None if x.ndim == 1 else x.shape[0 if rows else 1]
+    net = Draft(problem, complaints, samples, numbers=numbers)
+    net.give("X", x, net.axes("input"), "data")
+    net.units.append(x.shape[0] if x.ndim == 1 else x.shape[1 if rows else 0])
     return net
 
 
 def _loss(net: Draft, chosen: tuple[int, ...] | None) -> tuple[str, ...]:
     """Defines the loss where there is one; the names whose gradient is 1, the loss itself first."""
     problem = net.problem
-    last = len(net.layers)
-    expected = Expected(
-        None if last in net.guessed else net.units[-1], net.samples_of_x, net.certain_samples
-    )
-    y = targets(problem, expected, net.complaints, chosen)
+    y = _targets(net, chosen)
     if problem.loss is None:
         if y is not None:
             net.give("Y", y, net.axes(), "data")
         _complain_without_loss(net)
         return ()
-    if problem.y is None:
+    if problem.y is None and net.numbers:
         instead = "y: […], or `loss: none` for a forward pass alone"
         net.complaints.add("a loss needs the target y", problem.loss.function.mark, instead)
-    if y is None:
-        y = stand_in(net.shape(net.units[-1]))
-        net.doubtful.add("Y")
-    net.give("Y", y, net.axes(), "data")
+    if y is not None:
+        net.give("Y", y, net.axes(), "data")
+    else:
+        net.state("Y", net.shape(net.units[-1]), net.axes(), "data")
+        if problem.y is not None or net.numbers:
+            net.doubtful.add("Y")
     return ("L", *add_penalty(net)) if add_loss(net) else ()
+
+
+def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:
+    """Y, where there is one with numbers and it fits."""
+    units, y = net.units[-1], net.problem.y
+    if isinstance(units, str) or isinstance(net.samples, str):
+        if y is not None:
+            message = "y has numbers, and the sizes of the network are letters"
+            net.complaints.add(message, y.mark, "leave `y` out")
+        return None
+    count = net.samples_of_x if net.problem.x is not None else net.samples
+    certain = net.certain_samples
+    expected = Expected(None if len(net.layers) in net.guessed else units, count, certain)
+    return targets(net.problem, expected, net.complaints, chosen)
 
 
 def _complain_without_loss(net: Draft) -> None:
@@ -139,7 +169,7 @@ def _outline(net: Draft, seeds: dict[str, Expr]) -> Outline:
     broken = bool(net.complaints.found)
     return Outline(
         net.problem,
-        tuple(net.given),
+        tuple(name for name in net.shapes if name in net.given or name in net.unknown),
         tuple(computed),
         {name: shape for name, shape in net.shapes.items() if name not in net.doubtful},
         tuple(net.trained),

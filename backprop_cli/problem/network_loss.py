@@ -27,7 +27,7 @@ def add_loss(net: Draft) -> bool:
     if value is None:
         return False
     if net.samples is not None and net.problem.loss.over_samples == "mean":
-        value = build.div(value, num(net.samples))
+        value = build.div(value, build.size(net.samples))
     name = "L_data" if net.problem.penalty else "L"
     net.define(name, value, function.name or "formula", (), "loss")
     return True
@@ -44,7 +44,7 @@ def _named_loss(net: Draft, function: Function, loss: Loss) -> Expr | None:
             instead,
         )
         return None
-    setting = Setting(net.unit_axis, num(net.units[-1]), dialect(net.convention).log_base)
+    setting = Setting(net.unit_axis, build.size(net.units[-1]), dialect(net.convention).log_base)
     return loss.build(Sym(_loss_input(net, loss)), Sym("Y"), setting, dict(function.options))
 
 
@@ -90,7 +90,7 @@ def fusion(net: Draft) -> Fusion | None:
         return None
     difference = build.mul(num(loss.factor), op("sub", Sym("Yhat"), Sym("Y")))
     if net.samples is not None and net.problem.loss.over_samples == "mean":
-        difference = build.mul(build.div(build.ONE, num(net.samples)), difference)
+        difference = build.mul(build.div(build.ONE, build.size(net.samples)), difference)
     base = dialect(net.convention).log_base
     if base is not None and loss.name.endswith("cross-entropy"):
         difference = build.div(difference, op("log", num(base)))
@@ -98,10 +98,15 @@ def fusion(net: Draft) -> Fusion | None:
         f"{activation} and {loss.name} belong together: "
         "the derivative of one cancels that of the other"
     )
+    if activation == "softmax" and "Y" not in net.given:
+        why += ", since Σ y = 1"
     return Fusion("Yhat", f"{PRE}{len(net.layers)}", difference, why)
 
 
 def _targets_sum_to_one(net: Draft) -> bool:
+    """Whether Σ y = 1 in each sample; targets without numbers are taken to be such."""
+    if "Y" not in net.given:
+        return True
     sums = net.given["Y"].value.sum(axis=net.unit_axis)
     return bool(np.all(np.abs(sums - 1) < 1e-9))
 

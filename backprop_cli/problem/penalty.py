@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op
+from backprop_cli.algebra.shapes import Size
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.data import Penalty
 from backprop_cli.problem.draft import Draft
@@ -13,7 +14,9 @@ from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.weights import weight_axes
 
 
-def penalty_term(penalty: Penalty, weight: str, penalised: list[Expr], samples: int | None) -> Expr:
+def penalty_term(
+    penalty: Penalty, weight: str, penalised: list[Expr], samples: Size | None
+) -> Expr:
     """λ·½ΣW², or what the file makes of it; `weight` is what λ is called."""
     squares: Expr = build.ZERO
     for part in penalised:
@@ -22,7 +25,7 @@ def penalty_term(penalty: Penalty, weight: str, penalised: list[Expr], samples: 
     if penalty.form == "half":
         factor = build.div(factor, num(2))
     if penalty.divided_by_samples and samples:
-        factor = build.div(factor, num(samples))
+        factor = build.div(factor, build.size(samples))
     return op("mul", factor, squares)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.shapes import described
+from backprop_cli.algebra.shapes import Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
 from backprop_cli.operations.losses import Loss
@@ -232,7 +232,7 @@ def _check_count(y: Labels, samples: int | None, complaints: Complaints) -> None
 # The loss and what comes before it ---------------------------------------------------------------
 
 
-def behind(loss: Loss, activation: Function, units: int | None) -> str | None:
+def behind(loss: Loss, activation: Function, units: Size | None) -> str | None:
     """What to write instead where a loss has no meaning behind an activation; else None."""
     name = activation.name
     if loss.name == "cross-entropy" and name == "sigmoid" and units == 1:

@@ -58,7 +58,11 @@ def fitted(
 
     A flat list will do for a single row or column, and a number alone for a single entry.
     """
-    sizes = tuple(int(size) for size in shape)
+    sizes = tuple(size for size in shape if isinstance(size, int))
+    if len(sizes) < len(shape):
+        message = f"{name} has letters for sizes, and what is given for it has numbers"
+        complaints.add(message, mark, "leave it out")
+        return None
     flat = array.ndim < len(sizes) and array.size == np.prod(sizes) and array.size in (1, *sizes)
     if flat or array.shape == sizes or array.size == 1 == np.prod(sizes):
         return array.reshape(sizes)

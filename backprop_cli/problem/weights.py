@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.shapes import described
+from backprop_cli.algebra.shapes import Shape, Size, described, plus
 from backprop_cli.errors import Mark
 from backprop_cli.problem.data import Convention, Values
 from backprop_cli.problem.draft import Draft
 from backprop_cli.problem.model import Array
 
 
-def as_matrix(values: Values | None, convention: Convention, inputs: int) -> Array | None:
+def as_matrix(values: Values | None, convention: Convention, inputs: Size) -> Array | None:
     """The matrix; a flat list is the weights of one unit, or of several with one input each."""
     if values is None or values.array is None:
         return None
@@ -17,10 +17,11 @@ def as_matrix(values: Values | None, convention: Convention, inputs: int) -> Arr
     if array.ndim == 2:
         return array
     units = array.size if inputs == 1 else 1
-    return array.reshape(oriented(array.size // units, units, convention))
+    fitting = (array.size // units, units)
+    return array.reshape(fitting[::-1] if weight_axes(convention)[0] == "unit" else fitting)
 
 
-def oriented(inputs: int, units: int, convention: Convention) -> tuple[int, int]:
+def oriented(inputs: Size, units: Size, convention: Convention) -> Shape:
     """The shape of a weight matrix as the convention writes it."""
     return (units, inputs) if weight_axes(convention)[0] == "unit" else (inputs, units)
 
@@ -36,28 +37,25 @@ def fan(shape: tuple[int, ...], convention: Convention) -> tuple[int, int]:
     return (shape[1], shape[0]) if weight_axes(convention)[0] == "unit" else (shape[0], shape[1])
 
 
-def expected_inputs(net: Draft) -> int:
+def expected_inputs(net: Draft) -> Size:
     """How many inputs the next layer's weights take, the bias among them if that is where it is."""
-    return net.units[-1] + (net.convention.bias != "separate")
+    return plus(net.units[-1], 1) if net.convention.bias != "separate" else net.units[-1]
 
 
-def guessed_units(net: Draft, number: int) -> tuple[int, bool]:
+def guessed_units(net: Draft, number: int) -> tuple[Size, bool]:
     """How many units a layer has whose weights cannot be read, and whether that is certain."""
     layer = net.layers[number - 1]
     bias = layer.bias.array if layer.bias is not None else None
     if bias is not None and bias.ndim and net.convention.bias == "separate":
         return bias.size, True
-    if isinstance(layer.units, int):
-        return min(layer.units, _MOST), True
+    if layer.units is not None:
+        return layer.units, True
     if number < len(net.layers):
         following = net.layers[number].weights
         if following is not None and following.array is not None and following.array.ndim == 2:
             inside = net.convention.bias != "separate"
             return max(fan(following.array.shape, net.convention)[0] - inside, 1), False
     return 1, False
-
-
-_MOST = 1_000_000  # units of a stand-in: NumPy describes no array of any size
 
 
 def fits_transposed(net: Draft, number: int, shape: tuple[int, ...]) -> bool:
@@ -76,7 +74,7 @@ def _all_fit_transposed(net: Draft) -> bool:
         if array is None or array.ndim != 2:
             return False
         units, have = fan(array.shape, net.convention)
-        if have != inputs + (net.convention.bias != "separate"):
+        if have != (plus(inputs, 1) if net.convention.bias != "separate" else inputs):
             return False
         inputs = units
     return True

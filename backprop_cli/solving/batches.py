@@ -15,10 +15,10 @@ Batch: TypeAlias = "tuple[int, ...] | None"
 def batches(model: Model) -> tuple[Batch, ...]:
     """Each batch's samples; (None,) where all samples are taken at once."""
     update = model.update
-    if update is None or update.batches is None or model.samples is None:
+    if update is None or update.batches is None or model.sample_count is None:
         return (None,)
     if isinstance(update.batches, int):
-        size, count = update.batches, model.samples
+        size, count = update.batches, model.sample_count
         if size >= count:
             return (None,)
         return tuple(tuple(range(at, min(at + size, count))) for at in range(0, count, size))

@@ -25,18 +25,21 @@ class Loaded(Struct, frozen=True):
 
     def known(self) -> list[str]:
         """Every id of the problem."""
-        return [step.id for step in self.plan.steps] + list(self.model.given)
+        return [step.id for step in self.plan.steps] + [*self.model.given, *self.model.unknown]
 
     def reference(self, text: str) -> Reference:
         """The quantity that `text` names; UnknownIdError where there is none."""
         return reference(text, self.known(), self.model.gradient_of, self.model.aliases)
 
 
-def loaded(source: Source) -> Loaded:
-    """The model of the problem that a file states; UserError with all that is wrong with it."""
+def loaded(source: Source, numbers: bool = True) -> Loaded:
+    """The model of the problem that a file states; UserError with all that is wrong with it.
+
+    Without `numbers` shapes alone will do, as for a derivation in symbols.
+    """
     complaints = Complaints()
     problem = read_problem(source.data, complaints)
-    built = build(problem, complaints) if problem is not None else None
+    built = build(problem, complaints, numbers) if problem is not None else None
     if built is not None:
         check_state(built.outline, complaints)
         check_batches(built.outline, complaints)

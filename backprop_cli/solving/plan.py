@@ -132,7 +132,7 @@ class _Planner:
         wanted += [
             by
             for of, by in asked
-            if of == model.gradient_of and by not in wanted and by in model.given
+            if of == model.gradient_of and by not in wanted and model.stated(by)
         ]
         for name in model.shapes:  # gradients' shapes are known before they are planned
             self.shapes.setdefault(model.gradient(name), model.shapes[name])
@@ -189,7 +189,7 @@ class _Planner:
 
     def through_jacobian(self, of: str, by: str) -> bool:
         shape = self.model.shapes[of]
-        small = len(shape) == 1 and isinstance(shape[0], int) and shape[0] <= _LARGEST_SOFTMAX
+        small = len(shape) == 1 and (isinstance(shape[0], str) or shape[0] <= _LARGEST_SOFTMAX)
         return small and (of, by) in self.model.neighbours
 
     def through(self, of: str, by: str) -> Expr:
@@ -274,7 +274,7 @@ class _Planner:
         size = 1
         shape = self.sizes().shape(expr)
         for length in shape:
-            size *= int(length)
+            size *= length if isinstance(length, int) else 1
         self.add(
             f"d{of}/d{by}",
             "jacobian",
@@ -306,10 +306,10 @@ class _Planner:
         self.shapes |= dict.fromkeys(constant_names(self.model).values(), ())
         for id, shape in state_shapes(self.model).items():
             self.shapes[f"{id}_old"] = shape
-        known = {*self.model.given, *(step.id for step in self.steps)}
+        known = {*self.model.given, *self.model.unknown, *(step.id for step in self.steps)}
         reached = [name for name in self.model.trained if self.model.gradient(name) in known]
         for id, expr, rule, parameter in updates(self.model, reached):
-            self.add(id, "update", rule, expr, self.model.given[parameter].axes)
+            self.add(id, "update", rule, expr, self.model.axes(parameter))
 
     def forward_again(self) -> None:
         """The loss with the new parameters, through every quantity that they change."""

@@ -243,7 +243,7 @@ def _shown(batch: _Prepared, state: _State, number: int) -> Solution:
         given=_given(model, state, number - 1),
         steps=tuple(_step(step, values, model, number) for step in planned.steps),
         loss=model.target,
-        samples=model.samples,
+        samples=model.sample_count,
     )
     return Solution(trace, model, planned, values, how)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
 from backprop_cli.problem.ids import names_said
@@ -68,12 +69,12 @@ def constants(model: Model, step: int) -> dict[str, Given]:
     return found
 
 
-def state_shapes(model: Model) -> dict[str, tuple[int, ...]]:
+def state_shapes(model: Model) -> dict[str, Shape]:
     """The shape of each state that is carried from step to step, by id."""
     if model.update is None:
         return {}
     return {
-        f"{letter}_{parameter}": model.given[parameter].value.shape
+        f"{letter}_{parameter}": model.shapes[parameter]
         for parameter in model.trained
         for letter in rule_of(model).kept
     }
@@ -86,7 +87,8 @@ def initial_state(model: Model) -> dict[str, Array]:
         assert model.update is not None
         given = model.update.state.get(id)
         array = given[1].array if given is not None else None
-        state[id] = array.reshape(shape) if array is not None else np.zeros(shape)
+        sizes = tuple(map(int, shape))
+        state[id] = array.reshape(sizes) if array is not None else np.zeros(sizes)
     return state
 
 
