@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.shapes import Shape, Size
 
 Array = NDArray[np.float64]
 Phase = Literal["forward", "backward", "jacobian", "update"]
@@ -28,7 +29,7 @@ class Step(Struct, frozen=True):
     rule: str
     expr: Expr
     axes: tuple[str, ...]
-    shape: tuple[int, ...]
+    shape: Shape
     value: Array | None
     note: str | None = None
     words: str = ""
@@ -56,6 +57,14 @@ class Step(Struct, frozen=True):
     __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
 
 
+class Unknown(Struct, frozen=True):
+    """A quantity the problem states without numbers; sizes may be letters."""
+
+    shape: Shape
+    axes: tuple[str, ...]
+    role: Literal["data", "parameter"] = "data"
+
+
 class Given(Struct, frozen=True):
     """A quantity the problem states: its value, its axes, and whether training changes it."""
 
@@ -76,7 +85,8 @@ class Trace(Struct, frozen=True):
     """A whole derivation. `samples` is the batch size, None for a single sample.
 
     `given` are the values before the step shown; `parameters` those after all updates; `history`
-    the losses, one more than there are updates.
+    the losses, one more than there are updates. A derivation in symbols has no values: what the
+    problem states is `unknown`, and letters stand for sizes.
     """
 
     title: str
@@ -86,12 +96,13 @@ class Trace(Struct, frozen=True):
     parameters: Mapping[str, Array] = field(default_factory=dict)
     history: tuple[float, ...] = ()
     loss: str | None = None
-    samples: int | None = None
+    samples: Size | None = None
+    unknown: Mapping[str, Unknown] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
             return NotImplemented
-        plain = ("title", "convention", "given", "steps", "history", "loss", "samples")
+        plain = ("title", "convention", "given", "steps", "history", "loss", "samples", "unknown")
         if any(getattr(self, name) != getattr(other, name) for name in plain):
             return False
         return self.parameters.keys() == other.parameters.keys() and all(

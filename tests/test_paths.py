@@ -49,7 +49,7 @@ def entries(solution: Solution) -> Iterator[tuple[str, tuple[int, ...]]]:
     for step in solution.trace.steps:
         if step.phase == "backward":
             name = step.id.partition("/d")[2]
-            yield from ((name, index) for index in np.ndindex(step.shape))
+            yield from ((name, index) for index in np.ndindex(*map(int, step.shape)))
 
 
 def check(solution: Solution, name: str, index: tuple[int, ...]) -> EntryPaths:

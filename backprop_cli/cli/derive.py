@@ -39,7 +39,9 @@ from backprop_cli.cli.common import complaints_end_it, output_options, problem_f
 def command(problem: Path | None, **options: object) -> None:
     """Derives in symbols: every line with the rule that leads to it.
 
-    PROBLEM is a YAML file whose x has letters for numbers, or - for standard input.
+    PROBLEM is a YAML file, or - for standard input: its forward pass, its gradients and its update
+    as formulas with the shape of everything. No numbers are needed: sizes may be letters. With
+    letters in x, every quantity as a function of them.
     """
     from backprop_cli.cli.derive_run import Options, run
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from msgspec.structs import replace
 
 from backprop_cli.cli.derive_formats import set_sheet
-from backprop_cli.cli.reading import source_of
 from backprop_cli.derive.free import FreeInputs, free_functions
 from backprop_cli.derive.pieces import TooManyPiecesError
 from backprop_cli.errors import Complaint, Complaints
 from backprop_cli.problem.format import read_problem
+from backprop_cli.problem.load import Source
 from backprop_cli.render.view import View
 
 
-def free_inputs(path: Path, format_: str, view: View) -> str:
+def free_inputs(source: Source, format_: str, view: View) -> str:
     """What `derive PROBLEM` writes for a problem with letters in x."""
-    source = source_of(path)
     complaints = Complaints()
     problem = read_problem(source.data, complaints)
     if problem is None or complaints.found:

@@ -42,9 +42,9 @@ def run(problem: Path | None, options: Options) -> None:
             source="derive",
         )
     if problem is not None:
-        from backprop_cli.cli.derive_free import free_inputs
+        from backprop_cli.cli.derive_problem import whole
 
-        write(free_inputs(problem, options.format_, view_of(options)), options.output)
+        write(whole(problem, options.format_, view_of(options)), options.output)
         return
     write(_written(_derivation(options), options), options.output)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr
@@ -11,8 +13,10 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Convention, Function, Layer, Problem
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.lettered import state_shape
-from backprop_cli.problem.model import Array, Equation, Role, Unknown
-from backprop_cli.trace import Given
+from backprop_cli.problem.model import Array, Equation
+from backprop_cli.trace import Given, Unknown
+
+Role: TypeAlias = Literal["data", "parameter", "constant"]
 
 PRE, POST, WEIGHTS, BIAS = "Z", "H", "W", "b"
 
@@ -106,9 +110,11 @@ class Draft(Struct):
         self.given[name] = Given(value, axes, role)
         self.shapes[name] = value.shape
 
-    def state(self, name: str, shape: Shape, axes: tuple[str, ...], role: Role) -> None:
+    def state(
+        self, name: str, shape: Shape, axes: tuple[str, ...], role: Literal["data", "parameter"]
+    ) -> None:
         """A quantity that the file states without numbers, or with numbers that cannot be used."""
-        self.unknown[name] = Unknown(axes, role)
+        self.unknown[name] = Unknown(shape, axes, role)
         state_shape(self.shapes, name, shape)
 
     def parameter(

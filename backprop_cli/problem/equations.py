@@ -15,10 +15,10 @@ from backprop_cli.problem.data import Problem, Text
 from backprop_cli.problem.formula import FUNCTIONS
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.lettered import state_shape
-from backprop_cli.problem.model import Equation, Unknown
+from backprop_cli.problem.model import Equation
 from backprop_cli.problem.texts import dialect, moved, parsed
 from backprop_cli.readings.plain import plain
-from backprop_cli.trace import Given
+from backprop_cli.trace import Given, Unknown
 
 AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("row",), 2: ("row", "column")}
 ENDINGS = ("_new", "_change")
@@ -82,7 +82,7 @@ def _read_shape(read: Equations, name: str, mark: Mark, shape: Shape) -> None:
         read.complaints.add(message, mark, "[M, N]")
         read.failed_values[name] = None
         return
-    read.unknown[name] = Unknown(AXES[len(shape)], "data")
+    read.unknown[name] = Unknown(shape, AXES[len(shape)])
     state_shape(read.shapes, name, shape)
 
 

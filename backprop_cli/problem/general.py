@@ -15,11 +15,11 @@ from backprop_cli.problem.data import Penalty, Problem
 from backprop_cli.problem.equations import AXES, Equations, read_equations, read_values
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.lettered import checked_letters
-from backprop_cli.problem.model import Built, Equation, Model, Outline, Unknown
+from backprop_cli.problem.model import Built, Equation, Model, Outline
 from backprop_cli.problem.penalty import penalty_term
 from backprop_cli.problem.taken import NAMED
 from backprop_cli.problem.upstream import fitted, upstream
-from backprop_cli.trace import Given
+from backprop_cli.trace import Given, Unknown
 
 MAX_EQUATIONS = 1_000
 """Equations of one problem."""
@@ -93,7 +93,7 @@ def _model(
 
 
 def _trained_or_not(quantity: Unknown, trained: bool) -> Unknown:
-    return Unknown(quantity.axes, "parameter") if trained else quantity
+    return Unknown(quantity.shape, quantity.axes, "parameter") if trained else quantity
 
 
 def _as_parameter(given: Given, trained: bool) -> Given:

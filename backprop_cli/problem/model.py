@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.problem.data import Problem, Update
-from backprop_cli.trace import Given
+from backprop_cli.trace import Given, Unknown
 
 Array = NDArray[np.float64]
-Role: TypeAlias = Literal["data", "parameter", "constant"]
 
 
 class Equation(Struct, frozen=True):
@@ -27,13 +25,6 @@ class Equation(Struct, frozen=True):
     rule: str
     axes: tuple[str, ...]
     words: str
-
-
-class Unknown(Struct, frozen=True):
-    """A quantity whose numbers are not given: what its axes run over, and what it is."""
-
-    axes: tuple[str, ...]
-    role: Role
 
 
 class Fusion(Struct, frozen=True):

@@ -11,13 +11,16 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from backprop_cli.algebra.counting import expression, product, total
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.entries import entry as written_out
+from backprop_cli.render.formula import shape_text
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.view import View
-from backprop_cli.render.wording import SECTIONS, conventions, in_symbols, reason, remarks
-from backprop_cli.trace import Given, Step, Trace
+from backprop_cli.render.wording import SECTIONS, conventions, in_symbols, reason, remarks, stated
+from backprop_cli.trace import Given, Step, Trace, Unknown
 
 Array = NDArray[np.float64]
 Part = Literal["symbols", "numbers", "result"]
@@ -52,6 +55,25 @@ class GivenBlocks(Struct, frozen=True):
     items: tuple[GivenBlock, ...]
 
 
+class Stated(Struct, frozen=True):
+    """What the problem states without numbers: a name, what it is, its shape, its entries' number.
+
+    `count` is None for data, which is not counted.
+    """
+
+    id: str
+    words: str
+    shape: Shape
+    count: Expr | None
+
+
+class StatedBlocks(Struct, frozen=True):
+    """All that is stated without numbers, and how many parameters there are together."""
+
+    items: tuple[Stated, ...]
+    total: Expr
+
+
 class Entry(Struct, frozen=True):
     """One entry of a step written out: where it is (as printed), its scalar formula, its value."""
 
@@ -66,12 +88,12 @@ class StepBlock(Struct, frozen=True):
     number: int
     id: str
     words: str
-    shape: tuple[int, ...]
+    shape: Shape
     axes: tuple[str, ...]
     expr: Expr
     value: Array | None
     parts: tuple[Part, ...]
-    shapes: Mapping[str, tuple[int, ...]]
+    shapes: Mapping[str, Shape]
     values: Mapping[str, Array]
     notes: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
@@ -98,7 +120,9 @@ class TableBlock(Struct, frozen=True):
     rows: tuple[Row, ...]
 
 
-Block: TypeAlias = "Title | Section | GivenBlocks | StepBlock | LossBlock | TableBlock"
+Block: TypeAlias = (
+    "Title | Section | GivenBlocks | StatedBlocks | StepBlock | LossBlock | TableBlock"
+)
 
 
 class Document(Struct, frozen=True):
@@ -118,6 +142,7 @@ def _blocks(trace: Trace, view: View, names: Names) -> Iterator[Block]:
     yield Title(trace.title, conventions(trace, view, names))
     if view.only is None:
         yield from _given(trace)
+        yield from _stated(trace, view)
     yield from _steps(trace, view, names)
     if view.only is None:
         yield from _loss(trace)
@@ -132,6 +157,22 @@ def _given(trace: Trace) -> Iterator[Block]:
     if shown:
         yield Section(SECTIONS["given"])
         yield GivenBlocks(tuple(GivenBlock(id, given.value) for id, given in shown.items()))
+
+
+def _stated(trace: Trace, view: View) -> Iterator[Block]:
+    if not trace.unknown:
+        return
+    items = tuple(
+        Stated(id, stated(id, found.role, view), found.shape, _count(found))
+        for id, found in trace.unknown.items()
+    )
+    parameters = [found.shape for found in trace.unknown.values() if found.role == "parameter"]
+    yield Section(SECTIONS["given"])
+    yield StatedBlocks(items, expression(total(parameters)))
+
+
+def _count(found: Unknown) -> Expr | None:
+    return product(found.shape) if found.role == "parameter" else None
 
 
 def _is_given(id: str, given: Given, trace: Trace) -> bool:
@@ -164,7 +205,8 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
     if view.only is not None:
         shown = [step for step in trace.steps if step.id in view.only]
     numbers = {id(step): number for number, step in enumerate(shown_steps(trace, view), start=1)}
-    shapes = {name: given.value.shape for name, given in trace.given.items()}
+    shapes: dict[str, Shape] = {name: given.value.shape for name, given in trace.given.items()}
+    shapes |= {id: found.shape for id, found in trace.unknown.items()}
     shapes |= {step.id: step.shape for step in trace.steps}
     values = {name: given.value for name, given in trace.given.items()}
     values |= {step.id: step.value for step in trace.steps if step.value is not None}
@@ -185,9 +227,19 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             _parts(step, view, trace.loss),
             {name: shapes[name] for name in (*used, step.id)},
             {name: values[name] for name in used if name in values},
-            notes=(*remarks(step, names), *_note(step, names)),
+            notes=(*_factors(step, shapes, names), *remarks(step, names), *_note(step, names)),
             entries=_entries(step, shapes) if view.detail == "long" else (),
         )
+
+
+def _factors(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
+    """In a derivation in symbols, the shapes of what the formula is made of."""
+    if step.value is None and not isinstance(step.expr, Sym) and step.shape:
+        times = "x" if names.ascii else "×"
+        used = [(names.text(name), shapes.get(name, ())) for name in symbols(step.expr)]
+        said = [f"{text} ({shape_text(shape, times)})" for text, shape in used if shape]
+        if said:
+            yield f"from {', '.join(said)}"
 
 
 def _note(step: Step, names: Names) -> Iterator[str]:
@@ -200,7 +252,7 @@ _MOST_TERMS = 36  # a name with more entries would make sums too long to read
 _NOT_ENTRYWISE = frozenset({"jacobian", "argmax", "largest_shares"})
 
 
-def _entries(step: Step, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Entry, ...]:
+def _entries(step: Step, shapes: Mapping[str, Shape]) -> tuple[Entry, ...]:
     """Every entry written out, where there are few and that says more than the formula does."""
     value = step.value
     if value is None or value.ndim > 2 or value.size > _MOST_ENTRIES or isinstance(step.expr, Sym):
@@ -208,7 +260,9 @@ def _entries(step: Step, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Entry, 
     nodes = list(walk(step.expr))
     if any(isinstance(node, Op) and node.name in _NOT_ENTRYWISE for node in nodes):
         return ()
-    if any(prod(shapes[node.name]) > _MOST_TERMS for node in nodes if isinstance(node, Sym)):
+    if any(
+        prod(map(int, shapes[node.name])) > _MOST_TERMS for node in nodes if isinstance(node, Sym)
+    ):
         return ()
     sizes = Sizes(shapes, {})
     found = [

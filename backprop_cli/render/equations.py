@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Op, symbols
+from backprop_cli.algebra.expr import Expr, Op, symbols
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.readings.notation.nodes import (
     DOTS,
     VERTICAL_DOTS,
@@ -21,10 +22,9 @@ from backprop_cli.readings.notation.nodes import (
     Sign,
     Word,
     row,
-    size,
     width,
 )
-from backprop_cli.readings.notation.symbols import derivative, symbol
+from backprop_cli.readings.notation.symbols import derivative, size, symbol
 from backprop_cli.readings.notation.writer import FormulaWriter
 from backprop_cli.render.blocks import Entry, StepBlock
 from backprop_cli.render.grid import kept_places
@@ -65,6 +65,13 @@ class Equations(Struct, frozen=True):
         sides += [numbers] if numbers is not None else []
         sides += [self._result(block)] if block.value is not None else []
         return Equation(self.names.node(block.id), tuple(dict.fromkeys(sides)))  # no 1 = 1
+
+    def formula(self, expr: Expr) -> Node:
+        """A formula of letters alone."""
+        naming = self.names.naming
+        return FormulaWriter(lambda id: symbol(naming, id), {}, indices=self.view.indices).node(
+            expr
+        )
 
     def entries(self, block: StepBlock) -> Iterator[Equation]:
         """Each entry written out: in symbols, with numbers, its value."""
@@ -114,7 +121,7 @@ class Equations(Struct, frozen=True):
 
     def _is_chain(self, block: StepBlock) -> bool:
         """Whether shapes stand below the factors: in gradients whose factors differ in shape."""
-        shapes: Mapping[str, tuple[int, ...]] = block.shapes
+        shapes: Mapping[str, Shape] = block.shapes
         return derivative(block.id) is not None and len({*shapes.values()} - {()}) > 1
 
     # Values ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.notation.linear import linear
 from backprop_cli.readings.notation.parts import FLIPPED
 from backprop_cli.readings.notation.places import Kind
-from backprop_cli.readings.notation.symbols import Ending
+from backprop_cli.readings.notation.symbols import Ending, size
 from backprop_cli.readings.notation.writer import only_moves
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.flow import Token
@@ -131,6 +133,7 @@ class Writer(Struct, frozen=True):
         return atom(f"{value.numerator}/{value.denominator}", "scalar")
 
 
-def shape_text(shape: tuple[object, ...], times: str = "×") -> str:
-    """A shape as it is written below a factor: `2×3`."""
-    return times.join(map(str, shape))
+def shape_text(shape: Shape, times: str = "×") -> str:
+    """A shape as it is written below a factor: `2×3`, `N₁×N`; letters as they are in ASCII."""
+    written = linear(size(shape))
+    return unicodedata.normalize("NFKC", written.replace("×", times)) if times == "x" else written

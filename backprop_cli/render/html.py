@@ -10,6 +10,8 @@ from types import MappingProxyType
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from backprop_cli.algebra import build
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.readings.notation.mathml import math, number
 from backprop_cli.readings.notation.nodes import (
     Braced,
@@ -18,16 +20,17 @@ from backprop_cli.readings.notation.nodes import (
     Row,
     Sign,
     row,
-    size,
     split,
     tall,
     width,
 )
+from backprop_cli.readings.notation.symbols import size
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
     LossBlock,
     Section,
+    StatedBlocks,
     StepBlock,
     TableBlock,
     Title,
@@ -37,7 +40,7 @@ from backprop_cli.render.equations import Equation, Equations, equations_of
 from backprop_cli.render.history import sampled
 from backprop_cli.render.names import Names
 from backprop_cli.render.view import View
-from backprop_cli.render.wording import after_updates
+from backprop_cli.render.wording import PARAMETERS, after_updates
 from backprop_cli.trace import Array, Trace
 
 _PAGE = """<!DOCTYPE html>
@@ -184,7 +187,7 @@ def _valued(id: str, value: Array, page: _Page) -> str:
     return page.math(row(page.names.node(id), Sign("="), inner))
 
 
-def _shape(shape: tuple[int, ...], page: _Page) -> str:
+def _shape(shape: Shape, page: _Page) -> str:
     return f'<span class="shape">{page.math(Fenced("(", size(shape), ")"))}</span>' if shape else ""
 
 
@@ -230,6 +233,20 @@ def _given(block: GivenBlocks, page: _Page) -> Iterator[str]:
         shape = "" if isinstance(value, Braced) else _shape(item.value.shape, page)
         yield f"<span>{page.math(_is(page.names.node(item.id), value))} {shape}</span>"
     yield "</div>"
+
+
+def _stated(block: StatedBlocks, page: _Page) -> Iterator[str]:
+    yield '<div class="table"><table>'
+    for item in block.items:
+        name = page.math(page.names.node(item.id))
+        count = page.math(page.equations.formula(item.count)) if item.count is not None else ""
+        yield (
+            f'<tr><th scope="row">{name}</th><td>{escape(item.words)}</td>'
+            f"<td>{_shape(item.shape, page)}</td><td>{count}</td></tr>"
+        )
+    yield "</table></div>"
+    if block.total != build.ZERO:
+        yield f"<p>{escape(PARAMETERS)}: {page.math(page.equations.formula(block.total))}</p>"
 
 
 def _step(block: StepBlock, page: _Page) -> Iterator[str]:
@@ -307,6 +324,7 @@ _BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[str]]] = MappingPr
         Title: _title,
         Section: _section,
         GivenBlocks: _given,
+        StatedBlocks: _stated,
         StepBlock: _step,
         LossBlock: _loss,
         TableBlock: _table,

@@ -8,22 +8,24 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.algebra import build
 from backprop_cli.readings.notation.nodes import (
     Braced,
     Node,
     Sign,
     lines,
     row,
-    size,
     tall,
     width,
 )
+from backprop_cli.readings.notation.symbols import size
 from backprop_cli.readings.notation.tex import PREAMBLE, number, tex, text
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
     LossBlock,
     Section,
+    StatedBlocks,
     StepBlock,
     TableBlock,
     Title,
@@ -33,7 +35,7 @@ from backprop_cli.render.equations import Equation, Equations, equations_of
 from backprop_cli.render.history import sampled
 from backprop_cli.render.names import Names
 from backprop_cli.render.view import View
-from backprop_cli.render.wording import after_updates
+from backprop_cli.render.wording import PARAMETERS, after_updates
 from backprop_cli.trace import Trace
 
 _HEAD = rf"""\documentclass[a4paper,11pt,fleqn]{{article}}
@@ -181,6 +183,17 @@ def _given(block: GivenBlocks, page: _Page) -> Iterator[str]:
     yield r"{\raggedright\lineskip=1ex " + " \\qquad\n".join(parts) + r"\par}"
 
 
+def _stated(block: StatedBlocks, page: _Page) -> Iterator[str]:
+    yield r"\begin{tabular}{@{}llll@{}}"
+    for item in block.items:
+        shape = f"${tex(size(item.shape))}$" if item.shape else ""
+        count = f"${tex(page.equations.formula(item.count))}$" if item.count is not None else ""
+        yield rf"{page.name(item.id)} & {text(item.words)} & {shape} & {count} \\"
+    yield r"\end{tabular}\par"
+    if block.total != build.ZERO:
+        yield rf"\smallskip {text(PARAMETERS)}: ${tex(page.equations.formula(block.total))}$\par"
+
+
 def _upright(shape: tuple[int, ...], page: _Page) -> tuple[int, ...]:
     """The shape of a vector as it is drawn."""
     if len(shape) != 1:
@@ -245,6 +258,7 @@ _BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[str]]] = MappingPr
         Title: _title,
         Section: _section,
         GivenBlocks: _given,
+        StatedBlocks: _stated,
         StepBlock: _step,
         LossBlock: _loss,
         TableBlock: _table,

@@ -9,8 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Op, symbols
-from backprop_cli.render.blocks import GivenBlock, StepBlock
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, symbols
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.render.blocks import GivenBlock, StatedBlocks, StepBlock
 from backprop_cli.render.flow import Token, lines, natural_width, word
 from backprop_cli.render.formula import Writer, shape_text
 from backprop_cli.render.grid import (
@@ -21,12 +23,14 @@ from backprop_cli.render.grid import (
     Line,
     Span,
     beside,
+    plain_text,
     text_box,
     width,
 )
 from backprop_cli.render.names import Names
 from backprop_cli.render.numbers import Digits
 from backprop_cli.render.view import View
+from backprop_cli.render.wording import PARAMETERS
 
 Array = NDArray[np.float64]
 
@@ -87,7 +91,7 @@ class Layout(Struct, frozen=True):
         """A name in its colour."""
         return self.names.text(id), self.names.role(id)
 
-    def shape(self, shape: tuple[int, ...]) -> str:
+    def shape(self, shape: Shape) -> str:
         """A shape as it stands beside a name: `(2×3)`; nothing for a number."""
         return f"({shape_text(shape, self.times)})" if shape else ""
 
@@ -226,6 +230,32 @@ class Layout(Struct, frozen=True):
             if position:
                 yield ()
             yield from beside([text_box(" " * _GIVEN_GAP), box]).lines
+
+    def stated(self, block: StatedBlocks) -> Iterator[Line]:
+        """A line for each: name, what it is, its shape, how many numbers; their sum below."""
+        rows = [
+            (self.names.text(item.id), item.words, self.shape(item.shape), self._count(item.count))
+            for item in block.items
+        ]
+        widths = [max(width(row[column]) for row in rows) for column in range(3)]
+        margin = " " * _GIVEN_GAP
+        for item, row in zip(block.items, rows, strict=True):
+            padded = [
+                text + " " * (size - width(text) + 2)
+                for text, size in zip(row, widths, strict=False)
+            ]
+            role = self.names.role(item.id)
+            yield (margin, ""), (padded[0], role), (padded[1], ""), (padded[2] + row[3], "note")
+        if block.total != build.ZERO:
+            yield ()
+            yield (margin, ""), (f"{PARAMETERS}: {self._count(block.total)}", "")
+
+    def _count(self, count: Expr | None) -> str:
+        """A number of entries as a formula on one line."""
+        if count is None:
+            return ""
+        tokens = Writer(self.names, self.drawing, {}, None, self.view.indices).tokens(count)
+        return plain_text(next(iter(lines(tokens, natural_width(tokens), 0))).lines[0])
 
     def flat(self, value: Array, room: int) -> list[str]:
         """A value in rows of text: `3.0055 5.9217; 4 5`, shortened to what fits."""

@@ -12,6 +12,7 @@ from backprop_cli.render.blocks import (
     GivenBlocks,
     LossBlock,
     Section,
+    StatedBlocks,
     StepBlock,
     TableBlock,
     Title,
@@ -66,6 +67,10 @@ def _given(block: GivenBlocks, layout: Layout) -> Iterator[str]:
     yield _fenced(layout.given(block.items))
 
 
+def _stated(block: StatedBlocks, layout: Layout) -> Iterator[str]:
+    yield _fenced(layout.stated(block))
+
+
 def _step(block: StepBlock, layout: Layout) -> Iterator[str]:
     number = f"{block.number}. " if block.number else ""
     words = f" — {escaped(layout.plain(block.words))}" if block.words else ""
@@ -96,6 +101,7 @@ _BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[str]]] = MappingPr
         Title: _title,
         Section: _section,
         GivenBlocks: _given,
+        StatedBlocks: _stated,
         StepBlock: _step,
         LossBlock: _loss,
         TableBlock: _table,

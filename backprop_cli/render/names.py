@@ -66,7 +66,10 @@ def names_of(trace: Trace, view: View) -> Names:
         id: "data" if given.role == "data" else "parameter" if given.role == "parameter" else ""
         for id, given in trace.given.items()
     }
-    bases = frozenset(trace.given) | {step.id for step in trace.steps}
+    roles |= {
+        id: "data" if stated.role == "data" else "parameter" for id, stated in trace.unknown.items()
+    }
+    bases = frozenset([*trace.given, *trace.unknown]) | {step.id for step in trace.steps}
     return Names(view.notation, view.layers, trace.samples is not None, view.ascii, bases, roles)
 
 

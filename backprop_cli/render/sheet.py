@@ -12,8 +12,8 @@ from backprop_cli.algebra.expr import Expr, Num
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
 from backprop_cli.derive.free import FreeInputs, Function
 from backprop_cli.derive.intervals import Alternative, Between, alternatives, ones
-from backprop_cli.readings.notation.nodes import Cases, Fenced, Grid, Node, Sign, Word, row, size
-from backprop_cli.readings.notation.symbols import symbol
+from backprop_cli.readings.notation.nodes import Cases, Fenced, Grid, Node, Sign, Word, row
+from backprop_cli.readings.notation.symbols import size, symbol
 from backprop_cli.readings.notation.writer import FormulaWriter
 from backprop_cli.render.free import counted, groups
 from backprop_cli.render.free import symbol as name_of

@@ -10,6 +10,7 @@ from backprop_cli.render.blocks import (
     GivenBlocks,
     LossBlock,
     Section,
+    StatedBlocks,
     StepBlock,
     TableBlock,
     Title,
@@ -102,6 +103,11 @@ def _given(block: GivenBlocks, layout: Layout) -> Iterator[Line]:
     yield ()
 
 
+def _stated(block: StatedBlocks, layout: Layout) -> Iterator[Line]:
+    yield from layout.stated(block)
+    yield ()
+
+
 def _step(block: StepBlock, layout: Layout) -> Iterator[Line]:
     yield _heading(block, layout)
     indent: Line = ((" " * layout.indent, ""),)
@@ -153,6 +159,7 @@ _BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[Line]]] = MappingP
         Title: _title,
         Section: _section,
         GivenBlocks: _given,
+        StatedBlocks: _stated,
         StepBlock: _step,
         LossBlock: _loss,
         TableBlock: _table,

@@ -276,6 +276,32 @@ def program_rounding(said: object) -> RoundingCode | None:
     return RoundingCode(mode, lines)
 
 
+_STATED = MappingProxyType(
+    {
+        "X": "input",
+        "Y": "target",
+        "W": "weights of layer {}",
+        "b": "bias of layer {}",
+        "skip": "weights of the skip from {1} into layer {0}",
+    }
+)
+_of_layer = re.compile(r"([WXYb])(\d*)(?:_(\d+))?").fullmatch
+
+
+def stated(id: str, role: str, view: View) -> str:
+    """What a quantity is that a problem states without numbers."""
+    match = _of_layer(id) if view.layers else None
+    if match is None:
+        return "parameter" if role == "parameter" else "given"
+    source = f"layer {match[3]}" if match[3] != "0" else view.notation.input
+    words = _STATED["skip" if match[3] else match[1]]
+    return words.format(match[2], source)
+
+
+PARAMETERS = "parameters together"
+"""What the number of all trained numbers is called."""
+
+
 def after_updates(updates: int) -> str:
     """How far training went."""
     return "after the update" if updates == 1 else f"after {updates} updates"

@@ -141,14 +141,6 @@ Node: TypeAlias = (
 )
 
 
-def size(shape: Sequence[object]) -> Node:
-    """A shape as it is written: 2×3."""
-    nodes: list[Node] = []
-    for length in shape:
-        nodes += [Sign("×", bare=True), Number(str(length))] if nodes else [Number(str(length))]
-    return row(*nodes)
-
-
 DOTS = Sign("…", bare=True)
 VERTICAL_DOTS = Sign("⋮", bare=True)
 

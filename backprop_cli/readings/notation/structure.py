@@ -15,11 +15,10 @@ from backprop_cli.readings.notation.nodes import (
     Sign,
     Word,
     row,
-    size,
 )
 from backprop_cli.readings.notation.parts import Form, Part, Writer, between, called, put
 from backprop_cli.readings.notation.products import SIDE_BY_SIDE, turned
-from backprop_cli.readings.notation.symbols import lowered
+from backprop_cli.readings.notation.symbols import lowered, size
 
 
 def upright(column: bool) -> Form:
@@ -50,7 +49,8 @@ def spread(writer: Writer, node: Op) -> Part:
     part = writer.part(repeated)
     if not isinstance(repeated, Num) or not isinstance(shape, tuple):
         return part
-    return Part(Script(part.node, None, size(shape)), part.kind, minus=part.minus)
+    sizes = [length for length in shape if isinstance(length, int | str)]
+    return Part(Script(part.node, None, size(sizes)), part.kind, minus=part.minus)
 
 
 def at(writer: Writer, node: Op) -> Part:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from backprop_cli.algebra.shapes import Size
 from backprop_cli.readings.notation.nodes import (
     Accent,
     Fenced,
@@ -121,6 +123,26 @@ def symbol(naming: Naming, id: str) -> Symbol:
         inner = Fenced("(", symbol(naming, match[2]).node, ")")
         return Symbol(row(_state_letter(match[1]), inner))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id)
+
+
+def size(shape: Sequence[Size]) -> Node:
+    """A shape as it is written: 2×3, or N₁×N."""
+    nodes: list[Node] = []
+    for length in shape:
+        node = _length(length)
+        if len(shape) > 1 and isinstance(length, str) and "+" in length:
+            node = Fenced("(", node, ")")
+        nodes += [Sign("×", bare=True), node] if nodes else [node]
+    return row(*nodes)
+
+
+def _length(length: Size) -> Node:
+    """One size: a number, a letter, or a letter and what is added to it."""
+    if isinstance(length, int):
+        return Number(str(length))
+    base, sign, rest = length.partition("+")
+    letter = _plain(base).node
+    return row(letter, Sign("+", bare=True), Number(rest)) if sign else letter
 
 
 def raised(node: Node, mark: str) -> Node:

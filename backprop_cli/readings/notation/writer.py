@@ -17,7 +17,7 @@ from backprop_cli.readings.notation import functions, nodes, paper, products, st
 from backprop_cli.readings.notation.nodes import Node, Number, row
 from backprop_cli.readings.notation.parts import FLIPPED, Form, Part
 from backprop_cli.readings.notation.places import Kind
-from backprop_cli.readings.notation.symbols import Ending, Symbol
+from backprop_cli.readings.notation.symbols import Ending, Symbol, size
 from backprop_cli.readings.values import evaluate
 
 Array = NDArray[np.float64]
@@ -164,7 +164,7 @@ class FormulaWriter(Struct, frozen=True):
         shape = self.shape(expr)
         if not shape:
             return None
-        return nodes.size(self._upright(shape, self.rows) if len(shape) == 1 else shape)
+        return size(self._upright(shape, self.rows) if len(shape) == 1 else shape)
 
     def node(self, expr: Expr) -> Node:
         """The expression as a formula."""

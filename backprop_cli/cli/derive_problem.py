@@ -1,0 +1,43 @@
+"""A problem file to its derivation in symbols, or to functions where its inputs are letters."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from backprop_cli.cli.reading import source_of
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.load import Source
+from backprop_cli.render.view import View
+from backprop_cli.solving.in_symbols import in_symbols
+from backprop_cli.solving.load import loaded
+
+
+def whole(path: Path, format_: str, view: View) -> str:
+    """What `derive PROBLEM` writes."""
+    source = source_of(path)
+    if _has_free_inputs(source):
+        from backprop_cli.cli.derive_free import free_inputs
+
+        return free_inputs(source, format_, view)
+    found = loaded(source, numbers=False)
+    problem = found.model.problem
+    shown = replace(
+        view,
+        notation=problem.notation,
+        layers=problem.layers is not None,
+        rows=problem.convention.rows,
+        indices=problem.convention.indices,
+    )
+    render = import_module(f"backprop_cli.render.{format_}").render
+    return str(render(in_symbols(found.model, found.plan), shown))
+
+
+def _has_free_inputs(source: Source) -> bool:
+    """Whether letters stand for numbers in x; a file that cannot be read is complained of later."""
+    from backprop_cli.problem.format import read_problem
+
+    problem = read_problem(source.data, Complaints())
+    return problem is not None and problem.x is not None and bool(problem.x.free)
