@@ -24,8 +24,15 @@ def described(shape: Shape) -> str:
         case 1:
             return f"a vector of {shape[0]}"
         case 2:
-            return f"a {shape[0]} × {shape[1]} matrix"
+            return f"{_article(shape[0])} {shape[0]} × {shape[1]} matrix"
     return "an array of " + " × ".join(map(str, shape))
+
+
+def _article(size: Size) -> str:
+    """`a 2 × 3 matrix`, but `an 8 × 3 matrix` and `an M × N matrix`."""
+    text = str(size)
+    spoken_with_vowel = text[0] in "8AEFHILMNORSX" or text in ("11", "18")
+    return "an" if spoken_with_vowel else "a"
 
 
 def plus(size: Size, change: int) -> Size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.expr import Expr, Num, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described, plus
 from backprop_cli.operations.fitting import fit, total
 from backprop_cli.operations.record import (
@@ -130,6 +130,8 @@ def _grown_entry(first: bool) -> Entry:
 def _grown(name: str, words: str, drop: str, first: bool) -> Operation:
     def pullback(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
         axis, rank = node.whole("axis"), len(rules.shape(node.args[0]))
+        if isinstance(node.args[1], Num):
+            return build.drop(drop, g, axis), None
         position = 0 if first else int(rules.shape(g)[axis]) - 1
         index = tuple(position if i == axis % rank else None for i in range(rank))
         return build.drop(drop, g, axis), total(op("at", g, index=index))
