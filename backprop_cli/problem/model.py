@@ -107,9 +107,9 @@ class Model(Struct, frozen=True):
         """
         convention = self.problem.convention
         name = _parameter_of(id, self.gradient_of)
-        if convention.bias != "first" or not re.fullmatch(r"W\d+", name) or name not in self.given:
+        if convention.bias != "first" or not re.fullmatch(r"W\d+", name) or not self.stated(name):
             return None
-        axes = self.given[name].axes
+        axes = self.axes(name)
         return tuple(0 if axis == "input" else convention.indices for axis in axes)
 
     def counted(
