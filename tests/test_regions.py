@@ -250,9 +250,3 @@ def test_command() -> None:
             result = runner.invoke(main, ["derive", "-", *options], input=text)
             assert result.exit_code == 0, result.output
             assert "exactly where" in result.output
-
-
-def test_a_problem_without_letters_says_what_to_write() -> None:
-    result = CliRunner().invoke(main, ["derive", "-"], input=INTERVAL.replace("[x]", "[1]", 1))
-    assert result.exit_code == 2
-    assert "x: [x1, x2]" in result.output

@@ -31,6 +31,9 @@ def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
             return value, rest
         case Op("spread", (inner,), options) if isinstance(inner, Num):
             return inner.value, Op("spread", (ONE,), options)
+        case Op("div", (inner, Num(value))) if value and inner != ONE:
+            factor, rest = coefficient(inner)
+            return factor / value, rest
     return Fraction(1), expr
 
 
