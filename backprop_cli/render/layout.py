@@ -234,7 +234,12 @@ class Layout(Struct, frozen=True):
     def stated(self, block: StatedBlocks) -> Iterator[Line]:
         """A line for each: name, what it is, its shape, how many numbers; their sum below."""
         rows = [
-            (self.names.text(item.id), item.words, self.shape(item.shape), self._count(item.count))
+            (
+                self.names.text(item.id),
+                item.words,
+                self.shape(item.shape),
+                self._counted(item.count),
+            )
             for item in block.items
         ]
         widths = [max(width(row[column]) for row in rows) for column in range(3)]
@@ -250,12 +255,15 @@ class Layout(Struct, frozen=True):
             yield ()
             yield (margin, ""), (f"{PARAMETERS}: {self._count(block.total)}", "")
 
-    def _count(self, count: Expr | None) -> str:
+    def _count(self, count: Expr) -> str:
         """A number of entries as a formula on one line."""
-        if count is None:
-            return ""
         tokens = Writer(self.names, self.drawing, {}, None, self.view.indices).tokens(count)
         return plain_text(next(iter(lines(tokens, natural_width(tokens), 0))).lines[0])
+
+    def _counted(self, count: Expr | None) -> str:
+        if count is None:
+            return ""
+        return f"{self._count(count)} number{'' if count == build.ONE else 's'}"
 
     def flat(self, value: Array, room: int) -> list[str]:
         """A value in rows of text: `3.0055 5.9217; 4 5`, shortened to what fits."""
