@@ -13,12 +13,13 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Op, symbols, walk
 from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import Index
-from backprop_cli.grading.detect import Candidate, candidates
+from backprop_cli.grading.detect import candidates
 from backprop_cli.grading.key import Key
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.variants import Formulas, fused_first, variants
 from backprop_cli.grading.whole import Whole
 from backprop_cli.grading.written import Array, meets
+from backprop_cli.grading.wrong import Candidate
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Digits

@@ -8,13 +8,14 @@ import numpy as np
 
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.data import Answer, EntryResult, Result, Sheet, Verdict
-from backprop_cli.grading.detect import Wrong, slips
+from backprop_cli.grading.detect import slips
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.marks import overall, points, weakest
 from backprop_cli.grading.sentences import explanation, message
 from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, used, written
+from backprop_cli.grading.wrong import Wrong
 from backprop_cli.operations.bounds import Interval, point
 
 

@@ -8,7 +8,7 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct, field
@@ -108,9 +108,9 @@ class Judge(Struct):
             self.unit if rounded else None,
         )
 
-    def on_typed_values(self, expr: Expr) -> Interval:
+    def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
         """What a formula gives on the numbers exactly as typed, as a calculator would have it."""
-        return self.as_person(expr, None)
+        return self.as_person(expr, None, repaired)
 
     def forget(self, name: str) -> None:
         """Drops what was computed of a quantity, once it is judged."""
@@ -156,30 +156,39 @@ class Judge(Struct):
         decided = None
         for rounded in (False, True):
             for repaired, verdict in ((True, "correct"), (False, "carried")):
-                open_ = (verdicts == "wrong") & ~(rounded & unmoved)
-                if not open_.any():
-                    return decided
                 if not repaired and not self._any_wrong():
                     continue
-                for interval in self._ways(name, repaired, rounded):
-                    found = open_ & (verdicts == "wrong") & meets(typed, interval)
+                for interval, definite in self._ways(name, repaired, rounded, unmoved):
+                    open_ = (verdicts == "wrong") & (definite | ~(rounded & unmoved))
+                    found = open_ & meets(typed, interval)
                     if found.any():
                         decided = interval
                     verdicts[found] = verdict
                     how[found] = "carried-rounding" if repaired else None
+                if not (verdicts == "wrong").any():
+                    return decided
         return decided
 
-    def _ways(self, name: str, repaired: bool, rounded: bool) -> list[Interval]:
-        found = []
+    def _ways(
+        self, name: str, repaired: bool, rounded: bool, unmoved: Mask
+    ) -> Iterator[tuple[Interval, bool]]:
+        """Every way to work it out, as an interval, and whether it is one person's definite way."""
         for expr in self.key.formulas.get(name, ()):
             if is_jacobian(expr):
                 continue
-            interval = self.enclosed(expr, repaired, rounded)
-            told = self._says_something(interval, self.key.truth[name])
-            found.append((np.where(told, interval[0], np.nan), np.where(told, interval[1], np.nan)))
+            interval, told = self._told(name, self.enclosed(expr, repaired, rounded))
+            yield interval, False
             if not told.all():
-                found += [self.as_person(expr, way, repaired) for way in (None, *self.persons())]
-        return found
+                for way in self.persons() if rounded else ():
+                    yield self._told(name, self.as_person(expr, way, repaired, self.unit))[0], False
+            if not (told & ~unmoved).all():
+                yield self.on_typed_values(expr, repaired), True
+                yield from ((self.as_person(expr, way, repaired), True) for way in self.persons())
+
+    def _told(self, name: str, interval: Interval) -> tuple[Interval, Mask]:
+        """An interval where it is narrow enough to tell right from wrong, and where that is."""
+        told = self._says_something(interval, self.key.truth[name])
+        return (np.where(told, interval[0], np.nan), np.where(told, interval[1], np.nan)), told
 
     def _says_something(self, interval: Interval, truth: Array) -> Mask:
         """Whether an interval is narrow enough to tell right from wrong."""
@@ -197,14 +206,19 @@ class Judge(Struct):
             for cuts_off in (False, True)
         )
 
-    def as_person(self, expr: Expr, way: Rounding | None, repaired: bool = False) -> Interval:
+    def as_person(
+        self, expr: Expr, way: Rounding | None, repaired: bool = False, last: Unit | None = None
+    ) -> Interval:
         """What one definite way of rounding gives (None: no rounding of unwritten steps).
 
         Close to 1/0 and ln 0 the digits of an unwritten step decide everything, and an interval
         holds every number; but whoever rounds, or cuts off, all the time gets a definite one.
+        With `last`, only what has a name is that definite, and the steps of the formula itself
+        may have been rounded in any way.
         """
         calculator = Calculator(self.key, self.written, self.judged, repaired, way)
-        return enclosure(expr, calculator.interval, None if way and way.names_only else way)
+        inside = None if way and way.names_only else way
+        return enclosure(expr, calculator.interval, last or inside)
 
     def _imprecise(self, name: str, written: Written, verdicts: Words) -> None:
         open_ = verdicts == "wrong"
@@ -256,6 +270,11 @@ class Judge(Struct):
             bool(np.isin(judged.verdicts, ("wrong", "carried", "not-judged")).any())
             for judged in self.judged.values()
         )
+
+    def any_wrong_behind(self, name: str) -> bool:
+        """Whether anything is wrong among the nearest that stands behind a quantity."""
+        judged = (self.judged[source] for source in self.sources(name) if source in self.judged)
+        return any(bool(np.any(one.verdicts != "correct")) for one in judged)
 
     def _not_judged(self, name: str, verdicts: Words) -> str | None:
         """Where nothing can be said, and why."""

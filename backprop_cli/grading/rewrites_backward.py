@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols, walk
 from backprop_cli.grading.case import ACTIVATIONS, Case, each, in_parts, swapped
-from backprop_cli.grading.variants import consumers
+from backprop_cli.grading.variants import consumers, through_softmax
 from backprop_cli.operations.table import TABLE
 
 TWO, HALF = num(2), num("1/2")
@@ -63,7 +63,7 @@ def derivative_elsewhere(case: Case) -> Iterator[Expr]:
         entry = TABLE[node.name]
         if entry.derivative is None or node.name in ("relu", "leaky_relu", "step", "sign"):
             continue
-        z, h = node.args[0], Sym(user)
+        z, h = node.args[0], _activated(case, user, node)
         again = Op(node.name, (h,), node.options)
         places = ((h, again), (z, z), (h, h), (Op(node.name, (again,), node.options), h))
         for x, r in places:
@@ -71,12 +71,17 @@ def derivative_elsewhere(case: Case) -> Iterator[Expr]:
             yield op("mul", upstream, slope)
 
 
+def _activated(case: Case, user: str, node: Op) -> Expr:
+    """The output of an activation: the name it has, if nothing is added behind it."""
+    return Sym(user) if case.model.definitions[user] == node else node
+
+
 def relu_derivative(case: Case) -> Iterator[Expr]:
     """Multiplied with z or h, everything let through, nothing at 0, the mask of something else."""
     for user, node, upstream in _through(case):
         if node.name not in ("relu", "leaky_relu"):
             continue
-        z, h = node.args[0], Sym(user)
+        z, h = node.args[0], _activated(case, user, node)
         for factor in (z, h, op("sub", num(1), h)):
             yield op("mul", upstream, factor)
         for mask in (
@@ -114,13 +119,7 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
                 yield op("mul", fused, entry.derivative(node.args[0], Sym(user), node, case.sizes))
             if node.name == "softmax":
                 yield op("mul", fused, _diagonal(Sym(user)))
-                yield _through_softmax(node, Sym(user), fused)
-
-
-def _through_softmax(node: Op, output: Expr, upstream: Expr) -> Expr:
-    axis = node.option("axis")
-    inner = op("sum", op("mul", output, upstream), axis=axis, keep=None if axis is None else 1)
-    return op("mul", output, op("sub", upstream, inner))
+                yield from through_softmax(case.model, node, Sym(user), fused)
 
 
 def _diagonal(output: Expr) -> Expr:
@@ -141,7 +140,7 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
     forward = [
         name
         for name in (*case.model.definitions, *case.model.given)
-        if name not in case.model.trained
+        if name not in case.model.trained and case.sizes.names[name]
     ]
     for name in symbols(case.expr):
         if name not in forward:

@@ -39,7 +39,7 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
         yield expr
         yield regrouped(expr)
         yield factored(expr)
-        for other in (*_softmax_ways(model, id), *_slope_ways(model, id, expr)):
+        for other in (*_softmax_ways(model, id, expr), *_slope_ways(model, id, expr)):
             yield other
             yield regrouped(other)
 
@@ -125,28 +125,40 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
             case Op("softplus", (Sym(z),)):
                 slope = op("sub", num(1), op("exp", op("neg", Sym(user))))
                 yield rewrite(expr, lambda node: slope if node == op("sigmoid", Sym(z)) else None)  # noqa: B023
-            case Op("silu", (Sym(z),)):
+            case Op("silu", (Sym(z),)) if (upstream := model.gradient(user)) in symbols(expr):
                 gate, own = op("sigmoid", Sym(z)), Sym(user)
                 slope = op("add", own, op("mul", gate, op("sub", num(1), own)))
-                yield op("mul", Sym(model.gradient(user)), slope)
+                yield op("mul", Sym(upstream), slope)
 
 
-def _softmax_ways(model: Model, id: str) -> Iterator[Expr]:
+def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     """Through a softmax without its written-out Jacobian, and with its blocks in a batch."""
     by = _by(model, id)
-    if by is None:
+    users = consumers(model, by) if by is not None else []
+    if len(users) != 1 or model.gradient(users[0]) not in symbols(expr):
         return
-    for user in consumers(model, by):
-        match model.definitions[user]:
-            case Op("softmax", (Sym(name),)) as node if name == by:
-                upstream, output = Sym(model.gradient(user)), Sym(user)
-                axis = node.option("axis")
-                kept = 1 if axis is not None else None
-                inner = op("sum", op("mul", output, upstream), axis=axis, keep=kept)
-                yield op("mul", output, op("sub", upstream, inner))
-                yield op("sub", op("mul", output, upstream), op("mul", output, inner))
-                blocks = op("softmax_blocks", output, samples=model.sample_axis)
-                if model.sample_axis is None:
-                    yield op("matmul", blocks, upstream)
-                else:
-                    yield op("apply_blocks", blocks, upstream, samples=model.sample_axis)
+    definition = model.definitions[users[0]]
+    for node in _summands(definition):
+        if isinstance(node, Op) and node.name == "softmax" and node.args == (Sym(by or ""),):
+            output = Sym(users[0]) if node == definition else node
+            yield from through_softmax(model, node, output, Sym(model.gradient(users[0])))
+
+
+def through_softmax(model: Model, node: Op, output: Expr, upstream: Expr) -> Iterator[Expr]:
+    """A gradient pulled back through a softmax: ŷ ⊙ (g − Σ ŷg), in two steps, by the Jacobian."""
+    axis = node.option("axis")
+    inner = op("sum", op("mul", output, upstream), axis=axis, keep=None if axis is None else 1)
+    yield op("mul", output, op("sub", upstream, inner))
+    yield op("sub", op("mul", output, upstream), op("mul", output, inner))
+    blocks = op("softmax_blocks", output, samples=model.sample_axis)
+    if model.sample_axis is None:
+        yield op("matmul", blocks, upstream)
+    else:
+        yield op("apply_blocks", blocks, upstream, samples=model.sample_axis)
+
+
+def _summands(expr: Expr) -> list[Expr]:
+    """What adds up to a formula: an activation, and a skip behind it."""
+    if isinstance(expr, Op) and expr.name == "add":
+        return [part for arg in expr.args for part in _summands(arg)]
+    return [expr]

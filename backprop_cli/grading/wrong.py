@@ -1,0 +1,66 @@
+"""A wrong quantity as the slips see it, and how much agreeing with it proves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.figures import Figure, digits, padded
+from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.written import Mask, Written, finer, meets, standing_for
+from backprop_cli.operations.bounds import Interval
+
+Candidate = tuple[str, Expr]
+
+LEAST_DIGITS = 3
+"""Some factor explains any single figure: it takes so many digits that agree to prove one."""
+
+
+class Wrong(Struct, frozen=True):
+    """A quantity to explain: as typed, where it is wrong, and its candidates."""
+
+    name: str
+    written: Written
+    mask: Mask
+    texts: Mapping[tuple[int, ...], str]
+    candidates: Sequence[Candidate]
+    sample_axis: int | None
+
+    def figure(self, place: tuple[int, ...]) -> Figure:
+        """One entry as typed."""
+        value, unit = self.written.value[place], self.written.unit[place]
+        return Figure(float(value), float(unit), self.texts.get(place, ""))
+
+
+def typed(judge: Judge, wrong: Wrong) -> Interval:
+    """What the quantity stands for, at the finer of the digits typed and asked."""
+    value, unit = wrong.written.value, wrong.written.unit
+    return standing_for(value, finer(value, unit, judge.key.truth[wrong.name], judge.key.unit))
+
+
+def explains(wrong: Wrong, typed: Interval, interval: Interval) -> bool:
+    """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
+    if not (meets(typed, interval) | ~wrong.written.present).all():
+        return False
+    return bool(2 * np.sum(tight(interval, typed) & wrong.mask) >= np.sum(wrong.mask))
+
+
+def tight(interval: Interval, typed: Interval) -> Mask:
+    """Where an interval is narrow enough to prove anything by holding a number."""
+    with np.errstate(invalid="ignore"):
+        width = interval[1] - interval[0]
+    room = 8 * (typed[1] - typed[0]) + 0.05 * np.maximum(np.abs(interval[0]), np.abs(interval[1]))
+    return np.isfinite(width) & (width <= room)
+
+
+def has_digits(judge: Judge, wrong: Wrong) -> bool:
+    """Whether a single figure has digits enough to prove a factor; several always have."""
+    telling = wrong.written.present & (wrong.written.value != 0)
+    if telling.sum() > 1:
+        return True
+    places = map(tuple, np.argwhere(telling).tolist())
+    texts = (padded(wrong.texts.get(place, ""), judge.key.unit) for place in places)
+    return all(digits(text) >= LEAST_DIGITS for text in texts)
