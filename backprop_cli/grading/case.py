@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -104,6 +104,14 @@ def summands(expr: Expr) -> list[Expr]:
     if isinstance(expr, Op) and expr.name == "sub":
         return [*summands(expr.args[0]), op("neg", expr.args[1])]
     return [expr]
+
+
+def added(parts: Sequence[Expr]) -> Expr:
+    """The sum of parts."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = op("add", total, part)
+    return total
 
 
 def in_parts(case: Case, change: Callable[[Expr], Expr]) -> Iterator[Expr]:

@@ -28,6 +28,8 @@ _LEAST_TELLING = (
     "copied",
 )
 _KEPT = frozenset({"weights-not-updated", "bias-not-updated"})
+_ROUNDED_AWAY = frozenset({"learning-rate-twice"})
+"""Slips whose change is so small that rounding may leave nothing of it."""
 
 
 def candidates(case: Case) -> list[Candidate]:
@@ -65,8 +67,11 @@ def _by_formula(judge: Judge, wrong: Wrong) -> list[str]:
 
     persons = [partial(judge.as_person, way=way) for way in judge.persons()]
     found = giving(judge.on_typed_values, open_)
-    if found and _KEPT.issuperset(found):  # a small change may have been rounded away
-        return list(dict.fromkeys([*found, *(id for one in persons for id in giving(one, open_))]))
+    if found and _KEPT.issuperset(found):
+        smaller = [one for one in open_ if one[0] in _ROUNDED_AWAY]
+        return list(
+            dict.fromkeys([*found, *(id for one in persons for id in giving(one, smaller))])
+        )
     if found:
         return found
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)

@@ -109,6 +109,8 @@ class Exercise:
             new_values,
             {name: symbols(ways[0]) for name, ways in formulas.items()},
             frozenset(_never_zero(formulas)),
+            frozenset(step.id for step in self.plan.steps if step.phase == "forward"),
+            frozenset(step.id for step in self.plan.steps if step.rule == "forward-again"),
         )
 
     def _questions(self, solution: Solution) -> Iterator[Question]:

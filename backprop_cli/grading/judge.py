@@ -117,6 +117,11 @@ class Judge(Struct):
         for key in [key for key in self._known if key[0] == name]:
             del self._known[key]
 
+    def afresh(self) -> Judge:
+        """The sheet as somebody takes it who works the forward pass out from the start again."""
+        kept = {name: one for name, one in self.written.items() if name not in self.key.forward}
+        return Judge(self.key, kept, self.lost, self.unit, self.betrayed, self.judged)
+
     # Judging --------------------------------------------------------------------------------------
 
     def judge(self, name: str) -> Judged:
@@ -152,14 +157,14 @@ class Judge(Struct):
             return None
         unit = finer(written.value, written.unit, self.key.truth[name], self.key.unit)
         typed = standing_for(written.value, unit)
-        unmoved = self._unmoved(name, written, 3)
         decided = None
         for rounded in (False, True):
             for repaired, verdict in ((True, "correct"), (False, "carried")):
                 if not repaired and not self._any_wrong():
                     continue
-                for interval, definite in self._ways(name, repaired, rounded, unmoved):
-                    open_ = (verdicts == "wrong") & (definite | ~(rounded & unmoved))
+                unmoved = self._unmoved(name, written, self._expected(name, repaired), 3)
+                for interval, excuses in self._ways(name, repaired, rounded, unmoved):
+                    open_ = (verdicts == "wrong") & (excuses | ~unmoved)
                     found = open_ & meets(typed, interval)
                     if found.any():
                         decided = interval
@@ -172,18 +177,24 @@ class Judge(Struct):
     def _ways(
         self, name: str, repaired: bool, rounded: bool, unmoved: Mask
     ) -> Iterator[tuple[Interval, bool]]:
-        """Every way to work it out, as an interval, and whether it is one person's definite way."""
+        """Every way to work it out, and whether it excuses a parameter that has not moved.
+
+        Rounding within a formula does not; a state of the optimizer that was written as 0 does.
+        """
         for expr in self.key.formulas.get(name, ()):
             if is_jacobian(expr):
                 continue
             interval, told = self._told(name, self.enclosed(expr, repaired, rounded))
-            yield interval, False
-            if not told.all():
-                for way in self.persons() if rounded else ():
-                    yield self._told(name, self.as_person(expr, way, repaired, self.unit))[0], False
-            if not (told & ~unmoved).all():
+            yield interval, not rounded
+            if name in self.key.again and not repaired:
+                yield self._told(name, self.afresh().enclosed(expr, False, rounded))[0], False
+            if not rounded and not told.all():
                 yield self.on_typed_values(expr, repaired), True
-                yield from ((self.as_person(expr, way, repaired), True) for way in self.persons())
+            if rounded and not (told & ~unmoved).all():
+                for way in self.persons():
+                    yield self.as_person(expr, way, repaired), way.names_only
+                    partly = self.as_person(expr, way, repaired, self.unit)
+                    yield self._told(name, partly)[0], False
 
     def _told(self, name: str, interval: Interval) -> tuple[Interval, Mask]:
         """An interval where it is narrow enough to tell right from wrong, and where that is."""
@@ -226,18 +237,24 @@ class Judge(Struct):
             return
         truth = self.key.truth[name]
         fits = meets(standing_for(written.value, written.unit), point(truth))
-        fits &= ~self._unmoved(name, written, 1)
+        fits &= ~self._unmoved(name, written, truth, 1)
         fits &= written.value != 0  # a bare 0 has no digit that could be right
         verdicts[open_ & fits & (written.unit > self.key.unit.at(truth))] = "imprecise"
 
-    def _unmoved(self, name: str, written: Written, units: int) -> Mask:
+    def _unmoved(self, name: str, written: Written, expected: Array, units: int) -> Mask:
         """Where a parameter is still the old one that should have changed by so many units."""
         old = self.key.parameters.get(name)
         if old is None:
             return np.zeros(written.value.shape, dtype=bool)
-        before, truth = self.key.truth[old], self.key.truth[name]
-        visible = np.abs(truth - before) >= units * self.unit.at(truth)
+        before = self.key.truth[old]
+        visible = np.abs(expected - before) >= units * self.unit.at(expected)
         return np.asarray((written.value == before) & visible)
+
+    def _expected(self, name: str, repaired: bool) -> Array:
+        """The true value, or what the student's own values as they stand give."""
+        if repaired or name not in self.key.parameters:
+            return self.key.truth[name]
+        return self.on_typed_values(self.key.formulas[name][0])[0]
 
     # What it depends on ---------------------------------------------------------------------------
 

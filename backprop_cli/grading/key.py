@@ -32,6 +32,10 @@ class Key(Struct, frozen=True):
     """The names in each quantity's formula."""
     never_zero: frozenset[str] = frozenset()
     """What is divided by, or whose logarithm is taken: nobody goes on with a 0 there."""
+    forward: frozenset[str] = frozenset()
+    """The quantities of the forward pass."""
+    again: frozenset[str] = frozenset()
+    """Those of the forward pass with new parameters."""
 
 
 class Judged(Struct, frozen=True):

@@ -8,6 +8,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, s
 from backprop_cli.grading.case import (
     ACTIVATIONS,
     Case,
+    added,
     each,
     in_parts,
     plain_name,
@@ -27,7 +28,19 @@ def activation_omitted(case: Case) -> Iterator[Expr]:
     for node in each(case.expr, ACTIVATIONS):
         yield swapped(case.expr, node, node.args[0])
     if case.step.rule == "formula":
-        yield from (Sym(name) for name in symbols(case.expr) if name not in case.model.given)
+        yield from _formula_omitted(case)
+
+
+def _formula_omitted(case: Case) -> Iterator[Expr]:
+    """The same for an activation that is a formula: all that is made of one name alone."""
+    parts = summands(case.expr)
+    for name in symbols(case.expr):
+        if name in case.model.given:
+            continue
+        yield Sym(name)
+        others = [part for part in parts if not set(symbols(part)) <= {name}]
+        if [Sym(name)] != [part for part in parts if part not in others]:
+            yield added([Sym(name), *others])
 
 
 def bias_left_out(case: Case) -> Iterator[Expr]:
@@ -108,8 +121,4 @@ def path_lost(case: Case) -> Iterator[Expr]:
     if len(computed) < 2 or case.step.shape == ():
         return
     for lost in computed:
-        rest = [part for part in parts if part is not lost]
-        total = rest[0]
-        for part in rest[1:]:
-            total = op("add", total, part)
-        yield total
+        yield added([part for part in parts if part is not lost])

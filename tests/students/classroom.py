@@ -19,7 +19,7 @@ from students import exercise, sheets
 from students.exercise import Exercise, Place
 from students.honest import Student, draw_habits
 from students.rounding import Digits, LeftOutError
-from students.slipping import ANYWHERE, SLIPS, draw_slip, slipped
+from students.slipping import ANYWHERE, SLIPS, can_be_named, draw_slip, slipped
 from students.wrong import draw_wrong
 
 Kind = Literal["honest", "slip", "wrong"]
@@ -40,11 +40,12 @@ class Handed:
     slip: str = ""
     place: str = ""
     entry: int = 0
+    nameable: bool = True
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a sheet. For a slip: placed, named, nothing after it wrong."""
+    """What became of a sheet. For a slip: placed, named (if it can be), nothing after it wrong."""
 
     kind: Kind
     seed: int
@@ -54,6 +55,7 @@ class Outcome:
     place: str = ""
     placed: bool = True
     named: bool = True
+    nameable: bool = True
     calm: bool = True
     note: str = ""
     text: str = ""
@@ -153,7 +155,8 @@ def _with_slip(rng: Rng, drawn: Exercise, name: str) -> Handed | None:
         text = sheets.text(rng, slipped(honest, chosen))
     except LeftOutError:
         return None
-    return Handed("slip", text, name, chosen.place.id)
+    nameable = can_be_named(honest, chosen)
+    return Handed("slip", text, name, chosen.place.id, nameable=nameable)
 
 
 def _with_wrong_numbers(rng: Rng, drawn: Exercise) -> Iterator[Handed]:
@@ -229,11 +232,12 @@ def _of_slip(drawn: Exercise, handed: Handed, submission: Submission) -> Outcome
         "slip",
         drawn.seed,
         drawn.digits,
-        fine=placed and named and not bad,
+        fine=placed and (named or not handed.nameable) and not bad,
         slip=handed.slip,
         place=handed.place,
         placed=placed,
         named=named,
+        nameable=handed.nameable,
         calm=not bad,
         note=note,
         text=handed.text,

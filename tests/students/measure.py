@@ -60,6 +60,11 @@ def of_kind(outcomes: Sequence[Outcome], kind: str) -> list[Outcome]:
     return [outcome for outcome in outcomes if outcome.kind == kind]
 
 
+def nameable(slips: Sequence[Outcome]) -> list[Outcome]:
+    """All but factors on a single number of fewer than three digits, which have no name to get."""
+    return [outcome for outcome in slips if outcome.nameable]
+
+
 def accepted(outcomes: Sequence[Outcome], *, decimals: Sequence[int], new_loss: bool) -> list[bool]:
     """For every wrong number at these decimals: whether it was taken for right."""
     return [
@@ -75,13 +80,13 @@ def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, int, float, str, bool]]
     honest = of_kind(outcomes, "honest")
     right = share(honest, lambda outcome: outcome.fine)
     found = [("honest sheets wholly right", len(honest), right, "100", right == 100)]
-    for words, good, bar in (
-        ("slips placed", lambda outcome: outcome.placed, 99.5),
-        ("slips named, with at most two others", lambda outcome: outcome.named, 99.0),
-        ("nothing after a slip wrong", lambda outcome: outcome.calm, 99.0),
+    for words, among, good, bar in (
+        ("slips placed", slips, lambda outcome: outcome.placed, 99.5),
+        ("slips named, with at most two others", nameable(slips), lambda o: o.named, 99.0),
+        ("nothing after a slip wrong", slips, lambda outcome: outcome.calm, 99.0),
     ):
-        reached = share(slips, good)
-        found.append((words, len(slips), reached, f">= {bar}", reached >= bar))
+        reached = share(among, good)
+        found.append((words, len(among), reached, f">= {bar}", reached >= bar))
     for where, decimals, bar in (("at 3 decimals", (3,), 0.3), ("at 4 to 6", (4, 5, 6), 0.1)):
         taken = accepted(outcomes, decimals=decimals, new_loss=False)
         part = 100 * sum(taken) / max(len(taken), 1)
@@ -102,7 +107,9 @@ def table(outcomes: Sequence[Outcome]) -> str:
     for name in sorted({outcome.slip for outcome in slips}):
         here = [outcome for outcome in slips if outcome.slip == name]
         parts = [
-            share(here, good) for good in (lambda o: o.placed, lambda o: o.named, lambda o: o.calm)
+            share(here, lambda outcome: outcome.placed),
+            share(nameable(here), lambda outcome: outcome.named),
+            share(here, lambda outcome: outcome.calm),
         ]
         lines.append(f"{name:42} {len(here):6} " + " ".join(f"{part:8.2f}" for part in parts))
     return "\n".join(lines)

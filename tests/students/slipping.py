@@ -489,6 +489,25 @@ def differs(honest: Student, place: Place, value: Array) -> bool:
     return bool(off.max() > CLEAR + 1e-6 and own.max() > CLEAR + 1e-6)
 
 
+FACTORS = ("decimal-slip", "sign-lost", "sign-flipped", "factor-two", "mean-sum-confused")
+TELLING = 3
+
+
+def can_be_named(honest: Student, chosen: Slip) -> bool:
+    """Whether a slip may be named: a factor never on one number, unless 3 digits of it agree."""
+    numbers = chosen.value[chosen.value != 0]
+    if chosen.name not in FACTORS or numbers.size > 1:
+        return True
+    digits = honest.habits.digits
+    assert digits is not None
+    return all(significant(digits.text(float(number))) >= TELLING for number in numbers)
+
+
+def significant(text: str) -> int:
+    """The significant digits of a number as written."""
+    return len("".join(c for c in text.partition("e")[0] if c.isdigit()).lstrip("0"))
+
+
 def true_rows(exercise: Exercise, place: Place) -> Array:
     """The true value of a quantity, with a sample a row."""
     value = exercise.solved[place.id]
