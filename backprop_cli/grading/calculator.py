@@ -41,7 +41,7 @@ class Calculator(Struct):
         value = written.value
         judged = self.judged.get(name)
         if self.repaired and judged is not None:
-            right = np.isin(judged.verdicts, ("correct", "imprecise", "missing"))
+            right = judged.usable | ~written.present
             value = np.where(right, value, self.key.truth[name])
         if written.present.all():
             return value

@@ -30,7 +30,7 @@ class Graded:
         lost = exercise.key.asked - set(readable)
         unit = used(tuple(readable.values()), exercise.key.unit)
         self.judge = Judge(exercise.key_for(readable), readable, lost, unit, self.betrayed)
-        self.judge.judged.update(exercise.whole.judged(readable) or {})
+        self.judge.judged.update(exercise.whole.judged(readable))
         for name in exercise.order:
             if name in readable and name not in self.judge.judged:
                 self.judge.judge(name)

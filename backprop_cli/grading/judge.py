@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.grading.calculator import Calculator
-from backprop_cli.grading.key import Judged, Key, Words, is_jacobian
+from backprop_cli.grading.key import Judged, Key, Words, is_jacobian, judged_as
 from backprop_cli.grading.written import (
     Array,
     Mask,
@@ -47,6 +47,7 @@ class Judge(Struct):
     judged: dict[str, Judged] = field(default_factory=dict)
     _sources: dict[str, set[str]] = field(default_factory=dict)
     _known: dict[tuple[str, bool, bool], Interval] = field(default_factory=dict)
+    _standing: dict[str, Interval] = field(default_factory=dict)
 
     # What a name stands for ---------------------------------------------------------------------
 
@@ -66,25 +67,31 @@ class Judge(Struct):
         written = self.written.get(name)
         if written is None:
             return self._computed(name, repaired, rounded)
-        interval = self._as_written(name, written, repaired)
+        interval = self._as_written(name, repaired)
         if written.present.all():
             return interval
         other = self._computed(name, repaired, rounded)
         here = written.present
         return np.where(here, interval[0], other[0]), np.where(here, interval[1], other[1])
 
-    def _as_written(self, name: str, written: Written, repaired: bool) -> Interval:
+    def _as_written(self, name: str, repaired: bool) -> Interval:
+        low, high = self._stands_for(name)
         judged = self.judged.get(name)
-        truth = self.key.truth[name]
-        unit = finer(written.value, written.unit, truth, self.key.unit)
-        fits = meets(standing_for(written.value, unit), point(truth))
-        unit = np.where(fits, unit, written.unit)
-        exact = same(written.value, truth) | ((written.value == 0) & (written.unit >= 1))
-        low, high = standing_for(written.value, np.where(exact, 0.0, unit))
         if not repaired or judged is None:
             return low, high
-        right = np.isin(judged.verdicts, ("correct", "imprecise"))
+        right, truth = judged.usable, self.key.truth[name]
         return np.where(right, low, truth), np.where(right, high, truth)
+
+    def _stands_for(self, name: str) -> Interval:
+        """What is written stands for: a point where it is the exact value."""
+        if name not in self._standing:
+            written, truth = self.written[name], self.key.truth[name]
+            unit = finer(written.value, written.unit, truth, self.key.unit)
+            fits = meets(standing_for(written.value, unit), point(truth))
+            exact = same(written.value, truth) | ((written.value == 0) & (written.unit >= 1))
+            unit = np.where(exact, 0.0, np.where(fits, unit, written.unit))
+            self._standing[name] = standing_for(written.value, unit)
+        return self._standing[name]
 
     def _computed(self, name: str, repaired: bool, rounded: bool) -> Interval:
         expr = self.key.formulas[name][0]
@@ -134,7 +141,7 @@ class Judge(Struct):
         decided = self._following(name, written, verdicts, how)
         self._imprecise(name, written, verdicts)
         reason = self._not_judged(name, verdicts)
-        judged = Judged(verdicts, how, reason, decided)
+        judged = judged_as(verdicts, how, reason, decided)
         self.judged[name] = judged
         self.forget(name)
         return judged
@@ -205,8 +212,7 @@ class Judge(Struct):
         """Whether an interval is narrow enough to tell right from wrong."""
         largest = np.max(np.abs(truth), initial=0.0)
         room = np.maximum(60 * self.unit.at(np.asarray(largest)), largest / 2)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(interval[1] - interval[0] <= room)
+        return np.asarray(interval[1] - interval[0] <= room)
 
     def persons(self) -> tuple[Rounding, ...]:
         """Definite ways: to round, or cut off, after every step, or only what has a name."""
@@ -283,19 +289,16 @@ class Judge(Struct):
 
     def _any_wrong(self) -> bool:
         """Whether anything was wrong so far that this could have been worked out from."""
-        return any(
-            bool(np.isin(judged.verdicts, ("wrong", "carried", "not-judged")).any())
-            for judged in self.judged.values()
-        )
+        return any(judged.misleads for judged in self.judged.values())
 
     def any_wrong_behind(self, name: str) -> bool:
         """Whether anything is wrong among the nearest that stands behind a quantity."""
         judged = (self.judged[source] for source in self.sources(name) if source in self.judged)
-        return any(bool(np.any(one.verdicts != "correct")) for one in judged)
+        return any(one.misleads for one in judged)
 
     def _not_judged(self, name: str, verdicts: Words) -> str | None:
         """Where nothing can be said, and why."""
-        if not np.isin(verdicts, ("wrong", "carried")).any():
+        if not ((verdicts == "wrong") | (verdicts == "carried")).any():
             return None
         sources = self.sources(name)
         missing = sorted(source for source in sources if self._is_missing(source))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, walk
 from backprop_cli.grading.variants import Formulas
-from backprop_cli.grading.written import Array
+from backprop_cli.grading.written import Array, Mask
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.intervals import Unit
 
@@ -45,6 +45,19 @@ class Judged(Struct, frozen=True):
     how: Words
     reason: str | None = None
     decided_by: Interval | None = None
+    usable: Mask | bool = True
+    """Where later quantities may be worked out from it: correct or imprecise."""
+    misleads: bool = False
+    """Whether anything in it is wrong, or follows from what is."""
+
+
+def judged_as(
+    verdicts: Words, how: Words, reason: str | None, decided_by: Interval | None
+) -> Judged:
+    """A quantity with these verdicts, and what they mean for what follows."""
+    usable = (verdicts == "correct") | (verdicts == "imprecise")
+    misleads = ~(usable | (verdicts == "missing"))
+    return Judged(verdicts, how, reason, decided_by, usable, bool(misleads.any()))
 
 
 def is_jacobian(expr: Expr) -> bool:

@@ -10,57 +10,57 @@ import numpy as np
 from backprop_cli.grading.figures import Figure, digits, exchanged, padded, readings
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import is_jacobian
-from backprop_cli.grading.written import Array, meets, standing_for
+from backprop_cli.grading.written import Array, Mask, meets, standing_for
 from backprop_cli.grading.wrong import LEAST_DIGITS, Wrong, tight, typed
 from backprop_cli.operations.bounds import Interval, point
 
-Test = Callable[[Figure, Interval], bool]
+Undone = Callable[[Figure], Iterator[tuple[float, float]]]
+"""The numbers, with their units, that a figure was before the slip."""
 
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
 def by_value(judge: Judge, wrong: Wrong) -> list[str]:
     """The slips that explain every wrong entry by what is right there."""
-    return [id for id, explains in _TESTS.items() if explains(judge, wrong)]
+    right = _right(judge, wrong)
+    return [id for id, explains in _TESTS.items() if explains(judge, wrong, right)]
 
 
-def _right(judge: Judge, wrong: Wrong) -> Iterator[Interval]:
-    """What would have been right: the true value, or what follows from the student's own.
+def _right(judge: Judge, wrong: Wrong) -> Interval:
+    """All that would have been right, one behind the other: true, or from the student's own.
 
     Where that is too wide to prove anything it is not a number.
     """
-    numbers = typed(judge, wrong)
-    for low, high in _all_right(judge, wrong):
-        tells = tight((low, high), numbers)
-        yield np.where(tells, low, np.nan), np.where(tells, high, np.nan)
-
-
-def _all_right(judge: Judge, wrong: Wrong) -> Iterator[Interval]:
-    yield point(judge.key.truth[wrong.name])
     ways = [expr for expr in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(expr)]
-    yield from map(judge.on_typed_values, ways)
+    found = [point(judge.key.truth[wrong.name]), *map(judge.on_typed_values, ways)]
     for rounded in (False, True):
-        yield from (judge.enclosed(expr, False, rounded) for expr in ways)
+        found += [judge.enclosed(expr, False, rounded) for expr in ways]
+    shape = wrong.written.value.shape
+    low, high = (
+        np.stack([np.broadcast_to(bound, shape) for bound in bounds])
+        for bounds in zip(*found, strict=True)
+    )
+    tells = tight((low, high), typed(judge, wrong))
+    return np.where(tells, low, np.nan), np.where(tells, high, np.nan)
 
 
-def _transposed(judge: Judge, wrong: Wrong) -> bool:
+def _transposed(judge: Judge, wrong: Wrong, right: Interval) -> bool:
     value = wrong.written.value
     if value.ndim != 2 or value.shape[0] != value.shape[1] or np.array_equal(value, value.T):
         return False
     low, high = typed(judge, wrong)
-    turned = low.T, high.T
-    present = wrong.written.present.T
-    return any(bool((meets(turned, right) | ~present).all()) for right in _right(judge, wrong))
+    fits = meets((low.T, high.T), right) | ~wrong.written.present.T
+    return bool(fits.all(axis=(1, 2)).any())
 
 
-def _wrong_sample(judge: Judge, wrong: Wrong) -> bool:
+def _wrong_sample(judge: Judge, wrong: Wrong, right: Interval) -> bool:
     axis = wrong.sample_axis
     if axis is None or wrong.written.value.ndim != 2:
         return False
     low, high = (np.moveaxis(bound, axis, 0) for bound in typed(judge, wrong))
     mask = np.moveaxis(wrong.mask, axis, 0)
-    for right in _right(judge, wrong):
-        rows = np.moveaxis(right[0], axis, 0), np.moveaxis(right[1], axis, 0)
+    ways = (np.moveaxis(bound, axis + 1, 1) for bound in right)
+    for rows in zip(*ways, strict=True):
         if all(
             _is_another(low[s], high[s], rows, s) for s in np.flatnonzero(mask.any(axis=1)).tolist()
         ):
@@ -68,28 +68,24 @@ def _wrong_sample(judge: Judge, wrong: Wrong) -> bool:
     return False
 
 
-def _is_another(low: Array, high: Array, rows: Interval, own: int) -> bool:
+def _is_another(low: Array, high: Array, rows: tuple[Array, ...], own: int) -> bool:
     others = [s for s in range(len(rows[0])) if s != own]
     return any(bool(meets((low, high), (rows[0][s], rows[1][s])).all()) for s in others)
 
 
-def _each_wrong(judge: Judge, wrong: Wrong, test: Test) -> bool:
-    """Whether each wrong entry passes the test against one and the same right quantity."""
-    places = [tuple(place) for place in np.argwhere(wrong.mask).tolist()]
-    figures = [tuple(readings(wrong.figure(place), judge.key.unit)) for place in places]
-    for low, high in _right(judge, wrong):
-        rights = [(np.asarray(low[place]), np.asarray(high[place])) for place in places]
-        if all(
-            any(test(figure, right) for figure in forms)
-            for forms, right in zip(figures, rights, strict=True)
-        ):
-            return True
-    return False
-
-
-def _meets_one(value: float, unit: float, right: Interval) -> bool:
-    """Whether a number typed to this unit could stand for the right one."""
-    return bool(meets(standing_for(np.asarray(value), np.asarray(unit)), right))
+def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> bool:
+    """Whether each wrong entry was right before the slip, by one and the same way to be right."""
+    explained: Mask = np.ones(len(right[0]), dtype=bool)
+    low, high = (bound.reshape(len(bound), -1) for bound in right)
+    places = map(tuple, np.argwhere(wrong.mask).tolist())
+    for place, at in zip(places, np.flatnonzero(wrong.mask).tolist(), strict=True):
+        forms = readings(wrong.figure(place), judge.key.unit)
+        numbers = np.array([one for form in forms for one in undone(form)]).reshape(-1, 2, 1)
+        fits = meets(standing_for(numbers[:, 0], numbers[:, 1]), (low[:, at], high[:, at]))
+        explained = explained & fits.any(axis=0)
+        if not explained.any():
+            return False
+    return True
 
 
 def _least_digits(wrong: Wrong) -> int:
@@ -97,41 +93,37 @@ def _least_digits(wrong: Wrong) -> int:
     return LEAST_DIGITS if wrong.mask.size == 1 else 1
 
 
-def _decimal_slip(judge: Judge, wrong: Wrong) -> bool:
+def _decimal_slip(judge: Judge, wrong: Wrong, right: Interval) -> bool:
     least = _least_digits(wrong)
 
-    def test(figure: Figure, right: Interval) -> bool:
-        if digits(figure.text) < least or figure.value == 0:
-            return False
-        return any(
-            _meets_one(figure.value * 10.0**k, figure.unit * 10.0 ** max(k, 0), right)
-            for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1)
-            if k
-        )
+    def undone(figure: Figure) -> Iterator[tuple[float, float]]:
+        if digits(figure.text) >= least and figure.value != 0:
+            for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1):
+                if k:
+                    yield figure.value * 10.0**k, figure.unit * 10.0 ** max(k, 0)
 
-    return _each_wrong(judge, wrong, test)
+    return _each_wrong(judge, wrong, right, undone)
 
 
-def _digits_swapped(judge: Judge, wrong: Wrong) -> bool:
-    def test(figure: Figure, right: Interval) -> bool:
-        if digits(figure.text) < 2:
-            return False
-        return any(_meets_one(other, figure.unit, right) for other in exchanged(figure.text))
+def _digits_swapped(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    def undone(figure: Figure) -> Iterator[tuple[float, float]]:
+        if digits(figure.text) >= 2:
+            yield from ((other, figure.unit) for other in exchanged(figure.text))
 
-    return _each_wrong(judge, wrong, test)
+    return _each_wrong(judge, wrong, right, undone)
 
 
-def _sign_lost(judge: Judge, wrong: Wrong) -> bool:
+def _sign_lost(judge: Judge, wrong: Wrong, right: Interval) -> bool:
     least = _least_digits(wrong)
 
-    def test(figure: Figure, right: Interval) -> bool:
-        telling = figure.value != 0 and digits(figure.text) >= least
-        return telling and _meets_one(-figure.value, figure.unit, right)
+    def undone(figure: Figure) -> Iterator[tuple[float, float]]:
+        if digits(figure.text) >= least and figure.value != 0:
+            yield -figure.value, figure.unit
 
-    return _each_wrong(judge, wrong, test)
+    return _each_wrong(judge, wrong, right, undone)
 
 
-def _copied(judge: Judge, wrong: Wrong) -> bool:
+def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
     value = wrong.written.value
     if not wrong.written.present.all() or (value.size == 1 and not np.any(value)):
         return False
@@ -150,7 +142,7 @@ def _is_copy(value: Array, other: Array) -> bool:
     return any(np.array_equal(value.ravel(), way.ravel()) for way in (other, other.T))
 
 
-_TESTS: Mapping[str, Callable[[Judge, Wrong], bool]] = MappingProxyType(
+_TESTS: Mapping[str, Callable[[Judge, Wrong, Interval], bool]] = MappingProxyType(
     {
         "transposed": _transposed,
         "wrong-sample": _wrong_sample,

@@ -52,11 +52,6 @@ def standing_for(value: Array, unit: Array) -> Interval:
 
 def meets(one: Interval, other: Interval) -> Mask:
     """Where two intervals have a number in common."""
-    with np.errstate(invalid="ignore"):
-        return _overlap(one, other)
-
-
-def _overlap(one: Interval, other: Interval) -> Mask:
     room = SLACK * np.maximum(1e-3, np.maximum(np.abs(one[0]), np.abs(other[0])))
     return (one[0] <= other[1] + room) & (other[0] <= one[1] + room)
 

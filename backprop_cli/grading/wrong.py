@@ -50,8 +50,7 @@ def explains(wrong: Wrong, typed: Interval, interval: Interval) -> bool:
 
 def tight(interval: Interval, typed: Interval) -> Mask:
     """Where an interval is narrow enough to prove anything by holding a number."""
-    with np.errstate(invalid="ignore"):
-        width = interval[1] - interval[0]
+    width = interval[1] - interval[0]
     room = 8 * (typed[1] - typed[0]) + 0.05 * np.maximum(np.abs(interval[0]), np.abs(interval[1]))
     return np.isfinite(width) & (width <= room)
 

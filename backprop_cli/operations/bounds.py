@@ -7,6 +7,7 @@ operation is monotone in each of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -30,16 +31,14 @@ def point(value: Array) -> Interval:
 
 def is_point(interval: Interval) -> bool:
     """Whether nothing is uncertain."""
-    return interval[0] is interval[1] or bool(np.array_equal(*interval))
+    return interval[0] is interval[1] or bool((interval[0] == interval[1]).all())
 
 
 def _hull(*corners: Array) -> Interval:
     """The smallest interval around corner values; a corner that is not a number bounds nothing."""
-    stacked = np.stack(np.broadcast_arrays(*corners))
-    unknown = np.isnan(stacked).any(axis=0)
-    low = np.where(unknown, -np.inf, np.min(np.where(np.isnan(stacked), np.inf, stacked), axis=0))
-    high = np.where(unknown, np.inf, np.max(np.where(np.isnan(stacked), -np.inf, stacked), axis=0))
-    return low, high
+    low, high = reduce(np.minimum, corners), reduce(np.maximum, corners)
+    unknown = np.isnan(low)  # minimum and maximum hand on what is not a number
+    return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
 
 
 def _increasing(name: str) -> Bounds:
@@ -93,6 +92,15 @@ def _magnitude(a: Interval) -> Interval:
     inside = (a[0] <= 0) & (a[1] >= 0)
     ends = np.abs(a[0]), np.abs(a[1])
     return np.where(inside, 0.0, np.minimum(*ends)), np.maximum(*ends)
+
+
+def _product(a: Interval, b: Interval) -> Interval:
+    """Nothing is left of what is multiplied with exactly 0: y ln ŷ where y is 0, whatever ŷ is."""
+    low, high = _corners("mul")(a, b)
+    if np.isfinite(low).all() and np.isfinite(high).all():
+        return low, high
+    nothing = ((a[0] == 0) & (a[1] == 0)) | ((b[0] == 0) & (b[1] == 0))
+    return np.where(nothing, 0.0, low), np.where(nothing, 0.0, high)
 
 
 def _even(name: str, falling: bool = False) -> Bounds:
@@ -237,7 +245,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
     | {
         "sub": _sub,
         "neg": _neg,
-        "mul": _corners("mul"),
+        "mul": _product,
         "div": _quotient("div"),
         "ratio": _quotient("ratio"),
         "pow": _power,

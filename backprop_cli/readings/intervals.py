@@ -32,9 +32,9 @@ class Unit(Struct, frozen=True):
     significant: bool = False
 
     def at(self, value: Array) -> Array:
-        """The unit of the last digit of numbers of this size."""
+        """The unit of the last digit of numbers of this size; one for all where decimals count."""
         if not self.significant:
-            return np.full(np.shape(value), 10.0**-self.count)
+            return np.asarray(10.0**-self.count)
         size = np.abs(value)
         with np.errstate(divide="ignore"):
             place = np.floor(np.log10(np.where(size == 0, 1.0, size)))
@@ -77,8 +77,9 @@ class Rounding(Unit, frozen=True):
 
     def widened(self, interval: Interval) -> Interval:
         """The values as that person writes them down."""
-        low, high = interval
-        return self.written(low), self.written(high)
+        if is_point(interval):
+            return point(self.written(interval[0]))
+        return self.written(interval[0]), self.written(interval[1])
 
     def written(self, value: Array) -> Array:
         """One number at the person's digits."""
