@@ -5,7 +5,8 @@
 
 Needs nothing but Python >= 3.11 with its venv module. The environment is kept and used again;
 it is brought up to date when pyproject.toml has changed. Where CI=true is set, as on most build
-servers, PyTorch is tried too.
+servers, PyTorch is tried too, and so are, from Debian's packages, a TeX installation, Graphviz and
+Chromium: tests that need what cannot be had are skipped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -36,6 +38,16 @@ CHECKS = (
 TORCH = "2.13.0"
 TORCH_SECONDS = 300
 
+PROGRAMS = (
+    (("pdflatex", "lualatex"), "texlive-latex-base"),
+    (("dot",), "graphviz"),
+    (("chromium", "chromium-browser", "google-chrome"), "chromium"),
+)
+"""Programs that tests use where one of them is there, and the Debian package that has it."""
+
+APT = ("apt-get", "-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=60")
+PACKAGE_SECONDS = 240
+
 
 def main() -> int:
     """Installs, runs every check whatever the others say, and returns the exit code."""
@@ -44,7 +56,10 @@ def main() -> int:
         return 2
     parser = argparse.ArgumentParser(description="Runs linter, types and tests in .venv.")
     parser.add_argument("--oracle", action="store_true", help="also install PyTorch (CPU)")
-    wants_oracle = parser.parse_args().oracle or os.environ.get("CI") == "true"
+    is_ci = os.environ.get("CI") == "true"
+    wants_oracle = parser.parse_args().oracle or is_ci
+    if is_ci:
+        add_programs()
     if not installed():
         return 2
     if wants_oracle:
@@ -101,6 +116,41 @@ def fingerprint() -> str:
     """What the environment is made from."""
     project = (ROOT / "pyproject.toml").read_bytes()
     return f"{sys.version_info[:2]} {hashlib.sha256(project).hexdigest()}"
+
+
+def add_programs() -> None:
+    """Installs the programs that are missing where that is allowed, and says which are there."""
+    missing = [package for names, package in PROGRAMS if not any(map(shutil.which, names))]
+    if missing and as_root() is not None and apt("update"):
+        for package in missing:
+            apt("install", "--yes", "--no-install-recommends", package)
+    for names, package in PROGRAMS:
+        found = next(filter(None, map(shutil.which, names)), None)
+        said = found or "NOT installed, tests that need it are skipped"
+        print(f"{package}: {said}", flush=True)
+
+
+def apt(*arguments: str) -> bool:
+    """Whether apt-get did it within its time."""
+    limit = ("timeout", str(PACKAGE_SECONDS))
+    command = [*(as_root() or ()), *limit, *APT, *arguments]
+    print("$", shlex.join(command), flush=True)
+    try:
+        return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def as_root() -> tuple[str, ...] | None:
+    """What stands before a command to run it as root; None without apt-get or the right to."""
+    if not shutil.which("apt-get") or not shutil.which("timeout"):
+        return None
+    settings = ("env", "DEBIAN_FRONTEND=noninteractive")
+    if os.geteuid() == 0:
+        return settings
+    asked = ["sudo", "--non-interactive", "true"]
+    allowed = shutil.which("sudo") and subprocess.run(asked, check=False).returncode == 0
+    return ("sudo", "--non-interactive", *settings) if allowed else None
 
 
 def oracle() -> str:

@@ -96,7 +96,7 @@ def test_pointing_at_a_symbol_shows_its_value_and_shape() -> None:
         assert tips == pointed
         assert tips
     for name in set(re.findall(r'class="tip (q\d+)"', source)):
-        assert f"mrow.{name}:is(:hover,:focus)) .tip.{name}" in source
+        assert f"mrow.{name}:is(:hover,:focus)) > .tip.{name}" in source
 
 
 def test_ids_are_unique() -> None:

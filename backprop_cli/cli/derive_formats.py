@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from backprop_cli.render.sheet import Sheet
+    from backprop_cli.render.sheet_parts import Sheet
 
 
 def set_sheet(found: Sheet, format_: str) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,9 @@ from backprop_cli.solving.paths import EntryPaths, entry_paths
 from backprop_cli.solving.solve import Progress, Request, Solution, solve
 from backprop_cli.solving.verify import Check, verify
 from backprop_cli.trace import Trace
+
+if TYPE_CHECKING:
+    from backprop_cli.render.sheet_parts import Part
 
 LONG = 60_000  # operations from which a terminal is shown a progress bar
 
@@ -160,10 +163,13 @@ def _checked(checks: tuple[Check, ...], view: View) -> str:
 
 def _markdown(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
     if paths is not None:
-        return f"```text\n{_text(solution, view, paths, checks)}```\n"
-    from backprop_cli.render.markdown import render
+        from backprop_cli.render.paths import markdown
 
-    body = render(solution.trace, view)
+        body = markdown(paths, solution.trace, view)
+    else:
+        from backprop_cli.render.markdown import render
+
+        body = render(solution.trace, view)
     return body if checks is None else f"{body}\n```text{_checked(checks, view)}```\n"
 
 
@@ -215,20 +221,37 @@ def _paths_data(found: EntryPaths) -> dict[str, Any]:
 
 
 def _latex(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    from backprop_cli.render.latex import listing, render
-
-    plain = replace(view, ascii=True)
+    appended = _parts(solution, view, checks)
     if paths is not None:
-        return listing(_text(solution, plain, paths, checks))
-    return render(solution.trace, view, "" if checks is None else _checked(checks, plain))
+        from backprop_cli.render.sheet_latex import latex
+        from backprop_cli.render.sheet_paths import sheet
+
+        return latex(sheet(paths, solution.trace, view, appended))
+    from backprop_cli.render.latex import render
+
+    return render(solution.trace, view, appended)
 
 
 def _html(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    from backprop_cli.render.html import listing, render
-
+    appended = _parts(solution, view, checks)
     if paths is not None:
-        return listing(_text(solution, view, paths, checks))
-    return render(solution.trace, view, "" if checks is None else _checked(checks, view))
+        from backprop_cli.render.sheet_html import html
+        from backprop_cli.render.sheet_paths import sheet
+
+        return html(sheet(paths, solution.trace, view, appended))
+    from backprop_cli.render.html import render
+
+    return render(solution.trace, view, appended)
+
+
+def _parts(solution: Solution, view: View, checks: Checks) -> tuple[Part, ...]:
+    """What was checked, as parts of a sheet."""
+    if checks is None:
+        return ()
+    from backprop_cli.render.names import names_of
+    from backprop_cli.render.sheet_checks import parts
+
+    return parts(checks, names_of(solution.trace, view))
 
 
 def _python(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:

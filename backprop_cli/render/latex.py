@@ -1,4 +1,4 @@
-"""A trace to a LaTeX document that compiles as it is: pdflatex or lualatex, with amsmath alone."""
+"""A trace to a LaTeX document: every step, its formulas aligned, matrices and shapes drawn."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from backprop_cli.readings.notation.nodes import (
     Sign,
     lines,
     row,
+    slashed,
     tall,
     width,
 )
 from backprop_cli.readings.notation.symbols import size
-from backprop_cli.readings.notation.tex import PREAMBLE, number, tex, text
+from backprop_cli.readings.notation.tex import number, tex, text
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
     LossBlock,
+    Row,
     Section,
     StatedBlocks,
     StepBlock,
@@ -33,30 +35,21 @@ from backprop_cli.render.blocks import (
 )
 from backprop_cli.render.equations import Equation, Equations, equations_of
 from backprop_cli.render.history import sampled
+from backprop_cli.render.latex_page import columns, title, whole_page
 from backprop_cli.render.names import Names
+from backprop_cli.render.sheet_latex import WHY, written
+from backprop_cli.render.sheet_parts import Part
 from backprop_cli.render.view import View
 from backprop_cli.render.wording import PARAMETERS, after_updates
 from backprop_cli.trace import Trace
 
-_HEAD = rf"""\documentclass[a4paper,11pt,fleqn]{{article}}
-{PREAMBLE}
-\allowdisplaybreaks
-\setlength{{\textwidth}}{{165mm}}\setlength{{\oddsidemargin}}{{-3mm}}
-\setlength{{\textheight}}{{240mm}}\setlength{{\topmargin}}{{-18mm}}
-\setlength{{\parindent}}{{0pt}}\setlength{{\emergencystretch}}{{3em}}
-\raggedbottom
-\newcommand{{\step}}[4]{{\pagebreak[2]\par\medskip
+_STEP = r"""\newcommand{\step}[4]{\pagebreak[2]\par\medskip
   \abovedisplayskip=5pt\abovedisplayshortskip=5pt
-  {{\bfseries #1}}\enspace #2\quad #3\hfill #4}}
-\begin{{document}}
-\setlength{{\mathindent}}{{2em}}
-"""
-_TAIL = "\\end{document}\n"
+  {\bfseries #1}\enspace #2\quad #3\hfill #4}"""
 
 _SIZES = (("", 78.0), (r"\small", 83.0), (r"\footnotesize", 90.0), (r"\scriptsize", 97.0))
 """The sizes of type, and how many digits fit on a line in each."""
 
-_TABLE_ROWS = 12
 _FEW_LOSSES = 12
 _POINTS = 80
 
@@ -68,32 +61,16 @@ class _Page(Struct, frozen=True):
     equations: Equations
 
     def name(self, id: str) -> str:
-        return f"${tex(self.names.node(id))}$"
+        return f"${tex(slashed(self.names.node(id)))}$"
 
 
-def render(trace: Trace, view: View, appended: str = "") -> str:
-    """The whole derivation as a document; `appended` is plain text at its end, in ASCII."""
+def render(trace: Trace, view: View, appended: Sequence[Part] = ()) -> str:
+    """The whole derivation as a document; `appended` are further parts at its end."""
     view = replace(view, ascii=False)
     shown = document(trace, view)
     page = _Page(shown.names, equations_of(shown.names, view))
     body = [part for block in shown.blocks for part in _BLOCKS[type(block)](block, page)]
-    body += [_verbatim(appended)] if appended else []
-    return _HEAD + "\n".join(body) + "\n" + _TAIL
-
-
-def listing(lines_: str) -> str:
-    """Plain text, in ASCII, as a document."""
-    return f"{_HEAD}{_verbatim(lines_)}\n{_TAIL}"
-
-
-def _verbatim(lines_: str) -> str:
-    """Lines as they are: every character written out, since verbatim could be ended from inside."""
-    body = "\\\\\n".join(_spaced(line) for line in lines_.splitlines()) or "~"
-    return f"{{\\ttfamily\\scriptsize\\raggedright\n{body}\\par}}"
-
-
-def _spaced(line: str) -> str:
-    return "~".join(text(word) for word in line.split(" ")) if line.strip() else "~"
+    return whole_page([*body, *written(appended)], (_STEP, WHY))
 
 
 # Formulas -----------------------------------------------------------------------------------------
@@ -153,7 +130,7 @@ def _joined(sides: Sequence[Node], room: float) -> Iterator[Node]:
 
 def _title(block: Title, _: _Page) -> Iterator[str]:
     if block.text:
-        yield rf"{{\Large\bfseries {text(block.text)}\par}}\medskip"
+        yield title(text(block.text))
     if block.conventions:
         yield r"{\small\raggedright " + " \\quad\n".join(map(_long, block.conventions)) + r"\par}"
 
@@ -243,14 +220,12 @@ def _curve(history: Sequence[float], page: _Page) -> Iterator[str]:
 
 
 def _table(block: TableBlock, page: _Page) -> Iterator[str]:
-    for start in range(0, len(block.rows), _TABLE_ROWS):
-        yield r"\par\smallskip{\small\setlength{\arraycolsep}{3pt}"
-        yield r"\renewcommand{\arraystretch}{1.2}\begin{tabular}{@{}lll@{}}"
-        for shown in block.rows[start : start + _TABLE_ROWS]:
-            value = page.equations.flat(shown.value)
-            shape = f"${tex(size(shown.shape))}$" if shown.shape else ""
-            yield rf"{page.name(shown.id)} & {shape} & ${tex(value)}$ \\"
-        yield r"\end{tabular}\par}"
+    yield columns([_line(shown, page) for shown in block.rows])
+
+
+def _line(shown: Row, page: _Page) -> tuple[str, str, str]:
+    shape = f"${tex(size(shown.shape))}$" if shown.shape else ""
+    return page.name(shown.id), shape, f"${tex(page.equations.flat(shown.value))}$"
 
 
 _BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[str]]] = MappingProxyType(

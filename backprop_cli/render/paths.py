@@ -15,6 +15,7 @@ from backprop_cli.render.formula import Writer
 from backprop_cli.render.grid import Line, plain_text, text_box, width
 from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.render.names import names_of
+from backprop_cli.render.numbers import Digits
 from backprop_cli.render.pieces import between, placed
 from backprop_cli.render.text import printed
 from backprop_cli.render.view import View
@@ -100,10 +101,8 @@ class _Report:
             yield from lines
 
     def headline(self) -> Line:
-        count = len(self.report.paths) + self.report.omitted
-        ways = "one path" if count == 1 else f"{count} paths" if count else "no path"
         loss, entry = self.names.text(self.report.loss), self.names.text(self.report.entry)
-        return ((f"{entry} acts on {loss} along {ways}", "result"),)
+        return ((f"{entry} acts on {loss} along {ways(self.report)}", "result"),)
 
     def sections(self) -> Iterator[tuple[str, list[Line]]]:
         if self.report.paths:
@@ -116,12 +115,7 @@ class _Report:
     # Parts ------------------------------------------------------------------------------------
 
     def factors(self) -> Iterator[Line]:
-        """Each factor once, in the order a path meets it."""
-        seen: dict[tuple[str, str], Factor] = {}
-        for path in self.report.paths:
-            for factor in path.factors:
-                seen.setdefault((factor.of, factor.by), factor)
-        for factor in seen.values():
+        for factor in factors(self.report):
             yield from self.equation(self.quotient(factor.of, factor.by), factor.expr, factor.value)
 
     def paths(self) -> Iterator[Line]:
@@ -163,13 +157,9 @@ class _Report:
             note = f"the last term is the sum of {self.report.omitted} further paths"
             yield (("    ", ""), (note, "note"))
 
-    def update(self, expr: Expr, old: float, new: float) -> Iterator[Line]:
-        yield from self.equation(self.names.text(_new(self.report.entry)), expr, new)
-        change = new - old
-        words = (
-            "unchanged" if change == 0 else f"a change of {self.layout.drawing.digits.one(change)}"
-        )
-        yield (("    ", ""), (words, "note"))
+    def update(self, expr: Expr, old: float, value: float) -> Iterator[Line]:
+        yield from self.equation(self.names.text(new(self.report.entry)), expr, value)
+        yield (("    ", ""), (changed(old, value, self.layout.drawing.digits), "note"))
 
     # Lines ------------------------------------------------------------------------------------
 
@@ -224,7 +214,28 @@ def _joined(parts: Sequence[tuple[Token, ...]], sign: str, level: int) -> tuple[
     return tuple(tokens)
 
 
-def _new(entry: str) -> str:
+def ways(report: EntryPaths) -> str:
+    """How many paths there are."""
+    count = len(report.paths) + report.omitted
+    return "one path" if count == 1 else f"{count} paths" if count else "no path"
+
+
+def factors(report: EntryPaths) -> list[Factor]:
+    """Each factor once, in the order a path meets it."""
+    seen: dict[tuple[str, str], Factor] = {}
+    for path in report.paths:
+        for factor in path.factors:
+            seen.setdefault((factor.of, factor.by), factor)
+    return list(seen.values())
+
+
+def changed(old: float, value: float, digits: Digits) -> str:
+    """What an update did."""
+    change = value - old
+    return "unchanged" if change == 0 else f"a change of {digits.one(change)}"
+
+
+def new(entry: str) -> str:
     """`W1[2,1]` as `W1_new[2,1]`."""
     name, bracket, places = entry.partition("[")
     return f"{name}_new{bracket}{places}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Num
+from backprop_cli.algebra.expr import Expr, Num, Sym
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
 from backprop_cli.derive.free import FreeInputs, Function
 from backprop_cli.derive.intervals import Alternative, Between, alternatives, ones
@@ -18,51 +17,18 @@ from backprop_cli.readings.notation.writer import FormulaWriter
 from backprop_cli.render.free import counted, groups
 from backprop_cli.render.free import symbol as name_of
 from backprop_cli.render.names import Names
+from backprop_cli.render.sheet_parts import Heading, Note, Part, Row, Rows, Sheet
 from backprop_cli.render.view import View
-
-
-class Heading(Struct, frozen=True):
-    """Words, and the conditions under which what follows holds."""
-
-    words: str
-    conditions: Node | None = None
-
-
-class Row(Struct, frozen=True):
-    """`head = body`, and why; without a head it goes on from the row before."""
-
-    head: Node | None
-    body: Node
-    words: str = ""
-
-
-class Rows(Struct, frozen=True):
-    """Equal things below one another."""
-
-    items: tuple[Row, ...]
-
-
-class Note(Struct, frozen=True):
-    """A sentence, a formula behind it where there is one."""
-
-    words: str
-    formula: Node | None = None
-
-
-Part: TypeAlias = "Heading | Rows | Note"
-
-
-class Sheet(Struct, frozen=True):
-    """A title and what stands below it."""
-
-    title: str
-    parts: tuple[Part, ...]
 
 
 class _Maker:
     def __init__(self, view: View, *, layers: bool) -> None:
-        naming = Names(view.notation, layers=layers).naming
-        self.writer = FormulaWriter(lambda id: symbol(naming, id), {}, indices=view.indices)
+        names = Names(view.notation, layers=layers)
+        self.writer = FormulaWriter(
+            lambda id: replace(symbol(names.naming, id), node=names.node(id)),
+            {},
+            indices=view.indices,
+        )
 
     def node(self, expr: Expr) -> Node:
         return self.writer.node(expr)
@@ -84,7 +50,13 @@ class _Maker:
 def sheet(derivation: Derivation, view: View) -> Sheet:
     """The derivation as parts."""
     maker = _Maker(view, layers=False)
-    return Sheet(derivation.title, tuple(_parts(maker, derivation)))
+    chains = (each for chain in derivation.chains for each in chain.definitions)
+    tips = {
+        each.symbol.name: row(maker.node(each.symbol), Sign("="), maker.node(each.forms[-1]))
+        for each in (*chains, *derivation.definitions)
+        if isinstance(each.symbol, Sym) and each.forms
+    }
+    return Sheet(derivation.title, tuple(_parts(maker, derivation)), tips)
 
 
 def _parts(maker: _Maker, derivation: Derivation) -> Iterator[Part]:

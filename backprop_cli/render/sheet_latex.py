@@ -1,26 +1,18 @@
-"""A sheet to a LaTeX document that compiles as it is: aligned equations, reasons beside them."""
+"""A sheet to LaTeX: aligned equations with their reasons in a column at the right margin."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from backprop_cli.readings.notation.nodes import lines, width
-from backprop_cli.readings.notation.tex import PREAMBLE, tex, text
-from backprop_cli.render.sheet import Heading, Note, Rows, Sheet
+from backprop_cli.readings.notation.nodes import EQUALS, Node, items, lines, row, width
+from backprop_cli.readings.notation.tex import tex, text
+from backprop_cli.render.latex_page import columns, title, whole_page
+from backprop_cli.render.sheet_parts import Columns, Heading, Note, Part, Rows, Sheet
 
-_HEAD = rf"""\documentclass[a4paper,11pt,fleqn]{{article}}
-{PREAMBLE}
-\allowdisplaybreaks
-\setlength{{\textwidth}}{{165mm}}\setlength{{\oddsidemargin}}{{-3mm}}
-\setlength{{\textheight}}{{240mm}}\setlength{{\topmargin}}{{-18mm}}
-\setlength{{\parindent}}{{0pt}}
-\raggedbottom
-\newcommand{{\why}}[1]{{\quad\parbox[t]{{48mm}}{{\raggedright\footnotesize #1}}}}
-\begin{{document}}
-\setlength{{\mathindent}}{{2em}}
-"""
-_TAIL = "\\end{document}\n"
+WHY = r"\newcommand{\why}[1]{\tag*{\parbox[t]{46mm}{\raggedright\footnotesize #1}}}"
+"""The command that sets a reason, for the preamble."""
+
 _SIZES = (("", 50.0), (r"\small", 56.0), (r"\footnotesize", 64.0), (r"\scriptsize", 76.0))
 """The sizes of type, and how many digits fit beside a reason in each."""
 
@@ -30,50 +22,60 @@ _index = re.compile(r"([^\W\d]|ŷ)_([a-z])(?![a-z])")
 
 def latex(sheet: Sheet) -> str:
     """The document."""
-    body = [rf"{{\Large\bfseries {words(sheet.title)}\par}}\medskip"]
-    for part in sheet.parts:
-        body += _PARTS[type(part)](part)
-    return _HEAD + "\n".join(body) + "\n" + _TAIL
+    return whole_page([title(words(sheet.title)), *written(sheet.parts)], (WHY,))
+
+
+def written(parts: Sequence[Part]) -> list[str]:
+    """The parts one after another."""
+    return [line for part in parts for line in _PARTS[type(part)](part)]
 
 
 def words(said: str) -> str:
     """Words, in which y_j is a letter with an index."""
+    said = said.replace("yhat", "ŷ")
     pieces, position = [], 0
-    for found in _index.finditer(said.replace("yhat", "ŷ")):
-        pieces.append(text_part(said.replace("yhat", "ŷ")[position : found.start()]))
+    for found in _index.finditer(said):
+        pieces.append(_blanks_kept(said[position : found.start()]))
         letter = {"ŷ": r"\hat{y}"}.get(found[1], found[1])
         pieces.append(f"${letter}_{{{found[2]}}}$" if letter.isascii() else text(found[0]))
         position = found.end()
-    return "".join([*pieces, text_part(said.replace("yhat", "ŷ")[position:])])
+    return "".join([*pieces, _blanks_kept(said[position:])])
 
 
-def text_part(said: str) -> str:
-    """Words with the blanks at their ends kept."""
+def _blanks_kept(said: str) -> str:
     inner = text(said)
-    return (
-        f"{' ' * said.startswith(' ')}{inner.strip()}{' ' * (said.endswith(' ') and said != ' ')}"
-    )
+    after = said.endswith(" ") and said != " "
+    return f"{' ' * said.startswith(' ')}{inner.strip()}{' ' * after}"
 
 
 def _heading(part: Heading) -> Iterator[str]:
     holds = f" ${tex(part.conditions)}$" if part.conditions is not None else ""
-    yield rf"\pagebreak[2]\par\medskip{{\bfseries {words(part.words)}{holds}}}\nopagebreak"
+    yield rf"\pagebreak[2]\par\medskip{{\bfseries {words(part.words)}{holds}}}"
 
 
 def _rows(part: Rows) -> Iterator[str]:
     command, room = _size(part)
-    written: list[str] = []
+    found: list[str] = []
     for item in part.items:
-        found = lines(item.body, room)
+        broken = lines(item.body, room)
         head = tex(item.head) if item.head is not None else ""
-        for number, line in enumerate(found):
-            start = f"{head} &= " if number == 0 else r"& \quad "
-            last = bool(item.words) and number == len(found) - 1
-            written.append(
-                start + tex(line) + (rf" && \why{{{words(item.words)}}}" if last else "")
-            )
-    body = " \\\\\n".join(written)
-    yield f"{{{command}\n\\begin{{align*}}\n{body}\n\\end{{align*}}\\par}}"
+        for number, line in enumerate(broken):
+            start, formula = _aligned(line, head if number == 0 else None)
+            last = bool(item.words) and number == len(broken) - 1
+            why = rf" \why{{{words(item.words)}}}" if last else ""
+            found.append(start + tex(formula) + why)
+    body = " \\\\*\n".join(found[:2])  # a page does not end behind the first line
+    body = " \\\\\n".join([body, *found[2:]])
+    skips = r"\abovedisplayskip=5pt\belowdisplayskip=7pt"
+    yield f"{{{command}{skips}\n\\begin{{align*}}\n{body}\n\\end{{align*}}\\par}}"
+
+
+def _aligned(line: Node, head: str | None) -> tuple[str, Node]:
+    """How a line begins: what is equal stands below one another."""
+    if head is not None:
+        return f"{head} &= ", line
+    inside = items(line)
+    return ("&= ", row(*inside[1:])) if inside[0] == EQUALS else (r"& \quad ", line)
 
 
 def _size(part: Rows) -> tuple[str, float]:
@@ -90,7 +92,21 @@ def _size(part: Rows) -> tuple[str, float]:
 
 def _note(part: Note) -> Iterator[str]:
     formula = f" ${tex(part.formula)}$" if part.formula is not None else ""
-    yield rf"\par\smallskip {words(part.words)}{formula}\par"
+    yield rf"\par\smallskip {{\raggedright {words(part.words)}{formula}\par}}"
 
 
-_PARTS: dict[type, Callable[..., Iterator[str]]] = {Heading: _heading, Rows: _rows, Note: _note}
+def _columns(part: Columns) -> Iterator[str]:
+    heads = [[rf"\itshape {text(head)}" for head in part.heads]] if any(part.heads) else []
+    yield columns([*heads, *([_cell(cell) for cell in line] for line in part.rows)])
+
+
+def _cell(cell: Node | str) -> str:
+    return words(cell) if isinstance(cell, str) else f"${tex(cell)}$"
+
+
+_PARTS: dict[type, Callable[..., Iterator[str]]] = {
+    Heading: _heading,
+    Rows: _rows,
+    Note: _note,
+    Columns: _columns,
+}

@@ -37,6 +37,7 @@ NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _MARKS = MappingProxyType({"hat": "^", "tilde": "~"})
 _SCIENTIFIC = re.compile(r"(?P<digits>.+)e(?P<sign>[+-]?)0*(?P<power>\d+)").fullmatch
 _WORDS = MappingProxyType({"inf": "∞"})
+_GAP = '<mspace width="0.2em"/>'  # beside a label, so that it keeps from its neighbours
 _BOLD_ONE = "𝟏"
 
 
@@ -108,7 +109,7 @@ class _Writer:
             case Braced(inner, label):
                 brace = _operator("⏟", stretchy="true")
                 held = _tag("munder", self.row(inner) + brace)
-                return _tag("munder", held + self.row(label))
+                return _tag("munder", held + _tag("mrow", _GAP + self.written(label) + _GAP))
             case Grid(rows, _):
                 return self.fenced("[", self.table(rows, "numbers"), "]", grows=True)
             case Cases(pairs):

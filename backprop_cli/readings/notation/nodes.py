@@ -141,6 +141,9 @@ Node: TypeAlias = (
 )
 
 
+EQUALS = Sign("=", 0)
+"""Between sides of an equation that may stand on lines of their own."""
+
 DOTS = Sign("…", bare=True)
 VERTICAL_DOTS = Sign("⋮", bare=True)
 
@@ -196,6 +199,28 @@ def every(node: Node) -> Iterator[Node]:
 def tall(node: Node) -> bool:
     """Whether delimiters beside the node have to grow."""
     return any(isinstance(part, Fraction | Grid | Cases | Braced | Total) for part in every(node))
+
+
+def storeys(node: Node) -> int:
+    """How many fractions stand within one another."""
+    own = isinstance(node, Fraction)
+    return own + max(map(storeys, children(node)), default=0)
+
+
+def slashed(node: Node) -> Node:
+    """A name on one line, as it stands between words: ∂L/∂W."""
+    match node:
+        case Fraction(top, bottom):
+            return row(top, Sign("/", bare=True), bottom)
+        case Named(id, inner):
+            return Named(id, slashed(inner))
+        case Fenced(left, inner, right):
+            return Fenced(left, slashed(inner), right)
+        case Script(base, up, down):
+            return Script(slashed(base), up, down)
+        case Row(inside):
+            return row(*map(slashed, inside))
+    return node
 
 
 def width(node: Node) -> float:

@@ -9,9 +9,9 @@ from backprop_cli.readings.notation.nodes import (
     Script,
     Sign,
     Word,
-    every,
     items,
     row,
+    storeys,
 )
 from backprop_cli.readings.notation.parts import FLIPPED, Part, Writer, between, put
 
@@ -44,9 +44,9 @@ def mul(writer: Writer, node: Op) -> Part:
     a, b = node.args
     if writer.rank(a) and writer.rank(b):
         left, right = put(writer, a, "a entry"), put(writer, b, "entry b")
-        return between(
-            _braced(writer, a, left), Sign("⊙", _PRODUCT), _braced(writer, b, right), "entry"
-        )
+        if writer.shape_label(a) != writer.shape_label(b):
+            left, right = _braced(writer, a, left), _braced(writer, b, right)
+        return between(left, Sign("⊙", _PRODUCT), right, "entry")
     left, right = put(writer, a, "a scalar"), put(writer, b, "scalar b")
     beside = not writer.numbers and (isinstance(a, Num) or right.kind == "fraction")
     sign = SIDE_BY_SIDE if beside and not isinstance(b, Num) else Sign("·", _PRODUCT)
@@ -54,11 +54,10 @@ def mul(writer: Writer, node: Op) -> Part:
 
 
 def div(writer: Writer, node: Op) -> Part:
-    """a over b; a / b with arrays put in, or where a fraction would stand in a fraction."""
+    """a over b; a / b with arrays put in, or where fractions would stand too deep to be read."""
     a, b = node.args
     top, bottom = writer.part(a), writer.part(b)
-    inside = [*every(top.node), *every(bottom.node)]
-    nested = any(isinstance(found, Fraction) for found in inside)
+    nested = top.kind == "fraction" or storeys(top.node) > 1 or storeys(bottom.node) > 0
     if not (top.drawn or bottom.drawn or nested):
         return Part(Fraction(top.node, bottom.node), "fraction")
     left = top if top.kind == "fraction" else put(writer, a, "a /")

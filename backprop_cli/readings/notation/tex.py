@@ -47,6 +47,7 @@ _SIGNS = MappingProxyType(
         "≤": r"\leq",
         "≠": r"\neq",
         "→": r"\to",
+        "←": r"\gets",
     }
 )
 _FENCES = MappingProxyType({"{": r"\{", "}": r"\}"})
@@ -223,7 +224,7 @@ def tex(node: Node) -> str:
 def _built(node: Node) -> str:
     match node:
         case Fraction(top, bottom):
-            small = isinstance(top, Number) and isinstance(bottom, Number)
+            small = all(isinstance(part, Number) and len(part.text) == 1 for part in (top, bottom))
             return rf"\{'t' * small}frac{{{tex(top)}}}{{{tex(bottom)}}}"
         case Script():
             return _script(node)

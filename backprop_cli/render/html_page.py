@@ -1,0 +1,122 @@
+"""Parts in HTML to a web page: one file, MathML, no scripts, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from html import escape
+from importlib.resources import files
+
+from msgspec import Struct, field
+
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.readings.notation.mathml import math
+from backprop_cli.readings.notation.nodes import EQUALS, Fenced, Node, Row, row, split, width
+from backprop_cli.readings.notation.symbols import size
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/>
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+Attributes = Callable[[str], Mapping[str, str]]
+"""What the symbol of a quantity carries in a formula, by its id."""
+
+_ROOM = 26  # digits: a part of a formula wider than this may be broken inside a product
+
+
+class Pointed(Struct):
+    """The quantities of a page that a reader may point at, and the class that each has."""
+
+    role: Callable[[str], str]
+    classes: dict[str, str] = field(default_factory=dict)
+    steps: int = 0
+
+    def colour(self, id: str) -> Mapping[str, str]:
+        """What a symbol carries that cannot be pointed at."""
+        role = self.role(id)
+        return {"class": role} if role else {}
+
+    def class_of(self, id: str) -> str:
+        """A class of its own for every quantity."""
+        return self.classes.setdefault(id, f"q{len(self.classes)}")
+
+    def step(self, known: Collection[str]) -> Step:
+        """The next step, in which the values of so many quantities are known."""
+        self.steps += 1
+        return Step(self, known, f"s{self.steps}")
+
+    def rules(self) -> str:
+        """The rules by which pointing at a symbol shows its value: CSS alone, one a quantity."""
+        return "".join(
+            f".step:has(mrow.{name}:is(:hover,:focus)) > .tip.{name}{{display:block}}\n"
+            for name in self.classes.values()
+        )
+
+
+class Step:
+    """Makes the symbols of a step ones that can be pointed at; the first of each can be focused."""
+
+    def __init__(self, page: Pointed, known: Collection[str], place: str) -> None:
+        self.page, self.known, self.place = page, known, place
+        self.seen: list[str] = []
+
+    def __call__(self, id: str) -> Mapping[str, str]:
+        whole = id.partition("[")[0]
+        if id not in self.known and whole not in self.known:
+            return self.page.colour(id)
+        id = id if id in self.known else whole
+        name = self.page.class_of(id)
+        found = {"class": f"q {name} {self.page.role(id)}".strip()}
+        if id not in self.seen:
+            self.seen.append(id)
+            found |= {"tabindex": "0", "aria-describedby": f"{self.place}{name}"}
+        return found
+
+    def tips(self, shown: Callable[[str], str]) -> Iterator[str]:
+        """What is shown of every symbol that was met."""
+        for id in self.seen:
+            name = self.page.class_of(id)
+            attributes = f'class="tip {name}" role="tooltip" id="{self.place}{name}"'
+            yield f"<div {attributes}>{shown(id)}</div>"
+
+
+def whole_page(title: str, body: str, rules: str = "") -> str:
+    """A page with the style of all pages and rules of its own."""
+    style = files("backprop_cli.render").joinpath("html.css").read_text(encoding="utf-8")
+    return _PAGE.format(title=escape(title) or "backprop", style=style + rules, body=body)
+
+
+def side(nodes: Iterable[Node], attributes: Attributes) -> str:
+    """`= a + b = c` as several formulas, so that a narrow window can break the line between."""
+    inner = "\n".join(
+        f"<span>{math(chunk, attributes)}</span>" for node in nodes for chunk in _chunks(node)
+    )
+    return f'<span class="side">{inner}</span>'
+
+
+def _chunks(node: Node) -> list[Node]:
+    whole = row(EQUALS, node)
+    return [p for side in split(whole, 0) for chunk in split(side, 1) for p in _narrow(chunk)]
+
+
+def _narrow(node: Node) -> list[Node]:
+    return split(node, 2) if isinstance(node, Row) and width(node) > _ROOM else [node]
+
+
+def shape(lengths: Shape) -> str:
+    """A shape in parentheses; nothing for a number."""
+    fenced = Fenced("(", size(lengths), ")")
+    return f'<span class="shape">{math(fenced)}</span>' if lengths else ""
