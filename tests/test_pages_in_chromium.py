@@ -133,7 +133,7 @@ def test_every_step_can_be_folded(
     ("arguments", "symbol", "wanted"),
     [
         (("solve", SOFTMAX), ".parameter.q", ("3", "6", "4", "5", "2", "×", "2")),
-        (("solve", SOFTMAX, "--entry", "W1[1,2]"), ".parameter.q", ("2", "4", "3", "3")),
+        (("solve", SOFTMAX, "--entry", "W1[1,2]"), ".parameter.q", ("3", "6", "4", "5")),
         (("derive", "--function", "sigmoid"), "mrow.q", ("exp", "z")),
     ],
     ids=["solve", "entry", "derive"],

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.readings.notation.nodes import (
     Braced,
     Node,
@@ -161,14 +162,17 @@ def _given(block: GivenBlocks, page: _Page) -> Iterator[str]:
 
 
 def _stated(block: StatedBlocks, page: _Page) -> Iterator[str]:
-    yield r"\begin{tabular}{@{}llll@{}}"
+    rows = []
     for item in block.items:
-        shape = f"${tex(size(item.shape))}$" if item.shape else ""
         count = f"${tex(page.equations.formula(item.count))}$" if item.count is not None else ""
-        yield rf"{page.name(item.id)} & {text(item.words)} & {shape} & {count} \\"
-    yield r"\end{tabular}\par"
+        rows.append((page.name(item.id), text(item.words), _shape(item.shape), count))
+    yield columns(rows)
     if block.total != build.ZERO:
         yield rf"\smallskip {text(PARAMETERS)}: ${tex(page.equations.formula(block.total))}$\par"
+
+
+def _shape(shape: Shape) -> str:
+    return f"${tex(size(shape))}$" if shape else ""
 
 
 def _upright(shape: tuple[int, ...], page: _Page) -> tuple[int, ...]:
@@ -224,8 +228,8 @@ def _table(block: TableBlock, page: _Page) -> Iterator[str]:
 
 
 def _line(shown: Row, page: _Page) -> tuple[str, str, str]:
-    shape = f"${tex(size(shown.shape))}$" if shown.shape else ""
-    return page.name(shown.id), shape, f"${tex(page.equations.flat(shown.value))}$"
+    value = f"${tex(page.equations.flat(shown.value))}$"
+    return page.name(shown.id), _shape(shown.shape), value
 
 
 _BLOCKS: MappingProxyType[type[Block], Callable[..., Iterator[str]]] = MappingProxyType(
