@@ -79,6 +79,13 @@ equations:
 train: [W]
 """,
 }
+LETTERS = Path(__file__).resolve().parent.parent / "problems" / "letters"
+JACOBIANS = "sigmoid-layer"
+NETWORKS |= {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in sorted(LETTERS.glob("*.yaml"))
+    if path.stem != JACOBIANS  # no loss, hence no gradients
+}
 SIZES = {"N": 3, "N1": 4, "K": 2, "M": 5, "P": 3, "N_i": 2, "N_h": 3}
 
 
@@ -167,6 +174,35 @@ def test_every_step_has_its_shape_and_every_gradient_is_a_difference_quotient(na
             )
             gradients += 1
     assert gradients >= len(found.model.trained) > 0
+
+
+def test_the_jacobians_of_a_layer_are_difference_quotients() -> None:
+    found = read((LETTERS / f"{JACOBIANS}.yaml").read_text(encoding="utf-8"))
+    env = drawn(found)
+    values = forward(found, env)
+    jacobians = {
+        step.id: evaluate(with_sizes(step.expr), values)
+        for step in in_symbols(found.model, found.plan).steps
+        if step.phase == "jacobian"
+    }
+
+    def u(z: Array) -> Array:
+        return 1 / (1 + np.exp(-z))
+
+    def z(x: Array) -> Array:
+        return env["W"] @ x + env["b"]
+
+    for id, function, at in (("du/dz", u, values["z"]), ("dz/dx", z, env["x"])):
+        quotients = [
+            (function(at + step) - function(at - step)) / 2e-6 for step in 1e-6 * np.eye(len(at))
+        ]
+        np.testing.assert_allclose(jacobians[id], np.transpose(quotients), rtol=1e-6, atol=1e-9)
+
+
+def test_every_problem_in_letters_is_listed() -> None:
+    index = (LETTERS.parent / "README.md").read_text(encoding="utf-8")
+    for path in LETTERS.glob("*.yaml"):
+        assert f"](letters/{path.name})" in index
 
 
 @pytest.mark.parametrize("name", NETWORKS)

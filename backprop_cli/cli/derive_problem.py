@@ -11,6 +11,7 @@ from backprop_cli.cli.reading import source_of
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.load import Source
 from backprop_cli.render.view import View
+from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.load import loaded
 
@@ -30,6 +31,7 @@ def whole(path: Path, format_: str, view: View) -> str:
         layers=problem.layers is not None,
         rows=problem.convention.rows,
         indices=problem.convention.indices,
+        asked=tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan))),
     )
     render = import_module(f"backprop_cli.render.{format_}").render
     return str(render(in_symbols(found.model, found.plan), shown))

@@ -87,7 +87,9 @@ def check_asked(model: Model, planned: Plan, complaints: Complaints) -> None:
             complaints.add(str(unknown), text.mark, unknown.instead)
             continue
         _check_step(model, found, text, complaints)
-        shape = tuple(int(size) for size in shapes[found.id])
+        shape = tuple(size for size in shapes[found.id] if isinstance(size, int))
+        if len(shape) < len(shapes[found.id]):
+            continue  # how far a letter goes is not known
         if found.index is not None and model.counted(found.id, found.index, shape) is None:
             sizes = " × ".join(map(str, shape)) or "a number"
             message = f"{found.id} is {sizes} and has no entry {shown(text.text)}"
