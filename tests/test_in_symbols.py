@@ -181,7 +181,7 @@ def test_the_jacobians_of_a_layer_are_difference_quotients() -> None:
     env = drawn(found)
     values = forward(found, env)
     jacobians = {
-        step.id: evaluate(with_sizes(step.expr), values)
+        step.id: evaluate(with_sizes(step.expr), values, found.model.definitions)
         for step in in_symbols(found.model, found.plan).steps
         if step.phase == "jacobian"
     }
