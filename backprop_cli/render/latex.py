@@ -44,9 +44,11 @@ from backprop_cli.render.view import View
 from backprop_cli.render.wording import PARAMETERS, after_updates
 from backprop_cli.trace import Trace
 
-_STEP = r"""\newcommand{\step}[4]{\pagebreak[2]\par\medskip
-  \abovedisplayskip=5pt\abovedisplayshortskip=5pt
-  {\bfseries #1}\enspace #2\quad #3\hfill #4}"""
+_STEP = r"""\makeatletter
+\newcommand{\step}[4]{\if@nobreak\else\pagebreak[2]\fi\par\addvspace{10pt}
+  \abovedisplayskip=5pt\abovedisplayshortskip=5pt\belowdisplayskip=5pt\belowdisplayshortskip=5pt
+  {\bfseries #1}\enspace #2\quad #3\hfill #4}
+\makeatother"""
 
 _SIZES = (("", 78.0), (r"\small", 83.0), (r"\footnotesize", 90.0), (r"\scriptsize", 97.0))
 """The sizes of type, and how many digits fit on a line in each."""
@@ -186,9 +188,10 @@ def _step(block: StepBlock, page: _Page) -> Iterator[str]:
     shape = f"$({tex(size(block.shape))})$" if block.shape else ""
     number_ = str(block.number) if block.number else ""
     yield rf"\step{{{number_}}}{{{page.name(block.id)}}}{{{text(block.words)}}}{{{shape}}}"
-    yield aligned([page.equations.equation(block)])
+    found = aligned([page.equations.equation(block)])
     if block.entries:
-        yield aligned(list(page.equations.entries(block)))
+        found += "\n" + aligned(list(page.equations.entries(block)))
+    yield f"{{\\postdisplaypenalty=10000\n{found}}}%" if block.notes else found
     for note in block.notes:
         yield rf"{{\small\itshape {text(note)}\par}}"
 
