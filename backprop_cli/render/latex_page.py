@@ -39,5 +39,6 @@ def columns(rows: Iterable[Sequence[str]]) -> str:
     body = "\n".join(" & ".join(row) + r" \cr" for row in rows)
     return (
         r"\par\smallskip{\small\setlength{\arraycolsep}{3pt}\lineskip=3pt\lineskiplimit=2pt"
-        f"\n\\halign{{\\strut#\\hfil&&\\qquad#\\hfil\\cr\n{body}\n}}}}\\par\\csname @nobreakfalse\\endcsname"
+        f"\n\\halign{{\\strut#\\hfil&&\\qquad#\\hfil\\cr\n{body}\n}}}}\n"
+        r"\par\csname @nobreakfalse\endcsname"
     )
