@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -54,6 +55,42 @@ class Case(Struct, frozen=True):
         if step is None or name in self.asked or step.phase == "jacobian":
             return False
         return step.rule.endswith("-state") or name in self.model.silent
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Prediction and target, as the loss compares them: what is computed with what is given."""
+        model = self.model
+        if model.target is None:
+            return ()
+        used = [name for part in (model.target, *model.silent) for name in self._forward(part)]
+        return tuple(
+            (computed, given)
+            for computed in used
+            for given in used
+            if computed in model.definitions
+            and given in model.given
+            and model.given[given].role == "data"
+            and self.sizes.names[computed] == self.sizes.names[given]
+        )
+
+    @property
+    def counts(self) -> frozenset[int]:
+        """Over how many samples, or outputs, the loss adds up or takes the mean; never 1."""
+        model = self.model
+        loss = model.problem.loss
+        entropy = loss is not None and (loss.function.name or "").startswith("cross-entropy")
+        sizes = {model.sample_count or 1}
+        for name in {prediction for prediction, _ in self.compared} | {"Yhat"} & {*model.shapes}:
+            shape = [int(size) for size in model.shapes[name]]
+            if model.sample_axis is not None:
+                del shape[model.sample_axis]
+            if not entropy:  # a mean over classes is no one's habit
+                sizes |= {*shape, prod(shape)}
+        return frozenset(sizes - {1})
+
+    def _forward(self, name: str) -> tuple[str, ...]:
+        definition = self.model.definitions.get(name)
+        return () if definition is None else symbols(definition)
 
     @property
     def by(self) -> str | None:

@@ -32,7 +32,9 @@ def _upstreams(case: Case) -> Iterator[Sym]:
         return
     for user in consumers(case.model, case.by):
         gradient = case.model.gradient(user)
-        if gradient in case.steps and case.steps[gradient].shape == case.step.shape:
+        weighted = any(each(case.model.definitions[user], frozenset({"matmul", "dot"})))
+        same = gradient in case.steps and case.steps[gradient].shape == case.step.shape
+        if same and not weighted:
             yield Sym(gradient)
 
 
@@ -100,15 +102,13 @@ def relu_derivative(case: Case) -> Iterator[Expr]:
 
 def shortcut_misused(case: Case) -> Iterator[Expr]:
     """ŷ − y where it does not hold, or times the derivative once more."""
-    if "Y" not in case.model.given or case.by is None:
-        return
+    targets = dict(case.compared)
     for user, node, _ in _through(case):
-        if not _is_last(case):
+        if user not in targets:
             continue
-        difference: Expr = op("sub", Sym(user), Sym("Y"))
+        difference: Expr = op("sub", Sym(user), Sym(targets[user]))
         scaled = [difference]
-        if case.model.samples:
-            scaled.append(op("div", difference, num(case.model.sample_count or 1)))
+        scaled += [op("div", difference, num(size)) for size in sorted(case.counts)]
         said = case.model.problem.convention.log
         if said != "natural":
             scaled += [op("div", one, op("log", num(said))) for one in scaled]
@@ -119,7 +119,7 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
                 yield op("mul", fused, entry.derivative(node.args[0], Sym(user), node, case.sizes))
             if node.name == "softmax":
                 yield op("mul", fused, _diagonal(Sym(user)))
-                yield from through_softmax(case.model, node, Sym(user), fused)
+                yield from through_softmax(node, Sym(user), fused)
 
 
 def _diagonal(output: Expr) -> Expr:
@@ -189,14 +189,7 @@ def mean_sum(case: Case) -> Iterator[Expr]:
         case.step.phase == "forward" and case.step.shape
     ):
         return
-    counts = {case.model.sample_count or 1}
-    loss = case.model.problem.loss
-    entropy = loss is not None and (loss.function.name or "").startswith("cross-entropy")
-    if "Yhat" in case.model.shapes and not entropy:  # a mean over classes is no one's habit
-        shape = case.model.shapes["Yhat"]
-        axis = case.model.sample_axis
-        counts.add(int(shape[0 if axis is None else 1 - axis]) if shape else 1)
-    for count in sorted(counts - {1}):
+    for count in sorted(case.counts):
         for name in ("mul", "div"):
             yield op(name, case.expr, num(count))
             yield from in_parts(case, lambda part: op(name, part, num(count)))  # noqa: B023

@@ -47,7 +47,9 @@ def bias_left_out(case: Case) -> Iterator[Expr]:
     """Z = Wx: a summand with a given name, or the constant input of a bias inside W, left out."""
     if not _is_forward(case):
         return
-    given = {*case.model.given, *(f"{name}_new" for name in case.model.trained)}
+    roles = {name: given.role for name, given in case.model.given.items()}
+    parameters = [name for name, role in roles.items() if role == "parameter"] or list(roles)
+    given = {*parameters, *(f"{name}_new" for name in case.model.trained)}
     for node in each(case.expr, frozenset({"add"})):
         for kept, dropped in (node.args, node.args[::-1]):
             if plain_name(dropped) in given and not isinstance(kept, Num):
@@ -93,13 +95,11 @@ def _log(base: Num | None) -> Expr:
 
 def targets_swapped(case: Case) -> Iterator[Expr]:
     """y and ŷ exchanged."""
-    model = case.model
-    if model.target is None or "Y" not in model.given:
-        return
     used = symbols(case.expr)
-    for output in ("Yhat", "Yhat_new"):
-        if output in used and "Y" in used:
-            yield substitute(case.expr, {output: Sym("Y"), "Y": Sym(output)})
+    for prediction, target in case.compared:
+        for output in (prediction, f"{prediction}_new"):
+            if output in used and target in used:
+                yield substitute(case.expr, {output: Sym(target), target: Sym(output)})
 
 
 def penalty_omitted(case: Case) -> Iterator[Expr]:
@@ -117,7 +117,8 @@ def path_lost(case: Case) -> Iterator[Expr]:
     if case.step.phase == "update" and case.step.rule != "forward-again":
         return
     parts = summands(case.expr)
-    computed = [part for part in parts if plain_name(part) not in case.model.trained]
+    penalised = {*case.model.trained, "lambda"}
+    computed = [part for part in parts if not penalised.issuperset(symbols(part))]
     if len(computed) < 2 or case.step.shape == ():
         return
     for lost in computed:

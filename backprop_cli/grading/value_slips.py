@@ -130,9 +130,20 @@ def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
     texts = (padded(text, judge.key.unit) for text in wrong.texts.values())
     if value.size == 1 and min(map(digits, texts), default=0) < LEAST_DIGITS:
         return False
-    others = {name: judge.key.truth[name] for name in judge.key.given}
-    others |= {name: other.value for name, other in judge.written.items() if name != wrong.name}
-    return any(_is_copy(value, other) for other in others.values())
+    return bool(copied_from(judge, wrong.name))
+
+
+def copied_from(judge: Judge, name: str) -> list[str]:
+    """The quantities with the values typed, but for those that only follow from them."""
+    order = {id: place for place, id in enumerate(judge.key.formulas)}
+    others = {given: judge.key.truth[given] for given in sorted(judge.key.given)}
+    for other in sorted(judge.written.keys() - {name}, key=lambda id: order.get(id, -1)):
+        judged = judge.judged.get(other)
+        earlier = order.get(other, -1) < order.get(name, len(order))
+        if earlier or judged is None or bool((judged.verdicts == "wrong").any()):
+            others[other] = judge.written[other].value
+    value = judge.written[name].value
+    return [other for other, values in others.items() if _is_copy(value, values)]
 
 
 def _is_copy(value: Array, other: Array) -> bool:

@@ -141,20 +141,21 @@ def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     for node in _summands(definition):
         if isinstance(node, Op) and node.name == "softmax" and node.args == (Sym(by or ""),):
             output = Sym(users[0]) if node == definition else node
-            yield from through_softmax(model, node, output, Sym(model.gradient(users[0])))
+            yield from through_softmax(node, output, Sym(model.gradient(users[0])))
 
 
-def through_softmax(model: Model, node: Op, output: Expr, upstream: Expr) -> Iterator[Expr]:
+def through_softmax(node: Op, output: Expr, upstream: Expr) -> Iterator[Expr]:
     """A gradient pulled back through a softmax: ŷ ⊙ (g − Σ ŷg), in two steps, by the Jacobian."""
     axis = node.option("axis")
     inner = op("sum", op("mul", output, upstream), axis=axis, keep=None if axis is None else 1)
     yield op("mul", output, op("sub", upstream, inner))
     yield op("sub", op("mul", output, upstream), op("mul", output, inner))
-    blocks = op("softmax_blocks", output, samples=model.sample_axis)
-    if model.sample_axis is None:
+    samples = None if axis is None else 1 - int(str(axis))
+    blocks = op("softmax_blocks", output, samples=samples)
+    if samples is None:
         yield op("matmul", blocks, upstream)
     else:
-        yield op("apply_blocks", blocks, upstream, samples=model.sample_axis)
+        yield op("apply_blocks", blocks, upstream, samples=samples)
 
 
 def _summands(expr: Expr) -> list[Expr]:
