@@ -61,6 +61,11 @@ def place(tmp_path: Path) -> Path:
 
 def handed_in(place: Path, **environment: str) -> dict[str, Any]:
     """results.json of what is in the folder of the submission."""
+    return handed_in_and_told(place, **environment)[0]
+
+
+def handed_in_and_told(place: Path, **environment: str) -> tuple[dict[str, Any], str]:
+    """The same, and what only the teacher sees."""
     done = subprocess.run(
         [str(GRADESCOPE / "run_autograder")],
         env={
@@ -77,7 +82,7 @@ def handed_in(place: Path, **environment: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((place / "results" / "results.json").read_bytes())
     assert isinstance(found["output"], str)
     assert "score" in found
-    return found
+    return found, done.stderr.decode()
 
 
 @on_unix
@@ -135,9 +140,11 @@ def test_gradescope_is_told_that_a_sheet_cannot_be_read(place: Path, content: by
 def test_gradescope_gets_a_result_where_the_problem_is_unusable(place: Path) -> None:
     shutil.copy(EXAMPLES / "answers" / "ada.yaml", place / "submission")
     (place / "source" / "problem.yaml").write_text('x: "\n', encoding="utf-8")
-    found = handed_in(place)
+    found, told = handed_in_and_told(place)
     assert found["score"] == 0
-    assert found["output"].startswith("The sheet could not be graded: ")
+    assert "This is not your fault" in found["output"]
+    assert "problem.yaml" not in found["output"], "a student cannot mend the problem"
+    assert "problem.yaml" in told
 
 
 @on_unix
@@ -145,9 +152,10 @@ def test_gradescope_gets_a_result_where_the_program_does_not_run(place: Path) ->
     shutil.copy(EXAMPLES / "answers" / "ada.yaml", place / "submission")
     (place / "results").mkdir()
     (place / "results" / "results.json").write_text('{"score": 10, "output": "old"}')
-    found = handed_in(place, BACKPROP_COMMAND="/does/not/exist")
+    found, told = handed_in_and_told(place, BACKPROP_COMMAND="/does/not/exist")
     assert found["score"] == 0
-    assert "not the sheet's fault" in found["output"]
+    assert "This is not your fault" in found["output"]
+    assert "/does/not/exist" in told
 
 
 # GitHub -------------------------------------------------------------------------------------------

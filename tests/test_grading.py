@@ -1,4 +1,4 @@
-"""Verdicts on the sheets beside the problems, and the grader as it is sent to other processes."""
+"""Sheets beside the problems, what is said of a sheet, and the grader in other processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pickle
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from backprop_cli.cli import main
 from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.data import Result, Sheet
 from backprop_cli.grading.grade import Grader
@@ -51,3 +53,67 @@ def test_a_pickled_grader_gives_the_same_submission() -> None:
     grader, read, _ = graded("sigmoid-softmax", "published")
     again: Grader = pickle.loads(pickle.dumps(grader))  # noqa: S301  # made one line above
     assert again.grade(read) == grader.grade(read)
+
+
+# What is said of a sheet --------------------------------------------------------------------------
+
+HOMEWORK = PROBLEMS.parent / "examples" / "homework.yaml"
+
+
+def report(tmp_path: Path, answers: str, *options: str) -> str:
+    sheet = tmp_path / "sheet.yaml"
+    sheet.write_text(f"answers: {{{answers}}}", encoding="utf-8")
+    arguments = ["check", str(HOMEWORK), str(sheet), "--width", "100", *options]
+    return CliRunner().invoke(main, arguments, prog_name="backprop").stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--ascii"]])
+def test_formulas_stand_in_the_report_as_solve_prints_them(
+    tmp_path: Path, options: list[str]
+) -> None:
+    solved = CliRunner().invoke(main, ["solve", str(HOMEWORK), "--width", "100", *options]).stdout
+    lines = [line.strip() for line in solved.splitlines()]
+    told = [line.split(maxsplit=1)[1] for line in report(tmp_path, "", *options).splitlines()
+            if line.startswith("    formula")]  # fmt: skip
+    assert len(told) == 8
+    for formula in told:
+        assert any(line == formula or line.startswith(f"{formula} =") for line in lines), formula
+
+
+def test_where_to_start_and_what_else_is_wrong(tmp_path: Path) -> None:
+    text = report(tmp_path, "Z1: [1, 2, 3], H1: [.731, .881, .953], Yhat: [.1, .2], L: 7.77")
+    assert "Start with Z1: it is the first that went wrong. Yhat and L went wrong by them" in text
+    assert "fits your own numbers" in text
+    assert "follows from your Z1: repair that first, then this" in text
+
+
+def test_a_sheet_on_which_nothing_is_wrong_says_what_it_lacks(tmp_path: Path) -> None:
+    for name, answers in (("a", "Z1: [1.5, 0, 1]"), ("b", "Z1: [2.5, 0, 1]")):
+        (tmp_path / f"{name}.yaml").write_text(f"answers: {{{answers}}}")
+    table = CliRunner().invoke(main, ["check", str(HOMEWORK), str(tmp_path)]).stdout
+    assert "2 sheets, 0 passed, 0.8 of 10 points on average" in table  # 1 and 2/3 of a point
+    assert "nothing wrong, 7 missing" in table
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "untold"),
+    [
+        # dL/dZ2 is yhat - y = (.7405, -.7405)
+        ("Yhat: [.741, .259], dL/dZ2: [-.741, .741]", "sign the wrong way round", "sign lost"),
+        ("Z1: [1.5, 0, 1], H1: [1.5, 0, 1]", "activation left out", "copied"),
+        ("Yhat: [.741, .259], dL/dZ2: [.741, .259]", "the values of Yhat.", "of another quantity."),
+        ("H1: [.82, .5, .73]", "at least 3 decimals are asked", "formula    H"),
+    ],
+)
+def test_what_is_said_of_a_quantity(tmp_path: Path, answers: str, told: str, untold: str) -> None:
+    text = report(tmp_path, answers)
+    assert told in text
+    assert untold not in text
+
+
+def test_an_interval_is_explained_where_values_may_be_told(tmp_path: Path) -> None:
+    """L = -ln .259 = 1.3509; cut off or rounded, .259 is [.2585, .26), and L in (1.347, 1.353]."""
+    text = report(tmp_path, "Yhat: [.741, .259], L: 1.351", "--reveal", "value")
+    assert (
+        "1.351 is right: with your Yhat = 0.741 0.259, anything from 1.34707 to 1.35286 is" in text
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +49,7 @@ def run(problem: Path, options: Options) -> None:
     grader = _grader(loaded)
     submissions = _submissions(grader, files, options)
     report = summarised(_title(loaded), submissions)
-    settings = _settings(options)
+    settings = _settings(options, grader)
     write(RENDER[options.format_](report, settings), options.output)
     if options.format_ == "github":
         _write_step_summary(report, settings)
@@ -110,7 +111,7 @@ def _title(loaded: Loaded) -> str:
     return problem.title or problem.id or Path(loaded.source.name).stem
 
 
-def _settings(options: Options) -> Settings:
+def _settings(options: Options, grader: Grader) -> Settings:
     to_file = options.output is not None
     return Settings(
         reveal=options.reveal,
@@ -118,7 +119,42 @@ def _settings(options: Options) -> Settings:
         color=options.format_ == "text" and wants_color(to_file),
         ascii=only_ascii(options.ascii_, to_file),
         slip_words=SLIP_WORDS,
+        formula=_formulas(grader, in_ascii=only_ascii(options.ascii_, to_file)),
     )
+
+
+def _formulas(grader: Grader, *, in_ascii: bool) -> Callable[[str], str | None]:
+    """Gives the formulas of the problem as `solve` prints them; made when one is first shown."""
+
+    @cache
+    def written(id: str) -> str | None:
+        return writer()(id)
+
+    @cache
+    def writer() -> Callable[[str], str | None]:
+        from backprop_cli.render.names import Names
+        from backprop_cli.render.one_line import formulas
+        from backprop_cli.render.view import View
+
+        problem, steps = grader.model.problem, grader.steps
+        view = View(
+            ascii=in_ascii,
+            notation=problem.notation,
+            layers=problem.layers is not None,
+            rows=problem.convention.rows,
+            indices=problem.convention.indices,
+        )
+        names = Names(
+            view.notation,
+            view.layers,
+            grader.model.samples is not None,
+            in_ascii,
+            frozenset((*grader.model.given, *steps)),
+        )
+        exprs = {id: step.expr for id, step in steps.items()}
+        return formulas(exprs, grader.plan.shapes, names, view)
+
+    return written
 
 
 def _write_step_summary(report: Report, settings: Settings) -> None:

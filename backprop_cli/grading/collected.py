@@ -160,4 +160,4 @@ def said(message: str, instead: str | None) -> str:
     """A complaint in one line."""
     if not instead:
         return printable(message)
-    return printable(f"{message} (instead: {instead})")
+    return printable(f"{message}; write {instead}")

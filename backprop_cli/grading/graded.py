@@ -114,7 +114,7 @@ class Graded:
         if answer is not None and answer.trouble is not None:
             return "invalid", answer.trouble, ()
         if answer is None or truth is None:
-            return "missing", "not on the sheet", ()
+            return "missing", "", ()
         words = f"this is {described(answer.shape)}, and {name} is {described(truth.shape)}"
         return "wrong", words, self.turned(answer, truth)
 

@@ -325,9 +325,9 @@ class Judge(Struct):
             return None
         value = self.written[source].value
         if not np.any(value) and np.any(self.key.truth[source]):
-            return f"{source} is all zero, which leaves no work to do here"
+            return f"{source} is all zero, and nothing can be carried from that"
         for name in self.key.given:
             given = self.key.truth[name]
             if value.size > 1 and given.shape == value.shape and np.array_equal(given, value):
-                return f"{source} is copied from {name}, which leaves no work to do here"
+                return f"{source} is copied from {name}, and nothing can be carried from that"
         return None

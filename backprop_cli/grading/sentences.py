@@ -10,10 +10,23 @@ from backprop_cli.grading.data import Verdict
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.value_slips import copied_from
 from backprop_cli.grading.written import Array
 from backprop_cli.readings.intervals import Unit
 
+_IMPLIED = {"sign-lost": frozenset({"sign-flipped", "targets-swapped", "ascent"})}
+"""Slips that need no mention beside one of these. That a value was copied needs none at all beside
+the mistake that leads to the same value."""
+
 _SMALL = 6  # values named in an explanation have at most so many entries
+
+
+def telling(slips: Sequence[str]) -> tuple[str, ...]:
+    """The slips worth telling a person, of those that explain a quantity."""
+    causes = {slip for slip in slips if slip not in ("copied", "sign-lost")}
+    implied = {slip for slip, others in _IMPLIED.items() if others & causes}
+    implied |= {"copied"} if causes else set()
+    return tuple(slip for slip in slips if slip not in implied)
 
 
 def message(
@@ -29,26 +42,45 @@ def message(
         return trouble
     if verdict == "wrong":
         if slips:
-            return " Or: ".join(SLIP_WORDS[slip].sentence for slip in slips)
+            return " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
         return "neither right nor what follows from your earlier values"
     if verdict == "carried":
-        return f"follows from your {_wrong_sources(judge, name)}"
+        return _follows(_wrong_sources(judge, name))
     if verdict == "imprecise":
-        return "right, with fewer digits than asked"
+        return f"at least {_asked(judge.key.unit)} are asked"
     if verdict == "not-judged":
         return reason or "cannot be judged"
     return ""
 
 
-def _wrong_sources(judge: Judge, name: str) -> str:
-    bad = [
+def _sentence(judge: Judge, name: str, slip: str) -> str:
+    sources = copied_from(judge, name) if slip == "copied" else []
+    return f"These are the values of {sources[0]}." if sources else SLIP_WORDS[slip].sentence
+
+
+def _asked(unit: Unit | None) -> str:
+    count, kind = (unit.count, unit.significant) if unit else (0, False)
+    word = "significant digit" if kind else "decimal"
+    return f"{count} {word}{'s' if count != 1 else ''}"
+
+
+def _follows(sources: Sequence[str]) -> str:
+    """`follows from your Z1 and b2: repair those first, then this`."""
+    if not sources:
+        return "follows from your earlier values: repair those first, then this"
+    *most, last = sources
+    names = f"{', '.join(most)} and {last}" if most else last
+    return f"follows from your {names}: repair {'those' if most else 'that'} first, then this"
+
+
+def _wrong_sources(judge: Judge, name: str) -> list[str]:
+    return [
         source
         for source in judge.key.formulas
         if source in judge.sources(name)
         and source in judge.judged
         and not (judge.judged[source].verdicts == "correct").all()
     ]
-    return " and ".join(bad) or "earlier values"
 
 
 def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
@@ -69,9 +101,8 @@ def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
         and judge.written[source].present.all()
     ]
     own = f"with your {' and '.join(sources)}, " if sources else ""
-    return (
-        f"{typed:g} is accepted: {own}anything from {low[place]:.6g} to {high[place]:.6g} is right"
-    )
+    says, does = ("is right", "is") if judged.how[place] else ("follows", "does")
+    return f"{typed:g} {says}: {own}anything from {low[place]:.6g} to {high[place]:.6g} {does}"
 
 
 def _short(value: Array) -> str:

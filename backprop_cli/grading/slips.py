@@ -119,8 +119,9 @@ _BACKWARD = (
     ),
     _slip(
         "softmax-shortcut-misused",
-        "ŷ − y used where it does not hold",
-        "ŷ − y already contains the derivative of the softmax (or holds only for another loss).",
+        "ŷ − y in the wrong place",
+        "ŷ − y already contains the derivative of the output, and holds only for the loss that goes"
+        " with it.",
         backward.shortcut_misused,
         "(ŷ − y) ⊙ ŷ(1 − ŷ)",
     ),

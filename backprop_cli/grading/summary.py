@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from backprop_cli.grading.data import Report, Submission, Summary, Tally
+from backprop_cli.grading.sentences import telling
 
 
 def summarised(problem: str, submissions: Sequence[Submission]) -> Report:
@@ -16,7 +17,7 @@ def summarised(problem: str, submissions: Sequence[Submission]) -> Report:
     for submission in submissions:
         for result in submission.results:
             counts.setdefault(result.id, Counter())[result.verdict] += 1
-            slip_counts.setdefault(result.id, Counter()).update(result.slips)
+            slip_counts.setdefault(result.id, Counter()).update(telling(result.slips))
             if result.verdict == "wrong" and not result.slips and result.entries:
                 text = " ".join(entry.typed or "_" for entry in result.entries)
                 shared.setdefault(result.id, Counter())[text] += 1

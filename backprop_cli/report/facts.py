@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from backprop_cli.grading.data import EntryResult, Result, Submission, Verdict
+from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number
 
 _LONGEST = 240  # characters of what was written
 _ENTRIES = 8  # named of each verdict
-_WITH_FORMULA: frozenset[Verdict] = frozenset(
-    {"wrong", "carried", "imprecise", "not-judged", "missing"}
-)
+_WITH_FORMULA: frozenset[Verdict] = frozenset({"wrong", "not-judged", "missing"})
 
 Fact = tuple[str, str]
 
 
 def facts(result: Result, settings: Settings) -> list[Fact]:
     """What a student is told of a quantity beside its verdict, in the order to read it."""
-    return [*_seen(result), *_why(result, settings), *_numbers(result)]
+    return [*_seen(result, settings), *_why(result, settings), *_numbers(result)]
 
 
-def _seen(result: Result) -> Iterator[Fact]:
+def _seen(result: Result, settings: Settings) -> Iterator[Fact]:
     if result.verdict == "correct":
         return
-    if text := written(result.entries):
+    if result.verdict != "carried" and (text := written(result.entries)):
         yield "you wrote", text
     if text := _differing(result):
         yield "entries", text
-    if result.formula and result.verdict in _WITH_FORMULA:
-        yield "formula", equation(result)
+    if result.verdict in _WITH_FORMULA and (formula := equation(result, settings)):
+        yield "formula", formula
 
 
 def _why(result: Result, settings: Settings) -> Iterator[Fact]:
-    if result.message:
+    slips = [settings.slip(slip) for slip in telling(result.slips)]
+    told = all(words.sentence in result.message for words in slips) if slips else not result.message
+    if not told and result.verdict != "carried":
         yield "why", result.message
     elif result.verdict == "not-judged":
         yield "why", DEFAULT_REASON
-    for label, slip in zip(_labels(), result.slips, strict=False):
-        words = settings.slip(slip)
-        said = words.sentence in result.message
-        yield label, words.title if said else f"{words.title}. {words.sentence}"
+    for label, words in zip(_labels(), slips, strict=False):
+        yield label, f"{words.title}. {words.sentence}" if told and words.sentence else words.title
     if result.cannot_exclude:
         titles = ", ".join(settings.slip(slip).title for slip in result.cannot_exclude)
         yield "not ruled out", f"with these digits it could also be: {titles}"
@@ -57,14 +57,20 @@ def _labels() -> Iterator[str]:
 def _numbers(result: Result) -> Iterator[Fact]:
     if result.explanation:
         yield "numbers", result.explanation
-    if result.expected is not None and not (result.verdict == "correct" and result.how == "exact"):
+    is_it = result.verdict == "correct" and result.how in ("exact", "rounded", "truncated")
+    if result.expected is not None and not is_it:
         yield "right value", result.expected
 
 
-def equation(result: Result) -> str:
-    """`Z1 = …`."""
-    formula = result.formula or ""
-    return formula if " = " in formula else f"{result.id} = {formula}"
+def equation(result: Result, settings: Settings) -> str:
+    """`Z¹ = …`; nothing where the formula is not to be told."""
+    if not result.formula:
+        return ""
+    quantity = result.id.partition("[")[0]
+    shown = settings.formula(quantity) if settings.formula else None
+    if shown is not None:
+        return shown
+    return result.formula if " = " in result.formula else f"{result.id} = {result.formula}"
 
 
 def written(entries: Sequence[EntryResult]) -> str:
@@ -119,10 +125,29 @@ def first_wrong(submission: Submission) -> Result | None:
 def cause(submission: Submission, settings: Settings) -> str:
     """Where a sheet goes wrong first, and which slip it was, in a few words."""
     if submission.first_wrong is None:
-        return ""
+        return _lacking(submission)
     result = first_wrong(submission)
-    titles = " or ".join(settings.slip(slip).title for slip in result.slips) if result else ""
-    return f"{submission.first_wrong}: {titles}" if titles else submission.first_wrong
+    why = _in_short(result, settings) if result else ""
+    return f"{submission.first_wrong}: {why}" if why else submission.first_wrong
+
+
+def _in_short(result: Result, settings: Settings) -> str:
+    """What went wrong, in a few words: the slips, or why nothing could be compared."""
+    if result.verdict == "invalid":
+        return VERDICTS["invalid"].short
+    titles = [settings.slip(slip).title for slip in telling(result.slips)]
+    return " or ".join(titles) or ("" if result.entries else result.message)
+
+
+def _lacking(submission: Submission) -> str:
+    """What a sheet lacks on which nothing is wrong: `nothing wrong, 3 missing`."""
+    counts = Counter(result.verdict for result in submission.results if result.max_points)
+    parts = [
+        f"{counts[verdict]} {words.short}"
+        for verdict, words in VERDICTS.items()
+        if verdict != "correct" and counts[verdict]
+    ]
+    return ", ".join(["nothing wrong", *parts]) if parts else ""
 
 
 def counted(counts: Sequence[tuple[str, int]]) -> str:

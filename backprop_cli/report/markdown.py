@@ -10,6 +10,7 @@ from backprop_cli.report.facts import cause, counted, facts
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
+    average,
     beside_marks,
     earned,
     first_sentences,
@@ -112,7 +113,8 @@ def _details(result: Result, told: Sequence[tuple[str, str]]) -> str:
 def _class(report: Report, settings: Settings) -> Iterator[str]:
     if report.problem:
         yield f"# {escaped(report.problem)}"
-    yield f"**{sheets(report.summary)}**"
+    counts = [sheets(report.summary), average(report.submissions)]
+    yield f"**{', '.join(filter(None, counts))}**"
     if report.submissions:
         heading = ("student", "points", "", beside_marks(report.submissions))
         yield _table(heading, (_student(one, settings) for one in report.submissions))

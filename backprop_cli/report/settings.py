@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
@@ -19,6 +19,8 @@ class Settings(Struct, frozen=True):
     color: bool = False
     ascii: bool = False
     slip_words: Mapping[str, SlipWords] = field(default_factory=dict)
+    formula: Callable[[str], str | None] | None = None
+    """Gives the formula of a quantity in symbols; without it, that of the report is shown."""
 
     def slip(self, id: str) -> SlipWords:
         """The words for a slip; its id where it has none."""

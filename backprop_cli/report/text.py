@@ -12,6 +12,7 @@ from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
     Color,
+    average,
     beside_marks,
     earned,
     first_sentences,
@@ -97,7 +98,7 @@ def _verdict(result: Result, rooms: tuple[int, int], settings: Settings) -> Iter
     words = VERDICTS[result.verdict]
     sign = words.plain_sign if settings.ascii else words.sign
     head = f"{sign} {_row((result.id, points(result)), rooms)}"
-    where = line_of(result.mark) if result.verdict != "correct" else ""
+    where = line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
     phrase = f"{verdict_phrase(result)} ({where})" if where else verdict_phrase(result)
     for line in hanging(head, phrase, settings.width):
         yield _painted(line, words.color, settings)
@@ -114,8 +115,9 @@ def _details(result: Result, settings: Settings) -> Iterator[str]:
 
 
 def _class(report: Report, settings: Settings) -> Iterator[str]:
-    heading = [report.problem] if report.problem else []
-    yield from wrapped(": ".join([*heading, sheets(report.summary)]), settings.width)
+    heading = f"{report.problem}: " if report.problem else ""
+    counts = [sheets(report.summary), average(report.submissions)]
+    yield from wrapped(heading + ", ".join(filter(None, counts)), settings.width)
     if report.submissions:
         yield ""
         yield from _students(report.submissions, settings)

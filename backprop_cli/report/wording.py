@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -61,6 +61,8 @@ def verdict_phrase(result: Result) -> str:
     """The verdict on a quantity as a sentence."""
     if result.verdict == "correct" and result.how:
         return HOW[result.how]
+    if result.verdict == "carried" and result.message:
+        return result.message
     return VERDICTS[result.verdict].phrase
 
 
@@ -114,6 +116,15 @@ def sheets(summary: Summary) -> str:
     return f"{summary.submissions} {word}, {summary.passed} passed"
 
 
+def average(submissions: Sequence[Submission]) -> str:
+    """`17.4 of 20 points on average`; nothing where no sheet could be read."""
+    read = [one for one in submissions if one.error is None]
+    if not read:
+        return ""
+    mean = sum(one.score for one in read) / len(read)
+    return f"{round(mean, 1):g} of {number(read[0].max_score)} points on average"
+
+
 def line_of(mark: Mark | None) -> str:
     """`line 9`; nothing where there is no place."""
     return f"line {mark.line}" if mark and mark.line else ""
@@ -127,11 +138,33 @@ def beside_marks(submissions: tuple[Submission, ...]) -> str:
 def first_sentences(submission: Submission) -> list[str]:
     """Where to start, for a person who reads the report of one sheet."""
     verdicts = {result.verdict for result in submission.results}
-    if submission.first_wrong is None:
+    first = submission.first_wrong
+    if first is None:
         return ["Everything is right."] if verdicts == {"correct"} else []
-    first = f"Start with {submission.first_wrong}: it is the first that went wrong."
-    later = " What only follows from it fits your own numbers and is no new mistake."
-    return [first + (later if "carried" in verdicts else "")]
+    others = [
+        result.id
+        for result in submission.results
+        if result.verdict == "wrong" and result.id != first
+    ]
+    sentences = [f"Start with {first}: it is the first that {_went(submission, first)}."]
+    if others:
+        by_itself = "by itself" if len(others) == 1 else "by themselves"
+        sentences.append(f"{listed(others)} went wrong {by_itself}, too.")
+    if "carried" in verdicts:
+        later = "What only follows from that" if others else "What only follows from it"
+        sentences.append(f"{later} fits your own numbers and is no new mistake.")
+    return [" ".join(sentences)]
+
+
+def _went(submission: Submission, id: str) -> str:
+    verdicts = {result.id: result.verdict for result in submission.results}
+    return "cannot be read" if verdicts.get(id) == "invalid" else "went wrong"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`Z1, H1 and L`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def unread(submission: Submission) -> str:
