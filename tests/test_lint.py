@@ -6,12 +6,24 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from backprop_cli.cli import main
-from backprop_cli.grading.lint import Finding
+from backprop_cli.grading.answers import read_sheet
+from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.lint import DEFAULT
+from backprop_cli.grading.lint_slips import Finding
+from backprop_cli.grading.quantities import Quantities
+from backprop_cli.problem.data import Digits
+from backprop_cli.problem.load import Source
 from backprop_cli.render.lint import lint_text
+from backprop_cli.solving.load import loaded
+
+Array = NDArray[np.float64]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,6 +71,132 @@ def findings(folder: Path, text: str) -> list[dict[str, Any]]:
 )
 def test_kinds(kind: str, id: str, text: str, tmp_path: Path) -> None:
     assert (kind, id) in {(found["kind"], found["id"]) for found in findings(tmp_path, text)}
+
+
+CONFUSED = """x: [2, -1]
+y: [0.25]
+layers: [{weights: [[0.5, -0.3]], bias: [0.1]}]
+loss: half-squared-error
+update: {rule: sgd, learning_rate: 0.02}
+ask: [Z1, dL/dW1, W1_new]
+grading: {precision: {decimals: 3}}
+"""
+
+
+def slips_in(folder: Path, text: str, answer: str) -> tuple[str, list[str]]:
+    """The verdict of `check` on the new weights, and the slips that it names."""
+    (folder / "problem.yaml").write_text(text, encoding="utf-8")
+    (folder / "sheet.yaml").write_text(f"answers: {{Z1: [1.4], dL/dW1: [[2.3, -1.15]], {answer}}}")
+    paths = [str(folder / "problem.yaml"), str(folder / "sheet.yaml")]
+    done = CliRunner().invoke(main, ["check", *paths, "--format", "json", "--exit-zero"])
+    (result,) = [r for r in json.loads(done.stdout)["submissions"][0]["results"] if r["points"] != 1
+                 or r["id"] == "W1_new"]  # fmt: skip
+    return result["verdict"], [slip for slip in result["slips"] if slip != "copied"]
+
+
+def test_what_is_confused_is_told_apart_at_the_precision_proposed(tmp_path: Path) -> None:
+    """By hand: z = 1.4, so the gradient is 1.15 (2, -1), and W_new = W - 0.02 (2.3, -1.15).
+
+    With the rate used twice W - 0.0004 (2.3, -1.15) = (0.49908, -0.29954). At three decimals that
+    is (0.499, -0.3), which nobody takes for (0.5, -0.3): it is told apart from the old weights.
+    """
+    assert "confused" not in {found["kind"] for found in findings(tmp_path, CONFUSED)}
+    slower = CONFUSED.replace("0.02", "0.01")  # twice: (0.49977, -0.29989)
+    (found,) = [found for found in findings(tmp_path, slower) if found["kind"] == "confused"]
+    assert (found["id"], set(found["slips"]), found["decimals"]) == (
+        "W1_new", {"learning-rate-twice", "weights-not-updated"}, 4
+    )  # fmt: skip
+    # at three decimals both are (0.5, -0.3); at four (0.4998, -0.2999) and (0.5, -0.3)
+    both = {"learning-rate-twice", "weights-not-updated"}
+    verdict, slips = slips_in(tmp_path, slower, "W1_new: [[0.500, -0.300]]")
+    assert (verdict, set(slips)) == ("wrong", both)
+    finer = slower.replace("decimals: 3", "decimals: 4")
+    assert slips_in(tmp_path, finer, "W1_new: [[0.4998, -0.2999]]") == (
+        "wrong",
+        ["learning-rate-twice"],
+    )
+    assert slips_in(tmp_path, finer, "W1_new: [[0.5000, -0.3000]]") == (
+        "wrong",
+        ["weights-not-updated"],
+    )
+
+
+def test_what_is_accepted_is_marked_right_and_not_at_the_precision_proposed(tmp_path: Path) -> None:
+    """By hand: the new weights are W - 0.0002 (2.3, -1.15) = (0.49954, -0.29977)."""
+    slow = CONFUSED.replace("0.02", "0.0002")
+    accepted = [found for found in findings(tmp_path, slow) if found["kind"] == "accepted"]
+    kept = [found for found in accepted if "weights-not-updated" in found["slips"]]
+    assert [(found["id"], found["decimals"]) for found in kept] == [("W1_new", 4)]
+    assert slips_in(tmp_path, slow, "W1_new: [[0.500, -0.300]]")[0] == "correct"
+    finer = slow.replace("decimals: 3", "decimals: 4")
+    assert slips_in(tmp_path, finer, "W1_new: [[0.5000, -0.3000]]")[0] == "wrong"
+
+
+@pytest.mark.parametrize("name", ["recurrent", "three-layers", "batch-columns", "xor-training"])
+def test_check_agrees_with_what_lint_says_would_be_marked_right(name: str, tmp_path: Path) -> None:
+    """Each slip on a sheet that is right otherwise, at the precision asked and at that proposed."""
+    text = (ROOT / "problems" / f"{name}.yaml").read_text(encoding="utf-8")
+    asked = json.loads(lint(tmp_path, text, "--format", "json").stdout)["findings"]
+    unit = grader_at(text, None).key.unit or DEFAULT
+    accepted = {
+        (f["id"], slip): f["decimals"]
+        for f in asked
+        if f["kind"] == "accepted"
+        for slip in f["slips"]
+    }
+    here = grader_at(text, unit.count)
+    for quantity in {question.name for question in here.questions}:
+        mistaken = here.mistaken(quantity)
+        for slip, value in zip(mistaken.ids, mistaken.values, strict=True):
+            if verdict_on(here, quantity, value, unit.count) == "correct":
+                assert (quantity, slip) in accepted
+    for (quantity, slip), decimals in accepted.items():
+        finer = grader_at(text, decimals)
+        mistaken = finer.mistaken(quantity)
+        assert decimals is not None
+        for id, value in zip(mistaken.ids, mistaken.values, strict=True):
+            if id == slip:
+                assert verdict_on(finer, quantity, value, decimals) != "correct"
+
+
+def grader_at(text: str, decimals: int | None) -> Grader:
+    """The grader of a problem that asks for so many decimals."""
+    model = loaded(Source("problem.yaml", text.encode())).model
+    if decimals is None:
+        return Grader(model)
+    grading = replace(model.problem.grading, precision=Digits(decimals))
+    return Grader(replace(model, problem=replace(model.problem, grading=grading)))
+
+
+def verdict_on(grader: Grader, quantity: str, value: Array, decimals: int) -> str:
+    """The verdict on one slip, on a sheet with right values everywhere else."""
+    truth = {name: grader.key.truth[name] for name in {q.name for q in grader.questions}}
+    values = {**truth, quantity: value}
+    answers = {name: np.round(value, decimals).tolist() for name, value in values.items()}
+    known = Quantities(grader.model, grader.plan)
+    sheet = read_sheet(json.dumps({"answers": answers}).encode(), "sheet.json", known)
+    (result,) = [result for result in grader.grade(sheet).results if result.id == quantity]
+    return result.verdict
+
+
+@pytest.mark.parametrize(
+    ("id", "slip", "text"),
+    [
+        # (y - z)^2 is (z - y)^2, and a softmax's Jacobian is symmetric, whatever the numbers
+        ("L", "targets-swapped", PLAIN),
+        ("dL/dZ1", "transpose-omitted", PLAIN.replace("tanh", "softmax")),
+        ("W1_new", "state-ignored", PLAIN.replace("rule: sgd", "rule: momentum")),
+    ],
+)
+def test_what_no_numbers_could_tell_is_apart(id: str, slip: str, text: str, tmp_path: Path) -> None:
+    found = [f for f in findings(tmp_path, text) if f["id"] == id and slip in f["slips"]]
+    assert [f["kind"] for f in found] == ["equivalent"]
+
+
+def test_what_no_numbers_could_tell_is_no_reason_to_fail(tmp_path: Path) -> None:
+    done = lint(tmp_path, QUIET.replace("ask: [Z1]", "ask: [L]"))
+    assert (done.exit_code, "Nothing found" in done.stdout) == (0, True), done.output
+    assert "L: target and prediction exchanged changes nothing" in done.stdout
 
 
 def test_exit_codes(tmp_path: Path) -> None:

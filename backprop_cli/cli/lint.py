@@ -29,7 +29,7 @@ def command(
     from backprop_cli.cli.reading import load
     from backprop_cli.grading.grade import Grader
     from backprop_cli.grading.lint import DEFAULT, lint
-    from backprop_cli.render.lint import lint_json, lint_text
+    from backprop_cli.render.lint import lint_json, lint_text, matters
     from backprop_cli.render.numbers import Digits
 
     with complaints_end_it():
@@ -48,4 +48,4 @@ def command(
                 findings, asked, terminal_width(width), only_ascii(ascii_, output is not None)
             )
         write(text, output)
-    sys.exit(1 if findings else 0)
+    sys.exit(1 if any(map(matters, findings)) else 0)

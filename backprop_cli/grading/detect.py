@@ -34,7 +34,10 @@ _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 
 def candidates(case: Case) -> list[Candidate]:
     """Every wrong formula of a quantity, with the slip that leads to it."""
-    found = []
+    found: list[Candidate] = []
+    decision = case.model.decision
+    if decision is not None and case.step.id == decision.name:
+        return found  # a class is another one, not twice or half as much
     for id, slip in FORMULA_SLIPS.items():
         exprs = (expr for one in case.cases() for expr in one.fitting(slip.rewrite(one)))
         found += [(id, expr) for expr in dict.fromkeys(exprs)]

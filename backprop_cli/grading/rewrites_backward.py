@@ -32,10 +32,19 @@ def _upstreams(case: Case) -> Iterator[Sym]:
         return
     for user in consumers(case.model, case.by):
         gradient = case.model.gradient(user)
-        weighted = any(each(case.model.definitions[user], frozenset({"matmul", "dot"})))
         same = gradient in case.steps and case.steps[gradient].shape == case.step.shape
-        if same and not weighted:
+        if same and _has_slope(case.model.definitions[user], case.by):
             yield Sym(gradient)
+
+
+_WITHOUT_SLOPE = frozenset({"add", "sub", "neg", "matmul", "dot", "transpose"})
+
+
+def _has_slope(expr: Expr, by: str) -> bool:
+    """Whether a name goes through a function, entry by entry, and is not only added or weighted."""
+    ops = [node for node in walk(expr) if isinstance(node, Op) and by in symbols(node)]
+    weighted = any(node.name in ("matmul", "dot") for node in ops)
+    return not weighted and any(node.name not in _WITHOUT_SLOPE for node in ops)
 
 
 def derivative_omitted(case: Case) -> Iterator[Expr]:

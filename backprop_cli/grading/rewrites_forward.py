@@ -117,8 +117,8 @@ def path_lost(case: Case) -> Iterator[Expr]:
     if case.step.phase == "update" and case.step.rule != "forward-again":
         return
     parts = summands(case.expr)
-    penalised = {*case.model.trained, "lambda"}
-    computed = [part for part in parts if not penalised.issuperset(symbols(part))]
+    no_path = {*case.model.trained, "lambda", *(target for _, target in case.compared)}
+    computed = [part for part in parts if not no_path.issuperset(symbols(part))]
     if len(computed) < 2 or case.step.shape == ():
         return
     for lost in computed:

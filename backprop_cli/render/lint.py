@@ -35,26 +35,34 @@ _HEADINGS = {
     "saturated": "Units",
     "kink": "Units",
     "small": "Too small for the digits asked",
+    "equivalent": "The same with any numbers: nothing to do",
 }
+
+
+_LAST_OF_DIGITS = _HEADINGS["small"]
+
+
+def matters(finding: Found) -> bool:
+    """Whether anything could be done about it."""
+    return finding.kind != "equivalent"
 
 
 def lint_text(findings: Sequence[Found], asked: str, width: int, ascii_: bool) -> str:
     """A section for each kind, equal findings in one line, and the precision that would do."""
     lines = [f"At {asked}", ""]
-    if not findings:
-        lines.append(
-            "Nothing found: every mistake that is known shows, and is told from the others."
-        )
+    if not any(matters(finding) for finding in findings):
+        lines += [
+            "Nothing found: every mistake that is known shows, and is told from the others.",
+            "",
+        ]
+    needed = [f.decimals for f in findings if f.decimals is not None]
     for heading in dict.fromkeys(_HEADINGS.values()):
         rows = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
         if rows:
             lines += [heading, *_rows(rows, width), ""]
-    needed = [f.decimals for f in findings if f.decimals is not None]
-    if needed:
-        lines += [
-            f"{max(needed)} decimals would settle everything that more digits can settle.",
-            "",
-        ]
+        if heading == _LAST_OF_DIGITS and needed:
+            settled = "would settle everything that more digits can settle."
+            lines += [f"{max(needed)} decimals {settled}", ""]
     text = "\n".join(lines)
     return text.encode("ascii", "replace").decode() if ascii_ else text
 
