@@ -29,7 +29,8 @@ class Graded:
         readable = dict(self.readable())
         lost = exercise.key.asked - set(readable)
         unit = used(tuple(readable.values()), exercise.key.unit)
-        self.judge = Judge(exercise.key_for(readable), readable, lost, unit, self.betrayed)
+        key, unusable = exercise.key_for(readable), lost & set(sheet.answers)
+        self.judge = Judge(key, readable, lost, unit, self.betrayed, unusable)
         self.judge.judged.update(exercise.whole.judged(readable))
         for name in exercise.order:
             if name in readable and name not in self.judge.judged:

@@ -8,7 +8,7 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct, field
@@ -35,8 +35,8 @@ class Judge(Struct):
     """Judges the quantities of one sheet in the order of the derivation.
 
     `written` are the quantities that can be used, `lost` those that are asked and cannot be
-    (missing or invalid or of another shape). `betrayed` tells whether digits beyond those asked
-    show a value to be that of a slip.
+    (missing, or `unusable`: invalid or of another shape). `betrayed` tells whether digits beyond
+    those asked show a value to be that of a slip.
     """
 
     key: Key
@@ -44,6 +44,7 @@ class Judge(Struct):
     lost: Collection[str]
     unit: Unit
     betrayed: Callable[[str], bool] = lambda name: False
+    unusable: Collection[str] = ()
     judged: dict[str, Judged] = field(default_factory=dict)
     _sources: dict[str, set[str]] = field(default_factory=dict)
     _known: dict[tuple[str, bool, bool], Interval] = field(default_factory=dict)
@@ -252,8 +253,9 @@ class Judge(Struct):
         old = self.key.parameters.get(name)
         if old is None:
             return np.zeros(written.value.shape, dtype=bool)
-        before = self.key.truth[old]
-        visible = np.abs(expected - before) >= units * self.unit.at(expected)
+        before, unit = self.key.truth[old], self.unit.at(expected)
+        unit = np.where(written.unit > 0, np.minimum(unit, written.unit), unit)
+        visible = np.abs(expected - before) >= units * unit
         return np.asarray((written.value == before) & visible)
 
     def _expected(self, name: str, repaired: bool) -> Array:
@@ -304,7 +306,7 @@ class Judge(Struct):
         missing = sorted(source for source in sources if self._is_missing(source))
         if missing and (verdicts == "wrong").any():
             verdicts[verdicts == "wrong"] = "not-judged"
-            return f"{', '.join(missing)} is missing, and this is computed from it"
+            return f"{self._lacking(missing)}, and this is computed from it"
         if (verdicts == "carried").any():
             for source in sorted(sources):
                 why = self._no_work_left(source)
@@ -312,6 +314,14 @@ class Judge(Struct):
                     verdicts[verdicts == "carried"] = "not-judged"
                     return why
         return None
+
+    def _lacking(self, sources: Sequence[str]) -> str:
+        """`Z1 and H1 are missing`; what is on the sheet in another shape cannot be used."""
+        unusable = all(source in self.unusable for source in sources)
+        names = " and ".join(sources)
+        if unusable:
+            return f"{names} cannot be used"
+        return f"{names} {'is' if len(sources) == 1 else 'are'} missing"
 
     def _is_missing(self, source: str) -> bool:
         if source in self.lost:
@@ -321,7 +331,7 @@ class Judge(Struct):
     def _no_work_left(self, source: str) -> str | None:
         """Why nothing can be carried from a wrong value that takes the work away."""
         judged = self.judged.get(source)
-        if judged is None or not (judged.verdicts == "wrong").all():
+        if judged is None or not (judged.verdicts == "wrong").any():
             return None
         value = self.written[source].value
         if not np.any(value) and np.any(self.key.truth[source]):
