@@ -53,6 +53,7 @@ _STEP = r"""\makeatletter
 _SIZES = (("", 78.0), (r"\small", 83.0), (r"\footnotesize", 90.0), (r"\scriptsize", 97.0))
 """The sizes of type, and how many digits fit on a line in each."""
 
+_BESIDE = 12.0  # digits: the shape in a row of the closing table, and room between
 _FEW_LOSSES = 12
 _POINTS = 80
 
@@ -227,7 +228,12 @@ def _curve(history: Sequence[float], page: _Page) -> Iterator[str]:
 
 
 def _table(block: TableBlock, page: _Page) -> Iterator[str]:
-    yield columns([_line(shown, page) for shown in block.rows])
+    widest = max(
+        width(page.names.node(shown.id)) + width(page.equations.flat(shown.value))
+        for shown in block.rows
+    )
+    fitting = (command for command, room in _SIZES[1:] if widest + _BESIDE <= room)
+    yield columns([_line(shown, page) for shown in block.rows], next(fitting, _SIZES[-1][0]))
 
 
 def _line(shown: Row, page: _Page) -> tuple[str, str, str]:

@@ -31,14 +31,14 @@ def title(words: str) -> str:
     return rf"{{\Large\bfseries\raggedright {words}\par}}\medskip"
 
 
-def columns(rows: Iterable[Sequence[str]]) -> str:
+def columns(rows: Iterable[Sequence[str]], size: str = r"\small") -> str:
     """A table that pages may end in: the cells of each row, in LaTeX, aligned at the left.
 
     It is no paragraph, so LaTeX has to be told that the heading before it stands alone no more.
     """
     body = "\n".join(" & ".join(row) + r" \cr" for row in rows)
     return (
-        r"\par\smallskip{\small\setlength{\arraycolsep}{3pt}\lineskip=3pt\lineskiplimit=2pt"
+        rf"\par\smallskip{{{size}\setlength{{\arraycolsep}}{{3pt}}\lineskip=3pt\lineskiplimit=2pt"
         f"\n\\halign{{\\strut#\\hfil&&\\qquad#\\hfil\\cr\n{body}\n}}}}\n"
         r"\par\csname @nobreakfalse\endcsname"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from backprop_cli.readings.notation.nodes import EQUALS, Node, items, lines, row, width
+from backprop_cli.readings.notation.nodes import EQUALS, Node, folded, items, lines, row, width
 from backprop_cli.readings.notation.tex import tex, text
 from backprop_cli.render.latex_page import columns, title, whole_page
 from backprop_cli.render.sheet_parts import Columns, Heading, Note, Part, Rows, Sheet
@@ -62,8 +62,9 @@ def _rows(part: Rows) -> Iterator[str]:
         for number, line in enumerate(broken):
             start, formula = _aligned(line, head if number == 0 else None)
             last = bool(item.words) and number == len(broken) - 1
+            wide = folded(formula, room)
             why = rf" \why{{{words(item.words)}}}" if last else ""
-            found.append(start + tex(formula) + why)
+            found.append(start + tex(wide) + why)
     body = " \\\\*\n".join(found[:2])  # a page does not end behind the first line
     body = " \\\\\n".join([body, *found[2:]])
     skips = r"\abovedisplayskip=5pt\belowdisplayskip=7pt"

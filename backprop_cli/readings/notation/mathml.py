@@ -24,6 +24,7 @@ from backprop_cli.readings.notation.nodes import (
     Row,
     Script,
     Sign,
+    Stack,
     Total,
     Word,
     tall,
@@ -110,12 +111,17 @@ class _Writer:
                 brace = _operator("⏟", stretchy="true")
                 held = _tag("munder", self.row(inner) + brace)
                 return _tag("munder", held + _tag("mrow", _GAP + self.written(label) + _GAP))
-            case Grid(rows, _):
-                return self.fenced("[", self.table(rows, "numbers"), "]", grows=True)
-            case Cases(pairs):
-                inside = _operator("{", fence="true", form="prefix") + self.table(pairs, "cases")
-                return _tag("mrow", inside)
+            case Grid() | Cases() | Stack():
+                return self.arranged(node)
         raise AssertionError(node)
+
+    def arranged(self, node: Grid | Cases | Stack) -> str:
+        if isinstance(node, Grid):
+            return self.fenced("[", self.table(node.rows, "numbers"), "]", grows=True)
+        if isinstance(node, Stack):
+            return self.table(tuple((line,) for line in node.rows), "cases")
+        brace = _operator("{", fence="true", form="prefix")
+        return _tag("mrow", brace + self.table(node.rows, "cases"))
 
     def script(self, node: Script) -> str:
         parts = [self.row(part) for part in (node.base, node.down, node.up) if part is not None]

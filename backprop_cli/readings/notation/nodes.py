@@ -107,6 +107,12 @@ class Cases(Struct, frozen=True):
     rows: tuple[tuple[Node, Node], ...]
 
 
+class Stack(Struct, frozen=True):
+    """A long row on several lines inside something else, such as a numerator."""
+
+    rows: tuple[Node, ...]
+
+
 class Braced(Struct, frozen=True):
     """Something with a brace and a label below it."""
 
@@ -136,6 +142,7 @@ Node: TypeAlias = (
     | Total
     | Grid
     | Cases
+    | Stack
     | Braced
     | Named
 )
@@ -186,6 +193,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return tuple(entry for line in rows for entry in line)
         case Cases(pairs):
             return tuple(part for pair in pairs for part in pair)
+        case Stack(rows):
+            return rows
     return ()
 
 
@@ -198,7 +207,9 @@ def every(node: Node) -> Iterator[Node]:
 
 def tall(node: Node) -> bool:
     """Whether delimiters beside the node have to grow."""
-    return any(isinstance(part, Fraction | Grid | Cases | Braced | Total) for part in every(node))
+    return any(
+        isinstance(part, Fraction | Grid | Cases | Stack | Braced | Total) for part in every(node)
+    )
 
 
 def storeys(node: Node) -> int:
@@ -232,6 +243,8 @@ def width(node: Node) -> float:
             return 2 * len(rows[0]) - 0.4 + _columns_width(rows)
         case Cases(pairs):
             return 2.5 + _columns_width(pairs)
+        case Stack(rows):
+            return max(map(width, rows)) + 2
         case Fraction(top, bottom):
             return max(width(top), width(bottom)) + 0.6
         case Script(base, up, down):
@@ -247,7 +260,9 @@ def width(node: Node) -> float:
 def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
     match node:
         case Number(text, pad, lead):
-            return len(lead) + len(text) + len(pad)
+            digits, exponent, power = text.partition("e")
+            tenfold = 3.5 + 0.75 * len(power) if exponent else 0  # written · 10 to that power
+            return len(lead) + len(digits) + tenfold + len(pad)
         case Sign(text, _, bare):
             return (len(text) + (0.3 if bare else 1.2)) if text else 0.4
         case Places(texts):
@@ -274,6 +289,20 @@ def lines(node: Node, room: float) -> tuple[Node, ...]:
         else:
             filled += lines(chunk, room)
     return tuple(filled)
+
+
+def folded(node: Node, room: float) -> Node:
+    """The node with the tops of fractions that are too wide on several lines."""
+    if width(node) <= room:
+        return node
+    if isinstance(node, Row):
+        widest = max(node.items, key=width)
+        left = room - (width(node) - width(widest))
+        return row(*(folded(item, left) if item is widest else item for item in node.items))
+    if isinstance(node, Fraction):
+        broken = lines(node.top, room - 3)
+        return Fraction(Stack(broken) if len(broken) > 1 else node.top, node.bottom)
+    return node
 
 
 def split(node: Node, level: int) -> list[Node]:

@@ -23,6 +23,7 @@ from backprop_cli.readings.notation.nodes import (
     Row,
     Script,
     Sign,
+    Stack,
     Total,
     Word,
     tall,
@@ -238,11 +239,8 @@ def _built(node: Node) -> str:
             return r"\sum" + (rf"_{{{tex(below)}}}" if below is not None else "")
         case Braced(inner, label):
             return rf"\underbrace{{{tex(inner)}}}_{{{tex(label)}}}"
-        case Grid(rows, _):
-            return _grid(rows)
-        case Cases(pairs):
-            lines = r" \\ ".join(f"{tex(value)} & {tex(when)}" for value, when in pairs)
-            return rf"\begin{{cases}} {lines} \end{{cases}}"
+        case Grid() | Cases() | Stack():
+            return _arranged(node)
     raise AssertionError(node)
 
 
@@ -288,6 +286,16 @@ def _fenced(node: Fenced) -> str:
     if not tall(node.inner):
         return f"{left}{inner}{right}"
     return rf"\mathopen{{}}\left{left} {inner} \right{right}"
+
+
+def _arranged(node: Grid | Cases | Stack) -> str:
+    if isinstance(node, Grid):
+        return _grid(node.rows)
+    if isinstance(node, Cases):
+        pairs = r" \\ ".join(f"{tex(value)} & {tex(when)}" for value, when in node.rows)
+        return rf"\begin{{cases}} {pairs} \end{{cases}}"
+    lines = r" \\ & \quad ".join(map(tex, node.rows))
+    return rf"\begin{{aligned}} & {lines} \end{{aligned}}"
 
 
 def _grid(rows: tuple[tuple[Node, ...], ...]) -> str:
