@@ -26,6 +26,9 @@ layers:
 """
 PAGES = (
     *(("solve", str(path)) for path in sorted(FOLDER.glob("*.yaml"))),
+    *(("derive", str(path)) for path in sorted(FOLDER.glob("letters/*.yaml"))),
+    ("derive", SOFTMAX),
+    ("derive", BATCH),
     ("solve", SOFTMAX, "--detail", "long"),
     ("solve", SOFTMAX, "--verify"),
     ("solve", SOFTMAX, "--entry", "W1[2,1]"),

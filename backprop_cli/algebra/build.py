@@ -112,6 +112,9 @@ def mul(a: Expr, b: Expr) -> Expr:
 
 def _unspread(a: Expr, partner: Expr) -> Expr:
     """A scalar spread over every axis multiplies an array of that shape as the scalar itself."""
+    if isinstance(a, Op) and a.name == "spread" and isinstance(a.args[0], Op):
+        inner = a.args[0]  # along one axis what is spread along the others: along all
+        a = inner if inner.name == "spread" and inner.option("axis") is None else a
     if not isinstance(a, Op) or a.name != "spread" or a.option("axis") is not None:
         return a
     if isinstance(partner, Num) or (isinstance(partner, Op) and partner.name == "spread"):
