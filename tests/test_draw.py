@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -78,6 +79,25 @@ def test_large_values_are_shortened(tmp_path: Path) -> None:
     numbers = ", ".join(["0.123456"] * 200)
     path.write_text(f"values: {{x: [{numbers}]}}\nequations:\n  - f = sum(x^2)\n", encoding="utf-8")
     assert max(map(len, draw(str(path)).splitlines())) < 60
+
+
+def test_in_letters_shapes_stand_for_values() -> None:
+    path = str(FOLDER / "letters" / "minibatch-relu.yaml")
+    boxes = draw(path)
+    assert "│ W¹ (parameter) │" in boxes
+    assert "(Nₕ×Nᵢ)" in boxes
+    assert "∂L/∂W¹" in boxes
+    texts = [
+        "".join(node.itertext())
+        for node in ET.fromstring(draw(path, "--format", "svg")).iter(f"{SVG}text")  # noqa: S314
+    ]
+    assert any("W¹" in text and "(Nₕ×Nᵢ)" in text for text in texts)
+
+
+def test_a_gradient_that_fits_is_whole() -> None:
+    found = {vertex.id: vertex for vertex in graph_of(FOLDER / "minibatch-tanh.yaml").vertices}
+    (line,) = found["b1"].gradient_lines
+    assert re.fullmatch(r"∂L/∂b¹ = 0\.2909 −?0\.\d{4} −0\.1619", line)
 
 
 # In the terminal ---------------------------------------------------------------------------------

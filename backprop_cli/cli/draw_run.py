@@ -7,11 +7,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
-from backprop_cli.cli.reading import Loaded, load
+from backprop_cli.cli.reading import Loaded, source_of
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.problem.load import Source
 from backprop_cli.render.graph import graph
 from backprop_cli.render.view import View
+from backprop_cli.solving.in_symbols import in_symbols
+from backprop_cli.solving.load import loaded
 from backprop_cli.solving.solve import Request, solve
+from backprop_cli.trace import Trace
 
 
 class Options(Struct, frozen=True):
@@ -26,16 +30,14 @@ class Options(Struct, frozen=True):
 
 def run(problem: Path, options: Options) -> None:
     """Draws the graph of the first step."""
-    loaded = load(problem)
-    if not loaded.model.equations:
+    source = source_of(problem)
+    stated = loaded(source, numbers=False)
+    if not stated.model.equations:
         message = "there is nothing to draw: the file has an update and no computation before it"
-        raise loaded.source.error(Complaint(message))
-    try:
-        trace = solve(loaded.model, Request(steps=min(1, _steps(loaded)))).trace
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
+        raise source.error(Complaint(message))
+    trace = _trace(source, stated)
     to_svg = options.format_ == "svg" or _ends_in_svg(options.output)
-    view = _view(loaded, options, to_svg)
+    view = _view(stated, options, to_svg)
     if to_svg:
         from backprop_cli.render.graph_svg import svg
 
@@ -46,16 +48,27 @@ def run(problem: Path, options: Options) -> None:
         write(graph_text(graph(trace, view), view), options.output)
 
 
-def _steps(loaded: Loaded) -> int:
-    return 1 if loaded.model.update is not None and loaded.model.trained else 0
+def _trace(source: Source, stated: Loaded) -> Trace:
+    """The first step; formulas and shapes alone where the problem has no numbers."""
+    if stated.model.unknown:
+        return in_symbols(stated.model, stated.plan)
+    solvable = loaded(source)
+    try:
+        return solve(solvable.model, Request(steps=min(1, _steps(solvable)))).trace
+    except UserError as error:
+        raise source.error(*error.complaints) from None
+
+
+def _steps(found: Loaded) -> int:
+    return 1 if found.model.update is not None and found.model.trained else 0
 
 
 def _ends_in_svg(output: Path | None) -> bool:
     return output is not None and output.suffix.lower() == ".svg"
 
 
-def _view(loaded: Loaded, options: Options, to_svg: bool) -> View:
-    problem = loaded.model.problem
+def _view(found: Loaded, options: Options, to_svg: bool) -> View:
+    problem = found.model.problem
     to_file = options.output is not None
     return View(
         precision=options.precision,

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.readings.notation.symbols import derivative
 from backprop_cli.render.flow import joined
 from backprop_cli.render.formula import Writer
@@ -24,7 +25,10 @@ _MOST_LINES = 4
 
 
 class Vertex(Struct, frozen=True):
-    """A quantity: what it is called or how it is computed, its shape, value and gradient."""
+    """A quantity: what it is called or how it is computed, its shape, value and gradient.
+
+    Without numbers, `value` and `gradient` are empty.
+    """
 
     id: str
     kind: Kind
@@ -36,9 +40,12 @@ class Vertex(Struct, frozen=True):
 
     @property
     def gradient_lines(self) -> tuple[str, ...]:
-        """The gradient with its name before it, or above it where it takes several lines."""
+        """The gradient with its name before it, or above it where it takes several lines.
+
+        Its name alone where there are no numbers.
+        """
         if not self.gradient:
-            return ()
+            return (self.gradient_name,) if self.gradient_name else ()
         if len(self.gradient) == 1:
             return (f"{self.gradient_name} = {self.gradient[0]}",)
         return (f"{self.gradient_name} =", *self.gradient)
@@ -66,7 +73,8 @@ class _Reader:
             for step in trace.steps
             if step.phase == "backward" and (found := derivative(step.id))
         }
-        self.shapes = {id: given.value.shape for id, given in trace.given.items()}
+        self.shapes: dict[str, Shape] = {id: given.value.shape for id, given in trace.given.items()}
+        self.shapes |= {id: stated.shape for id, stated in trace.unknown.items()}
         self.shapes |= {step.id: step.shape for step in trace.steps}
 
     def graph(self) -> Graph:
@@ -86,6 +94,9 @@ class _Reader:
             if id in used:
                 kind: Kind = given.role if given.role in ("data", "parameter") else "constant"
                 yield self._vertex(id, kind, self.layout.names.text(id), given.value)
+        for id, stated in self.trace.unknown.items():
+            if id in used:
+                yield self._vertex(id, stated.role, self.layout.names.text(id), None)
 
     def _step(self, step: Step) -> Vertex:
         kind: Kind = "result" if step.id == self.trace.loss else "computed"
@@ -108,10 +119,10 @@ class _Reader:
         gradient = self.gradients.get(id)
         name = ""
         lines: tuple[str, ...] = ()
-        if gradient is not None and gradient.value is not None:
+        if gradient is not None:
             name = self.layout.names.text(gradient.id)
-            lines = self._lines(gradient.value, self.room - width(name) - 3)
-            lines = lines if len(lines) == 1 else self._lines(gradient.value, self.room)
+        if gradient is not None and gradient.value is not None:
+            lines = self._lines(gradient.value, self.room)
         shown = () if value is None else self._lines(value, self.room)
         return Vertex(id, kind, title, self.layout.shape(self.shapes[id]), shown, name, lines)
 

@@ -37,7 +37,8 @@ def _box(vertex: Vertex) -> list[Span]:
     role = _ROLES.get(vertex.kind, "")
     said = f" ({GRAPH[vertex.kind]})" if vertex.kind in ("data", "parameter", "constant") else ""
     lines: list[Span] = [(f"{vertex.title}{said}", role)]
-    lines += [(line, "") for line in vertex.value]
+    known = vertex.value or ((vertex.shape,) if vertex.shape else ())
+    lines += [(line, "") for line in known]
     lines += [(line, "gradient") for line in vertex.gradient_lines]
     return lines
 
