@@ -1,0 +1,162 @@
+"""A formula to one of the same value that keeps the digits which the plain one would lose.
+
+ln ŷ and 1 - ŷ of a softmax or sigmoid are taken from its argument, since ŷ itself has been rounded
+to 0 or 1 where they matter most. Three of the operations are used nowhere else and have no entry
+in the table: `xtimes`, `softmax_share` and `softmax_jacobian`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backprop_cli.algebra.build import ONE
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.operations.arithmetic import xtimes
+from backprop_cli.operations.record import Array, Value
+from backprop_cli.operations.table import operation
+
+Definitions: TypeAlias = Mapping[str, Expr]
+Rule: TypeAlias = Callable[[Op, Definitions], "Op | None"]
+
+_TWO = num(2)
+_NEAR_ONE = 0.5  # of outputs that add up to 1, at most one is larger
+
+
+def careful(expr: Expr, definitions: Definitions) -> Expr:
+    """The formula with everything in it written so that no digits are lost.
+
+    `definitions` are the equations behind the names.
+    """
+    if not isinstance(expr, Op):
+        return expr
+    rule = _RULES.get(expr.name)
+    found = (rule(expr, definitions) if rule is not None else None) or expr
+    args = tuple(careful(arg, definitions) for arg in found.args)
+    return Op(found.name, args, found.options)
+
+
+def function_of(node: Op) -> Value:
+    """What computes the values of a node's operation."""
+    return _VALUES.get(node.name) or operation(node).value
+
+
+def _defined(expr: Expr, definitions: Definitions) -> Op | None:
+    """The operation that gives `expr`, looked up where `expr` is a name."""
+    found = definitions.get(expr.name) if isinstance(expr, Sym) else expr
+    return found if isinstance(found, Op) else None
+
+
+def _is_softmax(expr: Expr, definitions: Definitions) -> bool:
+    node = _defined(expr, definitions)
+    return node is not None and node.name == "softmax"
+
+
+def _along(name: str, node: Op, *args: Expr) -> Op:
+    """An operation along the axis that `node` names."""
+    return op(name, *args, axis=node.option("axis"))
+
+
+def _logarithm(expr: Expr, definitions: Definitions) -> Expr | None:
+    """ln of a softmax, a sigmoid, an exponential, or 1 minus one of them."""
+    match _defined(expr, definitions):
+        case Op("softmax", (z,)) as node:
+            return _along("log_softmax", node, z)
+        case Op("sigmoid", (z,)):
+            return op("neg", op("softplus", op("neg", z)))
+        case Op("exp", (z,)):
+            return z
+        case Op("sub", (one, q)) if one == ONE:
+            return _logarithm_of_complement(q, definitions)
+    return None
+
+
+def _logarithm_of_complement(expr: Expr, definitions: Definitions) -> Op | None:
+    """ln(1 - q) for a sigmoid or softmax q."""
+    match _defined(expr, definitions):
+        case Op("sigmoid", (z,)):
+            return op("neg", op("softplus", z))
+        case Op("softmax", (z,)) as node:
+            return _along("log_others", node, z)
+    return None
+
+
+def _complement(expr: Expr, definitions: Definitions) -> Op | None:
+    """1 - q for a sigmoid or softmax q, or the square of a tanh."""
+    match _defined(expr, definitions):
+        case Op("sigmoid", (z,)):
+            return op("sigmoid", op("neg", z))
+        case Op("softmax", (z,)) as node:
+            return op("exp", _along("log_others", node, z))
+        case Op("pow", (base, exponent)) if exponent == _TWO:
+            match _defined(base, definitions):
+                case Op("tanh", (z,)):
+                    u = op("mul", _TWO, z)
+                    return op(
+                        "mul", op("mul", num(4), op("sigmoid", u)), op("sigmoid", op("neg", u))
+                    )
+    return None
+
+
+def _log(node: Op, definitions: Definitions) -> Op | None:
+    found = _logarithm(node.args[0], definitions)
+    return found if found is None or isinstance(found, Op) else op("identity", found)
+
+
+def _xlogy(node: Op, definitions: Definitions) -> Op | None:
+    logarithm = _logarithm(node.args[1], definitions)
+    return None if logarithm is None else op("xtimes", node.args[0], logarithm)
+
+
+def _sub(node: Op, definitions: Definitions) -> Op | None:
+    """1 - q, and a softmax's Jacobian, whose diagonal is p (1 - p)."""
+    match node.args:
+        case (Num(), inner) if node.args[0] == ONE:
+            return _complement(inner, definitions)
+        case (Op("diag", (p,)) as diagonal, Op("outer", (first, second)) as square):
+            if p == first == second and _is_softmax(p, definitions):
+                slopes = op("mul", p, op("sub", ONE, p))
+                return op("softmax_jacobian", Op("diag", (slopes,), diagonal.options), square)
+    return None
+
+
+def _mul(node: Op, definitions: Definitions) -> Op | None:
+    """p (g - Σ p g) for a softmax p: where p is nearly 1, g and the sum are nearly the same."""
+    match node.args:
+        case (p, Op("sub", (g, Op("sum", (Op("mul", (p_again, g_again)),)) as total))):
+            if (p, g) == (p_again, g_again) and _is_softmax(p, definitions):
+                complement = _complement(p, definitions)
+                assert complement is not None
+                return _along("softmax_share", total, p, g, complement)
+    return None
+
+
+def _softmax_share(p: Array, g: Array, complement: Array, axis: int | None = None) -> Array:
+    """p (g (1 - p) - Σ of the other p g), each sum formed so that nothing cancels."""
+    weighted = p * g
+    near_one = p > _NEAR_ONE
+    rest = np.sum(np.where(near_one, 0.0, weighted), axis=axis, keepdims=True)
+    whole = np.sum(weighted, axis=axis, keepdims=True)
+    others = np.where(near_one, rest, whole - weighted)
+    return np.asarray(p * (g * complement - others))
+
+
+def _softmax_jacobian(on_diagonal: Array, products: Array) -> Array:
+    """One array on the diagonal, the other with its sign changed beside it."""
+    return np.where(np.eye(products.shape[-1], dtype=bool), on_diagonal, -products)
+
+
+_RULES: Mapping[str, Rule] = MappingProxyType(
+    {"log": _log, "xlogy": _xlogy, "sub": _sub, "mul": _mul}
+)
+_VALUES: Mapping[str, Any] = MappingProxyType(
+    {
+        "identity": lambda x: x,
+        "xtimes": xtimes,
+        "softmax_share": _softmax_share,
+        "softmax_jacobian": _softmax_jacobian,
+    }
+)
