@@ -79,15 +79,16 @@ class Buffers:
             case Num(value):
                 return np.asarray(float(value))
         if expr not in self.results:
-            form = _FORMS.get(expr.name, Buffers._usual)
+            form = _FORMS.get(expr.name, Buffers.usual)
             self.results[expr] = form(self, expr)
         return self.results[expr]
 
     def keep(self, *formulas: Expr) -> None:
         """Lets nothing be written over what is read again."""
-        self.uses.update({formula: 2 for formula in formulas})
+        self.uses.update(dict.fromkeys(formulas, 2))
 
-    def _usual(self, node: Op) -> Array:
+    def usual(self, node: Op) -> Array:
+        """The function of the table: into a buffer, as a view, or copied there."""
         args = [self.read(arg) for arg in node.args]
         function, options = function_of(node), dict(node.options)
         if isinstance(function, np.ufunc):
@@ -180,10 +181,10 @@ def _above_0(buffers: Buffers, node: Op) -> Array:
 
 def _switch(buffers: Buffers, node: Op) -> Array:
     """The slope of a rectified unit is Heaviside's function."""
-    usual = operation(node).options
-    below, at, above = ({**usual, **dict(node.options)}[key] for key in ("below", "at", "above"))
+    options = {**operation(node).options, **dict(node.options)}
+    below, at, above = (options[key] for key in ("below", "at", "above"))
     if (below, above) != (0, 1):
-        return buffers._usual(node)  # noqa: SLF001  # a form is a part of Buffers
+        return buffers.usual(node)
     return buffers.call(np.heaviside, buffers.read(node.args[0]), float(str(at)))
 
 
@@ -196,7 +197,7 @@ def _sum(buffers: Buffers, node: Op) -> Array:
     """A product with ones, which adds faster than a reduction does."""
     x, axis = buffers.read(node.args[0]), node.option("axis")
     if not buffers.varies(x) or x.ndim not in (1, _PLANE) or not x.flags.forc:
-        return buffers._usual(node)  # noqa: SLF001  # a form is a part of Buffers
+        return buffers.usual(node)
     if axis is None or x.ndim == 1:
         flat = x.ravel(order="K")
         total = buffers.call(np.dot, flat, np.ones(x.size))
@@ -277,7 +278,7 @@ def _times(buffers: Buffers, node: Op) -> Array:
     """y times something, 0 where y is 0. 0 times an infinity shows by not being a number."""
     y, other = map(buffers.read, node.args)
     if buffers.varies(y):
-        return buffers._usual(node)  # noqa: SLF001  # a form is a part of Buffers
+        return buffers.usual(node)
     return buffers.call(np.multiply, y, other)
 
 

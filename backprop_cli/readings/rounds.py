@@ -7,12 +7,14 @@ Both give what `evaluate` gives but for the last bits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from math import prod
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Sym, walk
+from backprop_cli.algebra.expr import Expr, Op, walk
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.buffers import Buffers
 from backprop_cli.readings.careful import Definitions, careful
@@ -22,15 +24,27 @@ from backprop_cli.readings.values import Array
 State: TypeAlias = Mapping[str, Array]
 
 
-class Rounds(Protocol):
-    """So many rounds from a state: the state they end with, and what each round told.
+Packed: TypeAlias = Any
+"""A state as one way of computing holds it; programs of one shape in one way share it."""
 
-    Numbers that are not finite are an ArithmeticError or ValueError, or are in the state: then
-    the plain evaluation says what comes of them.
+
+class Rounds(Protocol):
+    """A compiled program.
+
+    Where numbers are not finite, `run` raises ArithmeticError or ValueError, or what it tells or
+    ends with is not finite either: then the plain evaluation says what comes of them.
     """
 
-    def __call__(self, count: int, state: State) -> tuple[dict[str, Array], list[float]]:
-        """The state after `count` rounds, and the told number of each."""
+    def begin(self, state: State) -> Packed:
+        """The state, packed."""
+        ...
+
+    def run(self, count: int, packed: Packed, told: list[float]) -> Packed:
+        """The state after so many rounds; what each told is appended."""
+        ...
+
+    def end(self, packed: Packed) -> dict[str, Array]:
+        """The state, unpacked."""
         ...
 
 
@@ -54,31 +68,35 @@ class Program(Struct, frozen=True):
         return [(name, careful(expr, self.definitions)) for name, expr in self.formulas]
 
 
-def rounds(program: Program, count: int) -> Rounds | None:
-    """The program compiled in the way that takes the least time for so many rounds.
-
-    None where compiling takes longer than it saves.
-    """
-    size = program_size(program)
-    seconds = {
+def fastest(size: Size, count: int) -> Way:
+    """The way that takes the least time for so many rounds, compiling included."""
+    seconds: dict[Way, float] = {
         "scalars": size.numbers * (_COMPILE_NUMBER + count * _NUMBER),
         "buffers": size.operations * (_COMPILE_CALL + count * _CALL),
         "plain": size.operations * count * _PLAIN,
     }
-    way = min(seconds, key=seconds.__getitem__)
+    return min(seconds, key=seconds.__getitem__)
+
+
+def rounds(program: Program, way: Way) -> Rounds | None:
+    """The program compiled; None for the plain way.
+
+    What has no form for single numbers is computed in buffers.
+    """
     if way == "plain":
         return None
-    if way == "scalars":
-        try:
-            return in_scalars(program)
-        except NoScalarsError:
-            pass
-    return in_buffers(program)
+    try:
+        return InScalars(program) if way == "scalars" else InBuffers(program)
+    except NoScalarsError:
+        return InBuffers(program)
 
 
-_NUMBER, _COMPILE_NUMBER = 12e-9, 15e-6  # seconds for a number in a round, and for compiling it
-_CALL, _COMPILE_CALL = 0.8e-6, 60e-6  # the same for an operation on an array
-_PLAIN = 2.5e-6  # for an operation that is evaluated plainly
+Way: TypeAlias = Literal["scalars", "buffers", "plain"]
+
+# Seconds, measured with the networks of problems/ (2 cores, Python 3.11, NumPy 2.4).
+_NUMBER, _COMPILE_NUMBER = 12e-9, 15e-6  # a number in a round, and compiling it
+_CALL, _COMPILE_CALL = 0.8e-6, 60e-6  # an operation on arrays, and making its buffer
+_PLAIN = 4e-6  # an operation that is evaluated plainly
 
 
 class Size(Struct, frozen=True):
@@ -88,99 +106,101 @@ class Size(Struct, frozen=True):
     numbers: int
 
 
-def program_size(program: Program) -> Size:
-    """The operations of a program and the numbers they compute."""
-    shapes = {name: value.shape for name, value in {**program.given, **program.state}.items()}
-    return size_of(program.formulas, Sizes(dict(shapes), {}))
+def size_of(formulas: Sequence[tuple[str, Expr]], shapes: Mapping[str, Shape]) -> Size:
+    """The operations of formulas and the numbers they compute, the shapes of all names given."""
+    sizes = Sizes(shapes, {})
+    nodes = [node for _, expr in formulas for node in walk(expr) if isinstance(node, Op)]
+    return Size(len(nodes), sum(_numbers(node, sizes) for node in nodes))
 
 
-def size_of(formulas: Sequence[tuple[str, Expr]], sizes: Sizes) -> Size:
-    """The same of formulas, the shapes of what they are written in known."""
-    known = dict(sizes.names)
-    operations = numbers = 0
-    for name, expr in formulas:
-        known[name] = Sizes(known, {}).shape(expr)
-        for node in walk(expr):
-            if not isinstance(node, Sym | Num):
-                operations += 1
-                numbers += _numbers(node, Sizes(known, {}))
-    return Size(operations, numbers)
-
-
-def _numbers(node: Expr, sizes: Sizes) -> int:
+def _numbers(node: Op, sizes: Sizes) -> int:
     """The single numbers that one operation takes; a product counts each of its terms."""
-    entries = int(np.prod(sizes.shape(node), dtype=int))
-    if getattr(node, "name", "") == "matmul":
-        return 2 * entries * int(sizes.shape(node.args[0])[-1])  # type: ignore[union-attr]
-    return entries
+    entries = prod(int(size) for size in sizes.shape(node))
+    return 2 * entries * int(sizes.shape(node.args[0])[-1]) if node.name == "matmul" else entries
 
 
 # The two ways ------------------------------------------------------------------------------------
 
 
-def in_scalars(program: Program) -> Rounds:
+class InScalars:
     """Straight-line Python; NoScalarsError where an operation has no form for single numbers."""
-    scalars = Scalars()
-    for name, value in program.given.items():
-        scalars.given(name, value)
-    for name, value in program.state.items():
-        scalars.vary(name, value.shape)
-    for name, expr in program.careful():
-        scalars.define(name, expr)
-    after: dict[int, int] = {}
-    for old, new in program.after.items():
+
+    def __init__(self, program: Program) -> None:
+        scalars = Scalars()
+        for name, value in program.given.items():
+            scalars.given(name, value)
+        for name, value in program.state.items():
+            scalars.vary(name, value.shape)
+        for name, expr in program.careful():
+            scalars.define(name, expr)
+        told = None if program.told is None else int(scalars.names[program.told])
+        self.shapes = {name: value.shape for name, value in program.state.items()}
+        self.loop = scalars.registers.loop(_next(scalars, program.after), told)
+
+    def begin(self, state: State) -> list[float]:
+        """All numbers in a row."""
+        return [number for name in self.shapes for number in state[name].ravel().tolist()]
+
+    def run(self, count: int, packed: list[float], told: list[float]) -> list[float]:
+        """The compiled loop."""
+        return self.loop(count, packed, told)
+
+    def end(self, packed: list[float]) -> dict[str, Array]:
+        """The row of numbers divided into arrays."""
+        numbers = np.array(packed, dtype=float)
+        sizes = [prod(shape) for shape in self.shapes.values()]
+        parts = np.split(numbers, np.cumsum(sizes)[:-1])
+        return {
+            name: part.reshape(shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+
+def _next(scalars: Scalars, after: Mapping[str, str]) -> dict[int, int]:
+    """What each number that varies becomes."""
+    found: dict[int, int] = {}
+    for old, new in after.items():
         before, later = np.broadcast_arrays(scalars.names[old], scalars.names[new])
-        after.update(zip(map(int, before.flat), map(int, later.flat), strict=True))
-    told = None if program.told is None else int(scalars.names[program.told])
-    loop = scalars.registers.loop(after, told)
-    shapes = {name: value.shape for name, value in program.state.items()}
-
-    def run(count: int, state: State) -> tuple[dict[str, Array], list[float]]:
-        history: list[float] = []
-        flat = [number for name in shapes for number in state[name].ravel().tolist()]
-        ended = np.array(loop(count, flat, history), dtype=float)
-        return _divided(ended, shapes), history
-
-    return run
-
-
-def _divided(flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """A row of numbers divided into arrays of the shapes given."""
-    found, at = {}, 0
-    for name, shape in shapes.items():
-        size = int(np.prod(shape, dtype=int))
-        found[name] = flat[at : at + size].reshape(shape)
-        at += size
+        found.update(zip(map(int, before.flat), map(int, later.flat), strict=True))
     return found
 
 
-def in_buffers(program: Program) -> Rounds:
+class InBuffers:
     """NumPy calls into buffers."""
-    formulas = program.careful()
-    with np.errstate(all="ignore"):
-        buffers = Buffers(expr for _, expr in formulas)
-        for name, value in program.given.items():
-            buffers.given(name, value)
-        for name, value in program.state.items():
-            buffers.vary(name, value)
-        for name, expr in formulas:
-            buffers.define(name, expr)
-        state = {name: buffers.names[name] for name in program.state}
-        told = None if program.told is None else buffers.names[program.told]
-        for name, new in program.after.items():
-            buffers.replace(state[name], buffers.names[new])
-    calls = [call.ready() for call in buffers.calls]
 
-    def run(count: int, start: State) -> tuple[dict[str, Array], list[float]]:
-        history: list[float] = []
-        for name, buffer in state.items():
-            np.copyto(buffer, start[name])
+    def __init__(self, program: Program) -> None:
+        formulas = program.careful()
+        buffers = Buffers(expr for _, expr in formulas)
+        with np.errstate(all="ignore"):
+            for name, value in program.given.items():
+                buffers.given(name, value)
+            for name, value in program.state.items():
+                buffers.vary(name, value)
+            for name, expr in formulas:
+                buffers.define(name, expr)
+        self.state = {name: buffers.names[name] for name in program.state}
+        self.told = None if program.told is None else buffers.names[program.told]
+        for name, new in program.after.items():
+            buffers.replace(self.state[name], buffers.names[new])
+        self.calls = [call.ready() for call in buffers.calls]
+
+    def begin(self, state: State) -> list[Array]:
+        """The arrays in order."""
+        return [state[name] for name in self.state]
+
+    def run(self, count: int, packed: list[Array], told: list[float]) -> list[Array]:
+        """All calls, so many times; what is given back are the buffers themselves."""
+        for buffer, value in zip(self.state.values(), packed, strict=True):
+            if value is not buffer:
+                np.copyto(buffer, value)
         with np.errstate(all="ignore"):
             for _ in range(count):
-                for call in calls:
+                for call in self.calls:
                     call()
-                if told is not None:
-                    history.append(float(told))
-        return {name: buffer.copy() for name, buffer in state.items()}, history
+                if self.told is not None:
+                    told.append(float(self.told))
+        return list(self.state.values())
 
-    return run
+    def end(self, packed: list[Array]) -> dict[str, Array]:
+        """Copies, since the buffers are written over."""
+        return {name: value.copy() for name, value in zip(self.state, packed, strict=True)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from string import Formatter
 from types import CodeType
 from typing import TypeAlias
 

@@ -55,8 +55,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "step": "1.0 if {0} > 0.0 else 0.0 if {0} < 0.0 else {at_zero} if {0} == 0.0 else {0}",
         "sign": "1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0}",
         "clip": "{limit} if {0} > {limit} else -{limit} if {0} < -{limit} else {0}",
-        "switch": "{above} if {0} > 0.0 else {below} if {0} < 0.0"
-        " else {at} if {0} == 0.0 else {0}",
+        "switch": "{above} if {0} > 0.0 else {below} if {0} < 0.0 else {at} if {0} == 0.0 else {0}",
         "choose": "{1} if {0} > 0.0 else {2}",
         "huber": "0.5 * {0} * {0} if abs({0}) <= {delta}"
         " else {delta} * (abs({0}) - {delta}) + 0.5 * {delta} * {delta}",

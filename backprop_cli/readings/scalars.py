@@ -64,7 +64,7 @@ class Scalars:
                 return np.asarray(float(self.registers.constant(float(value))))
         args = [self.read(arg) for arg in expr.args]
         if expr.name in _MOVES:
-            return self.moved(expr, args)
+            return np.asarray(function_of(expr)(*args, **dict(expr.options)))
         whole = _WHOLE.get(expr.name)
         if whole is not None:
             return whole(self, expr, *args)
@@ -72,11 +72,6 @@ class Scalars:
         if along is not None:
             return _by_lane(along, self.registers, expr, args)
         return self.each(self.one(expr), *args)
-
-    def moved(self, node: Op, args: list[Entries]) -> Entries:
-        """What moves entries about. The table has the diagonal of each sample by multiplying."""
-        moved: Entries = function_of(node)(*args, **dict(node.options))
-        return moved
 
     def one(self, node: Op) -> Callable[..., int]:
         """What makes one entry of the result from those of the arguments."""
@@ -137,7 +132,7 @@ def _pow(registers: Registers, base: int, exponent: int) -> int:
     value = registers.value(exponent)
     if value == 1:
         return base
-    if value == 2:  # noqa: PLR2004  # a square is its own name
+    if value == 2:  # a square is its own name
         return registers.mul(base, base)
     return registers.apply("pow({0}, {1})", base, exponent)
 

@@ -1,0 +1,136 @@
+"""A batch of samples to what is run of it: its plans, and the values of a step from a state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from backprop_cli.problem.build import batch_model
+from backprop_cli.problem.model import Array, Model
+from backprop_cli.solving.batches import Batch, batches
+from backprop_cli.solving.plan import Plan, essential, plan
+from backprop_cli.solving.run import Machine, Program, machine, program, run
+from backprop_cli.solving.update import constants, initial_state, rule_of
+
+Values = Mapping[str, Array]
+
+
+class State(Struct, frozen=True):
+    """What training carries from step to step."""
+
+    parameters: Values
+    optimizer: Values
+
+
+def first_state(model: Model) -> State:
+    """What the first step finds."""
+    parameters = {
+        name: given.value for name, given in model.given.items() if given.role == "parameter"
+    }
+    return State(parameters, initial_state(model))
+
+
+def environment(model: Model, state: State, index: int) -> dict[str, Array]:
+    """What one step starts from: data, the parameters and state it finds, the rule's constants."""
+    env = {name: given.value for name, given in model.given.items()}
+    env |= state.parameters
+    env |= {f"{name}_old": value for name, value in state.optimizer.items()}
+    env |= {name: given.value for name, given in constants(model, index).items()}
+    return env
+
+
+class Prepared(Struct, frozen=True):
+    """A batch ready to be run: its model, the whole plan, the part of it that training needs.
+
+    `careful` is the whole plan once more, going round what is infinite on the way; `trained` runs
+    the part.
+    """
+
+    model: Model
+    plan: Plan
+    training: Plan
+    machine: Machine
+    careful: Callable[[], Plan]
+    trained: Callable[[], Program]
+
+    def step(self, given: Values) -> Values:
+        """The values of one step of training."""
+        return self._finite(self.training, self.trained()(given), given)[1]
+
+    def last(self, given: Values) -> Values:
+        """Those of the last step: with the loss after the update."""
+        goals = {step.id for step in self.training.steps} | {f"{self.model.target}_new"}
+        return self.run(essential(self.plan, goals), given)[1]
+
+    def run(self, planned: Plan, given: Values) -> tuple[Plan, Values]:
+        """The plan and its values; the same quantities another way where gradients have none."""
+        return self._finite(planned, run(planned, given, self.machine), given)
+
+    def _finite(self, planned: Plan, values: Values, given: Values) -> tuple[Plan, Values]:
+        lost = _not_finite(planned, values)
+        if not lost:
+            return planned, values
+        other = essential(self.careful(), {step.id for step in planned.steps})
+        found = run(other, given, self.machine)
+        return (other, found) if _not_finite(other, found) < lost else (planned, values)
+
+
+def _not_finite(planned: Plan, values: Values) -> int:
+    """How many gradients hold an infinity, or what comes of 0 times one."""
+    return sum(
+        1
+        for step in planned.steps
+        if step.phase == "backward" and step.id in values and not np.isfinite(values[step.id]).all()
+    )
+
+
+class Batches:
+    """The prepared batches, each made when it is first needed."""
+
+    def __init__(self, model: Model, extra: Collection[str]) -> None:
+        self.model = model
+        self.extra = extra
+        self.batches = batches(model)
+        self.ready: dict[Batch, Prepared] = {}
+
+    def at(self, step: int) -> Prepared:
+        """The batch of a step, counted from 0."""
+        chosen = self.batches[step % len(self.batches)]
+        if chosen not in self.ready:
+            self.ready[chosen] = self._prepare(chosen)
+        return self.ready[chosen]
+
+    def _prepare(self, chosen: Batch) -> Prepared:
+        model = self.model if chosen is None else batch_model(self.model.problem, chosen)
+        whole = _in_full(plan(model, self.extra), self.extra)
+        how = machine(model, whole)
+        training = essential(whole, goals(model))
+        return Prepared(
+            model,
+            whole,
+            training,
+            how,
+            cache(lambda: _in_full(plan(model, self.extra, careful=True), self.extra)),
+            cache(lambda: program(training, how)),
+        )
+
+
+def goals(model: Model) -> set[str]:
+    """What training needs of each step: the loss, new parameters, the new state."""
+    found = {f"{name}_new" for name in model.trained} | {model.target or ""}
+    if model.update is not None:
+        letters = rule_of(model).kept
+        found |= {f"{letter}_{name}" for letter in letters for name in model.trained}
+    return found
+
+
+def _in_full(planned: Plan, extra: Collection[str]) -> Plan:
+    """The plan with everything that was asked for computed, whatever its size."""
+    steps = tuple(
+        replace(step, skipped=step.skipped and step.id not in extra) for step in planned.steps
+    )
+    return replace(planned, steps=steps)

@@ -1,0 +1,187 @@
+"""Step after step of training: the state each finds and leaves, and the losses.
+
+Only the step that is shown and the last one are evaluated as they are printed. All others are
+compiled where that pays: every loss is kept, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.build import ONE, add
+from backprop_cli.algebra.expr import Sym
+from backprop_cli.problem.model import Model
+from backprop_cli.readings.rounds import Program, Rounds, Size, fastest, rounds, size_of
+from backprop_cli.solving.plan import essential
+from backprop_cli.solving.prepared import (
+    Batches,
+    Prepared,
+    State,
+    Values,
+    environment,
+    first_state,
+    goals,
+)
+from backprop_cli.solving.run import machine
+from backprop_cli.solving.update import constant_names
+
+_FEWEST, _MOST = 50, 3200  # steps that are made before anyone looks whether all is finite
+_T_NEXT = "next t"  # no id has a space in it
+
+
+class Stretch(Struct, frozen=True):
+    """Some steps of training: the number of the first (from 1), the state they find and leave.
+
+    There is one loss a step, that before its update; the last step has that after it too.
+    """
+
+    first: int
+    steps: int
+    before: State
+    after: State
+    losses: Sequence[float]
+
+
+def training(prepared: Batches, steps: int, shown: int) -> Iterator[Stretch]:
+    """All steps in turn; the one `shown` and the last are stretches of their own.
+
+    Without updates there is one pass that changes nothing.
+    """
+    state = first_state(prepared.model)
+    single = sorted({shown - 1, max(steps, 1) - 1})
+    compiled = _Compiled(prepared, steps)
+    for before, index in pairwise([-1, *single]):
+        start = before + 1
+        while start < index:
+            stretch = compiled.stretch(state, start, index)
+            start, state = start + stretch.steps, stretch.after
+            yield stretch
+        stretch = _pass(prepared.at(index), state, index, steps)
+        state = stretch.after
+        yield stretch
+
+
+def _pass(batch: Prepared, state: State, index: int, steps: int) -> Stretch:
+    """One step, evaluated plainly."""
+    last = 0 < steps == index + 1
+    given = environment(batch.model, state, index)
+    values = batch.last(given) if last else batch.step(given)
+    after = _advanced(state, values) if steps else state
+    target = batch.model.target
+    told = [] if target is None else [target, f"{target}_new"][: 1 + last]
+    return Stretch(index + 1, 1, state, after, [float(values[name]) for name in told])
+
+
+def _advanced(state: State, values: Values) -> State:
+    parameters = {
+        name: values.get(f"{name}_new", value) for name, value in state.parameters.items()
+    }
+    optimizer = {name: values.get(name, value) for name, value in state.optimizer.items()}
+    return State(parameters, optimizer)
+
+
+class _Compiled:
+    """Steps made many at a time: the batches as compiled programs, which share their state."""
+
+    def __init__(self, prepared: Batches, steps: int) -> None:
+        self.prepared = prepared
+        self.steps = steps
+        self.length = _FEWEST
+
+    def stretch(self, state: State, start: int, end: int) -> Stretch:
+        """The first steps of those from `start` up to `end`, counted from 0.
+
+        As long as all goes well they are more each time.
+        """
+        stop = min(start + self.length, end)
+        found = self._at_once(state, start, stop)
+        self.length = _FEWEST if found is None else min(2 * self.length, _MOST)
+        found = found or self._one_by_one(state, start, stop)
+        return Stretch(start + 1, stop - start, state, *found)
+
+    def _one_by_one(self, state: State, start: int, stop: int) -> tuple[State, list[float]]:
+        losses: list[float] = []
+        for index in range(start, stop):
+            done = _pass(self.prepared.at(index), state, index, self.steps)
+            state = done.after
+            losses += done.losses
+        return state, losses
+
+    def _at_once(self, state: State, start: int, stop: int) -> tuple[State, list[float]] | None:
+        """The same, compiled; None where that does not pay, or a number is not finite."""
+        if not self.programs:
+            return None
+        first = self.programs[0]
+        losses: list[float] = []
+        packed = first.begin(environment(self.prepared.model, state, start))
+        try:
+            for count, program in self._turns(start, stop):
+                packed = program.run(count, packed, losses)
+        except (ArithmeticError, ValueError):
+            return None
+        ended = first.end(packed)
+        if not np.isfinite([*losses, *(np.sum(value) for value in ended.values())]).all():
+            return None
+        parameters = {name: ended.get(name, old) for name, old in state.parameters.items()}
+        optimizer = {name: ended.get(f"{name}_old", old) for name, old in state.optimizer.items()}
+        return State(parameters, optimizer), losses
+
+    def _turns(self, start: int, stop: int) -> Iterator[tuple[int, Rounds]]:
+        """How often to run which program: all steps of one, or the batches in turn."""
+        if len(self.programs) == 1:
+            yield stop - start, self.programs[0]
+            return
+        for index in range(start, stop):
+            yield 1, self.programs[index % len(self.programs)]
+
+    @cached_property
+    def programs(self) -> list[Rounds]:
+        """A program for each batch; none where compiling takes longer than it saves."""
+        count = len(self.prepared.batches)
+        first = self.prepared.at(0)
+        if first.machine.round is not None:
+            return []
+        way = fastest(training_size(first), self.steps // count)
+        made = [rounds(training_program(self.prepared.at(index)), way) for index in range(count)]
+        return [one for one in made if one is not None]
+
+
+def training_size(batch: Prepared) -> Size:
+    """How large one step of training is."""
+    formulas = [(step.id, step.expr) for step in batch.training.steps]
+    return size_of(formulas, batch.plan.shapes)
+
+
+def training_program(batch: Prepared) -> Program:
+    """One step of training as a program: written in the logits where that can be, so that nothing
+    is infinite on the way."""
+    model, whole = batch.model, batch.careful()
+    formulas = [(step.id, step.expr) for step in essential(whole, goals(model)).steps]
+    after = _becomes(model, {name for name, _ in formulas})
+    if _T_NEXT in after.values():
+        formulas.append((_T_NEXT, add(Sym(constant_names(model)["t"]), ONE)))
+    env = environment(model, first_state(model), 0)
+    return Program(
+        formulas,
+        given={name: value for name, value in env.items() if name not in after},
+        state={name: env[name] for name in after},
+        after=after,
+        told=model.target,
+        definitions=machine(model, whole).definitions,
+    )
+
+
+def _becomes(model: Model, computed: set[str]) -> dict[str, str]:
+    """What each quantity that training carries on becomes in a step."""
+    state = first_state(model)
+    new = {name: f"{name}_new" for name in state.parameters}
+    new |= {f"{name}_old": name for name in state.optimizer}
+    found = {old: name for old, name in new.items() if name in computed}
+    if model.update is not None and model.update.rule == "adam":
+        found[constant_names(model)["t"]] = _T_NEXT
+    return found
