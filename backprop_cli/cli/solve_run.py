@@ -80,7 +80,8 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
     limit = options.max_work or MAX_WORK
     request = Request(options.steps, options.at, selection.extra, limit)
     try:
-        with _progress(steps, work(loaded.plan, steps)) as progress:
+        rounded = loaded.model.problem.rounding is not None
+        with _progress(steps, work(loaded.plan, steps, rounded)) as progress:
             return solve(loaded.model, replace(request, progress=progress))
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None

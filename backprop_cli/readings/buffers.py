@@ -126,8 +126,19 @@ class Buffers:
         self.moving[id(array)] = array
         return array
 
-    def replace(self, old: Array, new: Array) -> None:
-        """Lets what varies end a round with the value of `new`: written there at once if it can."""
+    def replace(self, after: Mapping[str, str]) -> None:
+        """Lets what varies end each round with the value that another name has."""
+        olds = [self.names[old] for old in after]
+        news = [self._apart(self.names[new], olds) for new in after.values()]
+        for old, new in zip(olds, news, strict=True):
+            self._replace(old, new)
+
+    def _apart(self, new: Array, olds: list[Array]) -> Array:
+        """The value itself, or a copy where it is about to be written over."""
+        return self.call(np.positive, new) if any(_root(new) is old for old in olds) else new
+
+    def _replace(self, old: Array, new: Array) -> None:
+        """A copy at the end of the round, unless the result can be written there at once."""
         made = [place for place, call in enumerate(self.calls) if call.out is new]
         if made and new.shape == old.shape:
             after = self.calls[made[-1] + 1 :]

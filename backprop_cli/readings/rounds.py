@@ -178,10 +178,9 @@ class InBuffers:
                 buffers.vary(name, value)
             for name, expr in formulas:
                 buffers.define(name, expr)
+            buffers.replace(program.after)
         self.state = {name: buffers.names[name] for name in program.state}
         self.told = None if program.told is None else buffers.names[program.told]
-        for name, new in program.after.items():
-            buffers.replace(self.state[name], buffers.names[new])
         self.calls = [call.ready() for call in buffers.calls]
 
     def begin(self, state: State) -> list[Array]:

@@ -146,7 +146,7 @@ class _Text:
         return uses
 
     def loop(self) -> Loop:
-        for number in sorted(self.uses):
+        for number in sorted({*self.uses, *self.varying}):
             self.place(number)
         lines = ["def run(rounds, varying, told):"]
         lines += self._unpacked("varying", [f"v{i}" for i in range(len(self.varying))])

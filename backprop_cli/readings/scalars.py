@@ -67,7 +67,7 @@ class Scalars:
             return np.asarray(function_of(expr)(*args, **dict(expr.options)))
         whole = _WHOLE.get(expr.name)
         if whole is not None:
-            return whole(self, expr, *args)
+            return np.asarray(whole(self, expr, *args))
         along = _ALONG.get(expr.name)
         if along is not None:
             return _by_lane(along, self.registers, expr, args)

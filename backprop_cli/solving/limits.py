@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
+from backprop_cli.readings.rounds import Way, fastest, size_of
 from backprop_cli.solving.plan import Plan, Planned
 
 MAX_WORK = 300_000
@@ -19,6 +20,9 @@ MAX_ENTRIES = 10_000_000
 
 _ENTRIES = 500  # of a result, in the time that one operation takes at least
 _PRODUCTS = 5_000  # of two numbers within a product of matrices, in the same time
+_NUMBERS = 250  # of straight-line Python, in the same time
+_COMPILED = {"scalars": 20, "buffers": 3, "plain": 1}
+"""How many times faster a step is when it is compiled; where numbers overflow it is not."""
 
 
 def entries(planned: Plan) -> int:
@@ -30,12 +34,19 @@ def _entries(shape: Shape) -> int:
     return prod(int(size) for size in shape)
 
 
-def work(planned: Plan, steps: int) -> int:
-    """The operations that so many steps take, the derivation of one of them shown in full."""
+def work(planned: Plan, steps: int, rounded: bool = False) -> int:
+    """The operations that so many steps take, the derivation of one of them shown in full.
+
+    Steps whose values are `rounded` are not compiled.
+    """
     sizes = Sizes(planned.shapes, {})
     costs = {step.id: 0 if step.skipped else _cost(step.expr, sizes)[1] for step in planned.steps}
-    repeated = sum(costs[step.id] for step in planned.steps if _is_repeated(step))
-    return sum(costs.values()) + steps * repeated
+    repeated = [step for step in planned.steps if _is_repeated(step) and not step.skipped]
+    plain = sum(costs[step.id] for step in repeated)
+    size = size_of([(step.id, step.expr) for step in repeated], planned.shapes)
+    way: Way = "plain" if rounded else fastest(size, steps)
+    each = max(plain / _COMPILED[way], size.numbers / _NUMBERS if way == "scalars" else 0)
+    return sum(costs.values()) + ceil(steps * each)
 
 
 def _is_repeated(step: Planned) -> bool:
@@ -68,7 +79,7 @@ def _pulled_back(node: Op, sizes: Sizes) -> int:
     return _entries(sizes.names[of]) * each
 
 
-def check_work(planned: Plan, steps: int, limit: int, mark: Mark) -> None:
+def check_work(planned: Plan, steps: int, limit: int, mark: Mark, rounded: bool = False) -> None:
     """Refuses what is over the limits."""
     held = entries(planned)
     if held > MAX_ENTRIES:
@@ -76,7 +87,7 @@ def check_work(planned: Plan, steps: int, limit: int, mark: Mark) -> None:
             f"this problem holds {held:,} numbers in one step, and the limit is {MAX_ENTRIES:,}"
         )
         raise UserError(Complaint(message, mark, "smaller matrices"))
-    needed = work(planned, steps)
+    needed = work(planned, steps, rounded)
     if needed > limit:
         many = "1 step" if steps == 1 else f"{steps:,} steps"
         message = (

@@ -56,7 +56,8 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
     steps = _steps(model, request)
     prepared = Batches(model, {*request.extra, *asked_pairs(model)})
     mark = model.update.mark if model.update else Mark()
-    check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark)
+    rounded = model.problem.rounding is not None
+    check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark, rounded)
     at = min(request.at, max(steps, 1))
     history: list[float] = []
     shown: Solution | None = None

@@ -106,8 +106,13 @@ class _Compiled:
 
     def _one_by_one(self, state: State, start: int, stop: int) -> tuple[State, list[float]]:
         losses: list[float] = []
+        cycle, still = len(self.prepared.batches), 0
         for index in range(start, stop):
+            if still == cycle:  # nothing changes any more, as where all weights are nan
+                losses += losses[-cycle:][:1]
+                continue
             done = _pass(self.prepared.at(index), state, index, self.steps)
+            still = still + 1 if _settled(self.prepared.model, state, done.after) else 0
             state = done.after
             losses += done.losses
         return state, losses
@@ -149,6 +154,24 @@ class _Compiled:
         way = fastest(training_size(first), self.steps // count)
         made = [rounds(training_program(self.prepared.at(index)), way) for index in range(count)]
         return [one for one in made if one is not None]
+
+
+def _settled(model: Model, before: State, after: State) -> bool:
+    """Whether a step changed nothing, so that neither will the next with the same samples.
+
+    Adam counts its steps, and what stands still may move later, unless it is no number.
+    """
+    pairs = [
+        (old, new)
+        for olds, news in (
+            (before.parameters, after.parameters),
+            (before.optimizer, after.optimizer),
+        )
+        for old, new in zip(olds.values(), news.values(), strict=True)
+    ]
+    if model.update is not None and model.update.rule == "adam":
+        return not any(np.isfinite(new).any() for _, new in pairs)
+    return all(np.array_equal(old, new, equal_nan=True) for old, new in pairs)
 
 
 def training_size(batch: Prepared) -> Size:
