@@ -6,14 +6,14 @@ Both give what `evaluate` gives but for the last bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, walk
+from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.buffers import Buffers
@@ -66,6 +66,12 @@ class Program(Struct, frozen=True):
     def careful(self) -> list[tuple[str, Expr]]:
         """The formulas written so that no digits are lost."""
         return [(name, careful(expr, self.definitions)) for name, expr in self.formulas]
+
+    def used(self, formulas: Sequence[tuple[str, Expr]]) -> Iterator[tuple[str, Array]]:
+        """What is given, as far as these formulas are written in it."""
+        names = {name for _, expr in formulas for name in symbols(expr)}
+        names |= {*self.after.values(), self.told or ""}
+        return ((name, value) for name, value in self.given.items() if name in names)
 
 
 def fastest(size: Size, count: int) -> Way:
@@ -126,12 +132,12 @@ class InScalars:
     """Straight-line Python; NoScalarsError where an operation has no form for single numbers."""
 
     def __init__(self, program: Program) -> None:
-        scalars = Scalars()
-        for name, value in program.given.items():
+        scalars, formulas = Scalars(), program.careful()
+        for name, value in program.used(formulas):
             scalars.given(name, value)
         for name, value in program.state.items():
             scalars.vary(name, value.shape)
-        for name, expr in program.careful():
+        for name, expr in formulas:
             scalars.define(name, expr)
         told = None if program.told is None else int(scalars.names[program.told])
         self.shapes = {name: value.shape for name, value in program.state.items()}
@@ -172,7 +178,7 @@ class InBuffers:
         formulas = program.careful()
         buffers = Buffers(expr for _, expr in formulas)
         with np.errstate(all="ignore"):
-            for name, value in program.given.items():
+            for name, value in program.used(formulas):
                 buffers.given(name, value)
             for name, value in program.state.items():
                 buffers.vary(name, value)
