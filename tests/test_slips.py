@@ -11,6 +11,7 @@ from functools import cache
 from itertools import product
 from types import SimpleNamespace as Values
 
+import judged
 import numpy as np
 import pytest
 from by_hand import (
@@ -42,6 +43,7 @@ from by_hand import (
     through_softmax,
     uncorrected,
 )  # fmt: skip
+from judged import grader_of
 from msgspec import Struct
 
 from backprop_cli.grading.answers import read_sheet
@@ -49,8 +51,6 @@ from backprop_cli.grading.data import Result, Submission
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.slips import SLIP_WORDS
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
 
 
 def after_a_step(network: Network, v: Values) -> Array:
@@ -225,7 +225,7 @@ CASES = (
 @cache
 def exercise(network: Network, setting: Setting) -> tuple[Hand, Grader, Quantities]:
     hand = network.hand(setting)
-    grader = Grader(loaded(Source("problem.yaml", hand.problem.encode())).model)
+    grader = grader_of(hand.problem)
     return hand, grader, Quantities(grader.model, grader.plan)
 
 
@@ -314,11 +314,7 @@ ask: [dL/dYhat]
 
 
 def of_one_figure(y: float, answer: str) -> Result:
-    model = loaded(Source("problem.yaml", ONE_FIGURE.format(y=y).encode())).model
-    grader = Grader(model)
-    known = Quantities(grader.model, grader.plan)
-    sheet = read_sheet(f"answers: {{dL/dYhat: {answer}}}".encode(), "sheet.yaml", known)
-    return grader.grade(sheet).results[0]
+    return judged.graded(ONE_FIGURE.format(y=y), f"dL/dYhat: {answer}")["dL/dYhat"]
 
 
 @pytest.mark.parametrize(
@@ -352,10 +348,8 @@ grading: {precision: {decimals: 3}}
 
 def test_the_constant_input_of_a_bias_inside_the_weights_left_out() -> None:
     """z = [1 2 -1] W = (0.5 + 2 - 3, -0.25 + 4 + 2); without the 1, (-1, 6)."""
-    grader = Grader(loaded(Source("problem.yaml", CONSTANT_INPUT.encode())).model)
-    known = Quantities(grader.model, grader.plan)
-    sheet = read_sheet(b"answers: {Z1: [-1.000, 6.000]}", "sheet.yaml", known)
-    assert grader.grade(sheet).results[0].slips == ("bias-left-out",)
+    result = judged.graded(CONSTANT_INPUT, "Z1: [-1.000, 6.000]")["Z1"]
+    assert result.slips == ("bias-left-out",)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -149,7 +149,7 @@ _BACKWARD = (
     _slip(
         "sign-flipped",
         "sign the wrong way round",
-        "Everything has the opposite sign: probably y − ŷ instead of ŷ − y.",
+        "Everything has the opposite sign, as with y − ŷ for ŷ − y.",
         backward.sign_flipped,
         "y − ŷ",
         factor=True,

@@ -1,0 +1,34 @@
+"""Grades answers typed in a test against a problem typed in a test."""
+
+from __future__ import annotations
+
+from backprop_cli.grading.answers import read_sheet
+from backprop_cli.grading.data import Result, Submission
+from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.quantities import Quantities
+from backprop_cli.problem.load import Source
+from backprop_cli.solving.load import loaded
+
+
+def grader_of(problem: str) -> Grader:
+    """The grader of a problem file's text."""
+    return Grader(loaded(Source("problem.yaml", problem.encode())).model)
+
+
+def submission(problem: str, answers: str) -> Submission:
+    grader = grader_of(problem)
+    known = Quantities(grader.model, grader.plan)
+    text = f"answers:\n{answers}" if answers[:1].isspace() else f"answers: {{{answers}}}"
+    return grader.grade(read_sheet(text.encode(), "sheet.yaml", known))
+
+
+def graded(problem: str, answers: str) -> dict[str, Result]:
+    return {result.id: result for result in submission(problem, answers).results}
+
+
+def verdicts(problem: str, answers: str) -> dict[str, str]:
+    return {id: result.verdict for id, result in graded(problem, answers).items()}
+
+
+def entries(result: Result) -> list[str]:
+    return [entry.verdict for entry in result.entries]
