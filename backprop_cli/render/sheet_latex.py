@@ -27,7 +27,12 @@ def latex(sheet: Sheet) -> str:
 
 def written(parts: Sequence[Part]) -> list[str]:
     """The parts one after another."""
-    return [line for part in parts for line in _PARTS[type(part)](part)]
+    found: list[str] = []
+    for before, part in zip((None, *parts), parts, strict=False):
+        if isinstance(part, Rows) and not isinstance(before, Heading):
+            found.append(r"\par\vskip-\baselineskip")  # a display begins with an empty line
+        found += _PARTS[type(part)](part)
+    return found
 
 
 def words(said: str) -> str:
