@@ -68,6 +68,11 @@ CONTRAST = """
                 light(getComputedStyle(document.body).backgroundColor)].sort((a, b) => b - a);
   return (pair[0] + 0.05) / (pair[1] + 0.05);
 })"""
+INSIDE = """
+[...document.querySelectorAll('.tip')].filter(tip => tip.offsetHeight > 0).every(tip => {
+  const {top, bottom, left, right} = tip.getBoundingClientRect();
+  return 0 <= top && bottom <= innerHeight && 0 <= left && right <= innerWidth;
+})"""
 SHOWN = "[...document.querySelectorAll('.tip')].filter(tip => tip.offsetHeight > 0).length"
 
 
@@ -132,6 +137,7 @@ def test_every_step_can_be_folded(
         assert browser.evaluate(f"{step}.querySelector('summary').offsetHeight") > 0
 
 
+@pytest.mark.parametrize("width", [1000, PHONE])
 @pytest.mark.parametrize(
     ("arguments", "symbol", "wanted"),
     [
@@ -145,10 +151,11 @@ def test_pointing_at_a_symbol(
     arguments: tuple[str, ...],
     symbol: str,
     wanted: tuple[str, ...],
+    width: int,
     browser: Browser,
     tmp_path: Path,
 ) -> None:
-    browser.open(page(tmp_path, *arguments))
+    browser.open(page(tmp_path, *arguments), width)
     browser.point(1, 1)
     assert browser.evaluate(SHOWN) == 0
     place = f"document.querySelector('{symbol}').getBoundingClientRect()"
@@ -159,6 +166,7 @@ def test_pointing_at_a_symbol(
     said = browser.evaluate(
         "[...document.querySelectorAll('.tip')].find(tip => tip.offsetHeight > 0).textContent"
     )
+    assert browser.evaluate(INSIDE)
     position = 0
     for part in wanted:
         assert part in said[position:], said
