@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -21,8 +21,8 @@ _EXACT = frozenset(
 )
 """Operations after which nobody rounds: they bring no new digits."""
 
-_EXACT_IN_DECIMALS = _EXACT | {"add", "sub", "sum"}
-"""Sums bring no new decimals either, but they do bring new significant digits."""
+_SUMS = frozenset({"add", "sub", "sum"})
+"""These bring no new decimals to what is written in decimals, but new significant digits."""
 
 
 class Unit(Struct, frozen=True):
@@ -40,10 +40,11 @@ class Unit(Struct, frozen=True):
             place = np.floor(np.log10(np.where(size == 0, 1.0, size)))
         return 10.0 ** (place - self.count + 1)
 
-    @property
-    def exact(self) -> frozenset[str]:
-        """The operations after which there is nothing to round."""
-        return _EXACT if self.significant else _EXACT_IN_DECIMALS
+    def keeps(self, node: Op) -> bool:
+        """Whether there is nothing to round after an operation."""
+        if node.name in _EXACT:
+            return True
+        return not self.significant and node.name in _SUMS and all(map(_is_written, node.args))
 
     def widened(self, interval: Interval) -> Interval:
         """What rounding or cutting off after the last digit may make of the values."""
@@ -68,6 +69,13 @@ class Unit(Struct, frozen=True):
         return low, high
 
 
+def _is_written(expr: Expr) -> bool:
+    """Whether something has the digits of the sheet: a name, or made of names without new ones."""
+    if not isinstance(expr, Op):
+        return True
+    return expr.name in _EXACT | _SUMS and all(map(_is_written, expr.args))
+
+
 class Rounding(Unit, frozen=True):
     """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
 
@@ -89,7 +97,7 @@ class Rounding(Unit, frozen=True):
         return np.sign(value) * whole * unit
 
 
-Inside = Callable[[Interval, Options, Unit], Interval]
+Inside = Callable[[Sequence[Interval], Options, Unit], Interval]
 
 
 def enclosure(expr: Expr, names: Names, unit: Unit | None = None) -> Interval:
@@ -115,7 +123,7 @@ class _Enclosing:
         if isinstance(expr, Num):
             return point(np.asarray(float(expr.value)))
         interval = self.applied(expr)
-        if self.unit is None or expr.name in self.unit.exact:
+        if self.unit is None or self.unit.keeps(expr):
             return interval
         return self.unit.widened(interval)
 
@@ -130,7 +138,7 @@ class _Enclosing:
         options = dict(node.options)
         if self.unit is not None and node.name in _ROUNDED_INSIDE:
             plain = BOUNDS[node.name](*args, **options)
-            inside = _ROUNDED_INSIDE[node.name](args[0], options, self.unit)
+            inside = _ROUNDED_INSIDE[node.name](args, options, self.unit)
             return np.fmin(plain[0], inside[0]), np.fmax(plain[1], inside[1])
         if node.name in TABLE and all(is_point(arg) for arg in args):
             value = operation(node).value(*(arg[0] for arg in args), **options)
@@ -141,8 +149,9 @@ class _Enclosing:
 # What is rounded inside one operation, where it is worked out in several steps -------------------
 
 
-def _softmax(a: Interval, options: Options, unit: Unit) -> Interval:
+def _softmax(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The exponentials and their sum."""
+    (a,) = args
     powers = _exponentials(a, unit)
     axis = _axis(options)
     totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
@@ -150,8 +159,9 @@ def _softmax(a: Interval, options: Options, unit: Unit) -> Interval:
     return low, powers[1] / np.maximum(totals[0], 0.0)
 
 
-def _logsumexp(a: Interval, options: Options, unit: Unit) -> Interval:
+def _logsumexp(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The exponentials and their sum."""
+    (a,) = args
     powers = _exponentials(a, unit)
     axis = _axis(options)
     totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
@@ -180,8 +190,9 @@ def _shaped(kept: Interval, options: Options) -> Interval:
     return np.squeeze(kept[0], axis=axis), np.squeeze(kept[1], axis=axis)
 
 
-def _sigmoid(a: Interval, _: Options, unit: Unit) -> Interval:
+def _sigmoid(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     """e^-z in 1/(1 + e^-z), or e^z in e^z/(1 + e^z)."""
+    (a,) = args
     falling, rising = _exponentials((-a[1], -a[0]), unit), _exponentials(a, unit)
     ways = (
         (1 / (1 + falling[1]), 1 / (1 + falling[0])),
@@ -190,22 +201,25 @@ def _sigmoid(a: Interval, _: Options, unit: Unit) -> Interval:
     return np.fmin(ways[0][0], ways[1][0]), np.fmax(ways[0][1], ways[1][1])
 
 
-def _mean(a: Interval, options: Options, unit: Unit) -> Interval:
+def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The sum that is divided."""
+    (a,) = args
     axis = _axis(options)
     sums = unit.widened((_sum(a[0], axis), _sum(a[1], axis)))
     count = a[0].size / max(sums[0].size, 1)
     return _shaped((sums[0] / count, sums[1] / count), options)
 
 
-def _softplus(a: Interval, _: Options, unit: Unit) -> Interval:
+def _softplus(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     """e^z in ln(1 + e^z)."""
+    (a,) = args
     powers = _exponentials(a, unit)
     return np.log(1 + powers[0]), np.log(1 + powers[1])
 
 
-def _elu(a: Interval, options: Options, unit: Unit) -> Interval:
+def _elu(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """e^z in α(e^z - 1)."""
+    (a,) = args
     alpha = float(str(options.get("alpha", 1)))
     powers = _exponentials(a, unit)
     low = np.where(a[0] > 0, a[0], alpha * (powers[0] - 1))
@@ -215,25 +229,32 @@ def _elu(a: Interval, options: Options, unit: Unit) -> Interval:
 def _gated(gate: str) -> Inside:
     """The gate g(z) in z·g(z)."""
 
-    def bounds(a: Interval, _: Options, unit: Unit) -> Interval:
-        return BOUNDS["mul"](a, unit.widened(BOUNDS[gate](a)))
+    def bounds(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
+        return BOUNDS["mul"](args[0], unit.widened(BOUNDS[gate](args[0])))
 
     return bounds
 
 
-def _huber(a: Interval, options: Options, unit: Unit) -> Interval:
+def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The square, and the product with delta."""
+    (a,) = args
     low, high = BOUNDS["huber"](a, **options)
     slack = unit.widened((low, high))
     return np.maximum(slack[0], 0.0), slack[1]
 
 
-def _norm(a: Interval, options: Options, unit: Unit) -> Interval:
+def _norm(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The squares and their sum."""
+    (a,) = args
     axis = _axis(options)
     squares = unit.widened(BOUNDS["pow"](a, point(np.asarray(2.0))))
     sums = unit.widened((_sum(squares[0], axis), _sum(squares[1], axis)))
     return _shaped((np.sqrt(np.maximum(sums[0], 0.0)), np.sqrt(sums[1])), options)
+
+
+def _xlogy(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
+    """The logarithm in y ln ŷ."""
+    return BOUNDS["mul"](args[0], unit.widened(BOUNDS["log"](args[1])))
 
 
 _ROUNDED_INSIDE: Mapping[str, Inside] = {
@@ -247,4 +268,5 @@ _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "gelu": _gated("normal_cdf"),
     "huber": _huber,
     "norm": _norm,
+    "xlogy": _xlogy,
 }
