@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.grading.calculator import Calculator
-from backprop_cli.grading.key import Judged, Key, Words, is_jacobian, judged_as
+from backprop_cli.grading.key import Judged, Key, Words, has_kink, is_jacobian, judged_as
 from backprop_cli.grading.written import (
     Array,
     Mask,
@@ -27,8 +27,10 @@ from backprop_cli.grading.written import (
     same,
     standing_for,
 )
-from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import Rounding, Unit, enclosure
+from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
+from backprop_cli.readings.intervals import WITHIN, Rounding, Unit, enclosure
+
+Side = Callable[[Interval], Interval]
 
 
 class Judge(Struct):
@@ -89,9 +91,9 @@ class Judge(Struct):
             written, truth = self.written[name], self.key.truth[name]
             unit = finer(written.value, written.unit, truth, self.key.unit)
             fits = meets(standing_for(written.value, unit), point(truth))
-            exact = same(written.value, truth) | ((written.value == 0) & (written.unit >= 1))
-            unit = np.where(exact, 0.0, np.where(fits, unit, written.unit))
-            self._standing[name] = standing_for(written.value, unit)
+            unit = np.where(fits | (written.value == 0), unit, written.unit)
+            exact = same(written.value, truth) | ((written.value == 0) & (unit >= 1))
+            self._standing[name] = standing_for(written.value, np.where(exact, 0.0, unit))
         return self._standing[name]
 
     def _computed(self, name: str, repaired: bool, rounded: bool) -> Interval:
@@ -108,13 +110,16 @@ class Judge(Struct):
             high = np.minimum(high, np.maximum(interval[1], most))
         return low, high
 
-    def enclosed(self, expr: Expr, repaired: bool, rounded: bool) -> Interval:
-        """The interval of a formula on the student's values."""
-        return enclosure(
-            expr,
-            lambda name: self.interval(name, repaired, rounded),
-            self.unit if rounded else None,
-        )
+    def enclosed(
+        self, expr: Expr, repaired: bool, rounded: bool, side: Side | None = None
+    ) -> Interval:
+        """The interval of a formula on the student's values; those around 0 on one side of it."""
+
+        def named(name: str) -> Interval:
+            interval = self.interval(name, repaired, rounded)
+            return interval if side is None else side(interval)
+
+        return enclosure(expr, named, self.unit if rounded else None)
 
     def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
         """What a formula gives on the numbers exactly as typed, as a calculator would have it."""
@@ -194,6 +199,9 @@ class Judge(Struct):
                 continue
             interval, told = self._told(name, self.enclosed(expr, repaired, rounded))
             yield interval, not rounded
+            if not told.all() and has_kink(expr):
+                for side in (below_zero, above_zero):
+                    yield self._told(name, self.enclosed(expr, repaired, rounded, side))[0], False
             if name in self.key.again and not repaired:
                 yield self._told(name, self.afresh().enclosed(expr, False, rounded))[0], False
             if not rounded and not told.all():
@@ -206,21 +214,23 @@ class Judge(Struct):
 
     def _told(self, name: str, interval: Interval) -> tuple[Interval, Mask]:
         """An interval where it is narrow enough to tell right from wrong, and where that is."""
-        told = self._says_something(interval, self.key.truth[name])
+        told = self._says_something(interval, name)
         return (np.where(told, interval[0], np.nan), np.where(told, interval[1], np.nan)), told
 
-    def _says_something(self, interval: Interval, truth: Array) -> Mask:
-        """Whether an interval is narrow enough to tell right from wrong."""
-        largest = np.max(np.abs(truth), initial=0.0)
+    def _says_something(self, interval: Interval, name: str) -> Mask:
+        """Whether an interval is narrow enough to tell right from wrong: half of the largest."""
+        truth, old = self.key.truth[name], self.key.parameters.get(name)
+        change = truth if old is None else truth - self.key.truth[old]
+        largest = np.max(np.abs(change), initial=0.0)
         room = np.maximum(60 * self.unit.at(np.asarray(largest)), largest / 2)
         return np.asarray(interval[1] - interval[0] <= room)
 
     def persons(self) -> tuple[Rounding, ...]:
-        """Definite ways: to round, or cut off, after every step, or only what has a name."""
+        """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
         count, significant = self.unit.count, self.unit.significant
         return tuple(
-            Rounding(count, significant, cuts_off, names_only)
-            for names_only in (False, True)
+            Rounding(count, significant, cuts_off, within)
+            for within in WITHIN
             for cuts_off in (False, True)
         )
 

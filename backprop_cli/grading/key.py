@@ -60,6 +60,11 @@ def judged_as(
     return Judged(verdicts, how, reason, decided_by, usable, bool(misleads.any()))
 
 
+def has_kink(expr: Expr) -> bool:
+    """Whether a formula has another value on either side of 0: σ′ of a ReLU."""
+    return any(getattr(node, "name", "") == "switch" for node in walk(expr))
+
+
 def is_jacobian(expr: Expr) -> bool:
     """Whether a formula is only computed by pulling back, so that it has no interval."""
     return any(getattr(node, "name", "") == "jacobian" for node in walk(expr))

@@ -21,6 +21,7 @@ Interval: TypeAlias = tuple[Array, Array]
 Bounds: TypeAlias = Callable[..., Interval]
 
 _SILU_LOWEST = -1.2784645427610738  # where silu turns: the root of 1 + z(1 - σ(z))
+_TINY = 1e-300
 _GELU_LOWEST = -0.7517915246935645  # where gelu turns: the root of Φ(z) + zφ(z)
 
 
@@ -32,6 +33,18 @@ def point(value: Array) -> Interval:
 def is_point(interval: Interval) -> bool:
     """Whether nothing is uncertain."""
     return interval[0] is interval[1] or bool((interval[0] == interval[1]).all())
+
+
+def below_zero(interval: Interval) -> Interval:
+    """An interval around 0 without what is not below it: 0.000 where a number was negative."""
+    around = (interval[0] < 0) & (interval[1] > 0)
+    return interval[0], np.where(around, -_TINY, interval[1])
+
+
+def above_zero(interval: Interval) -> Interval:
+    """The same without what is not above it."""
+    around = (interval[0] < 0) & (interval[1] > 0)
+    return np.where(around, _TINY, interval[0]), interval[1]
 
 
 def _hull(*corners: Array) -> Interval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 from msgspec import Struct
@@ -25,6 +26,10 @@ _SUMS = frozenset({"add", "sub", "sum"})
 """These bring no new decimals to what is written in decimals, but new significant digits."""
 
 
+_PRODUCTS = frozenset({"mul", "matmul", "outer"})
+"""Whoever has a calculator works out sums of products in one go."""
+
+
 class Unit(Struct, frozen=True):
     """The digits a sheet uses: so many decimals, or significant digits."""
 
@@ -40,11 +45,15 @@ class Unit(Struct, frozen=True):
             place = np.floor(np.log10(np.where(size == 0, 1.0, size)))
         return 10.0 ** (place - self.count + 1)
 
-    def keeps(self, node: Op) -> bool:
-        """Whether there is nothing to round after an operation."""
-        if node.name in _EXACT:
-            return True
-        return not self.significant and node.name in _SUMS and all(map(_is_written, node.args))
+    @property
+    def definite(self) -> bool:
+        """Whether this is one person's way of rounding, and no allowance for any."""
+        return False
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """The operations after which there is nothing to round, their arguments being rounded."""
+        return _EXACT if self.significant else _EXACT | _SUMS
 
     def widened(self, interval: Interval) -> Interval:
         """What rounding or cutting off after the last digit may make of the values."""
@@ -76,12 +85,33 @@ def _is_written(expr: Expr) -> bool:
     return expr.name in _EXACT | _SUMS and all(map(_is_written, expr.args))
 
 
+Within = Literal["every step", "no sum or product", "nothing"]
+WITHIN: Sequence[Within] = get_args(Within)
+
+
 class Rounding(Unit, frozen=True):
     """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
 
     cuts_off: bool = False
-    names_only: bool = False
-    """Whether only quantities with a name are written down, and nothing within a formula."""
+    within: Within = "every step"
+    """What is written down within a formula; quantities with a name always are."""
+
+    @property
+    def names_only(self) -> bool:
+        """Whether only quantities with a name are written down."""
+        return self.within == "nothing"
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """The operations after which nothing is written down."""
+        if self.within == "no sum or product":
+            return _EXACT | _SUMS | _PRODUCTS
+        return _EXACT if self.significant else _EXACT | _SUMS
+
+    @property
+    def definite(self) -> bool:
+        """It is."""
+        return True
 
     def widened(self, interval: Interval) -> Interval:
         """The values as that person writes them down."""
@@ -123,22 +153,29 @@ class _Enclosing:
         if isinstance(expr, Num):
             return point(np.asarray(float(expr.value)))
         interval = self.applied(expr)
-        if self.unit is None or self.unit.keeps(expr):
+        if self.unit is None or expr.name in _EXACT:
             return interval
-        return self.unit.widened(interval)
+        if expr.name not in self.unit.exact:
+            return self.unit.widened(interval)
+        if self.unit.definite or all(map(_is_written, expr.args)):
+            return interval
+        late = self.unit.widened(self.applied(expr, self.root))  # only the sum was rounded
+        return np.minimum(interval[0], late[0]), np.maximum(interval[1], late[1])
 
     def exact_inner(self, expr: Expr) -> Interval:
         """An argument with nothing rounded within it."""
         return _Enclosing(self.names, None).inner(expr)
 
-    def applied(self, node: Op) -> Interval:
-        args = [self.inner(arg) for arg in node.args]
+    def applied(self, node: Op, argument: Callable[[Expr], Interval] | None = None) -> Interval:
+        args = [(argument or self.inner)(arg) for arg in node.args]
         if self.unit is not None and node.name in ("div", "ratio"):
             args[1] = self.unit.without_zero(args[1], self.exact_inner(node.args[1]))
         options = dict(node.options)
         if self.unit is not None and node.name in _ROUNDED_INSIDE:
-            plain = BOUNDS[node.name](*args, **options)
             inside = _ROUNDED_INSIDE[node.name](args, options, self.unit)
+            if self.unit.definite:
+                return inside
+            plain = BOUNDS[node.name](*args, **options)
             return np.fmin(plain[0], inside[0]), np.fmax(plain[1], inside[1])
         if node.name in TABLE and all(is_point(arg) for arg in args):
             value = operation(node).value(*(arg[0] for arg in args), **options)
