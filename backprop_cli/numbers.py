@@ -9,8 +9,6 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
-
 LONGEST_NUMBER = 400
 """A number may be typed in this many characters; nothing honest is longer."""
 
@@ -92,6 +90,8 @@ def normal_minus(text: str) -> str:
 
 
 def _constant(text: str) -> float:
+    from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
+
     if match := re.search(r"[@=:\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())

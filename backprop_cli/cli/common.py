@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,8 +92,19 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
 
 def terminal_width(asked: int | None) -> int:
     """The columns to fill: as asked, else COLUMNS or the terminal's, 80 where there is none."""
-    columns = asked or shutil.get_terminal_size((80, 24)).columns
+    columns = asked or _terminal_columns()
     return min(max(columns, NARROWEST), WIDEST)
+
+
+def _terminal_columns() -> int:
+    """As shutil.get_terminal_size has it, whose module loads what compresses files."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
 
 
 def wants_color(to_file: bool) -> bool:

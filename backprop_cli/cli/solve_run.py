@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,14 +14,15 @@ from msgspec.structs import replace
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.reading import Loaded, Selection, entry_of, load, selected
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.render.checks import checks_text
 from backprop_cli.render.view import View
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import MAX_WORK, work
-from backprop_cli.solving.paths import EntryPaths, entry_paths
 from backprop_cli.solving.solve import Progress, Request, Solution, solve
-from backprop_cli.solving.verify import Check, verify
 from backprop_cli.trace import Trace
+
+if TYPE_CHECKING:
+    from backprop_cli.solving.paths import EntryPaths
+    from backprop_cli.solving.verify import Check
 
 if TYPE_CHECKING:
     from backprop_cli.render.sheet_parts import Part
@@ -53,10 +54,16 @@ def run(problem: Path, options: Options) -> None:
     selection = selected(loaded, options.only, options.until)
     entry = entry_of(loaded, options.entry) if options.entry else None
     solution = _solved(loaded, selection, options)
-    paths = entry_paths(solution.model, solution.values, *entry) if entry else None
+    paths = _paths(solution, entry) if entry else None
     checks = _checks(loaded, solution, options) if options.verify else None
     text = _WRITERS[options.format_](solution, _view(loaded, selection, options), paths, checks)
     write(text, options.output)
+
+
+def _paths(solution: Solution, entry: tuple[str, tuple[int, ...]]) -> EntryPaths:
+    from backprop_cli.solving.paths import entry_paths
+
+    return entry_paths(solution.model, solution.values, *entry)
 
 
 def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
@@ -114,6 +121,8 @@ def _progress(steps: int, needed: int) -> Iterator[Progress | None]:
 
 def _checks(loaded: Loaded, solution: Solution, options: Options) -> tuple[Check, ...]:
     """Gradients compared with differences; of a rounded problem, those of the unrounded one."""
+    from backprop_cli.solving.verify import verify
+
     if loaded.model.problem.rounding is None:
         return verify(solution.model, solution.values)
     exact = replace(loaded.model, problem=replace(loaded.model.problem, rounding=None))
@@ -140,8 +149,8 @@ def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
     )
 
 
-Checks = tuple[Check, ...] | None
-Writer = Callable[[Solution, View, EntryPaths | None, Checks], str]
+Checks: TypeAlias = "tuple[Check, ...] | None"
+Writer: TypeAlias = "Callable[[Solution, View, EntryPaths | None, Checks], str]"
 
 
 def _text(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
@@ -159,6 +168,8 @@ def _text(solution: Solution, view: View, paths: EntryPaths | None, checks: Chec
 def _checked(checks: tuple[Check, ...], view: View) -> str:
     if not checks:
         return "\nNothing to check against finite differences: there is no gradient.\n"
+    from backprop_cli.render.checks import checks_text
+
     return checks_text(checks, view)
 
 

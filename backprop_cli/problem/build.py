@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.data import Problem
-from backprop_cli.problem.general import general, updates_only
 from backprop_cli.problem.model import Built, Model
 from backprop_cli.problem.network import network
 
@@ -16,6 +15,8 @@ def build(problem: Problem, complaints: Complaints, numbers: bool = True) -> Bui
     """
     if problem.layers:
         return network(problem, complaints, numbers=numbers)
+    from backprop_cli.problem.general import general, updates_only
+
     if problem.equations:
         return general(problem, complaints, numbers)
     if problem.gradients:

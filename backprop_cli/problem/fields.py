@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -54,6 +53,8 @@ def did_you_mean(text: str, known: Collection[str]) -> str | None:
     if len(text) > _LONGEST_NAME:
         return None
     folded = {name.casefold(): name for name in known}
+    from difflib import get_close_matches
+
     near = get_close_matches(text.casefold(), folded, 1, 0.6)
     return folded[near[0]] if near else None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
-from difflib import get_close_matches
 
 from msgspec import Struct
 
@@ -73,6 +72,8 @@ def near_names(name: str, known: Collection[str]) -> list[str]:
     folded: dict[str, str] = {}
     for id in known:
         folded.setdefault(id.casefold(), id)
+    from difflib import get_close_matches
+
     near = {folded[text] for text in get_close_matches(name.casefold(), folded, 3, 0.7)}
     return [id for id in known if id in near]
 

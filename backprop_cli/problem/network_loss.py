@@ -13,7 +13,7 @@ from backprop_cli.problem.draft import PRE, Draft, rule_of
 from backprop_cli.problem.model import Equation, Fusion
 from backprop_cli.problem.samples import per_sample
 from backprop_cli.problem.targets import behind
-from backprop_cli.problem.texts import dialect, parsed
+from backprop_cli.problem.texts import dialect, log_base, parsed
 
 
 def add_loss(net: Draft) -> bool:
@@ -44,7 +44,7 @@ def _named_loss(net: Draft, function: Function, loss: Loss) -> Expr | None:
             instead,
         )
         return None
-    setting = Setting(net.unit_axis, build.size(net.units[-1]), dialect(net.convention).log_base)
+    setting = Setting(net.unit_axis, build.size(net.units[-1]), log_base(net.convention))
     return loss.build(Sym(_loss_input(net, loss)), Sym("Y"), setting, dict(function.options))
 
 
@@ -91,7 +91,7 @@ def fusion(net: Draft) -> Fusion | None:
     difference = build.mul(num(loss.factor), op("sub", Sym("Yhat"), Sym("Y")))
     if net.samples is not None and net.problem.loss.over_samples == "mean":
         difference = build.mul(build.div(build.ONE, build.size(net.samples)), difference)
-    base = dialect(net.convention).log_base
+    base = log_base(net.convention)
     if base is not None and loss.name.endswith("cross-entropy"):
         difference = build.div(difference, op("log", num(base)))
     why = (

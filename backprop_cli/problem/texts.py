@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
 from backprop_cli.problem.data import Convention, Text
-from backprop_cli.problem.formula import Dialect, FormulaError, parse
 from backprop_cli.problem.ids import listed, near_names
-from backprop_cli.problem.tokens import tokens_of
+
+if TYPE_CHECKING:
+    from backprop_cli.problem.calls import Dialect
+
+
+def log_base(convention: Convention) -> int | None:
+    """What logarithms are taken to; None for the natural ones."""
+    return None if convention.log == "natural" else int(convention.log)
 
 
 def dialect(convention: Convention) -> Dialect:
     """How formulas are read under the conventions of a file."""
-    base = None if convention.log == "natural" else int(convention.log)
-    return Dialect(convention.indices, base, convention.kinks.step_at_zero)
+    from backprop_cli.problem.calls import Dialect
+
+    return Dialect(convention.indices, log_base(convention), convention.kinks.step_at_zero)
 
 
 def parsed(
@@ -32,6 +40,8 @@ def parsed(
     `known` are the names it may use, `skip` the characters before the formula itself, `later` what
     to say, and to write instead, of names that it may not use yet.
     """
+    from backprop_cli.problem.formula import FormulaError, parse
+
     try:
         expr = parse(text.text[skip:], how)
     except FormulaError as error:
@@ -57,4 +67,6 @@ def moved(mark: Mark, offset: int) -> Mark:
 
 
 def _place(text: str, name: str) -> int:
+    from backprop_cli.problem.tokens import tokens_of
+
     return next((token.offset for token in tokens_of(text) if token.text == name), 0)

@@ -15,7 +15,6 @@ from msgspec import Struct, field
 
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.numbers import shown
-from backprop_cli.problem.yaml_errors import syntax_complaint
 
 MAX_BYTES: Final = 20_000_000
 """The largest file that is read."""
@@ -210,6 +209,8 @@ class _Builder:
                     break
                 self._take(event)
         except yaml.YAMLError as error:
+            from backprop_cli.problem.yaml_errors import syntax_complaint
+
             raise _RefusedError(syntax_complaint(error, self.lines)) from None
         except RecursionError:
             raise _refused("the file is nested too deeply") from None

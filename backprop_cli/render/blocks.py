@@ -11,11 +11,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.counting import expression, product, total
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.readings.entries import entry as written_out
 from backprop_cli.render.formula import shape_text
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.view import View
@@ -162,6 +160,8 @@ def _given(trace: Trace) -> Iterator[Block]:
 def _stated(trace: Trace, view: View) -> Iterator[Block]:
     if not trace.unknown:
         return
+    from backprop_cli.algebra.counting import expression, total
+
     items = tuple(
         Stated(id, stated(id, found.role, view), found.shape, _count(found))
         for id, found in trace.unknown.items()
@@ -172,6 +172,8 @@ def _stated(trace: Trace, view: View) -> Iterator[Block]:
 
 
 def _count(found: Unknown) -> Expr | None:
+    from backprop_cli.algebra.counting import product
+
     return product(found.shape) if found.role == "parameter" else None
 
 
@@ -264,12 +266,14 @@ def _entries(step: Step, shapes: Mapping[str, Shape]) -> tuple[Entry, ...]:
         prod(map(int, shapes[node.name])) > _MOST_TERMS for node in nodes if isinstance(node, Sym)
     ):
         return ()
+    from backprop_cli.readings.entries import entry
+
     sizes = Sizes(shapes, {})
     found = [
-        Entry(index, written_out(step.expr, index, sizes), float(value[index]))
+        Entry(index, entry(step.expr, index, sizes), float(value[index]))
         for index in np.ndindex(value.shape)
     ]
-    return tuple(entry for entry in found if entry.expr != step.expr)
+    return tuple(one for one in found if one.expr != step.expr)
 
 
 def _section(step: Step) -> str:

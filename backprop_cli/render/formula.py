@@ -16,8 +16,8 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.notation.linear import linear
 from backprop_cli.readings.notation.parts import FLIPPED
 from backprop_cli.readings.notation.places import Kind
+from backprop_cli.readings.notation.rewritten import only_moves
 from backprop_cli.readings.notation.symbols import Ending, size
-from backprop_cli.readings.notation.writer import only_moves
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.flow import Token
 from backprop_cli.render.forms import written

@@ -12,7 +12,6 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import Gradient, gradients
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.jacobians import local_jacobian
-from backprop_cli.algebra.logarithms import Sources, in_logits, through_logits
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
@@ -158,10 +157,14 @@ class _Planner:
         )
 
     def careful_definitions(self) -> dict[str, Expr]:
+        from backprop_cli.algebra.logarithms import in_logits
+
         return {name: in_logits(expr, {}) for name, expr in self.definitions.items()}
 
     def past_infinities(self) -> dict[str, dict[str, Expr]]:
         """The gradients of logits whose output goes into a logarithm, without that output."""
+        from backprop_cli.algebra.logarithms import Sources, through_logits
+
         sources = Sources(self.model.seeds, self.model.silent, self.model.gradient)
         found = {}
         for name, expr in self.definitions.items():

@@ -14,8 +14,6 @@ from backprop_cli.problem.data import Rounding
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.compiled import Function, compiled
-from backprop_cli.readings.jacobian import jacobian
-from backprop_cli.readings.rounded import rounded
 from backprop_cli.solving.plan import Plan
 
 Round: TypeAlias = Callable[[Array], Array]
@@ -47,6 +45,8 @@ class Machine(Struct, frozen=True):
         return lambda env: round_(plain(env) + 0.0)
 
     def _jacobian(self, node: Op) -> Function:
+        from backprop_cli.readings.jacobian import jacobian
+
         def value(env: Mapping[str, Array]) -> Array:
             sizes = Sizes({name: array.shape for name, array in env.items()}, self.kinks)
             return jacobian(node, self.equations, env, sizes)
@@ -68,6 +68,8 @@ def machine(model: Model, planned: Plan) -> Machine:
 
 def rounder(rounding: Rounding) -> Round:
     """What rounds each value as the problem says."""
+    from backprop_cli.readings.rounded import rounded
+
     digits = rounding.digits
     return lambda value: rounded(value, digits.count, digits.kind, rounding.mode)
 

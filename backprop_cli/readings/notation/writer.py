@@ -10,39 +10,20 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.notation import functions, nodes, paper, products, structure
 from backprop_cli.readings.notation.nodes import Node, Number, row
 from backprop_cli.readings.notation.parts import FLIPPED, Form, Part
 from backprop_cli.readings.notation.places import Kind
+from backprop_cli.readings.notation.rewritten import REWRITTEN, only_moves
 from backprop_cli.readings.notation.symbols import Ending, Symbol, size
 from backprop_cli.readings.values import evaluate
 
 Array = NDArray[np.float64]
 
 _KIND: Mapping[Ending, Kind] = {"plain": "atom", "raised": "raised", "fraction": "fraction"}
-
-_MOVES = frozenset(
-    "transpose column row flat expand prepend append drop_first drop_last part at stack concat "
-    "diag spread flipped switch largest_shares".split()
-)
-"""Operations that move entries, or are 0 and 1: with numbers put in, their result is drawn."""
-
-
-def _same_axis(name: str, node: Op, *args: Expr) -> Op:
-    return op(name, *args, axis=node.option("axis"))
-
-
-REWRITTEN: Mapping[str, Callable[[Op], Expr]] = MappingProxyType(
-    {
-        "xlogy": lambda node: op("mul", node.args[0], op("log", node.args[1])),
-        "ratio": lambda node: op("div", *node.args),
-        "logsumexp": lambda node: op("log", _same_axis("sum", node, op("exp", *node.args))),
-    }
-)
-"""Operations that are written as others."""
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
@@ -94,19 +75,6 @@ FORMS: Mapping[str, Form] = MappingProxyType(
 """Operations with a form of their own; the others are written name(args)."""
 
 Draw = Callable[[Array], Node]
-
-
-def only_moves(expr: Expr) -> bool:
-    """Whether an expression does nothing but pick and place entries of names."""
-    if isinstance(expr, Op):
-        moves = expr.name in _MOVES or (expr.name == "place" and not _single(expr))
-        return moves and all(map(only_moves, expr.args))
-    return True
-
-
-def _single(node: Op) -> bool:
-    index = node.option("index")
-    return isinstance(index, tuple) and all(isinstance(place, int) for place in index)
 
 
 class FormulaWriter(Struct, frozen=True):

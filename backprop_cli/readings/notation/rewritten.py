@@ -1,0 +1,41 @@
+"""What is written as something else: operations as others, moved entries as their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from backprop_cli.algebra.expr import Expr, Op, op
+
+_MOVES = frozenset(
+    "transpose column row flat expand prepend append drop_first drop_last part at stack concat "
+    "diag spread flipped switch largest_shares".split()
+)
+"""Operations that move entries, or are 0 and 1: with numbers put in, their result is drawn."""
+
+
+def _same_axis(name: str, node: Op, *args: Expr) -> Op:
+    return op(name, *args, axis=node.option("axis"))
+
+
+REWRITTEN: Mapping[str, Callable[[Op], Expr]] = MappingProxyType(
+    {
+        "xlogy": lambda node: op("mul", node.args[0], op("log", node.args[1])),
+        "ratio": lambda node: op("div", *node.args),
+        "logsumexp": lambda node: op("log", _same_axis("sum", node, op("exp", *node.args))),
+    }
+)
+"""Operations that are written as others."""
+
+
+def only_moves(expr: Expr) -> bool:
+    """Whether an expression does nothing but pick and place entries of names."""
+    if isinstance(expr, Op):
+        moves = expr.name in _MOVES or (expr.name == "place" and not _single(expr))
+        return moves and all(map(only_moves, expr.args))
+    return True
+
+
+def _single(node: Op) -> bool:
+    index = node.option("index")
+    return isinstance(index, tuple) and all(isinstance(place, int) for place in index)
