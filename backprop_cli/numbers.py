@@ -19,7 +19,7 @@ is_simple = re.compile(
     r"-?(?:(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{0,99})?|\.[0-9]{1,99})(?:[eE][+-]?[0-9]{1,2})?"
 ).fullmatch
 _decimal = re.compile(rf"[+-]?({_DIGITS})(?:[eE]([+-]?[0-9]+))?").fullmatch
-_name = re.compile(r"[^\W\d_]\w*").fullmatch
+_THOUSANDS = r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 
 
 class NumberError(ValueError):
@@ -38,7 +38,7 @@ class NumberError(ValueError):
 class _Surprise(Struct, frozen=True):
     """Text that looks like a number and is read by YAML, or by people, in more than one way."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     message: str
     instead: Callable[[re.Match[str]], str]
 
@@ -100,7 +100,7 @@ def _constant(text: str) -> float:
     try:
         return parse_constant(text)
     except FormulaError as error:
-        if _name(text) and text not in FUNCTIONS:
+        if re.fullmatch(r"[^\W\d_]\w*", text) and text not in FUNCTIONS:
             message = f"{shown(text)} is a word where a number belongs"
             raise NumberError(message, letter=True) from error
         message = f"{shown(text)} is not a number: {error.message}"
@@ -118,7 +118,7 @@ def _refuse_out_of_range(text: str, value: float) -> None:
 
 def _refuse_surprises(text: str) -> None:
     for surprise in _SURPRISES:
-        if match := surprise.pattern.fullmatch(text):
+        if match := re.fullmatch(surprise.pattern, text, re.IGNORECASE):
             instead = surprise.instead(match)
             raise NumberError(surprise.message.format(shown(text)), instead)
 
@@ -132,67 +132,64 @@ def _without_commas(match: re.Match[str]) -> str:
     if text.count(",") > 1 or "." in text:
         return text.replace(",", "")
     decimal = text.replace(",", ".")
-    return f"{decimal}, or {text.replace(',', '')} for thousands" if _thousands(text) else decimal
-
-
-_thousands = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}").fullmatch
+    return (
+        f"{decimal}, or {text.replace(',', '')} for thousands"
+        if re.fullmatch(_THOUSANDS, text)
+        else decimal
+    )
 
 
 def _as_fraction(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", match[0]).replace("\N{FRACTION SLASH}", "/")
 
 
-def _surprise(pattern: str, message: str, instead: Callable[[re.Match[str]], str]) -> _Surprise:
-    return _Surprise(re.compile(pattern, re.IGNORECASE), message, instead)
-
-
 _SURPRISES = (
-    _surprise("|~|null|none", "a number is missing here", lambda _: "a number, such as 0.5"),
-    _surprise(
+    _Surprise("|~|null|none", "a number is missing here", lambda _: "a number, such as 0.5"),
+    _Surprise(
         r"([+-]?)0+([0-9][0-9]*(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?)",
         "{} begins with a zero, which some programs read as a number in base eight",
         _without_zeros,
     ),
-    _surprise(
+    _Surprise(
         r"[+-]?[0-9.]+_[0-9_.]*(?:e[+-]?[0-9]+)?",
         "{} has an underscore in it",
         lambda match: match[0].replace("_", ""),
     ),
-    _surprise(
+    _Surprise(
         r"[+-]?0(?:x[0-9a-f]+|o[0-7]+|b[01]+)",
         "{} is not a decimal number",
         lambda match: str(int(match[0], 0)),
     ),
-    _surprise(
+    _Surprise(
         r"([+-]?[0-9]+):([0-9]+)(?::[0-9.]+)*",
         "{} has a colon in it, which YAML reads as a time",
         lambda match: f"{match[1]}/{match[2]}, if a ratio is meant",
     ),
-    _surprise(
+    _Surprise(
         r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[t\s].*)?",
         "{} is a date, not a number",
         lambda _: "a number, such as 2024",
     ),
-    _surprise("yes|true|on", "{} is a word that YAML reads as true, not a number", lambda _: "1"),
-    _surprise("no|false|off", "{} is a word that YAML reads as false, not a number", lambda _: "0"),
-    _surprise(
+    _Surprise("yes|true|on", "{} is a word that YAML reads as true, not a number", lambda _: "1"),
+    _Surprise("no|false|off", "{} is a word that YAML reads as false, not a number", lambda _: "0"),
+    _Surprise(
         r"[+-]?\.?(?:nan|inf|infinity|∞)",
         "{} is not a finite number",
         lambda _: "a number, such as 1e6",
     ),
-    _surprise(
+    _Surprise(
         r"[+-]?(?:[0-9]+,)*[0-9]*,[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?",
         "{} has a comma in it: the decimal sign is a point",
         _without_commas,
     ),
-    _surprise(rf"([+-]?{_DIGITS})\s*%", "{} is a percentage", lambda match: f"{match[1]}/100"),
-    _surprise(
+    _Surprise(rf"([+-]?{_DIGITS})\s*%", "{} is a percentage", lambda match: f"{match[1]}/100"),
+    _Surprise(
         r"(?=.*[^\x00-\x7f])[+-]?[\d.]+(?:e[+-]?\d+)?",
         "{} is not written in the digits 0 to 9",
         lambda match: "".join(str(unicodedata.decimal(char, char)) for char in match[0]),
     ),
-    _surprise("[+-]?[¼-¾⅐-⅞]", "{} is a fraction in one character", _as_fraction),
-    _surprise(
+    _Surprise("[+-]?[¼-¾⅐-⅞]", "{} is a fraction in one character", _as_fraction),
+    _Surprise(
         rf"[\N{{EN DASH}}\N{{EM DASH}}]({_DIGITS})",
         "{} begins with a dash instead of a minus",
         lambda match: f"-{match[1]}",

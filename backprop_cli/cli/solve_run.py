@@ -85,7 +85,7 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
             source="--at",
         )
     limit = options.max_work or MAX_WORK
-    request = Request(options.steps, options.at, selection.extra, limit)
+    request = Request(options.steps, options.at, selection.extra, limit, planned=loaded.plan)
     try:
         rounded = loaded.model.problem.rounding is not None
         with _progress(steps, work(loaded.plan, steps, rounded)) as progress:

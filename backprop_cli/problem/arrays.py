@@ -22,7 +22,7 @@ MOST_EXPRESSIONS = 100_000
 
 _OPERATORS = ("+", "-", "*", "/", "^", "**", "−")
 _EXAMPLE = "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix"
-_token = re.compile(r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:,[^\s,]+)*")
+_WORDS = r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:,[^\s,]+)*"
 
 Row: TypeAlias = list[float]
 
@@ -34,7 +34,7 @@ def read_values(node: Node, complaints: Complaints, *, letters: bool = False) ->
 
 def split_row(text: str) -> list[tuple[str, int]]:
     """The entries of a row written as text, each with its offset; spaces in parentheses stay."""
-    return [(match[0], match.start()) for match in _token.finditer(text)]
+    return [(match[0], match.start()) for match in re.finditer(_WORDS, text)]
 
 
 class _Reader(Struct):

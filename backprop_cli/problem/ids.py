@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from backprop_cli.numbers import shown
 
-_ENTRY = re.compile(r"(?P<name>[^\[\]]*)\[(?P<index>[^\[\]]*)\](?P<after>[^\[\]]*)")
-_NUMBER = re.compile(r"(?:(?<=^[A-Zb])|(?<=[d_][A-Zb]))\d+(?=/|_new|_change|$)")  # of a layer
-_LATER = re.compile(r"(?P<name>[^@]*)@(?P<step>\d{1,9})")
+_ENTRY = r"(?P<name>[^\[\]]*)\[(?P<index>[^\[\]]*)\](?P<after>[^\[\]]*)"
+_NUMBER = r"(?:(?<=^[A-Zb])|(?<=[d_][A-Zb]))\d+(?=/|_new|_change|$)"  # of a layer
+_LATER = r"(?P<name>[^@]*)@(?P<step>\d{1,9})"
 _ENDINGS = ("_new", "_change")
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
 _LONGEST = 40  # characters of a name that could be meant
@@ -49,9 +49,9 @@ def reference(
     name, index, step = text.strip(), None, 1
     if name in known:
         return Reference(name)
-    if found := _ENTRY.fullmatch(name):
+    if found := re.fullmatch(_ENTRY, name):
         name, index = found["name"].strip() + found["after"].strip(), _index(found["index"], text)
-    if found := _LATER.fullmatch(name):
+    if found := re.fullmatch(_LATER, name):
         name, step = found["name"].strip(), int(found["step"])
         if step == 0:
             raise UnknownIdError(f"{shown(text)}: steps count from 1", f"{name}@1")
@@ -135,8 +135,8 @@ def _same_letters(name: str) -> str:
 
 def _unnumbered(id: str) -> Iterator[str]:
     """dH1/dZ1 as dH/dZ, dH/dZ1, dH1/dZ: what it is called where there is one such layer."""
-    yield _NUMBER.sub("", id)
-    for found in _NUMBER.finditer(id):
+    yield re.sub(_NUMBER, "", id)
+    for found in re.finditer(_NUMBER, id):
         yield id[: found.start()] + id[found.end() :]
 
 

@@ -26,10 +26,8 @@ MAX_DEPTH: Final = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_SURROGATES = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
-)
+_UNWANTED = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+_SURROGATES = r"(?i)(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})"
 
 Style: TypeAlias = Literal["plain", "quoted", "block"]
 
@@ -173,7 +171,7 @@ def _joined_surrogates(text: str) -> str:
         high, low = int(match[2], 16), int(match[3], 16)
         return f"{match[1]}\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
-    return _SURROGATES.sub(joined, text) if "\\" in text else text
+    return re.sub(_SURROGATES, joined, text) if "\\" in text else text
 
 
 def _end_of(text: str) -> Mark:
@@ -250,7 +248,7 @@ class _Builder:
         node = ScalarNode(event.value, style, mark.line + 1, mark.column + 1)
         if style == "block":
             node.indent = self._indent(node.line)
-        elif style == "quoted" and (match := _UNWANTED.search(node.text)):
+        elif style == "quoted" and (match := re.search(_UNWANTED, node.text)):
             message = f"the text holds the control character U+{ord(match[0]):04X}"
             self.complaints.add(message, node.mark, "leave it out")
         return node

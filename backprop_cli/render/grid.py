@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -122,18 +123,19 @@ def plain_text(line: Line) -> str:
 def beside(boxes: Sequence[Box]) -> Box:
     """Boxes from left to right, their baselines on one line."""
     above = max(box.baseline for box in boxes)
-    below = max(box.height - box.baseline for box in boxes)
-    lines = tuple(
-        tuple(span for box in boxes for span in _line_at(box, row - above + box.baseline))
-        for row in range(above + below)
-    )
+    below = max(len(box.lines) - box.baseline for box in boxes)
+    padded = [_padded(box, above, below) for box in boxes]
+    lines = tuple(tuple(chain.from_iterable(row)) for row in zip(*padded, strict=True))
     return Box(lines, sum(box.width for box in boxes), above)
 
 
-def _line_at(box: Box, row: int) -> Line:
-    if 0 <= row < box.height:
-        return box.lines[row]
-    return ((" " * box.width, ""),)
+def _padded(box: Box, above: int, below: int) -> Sequence[Line]:
+    """The lines of a box with blank ones, so many in all above and below its baseline."""
+    top, bottom = above - box.baseline, below - len(box.lines) + box.baseline
+    if not top and not bottom:
+        return box.lines
+    blank: Line = ((" " * box.width, ""),)
+    return (*(blank,) * top, *box.lines, *(blank,) * bottom)
 
 
 def centred(box: Box, wide: int) -> Box:

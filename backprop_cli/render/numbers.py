@@ -30,7 +30,7 @@ class Digits(Struct, frozen=True):
         Whole numbers have none: in a mixed column they tell what is exact.
         """
         values = list(values)
-        decimals = min(self.precision, max(map(needed_decimals, values), default=0))
+        decimals = max((needed_decimals(value, self.precision) for value in values), default=0)
         return [self._written(value, decimals) for value in values]
 
     def _written(self, value: float, decimals: int) -> str:
@@ -39,16 +39,16 @@ class Digits(Struct, frozen=True):
         return (("-" if self.ascii else MINUS) if negative else "") + text
 
 
-def needed_decimals(value: float) -> int:
-    """How many decimals write `value` exactly, but for rounding noise."""
+def needed_decimals(value: float, most: int = _MOST_DECIMALS) -> int:
+    """How many decimals, `most` at most, write `value` exactly but for rounding noise."""
     if not math.isfinite(value) or value == round(value):
         return 0
     size = abs(value)
-    for decimals in range(_MOST_DECIMALS):
+    for decimals in range(most):
         rounded = round(size, decimals)
         if rounded != 0 and abs(rounded - size) <= _NOISE * size:
             return decimals
-    return _MOST_DECIMALS
+    return most
 
 
 def _unsigned(value: float, decimals: int) -> str:
@@ -57,7 +57,7 @@ def _unsigned(value: float, decimals: int) -> str:
         return "nan" if math.isnan(size) else "inf"
     if size >= _LARGE:
         return _scientific(size, decimals)
-    if needed_decimals(size) == 0:
+    if needed_decimals(size, 1) == 0:
         return str(round(size))
     fixed = f"{size:.{decimals}f}"
     return fixed if float(fixed) else _scientific(size, decimals)

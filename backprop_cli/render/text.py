@@ -65,7 +65,7 @@ def _colored(line: Line) -> str:
 def _without_double_blanks(lines: Sequence[Line]) -> Iterator[Line]:
     blank = True
     for line in lines:
-        now_blank = not plain_text(line)
+        now_blank = all(text.isspace() or not text for text, _ in line)
         if not (blank and now_blank):
             yield line
         blank = now_blank

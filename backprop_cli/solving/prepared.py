@@ -91,9 +91,10 @@ def _not_finite(planned: Plan, values: Values) -> int:
 class Batches:
     """The prepared batches, each made when it is first needed."""
 
-    def __init__(self, model: Model, extra: Collection[str]) -> None:
+    def __init__(self, model: Model, extra: Collection[str], planned: Plan | None = None) -> None:
         self.model = model
         self.extra = extra
+        self.planned = planned
         self.batches = batches(model)
         self.ready: dict[Batch, Prepared] = {}
 
@@ -106,7 +107,8 @@ class Batches:
 
     def _prepare(self, chosen: Batch) -> Prepared:
         model = self.model if chosen is None else batch_model(self.model.problem, chosen)
-        whole = _in_full(plan(model, self.extra), self.extra)
+        known = self.planned if chosen is None else None
+        whole = _in_full(known or plan(model, self.extra), self.extra)
         how = machine(model, whole)
         training = essential(whole, goals(model))
         return Prepared(

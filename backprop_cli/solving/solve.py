@@ -14,7 +14,7 @@ from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.solving.limits import MAX_WORK, check_work
 from backprop_cli.solving.notes import note
 from backprop_cli.solving.plan import Plan, Planned
-from backprop_cli.solving.prepared import Batches, Prepared, State, environment
+from backprop_cli.solving.prepared import Batches, Prepared, State
 from backprop_cli.solving.run import Machine
 from backprop_cli.solving.training import training
 from backprop_cli.solving.update import constants
@@ -27,7 +27,8 @@ class Request(Struct, frozen=True):
     """What is asked of a solution.
 
     `steps` updates (None: as the file says), the derivation of step `at`, `extra` gradients and
-    Jacobians, at most `max_work` operations; `progress` is told the step and its loss.
+    Jacobians, at most `max_work` operations; `progress` is told the step and its loss. `planned`
+    is the plan of the model, where there is one already.
     """
 
     steps: int | None = None
@@ -35,6 +36,7 @@ class Request(Struct, frozen=True):
     extra: Collection[str] = ()
     max_work: int = MAX_WORK
     progress: Progress | None = None
+    planned: Plan | None = None
 
 
 _FIRST_STEP = Request()
@@ -54,7 +56,8 @@ class Solution(Struct, frozen=True):
 def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
     """The worked derivation of a problem; UserError where it is over the limits."""
     steps = _steps(model, request)
-    prepared = Batches(model, {*request.extra, *asked_pairs(model)})
+    known = None if request.extra else request.planned
+    prepared = Batches(model, {*request.extra, *asked_pairs(model)}, known)
     mark = model.update.mark if model.update else Mark()
     rounded = model.problem.rounding is not None
     check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark, rounded)
@@ -66,8 +69,8 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
             for number, loss in enumerate(stretch.losses[: stretch.steps], stretch.first):
                 request.progress(number, loss)
         history += stretch.losses
-        if stretch.first == at:
-            shown = _shown(prepared.at(at - 1), stretch.before, at)
+        if stretch.shown is not None:
+            shown = _shown(prepared.at(at - 1), stretch.before, at, *stretch.shown)
         state = stretch.after
     assert shown is not None
     trace = replace(shown.trace, parameters=dict(state.parameters), history=tuple(history))
@@ -83,10 +86,10 @@ def _steps(model: Model, request: Request) -> int:
 # Putting it into data ---------------------------------------------------------------------------
 
 
-def _shown(batch: Prepared, state: State, number: int) -> Solution:
+def _shown(
+    batch: Prepared, state: State, number: int, planned: Plan, values: Mapping[str, Array]
+) -> Solution:
     model, how = batch.model, batch.machine
-    given = environment(model, state, number - 1)
-    planned, values = batch.run(batch.plan, given)
     trace = Trace(
         title=model.problem.title,
         convention=convention(model),

@@ -17,7 +17,7 @@ from backprop_cli.algebra.build import ONE, add
 from backprop_cli.algebra.expr import Sym
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.rounds import Program, Rounds, Size, fastest, rounds, size_of
-from backprop_cli.solving.plan import essential
+from backprop_cli.solving.plan import Plan, essential
 from backprop_cli.solving.prepared import (
     Batches,
     Prepared,
@@ -37,7 +37,8 @@ _T_NEXT = "next t"  # no id has a space in it
 class Stretch(Struct, frozen=True):
     """Some steps of training: the number of the first (from 1), the state they find and leave.
 
-    There is one loss a step, that before its update; the last step has that after it too.
+    There is one loss a step, that before its update; the last step has that after it too. The step
+    that is shown comes with its whole plan and all values.
     """
 
     first: int
@@ -45,6 +46,7 @@ class Stretch(Struct, frozen=True):
     before: State
     after: State
     losses: Sequence[float]
+    shown: tuple[Plan, Values] | None = None
 
 
 def training(prepared: Batches, steps: int, shown: int) -> Iterator[Stretch]:
@@ -61,20 +63,21 @@ def training(prepared: Batches, steps: int, shown: int) -> Iterator[Stretch]:
             stretch = compiled.stretch(state, start, index)
             start, state = start + stretch.steps, stretch.after
             yield stretch
-        stretch = _pass(prepared.at(index), state, index, steps)
+        stretch = _pass(prepared.at(index), state, index, steps, index == shown - 1)
         state = stretch.after
         yield stretch
 
 
-def _pass(batch: Prepared, state: State, index: int, steps: int) -> Stretch:
-    """One step, evaluated plainly."""
+def _pass(batch: Prepared, state: State, index: int, steps: int, is_shown: bool = False) -> Stretch:
+    """One step, evaluated plainly: what training needs of it, or all that is shown."""
     last = 0 < steps == index + 1
     given = environment(batch.model, state, index)
-    values = batch.last(given) if last else batch.step(given)
+    found = batch.run(batch.plan, given) if is_shown else None
+    values = found[1] if found else batch.last(given) if last else batch.step(given)
     after = _advanced(state, values) if steps else state
     target = batch.model.target
     told = [] if target is None else [target, f"{target}_new"][: 1 + last]
-    return Stretch(index + 1, 1, state, after, [float(values[name]) for name in told])
+    return Stretch(index + 1, 1, state, after, [float(values[name]) for name in told], found)
 
 
 def _advanced(state: State, values: Values) -> State:
