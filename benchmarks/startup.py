@@ -1,44 +1,56 @@
-"""How long `backprop solve` takes beside merely starting Python and importing its libraries.
+"""How long whole runs take beside merely starting Python and importing the libraries.
 
-    python benchmarks/startup.py [--runs 21]
+    python -m benchmarks.startup
 
-Installs a wheel of this repository into a fresh environment, compiled to bytecode as users have it,
-runs the three programs in turn, so that a busy moment hits all of them, and prints the medians of
-their wall-clock times.
+Installs a wheel of this repository into a fresh environment, compiled to bytecode as users have it.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import venv
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.timing import OURS, Row, Work, compare
+
 ROOT = Path(__file__).resolve().parent.parent
-PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
-IMPORTS = "import numpy, yaml, click, rich.console, rich.table"
-WARM_UP = 2
-FEWEST_RUNS = 15
+PROBLEM = str(ROOT / "problems" / "sigmoid-softmax.yaml")
+IMPORTS = "the imports alone"
+ROUNDS = 21
+STEPS = "10000"
+
+BY_HAND = """
+import numpy as np
+x, y, rate = np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5
+W1, b1 = np.array([[3.0, 6.0], [4.0, 5.0]]), np.array([1.0, -6.0])
+W2, b2 = np.array([[2.0, 4.0], [3.0, 3.0]]), np.array([0.5, -0.5])
+for _ in range(10000):
+    h = 1 / (1 + np.exp(-(W1.T @ x + b1)))
+    z = W2.T @ h + b2
+    p = np.exp(z - z.max())
+    p /= p.sum()
+    loss = -(y @ np.log(p))
+    dz2 = p - y
+    dz1 = (W2 @ dz2) * h * (1 - h)
+    W2, b2 = W2 - rate * np.outer(h, dz2), b2 - rate * dz2
+    W1, b1 = W1 - rate * np.outer(x, dz1), b1 - rate * dz1
+print(loss)
+"""
 
 # Variables such as PYTHONDONTWRITEBYTECODE would slow down what is measured.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Measures the start-up time of backprop solve.")
-    parser.add_argument("--runs", type=int, default=21, help=f"at least {FEWEST_RUNS}")
-    runs = max(parser.parse_args().runs, FEWEST_RUNS)
+def rows() -> list[Row]:
+    """Each comparison of whole processes."""
     with tempfile.TemporaryDirectory(prefix="backprop-startup-") as folder:
-        programs = commands(install(Path(folder)))
-        medians = measure(programs, runs, Path(folder) / "output")
-    print(table(medians, runs))
-    return 0
+        programs = install(Path(folder))
+        return [*starts(programs), *trainings(programs)]
 
 
 def install(folder: Path) -> Path:
@@ -48,50 +60,57 @@ def install(folder: Path) -> Path:
     venv.create(folder / "venv", with_pip=True)
     programs = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     (wheel,) = (folder / "wheel").glob("*.whl")
-    python = str(programs / "python")
-    call(python, "-m", "pip", "install", "--quiet", "--compile", str(wheel))
+    call(str(programs / "python"), "-m", "pip", "install", "--quiet", "--compile", str(wheel))
     return programs
 
 
 def call(*command: str) -> None:
-    subprocess.run(command, check=True, env=ENVIRONMENT)
+    """Runs a program, and says nothing of what it prints."""
+    subprocess.run(command, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
 
 
-def commands(programs: Path) -> dict[str, list[str]]:
-    """What is measured, by the name it has in the table."""
-    python = str(programs / "python")
+def starts(programs: Path) -> list[Row]:
+    """`solve` and `--help`, beside imports."""
+    python, backprop = str(programs / "python"), str(programs / "backprop")
+    libraries = "import numpy, yaml, click, rich.console, rich.table"
+    peers: dict[str, Work] = {
+        IMPORTS: partial(call, python, "-c", libraries),
+        "bare interpreter": partial(call, python, "-c", "pass"),
+    }
+    solve: Work = partial(call, backprop, "solve", PROBLEM)
+    help_: Work = partial(call, backprop, "--help")
+    slow = slow_imports()
+    return [
+        *compare(
+            "`solve` of a 2-2-2 file, whole process",
+            {OURS: solve, **peers, **slow},
+            {IMPORTS: 1.15},
+            ROUNDS,
+        ),
+        *compare("`--help`, whole process", {OURS: help_, **peers}, {IMPORTS: 0.5}, ROUNDS),
+    ]
+
+
+def slow_imports() -> dict[str, Work]:
+    """What it takes others merely to be imported, where they are installed."""
     return {
-        "backprop solve": [str(programs / "backprop"), "solve", str(PROBLEM)],
-        "imports alone": [python, "-c", IMPORTS],
-        "bare interpreter": [python, "-c", "pass"],
+        f"import {name}": partial(call, sys.executable, "-c", f"import {name}")
+        for name in ("autograd", "jax", "torch")
+        if find_spec(name) is not None
     }
 
 
-def measure(programs: dict[str, list[str]], runs: int, output: Path) -> dict[str, float]:
-    """The median of each program's seconds, the programs run in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(WARM_UP + runs):
-        for name, command in programs.items():
-            seconds[name].append(once(command, output))
-    return {name: statistics.median(times[WARM_UP:]) for name, times in seconds.items()}
-
-
-def once(command: list[str], output: Path) -> float:
-    """The seconds of one run of the whole process, its output going to a file."""
-    with output.open("wb") as file:
-        start = time.perf_counter()
-        subprocess.run(command, stdout=file, check=True, env=ENVIRONMENT)
-        return time.perf_counter() - start
-
-
-def table(medians: dict[str, float], runs: int) -> str:
-    """The medians in milliseconds, and how many times the imports alone the program takes."""
-    where = f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores"
-    lines = [f"median of {runs} runs; {where}"]
-    lines += [f"{name:<18}{seconds * 1000:8.1f} ms" for name, seconds in medians.items()]
-    ratio = medians["backprop solve"] / medians["imports alone"]
-    return "\n".join([*lines, f"{'solve / imports':<18}{ratio:8.2f}"])
+def trainings(programs: Path) -> list[Row]:
+    """Ten thousand steps, from the file to the printed derivation."""
+    works: dict[str, Work] = {
+        OURS: partial(call, str(programs / "backprop"), "solve", PROBLEM, "--steps", STEPS),
+        "NumPy by hand": partial(call, str(programs / "python"), "-c", BY_HAND),
+    }
+    name = "10,000 steps of the 2-2-2 file, whole process"
+    return compare(name, works, {"NumPy by hand": 1.0}, ROUNDS // 2)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from benchmarks.results import show
+
+    show(rows())

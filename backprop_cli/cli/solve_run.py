@@ -87,8 +87,7 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
     limit = options.max_work or MAX_WORK
     request = Request(options.steps, options.at, selection.extra, limit, planned=loaded.plan)
     try:
-        rounded = loaded.model.problem.rounding is not None
-        with _progress(steps, work(loaded.plan, steps, rounded)) as progress:
+        with _progress(loaded, steps) as progress:
             return solve(loaded.model, replace(request, progress=progress))
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
@@ -100,9 +99,10 @@ def _steps(loaded: Loaded) -> int:
 
 
 @contextmanager
-def _progress(steps: int, needed: int) -> Iterator[Progress | None]:
+def _progress(loaded: Loaded, steps: int) -> Iterator[Progress | None]:
     """A progress bar on the terminal while a long training runs."""
-    if needed < LONG or not sys.stderr.isatty():
+    rounded = loaded.model.problem.rounding is not None
+    if not sys.stderr.isatty() or work(loaded.plan, steps, rounded) < LONG:
         yield None
         return
     from rich.console import Console

@@ -30,7 +30,11 @@ class Digits(Struct, frozen=True):
         Whole numbers have none: in a mixed column they tell what is exact.
         """
         values = list(values)
-        decimals = max((needed_decimals(value, self.precision) for value in values), default=0)
+        decimals = 0
+        for value in values:
+            if decimals == self.precision:
+                break
+            decimals = max(decimals, needed_decimals(value, self.precision))
         return [self._written(value, decimals) for value in values]
 
     def _written(self, value: float, decimals: int) -> str:
@@ -40,15 +44,21 @@ class Digits(Struct, frozen=True):
 
 
 def needed_decimals(value: float, most: int = _MOST_DECIMALS) -> int:
-    """How many decimals, `most` at most, write `value` exactly but for rounding noise."""
+    """How many decimals, `most` at most, write `value` exactly but for rounding noise.
+
+    Where so many are too few, fewer are: nearly always a single look will do.
+    """
     if not math.isfinite(value) or value == round(value):
         return 0
     size = abs(value)
-    for decimals in range(most):
-        rounded = round(size, decimals)
-        if rounded != 0 and abs(rounded - size) <= _NOISE * size:
-            return decimals
-    return most
+    if not most or not _is_written(size, most - 1):
+        return most
+    return next(decimals for decimals in range(most) if _is_written(size, decimals))
+
+
+def _is_written(size: float, decimals: int) -> bool:
+    rounded = round(size, decimals)
+    return rounded != 0 and abs(rounded - size) <= _NOISE * size
 
 
 def _unsigned(value: float, decimals: int) -> str:

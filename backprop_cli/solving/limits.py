@@ -9,7 +9,7 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
-from backprop_cli.readings.rounds import Way, fastest, size_of
+from backprop_cli.readings.rounds import fastest, size_of
 from backprop_cli.solving.plan import Plan, Planned
 
 MAX_WORK = 300_000
@@ -43,9 +43,11 @@ def work(planned: Plan, steps: int, rounded: bool = False) -> int:
     costs = {step.id: 0 if step.skipped else _cost(step.expr, sizes)[1] for step in planned.steps}
     repeated = [step for step in planned.steps if _is_repeated(step) and not step.skipped]
     plain = sum(costs[step.id] for step in repeated)
-    size = size_of([(step.id, step.expr) for step in repeated], planned.shapes)
-    way: Way = "plain" if rounded else fastest(size, steps)
-    each = max(plain / _COMPILED[way], size.numbers / _NUMBERS if way == "scalars" else 0)
+    each: float = plain
+    if steps > 1 and not rounded:
+        size = size_of([(step.id, step.expr) for step in repeated], planned.shapes)
+        way = fastest(size, steps)
+        each = max(plain / _COMPILED[way], size.numbers / _NUMBERS if way == "scalars" else 0)
     return sum(costs.values()) + ceil(steps * each)
 
 

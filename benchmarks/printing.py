@@ -1,0 +1,50 @@
+"""Printing small matrices beside a table of rich.
+
+python -m benchmarks.printing
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import numpy as np
+
+from backprop_cli.render.grid import Drawing
+from backprop_cli.render.text import printed
+from benchmarks.timing import OURS, Row, Work, compare
+
+COUNT = 30
+
+
+def rows() -> list[Row]:
+    """Thirty matrices of 3 × 4 numbers."""
+    rng = np.random.default_rng(0)
+    matrices = rng.normal(size=(COUNT, 3, 4))
+
+    def ours() -> str:
+        drawing = Drawing()
+        return "".join(printed(drawing.array(one).lines, color=False) for one in matrices)
+
+    works: dict[str, Work] = {OURS: ours, "rich": lambda: by_rich(matrices)}
+    return compare("printing a matrix of 3 × 4", works, {"rich": 1 / 10}, 21, per=COUNT)
+
+
+def by_rich(matrices: np.ndarray) -> str:
+    """A borderless table each."""
+    from rich.console import Console
+    from rich.table import Table
+
+    file = StringIO()
+    console = Console(file=file, width=80)
+    for matrix in matrices:
+        table = Table(show_header=False, box=None)
+        for row in matrix:
+            table.add_row(*(f"{value:.4f}" for value in row))
+        console.print(table)
+    return file.getvalue()
+
+
+if __name__ == "__main__":
+    from benchmarks.results import show
+
+    show(rows())
