@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from backprop_cli.grading.answers import Reader
 from backprop_cli.grading.collect import read_answers
 from backprop_cli.grading.data import Submission
 from backprop_cli.grading.grade import Grader
@@ -20,10 +21,10 @@ class _Bench:
 
     def __init__(self, grader: Grader) -> None:
         self.grader = grader
-        self.known = Quantities(grader.model, grader.plan)
+        self.reader = Reader(Quantities(grader.model, grader.plan))
 
     def grade(self, file: Path) -> Submission:
-        return self.grader.grade(read_answers(file, self.known))
+        return self.grader.grade(read_answers(file, self.reader))
 
 
 _bench: list[_Bench] = []  # of a process that grades for another

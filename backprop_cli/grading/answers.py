@@ -12,6 +12,7 @@ from backprop_cli.grading.answers_csv import read_rows
 from backprop_cli.grading.cells import MISSING, UnreadableError
 from backprop_cli.grading.collected import Collector, id_of, said
 from backprop_cli.grading.data import Sheet
+from backprop_cli.grading.plain_sheet import PlainReader
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.numbers import printable, shown
 from backprop_cli.problem.arrays import kind_of
@@ -34,21 +35,30 @@ LONGEST_STUDENT: Final = 100
 _FORM = "answers: and below it, indented, a line for each quantity, such as Z1: [4, 0]"
 
 
+class Reader:
+    """Reads the answer files of one problem; nothing in one stops the reading of anything else."""
+
+    def __init__(self, known: Quantities) -> None:
+        self.known = known
+        self._plain = PlainReader(known)
+
+    def sheet(self, data: bytes, file: str) -> Sheet:
+        """What stands in an answer file."""
+        complaints = Complaints()
+        text = _text(data, complaints)
+        if text is None:
+            return _unusable(file, complaints.found[-1])
+        if file.casefold().endswith(".csv"):
+            return _from_rows(text, file, self.known)
+        plain = self._plain.read(text)
+        if plain is None:
+            return _from_text(text, file, self.known, complaints)
+        return Sheet(_clean(plain.student) or stem(file), printable(file), plain.answers)
+
+
 def read_sheet(data: bytes, file: str, known: Quantities) -> Sheet:
-    """What stands in an answer file; nothing in it stops the reading of anything else."""
-    complaints = Complaints()
-    text = _text(data, complaints)
-    if text is None:
-        return _unusable(file, complaints.found[-1])
-    if file.casefold().endswith(".csv"):
-        collector = Collector(known)
-        if (problem := read_rows(text, collector)) is not None:
-            return _unusable(file, problem)
-        return _sheet(file, None, collector)
-    root = plain_tree(text) or tree_of(text, complaints)
-    if root is None:
-        return _unusable(file, complaints.found[-1])
-    return _from_tree(root, file, known, complaints)
+    """What stands in one answer file."""
+    return Reader(known).sheet(data, file)
 
 
 def unusable(file: str, message: str) -> Sheet:
@@ -91,7 +101,21 @@ def _clean(text: str) -> str:
     return printable(cut)
 
 
-# From a tree ------------------------------------------------------------------------------------
+# From rows, or from a tree ----------------------------------------------------------------------
+
+
+def _from_rows(text: str, file: str, known: Quantities) -> Sheet:
+    collector = Collector(known)
+    if (problem := read_rows(text, collector)) is not None:
+        return _unusable(file, problem)
+    return _sheet(file, None, collector)
+
+
+def _from_text(text: str, file: str, known: Quantities, complaints: Complaints) -> Sheet:
+    root = plain_tree(text) or tree_of(text, complaints)
+    if root is None:
+        return _unusable(file, complaints.found[-1])
+    return _from_tree(root, file, known, complaints)
 
 
 def _from_tree(root: Node, file: str, known: Quantities, complaints: Complaints) -> Sheet:
@@ -129,7 +153,7 @@ def _student(value: Node, collector: Collector) -> str | None:
 
 def _unknown_key(key: ScalarNode, known: Quantities, collector: Collector) -> None:
     text = key.text
-    if known.is_met(text):
+    if isinstance(known.named(text), Reference):
         message = f"{shown(text)} does not belong to `answers` here, and is not graded"
         collector.remark(message, key.mark, "the same line, indented, below `answers:`")
         return

@@ -108,8 +108,7 @@ class _Reader(Struct):
     def _item(self, item: ScalarNode) -> Typed | None:
         if (simple := _simple(item.text)) is None:
             return self._cell(item.text, item.inside)
-        column = item.column + (item.style == "quoted")
-        return Typed(item.text, *simple, _mark(item.line, column))
+        return Typed(item.text, *simple)
 
     # Text ---------------------------------------------------------------------------------------
 
@@ -145,12 +144,12 @@ class _Reader(Struct):
 
     def _cell(self, text: str, mark: Mark) -> Typed | None:
         if (simple := _simple(text)) is not None:
-            return Typed(text, *simple, mark)
+            return Typed(text, *simple)
         if text.strip() in MISSING:
             return None
         self._pay(mark)
         try:
-            return Typed(text.strip(), _number(text), _unit(text), mark)
+            return Typed(text.strip(), _number(text), _unit(text))
         except NumberError as error:
             raise _unreadable(text, error, mark) from None
 
@@ -187,7 +186,6 @@ def _unit(text: str) -> float | None:
 
 
 _number = lru_cache(maxsize=4096)(read_number)
-_mark = lru_cache(maxsize=16_384)(Mark)
 
 
 def _rectangle(shapes: Sequence[Shape], marks: Sequence[Mark]) -> Shape:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.answers import MAX_SHEET, read_sheet, unusable
+from backprop_cli.grading.answers import MAX_SHEET, Reader, unusable
 from backprop_cli.grading.data import Sheet
-from backprop_cli.grading.quantities import Quantities
 
 ENDINGS: Final = (".yaml", ".yml", ".json", ".csv")
 _NOT_SHEETS = frozenset({"__MACOSX"})  # beside what is hidden; left behind by unpacking
@@ -31,7 +30,7 @@ def answer_files(paths: Iterable[Path], leave_out: Path | None = None) -> list[P
     return sorted(found.values(), key=lambda file: file.parts)
 
 
-def read_answers(path: Path, known: Quantities) -> Sheet:
+def read_answers(path: Path, reader: Reader) -> Sheet:
     """The sheet in a file; one with an error where the file cannot be read."""
     try:
         data = _bytes(path)
@@ -39,7 +38,7 @@ def read_answers(path: Path, known: Quantities) -> Sheet:
         return unusable(str(path), f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
         return unusable(str(path), "there can be no file of this name")
-    return read_sheet(data, str(path), known)
+    return reader.sheet(data, str(path))
 
 
 def _bytes(path: Path) -> bytes:

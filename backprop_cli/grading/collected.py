@@ -41,7 +41,7 @@ class Collector(Struct):
     def reference(self, name: ScalarNode) -> Reference | None:
         """The quantity or entry that a name means; None, with a remark, where there is none."""
         text = name.text
-        if len(self.remarks) >= MOST_REMARKS and not self.known.is_met(text):
+        if len(self.remarks) >= MOST_REMARKS and not self.known.is_id(text):
             return None
         found = self.known.named(text)
         if isinstance(found, Unknown):

@@ -28,14 +28,14 @@ class Typed(Struct, frozen=True):
     text: str
     value: float
     unit: float | None
-    mark: Mark = Mark()
 
 
 class Answer(Struct, frozen=True):
     """One quantity on a sheet. `cells` holds an entry each (from 0), None where it is missing.
 
     `shape` is as written, a vector typed as row or column already flat where the quantity is one.
-    `trouble` is the sentence, and `instead` the hint, for a quantity that cannot be read.
+    `trouble` is the sentence, and `instead` the hint, for a quantity that cannot be read. `source`
+    is the text all of it was read from, where that always reads the same, whatever is around it.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Answer(Struct, frozen=True):
     mark: Mark = Mark()
     trouble: str | None = None
     instead: str | None = None
+    source: str | None = None
 
 
 class Sheet(Struct, frozen=True):

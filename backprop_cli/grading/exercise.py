@@ -17,7 +17,6 @@ from backprop_cli.grading.detect import candidates
 from backprop_cli.grading.key import Key
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.variants import Formulas, fused_first, variants
-from backprop_cli.grading.whole import Whole
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Candidate
 from backprop_cli.operations.bounds import Interval, point
@@ -38,12 +37,13 @@ Result = TypeVar("Result")
 
 
 class Question(Struct, frozen=True):
-    """One quantity, or one entry of it, that is asked, and the points for it."""
+    """One quantity, or one entry of it, and the points for it; none where nobody asked."""
 
     id: str
     name: str
     index: Index | None
     points: float
+    asked: bool = True
 
 
 class Mistaken(Struct, frozen=True):
@@ -91,9 +91,9 @@ class Exercise:
         self.questions = tuple(self._questions(solution))
         self.key = self._key(solution)
         self.fused = replace(self.key, formulas=fused_first(self.model, self.key.formulas))
-        names = dict.fromkeys(question.name for question in self.questions)
+        names = (question.name for question in self.questions)
         self.order = tuple(dict.fromkeys((*self.steps, *names)))
-        self.whole = Whole.of(tuple(names), self.key.truth, self.key.unit)
+        self.most = sum(question.points for question in self.questions)
 
     def _key(self, solution: Solution) -> Key:
         digits = self.model.problem.grading.precision
@@ -140,6 +140,12 @@ class Exercise:
                 later = solve(solution.model, Request(steps=int(number), at=int(number)))
                 found[question.name] = later.values[id]
         return found
+
+    @cached
+    def questions_on(self, name: str) -> tuple[Question, ...]:
+        """What is asked about a quantity; where nothing is, the quantity without points."""
+        asked = tuple(question for question in self.questions if question.name == name)
+        return asked or (Question(name, name, None, 0.0, asked=False),)
 
     def key_for(self, readable: Collection[str]) -> Key:
         """The key for who wrote these: without the gradient of the output, read as fused."""

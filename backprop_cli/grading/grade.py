@@ -9,14 +9,21 @@ import numpy as np
 from backprop_cli.grading.data import Result, Sheet, Submission
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
+from backprop_cli.grading.right import RightAnswers
+from backprop_cli.problem.model import Model
 
 
 class Grader(Exercise):
     """Grades the sheets of one problem: the same sheet always gives the same submission."""
 
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.right = RightAnswers(self)
+        self._places = {id: place for place, id in enumerate(self.steps)}
+
     def grade(self, sheet: Sheet) -> Submission:
         """The verdicts and marks of one sheet."""
-        most = sum(question.points for question in self.questions)
+        most = self.most
         if sheet.error is not None:
             return Submission(
                 sheet.student,
@@ -33,7 +40,7 @@ class Grader(Exercise):
         with np.errstate(
             all="ignore"
         ):  # bounds may be infinite, which says nothing and harms nobody
-            results = tuple(Graded(self, sheet).results())
+            results = tuple(Graded(self, sheet, self.right).results())
         score = sum(result.points for result in results)
         return Submission(
             sheet.student,
@@ -47,9 +54,9 @@ class Grader(Exercise):
         )
 
     def _first_wrong(self, results: Sequence[Result]) -> str | None:
-        order = {id: place for place, id in enumerate(self.steps)}
         wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]
-        return min(wrong, key=lambda id: order.get(_step(id), len(order)), default=None)
+        last = len(self._places)
+        return min(wrong, key=lambda id: self._places.get(_step(id), last), default=None)
 
 
 def _step(id: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.marks import overall, points, weakest
+from backprop_cli.grading.right import RightAnswers
 from backprop_cli.grading.sentences import explanation, message
 from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, used, written
 from backprop_cli.grading.wrong import Wrong
@@ -22,25 +24,37 @@ from backprop_cli.operations.bounds import Interval, point
 class Graded:
     """One sheet while it is graded."""
 
-    def __init__(self, exercise: Exercise, sheet: Sheet) -> None:
+    def __init__(self, exercise: Exercise, sheet: Sheet, right: RightAnswers) -> None:
         self.exercise = exercise
         self.sheet = sheet
+        self.right = {
+            name: found
+            for name, answer in sheet.answers.items()
+            if (found := right.of(answer)) is not None
+        }
         self.slips: dict[str, tuple[str, ...]] = {}
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge of what is not right by itself, all of it judged."""
         readable = dict(self.readable())
-        lost = exercise.key.asked - set(readable)
-        unit = used(tuple(readable.values()), exercise.key.unit)
-        key, unusable = exercise.key_for(readable), lost & set(sheet.answers)
-        self.judge = Judge(key, readable, lost, unit, self.betrayed, unusable)
-        self.judge.judged.update(exercise.whole.judged(readable))
-        for name in exercise.order:
-            if name in readable and name not in self.judge.judged:
-                self.judge.judge(name)
+        lost = self.exercise.key.asked - set(readable)
+        unit = used(tuple(readable.values()), self.exercise.key.unit)
+        key, unusable = self.exercise.key_for(readable), lost & set(self.sheet.answers)
+        judge = Judge(key, readable, lost, unit, partial(self.betrayed, readable), unusable)
+        judge.judged.update({name: right.judged for name, right in self.right.items()})
+        for name in self.exercise.order:
+            if name in readable and name not in judge.judged:
+                judge.judge(name)
+        return judge
 
     def readable(self) -> Iterator[tuple[str, Written]]:
         """The answers that can be compared with the truth."""
         truth = self.exercise.key.truth
         for name, answer in self.sheet.answers.items():
-            if name in truth and answer.trouble is None and answer.shape == truth[name].shape:
+            if (right := self.right.get(name)) is not None:
+                yield name, right.written
+            elif name in truth and answer.trouble is None and answer.shape == truth[name].shape:
                 yield name, written(answer)
 
     def typed(self, name: str) -> Interval:
@@ -49,24 +63,26 @@ class Graded:
         key = self.exercise.key
         return standing_for(here.value, finer(here.value, here.unit, key.truth[name], key.unit))
 
-    def betrayed(self, name: str) -> bool:
+    def betrayed(self, readable: Mapping[str, Written], name: str) -> bool:
         """Whether the digits beyond those asked are those of a slip."""
-        here = self.judge.written[name]
+        here = readable[name]
         return bool(self.exercise.mistaken(name).within(standing_for(here.value, here.unit)))
 
     def results(self) -> Iterator[Result]:
         """What is asked, in order, then what stands on the sheet beside it."""
-        for question in self.exercise.questions:
-            yield self.result(question, self.sheet.answers.get(question.name))
-        for name, answer in self.sheet.answers.items():
-            if name not in self.exercise.key.asked:
-                yield self.result(Question(name, name, None, 0.0), answer, is_asked=False)
+        answers = self.sheet.answers
+        beside = (name for name in answers if name not in self.exercise.key.asked)
+        others = (question for name in beside for question in self.exercise.questions_on(name))
+        for question in (*self.exercise.questions, *others):
+            right = self.right.get(question.name)
+            yield right.results[question.id] if right is not None else self.result(question)
 
-    def result(self, question: Question, answer: Answer | None, is_asked: bool = True) -> Result:
+    def result(self, question: Question) -> Result:
         """The verdict on one quantity, and everything to say about it."""
-        judged = self.judge.judged.get(question.name)
+        answer = self.sheet.answers.get(question.name)
+        judged = self.judge.judged.get(question.name) if answer is not None else None
         if answer is None or judged is None:
-            return self.unjudged(question, answer, is_asked)
+            return self.unjudged(question, answer)
         name = question.name
         place = () if question.index is None else question.index
         verdicts = np.asarray(judged.verdicts[place], dtype=object)
@@ -86,10 +102,10 @@ class Graded:
             explanation(self.judge, name, judged),
             self.exercise.expected(name, question.index),
             self.exercise.formula(name),
-            is_asked,
+            question.asked,
         )
 
-    def unjudged(self, question: Question, answer: Answer | None, is_asked: bool) -> Result:
+    def unjudged(self, question: Question, answer: Answer | None) -> Result:
         """A quantity that is missing, cannot be read, or has another shape."""
         known = question.name in self.exercise.key.truth
         verdict, words, found = self.why_unjudged(question.name, answer)
@@ -104,7 +120,7 @@ class Graded:
             message=words,
             expected=self.exercise.expected(question.name, question.index) if known else None,
             formula=self.exercise.formula(question.name),
-            asked=is_asked,
+            asked=question.asked,
         )
 
     def why_unjudged(

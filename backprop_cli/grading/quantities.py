@@ -47,9 +47,9 @@ class Quantities:
                 self._found[text] = found
         return found
 
-    def is_met(self, text: str) -> bool:
-        """Whether `text` is an id as it stands, or was looked up before."""
-        return text in self._found
+    def is_id(self, text: str) -> bool:
+        """Whether `text` is an id as it stands."""
+        return text in self.shapes
 
     def shape(self, id: str) -> Shape:
         """The shape of a quantity; `id` may carry the number of a step."""

@@ -12,8 +12,8 @@ from typing import Final
 
 from backprop_cli.problem.tree import Entry, ListNode, MapNode, Node, ScalarNode
 
-_CHAR: Final = r"0-9A-Za-z._+\-*/^()=~−"
-_START: Final = r"(?:-(?=[0-9.(])|[0-9A-Za-z._+(~−])"
+_CHAR: Final = r"\w.+\-*/^()=~−"
+_START: Final = r"(?:-(?=[0-9.(])|[\w.+(~−])"
 _ITEM_TEXT: Final = rf"{_START}[{_CHAR}]*+"
 _ROW_TEXT: Final = rf"\[ *+{_ITEM_TEXT}(?: *+, *+{_ITEM_TEXT})*+ *+\]"
 _END: Final = r"(?: +#.*| *)"
@@ -33,6 +33,7 @@ _items = re.compile(_ITEM_TEXT).finditer
 
 def plain_tree(text: str) -> MapNode | None:
     """The tree of a text that `read_text` has let through; None where it is not a plain one."""
+    text = text.replace("\r\n", "\n")
     if _UNUSUAL.search(text):
         return None
     builder = _Builder()
