@@ -224,16 +224,17 @@ def machine() -> str:
 
 def profile(folder: Path) -> None:
     """Prints the functions that take most time of themselves, for right sheets and for slips."""
-    from backprop_cli.cli.grading_pool import graded
+    from backprop_cli.cli.grading_pool import Bench, graded
     from backprop_cli.cli.reading import load
-    from backprop_cli.grading.grade import Grader
+    from backprop_cli.grading.desk import Desk
+    from backprop_cli.report.formats import Settings, writer
 
     for kind in KINDS:
-        grader = Grader(load(PROBLEM).model)
-        files = sorted((folder / kind).glob("*.yaml"))
+        bench = Bench(Desk(load(PROBLEM).model), (writer("json", Settings(), alone=False),))
+        files = sorted(map(str, (folder / kind).glob("*.yaml")))
         profiler = cProfile.Profile()
         with profiler:
-            for _ in graded(grader, files, 1):
+            for _ in graded(bench, files, 1):
                 pass
         text = io.StringIO()
         stats = pstats.Stats(profiler, stream=text).strip_dirs()

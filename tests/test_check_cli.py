@@ -257,9 +257,9 @@ def test_many_sheets_take_all_cores_and_few_take_none(
     seen: list[int] = []
     real = grading_pool.graded
 
-    def graded(grader: Any, files: Any, workers: int) -> Any:
+    def graded(bench: Any, files: Any, workers: int) -> Any:
         seen.append(workers)
-        return real(grader, files, 1)
+        return real(bench, files, 1)
 
     monkeypatch.setattr(check_run, "graded", graded)
     report(folder, code=1)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
-from backprop_cli.cli.grading_pool import graded
+from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write_pieces
+from backprop_cli.cli.grading_pool import Bench, Parts, graded
 from backprop_cli.cli.reading import Loaded, load
 from backprop_cli.errors import USAGE, Complaint, UserError
 from backprop_cli.grading.collect import answer_files
-from backprop_cli.grading.data import Report, Reveal, Submission
+from backprop_cli.grading.data import Reveal
+from backprop_cli.grading.desk import Desk
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.slips import SLIP_WORDS
-from backprop_cli.grading.summary import summarised
-from backprop_cli.report.formats import RENDER, Settings, step_summary
+from backprop_cli.grading.summary import Counts
+from backprop_cli.report.formats import STEP_SUMMARY, Settings, writer
 
 FAILED: Final = 1  # exit code: some sheet does not pass
 MANY: Final = 400  # sheets from which more than one process is worth its start
@@ -46,25 +50,44 @@ def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
     loaded = load(problem)
     files = _files(problem, options)
-    grader = _grader(loaded)
-    submissions = _submissions(grader, files, options)
-    report = summarised(_title(loaded), submissions)
-    settings = _settings(options, grader)
-    write(RENDER[options.format_](report, settings), options.output)
-    if options.format_ == "github":
-        _write_step_summary(report, settings)
-    sys.exit(exit_code(submissions, exit_zero=options.exit_zero))
+    formats = [options.format_, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
+    desk = _desk(loaded)
+    settings = _settings(options, desk.grader)
+    writers = tuple(writer(name, settings, alone=len(files) == 1) for name in formats)
+    graded = _Graded(_graded(Bench(desk, writers), files, options))
+    title, summary = _title(loaded), graded.counts.summary
+    with _orderly_end():
+        write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
+    for other in writers[1:]:
+        _write_step_summary("".join(other.text(title, graded.beside, summary)))
+    sys.exit(exit_code(graded.counts, exit_zero=options.exit_zero))
 
 
-def exit_code(submissions: Sequence[Submission], *, exit_zero: bool) -> int:
+class _Graded:
+    """What comes from grading: the parts of the report, and what is kept until they are written."""
+
+    def __init__(self, found: Iterable[Parts]) -> None:
+        self.counts = Counts()
+        self.beside: list[Any] = []  # parts of the step summary
+        self._found = found
+
+    def parts(self) -> Iterator[Any]:
+        """The parts of the report as they come."""
+        for found in self._found:
+            self.counts.join(found.counts)
+            for part, *others in found.of:
+                self.beside += others
+                yield part
+
+
+def exit_code(counts: Counts, *, exit_zero: bool) -> int:
     """0 where every sheet passes, 2 where none could be read, else 1."""
-    if all(submission.error is not None for submission in submissions):
+    if counts.unread == counts.submissions:
         return USAGE
-    passed = all(submission.passed for submission in submissions)
-    return 0 if passed or exit_zero else FAILED
+    return 0 if counts.passed == counts.submissions or exit_zero else FAILED
 
 
-def _files(problem: Path, options: Options) -> list[Path]:
+def _files(problem: Path, options: Options) -> list[str]:
     paths = (*options.answers, *options.paths)
     if not paths:
         message = "no answers are given"
@@ -73,17 +96,30 @@ def _files(problem: Path, options: Options) -> list[Path]:
     return answer_files(paths, leave_out=None if str(problem) == "-" else problem)
 
 
-def _grader(loaded: Loaded) -> Grader:
+def _desk(loaded: Loaded) -> Desk:
     try:
-        return Grader(loaded.model)
+        return Desk(loaded.model)
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
 
 
-def _submissions(grader: Grader, files: Sequence[Path], options: Options) -> list[Submission]:
+def _graded(bench: Bench, files: Sequence[str], options: Options) -> Iterator[Parts]:
     workers = options.workers or (_cores() if len(files) >= MANY else 1)
-    found = graded(grader, files, workers)
-    return list(_counted(found, len(files)) if _shows_progress(len(files)) else found)
+    found = graded(bench, files, workers)
+    return _counted(found, len(files)) if _shows_progress(len(files)) else found
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Takes being told to end like Ctrl-C, so that what is written is kept and no process stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _cores() -> int:
@@ -97,13 +133,16 @@ def _shows_progress(files: int) -> bool:
     return files >= MANY and sys.stderr.isatty()
 
 
-def _counted(submissions: Iterator[Submission], total: int) -> Iterator[Submission]:
-    """The submissions as they come, with a progress bar."""
+def _counted(found: Iterator[Parts], total: int) -> Iterator[Parts]:
+    """The parts as they come, with a progress bar."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(submissions, total, description="grading")
+        task = bar.add_task("grading", total=total)
+        for parts in found:
+            yield parts
+            bar.advance(task, len(parts.of))
 
 
 def _title(loaded: Loaded) -> str:
@@ -113,32 +152,43 @@ def _title(loaded: Loaded) -> str:
 
 def _settings(options: Options, grader: Grader) -> Settings:
     to_file = options.output is not None
+    in_ascii = only_ascii(options.ascii_, to_file)
     return Settings(
         reveal=options.reveal,
         width=terminal_width(options.width),
         color=options.format_ == "text" and wants_color(to_file),
-        ascii=only_ascii(options.ascii_, to_file),
+        ascii=in_ascii,
         slip_words=SLIP_WORDS,
-        formula=_formulas(grader, in_ascii=only_ascii(options.ascii_, to_file)),
+        formula=Formulas(grader, in_ascii),
     )
 
 
-def _formulas(grader: Grader, *, in_ascii: bool) -> Callable[[str], str | None]:
-    """Gives the formulas of the problem as `solve` prints them; made when one is first shown."""
+class Formulas:
+    """Gives the formulas of a problem as `solve` prints them, made when one is first shown."""
 
-    @cache
-    def written(id: str) -> str | None:
-        return writer()(id)
+    def __init__(self, grader: Grader, in_ascii: bool) -> None:
+        self._grader = grader
+        self._in_ascii = in_ascii
+        self._known: dict[str, str | None] = {}
 
-    @cache
-    def writer() -> Callable[[str], str | None]:
+    def __reduce__(self) -> tuple[type[Formulas], tuple[Grader, bool]]:
+        return Formulas, (self._grader, self._in_ascii)
+
+    def __call__(self, id: str) -> str | None:
+        if id not in self._known:
+            self._known[id] = self._writer(id)
+        return self._known[id]
+
+    @cached_property
+    def _writer(self) -> Callable[[str], str | None]:
         from backprop_cli.render.names import Names
         from backprop_cli.render.one_line import formulas
         from backprop_cli.render.view import View
 
-        problem, steps = grader.model.problem, grader.steps
+        model, steps = self._grader.model, self._grader.steps
+        problem = model.problem
         view = View(
-            ascii=in_ascii,
+            ascii=self._in_ascii,
             notation=problem.notation,
             layers=problem.layers is not None,
             rows=problem.convention.rows,
@@ -147,23 +197,22 @@ def _formulas(grader: Grader, *, in_ascii: bool) -> Callable[[str], str | None]:
         names = Names(
             view.notation,
             view.layers,
-            grader.model.samples is not None,
-            in_ascii,
-            frozenset((*grader.model.given, *steps)),
+            model.samples is not None,
+            self._in_ascii,
+            frozenset((*model.given, *steps)),
         )
         exprs = {id: step.expr for id, step in steps.items()}
-        return formulas(exprs, grader.plan.shapes, names, view)
-
-    return written
+        return formulas(exprs, self._grader.plan.shapes, names, view)
 
 
-def _write_step_summary(report: Report, settings: Settings) -> None:
-    """Adds the table of marks to the page of the job, where there is one."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
+def _wants_step_summary(options: Options) -> bool:
+    return options.format_ == "github" and bool(os.environ.get("GITHUB_STEP_SUMMARY"))
+
+
+def _write_step_summary(text: str) -> None:
+    """Adds the table of marks to the page of the job."""
     try:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(step_summary(report, settings))
+        with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         click.echo(f"GITHUB_STEP_SUMMARY cannot be written: {error.strerror}", err=True)

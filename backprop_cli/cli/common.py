@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import EACCES, EISDIR
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -17,6 +17,7 @@ from backprop_cli.errors import USAGE, Complaint, UserError
 Command = TypeVar("Command", bound=Callable[..., Any])
 NARROWEST, WIDEST = 40, 1000  # columns
 CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
+_BLOCK = 65_536  # characters that are written at a time
 _ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -129,13 +130,59 @@ def only_ascii(asked: bool, to_file: bool) -> bool:
 
 def write(text: str, output: Path | None) -> None:
     """Prints the text, or writes it to a file that exists whole or not at all."""
-    if not text.endswith("\n"):
-        text += "\n"
+    write_pieces([text if text.endswith("\n") else text + "\n"], output)
+
+
+def write_pieces(pieces: Iterable[str], output: Path | None) -> None:
+    """The same for a text that is made piece by piece, lines each; none of it stays in memory.
+
+    Where making them is interrupted, the lines so far are printed; in place of the file, they stay
+    beside it as `FILE.partial`.
+    """
+    if output is None:
+        for block in _blocks(pieces):
+            with _written_to(None):
+                click.echo(block, nl=False, color=True)
+        return
+    with _written_to(output):
+        target = output.resolve()
+        device = None if _is_plain_file(target) else target.open("w", encoding="utf-8")
+    if device is None:
+        _replace(target, output, pieces)
+        return
+    with device:
+        _write_blocks(device, output, pieces)
+
+
+def _write_blocks(file: TextIO, output: Path, pieces: Iterable[str]) -> None:
+    for block in _blocks(pieces):
+        with _written_to(output):
+            file.write(block)
+            file.flush()
+
+
+def _blocks(pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces, small ones together; those at hand also where making more is interrupted."""
+    waiting: list[str] = []
+    size = 0
     try:
-        if output is None:
-            click.echo(text, nl=False, color=True)
-        else:
-            _to_file(output, text)
+        for piece in pieces:
+            waiting.append(piece)
+            size += len(piece)
+            if size >= _BLOCK:
+                yield "".join(waiting)
+                waiting, size = [], 0
+    except KeyboardInterrupt:
+        yield "".join(waiting)
+        raise
+    yield "".join(waiting)
+
+
+@contextmanager
+def _written_to(output: Path | None) -> Iterator[None]:
+    """Says where it is that cannot be written to."""
+    try:
+        yield
     except BrokenPipeError:
         _leave_quietly()
     except (OSError, RuntimeError) as error:  # a circle of links was a RuntimeError before 3.13
@@ -150,31 +197,43 @@ def _leave_quietly() -> NoReturn:
     sys.exit(CLOSED_PIPE)
 
 
-def _to_file(output: Path, text: str) -> None:
-    target = output.resolve()
+def _is_plain_file(target: Path) -> bool:
+    """Whether a target is, or may become, a file; a device or a pipe is not to be replaced."""
     if target.is_dir():
         raise IsADirectoryError(EISDIR, "it is a folder")
-    if target.exists() and not target.is_file():  # a device or a pipe is written to, not replaced
-        target.write_text(text, encoding="utf-8")
-        return
-    if target.exists() and not os.access(target, os.W_OK):
+    if target.is_file() and not os.access(target, os.W_OK):
         raise PermissionError(EACCES, "it is write-protected")
-    _replace(target, text)
+    return target.is_file() or not target.exists()
 
 
-def _replace(target: Path, text: str) -> None:
+def _replace(target: Path, output: Path, pieces: Iterable[str]) -> None:
+    """Puts the pieces in the place of the target in one step, once the last is written."""
     import tempfile
 
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
+    with _written_to(output):
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-        os.chmod(name, mode & 0o777)  # noqa: PTH101  # mkstemp makes files private
-        os.replace(name, target)  # noqa: PTH105  # in one step
+            _write_blocks(file, output, pieces)
+        with _written_to(output):
+            mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+            os.chmod(name, mode & 0o777)  # noqa: PTH101  # mkstemp makes files private
+            os.replace(name, target)  # noqa: PTH105  # in one step
+    except KeyboardInterrupt:
+        _keep_part(Path(name), target)
+        raise
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _keep_part(part: Path, target: Path) -> None:
+    """Leaves beside the target what was written of it."""
+    if not part.stat().st_size:
+        part.unlink()
+        return
+    kept = part.replace(target.with_name(f"{target.name}.partial"))
+    click.echo(f"what was written so far is in {kept}", err=True)
 
 
 def _umask() -> int:

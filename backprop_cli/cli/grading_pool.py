@@ -1,51 +1,73 @@
-"""Answer files -> submissions in the same order, by one process or several."""
+"""Answer files -> the parts of a report, in the same order, by one process or several."""
 
 from __future__ import annotations
 
+import signal
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from typing import Final
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from typing import Any, Final
 
-from backprop_cli.grading.answers import Reader
-from backprop_cli.grading.collect import read_answers
-from backprop_cli.grading.data import Submission
-from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.quantities import Quantities
+from msgspec import Struct, field
+
+from backprop_cli.grading.desk import Desk
+from backprop_cli.grading.summary import Counts
+from backprop_cli.report.stream import Writer
 
 CHUNK: Final = 50  # sheets a process takes at a time
+_AHEAD: Final = 4  # chunks for each process that may wait for those before them to be written
 
 
-class _Bench:
-    """What reads and grades one file after the other."""
+class Parts(Struct):
+    """What some sheets add to each report that is written, and to the counts."""
 
-    def __init__(self, grader: Grader) -> None:
-        self.grader = grader
-        self.reader = Reader(Quantities(grader.model, grader.plan))
-
-    def grade(self, file: Path) -> Submission:
-        return self.grader.grade(read_answers(file, self.reader))
+    counts: Counts = field(default_factory=Counts)
+    of: list[tuple[Any, ...]] = field(default_factory=list)
 
 
-_bench: list[_Bench] = []  # of a process that grades for another
+class Bench(Struct):
+    """What grades sheets and makes their parts of the reports."""
+
+    desk: Desk
+    writers: tuple[Writer, ...]
+
+    def parts(self, files: Sequence[str]) -> Parts:
+        """The parts of some sheets."""
+        found = Parts()
+        for file in files:
+            submission = self.desk.grade_file(file)
+            found.counts.add(submission)
+            found.of.append(tuple(writer.part(submission) for writer in self.writers))
+        return found
 
 
-def graded(grader: Grader, files: Sequence[Path], workers: int) -> Iterator[Submission]:
-    """The submission of each file; the number of workers changes the time taken, nothing else."""
-    chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
-    if min(workers, len(chunks)) <= 1:
-        yield from map(_Bench(grader).grade, files)
+def graded(bench: Bench, files: Sequence[str], workers: int) -> Iterator[Parts]:
+    """The parts of all files; the number of workers changes the time taken, nothing else."""
+    chunks = (files[start : start + CHUNK] for start in range(0, len(files), CHUNK))
+    workers = min(workers, -(-len(files) // CHUNK))
+    if workers <= 1:
+        yield from map(bench.parts, chunks)
         return
-    with ProcessPoolExecutor(
-        min(workers, len(chunks)), initializer=_set_up, initargs=(grader,)
-    ) as pool:
-        for submissions in pool.map(_grade, chunks):
-            yield from submissions
+    with ProcessPoolExecutor(workers, initializer=_set_up, initargs=(bench,)) as pool:
+        waiting: deque[Future[Parts]] = deque()
+        try:
+            for chunk in islice(chunks, _AHEAD * workers):
+                waiting.append(pool.submit(_parts, chunk))
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(pool.submit(_parts, chunk) for chunk in islice(chunks, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _set_up(grader: Grader) -> None:
-    _bench[:] = [_Bench(grader)]
+_bench: list[Bench] = []  # of a process that grades for another
 
 
-def _grade(files: Sequence[Path]) -> list[Submission]:
-    return [_bench[0].grade(file) for file in files]
+def _set_up(bench: Bench) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process says when it is over
+    _bench[:] = [bench]
+
+
+def _parts(files: Sequence[str]) -> Parts:
+    return _bench[0].parts(files)

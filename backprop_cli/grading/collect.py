@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -13,76 +12,88 @@ from backprop_cli.grading.answers import MAX_SHEET, Reader, unusable
 from backprop_cli.grading.data import Sheet
 
 ENDINGS: Final = (".yaml", ".yml", ".json", ".csv")
+_USUAL = 16_384  # bytes that nearly every sheet has room in
 _NOT_SHEETS = frozenset({"__MACOSX"})  # beside what is hidden; left behind by unpacking
 
 
-def answer_files(paths: Iterable[Path], leave_out: Path | None = None) -> list[Path]:
+def answer_files(paths: Iterable[Path], leave_out: Path | None = None) -> list[str]:
     """The files named, and those in the folders named; each once, in the order of their names.
 
     `leave_out` is the problem's own file, which may lie in such a folder. UserError where there is
     no such path, or a folder without any answer file.
     """
-    found: dict[Path, Path] = {}
-    problem = _real(leave_out) if leave_out is not None else None
+    found: dict[str, str] = {}
+    problem = os.path.realpath(leave_out) if leave_out is not None else None
+    here = Path.cwd()
     for path in paths:
-        for file in _files(path, problem):
-            found.setdefault(Path.cwd() / file, file)
-    return sorted(found.values(), key=lambda file: file.parts)
+        for file in _files(str(path), problem):
+            found.setdefault(os.path.join(here, file), file)
+    return sorted(found.values(), key=lambda file: file.split(os.sep))
 
 
-def read_answers(path: Path, reader: Reader) -> Sheet:
+def read_answers(path: str, reader: Reader) -> Sheet:
     """The sheet in a file; one with an error where the file cannot be read."""
     try:
         data = _bytes(path)
     except OSError as error:
-        return unusable(str(path), f"the file cannot be read: {error.strerror or error}")
+        return unusable(path, f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
-        return unusable(str(path), "there can be no file of this name")
-    return reader.sheet(data, str(path))
+        return unusable(path, "there can be no file of this name")
+    return reader.sheet(data, path)
 
 
-def _bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_SHEET + 1)
+def _bytes(path: str) -> bytes:
+    """What is in a file, as far as it can be read, and asking no more room than a sheet needs."""
+    with open(path, "rb") as file:
+        data = file.read(_USUAL)
+        return data if len(data) < _USUAL else data + file.read(MAX_SHEET + 1 - _USUAL)
 
 
-def _files(path: Path, problem: Path | None) -> Sequence[Path]:
-    if not path.is_dir():
+def _files(path: str, problem: str | None) -> Iterable[str]:
+    if not os.path.isdir(path):
         if not os.path.lexists(path):
-            raise UserError(Complaint("there is no such file or folder"), source=str(path))
+            raise UserError(Complaint("there is no such file or folder"), source=path)
         return [path]
-    files = [file for file in _walked(path) if _real(file) != problem]
+    files = list(_below(path, problem))
     if not files:
         kinds = ", ".join(f"*{ending}" for ending in ENDINGS)
         message = "there are no answer files in this folder"
-        raise UserError(Complaint(message, instead=f"a folder with {kinds}"), source=str(path))
+        raise UserError(Complaint(message, instead=f"a folder with {kinds}"), source=path)
     return files
 
 
-def _walked(folder: Path) -> Iterator[Path]:
+def _below(folder: str, problem: str | None) -> Iterator[str]:
     """The answer files below a folder but for hidden ones and links that lead out of it."""
-    inside = _real(folder)
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if _wanted(name))
-        for name in sorted(names):
-            file = Path(place, name)
-            if _wanted(name) and file.suffix.casefold() in ENDINGS and _belongs(file, inside):
-                yield file
+    inside = os.path.realpath(folder)
+    stack = [("" if folder == "." else folder, inside)]
+    while stack:
+        place, real = stack.pop()
+        for entry in _entries(place or "."):
+            path, target = os.path.join(place, entry.name), os.path.join(real, entry.name)
+            if entry.is_symlink():
+                target = os.path.realpath(path)
+                wanted = os.path.isfile(target) and _is_below(target, inside)
+            elif entry.is_dir(follow_symlinks=False):
+                stack.append((path, target))
+                continue
+            else:
+                wanted = entry.is_file()  # a pipe would never end
+            if wanted and entry.name.casefold().endswith(ENDINGS) and target != problem:
+                yield path
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, but for what is hidden; nothing where it cannot be opened."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if _wanted(entry.name))
+    except OSError:
+        return
 
 
 def _wanted(name: str) -> bool:
     return not name.startswith(".") and name not in _NOT_SHEETS
 
 
-def _belongs(file: Path, inside: Path) -> bool:
-    """Whether it is a file (a pipe would never end), and one of this folder."""
-    try:
-        if not stat.S_ISLNK(file.lstat().st_mode):
-            return file.is_file()
-        return file.is_file() and _real(file).is_relative_to(inside)
-    except OSError:
-        return True  # the reason is told when it is read
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
+def _is_below(target: str, inside: str) -> bool:
+    return target.startswith(os.path.join(inside, ""))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from operator import is_
 from typing import TypeVar, cast
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Report
+from backprop_cli.grading.data import Report, Result, Submission
 from backprop_cli.numbers import printable
 from backprop_cli.report.settings import Settings
 
-Cleanable = TypeVar("Cleanable", Report, Settings)
+Cleanable = TypeVar("Cleanable", Report, Submission, Result, Settings)
 
 LONGEST = 4000
 """Characters of one text that are shown: no report needs more, and a sheet may hold megabytes."""
@@ -65,13 +66,23 @@ def _mapped(value: object, change: Callable[[str], str]) -> object:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, tuple):
-        return tuple(_mapped(inner, change) for inner in value)
+        items = tuple(_mapped(inner, change) for inner in value)
+        return value if all(map(is_, items, value)) else items
     if isinstance(value, Mapping):
         return {_mapped(key, change): _mapped(inner, change) for key, inner in value.items()}
     if isinstance(value, Struct) and not isinstance(value, Mark):
-        changed = {name: _mapped(inner, change) for name, inner in asdict(value).items()}
-        return replace(value, **changed)
+        return _mapped_record(value, change)
     return value
+
+
+def _mapped_record(record: Struct, change: Callable[[str], str]) -> Struct:
+    changed = {}
+    for name in record.__struct_fields__:
+        before = getattr(record, name)
+        after = _mapped(before, change)
+        if after is not before:
+            changed[name] = after
+    return replace(record, **changed) if changed else record
 
 
 def ascii_text(text: str) -> str:

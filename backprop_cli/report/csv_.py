@@ -8,13 +8,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Report, Result, Submission
+from backprop_cli.grading.data import Result, Submission, Summary
+from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import written
+from backprop_cli.report.reveal import of_result, of_submission
 from backprop_cli.report.settings import Settings
+from backprop_cli.report.stream import PerResult
 from backprop_cli.report.wording import number
 
 COLUMNS: Final = (
@@ -39,14 +44,45 @@ _COMPUTED = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 _COMMAND = ("::", "##[")
 
 
-def render(report: Report, _settings: Settings) -> str:
-    """The report as CSV with a heading."""
+class CsvWriter:
+    """Writes a report as CSV with a heading, a sheet at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._results = PerResult(self._result)
+
+    def part(self, submission: Submission) -> str:
+        """The rows of one sheet."""
+        head = of_submission(replace(submission, results=()), self._settings.reveal)
+        told = cleaned(head, only_ascii=self._settings.ascii)
+        whose = _line(told.student, told.file) + ","
+        rows = [whose + _line(*_sheet(told))]
+        if self._settings.reveal != "none":
+            rows += [whose + self._results(result) for result in submission.results]
+        return self._plain("\n".join(rows) + "\n")
+
+    def text(
+        self,
+        problem: str,  # noqa: ARG002  # all writers have this signature
+        parts: Iterable[str],
+        summary: Callable[[], Summary],  # noqa: ARG002  # all writers have this signature
+    ) -> Iterator[str]:
+        """The report, sheet by sheet."""
+        yield _line(*COLUMNS) + "\n"
+        yield from parts
+
+    def _result(self, result: Result) -> str:
+        told = of_result(result, self._settings.reveal)
+        return _line(*_quantity(cleaned(told, only_ascii=self._settings.ascii)))
+
+    def _plain(self, text: str) -> str:
+        return without_commands(ascii_text(text) if self._settings.ascii else text)
+
+
+def _line(*cells: str) -> str:
+    """Cells with commas between them, quoted where it takes that."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for submission in report.submissions:
-        for row in _rows(submission):
-            writer.writerow({column: defused(text) for column, text in row.items()})
+    csv.writer(out, lineterminator="").writerow(map(defused, cells))
     return out.getvalue()
 
 
@@ -58,43 +94,45 @@ def defused(cell: str) -> str:
     return cell
 
 
-def _rows(submission: Submission) -> Iterator[dict[str, str]]:
-    whose = {"student": submission.student, "file": submission.file}
+def _sheet(submission: Submission) -> tuple[str, ...]:
+    """The cells of a sheet itself, behind whose it is."""
     verdict = "passed" if submission.passed else "failed"
-    yield {
-        **whose,
-        "verdict": verdict if submission.error is None else "error",
-        "points": number(submission.score),
-        "max_points": number(submission.max_score),
-        **_place(submission.error_mark),
-        "message": submission.error or _start(submission),
-    }
-    for result in submission.results:
-        yield {**whose, **_quantity(result)}
+    return (
+        "",
+        verdict if submission.error is None else "error",
+        "",
+        number(submission.score),
+        number(submission.max_score),
+        *_place(submission.error_mark),
+        *[""] * 3,
+        submission.error or _start(submission),
+        *[""] * 2,
+    )
 
 
 def _start(submission: Submission) -> str:
     return f"first wrong: {submission.first_wrong}" if submission.first_wrong else ""
 
 
-def _quantity(result: Result) -> dict[str, str]:
-    return {
-        "quantity": result.id,
-        "verdict": result.verdict,
-        "how": result.how or "",
-        "points": number(result.points),
-        "max_points": number(result.max_points),
-        **_place(result.mark),
-        "written": written(result.entries),
-        "slips": " ".join(result.slips),
-        "cannot_exclude": " ".join(result.cannot_exclude),
-        "message": result.message,
-        "expected": result.expected or "",
-        "explanation": result.explanation or "",
-    }
+def _quantity(result: Result) -> tuple[str, ...]:
+    """The cells of a quantity, behind whose it is."""
+    return (
+        result.id,
+        result.verdict,
+        result.how or "",
+        number(result.points),
+        number(result.max_points),
+        *_place(result.mark),
+        written(result.entries),
+        " ".join(result.slips),
+        " ".join(result.cannot_exclude),
+        result.message,
+        result.expected or "",
+        result.explanation or "",
+    )
 
 
-def _place(mark: Mark | None) -> dict[str, str]:
+def _place(mark: Mark | None) -> tuple[str, str]:
     if mark is None or not mark.line:
-        return {}
-    return {"line": str(mark.line), "column": str(mark.column or "")}
+        return "", ""
+    return str(mark.line), str(mark.column or "")

@@ -3,57 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from backprop_cli.grading.data import Report
-from backprop_cli.report import csv_, github, gradescope, json_, junit, markdown, text
+from backprop_cli.report import github, gradescope, markdown, text
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
+from backprop_cli.report.csv_ import CsvWriter
+from backprop_cli.report.github import GithubWriter
+from backprop_cli.report.json_ import JsonWriter
+from backprop_cli.report.junit import JunitWriter
 from backprop_cli.report.reveal import revealed
 from backprop_cli.report.settings import Settings
+from backprop_cli.report.stream import WholeWriter, Writer
 
-__all__ = ["RENDER", "Settings", "step_summary"]
+__all__ = ["RENDER", "STEP_SUMMARY", "Settings", "Writer", "step_summary", "writer"]
 
 Render = Callable[[Report, Settings], str]
 
 
-def _shown(render: Render) -> Render:
-    """For formats with escapes of their own: what may be said, with clean texts."""
-    return lambda report, settings: render(cleaned(revealed(report, settings.reveal)), settings)
+class _Shown:
+    """A format that has escapes of its own: what may be said, with clean texts."""
+
+    def __init__(self, render: Render) -> None:
+        self._render = render
+
+    def __call__(self, report: Report, settings: Settings) -> str:
+        return self._render(cleaned(revealed(report, settings.reveal)), settings)
 
 
-def _plain(render: Render) -> Render:
-    """For formats without: besides, in ASCII where only that is wanted."""
+class _Lines(_Shown):
+    """One without, read as lines: besides, in ASCII where only that is wanted, and no commands."""
 
-    def written(report: Report, settings: Settings) -> str:
+    def __call__(self, report: Report, settings: Settings) -> str:
         told, plain = revealed(report, settings.reveal), settings.ascii
-        out = render(cleaned(told, only_ascii=plain), cleaned(settings, only_ascii=plain))
-        return ascii_text(out) if plain else out
-
-    return written
+        out = self._render(cleaned(told, only_ascii=plain), cleaned(settings, only_ascii=plain))
+        return without_commands(ascii_text(out) if plain else out)
 
 
-def _lines(render: Render) -> Render:
-    """For formats that are read as lines: besides, no line of them is a command."""
-    plain = _plain(render)
-    return lambda report, settings: without_commands(plain(report, settings))
+_STREAMED: Mapping[str, Callable[[Settings], Writer]] = MappingProxyType(
+    {"json": JsonWriter, "csv": CsvWriter, "junit": JunitWriter, "github": GithubWriter}
+)
 
+STEP_SUMMARY = "step-summary"
+"""The Markdown for GITHUB_STEP_SUMMARY, a format that no option names."""
 
-def _exact(report: Report, settings: Settings) -> str:
-    """JSON keeps texts as they are and escapes what cannot be seen."""
-    return json_.render(revealed(report, settings.reveal), settings)
-
-
-RENDER: Mapping[str, Render] = MappingProxyType(
+_WHOLE: Mapping[str, Render] = MappingProxyType(
     {
-        "text": _lines(text.render),
-        "json": _exact,
-        "markdown": _lines(markdown.render),
-        "csv": _lines(csv_.render),
-        "junit": _shown(junit.render),
-        "github": _plain(github.render),
-        "gradescope": _shown(gradescope.render),
+        "text": _Lines(text.render),
+        "markdown": _Lines(markdown.render),
+        "gradescope": _Shown(gradescope.render),
+        STEP_SUMMARY: _Lines(github.step_summary),
     }
 )
 
-step_summary: Render = _lines(github.step_summary)
-"""The Markdown for GITHUB_STEP_SUMMARY."""
+
+def writer(name: str, settings: Settings, *, alone: bool) -> Writer:
+    """What writes a format, `alone` where the report is of a single sheet."""
+    if name in _STREAMED:
+        return _STREAMED[name](settings)
+    return WholeWriter(_WHOLE[name], settings, alone=alone)
+
+
+def rendered(name: str, report: Report, settings: Settings) -> str:
+    """A whole report in one format."""
+    writes = writer(name, settings, alone=len(report.submissions) == 1)
+    parts = map(writes.part, report.submissions)
+    return "".join(writes.text(report.problem, parts, lambda: report.summary))
+
+
+FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope")
+
+RENDER: Mapping[str, Render] = MappingProxyType({name: partial(rendered, name) for name in FORMATS})
+
+step_summary: Render = partial(rendered, STEP_SUMMARY)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 from msgspec import Struct
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Report, Result, Submission, Verdict
+from backprop_cli.grading.data import Report, Result, Submission, Summary, Verdict
 from backprop_cli.report import markdown
-from backprop_cli.report.clean import without_commands
+from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import facts
+from backprop_cli.report.reveal import of_submission
 from backprop_cli.report.settings import Settings
+from backprop_cli.report.stream import Spool
 from backprop_cli.report.wording import VERDICTS, marks, sheets, unread, verdict_phrase
 
 Level = Literal["error", "warning", "notice"]
@@ -40,6 +42,11 @@ class Note(Struct, frozen=True):
     first: bool = False
 
     @property
+    def rank(self) -> int:
+        """Its place: by the level, first causes before the others."""
+        return 2 * _ORDER.index(self.level) + (not self.first)
+
+    @property
     def command(self) -> str:
         """The line that GitHub reads."""
         mark = self.mark or Mark()
@@ -53,12 +60,37 @@ class Note(Struct, frozen=True):
         return f"::{self.level} {told}::{escaped(self.message)}"
 
 
-def render(report: Report, settings: Settings) -> str:
-    """The commands, GitHub showing only the first ten of a level, and a line that counts."""
-    notes = [note for one in report.submissions for note in _notes(one, settings)]
-    notes.sort(key=lambda note: (_ORDER.index(note.level), not note.first))
-    lines = [note.command for note in notes]
-    return "\n".join([*lines, f"{sheets(report.summary)}"]) + "\n"
+class GithubWriter:
+    """Writes commands, GitHub showing only the first ten of a level, and a line that counts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._told = cleaned(settings, only_ascii=settings.ascii)
+
+    def part(self, submission: Submission) -> list[tuple[int, str]]:
+        """The commands of one sheet, each with its rank."""
+        told = of_submission(submission, self._settings.reveal)
+        plain = cleaned(told, only_ascii=self._settings.ascii)
+        notes = sorted(_notes(plain, self._told), key=lambda note: note.rank)
+        return [(note.rank, self._plain(f"{note.command}\n")) for note in notes]
+
+    def text(
+        self,
+        problem: str,  # noqa: ARG002  # all writers have this signature
+        parts: Iterable[list[tuple[int, str]]],
+        summary: Callable[[], Summary],
+    ) -> Iterator[str]:
+        """The report: the commands that come first may be those of the last sheet."""
+        ranks = [Spool() for _ in range(2 * len(_ORDER))]
+        for part in parts:
+            for rank, command in part:
+                ranks[rank].add(command)
+        for spool in ranks:
+            yield from spool.read()
+        yield f"{sheets(summary())}\n"
+
+    def _plain(self, text: str) -> str:
+        return ascii_text(text) if self._settings.ascii else text
 
 
 def step_summary(report: Report, settings: Settings) -> str:

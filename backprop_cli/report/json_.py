@@ -7,46 +7,84 @@ With `none` there are no results, no quantities in the summary, and `first_wrong
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Report, Result, Submission, Tally
+from backprop_cli.grading.data import Result, Submission, Summary, Tally
+from backprop_cli.report.reveal import of_result, of_submission, of_summary
 from backprop_cli.report.settings import Settings
+from backprop_cli.report.stream import PerResult
 
 SCHEMA = "backprop-report/1"
 _WIDTH = 100
 
 
-def render(report: Report, settings: Settings) -> str:
-    """The report as JSON, ending in a line break."""
-    return written(to_json(report, settings), only_ascii=settings.ascii)
+class JsonWriter:
+    """Writes a report as JSON: texts as they are, and escapes for what cannot be seen."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._encoder = json.JSONEncoder(ensure_ascii=settings.ascii, allow_nan=False)
+        self._results = PerResult(self._result)
 
-def to_json(report: Report, settings: Settings) -> dict[str, Any]:
-    """The report as plain data."""
-    summary = report.summary
-    return {
-        "schema": SCHEMA,
-        "problem": report.problem,
-        "submissions": [
-            _submission(one, right=settings.reveal == "value") for one in report.submissions
-        ],
-        "summary": {
-            "submissions": summary.submissions,
-            "passed": summary.passed,
-            "quantities": [_tally(tally) for tally in summary.quantities],
-        },
-    }
+    def part(self, submission: Submission) -> str:
+        """One submission, as it stands in the list of all."""
+        reveal = self._settings.reveal
+        results = [] if reveal == "none" else [self._results(one) for one in submission.results]
+        head = of_submission(replace(submission, results=()), reveal)
+        fields = [_safe(self._field(key, value, 3)) for key, value in _head(head).items()]
+        listed = _laid("[]", results, 3) if results else "[]"
+        return _laid("{}", [*fields, f'"results": {listed}'], 2)
+
+    def text(
+        self, problem: str, parts: Iterable[str], summary: Callable[[], Summary]
+    ) -> Iterator[str]:
+        """The report, submission by submission."""
+        before = [self._field("schema", SCHEMA, 1), self._field("problem", problem, 1)]
+        yield _safe("{\n " + ",\n ".join(before)) + ',\n "submissions": ['
+        gap = "\n  "
+        for part in parts:
+            yield gap + part
+            gap = ",\n  "
+        yield "],\n " if gap == "\n  " else "\n ],\n "
+        told = _summary(of_summary(summary(), self._settings.reveal))
+        yield _safe(self._field("summary", told, 1)) + "\n}\n"
+
+    def _result(self, result: Result) -> str:
+        told = of_result(result, self._settings.reveal)
+        data = _result(told, right=self._settings.reveal == "value")
+        return _safe(_laid("{}", [self._field(key, data[key], 5) for key in data], 4))
+
+    def _field(self, key: str, value: Any, depth: int) -> str:
+        return f'"{key}": {_pretty(value, depth, self._encoder)}'
 
 
 def written(data: Any, *, only_ascii: bool = False) -> str:
     """JSON as text that no terminal and no build server takes for a command."""
-    text = _pretty(data, 0, json.JSONEncoder(ensure_ascii=only_ascii, allow_nan=False))
-    safe = "\n".join(map(_escaped, text.split("\n")))
-    return safe.replace("##[", "#\\u0023[") + "\n"
+    encoder = json.JSONEncoder(ensure_ascii=only_ascii, allow_nan=False)
+    return _safe(_pretty(data, 0, encoder)) + "\n"
 
 
-def _submission(submission: Submission, *, right: bool) -> dict[str, Any]:
+def _safe(text: str) -> str:
+    safe = text if text.replace("\n", "").isprintable() else _escaped(text)
+    return safe.replace("##[", "#\\u0023[")
+
+
+def _escaped(text: str) -> str:
+    """JSON in which what cannot be seen is written as its code."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
+    )
+
+
+# Data ----------------------------------------------------------------------------------------
+
+
+def _head(submission: Submission) -> dict[str, Any]:
+    """A submission without its results."""
     return {
         "student": submission.student,
         "file": submission.file,
@@ -55,7 +93,14 @@ def _submission(submission: Submission, *, right: bool) -> dict[str, Any]:
         "passed": submission.passed,
         "first_wrong": submission.first_wrong,
         "error": _error(submission),
-        "results": [_result(result, right=right) for result in submission.results],
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "submissions": summary.submissions,
+        "passed": summary.passed,
+        "quantities": [_tally(tally) for tally in summary.quantities],
     }
 
 
@@ -95,25 +140,24 @@ def _tally(tally: Tally) -> dict[str, Any]:
     return {"id": tally.id, **counts, "slips": dict(tally.slips)}
 
 
+# Layout --------------------------------------------------------------------------------------
+
+
 def _pretty(value: Any, depth: int, encoder: json.JSONEncoder) -> str:
     """`value` on one line where it is short, else its items on lines of their own."""
     compact = encoder.encode(value)
     if not isinstance(value, dict | list) or (depth and len(compact) + depth <= _WIDTH):
         return compact
-    if isinstance(value, dict):
-        pieces = [
-            f"{encoder.encode(key)}: {_pretty(item, depth + 1, encoder)}"
-            for key, item in value.items()
-        ]
-    else:
-        pieces = [_pretty(item, depth + 1, encoder) for item in value]
-    opening, closing = "{}" if isinstance(value, dict) else "[]"
-    inner = f",\n{' ' * (depth + 1)}".join(pieces)
-    return f"{opening}\n{' ' * (depth + 1)}{inner}\n{' ' * depth}{closing}"
+    if isinstance(value, list):
+        return _laid("[]", [_pretty(item, depth + 1, encoder) for item in value], depth)
+    pieces = [
+        f"{encoder.encode(key)}: {_pretty(item, depth + 1, encoder)}" for key, item in value.items()
+    ]
+    return _laid("{}", pieces, depth)
 
 
-def _escaped(line: str) -> str:
-    """A line of JSON in which what cannot be seen is written as its code."""
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
+def _laid(brackets: str, pieces: Iterable[str], depth: int) -> str:
+    """The pieces of a list or an object, a line each."""
+    space = " " * depth
+    inner = f",\n{space} ".join(pieces)
+    return f"{brackets[0]}\n{space} {inner}\n{space}{brackets[1]}"

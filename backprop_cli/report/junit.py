@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
+from operator import add
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Report, Result, Submission, Verdict
+from backprop_cli.grading.data import Result, Submission, Summary, Verdict
+from backprop_cli.report.clean import clean, cleaned
 from backprop_cli.report.facts import facts
+from backprop_cli.report.reveal import of_submission
 from backprop_cli.report.settings import Settings
+from backprop_cli.report.stream import Spool
 from backprop_cli.report.wording import marks, unread, verdict_phrase
 
 _TAGS: dict[Verdict, str] = {
@@ -17,23 +23,58 @@ _TAGS: dict[Verdict, str] = {
     "missing": "skipped",
     "not-judged": "skipped",
 }
+_TOTALS = ("tests", "failures", "errors")
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 _ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SHEET = "the sheet"
 """The name of the only test case of a sheet of which no quantity is shown."""
 
 
-def render(report: Report, settings: Settings) -> str:
-    """The report as one XML document."""
-    root = ET.Element("testsuites", {"name": legal(f"backprop: {report.problem}")})
-    root.extend(_suite(submission, settings) for submission in report.submissions)
-    for name in ("tests", "failures", "errors"):
-        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
-    ET.indent(root)
-    text = ET.tostring(root, encoding="unicode")
-    if settings.ascii:
-        text = text.encode("ascii", "xmlcharrefreplace").decode()
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{_without_commands(text)}\n'
+class Suite(NamedTuple):
+    """One sheet as XML, and what is counted in it."""
+
+    xml: str
+    counts: tuple[int, ...]
+
+
+class JunitWriter:
+    """Writes a report as one XML document, a sheet at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def part(self, submission: Submission) -> Suite:
+        """The suite of one sheet."""
+        told = cleaned(of_submission(submission, self._settings.reveal))
+        suite = _suite(told, self._settings)
+        ET.indent(suite, level=1)
+        counts = tuple(int(suite.get(name, "0")) for name in _TOTALS)
+        return Suite(self._plain(f"  {ET.tostring(suite, encoding='unicode')}\n"), counts)
+
+    def text(
+        self,
+        problem: str,
+        parts: Iterable[Suite],
+        summary: Callable[[], Summary],  # noqa: ARG002  # all writers have this signature
+    ) -> Iterator[str]:
+        """The report: its totals come first, so that the suites have to wait for the last."""
+        suites, totals = Spool(), [0] * len(_TOTALS)
+        for suite in parts:
+            suites.add(suite.xml)
+            totals = list(map(add, totals, suite.counts))
+        root = ET.Element("testsuites", {"name": legal(clean(f"backprop: {problem}"))})
+        for name, total in zip(_TOTALS, totals, strict=True):
+            root.set(name, str(total))
+        opening = ET.tostring(root, encoding="unicode", short_empty_elements=False)
+        yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+        yield self._plain(opening.removesuffix("</testsuites>") + "\n")
+        yield from suites.read()
+        yield "</testsuites>\n"
+
+    def _plain(self, xml: str) -> str:
+        if self._settings.ascii:
+            xml = xml.encode("ascii", "xmlcharrefreplace").decode()
+        return _without_commands(xml)
 
 
 def legal(text: str) -> str:

@@ -25,19 +25,25 @@ def revealed(report: Report, reveal: Reveal) -> Report:
         return report
     return replace(
         report,
-        submissions=tuple(_submission(one, reveal) for one in report.submissions),
-        summary=_summary(report.summary, reveal),
+        submissions=tuple(of_submission(one, reveal) for one in report.submissions),
+        summary=of_summary(report.summary, reveal),
     )
 
 
-def _submission(submission: Submission, reveal: Reveal) -> Submission:
+def of_submission(submission: Submission, reveal: Reveal) -> Submission:
+    """What of one submission may be said."""
+    if reveal == "value":
+        return submission
     if reveal == "none":
         return replace(submission, first_wrong=None, results=())
-    results = tuple(_result(result, reveal) for result in submission.results)
+    results = tuple(of_result(result, reveal) for result in submission.results)
     return replace(submission, results=results)
 
 
-def _result(result: Result, reveal: Reveal) -> Result:
+def of_result(result: Result, reveal: Reveal) -> Result:
+    """What of one result may be said, where results are."""
+    if reveal == "value":
+        return result
     result = replace(result, expected=None, explanation=None)
     if reveal == "what":
         return result
@@ -45,10 +51,11 @@ def _result(result: Result, reveal: Reveal) -> Result:
     return replace(result, slips=(), cannot_exclude=(), message=message, formula=None)
 
 
-def _summary(summary: Summary, reveal: Reveal) -> Summary:
+def of_summary(summary: Summary, reveal: Reveal) -> Summary:
+    """What of the summary may be said."""
     if reveal == "none":
         return replace(summary, quantities=())
-    if reveal == "what":
+    if reveal in ("what", "value"):
         return summary
     bare = (Tally(tally.id, tally.counts, {}) for tally in summary.quantities)
     return replace(summary, quantities=tuple(bare))

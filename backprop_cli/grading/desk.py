@@ -1,0 +1,31 @@
+"""Answer files to submissions, one after the other: what every process does that grades sheets."""
+
+from __future__ import annotations
+
+from backprop_cli.grading.answers import Reader
+from backprop_cli.grading.collect import read_answers
+from backprop_cli.grading.data import Submission
+from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.quantities import Quantities
+from backprop_cli.problem.model import Model
+
+
+class Desk:
+    """Reads and grades sheets of one problem. Picklable: send it to where the sheets are.
+
+    Its methods are pure: the same sheet gives the same submission, in any process and whatever was
+    graded before. It remembers what it has worked out, which saves time and changes nothing.
+    UserError where a problem has nothing that could be graded.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.grader = Grader(model)
+        self._reader = Reader(Quantities(self.grader.model, self.grader.plan))
+
+    def grade(self, data: bytes, name: str) -> Submission:
+        """The submission in the bytes of an answer file; its name tells which kind."""
+        return self.grader.grade(self._reader.sheet(data, name))
+
+    def grade_file(self, path: str) -> Submission:
+        """The submission in a file; where it cannot be read, one that says so."""
+        return self.grader.grade(read_answers(path, self._reader))

@@ -1,0 +1,114 @@
+"""Submissions, as they come, to the text of a report: a part of each, then the parts together.
+
+A part is made where a sheet is graded, which may be another process; so a report of a hundred
+thousand sheets never stands in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from backprop_cli.grading.data import Report, Result, Submission, Summary
+from backprop_cli.report.facts import first_wrong
+from backprop_cli.report.settings import Settings
+
+MOST_KEPT: Final = 10_000
+"""So much is remembered of single results; beyond that, all is forgotten."""
+
+_IN_MEMORY = 4_000_000  # characters of a text that has to wait for what is written before it
+_BLOCK = 65_536
+
+Made = TypeVar("Made")
+
+
+class Writer(Protocol):
+    """Writes one report in one format. Picklable; parts are, too."""
+
+    def part(self, submission: Submission) -> Any:
+        """What the report has of one sheet."""
+
+    def text(
+        self, problem: str, parts: Iterable[Any], summary: Callable[[], Summary]
+    ) -> Iterator[str]:
+        """The report in pieces, whole lines each. `summary` is called after the last part."""
+
+
+class WholeWriter:
+    """For formats that look at all sheets before they write one: tables, whose columns must fit.
+
+    Of several sheets only what such a table shows is kept, some 500 bytes a sheet.
+    """
+
+    def __init__(
+        self, render: Callable[[Report, Settings], str], settings: Settings, *, alone: bool
+    ) -> None:
+        self._render = render
+        self._settings = settings
+        self._alone = alone
+
+    def part(self, submission: Submission) -> Submission:
+        """The only sheet as it is; one of several without its details."""
+        return submission if self._alone else in_brief(submission)
+
+    def text(
+        self, problem: str, parts: Iterable[Submission], summary: Callable[[], Summary]
+    ) -> Iterator[str]:
+        """The report, in one piece."""
+        submissions = tuple(parts)
+        yield self._render(Report(problem, submissions, summary()), self._settings)
+
+
+def in_brief(submission: Submission) -> Submission:
+    """A submission with its marks, and of its results only which slip was the first."""
+    first = first_wrong(submission)
+    results = () if first is None else (_in_brief(first),)
+    return replace(submission, results=results, remarks=())
+
+
+def _in_brief(result: Result) -> Result:
+    return Result(result.id, result.verdict, None, 0.0, 0.0, None, slips=result.slips)
+
+
+class PerResult(Generic[Made]):
+    """What is made of each result, remembered of right ones: those many sheets have in common."""
+
+    def __init__(self, make: Callable[[Result], Made]) -> None:
+        self._make = make
+        self._kept: dict[int, tuple[Result, Made]] = {}
+
+    def __reduce__(self) -> tuple[type[PerResult[Made]], tuple[Callable[[Result], Made]]]:
+        return PerResult, (self._make,)  # what is remembered goes by the identity of objects
+
+    def __call__(self, result: Result) -> Made:
+        if (kept := self._kept.get(id(result))) is not None:
+            return kept[1]  # it holds the result, so that no other can have its identity
+        made = self._make(result)
+        if result.verdict == "correct":
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[id(result)] = result, made
+        return made
+
+
+class Spool:
+    """Text that is kept until what belongs before it is written; on disk where it is long."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(  # noqa: SIM115  # closed once it is read
+            _IN_MEMORY, "w+", encoding="utf-8", errors="surrogatepass", newline=""
+        )
+
+    def add(self, text: str) -> None:
+        """Puts more text behind what is there."""
+        self._file.write(text)
+
+    def read(self) -> Iterator[str]:
+        """All of it, in blocks; nothing can be added after that."""
+        with self._file as file:
+            file.seek(0)
+            while block := file.read(_BLOCK):
+                yield block
