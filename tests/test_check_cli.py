@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import random
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -275,3 +280,79 @@ def test_a_progress_bar_only_on_a_terminal(folder: Path, monkeypatch: pytest.Mon
     assert invoke(PROBLEM, folder).stderr == ""
     monkeypatch.setattr(check_run, "_shows_progress", lambda files: True)
     assert report(folder, code=1)["summary"]["submissions"] == 3
+
+
+# Interrupted ------------------------------------------------------------------------------------
+
+
+def interrupted(*arguments: object, after: int) -> Any:
+    """Runs `check` in a process of its own and presses Ctrl-C after so many sheets."""
+    program = (
+        "import sys\n"
+        "from backprop_cli.cli import run\n"
+        "from backprop_cli.grading.desk import Desk\n"
+        "real, left = Desk.grade_file, [int(sys.argv.pop(1))]\n"
+        "def grade_file(self, path):\n"
+        "    left[0] -= 1\n"
+        "    if left[0] < 0:\n"
+        "        raise KeyboardInterrupt\n"
+        "    return real(self, path)\n"
+        "Desk.grade_file = grade_file\n"
+        "run()\n"
+    )
+    command = [sys.executable, "-c", program, str(after), "check", PROBLEM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def many(folder: Path, count: int = 3 * grading_pool.CHUNK) -> list[str]:
+    files = [folder / f"{number:04}.yaml" for number in range(count)]
+    for file in files:
+        file.write_text(RIGHT, encoding="utf-8")
+    return list(map(str, files))
+
+
+def test_what_was_printed_before_an_interruption_is_whole(tmp_path: Path) -> None:
+    files = many(tmp_path)
+    done = interrupted(tmp_path, "--format", "csv", "--workers", 1, after=grading_pool.CHUNK + 3)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "interrupted"
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert list(dict.fromkeys(row["file"] for row in rows)) == files[: grading_pool.CHUNK]
+    assert rows[-1]["quantity"] == "L_new"
+
+
+def test_an_interruption_leaves_a_part_and_never_a_broken_report(tmp_path: Path) -> None:
+    sheets, output = tmp_path / "sheets", tmp_path / "report.json"
+    sheets.mkdir()
+    files = many(sheets)
+    output.write_text("of last week")
+    done = interrupted(
+        sheets, "--format", "json", "-o", output, "--workers", 1, after=grading_pool.CHUNK + 3
+    )
+    assert done.returncode == 130
+    assert output.read_text() == "of last week"
+    part = (tmp_path / "report.json.partial").read_text(encoding="utf-8")
+    assert json.loads(f"{part}]}}")["submissions"][-1]["file"] == files[grading_pool.CHUNK - 1]
+    assert "report.json.partial" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "report.json", "report.json.partial", "sheets",
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_no_process_stays_behind(tmp_path: Path, number: signal.Signals) -> None:
+    sheets = tmp_path / "sheets"
+    sheets.mkdir()
+    many(sheets, 4000)
+    command = [sys.executable, "-m", "backprop_cli", "check", PROBLEM, str(sheets)]
+    command += ["--workers", "2", "--format", "csv"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)  # ends once nobody holds the pipes any more
+    assert errors.decode().strip() == "interrupted"
+    assert process.returncode == 130

@@ -63,9 +63,7 @@ class Outcome:
 
 def run(seed: int, folder: Path) -> list[Outcome]:
     """Hands in the sheets of a seed and compares what the grader says with what was done."""
-    rng = np.random.default_rng([seed, 2])
-    drawn = exercise.draw(seed, _digits(rng), folder, plain=chance(rng, 0.3))
-    handed = list(_handed(rng, drawn))
+    drawn, handed = handed_in(seed, folder)
     if not handed:  # rounding divides by 0 whatever one does
         return []
     answers = folder / "sheets"
@@ -74,6 +72,13 @@ def run(seed: int, folder: Path) -> list[Outcome]:
         (answers / f"{number:03}.yaml").write_text(sheet.text, encoding="utf-8")
     found = graded(folder / "problem.yaml", answers)
     return [outcome(drawn, *pair) for pair in zip(handed, found, strict=True)]
+
+
+def handed_in(seed: int, folder: Path) -> tuple[Exercise, list[Handed]]:
+    """The exercise of a seed, written as `problem.yaml`, and the sheets that are handed in."""
+    rng = np.random.default_rng([seed, 2])
+    drawn = exercise.draw(seed, _digits(rng), folder, plain=chance(rng, 0.3))
+    return drawn, list(_handed(rng, drawn))
 
 
 def graded(problem: Path, answers: Path) -> list[Submission]:
