@@ -2,9 +2,11 @@
 
     python benchmarks/grading.py [--sheets 1000] [--runs 7] [--profile]
 
-Grades sheets of the 2-2-2 network in problems/, all right and each with one slip (a quarter of the
-number), with one process and with two. The script beside it reads the same files with PyYAML's C
-loader and compares them with `numpy.allclose`. All are whole processes, run in turn, so that a busy
+Grades sheets of the 2-2-2 network in problems/, with one process and with two: right ones, each
+number with digits of its own; sheets with one known slip each, of which there are few different
+ones, as in a class (a quarter of the number); and sheets with a wrong number each that nobody else
+has (a tenth). Everything after a slip follows from it. The script beside it reads the same files
+with PyYAML's C loader and compares them with `numpy.allclose`. All are whole processes, run in turn, so that a busy
 moment hits all of them. What is compared are medians, less what each program needs for a single
 sheet, which is its start: of the wall clock, and of the processor's time, which a busy machine
 disturbs less. `--profile` prints what grading in one process spends its time on.
@@ -23,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -35,7 +37,7 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
-SHARE = {"right": 1, "slip": 4}
+SHARE = {"right": 1, "slip": 4, "number": 10}
 KINDS = tuple(SHARE)
 PROCESSES = (1, 2)
 WARM_UP = 1
@@ -74,12 +76,23 @@ print(right)
 # Sheets -------------------------------------------------------------------------------------------
 
 
-def worked_out(slip: str = "") -> Values:
+class Notes(Values):
+    """What somebody writes down, one number of which may be wrong by a factor."""
+
+    def __init__(self, wrong: str = "", factor: float = 1.0) -> None:
+        super().__init__()
+        self.wrong, self.factor = wrong, factor
+
+    def __setitem__(self, name: str, value: NDArray[np.float64]) -> None:
+        super().__setitem__(name, value * self.factor if name == self.wrong else value)
+
+
+def worked_out(slip: str = "", wrong: str = "", factor: float = 1.0) -> Values:
     """The exercise in plain NumPy; a slip changes one step, and everything after it follows."""
     x, y, rate = np.array([1.0, 0]), np.array([0.0, 1]), 0.5
     W1, b1 = np.array([[3.0, 6], [4, 5]]), np.array([1.0, -6])
     W2, b2 = np.array([[2.0, 3], [4, 3]]), np.array([-1.0, -2])
-    v: Values = {}
+    v = Notes(wrong, factor)
     v["Z1"] = W1.T @ x + (0 if slip == "bias-left-out" else b1)
     v["H1"] = 1 / (1 + np.exp(-v["Z1"]))
     v["Z2"] = (W2 if slip == "transpose-omitted" else W2.T) @ v["H1"] + b2
@@ -122,12 +135,14 @@ SLIPS = (
 )
 
 
-def sheet(values: Values, decimals: int) -> str:
-    """An answer file as text."""
+def sheet(values: Values, decimals: Sequence[int], draw: Random) -> str:
+    """An answer file as text, each number with one of these numbers of decimals."""
     lines = []
     for name, value in values.items():
         rows = np.atleast_2d(value)
-        texts = [f"[{', '.join(f'{entry:.{decimals}f}' for entry in row)}]" for row in rows]
+        texts = [
+            f"[{', '.join(f'{entry:.{draw.choice(decimals)}f}' for entry in row)}]" for row in rows
+        ]
         shown = f"[{', '.join(texts)}]" if value.ndim == 2 else texts[0]
         lines.append(f"  {name}: {shown[1:-1] if value.ndim == 0 else shown}\n")
     return "answers:\n" + "".join(lines)
@@ -136,16 +151,21 @@ def sheet(values: Values, decimals: int) -> str:
 def write_sheets(folder: Path, count: int) -> None:
     """Folders of sheets, `right`, `slip` and one sheet of each (`one-right`, `one-slip`)."""
     draw = Random(1)
-    slipped = [worked_out(slip) for slip in SLIPS]
+    right, slipped = worked_out(), [worked_out(slip) for slip in SLIPS]
     for kind in KINDS:
         for name, number in ((kind, count), (f"one-{kind}", 1)):
             place = folder / name
             place.mkdir()
             for index in range(max(1, number // SHARE[kind])):
-                values = worked_out() if kind == "right" else slipped[index % len(slipped)]
-                text = sheet(values, draw.choice((3, 4, 5)))
+                if kind == "right":
+                    text = sheet(right, (3, 4, 5), draw)
+                elif kind == "slip":
+                    text = sheet(slipped[index % len(slipped)], [draw.choice((3, 4, 5))], draw)
+                else:
+                    wrong = worked_out("", draw.choice([*right]), draw.uniform(1.1, 3))
+                    text = sheet(wrong, [4], draw)
                 (place / f"s{index:05}.yaml").write_text(text, encoding="utf-8")
-    (folder / "expected.yaml").write_text(sheet(worked_out(), 12), encoding="utf-8")
+    (folder / "expected.yaml").write_text(sheet(right, [12], draw), encoding="utf-8")
 
 
 # Measuring ----------------------------------------------------------------------------------------

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from backprop_cli.grading.data import Result, Sheet, Submission
+from backprop_cli.grading.data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.right import RightAnswers
 from backprop_cli.problem.model import Model
+
+Results: TypeAlias = "tuple[Result, ...]"
+
+MOST_KEPT: Final = 2_000
+"""The results on so many sheets are remembered; beyond that, all are forgotten."""
 
 
 class Grader(Exercise):
@@ -19,7 +25,11 @@ class Grader(Exercise):
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self.right = RightAnswers(self)
+        self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
         self._places = {id: place for place, id in enumerate(self.steps)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_sheets": {}}  # what goes by the identity of objects stays here
 
     def grade(self, sheet: Sheet) -> Submission:
         """The verdicts and marks of one sheet."""
@@ -37,10 +47,7 @@ class Grader(Exercise):
                 error_mark=sheet.error_mark,
                 remarks=sheet.remarks,
             )
-        with np.errstate(
-            all="ignore"
-        ):  # bounds may be infinite, which says nothing and harms nobody
-            results = tuple(Graded(self, sheet, self.right).results())
+        results = self._results(sheet)
         score = sum(result.points for result in results)
         return Submission(
             sheet.student,
@@ -52,6 +59,20 @@ class Grader(Exercise):
             results=results,
             remarks=sheet.remarks,
         )
+
+    def _results(self, sheet: Sheet) -> Results:
+        """The results on a sheet; two sheets with the same lines on them have the same."""
+        answers = tuple(sheet.answers.values())
+        key = tuple(map(id, answers))
+        if (kept := self._sheets.get(key)) is not None:
+            return kept[1]  # it holds the answers, so that no others can have their identity
+        with np.errstate(all="ignore"):  # an infinite bound says nothing and harms nobody
+            results = tuple(Graded(self, sheet, self.right).results())
+        if all(answer.source is not None for answer in answers):
+            if len(self._sheets) >= MOST_KEPT:
+                self._sheets.clear()
+            self._sheets[key] = answers, results
+        return results
 
     def _first_wrong(self, results: Sequence[Result]) -> str | None:
         wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]

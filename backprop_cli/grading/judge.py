@@ -183,8 +183,8 @@ class Judge(Struct):
                         decided = interval
                     verdicts[found] = verdict
                     how[found] = "carried-rounding" if repaired else None
-                if not (verdicts == "wrong").any():
-                    return decided
+                    if not (verdicts == "wrong").any():
+                        return decided
         return decided
 
     def _ways(

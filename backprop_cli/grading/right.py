@@ -29,6 +29,7 @@ from backprop_cli.grading.written import (
     written,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.intervals import Unit
 
 MOST_KEPT: Final = 10_000
 """So many answers, and entries, are remembered; beyond that, all are forgotten."""
@@ -121,6 +122,8 @@ class RightAnswers:
     def _compared(self, name: str, place: Index, cell: Typed) -> Figure | None:
         key = self.exercise.key
         truth = np.asarray(key.truth[name][place])
+        if _is_far(cell, float(truth), key.unit):
+            return None
         value, unit = np.asarray(cell.value), np.asarray(cell.unit or 0.0)
         at_digits, to_digits = is_right(value, unit, truth, key.unit)
         if not (at_digits or to_digits):
@@ -181,6 +184,14 @@ class RightAnswers:
             formula=self.exercise.formula(name),
             asked=question.asked,
         )
+
+
+def _is_far(cell: Typed, truth: float, asked: Unit | None) -> bool:
+    """Whether a number is so far off that there is no need to look closer."""
+    if asked is not None and asked.significant:
+        return False
+    unit = max(cell.unit or 0.0, 0.0 if asked is None else 10.0**-asked.count)
+    return abs(cell.value - truth) > 2 * unit + 1e-6 * max(1.0, abs(cell.value), abs(truth))
 
 
 def _in_all(bits: Iterable[int]) -> int:

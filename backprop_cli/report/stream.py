@@ -74,7 +74,7 @@ def _in_brief(result: Result) -> Result:
 
 
 class PerResult(Generic[Made]):
-    """What is made of each result, remembered of right ones: those many sheets have in common."""
+    """What is made of each result, remembered: sheets with the same lines have them in common."""
 
     def __init__(self, make: Callable[[Result], Made]) -> None:
         self._make = make
@@ -87,10 +87,9 @@ class PerResult(Generic[Made]):
         if (kept := self._kept.get(id(result))) is not None:
             return kept[1]  # it holds the result, so that no other can have its identity
         made = self._make(result)
-        if result.verdict == "correct":
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            self._kept[id(result)] = result, made
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[id(result)] = result, made
         return made
 
 
