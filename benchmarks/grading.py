@@ -6,10 +6,10 @@ Grades sheets of the 2-2-2 network in problems/, with one process and with two: 
 number with digits of its own; sheets with one known slip each, of which there are few different
 ones, as in a class (a quarter of the number); and sheets with a wrong number each that nobody else
 has (a tenth). Everything after a slip follows from it. The script beside it reads the same files
-with PyYAML's C loader and compares them with `numpy.allclose`. All are whole processes, run in turn, so that a busy
-moment hits all of them. What is compared are medians, less what each program needs for a single
-sheet, which is its start: of the wall clock, and of the processor's time, which a busy machine
-disturbs less. `--profile` prints what grading in one process spends its time on.
+with PyYAML's C loader and compares them with `numpy.allclose`. All are whole processes, run in
+turn, so that a busy moment hits all of them. What is compared are medians, less what each program
+needs for a single sheet, which is its start: of the wall clock, and of the processor's time, which
+a busy machine disturbs less. `--profile` prints what grading in one process spends its time on.
 """
 
 from __future__ import annotations
