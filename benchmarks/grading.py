@@ -1,6 +1,6 @@
 """How many sheets a second `backprop check` grades, beside a script that only compares.
 
-    python benchmarks/grading.py [--sheets 1000] [--runs 7] [--profile]
+    python benchmarks/grading.py [--sheets 1000] [--runs 7] [--profile] [--many 100000]
 
 Grades sheets of the 2-2-2 network in problems/, with one process and with two: right ones, each
 number with digits of its own; sheets with one known slip each, of which there are few different
@@ -9,7 +9,8 @@ has (a tenth). Everything after a slip follows from it. The script beside it rea
 with PyYAML's C loader and compares them with `numpy.allclose`. All are whole processes, run in
 turn, so that a busy moment hits all of them. What is compared are medians, less what each program
 needs for a single sheet, which is its start: of the wall clock, and of the processor's time, which
-a busy machine disturbs less. `--profile` prints what grading in one process spends its time on.
+a busy machine disturbs less. `--profile` prints what grading in one process spends its time on;
+`--many` grades so many sheets of 12 quantities at once, and looks at the memory that takes.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from __future__ import annotations
 import argparse
 import cProfile
 import io
+import json
 import os
 import platform
 import pstats
+import resource
 import statistics
 import subprocess
 import sys
@@ -236,6 +239,38 @@ def table(found: Mapping[tuple[str, str], Seconds], sheets: int, runs: int) -> s
     return "\n".join(lines)
 
 
+# A whole course -----------------------------------------------------------------------------------
+
+ASKED = ("Z1 H1 Z2 Yhat L dL/dZ2 dL/dW2 dL/dH1 dL/dZ1 dL/dW1 W1_new W2_new").split()
+
+
+def course(folder: Path, count: int) -> str:
+    """How long it takes to grade a hundred thousand sheets, and how much memory."""
+    problem = folder / "problem.yaml"
+    asked = f"ask: {json.dumps(ASKED)}\n"
+    problem.write_text(PROBLEM.read_text(encoding="utf-8") + asked, encoding="utf-8")
+    draw, right = Random(1), worked_out()
+    values = {name: right[name] for name in ASKED}
+    for index in range(count):
+        place = folder / "course" / f"{index // 1000:03}"
+        place.mkdir(parents=True, exist_ok=True)
+        text = f"student: s{index}\n{sheet(values, (3, 4, 5), draw)}"
+        (place / f"s{index:06}.yaml").write_text(text, encoding="utf-8")
+    check = [sys.executable, "-m", "backprop_cli", "check", str(problem), str(folder / "course")]
+    lines = [machine(), ""]
+    for processes in PROCESSES:
+        options = ["--workers", str(processes), "--format", "json", "-o", str(folder / "report")]
+        found = once([*check, *options], folder / "output")
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+        size = (folder / "report").stat().st_size / 1e6
+        lines.append(
+            f"{count} sheets of {len(ASKED)} quantities, processes: {processes}: "
+            f"{found.wall:.1f} s ({found.cpu:.1f} s of CPU), at most {memory:.0f} MB in a process, "
+            f"report {size:.0f} MB"
+        )
+    return "\n".join(lines)
+
+
 def machine() -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pyyaml"))
     python = f"Python {platform.python_version()}"
@@ -268,12 +303,16 @@ def main() -> int:
     parser.add_argument("--sheets", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--profile", action="store_true", help="profile instead of measuring")
+    parser.add_argument("--many", type=int, help="grade so many sheets at once instead")
     options = parser.parse_args()
     if not hasattr(yaml, "CSafeLoader"):
         print("PyYAML has no C loader here: there is nothing to compare with")
         return 2
     with tempfile.TemporaryDirectory(prefix="backprop-grading-") as name:
         folder = Path(name)
+        if options.many:
+            print(course(folder, options.many))
+            return 0
         write_sheets(folder, options.sheets)
         if options.profile:
             profile(folder)

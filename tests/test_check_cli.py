@@ -282,6 +282,12 @@ def test_a_progress_bar_only_on_a_terminal(folder: Path, monkeypatch: pytest.Mon
     assert report(folder, code=1)["summary"]["submissions"] == 3
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_ascii_reaches_every_format(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "ä.yaml").write_text("answers: {Z1: [1, 0], 'Ŷ': 2}", encoding="utf-8")
+    assert invoke(PROBLEM, tmp_path, "--format", kind, "--ascii").stdout.isascii()
+
+
 # Interrupted ------------------------------------------------------------------------------------
 
 

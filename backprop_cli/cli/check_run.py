@@ -157,6 +157,7 @@ def _settings(options: Options, grader: Grader) -> Settings:
         reveal=options.reveal,
         width=terminal_width(options.width),
         color=options.format_ == "text" and wants_color(to_file),
+        ascii=in_ascii,
         slip_words=dict(SLIP_WORDS),  # one that can be sent to other processes
         formula=Formulas(grader, in_ascii),
     )

@@ -63,14 +63,26 @@ class WholeWriter:
 
 
 def in_brief(submission: Submission) -> Submission:
-    """A submission with its marks, and of its results only which slip was the first."""
+    """A submission with its marks, and of its results what a line of a table says of them.
+
+    That is what was wrong first; where nothing is, what is not right all the same.
+    """
     first = first_wrong(submission)
-    results = () if first is None else (_in_brief(first),)
-    return replace(submission, results=results, remarks=())
+    lacking = (result for result in submission.results if result.verdict != "correct")
+    told = lacking if first is None else [first]
+    return replace(submission, results=tuple(map(_in_brief, told)), remarks=())
 
 
 def _in_brief(result: Result) -> Result:
-    return Result(result.id, result.verdict, None, 0.0, 0.0, None, slips=result.slips)
+    return replace(
+        result,
+        entries=result.entries[:1],
+        cannot_exclude=(),
+        message="" if result.entries else result.message,
+        explanation=None,
+        expected=None,
+        formula=None,
+    )
 
 
 class PerResult(Generic[Made]):
