@@ -39,7 +39,7 @@ _PATH = click.Path(path_type=Path)
     "--workers",
     type=click.IntRange(1, 256),
     metavar="N",
-    help="Processes to use (default: one, and for many sheets all cores).",
+    help="Processes to use (default: the cores, and one for fewer than 400 sheets).",
 )
 def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.

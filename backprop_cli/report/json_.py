@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from backprop_cli.report.stream import PerResult
 
 SCHEMA = "backprop-report/1"
 _WIDTH = 100
+_GAP = ",\n   "  # between the fields of a submission
 
 
 class JsonWriter:
@@ -35,9 +37,9 @@ class JsonWriter:
         reveal = self._settings.reveal
         results = [] if reveal == "none" else [self._results(one) for one in submission.results]
         head = of_submission(replace(submission, results=()), reveal)
-        fields = [_safe(self._field(key, value, 3)) for key, value in _head(head).items()]
+        fields = [self._field(key, value, 3) for key, value in _head(head).items()]
         listed = _laid("[]", results, 3) if results else "[]"
-        return _laid("{}", [*fields, f'"results": {listed}'], 2)
+        return _laid("{}", [_safe(_GAP.join(fields)), f'"results": {listed}'], 2)
 
     def text(
         self, problem: str, parts: Iterable[str], summary: Callable[[], Summary]
@@ -145,8 +147,10 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 def _pretty(value: Any, depth: int, encoder: json.JSONEncoder) -> str:
     """`value` on one line where it is short, else its items on lines of their own."""
+    if not isinstance(value, dict | list):
+        return encoder.encode(value) if isinstance(value, str) else _plain(value)
     compact = encoder.encode(value)
-    if not isinstance(value, dict | list) or (depth and len(compact) + depth <= _WIDTH):
+    if depth and len(compact) + depth <= _WIDTH:
         return compact
     if isinstance(value, list):
         return _laid("[]", [_pretty(item, depth + 1, encoder) for item in value], depth)
@@ -154,6 +158,9 @@ def _pretty(value: Any, depth: int, encoder: json.JSONEncoder) -> str:
         f"{encoder.encode(key)}: {_pretty(item, depth + 1, encoder)}" for key, item in value.items()
     ]
     return _laid("{}", pieces, depth)
+
+
+_plain = lru_cache(maxsize=4096, typed=True)(json.dumps)  # numbers of points, true, null
 
 
 def _laid(brackets: str, pieces: Iterable[str], depth: int) -> str:
