@@ -362,3 +362,26 @@ def test_no_process_stays_behind(tmp_path: Path, number: signal.Signals) -> None
     _, errors = process.communicate(timeout=60)  # ends once nobody holds the pipes any more
     assert errors.decode().strip() == "interrupted"
     assert process.returncode == 130
+
+
+def test_processes_that_share_nothing_at_the_start_write_the_same(tmp_path: Path) -> None:
+    write_class(tmp_path, honest=60, hostile=5)
+    program = (
+        "import multiprocessing, sys\n"
+        "from backprop_cli.cli import run\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_start_method('spawn')\n"
+        "    run()\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(program)
+    for kind in ("github", "text"):
+        words = ["check", PROBLEM, str(tmp_path), "--format", kind, "--exit-zero", "--workers"]
+        one, two = (
+            subprocess.run(
+                [sys.executable, script, *words, number], capture_output=True, check=True, cwd=ROOT
+            )
+            for number in ("1", "2")
+        )
+        assert one.stdout == two.stdout
+        assert not two.stderr
