@@ -212,12 +212,12 @@ def _replace(target: Path, output: Path, pieces: Iterable[str]) -> None:
 
     with _written_to(output):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+        os.chmod(name, mode & 0o777)  # noqa: PTH101  # mkstemp makes files private
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             _write_blocks(file, output, pieces)
         with _written_to(output):
-            mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-            os.chmod(name, mode & 0o777)  # noqa: PTH101  # mkstemp makes files private
             os.replace(name, target)  # noqa: PTH105  # in one step
     except KeyboardInterrupt:
         _keep_part(Path(name), target)
