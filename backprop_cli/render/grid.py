@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.render.names import Role
-from backprop_cli.render.numbers import Digits, aligned
+from backprop_cli.render.numbers import MINUS, Digits, aligned
 
 Span: TypeAlias = "tuple[str, Role]"
 Line: TypeAlias = "tuple[Span, ...]"
@@ -97,7 +97,7 @@ ASCII = Glyphs(
 @lru_cache(maxsize=4096)
 def width(text: str) -> int:
     """How many terminal columns `text` takes: marks above a letter take none."""
-    if text.isascii():
+    if text.isascii() or text.replace(MINUS, "-").isascii():
         return len(text)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1

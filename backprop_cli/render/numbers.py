@@ -91,7 +91,8 @@ def aligned(texts: list[str]) -> list[str]:
 
 def _halves(text: str) -> tuple[str, str]:
     """What stands before the decimal point, and the rest; a word (inf, …) ends where units do."""
-    for position, character in enumerate(text):
-        if character in ".e" and text[:position].strip("-−").isdigit():
-            return text[:position], text[position:]
+    for sign in ".e":
+        before, found, after = text.partition(sign)
+        if found and before.strip("-−").isdigit():
+            return before, found + after
     return text, ""
