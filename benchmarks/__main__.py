@@ -30,7 +30,7 @@ TWO = dict.fromkeys(ONE, "2")
 COMPARED = {"startup": (ONE,), "training": (ONE,), "large": (ONE, TWO), "printing": (ONE,)}
 TOLD = {  # sections with words of their own
     "tensors": ("The gradient tensor ∂Ŷ/∂W¹", ("benchmarks.tensors",)),
-    "grading": ("10,000 answer sheets", ("benchmarks.grading", "--sheets", "10000", "--runs", "3")),
+    "grading": ("Grading", ("benchmarks.grading", "--sheets", "10000", "--runs", "3")),
 }
 PREAMBLE = """# Results
 
