@@ -5,6 +5,10 @@ Where a number is not finite, a program raises or does not give finite numbers e
 
 from __future__ import annotations
 
+import io
+import math
+import re
+import tokenize
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -18,7 +22,9 @@ from oracles.operations import Example, examples, point
 from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.operations.record import Array
 from backprop_cli.problem.load import Source
+from backprop_cli.readings import scalar_code
 from backprop_cli.readings.rounds import Program
+from backprop_cli.readings.scalar_forms import FUNCTIONS
 from backprop_cli.readings.values import evaluate
 from backprop_cli.readings.ways import InBuffers, InScalars, NoScalarsError
 from backprop_cli.solving.load import loaded
@@ -221,3 +227,47 @@ def test_drawn_networks(block: int, way: Any) -> None:
     seeds = range(25 * block, 25 * block + 25)
     compared = sum(compare(networks.draw(seed).text.encode(), way) for seed in seeds)
     assert compared >= len(seeds) // 3
+
+
+# What is compiled --------------------------------------------------------------------------------
+
+WORDS = set("def return for in if else or rounds varying told given tell run append _".split())
+WORDS |= FUNCTIONS.keys()
+NUMBERS = {"0.0", "1.0", "0.5", repr(math.sqrt(2.0)), repr(math.sqrt(2.0 * math.pi))}
+OURS = re.compile(r"n?[tvc]\d+")
+"""Names of registers: computed, varying, constant; the next value of one that varies."""
+
+
+def words_of(text: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        yield token.type, token.string
+
+
+def test_no_word_or_number_of_a_file_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    execute = scalar_code._executed  # noqa: SLF001  # what goes in there is what is looked at
+
+    def seen(text: str, given: tuple[float | None, ...]) -> scalar_code.Loop:
+        compiled.append(text)
+        return execute(text, given)
+
+    monkeypatch.setattr(scalar_code, "_executed", seen)
+    own = (
+        "values: {imported: [2, 3], exec: 1234.5, told: [0.25, -7]}\n"
+        "equations: [print = sum((imported * told - exec)^2) / 77]\n"
+        "update: {rule: sgd, learning_rate: 0.0625}\n"
+    )
+    for seed in range(40):
+        compare(networks.draw(seed).text.encode(), InScalars)
+    assert compare(own.encode(), InScalars) == 1
+    assert len(compiled) > 20
+    for text in compiled:
+        for kind, word in words_of(text):
+            assert kind != tokenize.STRING
+            assert kind != tokenize.NAME or word in WORDS or OURS.fullmatch(word), word
+            assert kind != tokenize.NUMBER or word in NUMBERS, word
+
+
+def test_the_text_can_reach_nothing_but_mathematics() -> None:
+    with pytest.raises(NameError):
+        scalar_code._executed("def run():\n return open", ())()  # type: ignore[call-arg]  # noqa: SLF001

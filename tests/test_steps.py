@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from backprop_cli.errors import UserError
 from backprop_cli.problem.load import Source
+from backprop_cli.solving import training
 from backprop_cli.solving.limits import MAX_WORK, work
 from backprop_cli.solving.load import Loaded, loaded
 from backprop_cli.solving.replay import replay
@@ -220,6 +221,106 @@ def test_batches_of_a_network_agree_with_one_step_after_another() -> None:
     for base in range(3):
         one = trained(problem(NETWORK + update.format("[[1, 2], [5, 3], [4]]")), steps=base + 1)
         assert one.history[:-1] == at_once.history[: base + 1]
+
+
+# Compiled steps -----------------------------------------------------------------------------------
+
+WAYS = ("plain", "scalars", "buffers")
+UPDATES = (
+    "{rule: sgd, learning_rate: 0.1}",
+    "{rule: momentum, learning_rate: 0.1, beta: 0.5}",
+    "{rule: adam, learning_rate: 0.1, t: 3}",
+    "{rule: rmsprop, learning_rate: 0.05, batches: [[1, 2], [5, 3], [4]]}",
+    "{rule: adagrad, learning_rate: 0.5, batches: 2}",
+    "{rule: adam, learning_rate: 0.1, batches: [[1], [2, 3, 4, 5]]}",
+)
+
+
+def in_each_way(
+    text: str, monkeypatch: pytest.MonkeyPatch, **request: Any
+) -> Iterator[tuple[str, Trace]]:
+    """The problem trained plainly, and compiled in either way."""
+    for way in WAYS:
+        monkeypatch.setattr(training, "fastest", lambda size, count, way=way: way)
+        yield way, trained(problem(text), **request)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_compiled_steps_are_the_plain_ones(update: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = dict(in_each_way(f"{NETWORK}update: {update}\n", monkeypatch, steps=170, at=130))
+    plain = found["plain"]
+    assert len(plain.history) == 171
+    for other in found.values():
+        np.testing.assert_allclose(other.history, plain.history, rtol=1e-10)
+        assert other.parameters.keys() == plain.parameters.keys()
+        for name, value in plain.parameters.items():
+            np.testing.assert_allclose(other.parameters[name], value, rtol=1e-9, atol=1e-12)
+        for step in plain.steps:
+            got, wanted = other.step(step.id).value, step.value
+            assert got is not None
+            assert wanted is not None
+            np.testing.assert_allclose(got, wanted, rtol=1e-8, atol=1e-12)
+        assert replay(other) == other
+
+
+OVERFLOWING = (
+    "x: [1]\ny: [0]\nlayers: [{weights: [[1]]}]\nloss: squared-error\n"
+    "update: {rule: RULE, learning_rate: 50}\n"
+)
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
+def test_what_overflows_is_told_as_plainly(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = OVERFLOWING.replace("RULE", rule).replace("momentum,", "momentum, beta: 0.9,")
+    if rule == "adam":
+        text = text.replace("x: [1]", "x: [1e180]")
+    found = dict(in_each_way(text, monkeypatch, steps=400, at=399))
+    plain = found["plain"]
+    assert not np.isfinite(plain.history[-1])
+    for other in found.values():
+        np.testing.assert_allclose(other.history, plain.history, rtol=1e-9)
+        assert np.array_equal(np.isnan(other.parameters["W1"]), np.isnan(plain.parameters["W1"]))
+
+
+def test_saturated_outputs_are_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient of ln 0 is infinite, that in the logits is not."""
+    text = (
+        "x: [1]\ny: [0, 1]\nlayers: [{weights: [[400], [-400]], activation: softmax}]\n"
+        "loss: cross-entropy\nupdate: {rule: sgd, learning_rate: 4}\n"
+    )
+    histories = {way: trace.history for way, trace in in_each_way(text, monkeypatch, steps=150)}
+    assert histories["plain"][:3] == pytest.approx((800, 792, 784))
+    for history in histories.values():
+        np.testing.assert_allclose(history, histories["plain"], rtol=1e-10, atol=1e-300)
+
+
+def test_what_stands_still_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    one_pass = training._pass  # noqa: SLF001  # counted here
+
+    def counted(batch: Any, state: Any, index: int, *more: Any) -> Any:
+        made.append(index)
+        return one_pass(batch, state, index, *more)
+
+    monkeypatch.setattr(training, "_pass", counted)
+    text = OVERFLOWING.replace("RULE", "sgd")
+    trace = trained(problem(text), steps=5000)
+    assert len(trace.history) == 5001
+    assert np.isnan(trace.history[-1])
+    assert len(made) < 1000
+
+
+def test_rounded_values_are_not_compiled() -> None:
+    text = "rounding: {decimals: 2}\n" + ONE_WEIGHT.format(
+        x="1", y="0", update="{rule: sgd, learning_rate: 0.1}"
+    )
+    trace = trained(problem(text), steps=40)
+    weight, losses = 1.0, []
+    for _ in range(40):
+        losses.append(round(weight * weight, 2))
+        weight = round(weight - round(0.1 * round(2 * weight, 2), 2), 2)
+    assert trace.history[:-1] == pytest.approx(losses, abs=0.011)
+    assert all(round(loss, 2) == loss for loss in trace.history)
 
 
 # Limits -------------------------------------------------------------------------------------------
