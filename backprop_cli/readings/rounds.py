@@ -99,8 +99,8 @@ def rounds(program: Program, way: Way) -> Rounds | None:
 Way: TypeAlias = Literal["scalars", "buffers", "plain"]
 
 # Seconds, measured with the networks of problems/ (2 cores, Python 3.11, NumPy 2.4).
-_NUMBER, _COMPILE_NUMBER = 12e-9, 15e-6  # a number in a round, and compiling it
-_CALL, _COMPILE_CALL = 0.8e-6, 60e-6  # an operation on arrays, and making its buffer
+_NUMBER, _COMPILE_NUMBER = 10.5e-9, 15e-6  # a number in a round, and compiling it
+_CALL, _COMPILE_CALL = 0.6e-6, 40e-6  # an operation on arrays, and making its buffer
 _PLAIN = 4e-6  # an operation that is evaluated plainly
 
 

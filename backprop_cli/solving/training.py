@@ -17,6 +17,7 @@ from backprop_cli.algebra.build import ONE, add
 from backprop_cli.algebra.expr import Sym
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.rounds import Program, Rounds, Size, fastest, rounds, size_of
+from backprop_cli.solving.limits import MAX_ENTRIES, entries
 from backprop_cli.solving.plan import Plan, essential
 from backprop_cli.solving.prepared import (
     Batches,
@@ -149,10 +150,11 @@ class _Compiled:
 
     @cached_property
     def programs(self) -> list[Rounds]:
-        """A program for each batch; none where compiling takes longer than it saves."""
+        """A program for each batch; none where compiling takes longer than it saves, or the
+        buffers of all batches together take too much room."""
         count = len(self.prepared.batches)
         first = self.prepared.at(0)
-        if first.machine.round is not None:
+        if first.machine.round is not None or count * entries(first.training) > MAX_ENTRIES:
             return []
         way = fastest(training_size(first), self.steps // count)
         made = [rounds(training_program(self.prepared.at(index)), way) for index in range(count)]
