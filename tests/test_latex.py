@@ -18,6 +18,7 @@ from backprop_cli.algebra.expr import Sym, num, op
 from backprop_cli.cli import main
 from backprop_cli.derive.functions import names
 from backprop_cli.problem.data import Notation
+from backprop_cli.problem.load import Source
 from backprop_cli.readings.latex import latex
 from backprop_cli.readings.notation.symbols import Naming
 from backprop_cli.readings.notation.tex import number, tex, text
@@ -25,6 +26,7 @@ from backprop_cli.render.equations import Equations
 from backprop_cli.render.names import Names
 from backprop_cli.render.numbers import Digits
 from backprop_cli.render.view import View
+from backprop_cli.solving.load import loaded
 
 FOLDER = Path(__file__).parent.parent / "problems"
 PROBLEMS = sorted(FOLDER.glob("*.yaml"))
@@ -157,12 +159,27 @@ def test_wide_matrices_fit_the_page(tmp_path: Path) -> None:
 
 
 @needs_tex
+@pytest.mark.parametrize("path", PROBLEMS, ids=lambda path: path.stem)
+def test_an_entry_of_every_parameter_compiles(path: Path, tmp_path: Path) -> None:
+    found = loaded(Source(path.name, path.read_bytes())).model
+    if found.target is None:
+        pytest.skip("no loss that a weight could act on")
+    documents = {}
+    for name in found.trained:
+        axes = found.given[name].value.ndim
+        first = f"{name}[{','.join(['1'] * axes)}]" if axes else name
+        documents[name] = document(str(path), "--entry", first)
+    compile_all(documents, tmp_path)
+
+
+@needs_tex
 def test_entries_and_checks_compile(tmp_path: Path) -> None:
     options = ("--entry", "W1[2,1]")
     documents = {
         "entry": document(SOFTMAX, *options),
         "entry-checked": document(BATCH, *options, "--verify"),
         "steps": document(BATCH, "--verify"),
+        "roots": document(str(FOLDER / "squared-distance.yaml"), "--entry", "y[1]"),
     }
     compile_all(documents, tmp_path)
 

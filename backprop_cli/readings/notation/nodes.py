@@ -253,7 +253,9 @@ def width(node: Node) -> float:
             return max(width(inner), 0.75 * width(label))
         case Total(below):
             return max(2.5, 0.75 * width(below) if below else 0)
-    around = (1.6 if tall(node) else 1.0) if isinstance(node, Fenced) else 0
+    around = 1.6 if isinstance(node, Root) else 0
+    if isinstance(node, Fenced):
+        around = 2.0 if tall(node) else 1.5
     return around + sum(map(width, children(node)))
 
 
@@ -264,7 +266,7 @@ def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
             tenfold = 3.5 + 0.75 * len(power) if exponent else 0  # written · 10 to that power
             return len(lead) + len(digits) + tenfold + len(pad)
         case Sign(text, _, bare):
-            return (len(text) + (0.3 if bare else 1.2)) if text else 0.4
+            return (len(text) + (0.3 if bare else 1.3)) if text else 0.4
         case Places(texts):
             return 0.7 * (sum(map(len, texts)) + (len(texts) - 1) * 0.5)
     return len(node.text)
