@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ _OPTIONS = (
     "--hide-scrollbars",
     "--disable-background-networking",
 )
+_PATIENCE = 90  # seconds
+
 _AS_3_AND_4 = """
 import fcntl, os, sys
 ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
@@ -111,8 +114,9 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self.buffer:
-            received = os.read(self.read_end, 1 << 16)
-            assert received, "the browser is gone"
+            ready, _, _ = select.select([self.read_end], [], [], _PATIENCE)
+            received = os.read(self.read_end, 1 << 16) if ready else b""
+            assert received, "the browser is gone, or silent"
             self.buffer += received
         line, _, self.buffer = self.buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
