@@ -95,6 +95,12 @@ def compile_all(documents: dict[str, str], folder: Path) -> None:
 
 
 @needs_tex
+def test_functions_of_inputs_compile(tmp_path: Path) -> None:
+    paths = sorted((PROBLEMS[0].parent / "functions").glob("*.yaml"))
+    compile_all({path.stem: document(str(path)) for path in paths}, tmp_path)
+
+
+@needs_tex
 def test_all_problems_compile(tmp_path: Path) -> None:
     compile_all({path.stem: document(str(path)) for path in PROBLEMS}, tmp_path)
 

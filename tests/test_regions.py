@@ -13,15 +13,14 @@ from click.testing import CliRunner
 
 from backprop_cli.cli import main
 from backprop_cli.derive.free import FreeInputs, Function, exact, free_functions, with_numbers
-from backprop_cli.derive.halfspaces import Affine, Half, joined, merged, needed, possible
+from backprop_cli.derive.halfspaces import Affine, Half, Space
 from backprop_cli.derive.intervals import alternatives, ones
-from backprop_cli.errors import Complaints
-from backprop_cli.problem.build import build
-from backprop_cli.problem.format import read_problem
+from backprop_cli.derive.tableau import TooMuchWorkError
+from backprop_cli.problem.load import Source
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.derivation import Page
 from backprop_cli.render.free import page_of, region_text
 from backprop_cli.render.view import View
+from backprop_cli.solving.load import Loaded, checked, stated
 
 INTERVAL = """
 x: [x]
@@ -37,26 +36,25 @@ layers:
 """
 
 
-def free(text: str) -> FreeInputs:
-    complaints = Complaints()
-    problem = read_problem(text.encode(), complaints)
+def loaded(text: str) -> tuple[Loaded, FreeInputs]:
+    source = Source("test", text.encode())
+    problem, complaints = stated(source)
     assert problem is not None
-    found = free_functions(problem, complaints)
-    assert not complaints.found
-    assert found is not None
-    return found
+    found = checked(with_numbers(problem), complaints, source)
+    return found, free_functions(problem, found.model, found.plan)
 
 
-def page() -> Page:
-    return page_of(View(width=100))
+def free(text: str) -> FreeInputs:
+    return loaded(text)[1]
 
 
 def said(
     found: FreeInputs, name: str, index: tuple[int, ...] = (0,)
 ) -> list[tuple[str, list[str]]]:
     """The values of a quantity and where it has them, as they are printed."""
-    function = next(f for f in found.functions if (f.name, f.index) == (name, index))
-    shown = page()
+    function = next(f for f in found.functions[name] if f.index == index)
+    assert function.pieces is not None
+    shown = page_of(found, View(width=100))
     return [
         (shown.one_line(each.value), [region_text(shown, region) for region in each.regions])
         for each in alternatives(function.pieces, found.inputs)
@@ -64,10 +62,11 @@ def said(
 
 
 def one_where(found: FreeInputs) -> list[str]:
-    function = found.functions[-1]
-    regions = ones(function.pieces, found.inputs)
+    (function,) = list(found.functions.values())[-1]
+    regions = ones(function.pieces or (), found.inputs)
     assert regions is not None
-    return [region_text(page(), region) for region in regions]
+    shown = page_of(found, View(width=100))
+    return [region_text(shown, region) for region in regions]
 
 
 # Published answers --------------------------------------------------------------------------------
@@ -107,7 +106,7 @@ def test_relus_give_linear_pieces() -> None:
 def test_what_is_not_linear_stays_a_formula() -> None:
     found = free("x: [x]\nlayers:\n  - {weights: [[2]], bias: [-1], activation: sigmoid}\n")
     assert said(found, "Yhat") == [("σ(2 · x − 1)", ["everywhere"])]
-    assert found.functions[-1].name == "class"
+    assert list(found.functions)[-1] == "class"
     assert one_where(found) == ["x ≥ ½"]
 
 
@@ -169,14 +168,8 @@ def _matrix(random: Random, rows: int, columns: int) -> list[list[float]]:
 @pytest.mark.parametrize(("inputs", "text"), list(networks()))
 def test_pieces_are_the_network_at_every_point_of_a_grid(inputs: int, text: str) -> None:
     """Half steps meet kinks exactly; every point lies in exactly one piece."""
-    found = free(text)
-    complaints = Complaints()
-    problem = read_problem(text.encode(), complaints)
-    assert problem is not None
-    built = build(with_numbers(problem), complaints)
-    assert built is not None
-    model = built.model
-    assert model is not None
+    numeric, found = loaded(text)
+    model = numeric.model
     side = (
         [Fraction(i, 4) for i in range(-12, 13)]
         if inputs == 1
@@ -187,13 +180,13 @@ def test_pieces_are_the_network_at_every_point_of_a_grid(inputs: int, text: str)
         env = given | {"X": np.array([float(x) for x in point])}
         for equation in model.equations:
             env[equation.name] = evaluate(equation.expr, env)
-        for function in found.functions:
+        for function in (each for functions in found.functions.values() for each in functions):
             if function.name in env:
                 assert _value(function, point) == exact(float(env[function.name][function.index]))
 
 
 def _value(function: Function, point: tuple[Fraction, ...]) -> Fraction:
-    inside = [p for p in function.pieces if all(half.holds(point) for half in p.region)]
+    inside = [p for p in function.pieces or () if all(half.holds(point) for half in p.region)]
     assert len(inside) == 1
     assert isinstance(inside[0].value, Affine)
     return inside[0].value.at(point)
@@ -204,7 +197,7 @@ def _value(function: Function, point: tuple[Fraction, ...]) -> Fraction:
 
 def half(*numbers: float, strict: bool = False) -> Half:
     *slopes, constant = map(Fraction, numbers)
-    return Half(Affine(tuple(slopes), constant), strict)
+    return Half.of(Affine(tuple(slopes), constant), strict)
 
 
 def drawn(random: Random, dimensions: int) -> Half:
@@ -217,27 +210,64 @@ def test_needed_inequalities_keep_the_points(seed: int) -> None:
     random = Random(seed)
     dimensions = 1 + seed % 3
     region = tuple(drawn(random, dimensions) for _ in range(5))
-    short = needed(region) if possible(region) else region
+    space = Space()
+    possible = space.possible(region)
+    short = space.needed(region) if possible else region
     assert len(short) <= len(region)
     for point in product([Fraction(i, 2) for i in range(-6, 7)], repeat=dimensions):
         whole = all(each.holds(point) for each in region)
         assert whole == all(each.holds(point) for each in short)
-        assert not whole or possible(region)
+        assert not whole or possible
 
 
 def test_impossible_regions() -> None:
-    assert not possible([half(1, 0), half(-1, 0, strict=True)])
-    assert possible([half(1, 0), half(-1, 0)])
-    assert not possible([half(1, 0, 0), half(0, 1, 0), half(-1, -1, -1)])
+    space = Space()
+    assert not space.possible([half(1, 0), half(-1, 0, strict=True)])
+    assert space.possible([half(1, 0), half(-1, 0)])
+    assert not space.possible([half(1, 0, 0), half(0, 1, 0), half(-1, -1, -1)])
+    assert not space.possible([half(1, 1, 0), half(-1, -1, 0, strict=True)])
+    assert space.possible([half(0, 0, 1)])
+    assert not space.possible([half(0, 0, 0, strict=True)])
+
+
+def eliminated(region: list[Half]) -> bool:
+    """Whether a region has points, by Fourier and Motzkin: one input after the other."""
+    rows = [([Fraction(n) for n in each.row], each.strict) for each in region]
+    for place in range(len(region[0].row) - 1):
+        kept = [(row, strict) for row, strict in rows if not row[place]]
+        for low, low_strict in rows:
+            for high, high_strict in rows:
+                if low[place] > 0 > high[place]:
+                    row = [a / low[place] - b / high[place] for a, b in zip(low, high, strict=True)]
+                    kept.append((row, low_strict or high_strict))
+        rows = kept
+    return all(row[-1] > 0 or (row[-1] == 0 and not strict) for row, strict in rows)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_linear_programs_agree_with_elimination(seed: int) -> None:
+    random = Random(seed)
+    dimensions = 1 + seed % 4
+    region = [drawn(random, dimensions) for _ in range(random.randint(1, 5))]
+    assert Space().possible(region) == eliminated(region)
+
+
+def test_work_is_bounded() -> None:
+    random = Random(5)
+    asked = [[drawn(random, 6) for _ in range(8)] for _ in range(1_000)]
+    space = Space(work=2_000)
+    with pytest.raises(TooMuchWorkError):
+        list(map(space.possible, asked))
 
 
 def test_regions_are_joined_only_where_the_union_is_one_region() -> None:
     left, right = (half(-1, 1, strict=True),), (half(1, -1),)
-    assert joined(left, right) == ()
-    assert joined((half(-1, 1, strict=True),), (half(1, -1, strict=True),)) is None
+    space = Space()
+    assert space.joined(left, right) == ()
+    assert space.joined((half(-1, 1, strict=True),), (half(1, -1, strict=True),)) is None
     square = (half(1, 0, 0), half(0, 1, 0))
-    assert joined(square, (half(-1, 0, 0, strict=True), half(0, -1, 0, strict=True))) is None
-    assert len(merged([left, right])) == 1
+    assert space.joined(square, (half(-1, 0, 0, strict=True), half(0, -1, 0, strict=True))) is None
+    assert len(space.merged([left, right])) == 1
 
 
 # The command --------------------------------------------------------------------------------------

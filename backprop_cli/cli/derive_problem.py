@@ -8,22 +8,21 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from backprop_cli.cli.reading import source_of
-from backprop_cli.errors import Complaints
-from backprop_cli.problem.load import Source
 from backprop_cli.render.view import View
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.load import checked, stated
 
 
 def whole(path: Path, format_: str, view: View) -> str:
     """What `derive PROBLEM` writes."""
     source = source_of(path)
-    if _has_free_inputs(source):
-        from backprop_cli.cli.derive_free import free_inputs
+    stated_problem, complaints = stated(source)
+    if stated_problem is not None and stated_problem.has_letters:
+        from backprop_cli.cli.free import free_inputs
 
-        return free_inputs(source, format_, view)
-    found = loaded(source, numbers=False)
+        return free_inputs(stated_problem, complaints, source, format_, view)
+    found = checked(stated_problem, complaints, source, numbers=False)
     problem = found.model.problem
     shown = replace(
         view,
@@ -35,11 +34,3 @@ def whole(path: Path, format_: str, view: View) -> str:
     )
     render = import_module(f"backprop_cli.render.{format_}").render
     return str(render(in_symbols(found.model, found.plan), shown))
-
-
-def _has_free_inputs(source: Source) -> bool:
-    """Whether letters stand for numbers in x; a file that cannot be read is complained of later."""
-    from backprop_cli.problem.format import read_problem
-
-    problem = read_problem(source.data, Complaints())
-    return problem is not None and problem.x is not None and bool(problem.x.free)

@@ -91,7 +91,8 @@ def _known(ctx: click.Context) -> list[str]:
 def command(problem: Path, **options: object) -> None:
     """Works PROBLEM out: forward, backward and update, every intermediate shown.
 
-    PROBLEM is a YAML file, or - for standard input.
+    PROBLEM is a YAML file, or - for standard input. With letters for numbers in x, every quantity
+    is given as a function of them.
 
     An ID is the name of a quantity: Z1, dL/dW1, W1_new. Read as the same: dW1, grad_W1, ∇W1.
     """

@@ -12,11 +12,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
-from backprop_cli.cli.reading import Loaded, Selection, entry_of, load, selected
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.cli.reading import Loaded, Selection, entry_of, selected, source_of
+from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.problem.data import Problem
+from backprop_cli.problem.load import Source
 from backprop_cli.render.view import View
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import MAX_WORK, work
+from backprop_cli.solving.load import checked, stated
 from backprop_cli.solving.solve import Progress, Request, Solution, solve
 from backprop_cli.trace import Trace
 
@@ -50,7 +53,12 @@ class Options(Struct, frozen=True):
 
 def run(problem: Path, options: Options) -> None:
     """Solves the problem and writes what was asked for."""
-    loaded = load(problem)
+    source = source_of(problem)
+    stated_problem, complaints = stated(source)
+    if stated_problem is not None and stated_problem.has_letters:
+        write(_with_letters(stated_problem, complaints, source, options), options.output)
+        return
+    loaded = checked(stated_problem, complaints, source)
     selection = selected(loaded, options.only, options.until)
     entry = entry_of(loaded, options.entry) if options.entry else None
     solution = _solved(loaded, selection, options)
@@ -64,6 +72,23 @@ def _paths(solution: Solution, entry: tuple[str, tuple[int, ...]]) -> EntryPaths
     from backprop_cli.solving.paths import entry_paths
 
     return entry_paths(solution.model, solution.values, *entry)
+
+
+def _with_letters(
+    problem: Problem, complaints: Complaints, source: Source, options: Options
+) -> str:
+    """The quantities as functions of what is a letter in the file."""
+    from backprop_cli.cli.free import Asked, free_inputs, refuse_numbers_only
+
+    given = {
+        "--entry": options.entry is not None,
+        "--steps": options.steps is not None,
+        "--at": options.at != 1,
+        "--verify": options.verify,
+    }
+    refuse_numbers_only(given, options.format_)
+    asked = Asked(options.only, options.until)
+    return free_inputs(problem, complaints, source, options.format_, _plain_view(options), asked)
 
 
 def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
@@ -132,20 +157,27 @@ def _checks(loaded: Loaded, solution: Solution, options: Options) -> tuple[Check
 
 def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
     problem = loaded.model.problem
-    to_file = options.output is not None
     names = (found.id for found in asked(loaded.model, loaded.plan))
-    return View(
-        precision=options.precision,
-        width=terminal_width(options.width),
-        ascii=only_ascii(options.ascii_, to_file),
-        color=options.format_ == "text" and wants_color(to_file),
-        detail=options.detail,
+    return replace(
+        _plain_view(options),
         notation=problem.notation,
         layers=problem.layers is not None,
         rows=problem.convention.rows,
         indices=problem.convention.indices,
         only=selection.ids,
         asked=tuple(dict.fromkeys(names)),
+    )
+
+
+def _plain_view(options: Options) -> View:
+    """What the options alone say."""
+    to_file = options.output is not None
+    return View(
+        precision=options.precision,
+        width=terminal_width(options.width),
+        ascii=only_ascii(options.ascii_, to_file),
+        color=options.format_ == "text" and wants_color(to_file),
+        detail=options.detail,
     )
 
 

@@ -1,70 +1,172 @@
-"""A network whose inputs are letters to its quantities as functions of them, with their regions."""
+"""A problem whose inputs are letters to its quantities as functions of them, with their regions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
-from math import isfinite
+from math import isfinite, prod
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols
-from backprop_cli.derive.pieces import Inputs, Piece, Pieces, pieces
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, substitute, walk
+from backprop_cli.derive.halfspaces import Affine, Space
+from backprop_cli.derive.inputs import Inputs, Piece, Pieces
+from backprop_cli.derive.pieces import NotWrittenError, pieces
 from backprop_cli.derive.tidy import tidy
-from backprop_cli.errors import Complaints
+from backprop_cli.errors import Complaint
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.build import build
 from backprop_cli.problem.data import Problem, Values
-from backprop_cli.problem.model import Equation, Model
+from backprop_cli.problem.model import Model
 from backprop_cli.readings.entries import entry
+from backprop_cli.solving.plan import Plan, Planned, essential
+from backprop_cli.solving.solve import convention
+from backprop_cli.trace import Step, Trace
 
 _STAND_IN = 0.5  # takes the place of a letter while the model is built; its value is never used
 _SIMPLE = 10**6  # denominators up to this are taken for a fraction that was typed
+_MOST_PARTS = 5_000  # of all formulas together
+_MOST_TERMS = 3_000  # in the conditions of all pieces
+_DEEPEST = 60  # terms of one sum, about
+
+
+class NotGivenError(Exception):
+    """Functions that nobody would read, or that have no formula; what is wrong as a complaint."""
+
+    def __init__(self, message: str, instead: str | None = None) -> None:
+        super().__init__(message)
+        self.complaint = Complaint(message, instead=instead)
 
 
 class Function(Struct, frozen=True):
     """One entry of a quantity: its formula in the quantities before it, and its pieces.
 
-    `index` counts from 0, as the convention stacks; `linear` says whether all pieces are linear.
+    `index` counts from 0, as the convention stacks. Where there are no pieces, `note` says why,
+    and is empty where they would only make a long formula longer.
     """
 
     name: str
     index: tuple[int, ...]
     formula: Expr
-    pieces: Pieces
-    words: str
+    pieces: Pieces | None
+    note: str = ""
 
 
 class FreeInputs(Struct, frozen=True):
-    """The free inputs, and the quantities up to prediction and class as functions of them."""
+    """The free inputs, and each quantity as a function of them.
 
-    title: str
+    `trace` is the derivation without its values. `letters` are those in what is given, by name and
+    index (from 0), where `trace` has a number that means nothing.
+    """
+
+    trace: Trace
     inputs: Inputs
-    functions: tuple[Function, ...]
-    indices: int
+    letters: Mapping[str, Mapping[tuple[int, ...], str]]
+    functions: Mapping[str, tuple[Function, ...]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def indices(self) -> int:
+        """What indices are counted from."""
+        return int(str(self.trace.convention["indices"]))
+
+
+# The letters of a problem -------------------------------------------------------------------------
 
 
 def with_numbers(problem: Problem) -> Problem:
-    """The problem with numbers in place of the letters of x, so that its model can be built."""
-    x = problem.x
-    assert x is not None
-    assert x.array is not None
-    array = np.where(np.isnan(x.array), _STAND_IN, x.array)
-    return replace(problem, x=Values(array, x.mark))
+    """The problem with numbers in place of its letters, so that its model can be built."""
+    values = {name: (text, _numbered(each)) for name, (text, each) in problem.values.items()}
+    x = _numbered(problem.x) if problem.x is not None else None
+    return replace(problem, x=x, values=values)
 
 
-def free_functions(problem: Problem, complaints: Complaints) -> FreeInputs | None:
-    """What a problem with letters in x says; None, with complaints, where it is wrong."""
-    built = build(with_numbers(problem), complaints)
-    if built is None or built.model is None or complaints.found:
-        return None
-    x = problem.x
-    assert x is not None
-    inputs = Inputs(tuple(dict.fromkeys(letter for _, letter in x.free)))
-    reading = _Reading(built.model, inputs, _given(problem, built.model, inputs))
-    return FreeInputs(problem.title, inputs, tuple(reading.functions()), problem.convention.indices)
+def _numbered(values: Values) -> Values:
+    if values.array is None or not values.free:
+        return values
+    return Values(np.where(np.isnan(values.array), _STAND_IN, values.array), values.mark)
+
+
+def check_letters(problem: Problem, model: Model) -> Iterator[Complaint]:
+    """Letters that are the names of quantities too, so that formulas would mean two things."""
+    given: list[tuple[str, Values]] = [(name, each) for name, (_, each) in problem.values.items()]
+    if problem.x is not None:
+        given.append(("X", problem.x))
+    for name, values in given:
+        for letter in dict.fromkeys(letter for _, letter in values.free):
+            itself = letter == name and model.shapes[name] == ()
+            if letter in model.shapes and not itself:
+                message = f"`{letter}` is the name of a quantity, and here a letter for a number"
+                yield Complaint(message, values.mark, f"{letter.lower()}1, or another letter")
+
+
+def _letters(problem: Problem) -> dict[str, dict[tuple[int, ...], str]]:
+    """The letters by quantity and index, as the convention stacks."""
+    found = {name: dict(each.free) for name, (_, each) in problem.values.items() if each.free}
+    for place, letter in problem.x.free if problem.x else ():
+        across = len(place) == 2 and not problem.convention.rows
+        at = (place[1], place[0]) if across else place or (0,)
+        found.setdefault("X", {})[at] = letter
+    return found
+
+
+# From a plan to functions -------------------------------------------------------------------------
+
+
+def free_functions(
+    problem: Problem, model: Model, planned: Plan, goals: Collection[str] | None = None
+) -> FreeInputs:
+    """What a problem with letters says; `model` and `planned` are those of `with_numbers`.
+
+    The functions are those of the forward and backward pass, or what `goals` need of them.
+    NotGivenError where they are not worth writing out.
+    """
+    letters = _letters(problem)
+    inputs = Inputs(tuple(dict.fromkeys(x for each in letters.values() for x in each.values())))
+    steps = _steps(planned, goals)
+    reading = _Reading(model, inputs, Sizes(planned.shapes, {}))
+    reading.give(letters)
+    functions = {step.id: tuple(reading.functions(step)) for step in steps}
+    if goals is not None:
+        functions = {name: found for name, found in functions.items() if name in goals}
+    trace = Trace(
+        problem.title,
+        convention(model),
+        model.given,
+        tuple(_as_step(step) for step in steps if step.id in functions),
+        loss=model.target,
+        samples=model.sample_count,
+    )
+    return FreeInputs(trace, inputs, letters, functions, tuple(_left_out(model)))
+
+
+def _left_out(model: Model) -> Iterator[str]:
+    if model.update is not None and model.trained:
+        yield "The update is not given: new weights belong to one input, not to all of them."
+
+
+def _steps(planned: Plan, goals: Collection[str] | None) -> list[Planned]:
+    """The steps to write: forward and backward, and the Jacobians that the backward pass uses."""
+    kept = [step.id for step in planned.steps if step.phase in ("forward", "backward")]
+    return list(essential(planned, kept if goals is None else goals).steps)
+
+
+def _as_step(planned: Planned) -> Step:
+    shape = tuple(map(int, planned.shape))
+    return Step(
+        planned.id,
+        planned.phase,
+        1,
+        planned.rule,
+        planned.expr,
+        planned.axes,
+        shape,
+        None,
+        planned.note,
+        planned.words,
+    )
 
 
 def exact(value: float) -> Fraction:
@@ -73,71 +175,135 @@ def exact(value: float) -> Fraction:
     return short if float(short) == value else Fraction(repr(value))
 
 
-def _given(problem: Problem, model: Model, inputs: Inputs) -> dict[str, Pieces]:
-    """Every entry of what is given, as a function of the inputs."""
-    found: dict[str, Pieces] = {}
-    for name, given in model.given.items():
-        value = np.asarray(given.value)
-        for index in np.ndindex(value.shape):
-            if isfinite(float(value[index])):
-                number = inputs.constant(exact(float(value[index])))
-                found[_entry_name(name, index)] = (Piece((), number),)
-    for place, letter in problem.x.free if problem.x else ():
-        across = len(place) == 2 and not problem.convention.rows
-        at = (place[1], place[0]) if across else place or (0,)
-        found[_entry_name("X", at)] = (Piece((), inputs.input(letter)),)
-    return found
-
-
 def _entry_name(name: str, index: tuple[int, ...]) -> str:
     return f"{name}[{','.join(map(str, index))}]" if index else name
 
 
 class _Reading(Struct):
+    """Goes through the steps; `known` are the entries so far.
+
+    `size` are the parts of all formulas so far, `terms` those of all conditions.
+    """
+
     model: Model
     inputs: Inputs
-    known: dict[str, Pieces]
+    sizes: Sizes
+    space: Space = field(default_factory=Space)
+    known: dict[str, Pieces] = field(default_factory=dict)
+    stated: dict[str, Expr] = field(default_factory=dict)
+    size: int = 0
+    terms: int = 0
 
-    def functions(self) -> Iterator[Function]:
-        """Every entry of every forward quantity up to the prediction, then the class."""
-        sizes = Sizes(self.model.shapes, {})
-        for equation in self._forward():
-            shape = tuple(int(size) for size in self.model.shapes[equation.name])
-            for index in np.ndindex(shape):
-                scalar = rewrite(entry(equation.expr, index, sizes), _as_names)
-                found = pieces(scalar, self.known, self.inputs)
-                self.known[_entry_name(equation.name, index)] = found
-                yield Function(equation.name, index, self._shown(scalar), found, equation.words)
-        yield from self._class(sizes)
+    def give(self, letters: Mapping[str, Mapping[tuple[int, ...], str]]) -> None:
+        """Every entry of what is given, as a function of the inputs."""
+        for name, given in self.model.given.items():
+            value = np.asarray(given.value)
+            self.count(value.size, name)
+            for index in np.ndindex(value.shape):
+                letter = letters.get(name, {}).get(index)
+                number = float(value[index])
+                if letter is None and not isfinite(number):
+                    continue
+                found = self.inputs.input(letter) if letter else self.inputs.constant(exact(number))
+                self.stated[_entry_name(name, index)] = self.inputs.expr(found)
+        self.known |= {x: (Piece((), self.inputs.input(x)),) for x in self.inputs.names}
 
-    def _forward(self) -> Iterator[Equation]:
-        for equation in self.model.equations:
-            yield equation
-            if equation.name == "Yhat":
-                return
+    def count(self, parts: int, name: str) -> None:
+        """Notes what is to be written of a quantity."""
+        self.size += parts
+        if self.size > _MOST_PARTS:
+            raise NotGivenError(
+                f"with letters every entry is written out, and up to {name} that fills pages",
+                "--only with an earlier quantity, or a smaller problem",
+            )
 
-    def _shown(self, scalar: Expr) -> Expr:
-        """The formula with what is given put in."""
-        given: dict[str, Expr] = {}
-        for name in symbols(scalar):
-            if name.partition("[")[0] in self.model.given:
-                (piece,) = self.known[name]
-                given[name] = self.inputs.expr(piece.value)
-        return tidy(substitute(scalar, given))
+    def functions(self, step: Planned) -> Iterator[Function]:
+        """Every entry of one quantity."""
+        if any(isinstance(node, Op) and node.name == "jacobian" for node in walk(step.expr)):
+            message = f"{step.id} goes through other quantities and is not given with letters"
+            raise NotGivenError(message, "--only with the Jacobians on the way")
+        shape = tuple(map(int, step.shape))
+        self.count(prod(shape), step.id)
+        expr = in_logits(step.expr, self.model) if step.id == "class" else step.expr
+        found: list[Function] = []
+        for index in np.ndindex(shape):
+            scalar = rewrite(entry(expr, index, self.sizes), _as_names)
+            self.check(scalar, step.id)
+            found.append(self.function(step, index, scalar))
+        written = all(each.pieces is not None for each in found)
+        for each in found if written else map(_only_linear, found):
+            key = _entry_name(each.name, each.index)
+            self.known[key] = each.pieces or (Piece((), Sym(key)),)
+            yield each
 
-    def _class(self, sizes: Sizes) -> Iterator[Function]:
-        """Where a single sigmoid unit reaches ½: where its pre-activation is not negative."""
-        decision = self.model.decision
-        if decision is None or self.model.samples is not None or decision.expr.name == "argmax":  # type: ignore[union-attr]
-            return
-        definitions = self.model.definitions
-        logits = definitions["Yhat"]
-        scalar = rewrite(entry(decision.expr, (), sizes), _as_names)
-        if isinstance(logits, Op) and logits.name == "sigmoid":
-            z = rewrite(entry(logits.args[0], (0,), sizes), _as_names)
-            scalar = op("step", z)
-        found = pieces(scalar, self.known, self.inputs)
-        yield Function("class", (), self._shown(scalar), found, decision.words)
+    def fill(self, found: Pieces) -> None:
+        """Counts the terms of what is written; refuses what would fill pages."""
+        terms = sum(1 + len(each.region) for each in found if each.region) * len(self.inputs.names)
+        if self.terms + terms > _MOST_TERMS:
+            raise NotWrittenError("its pieces would fill pages")
+        self.terms += terms
+
+    def check(self, scalar: Expr, name: str) -> None:
+        """Refuses what is too long, or nested too deeply to be gone through."""
+        self.count(sum(1 for _ in walk(scalar)), name)
+        if _depth(scalar) > _DEEPEST:
+            message = f"an entry of {name} is a sum of more than {_DEEPEST} terms"
+            raise NotGivenError(message, "fewer units or inputs")
+
+    def function(self, step: Planned, index: tuple[int, ...], scalar: Expr) -> Function:
+        formula = tidy(rewrite(substitute(scalar, self.stated), _without_care))
+        try:
+            found = pieces(formula, self.known, self.inputs, self.space)
+            self.fill(found)
+        except NotWrittenError as why:
+            return Function(step.id, index, formula, None, str(why))
+        return Function(step.id, index, formula, found)
+
+
+def _without_care(node: Expr) -> Expr | None:
+    """y·ln p and y/p for a number y, written as such: their care is for y = 0 alone."""
+    match node:
+        case Op("xlogy" | "ratio", (Num(value), _)) if not value:
+            return build.ZERO
+        case Op("xlogy", (Num() as y, p)):
+            return build.mul(y, op("log", rewrite(p, _without_care)))
+        case Op("ratio", (Num() as y, p)):
+            return build.div(y, rewrite(p, _without_care))
+    return None
+
+
+def _only_linear(function: Function) -> Function:
+    """The function without pieces that are formulas: entries that look alike are written alike."""
+    linear = all(isinstance(piece.value, Affine) for piece in function.pieces or ())
+    return function if linear else replace(function, pieces=None)
+
+
+def _depth(expr: Expr) -> int:
+    deepest, stack = 0, [(expr, 1)]
+    while stack:
+        node, depth = stack.pop()
+        deepest = max(deepest, depth)
+        if isinstance(node, Op):
+            stack += [(arg, depth + 1) for arg in node.args]
+    return deepest
+
+
+def in_logits(expr: Expr, model: Model) -> Expr:
+    """The class decided on by what goes into the sigmoid or softmax, which keep the order."""
+    output = model.definitions.get("Yhat")
+    if not isinstance(output, Op) or output.name not in ("sigmoid", "softmax"):
+        return expr
+    logits = output.args[0]
+
+    def rule(node: Expr) -> Expr | None:
+        match node:
+            case Op("step", (Op("sub", (Sym("Yhat"), _)),)) if output.name == "sigmoid":
+                return op("step", logits)
+            case Op("argmax", (Sym("Yhat"),)) if output.name == "softmax":
+                return Op("argmax", (logits,), node.options)
+        return None
+
+    return rewrite(expr, rule)
 
 
 def _as_names(node: Expr) -> Expr | None:
@@ -148,3 +314,28 @@ def _as_names(node: Expr) -> Expr | None:
             assert isinstance(index, tuple)
             return Sym(f"{name}[{','.join(map(str, index))}]")
     return None
+
+
+# Names as they are written ------------------------------------------------------------------------
+
+
+def symbol(function: Function, indices: int) -> Sym:
+    """The entry as it is written, its index counted as the problem counts."""
+    return Sym(_named(function.name, function.index, indices))
+
+
+def _named(name: str, index: tuple[int, ...], indices: int) -> str:
+    return f"{name}[{','.join(str(i + indices) for i in index)}]" if index else name
+
+
+def counted(expr: Expr, indices: int) -> Expr:
+    """The formula with the indices of entries counted as the problem counts."""
+
+    def rule(node: Expr) -> Expr | None:
+        match node:
+            case Sym(name) if name.endswith("]"):
+                base, _, places = name[:-1].partition("[")
+                return Sym(_named(base, tuple(map(int, places.split(","))), indices))
+        return None
+
+    return rewrite(expr, rule)

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.halfspaces import Affine, Half, Region
-from backprop_cli.derive.pieces import Inputs, Piece, Pieces, Value
+from backprop_cli.derive.inputs import Inputs, Piece, Pieces, Value
 
 _FAR = Fraction(10**30)
+_DIGITS = 2  # of the whole numbers before an input
 
 
 class Between(Struct, frozen=True):
@@ -61,9 +62,15 @@ def _bound(half: Half, *, single: bool) -> tuple[tuple[Fraction, ...], Fraction,
     function = half.function
     first = next(slope for slope in function.slopes if slope)
     upper = first < 0
-    function = function.times(1 / abs(first)) if single else function
+    function = function.times(1 / abs(first)) if single else _readable(function)
     function = -function if upper else function
     return function.slopes, -function.constant, upper
+
+
+def _readable(function: Affine) -> Affine:
+    """1.23·x₁ instead of 123·x₁: decimals where whole numbers would be long."""
+    places = len(str(max(abs(slope) for slope in function.slopes).numerator))
+    return function.times(Fraction(1, 10 ** (places - 1))) if places > _DIGITS else function
 
 
 def alternatives(found: Pieces, inputs: Inputs) -> tuple[Alternative, ...]:

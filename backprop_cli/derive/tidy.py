@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from backprop_cli.algebra import build
@@ -58,8 +58,13 @@ def _collected_sum(node: Op) -> Expr:
     for factor, rest in terms(node):
         inner, short = build.coefficient(tidy(rest))
         found[short] = found.get(short, Fraction(0)) + factor * inner
+    return collected([(factor, rest) for rest, factor in found.items()])
+
+
+def collected(given: Iterable[tuple[Fraction, Expr]]) -> Expr:
+    """The sum of these terms, each a number and the rest, those with the number 0 left out."""
     total: Expr = ZERO
-    written = [(factor, rest) for rest, factor in found.items() if factor]
+    written = [(factor, rest) for factor, rest in given if factor]
     for factor, rest in written[::-1] if _leads(written) else written:
         total = added(total, build.scaled(factor, rest))
     return total

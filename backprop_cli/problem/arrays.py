@@ -156,7 +156,7 @@ class _Reader(Struct):
         if error.letter and self.letters:
             self.free.append((index, text.strip()))
         elif error.letter:
-            self._complain(error.message, mark, "a number; only `x` has letters")
+            self._complain(error.message, mark, "a number; letters stand in `x`, or in `values`")
         elif len(words := text.split()) > 1 and all(map(is_simple, words)):
             message = f"{shown(text)} is more than one number: a comma is missing"
             self._complain(message, mark, ", ".join(words))

@@ -217,3 +217,9 @@ class Problem(Struct, frozen=True):
     ask: tuple[Text, ...] | None = None
     grading: Grading = Grading()
     rounding: Rounding | None = None
+
+    @property
+    def has_letters(self) -> bool:
+        """Whether letters stand in place of some of the numbers it starts from."""
+        x = self.x is not None and bool(self.x.free)
+        return x or any(values.free for _, values in self.values.values())

@@ -16,6 +16,7 @@ from backprop_cli.problem.formula import FUNCTIONS
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.lettered import state_shape
 from backprop_cli.problem.model import Equation
+from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.texts import dialect, moved, parsed
 from backprop_cli.readings.plain import plain
 from backprop_cli.trace import Given, Unknown
@@ -60,7 +61,7 @@ def read_values(read: Equations) -> None:
     """The values that the equations start from."""
     for name, (text, values) in read.problem.values.items():
         _check_not_function(read, name, text.mark)
-        if values.array is None:
+        if values.array is None or complain_of_letters(name, values, read.complaints):
             read.failed_values[name] = None
             continue
         read.given[name] = Given(values.array, AXES[values.array.ndim], "data")

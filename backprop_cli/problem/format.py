@@ -75,8 +75,9 @@ LABELS = Record(
 TARGETS: ByKind[Any] = ByKind(
     "numbers, or `{labels: [2, 1], classes: 3}`", scalar=Numbers(), listed=Numbers(), mapped=LABELS
 )
-_NUMBERS = NamedOf(
-    Numbers(), "a mapping from names to numbers", "{W: [[1, 0], [0, 1]], b: [0, -1]}"
+_NUMBERS, _NUMBERS_OR_LETTERS = (
+    NamedOf(each, "a mapping from names to numbers", "{W: [[1, 0], [0, 1]], b: [0, -1]}")
+    for each in (Numbers(), Numbers(letters=True))
 )
 _SHAPE = ListOf(Size(), "a list of sizes, such as [M, N]", single=True)
 _TEXTS = {
@@ -103,12 +104,18 @@ PROBLEM = Record(
         **{name: Key(Words(), says) for name, says in _TEXTS.items()},
         "convention": Key(CONVENTION, "how things are written"),
         "notation": Key(NOTATION, "what quantities are called in print"),
-        "x": Key(Numbers(letters=True), "the input: a vector, or a list of vectors, a sample each"),
+        "x": Key(
+            Numbers(letters=True),
+            "the input: a vector, or a list of vectors, a sample each; letters stay free",
+        ),
         "y": Key(TARGETS, "the target, or class numbers"),
         "samples": Key(Size(), "how many samples, where there are no numbers"),
         "inputs": Key(Size(), "how many inputs, where there are no numbers"),
         "layers": Key(ListOf(LAYER, "a list of layers"), "a feed-forward network"),
-        "values": Key(Made(_NUMBERS, _names), "the numbers that the equations start from"),
+        "values": Key(
+            Made(_NUMBERS_OR_LETTERS, _names),
+            "the numbers that the equations start from; letters stay free",
+        ),
         "shapes": Key(
             Made(NamedOf(_SHAPE, "a mapping from names to shapes", "{W: [M, N], x: [N]}"), _names),
             "the shapes of what the equations start from, where there are no numbers",

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
 from backprop_cli.problem.calls import FUNCTIONS, Dialect, applied
 from backprop_cli.problem.tokens import FormulaError, Token, quoted, tokens_of
 from backprop_cli.readings.values import evaluate
@@ -223,8 +223,10 @@ def parse(text: str, dialect: Dialect = _PLAIN) -> Expr:
 def parse_constant(text: str) -> float:
     """The value of a formula without names: `2/3`, `ln(2)`, `sqrt(2)/2`."""
     result = parse(text)
+    names = symbols(result)  # T is one unless it transposes
     for token in tokens_of(text):
-        if token.kind == "name" and token.text not in FUNCTIONS and token.text != "T":
+        taken = token.text in FUNCTIONS or (token.text == "T" and "T" not in names)
+        if token.kind == "name" and not taken:
             raise FormulaError(f"{quoted(token.text)} is not a number", token.offset)
     value = evaluate(result, {})
     if value.ndim:

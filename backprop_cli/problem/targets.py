@@ -34,16 +34,24 @@ def stacked(
         return None
     if x.array is None:
         return None
-    if x.free:
-        letter = x.free[0][1]
-        message = f"{shown(letter)} in `x` is a letter, and solving needs numbers"
-        complaints.add(
-            message, x.mark, "a number, or `backprop derive` for functions of the letter"
-        )
+    if complain_of_letters("x", x, complaints):
         return None
     _check_sizes(problem, x.array, complaints)
     array = x.array.reshape(1) if x.array.ndim == 0 else x.array
     return _oriented(array, problem, chosen)
+
+
+def complain_of_letters(name: str, values: Values, complaints: Complaints) -> bool:
+    """Whether there are letters where only numbers will do."""
+    if not values.free:
+        return False
+    letter = shown(values.free[0][1])
+    complaints.add(
+        f"{letter} in `{name}` is a letter, and numbers are needed here",
+        values.mark,
+        "a number; `backprop solve` and `derive` give functions of letters",
+    )
+    return True
 
 
 def _check_sizes(problem: Problem, x: Array, complaints: Complaints) -> None:

@@ -4,159 +4,144 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise, zip_longest
 
 from backprop_cli.derive.free import FreeInputs, Function
-from backprop_cli.derive.halfspaces import Affine
 from backprop_cli.derive.intervals import ones
-from backprop_cli.derive.pieces import Pieces
+from backprop_cli.render.grid import width
+from backprop_cli.render.maps import value_at, window
+from backprop_cli.render.plots import Curve, all_breaks, curve, label, span
 from backprop_cli.render.view import View
 
-_ROWS, _COLUMNS = 7, 57
+_ROWS, _COLUMNS = 7, 41
+_MARGIN = 9  # columns for the numbers beside an axis
+_BETWEEN = 3
+_LEAST, _MOST = 21, 8  # columns of a curve; curves of one quantity
 _REGION_ROWS, _REGION_COLUMNS = 17, 49
-_BORDER = Fraction(1, 3)  # of the span between the kinks, drawn on either side of them
-
-
-def picture(free: FreeInputs, view: View) -> list[str]:
-    """The picture; nothing where there are more inputs than can be drawn."""
-    if len(free.inputs.names) == 1:
-        return list(_curves(free, view))
-    if len(free.inputs.names) == 2:
-        return list(_region(free, view))
-    return []
-
-
-def _span(points: Sequence[Fraction]) -> tuple[Fraction, Fraction]:
-    """From where to where to draw, with all the points inside."""
-    low, high = min(points, default=Fraction(0)), max(points, default=Fraction(0))
-    border = (high - low) * _BORDER if high > low else Fraction(2)
-    return low - border, high + border
-
-
-def _value(found: Pieces, point: Sequence[Fraction]) -> Fraction | None:
-    for piece in found:
-        if all(half.holds(point) for half in piece.region):
-            return piece.value.at(point) if isinstance(piece.value, Affine) else None
-    return None
 
 
 # One input ----------------------------------------------------------------------------------------
 
 
-def _curves(free: FreeInputs, view: View) -> Iterator[str]:
-    points = [
-        -half.function.constant / half.function.slopes[0]
-        for function in free.functions
-        for piece in function.pieces
-        for half in piece.region
-    ]
-    low, high = _span(points)
-    step = (high - low) / (_COLUMNS - 1)
-    places = [low + step * i for i in range(_COLUMNS)]
-    for function in free.functions:
-        if len({piece.value for piece in function.pieces}) > 1:
-            yield from _curve(function, free, places, sorted(set(points)), view)
-            yield ""
-
-
-def _curve(
-    function: Function,
-    free: FreeInputs,
-    places: Sequence[Fraction],
-    kinks: Sequence[Fraction],
-    view: View,
+def curves(
+    free: FreeInputs, id: str, names: Sequence[str], called: Sequence[str], view: View
 ) -> Iterator[str]:
-    """One function: its values as rows of dots, the largest and smallest named at the left."""
-    values = [_value(function.pieces, (x,)) for x in places]
-    known = [value for value in values if value is not None]
-    if not known:
+    """Every entry of a quantity as a curve, as many beside one another as there is room for.
+
+    `names` are those of the entries, `called` those of the inputs.
+    """
+    if len(free.inputs.names) != 1 or len(names) > _MOST:
         return
-    low, high = min(known), max(known)
-    rows = [_row(value, low, high) for value in values]
-    index = "".join(str(i + free.indices) for i in function.index)
-    yield f"{function.name}{f'[{index}]' if index else ''} as a function of {free.inputs.names[0]}"
-    dot = "*" if view.ascii else "•"
-    for row in range(_ROWS):
-        value = high if row == 0 else low if row == _ROWS - 1 else None
-        label = f"{float(value):>8.4g}" if value is not None else " " * 8
-        yield f"{label} {'|' if view.ascii else '┤'}" + "".join(
-            dot if at == row else " " for at in rows
-        )
-    yield " " * 9 + _axis(places, kinks, view)
-    yield " " * 10 + _ticks(places, kinks)
+    across = span(all_breaks(free))
+    found = [
+        curve(each, free, name, called[0], across)
+        for each, name in zip(free.functions[id], names, strict=True)
+    ]
+    room = view.width - 4
+    beside = 2 if len(found) > 1 and room >= 2 * (_LEAST + _MARGIN) + _BETWEEN else 1
+    columns = min(_COLUMNS, (room - (beside - 1) * _BETWEEN) // beside - _MARGIN)
+    drawn = [list(_curve(each, columns, view)) for each in found if each is not None]
+    for start in range(0, len(drawn), beside):
+        yield ""
+        yield from _joined(drawn[start : start + beside], columns + _MARGIN + _BETWEEN)
 
 
-def _row(value: Fraction | None, low: Fraction, high: Fraction) -> int | None:
-    if value is None:
-        return None
+def _joined(drawn: Sequence[Sequence[str]], wide: int) -> Iterator[str]:
+    for row in zip_longest(*drawn, fillvalue=""):
+        *first, last = row
+        yield ("".join(text + " " * (wide - width(text)) for text in first) + last).rstrip()
+
+
+def _curve(found: Curve, columns: int, view: View) -> Iterator[str]:
+    """One function: a row of dots a height, the largest and smallest named at the left."""
+    heights = found.heights
+    if not heights:
+        return
+    low, high = min(heights), max(heights)
+    grid = [[" "] * columns for _ in range(_ROWS)]
+    for column, place in _places(found, columns, low, high):
+        grid[place][column] = "*" if view.ascii else "•"
+    for dot in sorted(found.dots, key=lambda dot: dot.closed):
+        shown = ("#" if dot.closed else "o") if view.ascii else "●" if dot.closed else "○"
+        grid[_row(dot.at[1], low, high)][_column(found, Fraction(dot.at[0]), columns)] = shown
+    yield " " * _MARGIN + f"{found.name} against {found.input}"
+    for number, row in enumerate(grid):
+        text = label(high) if number == 0 else label(low) if number == _ROWS - 1 else ""
+        text = "" if low == high and number != _ROWS // 2 else label(low) if low == high else text
+        yield f"{text:>{_MARGIN - 2}} {'|' if view.ascii else '┤'}{''.join(row)}".rstrip()
+    yield " " * (_MARGIN - 1) + _axis(found, columns, view)
+    yield " " * _MARGIN + _ticks(found, columns)
+
+
+def _places(found: Curve, columns: int, low: float, high: float) -> Iterator[tuple[int, int]]:
+    """The cells that a curve goes through."""
+    left, right = map(float, found.across)
+    for stroke in found.strokes:
+        for column in range(columns):
+            x = left + (right - left) * column / (columns - 1)
+            if stroke[0][0] <= x <= stroke[-1][0]:
+                yield column, _row(_height(stroke, x), low, high)
+
+
+def _height(stroke: Sequence[tuple[float, float]], x: float) -> float:
+    for (x1, y1), (x2, y2) in pairwise(stroke):
+        if x1 <= x <= x2:
+            return y1 + (y2 - y1) * (x - x1) / (x2 - x1)
+    return stroke[-1][1]
+
+
+def _row(value: float, low: float, high: float) -> int:
     return round((high - value) / (high - low) * (_ROWS - 1)) if high > low else _ROWS // 2
 
 
-def _axis(places: Sequence[Fraction], kinks: Sequence[Fraction], view: View) -> str:
-    marked = {_column(places, kink) for kink in kinks}
+def _axis(found: Curve, columns: int, view: View) -> str:
+    marked = {_column(found, at, columns) for at in found.marks}
     plain, tick, corner = ("-", "+", "+") if view.ascii else ("─", "┴", "└")
-    return corner + "".join(tick if i in marked else plain for i in range(len(places)))
+    return corner + "".join(tick if i in marked else plain for i in range(columns))
 
 
-def _ticks(places: Sequence[Fraction], kinks: Sequence[Fraction]) -> str:
-    text = [" "] * (len(places) + 8)
+def _ticks(found: Curve, columns: int) -> str:
+    text = [" "] * (columns + _MARGIN)
     free = 0
-    for kink in kinks:
-        label, at = f"{float(kink):.4g}", _column(places, kink)
-        if at >= free:
-            text[at : at + len(label)] = label
-            free = at + len(label) + 1
+    for at in found.marks or found.across:
+        said = label(at)
+        place = min(_column(found, at, columns), columns - len(said) + 1)
+        if place >= free:
+            text[place : place + len(said)] = said
+            free = place + len(said) + 1
     return "".join(text).rstrip()
 
 
-def _column(places: Sequence[Fraction], x: Fraction) -> int:
-    return round((x - places[0]) / (places[1] - places[0]))
+def _column(found: Curve, x: Fraction, columns: int) -> int:
+    low, high = found.across
+    return round((x - low) / (high - low) * (columns - 1))
 
 
 # Two inputs ---------------------------------------------------------------------------------------
 
 
-def _region(free: FreeInputs, view: View) -> Iterator[str]:
-    """Where the last quantity is 1, the second input upwards."""
-    last = free.functions[-1]
-    if ones(last.pieces, free.inputs) is None:
+def region(
+    free: FreeInputs, function: Function, name: str, called: Sequence[str], view: View
+) -> Iterator[str]:
+    """Where a function of two inputs is 1, the second input upwards."""
+    if len(free.inputs.names) != 2 or not ones(function.pieces or (), free.inputs):
         return
-    halves = [half for piece in last.pieces for half in piece.region]
-    corners = _corners([half.function for half in halves])
-    across, up = _span([x for x, _ in corners]), _span([y for _, y in corners])
+    across, up = window([function])
     full, empty = ("#", ".") if view.ascii else ("█", "·")
-    first, second = free.inputs.names
-    yield f"{full} where {last.name} is 1; {first} to the right, {second} upwards"
+    first, second = called
+    columns = min(_REGION_COLUMNS, view.width - 4 - _MARGIN)
+    yield f"{full} where {name} is 1; {first} to the right, {second} upwards"
     for row in range(_REGION_ROWS):
         y = up[1] - (up[1] - up[0]) * row / (_REGION_ROWS - 1)
-        label = f"{float(y):>8.4g}" if row % 4 == 0 else " " * 8
-        marks = (_mark(last, across, column, y) for column in range(_REGION_COLUMNS))
-        yield f"{label} " + "".join(full if mark else empty for mark in marks)
-    left, right = f"{float(across[0]):.4g}", f"{float(across[1]):.4g}"
-    yield " " * 9 + left + right.rjust(_REGION_COLUMNS - len(left))
+        marks = (_mark(function, across, column, columns, y) for column in range(columns))
+        text = label(y) if row % 4 == 0 else ""
+        yield f"{text:>{_MARGIN - 1}} " + "".join(full if mark else empty for mark in marks)
+    left, right = map(label, across)
+    yield " " * _MARGIN + left + right.rjust(columns - len(left))
 
 
-def _mark(function: Function, across: tuple[Fraction, Fraction], column: int, y: Fraction) -> bool:
-    x = across[0] + (across[1] - across[0]) * column / (_REGION_COLUMNS - 1)
-    return _value(function.pieces, (x, y)) == 1
-
-
-def _corners(borders: Sequence[Affine]) -> list[tuple[Fraction, Fraction]]:
-    """Where borders meet; where none do, where they are nearest to the middle."""
-    found = []
-    for i, first in enumerate(borders):
-        for second in borders[i + 1 :]:
-            (a, b), (c, d) = first.slopes, second.slopes
-            determinant = a * d - b * c
-            if determinant:
-                x = (b * second.constant - d * first.constant) / determinant
-                y = (c * first.constant - a * second.constant) / determinant
-                found.append((x, y))
-    if found:
-        return list(dict.fromkeys(found))
-    return [_foot(border) for border in borders]
-
-
-def _foot(border: Affine) -> tuple[Fraction, Fraction]:
-    a, b = border.slopes
-    factor = -border.constant / (a * a + b * b)
-    return factor * a, factor * b
+def _mark(
+    function: Function, across: tuple[Fraction, Fraction], column: int, columns: int, y: Fraction
+) -> bool:
+    x = across[0] + (across[1] - across[0]) * column / (columns - 1)
+    return value_at(function, (x, y)) == 1

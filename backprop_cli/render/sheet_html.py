@@ -10,7 +10,17 @@ from backprop_cli.readings.notation.linear import subscript
 from backprop_cli.readings.notation.mathml import math
 from backprop_cli.readings.notation.nodes import Node
 from backprop_cli.render.html_page import Pointed, Step, side, whole_page
-from backprop_cli.render.sheet_parts import Columns, Heading, Note, Part, Rows, Sheet
+from backprop_cli.render.plots_svg import STYLE, svg
+from backprop_cli.render.sheet_parts import (
+    Columns,
+    Heading,
+    Note,
+    Part,
+    Pictures,
+    Rows,
+    Section,
+    Sheet,
+)
 
 _index = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 
@@ -20,12 +30,16 @@ def html(sheet: Sheet) -> str:
     pointed = Pointed(lambda id: sheet.roles.get(id, ""))
     title = f"<h1>{escape(_words(sheet.title))}</h1>" if sheet.title else ""
     body = [title, *folded(sheet.parts, pointed, sheet.tips)]
-    return whole_page(sheet.title, "\n".join(body), pointed.rules())
+    drawn = any(isinstance(part, Pictures) for part in sheet.parts)
+    return whole_page(sheet.title, "\n".join(body), pointed.rules() + STYLE * drawn)
 
 
 def folded(parts: Sequence[Part], pointed: Pointed, tips: Mapping[str, Node]) -> Iterator[str]:
     """The parts, those below a heading in one that can be folded."""
     for heading, below in _grouped(parts):
+        if isinstance(heading, Section):
+            yield f'<h2 class="section">{escape(_words(heading.words))}</h2>'
+            continue
         step = pointed.step(tips)
         summary = _heading(heading, step) if heading is not None else ""
         yield '<details class="step case" open="open">' if summary else '<div class="step case">'
@@ -36,11 +50,12 @@ def folded(parts: Sequence[Part], pointed: Pointed, tips: Mapping[str, Node]) ->
         yield "</details>" if summary else "</div>"
 
 
-def _grouped(parts: Sequence[Part]) -> Iterator[tuple[Heading | None, list[Part]]]:
-    heading: Heading | None = None
+def _grouped(parts: Sequence[Part]) -> Iterator[tuple[Heading | Section | None, list[Part]]]:
+    """Headings with what is below them; a section has nothing of its own."""
+    heading: Heading | Section | None = None
     below: list[Part] = []
     for part in parts:
-        if isinstance(part, Heading):
+        if isinstance(part, Heading | Section):
             if heading or below:
                 yield heading, below
             heading, below = part, []
@@ -94,4 +109,17 @@ def _cell(cell: Node | str, step: Step) -> str:
     return escape(_words(cell)) if isinstance(cell, str) else math(cell, step)
 
 
-_PARTS: dict[type, Callable[..., Iterator[str]]] = {Rows: _rows, Note: _note, Columns: _columns}
+def _pictures(part: Pictures, step: Step) -> Iterator[str]:
+    yield '<div class="plots">'
+    for item in part.items:
+        yield f"<figure>{svg(item.drawing, item.words)}"
+        yield f"<figcaption>{math(item.caption, step.page.colour)}</figcaption></figure>"
+    yield "</div>"
+
+
+_PARTS: dict[type, Callable[..., Iterator[str]]] = {
+    Rows: _rows,
+    Note: _note,
+    Columns: _columns,
+    Pictures: _pictures,
+}

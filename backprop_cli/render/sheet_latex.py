@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from backprop_cli.readings.notation.nodes import EQUALS, Node, folded, items, lines, row, width
 from backprop_cli.readings.notation.tex import tex, text
 from backprop_cli.render.latex_page import columns, title, whole_page
-from backprop_cli.render.sheet_parts import Columns, Heading, Note, Part, Rows, Sheet
+from backprop_cli.render.sheet_parts import (
+    Columns,
+    Heading,
+    Note,
+    Part,
+    Pictures,
+    Rows,
+    Section,
+    Sheet,
+)
 
 WHY = r"\newcommand{\why}[1]{\tag*{\parbox[t]{46mm}{\raggedright\footnotesize #1}}}"
 """The command that sets a reason, for the preamble."""
@@ -110,9 +119,20 @@ def _cell(cell: Node | str) -> str:
     return words(cell) if isinstance(cell, str) else f"${tex(cell)}$"
 
 
+def _section(part: Section) -> Iterator[str]:
+    yield rf"\pagebreak[3]\par\bigskip{{\large\bfseries {words(part.words)}}}"
+
+
+def _none(_: Pictures) -> Iterator[str]:
+    """Curves and areas need packages that not every installation has."""
+    yield from ()
+
+
 _PARTS: dict[type, Callable[..., Iterator[str]]] = {
     Heading: _heading,
     Rows: _rows,
     Note: _note,
     Columns: _columns,
+    Section: _section,
+    Pictures: _none,
 }

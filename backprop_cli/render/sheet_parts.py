@@ -8,6 +8,8 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from backprop_cli.readings.notation.nodes import Node
+from backprop_cli.render.maps import Map
+from backprop_cli.render.plots import Curve
 
 
 class Heading(Struct, frozen=True):
@@ -45,7 +47,27 @@ class Columns(Struct, frozen=True):
     rows: tuple[tuple[Node | str, ...], ...]
 
 
-Part: TypeAlias = "Heading | Rows | Note | Columns"
+class Section(Struct, frozen=True):
+    """The beginning of several headings."""
+
+    words: str
+
+
+class Picture(Struct, frozen=True):
+    """A drawing, what it shows in words, and the formula that stands below it."""
+
+    drawing: Curve | Map
+    words: str
+    caption: Node
+
+
+class Pictures(Struct, frozen=True):
+    """Drawings beside one another. Formats that cannot draw leave them out."""
+
+    items: tuple[Picture, ...]
+
+
+Part: TypeAlias = "Heading | Rows | Note | Columns | Section | Pictures"
 
 
 class Sheet(Struct, frozen=True):

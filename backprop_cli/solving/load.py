@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.build import build
+from backprop_cli.problem.data import Problem
 from backprop_cli.problem.format import read_problem
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.load import Source
@@ -37,8 +38,19 @@ def loaded(source: Source, numbers: bool = True) -> Loaded:
 
     Without `numbers` shapes alone will do, as for a derivation in symbols.
     """
+    return checked(*stated(source), source, numbers)
+
+
+def stated(source: Source) -> tuple[Problem | None, Complaints]:
+    """The problem that a file states, and all that is wrong with how it is written."""
     complaints = Complaints()
-    problem = read_problem(source.data, complaints)
+    return read_problem(source.data, complaints), complaints
+
+
+def checked(
+    problem: Problem | None, complaints: Complaints, source: Source, numbers: bool = True
+) -> Loaded:
+    """The same for a problem that has been read."""
     built = build(problem, complaints, numbers) if problem is not None else None
     if built is not None:
         check_state(built.outline, complaints)

@@ -1,0 +1,295 @@
+"""Functions of two inputs to maps: areas with their values, borders, corners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations, pairwise
+from typing import TypeAlias
+
+from msgspec import Struct, field
+
+from backprop_cli.derive.free import Function
+from backprop_cli.derive.halfspaces import Affine, Half, Region
+from backprop_cli.derive.inputs import Pieces, Value
+from backprop_cli.render.plots import span
+
+Exact: TypeAlias = tuple[Fraction, Fraction]
+Window: TypeAlias = tuple[Exact, Exact]
+"""From where to where the first input is drawn, and the second."""
+
+_SQUARE = 4  # spans that differ by less are drawn at one scale
+_NEAR = Fraction(1, 10**7)  # of the window: how far beside a border is still beside it
+
+
+class View(Struct, frozen=True):
+    """What the maps of one problem have in common: the window, and what the inputs are called."""
+
+    window: Window
+    inputs: tuple[str, str]
+    ticks: tuple[Exact, ...] = ()
+
+
+class Area(Struct, frozen=True):
+    """A convex piece of the window where a function has one value; its middle for a label."""
+
+    corners: tuple[Exact, ...]
+    value: Value
+    middle: Exact
+
+    @property
+    def across(self) -> Fraction:
+        """How wide it is at the height of its middle."""
+        height = self.middle[1]
+        edges = pairwise((*self.corners, self.corners[0]))
+        met = [_at_height(start, end, height) for start, end in edges if start[1] != end[1]]
+        places = [x for x in met if x is not None]
+        return max(places, default=Fraction(0)) - min(places, default=Fraction(0))
+
+
+class Border(Struct, frozen=True):
+    """Where the value changes; `closed` if what is marked has its value on the border itself."""
+
+    start: Exact
+    end: Exact
+    closed: bool
+
+
+class Corner(Struct, frozen=True):
+    """Where borders meet; `closed` if what is marked has its value there."""
+
+    at: Exact
+    closed: bool
+
+
+class Map(Struct, frozen=True):
+    """A function of two inputs in a window.
+
+    `marked` is the value whose area is shaded, if any; `ticks` are points worth naming on the axes,
+    `labels` what is written into the areas of a value.
+    """
+
+    name: str
+    inputs: tuple[str, str]
+    window: Window
+    areas: tuple[Area, ...]
+    borders: tuple[Border, ...]
+    corners: tuple[Corner, ...]
+    lines: tuple[tuple[Exact, Exact], ...]
+    ticks: tuple[Exact, ...]
+    marked: Value | None
+    labels: Mapping[Value, str] = field(default_factory=dict)
+
+
+def value_at(function: Function, point: Sequence[Fraction]) -> Fraction | Value | None:
+    """The value of a function at a point: a number where it is linear."""
+    piece = next(
+        (
+            piece
+            for piece in function.pieces or ()
+            if all(half.holds(point) for half in piece.region)
+        ),
+        None,
+    )
+    if piece is None:
+        return None
+    return piece.value.at(point) if isinstance(piece.value, Affine) else piece.value
+
+
+def _at_height(start: Exact, end: Exact, height: Fraction) -> Fraction | None:
+    share = (height - start[1]) / (end[1] - start[1])
+    return start[0] + (end[0] - start[0]) * share if 0 <= share <= 1 else None
+
+
+# The window ---------------------------------------------------------------------------------------
+
+
+def viewed(functions: Sequence[Function], inputs: tuple[str, str]) -> View:
+    """What the maps of these functions show."""
+    corners = [at for each in functions for at in _all_corners(each)]
+    return View(window(functions), inputs, tuple(dict.fromkeys(corners)))
+
+
+def _all_corners(function: Function) -> Iterator[Exact]:
+    for piece in function.pieces or ():
+        yield from corners_of(piece.region)
+
+
+def window(functions: Sequence[Function]) -> Window:
+    """Around the corners of the pieces; where there are none, around the nearest border points."""
+    regions = [piece.region for each in functions for piece in each.pieces or ()]
+    corners = [at for each in functions for at in _all_corners(each)]
+    if not corners:
+        corners = [_foot(half.function) for region in regions for half in region]
+    across, up = span(x for x, _ in corners), span(y for _, y in corners)
+    wide, high = across[1] - across[0], up[1] - up[0]
+    if max(wide, high) < _SQUARE * min(wide, high):
+        across, up = _widened(across, max(wide, high)), _widened(up, max(wide, high))
+    return across, up
+
+
+def _widened(ends: Exact, size: Fraction) -> Exact:
+    more = (size - ends[1] + ends[0]) / 2
+    return ends[0] - more, ends[1] + more
+
+
+def corners_of(region: Region) -> Iterator[Exact]:
+    """Where two borders of a region meet in it or at its edge."""
+    for first, second in combinations(region, 2):
+        at = _meeting(first.function, second.function)
+        if at is not None and all(half.at(at) >= 0 for half in region):
+            yield at
+
+
+def _meeting(first: Affine, second: Affine) -> Exact | None:
+    (a, b), (c, d) = first.slopes, second.slopes
+    determinant = a * d - b * c
+    if not determinant:
+        return None
+    x = (b * second.constant - d * first.constant) / determinant
+    return x, (c * first.constant - a * second.constant) / determinant
+
+
+def _foot(border: Affine) -> Exact:
+    """The point of a border that is nearest to the middle."""
+    a, b = border.slopes
+    factor = -border.constant / (a * a + b * b)
+    return factor * a, factor * b
+
+
+def frame(ends: Window) -> tuple[Exact, ...]:
+    """The corners of the window, in turn."""
+    (left, right), (low, high) = ends
+    return (left, low), (right, low), (right, high), (left, high)
+
+
+def clipped(polygon: Sequence[Exact], half: Half) -> tuple[Exact, ...]:
+    """The part of a convex polygon on the inner side of a border (Sutherland, Hodgman 1974)."""
+    found: list[Exact] = []
+    for start, end in pairwise((*polygon, *polygon[:1])):
+        here, there = half.at(start), half.at(end)
+        if here >= 0:
+            found.append(start)
+        if here * there < 0:
+            share = here / (here - there)
+            found.append(_between(start, end, share))
+    return tuple(dict.fromkeys(found))
+
+
+def _between(start: Exact, end: Exact, share: Fraction) -> Exact:
+    return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
+
+
+# The map ------------------------------------------------------------------------------------------
+
+
+def drawn(function: Function, name: str, view: View, marked: Value | None) -> Map:
+    """A function in a window; `marked` is the value to shade."""
+    found, ends = function.pieces or (), view.window
+    areas = tuple(_areas(found, ends))
+    lines = dict.fromkeys(line for line in _lines(found, ends) if line is not None)
+    borders = tuple(_borders(function, areas, ends, marked))
+    corners = tuple(_corners(function, borders, ends, marked))
+    return Map(name, view.inputs, ends, areas, borders, corners, tuple(lines), view.ticks, marked)
+
+
+def _areas(found: Pieces, ends: Window) -> Iterator[Area]:
+    for piece in found:
+        polygon = frame(ends)
+        for half in piece.region:
+            polygon = clipped(polygon, half)
+        if len(polygon) > 2 and _size(polygon):
+            middle = (
+                sum((x for x, _ in polygon), Fraction(0)) / len(polygon),
+                sum((y for _, y in polygon), Fraction(0)) / len(polygon),
+            )
+            yield Area(polygon, piece.value, middle)
+
+
+def _size(polygon: Sequence[Exact]) -> Fraction:
+    return sum(
+        (x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise((*polygon, polygon[0]))), Fraction(0)
+    )
+
+
+def _lines(found: Pieces, ends: Window) -> Iterator[tuple[Exact, Exact] | None]:
+    """Every border as a straight line through the window."""
+    for piece in found:
+        for half in piece.region:
+            inside = clipped(frame(ends), Half(half.row))
+            on = [at for at in inside if half.at(at) == 0]
+            yield (min(on), max(on)) if len(on) > 1 else None
+
+
+def _borders(
+    function: Function, areas: Sequence[Area], ends: Window, marked: Value | None
+) -> Iterator[Border]:
+    """Edges of the areas, cut where others end, with another value on the other side."""
+    corners = {at for area in areas for at in area.corners}
+    seen = set()
+    for area in areas:
+        for start, end in pairwise((*area.corners, area.corners[0])):
+            for edge in _cut(start, end, corners):
+                key = frozenset(edge)
+                if key not in seen and not _on_frame(edge, ends):
+                    seen.add(key)
+                    yield from _border(function, edge, ends, marked)
+
+
+def _cut(start: Exact, end: Exact, corners: set[Exact]) -> Iterator[tuple[Exact, Exact]]:
+    """An edge in parts, between all the corners that lie on it."""
+    on = sorted(at for at in corners if _lies_on(at, start, end))
+    yield from pairwise(on)
+
+
+def _lies_on(at: Exact, start: Exact, end: Exact) -> bool:
+    (x, y), (x1, y1), (x2, y2) = at, start, end
+    if (x2 - x1) * (y - y1) != (y2 - y1) * (x - x1):
+        return False
+    return min(x1, x2) <= x <= max(x1, x2) and min(y1, y2) <= y <= max(y1, y2)
+
+
+def _on_frame(edge: tuple[Exact, Exact], ends: Window) -> bool:
+    (x1, y1), (x2, y2) = edge
+    return (x1 == x2 and x1 in ends[0]) or (y1 == y2 and y1 in ends[1])
+
+
+def _border(
+    function: Function, edge: tuple[Exact, Exact], ends: Window, marked: Value | None
+) -> Iterator[Border]:
+    (x1, y1), (x2, y2) = edge
+    middle = _between(*edge, Fraction(1, 2))
+    size = max(abs(x2 - x1), abs(y2 - y1))
+    step = _NEAR * min(ends[0][1] - ends[0][0], ends[1][1] - ends[1][0]) / size
+    aside = ((y1 - y2) * step, (x2 - x1) * step)
+    left = (middle[0] + aside[0], middle[1] + aside[1])
+    right = (middle[0] - aside[0], middle[1] - aside[1])
+    if marked is None:
+        yield Border(*edge, closed=True)
+        return
+    sides = [_is_marked(function, at, marked) for at in (left, right)]
+    here = _is_marked(function, middle, marked)
+    if sides[0] != sides[1] or here != sides[0]:
+        yield Border(*edge, here)
+
+
+def _is_marked(function: Function, at: Exact, marked: Value) -> bool:
+    for piece in function.pieces or ():
+        if all(half.holds(at) for half in piece.region):
+            return piece.value == marked
+    return False
+
+
+def _corners(
+    function: Function, borders: Sequence[Border], ends: Window, marked: Value | None
+) -> Iterator[Corner]:
+    """Where borders in different directions end, inside the window."""
+    directions: dict[Exact, set[Exact]] = {}
+    for border in borders:
+        (x1, y1), (x2, y2) = border.start, border.end
+        size = abs(x2 - x1) + abs(y2 - y1)
+        for at in (border.start, border.end):
+            directions.setdefault(at, set()).add(((x2 - x1) / size, (y2 - y1) / size))
+    for at, found in directions.items():
+        if len(found) > 1 and at[0] not in ends[0] and at[1] not in ends[1]:
+            yield Corner(at, marked is None or _is_marked(function, at, marked))
