@@ -1,4 +1,4 @@
-"""The value of a Jacobian between any two quantities: a basis pulled back through the equations."""
+"""The value of a Jacobian between any two quantities: from its factors, or a basis pulled back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from backprop_cli.algebra.differentiate import gradients
 from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.factored import NoFactorsError, factored
 from backprop_cli.readings.values import Array, evaluate
 
 UPSTREAM = "upstream gradient"  # no id has a space in it
@@ -23,15 +24,30 @@ def jacobian(
     basis vector for all samples at once, since samples do not act on each other.
     """
     of, by = (arg.name for arg in node.args if isinstance(arg, Sym))
+    if node.option("samples") is None:
+        return _laid_out(_array(of, by, equations, env, sizes), env[of].ndim, node)
     pull = _PullBack(of, by, equations, env, sizes)
-    if node.option("samples") is not None:
-        blocks = _blocks(pull, node.whole("samples"))
-        return np.swapaxes(blocks, 1, 2) if node.option("layout") else blocks
-    whole = _whole(pull)
-    if not node.option("layout"):
-        return whole
-    rank = env[of].ndim
-    return np.moveaxis(whole, range(rank), range(-rank, 0))
+    blocks = _blocks(pull, node.whole("samples"))
+    return np.swapaxes(blocks, 1, 2) if node.option("layout") else blocks
+
+
+def _laid_out(whole: Array, rank: int, node: Op) -> Array:
+    """The array in the layout that the node asks for."""
+    return np.moveaxis(whole, range(rank), range(-rank, 0)) if node.option("layout") else whole
+
+
+def _array(
+    of: str,
+    by: str,
+    equations: Mapping[str, Expr],
+    env: Mapping[str, Array],
+    sizes: Sizes,
+) -> Array:
+    """∂of/∂by, of's axes first: filled from its factors where they are known."""
+    try:
+        return factored(of, by, equations, env, sizes).filled()
+    except NoFactorsError:
+        return _whole(_PullBack(of, by, equations, env, sizes))
 
 
 class _PullBack:
@@ -71,9 +87,15 @@ class _PullBack:
 
 
 def _whole(pull: _PullBack) -> Array:
+    """One basis vector after the other, each straight into its place."""
     shape = pull.env[pull.of].shape
-    rows = [pull(basis.reshape(shape)) for basis in np.eye(int(np.prod(shape, dtype=int)))]
-    return np.asarray(np.stack(rows).reshape(shape + pull.env[pull.by].shape))
+    whole = np.empty(shape + pull.env[pull.by].shape)
+    upstream = np.zeros(shape)
+    for place in np.ndindex(shape):
+        upstream[place] = 1.0
+        whole[place] = pull(upstream)
+        upstream[place] = 0.0
+    return whole
 
 
 def _blocks(pull: _PullBack, sample_axis: int) -> Array:

@@ -37,6 +37,8 @@ class Machine(Struct, frozen=True):
         """The same as a function of the names' values."""
         if isinstance(expr, Op) and expr.name == "jacobian":
             plain = self._jacobian(expr)
+            if self.round is None:
+                return plain
         else:
             plain = compiled(expr, self.definitions)
         if self.round is None:
@@ -49,7 +51,8 @@ class Machine(Struct, frozen=True):
 
         def value(env: Mapping[str, Array]) -> Array:
             sizes = Sizes({name: array.shape for name, array in env.items()}, self.kinks)
-            return jacobian(node, self.equations, env, sizes)
+            whole = jacobian(node, self.equations, env, sizes)
+            return np.add(whole, 0.0, out=whole)  # in its place: it may be large
 
         return value
 

@@ -1,0 +1,288 @@
+"""A Jacobian by its structure: factors are kept, and entries are computed when they are asked for.
+
+∂y/∂W of a layer has an entry for every output and every weight, but it is P_kj x_i: a small matrix
+and the layer's input say all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from msgspec import Struct, field
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, symbols
+from backprop_cli.operations.record import Index
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import operation
+from backprop_cli.readings.values import Array, evaluate
+
+_ROUNDED = 1e-9  # from 1, of a softmax's sum that was rounded after it was computed
+
+
+class NoFactorsError(Exception):
+    """Equations whose Jacobian has no structure that is known here."""
+
+
+class Outer(Struct, frozen=True):
+    """∂y_k/∂W_ij = rows[k, unit] · vector[other], the unit being W's first index or its last.
+
+    `rows` with one axis is the diagonal of a matrix.
+    """
+
+    rows: Array
+    vector: Array
+    units_first: bool
+
+    def entry(self, index: Index) -> float:
+        """One entry, (k, i, j)."""
+        k, i, j = index
+        unit, other = (i, j) if self.units_first else (j, i)
+        return float(_at(self.rows, k, unit) * self.vector[other])
+
+    def fill(self, out: Array) -> None:
+        """Writes all entries into an array of their shape."""
+        rows = np.diag(self.rows) if self.rows.ndim == 1 else self.rows
+        axes = "kj,i->kji" if self.units_first else "kj,i->kij"
+        np.einsum(axes, rows, self.vector, out=out)  # faster than multiply by more than 2
+
+
+class Factored(Struct, frozen=True):
+    """∂of/∂by of a vector `of`: the sum of outer products and of a matrix, where there is one.
+
+    A matrix with one axis is the diagonal of one.
+    """
+
+    shape: tuple[int, ...]
+    outers: tuple[Outer, ...] = ()
+    matrix: Array | None = None
+
+    def entry(self, index: Index) -> float:
+        """One entry: of's index, then by's."""
+        total = sum(outer.entry(index) for outer in self.outers)
+        if self.matrix is not None:
+            total += float(_at(self.matrix, index[0], index[1] if len(index) > 1 else 0))
+        return float(total)
+
+    def filled(self) -> Array:
+        """The whole array, and no other of its size but where several outer products add up."""
+        if self.matrix is not None:
+            return np.diag(self.matrix) if self.matrix.ndim == 1 else self.matrix
+        out = np.empty(self.shape) if self.outers else np.zeros(self.shape)
+        for number, outer in enumerate(self.outers):
+            if number == 0:
+                outer.fill(out)
+                continue
+            more = np.empty(self.shape)
+            outer.fill(more)
+            out += more
+        return out
+
+
+def _at(matrix: Array, row: int, column: int) -> float:
+    if matrix.ndim > 1:
+        return float(matrix[row, column])
+    return float(matrix[row]) if row == column else 0.0
+
+
+def factored(
+    of: str, by: str, equations: Mapping[str, Expr], env: Mapping[str, Array], sizes: Sizes
+) -> Factored:
+    """∂of/∂by through the equations; NoFactorsError where `of` is no vector or the way unknown."""
+    if env[of].ndim != 1 or of == by:
+        raise NoFactorsError
+    between = _between(of, by, equations)
+    flow = _Flow(by, {by, *between}, env, equations, sizes)
+    flow.add(of, np.ones(env[of].shape[0]))
+    for name in reversed(between):
+        if name in flow.reached:
+            flow.pull(equations[name], Sym(name), flow.reached.pop(name))
+    shape = (*env[of].shape, *env[by].shape)
+    matrix = flow.reached.get(by)
+    if matrix is not None and (flow.outers or env[by].ndim != 1):
+        raise NoFactorsError
+    return Factored(shape, tuple(flow.outers), matrix)
+
+
+def _between(of: str, by: str, equations: Mapping[str, Expr]) -> list[str]:
+    """The names on the way from `by` to `of`, in their order."""
+    reaching: set[str] = {by}
+    found: list[str] = []
+    for name, expr in equations.items():
+        if name != by and reaching.intersection(symbols(expr)):
+            reaching.add(name)
+            found.append(name)
+        if name == of:
+            return found
+    raise NoFactorsError
+
+
+class _Flow(Struct):
+    """What has reached each quantity so far: ∂of/∂name, one axis for a diagonal matrix."""
+
+    by: str
+    wanted: Collection[str]
+    env: Mapping[str, Array]
+    equations: Mapping[str, Expr]
+    sizes: Sizes
+    reached: dict[str, Array] = field(default_factory=dict)
+    outers: list[Outer] = field(default_factory=list)
+
+    def add(self, name: str, matrix: Array) -> None:
+        """One more share of ∂of/∂name."""
+        old = self.reached.get(name)
+        if old is not None and old.ndim != matrix.ndim:
+            old, matrix = (np.diag(each) if each.ndim == 1 else each for each in (old, matrix))
+        self.reached[name] = matrix if old is None else old + matrix
+
+    def on_the_way(self, expr: Expr) -> bool:
+        """Whether `by` is in an expression, directly or not."""
+        if isinstance(expr, Sym):
+            return expr.name in self.wanted
+        return isinstance(expr, Op) and any(map(self.on_the_way, expr.args))
+
+    def rank(self, expr: Expr) -> int:
+        """The number of axes."""
+        match expr:
+            case Sym(name):
+                return self.env[name].ndim
+            case Op("transpose", (inner,)):
+                return self.rank(inner)
+        return len(self.sizes.shape(expr))
+
+    def value(self, expr: Expr) -> Array:
+        """The value of an expression."""
+        match expr:
+            case Sym(name):
+                return self.env[name]
+            case Op("transpose", (inner,)):
+                return self.value(inner).T
+        return self.evaluated(expr)
+
+    def evaluated(self, expr: Expr) -> Array:
+        """The value of an operation, with the care that the equations call for."""
+        return evaluate(expr, self.env, self.equations)
+
+    def pull(self, expr: Expr, result: Expr, matrix: Array) -> None:
+        """Hands ∂of/∂(this expression) on to the names in it."""
+        if isinstance(expr, Sym):
+            if expr.name in self.wanted:
+                if self.env[expr.name].ndim != 1:
+                    raise NoFactorsError
+                self.add(expr.name, matrix)
+            return
+        if isinstance(expr, Num) or not self.on_the_way(expr):
+            return
+        rule = _RULES.get(expr.name)
+        if rule is not None:
+            rule(self, expr, result, matrix)
+        elif operation(expr).derivative is not None:
+            self.through_function(expr, result, matrix)
+        else:
+            raise NoFactorsError
+
+    def through_function(self, node: Op, result: Expr, matrix: Array) -> None:
+        """An entry-by-entry function: the slopes scale the columns."""
+        derivative = operation(node).derivative
+        assert derivative is not None
+        slope = self.value(derivative(node.args[0], result, node, self.sizes))
+        self.pull(node.args[0], node.args[0], matrix * slope)
+
+
+Rule = Callable[[_Flow, Op, Expr, Array], None]
+
+
+def _sum(flow: _Flow, node: Op, _: Expr, matrix: Array) -> None:
+    sign = -1.0 if node.name == "sub" else 1.0
+    for arg, factor in zip(node.args, (1.0, sign), strict=True):
+        if flow.on_the_way(arg):
+            _check_vector(flow, arg)
+            flow.pull(arg, arg, matrix if factor > 0 else -matrix)
+
+
+def _check_vector(flow: _Flow, arg: Expr) -> None:
+    """A number added to every entry would have to be summed: not here."""
+    if flow.rank(arg) != 1:
+        raise NoFactorsError
+
+
+def _entrywise_product(flow: _Flow, node: Op, _: Expr, matrix: Array) -> None:
+    for arg, other in (node.args, node.args[::-1]):
+        if flow.on_the_way(arg):
+            _check_vector(flow, arg)
+            flow.pull(arg, arg, matrix * flow.value(other))
+
+
+def _softmax(flow: _Flow, node: Op, result: Expr, matrix: Array) -> None:
+    _check_vector(flow, node.args[0])
+    output = result if isinstance(result, Sym) else node
+    flow.pull(node.args[0], node.args[0], _times(matrix, _softmax_jacobian(flow, output)))
+
+
+def _softmax_jacobian(flow: _Flow, output: Expr) -> Array:
+    """diag(p) − p pᵀ; p_k (1 − p_k) as p_k Σ p_j over the others, which loses no digits."""
+    p = flow.value(output)
+    if abs(p.sum() - 1.0) > _ROUNDED:
+        return evaluate(op("sub", op("diag", output), op("outer", output, output)), flow.env)
+    found: Array = p[:, None] * -p
+    found.flat[:: len(p) + 1] = 0.0
+    found.flat[:: len(p) + 1] = -found.sum(axis=1)
+    return found
+
+
+def _times(matrix: Array, other: Array) -> Array:
+    if matrix.ndim == 1:
+        return matrix[:, None] * other
+    return np.asarray(matrix @ other)
+
+
+def _matmul(flow: _Flow, node: Op, _: Expr, matrix: Array) -> None:
+    left, right = node.args
+    ranks = (flow.rank(left), flow.rank(right))
+    if ranks == (2, 1):
+        _product(flow, left, right, matrix)
+    elif ranks == (1, 2):
+        _product(flow, _flipped(right), left, matrix)
+    else:
+        raise NoFactorsError
+
+
+def _flipped(expr: Expr) -> Expr:
+    return (
+        expr.args[0] if isinstance(expr, Op) and expr.name == "transpose" else op("transpose", expr)
+    )
+
+
+def _product(flow: _Flow, weights: Expr, vector: Expr, matrix: Array) -> None:
+    """weights · vector: the vector's share is a product of matrices, the weights' an outer one."""
+    if flow.on_the_way(vector):
+        flow.pull(vector, vector, _times(matrix, flow.value(weights)))
+    if not flow.on_the_way(weights):
+        return
+    match weights:
+        case Sym(flow.by):
+            flow.outers.append(Outer(matrix, flow.value(vector), True))
+        case Op("transpose", (Sym(flow.by),)):
+            flow.outers.append(Outer(matrix, flow.value(vector), False))
+        case _:
+            raise NoFactorsError
+
+
+def _with_constant(flow: _Flow, node: Op, _: Expr, matrix: Array) -> None:
+    """x beside the constant of a bias: its column has nothing to give."""
+    if flow.on_the_way(node.args[1]):
+        raise NoFactorsError
+    dense = np.diag(matrix) if matrix.ndim == 1 else matrix
+    kept = dense[:, 1:] if node.name == "prepend" else dense[:, :-1]
+    flow.pull(node.args[0], node.args[0], kept)
+
+
+_RULES: Mapping[str, Rule] = {
+    "add": _sum,
+    "sub": _sum,
+    "mul": _entrywise_product,
+    "softmax": _softmax,
+    "matmul": _matmul,
+    "prepend": _with_constant,
+    "append": _with_constant,
+}
