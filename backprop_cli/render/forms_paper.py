@@ -12,15 +12,15 @@ from backprop_cli.render.pieces import Piece, fenced, placed, prefixed
 def derivative(pen: Pen, node: Op) -> Piece:
     """df/dz of a name, d/dz[…] of anything else; ∂ where there are other variables."""
     of, by = node.args
-    sign = _sign(pen, by)
+    sign = _sign(pen, by, partial=bool(node.option("partial")))
     below = _text(pen.piece(by))
     if isinstance(of, Sym):
         return Piece((word(f"{sign}{_text(pen.piece(of))}/{sign}{below}"),), "fraction")
     return fenced(pen.piece(of), pen.glyphs.brackets, (word(f"{sign}/{sign}{below}"),))
 
 
-def _sign(pen: Pen, by: Expr) -> str:
-    alone = isinstance(by, Sym) and len(by.name) == 1
+def _sign(pen: Pen, by: Expr, *, partial: bool) -> str:
+    alone = isinstance(by, Sym) and len(by.name) == 1 and not partial
     return "d" if alone or pen.ascii else "∂"
 
 

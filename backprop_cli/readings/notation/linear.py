@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from backprop_cli.readings.notation.nodes import (
@@ -20,6 +21,7 @@ from backprop_cli.readings.notation.nodes import (
 
 _SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣ")
 _SUBSCRIPT = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+_numbered = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch
 _MARKS = {"hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "tilde": "\N{COMBINING TILDE}"}
 _ONE_CHARACTER = frozenset("ŷŶ")
 
@@ -39,9 +41,20 @@ def _moved(text: str, table: dict[int, int]) -> str | None:
 
 
 def indexed(places: tuple[str, ...]) -> str:
-    """Indices as they follow a symbol: ₂₁, or [12,3] where that would be unclear."""
+    """Indices as they follow a symbol: ₂₁, or [12,3] where that would be unclear, or _N."""
     low = subscript("".join(places))
-    return f"[{','.join(places)}]" if low is None or not joins(places) else low
+    if low is not None and joins(places):
+        return low
+    shown = [numbered(place) for place in places]
+    return f"_{shown[0]}" if len(shown) == 1 and shown[0].isalnum() else f"[{','.join(shown)}]"
+
+
+def numbered(place: str) -> str:
+    """A letter with a number behind it has it below: N1 is N₁."""
+    found = _numbered(place)
+    if found is None:
+        return place
+    return found[1] + (subscript(found[2]) or "") + (found[3] or "").replace("-", "−")
 
 
 def joins(places: tuple[str, ...]) -> bool:

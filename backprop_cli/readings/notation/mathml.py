@@ -183,4 +183,10 @@ def _sign(sign: Sign) -> str:
 
 
 def _place(place: str) -> str:
+    base, sign, rest = place.partition("-" if "-" in place else "+")
+    if sign:
+        minus = _operator(sign.replace("-", "−"), form="infix")
+        return _tag("mrow", _place(base) + minus + _place(rest))
+    if place[:1].isalpha() and place[1:].isdecimal():
+        return _tag("msub", _place(place[0]) + _place(place[1:]))
     return _tag("mn" if place.isdigit() else "mi", escape(place))

@@ -265,10 +265,15 @@ def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
             digits, exponent, power = text.partition("e")
             tenfold = 3.5 + 0.75 * len(power) if exponent else 0  # written · 10 to that power
             return len(lead) + len(digits) + tenfold + len(pad)
+        case Sign("…" | "⋱"):
+            return 2.3
         case Sign(text, _, bare):
             return (len(text) + (0.3 if bare else 1.3)) if text else 0.4
         case Places(texts):
-            return 0.7 * (sum(map(len, texts)) + (len(texts) - 1) * 0.5)
+            commas = 0 if all(len(text) == 1 for text in texts) else len(texts) - 1
+            return sum(map(len, texts)) + commas * 0.5
+        case Letter(text) if text.isupper():
+            return 1.4
     return len(node.text)
 
 

@@ -11,7 +11,8 @@ from backprop_cli.readings.notation.parts import Part, Writer, fenced, put
 def derivative(writer: Writer, node: Op) -> Part:
     """df over dz of a name, d over dz before brackets of anything else; ∂ for an entry."""
     of, by = node.args
-    sign = Letter("d" if isinstance(by, Sym) and len(by.name) == 1 else "∂")
+    alone = isinstance(by, Sym) and len(by.name) == 1 and not node.option("partial")
+    sign = Letter("d" if alone else "∂")
     below = row(sign, writer.part(by).node)
     if isinstance(of, Sym):
         return Part(Fraction(row(sign, writer.part(of).node), below), "fraction")

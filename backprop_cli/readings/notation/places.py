@@ -60,7 +60,7 @@ STANDS_BARE = MappingProxyType(
         },
         "/ b": {"power", "raised", "atom"},
         "base": {"atom"},
-        "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient"},
+        "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient", "total"},
         "each of": _NAMES,
         "function of": {"atom", "raised"},
     }

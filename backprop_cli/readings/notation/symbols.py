@@ -130,7 +130,7 @@ def size(shape: Sequence[Size]) -> Node:
     nodes: list[Node] = []
     for length in shape:
         node = _length(length)
-        if len(shape) > 1 and isinstance(length, str) and "+" in length:
+        if len(shape) > 1 and isinstance(length, str) and {"+", "-"} & {*length}:
             node = Fenced("(", node, ")")
         nodes += [Sign("×", bare=True), node] if nodes else [node]
     return row(*nodes)
@@ -140,9 +140,10 @@ def _length(length: Size) -> Node:
     """One size: a number, a letter, or a letter and what is added to it."""
     if isinstance(length, int):
         return Number(str(length))
-    base, sign, rest = length.partition("+")
+    base, sign, rest = length.partition("-" if "-" in length else "+")
     letter = _plain(base).node
-    return row(letter, Sign("+", bare=True), Number(rest)) if sign else letter
+    bare = Sign("−" if sign == "-" else sign, bare=True)
+    return row(letter, bare, Number(rest)) if sign else letter
 
 
 def raised(node: Node, mark: str) -> Node:

@@ -44,6 +44,7 @@ _SIGNS = MappingProxyType(
         "×": r"\times",
         "…": r"\cdots",
         "⋮": r"\vdots",
+        "⋱": r"\ddots",
         "≥": r"\geq",
         "≤": r"\leq",
         "≠": r"\neq",
@@ -54,6 +55,7 @@ _SIGNS = MappingProxyType(
 _FENCES = MappingProxyType({"{": r"\{", "}": r"\}"})
 _BARS = MappingProxyType({"|": "vert", "‖": "Vert"})
 _SCIENTIFIC = re.compile(r"(?P<digits>.+)e(?P<sign>[+-]?)0*(?P<power>\d+)").fullmatch
+_numbered = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch  # an index such as N1 or N+1
 
 _SPECIAL = MappingProxyType(
     {
@@ -267,6 +269,8 @@ def _word(words: str, bold: bool) -> str:
 
 
 def _place(place: str) -> str:
+    if found := _numbered(place):
+        return found[1] + (f"_{{{found[2]}}}" if found[2] else "") + (found[3] or "")
     return place if place.isalnum() and place.isascii() else rf"\text{{{text(place)}}}"
 
 
