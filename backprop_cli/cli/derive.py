@@ -27,7 +27,12 @@ from backprop_cli.cli.common import complaints_end_it, output_options, problem_f
 @click.option(
     "--expression", metavar="'F, G'", help="The Jacobian of a vector function, entries with commas."
 )
-@click.option("--wrt", metavar="NAME", help="By what is differentiated (--expression: a list).")
+@click.option("--of", metavar="NAME", help="What is differentiated: Yhat, or an entry Yhat[k].")
+@click.option(
+    "--wrt",
+    metavar="NAME",
+    help="By what: W1, or an entry W1[i,j] or W1[2,1] (--expression: a list).",
+)
 @click.option(
     "--layout",
     type=click.Choice(["numerator", "denominator"]),

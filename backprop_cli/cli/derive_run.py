@@ -24,6 +24,7 @@ class Options(Struct, frozen=True):
     width: int | None
     function: str | None
     expression: str | None
+    of: str | None
     wrt: str | None
     layout: Literal["numerator", "denominator"]
 
@@ -41,6 +42,15 @@ def run(problem: Path | None, options: Options) -> None:
             ),
             source="derive",
         )
+    if options.of is not None and problem is None:
+        message = "there is no problem in which it stands"
+        raise UserError(Complaint(message, instead="PROBLEM before it"), source="--of")
+    if problem is not None and (options.of is not None or options.wrt is not None):
+        from backprop_cli.cli.derive_tensor import derivative
+
+        found = derivative(problem, options.of, options.wrt, options.format_, view_of(options))
+        write(found, options.output)
+        return
     if problem is not None:
         from backprop_cli.cli.derive_problem import whole
 

@@ -27,7 +27,9 @@ def sum_over(body: Expr, index: str, without: str | None = None) -> Op:
 
 
 def equal(left: str, right: str) -> Op:
-    """1 where two index letters are the same number, else 0."""
+    """1 where two index letters are the same number, else 0; a letter before a number."""
+    if left.isdecimal() and not right.isdecimal():
+        left, right = right, left
     return op(EQUAL, Sym(left), Sym(right))
 
 
@@ -83,7 +85,10 @@ def _may_be(name: str, other: str, bound: frozenset[str]) -> bool:
     (base, letters), (base_other, letters_other) = parts(name), parts(other)
     if base != base_other or len(letters) != len(letters_other):
         return False
-    return all(a == b or a in bound for a, b in zip(letters, letters_other, strict=True))
+    return all(
+        a == b or (a in bound and not (a.isdecimal() and b.isdecimal()))
+        for a, b in zip(letters, letters_other, strict=True)
+    )
 
 
 def has_derivative(expr: Expr) -> bool:

@@ -1,0 +1,123 @@
+"""A problem file and two of its quantities to the derivation of the one by the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from backprop_cli.cli.derive_formats import set_sheet
+from backprop_cli.cli.reading import load
+from backprop_cli.derive.tensor import tensor
+from backprop_cli.derive.tensor_data import TensorDerivation
+from backprop_cli.derive.tensor_setting import Question, TensorError
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.problem.ids import UnknownIdError, reference
+from backprop_cli.render.names import Names, names_of
+from backprop_cli.render.view import View
+from backprop_cli.render.wording import conventions
+from backprop_cli.solving.in_symbols import in_symbols
+from backprop_cli.solving.load import Loaded
+from backprop_cli.trace import Trace
+
+_entry = re.compile(r"\s*([^\[\]]+?)\s*\[([^\[\]]*)\]\s*").fullmatch
+
+
+def derivative(path: Path, of: str | None, wrt: str | None, format_: str, view: View) -> str:
+    """What `derive PROBLEM --of … --wrt …` writes."""
+    loaded = load(path, numbers=False)
+    question = _question(loaded, of, wrt)
+    try:
+        found = tensor(loaded.model, question)
+    except TensorError as error:
+        raise _refused("derive", str(error), error.instead) from None
+    problem = loaded.model.problem
+    shown = replace(
+        view,
+        notation=problem.notation,
+        layers=problem.layers is not None,
+        rows=problem.convention.rows,
+        indices=problem.convention.indices,
+    )
+    trace = in_symbols(loaded.model, loaded.plan)
+    names = names_of(trace, shown)
+    found = replace(found, conventions=_conventions(loaded, trace, question, shown, names))
+    return _written(loaded, question, found, format_, shown, names)
+
+
+def _written(
+    loaded: Loaded,
+    question: Question,
+    found: TensorDerivation,
+    format_: str,
+    view: View,
+    names: Names,
+) -> str:
+    of, shapes = question.of, dict(loaded.model.shapes)
+    if shapes[of] == ():  # the gradient of a number has the shape of its variable
+        shapes |= {f"d{of}/d{name}": shape for name, shape in loaded.model.shapes.items()}
+    if format_ in ("latex", "html"):
+        from backprop_cli.render.tensor_sheet import tensor_sheet
+
+        return set_sheet(tensor_sheet(found, view, names, shapes), format_)
+    from backprop_cli.render.tensor_text import markdown, text
+
+    return (markdown if format_ == "markdown" else text)(found, view, names, shapes)
+
+
+def _conventions(
+    loaded: Loaded, trace: Trace, question: Question, view: View, names: Names
+) -> tuple[str, ...]:
+    """The conventions that matter for what is between the two quantities."""
+    order = [equation.name for equation in loaded.model.equations]
+    until = set(order[: order.index(question.of) + 1])
+    steps = tuple(step for step in trace.steps if step.id in until)
+    said = dict(trace.convention)
+    if loaded.model.target not in until:
+        said.pop("loss", None)
+    phrases = conventions(replace(trace, steps=steps, convention=said), view, names)
+    return tuple(dict.fromkeys((*phrases, "1{…} is 1 where that holds, else 0")))
+
+
+# What was asked -----------------------------------------------------------------------------------
+
+
+def _question(loaded: Loaded, of: str | None, wrt: str | None) -> Question:
+    model = loaded.model
+    known = [*model.definitions, *model.given, *model.unknown]
+    if wrt is None:
+        raise _refused("--of", "by what is it to be differentiated?", "--wrt W1")
+    if not model.definitions:
+        raise _refused("--of", "this problem has no equations to differentiate", None)
+    if of is None:
+        of = model.target or model.gradient_of
+        if of not in model.definitions:
+            of = [*model.definitions][-1]
+    top, top_letters = _parsed(loaded, of, known, "--of")
+    by, by_letters = _parsed(loaded, wrt, known, "--wrt")
+    if top not in model.definitions:
+        message = f"{top} is given and depends on nothing"
+        raise _refused("--of", message, f"one of {', '.join(model.definitions)}")
+    if top == by:
+        raise _refused("--wrt", f"{by} by itself has nothing to derive", "two quantities")
+    return Question(top, by, top_letters, by_letters)
+
+
+def _parsed(
+    loaded: Loaded, text: str, known: Collection[str], option: str
+) -> tuple[str, tuple[str, ...]]:
+    """`W1[i,j]` to W1 and i, j."""
+    found = _entry(text)
+    name, places = (found[1], found[2]) if found else (text.strip(), None)
+    try:
+        id = reference(name, known, loaded.model.gradient_of, loaded.model.aliases).id
+    except UnknownIdError as unknown:
+        raise _refused(option, str(unknown), unknown.instead) from None
+    letters = () if places is None else tuple(place.strip() for place in places.split(","))
+    return id, letters
+
+
+def _refused(option: str, message: str, instead: str | None) -> UserError:
+    return UserError(Complaint(message, instead=instead), source=option)

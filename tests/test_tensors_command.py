@@ -1,0 +1,153 @@
+"""`backprop derive --of … --wrt …` as a command: formats, widths, what is refused."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+from test_layers_of_imports import loaded_by
+from test_tensors import ATTENTION, BATCH, DEEP, SEED, SHARED, filled
+
+from backprop_cli.cli import main
+from backprop_cli.render.grid import width
+
+QUESTIONS = {
+    "tensor": (SEED, "Yhat", "W1"),
+    "entry": (SEED, "Yhat", "W1[i,j]"),
+    "number": (SEED, "Yhat[1]", "W1[2,1]"),
+    "loss": (SEED, "L", "W1"),
+    "skips": (filled(DEEP, "x W^T + b", "denominator"), "Yhat", "W1"),
+    "batch": (filled(BATCH, "W^T x + b", bias="first"), "Yhat", "W1"),
+    "shared": (SHARED, "h2", "U"),
+    "attention": (ATTENTION, "O", "Wk"),
+    "last": (filled(BATCH, "x W + b", bias="last"), "L", "W1"),
+}
+
+
+def derived(text: str, *arguments: str) -> str:
+    result = CliRunner().invoke(main, ["derive", "-", *arguments], input=text)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def asked(name: str, *arguments: str) -> str:
+    text, of, wrt = QUESTIONS[name]
+    return derived(text, "--of", of, "--wrt", wrt, *arguments)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_text_fits(name: str, columns: int) -> None:
+    lines = asked(name, "--width", str(columns)).splitlines()
+    assert [line for line in lines if width(line) > columns] == []
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_ascii_is_ascii(name: str) -> None:
+    plain = asked(name, "--ascii", "--width", "100")
+    assert plain.isascii()
+    assert "\\u" not in plain
+    assert "\\x" not in plain
+
+
+def test_the_seed_exercise_as_it_is_printed() -> None:
+    text = asked("tensor", "--width", "100")
+    assert "∂Ŷ/∂W¹ = ∂Ŷ/∂Z² ∂Z²/∂H¹ ∂H¹/∂Z¹ ∂Z¹/∂W¹" in text
+    assert "K×K    K×N₁    N₁×N₁  N₁×N×N₁" in text
+    assert "Result ∂Ŷ/∂W¹" in text
+    assert text.rstrip().endswith("∂Ŷₖ/∂W¹ᵢⱼ = Ŷₖ · 1{Z¹ⱼ > 0} · xᵢ · (W²ⱼₖ − Σₘ Ŷₘ · W²ⱼₘ)")
+    assert "(K×N×N₁)" in text
+
+
+def test_one_entry_names_its_path() -> None:
+    text = asked("entry", "--width", "100")
+    assert "W¹ᵢⱼ → Z¹ⱼ → H¹ⱼ → Z²ₘ → Ŷₖ   for every m" in text
+
+
+def test_the_loss_ends_in_yhat_minus_y() -> None:
+    assert "· (Ŷₚ − yₚ)" in asked("loss").splitlines()[-1]
+
+
+def test_what_is_differentiated_is_the_loss_unless_it_is_said() -> None:
+    assert derived(SEED, "--wrt", "W1") == asked("loss")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_markdown_has_closed_blocks(name: str) -> None:
+    text = asked(name, "--format", "markdown")
+    assert text.startswith("# The gradient of ")
+    assert text.count("```text") * 2 == text.count("```")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_html_is_one_page_of_wellformed_mathml(name: str) -> None:
+    page = asked(name, "--format", "html")
+    root = ET.fromstring(page.removeprefix("<!DOCTYPE html>"))  # noqa: S314  # our own
+    assert root.find(".//{*}munder") is not None
+    assert "<script" not in page
+    assert not re.search(r"(?:src|href)=", page)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_latex_compiles_and_no_line_is_too_wide(name: str, tmp_path: Path) -> None:
+    (tmp_path / "found.tex").write_text(asked(name, "--format", "latex"), encoding="ascii")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "found.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120)
+    log = (tmp_path / "found.log").read_text(encoding="utf-8", errors="replace")
+    assert done.returncode == 0, log[-2000:]
+    too_wide = [float(found) for found in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(too_wide, default=0) < 12
+
+
+@pytest.mark.parametrize(
+    ("of", "wrt", "message"),
+    [
+        ("Yhat", "W3", "there is no quantity `W3`"),
+        ("Yhat", "W1[i]", "an entry of W1 has 2 indices"),
+        ("Yhat", "W1[i,i]", "the index i stands for two things"),
+        ("Yhat[i]", "W1[i,j]", "the index i stands for two things"),
+        ("Yhat", "W1[N,j]", "N is no index"),
+        ("Yhat", "W1[0,1]", "W1 has no such entry"),
+        ("Yhat", "W1[]", "an entry of W1 has 2 indices"),
+        ("Yhat", "Yhat", "Yhat by itself"),
+        ("Z1", "W2", "Z1 does not depend on W2"),
+        ("X", "W1", "X is given and depends on nothing"),
+        ("Yhat", "W1[ij,k]", "ij is no index"),
+        ("L[1]", "W1", "an entry of L has no index"),
+    ],
+)
+def test_what_is_refused(of: str, wrt: str, message: str) -> None:
+    arguments = ["derive", "-", "--of", of, "--wrt", wrt]
+    result = CliRunner().invoke(main, arguments, input=SEED)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_of_needs_a_problem_and_a_variable() -> None:
+    result = CliRunner().invoke(main, ["derive", "--of", "L", "--function", "relu"])
+    assert result.exit_code == 2
+    result = CliRunner().invoke(main, ["derive", "-", "--of", "L"], input=SEED)
+    assert result.exit_code == 2
+    assert "--wrt W1" in result.output
+
+
+def test_paths_without_number_are_refused() -> None:
+    lines = ["  - h1 = tanh(w * x)"]
+    lines += [f"  - h{n} = tanh(w * h{n - 1} + h{n - 1})" for n in range(2, 40)]
+    text = "shapes: {w: [N], x: [N]}\nequations:\n" + "\n".join(lines) + "\n"
+    result = CliRunner().invoke(main, ["derive", "-", "--of", "h39", "--wrt", "w"], input=text)
+    assert result.exit_code == 2
+    assert "more than 24 paths" in result.output
+
+
+def test_it_loads_no_sympy(tmp_path: Path) -> None:
+    problem = tmp_path / "problem.yaml"
+    problem.write_text(SEED, encoding="utf-8")
+    loaded = loaded_by("derive", str(problem), "--of", "Yhat", "--wrt", "W1")
+    assert not loaded & {"sympy", "torch", "rich.table"}
