@@ -16,7 +16,7 @@ from backprop_cli.solving.load import loaded
 Array = NDArray[np.float64]
 
 
-def graded(problem: str, answers: dict[str, object]) -> dict[str, Result]:
+def graded(problem: str, answers: Mapping[str, object]) -> dict[str, Result]:
     grader = Grader(loaded(Source("p.yaml", problem.encode())).model)
     lines = "".join(f"  {id}: {_text(value)}\n" for id, value in answers.items())
     known = Quantities(grader.model, grader.plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,11 +95,11 @@ def read(text: str) -> Loaded:
 
 
 def sized(shape: Shape) -> tuple[int, ...]:
-    """The shape with numbers for its letters, N+1 among them."""
+    """The shape with numbers for its letters, N+1 and N-1 among them."""
     found = []
     for size in shape:
-        letter, _, more = str(size).partition("+")
-        found.append((SIZES[letter] if letter in SIZES else int(letter)) + int(more or 0))
+        letter, more = (*re.split(r"(?=[+-])", str(size)), "0")[:2]
+        found.append((SIZES[letter] if letter in SIZES else int(letter)) + int(more))
     return tuple(found)
 
 

@@ -40,6 +40,7 @@ from backprop_cli.cli.common import complaints_end_it, output_options, problem_f
     show_default=True,
     help="A Jacobian's rows are functions (numerator) or variables (denominator).",
 )
+@click.option("--index", is_flag=True, help="Every equation of PROBLEM entry by entry, with sums.")
 @output_options("text", "markdown", "latex", "html")
 def command(problem: Path | None, **options: object) -> None:
     """Derives in symbols: every line with the rule that leads to it.

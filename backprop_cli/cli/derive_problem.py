@@ -14,11 +14,11 @@ from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.load import checked, stated
 
 
-def whole(path: Path, format_: str, view: View) -> str:
+def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
     """What `derive PROBLEM` writes."""
     source = source_of(path)
     stated_problem, complaints = stated(source)
-    if stated_problem is not None and stated_problem.has_letters:
+    if stated_problem is not None and stated_problem.has_letters and not index:
         from backprop_cli.cli.free import free_inputs
 
         return free_inputs(stated_problem, complaints, source, format_, view)
@@ -33,4 +33,9 @@ def whole(path: Path, format_: str, view: View) -> str:
         asked=tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan))),
     )
     render = import_module(f"backprop_cli.render.{format_}").render
-    return str(render(in_symbols(found.model, found.plan), shown))
+    trace = in_symbols(found.model, found.plan)
+    if index:
+        from backprop_cli.derive.by_index import by_index
+
+        trace = by_index(trace, found.model, found.plan.shapes)
+    return str(render(trace, shown))

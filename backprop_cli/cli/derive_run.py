@@ -27,6 +27,7 @@ class Options(Struct, frozen=True):
     of: str | None
     wrt: str | None
     layout: Literal["numerator", "denominator"]
+    index: bool
 
 
 def run(problem: Path | None, options: Options) -> None:
@@ -42,6 +43,9 @@ def run(problem: Path | None, options: Options) -> None:
             ),
             source="derive",
         )
+    if options.index and problem is None:
+        said = "entries are those of a problem's quantities"
+        raise UserError(Complaint(said, instead="derive PROBLEM --index"), source="--index")
     if options.of is not None and problem is None:
         message = "there is no problem in which it stands"
         raise UserError(Complaint(message, instead="PROBLEM before it"), source="--of")
@@ -54,7 +58,8 @@ def run(problem: Path | None, options: Options) -> None:
     if problem is not None:
         from backprop_cli.cli.derive_problem import whole
 
-        write(whole(problem, options.format_, view_of(options)), options.output)
+        text = whole(problem, options.format_, view_of(options), index=options.index)
+        write(text, options.output)
         return
     write(_written(_derivation(options), options), options.output)
 

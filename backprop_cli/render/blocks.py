@@ -192,13 +192,22 @@ def shown_steps(trace: Trace, view: View) -> list[Step]:
     if view.detail == "long":
         return list(trace.steps)
     plain = [step for step in trace.steps if step.phase != "jacobian"]
-    used = {name for step in plain for name in symbols(step.expr)} | set(view.asked)
-    return [step for step in trace.steps if step.id in used or not _optional(step, view)]
+    used = {_whole(name) for step in plain for name in symbols(step.expr)} | set(view.asked)
+    return [step for step in trace.steps if _whole(step.id) in used or not _optional(step, view)]
+
+
+def _whole(id: str) -> str:
+    """The quantity that an entry is one of."""
+    return id.partition("[")[0]
+
+
+def _is_entry(id: str) -> bool:
+    return "[" in id
 
 
 def _optional(step: Step, view: View) -> bool:
     """Whether a step is left out unless something uses it or asks for it."""
-    to_input = view.layers and step.id == "dL/dX"
+    to_input = view.layers and _whole(step.id) == "dL/dX"
     return to_input or step.phase == "jacobian" or step.rule.endswith("-change")
 
 
@@ -209,7 +218,7 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
     numbers = {id(step): number for number, step in enumerate(shown_steps(trace, view), start=1)}
     shapes: dict[str, Shape] = {name: given.value.shape for name, given in trace.given.items()}
     shapes |= {id: found.shape for id, found in trace.unknown.items()}
-    shapes |= {step.id: step.shape for step in trace.steps}
+    shapes |= {step.id: () if _is_entry(step.id) else step.shape for step in trace.steps}
     values = {name: given.value for name, given in trace.given.items()}
     values |= {step.id: step.value for step in trace.steps if step.value is not None}
     section = ""

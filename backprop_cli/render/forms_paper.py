@@ -35,8 +35,9 @@ def sum_over(pen: Pen, node: Op) -> Piece:
         left_out = "" if without is None else f" != {without}"
         return called(pen, f"sum over {index}{left_out} of ", node.args[0])
     left_out = "" if without is None else f"≠{subscript(str(without))}"
+    below = subscript(index) or f"_{index}"  # there is no small q below the line
     inner = placed(pen.piece(node.args[0]), "sum of", pen.glyphs)
-    return prefixed(f"Σ{subscript(index)}{left_out}", inner, kind="total")
+    return prefixed(f"Σ{below}{left_out}", inner, kind="total")
 
 
 def equal(pen: Pen, node: Op) -> Piece:

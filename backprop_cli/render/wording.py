@@ -9,8 +9,10 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.algebra.shapes import Size
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.render.formula import shape_text
 from backprop_cli.render.names import Names
 from backprop_cli.render.view import View
 from backprop_cli.trace import Step, Trace
@@ -132,7 +134,7 @@ def reason(step: Step) -> str:
     if step.rule.startswith("through-"):
         return _through(step.rule.removeprefix("through-"))
     if step.phase == "update":
-        return _UPDATES.get(step.id.rpartition("_")[2], "optimizer state")
+        return _UPDATES.get(step.id.partition("[")[0].rpartition("_")[2], "optimizer state")
     return "how each entry acts on each" if step.phase == "jacobian" else _noun(step.rule)
 
 
@@ -167,7 +169,7 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     phrases += _at_kinks(said, used)
     phrases += _signs(trace, used, names)
     phrases.append("functions, powers and / are taken entry by entry")
-    phrases.append(f"indices from {said.get('indices', view.indices)}")
+    phrases += _indices(said, view, names)
     phrases.append(_rounding(said.get("rounding")))
     return tuple(filter(None, phrases))
 
@@ -234,6 +236,24 @@ def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:
         yield _KINKED.get(kink, kink + "′ = {} at its kink").format(f"{value:g}")
     if "step" in used:
         yield f"step(0) = {kinks.get('step_at_zero', 1):g}"
+
+
+def _indices(said: Mapping[str, object], view: View, names: Names) -> Iterator[str]:
+    """From where indices count, and to where where letters do."""
+    runs = said.get("indices_run")
+    if not isinstance(runs, tuple) or not runs:
+        yield f"indices from {said.get('indices', view.indices)}"
+        return
+    to = " to " if names.ascii else " … "
+    ranges: dict[tuple[int, Size], list[str]] = {}
+    for letter, first, last in runs:
+        ranges.setdefault((first, last), []).append(letter)
+    times = "x" if names.ascii else "×"
+    for (first, last), letters in ranges.items():
+        yield f"{', '.join(letters)} = {first}{to}{shape_text((last,), times)}"
+    if said.get("bias", "separate") != "separate":
+        place = "0" if said["bias"] == "first" else "the last one"
+        yield f"an input's index {place} stands for the bias input {said.get('bias_input', 1):g}"
 
 
 def _rounding(said: object) -> str:

@@ -1,0 +1,146 @@
+"""Equations entry by entry: with numbers for the letters, each is the entry of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from test_in_symbols import NETWORKS, SIZES, Env, drawn, forward, read, sized, with_sizes
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym
+from backprop_cli.algebra.shapes import Size
+from backprop_cli.cli import main
+from backprop_cli.derive.by_index import by_index
+from backprop_cli.derive.nodes import parts
+from backprop_cli.operations.table import TABLE
+from backprop_cli.readings.values import evaluate
+from backprop_cli.solving.in_symbols import in_symbols
+from backprop_cli.solving.load import Loaded
+from backprop_cli.trace import Trace
+
+CONSTANTS = {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3, "t": 3.0}
+MORE = {
+    "adam": NETWORKS["bias-inside-three-layers"] + "update: {rule: adam, learning_rate: 0.1}\n",
+    "bias-last-update": NETWORKS["columns-batch-mean-over-outputs"]
+    + "update: {rule: sgd, learning_rate: 0.1}\n",
+    "from-zero": "convention: {indices: 0, output_gradient: fused}\n"
+    + NETWORKS["relu-softmax"]
+    + "update: {rule: sgd, learning_rate: 0.1}\n",
+}
+
+
+def ranges(trace: Trace) -> dict[str, range]:
+    """The numbers that each letter stands for."""
+    runs = cast("tuple[tuple[str, int, Size], ...]", trace.convention["indices_run"])
+    return {letter: range(first, sized((last,))[0] + 1) for letter, first, last in runs}
+
+
+class Reader:
+    """Looks entries up as a reader would: counted from the base, the bias input where it stands."""
+
+    def __init__(self, found: Loaded, env: Mapping[str, np.ndarray], runs: Mapping[str, range]):
+        self.convention = found.model.problem.convention
+        self.env, self.runs = env, runs
+
+    def value(self, expr: Expr, places: Mapping[str, int]) -> float:
+        match expr:
+            case Num(value):
+                return float(value)
+            case Sym(name):
+                return self.looked_up(name, places)
+            case Op("sum_over", (body,)):
+                letter = str(expr.option("index"))
+                assert letter not in places
+                return sum(self.value(body, {**places, letter: k}) for k in self.runs[letter])
+            case Op("equal", (Sym(left), Sym(right))):
+                return float(places[left] == places[right])
+        args = [np.asarray(self.value(arg, places)) for arg in expr.args]
+        return float(TABLE[expr.name].value(*args, **dict(expr.options)))
+
+    def looked_up(self, name: str, places: Mapping[str, int]) -> float:
+        base, letters = parts(name)
+        numbers = [places[letter] if letter in places else int(letter) for letter in letters]
+        whole = self.env[base]
+        if not numbers:
+            return float(whole)
+        first = 1 if self.convention.bias == "first" else self.convention.indices
+        has_bias_inside = base.removeprefix("dL/d").startswith(("W", "m_", "v_", "mhat", "vhat"))
+        index = []
+        for number, size, axis in zip(numbers, whole.shape, range(whole.ndim), strict=True):
+            if self.convention.bias == "first" and has_bias_inside and axis == 0:
+                index.append(number)
+            elif not 0 <= number - first < size:
+                return self.convention.bias_input
+            else:
+                index.append(number - first)
+        return float(whole[tuple(index)])
+
+
+def computed(found: Loaded) -> Env:
+    env = drawn(found)
+    random = np.random.default_rng(3)
+    for name, shape in found.plan.shapes.items():
+        if name.endswith("_old"):
+            env[name] = random.uniform(0.1, 1, size=sized(shape))
+    env |= {name: np.asarray(value) for name, value in CONSTANTS.items()}
+    values = forward(found, env)
+    for step in found.plan.steps:
+        if not (isinstance(step.expr, Op) and step.expr.name == "jacobian"):
+            values[step.id] = evaluate(with_sizes(step.expr), values)
+    return values
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+def test_every_equation_is_an_entry_of_the_whole(name: str) -> None:
+    found = read({**NETWORKS, **MORE}[name])
+    trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
+    runs, env = ranges(trace), computed(found)
+    reader = Reader(found, env, runs)
+    seen = 0
+    for step in trace.steps:
+        letters = parts(step.id)[1]
+        if step.shape and not letters:
+            assert step.rule == "decision" or step.phase == "jacobian", step.id
+            continue
+        if step.rule == "decision":
+            continue
+        free = [letter for letter in letters if not letter.isdecimal()]
+        for numbers in product(*(runs[letter] for letter in free)):
+            places = dict(zip(free, numbers, strict=True))
+            expected = reader.looked_up(step.id, places)
+            assert reader.value(step.expr, places) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+            seen += 1
+    assert seen > 20
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+def test_a_letter_counts_one_thing(name: str) -> None:
+    found = read({**NETWORKS, **MORE}[name])
+    trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
+    runs = cast("tuple[tuple[str, int, Size], ...]", trace.convention["indices_run"])
+    letters = [letter for letter, _, _ in runs]
+    assert len(set(letters)) == len(letters)
+    assert not set(letters) & {*found.model.shapes, *SIZES}
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
+def test_the_command_writes_entries(tmp_path: Path, format_: str) -> None:
+    path = tmp_path / "problem.yaml"
+    path.write_text(NETWORKS["equations"], encoding="utf-8")
+    done = CliRunner().invoke(main, ["derive", str(path), "--index", "--format", format_])
+    assert done.exit_code == 0
+    if format_ == "text":
+        assert "Zᵢⱼ = Σₘ Xᵢₘ · Wⱼₘ + bⱼ" in done.stdout
+        assert "(∂L/∂W)ⱼₘ = Σᵢ (∂L/∂Z)ᵢⱼ · Xᵢₘ" in done.stdout
+        assert "i = 1 … N · j = 1 … M · m = 1 … K" in " · ".join(done.stdout.splitlines())
+
+
+def test_entries_belong_to_a_problem() -> None:
+    done = CliRunner().invoke(main, ["derive", "--function", "sigmoid", "--index"])
+    assert done.exit_code == 2
+    assert "entries are those of a problem's quantities" in done.stderr
