@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
 from backprop_cli.algebra.shapes import Shape, Size
-from backprop_cli.derive.entrywise import Counting, Entrywise, Letters
+from backprop_cli.derive.entrywise import Entrywise, Letters, counting
 from backprop_cli.derive.indices import Indices, NoMoreLettersError, Range, over
 from backprop_cli.derive.letters import NoLettersError
 from backprop_cli.derive.nodes import indexed
@@ -31,15 +31,6 @@ def by_index(trace: Trace, model: Model, shapes: Mapping[str, Shape]) -> Trace:
     steps = tuple(writer.steps(trace.steps))
     said = {**trace.convention, "indices_run": tuple(writer.counted())}
     return replace(trace, steps=steps, convention=said)
-
-
-def counting(model: Model, ids: Iterable[str]) -> Counting:
-    """From which numbers entries are counted: with the bias as entry 0 of W, all others from 1."""
-    convention = model.problem.convention
-    first = 1 if convention.bias == "first" else convention.indices
-    bases = {id: model.index_bases(id) for id in ids}
-    special = {id: found for id, found in bases.items() if found is not None}
-    return Counting(first, special)
 
 
 class _Writer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from backprop_cli.derive.nodes import equal, indexed, sum_over
 from backprop_cli.operations.reductions import count
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
+from backprop_cli.problem.model import Model
 
 Letters = tuple[str, ...]
 Around = frozenset[str]
@@ -30,6 +31,15 @@ class Counting(Struct, frozen=True):
     def of(self, name: str, rank: int) -> tuple[int, ...]:
         """The first number of each axis."""
         return self.special.get(name, (self.first,) * rank)
+
+
+def counting(model: Model, ids: Iterable[str]) -> Counting:
+    """From which numbers entries are counted: with the bias as entry 0 of W, all others from 1."""
+    convention = model.problem.convention
+    first = 1 if convention.bias == "first" else convention.indices
+    bases = {id: model.index_bases(id) for id in ids}
+    special = {id: found for id, found in bases.items() if found is not None}
+    return Counting(first, special)
 
 
 class Entrywise(Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import symbols
-from backprop_cli.derive.entrywise import Counting, Entrywise, Letters
+from backprop_cli.derive.entrywise import Counting, Entrywise, Letters, counting
 from backprop_cli.derive.indices import Indices, Range, over
 from backprop_cli.derive.tensor_places import Place, Setting
 from backprop_cli.operations.sizes import Sizes
@@ -81,7 +81,7 @@ def chainwork(model: Model, question: Question) -> Chainwork:
     Typed letters that mean something else, or numbers that are no entries, are told as well.
     """
     paths = tuple(_paths(model, question))
-    counting = _counting(model)
+    counted = counting(model, _quantities(model))
     indices = Indices({*model.shapes, *model.letters})
     samples = {
         name: axes.index("sample")
@@ -89,12 +89,12 @@ def chainwork(model: Model, question: Question) -> Chainwork:
         if model.samples is not None and "sample" in (axes := _axes(model, name))
     }
     sizes = Sizes(model.shapes, kinks(model.problem.convention.kinks))
-    letters = _Lettering(model, question, counting, indices, samples)
+    letters = _Lettering(model, question, counted, indices, samples)
     given = letters.all(paths)
     setting = Setting(
         model.definitions,
         sizes,
-        Entrywise(sizes, counting, indices),
+        Entrywise(sizes, counted, indices),
         model.problem.convention.kinks,
         samples,
         letters.sample,
@@ -110,19 +110,6 @@ def _quantities(model: Model) -> Names:
 
 def _axes(model: Model, name: str) -> tuple[str, ...]:
     return model.axes(name)
-
-
-def _counting(model: Model) -> Counting:
-    """With the bias as entry 0 of W, everything else counts from 1."""
-    convention = model.problem.convention
-    first = 1 if convention.bias == "first" else convention.indices
-    special = {}
-    for name in model.shapes:
-        bases = model.index_bases(name) if name not in model.letters else None
-        if bases is not None:
-            axes = model.axes(name)
-            special[name] = tuple(0 if axis == "input" else first for axis in axes)
-    return Counting(first, special)
 
 
 def _paths(model: Model, question: Question) -> Iterator[Names]:
