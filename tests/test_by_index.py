@@ -28,9 +28,15 @@ MORE = {
     "adam": NETWORKS["bias-inside-three-layers"] + "update: {rule: adam, learning_rate: 0.1}\n",
     "bias-last-update": NETWORKS["columns-batch-mean-over-outputs"]
     + "update: {rule: sgd, learning_rate: 0.1}\n",
-    "from-zero": "convention: {indices: 0, output_gradient: fused}\n"
-    + NETWORKS["relu-softmax"]
-    + "update: {rule: sgd, learning_rate: 0.1}\n",
+    "from-zero": """
+convention: {indices: 0, output_gradient: fused}
+inputs: N
+layers:
+  - {units: N1, bias: true, activation: relu}
+  - {units: K, bias: true, activation: softmax}
+loss: cross-entropy
+update: {rule: sgd, learning_rate: 0.1}
+""",
 }
 
 
