@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
 
 from backprop_cli.readings.notation.nodes import Node
-from backprop_cli.render.maps import Map
-from backprop_cli.render.plots import Curve
+
+if TYPE_CHECKING:
+    from backprop_cli.render.maps import Map
+    from backprop_cli.render.plots import Curve
 
 
 class Heading(Struct, frozen=True):
