@@ -23,7 +23,7 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.operations.record import Array
 from backprop_cli.problem.load import Source
 from backprop_cli.readings import scalar_code
-from backprop_cli.readings.rounds import Program
+from backprop_cli.readings.program import Program
 from backprop_cli.readings.scalar_forms import FUNCTIONS
 from backprop_cli.readings.values import evaluate
 from backprop_cli.readings.ways import InBuffers, InScalars, NoScalarsError

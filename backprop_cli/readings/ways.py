@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from backprop_cli.readings.buffers import Buffers
-from backprop_cli.readings.rounds import Program, State
+from backprop_cli.readings.program import Program, State
 from backprop_cli.readings.scalars import NoScalarsError, Scalars
 from backprop_cli.readings.values import Array
 
