@@ -211,10 +211,19 @@ def once(command: list[str], output: Path) -> Seconds:
     return Seconds(wall, used - before.children_user - before.children_system)
 
 
+WORDS = """\
+*right*: every number right, with 3 to 5 decimals of its own. *slip*: one of nine known mistakes and
+what follows from it, at 3 to 5 decimals, so that some sheets are alike, as in a class. *number*: a
+number that is wrong in a way of its own and what follows from it: no two sheets are alike. The
+start is not counted. Wanted, to the script: right ≥ 3 in one process and ≥ 5 in two, slip ≥ 0.5."""
+
+
 def table(found: Mapping[tuple[str, str], Seconds], sheets: int, runs: int) -> str:
     """Sheets a second without the start, by the wall clock and by the processor's time."""
     lines = [
         f"{sheets} sheets, median of {runs} runs; {machine()}",
+        "",
+        WORDS,
         "",
         "| sheets | program | start, s | a second | to script | a second of CPU | to script |",
         "|---|---|---:|---:|---:|---:|---:|",
