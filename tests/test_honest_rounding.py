@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import judged
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.data import Result
-from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.quantities import Quantities
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
 
 Array = NDArray[np.float64]
 
 
 def graded(problem: str, answers: Mapping[str, object]) -> dict[str, Result]:
-    grader = Grader(loaded(Source("p.yaml", problem.encode())).model)
-    lines = "".join(f"  {id}: {_text(value)}\n" for id, value in answers.items())
-    known = Quantities(grader.model, grader.plan)
-    sheet = read_sheet(f"answers:\n{lines}".encode(), "s.yaml", known)
-    assert sheet.error is None
-    return {result.id: result for result in grader.grade(sheet).results}
+    return judged.graded(problem, "".join(f"  {id}: {_text(one)}\n" for id, one in answers.items()))
 
 
 def _text(value: object) -> str:
