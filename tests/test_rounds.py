@@ -255,7 +255,7 @@ def test_no_word_or_number_of_a_file_is_compiled(monkeypatch: pytest.MonkeyPatch
     own = (
         "values: {imported: [2, 3], exec: 1234.5, told: [0.25, -7]}\n"
         "equations: [print = sum((imported * told - exec)^2) / 77]\n"
-        "update: {rule: sgd, learning_rate: 0.0625}\n"
+        "train: [told]\nupdate: {rule: sgd, learning_rate: 0.0625}\n"
     )
     for seed in range(40):
         compare(networks.draw(seed).text.encode(), InScalars)
