@@ -30,7 +30,7 @@ from backprop_cli.solving.load import loaded
 
 FOLDER = Path(__file__).parent.parent / "problems"
 PROBLEMS = sorted(FOLDER.glob("*.yaml"))
-IN_LETTERS = sorted((FOLDER / "letters").glob("*.yaml"))
+IN_LETTERS = sorted([*FOLDER.glob("letters/*.yaml"), *FOLDER.glob("functions/*.yaml")])
 SOFTMAX, BATCH = str(FOLDER / "sigmoid-softmax.yaml"), str(FOLDER / "minibatch-tanh.yaml")
 ENGINE = shutil.which("pdflatex") or shutil.which("lualatex")
 needs_tex = pytest.mark.skipif(ENGINE is None, reason="no TeX installation")

@@ -27,6 +27,7 @@ layers:
 PAGES = (
     *(("solve", str(path)) for path in sorted(FOLDER.glob("*.yaml"))),
     *(("derive", str(path)) for path in sorted(FOLDER.glob("letters/*.yaml"))),
+    *(("derive", str(path)) for path in sorted(FOLDER.glob("functions/*.yaml"))),
     ("derive", SOFTMAX),
     ("derive", BATCH),
     ("solve", SOFTMAX, "--detail", "long"),

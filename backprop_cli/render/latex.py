@@ -38,7 +38,7 @@ from backprop_cli.render.equations import Equation, Equations, equations_of
 from backprop_cli.render.history import sampled
 from backprop_cli.render.latex_page import columns, title, whole_page
 from backprop_cli.render.names import Names
-from backprop_cli.render.sheet_latex import WHY, written
+from backprop_cli.render.sheet_latex import COMMANDS, written
 from backprop_cli.render.sheet_parts import Part
 from backprop_cli.render.view import View
 from backprop_cli.render.wording import PARAMETERS, after_updates
@@ -74,7 +74,7 @@ def render(trace: Trace, view: View, appended: Sequence[Part] = ()) -> str:
     shown = document(trace, view)
     page = _Page(shown.names, equations_of(shown.names, view))
     body = [part for block in shown.blocks for part in _BLOCKS[type(block)](block, page)]
-    return whole_page([*body, *written(appended)], (_STEP, WHY))
+    return whole_page([*body, *written(appended)], (_STEP, COMMANDS))
 
 
 # Formulas -----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from html import escape
 
 from backprop_cli.readings.notation.linear import subscript
 from backprop_cli.readings.notation.mathml import math
-from backprop_cli.readings.notation.nodes import Node
+from backprop_cli.readings.notation.nodes import Node, slashed
 from backprop_cli.render.html_page import Pointed, Step, side, whole_page
 from backprop_cli.render.sheet_parts import (
     Columns,
@@ -73,7 +73,11 @@ def _lowered(found: re.Match[str]) -> str:
 
 
 def _heading(part: Heading, step: Step) -> str:
-    holds = f" {math(part.conditions, step.page.colour)}" if part.conditions is not None else ""
+    holds = (
+        f" {math(slashed(part.conditions), step.page.colour)}"
+        if part.conditions is not None
+        else ""
+    )
     return f"<summary><h2>{escape(_words(part.words))}{holds}</h2></summary>"
 
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
-from backprop_cli.readings.notation.nodes import EQUALS, Node, folded, items, lines, row, width
+from backprop_cli.readings.notation.nodes import (
+    EQUALS,
+    Node,
+    folded,
+    items,
+    lines,
+    row,
+    slashed,
+    width,
+)
 from backprop_cli.readings.notation.tex import tex, text
 from backprop_cli.render.latex_page import columns, title, whole_page
 from backprop_cli.render.sheet_parts import (
@@ -14,13 +24,18 @@ from backprop_cli.render.sheet_parts import (
     Note,
     Part,
     Pictures,
+    Row,
     Rows,
     Section,
     Sheet,
 )
 
-WHY = r"\newcommand{\why}[1]{\tag*{\parbox[t]{46mm}{\raggedright\footnotesize #1}}}"
-"""The command that sets a reason, for the preamble."""
+COMMANDS = r"""\makeatletter
+\newcommand{\why}[1]{\tag*{\parbox[t]{46mm}{\raggedright\footnotesize #1}}}
+\newcommand{\chapterhead}[1]{\pagebreak[3]\par\bigskip{\large\bfseries #1\par}\nobreak\@nobreaktrue}
+\newcommand{\heading}[1]{\if@nobreak\else\pagebreak[2]\fi\@nobreakfalse\par\medskip{\bfseries #1}}
+\makeatother"""
+"""For the preamble: a reason; headings, behind the first of which no page ends."""
 
 _SIZES = (("", 50.0), (r"\small", 56.0), (r"\footnotesize", 64.0), (r"\scriptsize", 76.0))
 """The sizes of type, and how many digits fit beside a reason in each."""
@@ -31,7 +46,7 @@ _index = re.compile(r"([^\W\d]|ŷ)_([a-z])(?![a-z])")
 
 def latex(sheet: Sheet) -> str:
     """The document."""
-    return whole_page([title(words(sheet.title)), *written(sheet.parts)], (WHY,))
+    return whole_page([title(words(sheet.title)), *written(sheet.parts)], (COMMANDS,))
 
 
 def written(parts: Sequence[Part]) -> list[str]:
@@ -63,26 +78,35 @@ def _blanks_kept(said: str) -> str:
 
 
 def _heading(part: Heading) -> Iterator[str]:
-    holds = f" ${tex(part.conditions)}$" if part.conditions is not None else ""
-    yield rf"\pagebreak[2]\par\medskip{{\bfseries {words(part.words)}{holds}}}"
+    holds = f" ${tex(slashed(part.conditions))}$" if part.conditions is not None else ""
+    yield rf"\heading{{{words(part.words)}{holds}}}"
 
 
 def _rows(part: Rows) -> Iterator[str]:
     command, room = _size(part)
     found: list[str] = []
+    heads: list[int] = []
     for item in part.items:
-        broken = lines(item.body, room)
-        head = tex(item.head) if item.head is not None else ""
-        for number, line in enumerate(broken):
-            start, formula = _aligned(line, head if number == 0 else None)
-            last = bool(item.words) and number == len(broken) - 1
-            wide = folded(formula, room)
-            why = rf" \why{{{words(item.words)}}}" if last else ""
-            found.append(start + tex(wide) + why)
-    body = " \\\\*\n".join(found[:2])  # a page does not end behind the first line
-    body = " \\\\\n".join([body, *found[2:]])
+        heads += [len(found)] if item.head is not None else []
+        found += _lines(item, room)
+    # A page ends neither behind the first line of a chain nor before its last.
+    chains = pairwise([*heads, len(found)])
+    kept = {0} | {place for a, b in chains if b - a > 1 for place in (a, b - 2)}
+    ends = (r" \\*" if number in kept else r" \\" for number in range(len(found) - 1))
+    body = "\n".join(line + end for line, end in zip(found, (*ends, ""), strict=True))
     skips = r"\abovedisplayskip=5pt\belowdisplayskip=7pt"
     yield f"{{{command}{skips}\n\\begin{{align*}}\n{body}\n\\end{{align*}}\\par}}"
+
+
+def _lines(item: Row, room: float) -> Iterator[str]:
+    """A row on as many lines as it needs, its reason beside the last of them."""
+    broken = lines(item.body, room)
+    head = tex(item.head) if item.head is not None else ""
+    for number, line in enumerate(broken):
+        start, formula = _aligned(line, head if number == 0 else None)
+        last = bool(item.words) and number == len(broken) - 1
+        why = rf" \why{{{words(item.words)}}}" if last else ""
+        yield start + tex(folded(formula, room)) + why
 
 
 def _aligned(line: Node, head: str | None) -> tuple[str, Node]:
@@ -120,7 +144,7 @@ def _cell(cell: Node | str) -> str:
 
 
 def _section(part: Section) -> Iterator[str]:
-    yield rf"\pagebreak[3]\par\bigskip{{\large\bfseries {words(part.words)}}}"
+    yield rf"\chapterhead{{{words(part.words)}}}"
 
 
 def _none(_: Pictures) -> Iterator[str]:
