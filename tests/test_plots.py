@@ -14,8 +14,9 @@ from test_regions import free
 from backprop_cli.derive.free import FreeInputs, Function
 from backprop_cli.derive.halfspaces import Affine
 from backprop_cli.derive.inputs import Pieces
-from backprop_cli.render.maps import Exact, Map, drawn, viewed
-from backprop_cli.render.plots import Curve, Dot, all_breaks, curve, forward, span
+from backprop_cli.render.drawings import Curve, Dot, Exact, Map
+from backprop_cli.render.maps import drawn, viewed
+from backprop_cli.render.plots import all_breaks, curve, forward, span
 from backprop_cli.render.plots_svg import svg
 
 ONE_INPUT = [seed for seed in range(48) if seed % 4 == 0]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
-from typing import TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from backprop_cli.derive.free import Function
 from backprop_cli.derive.halfspaces import Affine, Half, Region
 from backprop_cli.derive.inputs import Pieces, Value
+from backprop_cli.render.drawings import Area, Border, Corner, Exact, Map, Window
 from backprop_cli.render.plots import span
-
-Exact: TypeAlias = tuple[Fraction, Fraction]
-Window: TypeAlias = tuple[Exact, Exact]
-"""From where to where the first input is drawn, and the second."""
 
 _SQUARE = 4  # spans that differ by less are drawn at one scale
 _NEAR = Fraction(1, 10**7)  # of the window: how far beside a border is still beside it
@@ -28,57 +24,6 @@ class View(Struct, frozen=True):
     window: Window
     inputs: tuple[str, str]
     ticks: tuple[Exact, ...] = ()
-
-
-class Area(Struct, frozen=True):
-    """A convex piece of the window where a function has one value; its middle for a label."""
-
-    corners: tuple[Exact, ...]
-    value: Value
-    middle: Exact
-
-    @property
-    def across(self) -> Fraction:
-        """How wide it is at the height of its middle."""
-        height = self.middle[1]
-        edges = pairwise((*self.corners, self.corners[0]))
-        met = [_at_height(start, end, height) for start, end in edges if start[1] != end[1]]
-        places = [x for x in met if x is not None]
-        return max(places, default=Fraction(0)) - min(places, default=Fraction(0))
-
-
-class Border(Struct, frozen=True):
-    """Where the value changes; `closed` if what is marked has its value on the border itself."""
-
-    start: Exact
-    end: Exact
-    closed: bool
-
-
-class Corner(Struct, frozen=True):
-    """Where borders meet; `closed` if what is marked has its value there."""
-
-    at: Exact
-    closed: bool
-
-
-class Map(Struct, frozen=True):
-    """A function of two inputs in a window.
-
-    `marked` is the value whose area is shaded, if any; `ticks` are points worth naming on the axes,
-    `labels` what is written into the areas of a value.
-    """
-
-    name: str
-    inputs: tuple[str, str]
-    window: Window
-    areas: tuple[Area, ...]
-    borders: tuple[Border, ...]
-    corners: tuple[Corner, ...]
-    lines: tuple[tuple[Exact, Exact], ...]
-    ticks: tuple[Exact, ...]
-    marked: Value | None
-    labels: Mapping[Value, str] = field(default_factory=dict)
 
 
 def value_at(function: Function, point: Sequence[Fraction]) -> Fraction | Value | None:
@@ -94,11 +39,6 @@ def value_at(function: Function, point: Sequence[Fraction]) -> Fraction | Value 
     if piece is None:
         return None
     return piece.value.at(point) if isinstance(piece.value, Affine) else piece.value
-
-
-def _at_height(start: Exact, end: Exact, height: Fraction) -> Fraction | None:
-    share = (height - start[1]) / (end[1] - start[1])
-    return start[0] + (end[0] - start[0]) * share if 0 <= share <= 1 else None
 
 
 # The window ---------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from itertools import pairwise, zip_longest
 
 from backprop_cli.derive.free import FreeInputs, Function
 from backprop_cli.derive.intervals import ones
+from backprop_cli.render.drawings import Curve, label
 from backprop_cli.render.grid import width
 from backprop_cli.render.maps import value_at, window
-from backprop_cli.render.plots import Curve, all_breaks, curve, label, span
+from backprop_cli.render.plots import all_breaks, curve, span
 from backprop_cli.render.view import View
 
 _ROWS, _COLUMNS = 7, 41

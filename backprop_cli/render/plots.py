@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor, isfinite, log10
-from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -15,41 +14,11 @@ from backprop_cli.derive.free import FreeInputs, Function
 from backprop_cli.derive.halfspaces import Affine, Region
 from backprop_cli.derive.inputs import Pieces, Value
 from backprop_cli.readings.values import evaluate
-
-Point: TypeAlias = tuple[float, float]
-Span: TypeAlias = tuple[Fraction, Fraction]
+from backprop_cli.render.drawings import Curve, Dot, Point, Span
 
 _BORDER = Fraction(1, 2)  # of the span between the breaks, drawn on either side of them
 _POINTS = 96  # of a curve that is not straight
 _SAME = 1e-9
-_LONGEST = 7
-
-
-class Dot(Struct, frozen=True):
-    """An end of a stroke where the function jumps; `closed` if the value is this one."""
-
-    at: Point
-    closed: bool
-
-
-class Curve(Struct, frozen=True):
-    """A function of one input between two ends.
-
-    `breaks` are where its pieces meet; `marks` are these, or where a straight one is 0.
-    """
-
-    name: str
-    input: str
-    strokes: tuple[tuple[Point, ...], ...]
-    dots: tuple[Dot, ...]
-    breaks: tuple[Fraction, ...]
-    marks: tuple[Fraction, ...]
-    across: Span
-
-    @property
-    def heights(self) -> list[float]:
-        """Every value drawn."""
-        return [y for stroke in self.strokes for _, y in stroke] + [dot.at[1] for dot in self.dots]
 
 
 class End(Struct, frozen=True):
@@ -171,10 +140,3 @@ def _holds(region: Region, at: Fraction) -> bool:
 
 def _equal(heights: Sequence[float]) -> bool:
     return all(abs(a - b) <= _SAME * max(1.0, abs(a)) for a, b in pairwise(heights))
-
-
-def label(value: float | Fraction) -> str:
-    """A number beside an axis, in seven characters at most."""
-    number = float(value) + 0.0  # no −0
-    text = f"{number:.4g}" if len(f"{number:.4g}") <= _LONGEST else f"{number:.1e}"
-    return text.replace("-", "−").replace("e+", "e")

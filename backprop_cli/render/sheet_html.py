@@ -10,6 +10,7 @@ from backprop_cli.readings.notation.linear import subscript
 from backprop_cli.readings.notation.mathml import math
 from backprop_cli.readings.notation.nodes import Node, slashed
 from backprop_cli.render.html_page import Pointed, Step, side, whole_page
+from backprop_cli.render.plots_svg import STYLE, svg
 from backprop_cli.render.sheet_parts import (
     Columns,
     Heading,
@@ -30,7 +31,7 @@ def html(sheet: Sheet) -> str:
     title = f"<h1>{escape(_words(sheet.title))}</h1>" if sheet.title else ""
     body = [title, *folded(sheet.parts, pointed, sheet.tips)]
     drawn = any(isinstance(part, Pictures) for part in sheet.parts)
-    return whole_page(sheet.title, "\n".join(body), pointed.rules() + (_style() if drawn else ""))
+    return whole_page(sheet.title, "\n".join(body), pointed.rules() + STYLE * drawn)
 
 
 def folded(parts: Sequence[Part], pointed: Pointed, tips: Mapping[str, Node]) -> Iterator[str]:
@@ -112,15 +113,7 @@ def _cell(cell: Node | str, step: Step) -> str:
     return escape(_words(cell)) if isinstance(cell, str) else math(cell, step)
 
 
-def _style() -> str:
-    from backprop_cli.render.plots_svg import STYLE  # drawing loads what finds the pieces
-
-    return STYLE
-
-
 def _pictures(part: Pictures, step: Step) -> Iterator[str]:
-    from backprop_cli.render.plots_svg import svg
-
     yield '<div class="plots">'
     for item in part.items:
         yield f"<figure>{svg(item.drawing, item.words)}"

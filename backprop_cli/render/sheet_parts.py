@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
 from backprop_cli.readings.notation.nodes import Node
-
-if TYPE_CHECKING:
-    from backprop_cli.render.maps import Map
-    from backprop_cli.render.plots import Curve
+from backprop_cli.render.drawings import Curve, Map
 
 
 class Heading(Struct, frozen=True):
