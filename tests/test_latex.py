@@ -112,6 +112,22 @@ def test_all_derivations_in_symbols_compile(path: Path, tmp_path: Path) -> None:
 
 
 @needs_tex
+@pytest.mark.parametrize("layout", ["numerator", "denominator"])
+def test_gradient_tensors_compile(layout: str, tmp_path: Path) -> None:
+    path = str(FOLDER / "letters" / "relu-softmax.yaml")
+    options = ("--of", "Yhat", "--layout", layout)
+    documents = {
+        "tensor": document(path, *options, "--wrt", "W1", command="derive"),
+        "entry": document(path, *options, "--wrt", "W1[i,j]", command="derive"),
+        "index": document(path, "--index", command="derive"),
+        "batch": document(
+            str(FOLDER / "letters" / "minibatch-relu.yaml"), "--index", command="derive"
+        ),
+    }
+    compile_all(documents, tmp_path)
+
+
+@needs_tex
 @pytest.mark.parametrize("name", [*names(), *FORMULAS])
 def test_all_derivatives_compile(name: str, tmp_path: Path) -> None:
     compile_all({"function": document("--function", name, command="derive")}, tmp_path)

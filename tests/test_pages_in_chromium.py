@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not install
 FOLDER = Path(__file__).parent.parent / "problems"
 SOFTMAX = str(FOLDER / "sigmoid-softmax.yaml")
 BATCH = str(FOLDER / "minibatch-tanh.yaml")
+TENSOR = str(FOLDER / "letters" / "relu-softmax.yaml")
 TWO_INPUTS = """
 x: [x1, x2]
 layers:
@@ -28,6 +29,8 @@ PAGES = (
     *(("solve", str(path)) for path in sorted(FOLDER.glob("*.yaml"))),
     *(("derive", str(path)) for path in sorted(FOLDER.glob("letters/*.yaml"))),
     *(("derive", str(path)) for path in sorted(FOLDER.glob("functions/*.yaml"))),
+    ("derive", TENSOR, "--of", "Yhat", "--wrt", "W1"),
+    ("derive", TENSOR, "--of", "Yhat", "--wrt", "W1[i,j]"),
     ("derive", SOFTMAX),
     ("derive", BATCH),
     ("solve", SOFTMAX, "--detail", "long"),

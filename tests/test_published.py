@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from oracles.published import MINIBATCH, Claim, claims
 
+from backprop_cli.cli import main
 from backprop_cli.problem.load import Source
 from backprop_cli.solving.load import loaded
 from backprop_cli.solving.solve import Solution, solve
@@ -73,6 +75,15 @@ def test_the_program_is_right(number: str) -> None:
     problem, _, id = claim.ours.partition(":")
     value = np.asarray(solution(problem).values[id])[claim.entry]
     np.testing.assert_allclose(value, claim.right, rtol=1e-8, atol=1e-10)
+
+
+def test_the_program_gives_the_gradient_tensor_its_shape() -> None:
+    path = str(ROOT / "problems" / "letters" / "relu-softmax.yaml")
+    done = CliRunner().invoke(main, ["derive", path, "--of=Yhat", "--wrt=W1", "--ascii"])
+    assert done.exit_code == 0
+    for number, name in (("2.1", "dYhat/dW1"), ("2.2", "dH1/dZ1")):
+        shape = str(CLAIMS[number].right).replace(" × ", "x")
+        assert re.search(rf"{name} = .*\({shape}\)", done.stdout), number
 
 
 def test_where_the_published_figures_come_from() -> None:
