@@ -2,8 +2,8 @@
 
     python -m benchmarks [section …] [--print]
 
-Sections are startup, training, large, printing, tensors and grading; those left out are taken to
-be wanted, all of them. Peers that are not installed are left out: `pip install -e '.[benchmarks]'`.
+Sections are startup, training, large, printing, tensors and grading; without any, all of them.
+What the page says of the gradient tensor and of grading stays where they are not measured again. Peers that are not installed are left out: `pip install -e '.[benchmarks]'`.
 Each section runs in a process of its own, and in it all programs in turn, a round at a time:
 what is told are medians, and the median of the ratios within a round, which a busy machine
 disturbs less than the times.
@@ -64,8 +64,16 @@ def page(sections: list[str]) -> str:
     for name, (title, command) in TOLD.items():
         if name in sections and find_spec(command[0]) is not None:
             parts.append(f"## {title}\n\n{run(command, ONE).strip()}\n")
+        else:
+            parts += kept(title)
     parts.insert(1, f"{datetime.now(UTC):%Y-%m-%d}. {machine()}\n")
     return "\n".join(parts)
+
+
+def kept(title: str) -> list[str]:
+    """What the page says below a heading so far."""
+    _, found, rest = RESULTS.read_text(encoding="utf-8").partition(f"## {title}\n")
+    return [f"{found}{rest.partition(chr(10) + '## ')[0].rstrip()}\n"] if found else []
 
 
 def compared(name: str) -> Iterator[Row]:
