@@ -3,10 +3,10 @@
     python -m benchmarks [section …] [--print]
 
 Sections are startup, training, large, printing, tensors and grading; without any, all of them.
-What the page says of the gradient tensor and of grading stays where they are not measured again. Peers that are not installed are left out: `pip install -e '.[benchmarks]'`.
-Each section runs in a process of its own, and in it all programs in turn, a round at a time:
-what is told are medians, and the median of the ratios within a round, which a busy machine
-disturbs less than the times.
+What the page says of the gradient tensor and of grading stays where they are not measured again.
+Peers that are not installed are left out: `pip install -e '.[benchmarks]'`. Each section runs in a
+process of its own, and in it all programs in turn, a round at a time: what is told are medians, and
+the median of the ratios within a round, which a busy machine disturbs less than the times.
 """
 
 from __future__ import annotations
