@@ -148,7 +148,7 @@ def chosen(found: TensorDerivation, model: Model, question: Question) -> Iterato
     for seed in range(1):
         made = paper(model, found.ranges, sample, seed)
         rng = np.random.default_rng(seed)
-        for _ in range(3):
+        for _ in range(2):
             places = {
                 letter: int(rng.integers(r.first, in_numbers(r.last, made.sizes) + 1))
                 for letter, r in found.ranges.items()
