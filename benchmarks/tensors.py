@@ -1,6 +1,6 @@
 """How long ∂Ŷ/∂W¹ takes, kept as factors and filled, beside torch.func.jacrev where it is there.
 
-Run as a script, or use `rows()`: one record a measurement, medians of interleaved runs.
+Run as a script, or use `rows()`: one record a measurement, medians over turns of 5 ms each.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ layers:
   - {{units: {2}, bias: true, activation: softmax}}
 """
 NODE = Op("jacobian", (Sym("Yhat"), Sym("W1")))
-REPEATS = 41
+TURNS = 31
+TURN = 0.005  # seconds
 
 
 class Row(Struct, frozen=True):
@@ -86,14 +87,27 @@ def peer(env: dict[str, Array]) -> Callable[[], object] | None:
 
 
 def medians(works: list[Callable[[], object]]) -> list[float]:
-    """The median time of each, one run of each in turn."""
+    """The median time of each over turns that are taken one after the other.
+
+    A turn is long enough to find its own data in the cache, not that of the work before it.
+    """
+    counts = [max(1, round(TURN / _once(work))) for work in works]
     times: list[list[float]] = [[] for _ in works]
-    for _ in range(REPEATS):
-        for work, found in zip(works, times, strict=True):
+    for _ in range(TURNS):
+        for work, count, found in zip(works, counts, times, strict=True):
             start = time.perf_counter()
-            work()
-            found.append(time.perf_counter() - start)
+            for _ in range(count):
+                work()
+            found.append((time.perf_counter() - start) / count)
     return [statistics.median(found) for found in times]
+
+
+def _once(work: Callable[[], object]) -> float:
+    """About how long a work takes, after a first time."""
+    work()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def rows() -> Iterator[Row]:
