@@ -374,6 +374,17 @@ def test_only_and_until_choose_quantities() -> None:
     assert "dYhat/dX goes through other quantities" in run(text, "--only", "dYhat/dX").stderr
 
 
+@pytest.mark.parametrize(
+    "options", [("--of", "Yhat", "--wrt", "W1"), ("--index",), ("--of", "L", "--wrt", "W1[1,1]")]
+)
+def test_derivations_in_symbols_do_not_mind_letters(options: tuple[str, ...]) -> None:
+    text = file("relu-pieces")
+    with_letters = run(text, *options, command="derive")
+    assert with_letters.exit_code == 0, with_letters.output
+    numeric = run(text.replace("x: [x]", "x: [2]"), *options, command="derive")
+    assert with_letters.stdout == numeric.stdout
+
+
 def test_letters_stand_in_what_is_given() -> None:
     data = functions("x: [a, 2]\nlayers:\n  - {weights: [[1, 1]], activation: step}\n")
     assert data["given"]["X"] == ["a", 2.0]

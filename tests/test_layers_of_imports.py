@@ -169,8 +169,8 @@ LOADS = {  # arguments: parts of the program, and packages of others
     f"solve {PROBLEM} --verify --steps 300 --at 7": (f"{SOLVING} render", READS),
     f"solve {PROBLEM} --format json": (f"{SOLVING} render trace_json", READS),
     f"solve {PROBLEM} --format python": (f"{SOLVING} render", READS),
-    f"solve {PROBLEM} --format latex": (f"{SOLVING} derive render", READS),  # plots, on its pages
-    f"solve {PROBLEM} --format html": (f"{SOLVING} derive render", READS),
+    f"solve {PROBLEM} --format latex": (f"{SOLVING} render", READS),
+    f"solve {PROBLEM} --format html": (f"{SOLVING} render", READS),
     f"check {PROBLEM} {SHEET}": (f"{SOLVING} grading render report", READS),
     f"blank {PROBLEM}": (f"{SOLVING} grading render report", READS),
     f"draw {PROBLEM}": (f"{SOLVING} render", READS),

@@ -14,11 +14,11 @@ from backprop_cli.derive.free import (
     NotGivenError,
     check_letters,
     free_functions,
-    with_numbers,
 )
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.problem.data import Problem
 from backprop_cli.problem.load import Source
+from backprop_cli.problem.stand_ins import with_numbers
 from backprop_cli.render.view import View
 from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.solving.load import Loaded, checked

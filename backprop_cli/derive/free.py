@@ -25,7 +25,6 @@ from backprop_cli.solving.plan import Plan, Planned, essential
 from backprop_cli.solving.solve import convention
 from backprop_cli.trace import Step, Trace
 
-_STAND_IN = 0.5  # takes the place of a letter while the model is built; its value is never used
 _SIMPLE = 10**6  # denominators up to this are taken for a fraction that was typed
 _MOST_PARTS = 5_000  # of all formulas together
 _MOST_TERMS = 3_000  # in the conditions of all pieces
@@ -74,19 +73,6 @@ class FreeInputs(Struct, frozen=True):
 
 
 # The letters of a problem -------------------------------------------------------------------------
-
-
-def with_numbers(problem: Problem) -> Problem:
-    """The problem with numbers in place of its letters, so that its model can be built."""
-    values = {name: (text, _numbered(each)) for name, (text, each) in problem.values.items()}
-    x = _numbered(problem.x) if problem.x is not None else None
-    return replace(problem, x=x, values=values)
-
-
-def _numbered(values: Values) -> Values:
-    if values.array is None or not values.free:
-        return values
-    return Values(np.where(np.isnan(values.array), _STAND_IN, values.array), values.mark)
 
 
 def check_letters(problem: Problem, model: Model) -> Iterator[Complaint]:

@@ -11,6 +11,7 @@ from backprop_cli.problem.format import read_problem
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.load import Source
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.stand_ins import with_numbers
 from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
 from backprop_cli.solving.batches import check_batches
 from backprop_cli.solving.plan import Plan, plan
@@ -51,6 +52,8 @@ def checked(
     problem: Problem | None, complaints: Complaints, source: Source, numbers: bool = True
 ) -> Loaded:
     """The same for a problem that has been read."""
+    if problem is not None and problem.has_letters and not numbers:
+        problem = with_numbers(problem)  # in symbols a letter is as good as a number
     built = build(problem, complaints, numbers) if problem is not None else None
     if built is not None:
         check_state(built.outline, complaints)
