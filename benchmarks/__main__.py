@@ -32,6 +32,7 @@ TOLD = {  # sections with words of their own
     "tensors": ("The gradient tensor ∂Ŷ/∂W¹", ("benchmarks.tensors",)),
     "grading": ("Grading", ("benchmarks.grading", "--sheets", "10000", "--runs", "3")),
 }
+TABLE = "|---"
 PREAMBLE = """# Results
 
 `python -m benchmarks` writes this page. In each row all programs ran in turn, a round at a time:
@@ -63,11 +64,17 @@ def page(sections: list[str]) -> str:
         parts.append("\n".join(table(rows)) + "\n")
     for name, (title, command) in TOLD.items():
         if name in sections and find_spec(command[0]) is not None:
-            parts.append(f"## {title}\n\n{run(command, ONE).strip()}\n")
+            said = run(command, ONE).strip()
+            parts.append(f"## {title}\n\n{said if TABLE in said else fenced(said)}\n")
         else:
             parts += kept(title)
     parts.insert(1, f"{datetime.now(UTC):%Y-%m-%d}. {machine()}\n")
     return "\n".join(parts)
+
+
+def fenced(text: str) -> str:
+    """Lines of text as they are."""
+    return f"```text\n{text}\n```"
 
 
 def kept(title: str) -> list[str]:
