@@ -30,7 +30,7 @@ TWO = dict.fromkeys(ONE, "2")
 COMPARED = {"startup": (ONE,), "training": (ONE,), "large": (ONE, TWO), "printing": (ONE,)}
 TOLD = {  # sections with words of their own
     "tensors": ("The gradient tensor ∂Ŷ/∂W¹", ("benchmarks.tensors",)),
-    "grading": ("Grading", ("benchmarks.grading", "--sheets", "10000", "--runs", "3")),
+    "grading": ("Answer sheets", ("benchmarks.grading", "--sheets", "10000", "--runs", "3")),
 }
 TABLE = "|---"
 PREAMBLE = """# Results
