@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
+from test_cli import listening
 
 from backprop_cli.cli import check_run, grading_pool, main
 from backprop_cli.cli.check import FORMATS
@@ -354,7 +355,12 @@ def test_no_process_stays_behind(tmp_path: Path, number: signal.Signals) -> None
     command = [sys.executable, "-m", "backprop_cli", "check", PROBLEM, str(sheets)]
     command += ["--workers", "2", "--format", "csv"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        start_new_session=True,
+        preexec_fn=listening,  # noqa: PLW1509  # these tests have no threads
     )
     assert process.stdout is not None
     process.stdout.readline()

@@ -411,10 +411,19 @@ def test_a_long_run_shows_a_bar_on_a_terminal_and_nothing_in_the_output() -> Non
     assert told == ""
 
 
+def listening() -> None:
+    """Lets Ctrl-C reach the program where what started the tests ignores it (a job behind `&`)."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_ctrl_c_ends_a_long_run() -> None:
     long = ("solve", "problems/xor-training.yaml", "--steps", "9000000", "--max-work", "999999999")
     with subprocess.Popen(
-        [*PROGRAM, *long], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*PROGRAM, *long],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=listening,  # noqa: PLW1509  # these tests have no threads
     ) as running:
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(1.5)
