@@ -191,12 +191,19 @@ def _above_0(buffers: Buffers, node: Op) -> Array:
 
 
 def _switch(buffers: Buffers, node: Op) -> Array:
-    """The slope of a rectified unit is Heaviside's function."""
+    """The slope of a rectified unit: a comparison as numbers, since np.heaviside is slow."""
     options = {**operation(node).options, **dict(node.options)}
     below, at, above = (options[key] for key in ("below", "at", "above"))
     if (below, above) != (0, 1):
         return buffers.usual(node)
-    return buffers.call(np.heaviside, buffers.read(node.args[0]), float(str(at)))
+    x = buffers.read(node.args[0])
+    if at in _COMPARED:
+        return buffers.call(_COMPARED[at], x, 0.0, into=np.empty(x.shape))
+    return buffers.call(np.heaviside, x, float(str(at)))
+
+
+_COMPARED: Mapping[object, np.ufunc] = MappingProxyType({0: np.greater, 1: np.greater_equal})
+"""What compares with 0, by the value taken there."""
 
 
 def _matmul(buffers: Buffers, node: Op) -> Array:
