@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
+from math import isfinite
 
 import numpy as np
 from msgspec import Struct
@@ -135,7 +136,8 @@ class _Compiled:
         except (ArithmeticError, ValueError):
             return None
         ended = first.end(packed)
-        if not np.isfinite([*losses, *(np.sum(value) for value in ended.values())]).all():
+        sums = (float(np.sum(value)) for value in ended.values())
+        if not all(map(isfinite, (sum(losses), *sums))):
             return None
         parameters = {name: ended.get(name, old) for name, old in state.parameters.items()}
         optimizer = {name: ended.get(f"{name}_old", old) for name, old in state.optimizer.items()}
