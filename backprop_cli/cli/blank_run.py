@@ -13,7 +13,7 @@ from backprop_cli.errors import UserError
 from backprop_cli.grading.blank import Blank, blank_of, csv_sheet, json_sheet, yaml_sheet
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.render.names import names_of
-from backprop_cli.render.view import View
+from backprop_cli.render.view import View, as_written
 from backprop_cli.render.wording import conventions
 from backprop_cli.report.clean import ascii_text
 from backprop_cli.solving.solve import Request, solve
@@ -42,14 +42,7 @@ def run(problem: Path, options: Options) -> None:
 
 def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:
     """What `solve` says on top, in the same words."""
-    problem = loaded.model.problem
-    view = View(
-        ascii=ascii_,
-        notation=problem.notation,
-        layers=problem.layers is not None,
-        rows=problem.convention.rows,
-        indices=problem.convention.indices,
-    )
+    view = as_written(loaded.model.problem, View(ascii=ascii_))
     try:
         trace = solve(loaded.model, Request(steps=1)).trace
     except UserError as error:

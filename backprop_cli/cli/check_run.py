@@ -183,17 +183,10 @@ class Formulas:
     def _writer(self) -> Callable[[str], str | None]:
         from backprop_cli.render.names import Names
         from backprop_cli.render.one_line import formulas
-        from backprop_cli.render.view import View
+        from backprop_cli.render.view import View, as_written
 
         model, steps = self._grader.model, self._grader.steps
-        problem = model.problem
-        view = View(
-            ascii=self._in_ascii,
-            notation=problem.notation,
-            layers=problem.layers is not None,
-            rows=problem.convention.rows,
-            indices=problem.convention.indices,
-        )
+        view = as_written(model.problem, View(ascii=self._in_ascii))
         names = Names(
             view.notation,
             view.layers,

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from backprop_cli.cli.reading import source_of
-from backprop_cli.render.view import View
+from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.load import checked, stated
@@ -23,15 +23,8 @@ def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
 
         return free_inputs(stated_problem, complaints, source, format_, view)
     found = checked(stated_problem, complaints, source, numbers=False)
-    problem = found.model.problem
-    shown = replace(
-        view,
-        notation=problem.notation,
-        layers=problem.layers is not None,
-        rows=problem.convention.rows,
-        indices=problem.convention.indices,
-        asked=tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan))),
-    )
+    names = tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan)))
+    shown = replace(as_written(found.model.problem, view), asked=names)
     render = import_module(f"backprop_cli.render.{format_}").render
     trace = in_symbols(found.model, found.plan)
     if index:

@@ -16,7 +16,7 @@ from backprop_cli.derive.tensor_setting import Question, TensorError
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.render.names import Names, names_of
-from backprop_cli.render.view import View
+from backprop_cli.render.view import View, as_written
 from backprop_cli.render.wording import conventions
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.load import Loaded
@@ -33,14 +33,7 @@ def derivative(path: Path, of: str | None, wrt: str | None, format_: str, view: 
         found = tensor(loaded.model, question)
     except TensorError as error:
         raise _refused("derive", str(error), error.instead) from None
-    problem = loaded.model.problem
-    shown = replace(
-        view,
-        notation=problem.notation,
-        layers=problem.layers is not None,
-        rows=problem.convention.rows,
-        indices=problem.convention.indices,
-    )
+    shown = as_written(loaded.model.problem, view)
     trace = in_symbols(loaded.model, loaded.plan)
     names = names_of(trace, shown)
     found = replace(found, conventions=_conventions(loaded, trace, question, shown, names))

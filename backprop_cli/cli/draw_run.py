@@ -11,7 +11,7 @@ from backprop_cli.cli.reading import Loaded, source_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.load import Source
 from backprop_cli.render.graph import graph
-from backprop_cli.render.view import View
+from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.load import loaded
 from backprop_cli.solving.solve import Request, solve
@@ -68,15 +68,11 @@ def _ends_in_svg(output: Path | None) -> bool:
 
 
 def _view(found: Loaded, options: Options, to_svg: bool) -> View:
-    problem = found.model.problem
     to_file = options.output is not None
-    return View(
+    view = View(
         precision=options.precision,
         width=terminal_width(options.width),
         ascii=options.ascii_ if to_svg else only_ascii(options.ascii_, to_file),
         color=not to_svg and wants_color(to_file),
-        notation=problem.notation,
-        layers=problem.layers is not None,
-        rows=problem.convention.rows,
-        indices=problem.convention.indices,
     )
+    return as_written(found.model.problem, view)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.cli.reading import Selection, selected
@@ -19,7 +18,7 @@ from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.problem.data import Problem
 from backprop_cli.problem.load import Source
 from backprop_cli.problem.stand_ins import with_numbers
-from backprop_cli.render.view import View
+from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.solving.load import Loaded, checked
 from backprop_cli.solving.plan import plan
@@ -55,14 +54,7 @@ def free_inputs(
         found = free_functions(problem, model, planned, _goals(loaded, selection))
     except NotGivenError as error:
         raise source.error(error.complaint) from None
-    shown = replace(
-        view,
-        notation=problem.notation,
-        layers=problem.layers is not None,
-        rows=problem.convention.rows,
-        indices=problem.convention.indices,
-    )
-    return written(found, format_, shown)
+    return written(found, format_, as_written(problem, view))
 
 
 def _goals(loaded: Loaded, selection: Selection) -> frozenset[str] | None:

@@ -16,7 +16,7 @@ from backprop_cli.cli.reading import Loaded, Selection, entry_of, selected, sour
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.problem.data import Problem
 from backprop_cli.problem.load import Source
-from backprop_cli.render.view import View
+from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import MAX_WORK, work
 from backprop_cli.solving.load import checked, stated
@@ -156,14 +156,9 @@ def _checks(loaded: Loaded, solution: Solution, options: Options) -> tuple[Check
 
 
 def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
-    problem = loaded.model.problem
     names = (found.id for found in asked(loaded.model, loaded.plan))
     return replace(
-        _plain_view(options),
-        notation=problem.notation,
-        layers=problem.layers is not None,
-        rows=problem.convention.rows,
-        indices=problem.convention.indices,
+        as_written(loaded.model.problem, _plain_view(options)),
         only=selection.ids,
         asked=tuple(dict.fromkeys(names)),
     )

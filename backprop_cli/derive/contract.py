@@ -95,8 +95,7 @@ class Contraction(Struct, frozen=True):
 
     def many(self, body: Expr, index: str) -> Expr:
         """A sum of equal terms."""
-        size = self.ranges[index].count
-        return build.mul(num(size) if isinstance(size, int) else Sym(size), body)
+        return build.mul(build.size(self.ranges[index].count), body)
 
 
 def signed_terms(expr: Expr, sign: int = 1) -> Iterator[tuple[int, Expr]]:

@@ -21,9 +21,10 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Problem, Values
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.entries import entry
+from backprop_cli.solving.in_symbols import without_value
 from backprop_cli.solving.plan import Plan, Planned, essential
 from backprop_cli.solving.solve import convention
-from backprop_cli.trace import Step, Trace
+from backprop_cli.trace import Trace
 
 _SIMPLE = 10**6  # denominators up to this are taken for a fraction that was typed
 _MOST_PARTS = 5_000  # of all formulas together
@@ -121,7 +122,7 @@ def free_functions(
         problem.title,
         convention(model),
         model.given,
-        tuple(_as_step(step) for step in steps if step.id in functions),
+        tuple(without_value(step) for step in steps if step.id in functions),
         loss=model.target,
         samples=model.sample_count,
     )
@@ -137,22 +138,6 @@ def _steps(planned: Plan, goals: Collection[str] | None) -> list[Planned]:
     """The steps to write: forward and backward, and the Jacobians that the backward pass uses."""
     kept = [step.id for step in planned.steps if step.phase in ("forward", "backward")]
     return list(essential(planned, kept if goals is None else goals).steps)
-
-
-def _as_step(planned: Planned) -> Step:
-    shape = tuple(map(int, planned.shape))
-    return Step(
-        planned.id,
-        planned.phase,
-        1,
-        planned.rule,
-        planned.expr,
-        planned.axes,
-        shape,
-        None,
-        planned.note,
-        planned.words,
-    )
 
 
 def exact(value: float) -> Fraction:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.problem.data import Notation
+from backprop_cli.problem.data import Notation, Problem
 
 
 class View(Struct, frozen=True):
@@ -28,3 +29,14 @@ class View(Struct, frozen=True):
     indices: int = 1
     only: frozenset[str] | None = None
     asked: tuple[str, ...] = ()
+
+
+def as_written(problem: Problem, view: View) -> View:
+    """The view with what a problem says about how its quantities are written."""
+    return replace(
+        view,
+        notation=problem.notation,
+        layers=problem.layers is not None,
+        rows=problem.convention.rows,
+        indices=problem.convention.indices,
+    )

@@ -16,7 +16,7 @@ def in_symbols(model: Model, planned: Plan) -> Trace:
         title=model.problem.title,
         convention=convention(model),
         given={},
-        steps=tuple(_step(step) for step in planned.steps if step.rule != "forward-again"),
+        steps=tuple(without_value(step) for step in planned.steps if step.rule != "forward-again"),
         loss=model.target,
         samples=model.samples,
         unknown=dict(_stated(model)),
@@ -34,7 +34,8 @@ def _stated(model: Model) -> Iterator[tuple[str, Unknown]]:
             yield name, Unknown(shape, given.axes, "parameter" if is_parameter else "data")
 
 
-def _step(planned: Planned) -> Step:
+def without_value(planned: Planned) -> Step:
+    """A planned step as it stands before anything is computed."""
     return Step(
         planned.id,
         planned.phase,
