@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from backprop_cli.cli import main
 from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.lint import DEFAULT
 from backprop_cli.grading.lint_slips import Finding
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.problem.data import Digits
@@ -137,7 +136,7 @@ def test_check_agrees_with_what_lint_says_would_be_marked_right(name: str, tmp_p
     """Each slip on a sheet that is right otherwise, at the precision asked and at that proposed."""
     text = (ROOT / "problems" / f"{name}.yaml").read_text(encoding="utf-8")
     asked = json.loads(lint(tmp_path, text, "--format", "json").stdout)["findings"]
-    unit = grader_at(text, None).key.unit or DEFAULT
+    unit = grader_at(text, None).key.unit
     accepted = {
         (f["id"], slip): f["decimals"]
         for f in asked

@@ -28,7 +28,7 @@ def command(
     from backprop_cli.cli.common import only_ascii, terminal_width, write
     from backprop_cli.cli.reading import load
     from backprop_cli.grading.grade import Grader
-    from backprop_cli.grading.lint import DEFAULT, lint
+    from backprop_cli.grading.lint import lint
     from backprop_cli.render.lint import lint_json, lint_text, matters
     from backprop_cli.render.numbers import Digits
 
@@ -36,13 +36,13 @@ def command(
         loaded = load(problem)
         grader = Grader(loaded.model)
         findings = lint(grader, Digits(precision, ascii=True).one)
-        unit = grader.key.unit or DEFAULT
+        unit = grader.key.unit
         if format_ == "json":
             text = lint_json(findings)
         else:
             said = "significant digits" if unit.significant else "decimals"
             asked = f"{unit.count} {said}" + (
-                "" if grader.key.unit else " (assumed: the problem asks for none)"
+                " (assumed: the problem asks for none)" if grader.key.assumed else ""
             )
             text = lint_text(
                 findings, asked, terminal_width(width), only_ascii(ascii_, output is not None)

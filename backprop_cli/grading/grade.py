@@ -26,7 +26,7 @@ class Grader(Exercise):
         super().__init__(model)
         self.right = RightAnswers(self)
         self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
-        self._places = {id: place for place, id in enumerate(self.steps)}
+        self._places = {id: place for place, id in enumerate(self.order)}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_sheets": {}}  # what goes by the identity of objects stays here
@@ -54,7 +54,7 @@ class Grader(Exercise):
             sheet.file,
             score=round(score, 6),
             max_score=most,
-            passed=score >= self.model.problem.grading.passing * most - 1e-9,
+            passed=score >= self.grading.passing * most - 1e-9,
             first_wrong=self._first_wrong(results),
             results=results,
             remarks=sheet.remarks,
@@ -81,5 +81,6 @@ class Grader(Exercise):
 
 
 def _step(id: str) -> str:
-    """The quantity of an entry, or of a later step: W1_new of W1_new[2,1], or of W1_new@2."""
-    return id.partition("[")[0].partition("@")[0]
+    """The quantity of an entry: W1_new of W1_new[2,1], and W1_new@2 of W1_new[2,1]@2."""
+    name, _, rest = id.partition("[")
+    return name + rest.partition("]")[2]

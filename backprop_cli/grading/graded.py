@@ -16,7 +16,7 @@ from backprop_cli.grading.key import Judged
 from backprop_cli.grading.marks import overall, points, weakest
 from backprop_cli.grading.right import RightAnswers
 from backprop_cli.grading.sentences import explanation, message
-from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, used, written
+from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, written
 from backprop_cli.grading.wrong import Wrong
 from backprop_cli.operations.bounds import Interval, point
 
@@ -39,9 +39,8 @@ class Graded:
         """The judge of what is not right by itself, all of it judged."""
         readable = dict(self.readable())
         lost = self.exercise.key.asked - set(readable)
-        unit = used(tuple(readable.values()), self.exercise.key.unit)
         key, unusable = self.exercise.key_for(readable), lost & set(self.sheet.answers)
-        judge = Judge(key, readable, lost, unit, partial(self.betrayed, readable), unusable)
+        judge = Judge(key, readable, lost, partial(self.betrayed, readable), unusable)
         judge.judged.update({name: right.judged for name, right in self.right.items()})
         for name in self.exercise.order:
             if name in readable and name not in judge.judged:
@@ -92,7 +91,7 @@ class Graded:
             question.id,
             verdict,
             weakest(np.asarray(judged.how[place], dtype=object), verdict),
-            points(self.exercise.model.problem.grading, question.points, verdicts),
+            points(self.exercise.grading, question.points, verdicts),
             question.points,
             answer.mark,
             tuple(self.entries(question, answer, judged)),

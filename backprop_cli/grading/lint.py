@@ -14,15 +14,12 @@ from backprop_cli.readings.intervals import Unit
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.notes import SATURATED
 
-DEFAULT = Unit(3)
-"""The precision taken where a problem asks for none."""
-
 Shown = Callable[[float], str]
 
 
 def lint(grader: Grader, shown: Shown = "{:.2g}".format) -> tuple[Finding, ...]:
     """Everything found, what concerns grading first; `shown` writes the numbers in messages."""
-    unit = grader.key.unit or DEFAULT
+    unit = grader.key.unit
     names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
     found = [
         *slip_findings(grader, names, unit),
