@@ -36,8 +36,10 @@ class Wrong(Struct, frozen=True):
 
 
 def typed(judge: Judge, wrong: Wrong) -> Interval:
-    """What the quantity stands for, at the finer of the digits typed and asked."""
+    """What the quantity stands for: at the finer of the digits typed and asked, if any are."""
     value, unit = wrong.written.value, wrong.written.unit
+    if judge.key.assumed:
+        return standing_for(value, unit)
     return standing_for(value, finer(value, unit, judge.key.truth[wrong.name], judge.key.unit))
 
 
