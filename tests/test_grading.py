@@ -12,7 +12,6 @@ from backprop_cli.cli import main
 from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.data import Result, Sheet
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.quantities import Quantities
 from backprop_cli.problem.load import Source
 from backprop_cli.solving.load import loaded
 
@@ -23,7 +22,7 @@ def graded(problem: str, sheet: str) -> tuple[Grader, Sheet, dict[str, Result]]:
     model = loaded(Source(problem, (PROBLEMS / f"{problem}.yaml").read_bytes())).model
     grader = Grader(model)
     data = (PROBLEMS / "sheets" / problem / f"{sheet}.yaml").read_bytes()
-    read = read_sheet(data, f"{sheet}.yaml", Quantities(grader.model, grader.plan))
+    read = read_sheet(data, f"{sheet}.yaml", grader.quantities())
     return grader, read, {result.id: result for result in grader.grade(read).results}
 
 

@@ -16,7 +16,6 @@ from backprop_cli.cli import main
 from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.lint_slips import Finding
-from backprop_cli.grading.quantities import Quantities
 from backprop_cli.problem.data import Digits
 from backprop_cli.problem.load import Source
 from backprop_cli.render.lint import lint_text
@@ -172,7 +171,7 @@ def verdict_on(grader: Grader, quantity: str, value: Array, decimals: int) -> st
     truth = {name: grader.key.truth[name] for name in {q.name for q in grader.questions}}
     values = {**truth, quantity: value}
     answers = {name: np.round(value, decimals).tolist() for name, value in values.items()}
-    known = Quantities(grader.model, grader.plan)
+    known = grader.quantities()
     sheet = read_sheet(json.dumps({"answers": answers}).encode(), "sheet.json", known)
     (result,) = [result for result in grader.grade(sheet).results if result.id == quantity]
     return result.verdict

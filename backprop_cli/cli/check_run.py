@@ -24,6 +24,7 @@ from backprop_cli.grading.data import Reveal
 from backprop_cli.grading.desk import Desk
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.stages import Stage
 from backprop_cli.grading.summary import Counts
 from backprop_cli.report.formats import STEP_SUMMARY, Settings, writer
 
@@ -176,16 +177,21 @@ class Formulas:
 
     def __call__(self, id: str) -> str | None:
         if id not in self._known:
-            self._known[id] = self._writer(id)
+            name, _, number = id.partition("@")
+            formula = self._writers.get(int(number or 1), lambda name: None)(name)
+            self._known[id] = f"step {number}: {formula}" if number and formula else formula
         return self._known[id]
 
     @cached_property
-    def _writer(self) -> Callable[[str], str | None]:
+    def _writers(self) -> dict[int, Callable[[str], str | None]]:
+        return {stage.number: self._writer(stage) for stage in self._grader.stages}
+
+    def _writer(self, stage: Stage) -> Callable[[str], str | None]:
         from backprop_cli.render.names import Names
         from backprop_cli.render.one_line import formulas
         from backprop_cli.render.view import View, as_written
 
-        model, steps = self._grader.model, self._grader.steps
+        model, steps = stage.model, stage.steps
         view = as_written(model.problem, View(ascii=self._in_ascii))
         names = Names(
             view.notation,
@@ -195,7 +201,7 @@ class Formulas:
             frozenset((*model.given, *steps)),
         )
         exprs = {id: step.expr for id, step in steps.items()}
-        return formulas(exprs, self._grader.plan.shapes, names, view)
+        return formulas(exprs, stage.plan.shapes, names, view)
 
 
 def _wants_step_summary(options: Options) -> bool:

@@ -6,7 +6,6 @@ from backprop_cli.grading.answers import Reader
 from backprop_cli.grading.collect import read_answers
 from backprop_cli.grading.data import Submission
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.quantities import Quantities
 from backprop_cli.problem.model import Model
 
 
@@ -20,7 +19,7 @@ class Desk:
 
     def __init__(self, model: Model) -> None:
         self.grader = Grader(model)
-        self._reader = Reader(Quantities(self.grader.model, self.grader.plan))
+        self._reader = Reader(self.grader.quantities())
 
     def grade(self, data: bytes, name: str) -> Submission:
         """The submission in the bytes of an answer file; its name tells which kind."""

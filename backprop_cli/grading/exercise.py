@@ -16,6 +16,7 @@ from backprop_cli.grading.data import Index
 from backprop_cli.grading.detect import candidates
 from backprop_cli.grading.jacobians import with_jacobians
 from backprop_cli.grading.key import Key, is_jacobian
+from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.stages import Stage, stages
 from backprop_cli.grading.variants import Formulas, fused_first
@@ -199,6 +200,11 @@ class Exercise:
             formulas |= stage.on_sheet(own)
         uses = {name: symbols(ways[0]) for name, ways in formulas.items()}
         return replace(self.key, formulas=formulas, uses=uses)
+
+    def quantities(self) -> Quantities:
+        """What a sheet may name."""
+        later = {id: self.key.truth[id].shape for id in self.order if "@" in id}
+        return Quantities(self.model, self.plan, later)
 
     def sample_axis(self, name: str) -> int | None:
         """The axis along which a quantity has its samples."""

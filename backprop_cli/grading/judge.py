@@ -20,7 +20,7 @@ from backprop_cli.grading.key import Judged, Key, Words, judged_as
 from backprop_cli.grading.standing import Reading, Side, Standing
 from backprop_cli.grading.ways import Figures, Ways, persons, units
 from backprop_cli.grading.work import idle, spared
-from backprop_cli.grading.written import Array, Mask, Written, how_right, is_right, meets
+from backprop_cli.grading.written import Array, Mask, Written, how_right, is_right, meets, short
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Rounding, Unit
 
@@ -235,6 +235,8 @@ class _One:
             least = 1 if not repaired and self._from_digits else 2
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
+                if repaired:  # what is exact at these digits can be typed as itself only
+                    allowed &= ~short(self.truth, unit)
                 self._try(interval, readings, "imprecise", allowed)
 
     @property
@@ -286,8 +288,7 @@ class _One:
 
     def _ways(self, reading: Reading, expected: Array) -> Ways:
         again = self.judge.afresh if self.name in self.key.again else None
-        largest = float(np.max(np.abs(expected - self._base()), initial=0.0))
-        return Ways(self.judge.standing, self.name, reading, largest, again)
+        return Ways(self.judge.standing, self.name, reading, expected - self._base(), again)
 
     def _base(self) -> Array | float:
         """What a value starts from: the old parameter, else 0."""

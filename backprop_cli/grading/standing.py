@@ -182,12 +182,20 @@ class Standing(Struct):
         return enclosure(expr, self._calculators[key].interval, last or inside)
 
 
-def told(interval: Interval, largest: float, unit: Array) -> Mask:
-    """Where an interval is narrow enough to tell right from wrong: half of the largest entry.
+def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:
+    """Where an interval is narrow enough to tell right from wrong.
 
     A few units of the last digit are always allowed, since whoever works with these has no better.
+    What is typed may be so vague that half of the largest entry is uncertain. Where steps between
+    were rounded, too, a range is only an allowance, and there are the definite ways of a person.
     """
-    room = np.maximum(MOST_UNITS * unit, largest / 2)
+    size = np.abs(expected)
+    largest = np.max(size, initial=0.0)
+    room = MOST_UNITS * unit.at(np.asarray(largest))
+    if rounded:
+        room = np.maximum(room, np.maximum(largest / 100, size / 8))
+    else:
+        room = np.maximum(room, largest / 2)
     width = interval[1] - interval[0]
     return np.asarray(np.isfinite(width) & (width <= room))
 

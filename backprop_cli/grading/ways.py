@@ -32,14 +32,14 @@ class Way(Struct, frozen=True):
 class Ways(Struct):
     """The ways to work out one quantity in one reading of a sheet.
 
-    `largest` is the size of what it should come to; `again` is the sheet without its forward pass,
-    for who works that out from the start once more.
+    `expected` is what it should come to, from where it starts; `again` is the sheet without its
+    forward pass, for who works that out from the start once more.
     """
 
     standing: Standing
     name: str
     reading: Reading
-    largest: float
+    expected: Array
     again: Standing | None = None
 
     def all(self) -> Iterator[Way]:
@@ -76,8 +76,8 @@ class Ways(Struct):
                 yield self._definite(self.standing.as_person(expr, way, self.reading), False)
 
     def _way(self, interval: Interval, excuses: bool) -> Way:
-        unit = self.standing.key.unit.at(np.asarray(self.largest))
-        return Way(interval, told(interval, self.largest, unit), excuses)
+        where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
+        return Way(interval, where, excuses)
 
     def _definite(self, interval: Interval, excuses: bool = True) -> Way:
         return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)

@@ -17,6 +17,8 @@ from backprop_cli.grading.written import Array, Mask
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import enclosure
 
+_ZERO = "{} is all zero, and nothing can be carried from that"
+
 
 class Spared(Struct, frozen=True):
     """What no credit can be carried to: which entries, and the value it all starts from."""
@@ -31,11 +33,16 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
     Either no source has anything left to work with, or the work is gone from what came out: it is
     all zero, or a parameter that is still the old one.
     """
-    judged = {source: standing.judged[source] for source in sources if source in standing.judged}
-    reasons = [judged[source].idle for source in sorted(judged) if judged[source].idle]
-    if not reasons or not leaning.any():
+    if not leaning.any():
         return None
+    judged = {source: standing.judged[source] for source in sources if source in standing.judged}
     value = standing.written[name].value
+    reasons = [judged[source].idle for source in sorted(judged) if judged[source].idle]
+    zeros = [source for source in sorted(judged) if _is_zero(standing, source)]
+    if zeros and not np.nan_to_num(value).any():  # 0 from 0: nothing was worked out
+        return Spared(leaning, _ZERO.format(zeros[0]))
+    if not reasons:
+        return None
     if len(reasons) == len(judged) or _is_emptied(standing, name, value):
         return Spared(leaning, str(reasons[0]))
     old = standing.key.parameters.get(name)
@@ -45,11 +52,17 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
     return Spared(kept, str(reasons[0])) if kept.any() else None
 
 
+def _is_zero(standing: Standing, name: str) -> bool:
+    """Whether a quantity is 0 throughout, and should not be."""
+    value = np.nan_to_num(standing.written[name].value)
+    return not value.any() and bool(standing.key.truth[name].any())
+
+
 def _is_emptied(standing: Standing, name: str, value: Array) -> bool:
     """Whether nothing is left of a quantity that is something in truth; a number alone may be 0."""
     if name in standing.key.forward and value.size == 1:
         return False
-    return not np.nan_to_num(value).any() and bool(standing.key.truth[name].any())
+    return _is_zero(standing, name)
 
 
 def idle(standing: Standing, name: str, judged: Judged) -> str | None:
@@ -58,7 +71,7 @@ def idle(standing: Standing, name: str, judged: Judged) -> str | None:
         return None
     value, key = standing.written[name].value, standing.key
     if _is_emptied(standing, name, value):
-        return f"{name} is all zero, and nothing can be carried from that"
+        return _ZERO.format(name)
     for given in key.given:
         other = key.truth[given]
         counts = value.size > 1 or (name, given) in key.compared
