@@ -192,7 +192,7 @@ def test_nothing_written_is_missing(typed: str) -> None:
         ("1/0", "", None, Mark(2, 7)),
         ("yes", "a word that YAML reads as true", "1", Mark(2, 7)),
         ("abc", "is a word where a number belongs", "a number, or _", Mark(2, 7)),
-        ("W1 * 2", "a word where a number belongs", None, Mark(2, 7)),
+        ("W1 * 2", "`W1` is not a number", None, Mark(2, 7)),
         ("!!python/object/apply:os.system [id]", "YAML tags", "the value alone", Mark(2, 7)),
         ("[1, !!int 2]", "YAML tags such as", "the value alone", Mark(2, 11)),
         ('["\\e[31m1", 2]', "control character U+001B", "leave it out", Mark(2, 8)),

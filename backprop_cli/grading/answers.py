@@ -110,7 +110,7 @@ def _from_rows(text: str, file: str, known: Quantities) -> Sheet:
     collector = Collector(known)
     if (problem := read_rows(text, collector)) is not None:
         return _unusable(file, problem)
-    return _sheet(file, None, collector)
+    return _sheet(file, _clean(collector.student or "") or None, collector)
 
 
 def _from_text(text: str, file: str, known: Quantities, complaints: Complaints) -> Sheet:

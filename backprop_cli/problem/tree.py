@@ -26,6 +26,8 @@ MAX_DEPTH: Final = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
+_fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
 _UNWANTED = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 _SURROGATES = r"(?i)(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})"
 
@@ -303,6 +305,8 @@ class _Builder:
             add("there is no key before this colon", key.mark)
         elif key.text == "<<" and key.style == "plain":
             add("`<<` (YAML's merge) is not read here", key.mark, "write the keys out")
+        elif (before := _first_half(mapping, key, value)) is not None:
+            before.text += f",{key.text}"
         elif first := mapping.entries.get(key.text):
             message = f"{shown(key.text)} is given twice, the first time on line {first.key.line}"
             add(message, key.mark, "one of the two")
@@ -319,6 +323,28 @@ class _Builder:
     def _second_document(self, event: Any) -> None:
         message = "a second document begins here; a file holds one"
         self.complaints.add(message, _mark(event), "put it in a file of its own")
+
+
+def is_pair(first: Node, second: Node) -> bool:
+    """Whether two values with a comma between them look like the halves of a decimal number."""
+    return (
+        isinstance(first, ScalarNode)
+        and isinstance(second, ScalarNode)
+        and first.style == second.style == "plain"
+        and (first.line, first.column + len(first.text) + 1) == (second.line, second.column)
+        and _whole(first.text) is not None
+        and _fraction(second.text) is not None
+    )
+
+
+def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
+    """The value that `{bias: 0,5}` was given, where YAML takes the 5 for a key."""
+    last = next(reversed(mapping.entries.values()), None)
+    before = last.value if last is not None else None
+    empty = isinstance(value, ScalarNode) and value.empty
+    if empty and isinstance(before, ScalarNode) and is_pair(before, key):
+        return before
+    return None
 
 
 _STYLES: dict[str | None, Style] = {"'": "quoted", '"': "quoted", "|": "block", ">": "block"}
