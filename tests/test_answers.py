@@ -347,7 +347,7 @@ def test_a_file_name_is_shown_safely() -> None:
         (b"\xff\xfe\xfa", "", None),
         (b"PK\x03\x04\x9f", "UTF-8", Mark(1, 5)),
         (b"answers: [1\n", "", Mark(1, 10)),
-        (b"answers:\n  L: [1, 2\n  Z1: 3\n", "bracket", Mark(2, 6)),
+        (b"answers: [1, 2\nZ1: 3\n", "bracket", Mark(1, 10)),
         (b"just words", "not an answer sheet", Mark(1, 1)),
         (b"student: x\n", "there are no `answers`", Mark(1, 1)),
         (b"answers: [1, 2]\n", "names with their values belong below `answers`", Mark(1, 10)),

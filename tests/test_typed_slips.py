@@ -134,7 +134,7 @@ def test_a_missing_comma_in_a_list_of_a_formula() -> None:
 
 
 def test_a_missing_comma_where_one_number_belongs() -> None:
-    text = f"x: [1, 2]\ny: [0, 1]\n{LAYERS}loss: squared-error\nupdate: {{rule: sgd, learning_rate: 1 -0.5}}\n"
+    text = f"x: [1, 2]\ny: [0, 1]\n{LAYERS}loss: {{name: huber, delta: 1 -0.5}}\n"
     (only,) = told(text)
     assert "more than one number" in only.message
     assert only.mark == place(text, "1 -0.5")
@@ -224,9 +224,7 @@ def test_a_decimal_comma_is_found_where_only_the_next_size_is_off() -> None:
 
 
 def test_lists_without_spaces_are_lists() -> None:
-    load(
-        "x: [0,5]\ny: [1,2]\nlayers:\n  - {weights: [[1,0],[2,1]], bias: [0,5]}\nloss: squared-error\n"
-    )
+    load("x: [0,5]\nlayers:\n  - {weights: [[1,0],[2,1]], bias: [0,5]}\n")
     wrong = "x: [1,2]\ny: [1,2,3]\nlayers:\n  - {weights: [[1,0],[2,1]]}\nloss: squared-error\n"
     assert told(wrong)[0].mark == place(wrong, "[1,2,3]")
     assert not any("has a comma" in each.message for each in told(wrong))
@@ -298,7 +296,7 @@ def test_a_table_says_whose_it_is(row: str) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("[1 0; -1 1]", "1 0; -1 1"), ("[1, 0; -1, 1]", "1 0; -1 1"), ("[1,5 0; 2 1,5]", "1.5 0; 2 1.5"),
+    [("[1 0; -1 1]", "1 0; -1 1"), ("[1, 0; -1, 1]", "1 0; -1 1"), ("[1,5 0; 2 1]", "1.5 0; 2 1"),
      ("[[1 0; -1 1]]", "1 0; -1 1"), ("[0,5; 0,2]", "0.5; 0.2")],
 )  # fmt: skip
 def test_a_matrix_in_brackets_with_semicolons(typed: str, meant: str) -> None:
@@ -316,3 +314,75 @@ def test_typographic_quotes() -> None:
     assert (first.mark, first.instead) == (place(text, "“"), '"1 0; -1 1"')
     assert (second.mark, second.instead) == (place(text, "‘"), "sigmoid")
     assert trouble("Z1: “1 2”")[2] == '"1 2"'
+
+
+# Colons, dashes, tabs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "piece", "words"),
+    [("x: [1, 2]", "x:[1, 2]", ":", "space is missing"),
+     ("x: [1, 2]", "x = [1, 2]", "=", "colon belongs"),
+     ("x: [1, 2]", "x [1, 2]", " [1, 2]", "colon is missing"),
+     ("y: [1, 0]", "y:[1, 0]", ":[1, 0]", "space is missing"),
+     ("layers:", "layers", "\n  - {", "colon is missing"),
+     ("  - {", "  -{", "-{", "space is missing"),
+     ("weights: ", "weights:", ":[[1", "space is missing"),
+     ("  - {", "\t- {", "\t", "tab")],
+)  # fmt: skip
+def test_the_line_named_is_the_one_with_the_mistake(
+    line: str, wrong: str, piece: str, words: str
+) -> None:
+    text = PROBLEM.replace(line, wrong)
+    (only,) = told(text)
+    assert words in only.message
+    assert only.mark == place(text, piece)
+    assert only.instead in (line, PROBLEM.splitlines()[only.mark.line - 1].strip(), "spaces")
+
+
+def test_every_line_of_that_kind_is_told_at_once() -> None:
+    text = PROBLEM.replace(": ", ":").replace("- {", "-{")
+    assert [each.mark.line for each in told(text)] == [1, 2, 4, 5]
+
+
+def test_what_only_looks_like_a_slip_is_not_told() -> None:
+    text = "title: a:b and c = d\nnotes: |\n  x:[1]\n  y = 2\nx: [1, 2\ny: 1\n"
+    (only,) = told(text)
+    assert "not closed" in only.message
+    assert only.mark == place(text, "[1, 2\n")
+    load("notes: |\n  x:[1]\n  y = 2\ntitle: a:b\n" + PROBLEM)
+
+
+BROKEN = ["Z1 [1, 2]", "Z1:[1, 2]", "Z1 = [1, 2]", "Z1: [1, 2]]", "Z1: [1, 2", "Z1: {1, 2",
+          "Z1: \"1 2", "Z1:\n    - [1, 2\n    - [3, 4]"]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", BROKEN)
+def test_a_line_that_is_no_yaml_spoils_no_other(line: str) -> None:
+    found = sheet(f"student: Anna\nanswers:\n  L: 0.5\n  {line}\n  Yhat: [1, 2]\n")
+    assert found.error is None
+    assert found.student == "Anna"
+    bad = found.answers["Z1"]
+    assert bad.trouble is not None
+    assert bad.mark.line == 4 + line.count("- [1")
+    assert [found.answers[id].trouble for id in ("L", "Yhat")] == [None, None]
+
+
+def test_lines_without_a_name_are_remarks() -> None:
+    found = sheet("answers:\n  L: 0.5\n  see page 2\n  Yhat: [1, 2]\n  what: is: this\n")
+    assert set(found.answers) == {"L", "Yhat"}
+    assert [mark.line for _, mark in found.remarks] == [3, 5]
+
+
+def test_tabs_and_headings_hold_no_answer_and_are_mended() -> None:
+    found = sheet("answers:\n\tL: 0.5\n\tZ1: [1, 2]\n")
+    assert {id: answer.trouble for id, answer in found.answers.items()} == {"L": None, "Z1": None}
+    assert [mark.line for _, mark in found.remarks] == [2, 3]
+    found = sheet("student: Anna\nanswers\n  L: 0.5\n")
+    assert found.answers["L"].trouble is None
+    assert [mark.line for _, mark in found.remarks] == [2]
+
+
+def test_what_is_no_sheet_stays_none() -> None:
+    for text in ("answers: [1, 2\nZ1: 3\n", "x: [1, 2\n", "answers:\n  - [1, 2\n"):
+        assert sheet(text).error is not None

@@ -109,7 +109,8 @@ def tree_of(text: str, complaints: Complaints) -> Node | None:
     try:
         return _Builder(complaints, split_lines(text)).build(text)
     except _RefusedError as refused:
-        complaints.add(*refused.parts)
+        for complaint in refused.complaints:
+            complaints.add(complaint.message, complaint.mark, complaint.instead)
         return None
 
 
@@ -118,7 +119,8 @@ def read_text(data: bytes, complaints: Complaints) -> str | None:
     try:
         return _decoded(data)
     except _RefusedError as refused:
-        complaints.add(*refused.parts)
+        (complaint,) = refused.complaints
+        complaints.add(complaint.message, complaint.mark, complaint.instead)
         return None
 
 
@@ -135,9 +137,9 @@ def split_lines(text: str) -> list[str]:
 class _RefusedError(Exception):
     """Reading stops here."""
 
-    def __init__(self, complaint: Complaint) -> None:
-        super().__init__(complaint.message)
-        self.parts = (complaint.message, complaint.mark, complaint.instead)
+    def __init__(self, *complaints: Complaint) -> None:
+        super().__init__(complaints[0].message)
+        self.complaints = complaints
 
 
 def _refused(message: str, mark: Mark = Mark(), instead: str | None = None) -> _RefusedError:
@@ -209,9 +211,9 @@ class _Builder:
                     break
                 self._take(event)
         except yaml.YAMLError as error:
-            from backprop_cli.problem.yaml_errors import syntax_complaint
+            from backprop_cli.problem.yaml_errors import syntax_complaints
 
-            raise _RefusedError(syntax_complaint(error, self.lines)) from None
+            raise _RefusedError(*syntax_complaints(error, self.lines, _LOADER)) from None
         except RecursionError:
             raise _refused("the file is nested too deeply") from None
         if self.root is None or (isinstance(self.root, ScalarNode) and self.root.empty):
