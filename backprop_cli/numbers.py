@@ -115,6 +115,7 @@ def _split(text: str) -> list[tuple[int, int, int | None]]:
     return found
 
 
+_is_word = re.compile(r"[^\W\d_]\w*").fullmatch
 _SIGNS = "+-\N{MINUS SIGN}"
 _TIMES = "*/^@·×⋅"
 _OPERATORS = _SIGNS + _TIMES
@@ -151,6 +152,8 @@ def normal_minus(text: str) -> str:
 def _constant(text: str) -> float:
     from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
 
+    if _is_word(text) and text not in FUNCTIONS:
+        raise NumberError(f"{shown(text)} is a word where a number belongs", letter=True)
     if match := re.search(r"[@=:\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())
@@ -159,9 +162,6 @@ def _constant(text: str) -> float:
     try:
         return parse_constant(text)
     except FormulaError as error:
-        if re.fullmatch(r"[^\W\d_]\w*", text) and text not in FUNCTIONS:
-            message = f"{shown(text)} is a word where a number belongs"
-            raise NumberError(message, letter=True) from error
         message = f"{shown(text)} is not a number: {error.message}"
         raise NumberError(message, error.instead, offset=error.offset) from error
 

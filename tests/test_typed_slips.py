@@ -13,6 +13,7 @@ from backprop_cli.grading.data import Sheet
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.numbers import NumberError, read_number, split_row
 from backprop_cli.problem.load import Source
+from backprop_cli.problem.near import nearest
 from backprop_cli.solving.load import Loaded, loaded
 from backprop_cli.solving.solve import solve
 
@@ -386,3 +387,135 @@ def test_tabs_and_headings_hold_no_answer_and_are_mended() -> None:
 def test_what_is_no_sheet_stays_none() -> None:
     for text in ("answers: [1, 2\nZ1: 3\n", "x: [1, 2\n", "answers:\n  - [1, 2\n"):
         assert sheet(text).error is not None
+
+
+# Words from elsewhere -----------------------------------------------------------------------------
+
+TRAINED = PROBLEM + "update: {rule: sgd, learning_rate: 0.1}\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "word"),
+    [(key, word) for key, words in {
+        "learning_rate": "lr eta alpha η α learning-rate learningrate rate",
+        "rule": "optimizer name method",
+        "weights": "W w weight Weights wieghts",
+        "bias": "b biases",
+        "x": "input X features",
+        "y": "target label Y",
+        "loss": "cost error",
+        "layers": "layer network Layers",
+        "update": "updates udpate",
+    }.items() for word in words.split()],
+)  # fmt: skip
+def test_a_key_from_elsewhere_is_told_with_the_one_here_and_without_consequences(
+    key: str, word: str
+) -> None:
+    text = TRAINED.replace(f"{key}:", f"{word}:", 1)
+    (only,) = told(text)
+    assert (only.mark, only.instead) == (place(text, f"{word}:"), key)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [("lr: 0.1", "update: {"), ("learning_rate: 0.1", "update: {"), ("optimizer: sgd", "update: {"),
+     ("η: 0.1", "update: {"), ("epochs: 5", "steps"), ("W1: [[1]]", "layers"), ("b: 1", "layers"),
+     ("activation: relu", "layers"), ("precision: 3", "grading"), ("weight_decay: 0.1", "penalty"),
+     ("answers: {Z1: 1}", "check")],
+)  # fmt: skip
+def test_a_key_that_belongs_elsewhere(line: str, instead: str) -> None:
+    (only,) = told(f"{PROBLEM}{line}\n")
+    assert only.mark == Mark(6, 1)
+    assert instead in (only.instead or "")
+
+
+@pytest.mark.parametrize(
+    ("written", "here"),
+    [("σ", "sigmoid"), ("ReLU", "relu"), ("Σ", "sum"), ("swish", "silu"),
+     ("tahn", "tanh"), ("sigmod", "sigmoid"), ("logistic", "sigmoid"), ("Φ", "normal_cdf")],
+)  # fmt: skip
+def test_a_function_by_another_name_in_a_formula(written: str, here: str) -> None:
+    text = f"values: {{x: [1, 2]}}\nequations:\n  - L = sum({written}(x))\n"
+    (only,) = told(text)
+    assert only.mark == place(text, f"{written}(")
+    assert f"`{here}`" in only.message
+    assert only.instead == f"{here}(…)"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["relu6", "arctan", "softsign", "prelu", "mish", "selu", "tan", "var", "prod", "reshape",
+     "conv2d", "batch_norm", "mae", "rmse", "argsort", "gamma", "floor"],
+)  # fmt: skip
+def test_what_is_another_function_is_never_a_slip_of_the_hand(written: str) -> None:
+    text = f"values: {{x: [1, 2]}}\nequations:\n  - L = sum({written}(x))\n"
+    (only,) = told(text)
+    assert "there is no function" in only.message
+    assert "did you mean" not in only.message
+    assert "(…)" not in (only.instead or "")
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "value"),
+    [
+        ("min(max(z, 0), 6)", "relu6", [0, 2, 6]),
+        ("z / (1 + abs(z))", "softsign", [-0.5, 2 / 3, 0.9]),
+    ],
+)
+def test_how_to_write_a_function_that_there_is_not(
+    formula: str, name: str, value: list[float]
+) -> None:
+    text = "x: [-1, 2, 9]\nlayers:\n  - {weights: '1 0 0; 0 1 0; 0 0 1', activation: NAME}\n"
+    (only,) = told(text.replace("NAME", name))
+    assert only.instead == f'{{formula: "{formula}"}}'
+    found = solve(load(text.replace("NAME", only.instead)).model).trace
+    assert found.step("Yhat").value == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("written", "here"),
+    [("mse", "mean-squared-error"), ("crossentropy", "cross-entropy"),
+     ("bce", "binary-cross-entropy"),
+     ("categorical-cross-entropy", "cross-entropy"), ("CategoricalCrossentropy", "cross-entropy")],
+)  # fmt: skip
+def test_a_loss_by_another_name(written: str, here: str) -> None:
+    text = PROBLEM.replace("half-squared-error", written)
+    (only,) = told(text)
+    assert (only.mark, only.instead) == (place(text, written), here)
+
+
+@pytest.mark.parametrize("written", ["mae", "squared-hinge", "rmse", "kl-divergence", "logcosh"])
+def test_a_loss_that_there_is_not_is_written_as_a_formula(written: str) -> None:
+    (only,) = told(PROBLEM.replace("half-squared-error", written))
+    assert only.instead is not None
+    assert only.instead.startswith('{formula: "')
+    load(PROBLEM.replace("half-squared-error", only.instead))
+
+
+@pytest.mark.parametrize(
+    ("written", "known", "meant"),
+    [("adamw", ["adam"], None), ("eta", ["beta"], None), ("relu6", ["relu"], None),
+     ("prelu", ["relu"], None), ("median", ["mean"], None), ("bias", ["basis"], None),
+     ("weigths", ["weights"], "weights"), ("layer", ["layers"], "layers"),
+     ("activ", ["activation"], "activation"), ("Softmaxx", ["softmax"], "softmax"),
+     ("“first”", ["first"], "first"), ("half_up", ["half-up"], "half-up"), ("to", ["into"], None)],
+)  # fmt: skip
+def test_a_slip_of_the_hand_and_what_is_none(
+    written: str, known: list[str], meant: str | None
+) -> None:
+    assert nearest(written, known) == meant
+
+
+@pytest.mark.parametrize("hat", ["ŷ", "y\u0302"])
+def test_a_letter_with_a_hat(hat: str) -> None:
+    text = PROBLEM.replace("half-squared-error", f"{{formula: 'sum(({hat} - y)^2)'}}")
+    (only,) = told(text)
+    assert only.instead == "yhat"
+    load("values: {x: [1, 2]}\nequations:\n  - ŷ = 2 * x\n  - L = sum(y\u0302)\n")
+
+
+@pytest.mark.parametrize(("sign", "instead"), [("√", "sqrt(…)"), ("²", "^2"), ("∑", "sum(…)")])
+def test_signs_of_print(sign: str, instead: str) -> None:
+    text = f"values: {{x: [1, 2]}}\nequations:\n  - L = sum(x) + {sign}\n"
+    (only,) = told(text)
+    assert (only.mark, only.instead) == (place(text, sign), instead)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from typing import Any, Final, Literal, TypeAlias
 
 import yaml
@@ -126,7 +127,8 @@ def read_text(data: bytes, complaints: Complaints) -> str | None:
 
 def source_lines(data: bytes) -> tuple[str, ...]:
     """The lines of a file as complaints count them, whatever its bytes are."""
-    return tuple(split_lines(data[:MAX_BYTES].decode(_encoding(data), errors="replace")))
+    text = data[:MAX_BYTES].decode(_encoding(data), errors="replace")
+    return tuple(split_lines(_composed(text)))
 
 
 def split_lines(text: str) -> list[str]:
@@ -162,10 +164,16 @@ def _decoded(data: bytes) -> str:
         before = data[: error.start].decode(error.encoding, errors="replace")
         message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
         raise _refused(message, _end_of(before), "save the file as UTF-8") from None
+    text = _composed(text)
     if match := _FORBIDDEN.search(text):
         message = f"the character U+{ord(match[0]):04X} may not stand in a file"
         raise _refused(message, _end_of(text[: match.start()]), "delete it")
     return _joined_surrogates(text)
+
+
+def _composed(text: str) -> str:
+    """The same, a letter and its accent as one character: some keyboards type `ŷ` as two."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _joined_surrogates(text: str) -> str:
