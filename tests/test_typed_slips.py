@@ -14,6 +14,7 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.numbers import NumberError, read_number, split_row
 from backprop_cli.problem.load import Source
 from backprop_cli.problem.near import nearest
+from backprop_cli.render.complaints import complaints_text
 from backprop_cli.solving.load import Loaded, loaded
 from backprop_cli.solving.solve import solve
 
@@ -519,3 +520,46 @@ def test_signs_of_print(sign: str, instead: str) -> None:
     text = f"values: {{x: [1, 2]}}\nequations:\n  - L = sum(x) + {sign}\n"
     (only,) = told(text)
     assert (only.mark, only.instead) == (place(text, sign), instead)
+
+
+# The order of what is told ------------------------------------------------------------------------
+
+
+def test_causes_are_told_before_what_follows_from_them() -> None:
+    text = """x: [1, 2]
+y: 1
+layers:
+  - {weights: [[1, 2], [3, 4]]}
+  - {weights: [[1, 2, 3], [1, 2, 3]]}
+loss: squared-error
+"""
+    lines = complaints_text(_error(text)).splitlines()
+    places = [int(line.split(":")[1]) for line in lines if line.startswith("homework")]
+    assert places == [5, 2]
+    unread = text.replace("squared-error", "squared-eror").replace("[3, 4]", "[3, 4 5]")
+    lines = complaints_text(_error(unread)).splitlines()
+    places = [int(line.split(":")[1]) for line in lines if line.startswith("homework")]
+    assert places[:2] == [4, 6]
+
+
+def _error(text: str) -> UserError:
+    with pytest.raises(UserError) as caught:
+        load(text)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["inputs: 2\nlayers:\n  - {units: 3, bias: true}\n  - {units: 1}\nloss: squared-error\n",
+     "shapes: {W: [M, N], x: [N]}\nequations:\n  - L = sum(W @ x)\n"],
+)  # fmt: skip
+def test_a_problem_in_letters_is_one_for_derive(text: str) -> None:
+    (only,) = told(text)
+    assert "in letters" in only.message
+    assert only.instead == "backprop derive homework.yaml"
+    loaded(Source("homework.yaml", text.encode()), numbers=False)
+
+
+def test_a_problem_that_lacks_a_number_is_none_in_letters() -> None:
+    found = told("layers:\n  - {weights: [[1, 2]]}\n")
+    assert "no `x`" in found[0].message

@@ -24,6 +24,12 @@ from backprop_cli.solving.update import check_state
 MOST_REREAD: Final = 200_000
 """A larger file, in bytes, is not read again to see what may have been meant."""
 
+_NO_NUMBERS = "this problem has no numbers to compute with: it is in letters, which `derive` takes"
+
+
+def _derive(source: Source) -> str:
+    return f"backprop derive {'-' if source.name == '<stdin>' else source.name}"
+
 
 class Loaded(Struct, frozen=True):
     """A model ready to be solved, its plan, and the file it is from."""
@@ -76,7 +82,7 @@ def _with_first_causes(
         return told
     if has_spaces(tree):
         return (*(Complaint(pair.message, pair.mark, pair.instead) for pair in pairs), *left)
-    return (*told, *(Complaint(pair.doubt, pair.mark, pair.instead) for pair in pairs))
+    return (*told, *(Complaint(pair.doubt, pair.mark, pair.instead, 1) for pair in pairs))
 
 
 def stated(source: Source) -> tuple[Problem | None, Complaints]:
@@ -98,6 +104,9 @@ def checked(
 def _built(
     problem: Problem | None, complaints: Complaints, source: Source, numbers: bool
 ) -> Loaded:
+    complaints.stage = 1
+    if numbers and problem is not None and problem.in_letters and not complaints.found:
+        raise source.error(Complaint(_NO_NUMBERS, instead=_derive(source)))
     if problem is not None and problem.has_letters and not numbers:
         problem = with_numbers(problem)  # in symbols a letter is as good as a number
     built = build(problem, complaints, numbers) if problem is not None else None
