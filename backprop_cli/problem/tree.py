@@ -29,6 +29,16 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
 _fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
+_NO_TEXT = {
+    b"PK\x03\x04": "an archive, or a document such as .docx and .xlsx are",
+    b"\xd0\xcf\x11\xe0": "a document of an older Word or Excel",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x1f\x8b": "a compressed file",
+}
+"""How files begin that somebody may hand in for a sheet."""
+
 _UNWANTED = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 _SURROGATES = r"(?i)(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})"
 
@@ -158,6 +168,9 @@ def _decoded(data: bytes) -> str:
     if len(data) > MAX_BYTES:
         size, most = len(data) / 1e6, MAX_BYTES // 1_000_000
         raise _refused(f"the file is too large: {size:.1f} MB, and {most} MB are read at most")
+    for beginning, kind in _NO_TEXT.items():
+        if data.startswith(beginning):
+            raise _refused(f"this is {kind}, and no text", instead="the same saved as text")
     try:
         text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
