@@ -17,6 +17,7 @@ INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
 _OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 
+_ENDINGS = (".yaml", ".yml", ".json")
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
     "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
@@ -45,6 +46,11 @@ class _Lazy(click.Group):
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
+            if args[0].casefold().endswith(_ENDINGS):
+                ctx.fail(
+                    f"'{args[0]}' is a file, and a command comes before it: "
+                    f"backprop solve {args[0]}"
+                )
             near = get_close_matches(args[0], _COMMANDS, 1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"There is no command '{args[0]}'.{hint}")

@@ -23,12 +23,15 @@ from backprop_cli.grading.collect import answer_files
 from backprop_cli.grading.data import Reveal
 from backprop_cli.grading.desk import Desk
 from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.handed_in import Unread, folder_of_students
 from backprop_cli.grading.slips import SLIP_WORDS
 from backprop_cli.grading.stages import Stage
 from backprop_cli.grading.summary import Counts
+from backprop_cli.numbers import printable
 from backprop_cli.report.formats import STEP_SUMMARY, Settings, writer
 
 FAILED: Final = 1  # exit code: some sheet does not pass
+MOST_TOLD: Final = 50  # files that are not read; the others are counted
 MANY: Final = 400  # sheets from which more than one process is worth its start
 
 
@@ -50,15 +53,17 @@ class Options(Struct, frozen=True):
 def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
     loaded = load(problem)
-    files = _files(problem, options)
+    left: list[Unread] = []
+    files = _files(problem, options, left)
     formats = [options.format_, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
-    desk = _desk(loaded)
+    desk = _desk(loaded, folder_of_students(files))
     settings = _settings(options, desk.grader)
     writers = tuple(writer(name, settings, alone=len(files) == 1) for name in formats)
     graded = _Graded(_graded(Bench(desk, writers), files, options))
     title, summary = _title(loaded), graded.counts.summary
     with _orderly_end():
         write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
+    _tell_unread(left)
     for other in writers[1:]:
         _write_step_summary("".join(other.text(title, graded.beside, summary)))
     sys.exit(exit_code(graded.counts, exit_zero=options.exit_zero))
@@ -88,18 +93,26 @@ def exit_code(counts: Counts, *, exit_zero: bool) -> int:
     return 0 if counts.passed == counts.submissions or exit_zero else FAILED
 
 
-def _files(problem: Path, options: Options) -> list[str]:
+def _tell_unread(left: Sequence[Unread]) -> None:
+    """Says on standard error which files of the folders are no sheets, so that none is missed."""
+    for each in sorted(left, key=lambda each: each.file)[:MOST_TOLD]:
+        click.echo(f"not read: {printable(each.file)}: {each.why}", err=True)
+    if len(left) > MOST_TOLD:
+        click.echo(f"not read: {len(left) - MOST_TOLD} more", err=True)
+
+
+def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:
     paths = (*options.answers, *options.paths)
     if not paths:
         message = "no answers are given"
         hint = f"backprop check {problem} --answers sheet.yaml, or a folder of sheets"
         raise UserError(Complaint(message, instead=hint))
-    return answer_files(paths, leave_out=None if str(problem) == "-" else problem)
+    return answer_files(paths, None if str(problem) == "-" else problem, left)
 
 
-def _desk(loaded: Loaded) -> Desk:
+def _desk(loaded: Loaded, folder: str | None) -> Desk:
     try:
-        return Desk(loaded.model)
+        return Desk(loaded.model, folder)
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
 

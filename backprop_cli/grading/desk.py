@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from backprop_cli.grading.answers import Reader
+from msgspec.structs import replace
+
+from backprop_cli.grading.answers import Reader, stem
 from backprop_cli.grading.collect import read_answers
 from backprop_cli.grading.data import Submission
 from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.handed_in import name_by_folder
 from backprop_cli.problem.model import Model
 
 
@@ -14,11 +17,13 @@ class Desk:
 
     Its methods are pure: the same sheet gives the same submission, in any process and whatever was
     graded before. It remembers what it has worked out, which saves time and changes nothing.
-    UserError where a problem has nothing that could be graded.
+    `folder` is where each student has a folder, whose name is the student's. UserError where a
+    problem has nothing that could be graded.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, folder: str | None = None) -> None:
         self.grader = Grader(model)
+        self._folder = folder
         self._reader = Reader(self.grader.quantities())
 
     def grade(self, data: bytes, name: str) -> Submission:
@@ -27,4 +32,7 @@ class Desk:
 
     def grade_file(self, path: str) -> Submission:
         """The submission in a file; where it cannot be read, one that says so."""
-        return self.grader.grade(read_answers(path, self._reader))
+        sheet = read_answers(path, self._reader)
+        if self._folder is not None and sheet.student == stem(path):
+            sheet = replace(sheet, student=name_by_folder(path, self._folder) or sheet.student)
+        return self.grader.grade(sheet)

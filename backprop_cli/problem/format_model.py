@@ -7,6 +7,7 @@ import re
 from msgspec.structs import fields
 
 from backprop_cli.errors import Complaints
+from backprop_cli.problem import other_keys
 from backprop_cli.problem.data import (
     Convention,
     Function,
@@ -91,7 +92,7 @@ CONVENTION = Record(
             default=_DEFAULT.affine,
         ),
         "bias": Key(
-            Choice(("separate", "first", "last")),
+            Choice(("separate", "first", "last"), meant=other_keys.WHERE_BIAS_IS),
             "whether the bias is a vector of its own, or which row or column of W it is",
             default=_DEFAULT.bias,
         ),
@@ -114,6 +115,7 @@ CONVENTION = Record(
     },
     _convention,
     "{affine: W^T x + b}",
+    other_keys.OF_CONVENTION,
 )
 
 
@@ -221,6 +223,7 @@ LAYER = Record(
     },
     _layer,
     "{weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}",
+    other_keys.OF_LAYER,
 )
 
 # Loss and penalty ---------------------------------------------------------------------------------
@@ -238,10 +241,13 @@ LOSS = ByKind(
         {
             **LOSS_NAMES.keys("your own loss, in yhat and y"),
             "over_samples": Key(
-                Choice(("mean", "sum")), "how it is taken over the samples", default="mean"
+                Choice(("mean", "sum"), meant=other_keys.MEAN_OR_SUM),
+                "how it is taken over the samples",
+                default="mean",
             ),
         },
         _loss,
+        meant=other_keys.OF_LOSS,
     ),
     instead="squared-error, or {formula: sum((y - yhat)^2)}",
 )
@@ -267,4 +273,5 @@ PENALTY = Record(
     },
     _penalty,
     "{l2: 0.1}",
+    other_keys.OF_PENALTY,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -177,6 +178,25 @@ def noted(text: str, mark: Mark) -> str:
     """A remark, and where in the file it belongs."""
     where = line_of(mark)
     return f"{where}: {text}" if where else text
+
+
+def remarked(submission: Submission) -> str:
+    """The notes on a sheet in a table of a class: most are lines that were not understood."""
+    notes = [noted(text.partition("; write ")[0], mark) for text, mark in submission.remarks]
+    return "; ".join(notes)
+
+
+def doubles(submissions: Sequence[Submission]) -> frozenset[str]:
+    """The students that have more than one sheet."""
+    counts = Counter(one.student for one in submissions)
+    return frozenset(student for student, count in counts.items() if count > 1)
+
+
+def several(submissions: Sequence[Submission]) -> str:
+    """`several sheets of one name: Anna (2)`; nothing where there are none."""
+    counts = Counter(one.student for one in submissions)
+    named = [f"{student} ({count})" for student, count in sorted(counts.items()) if count > 1]
+    return f"several sheets of one name: {', '.join(named)}" if named else ""
 
 
 def indexed(index: tuple[int, ...]) -> str:
