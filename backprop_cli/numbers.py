@@ -49,12 +49,17 @@ def shown(text: str, longest: int = 40) -> str:
     return f"`{flat}`" if len(flat) <= longest else f"`{flat[: longest - 1]}…`"
 
 
-def printable(text: str) -> str:
-    """`text` with everything written out that could move a cursor or hide from the reader."""
+def printable(text: str, kept: str = "") -> str:
+    """`text` with everything written out that could move a cursor or hide from the reader.
+
+    Characters of `kept`, such as ends of lines, stay.
+    """
     if text.isprintable():
         return text
     return "".join(
-        char if unicodedata.category(char) not in _UNPRINTABLE else f"\\u{ord(char):04x}"
+        char
+        if char in kept or unicodedata.category(char) not in _UNPRINTABLE
+        else f"\\u{ord(char):04x}"
         for char in text
     )
 
@@ -91,6 +96,7 @@ def normal_minus(text: str) -> str:
 
 def _constant(text: str) -> float:
     from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
+    from backprop_cli.problem.tokens import is_name
 
     if match := re.search(r"[@=:\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
@@ -102,7 +108,7 @@ def _constant(text: str) -> float:
     except FormulaError as error:
         if re.fullmatch(r"[^\W\d_]\w*", text) and text not in FUNCTIONS:
             message = f"{shown(text)} is a word where a number belongs"
-            raise NumberError(message, letter=True) from error
+            raise NumberError(message, letter=is_name(text)) from error
         message = f"{shown(text)} is not a number: {error.message}"
         raise NumberError(message, error.instead, offset=error.offset) from error
 
