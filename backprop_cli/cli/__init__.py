@@ -12,10 +12,8 @@ import click
 from backprop_cli import __version__
 from backprop_cli.errors import USAGE
 
-BUG = 70  # exit code: the program is wrong, not what it was given
 INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
 _OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
-_BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
@@ -91,8 +89,8 @@ def _run() -> NoReturn:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception:  # noqa: BLE001  # printed, with what to do about it
-        import traceback
+        from traceback import format_exc
 
-        traceback.print_exc()
-        click.echo(_BUG_WORDS, err=True)
-        sys.exit(BUG)
+        from backprop_cli.cli.common import end_with_fault
+
+        end_with_fault(format_exc())

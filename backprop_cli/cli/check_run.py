@@ -15,7 +15,13 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write_pieces
+from backprop_cli.cli.common import (
+    end_with_fault,
+    only_ascii,
+    terminal_width,
+    wants_color,
+    write_pieces,
+)
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
 from backprop_cli.cli.reading import Loaded, load
 from backprop_cli.errors import USAGE, Complaint, UserError
@@ -60,6 +66,8 @@ def run(problem: Path, options: Options) -> None:
         write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
     for other in writers[1:]:
         _write_step_summary("".join(other.text(title, graded.beside, summary)))
+    if (trace := graded.counts.fault) is not None:
+        end_with_fault(trace)
     sys.exit(exit_code(graded.counts, exit_zero=options.exit_zero))
 
 

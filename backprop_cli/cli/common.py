@@ -12,11 +12,12 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
-from backprop_cli.errors import USAGE, Complaint, UserError
+from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 NARROWEST, WIDEST = 40, 1000  # columns
 CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
+_BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 _BLOCK = 65_536  # characters that are written at a time
 _ENDINGS = (".yaml", ".yml", ".json")
 
@@ -240,6 +241,13 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def end_with_fault(trace: str) -> NoReturn:
+    """Says that the program failed, and how to report it, once all else is done."""
+    click.echo(trace.rstrip(), err=True)
+    click.echo(_BUG_WORDS, err=True)
+    sys.exit(BUG)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from backprop_cli.grading.data import Submission
 from backprop_cli.grading.desk import Desk
 from backprop_cli.grading.summary import Counts
 from backprop_cli.report.stream import Writer
@@ -36,10 +37,21 @@ class Bench(Struct):
         """The parts of some sheets."""
         found = Parts()
         for file in files:
-            submission = self.desk.grade_file(file)
+            submission, told = self._one(file)
             found.counts.add(submission)
-            found.of.append(tuple(writer.part(submission) for writer in self.writers))
+            found.of.append(told)
         return found
+
+    def _one(self, file: str) -> tuple[Submission, tuple[Any, ...]]:
+        submission = self.desk.grade_file(file)
+        try:
+            return submission, self._told(submission)
+        except Exception as error:  # noqa: BLE001  # as where it is graded
+            submission = self.desk.failed(submission, error)
+            return submission, self._told(submission)
+
+    def _told(self, submission: Submission) -> tuple[Any, ...]:
+        return tuple(writer.part(submission) for writer in self.writers)
 
 
 def graded(bench: Bench, files: Sequence[str], workers: int) -> Iterator[Parts]:
