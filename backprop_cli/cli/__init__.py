@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -13,6 +14,7 @@ from backprop_cli import __version__
 from backprop_cli.errors import USAGE
 
 INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
+_NOT_OURS = (signal.SIG_DFL, signal.default_int_handler)  # handlers that nobody has chosen
 _OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
 
 _COMMANDS = {
@@ -73,10 +75,27 @@ def run() -> None:
     the time of a short run.
     """
     gc.set_threshold(_OBJECTS)
+    _take_signals()
     try:
         _run()
     finally:
         gc.freeze()
+
+
+def _take_signals() -> None:
+    """Takes being told to end, in whatever way, like Ctrl-C: what is written is kept, nothing and
+    nobody stays behind. What is ignored, as behind nohup, stays ignored; what comes while the
+    program ends already changes nothing."""
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        for number in taken:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    asked = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    taken = [each for each in asked if each and signal.getsignal(each) in _NOT_OURS]
+    for number in taken:
+        signal.signal(number, end)
 
 
 def _run() -> NoReturn:

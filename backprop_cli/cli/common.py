@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EACCES, EISDIR
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
@@ -151,15 +151,20 @@ def write_pieces(pieces: Iterable[str], output: Path | None) -> None:
     if device is None:
         _replace(target, output, pieces)
         return
-    with device:
-        _write_blocks(device, output, pieces)
+    _write_blocks(device, output, pieces)
 
 
 def _write_blocks(file: TextIO, output: Path, pieces: Iterable[str]) -> None:
-    for block in _blocks(pieces):
+    try:
+        for block in _blocks(pieces):
+            with _written_to(output):
+                file.write(block)
+                file.flush()
         with _written_to(output):
-            file.write(block)
-            file.flush()
+            file.close()
+    finally:
+        with suppress(OSError):  # of what did not fit, which has been told
+            file.close()
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[str]:
@@ -216,8 +221,7 @@ def _replace(target: Path, output: Path, pieces: Iterable[str]) -> None:
         mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
         os.chmod(name, mode & 0o777)  # noqa: PTH101  # mkstemp makes files private
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            _write_blocks(file, output, pieces)
+        _write_blocks(os.fdopen(handle, "w", encoding="utf-8"), output, pieces)
         with _written_to(output):
             os.replace(name, target)  # noqa: PTH105  # in one step
     except KeyboardInterrupt:
