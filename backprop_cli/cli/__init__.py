@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from importlib import import_module
@@ -15,6 +16,7 @@ from backprop_cli.errors import USAGE
 
 INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
 _NOT_OURS = (signal.SIG_DFL, signal.default_int_handler)  # handlers that nobody has chosen
+_LAST_STREAM = 2  # the number of standard error
 _OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
 
 _COMMANDS = {
@@ -75,11 +77,21 @@ def run() -> None:
     the time of a short run.
     """
     gc.set_threshold(_OBJECTS)
+    _open_streams()
     _take_signals()
     try:
         _run()
     finally:
         gc.freeze()
+
+
+def _open_streams() -> None:
+    """Fills the places of standard streams that are closed, so that no file gets one of them."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
+        continue
+    os.close(handle)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # to the end
 
 
 def _take_signals() -> None:

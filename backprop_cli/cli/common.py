@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EACCES, EISDIR
+from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar, cast
 
 import click
 
@@ -17,6 +18,7 @@ from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 Command = TypeVar("Command", bound=Callable[..., Any])
 NARROWEST, WIDEST = 40, 1000  # columns
 CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
+_FOR_READERS = ("text", "markdown")  # formats for people, in what their terminal can show
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 _BLOCK = 65_536  # characters that are written at a time
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -50,7 +52,8 @@ def _not_a_dash(_ctx: click.Context, _param: click.Parameter, value: Path | None
 def output_options(*formats: str) -> Callable[[Command], Command]:
     """The options that every command with output has."""
 
-    def decorate(command: Command) -> Command:
+    def decorate(function: Command) -> Command:
+        command = cast(Command, _as_options_say(function))
         for option in reversed(
             (
                 click.option(
@@ -77,6 +80,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     metavar="N",
                     help="Decimals shown; numbers too small for them keep significant digits.",
                 ),
+                click.option("--force", is_flag=True, help="Let -o replace a file that is read."),
                 click.option("--ascii", "ascii_", is_flag=True, help="Use ASCII characters only."),
                 click.option(
                     "--width",
@@ -90,6 +94,44 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def _as_options_say(function: Command) -> Callable[..., Any]:
+    """The command, its output in the right encoding and over none of its inputs."""
+
+    @wraps(function)
+    def checked(*args: Any, force: bool, **kwargs: Any) -> Any:
+        params = click.get_current_context().params
+        with complaints_end_it():
+            if not force:
+                _spare_inputs(params)
+        if params["format_"] not in _FOR_READERS and hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _spare_inputs(params: Mapping[str, Any]) -> None:
+    """Refuses to write over what is read."""
+    output: Path | None = params["output"]
+    if output is None or not output.exists():
+        return
+    named = (params.get("problem"), *params.get("paths", ()), *params.get("answers", ()))
+    for path in named:
+        if path is not None and path.exists() and _holds(path, output):
+            message = f"it is read, as {path}, and would be replaced"
+            raise UserError(
+                Complaint(message, instead="another name, or --force"), source=str(output)
+            )
+
+
+def _holds(path: Path, output: Path) -> bool:
+    """Whether a path is the output, or a folder in which it would be found."""
+    if not path.is_dir():
+        return path.samefile(output)
+    inside = output.resolve().is_relative_to(path.resolve())
+    return inside and output.suffix.casefold() in (*_ENDINGS, ".csv")
 
 
 def terminal_width(asked: int | None) -> int:
@@ -115,7 +157,7 @@ def wants_color(to_file: bool) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def only_ascii(asked: bool, to_file: bool) -> bool:
@@ -124,7 +166,7 @@ def only_ascii(asked: bool, to_file: bool) -> bool:
         return asked
     try:
         "∂Ŷ⎡⊙".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
+    except (UnicodeEncodeError, LookupError, AttributeError):  # or where it is closed
         return True
     return False
 
@@ -141,6 +183,8 @@ def write_pieces(pieces: Iterable[str], output: Path | None) -> None:
     beside it as `FILE.partial`.
     """
     if output is None:
+        if sys.stdout is None:
+            raise UserError(Complaint("it is closed", instead="-o FILE"), source="standard output")
         for block in _blocks(pieces):
             with _written_to(None):
                 click.echo(block, nl=False, color=True)
