@@ -6,6 +6,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 USAGE = 2  # exit code: the command line or a file is unusable
+BUG = 70  # exit code: the program is wrong, not what it was given
 MOST_COMPLAINTS = 200  # kept about one file: a file wrong everywhere must not take for ever
 
 

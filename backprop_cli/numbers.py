@@ -49,12 +49,17 @@ def shown(text: str, longest: int = 40) -> str:
     return f"`{flat}`" if len(flat) <= longest else f"`{flat[: longest - 1]}…`"
 
 
-def printable(text: str) -> str:
-    """`text` with everything written out that could move a cursor or hide from the reader."""
+def printable(text: str, kept: str = "") -> str:
+    """`text` with everything written out that could move a cursor or hide from the reader.
+
+    Characters of `kept`, such as ends of lines, stay.
+    """
     if text.isprintable():
         return text
     return "".join(
-        char if unicodedata.category(char) not in _UNPRINTABLE else f"\\u{ord(char):04x}"
+        char
+        if char in kept or unicodedata.category(char) not in _UNPRINTABLE
+        else f"\\u{ord(char):04x}"
         for char in text
     )
 
@@ -151,9 +156,10 @@ def normal_minus(text: str) -> str:
 
 def _constant(text: str) -> float:
     from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
+    from backprop_cli.problem.tokens import is_name
 
     if _is_word(text) and text not in FUNCTIONS:
-        raise NumberError(f"{shown(text)} is a word where a number belongs", letter=True)
+        raise NumberError(f"{shown(text)} is a word where a number belongs", letter=is_name(text))
     if match := re.search(r"[@=:\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())

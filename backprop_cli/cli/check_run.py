@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +12,16 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write_pieces
+from backprop_cli.cli.common import (
+    end_with_fault,
+    only_ascii,
+    terminal_width,
+    wants_color,
+    write_pieces,
+)
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
 from backprop_cli.cli.reading import Loaded, load
-from backprop_cli.errors import USAGE, Complaint, UserError
+from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 from backprop_cli.grading.collect import answer_files
 from backprop_cli.grading.data import Reveal
 from backprop_cli.grading.desk import Desk
@@ -61,12 +64,15 @@ def run(problem: Path, options: Options) -> None:
     writers = tuple(writer(name, settings, alone=len(files) == 1) for name in formats)
     graded = _Graded(_graded(Bench(desk, writers), files, options))
     title, summary = _title(loaded), graded.counts.summary
-    with _orderly_end():
-        write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
+    write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
     _tell_unread(left)
     for other in writers[1:]:
         _write_step_summary("".join(other.text(title, graded.beside, summary)))
-    sys.exit(exit_code(graded.counts, exit_zero=options.exit_zero))
+    for how in graded.deaths:
+        click.echo(f"a process {how}; the sheets that it had were graded again", err=True)
+    if (trace := graded.counts.fault) is not None:
+        end_with_fault(trace)
+    sys.exit(BUG if graded.deaths else exit_code(graded.counts, exit_zero=options.exit_zero))
 
 
 class _Graded:
@@ -75,12 +81,14 @@ class _Graded:
     def __init__(self, found: Iterable[Parts]) -> None:
         self.counts = Counts()
         self.beside: list[Any] = []  # parts of the step summary
+        self.deaths: list[str] = []  # of processes that graded
         self._found = found
 
     def parts(self) -> Iterator[Any]:
         """The parts of the report as they come."""
         for found in self._found:
             self.counts.join(found.counts)
+            self.deaths += found.deaths
             for part, *others in found.of:
                 self.beside += others
                 yield part
@@ -121,19 +129,6 @@ def _graded(bench: Bench, files: Sequence[str], options: Options) -> Iterator[Pa
     workers = options.workers or (_cores() if len(files) >= MANY else 1)
     found = graded(bench, files, workers)
     return _counted(found, len(files)) if _shows_progress(len(files)) else found
-
-
-@contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Takes being told to end like Ctrl-C, so that what is written is kept and no process stays."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _cores() -> int:
@@ -191,7 +186,8 @@ class Formulas:
     def __call__(self, id: str) -> str | None:
         if id not in self._known:
             name, _, number = id.partition("@")
-            formula = self._writers.get(int(number or 1), lambda name: None)(name)
+            writer = self._writers.get(int(number or 1))
+            formula = None if writer is None else writer(name)
             self._known[id] = f"step {number}: {formula}" if number and formula else formula
         return self._known[id]
 

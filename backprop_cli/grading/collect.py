@@ -11,9 +11,9 @@ from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.answers import MAX_SHEET, Reader, unusable
 from backprop_cli.grading.data import Sheet
 from backprop_cli.grading.handed_in import Unread, unread
+from backprop_cli.problem.load import read_up_to
 
 ENDINGS: Final = (".yaml", ".yml", ".json", ".csv")
-_USUAL = 16_384  # bytes that nearly every sheet has room in
 _NOT_SHEETS = frozenset({"__MACOSX"})  # beside what is hidden; left behind by unpacking
 
 
@@ -38,19 +38,12 @@ def answer_files(
 def read_answers(path: str, reader: Reader) -> Sheet:
     """The sheet in a file; one with an error where the file cannot be read."""
     try:
-        data = _bytes(path)
+        data = read_up_to(path, MAX_SHEET + 1)
     except OSError as error:
         return unusable(path, f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
         return unusable(path, "there can be no file of this name")
     return reader.sheet(data, path)
-
-
-def _bytes(path: str) -> bytes:
-    """What is in a file, as far as it can be read, and asking no more room than a sheet needs."""
-    with open(path, "rb") as file:
-        data = file.read(_USUAL)
-        return data if len(data) < _USUAL else data + file.read(MAX_SHEET + 1 - _USUAL)
 
 
 def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:

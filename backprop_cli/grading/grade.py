@@ -35,18 +35,7 @@ class Grader(Exercise):
         """The verdicts and marks of one sheet."""
         most = self.most
         if sheet.error is not None:
-            return Submission(
-                sheet.student,
-                sheet.file,
-                score=0.0,
-                max_score=most,
-                passed=False,
-                first_wrong=None,
-                results=(),
-                error=sheet.error,
-                error_mark=sheet.error_mark,
-                remarks=sheet.remarks,
-            )
+            return ungraded(sheet, most, sheet.error)
         results = self._results(sheet)
         score = sum(result.points for result in results)
         return Submission(
@@ -78,6 +67,24 @@ class Grader(Exercise):
         wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]
         last = len(self._places)
         return min(wrong, key=lambda id: self._places.get(_step(id), last), default=None)
+
+
+def ungraded(
+    sheet: Sheet | Submission, most: float, error: str, fault: str | None = None
+) -> Submission:
+    """The submission of a sheet that could not be read or graded."""
+    return Submission(
+        sheet.student,
+        sheet.file,
+        score=0.0,
+        max_score=most,
+        passed=False,
+        first_wrong=None,
+        error=error,
+        error_mark=sheet.error_mark,
+        remarks=sheet.remarks,
+        fault=fault,
+    )
 
 
 def _step(id: str) -> str:

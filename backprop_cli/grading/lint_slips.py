@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -40,6 +40,7 @@ MOST_DECIMALS = 10
 _TRIES = 12  # other numbers tried before two formulas count as the same
 _FAR = 100  # units that rounding on the way never makes up for
 
+Kept: TypeAlias = "Callable[[str, Iterable[Finding]], Iterator[Finding]]"
 Values = Mapping[str, Array]
 Wrong = dict[str, list[Expr]]
 """The formulas that each slip leads to."""
@@ -60,13 +61,18 @@ class Finding(Struct, frozen=True):
     decimals: int | None = None
 
 
-def slip_findings(grader: Grader, names: Sequence[str], unit: Unit) -> Iterator[Finding]:
-    """What each slip does to each quantity: unnoticed ones first, then those that are confused."""
+def slip_findings(
+    grader: Grader, names: Sequence[str], unit: Unit, kept: Kept
+) -> Iterator[Finding]:
+    """What each slip does to each quantity: unnoticed ones first, then those that are confused.
+
+    `kept` takes what is looked at, and the findings, up to where the program fails.
+    """
     tried = _Tried(grader, unit)
     for name in names:
-        yield from tried.unnoticed(name)
+        yield from kept(f"mistakes in {name} that go unnoticed", tried.unnoticed(name))
     for name in names:
-        yield from tried.confused(name)
+        yield from kept(f"mistakes in {name} that are confused", tried.confused(name))
 
 
 class _Tried:

@@ -10,10 +10,11 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from msgspec import Struct
 
 from backprop_cli.errors import Complaints
-from backprop_cli.numbers import NumberError, normal_minus, read_number, shown
+from backprop_cli.numbers import NumberError, normal_minus, printable, read_number, shown
 from backprop_cli.problem.arrays import kind_of, read_values
 from backprop_cli.problem.data import Text, Values
 from backprop_cli.problem.near import folded, nearest
+from backprop_cli.problem.tokens import is_name
 from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode
 
 T = TypeVar("T")
@@ -23,7 +24,6 @@ Schema: TypeAlias = dict[str, Any]
 _LONGEST_NAME = 40
 _whole = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})").fullmatch
 _whole_decimal = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,17}))\.0*").fullmatch
-_name = re.compile(r"[^\W\d_]\w*").fullmatch
 
 
 class Field(Protocol[T_co]):
@@ -164,7 +164,7 @@ class Size(Struct, frozen=True):
         if isinstance(node, ScalarNode):
             if _whole(node.text) and int(node.text) > 0:
                 return int(node.text)
-            if _name(node.text) and not node.empty:
+            if is_name(node.text) and not node.empty:
                 return node.text
         unexpected(node, name, self, complaints)
         return None
@@ -228,13 +228,13 @@ class Choice(Struct, frozen=True):
 
 
 class Words(Struct, frozen=True):
-    """Free text for people."""
+    """Free text for people; what would hide in it, or turn it round, is written out."""
 
     words = "text"
 
     def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
         if isinstance(node, ScalarNode):
-            return node.text.rstrip("\n")
+            return printable(node.text.rstrip("\n"), kept="\n\t")
         unexpected(node, name, self, complaints, "quotes around the text")
         return None
 

@@ -96,7 +96,7 @@ def _update(given: Given) -> Update | None:
     constants = {key: given.get(key, default) for key, default in rule.constants.items()}
     return Update(
         rule=name,
-        form=given.get("form") or (rule.forms[0] if rule.forms else None),
+        form=(given.get("form") or rule.forms[0]) if rule.forms else None,
         constants=tuple({**rate, **constants}.items()),
         t=given.get("t", 1),
         steps=given.get("steps", 1),

@@ -7,6 +7,8 @@ from fractions import Fraction
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
+from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.calls import FUNCTIONS, Dialect, applied
 from backprop_cli.problem.tokens import FormulaError, Token, quoted, tokens_of
 from backprop_cli.readings.values import evaluate
@@ -245,10 +247,13 @@ def parse_constant(text: str) -> float:
         taken = token.text in FUNCTIONS or (token.text == "T" and "T" not in names)
         if token.kind == "name" and not taken:
             raise FormulaError(f"{quoted(token.text)} is not a number", token.offset)
-    value = evaluate(result, {})
-    if value.ndim:
+    try:
+        shape = Sizes({}, {}).shape(result)
+    except ShapeError as error:
+        raise FormulaError(str(error), 0, error.instead) from None
+    if shape:
         raise FormulaError("this is not one number", 0)
-    return float(value)
+    return float(evaluate(result, {}))
 
 
 def _found(token: Token) -> str:

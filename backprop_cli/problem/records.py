@@ -62,9 +62,14 @@ class Given(Struct, frozen=True):
         return entry.key.mark if entry else self.mark
 
     def empty(self, key: str) -> bool:
-        """Whether `key` is there with an empty list."""
+        """Whether `key` is there with an empty list or mapping."""
         entry = self.entries.get(key)
-        return entry is not None and isinstance(entry.value, ListNode) and not entry.value.items
+        match entry.value if entry is not None else None:
+            case ListNode() as listed:
+                return not listed.items
+            case MapNode() as mapped:
+                return not mapped.entries
+        return False
 
     def value_at(self, key: str) -> Mark:
         """Where the value of `key` stands; the record itself where it does not."""

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 
 from msgspec import Struct
 
 LONGEST = 40
+_NAME = r"[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*"
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*)"
+    rf"|(?P<name>{_NAME})"
     r"|(?P<sign>\*\*|\.T(?!\w)|[-+*/^@()\[\],=:]))"
 )
+_name = re.compile(_NAME).fullmatch
 _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
+
+
+def is_name(text: str) -> bool:
+    """Whether a quantity may be called so: what any program may call it, too, once its letters are
+    in their usual form (`x½` would be x1⁄2, `x⑴` a call)."""
+    return bool(_name(text)) and (
+        text.isascii() or unicodedata.normalize("NFKC", text).isidentifier()
+    )
 
 
 class FormulaError(Exception):

@@ -101,7 +101,7 @@ def other_verdicts(tally: Tally) -> str:
 def outcome(submission: Submission) -> str:
     """Whether a sheet passes, in a word or two."""
     if submission.error is not None:
-        return "unreadable"
+        return "unreadable" if submission.fault is None else "not graded"
     return "passed" if submission.passed else "not passed"
 
 
@@ -169,9 +169,10 @@ def listed(names: Sequence[str]) -> str:
 
 
 def unread(submission: Submission) -> str:
-    """Why a sheet could not be read at all, and where."""
+    """Why a sheet could not be read at all, or not graded, and where."""
     where = line_of(submission.error_mark)
-    return f"this sheet could not be read{f' ({where})' if where else ''}: {submission.error}"
+    done = "read" if submission.fault is None else "graded"
+    return f"this sheet could not be {done}{f' ({where})' if where else ''}: {submission.error}"
 
 
 def noted(text: str, mark: Mark) -> str:
