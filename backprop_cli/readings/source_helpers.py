@@ -55,10 +55,13 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
             "    return np.where(size <= delta, e * e / 2, delta * (size - delta / 2))"
         ),
         "largest_shares": Helper(
-            "def largest_shares(x, axis=None, at_tie=0):\n"
+            'def largest_shares(x, axis=None, at_tie="first"):\n'
             "    top = x == np.max(x, axis=axis, keepdims=True)\n"
-            "    tie = np.sum(top, axis=axis, keepdims=True) > 1\n"
-            "    return np.where(top, np.where(tie, float(at_tie), 1.0), 0.0)"
+            '    if at_tie == "first":\n'
+            "        return 1.0 * (top & (np.cumsum(top, axis=axis).reshape(x.shape) == 1))\n"
+            "    count = np.sum(top, axis=axis, keepdims=True)\n"
+            '    share = 1 / count if at_tie == "shared" else np.where(count > 1, at_tie, 1.0)\n'
+            "    return np.where(top, share, 0.0)"
         ),
         "xlogy": Helper(
             "def xlogy(y, p):\n"

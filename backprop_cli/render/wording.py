@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -81,9 +81,16 @@ _KINKED = MappingProxyType(
         "relu": "ReLU′(0) = {}",
         "leaky_relu": "LeakyReLU′(0) = {}",
         "abs": "|x|′ = {} at 0",
-        "max": "each of several equal maxima gets {}",
+        "max": "of several equal maxima {}",
         "hinge": "max(0, x)′ = {} at 0",
         "step": "step′(0) = {}",
+    }
+)
+
+_TIES = MappingProxyType(
+    {
+        "first": "the first has the gradient",
+        "shared": "all have equal shares of the gradient",
     }
 )
 
@@ -166,7 +173,7 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     if view.layers and any(step.phase == "backward" for step in trace.steps):
         phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
     phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
-    phrases += _at_kinks(said, used)
+    phrases += _at_kinks(said, _operations(trace, ("forward",)))
     phrases += _signs(trace, used, names)
     phrases.append("functions, powers and / are taken entry by entry")
     phrases += _indices(said, view, names)
@@ -205,11 +212,13 @@ def _loss(said: Mapping[str, object], names: Names) -> Iterator[str]:
     yield f"loss: {words}" + (f", {over} over the samples" if over else "")
 
 
-def _operations(trace: Trace) -> set[str]:
+def _operations(
+    trace: Trace, phases: Collection[str] = ("forward", "backward", "jacobian")
+) -> set[str]:
     return {
         node.name
         for step in trace.steps
-        if step.phase in ("forward", "backward") and step.rule != "decision"
+        if step.phase in phases and step.rule != "decision"
         for node in walk(step.expr)
         if isinstance(node, Op)
     }
@@ -217,7 +226,7 @@ def _operations(trace: Trace) -> set[str]:
 
 def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     """What notation of our own means."""
-    if "switch" in used:
+    if used & {"switch", "largest_shares"}:
         yield "1{…} is 1 where that holds, else 0"
     if not names.ascii and any(step.id.endswith("_new") for step in trace.steps):
         yield "⁺ marks a value after the update"
@@ -233,7 +242,8 @@ def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:
     found = sorted({kink for name in used if name in TABLE and (kink := TABLE[name].kink)})
     for kink in found:
         value = kinks.get(kink, kinks.get(kink.replace("_", "-"), 0))
-        yield _KINKED.get(kink, kink + "′ = {} at its kink").format(f"{value:g}")
+        taken = _TIES.get(value) or f"each gets {value:g}" if kink == "max" else f"{value:g}"
+        yield _KINKED.get(kink, kink + "′ = {} at its kink").format(taken)
     if "step" in used:
         yield f"step(0) = {kinks.get('step_at_zero', 1):g}"
 
