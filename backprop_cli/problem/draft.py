@@ -46,6 +46,7 @@ class Draft(Struct):
     penalised: list[tuple[str, str]] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)
+    summed: dict[str, Expr] = field(default_factory=dict)
 
     @property
     def convention(self) -> Convention:

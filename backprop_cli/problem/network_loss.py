@@ -26,9 +26,11 @@ def add_loss(net: Draft) -> bool:
         value = _named_loss(net, function, LOSSES[function.name or ""])
     if value is None:
         return False
-    if net.samples is not None and net.problem.loss.over_samples == "mean":
-        value = build.div(value, build.size(net.samples))
     name = "L_data" if net.problem.penalty else "L"
+    if net.samples is not None and net.problem.loss.over_samples == "mean":
+        if net.convention.batch_gradients == "per-sample":
+            net.summed[name] = value
+        value = build.div(value, build.size(net.samples))
     net.define(name, value, function.name or "formula", (), "loss")
     return True
 
@@ -89,7 +91,9 @@ def fusion(net: Draft) -> Fusion | None:
     if activation == "softmax" and not _targets_sum_to_one(net):
         return None
     difference = build.mul(num(loss.factor), op("sub", Sym("Yhat"), Sym("Y")))
-    if net.samples is not None and net.problem.loss.over_samples == "mean":
+    mean = net.samples is not None and net.problem.loss.over_samples == "mean"
+    if mean and not net.summed:
+        assert net.samples is not None
         difference = build.mul(build.div(build.ONE, build.size(net.samples)), difference)
     base = log_base(net.convention)
     if base is not None and loss.name.endswith("cross-entropy"):

@@ -172,6 +172,8 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
         phrases.append(_LOG.get(str(said.get("log", "natural")), ""))
     if view.layers and any(step.phase == "backward" for step in trace.steps):
         phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
+    if view.layers and names.batch and said.get("over_samples") == "mean":
+        phrases.append(_batch(said, view))
     phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
     phrases += _at_kinks(said, _operations(trace, ("forward",)))
     phrases += _signs(trace, used, names)
@@ -201,6 +203,16 @@ def _samples(trace: Trace, view: View) -> str:
     if trace.samples is None:
         return f"one sample, a {drawn}"
     return f"a batch of {trace.samples}, samples are {drawn}s"
+
+
+def _batch(said: Mapping[str, object], view: View) -> str:
+    """Of which loss the gradients of a batch are."""
+    if said.get("batch_gradients") != "per-sample":
+        return ""
+    letters = view.notation
+    own = ", ".join(f"∂{letters.loss}/∂{each}" for each in (letters.pre, letters.post))
+    shared = " and ".join(f"∂{letters.loss}/∂{each}" for each in (letters.weights, letters.bias))
+    return f"{own} are of each sample's own loss: 1/M comes in with {shared}"
 
 
 def _loss(said: Mapping[str, object], names: Names) -> Iterator[str]:

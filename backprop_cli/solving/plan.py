@@ -147,19 +147,20 @@ class _Planner:
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
         return gradients(
-            self.careful_definitions() if self.careful else self.definitions,
+            self.careful_definitions() if self.careful else self.model.differentiated,
             model.seeds,
             wanted,
             self.sizes(),
             model.gradient,
             self.shortcuts(),
             model.silent,
+            model.passed_on,
         )
 
     def careful_definitions(self) -> dict[str, Expr]:
         from backprop_cli.algebra.logarithms import in_logits
 
-        return {name: in_logits(expr, {}) for name, expr in self.definitions.items()}
+        return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
 
     def past_infinities(self) -> dict[str, dict[str, Expr]]:
         """The gradients of logits whose output goes into a logarithm, without that output."""
@@ -169,7 +170,7 @@ class _Planner:
         found = {}
         for name, expr in self.definitions.items():
             if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid", "exp"):
-                shares = through_logits(name, self.definitions, sources, self.sizes())
+                shares = through_logits(name, self.model.differentiated, sources, self.sizes())
                 if shares is not None:
                     found[name] = shares
                     self.notes |= dict.fromkeys(shares, _PAST_INFINITIES)
