@@ -355,6 +355,8 @@ def remarks(step: Step, names: Names) -> tuple[str, ...]:
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in _REMARKS:
             found[_REMARKS[node.name](node, names)] = None
+        if isinstance(node, Op) and node.name in _MET:
+            found |= dict.fromkeys(_spread_out(node, names))
     found.pop("", None)
     if len(step.shape) == 3 and step.axes[:1] == ("sample",):
         found["a block for each sample"] = None
@@ -378,6 +380,25 @@ def _named(node: Op, names: Names) -> str:
     return names.text(inner.name) if not isinstance(inner, Op) and hasattr(inner, "name") else "it"
 
 
+_MET = MappingProxyType(
+    {
+        "add": ("is added to", "is added to"),
+        "sub": ("is what is taken from", "is taken from"),
+        "mul": ("multiplies", "multiplies"),
+        "div": ("is divided by", "divides"),
+    }
+)
+"""What a row or column does to a matrix that it meets, on the left and on the right."""
+
+
+def _spread_out(node: Op, names: Names) -> Iterator[str]:
+    """What is done to every row or column by what stands once for all of them."""
+    for place, arg in enumerate(node.args):
+        inner = arg.args[0] if isinstance(arg, Op) and arg.name == "neg" else arg
+        if isinstance(inner, Op) and inner.name in ("column", "row"):
+            yield f"{_named(inner, names)} {_MET[node.name][place]} every {inner.name}"
+
+
 def _softmax_remark(node: Op, _: Names) -> str:
     axis = node.option("axis")
     if axis is None:
@@ -392,16 +413,22 @@ def _tilde(node: Op, names: Names) -> str:
     return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
 
 
+def _unit(node: Op) -> str:
+    """What the letter of a unit vector or matrix means: the one that the formulas have."""
+    index = node.option("index")
+    if not isinstance(index, tuple) or not all(isinstance(place, int) for place in index):
+        return ""
+    return f"{'e' if len(index) == 1 else 'E'} has a 1 at the index below it and 0 elsewhere"
+
+
 _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
     {
-        "column": lambda node, names: f"{_named(node, names)} is added to every column",
-        "row": lambda node, names: f"{_named(node, names)} is added to every row",
         "softmax": _softmax_remark,
         "log_softmax": _softmax_remark,
         "logsumexp": _softmax_remark,
         "drop_first": _tilde,
         "drop_last": _tilde,
-        "place": lambda node, names: "e has a 1 at the index below it and 0 elsewhere",
+        "place": lambda node, names: _unit(node),
         "jacobian": lambda node, names: "found by pulling each entry back through every path",
     }
 )
