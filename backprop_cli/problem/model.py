@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.problem.belonging import Remark
 from backprop_cli.problem.data import Problem, Update
 from backprop_cli.trace import Given, Unknown
 
@@ -19,13 +20,17 @@ Array = NDArray[np.float64]
 
 
 class Equation(Struct, frozen=True):
-    """A named quantity and what it is computed from; `rule` is the stable name of the step."""
+    """A named quantity and what it is computed from; `rule` is the stable name of the step.
+
+    `remark` is what a teacher would say of it before anything is computed.
+    """
 
     name: str
     expr: Expr
     rule: str
     axes: tuple[str, ...]
     words: str
+    remark: Remark | None = None
 
 
 class Fusion(Struct, frozen=True):

@@ -8,11 +8,11 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
+from backprop_cli.problem.belonging import Remark, behind, unsuited
 from backprop_cli.problem.data import Function
 from backprop_cli.problem.draft import PRE, Draft, rule_of
 from backprop_cli.problem.model import Equation, Fusion
 from backprop_cli.problem.samples import per_sample
-from backprop_cli.problem.targets import behind
 from backprop_cli.problem.texts import dialect, log_base, parsed
 
 
@@ -31,8 +31,16 @@ def add_loss(net: Draft) -> bool:
         if net.convention.batch_gradients == "per-sample":
             net.summed[name] = value
         value = build.div(value, build.size(net.samples))
-    net.define(name, value, function.name or "formula", (), "loss")
+    net.define(name, value, function.name or "formula", (), "loss", _remark(net, function))
     return True
+
+
+def _remark(net: Draft, function: Function) -> Remark | None:
+    """What to say of a loss that does not belong behind the last activation."""
+    if function.name is None or len(net.layers) in net.guessed:
+        return None
+    loss, units = LOSSES[function.name], net.units[-1]
+    return unsuited(loss, net.last_activation, units, plain=net.ends_plainly)
 
 
 def _named_loss(net: Draft, function: Function, loss: Loss) -> Expr | None:

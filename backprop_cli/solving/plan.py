@@ -115,6 +115,7 @@ class _Planner:
                 equation.expr,
                 equation.axes,
                 equation.words,
+                equation.remark.words if equation.remark else None,
             )
         decided = self.model.decision
         if decided is not None:
