@@ -8,7 +8,7 @@ from backprop_cli.readings.notation.spreading import times_ones
 from backprop_cli.readings.notation.structure import joined_beside
 from backprop_cli.render.flow import word
 from backprop_cli.render.forms_products import turned
-from backprop_cli.render.pen import Form, Pen, called, put
+from backprop_cli.render.pen import Form, Pen, put
 from backprop_cli.render.pieces import Piece, atom, between, fenced, listed, placed, suffixed
 
 
@@ -128,7 +128,7 @@ def dropped(pen: Pen, node: Op) -> Piece:
     base = pen.piece(inner)
     (first, *more) = base.tokens
     if pen.ascii or not isinstance(inner, Sym) or more or first.box.height > 1:
-        return called(pen, node.name, inner)
+        return suffixed(placed(base, "base", pen.glyphs), "~")
     text = "".join(part for part, _ in first.box.lines[0])
     return atom(f"{text[0]}\N{COMBINING TILDE}{text[1:]}", base.kind)
 

@@ -407,9 +407,9 @@ def _softmax_remark(node: Op, _: Names) -> str:
 
 
 def _tilde(node: Op, names: Names) -> str:
-    if names.ascii:
-        return ""
     name = _named(node, names)
+    if names.ascii:
+        return f"{name}~ is {name} without its bias entries"
     return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
 
 

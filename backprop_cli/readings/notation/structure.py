@@ -16,7 +16,7 @@ from backprop_cli.readings.notation.nodes import (
     Word,
     row,
 )
-from backprop_cli.readings.notation.parts import Form, Hand, Part, Writer, between, called, put
+from backprop_cli.readings.notation.parts import Form, Hand, Part, Writer, between, put
 from backprop_cli.readings.notation.products import SIDE_BY_SIDE, turned
 from backprop_cli.readings.notation.spreading import times_ones
 from backprop_cli.readings.notation.symbols import lowered, size
@@ -134,7 +134,7 @@ def dropped(writer: Writer, node: Op) -> Part:
     """A matrix without its bias entries is marked with a tilde."""
     part = writer.part(node.args[0])
     marked = _tilde(part.node)
-    return called(writer, node.name, *node.args) if marked is None else Part(marked, part.kind)
+    return Part(Accent(part.node, "tilde")) if marked is None else Part(marked, part.kind)
 
 
 def _tilde(node: Node) -> Node | None:
