@@ -14,8 +14,8 @@ Formulas = Mapping[str, tuple[Expr, ...]]
 def variants(model: Model) -> Formulas:
     """All formulas of every planned quantity, the one that is printed first."""
     chained = plan(model, fused=False)
-    fused = plan(model, fused=True) if model.fusion is not None else chained
     wants_fused = model.problem.convention.output_gradient == "fused"
+    fused = plan(model, fused=True) if wants_fused or model.fusion is not None else chained
     first, second = (fused, chained) if wants_fused else (chained, fused)
     others = {step.id: step.expr for step in second.steps}
     return {

@@ -10,7 +10,6 @@ from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
-from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Problem, Text
 from backprop_cli.problem.formula import FUNCTIONS
@@ -166,11 +165,10 @@ def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
         read.failed[name] = None
         return
     read.shapes[name] = shape
-    loss = loss_of(expr, read.shapes) if not shape else None
-    words = _MEAN.get(loss, LOSSES[loss].words) if loss else ""
-    read.equations.append(
-        Equation(name, expr, loss or rule_of(expr), AXES.get(len(shape), ()), words)
-    )
+    found = loss_of(expr, read.shapes) if not shape else None
+    rule = found.loss.name if found else rule_of(expr)
+    words = _MEAN.get(rule, found.loss.words) if found else ""
+    read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
 
 
 # Shapes -----------------------------------------------------------------------------------------
