@@ -29,7 +29,7 @@ class Scalars(Struct, frozen=True):
     `bound` are the letters of the sums around: there z_k may be z_j.
     """
 
-    kinks: Mapping[str, float]
+    kinks: Mapping[str, float | str]
     bound: frozenset[str] = frozenset()
 
     def shape(self, expr: Expr) -> Shape:  # noqa: ARG002  # the protocol's signature
@@ -38,7 +38,11 @@ class Scalars(Struct, frozen=True):
 
     def kink(self, name: str) -> float:
         """The value taken for the derivative of `name` where it does not exist."""
-        return self.kinks.get(name, 0.0)
+        return float(self.kinks.get(name, 0.0))
+
+    def tie(self) -> float | str:
+        """What each of several equal maxima has: `first`, `shared`, or a number."""
+        return self.kinks.get("max", "first")
 
 
 class Outcome(Struct, frozen=True):

@@ -30,6 +30,7 @@ def lint(
     names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
     found = [
         *slip_findings(grader, names, unit, kept),
+        *kept("the loss", _remarks(grader)),
         *kept("weights", _matrices(grader)),
         *kept("units", _units(grader)),
         *kept("kinks", _kinks(grader)),
@@ -39,6 +40,13 @@ def lint(
 
 
 # The problem itself -------------------------------------------------------------------------------
+
+
+def _remarks(grader: Grader) -> Iterator[Finding]:
+    """A loss that does not belong behind its activation."""
+    for equation in grader.model.equations:
+        if equation.remark is not None:
+            yield Finding("loss", equation.name, equation.remark.words, equation.remark.advice)
 
 
 def _matrices(grader: Grader) -> Iterator[Finding]:

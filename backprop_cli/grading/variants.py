@@ -14,8 +14,9 @@ Formulas = Mapping[str, tuple[Expr, ...]]
 def variants(model: Model, extra: Collection[str] = ()) -> Formulas:
     """All formulas of every planned quantity, `extra` ones too, the one that is printed first."""
     chained = plan(model, extra, fused=False)
-    fused = plan(model, extra, fused=True) if model.fusion is not None else chained
     wants_fused = model.problem.convention.output_gradient == "fused"
+    any_fused = wants_fused or model.fusion is not None
+    fused = plan(model, extra, fused=True) if any_fused else chained
     first, second = (fused, chained) if wants_fused else (chained, fused)
     others = {step.id: step.expr for step in second.steps}
     return {

@@ -9,11 +9,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.at_kinks import at_kinks
 from backprop_cli.render.formula import shape_text
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.view import View
@@ -227,19 +229,21 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             section = _section(step)
             yield Section(SECTIONS[section], _aside(section, trace))
         used = [name for name in symbols(step.expr) if name in shapes]
+        known = {name: values[name] for name in used if name in values}
+        expr = at_kinks(step.expr, known)
         yield StepBlock(
             numbers.get(id(step), 0),
             step.id,
             reason(step),
             step.shape,
             step.axes,
-            step.expr,
+            expr,
             step.value,
             _parts(step, view, trace.loss),
             {name: shapes[name] for name in (*used, step.id)},
-            {name: values[name] for name in used if name in values},
+            known,
             notes=(*_factors(step, shapes, names), *remarks(step, names), *_note(step, names)),
-            entries=_entries(step, shapes) if view.detail == "long" else (),
+            entries=_entries(replace(step, expr=expr), shapes) if view.detail == "long" else (),
         )
 
 

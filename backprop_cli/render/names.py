@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.problem.data import Notation
 from backprop_cli.readings.notation import symbols
 from backprop_cli.readings.notation.linear import linear
@@ -35,11 +36,12 @@ class Names(Struct, frozen=True):
     ascii: bool = False
     bases: frozenset[str] = frozenset()
     roles: Mapping[str, Role] = field(default_factory=dict)
+    latin: frozenset[str] = frozenset()
 
     @property
     def naming(self) -> Naming:
         """The same, as formulas take it."""
-        return Naming(self.notation if self.layers else None, self.batch, self.bases)
+        return Naming(self.notation if self.layers else None, self.batch, self.bases, self.latin)
 
     def symbol(self, id: str) -> Symbol:
         """The printed name of a quantity."""
@@ -70,7 +72,14 @@ def names_of(trace: Trace, view: View) -> Names:
         id: "data" if stated.role == "data" else "parameter" for id, stated in trace.unknown.items()
     }
     bases = frozenset([*trace.given, *trace.unknown]) | {step.id for step in trace.steps}
-    return Names(view.notation, view.layers, trace.samples is not None, view.ascii, bases, roles)
+    used = {node.name for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)}
+    latin = frozenset(letter for name, letter in _CALLED.items() if name in used)
+    batch = trace.samples is not None
+    return Names(view.notation, view.layers, batch, view.ascii, bases, roles, latin)
+
+
+_CALLED = {"sigmoid": "sigma", "normal_cdf": "Phi", "normal_pdf": "phi"}
+"""Functions that are called by a Greek letter, which then stands for no quantity."""
 
 
 @lru_cache(maxsize=4096)
