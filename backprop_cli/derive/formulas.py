@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.derive.chains import chain, scalars
+from backprop_cli.derive.chains import chain, line, scalars
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
+from backprop_cli.derive.endings import TARGETS_NOTE, Ending, Name, names_for
 from backprop_cli.derive.engine import TooLongError
 from backprop_cli.derive.letters import NoLettersError, entry, has_reduction, plainly
-from backprop_cli.derive.nodes import derivative, indexed, renamed
+from backprop_cli.derive.nodes import EQUAL, derivative, indexed, parts, renamed
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -24,6 +27,7 @@ VARIABLES = ("z", "yhat", "x")
 
 _NUMBERS = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta K N".split())
 _FOR_NUMBERS = frozenset({"pi"})
+_SIZE = Sym("K")
 _SAME, _OTHER = Condition(Sym("i"), "=", Sym("j")), Condition(Sym("i"), "≠", Sym("j"))
 _natural = re.compile(r"\d+|\D+").findall
 
@@ -47,7 +51,8 @@ def of_formula(text: str, wrt: str | None = None, kinks: Kinks = Kinks()) -> Der
     else:
         plain = _plain(expr)
         definitions = (Definition(whole, (plain,)),)
-        chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules),)
+        own = Ending(Name(whole, plain))
+        chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules, ending=own),)
     return Derivation(f"The derivative of {text.strip()}", definitions, chains)
 
 
@@ -78,9 +83,16 @@ def _unused(expr: Expr) -> str:
     return next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr))
 
 
-def _lines(left: Expr, by: Sym, form: Expr, rules: Scalars, *conditions: Condition) -> Chain:
+def _lines(
+    left: Expr,
+    by: Sym,
+    form: Expr,
+    rules: Scalars,
+    *conditions: Condition,
+    ending: Ending,
+) -> Chain:
     try:
-        return chain(left, by, form, rules, conditions=conditions)
+        return chain(left, by, form, rules, conditions=conditions, ending=ending)
     except TooLongError:
         raise UnderivableError("this derivation would fill pages", "a shorter formula") from None
     except (ShapeError, AttributeError, IndexError):
@@ -105,15 +117,45 @@ def _lettered(
         raise UnderivableError(str(error), error.instead) from None
     except NoLettersError as error:
         raise UnderivableError(f"there is no derivation with letters for {error}") from None
-    if not shape:
-        return (Definition(whole, (form,)),), (
-            _lines(derivative(whole, variable), variable, form, rules),
-        )
-    symbol = indexed(whole.name, "i")
-    same = renamed(form, {"i": "j"})
-    first = _lines(derivative(indexed(whole.name, "j"), variable), variable, same, rules, _SAME)
-    second = _lines(derivative(symbol, variable), variable, form, rules, _OTHER)
-    return (Definition(symbol, (form,)),), (first, second)
+    symbol = indexed(whole.name, "i") if shape else whole
+    names = names_for([form], symbols(expr), _SIZE)
+    own = Ending(Name(symbol, form), tuple(names), _SIZE)
+    chains = _entry_chains(symbol, variable, form, rules, own)
+    used = {name for each in chains for name in symbols(each.result)}
+    said = [each for each in names if _used(each, used) and not _same(each, own)]
+    stated = (Definition(symbol, (form,)), *(each.definition for each in said))
+    return stated, tuple(map(_noted, chains))
+
+
+def _entry_chains(
+    symbol: Sym, variable: Sym, form: Expr, rules: Scalars, own: Ending
+) -> list[Chain]:
+    """The derivative of a number; of a vector's entry by the cases i = j and i ≠ j, then both."""
+    name, letters = parts(symbol.name)
+    if not letters:
+        return [_lines(derivative(symbol, variable), variable, form, rules, ending=own)]
+    here, same = indexed(name, "j"), renamed(form, {"i": "j"})
+    first = _lines(derivative(here, variable), variable, same, rules, _SAME, ending=own)
+    second = _lines(derivative(symbol, variable), variable, form, rules, _OTHER, ending=own)
+    either = replace(rules, bound=rules.bound | {"i"})
+    whole = _lines(derivative(symbol, variable), variable, form, either, ending=own)
+    if not any(isinstance(node, Op) and node.name == EQUAL for node in walk(whole.result)):
+        return [first, second]
+    together = line(whole.result, "together", "for i = j the first case, else the second")
+    return [first, second, Chain("Both cases in one", derivative(symbol, variable), (together,))]
+
+
+def _used(name: Name, used: Collection[str]) -> bool:
+    return parts(name.symbol.name)[0] in {parts(each)[0] for each in used}
+
+
+def _same(name: Name, own: Ending) -> bool:
+    return own.own is not None and name.form == own.own.form
+
+
+def _noted(chain: Chain) -> Chain:
+    taken = any(each.reason == "targets sum to 1" for each in chain.lines)
+    return replace(chain, notes=(TARGETS_NOTE,)) if taken else chain
 
 
 # Vector functions ---------------------------------------------------------------------------------
@@ -136,7 +178,7 @@ def of_expressions(
     definitions = tuple(Definition(f, (form,)) for f, form in zip(functions, forms, strict=True))
     rules = scalars(kinks)
     rows = [
-        [_lines(derivative(f, x), x, form, rules) for x in variables]
+        [_lines(derivative(f, x), x, form, rules, ending=Ending(Name(f, form))) for x in variables]
         for f, form in zip(functions, forms, strict=True)
     ]
     chains = tuple(each for row in rows for each in row)

@@ -47,6 +47,7 @@ GREEK = MappingProxyType(
     )
 )
 _CONSTANTS = {"learning_rate": "η", "l2": "λ", "penalty": "λ"}
+_ACCENTS: tuple[Literal["hat", "bar"], ...] = ("hat", "bar")
 _HATTED_STATES = {"mhat": "m", "vhat": "v"}
 _HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
@@ -200,7 +201,7 @@ def _many(naming: Naming, letter: str, default: str) -> str:
 
 
 def _plain(id: str) -> Symbol:
-    """A name of the user's own: Greek letters, hats, and digits below the line."""
+    """A name of the user's own: Greek letters, hats, bars, and digits below the line."""
     if id in _CONSTANTS:
         return Symbol(Letter(_CONSTANTS[id]))
     if match := _numbered(id):
@@ -213,9 +214,10 @@ def _plain(id: str) -> Symbol:
 def _letter(word: str) -> Node:
     if word in GREEK:
         return Letter(GREEK[word])
-    base = word.removesuffix("hat").removesuffix("_")
-    if base != word and (len(base) == 1 or base in GREEK):
-        return Accent(Letter(GREEK.get(base, base)), "hat")
+    for mark in _ACCENTS:
+        base = word.removesuffix(mark).removesuffix("_")
+        if base != word and (len(base) == 1 or base in GREEK):
+            return Accent(Letter(GREEK.get(base, base)), mark)
     return written(word)
 
 
