@@ -136,6 +136,16 @@ def _sign_squared(factor: Expr, powers: Powers) -> Powers | None:
     return kept
 
 
+def _ratio(factor: Expr, powers: Powers) -> Powers | None:
+    """u / ‖u‖, taken as 0 at 0, times ‖u‖ is u."""
+    match factor:
+        case Op("ratio", (top, below)) if powers.get(factor) == 1 and powers.get(below, 0) >= 1:
+            kept = {each: n for each, n in powers.items() if each != factor}
+            kept[below] -= 1
+            return gathered([*kept.items(), (top, Fraction(1))])[1]
+    return None
+
+
 def _tangent(factor: Expr, powers: Powers) -> Powers | None:
     """sinh(u) / cosh(u) is tanh(u)."""
     match factor:
@@ -164,6 +174,7 @@ _PAIRS: Sequence[Callable[[Expr, Powers], Powers | None]] = (
     _below_the_positive_part,
     _absolute,
     _sign_squared,
+    _ratio,
     _tangent,
     _exponentials,
 )

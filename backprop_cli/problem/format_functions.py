@@ -26,6 +26,9 @@ from backprop_cli.problem.fields import (
 from backprop_cli.problem.records import Given, Key, Record
 from backprop_cli.problem.tree import Node, ScalarNode
 
+GENERIC = "f"
+"""Any activation, in a problem with letters alone."""
+
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 
 # What people call them elsewhere; suggested, never taken, since it may not be what they mean.
@@ -128,7 +131,8 @@ def _numbers(options: Mapping[str, object]) -> dict[str, float]:
 
 def _activations() -> dict[str, Mapping[str, float]]:
     found = [entry for entry in TABLE.values() if entry.activation]
-    return {"linear": {}, **{e.name.replace("_", "-"): _numbers(e.options) for e in found}}
+    known = {e.name.replace("_", "-"): _numbers(e.options) for e in found}
+    return {"linear": {}, **known, GENERIC: {}}
 
 
 ACTIVATION_NAMES = FunctionNames(

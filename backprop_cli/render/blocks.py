@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
@@ -238,7 +239,12 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             _parts(step, view, trace.loss),
             {name: shapes[name] for name in (*used, step.id)},
             {name: values[name] for name in used if name in values},
-            notes=(*_factors(step, shapes, names), *remarks(step, names), *_note(step, names)),
+            notes=(
+                *_delta(step, names),
+                *_factors(step, shapes, names),
+                *remarks(step, names),
+                *_note(step, names),
+            ),
             entries=_entries(step, shapes) if view.detail == "long" else (),
         )
 
@@ -251,6 +257,13 @@ def _factors(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[
         said = [f"{text} ({shape_text(shape, times)})" for text, shape in used if shape]
         if said:
             yield f"from {', '.join(said)}"
+
+
+def _delta(step: Step, names: Names) -> Iterator[str]:
+    """What δ stands for, where it is worked out."""
+    if step.id in names.deltas:
+        plain = replace(names, deltas=frozenset())
+        yield f"{names.text(step.id)} = {plain.text(step.id)}"
 
 
 def _note(step: Step, names: Names) -> Iterator[str]:

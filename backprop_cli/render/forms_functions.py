@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from backprop_cli.algebra.expr import Expr, Op, Option, num
 from backprop_cli.operations.table import operation
+from backprop_cli.readings.notation.functions import is_identity
 from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
 from backprop_cli.render.flow import word
 from backprop_cli.render.grid import Fences, Glyphs
@@ -78,6 +79,11 @@ def function(pen: Pen, node: Op) -> Piece:
         if key not in UNWRITTEN and value != record.options.get(key):
             inner = Piece((*inner.tokens, word(";"), word(str(value), space=True)), "sum")
     return fenced(inner, pen.glyphs.parentheses, (word(name),))
+
+
+def diagonal(pen: Pen, node: Op) -> Piece:
+    """diag(a); of ones it is the identity I."""
+    return atom("I") if is_identity(node) else function(pen, node)
 
 
 def positive_part(pen: Pen, node: Op) -> Piece:

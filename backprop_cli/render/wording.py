@@ -90,6 +90,7 @@ _KINKED = MappingProxyType(
 _NOUNS = MappingProxyType(
     {
         "affine": "weighted sum",
+        "f": "activation f",
         "matmul": "product",
         "outer": "product",
         "mul": "product",

@@ -82,17 +82,21 @@ class Letters(Protocol):
     def loss(self) -> str: ...
     @property
     def first_layer(self) -> int: ...
+    @property
+    def delta(self) -> bool: ...
 
 
 class Naming(Struct, frozen=True):
     """What ids are called. `letters` are those of layers, None where digits are no layer numbers.
 
-    `batch`: there are several samples; `bases` are the ids that states may belong to.
+    `batch`: there are several samples; `bases` are the ids that states may belong to; `deltas`
+    are the gradients that are written δ.
     """
 
     letters: Letters | None = None
     batch: bool = False
     bases: frozenset[str] = frozenset()
+    deltas: frozenset[str] = frozenset()
 
 
 class Symbol(Struct, frozen=True):
@@ -112,6 +116,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
         whole = symbol(naming, match[1])
         inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
         return Symbol(lowered(inner, Places(tuple(map(str.strip, match[2].split(","))))))
+    if id in naming.deltas and naming.letters:
+        return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
     if match := derivative(id):
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in match.groups())
         return Symbol(Fraction(of, by), "fraction")
@@ -124,6 +130,13 @@ def symbol(naming: Naming, id: str) -> Symbol:
         inner = Fenced("(", symbol(naming, match[2]).node, ")")
         return Symbol(row(_state_letter(match[1]), inner))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id)
+
+
+def layer_of(letters: Letters, id: str) -> str:
+    """The number that a layer has in print, from the last number of an id."""
+    match = _numbered(id)
+    assert match is not None, id
+    return str(int(match[2]) + letters.first_layer - 1)
 
 
 def size(shape: Sequence[Size]) -> Node:

@@ -65,6 +65,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "switch": functions.switch,
         "choose": functions.choose,
         "largest_shares": functions.largest,
+        "diag": functions.diagonal,
         "jacobian": functions.jacobian,
         "pi": functions.pi,
         "derivative": paper.derivative,
