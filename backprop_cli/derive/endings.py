@@ -54,11 +54,15 @@ def ending(expr: Expr, given: Ending) -> Iterator[Line]:
     yield from _targets(expr, given)
 
 
-def put_in(expr: Expr, name: Name, size: Expr | None = None) -> Expr:
-    """The expression written with the name, wherever that is shorter."""
+def put_in(expr: Expr, name: Name, size: Expr | None = None, *, sums: bool = True) -> Expr:
+    """The expression written with the name, wherever that is shorter.
+
+    A numerator is written with the name where the denominator is a sum of numbers that has no
+    name; `sums` is False where every denominator is a quantity with a name.
+    """
     base, letters = parts(name.symbol.name)
     for form in dict.fromkeys((name.form, simplified(name.form, size))):
-        for pairs in _ways(form, _entries(form, base, letters, expr)):
+        for pairs in _ways(form, _entries(form, base, letters, expr), sums):
             shorter = simplified(_exchanged(expr, pairs), size)
             if weight(shorter) < weight(expr):
                 expr = shorter
@@ -79,7 +83,7 @@ def _entries(
     ]
 
 
-def _ways(form: Expr, entries: Sequence[tuple[Sym, Expr]]) -> Iterator[_Pairs]:
+def _ways(form: Expr, entries: Sequence[tuple[Sym, Expr]], sums: bool) -> Iterator[_Pairs]:
     """Name for form; name times denominator for numerator: of all entries, then of one."""
     if not isinstance(form, Op):
         return
@@ -91,20 +95,22 @@ def _ways(form: Expr, entries: Sequence[tuple[Sym, Expr]]) -> Iterator[_Pairs]:
     }  # of f = 1 − u, too, u is 1 − f
     yield {**whole, **others}
     yield whole
-    tops = [pair for symbol, each in entries if (pair := _numerator(symbol, each)) is not None]
+    tops = [
+        pair for symbol, each in entries if (pair := _numerator(symbol, each, sums)) is not None
+    ]
     kept = {alike(node): node for node in walk(form) if _is_total(node)} if tops else {}
     yield kept | dict(tops)
     for pair in tops:
         yield kept | dict([pair])
 
 
-def _numerator(symbol: Sym, whole: Expr) -> tuple[Expr, Expr] | None:
+def _numerator(symbol: Sym, whole: Expr, sums: bool) -> tuple[Expr, Expr] | None:
     """The numerator of a fraction, and the name times the denominator, a sum, in its place."""
     number, powers = monomial(whole)
     above = [factor for factor, power in powers.items() if power > 0]
     if number != 1 or len(above) != 1 or powers[above[0]] != 1 or len(powers) == 1:
         return None
-    if not any(map(_is_total, walk(whole))):
+    if sums and not any(map(_is_total, walk(whole))):
         return None
     below = written(number, {each: -power for each, power in powers.items() if each != above[0]})
     return alike(above[0]), op("mul", symbol, below)

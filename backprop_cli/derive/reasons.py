@@ -31,6 +31,7 @@ REASONS = MappingProxyType(
         "known functions": "written with σ(u) = exp(u) / (1 + exp(u))",
         "targets sum to 1": "the targets add up to 1",
         "kink": "not differentiable here: the declared value",
+        "deviations": "deviations from a mean add up to 0",
         "own value": "written in the function's own value",
         "put in": "put in",
     }

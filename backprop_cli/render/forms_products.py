@@ -6,6 +6,7 @@ from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.readings.notation.linear import superscript
 from backprop_cli.readings.notation.parts import FLIPPED
 from backprop_cli.readings.notation.products import is_root, row_by
+from backprop_cli.readings.notation.rewritten import one_fraction
 from backprop_cli.render.flow import word
 from backprop_cli.render.pen import Pen, put
 from backprop_cli.render.pieces import Piece, between, fenced, raised
@@ -37,6 +38,9 @@ def neg(pen: Pen, node: Op) -> Piece:
 def mul(pen: Pen, node: Op) -> Piece:
     """a ⊙ b for arrays, a · b where one is a number."""
     a, b = node.args
+    fraction = one_fraction(node)
+    if fraction is not None:
+        return pen.piece(fraction)
     if pen.rank(a) and pen.rank(b):
         sign = "*" if pen.ascii else "⊙"
         return between(put(pen, a, "a entry"), sign, put(pen, b, "entry b"), "entry", 2)

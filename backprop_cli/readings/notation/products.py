@@ -14,6 +14,7 @@ from backprop_cli.readings.notation.nodes import (
     storeys,
 )
 from backprop_cli.readings.notation.parts import FLIPPED, Hand, Part, Writer, between, fenced, put
+from backprop_cli.readings.notation.rewritten import one_fraction
 
 _SUM = 1  # how willingly a line ends before a sign, the least first
 _PRODUCT = 2
@@ -42,6 +43,9 @@ def neg(writer: Writer, node: Op) -> Part:
 def mul(writer: Writer, node: Op) -> Part:
     """a ⊙ b for arrays, a · b where one is a number, and η a in symbols."""
     a, b = node.args
+    fraction = one_fraction(node)
+    if fraction is not None:
+        return writer.part(fraction)
     if writer.rank(a) and writer.rank(b):
         left, right = put(writer, a, "a entry"), put(writer, b, "entry b")
         if writer.shape_label(a) != writer.shape_label(b):
