@@ -17,6 +17,7 @@ from backprop_cli.operations.reductions import count
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.bases import parameter_of
 
 Letters = tuple[str, ...]
 Around = frozenset[str]
@@ -37,8 +38,8 @@ def counting(model: Model, ids: Iterable[str]) -> Counting:
     """From which numbers entries are counted: with the bias as entry 0 of W, all others from 1."""
     convention = model.problem.convention
     first = 1 if convention.bias == "first" else convention.indices
-    bases = {id: model.index_bases(id) for id in ids}
-    special = {id: found for id, found in bases.items() if found is not None}
+    bases = model.bases
+    special = {id: found for id in ids if (found := bases.special.get(parameter_of(id)))}
     return Counting(first, special)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from backprop_cli.problem.data import Notation
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation import symbols
 from backprop_cli.readings.notation.linear import linear
 from backprop_cli.readings.notation.nodes import Named, Node
@@ -27,7 +28,10 @@ class Symbol(Struct, frozen=True):
 
 
 class Names(Struct, frozen=True):
-    """What ids are called in one output. `bases` are the ids that states may belong to."""
+    """What ids are called in one output. `bases` are the ids that states may belong to.
+
+    `counting` says what entries are counted from.
+    """
 
     notation: Notation = Notation()
     layers: bool = True
@@ -35,6 +39,7 @@ class Names(Struct, frozen=True):
     ascii: bool = False
     bases: frozenset[str] = frozenset()
     roles: Mapping[str, Role] = field(default_factory=dict)
+    counting: Bases = Bases()
 
     @property
     def naming(self) -> Naming:
@@ -70,7 +75,15 @@ def names_of(trace: Trace, view: View) -> Names:
         id: "data" if stated.role == "data" else "parameter" for id, stated in trace.unknown.items()
     }
     bases = frozenset([*trace.given, *trace.unknown]) | {step.id for step in trace.steps}
-    return Names(view.notation, view.layers, trace.samples is not None, view.ascii, bases, roles)
+    return Names(
+        view.notation,
+        view.layers,
+        trace.samples is not None,
+        view.ascii,
+        bases,
+        roles,
+        trace.bases,
+    )
 
 
 @lru_cache(maxsize=4096)
