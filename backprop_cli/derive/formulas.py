@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.derive.chains import chain, scalars
-from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
+from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Relation, Table
 from backprop_cli.derive.engine import TooLongError
-from backprop_cli.derive.letters import NoLettersError, entry, has_reduction, plainly
+from backprop_cli.derive.free_letters import Lettering, lettering
+from backprop_cli.derive.letters import REDUCING, NoLettersError, entry, has_reduction, plainly
 from backprop_cli.derive.nodes import derivative, indexed, renamed
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.operations.sizes import Sizes
@@ -18,13 +21,15 @@ from backprop_cli.operations.table import operation
 from backprop_cli.problem.data import Kinks
 from backprop_cli.problem.formula import Dialect, FormulaError, parse
 from backprop_cli.problem.tokens import quoted
+from backprop_cli.readings.entries import entry as written
 
 VARIABLES = ("z", "yhat", "x")
 """By which name a formula is differentiated where it has several, the first that is there."""
 
-_NUMBERS = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta K N".split())
 _FOR_NUMBERS = frozenset({"pi"})
-_SAME, _OTHER = Condition(Sym("i"), "=", Sym("j")), Condition(Sym("i"), "≠", Sym("j"))
+_SIGNS: tuple[Relation, Relation] = ("=", "≠")
+_OF_VECTORS = REDUCING | {"matmul", "stack"}
+_VECTORS = "letters are single numbers here, and a vector is written by its entries"
 _natural = re.compile(r"\d+|\D+").findall
 
 
@@ -36,19 +41,46 @@ class UnderivableError(Exception):
         self.instead = instead
 
 
-def of_formula(text: str, wrt: str | None = None, kinks: Kinks = Kinks()) -> Derivation:
-    """The derivative of one formula by its variable; FormulaError, UnderivableError."""
+def of_formula(
+    text: str, wrt: str | None = None, kinks: Kinks = Kinks(), numbers: Sequence[str] = ()
+) -> Derivation:
+    """The derivative of one formula by its variable; FormulaError, UnderivableError.
+
+    `numbers` are the letters that stand for one number beside vectors.
+    """
     expr = parse(text, Dialect(step_at_zero=kinks.step_at_zero))
+    _check_letters(symbols(expr), numbers, wrt)
     by = _variable(expr, wrt)
     whole = Sym(_unused(expr))
     rules = scalars(kinks)
+    notes: tuple[str, ...] = ()
     if has_reduction(expr):
-        definitions, chains = _lettered(expr, by, whole, rules)
+        letters = lettering(expr, by, numbers)
+        definitions, chains = _lettered(expr, by, whole, rules, letters)
+        notes = tuple(_said(letters, chains))
     else:
         plain = _plain(expr)
         definitions = (Definition(whole, (plain,)),)
         chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules),)
-    return Derivation(f"The derivative of {text.strip()}", definitions, chains)
+    return Derivation(f"The derivative of {text.strip()}", definitions, chains, notes=notes)
+
+
+def _check_letters(used: Sequence[str], numbers: Sequence[str], wrt: str | None) -> None:
+    """e is no number, and numbers are letters of the formula."""
+    if "e" in used and wrt != "e":
+        message = "`e` is no number here: it would be a letter like any other"
+        raise UnderivableError(message, "exp(x) for e^x, exp(-x) for e^(-x)")
+    unknown = [name for name in numbers if name not in used]
+    if unknown:
+        raise UnderivableError(f"{quoted(unknown[0])} is not in the formula", ", ".join(used))
+
+
+def _said(letters: Lettering, chains: Sequence[Chain]) -> Iterator[str]:
+    """What the letters are that a reader could take for something else."""
+    if letters.said:
+        yield letters.said
+    if any(letters.size in symbols(each.expr) for chain in chains for each in chain.lines):
+        yield f"{letters.size} is the number of entries."
 
 
 def _variable(expr: Expr, wrt: str | None) -> str:
@@ -91,16 +123,17 @@ def _lines(left: Expr, by: Sym, form: Expr, rules: Scalars, *conditions: Conditi
 
 
 def _lettered(
-    expr: Expr, by: str, whole: Sym, rules: Scalars
+    expr: Expr, by: str, whole: Sym, rules: Scalars, letters: Lettering
 ) -> tuple[tuple[Definition, ...], tuple[Chain, ...]]:
     """Sums and softmax look at whole vectors: their entries are written with letters."""
-    vectors = {name for name in symbols(expr) if name not in _NUMBERS or name == by}
-    variable = indexed(by, "j")
+    i, j = letters.row, letters.column
+    variable = indexed(by, j) if by in letters.vectors else Sym(by)
+    shapes: dict[str, Shape] = {
+        name: (letters.size,) if name in letters.vectors else () for name in symbols(expr)
+    }
     try:
-        shape = Sizes(
-            {name: ("K",) if name in vectors else () for name in symbols(expr)}, {}
-        ).shape(expr)
-        form = entry(expr, ("i",) if shape else (), vectors)
+        shape = Sizes(shapes, {}).shape(expr)
+        form = entry(expr, (i,) if shape else (), letters.vectors, letters.sums, letters.size)
     except ShapeError as error:
         raise UnderivableError(str(error), error.instead) from None
     except NoLettersError as error:
@@ -109,11 +142,16 @@ def _lettered(
         return (Definition(whole, (form,)),), (
             _lines(derivative(whole, variable), variable, form, rules),
         )
-    symbol = indexed(whole.name, "i")
-    same = renamed(form, {"i": "j"})
-    first = _lines(derivative(indexed(whole.name, "j"), variable), variable, same, rules, _SAME)
-    second = _lines(derivative(symbol, variable), variable, form, rules, _OTHER)
-    return (Definition(symbol, (form,)),), (first, second)
+    symbol = indexed(whole.name, i)
+    definitions = (Definition(symbol, (form,)),)
+    if by not in letters.vectors:
+        return definitions, (_lines(derivative(symbol, variable), variable, form, rules),)
+    same, other = (Condition(Sym(i), sign, Sym(j)) for sign in _SIGNS)
+    first = _lines(
+        derivative(indexed(whole.name, j), variable), variable, renamed(form, {i: j}), rules, same
+    )
+    second = _lines(derivative(symbol, variable), variable, form, rules, other)
+    return definitions, (first, second)
 
 
 # Vector functions ---------------------------------------------------------------------------------
@@ -128,9 +166,9 @@ def of_expressions(
     except FormulaError as error:
         raise FormulaError(error.message, max(0, error.offset - 1), error.instead) from None
     assert isinstance(parsed, Op)
-    forms = list(map(_plain, parsed.args))
-    if any(map(has_reduction, forms)):
-        raise UnderivableError("entries are formulas in single numbers", "x1 + x2*x3, x1^2 + 3*x2")
+    asked = tuple(name.strip() for name in wrt.split(",")) if wrt else ()
+    _check_letters(symbols(parsed), (), "e" if "e" in asked else None)
+    forms = [_plain(form) for arg in parsed.args for form in _written_out(arg)]
     variables = _variables(forms, wrt)
     functions = [Sym(f"f{number}") for number in range(1, len(forms) + 1)]
     definitions = tuple(Definition(f, (form,)) for f, form in zip(functions, forms, strict=True))
@@ -142,6 +180,30 @@ def of_expressions(
     chains = tuple(each for row in rows for each in row)
     title = "The Jacobian of a vector function" if len(forms) > 1 else "The gradient of a function"
     return Derivation(title, definitions, chains, (_table(functions, variables, rows, layout),))
+
+
+def _written_out(expr: Expr) -> list[Expr]:
+    """A formula with vectors written by their entries, `norm([x1, x2])`, as formulas in numbers."""
+    if not any(isinstance(node, Op) and node.name in _OF_VECTORS for node in walk(expr)):
+        return [expr]
+    sizes = Sizes(dict.fromkeys(symbols(expr), ()), {})
+    if any(_of_a_letter(node, sizes) for node in walk(expr)):
+        raise UnderivableError(_VECTORS, "norm([x1, x2]); or derive PROBLEM --of NAME --wrt NAME")
+    try:
+        shape = tuple(size for size in sizes.shape(expr) if isinstance(size, int))
+        return [written(expr, place, sizes) for place in np.ndindex(shape)]
+    except ShapeError as error:
+        raise UnderivableError(str(error), error.instead) from None
+
+
+def _of_a_letter(node: Expr, sizes: Sizes) -> bool:
+    """Whether something of a vector is asked of one number."""
+    if not isinstance(node, Op) or node.name not in _OF_VECTORS - {"stack"}:
+        return False
+    try:
+        return any(sizes.shape(arg) == () for arg in node.args)
+    except ShapeError:
+        return True
 
 
 def _variables(forms: Sequence[Expr], wrt: str | None) -> list[Sym]:
