@@ -132,17 +132,22 @@ def _letters(expr: Expr) -> Sequence[str]:
 # Names for parts ----------------------------------------------------------------------------------
 
 
-def names_for(exprs: Collection[Expr], taken: Collection[str], size: Expr | None) -> list[Name]:
-    """Names for what is in the expressions and has one in every textbook: a softmax, a mean."""
+def names_for(
+    exprs: Collection[Expr], taken: Collection[str], size: Expr | None, row: str = "i"
+) -> list[Name]:
+    """Names for what is in the expressions and has one in every textbook: a softmax, a mean.
+
+    `row` is the letter by which entries are named.
+    """
     found: list[Name] = []
     for expr in exprs:
-        for form, liked, said in (*_softmaxes(expr), *_means(expr, size)):
+        for form, liked, said in (*_softmaxes(expr, row), *_means(expr, size)):
             if any(alike(form) == alike(name.form) for name in found):
                 continue
             used = {*taken, *(parts(name.symbol.name)[0] for name in found)}
             free = next((each for each in liked if each not in used), None)
             if free is not None:
-                letters = ("i",) if "i" in _letters(form) else ()
+                letters = (row,) if row in _letters(form) else ()
                 found.append(Name(indexed(free, *letters), form, said))
     return found
 
@@ -150,12 +155,12 @@ def names_for(exprs: Collection[Expr], taken: Collection[str], size: Expr | None
 _Found = tuple[Expr, Sequence[str], str]
 
 
-def _softmaxes(expr: Expr) -> Iterator[_Found]:
+def _softmaxes(expr: Expr, row: str) -> Iterator[_Found]:
     """exp(uᵢ) / Σₖ exp(uₖ), where there is such a sum."""
     for node in walk(expr):
         match node:
             case Op("sum_over", (Op("exp") as body,)) if node.option("without") is None:
-                form = op("div", renamed(body, {str(node.option("index")): "i"}), node)
+                form = op("div", renamed(body, {str(node.option("index")): row}), node)
                 yield form, ("yhat", "p", "s", "q"), "written with the softmax"
 
 
@@ -174,7 +179,9 @@ def _means(expr: Expr, size: Expr | None) -> Iterator[_Found]:
 
 def _targets(expr: Expr, given: Ending) -> Iterator[Line]:
     """Beside a softmax the sum of the targets y is taken to be 1, and that is said."""
-    if not any(name.symbol.name == "yhat[i]" for name in given.names) or "yhat" not in _bases(expr):
+    if not any(
+        parts(name.symbol.name)[0] == "yhat" for name in given.names
+    ) or "yhat" not in _bases(expr):
         return
     for node in walk(expr):
         match node:

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from backprop_cli.problem.data import Notation
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation import symbols
 from backprop_cli.readings.notation.linear import linear
 from backprop_cli.readings.notation.nodes import Named, Node
@@ -30,7 +31,10 @@ class Symbol(Struct, frozen=True):
 
 
 class Names(Struct, frozen=True):
-    """What ids are called in one output. `bases` are the ids that states may belong to."""
+    """What ids are called in one output. `bases` are the ids that states may belong to.
+
+    `counting` says what entries are counted from.
+    """
 
     notation: Notation = Notation()
     layers: bool = True
@@ -39,6 +43,7 @@ class Names(Struct, frozen=True):
     bases: frozenset[str] = frozenset()
     deltas: frozenset[str] = frozenset()
     roles: Mapping[str, Role] = field(default_factory=dict)
+    counting: Bases = Bases()
 
     @property
     def naming(self) -> Naming:
@@ -83,6 +88,7 @@ def names_of(trace: Trace, view: View) -> Names:
         bases,
         deltas if view.notation.delta and view.layers else frozenset(),
         roles,
+        trace.bases,
     )
 
 

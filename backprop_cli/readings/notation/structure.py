@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import Num, Op, Option, op
+from backprop_cli.algebra.expr import Num, Op, op
 from backprop_cli.readings.notation.nodes import (
     Accent,
     Fenced,
@@ -16,7 +16,7 @@ from backprop_cli.readings.notation.nodes import (
     Word,
     row,
 )
-from backprop_cli.readings.notation.parts import Form, Part, Writer, between, called, put
+from backprop_cli.readings.notation.parts import Form, Part, Writer, between, called, places_of, put
 from backprop_cli.readings.notation.products import SIDE_BY_SIDE, turned
 from backprop_cli.readings.notation.symbols import lowered, size
 
@@ -61,20 +61,7 @@ def at(writer: Writer, node: Op) -> Part:
 
 
 def _places(writer: Writer, node: Op) -> Places:
-    index = node.option("index")
-    assert isinstance(index, tuple), node
-    return Places(tuple(_place(writer, place) for place in index))
-
-
-def _place(writer: Writer, place: Option) -> str:
-    match place:
-        case None:
-            return ":"
-        case (int(start), int(stop)):
-            return f"{start + writer.indices}:{stop - 1 + writer.indices}"
-        case int():
-            return str(place + writer.indices)
-    return str(place)
+    return Places(places_of(writer, node))
 
 
 def in_place(writer: Writer, node: Op) -> Part:
