@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from msgspec.structs import asdict
-
 from backprop_cli.algebra.expr import Expr, Sym, num
 from backprop_cli.derive.data import Chain, Condition, Definition, Line
 from backprop_cli.derive.endings import Ending
@@ -16,11 +14,12 @@ from backprop_cli.derive.reasons import REASONS
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.derive.steps import Case, Finish
 from backprop_cli.problem.data import Kinks
+from backprop_cli.problem.kinks import kinks as declared
 
 
 def scalars(kinks: Kinks = Kinks()) -> Scalars:
     """The declared values at kinks, as the rules ask for them."""
-    return Scalars({name: float(value) for name, value in asdict(kinks).items()})
+    return Scalars(declared(kinks))
 
 
 def line(expr: Expr, reason: str, words: str = "") -> Line:

@@ -26,6 +26,7 @@ def lint(grader: Grader, shown: Shown = "{:.2g}".format) -> tuple[Finding, ...]:
     names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
     found = [
         *slip_findings(grader, names, unit),
+        *_remarks(grader),
         *_matrices(grader),
         *_units(grader),
         *_kinks(grader),
@@ -35,6 +36,13 @@ def lint(grader: Grader, shown: Shown = "{:.2g}".format) -> tuple[Finding, ...]:
 
 
 # The problem itself -------------------------------------------------------------------------------
+
+
+def _remarks(grader: Grader) -> Iterator[Finding]:
+    """A loss that does not belong behind its activation."""
+    for equation in grader.model.equations:
+        if equation.remark is not None:
+            yield Finding("loss", equation.name, equation.remark.words, equation.remark.advice)
 
 
 def _matrices(grader: Grader) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ Kind = Literal[
     "relu",
     "kink",
     "saturated",
+    "loss",
     "small",
 ]
 MOST_DECIMALS = 10

@@ -43,11 +43,15 @@ class Labels(Struct, frozen=True):
 
 
 class Kinks(Struct, frozen=True):
-    """The value taken where a derivative does not exist, and the step's own value at zero."""
+    """The value taken where a derivative does not exist, and the step's own value at zero.
+
+    Where several are the largest, `max` says which of them have the gradient: the `first`, all of
+    them in equal shares, or each this multiple of it.
+    """
 
     relu: float = 0.0
     leaky_relu: float = 0.0
-    max: float = 0.0
+    max: float | Literal["first", "shared"] = "first"
     abs: float = 0.0
     hinge: float = 0.0
     step: float = 0.0
@@ -63,6 +67,7 @@ class Convention(Struct, frozen=True):
     jacobian: Literal["numerator", "denominator"] = "numerator"
     indices: Literal[0, 1] = 1
     output_gradient: Literal["chain", "fused"] = "chain"
+    batch_gradients: Literal["mean", "per-sample"] = "mean"
     kinks: Kinks = Kinks()
     log: Literal["natural", "2", "10"] = "natural"
 

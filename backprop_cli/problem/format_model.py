@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import fields
 
 from backprop_cli.errors import Complaints
@@ -32,13 +33,16 @@ from backprop_cli.problem.fields import (
     Number,
     Numbers,
     NumbersOrTrue,
+    Schema,
     Size,
     Words,
     Written,
+    did_you_mean,
+    unexpected,
 )
 from backprop_cli.problem.format_functions import ACTIVATION, LOSS_NAMES
 from backprop_cli.problem.records import Given, Key, Record
-from backprop_cli.problem.tree import Node
+from backprop_cli.problem.tree import Node, ScalarNode
 
 LONGEST_SYMBOL = 20
 
@@ -59,14 +63,41 @@ def _kinks(given: Given) -> Kinks:
     return Kinks(**{key.replace("-", "_"): value for key, value in given.values.items()})
 
 
+class NumberOr(Struct, frozen=True):
+    """A number, or one of some words."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"{', '.join(f'`{name}`' for name in self.names)} or a number"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> float | str | None:
+        said = node.text.strip().casefold() if isinstance(node, ScalarNode) else ""
+        if said in self.names:
+            return said
+        if said.isalpha() and said != "pi":
+            unexpected(node, name, self, complaints, did_you_mean(said, self.names))
+            return None
+        return Number().read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        return {"type": ["number", "string"], "examples": [*self.names, 0.5]}
+
+
+_TAKEN = "the derivative taken where there is none"
+_KINK_WORDS = {
+    "step_at_zero": "the value of the step at zero",
+    "max": "which of several equal maxima have the gradient: the first, all in equal shares, "
+    "or each this multiple of it",
+}
+
 KINKS = Record(
     "`kinks`",
     {
         item.name.replace("leaky_", "leaky-"): Key(
-            Number(),
-            "the value of the step at zero"
-            if item.name == "step_at_zero"
-            else "the derivative taken where there is none",
+            NumberOr(("first", "shared")) if item.name == "max" else Number(),
+            _KINK_WORDS.get(item.name, _TAKEN),
             default=item.default,
             aliases=("leaky_relu",) if item.name == "leaky_relu" else (),
         )
@@ -111,6 +142,12 @@ CONVENTION = Record(
             Choice(("chain", "fused")),
             "through dL/dYhat, or straight to ŷ - y where that holds",
             default=_DEFAULT.output_gradient,
+        ),
+        "batch_gradients": Key(
+            Choice(("mean", "per-sample")),
+            "in a batch with a mean: gradients of the mean loss, or dL/dYhat, dL/dZ, dL/dH of each "
+            "sample's own loss, so that 1/M comes in with dL/dW and dL/db",
+            default=_DEFAULT.batch_gradients,
         ),
         "kinks": Key(KINKS, "the values taken where a derivative does not exist"),
         "log": Key(Choice(("natural", "2", "10")), "the logarithm of losses", default="natural"),

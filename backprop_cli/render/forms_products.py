@@ -85,6 +85,11 @@ def _product(pen: Pen, a: Expr, b: Expr) -> Piece:
     return between(put(pen, a, "a matrix"), sign, put(pen, b, "matrix b"), "matrix", 2)
 
 
+def product(pen: Pen, node: Op) -> Piece:
+    """A B, each as it stands."""
+    return _product(pen, *node.args)
+
+
 def transpose(pen: Pen, node: Op) -> Piece:
     """Aᵀ; a vector has no other way to stand."""
     (inner,) = node.args
@@ -94,8 +99,16 @@ def transpose(pen: Pen, node: Op) -> Piece:
 
 
 def flipped(pen: Pen, node: Op) -> Piece:
-    """A vector the other way round: aᵀ."""
-    return turned(pen, node.args[0])
+    """A vector the other way round: aᵀ; that of a product is xᵀ A where A x would be turned."""
+    (inner,) = node.args
+    if isinstance(inner, Op) and inner.name == "matmul":
+        a, b = inner.args
+        ranks = pen.rank(a), pen.rank(b)
+        if ranks == (1, 2) and not pen.rows:
+            return _product(pen, op(FLIPPED, a), b)
+        if ranks == (2, 1) and pen.rows:
+            return _product(pen, a, op(FLIPPED, b))
+    return turned(pen, inner)
 
 
 def turned(pen: Pen, inner: Expr) -> Piece:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.problem.data import Notation
 from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation import symbols
@@ -44,11 +45,14 @@ class Names(Struct, frozen=True):
     deltas: frozenset[str] = frozenset()
     roles: Mapping[str, Role] = field(default_factory=dict)
     counting: Bases = Bases()
+    latin: frozenset[str] = frozenset()
 
     @property
     def naming(self) -> Naming:
         """The same, as formulas take it."""
-        return Naming(self.notation if self.layers else None, self.batch, self.bases, self.deltas)
+        return Naming(
+            self.notation if self.layers else None, self.batch, self.bases, self.deltas, self.latin
+        )
 
     def symbol(self, id: str) -> Symbol:
         """The printed name of a quantity."""
@@ -80,6 +84,7 @@ def names_of(trace: Trace, view: View) -> Names:
     }
     bases = frozenset([*trace.given, *trace.unknown]) | {step.id for step in trace.steps}
     deltas = frozenset(step.id for step in trace.steps if _is_delta(step.id, trace.loss))
+    used = {node.name for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)}
     return Names(
         view.notation,
         view.layers,
@@ -89,7 +94,12 @@ def names_of(trace: Trace, view: View) -> Names:
         deltas if view.notation.delta and view.layers else frozenset(),
         roles,
         trace.bases,
+        frozenset(letter for name, letter in _CALLED.items() if name in used),
     )
+
+
+_CALLED = {"sigmoid": "sigma", "normal_cdf": "Phi", "normal_pdf": "phi"}
+"""Functions that are called by a Greek letter, which then stands for no quantity."""
 
 
 def _is_delta(id: str, loss: str | None) -> bool:

@@ -130,6 +130,7 @@ class _Planner:
                 equation.expr,
                 equation.axes,
                 equation.words,
+                equation.remark.words if equation.remark else None,
             )
         decided = self.model.decision
         if decided is not None:
@@ -162,13 +163,14 @@ class _Planner:
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
         found = gradients(
-            self.careful_definitions() if self.careful else self.definitions,
+            self.careful_definitions() if self.careful else self.model.differentiated,
             model.seeds,
             wanted,
             self.sizes(),
             model.gradient,
             self.shortcuts(),
             model.silent,
+            model.passed_on,
         )
         return found if self.careful else [*map(self.shortened, found)]
 
@@ -183,7 +185,7 @@ class _Planner:
     def careful_definitions(self) -> dict[str, Expr]:
         from backprop_cli.algebra.logarithms import in_logits
 
-        return {name: in_logits(expr, {}) for name, expr in self.definitions.items()}
+        return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
 
     def past_infinities(self) -> dict[str, dict[str, Expr]]:
         """The gradients of logits whose output goes into a logarithm, without that output."""
@@ -193,7 +195,7 @@ class _Planner:
         found = {}
         for name, expr in self.definitions.items():
             if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid", "exp"):
-                shares = through_logits(name, self.definitions, sources, self.sizes())
+                shares = through_logits(name, self.model.differentiated, sources, self.sizes())
                 if shares is not None:
                     found[name] = shares
                     self.notes |= dict.fromkeys(shares, _PAST_INFINITIES)

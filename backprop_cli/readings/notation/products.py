@@ -120,6 +120,11 @@ def _braced(writer: Writer, expr: Expr, part: Part) -> Part:
     return Part(Braced(part.node, label), part.kind, part.open, part.minus)
 
 
+def product(writer: Writer, node: Op) -> Part:
+    """A B, each as it stands."""
+    return _product(writer, *node.args)
+
+
 def transpose(writer: Writer, node: Op) -> Part:
     """Aᵀ; a vector has no other way to stand."""
     (inner,) = node.args
@@ -129,8 +134,16 @@ def transpose(writer: Writer, node: Op) -> Part:
 
 
 def flipped(writer: Writer, node: Op) -> Part:
-    """A vector the other way round: aᵀ."""
-    return turned(writer, node.args[0])
+    """A vector the other way round: aᵀ; that of a product is xᵀ A where A x would be turned."""
+    (inner,) = node.args
+    if isinstance(inner, Op) and inner.name == "matmul":
+        a, b = inner.args
+        ranks = writer.rank(a), writer.rank(b)
+        if ranks == (1, 2) and not writer.rows:
+            return _product(writer, op(FLIPPED, a), b)
+        if ranks == (2, 1) and writer.rows:
+            return _product(writer, a, op(FLIPPED, b))
+    return turned(writer, inner)
 
 
 def turned(writer: Writer, inner: Expr) -> Part:
