@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from backprop_cli.algebra.expr import Expr, Sym, num
 from backprop_cli.derive.data import Chain, Condition, Definition, Line
+from backprop_cli.derive.endings import Ending
 from backprop_cli.derive.engine import worked_out
 from backprop_cli.derive.nodes import derivative
 from backprop_cli.derive.notation import condition, formula
@@ -37,11 +38,12 @@ def chain(
     conditions: tuple[Condition, ...] = (),
     definitions: tuple[Definition, ...] = (),
     first: tuple[str, str] = ("definition", ""),
+    ending: Ending | None = None,
 ) -> Chain:
     """`left` = the derivative of `form`, worked out by the rules, then brought into a last form."""
     start = line(derivative(form, by), *first)
     last = [line(formula(text), _finishing(why), why) for text, why in finish]
-    lines = (start, *worked_out(start.expr, rules), *last)
+    lines = (start, *worked_out(start.expr, rules, ending), *last)
     return Chain(words, left, without_repeats(lines), conditions, definitions)
 
 

@@ -70,7 +70,7 @@ class Setting(Struct, frozen=True):
 
     def rules(self, bound: frozenset[str]) -> Scalars:
         """The rules of differentiation, where these letters may be the same number."""
-        return Scalars(self.sizes.kinks, bound)
+        return Scalars(self.sizes.kinks, bound, self.write.indices.ranges)
 
 
 def quotient(of: Sym, by: Sym) -> Expr:

@@ -264,10 +264,8 @@ class Exercise:
 
     def person(self, name: str, place: Index) -> Index:
         """An entry's index as a person writes it."""
-        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(
-            place
-        )
-        return tuple(i + base for i, base in zip(place, bases, strict=False))
+        bases = self.model.bases.of(name, len(place))
+        return tuple(i + base for i, base in zip(place, bases, strict=True))
 
     @cached
     def mistaken(self, name: str) -> Mistaken:

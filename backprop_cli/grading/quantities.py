@@ -83,7 +83,7 @@ class Quantities:
     def bases(self, id: str) -> Index:
         """From which number each axis is counted."""
         name = id.partition("@")[0]
-        return self._model.index_bases(name) or (self._base,) * len(self.shape(id))
+        return self._model.bases.of(name, len(self.shape(id)))
 
     def _looked_up(self, text: str) -> Reference | Unknown:
         if len(text) > LONGEST_NAME:

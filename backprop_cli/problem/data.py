@@ -83,7 +83,7 @@ class Convention(Struct, frozen=True):
 
 
 class Notation(Struct, frozen=True):
-    """What the quantities are called in print; ids stay as they are."""
+    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
 
     input: str = "x"
     target: str = "y"
@@ -94,6 +94,7 @@ class Notation(Struct, frozen=True):
     output: str = "Ŷ"
     loss: str = "L"
     first_layer: int = 1
+    delta: bool = False
 
 
 class Function(Struct, frozen=True):

@@ -28,6 +28,9 @@ from backprop_cli.problem.near import nearest
 from backprop_cli.problem.records import Given, Key, Record
 from backprop_cli.problem.tree import Node, ScalarNode
 
+GENERIC = "f"
+"""Any activation, in a problem with letters alone."""
+
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 
 
@@ -126,7 +129,8 @@ def _numbers(options: Mapping[str, object]) -> dict[str, float]:
 
 def _activations() -> dict[str, Mapping[str, float]]:
     found = [entry for entry in TABLE.values() if entry.activation]
-    return {"linear": {}, **{e.name.replace("_", "-"): _numbers(e.options) for e in found}}
+    known = {e.name.replace("_", "-"): _numbers(e.options) for e in found}
+    return {"linear": {}, **known, GENERIC: {}}
 
 
 ACTIVATION_NAMES = FunctionNames(

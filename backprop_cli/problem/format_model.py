@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -25,6 +27,7 @@ from backprop_cli.problem.fields import (
     Boolean,
     ByKind,
     Choice,
+    Field,
     Integer,
     ListOf,
     Made,
@@ -164,13 +167,12 @@ def _symbol(text: str, node: Node, complaints: Complaints) -> str | None:
     return None
 
 
+_NOTATION: Mapping[str, Field[Any]] = {"first_layer": Integer(NOT_NEGATIVE), "delta": Boolean()}
+
 NOTATION = Record(
     "`notation`",
     {
-        item.name: Key(
-            Integer(NOT_NEGATIVE) if item.name == "first_layer" else Made(Words(), _symbol),
-            default=item.default,
-        )
+        item.name: Key(_NOTATION.get(item.name, Made(Words(), _symbol)), default=item.default)
         for item in fields(Notation)
     },
     lambda given: Notation(**given.values),

@@ -71,7 +71,7 @@ class Page:
         self.view = view
         self.names = names or Names(view.notation, layers=False, ascii=view.ascii)
         self.layout: Layout = layout_of(self.names, view)
-        self.writer = Writer(self.names, self.layout.drawing, {}, None, view.indices)
+        self.writer = Writer(self.names, self.layout.drawing, {}, None)
 
     def plain(self, text: str) -> str:
         """Words in ASCII where only that is wanted."""
