@@ -57,7 +57,10 @@ def parsed(
             near = near_names(name, known)
             meant = f"; did you mean `{near[0]}`?" if near else ""
             said = f"{shown(name)} is not known here{meant}"
-            complaints.add(said, mark, near[0] if near else listed(known))
+            if name == "e":
+                complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
+            else:
+                complaints.add(said, mark, near[0] if near else listed(known))
     return None if unknown else expr
 
 
