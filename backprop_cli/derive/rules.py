@@ -192,8 +192,16 @@ def _alternatives(of: Op, by: Sym, rules: Scalars) -> Outcome:
     )
 
 
+_LARGER = MappingProxyType(
+    {
+        "maximum": "the derivative of the larger one",
+        "minimum": "the derivative of the smaller one",
+    }
+)
+
+
 def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
-    return Outcome(_shares(of, by, rules), "larger")
+    return Outcome(_shares(of, by, rules), "larger", _LARGER[of.name])
 
 
 # Functions of the table ---------------------------------------------------------------------------
@@ -204,10 +212,10 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
     if record.derivative is None:
         return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
     outer = record.derivative(of.args[0], of, of, rules)
-    article = "" if record.words[0].isupper() else "the "
+    article = "" if record.words[0].isupper() or record.words.startswith("the ") else "the "
     said = f"{article}{record.words}"
     if record.kink is not None:
-        said += ", at its kink the declared value"
+        said += f", at its kink the declared value {rules.kink(record.kink):g}"
     if of.args[0] == by:
         return Outcome(outer, "known derivative", f"derivative of {said}")
     inner = derivative(of.args[0], by)

@@ -38,10 +38,10 @@ from backprop_cli.problem.fields import (
     Size,
     Words,
     Written,
-    did_you_mean,
     unexpected,
 )
 from backprop_cli.problem.format_functions import ACTIVATION, LOSS_NAMES
+from backprop_cli.problem.near import nearest
 from backprop_cli.problem.records import Given, Key, Record
 from backprop_cli.problem.tree import Node, ScalarNode
 
@@ -78,7 +78,7 @@ class NumberOr(Struct, frozen=True):
         if said in self.names:
             return said
         if said.isalpha() and said != "pi":
-            unexpected(node, name, self, complaints, did_you_mean(said, self.names))
+            unexpected(node, name, self, complaints, nearest(said, self.names))
             return None
         return Number().read(node, name, complaints)
 

@@ -246,7 +246,8 @@ def parse_constant(text: str) -> float:
     for token in tokens_of(text):
         taken = token.text in FUNCTIONS or (token.text == "T" and "T" not in names)
         if token.kind == "name" and not taken:
-            raise FormulaError(f"{quoted(token.text)} is not a number", token.offset)
+            instead = "exp(1), or exp(x) for e^x" if token.text == "e" else None
+            raise FormulaError(f"{quoted(token.text)} is not a number", token.offset, instead)
     try:
         shape = Sizes({}, {}).shape(result)
     except ShapeError as error:

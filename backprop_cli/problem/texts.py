@@ -58,7 +58,10 @@ def parsed(
             near = in_letters(name) if in_letters(name) in known else nearest(name, known)
             meant = f"; did you mean `{near}`?" if near else ""
             said = f"{shown(name)} is not known here{meant}"
-            complaints.add(said, mark, near or listed(known))
+            if name == "e":
+                complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
+            else:
+                complaints.add(said, mark, near or listed(known))
     return None if unknown else expr
 
 
