@@ -17,6 +17,7 @@ from backprop_cli.grading.detect import candidates
 from backprop_cli.grading.key import Key
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.variants import Formulas, fused_first, variants
+from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Candidate
 from backprop_cli.operations.bounds import Interval, point
@@ -27,7 +28,6 @@ from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import Unit
 from backprop_cli.readings.plain import plain
-from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.plan import Planned, plan
 from backprop_cli.solving.solve import Request, Solution, solve
@@ -203,9 +203,10 @@ class Exercise:
     def mistaken(self, name: str) -> Mistaken:
         """What each slip gives on true values, where that differs from the right value."""
         truth = self.key.truth[name]
+        known = Values(self.key.truth)
         ids, values = [], []
         for id, expr in self.candidates(name):
-            value = evaluate(expr, self.key.truth)
+            value = known.of(expr)
             if value.shape != truth.shape or not np.isfinite(value).all():
                 continue
             if not np.allclose(value, truth, rtol=1e-9, atol=1e-12):

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.data import Answer, EntryResult, Result, Sheet, Verdict
-from backprop_cli.grading.detect import slips
+from backprop_cli.grading.detect import Detector
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
@@ -47,6 +47,11 @@ class Graded:
             if name in readable and name not in judge.judged:
                 judge.judge(name)
         return judge
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What finds the slips on this sheet."""
+        return Detector(self.judge)
 
     def readable(self) -> Iterator[tuple[str, Written]]:
         """The answers that can be compared with the truth."""
@@ -155,7 +160,7 @@ class Graded:
                 self.exercise.candidates(name),
                 self.exercise.sample_axis(name),
             )
-            self.slips[name] = slips(self.judge, wrong)
+            self.slips[name] = self.detector.slips(wrong)
         return self.slips[name]
 
     def entries(self, question: Question, answer: Answer, judged: Judged) -> Iterator[EntryResult]:

@@ -140,19 +140,22 @@ class _Enclosing:
     def __init__(self, names: Names, unit: Unit | None) -> None:
         self.names = names
         self.unit = unit
+        self._applied: dict[int, Interval] = {}
 
     def root(self, expr: Expr) -> Interval:
         """The outermost step, whose own rounding is that of the typed number."""
-        if isinstance(expr, Op):
-            return self.applied(expr)
-        return self.inner(expr)
+        if not isinstance(expr, Op):
+            return self.inner(expr)
+        if id(expr) not in self._applied:  # a sum asks for each of its sums twice
+            self._applied[id(expr)] = self.applied(expr)
+        return self._applied[id(expr)]
 
     def inner(self, expr: Expr) -> Interval:
         if isinstance(expr, Sym):
             return self.names(expr.name)
         if isinstance(expr, Num):
             return point(np.asarray(float(expr.value)))
-        interval = self.applied(expr)
+        interval = self.root(expr)
         if self.unit is None or expr.name in _EXACT:
             return interval
         if expr.name not in self.unit.exact:
