@@ -9,9 +9,11 @@ import numpy as np
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.case import Case
+from backprop_cli.grading.data import Origin
 from backprop_cli.grading.evidence import chance, is_near
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.misread import digit_misread
+from backprop_cli.grading.origins import Candidates, origin
 from backprop_cli.grading.rewrites_parts import changes
 from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL
 from backprop_cli.grading.value_slips import by_value
@@ -79,6 +81,16 @@ class Detector:
         if not found and digit_misread(self.judge, wrong, self.numbers):
             found = ["digit-misread"]
         return _most_telling(found)
+
+    def explain(
+        self, wrong: Wrong, candidates: Candidates
+    ) -> tuple[tuple[str, ...], Origin | None]:
+        """The slips in a quantity itself, else those in a step behind it that is not written."""
+        found = self.slips(wrong)
+        if found:
+            return found, None
+        made = origin(self.judge, wrong, self.numbers, candidates)
+        return (() if made is None else made.slips), made
 
     def _by_formula(self, wrong: Wrong) -> list[str]:
         """What can only be one of the known mistakes; else what any part may undergo."""

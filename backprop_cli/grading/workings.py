@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -63,7 +63,12 @@ class Numbers(Mapping[str, Array]):
                 self._found[one] = self._computed(one)
         return self._found[name]
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    @property
+    def work(self) -> int:
+        """The operations worked out so far for what is not written."""
+        return self._values.work
+
+    def __iter__(self) -> Iterator[str]:
         return iter(self.judge.key.truth)
 
     def __len__(self) -> int:
