@@ -20,6 +20,7 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.stages import Stage, stages
 from backprop_cli.grading.variants import Formulas, fused_first
+from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Candidate
 from backprop_cli.operations.bounds import Interval, point
@@ -28,7 +29,6 @@ from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import Unit, enclosure
 from backprop_cli.readings.plain import plain
-from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.plan import Planned, plan
 from backprop_cli.solving.solve import Request, Solution, solve
@@ -271,9 +271,10 @@ class Exercise:
     def mistaken(self, name: str) -> Mistaken:
         """What each slip gives on true values, where that differs from the right value."""
         truth = self.key.truth[name]
+        known = Values(self.key.truth)
         ids, values = [], []
         for id, expr in self.candidates(name):
-            value = evaluate(expr, self.key.truth)
+            value = known.of(expr)
             if value.shape != truth.shape or not np.isfinite(value).all():
                 continue
             if not np.allclose(value, truth, rtol=1e-9, atol=1e-12):

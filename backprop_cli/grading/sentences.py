@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_cli.grading.data import Verdict
+from backprop_cli.grading.data import Origin, Verdict
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.slips import SLIP_WORDS
@@ -36,13 +36,15 @@ def message(
     slips: Sequence[str],
     reason: str | None,
     trouble: str | None,
+    origin: Origin | None = None,
 ) -> str:
     """What happened, without the right value."""
     if trouble is not None:
         return trouble
     if verdict == "wrong":
         if slips:
-            return " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
+            words = " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
+            return words if origin is None else f"In {origin.id}, not on the sheet: {words}"
         return "neither right nor what follows from your earlier values"
     if verdict == "carried":
         return _follows(_wrong_sources(judge, name))

@@ -142,19 +142,33 @@ def first_sentences(submission: Submission) -> list[str]:
     first = submission.first_wrong
     if first is None:
         return ["Everything is right."] if verdicts == {"correct"} else []
-    others = [
-        result.id
-        for result in submission.results
-        if result.verdict == "wrong" and result.id != first
-    ]
+    again, others = _others(submission, first)
     sentences = [f"Start with {first}: it is the first that {_went(submission, first)}."]
+    if again:
+        sentences.append(f"{listed(again)}: the same mistake again.")
     if others:
         by_itself = "by itself" if len(others) == 1 else "by themselves"
         sentences.append(f"{listed(others)} went wrong {by_itself}, too.")
     if "carried" in verdicts:
-        later = "What only follows from that" if others else "What only follows from it"
+        later = "What only follows from that" if again or others else "What only follows from it"
         sentences.append(f"{later} fits your own numbers and is no new mistake.")
     return [" ".join(sentences)]
+
+
+def _others(submission: Submission, first: str) -> tuple[list[str], list[str]]:
+    """What else is wrong: by a mistake that was made before on the sheet, and by one of its own."""
+    wrong = sorted(
+        (result for result in submission.results if result.verdict == "wrong"),
+        key=lambda result: result.id != first,
+    )
+    seen: set[str] = set()
+    again: list[str] = []
+    others: list[str] = []
+    for result in wrong:
+        if result.id != first:
+            (again if seen & set(result.slips) else others).append(result.id)
+        seen |= set(result.slips)
+    return again, others
 
 
 def _went(submission: Submission, id: str) -> str:
