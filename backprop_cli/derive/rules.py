@@ -98,7 +98,9 @@ def _times(a: Expr, b: Expr) -> Expr:
 def _add(of: Op, by: Sym, rules: Scalars) -> Outcome:
     a, b = of.args
     combine = build.add if of.name == "add" else build.sub
-    return Outcome(combine(_slope(a, by, rules), _slope(b, by, rules)), "sum rule")
+    slopes = [_slope(each, by, rules) for each in (a, b)]
+    words = "sum rule: term by term, 0 for a constant term"
+    return Outcome(combine(*slopes), "sum rule", words if ZERO in slopes else "")
 
 
 def _neg(of: Op, by: Sym, _: Scalars) -> Outcome:
