@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from click.testing import CliRunner
 from oracles import numpy_forward, reading
 from oracles.compare import differences
 from oracles.reading import Array, Problem
-from students import classroom, erring, mistakes, sheets, tasks
+from students import classroom, erring, families, mistakes, sheets, tasks
 from students import honest as honestly
 from students.cases import Desk, Grading, asked_digits, attempt, desk
+from students.equations import EquationTask
 from students.exercise import with_values
 from students.habits import Habits, draw_habits
 from students.rounding import Digits, LeftOutError, shortened
@@ -25,6 +28,7 @@ from backprop_cli.cli import main
 
 SEEDS = range(40)
 FOUR = Digits(4)
+Family = Callable[[int, np.random.Generator], EquationTask]
 WAYS = [Habits(), Habits(fused=True, slopes_from_z=True)]
 
 
@@ -57,6 +61,36 @@ def _solved(problem: Problem, turn: int) -> dict[str, Array]:
     return {
         step["id"]: np.array(step["value"], float) for step in json.loads(result.stdout)["steps"]
     }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.__name__)
+def test_equations_worked_out_by_hand_are_what_is_solved(family: Family, seed: int) -> None:
+    task = family(seed, np.random.default_rng(seed))
+    lines = dict(Grading(None, task.usual).work(task, Habits()).lines())
+    solved = {id: value for id, value in _solved(task.problem, 1).items() if id in lines}
+    assert not differences(lines, solved, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.__name__)
+def test_their_gradients_are_finite_differences_too(family: Family, seed: int) -> None:
+    task = family(seed, np.random.default_rng(seed))
+    at = Grading(None, task.usual)
+    lines = dict(at.work(task, Habits()).lines())
+    for name in task.problem["train"]:
+        slope = lines[f"dL/d{name}"]
+        for index in np.ndindex(slope.shape):
+            moved = [_moved(task, name, index, step) for step in (1e-6, -1e-6)]
+            high, low = (dict(at.work(other, Habits()).lines())["L"] for other in moved)
+            assert slope[index] == pytest.approx((high - low) / 2e-6, rel=1e-5, abs=1e-7)
+
+
+def _moved(task: EquationTask, name: str, index: tuple[int, ...], step: float) -> EquationTask:
+    value = np.array(task.formula.given[name])
+    value[index] += step
+    given = {**task.formula.given, name: value}
+    return replace(task, formula=replace(task.formula, given=given))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -165,7 +199,7 @@ def test_a_sheet_with_a_mistake_is_honest_before_it(seed: int) -> None:
     if before is None:
         return
     student, truth = before.students[0], at.exact.students[0].notes
-    for label in mistakes.labels():
+    for label in mistakes.labels(student):
         chosen = mistakes.draw_mistake(rng, student, truth, label)
         if chosen is None:
             continue
@@ -184,7 +218,7 @@ def test_a_sheet_with_a_mistake_is_honest_before_it(seed: int) -> None:
 
 
 def test_every_mistake_is_drawn_somewhere() -> None:
-    left = set(mistakes.labels())
+    left = {*(entry.label for entry in ENTRIES), *ANYWHERE}
     rng = np.random.default_rng(0)
     for seed in range(150):
         task = tasks.network(seed, plain=seed % 3 == 0)
@@ -218,7 +252,8 @@ def test_students_who_write_what_is_asked_are_graded_as_they_should_be() -> None
 
 
 def test_most_slips_are_placed_and_harm_nothing_else() -> None:
-    outcomes = [found for seed in range(12) for found in classroom.run(seed, {erring.ONE})]
+    every = [found for seed in range(16) for found in classroom.run(seed, {erring.ONE})]
+    outcomes = [found for found in every if found.family == "network"]
     placed = [found.note for found in outcomes if not found.flags["placed"]]
     calm = [found.note for found in outcomes if not found.flags["nothing else wrong"]]
     assert len(outcomes) >= 40

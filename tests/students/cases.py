@@ -108,9 +108,11 @@ def attempt(rng: Rng, desk: Desk, draw: Callable[[Rng], Habits]) -> Work | None:
     """A sheet whose rounding makes neither ln 0 nor 1/0; None where that seems impossible."""
     for _ in range(6):
         try:
-            return desk.grading.work(desk.task, draw(rng))
+            done = desk.grading.work(desk.task, draw(rng))
+            done.lines()  # what is carried with all digits is rounded only here
         except LeftOutError:
             continue
+        return done
     return None
 
 

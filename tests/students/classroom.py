@@ -7,11 +7,14 @@ from collections.abc import Callable, Container, Iterator
 import numpy as np
 from oracles.chance import Rng, chance, pick
 
-from students import cheats, erring, tasks
+from students import cheats, erring, families, tasks
 from students import honest as honestly
 from students.cases import Case, Desk, Grading, Outcome, asked_digits, desk
 from students.checked import submissions
 from students.tasks import Task
+
+EQUATIONS = 0.35
+"""The share of problems in equations."""
 
 Makes = Callable[[Rng, Desk], Iterator[Case]]
 
@@ -50,6 +53,8 @@ def handed_in(
 
 def draw(seed: int, rng: Rng) -> Task:
     """The task of a seed."""
+    if chance(rng, EQUATIONS):
+        return families.draw(seed, rng)
     return tasks.network(seed, plain=chance(rng, 0.3))
 
 

@@ -33,7 +33,7 @@ MOST_NAMES = 3
 def cases(rng: Rng, desk: Desk, category: str, number: int) -> Iterator[Case]:
     """Up to so many sheets of a category, with mistakes of different labels."""
     found = 0
-    for label in _labels(rng, misconceptions=category == MISCONCEPTION):
+    for label in _labels(rng, desk, misconceptions=category == MISCONCEPTION):
         if found == number:
             return
         case = _case(rng, desk, category, label)
@@ -42,9 +42,9 @@ def cases(rng: Rng, desk: Desk, category: str, number: int) -> Iterator[Case]:
             yield case
 
 
-def _labels(rng: Rng, *, misconceptions: bool) -> list[str]:
+def _labels(rng: Rng, desk: Desk, *, misconceptions: bool) -> list[str]:
     """Labels in a random order; slips of the pen, which fit everywhere, first in a quarter"""
-    entries = mistakes.of_kind(misconceptions=misconceptions)
+    entries = mistakes.of_kind(desk.exact.students[0], misconceptions=misconceptions)
     drawn = [str(label) for label in rng.permutation(entries)]
     pens = [] if misconceptions else [str(label) for label in rng.permutation(list(ANYWHERE))]
     if not misconceptions and rng.random() < 0.25:
@@ -66,6 +66,7 @@ def _case(rng: Rng, desk: Desk, category: str, label: str) -> Case | None:
     wrongly = {at(mistake.place.id, turn): mistake.rule for mistake in chosen}
     try:
         done = desk.grading.work(desk.task, honest.students[0].habits, wrongly=wrongly)
+        done.lines()
     except (LeftOutError, LookupError):
         return None
     if coarse(desk, done):
@@ -91,7 +92,7 @@ def _chosen(
         same = [first, *_elsewhere(student, first)]
         return same if len(same) > 1 else []
     if category == TWO:
-        other = pick(rng, mistakes.of_kind(misconceptions=False))
+        other = pick(rng, mistakes.of_kind(student, misconceptions=False))
         second = mistakes.draw_mistake(rng, student, truth, other)
         if second is None or second.place.id == first.place.id:
             return []

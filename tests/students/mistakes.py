@@ -18,7 +18,7 @@ from students import (
 from students.rounding import Digits, LeftOutError
 from students.slips_anywhere import ANYWHERE
 from students.student import Place, Student
-from students.table import ENTRIES, Entry, Mistake, nth
+from students.table import Entry, Mistake, nth
 
 TABLES = (
     slips_forward,
@@ -36,14 +36,15 @@ TELLING = 3
 """A factor on a single number has a name to get only where so many digits of it agree."""
 
 
-def labels() -> list[str]:
-    """All mistakes there are."""
-    return list(dict.fromkeys([*(entry.label for entry in ENTRIES), *ANYWHERE]))
+def labels(student: Student) -> list[str]:
+    """All mistakes that somebody may make."""
+    return list(dict.fromkeys([*(entry.label for entry in student.entries()), *ANYWHERE]))
 
 
-def of_kind(*, misconceptions: bool) -> list[str]:
+def of_kind(student: Student, *, misconceptions: bool) -> list[str]:
     """The labels of slips that have a name, or of misconceptions; those of the pen left out."""
-    chosen = (entry.label for entry in ENTRIES if entry.misconception == misconceptions)
+    entries = student.entries()
+    chosen = (entry.label for entry in entries if entry.misconception == misconceptions)
     return list(dict.fromkeys(chosen))
 
 
@@ -60,9 +61,10 @@ def _clear(honest: Student, truth: Mapping[str, Array], label: str) -> Iterator[
     for mistake in possible(honest, label):
         try:
             value = honest.written(mistake.place.id, mistake.rule(honest, mistake.place))
+            shows = differs(honest, truth, mistake.place, value)
         except LeftOutError:
             continue
-        if differs(honest, truth, mistake.place, value):
+        if shows:
             yield mistake
 
 
@@ -125,7 +127,7 @@ def significant(text: str) -> int:
 def explained(honest: Student, place: Place, value: Array, name: str) -> bool:
     """Whether a mistake with this name gives these numbers, whatever was really done."""
     digits = honest.habits.of(place.id) or Digits(12)
-    for label in labels():
+    for label in labels(honest):
         for mistake in possible(honest, label):
             if mistake.place.id != place.id or name not in mistake.names:
                 continue
