@@ -59,7 +59,7 @@ class Kinks(Struct, frozen=True):
 
 
 class Convention(Struct, frozen=True):
-    """The conventions of the file, defaults filled in."""
+    """The conventions of the file, defaults filled in; `stated` are the keys that it has."""
 
     affine: Literal["W x + b", "W^T x + b", "x W + b", "x W^T + b"] = "W x + b"
     bias: Literal["separate", "first", "last"] = "separate"
@@ -70,6 +70,7 @@ class Convention(Struct, frozen=True):
     batch_gradients: Literal["mean", "per-sample"] = "mean"
     kinks: Kinks = Kinks()
     log: Literal["natural", "2", "10"] = "natural"
+    stated: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> bool:

@@ -43,7 +43,7 @@ from backprop_cli.problem.fields import (
 from backprop_cli.problem.format_functions import ACTIVATION, LOSS_NAMES
 from backprop_cli.problem.near import nearest
 from backprop_cli.problem.records import Given, Key, Record
-from backprop_cli.problem.tree import Node, ScalarNode
+from backprop_cli.problem.tree import MapNode, Node, ScalarNode
 
 LONGEST_SYMBOL = 20
 
@@ -113,7 +113,9 @@ def _convention(given: Given) -> Convention:
     values = dict(given.values)
     if "indices" in values:
         values["indices"] = int(values["indices"])
-    return Convention(**values)
+    kinks = given.entries.get("kinks")
+    own = kinks.value.entries if kinks and isinstance(kinks.value, MapNode) else ()
+    return Convention(**values, stated=frozenset((*given.entries, *own)))
 
 
 _DEFAULT = Convention()
