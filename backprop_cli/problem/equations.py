@@ -13,6 +13,7 @@ from backprop_cli.numbers import shown
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Problem, Text
 from backprop_cli.problem.formula import FUNCTIONS
+from backprop_cli.problem.ids import is_name
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.lettered import state_shape
 from backprop_cli.problem.model import Equation
@@ -127,6 +128,10 @@ def _check_not_function(read: Equations, name: str, mark: Mark) -> bool:
 def _check_name(read: Equations, name: str, mark: Mark) -> bool:
     """Whether an equation may define `name`, which nothing else may be called."""
     if not _check_not_function(read, name, mark):
+        return False
+    if not is_name(name):
+        message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
+        read.complaints.add(message, mark)
         return False
     if name.endswith(ENDINGS):
         ending = next(ending for ending in ENDINGS if name.endswith(ending))

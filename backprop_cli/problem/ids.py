@@ -22,6 +22,19 @@ _SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈�
 )
 
 
+_word = re.compile(r"[^\W\d_]\w*").fullmatch
+
+
+def is_name(text: str) -> bool:
+    """Whether a quantity may be called so: by a word, which is one to Python, too (`x½` is not)."""
+    return _word(text) is not None and plain_name(text).isidentifier()
+
+
+def plain_name(text: str) -> str:
+    """A name as Python sees it: `x₁` is x1."""
+    return unicodedata.normalize("NFKC", text)
+
+
 class UnknownIdError(Exception):
     """A name that is no quantity, or several; `instead` says which there are."""
 
