@@ -563,3 +563,23 @@ def test_a_problem_in_letters_is_one_for_derive(text: str) -> None:
 def test_a_problem_that_lacks_a_number_is_none_in_letters() -> None:
     found = told("layers:\n  - {weights: [[1, 2]]}\n")
     assert "no `x`" in found[0].message
+
+
+# Names --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["x½", "x🄁", "x⑴", "xﷺ"])
+def test_what_is_no_identifier_is_no_name(name: str) -> None:
+    text = f"values: {{{name}: [1, 2]}}\nequations: [L = sum({name})]\n"
+    found = told(text)[0]
+    assert "is not a name" in found.message
+    assert found.mark == place(text, name)
+    text = f"values: {{y: [1, 2]}}\nequations:\n  - {name} = 2 * y\n  - L = sum(y)\n"
+    assert told(text)[0].mark == place(text, name)
+
+
+def test_names_that_a_program_could_not_tell_apart() -> None:
+    text = "values: {x1: 1, x₁: 2}\nequations: [L = x1 * 2]\n"
+    assert told(text)[0].mark == place(text, "x₁")
+    for name in ("größe", "ω", "x_1", "x₁", "θ"):
+        load(f"values: {{{name}: 1}}\nequations: [L = {name} * 2]\n")

@@ -130,6 +130,10 @@ def _check_name(read: Equations, name: str, mark: Mark) -> bool:
     """Whether an equation may define `name`, which nothing else may be called."""
     if not _check_not_function(read, name, mark):
         return False
+    if not is_name(name):
+        message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
+        read.complaints.add(message, mark)
+        return False
     if name.endswith(ENDINGS):
         ending = next(ending for ending in ENDINGS if name.endswith(ending))
         message = f"names that end in `{ending}` are taken: the update makes them"

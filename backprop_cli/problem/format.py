@@ -25,7 +25,7 @@ from backprop_cli.problem.format_checks import check_together
 from backprop_cli.problem.format_model import CONVENTION, LAYER, LOSS, NOTATION, PENALTY
 from backprop_cli.problem.format_training import ASK, GRADING, ROUNDING, UPDATE
 from backprop_cli.problem.records import Given, Key, Record
-from backprop_cli.problem.tokens import is_name
+from backprop_cli.problem.tokens import is_name, plain_name
 from backprop_cli.problem.tree import Node, read_tree
 
 _TAKEN_ENDINGS = ("_new", "_change")
@@ -49,7 +49,11 @@ def _labels(given: Given) -> Labels:
 
 def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complaints) -> Any:
     """Keeps what has a name that an equation can use."""
+    plain: dict[str, str] = {}
     for name, (text, _) in found.items():
+        if (first := plain.setdefault(plain_name(name), name)) != name:
+            message = f"{shown(name)} and {shown(first)} are one name to a program"
+            complaints.add(message, text.mark, "a name of its own")
         if not is_name(name):
             message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
             complaints.add(message, text.mark)

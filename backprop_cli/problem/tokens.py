@@ -22,9 +22,12 @@ _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*",
 def is_name(text: str) -> bool:
     """Whether a quantity may be called so: what any program may call it, too, once its letters are
     in their usual form (`x½` would be x1⁄2, `x⑴` a call)."""
-    return bool(_name(text)) and (
-        text.isascii() or unicodedata.normalize("NFKC", text).isidentifier()
-    )
+    return bool(_name(text)) and (text.isascii() or plain_name(text).isidentifier())
+
+
+def plain_name(text: str) -> str:
+    """A name as Python sees it: `x₁` is x1."""
+    return unicodedata.normalize("NFKC", text)
 
 
 class FormulaError(Exception):
