@@ -63,7 +63,8 @@ BARS: dict[str, dict[str, float]] = {
     cheats.RANDOM: {"none accepted": 99.0},
     cheats.SHORT: {"none accepted": 100.0},
     cheats.ALL_SHORT: {"none accepted": 100.0},
-    **{name: {"none accepted": 100.0, "not passed": 100.0} for name in cheats.GARBAGE},
+    **{name: {"not passed": 100.0} for name in cheats.GARBAGE},
+    **{name: {"none accepted": 100.0, "not passed": 100.0} for name in cheats.NO_WORK},
 }
 
 

@@ -154,6 +154,14 @@ def _plain(numbers: Array) -> str:
 
 Garbage = Callable[[Rng, Desk], "dict[str, list[str]] | None"]
 GARBAGE: dict[str, Garbage] = {}
+NO_WORK = (
+    "zeros everywhere",
+    "forward 1, backward 0, old weights",
+    "no forward pass, backward 0, old weights",
+    "Yhat := y, then zeros",
+    "dL/dYhat := 0, then zeros",
+)
+"""Of these nothing that is wrong may be accepted; the others may be right by chance somewhere."""
 TOKENS = ("0", "0.0", "0.000", "0e9", "0e300", "0e1")
 
 

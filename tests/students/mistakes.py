@@ -127,6 +127,12 @@ def significant(text: str) -> int:
 def explained(honest: Student, place: Place, value: Array, name: str) -> bool:
     """Whether a mistake with this name gives these numbers, whatever was really done."""
     digits = honest.habits.of(place.id) or Digits(12)
+    if name == "copied":
+        return any(
+            other.size == value.size and _close(digits, other.reshape(value.shape), value)
+            for id, other in honest.notes.items()
+            if id != place.id
+        )
     for label in labels(honest):
         for mistake in possible(honest, label):
             if mistake.place.id != place.id or name not in mistake.names:
