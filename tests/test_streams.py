@@ -38,12 +38,7 @@ def ran(
     return subprocess.run(
         ["/bin/sh", "-c", f'"$PYTHON" -m backprop_cli {words} {redirected}'],
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "PYTHON": sys.executable,
-            **(environment or {}),
-        },
+        env={**os.environ, **program, **(environment or {})},
         capture_output=True,
         check=False,
         timeout=GUARD,

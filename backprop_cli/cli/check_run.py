@@ -20,7 +20,7 @@ from backprop_cli.cli.common import (
     write_pieces,
 )
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
-from backprop_cli.cli.reading import Loaded, load
+from backprop_cli.cli.reading import Loaded, allowed_for, load
 from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 from backprop_cli.grading.collect import answer_files
 from backprop_cli.grading.data import Reveal
@@ -51,7 +51,7 @@ class Options(Struct, frozen=True):
 
 def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
-    loaded = load(problem)
+    loaded = load(problem, task="checking")
     files = _files(problem, options)
     formats = [options.format_, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
     desk = _desk(loaded)
@@ -106,7 +106,7 @@ def _files(problem: Path, options: Options) -> list[str]:
 
 def _desk(loaded: Loaded) -> Desk:
     try:
-        return Desk(loaded.model)
+        return Desk(loaded.model, allowed_for("checking").most)
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
 

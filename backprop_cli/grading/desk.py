@@ -12,6 +12,7 @@ from backprop_cli.grading.data import Sheet, Submission
 from backprop_cli.grading.grade import Grader, ungraded
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.limits import MAX_WORK
 
 
 class Desk:
@@ -23,8 +24,8 @@ class Desk:
     anything: one that the program fails at has an error, and the `fault` behind it.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.grader = Grader(model)
+    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
+        self.grader = Grader(model, most_work)
         self._reader = Reader(Quantities(self.grader.model, self.grader.plan))
 
     def grade(self, data: bytes, name: str) -> Submission:

@@ -29,6 +29,7 @@ from backprop_cli.readings.intervals import Unit
 from backprop_cli.readings.plain import plain
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.asked import asked, asked_pairs
+from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Planned, plan
 from backprop_cli.solving.solve import Request, Solution, solve
 
@@ -79,12 +80,16 @@ def cached(
 
 
 class Exercise:
-    """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept."""
+    """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept.
 
-    def __init__(self, model: Model) -> None:
+    `most_work` are the operations that solving it may take.
+    """
+
+    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
+        self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
-        solution = solve(exact, Request(extra=asked_pairs(exact)))
+        solution = solve(exact, Request(extra=asked_pairs(exact), max_work=most_work))
         self.model = solution.model
         self.plan = plan(self.model, asked_pairs(self.model))
         self.steps = {step.id: step for step in self.plan.steps}
@@ -137,7 +142,8 @@ class Exercise:
         for question in self.questions:
             id, _, number = question.name.partition("@")
             if number:
-                later = solve(solution.model, Request(steps=int(number), at=int(number)))
+                request = Request(int(number), int(number), max_work=self.most_work)
+                later = solve(solution.model, request)
                 found[question.name] = later.values[id]
         return found
 

@@ -12,6 +12,7 @@ from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.right import RightAnswers
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.limits import MAX_WORK
 
 Results: TypeAlias = "tuple[Result, ...]"
 
@@ -22,8 +23,8 @@ MOST_KEPT: Final = 2_000
 class Grader(Exercise):
     """Grades the sheets of one problem: the same sheet always gives the same submission."""
 
-    def __init__(self, model: Model) -> None:
-        super().__init__(model)
+    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
+        super().__init__(model, most_work)
         self.right = RightAnswers(self)
         self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
         self._places = {id: place for place, id in enumerate(self.steps)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from backprop_cli.errors import Complaints
+from backprop_cli.errors import Complaints, UserError
 from backprop_cli.problem.build import build
 from backprop_cli.problem.data import Problem
 from backprop_cli.problem.format import read_problem
@@ -14,8 +14,11 @@ from backprop_cli.problem.model import Model
 from backprop_cli.problem.stand_ins import with_numbers
 from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
 from backprop_cli.solving.batches import check_batches
+from backprop_cli.solving.limits import Allowed, check_task
 from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.update import check_state
+
+_USUAL = Allowed()
 
 
 class Loaded(Struct, frozen=True):
@@ -34,12 +37,12 @@ class Loaded(Struct, frozen=True):
         return reference(text, self.known(), self.model.gradient_of, self.model.aliases)
 
 
-def loaded(source: Source, numbers: bool = True) -> Loaded:
+def loaded(source: Source, numbers: bool = True, allowed: Allowed = _USUAL) -> Loaded:
     """The model of the problem that a file states; UserError with all that is wrong with it.
 
     Without `numbers` shapes alone will do, as for a derivation in symbols.
     """
-    return checked(*stated(source), source, numbers)
+    return checked(*stated(source), source, numbers, allowed)
 
 
 def stated(source: Source) -> tuple[Problem | None, Complaints]:
@@ -49,7 +52,11 @@ def stated(source: Source) -> tuple[Problem | None, Complaints]:
 
 
 def checked(
-    problem: Problem | None, complaints: Complaints, source: Source, numbers: bool = True
+    problem: Problem | None,
+    complaints: Complaints,
+    source: Source,
+    numbers: bool = True,
+    allowed: Allowed = _USUAL,
 ) -> Loaded:
     """The same for a problem that has been read."""
     if problem is not None and problem.has_letters and not numbers:
@@ -62,6 +69,10 @@ def checked(
         if built is not None:
             check_names(built.outline, complaints)
         raise source.error(*complaints.found)
+    try:
+        check_task(built.model, allowed)
+    except UserError as error:
+        raise source.error(*error.complaints) from None
     planned = plan(built.model, asked_pairs(built.model))
     check_asked(built.model, planned, complaints)
     if complaints.found:
