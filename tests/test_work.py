@@ -125,3 +125,34 @@ def test_steps_that_overflow_are_counted_as_they_are_computed(tmp_path: Path) ->
     done = CliRunner().invoke(main, ["solve", str(tmp_path / "p.yaml"), "--format", "json"])
     assert done.exit_code in (0, 2), done.output
     assert done.exit_code == 0 or "--max-work" in done.stderr
+
+
+# Depth ------------------------------------------------------------------------------------------
+
+
+def shared(steps: int) -> str:
+    """One weight used at every step, so that its gradient is a sum of as many terms."""
+    lines = "".join(f"  - z{n} = tanh(z{n - 1} * w)\n" for n in range(1, steps + 1))
+    return f"values: {{z0: 1, w: 0.5}}\nequations:\n{lines}"
+
+
+@pytest.mark.parametrize("steps", [50, 300, 900])
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("solve", ("--format", "text")),
+        ("solve", ("--format", "json")),
+        ("solve", ("--format", "html")),
+        ("solve", ("--format", "python")),
+        ("derive", ()),
+        ("blank", ()),
+    ],
+)
+def test_long_sums_of_shares_are_done_or_refused(
+    command: str, options: tuple[str, ...], steps: int, tmp_path: Path
+) -> None:
+    (tmp_path / "p.yaml").write_text(shared(steps))
+    words = [command, str(tmp_path / "p.yaml"), *options, "--max-work", str(10**9)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == (0 if steps == 50 else 2), done.exception
+    assert steps == 50 or "p.yaml" in done.stderr

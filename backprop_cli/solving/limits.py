@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, depth, symbols
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.operations.sizes import Sizes
@@ -23,6 +23,9 @@ MAX_WORK = 300_000
 
 MAX_ENTRIES = 10_000_000
 """Entries of all arrays of one step together: about 80 MB."""
+
+MAX_DEPTH = 200
+"""Operations of one formula that are nested in one another."""
 
 _ENTRIES = 500  # of a result, in the time that one operation takes at least
 _PRODUCTS = 5_000  # of two numbers within a product of matrices, in the same time
@@ -129,6 +132,17 @@ def check_task(model: Model, allowed: Allowed) -> None:
             f"and the limit is {allowed.most:,}"
         )
         raise UserError(Complaint(message, instead=f"--max-work {needed}, or a smaller problem"))
+
+
+def check_depth(planned: Plan) -> None:
+    """Refuses formulas that are nested more deeply than they can be gone through and printed."""
+    for step in planned.steps:
+        if (found := depth(step.expr)) > MAX_DEPTH:
+            message = (
+                f"{step.id} has {found} operations nested in one another, as a sum over many "
+                f"uses of one quantity has, and the limit is {MAX_DEPTH}"
+            )
+            raise UserError(Complaint(message, instead="fewer equations, or shorter ones"))
 
 
 def check_differences(planned: Plan, checked: int, model: Model, most: int) -> None:

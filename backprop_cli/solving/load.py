@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from backprop_cli.errors import Complaints, UserError
+from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.problem.build import build
 from backprop_cli.problem.data import Problem
 from backprop_cli.problem.format import read_problem
@@ -14,11 +14,15 @@ from backprop_cli.problem.model import Model
 from backprop_cli.problem.stand_ins import with_numbers
 from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
 from backprop_cli.solving.batches import check_batches
-from backprop_cli.solving.limits import Allowed, check_task
+from backprop_cli.solving.limits import Allowed, check_depth, check_task
 from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.update import check_state
 
 _USUAL = Allowed()
+_TOO_DEEP = Complaint(
+    "one quantity is used so often that its gradient, a sum over all its uses, has too many terms",
+    instead="fewer equations",
+)
 
 
 class Loaded(Struct, frozen=True):
@@ -71,9 +75,12 @@ def checked(
         raise source.error(*complaints.found)
     try:
         check_task(built.model, allowed)
+        planned = plan(built.model, asked_pairs(built.model))
+        check_depth(planned)
     except UserError as error:
         raise source.error(*error.complaints) from None
-    planned = plan(built.model, asked_pairs(built.model))
+    except RecursionError:
+        raise source.error(_TOO_DEEP) from None
     check_asked(built.model, planned, complaints)
     if complaints.found:
         raise source.error(*complaints.found)
