@@ -56,6 +56,13 @@ def test_what_is_one_number_stays_one(text: str, value: float) -> None:
     assert parse_constant(text) == value
 
 
+@pytest.mark.parametrize("text", ["1e300/1e-300", "-1e308/0.1", "1e308*10", "2/(1e-308*0.1)"])
+def test_quotients_that_overflow_are_refused(text: str) -> None:
+    with pytest.raises(NumberError, match="finite"):
+        read_number(text)
+    assert read_number("1e300/1e-7") == pytest.approx(1e307)
+
+
 SHAPELESS = ["concat(1)", "column(1)", "row(2)", "diag(3)", "diagonal(4)", "dot(1, 2)"]
 
 

@@ -20,7 +20,7 @@ from backprop_cli.cli.common import (
     write_pieces,
 )
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
-from backprop_cli.cli.reading import Loaded, load
+from backprop_cli.cli.reading import Loaded, allowed_for, load
 from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 from backprop_cli.grading.collect import answer_files
 from backprop_cli.grading.data import Reveal
@@ -55,7 +55,7 @@ class Options(Struct, frozen=True):
 
 def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
-    loaded = load(problem)
+    loaded = load(problem, task="checking")
     left: list[Unread] = []
     files = _files(problem, options, left)
     formats = [options.format_, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
@@ -120,7 +120,7 @@ def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:
 
 def _desk(loaded: Loaded, folder: str | None) -> Desk:
     try:
-        return Desk(loaded.model, folder)
+        return Desk(loaded.model, folder, allowed_for("checking").most)
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
 

@@ -18,6 +18,7 @@ from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 Command = TypeVar("Command", bound=Callable[..., Any])
 NARROWEST, WIDEST = 40, 1000  # columns
 CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
+_MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
 _FOR_READERS = ("text", "markdown")  # formats for people, in what their terminal can show
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 _BLOCK = 65_536  # characters that are written at a time
@@ -99,6 +100,12 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     metavar="N",
                     help="Columns to fill (default: the terminal's, or 80).",
                 ),
+                click.option(
+                    "--max-work",
+                    type=click.IntRange(1),
+                    metavar="N",
+                    help="Allow up to N operations; a message says when it is needed.",
+                ),
             )
         ):
             command = option(command)
@@ -111,8 +118,9 @@ def _as_options_say(function: Command) -> Callable[..., Any]:
     """The command, its output in the right encoding and over none of its inputs."""
 
     @wraps(function)
-    def checked(*args: Any, force: bool, **kwargs: Any) -> Any:
-        params = click.get_current_context().params
+    def checked(*args: Any, force: bool, max_work: int | None, **kwargs: Any) -> Any:
+        ctx = click.get_current_context()
+        ctx.meta[_MAX_WORK], params = max_work, ctx.params
         with complaints_end_it():
             if not force:
                 _spare_inputs(params)
@@ -121,6 +129,12 @@ def _as_options_say(function: Command) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return checked
+
+
+def max_work() -> int | None:
+    """The operations that the command line allows, where it says so."""
+    ctx = click.get_current_context(silent=True)
+    return None if ctx is None else ctx.meta.get(_MAX_WORK)
 
 
 def _spare_inputs(params: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from backprop_cli.cli.reading import source_of
+from backprop_cli.cli.reading import allowed_for, source_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
@@ -23,7 +23,9 @@ def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
         from backprop_cli.cli.free import free_inputs
 
         return free_inputs(stated_problem, complaints, source, format_, view)
-    found = checked(stated_problem, complaints, source, numbers=False)
+    found = checked(
+        stated_problem, complaints, source, numbers=False, allowed=allowed_for("solving")
+    )
     names = tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan)))
     shown = replace(as_written(found.model.problem, view), asked=names)
     render = import_module(f"backprop_cli.render.{format_}").render

@@ -26,7 +26,7 @@ def command(
     Exit code 0 where nothing is found, 1 where something is.
     """
     from backprop_cli.cli.common import end_with_fault, only_ascii, terminal_width, write
-    from backprop_cli.cli.reading import load
+    from backprop_cli.cli.reading import allowed_for, load
     from backprop_cli.faults import Faults
     from backprop_cli.grading.grade import Grader
     from backprop_cli.grading.lint import lint
@@ -34,8 +34,8 @@ def command(
     from backprop_cli.render.numbers import Digits
 
     with complaints_end_it():
-        loaded = load(problem)
-        grader = Grader(loaded.model)
+        loaded = load(problem, task="linting")
+        grader = Grader(loaded.model, allowed_for("linting").most)
         faults = Faults()
         findings = lint(grader, Digits(precision, ascii=True).one, faults)
         left_out = [fault.what for fault in faults.found]

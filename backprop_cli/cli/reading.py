@@ -9,11 +9,13 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from backprop_cli.cli.common import max_work
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.tree import MAX_BYTES
 from backprop_cli.readings.bases import Index
+from backprop_cli.solving.limits import MAX_WORK, Allowed, Task
 from backprop_cli.solving.load import Loaded, loaded
 from backprop_cli.solving.plan import quotient
 
@@ -35,9 +37,14 @@ def source_of(path: Path) -> Source:
         raise UserError(why, source="standard input") from None
 
 
-def load(path: Path, numbers: bool = True) -> Loaded:
+def load(path: Path, numbers: bool = True, task: Task = "solving") -> Loaded:
     """The model of a problem file, checked as a whole; UserError with all complaints."""
-    return loaded(source_of(path), numbers)
+    return loaded(source_of(path), numbers, allowed_for(task))
+
+
+def allowed_for(task: Task) -> Allowed:
+    """What is to be done, and the operations that `--max-work` allows for it."""
+    return Allowed(task, max_work() or MAX_WORK)
 
 
 class Selection(Struct, frozen=True):

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, substitute, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, depth, op, rewrite, substitute, walk
 from backprop_cli.derive.halfspaces import Affine, Space
 from backprop_cli.derive.inputs import Inputs, Piece, Pieces
 from backprop_cli.derive.pieces import NotWrittenError, pieces
@@ -219,7 +219,7 @@ class _Reading(Struct):
     def check(self, scalar: Expr, name: str) -> None:
         """Refuses what is too long, or nested too deeply to be gone through."""
         self.count(sum(1 for _ in walk(scalar)), name)
-        if _depth(scalar) > _DEEPEST:
+        if depth(scalar) > _DEEPEST:
             message = f"an entry of {name} is a sum of more than {_DEEPEST} terms"
             raise NotGivenError(message, "fewer units or inputs")
 
@@ -275,16 +275,6 @@ def _only_linear(function: Function) -> Function:
     """The function without pieces that are formulas: entries that look alike are written alike."""
     linear = all(isinstance(piece.value, Affine) for piece in function.pieces or ())
     return function if linear else replace(function, pieces=None)
-
-
-def _depth(expr: Expr) -> int:
-    deepest, stack = 0, [(expr, 1)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        if isinstance(node, Op):
-            stack += [(arg, depth + 1) for arg in node.args]
-    return deepest
 
 
 def in_logits(expr: Expr, model: Model) -> Expr:

@@ -14,6 +14,7 @@ from backprop_cli.grading.data import Sheet, Submission
 from backprop_cli.grading.grade import Grader, ungraded
 from backprop_cli.grading.handed_in import name_by_folder
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.limits import MAX_WORK
 
 
 class Desk:
@@ -26,8 +27,8 @@ class Desk:
     the program fails at has an error, and the `fault` behind it.
     """
 
-    def __init__(self, model: Model, folder: str | None = None) -> None:
-        self.grader = Grader(model)
+    def __init__(self, model: Model, folder: str | None = None, most_work: int = MAX_WORK) -> None:
+        self.grader = Grader(model, most_work)
         self._folder = folder
         self._reader = Reader(self.grader.quantities())
 

@@ -30,6 +30,7 @@ from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import Unit, enclosure
 from backprop_cli.readings.plain import plain
 from backprop_cli.solving.asked import asked, asked_pairs
+from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Planned, plan
 from backprop_cli.solving.solve import Request, Solution, solve
 
@@ -80,18 +81,25 @@ def cached(
 
 
 class Exercise:
-    """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept."""
+    """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept.
 
-    def __init__(self, model: Model) -> None:
+    `most_work` are the operations that solving it may take.
+    """
+
+    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
+        self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
         pairs = asked_pairs(exact)
-        solution = solve(exact, Request(extra=pairs))
+        request = Request(extra=pairs, max_work=most_work)
+        solution = solve(exact, request)
         self.model = solution.model
         self.plan = plan(self.model, pairs)
         self.steps = {step.id: step for step in self.plan.steps}
         self.questions = tuple(self._questions(solution))
-        self.stages = stages(exact, solution, pairs, self._later_steps())
+        self.stages = stages(
+            exact, solution, self._later_steps(), Request(extra=pairs, max_work=most_work)
+        )
         self.grading = _marked(model.problem.grading)
         self.key = self._key()
         self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))

@@ -15,6 +15,7 @@ from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.right import RightAnswers
 from backprop_cli.grading.undeclared import Other, fewest_wrong, others
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.limits import MAX_WORK
 
 Results: TypeAlias = "tuple[Result, ...]"
 
@@ -25,8 +26,8 @@ MOST_KEPT: Final = 2_000
 class Grader(Exercise):
     """Grades the sheets of one problem: the same sheet always gives the same submission."""
 
-    def __init__(self, model: Model, alone: bool = False) -> None:
-        super().__init__(model)
+    def __init__(self, model: Model, most_work: int = MAX_WORK, alone: bool = False) -> None:
+        super().__init__(model, most_work)
         self._stated = model
         if alone:
             self.others = ()
@@ -70,7 +71,10 @@ class Grader(Exercise):
     @cached_property
     def others(self) -> tuple[tuple[Other, Grader], ...]:
         """The problem in conventions that its file does not state."""
-        return tuple((other, Grader(other.model, alone=True)) for other in others(self._stated))
+        return tuple(
+            (other, Grader(other.model, self.most_work, alone=True))
+            for other in others(self._stated)
+        )
 
     def _results(self, sheet: Sheet) -> Results:
         """The results on a sheet; two sheets with the same lines on them have the same."""

@@ -9,7 +9,7 @@ import numpy as np
 from backprop_cli.algebra.expr import Op, Sym, walk
 from backprop_cli.faults import Faults
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.lint_slips import Finding, slip_findings
+from backprop_cli.grading.lint_slips import Finding, Kept, slip_findings
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.intervals import Unit
 from backprop_cli.readings.values import evaluate
@@ -26,9 +26,15 @@ def lint(
     What the program fails at is left out and noted in `faults`.
     """
     kept = (faults or Faults()).kept
+    with np.errstate(all="ignore"):  # what overflows is no news here
+        found = _all(grader, shown, kept)
+    return tuple(found)
+
+
+def _all(grader: Grader, shown: Shown, kept: Kept) -> list[Finding]:
     unit = grader.key.unit
     names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
-    found = [
+    return [
         *slip_findings(grader, names, unit, kept),
         *kept("the loss", _remarks(grader)),
         *kept("weights", _matrices(grader)),
@@ -36,7 +42,6 @@ def lint(
         *kept("kinks", _kinks(grader)),
         *kept("small values", _small(grader, names, unit, shown)),
     ]
-    return tuple(found)
 
 
 # The problem itself -------------------------------------------------------------------------------

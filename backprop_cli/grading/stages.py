@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 
 import numpy as np
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
 from backprop_cli.grading.variants import Formulas, variants
@@ -73,13 +74,13 @@ class Stage:
 
 
 def stages(
-    model: Model, first: Solution, extra: Collection[str], asked: Collection[int]
+    model: Model, first: Solution, asked: Collection[int], request: Request
 ) -> tuple[Stage, ...]:
     """The first update, and those up to the last that is asked for; just those very far on."""
     near = max((number for number in asked if number <= MOST_STEPS), default=1)
     numbers = {*range(2, near + 1), *(number for number in asked if number > MOST_STEPS)}
-    found = [Stage(1, first, extra)]
+    found = [Stage(1, first, request.extra)]
     for number in sorted(numbers):
-        later = solve(model, Request(steps=number, at=number, extra=extra))
-        found.append(Stage(number, later, extra, found[0]))
+        later = solve(model, replace(request, steps=number, at=number))
+        found.append(Stage(number, later, request.extra, found[0]))
     return tuple(found)

@@ -19,6 +19,7 @@ _PLAIN = Dialect()
 
 MAX_LENGTH = 5_000
 MAX_DEPTH = 100
+_LARGEST = 10**308  # what is larger is left to be computed, which makes it infinite
 MAX_TOWER = 10
 """Powers of powers; more would only be written by a program."""
 
@@ -284,7 +285,9 @@ def _literal(token: Token) -> Expr:
 def _fraction(left: Expr, right: Expr) -> Expr:
     """2/3 between whole numbers is one number; anything else is a division."""
     if isinstance(left, Num) and isinstance(right, Num) and right.value != 0:
-        return Num(left.value / right.value)
+        result = left.value / right.value
+        if abs(result) < _LARGEST:
+            return Num(result)
     return op("div", left, right)
 
 

@@ -18,6 +18,7 @@ from backprop_cli.problem.stand_ins import with_numbers
 from backprop_cli.problem.tree import read_tree
 from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
 from backprop_cli.solving.batches import check_batches
+from backprop_cli.solving.limits import Allowed, check_depth, check_task
 from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.update import check_state
 
@@ -29,6 +30,13 @@ _NO_NUMBERS = "this problem has no numbers to compute with: it is in letters, wh
 
 def _derive(source: Source) -> str:
     return f"backprop derive {'-' if source.name == '<stdin>' else source.name}"
+
+
+_USUAL = Allowed()
+_TOO_DEEP = Complaint(
+    "one quantity is used so often that its gradient, a sum over all its uses, has too many terms",
+    instead="fewer equations",
+)
 
 
 class Loaded(Struct, frozen=True):
@@ -47,16 +55,16 @@ class Loaded(Struct, frozen=True):
         return reference(text, self.known(), self.model.gradient_of, self.model.aliases)
 
 
-def loaded(source: Source, numbers: bool = True) -> Loaded:
+def loaded(source: Source, numbers: bool = True, allowed: Allowed = _USUAL) -> Loaded:
     """The model of the problem that a file states; UserError with all that is wrong with it.
 
     Without `numbers` shapes alone will do, as for a derivation in symbols.
     """
-    return checked(*stated(source), source, numbers)
+    return checked(*stated(source), source, numbers, allowed)
 
 
 def _with_first_causes(
-    told: tuple[Complaint, ...], source: Source, numbers: bool
+    told: tuple[Complaint, ...], source: Source, numbers: bool, allowed: Allowed
 ) -> tuple[Complaint, ...]:
     """The complaints, and before them the commas that explain some of them.
 
@@ -74,7 +82,7 @@ def _with_first_causes(
     complaints = Complaints()
     problem = PROBLEM.read(meant, "the file", complaints)
     try:
-        _built(problem, complaints, source, numbers)
+        _built(problem, complaints, source, numbers, allowed)
         left: tuple[Complaint, ...] = ()
     except UserError as error:
         left = error.complaints
@@ -92,17 +100,26 @@ def stated(source: Source) -> tuple[Problem | None, Complaints]:
 
 
 def checked(
-    problem: Problem | None, complaints: Complaints, source: Source, numbers: bool = True
+    problem: Problem | None,
+    complaints: Complaints,
+    source: Source,
+    numbers: bool = True,
+    allowed: Allowed = _USUAL,
 ) -> Loaded:
     """The same for a problem that has been read."""
     try:
-        return _built(problem, complaints, source, numbers)
+        return _built(problem, complaints, source, numbers, allowed)
     except UserError as error:
-        raise source.error(*_with_first_causes(error.complaints, source, numbers)) from None
+        told = _with_first_causes(error.complaints, source, numbers, allowed)
+        raise source.error(*told) from None
 
 
 def _built(
-    problem: Problem | None, complaints: Complaints, source: Source, numbers: bool
+    problem: Problem | None,
+    complaints: Complaints,
+    source: Source,
+    numbers: bool,
+    allowed: Allowed,
 ) -> Loaded:
     complaints.stage = 1
     if numbers and problem is not None and problem.in_letters and not complaints.found:
@@ -117,7 +134,14 @@ def _built(
         if built is not None:
             check_names(built.outline, complaints)
         raise source.error(*complaints.found)
-    planned = plan(built.model, asked_pairs(built.model))
+    try:
+        check_task(built.model, allowed)
+        planned = plan(built.model, asked_pairs(built.model))
+        check_depth(planned)
+    except UserError as error:
+        raise source.error(*error.complaints) from None
+    except RecursionError:
+        raise source.error(_TOO_DEEP) from None
     check_asked(built.model, planned, complaints)
     if complaints.found:
         raise source.error(*complaints.found)
