@@ -171,6 +171,17 @@ def in_mathml(html: str) -> Entries:
     return found
 
 
+def test_letters_for_what_counts_from_0_and_from_1_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "problem.yaml"
+    path.write_text(text_of("W^T x + b", "first", 0, "sgd"), encoding="utf-8")
+    for options in (["--index"], ["--of", "L", "--wrt", "W1"]):
+        done = CliRunner().invoke(main, ["derive", str(path), *options])
+        assert done.exit_code == 2
+        assert "inputs from 1" in done.stderr
+    path.write_text(text_of("W^T x + b", "last", 0, "sgd"), encoding="utf-8")
+    assert CliRunner().invoke(main, ["derive", str(path), "--index"]).exit_code == 0
+
+
 @pytest.mark.parametrize(("affine", "bias", "base", "rule"), CASES)
 def test_an_entry_by_itself_is_that_of_the_whole(
     tmp_path: Path, affine: str, bias: str, base: int, rule: str

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
-from oracles.tensor_pages import check_page, page_of
+from oracles.tensor_pages import check_page, ends, page_of
 
+from backprop_cli.derive.nodes import parts
+from backprop_cli.derive.tensor import tensor
 from backprop_cli.derive.tensor_setting import Question, TensorError
 from backprop_cli.errors import UserError
 from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.plain import plain
 from backprop_cli.solving.load import loaded
+from backprop_cli.solving.solve import Request, solve
 
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").rglob("*.yaml"))
 PROBLEMS = [path for path in PROBLEMS if "sheets" not in path.parts]
@@ -170,3 +176,51 @@ def test_equations(text: str) -> None:
         check(model, question)
         for letters in entries(model, question.by):
             check(model, Question(question.of, question.by, (), letters))
+
+
+# The numbers that `solve` gives -------------------------------------------------------------------
+
+ONE_UNIT = """
+convention: {affine: AFFINE}
+x: SAMPLES
+y: TARGETS
+layers:
+  - {weights: FIRST, bias: [0, -1], activation: sigmoid}
+  - {weights: SECOND, bias: [0.5]}
+loss: half-squared-error
+"""
+
+
+@pytest.mark.parametrize("affine", AFFINE)
+@pytest.mark.parametrize(("x", "y"), [("[1, 2]", "[1]"), ("[[1, 2]]", "[[1]]")])
+def test_one_output_unit(affine: str, x: str, y: str) -> None:
+    """z = (1, 0), h = (σ(1), ½), ŷ = 2 σ(1) − ½ + ½ = 1.4621, so ∂L/∂W² = 0.4621 h."""
+    turned = affine in ("W^T x + b", "x W + b")
+    text = (
+        ONE_UNIT.replace("AFFINE", affine).replace("SAMPLES", x).replace("TARGETS", y)
+        .replace("FIRST", "[[1, -1], [0, 1]]" if turned else "[[1, 0], [-1, 1]]")
+        .replace("SECOND", "[[2], [-1]]" if turned else "[[2, -1]]")
+    )  # fmt: skip
+    model = loaded(Source("problem.yaml", text.encode())).model
+    values = dict(solve(model, Request(1, 1)).values)
+    assert values["dL/dW2"].ravel() == pytest.approx([0.33783, 0.23106], abs=1e-5)
+    for by in ("W1", "W2", "b1", "b2"):
+        page = page_of(model, Question("L", by))
+        here = replace(page.papers[0], values=values)
+        name, letters = parts(ends(page.derivation.left)[1])
+        gradient = values[f"dL/d{by}"]
+        for at in np.ndindex(gradient.shape):
+            places = {each: i + 1 for each, i in zip(letters, at, strict=True)}
+            numbers = {each: i for each, i in places.items() if not each.isdecimal()}
+            found = here.at(**numbers).value(page.derivation.result)
+            assert found == pytest.approx(gradient[at], rel=1e-9), (name, at)
+
+
+def test_one_row_is_written_with_a_letter_for_each_entry() -> None:
+    text = ONE_UNIT.replace("AFFINE", "W x + b").replace("SAMPLES", "[1, 2]")
+    text = text.replace("TARGETS", "[1]").replace("FIRST", "[[1, 0], [-1, 1]]")
+    model = model_of(text.replace("SECOND", "[[2, -1]]"))
+    assert plain(tensor(model, Question("L", "W2")).result) == "(Yhat[1] - Y[1]) * H1[i]"
+    found = tensor(model, Question("Z1", "W1", ("2",), ("2", "j"))).result
+    assert plain(found) == "X[j]"
+    assert plain(tensor(model, Question("Z1", "W1", ("1",), ("2", "j"))).result) == "0"

@@ -35,12 +35,17 @@ class Counting(Struct, frozen=True):
 
 
 def counting(model: Model, ids: Iterable[str]) -> Counting:
-    """From which numbers entries are counted: with the bias as entry 0 of W, all others from 1."""
-    convention = model.problem.convention
-    first = 1 if convention.bias == "first" else convention.indices
+    """From which numbers entries are counted: as they are everywhere else.
+
+    NoLettersError where a hidden unit is number 0 as a unit and number 1 as an input.
+    """
     bases = model.bases
+    if bases.special and bases.first == 0:
+        raise NoLettersError(
+            "units count from 0 and, with the bias as number 0 of W, inputs from 1"
+        )
     special = {id: found for id in ids if (found := bases.special.get(parameter_of(id)))}
-    return Counting(first, special)
+    return Counting(bases.first, special)
 
 
 class Entrywise(Struct, frozen=True):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.derive.chains import chain, line, scalars
+from backprop_cli.derive.chains import chain, line, scalars, with_partials
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Relation, Table
 from backprop_cli.derive.endings import TARGETS_NOTE, Ending, Name, names_for
 from backprop_cli.derive.engine import TooLongError
@@ -217,6 +217,8 @@ def of_expressions(
         [_lines(derivative(f, x), x, form, rules, ending=Ending(Name(f, form))) for x in variables]
         for f, form in zip(functions, forms, strict=True)
     ]
+    if len(variables) > 1:
+        rows = [list(map(with_partials, row)) for row in rows]
     chains = tuple(each for row in rows for each in row)
     title = "The Jacobian of a vector function" if len(forms) > 1 else "The gradient of a function"
     return Derivation(title, definitions, chains, (_table(functions, variables, rows, layout),))
@@ -279,7 +281,8 @@ def _table(
     heads: tuple[tuple[Expr, ...], tuple[Expr, ...]] = (tuple(functions), tuple(variables))
     if layout == "denominator":
         heads = (heads[1], heads[0])
-    return Table("df/dx", *heads, entries, shape, words)
+    of_x = all(re.fullmatch(r"x\d*", each.name) for each in variables)
+    return Table("df/dx" if of_x else "J", *heads, entries, shape, words)
 
 
 def _single_entries(expr: Expr) -> Expr:

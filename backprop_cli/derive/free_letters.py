@@ -10,7 +10,10 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
 from backprop_cli.derive.letters import REDUCING
 
 _GREEK = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta".split())
-_INDICES = "ijklmnpqrstuv"
+_VECTORS = frozenset("x y z w u v p q h yhat".split())
+"""What a variable that stands outside of sums is called where it is a vector."""
+
+_INDICES = "ijkmnpqrstuv"
 _SIZES = ("K", "N", "M", "D", "n", "m", "d")
 _TO_NUMBERS = (REDUCING | {"matmul"}) - {"softmax", "log_softmax"}
 
@@ -41,19 +44,20 @@ class Lettering(Struct, frozen=True):
 
 def lettering(expr: Expr, by: str, numbers: Collection[str] = ()) -> Lettering:
     """Numbers are those that are said to be, Greek letters, capitals beside small letters, and what
-    stands outside of sums alone where the variable stands in sums alone; all others are vectors.
+    stands outside of sums where nothing stands in them and outside; all others are vectors.
     """
     used = symbols(expr)
     small = any(name[0].islower() and name not in _GREEK for name in used)
     outside = set(_outside(expr))
-    apart = by not in outside and not (outside & set(_inside(expr)))
+    inside = set(_inside(expr))
+    apart = inside and not outside & inside and not (by in outside and by in _VECTORS)
 
     def is_number(name: str) -> bool:
         if name in numbers or name in _GREEK:
             return True
         if name[0].isupper() and small:
             return True
-        return name != by and apart and name in outside
+        return bool(apart) and name in outside
 
     vectors = [name for name in used if not is_number(name)]
     if not vectors and by not in numbers:

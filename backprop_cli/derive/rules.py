@@ -98,7 +98,9 @@ def _times(a: Expr, b: Expr) -> Expr:
 def _add(of: Op, by: Sym, rules: Scalars) -> Outcome:
     a, b = of.args
     combine = build.add if of.name == "add" else build.sub
-    return Outcome(combine(_slope(a, by, rules), _slope(b, by, rules)), "sum rule")
+    slopes = [_slope(each, by, rules) for each in (a, b)]
+    words = "sum rule: term by term, 0 for a constant term"
+    return Outcome(combine(*slopes), "sum rule", words if ZERO in slopes else "")
 
 
 def _neg(of: Op, by: Sym, _: Scalars) -> Outcome:
@@ -192,8 +194,16 @@ def _alternatives(of: Op, by: Sym, rules: Scalars) -> Outcome:
     )
 
 
+_LARGER = MappingProxyType(
+    {
+        "maximum": "the derivative of the larger one",
+        "minimum": "the derivative of the smaller one",
+    }
+)
+
+
 def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
-    return Outcome(_shares(of, by, rules), "larger")
+    return Outcome(_shares(of, by, rules), "larger", _LARGER[of.name])
 
 
 # Functions of the table ---------------------------------------------------------------------------
@@ -204,10 +214,10 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
     if record.derivative is None:
         return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
     outer = record.derivative(of.args[0], of, of, rules)
-    article = "" if record.words[0].isupper() else "the "
+    article = "" if record.words[0].isupper() or record.words.startswith("the ") else "the "
     said = f"{article}{record.words}"
     if record.kink is not None:
-        said += ", at its kink the declared value"
+        said += f", at its kink the declared value {rules.kink(record.kink):g}"
     if of.args[0] == by:
         return Outcome(outer, "known derivative", f"derivative of {said}")
     inner = derivative(of.args[0], by)

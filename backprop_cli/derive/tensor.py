@@ -48,14 +48,24 @@ def tensor(model: Model, question: Question) -> TensorDerivation:
     """The derivation; TensorError where it cannot be written."""
     try:
         work = chainwork(model, question)
+    except NoLettersError as error:
+        message = f"no letters can name an entry: {error}"
+        raise TensorError(message, "convention: {indices: 1}") from None
+    except NoMoreLettersError:
+        raise _too_long() from None
+    try:
         return _derivation(work)
     except NoLettersError as error:
         message = f"on the way from {question.by} no letters can name an entry: {error}"
         raise TensorError(message, "quantities that are closer to one another") from None
     except (NoMoreLettersError, TooLongError):
-        raise TensorError(
-            "this derivation would fill pages", "quantities that are closer to one another"
-        ) from None
+        raise _too_long() from None
+
+
+def _too_long() -> TensorError:
+    return TensorError(
+        "this derivation would fill pages", "quantities that are closer to one another"
+    )
 
 
 def _derivation(work: Chainwork) -> TensorDerivation:

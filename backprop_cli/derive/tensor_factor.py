@@ -12,13 +12,13 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, sy
 from backprop_cli.algebra.jacobians import local_jacobian
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.activations import ACTIVATIONS
-from backprop_cli.derive.chains import line, without_repeats
+from backprop_cli.derive.chains import as_read, line, without_repeats
 from backprop_cli.derive.data import Chain, Condition, Line
 from backprop_cli.derive.endings import Ending, Name
 from backprop_cli.derive.engine import worked_out
-from backprop_cli.derive.nodes import derivative, equal, parts
+from backprop_cli.derive.nodes import derivative, equal, partial, parts
 from backprop_cli.derive.tensor_known import activation, softmax
-from backprop_cli.derive.tensor_places import Factor, Place, Setting, partial
+from backprop_cli.derive.tensor_places import Factor, Place, Setting
 from backprop_cli.operations.sizes import Sizes
 
 
@@ -44,22 +44,9 @@ def factor(setting: Setting, of: Place, by: Place) -> Factor:
 def _with_partials(chain: Chain) -> Chain:
     lines: list[Line] = []
     for each in chain.lines:
-        if not lines or _as_written(lines[-1].expr) != _as_written(partial(each.expr)):
+        if not lines or as_read(lines[-1].expr) != as_read(partial(each.expr)):
             lines.append(replace(each, expr=partial(each.expr)))
     return replace(chain, left=partial(chain.left), lines=tuple(lines))
-
-
-def _as_written(expr: Expr) -> object:
-    """What is read: (a + b) + c and a + (b + c) are written alike, and products too."""
-    if not isinstance(expr, Op) or expr.name not in ("add", "mul"):
-        inside = tuple(map(_as_written, expr.args)) if isinstance(expr, Op) else ()
-        return (expr.name, inside, expr.options) if isinstance(expr, Op) else expr
-    parts: list[object] = []
-    for arg in expr.args:
-        found = _as_written(arg)
-        same = isinstance(found, tuple) and found[0] == expr.name
-        parts += found[1] if same else [found]  # type: ignore[index]
-    return expr.name, tuple(parts), ()
 
 
 # By the rules -------------------------------------------------------------------------------------

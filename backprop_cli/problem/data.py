@@ -225,6 +225,14 @@ class Problem(Struct, frozen=True):
     rounding: Rounding | None = None
 
     @property
+    def in_letters(self) -> bool:
+        """Whether it states sizes alone, and no numbers that could be computed with."""
+        if self.layers:
+            numbers = self.x is not None or any(layer.weights for layer in self.layers)
+            return not numbers and any(layer.units for layer in self.layers)
+        return bool(self.equations and self.shapes and not self.values)
+
+    @property
     def has_letters(self) -> bool:
         """Whether letters stand in place of some of the numbers it starts from."""
         x = self.x is not None and bool(self.x.free)

@@ -10,7 +10,6 @@ from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
-from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Problem, Text
 from backprop_cli.problem.formula import FUNCTIONS
@@ -20,6 +19,7 @@ from backprop_cli.problem.model import Equation
 from backprop_cli.problem.named import loss_of, rule_of
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.texts import dialect, moved, parsed
+from backprop_cli.problem.tokens import is_name
 from backprop_cli.readings.plain import plain
 from backprop_cli.trace import Given, Unknown
 
@@ -101,7 +101,7 @@ def read_equations(read: Equations) -> None:
     for text, match in zip(texts, found, strict=True):
         if read.complaints.full:
             return
-        if match is None:
+        if match is None or not is_name(match["name"]):
             _complain_of_form(read, text)
         else:
             _equation(read, text, match)
@@ -166,11 +166,10 @@ def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
         read.failed[name] = None
         return
     read.shapes[name] = shape
-    loss = loss_of(expr, read.shapes) if not shape else None
-    words = _MEAN.get(loss, LOSSES[loss].words) if loss else ""
-    read.equations.append(
-        Equation(name, expr, loss or rule_of(expr), AXES.get(len(shape), ()), words)
-    )
+    found = loss_of(expr, read.shapes) if not shape else None
+    rule = found.loss.name if found else rule_of(expr)
+    words = _MEAN.get(rule, found.loss.words) if found else ""
+    read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
 
 
 # Shapes -----------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from math import prod
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, symbols, walk
 from backprop_cli.algebra.shapes import Shape
@@ -33,7 +35,16 @@ def rule_of(expr: Expr) -> str:
     return expr.name
 
 
-def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> str | None:
+class Written(Struct, frozen=True):
+    """A loss that a formula is: of what, compared with what, over how many it is the mean."""
+
+    loss: Loss
+    prediction: str
+    target: str
+    count: int
+
+
+def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
     """The loss that a formula of a prediction and a target is, up to a mean over samples.
 
     Two formulas are the same if they have the same values, however they are written.
@@ -54,10 +65,8 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> str | None:
                 for prediction, target in (names, names[::-1]):
                     usual = loss.build(Sym(prediction), Sym(target), setting, loss.options)
                     wanted = (evaluate(usual, point) for point in points)
-                    if all(
-                        _same(one, other, count) for one, other in zip(found, wanted, strict=True)
-                    ):
-                        return loss.name
+                    if all(map(_same, found, wanted, repeat(count))):
+                        return Written(loss, prediction, target, count)
     return None
 
 

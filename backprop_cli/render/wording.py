@@ -171,7 +171,8 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     used = _operations(trace)
     if used & _LOGARITHMIC:
         phrases.append(_LOG.get(str(said.get("log", "natural")), ""))
-    if view.layers and any(step.phase == "backward" for step in trace.steps):
+    declared = view.layers or said.get("output_gradient") == "fused"
+    if declared and any(step.phase == "backward" for step in trace.steps):
         phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
     if view.layers and names.batch and said.get("over_samples") == "mean":
         phrases.append(_batch(said, view))

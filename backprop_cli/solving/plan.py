@@ -16,6 +16,7 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.fused import shortcuts_of
 from backprop_cli.solving.update import constant_names, state_shapes, updates
 from backprop_cli.trace import Phase
 
@@ -95,7 +96,7 @@ class _Planner:
     def __init__(self, model: Model, fused: bool | None, careful: bool) -> None:
         self.model = model
         wanted = model.problem.convention.output_gradient == "fused"
-        self.fused = (wanted if fused is None else fused) and model.fusion is not None
+        self.fused = wanted if fused is None else fused
         self.careful = careful
         self.notes: dict[str, str] = {}
         self.steps: list[Planned] = []
@@ -214,6 +215,10 @@ class _Planner:
         if self.fused and fusion is not None:
             found[fusion.output] = {fusion.logits: fusion.expr}
             self.notes[fusion.logits] = fusion.why
+        if self.fused and not self.careful:
+            for output, shortcut in shortcuts_of(self.model, self.sizes()).items():
+                found[output] = dict(shortcut.shares)
+                self.notes |= dict.fromkeys(shortcut.shares, shortcut.why)
         return found
 
     def through_jacobian(self, of: str, by: str) -> bool:
