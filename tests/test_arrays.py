@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,61 @@ def test_a_vector_times_a_matrix_times_a_vector() -> None:
     text = "shapes: {s: [n], W: [n, n], b: [n]}\nequations:\n  - E = s @ W @ s / 2 - b @ s\n"
     result = CliRunner().invoke(main, ["derive", "-"], input=text)
     assert "E = sᵀ W s / 2 − bᵀ s\n" in result.output
+
+
+def test_a_share_of_a_fraction_is_one_fraction() -> None:
+    text = printed(Path("problems/minibatch-tanh.yaml").read_text(encoding="utf-8"))
+    assert "∂L/∂ŷ = −Y / (4 · ŷ)\n" in text
+
+
+def test_the_softmax_of_a_batch_says_where_its_formula_comes_from() -> None:
+    text = printed(Path("problems/minibatch-tanh.yaml").read_text(encoding="utf-8"))
+    assert "Σᵢ (∂L/∂ŷ)ᵢ · ŷᵢ · (1{i = j} − ŷⱼ)" in text
+    y, g = np.array([0.2, 0.3, 0.5]), np.array([1.0, -2.0, 0.7])
+    by_jacobian = (np.diag(y) - np.outer(y, y)).T @ g
+    assert y * (g - np.sum(y * g)) == pytest.approx(by_jacobian)
+
+
+# Chains that end in the compact form --------------------------------------------------------------
+
+LAYER_NORM = """
+shapes: {x: [n], g: [n], eps: []}
+equations:
+  - mu = mean(x)
+  - c = x - mu
+  - v = mean(c^2)
+  - s = sqrt(v + eps)
+  - xhat = c / s
+  - L = dot(g, xhat)
+"""
+
+
+@pytest.mark.parametrize(
+    ("of", "wanted"),
+    [
+        ("xhat", "∂x̂ₖ/∂xⱼ = (1{k = j} − 1 / n − x̂ₖ · x̂ⱼ / n) / s"),
+        ("L", "∂L/∂xⱼ = (gⱼ − Σₘ gₘ / n − (x̂ⱼ · Σₘ gₘ · x̂ₘ) / n) / s"),
+    ],
+)
+def test_layer_norm_ends_in_its_compact_form(of: str, wanted: str) -> None:
+    arguments = ["derive", "-", "--of", of, "--wrt", "x", "--width", "110"]
+    result = CliRunner().invoke(main, arguments, input=LAYER_NORM)
+    assert result.output.rstrip().endswith(wanted)
+    assert "deviations from a mean add up" in result.output
+
+
+def test_that_form_is_the_slope_of_the_layer_norm() -> None:
+    x, eps, n = RANDOM.normal(size=5), 0.1, 5
+
+    def normed(x: Any) -> Any:
+        c = x - np.mean(x)
+        return c / np.sqrt(np.mean(c**2) + eps)
+
+    s = np.sqrt(np.var(x) + eps)
+    form = (np.eye(n) - 1 / n - np.outer(normed(x), normed(x)) / n) / s
+    steps = [1e-6 * np.eye(n)[j] for j in range(n)]
+    slopes = np.stack([(normed(x + h) - normed(x - h)) / 2e-6 for h in steps], axis=1)
+    assert form == pytest.approx(slopes, abs=1e-8)
 
 
 # δ and f ------------------------------------------------------------------------------------------

@@ -174,7 +174,11 @@ _NOTATION: Mapping[str, Field[Any]] = {"first_layer": Integer(NOT_NEGATIVE), "de
 NOTATION = Record(
     "`notation`",
     {
-        item.name: Key(_NOTATION.get(item.name, Made(Words(), _symbol)), default=item.default)
+        item.name: Key(
+            _NOTATION.get(item.name, Made(Words(), _symbol)),
+            "δ² stands for ∂L/∂Z²" if item.name == "delta" else "",
+            default=item.default,
+        )
         for item in fields(Notation)
     },
     lambda given: Notation(**given.values),

@@ -249,6 +249,7 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
                 *_delta(step, names),
                 *_factors(step, shapes, names),
                 *remarks(step, names),
+                *_softmax(step, names),
                 *_note(step, names),
             ),
             entries=entries,
@@ -263,6 +264,19 @@ def _factors(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[
         said = [f"{text} ({shape_text(shape, times)})" for text, shape in used if shape]
         if said:
             yield f"from {', '.join(said)}"
+
+
+def _softmax(step: Step, names: Names) -> Iterator[str]:
+    """Where the formula comes from that goes back through the softmax of many samples at once."""
+    match step.expr:
+        case Op("mul", (Sym(p), Op("sub", (Sym(upstream), _)))) if step.rule == "through-softmax":
+            g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
+            total, dot = ("sum over i of", "*") if names.ascii else ("Σᵢ", "·")
+            minus = "-" if names.ascii else "−"
+            yield (
+                f"in each sample {total} {g} {dot} {p_i} {dot} (1{{i = j}} {minus} {p_j}), "
+                f"where 1{{i = j}} leaves one term"
+            )
 
 
 def _delta(step: Step, names: Names) -> Iterator[str]:
