@@ -26,7 +26,13 @@ def source_of(path: Path) -> Source:
     """The problem file, or standard input for `-`."""
     if str(path) != "-":
         return read_source(path)
-    return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
+    if sys.stdin is None:
+        raise UserError(Complaint("it is closed"), source="standard input")
+    try:
+        return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
+    except OSError as error:
+        why = Complaint(f"cannot be read: {error.strerror}")
+        raise UserError(why, source="standard input") from None
 
 
 def load(path: Path, numbers: bool = True) -> Loaded:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
 from backprop_cli.derive.data import Chain, Condition, Definition, Line
+from backprop_cli.derive.endings import Ending
 from backprop_cli.derive.engine import worked_out
 from backprop_cli.derive.nodes import derivative, partial
 from backprop_cli.derive.notation import condition, formula
@@ -15,11 +16,12 @@ from backprop_cli.derive.reasons import REASONS
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.derive.steps import Case, Finish
 from backprop_cli.problem.data import Kinks
+from backprop_cli.problem.kinks import kinks as declared
 
 
 def scalars(kinks: Kinks = Kinks()) -> Scalars:
     """The declared values at kinks, as the rules ask for them."""
-    return Scalars({name: float(value) for name, value in asdict(kinks).items()})
+    return Scalars(declared(kinks))
 
 
 def line(expr: Expr, reason: str, words: str = "") -> Line:
@@ -38,11 +40,12 @@ def chain(
     conditions: tuple[Condition, ...] = (),
     definitions: tuple[Definition, ...] = (),
     first: tuple[str, str] = ("definition", ""),
+    ending: Ending | None = None,
 ) -> Chain:
     """`left` = the derivative of `form`, worked out by the rules, then brought into a last form."""
     start = line(derivative(form, by), *first)
     last = [line(formula(text), _finishing(why), why) for text, why in finish]
-    lines = (start, *worked_out(start.expr, rules), *last)
+    lines = (start, *worked_out(start.expr, rules, ending), *last)
     return Chain(words, left, without_repeats(lines), conditions, definitions)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.derive.chains import chain, scalars, with_partials
+from backprop_cli.derive.chains import chain, line, scalars, with_partials
 from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Relation, Table
+from backprop_cli.derive.endings import TARGETS_NOTE, Ending, Name, names_for
 from backprop_cli.derive.engine import TooLongError
 from backprop_cli.derive.free_letters import Lettering, lettering
 from backprop_cli.derive.letters import REDUCING, NoLettersError, entry, has_reduction, plainly
-from backprop_cli.derive.nodes import derivative, indexed, renamed
+from backprop_cli.derive.nodes import EQUAL, derivative, indexed, parts, renamed
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -61,7 +63,8 @@ def of_formula(
     else:
         plain = _plain(expr)
         definitions = (Definition(whole, (plain,)),)
-        chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules),)
+        own = Ending(Name(whole, plain))
+        chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules, ending=own),)
     return Derivation(f"The derivative of {text.strip()}", definitions, chains, notes=notes)
 
 
@@ -110,9 +113,16 @@ def _unused(expr: Expr) -> str:
     return next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr))
 
 
-def _lines(left: Expr, by: Sym, form: Expr, rules: Scalars, *conditions: Condition) -> Chain:
+def _lines(
+    left: Expr,
+    by: Sym,
+    form: Expr,
+    rules: Scalars,
+    *conditions: Condition,
+    ending: Ending,
+) -> Chain:
     try:
-        return chain(left, by, form, rules, conditions=conditions)
+        return chain(left, by, form, rules, conditions=conditions, ending=ending)
     except TooLongError:
         raise UnderivableError("this derivation would fill pages", "a shorter formula") from None
     except (ShapeError, AttributeError, IndexError):
@@ -138,20 +148,50 @@ def _lettered(
         raise UnderivableError(str(error), error.instead) from None
     except NoLettersError as error:
         raise UnderivableError(f"there is no derivation with letters for {error}") from None
-    if not shape:
-        return (Definition(whole, (form,)),), (
-            _lines(derivative(whole, variable), variable, form, rules),
-        )
-    symbol = indexed(whole.name, i)
-    definitions = (Definition(symbol, (form,)),)
-    if by not in letters.vectors:
-        return definitions, (_lines(derivative(symbol, variable), variable, form, rules),)
+    symbol = indexed(whole.name, i) if shape else whole
+    size = Sym(letters.size)
+    names = names_for([form], symbols(expr), size, i)
+    own = Ending(Name(symbol, form), tuple(names), size)
+    chains = _entry_chains(symbol, variable, form, rules, own)
+    used = {name for each in chains for name in symbols(each.result)}
+    said = [each for each in names if _used(each, used) and not _same(each, own)]
+    stated = (Definition(symbol, (form,)), *(each.definition for each in said))
+    return stated, tuple(map(_noted, chains))
+
+
+def _entry_chains(
+    symbol: Sym, variable: Sym, form: Expr, rules: Scalars, own: Ending
+) -> list[Chain]:
+    """The derivative of a number; of a vector's entry by the cases i = j and i ≠ j, then both."""
+    name, row = parts(symbol.name)
+    column = parts(variable.name)[1]
+    if not row or not column:
+        return [_lines(derivative(symbol, variable), variable, form, rules, ending=own)]
+    (i,), (j,) = row, column
     same, other = (Condition(Sym(i), sign, Sym(j)) for sign in _SIGNS)
-    first = _lines(
-        derivative(indexed(whole.name, j), variable), variable, renamed(form, {i: j}), rules, same
-    )
-    second = _lines(derivative(symbol, variable), variable, form, rules, other)
-    return definitions, (first, second)
+    here, there = indexed(name, j), renamed(form, {i: j})
+    first = _lines(derivative(here, variable), variable, there, rules, same, ending=own)
+    second = _lines(derivative(symbol, variable), variable, form, rules, other, ending=own)
+    either = replace(rules, bound=rules.bound | {i})
+    whole = _lines(derivative(symbol, variable), variable, form, either, ending=own)
+    if not any(isinstance(node, Op) and node.name == EQUAL for node in walk(whole.result)):
+        return [first, second]
+    words = f"for {i} = {j} the first case, else the second"
+    together = line(whole.result, "together", words)
+    return [first, second, Chain("Both cases in one", derivative(symbol, variable), (together,))]
+
+
+def _used(name: Name, used: Collection[str]) -> bool:
+    return parts(name.symbol.name)[0] in {parts(each)[0] for each in used}
+
+
+def _same(name: Name, own: Ending) -> bool:
+    return own.own is not None and name.form == own.own.form
+
+
+def _noted(chain: Chain) -> Chain:
+    taken = any(each.reason == "targets sum to 1" for each in chain.lines)
+    return replace(chain, notes=(TARGETS_NOTE,)) if taken else chain
 
 
 # Vector functions ---------------------------------------------------------------------------------
@@ -174,7 +214,7 @@ def of_expressions(
     definitions = tuple(Definition(f, (form,)) for f, form in zip(functions, forms, strict=True))
     rules = scalars(kinks)
     rows = [
-        [_lines(derivative(f, x), x, form, rules) for x in variables]
+        [_lines(derivative(f, x), x, form, rules, ending=Ending(Name(f, form))) for x in variables]
         for f, form in zip(functions, forms, strict=True)
     ]
     if len(variables) > 1:

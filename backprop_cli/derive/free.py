@@ -30,6 +30,7 @@ from backprop_cli.trace import Trace
 _SIMPLE = 10**6  # denominators up to this are taken for a fraction that was typed
 _MOST_PARTS = 5_000  # of all formulas together
 _MOST_TERMS = 3_000  # in the conditions of all pieces
+_LARGEST = Fraction(10) ** 308
 _DEEPEST = 60  # terms of one sum, about
 
 
@@ -224,12 +225,38 @@ class _Reading(Struct):
 
     def function(self, step: Planned, index: tuple[int, ...], scalar: Expr) -> Function:
         formula = tidy(rewrite(substitute(scalar, self.stated), _without_care))
+        _check_numbers((node.value for node in walk(formula) if isinstance(node, Num)), step.id)
         try:
             found = pieces(formula, self.known, self.inputs, self.space)
             self.fill(found)
         except NotWrittenError as why:
             return Function(step.id, index, formula, None, str(why))
+        _check_numbers(_numbers(found), step.id)
         return Function(step.id, index, formula, found)
+
+
+def _numbers(found: Pieces) -> Iterator[Fraction]:
+    """The numbers that the pieces and their regions are written with."""
+    for piece in found:
+        if isinstance(piece.value, Affine):
+            yield from (*piece.value.slopes, piece.value.constant)
+        else:
+            yield from (node.value for node in walk(piece.value) if isinstance(node, Num))
+        for half in piece.region:
+            yield from map(Fraction, half.row)
+
+
+def _check_numbers(numbers: Iterator[Fraction], name: str) -> None:
+    """Refuses exact numbers that are none any more where they are written with a point."""
+    for number in numbers:
+        if abs(number) > _LARGEST or 0 < abs(number) < 1 / _LARGEST:
+            why = (
+                "too large: numbers end at about 1.8e308"
+                if abs(number) > 1
+                else "too small to be told from zero"
+            )
+            message = f"a number in {name} is {why}"
+            raise NotGivenError(message, "numbers in the file that are nearer to 1")
 
 
 def _without_care(node: Expr) -> Expr | None:

@@ -46,7 +46,12 @@ def plainly(expr: Expr) -> Expr:
     args = tuple(map(plainly, expr.args))
     if expr.name == "xlogy":
         return build.mul(args[0], op("log", args[1]))
-    return op("div", *args) if expr.name == "ratio" else Op(expr.name, args, expr.options)
+    match expr.name, args:
+        case "pow", (Op("sqrt", (Op("sum_over") as squares,)), Num(n)) if n == 2:
+            return squares  # ‖x‖² is the sum of the squares
+        case "ratio", _:
+            return op("div", *args)
+    return Op(expr.name, args, expr.options)
 
 
 class _Entries(Struct):

@@ -32,7 +32,7 @@ class Scalars(Struct, frozen=True):
     where letters run, where that is known.
     """
 
-    kinks: Mapping[str, float]
+    kinks: Mapping[str, float | str]
     bound: frozenset[str] = frozenset()
     ranges: Mapping[str, Range] = MappingProxyType({})
 
@@ -42,7 +42,11 @@ class Scalars(Struct, frozen=True):
 
     def kink(self, name: str) -> float:
         """The value taken for the derivative of `name` where it does not exist."""
-        return self.kinks.get(name, 0.0)
+        return float(self.kinks.get(name, 0.0))
+
+    def tie(self) -> float | str:
+        """What each of several equal maxima has: `first`, `shared`, or a number."""
+        return self.kinks.get("max", "first")
 
 
 class Outcome(Struct, frozen=True):

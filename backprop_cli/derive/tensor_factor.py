@@ -14,13 +14,12 @@ from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.activations import ACTIVATIONS
 from backprop_cli.derive.chains import as_read, line, without_repeats
 from backprop_cli.derive.data import Chain, Condition, Line
+from backprop_cli.derive.endings import Ending, Name
 from backprop_cli.derive.engine import worked_out
 from backprop_cli.derive.nodes import derivative, equal, partial, parts
 from backprop_cli.derive.tensor_known import activation, softmax
 from backprop_cli.derive.tensor_places import Factor, Place, Setting
 from backprop_cli.operations.sizes import Sizes
-
-_OWN = "written in the function's own value"
 
 
 def factor(setting: Setting, of: Place, by: Place) -> Factor:
@@ -58,13 +57,11 @@ def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     entry = setting.write.entry(expr, of.letters)
     bound = frozenset(of.letters) - frozenset(by.letters) | _numerals(entry)
     first = line(derivative(entry, by.symbol), "definition")
-    rest = worked_out(first.expr, setting.rules(bound))
+    own = Ending(Name(of.symbol, entry))
+    rest = worked_out(first.expr, setting.rules(bound), own)
     lines = [_named(each, by) for each in (first, *rest)]
-    own = _own_value(lines[-1].expr, entry, of.symbol)
-    if own != lines[-1].expr:
-        lines.append(Line(own, "own value", _OWN))
     chain = Chain("", derivative(of.symbol, by.symbol), without_repeats(lines))
-    return Factor(of, by, own, (chain,))
+    return Factor(of, by, chain.result, (chain,))
 
 
 def _stacked(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
@@ -91,12 +88,6 @@ def _named(each: Line, by: Place) -> Line:
     """The words with the entry's id in them."""
     said = f"{by.name}_{','.join(by.letters)}"
     return replace(each, words=each.words.replace(said, by.symbol.name))
-
-
-def _own_value(expr: Expr, entry: Expr, name: Sym) -> Expr:
-    if not isinstance(entry, Op) or not any(node == entry for node in walk(expr)):
-        return expr
-    return rewrite(expr, lambda node: name if node == entry else None)
 
 
 # The matrix as a formula --------------------------------------------------------------------------

@@ -9,8 +9,10 @@ from msgspec import Struct, field
 from msgspec.structs import asdict
 from numpy.typing import NDArray
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.problem.belonging import Remark
 from backprop_cli.problem.data import Problem, Update
 from backprop_cli.readings.bases import Bases, bases_of
 from backprop_cli.trace import Given, Unknown
@@ -19,13 +21,17 @@ Array = NDArray[np.float64]
 
 
 class Equation(Struct, frozen=True):
-    """A named quantity and what it is computed from; `rule` is the stable name of the step."""
+    """A named quantity and what it is computed from; `rule` is the stable name of the step.
+
+    `remark` is what a teacher would say of it before anything is computed.
+    """
 
     name: str
     expr: Expr
     rule: str
     axes: tuple[str, ...]
     words: str
+    remark: Remark | None = None
 
 
 class Fusion(Struct, frozen=True):
@@ -45,6 +51,7 @@ class Model(Struct, frozen=True):
     `d{gradient_of}/d…`. `silent` are parts of the target whose gradient is 1 and not worth a step.
     `wanted` are the names whose gradients are asked, `trained` those that get new values. Where
     sizes are letters, these are numbers named in `letters`; `unknown` is what has a shape alone.
+    `summed` is the loss as a sum over the samples where each has gradients of its own.
     """
 
     problem: Problem
@@ -66,11 +73,32 @@ class Model(Struct, frozen=True):
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
     letters: frozenset[str] = frozenset()
     given_gradients: bool = False
+    summed: Mapping[str, Expr] = field(default_factory=dict)
 
     @property
     def definitions(self) -> dict[str, Expr]:
         """Each forward quantity's expression by its name."""
         return {equation.name: equation.expr for equation in self.equations}
+
+    @property
+    def differentiated(self) -> dict[str, Expr]:
+        """The definitions as gradients are taken of them: of each sample's own loss if asked."""
+        return {**self.definitions, **self.summed}
+
+    def passed_on(self, current: str, used: str, share: Expr) -> Expr:
+        """The share of `used` in the gradient of `current`, as their conventions have it.
+
+        Where each sample has gradients of its own loss, the mean over the samples comes in with
+        what they have in common.
+        """
+        if not self.summed or current in self.summed or current == self.target:
+            return share
+        own = "sample" in self.axes(current), "sample" in self.axes(used)
+        assert self.samples is not None
+        count = build.size(self.samples)
+        if own == (True, False):
+            return build.mul(build.div(build.ONE, count), share)
+        return build.mul(count, share) if own == (False, True) else share
 
     @property
     def sample_count(self) -> int | None:

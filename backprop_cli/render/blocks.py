@@ -9,11 +9,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.at_kinks import at_kinks
 from backprop_cli.render.formula import shape_text
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.view import View
@@ -229,19 +231,26 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             section = _section(step)
             yield Section(SECTIONS[section], _aside(section, trace))
         used = [name for name in symbols(step.expr) if name in shapes]
-        entries = _shown_entries(step, shapes, view)
+        known = {name: values[name] for name in used if name in values}
+        expr = at_kinks(step.expr, known)
+        entries = _shown_entries(replace(step, expr=expr), shapes, view)
         yield StepBlock(
             numbers.get(id(step), 0),
             step.id,
             reason(step),
             step.shape,
             step.axes,
-            step.expr,
+            expr,
             step.value,
             ("symbols",) if entries and step.id in view.entries else _parts(step, view, trace.loss),
             {name: shapes[name] for name in (*used, step.id)},
-            {name: values[name] for name in used if name in values},
-            notes=(*_factors(step, shapes, names), *remarks(step, names), *_note(step, names)),
+            known,
+            notes=(
+                *_delta(step, names),
+                *_factors(step, shapes, names),
+                *remarks(step, names),
+                *_note(step, names),
+            ),
             entries=entries,
         )
 
@@ -254,6 +263,13 @@ def _factors(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[
         said = [f"{text} ({shape_text(shape, times)})" for text, shape in used if shape]
         if said:
             yield f"from {', '.join(said)}"
+
+
+def _delta(step: Step, names: Names) -> Iterator[str]:
+    """What δ stands for, where it is worked out."""
+    if step.id in names.deltas:
+        plain = replace(names, deltas=frozenset())
+        yield f"{names.text(step.id)} = {plain.text(step.id)}"
 
 
 def _note(step: Step, names: Names) -> Iterator[str]:

@@ -136,7 +136,7 @@ class Layout(Struct, frozen=True):
         room = self.view.width - self.indent
         margin = natural_width(head) + 1
         rows: list[list[Token]] = []
-        for segment in segments:
+        for segment in _without_repeats(segments):
             equals = [word("="), replace(segment[0], space=True), *segment[1:]]
             if rows and self._joins(rows[-1], equals, room - margin):
                 rows[-1] += [replace(equals[0], space=True), *equals[1:]]
@@ -335,3 +335,13 @@ def wrapped(words: Iterable[str], room: int, joiner: str) -> Iterator[str]:
 
 def _flat(tokens: Sequence[Token]) -> bool:
     return all(token.box.height == 1 for token in tokens)
+
+
+def _without_repeats(segments: list[tuple[Token, ...]]) -> Iterator[tuple[Token, ...]]:
+    """The segments without one that reads as the one before it: no `= 2 = 2`."""
+    before: list[str] | None = None
+    for segment in segments:
+        text = [part for token in segment for line in token.box.lines for part, _ in line]
+        if text != before:
+            yield segment
+        before = text

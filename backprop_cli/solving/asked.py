@@ -27,13 +27,15 @@ def _known(model: Model, planned: Plan) -> list[str]:
 
 
 def _usual(model: Model, planned: Plan) -> Iterator[str]:
-    """Every Z, H, Yhat and L; the gradients but that of X; new parameters; the new loss."""
+    """Every Z, H, Yhat and L; the gradients but that of a network's input; new parameters; the
+    new loss."""
     parts = {f"{model.target}_data", f"{model.target}_penalty", "class"}
     kept = {f"{name}_new" for name in model.trained} | {f"{model.target}_new"}
+    input_ = model.gradient("X") if model.problem.layers is not None else None
     for step in planned.steps:
         if (
             (step.phase == "forward" and step.id not in parts)
-            or (step.phase == "backward" and step.id != model.gradient("X"))
+            or (step.phase == "backward" and step.id != input_)
             or (step.phase == "update" and step.id in kept)
         ):
             yield step.id

@@ -19,6 +19,7 @@ from backprop_cli.readings.notation.nodes import Node, Number, row
 from backprop_cli.readings.notation.parts import FLIPPED, Form, Part
 from backprop_cli.readings.notation.places import Kind
 from backprop_cli.readings.notation.rewritten import REWRITTEN, only_moves
+from backprop_cli.readings.notation.spreading import ONES, PRODUCT
 from backprop_cli.readings.notation.symbols import Ending, Symbol, size
 from backprop_cli.readings.values import evaluate
 
@@ -43,6 +44,8 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "flat": structure.inner,
         "expand": structure.expand,
         "spread": structure.spread,
+        ONES: structure.ones,
+        PRODUCT: products.product,
         "at": structure.at,
         "place": structure.in_place,
         "stack": structure.bracketed,
@@ -66,6 +69,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "switch": functions.switch,
         "choose": functions.choose,
         "largest_shares": functions.largest,
+        "diag": functions.diagonal,
         "jacobian": functions.jacobian,
         "pi": functions.pi,
         "derivative": paper.derivative,
