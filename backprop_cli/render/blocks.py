@@ -365,8 +365,8 @@ def _rows(trace: Trace, view: View) -> Iterator[Row]:
     for asked in view.asked:
         match = _entry(asked)
         found = known.get(asked) or (known.get(match[1]) if match else None)
-        hidden = view.only is not None and not {asked, _whole(asked)} & view.only
-        if found is None or found.value is None or hidden:
+        shown = view.only is None or asked in view.only or _whole(asked) in view.entries
+        if found is None or found.value is None or not shown:
             continue
         value = found.value
         if match and asked not in known:
