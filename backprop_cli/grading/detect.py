@@ -15,7 +15,7 @@ from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.misread import digit_misread
 from backprop_cli.grading.origins import Candidates, origin
 from backprop_cli.grading.rewrites_parts import changes
-from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL
+from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.value_slips import by_value
 from backprop_cli.grading.workings import Numbers, Values
 from backprop_cli.grading.written import Array, meets
@@ -28,18 +28,6 @@ _MOST_NAMED = 3
 _LEAST_TELLING = ("decimal-slip", "digits-swapped", "sign-lost", "factor-two", "copied")
 _CHANGE_LITTLE = ("mean-sum-confused", "factor-two", "sign-flipped")
 """What changes least is named first: a lost 1/M before a misused ŷ − y."""
-
-_NONE: frozenset[str] = frozenset()
-_DERIVATIVES = frozenset(
-    "activation-derivative-omitted activation-derivative-at-wrong-argument relu-derivative-wrong"
-    " output-derivative-omitted softmax-diagonal-only".split()
-)
-_IMPLIED_BY = {
-    "wrong-activation-derivative": _DERIVATIVES,
-    "path-lost": frozenset({"penalty-omitted", "bias-left-out"}),
-    "term-left-out": frozenset({"change-for-value"}),
-}
-"""What is no news where something says it more exactly."""
 
 _KEPT = frozenset({"weights-not-updated", "bias-not-updated"})
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
@@ -107,7 +95,7 @@ class Detector:
             if not tried or count * by_luck(self.judge, wrong) > most:
                 continue
             if found := _giving(self.judge, wrong, numbers, tried, most / max(count, 1)):
-                return [id for id in found if not _IMPLIED_BY.get(id, _NONE) & set(found)]
+                return said_best(found)
         return []
 
     def _values(self, expr: Expr) -> list[Array]:

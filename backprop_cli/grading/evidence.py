@@ -53,10 +53,11 @@ def by_luck(judge: Judge, wrong: Wrong, interval: Interval | None = None) -> flo
     """
     places = np.flatnonzero(wrong.mask)
     around, unit = _around(judge, wrong)
-    value = wrong.written.value.ravel()[places] - _before(judge, wrong)
     width = 0.0 if interval is None else (interval[1] - interval[0]).ravel()[places]
     hit = np.minimum(1.0, (unit + width) / (2 * around + 1e-300))
-    return float(np.prod(np.where(value == 0, np.maximum(hit, _ZERO), hit)))
+    return float(
+        np.prod(np.where(wrong.written.value.ravel()[places] == 0, np.maximum(hit, _ZERO), hit))
+    )
 
 
 def _around(judge: Judge, wrong: Wrong) -> tuple[Array, Array]:

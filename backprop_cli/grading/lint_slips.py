@@ -17,7 +17,7 @@ from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.sentences import telling
-from backprop_cli.grading.slips import GENERAL, SLIP_WORDS
+from backprop_cli.grading.slips import GENERAL, SLIP_WORDS, said_best
 from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, Written
 from backprop_cli.problem.model import Model
@@ -192,7 +192,8 @@ class _Tried:
                     digits = _rounded(value, self.unit).tobytes()
                     groups.setdefault(digits, {}).setdefault(id, expr)
         right = _rounded(truth[name], self.unit).tobytes()
-        return [group for digits, group in groups.items() if digits != right]
+        told = ({id: group[id] for id in said_best(group)} for group in groups.values())
+        return [group for digits, group in zip(groups, told, strict=True) if digits != right]
 
     def _confusion(self, name: str, ids: tuple[str, ...], exprs: Sequence[Expr]) -> Finding:
         pairs = list(combinations(exprs, 2))
