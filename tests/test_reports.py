@@ -251,6 +251,7 @@ def test_json_has_the_documented_keys_in_their_order() -> None:
             {"index": [2, 2], "verdict": "correct"},
         ],
         "slips": ["activation-derivative-omitted", "sign-flipped"],
+        "origin": None,
         "cannot_exclude": [],
         "message": "These are the numbers of dL/dH1.",
     }  # fmt: skip

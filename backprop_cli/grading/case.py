@@ -111,11 +111,13 @@ class Case(Struct, frozen=True):
     def nearby(self, name: str, shape: Shape | None, most: int = _MOST_NEARBY) -> list[str]:
         """Other quantities of a shape that a person may take instead, those next to it first.
 
-        A gradient is taken for a gradient, a parameter for a parameter, a value for a value.
+        A gradient is taken for a gradient, a parameter for a parameter, a value for a value; what
+        comes later in the derivation nobody has yet, and it may itself follow from what is wrong.
         """
         kind = self._kind(name)
         order = [*self.model.given, *self.steps]
-        here = order.index(name) if name in order else 0
+        order = order[: order.index(self.step.id)] if self.step.id in order else order
+        here = order.index(name) if name in order else len(order)
         found = [
             (abs(place - here), other)
             for place, other in enumerate(order)

@@ -10,12 +10,12 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import Origin
-from backprop_cli.grading.evidence import chance, is_near
+from backprop_cli.grading.evidence import by_luck, is_near, neighbours
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.misread import digit_misread
 from backprop_cli.grading.origins import Candidates, origin
 from backprop_cli.grading.rewrites_parts import changes
-from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL
+from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.value_slips import by_value
 from backprop_cli.grading.workings import Numbers, Values
 from backprop_cli.grading.written import Array, meets
@@ -28,18 +28,6 @@ _MOST_NAMED = 3
 _LEAST_TELLING = ("decimal-slip", "digits-swapped", "sign-lost", "factor-two", "copied")
 _CHANGE_LITTLE = ("mean-sum-confused", "factor-two", "sign-flipped")
 """What changes least is named first: a lost 1/M before a misused ŷ − y."""
-
-_NONE: frozenset[str] = frozenset()
-_DERIVATIVES = frozenset(
-    "activation-derivative-omitted activation-derivative-at-wrong-argument relu-derivative-wrong"
-    " output-derivative-omitted softmax-diagonal-only".split()
-)
-_IMPLIED_BY = {
-    "wrong-activation-derivative": _DERIVATIVES,
-    "path-lost": frozenset({"penalty-omitted", "bias-left-out"}),
-    "term-left-out": frozenset({"change-for-value"}),
-}
-"""What is no news where something says it more exactly."""
 
 _KEPT = frozenset({"weights-not-updated", "bias-not-updated"})
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
@@ -103,10 +91,11 @@ class Detector:
             pool = [pair for pair in pairs if general or pair[0][0] not in GENERAL]
             near = [one for one, ways in pool if any(is_near(wrong, numbers, v) for v in ways)]
             tried = [one for one in near if (one[0] in GENERAL) == general]
-            if not tried or chance(self.judge, wrong, [ways[0] for _, ways in pool]) > most:
+            count = neighbours(self.judge, wrong, [ways[0] for _, ways in pool])
+            if not tried or count * by_luck(self.judge, wrong) > most:
                 continue
-            if found := _giving(self.judge, wrong, numbers, tried):
-                return [id for id in found if not _IMPLIED_BY.get(id, _NONE) & set(found)]
+            if found := _giving(self.judge, wrong, numbers, tried, most / max(count, 1)):
+                return said_best(found)
         return []
 
     def _values(self, expr: Expr) -> list[Array]:
@@ -114,12 +103,19 @@ class Detector:
         return [first, self.repaired.of(expr)]
 
 
-def _giving(judge: Judge, wrong: Wrong, numbers: Interval, among: Sequence[Candidate]) -> list[str]:
+def _giving(
+    judge: Judge, wrong: Wrong, numbers: Interval, among: Sequence[Candidate], luck: float
+) -> list[str]:
     """The formulas that give what was typed: on numbers as typed, else on what they stand for."""
 
     def giving(reading: Reading, some: Sequence[Candidate]) -> list[str]:
-        found = (id for id, expr in some if explains(judge, wrong, numbers, reading(expr)))
-        return list(dict.fromkeys(found))
+        found: dict[str, None] = {}
+        for id, expr in some:
+            interval = reading(expr)
+            given = explains(judge, wrong, numbers, interval)
+            if given and by_luck(judge, wrong, interval) <= luck:
+                found[id] = None
+        return list(found)
 
     persons = [partial(judge.as_person, way=way) for way in judge.persons()]
     found = giving(judge.on_typed_values, among)

@@ -32,21 +32,32 @@ def chance(judge: Judge, wrong: Wrong, values: Sequence[Array]) -> float:
     Each wrong entry has to be met at once, so that several leave little to chance; one figure of
     three digits is met by about one in a hundred of all numbers near it.
     """
+    return neighbours(judge, wrong, values) * by_luck(judge, wrong)
+
+
+def neighbours(judge: Judge, wrong: Wrong, values: Sequence[Array]) -> int:
+    """How many different ones of these values are of about the size of a wrong one."""
     places, known = np.flatnonzero(wrong.mask), _before(judge, wrong)
     around, unit = _around(judge, wrong)
     value = wrong.written.value.ravel()[places] - known
     stacked = np.array([one.ravel()[places] - known for one in values]).reshape(-1, len(places))
     inside = stacked[(np.abs(stacked - value) <= around).all(axis=1)]
     cells = np.round(inside / np.maximum(unit, 1e-9 * around + 1e-300))
-    return len(np.unique(cells, axis=0)) * by_luck(judge, wrong)
+    return len(np.unique(cells, axis=0))
 
 
-def by_luck(judge: Judge, wrong: Wrong) -> float:
-    """How often one value meets a wrong number of about this size. A 0 is no rare number."""
+def by_luck(judge: Judge, wrong: Wrong, interval: Interval | None = None) -> float:
+    """How often a wrong number of about this size lies in an interval (None: in one unit).
+
+    A 0 is no rare number.
+    """
+    places = np.flatnonzero(wrong.mask)
     around, unit = _around(judge, wrong)
-    value = wrong.written.value.ravel()[np.flatnonzero(wrong.mask)] - _before(judge, wrong)
-    hit = np.minimum(1.0, unit / (2 * around + 1e-300))
-    return float(np.prod(np.where(value == 0, np.maximum(hit, _ZERO), hit)))
+    width = 0.0 if interval is None else (interval[1] - interval[0]).ravel()[places]
+    hit = np.minimum(1.0, (unit + width) / (2 * around + 1e-300))
+    return float(
+        np.prod(np.where(wrong.written.value.ravel()[places] == 0, np.maximum(hit, _ZERO), hit))
+    )
 
 
 def _around(judge: Judge, wrong: Wrong) -> tuple[Array, Array]:

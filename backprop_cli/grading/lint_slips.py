@@ -17,11 +17,11 @@ from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.sentences import telling
-from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.slips import GENERAL, SLIP_WORDS, said_best
+from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, Written
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import Unit
-from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.solve import Request, solve
 
 Kind = Literal[
@@ -39,12 +39,12 @@ Kind = Literal[
 ]
 MOST_DECIMALS = 10
 _TRIES = 12  # other numbers tried before two formulas count as the same
-_FAR = 100  # units that rounding on the way never makes up for
+_FAR = 20  # units that rounding on the way never makes up for
 
 Kept: TypeAlias = "Callable[[str, Iterable[Finding]], Iterator[Finding]]"
-Values = Mapping[str, Array]
-Wrong = dict[str, list[Expr]]
-"""The formulas that each slip leads to."""
+Numbers = Mapping[str, Array]
+Wrong = dict[str, list[tuple[Expr, Array]]]
+"""The formulas that each slip leads to, with their values: one formula for each value."""
 
 
 class Finding(Struct, frozen=True):
@@ -82,21 +82,22 @@ class _Tried:
     def __init__(self, grader: Grader, unit: Unit) -> None:
         self.grader = grader
         self.unit = unit
+        self.true = Values(grader.key.truth)
         self.others: list[Values] | None = None
+        self._wrong: dict[str, Wrong] = {}
 
     # Slips that go unnoticed ----------------------------------------------------------------------
 
     def unnoticed(self, name: str) -> Iterator[Finding]:
         """Slips that give the right values, or values that would be marked right."""
         truth = self.grader.key.truth[name]
-        for id, exprs in self.wrong(name).items():
+        for id, found in self.wrong(name).items():
             title = SLIP_WORDS[id].title
-            values = [evaluate(expr, self.grader.key.truth) for expr in exprs]
-            differing = [value for value in values if not _same(value, truth)]
+            differing = [value for _, value in found if not _same(value, truth)]
             right = self.grader.steps[name].expr
             if differing:
                 yield from self._accepted(name, id, differing)
-            elif all(self.always_equal(right, expr) for expr in exprs):
+            elif all(self.always_equal(right, expr) for expr, _ in found):
                 message = f"{title} changes nothing"
                 yield Finding("equivalent", name, message, None, (id,))
             else:
@@ -107,8 +108,9 @@ class _Tried:
         close = [value for value in values if self.is_accepted(name, value, self.unit)]
         if not close:
             return
-        needed = [self.decimals_against(name, value) for value in close]
-        most = None if None in needed else max(count for count in needed if count is not None)
+        truth = self.grader.key.truth[name]
+        closest = min(close, key=lambda value: float(np.max(np.abs(value - truth))))
+        most = self.decimals_against(name, closest)
         yield Finding(
             "accepted",
             name,
@@ -119,19 +121,32 @@ class _Tried:
         )
 
     def wrong(self, name: str) -> Wrong:
-        """The formulas of every slip that can be worked out here."""
+        """The formulas of every slip that can be worked out here.
+
+        What any part of a formula may undergo is left out: there would be no end to it.
+        """
+        if name not in self._wrong:
+            self._wrong[name] = self._worked_out(name)
+        return self._wrong[name]
+
+    def _worked_out(self, name: str) -> Wrong:
         found: Wrong = {}
+        seen = set()
         for id, expr in self.grader.candidates(name):
-            value = evaluate(expr, self.grader.key.truth)
-            if value.shape == self.grader.key.truth[name].shape and np.isfinite(value).all():
-                found.setdefault(id, []).append(expr)
+            if id in GENERAL:
+                continue
+            value = self.true.of(expr)
+            digits = (id, np.round(value, 12).tobytes())
+            fits = value.shape == self.grader.key.truth[name].shape
+            if fits and np.isfinite(value).all() and digits not in seen:
+                found.setdefault(id, []).append((expr, value))
+            seen.add(digits)
         return found
 
     def is_accepted(self, name: str, value: Array, unit: Unit) -> bool:
         """Whether a sheet that is right but for this would be marked right, as `check` does it."""
         truth = self.grader.key.truth[name]
-        largest = np.max(np.abs(truth), initial=0.0)
-        room = np.maximum(_FAR * unit.at(np.asarray(largest)), largest)
+        room = _FAR * unit.at(np.asarray(np.max(np.abs(truth), initial=0.0)))
         return not bool((np.abs(value - truth) > room).any()) and any(
             self._verdict(name, _as_written(value, unit, cuts), unit) == "correct"
             for cuts in (False, True)
@@ -151,7 +166,10 @@ class _Tried:
 
     def decimals_against(self, name: str, value: Array) -> int | None:
         """The fewest decimals at which a wrong value is noticed, and at one more."""
+        off = np.max(np.abs(value - self.grader.key.truth[name]))
         for count in self._more_decimals():
+            if off < Unit(count).at(np.zeros(())) / 2:
+                continue  # the same digits
             if not any(self.is_accepted(name, value, Unit(count + more)) for more in (0, 1)):
                 return count
         return None
@@ -175,14 +193,14 @@ class _Tried:
         """The slips with the same digits, and a formula of each."""
         truth = self.grader.key.truth
         groups: dict[bytes, dict[str, Expr]] = {}
-        for id, exprs in self.wrong(name).items():
-            for expr in exprs:
-                value = evaluate(expr, truth)
+        for id, found in self.wrong(name).items():
+            for expr, value in found:
                 if not _same(value, truth[name]):
                     digits = _rounded(value, self.unit).tobytes()
                     groups.setdefault(digits, {}).setdefault(id, expr)
         right = _rounded(truth[name], self.unit).tobytes()
-        return [group for digits, group in groups.items() if digits != right]
+        told = ({id: group[id] for id in said_best(group)} for group in groups.values())
+        return [group for digits, group in zip(groups, told, strict=True) if digits != right]
 
     def _confusion(self, name: str, ids: tuple[str, ...], exprs: Sequence[Expr]) -> Finding:
         pairs = list(combinations(exprs, 2))
@@ -190,7 +208,7 @@ class _Tried:
         if all(self.always_equal(*pair) for pair in pairs):
             message = f"the same values for: {', '.join(titles)}"
             return Finding("equivalent", name, message, None, ids)
-        most = self._decimals_between([evaluate(expr, self.grader.key.truth) for expr in exprs])
+        most = self._decimals_between([self.true.of(expr) for expr in exprs])
         return Finding(
             "confused",
             name,
@@ -214,16 +232,16 @@ class _Tried:
         """Whether two formulas agree with other numbers, too."""
         if self.others is None:
             targets = {target for case in self._cases() for _, target in case.compared}
-            self.others = list(_with_other_numbers(self.grader.model, targets))
+            self.others = [Values(one) for one in _with_other_numbers(self.grader.model, targets)]
         return bool(self.others) and all(
-            _same(evaluate(one, values), evaluate(other, values)) for values in self.others
+            _same(values.of(one), values.of(other)) for values in self.others
         )
 
     def _cases(self) -> Iterator[Case]:
         return (self.grader.case(step) for step in self.grader.steps.values())
 
 
-def _with_other_numbers(model: Model, kept: Collection[str]) -> Iterator[Values]:
+def _with_other_numbers(model: Model, kept: Collection[str]) -> Iterator[Numbers]:
     """The values of the problem with other inputs and parameters, where they can be computed."""
     rng = np.random.default_rng(7)
     for number in range(_TRIES):

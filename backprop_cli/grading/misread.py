@@ -21,7 +21,7 @@ _MOST_NUMBERS: Final = 60
 _MOST_DECIMALS: Final = 6
 _STEPS: Final = 4
 _DIGITS: Final = 9  # other digits that one may be taken for
-_MOST_BY_CHANCE: Final = 0.02
+_MOST_BY_CHANCE: Final = 0.005
 
 
 def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
@@ -40,7 +40,7 @@ def _explains(judge: Judge, wrong: Wrong, expr: Expr, numbers: Numbers, name: st
     value = numbers[name]
     low, high = typed(judge, wrong)
     near = low - (high - low), high + (high - low)
-    for place, decimals in _places(judge, name, value):
+    for place, decimals in _places(value):
 
         def given(x: float, place: tuple[int, ...] = place) -> Array:
             changed = np.array(value, dtype=float)
@@ -58,13 +58,11 @@ def _explains(judge: Judge, wrong: Wrong, expr: Expr, numbers: Numbers, name: st
     return False
 
 
-def _places(judge: Judge, name: str, value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
+def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
     """The entries of a quantity that are written with few decimals, and with how many."""
-    written = judge.written.get(name)
     for place in np.ndindex(value.shape):
-        unit = 0.0 if written is None else float(written.unit[place])
-        text = f"{float(value[place]):.12g}" if unit <= 0 else ""
-        decimals = len(text.partition(".")[2]) if text else max(0, round(-np.log10(unit)))
+        text = f"{float(value[place]):.12g}"  # without zeros at the end: nobody misreads those
+        decimals = len(text.partition(".")[2])
         if decimals <= _MOST_DECIMALS and "e" not in text:
             yield place, decimals
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
 from backprop_cli.algebra.expr import symbols
 from backprop_cli.grading.data import Origin
 from backprop_cli.grading.evidence import chance
@@ -70,7 +72,7 @@ def _tried(judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates)
             changed = Numbers(judge, changed={**kept, step: as_typed.of(expr)})
             ahead = Values(changed)
             value = ahead.of(formulas[wrong.name][0])
-            if value.shape == wrong.written.value.shape:
+            if value.shape == wrong.written.value.shape and np.isfinite(value).all():
                 yield _Hit(step, slip, value)
             work += ahead.work + changed.work
             if work > MOST_WORK:

@@ -148,7 +148,6 @@ def relu_derivative(case: Case) -> Iterator[Expr]:
         masks.append(lambda g: op("mul", g, op("switch", g)))
         masks.append(lambda g: op("positive_part", g))
         masks.append(lambda g, z=z: op("switch", z))  # type: ignore[misc]
-        masks.append(lambda g: g)
         for mask in masks:
             yield from with_pull(case, one, lambda g, _, mask=mask: mask(g))  # type: ignore[misc]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -391,3 +391,21 @@ SLIP_WORDS: Mapping[str, SlipWords] = MappingProxyType(
     {id: slip.words for id, slip in FORMULA_SLIPS.items()} | dict(VALUE_SLIPS)
 )
 """Every slip's words by its id."""
+
+_NONE: frozenset[str] = frozenset()
+_DERIVATIVES = frozenset(
+    "activation-derivative-omitted activation-derivative-at-wrong-argument relu-derivative-wrong"
+    " output-derivative-omitted softmax-diagonal-only".split()
+)
+_IMPLIED_BY = {
+    "wrong-activation-derivative": _DERIVATIVES,
+    "path-lost": frozenset({"penalty-omitted", "bias-left-out"}),
+    "term-left-out": frozenset({"change-for-value"}),
+}
+"""What is no news where something says it more exactly."""
+
+
+def said_best(found: Iterable[str]) -> list[str]:
+    """The slips of those that give the same numbers, without what another says more exactly."""
+    ids = list(found)
+    return [id for id in ids if not _IMPLIED_BY.get(id, _NONE) & set(ids)]
