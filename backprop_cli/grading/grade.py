@@ -26,7 +26,7 @@ class Grader(Exercise):
         super().__init__(model)
         self.right = RightAnswers(self)
         self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
-        self._places = {id: place for place, id in enumerate(self.steps)}
+        self._places = {id: place for place, id in enumerate(self.order)}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_sheets": {}}  # what goes by the identity of objects stays here
@@ -35,18 +35,7 @@ class Grader(Exercise):
         """The verdicts and marks of one sheet."""
         most = self.most
         if sheet.error is not None:
-            return Submission(
-                sheet.student,
-                sheet.file,
-                score=0.0,
-                max_score=most,
-                passed=False,
-                first_wrong=None,
-                results=(),
-                error=sheet.error,
-                error_mark=sheet.error_mark,
-                remarks=sheet.remarks,
-            )
+            return ungraded(sheet, most, sheet.error)
         results = self._results(sheet)
         score = sum(result.points for result in results)
         return Submission(
@@ -54,7 +43,7 @@ class Grader(Exercise):
             sheet.file,
             score=round(score, 6),
             max_score=most,
-            passed=score >= self.model.problem.grading.passing * most - 1e-9,
+            passed=score >= self.grading.passing * most - 1e-9,
             first_wrong=self._first_wrong(results),
             results=results,
             remarks=sheet.remarks,
@@ -80,6 +69,25 @@ class Grader(Exercise):
         return min(wrong, key=lambda id: self._places.get(_step(id), last), default=None)
 
 
+def ungraded(
+    sheet: Sheet | Submission, most: float, error: str, fault: str | None = None
+) -> Submission:
+    """The submission of a sheet that could not be read or graded."""
+    return Submission(
+        sheet.student,
+        sheet.file,
+        score=0.0,
+        max_score=most,
+        passed=False,
+        first_wrong=None,
+        error=error,
+        error_mark=sheet.error_mark,
+        remarks=sheet.remarks,
+        fault=fault,
+    )
+
+
 def _step(id: str) -> str:
-    """The quantity of an entry, or of a later step: W1_new of W1_new[2,1], or of W1_new@2."""
-    return id.partition("[")[0].partition("@")[0]
+    """The quantity of an entry: W1_new of W1_new[2,1], and W1_new@2 of W1_new[2,1]@2."""
+    name, _, rest = id.partition("[")
+    return name + rest.partition("]")[2]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from backprop_cli.algebra.expr import Op, Sym, walk
+from backprop_cli.faults import Faults
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.lint_slips import Finding, slip_findings
 from backprop_cli.operations.table import operation
@@ -14,23 +15,26 @@ from backprop_cli.readings.intervals import Unit
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.notes import SATURATED
 
-DEFAULT = Unit(3)
-"""The precision taken where a problem asks for none."""
-
 Shown = Callable[[float], str]
 
 
-def lint(grader: Grader, shown: Shown = "{:.2g}".format) -> tuple[Finding, ...]:
-    """Everything found, what concerns grading first; `shown` writes the numbers in messages."""
-    unit = grader.key.unit or DEFAULT
+def lint(
+    grader: Grader, shown: Shown = "{:.2g}".format, faults: Faults | None = None
+) -> tuple[Finding, ...]:
+    """Everything found, what concerns grading first; `shown` writes the numbers in messages.
+
+    What the program fails at is left out and noted in `faults`.
+    """
+    kept = (faults or Faults()).kept
+    unit = grader.key.unit
     names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
     found = [
-        *slip_findings(grader, names, unit),
-        *_remarks(grader),
-        *_matrices(grader),
-        *_units(grader),
-        *_kinks(grader),
-        *_small(grader, names, unit, shown),
+        *slip_findings(grader, names, unit, kept),
+        *kept("the loss", _remarks(grader)),
+        *kept("weights", _matrices(grader)),
+        *kept("units", _units(grader)),
+        *kept("kinks", _kinks(grader)),
+        *kept("small values", _small(grader, names, unit, shown)),
     ]
     return tuple(found)
 

@@ -336,7 +336,7 @@ FUNCTIONS = (
     ),
     _function(
         "clip",
-        "cut off on both sides",
+        "clipping on both sides",
         lambda x, limit=1: np.clip(x, -limit, limit),
         lambda x, r, node, rules: op(
             "switch", build.sub(num(float(str(node.option("limit", 1)))), op("abs", x)), at=1

@@ -83,7 +83,7 @@ class Convention(Struct, frozen=True):
 
 
 class Notation(Struct, frozen=True):
-    """What the quantities are called in print; ids stay as they are."""
+    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
 
     input: str = "x"
     target: str = "y"
@@ -94,6 +94,7 @@ class Notation(Struct, frozen=True):
     output: str = "Ŷ"
     loss: str = "L"
     first_layer: int = 1
+    delta: bool = False
 
 
 class Function(Struct, frozen=True):
@@ -222,6 +223,14 @@ class Problem(Struct, frozen=True):
     ask: tuple[Text, ...] | None = None
     grading: Grading = Grading()
     rounding: Rounding | None = None
+
+    @property
+    def in_letters(self) -> bool:
+        """Whether it states sizes alone, and no numbers that could be computed with."""
+        if self.layers:
+            numbers = self.x is not None or any(layer.weights for layer in self.layers)
+            return not numbers and any(layer.units for layer in self.layers)
+        return bool(self.equations and self.shapes and not self.values)
 
     @property
     def has_letters(self) -> bool:

@@ -19,6 +19,7 @@ from backprop_cli.problem.model import Equation
 from backprop_cli.problem.named import loss_of, rule_of
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.texts import dialect, moved, parsed
+from backprop_cli.problem.tokens import is_name
 from backprop_cli.readings.plain import plain
 from backprop_cli.trace import Given, Unknown
 
@@ -100,7 +101,7 @@ def read_equations(read: Equations) -> None:
     for text, match in zip(texts, found, strict=True):
         if read.complaints.full:
             return
-        if match is None:
+        if match is None or not is_name(match["name"]):
             _complain_of_form(read, text)
         else:
             _equation(read, text, match)

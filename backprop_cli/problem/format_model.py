@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import fields
 
 from backprop_cli.errors import Complaints
+from backprop_cli.problem import other_keys
 from backprop_cli.problem.data import (
     Convention,
     Function,
@@ -24,6 +27,7 @@ from backprop_cli.problem.fields import (
     Boolean,
     ByKind,
     Choice,
+    Field,
     Integer,
     ListOf,
     Made,
@@ -34,10 +38,10 @@ from backprop_cli.problem.fields import (
     Size,
     Words,
     Written,
-    did_you_mean,
     unexpected,
 )
 from backprop_cli.problem.format_functions import ACTIVATION, LOSS_NAMES
+from backprop_cli.problem.near import nearest
 from backprop_cli.problem.records import Given, Key, Record
 from backprop_cli.problem.tree import Node, ScalarNode
 
@@ -74,7 +78,7 @@ class NumberOr(Struct, frozen=True):
         if said in self.names:
             return said
         if said.isalpha() and said != "pi":
-            unexpected(node, name, self, complaints, did_you_mean(said, self.names))
+            unexpected(node, name, self, complaints, nearest(said, self.names))
             return None
         return Number().read(node, name, complaints)
 
@@ -122,7 +126,7 @@ CONVENTION = Record(
             default=_DEFAULT.affine,
         ),
         "bias": Key(
-            Choice(("separate", "first", "last")),
+            Choice(("separate", "first", "last"), meant=other_keys.WHERE_BIAS_IS),
             "whether the bias is a vector of its own, or which row or column of W it is",
             default=_DEFAULT.bias,
         ),
@@ -151,6 +155,7 @@ CONVENTION = Record(
     },
     _convention,
     "{affine: W^T x + b}",
+    other_keys.OF_CONVENTION,
 )
 
 
@@ -162,13 +167,12 @@ def _symbol(text: str, node: Node, complaints: Complaints) -> str | None:
     return None
 
 
+_NOTATION: Mapping[str, Field[Any]] = {"first_layer": Integer(NOT_NEGATIVE), "delta": Boolean()}
+
 NOTATION = Record(
     "`notation`",
     {
-        item.name: Key(
-            Integer(NOT_NEGATIVE) if item.name == "first_layer" else Made(Words(), _symbol),
-            default=item.default,
-        )
+        item.name: Key(_NOTATION.get(item.name, Made(Words(), _symbol)), default=item.default)
         for item in fields(Notation)
     },
     lambda given: Notation(**given.values),
@@ -258,6 +262,7 @@ LAYER = Record(
     },
     _layer,
     "{weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}",
+    other_keys.OF_LAYER,
 )
 
 # Loss and penalty ---------------------------------------------------------------------------------
@@ -275,10 +280,13 @@ LOSS = ByKind(
         {
             **LOSS_NAMES.keys("your own loss, in yhat and y"),
             "over_samples": Key(
-                Choice(("mean", "sum")), "how it is taken over the samples", default="mean"
+                Choice(("mean", "sum"), meant=other_keys.MEAN_OR_SUM),
+                "how it is taken over the samples",
+                default="mean",
             ),
         },
         _loss,
+        meant=other_keys.OF_LOSS,
     ),
     instead="squared-error, or {formula: sum((y - yhat)^2)}",
 )
@@ -304,4 +312,5 @@ PENALTY = Record(
     },
     _penalty,
     "{l2: 0.1}",
+    other_keys.OF_PENALTY,
 )

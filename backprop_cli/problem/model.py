@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
@@ -14,6 +14,7 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.problem.belonging import Remark
 from backprop_cli.problem.data import Problem, Update
+from backprop_cli.readings.bases import Bases, bases_of
 from backprop_cli.trace import Given, Unknown
 
 Array = NDArray[np.float64]
@@ -127,29 +128,21 @@ class Model(Struct, frozen=True):
         """Whether the file states the quantity, with numbers or without."""
         return name in self.given or name in self.unknown
 
-    def index_bases(self, id: str) -> tuple[int, ...] | None:
-        """From which number each axis of a weight matrix with the bias inside it is counted.
-
-        Its first input is number 1, whatever else counts from, since the bias is number 0. None
-        where nothing differs from the convention.
-        """
-        convention = self.problem.convention
-        name = _parameter_of(id, self.gradient_of)
-        if convention.bias != "first" or not re.fullmatch(r"W\d+", name) or not self.stated(name):
-            return None
-        axes = self.axes(name)
-        return tuple(0 if axis == "input" else convention.indices for axis in axes)
+    @property
+    def bases(self) -> Bases:
+        """What the entries of every quantity are counted from."""
+        axes = {name: each.axes for name, each in self.given.items()}
+        axes |= {name: each.axes for name, each in self.unknown.items()}
+        return bases_of(asdict(self.problem.convention), axes)
 
     def counted(
         self, id: str, index: tuple[int, ...], shape: tuple[int, ...]
     ) -> tuple[int, ...] | None:
         """A written index counted from 0; None where there is no such entry."""
-        bases = self.index_bases(id) or (self.problem.convention.indices,) * len(shape)
-        found = tuple(i - base for i, base in zip(index, bases, strict=False))
-        inside = len(index) == len(shape) and all(
-            0 <= i < n for i, n in zip(found, shape, strict=True)
-        )
-        return found if inside else None
+        if len(index) != len(shape):
+            return None
+        found = self.bases.counted(id, index)
+        return found if all(0 <= i < n for i, n in zip(found, shape, strict=True)) else None
 
 
 class Outline(Struct, frozen=True):
@@ -176,11 +169,3 @@ class Built(Struct, frozen=True):
 
     outline: Outline
     model: Model | None
-
-
-def _parameter_of(id: str, gradient_of: str) -> str:
-    """The parameter that a gradient, a new value, a change or a state belongs to."""
-    name = id.removeprefix(f"d{gradient_of}/d")
-    for ending in ("_new", "_change", "_old"):
-        name = name.removesuffix(ending)
-    return re.sub(r"^(?:v|m|G|s|mhat|vhat)_", "", name)

@@ -58,6 +58,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "switch": functions.switch,
         "choose": functions.choose,
         "largest_shares": functions.largest,
+        "diag": functions.diagonal,
         "pi": functions.pi,
         "derivative": paper.derivative,
         "sum_over": paper.sum_over,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backprop_cli.algebra.expr import Num, Op, Option, Sym, num, op
 from backprop_cli.readings.notation.linear import indexed, subscript
+from backprop_cli.readings.notation.parts import places_of
 from backprop_cli.readings.notation.spreading import times_ones
 from backprop_cli.readings.notation.structure import joined_beside
 from backprop_cli.render.flow import word
@@ -69,37 +70,21 @@ def ones(pen: Pen, node: Op) -> Piece:
 def at(pen: Pen, node: Op) -> Piece:
     """W₂₁, or W[1,:] for a whole row."""
     inner = node.args[0]
-    places = [_place(pen, place) for place in _index(node)]
+    places = places_of(pen, node)
     flat = pen.ascii or not all(map(str.isdigit, places))
-    text = f"[{','.join(places)}]" if flat else indexed(tuple(places))
+    text = f"[{','.join(places)}]" if flat else indexed(places)
     base = pen.piece(inner) if isinstance(inner, Sym) else put(pen, inner, "base")
     if base.kind == "fraction":
         base = placed(base, "base", pen.glyphs)
     return suffixed(base, text)
 
 
-def _index(node: Op) -> tuple[Option, ...]:
-    index = node.option("index")
-    return index if isinstance(index, tuple) else ()
-
-
-def _place(pen: Pen, place: Option) -> str:
-    match place:
-        case None:
-            return ":"
-        case (int(start), int(stop)):
-            return f"{start + pen.indices}:{stop - 1 + pen.indices}"
-        case int():
-            return str(place + pen.indices)
-    return str(place)
-
-
 def in_place(pen: Pen, node: Op) -> Piece:
     """An entry in its place among zeros is that entry times a unit vector or matrix."""
-    index = [_place(pen, place) for place in _index(node)]
+    index = places_of(pen, node)
     places = ",".join(index)
     if all(map(str.isdigit, index)) and not pen.ascii:
-        unit = atom(("e" if len(index) == 1 else "E") + indexed(tuple(index)))
+        unit = atom(("e" if len(index) == 1 else "E") + indexed(index))
         return between(put(pen, node.args[0], "a scalar"), "·", unit, "scalar", 2)
     inner = pen.piece(node.args[0])
     tail = word(f"at [{places}], else 0", space=True)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from backprop_cli.algebra.expr import Num, Op, num
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.notation import conditions
+from backprop_cli.readings.notation.functions import is_identity
 from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
 from backprop_cli.render.flow import Token, word
 from backprop_cli.render.grid import Fences, Glyphs
@@ -80,6 +81,11 @@ def function(pen: Pen, node: Op) -> Piece:
         if key not in UNWRITTEN and value != record.options.get(key):
             inner = Piece((*inner.tokens, word(";"), word(str(value), space=True)), "sum")
     return fenced(inner, pen.glyphs.parentheses, (word(name),))
+
+
+def diagonal(pen: Pen, node: Op) -> Piece:
+    """diag(a); of ones it is the identity I."""
+    return atom("I") if is_identity(node) else function(pen, node)
 
 
 def positive_part(pen: Pen, node: Op) -> Piece:

@@ -299,7 +299,7 @@ def _section(step: Step) -> str:
 def _on_one_line(layout: Layout, trace: Trace, step: Step) -> str:
     shapes = {id: given.value.shape for id, given in trace.given.items()}
     shapes |= {other.id: other.shape for other in trace.steps}
-    writer = Writer(layout.names, layout.drawing, shapes, None, layout.view.indices)
+    writer = Writer(layout.names, layout.drawing, shapes, None)
     box = joined(writer.tokens(step.expr))
     return f"{layout.names.text(step.id)} = {plain_text(box.lines[box.baseline])}"
 

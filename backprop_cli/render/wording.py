@@ -97,6 +97,7 @@ _TIES = MappingProxyType(
 _NOUNS = MappingProxyType(
     {
         "affine": "weighted sum",
+        "f": "activation f",
         "matmul": "product",
         "outer": "product",
         "mul": "product",

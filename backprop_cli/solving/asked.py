@@ -107,10 +107,9 @@ def _check_step(model: Model, found: Reference, text: Text, complaints: Complain
 
 
 def _entries(model: Model, id: str, shape: tuple[int, ...]) -> str:
-    bases = model.index_bases(id) or (model.problem.convention.indices,) * len(shape)
-    first = ",".join(map(str, bases))
-    last = ",".join(str(base + size - 1) for base, size in zip(bases, shape, strict=True))
-    return f"{id}[{first}] to {id}[{last}]" if shape else id
+    bases = model.bases
+    first, last = (0,) * len(shape), [size - 1 for size in shape]
+    return f"{bases.entry(id, first)} to {bases.entry(id, last)}" if shape else id
 
 
 def check_names(outline: Outline, complaints: Complaints) -> None:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
-from backprop_cli.errors import Complaints
+from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.problem.build import build
+from backprop_cli.problem.commas import Pair, has_spaces, with_points
 from backprop_cli.problem.data import Problem
-from backprop_cli.problem.format import read_problem
+from backprop_cli.problem.format import PROBLEM, read_problem
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.load import Source
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.stand_ins import with_numbers
+from backprop_cli.problem.tree import read_tree
 from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
 from backprop_cli.solving.batches import check_batches
 from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.update import check_state
+
+MOST_REREAD: Final = 200_000
+"""A larger file, in bytes, is not read again to see what may have been meant."""
+
+_NO_NUMBERS = "this problem has no numbers to compute with: it is in letters, which `derive` takes"
+
+
+def _derive(source: Source) -> str:
+    return f"backprop derive {'-' if source.name == '<stdin>' else source.name}"
 
 
 class Loaded(Struct, frozen=True):
@@ -42,6 +55,36 @@ def loaded(source: Source, numbers: bool = True) -> Loaded:
     return checked(*stated(source), source, numbers)
 
 
+def _with_first_causes(
+    told: tuple[Complaint, ...], source: Source, numbers: bool
+) -> tuple[Complaint, ...]:
+    """The complaints, and before them the commas that explain some of them.
+
+    The file is read once more with every `0,5` of a list as one number. Where that leaves less to
+    complain of, and nothing new, these commas are what is wrong: surely where other commas have
+    spaces behind them, and else perhaps.
+    """
+    if len(source.data) > MOST_REREAD:
+        return told
+    pairs: list[Pair] = []
+    tree = read_tree(source.data, Complaints())
+    meant = with_points(tree, pairs) if tree is not None else None
+    if tree is None or meant is None or not pairs:
+        return told
+    complaints = Complaints()
+    problem = PROBLEM.read(meant, "the file", complaints)
+    try:
+        _built(problem, complaints, source, numbers)
+        left: tuple[Complaint, ...] = ()
+    except UserError as error:
+        left = error.complaints
+    if not set(left) < set(told):
+        return told
+    if has_spaces(tree):
+        return (*(Complaint(pair.message, pair.mark, pair.instead) for pair in pairs), *left)
+    return (*told, *(Complaint(pair.doubt, pair.mark, pair.instead, 1) for pair in pairs))
+
+
 def stated(source: Source) -> tuple[Problem | None, Complaints]:
     """The problem that a file states, and all that is wrong with how it is written."""
     complaints = Complaints()
@@ -52,6 +95,18 @@ def checked(
     problem: Problem | None, complaints: Complaints, source: Source, numbers: bool = True
 ) -> Loaded:
     """The same for a problem that has been read."""
+    try:
+        return _built(problem, complaints, source, numbers)
+    except UserError as error:
+        raise source.error(*_with_first_causes(error.complaints, source, numbers)) from None
+
+
+def _built(
+    problem: Problem | None, complaints: Complaints, source: Source, numbers: bool
+) -> Loaded:
+    complaints.stage = 1
+    if numbers and problem is not None and problem.in_letters and not complaints.found:
+        raise source.error(Complaint(_NO_NUMBERS, instead=_derive(source)))
     if problem is not None and problem.has_letters and not numbers:
         problem = with_numbers(problem)  # in symbols a letter is as good as a number
     built = build(problem, complaints, numbers) if problem is not None else None

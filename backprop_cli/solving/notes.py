@@ -12,6 +12,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.plan import Planned
 
@@ -40,19 +41,17 @@ def note(step: Planned, env: Env, model: Model) -> str | None:
     return "; ".join(remark for remark in remarks if remark) or None
 
 
-def listed(mask: Mask, name: str, base: int) -> str:
+def listed(mask: Mask, name: str, bases: Bases) -> str:
     """The entries where `mask` holds: `Z1[1], Z1[3]`, at most four of them."""
     if mask.ndim == 0:
         return name
-    found = [
-        f"{name}[{', '.join(str(i + base) for i in index)}]" for index in np.argwhere(mask)[:5]
-    ]
+    found = [f"{name}[{', '.join(bases.shown(name, i))}]" for i in np.argwhere(mask)[:5].tolist()]
     return ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
 
 
 def _said(mask: Mask, name: str, model: Model, one: str, many: str) -> str:
     """The entries where `mask` holds, and what is said of one or of many of them."""
-    where = listed(mask, name, model.problem.convention.indices)
+    where = listed(mask, name, model.bases)
     return f"{where} {many if mask.sum() > 1 else one}"
 
 
@@ -85,7 +84,7 @@ def _why(step: Planned, unknown: Mask, env: Env, model: Model) -> str:
             return _said(bad, name, model, "is infinite", "are infinite") + (
                 ", and an infinity times 0, or less another, could be anything"
             )
-        return f"it is computed from {listed(bad, name, model.problem.convention.indices)}"
+        return f"it is computed from {listed(bad, name, model.bases)}"
     return "the number is too large for the computer, which ends at about 1.8e308"
 
 
@@ -119,7 +118,7 @@ def _zero_output(node: Op, env: Env, model: Model) -> str | None:
     zero = np.asarray((1 - value if before else value) == 0)
     if node.name in ("xlogy", "ratio"):
         zero = zero & (evaluate(node.args[0], env) != 0)
-    return before + listed(zero, name, model.problem.convention.indices) if zero.any() else None
+    return before + listed(zero, name, model.bases) if zero.any() else None
 
 
 def _lost_digits(step: Planned, value: Array, env: Env, model: Model) -> str | None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import Gradient, gradients
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
 from backprop_cli.algebra.jacobians import local_jacobian
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
@@ -69,6 +69,21 @@ def plan(
         planner.update()
         planner.forward_again()
     return Plan(tuple(planner.steps), planner.shapes)
+
+
+def _may_be_shorter(expr: Expr) -> bool:
+    """Whether something may cancel; of most gradients nothing does, and nobody looks further."""
+    nodes = [node for node in walk(expr) if isinstance(node, Op)]
+    names = {node.name for node in nodes}
+    signed = any(_signed(arg) for node in nodes if node.name == "matmul" for arg in node.args)
+    return signed or "diag" in names or ("mul" in names and bool(names & _CANCEL))
+
+
+_CANCEL = frozenset({"div", "ratio", "spread"})
+
+
+def _signed(expr: Expr) -> bool:
+    return isinstance(expr, Op) and expr.name == "neg"
 
 
 def quotient(id: str) -> tuple[str, str] | None:
@@ -148,7 +163,7 @@ class _Planner:
 
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
-        return gradients(
+        found = gradients(
             self.careful_definitions() if self.careful else self.model.differentiated,
             model.seeds,
             wanted,
@@ -158,6 +173,15 @@ class _Planner:
             model.silent,
             model.passed_on,
         )
+        return found if self.careful else [*map(self.shortened, found)]
+
+    def shortened(self, gradient: Gradient) -> Gradient:
+        """The gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
+        if not _may_be_shorter(gradient.expr):
+            return gradient
+        from backprop_cli.derive.arrays import shorter  # here alone: most formulas are short
+
+        return replace(gradient, expr=shorter(gradient.expr, self.sizes()))
 
     def careful_definitions(self) -> dict[str, Expr]:
         from backprop_cli.algebra.logarithms import in_logits

@@ -29,6 +29,8 @@ from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
 _NAMES: Mapping[str, Node] = MappingProxyType(
     {
         "sigmoid": Letter("σ"),
+        "f": Letter("f"),
+        "f_prime": Script(Letter("f"), Sign("′", bare=True)),
         "normal_cdf": Letter("Φ"),
         "normal_pdf": Letter("φ"),
         "log2": Script(Word("log"), None, Number("2")),
@@ -105,6 +107,19 @@ def function(writer: Writer, node: Op) -> Part:
         if key not in UNWRITTEN and value != operation(node).options.get(key):
             nodes += [Sign(";", bare=True), Number(str(value))]
     return applied(name_of(node), Part(row(*nodes), "sum", drawn=inner.drawn))
+
+
+def diagonal(writer: Writer, node: Op) -> Part:
+    """diag(a); of ones it is the identity I."""
+    return Part(Letter("I")) if is_identity(node) else function(writer, node)
+
+
+def is_identity(node: Op) -> bool:
+    """Whether a diagonal consists of ones."""
+    match node.args:
+        case (Op("spread", (Num(value),)),):
+            return value == 1
+    return False
 
 
 def positive_part(writer: Writer, node: Op) -> Part:

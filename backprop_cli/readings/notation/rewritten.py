@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.expr import Expr, Num, Op, num, op
 
 _MOVES = frozenset(
     "transpose column row flat expand prepend append drop_first drop_last part at stack concat "
@@ -43,6 +43,16 @@ REWRITTEN: Mapping[str, Callable[[Op], Expr]] = MappingProxyType(
     }
 )
 """Operations that are written as others."""
+
+
+def one_fraction(node: Op) -> Expr | None:
+    """¼ · a / b as a / (4 b): a share of a fraction is one fraction; None where it is none."""
+    match node.args:
+        case (Num(share), Op("div" | "ratio", (top, bottom))):
+            if share.denominator > 1 and abs(share.numerator) == 1:
+                whole = op("div", top, op("mul", num(share.denominator), bottom))
+                return whole if share > 0 else op("neg", whole)
+    return None
 
 
 def only_moves(expr: Expr) -> bool:

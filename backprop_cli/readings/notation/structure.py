@@ -16,7 +16,15 @@ from backprop_cli.readings.notation.nodes import (
     Word,
     row,
 )
-from backprop_cli.readings.notation.parts import Form, Hand, Part, Writer, between, put
+from backprop_cli.readings.notation.parts import (
+    Form,
+    Hand,
+    Part,
+    Writer,
+    between,
+    places_of,
+    put,
+)
 from backprop_cli.readings.notation.products import SIDE_BY_SIDE, turned
 from backprop_cli.readings.notation.spreading import times_ones
 from backprop_cli.readings.notation.symbols import lowered, size
@@ -78,20 +86,7 @@ def at(writer: Writer, node: Op) -> Part:
 
 
 def _places(writer: Writer, node: Op) -> Places:
-    index = node.option("index")
-    assert isinstance(index, tuple), node
-    return Places(tuple(_place(writer, place) for place in index))
-
-
-def _place(writer: Writer, place: Option) -> str:
-    match place:
-        case None:
-            return ":"
-        case (int(start), int(stop)):
-            return f"{start + writer.indices}:{stop - 1 + writer.indices}"
-        case int():
-            return str(place + writer.indices)
-    return str(place)
+    return Places(places_of(writer, node))
 
 
 def in_place(writer: Writer, node: Op) -> Part:

@@ -47,6 +47,7 @@ GREEK = MappingProxyType(
     )
 )
 _CONSTANTS = {"learning_rate": "η", "l2": "λ", "penalty": "λ"}
+_ACCENTS: tuple[Literal["hat", "bar"], ...] = ("hat", "bar")
 _HATTED_STATES = {"mhat": "m", "vhat": "v"}
 _HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
@@ -81,18 +82,22 @@ class Letters(Protocol):
     def loss(self) -> str: ...
     @property
     def first_layer(self) -> int: ...
+    @property
+    def delta(self) -> bool: ...
 
 
 class Naming(Struct, frozen=True):
     """What ids are called. `letters` are those of layers, None where digits are no layer numbers.
 
-    `batch`: there are several samples; `bases` are the ids that states may belong to; `latin` are
-    the Greek letters that are written out, since a function is called by them.
+    `batch`: there are several samples; `bases` are the ids that states may belong to; `deltas`
+    are the gradients that are written δ; `latin` are the Greek letters that are written out, since
+    a function is called by them.
     """
 
     letters: Letters | None = None
     batch: bool = False
     bases: frozenset[str] = frozenset()
+    deltas: frozenset[str] = frozenset()
     latin: frozenset[str] = frozenset()
 
 
@@ -113,6 +118,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
         whole = symbol(naming, match[1])
         inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
         return Symbol(lowered(inner, Places(tuple(map(str.strip, match[2].split(","))))))
+    if id in naming.deltas and naming.letters:
+        return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
     if match := derivative(id):
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in match.groups())
         return Symbol(Fraction(of, by), "fraction")
@@ -125,6 +132,13 @@ def symbol(naming: Naming, id: str) -> Symbol:
         inner = Fenced("(", symbol(naming, match[2]).node, ")")
         return Symbol(row(_state_letter(match[1]), inner))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
+
+
+def layer_of(letters: Letters, id: str) -> str:
+    """The number that a layer has in print, from the last number of an id."""
+    match = _numbered(id)
+    assert match is not None, id
+    return str(int(match[2]) + letters.first_layer - 1)
 
 
 def size(shape: Sequence[Size]) -> Node:
@@ -202,7 +216,7 @@ def _many(naming: Naming, letter: str, default: str) -> str:
 
 
 def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
-    """A name of the user's own: Greek letters, hats, and digits below the line."""
+    """A name of the user's own: Greek letters, hats, bars, and digits below the line."""
     if id in _CONSTANTS:
         return Symbol(Letter(_CONSTANTS[id]))
     if match := _numbered(id):
@@ -217,9 +231,10 @@ def _letter(word: str, latin: frozenset[str]) -> Node:
         return Word(word)
     if word in GREEK:
         return Letter(GREEK[word])
-    base = word.removesuffix("hat").removesuffix("_")
-    if base != word and (len(base) == 1 or base in GREEK):
-        return Accent(Letter(GREEK.get(base, base)), "hat")
+    for mark in _ACCENTS:
+        base = word.removesuffix(mark).removesuffix("_")
+        if base != word and (len(base) == 1 or base in GREEK):
+            return Accent(Letter(GREEK.get(base, base)), mark)
     return written(word)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation import functions, nodes, paper, products, structure
 from backprop_cli.readings.notation.nodes import Node, Number, row
 from backprop_cli.readings.notation.parts import FLIPPED, Form, Part
@@ -68,6 +69,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "switch": functions.switch,
         "choose": functions.choose,
         "largest_shares": functions.largest,
+        "diag": functions.diagonal,
         "jacobian": functions.jacobian,
         "pi": functions.pi,
         "derivative": paper.derivative,
@@ -92,7 +94,7 @@ class FormulaWriter(Struct, frozen=True):
     shapes: Mapping[str, Shape]
     values: Mapping[str, Array] | None = None
     draw: Draw | None = None
-    indices: int = 1
+    bases: Bases = Bases()
     rows: bool = False
     braces: bool = False
 
