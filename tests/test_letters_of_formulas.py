@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def value(expr: Expr, env: Env, places: Mapping[str, int]) -> float:
             base, letters = parts(name)
             if letters:
                 return float(np.asarray(env[base])[places[letters[0]]])
-            assert not isinstance(env.get(base, 0), np.ndarray), f"{base} without an index"
+            assert np.ndim(env.get(base, 0)) == 0, f"{base} without an index"
             return float(env.get(base, LENGTH))
         case Op("sum_over", (body,)):
             letter = str(expr.option("index"))
@@ -70,8 +71,17 @@ CASES: list[tuple[str, str, Env, Callable[..., float | Vector]]] = [
 ]
 
 
-def check(chain: Chain, env: Env, by: str, function: Callable[..., float | Vector]) -> None:
-    """Every line in which nothing is left to differentiate is the difference quotient."""
+def check(
+    chain: Chain,
+    env: Env,
+    by: str,
+    function: Callable[..., float | Vector],
+    names: Mapping[str, float] = MappingProxyType({}),
+) -> None:
+    """Every line in which nothing is left to differentiate is the difference quotient.
+
+    `names` are those that the page gives to parts of the formula.
+    """
     for i in range(LENGTH):
         for j in range(LENGTH):
             done = [line.expr for line in chain.lines if not has_derivative(line.expr)]
@@ -96,9 +106,11 @@ def check(chain: Chain, env: Env, by: str, function: Callable[..., float | Vecto
                 result = np.asarray(function(**{**env, by: changed}))
                 moved.append(float(result if row is None else result[row]))
             wanted = (moved[0] - moved[1]) / (2 * step)
+            own: Env = {"f": np.asarray(function(**env)), **names}
             assert done
             for expr in done:
-                assert value(expr, env, places) == pytest.approx(wanted, rel=1e-6, abs=1e-8)
+                found = value(expr, {**env, **own}, places)
+                assert found == pytest.approx(wanted, rel=1e-6, abs=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +119,16 @@ def check(chain: Chain, env: Env, by: str, function: Callable[..., float | Vecto
 def test_the_derivative(
     formula: str, by: str, env: Env, function: Callable[..., float | Vector]
 ) -> None:
-    for chain in of_formula(formula, by).chains:
-        check(chain, env, by, function)
+    derivation = of_formula(formula, by)
+    names = {
+        each.symbol.name: value(each.forms[-1], env, {})
+        for each in derivation.definitions
+        if isinstance(each.symbol, Sym)
+        and each.symbol.name[0] != "f"
+        and "[" not in each.symbol.name
+    }
+    for chain in derivation.chains:
+        check(chain, env, by, function, names)
 
 
 def test_numbers_are_what_the_option_says() -> None:
@@ -187,7 +207,8 @@ def test_vectors_written_by_their_entries(text: str, function: Callable[..., Vec
     (table,) = of_expressions(text).tables
     for column, name in enumerate("ab"):
         up, down = (np.asarray(function(**{**at, name: at[name] + step})) for step in (1e-5, -1e-5))
-        found = [value(row[column], at, {}) for row in table.entries]
+        own = {f"f{n}": each for n, each in enumerate(np.asarray(function(**at)), start=1)}
+        found = [value(row[column], {**at, **own}, {}) for row in table.entries]
         np.testing.assert_allclose(found, (up - down) / 2e-5, rtol=1e-6)
 
 
