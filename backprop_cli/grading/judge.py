@@ -29,6 +29,10 @@ _MOVES = 3
 cannot be the reason that it does not."""
 
 
+_SEVERAL = 4
+"""So many quantities with the same number in every box are no work."""
+
+
 class Judge:
     """Judges the quantities of one sheet in the order of the derivation.
 
@@ -47,6 +51,7 @@ class Judge:
         judged: Mapping[str, Judged] | None = None,
     ) -> None:
         self.key = key
+        self.one_number = _is_one_number(written.values())
         self.written = written
         self.lost = lost
         self.unit = key.unit
@@ -96,6 +101,8 @@ class Judge:
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
+        if self.one_number and judged.misleads:
+            why = "every number on this sheet is the same, and nothing can be carried from that"
         if why is not None:
             self.judged[name] = replace(judged, idle=why)
         return self.judged[name]
@@ -126,12 +133,13 @@ class Judge:
     def sources(self, name: str) -> set[str]:
         """The nearest quantities behind `name` that are written or should be."""
         if name not in self._sources:
-            self._sources[name] = self._found_sources(name)
+            self._sources[name] = self.sources_of(self.key.uses.get(name, ()))
         return self._sources[name]
 
-    def _found_sources(self, name: str) -> set[str]:
+    def sources_of(self, names: Iterable[str]) -> set[str]:
+        """The nearest quantities behind some names that are written or should be."""
         found: set[str] = set()
-        stack = list(self.key.uses.get(name, ()))
+        stack = list(names)
         seen = set(stack)
         while stack:
             used = stack.pop()
@@ -160,6 +168,14 @@ class Judge:
         return any(one.misleads for one in judged)
 
 
+def _is_one_number(sheet: Iterable[Written]) -> bool:
+    """Whether somebody wrote one and the same number into every box of several."""
+    numbers = [written.value[written.present] for written in sheet]
+    if len(numbers) < _SEVERAL:
+        return False
+    return len(np.unique(np.concatenate([one.ravel() for one in numbers]))) == 1
+
+
 class _One:
     """One quantity while it is judged: what is decided of each entry so far."""
 
@@ -175,6 +191,7 @@ class _One:
         self.how: Words = np.full(shape, None, dtype=object)
         self.verdicts[~self.written.present] = "missing"
         self.leaning: Mask = np.zeros(shape, dtype=bool)
+        self.leans_on: set[str] = set()
         self.decided: Interval | None = None
         self.idle: str | None = None
 
@@ -247,7 +264,7 @@ class _One:
 
     def without_work(self) -> str | None:
         """Takes back what leans on values that leave no work, and says on which."""
-        found = spared(self.judge.standing, self.name, self.judge.sources(self.name), self.leaning)
+        found = spared(self.judge.standing, self.name, self.leans_on, self.leaning)
         if found is None:
             return None
         self.verdicts[found.where] = "not-judged"
@@ -283,6 +300,7 @@ class _One:
             self.how[found] = "carried-rounding" if verdict == "correct" else None
             if not reading.repaired:
                 self.leaning = self.leaning | found
+                self.leans_on |= self.judge.sources_of(way.uses)
             if not self.open.any():
                 return
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, walk
+from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.grading.key import Key, has_kink, is_jacobian
 from backprop_cli.grading.standing import Reading, Standing, told
 from backprop_cli.grading.written import Array, Mask, Written, same
@@ -20,13 +21,14 @@ _MOST_DIGITS = 12
 class Way(Struct, frozen=True):
     """One way to work a quantity out: what it gives, and where that says something.
 
-    `excuses` tells whether it may leave a parameter where it was, or a value 0: rounding within a
+    `uses` are the names that it is worked out from. `excuses` tells whether it may leave a parameter where it was, or a value 0: rounding within a
     formula does not excuse that, a small gradient of one's own does.
     """
 
     interval: Interval
     where: Mask
     excuses: bool = True
+    uses: tuple[str, ...] = ()
 
 
 class Ways(Struct):
@@ -46,7 +48,9 @@ class Ways(Struct):
         """Each of them, the likely ones first."""
         for expr in self.standing.key.formulas.get(self.name, ()):
             if not is_jacobian(expr):
-                yield from self._of(expr)
+                used = symbols(expr)
+                for way in self._of(expr):
+                    yield replace(way, uses=used)
 
     def _of(self, expr: Expr) -> Iterator[Way]:
         reading, standing = self.reading, self.standing

@@ -80,9 +80,11 @@ def meets(typed: Interval, other: Interval) -> Mask:
 def finer(value: Array, unit: Array, truth: Array, asked: Unit) -> Array:
     """The finer of the unit typed and the unit asked; what is typed exactly stays exact.
 
-    Significant digits are those of the number typed; a 0 has none, and takes those of the truth.
+    Significant digits are those of the number typed, or of the true one where these are finer:
+    0.995 has three of them, and 1.00 is not it. A 0 has none.
     """
-    return np.minimum(unit, asked.at(np.where(value == 0, truth, value)))
+    own = asked.at(np.where(value == 0, truth, value))
+    return np.minimum(unit, np.minimum(own, asked.at(np.where(truth == 0, value, truth))))
 
 
 def is_right(
