@@ -21,7 +21,7 @@ PACKAGE = "backprop_cli"
 
 LAYERS = (  # low to high: a module imports from its own line or from those above it in this list
     ("backprop_cli", "errors", "faults"),
-    ("algebra", "algebra.expr", "algebra.build", "algebra.shapes"),
+    ("algebra", "algebra.expr", "algebra.build", "algebra.shapes", "algebra.places"),
     ("operations",),
     ("algebra.*",),
     ("readings",),

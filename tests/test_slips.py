@@ -39,8 +39,10 @@ from by_hand import (
     count,
     entropy,
     sigmoid,
+    softmax,
     squares,
     through_softmax,
+    total,
     uncorrected,
 )  # fmt: skip
 from judged import grader_of
@@ -119,6 +121,13 @@ def typo(network: Network, where: str, change: Callable[[str], str]) -> Rule:
     return rule
 
 
+def misread(value: Array, row: int, number: float) -> Array:
+    """The same with one digit of the first number of a row read as another."""
+    changed = np.array(value)
+    changed[row, 0] = number
+    return changed
+
+
 CASES = (
     # forward
     case("activation-omitted", CLASSIFIER, "H1", lambda v: v.Z1, "copied"),
@@ -138,6 +147,17 @@ CASES = (
     case("path-lost", SKIPPING, "Z2", lambda v: v.W2 @ v.H1 + v.b2),
     case("path-lost", SKIPPING, "dH1", lambda v: v.W2.T @ v.dZ2),
     case("path-lost", SKIPPING, "dH1", lambda v: v.dZ2, "copied"),
+    case("term-sign-flipped", CLASSIFIER, "Z1", lambda v: v.W1 @ v.X - v.b1),
+    case("term-sign-flipped", SKIPPING, "Z2", lambda v: v.W2 @ v.H1 + v.b2 - v.H1),
+    case("term-left-out", REGRESSION, "dYhat", lambda v: 2 * v.Yhat / count(v)),
+    case("wrong-operand", CLASSIFIER, "Z2", lambda v: v.W2 @ v.Z1 + v.b2),
+    case("wrong-operand", CLASSIFIER, "Z2", lambda v: v.W1 @ v.H1 + v.b2),
+    in_batches("wrong-operand", CLASSIFIER, "db1", lambda v: total(v.dH1)),
+    case("wrong-activation", CLASSIFIER, "H1", lambda v: np.tanh(v.Z1)),
+    case("wrong-activation", TANH, "H1", lambda v: sigmoid(v.Z1)),
+    case("power-left-out", REGRESSION, "L", lambda v: np.sum(v.Yhat - v.Y) / count(v)),
+    case("normalisation-left-out", CLASSIFIER, "Yhat", lambda v: np.exp(v.Z2)),
+    in_batches("wrong-axis", CLASSIFIER, "Yhat", lambda v: softmax(v.Z2.T).T),
     # backward
     case("activation-derivative-omitted", CLASSIFIER, "dZ1", lambda v: v.dH1, "copied"),
     case(
@@ -199,7 +219,18 @@ CASES = (
     in_batches("bias-gradient-not-summed", CLASSIFIER, "db1", lambda v: v.dZ1[:, :1]),
     in_batches("bias-gradient-not-summed", CLASSIFIER, "db2", lambda v: v.dZ2[:, -1:]),
     case("bias-gradient-not-summed", ONE_BIAS, "db1", lambda v: v.dZ1[0, 0]),
+    case("wrong-activation-derivative", CLASSIFIER, "dZ1", lambda v: v.dH1 * (1 - v.H1**2)),
+    case("wrong-activation-derivative", CLASSIFIER, "dZ1", lambda v: v.dH1 * v.H1),
+    case("wrong-activation-derivative", TANH, "dZ1", lambda v: v.dH1 * v.H1 * (1 - v.H1)),
+    case("upstream-left-out", CLASSIFIER, "dZ1", lambda v: v.H1 * (1 - v.H1)),
+    case("upstream-left-out", CLASSIFIER, "dW2", lambda v: np.ones_like(v.dZ2) @ v.H1.T),
+    case("input-left-out", CLASSIFIER, "dW2", lambda v: v.dZ2 @ np.ones_like(v.H1).T),
+    case("loss-for-gradient", REGRESSION, "dYhat", lambda v: (v.Yhat - v.Y) ** 2 / count(v)),
+    case("value-for-gradient", CLASSIFIER, "dW1", lambda v: v.W1 - RATE * (v.dZ1 @ v.X.T)),
+    case("factor-left-out", CLASSIFIER, "dH1", lambda v: v.dZ2, "copied"),
     # update
+    case("change-for-value", CLASSIFIER, "W1_new", lambda v: -RATE * v.dW1),
+    case("change-for-value", CLASSIFIER, "b2_new", lambda v: -RATE * v.db2),
     case("ascent", CLASSIFIER, "W1_new", lambda v: v.W1 + RATE * v.dW1),
     case("ascent", CLASSIFIER, "b2_new", lambda v: v.b2 + RATE * v.db2),
     case("ascent", ADAM, "W2_new", lambda v: v.W2 + RATE * adam_step(v.dW2)),
@@ -217,6 +248,9 @@ CASES = (
     case("decimal-slip", CLASSIFIER, "Z1", typo(CLASSIFIER, "Z1", point_moved)),
     case("digits-swapped", CLASSIFIER, "dH1", typo(CLASSIFIER, "dH1", digits_swapped)),
     case("sign-lost", CLASSIFIER, "dW2", typo(CLASSIFIER, "dW2", sign_lost)),
+    case("units-exchanged", CLASSIFIER, "Z1", lambda v: (v.W1 @ v.X + v.b1)[[0, 2, 1]]),
+    in_batches("digit-misread", CLASSIFIER, "Z1", lambda v: misread(v.W1, 0, 0.5) @ v.X + v.b1),
+    in_batches("digit-misread", CLASSIFIER, "dW1", lambda v: v.dZ1 @ misread(v.X, 2, 0.9).T),
     case("copied", CLASSIFIER, "Z2", lambda v: v.Z1),
     case("copied", CLASSIFIER, "Z1", lambda v: v.X),
 )
@@ -226,7 +260,7 @@ CASES = (
 def exercise(network: Network, setting: Setting) -> tuple[Hand, Grader, Quantities]:
     hand = network.hand(setting)
     grader = grader_of(hand.problem)
-    return hand, grader, Quantities(grader.model, grader.plan)
+    return hand, grader, grader.quantities()
 
 
 def graded(network: Network, setting: Setting, **slips: Rule) -> tuple[Hand, Submission]:
@@ -267,7 +301,13 @@ def test_a_right_sheet_has_no_slip(network: Network, setting: Setting) -> None:
     assert [result.id for result in submission.results if result.cannot_exclude] == []
 
 
-ELSEWHERE = {"wrong-sample": {("layers", "batch")}}
+IN_BATCHES = {("layers", "batch"), ("equations", "batch")}
+ELSEWHERE = {
+    "wrong-sample": {("layers", "batch")},
+    "wrong-axis": IN_BATCHES,
+    "digit-misread": IN_BATCHES,
+    "gradient-to-all": set(),  # no network of these has a maximum
+}
 """Slips that make no sense in every setting: where they do."""
 
 

@@ -19,6 +19,7 @@ _NOT_OURS = (signal.SIG_DFL, signal.default_int_handler)  # handlers that nobody
 _LAST_STREAM = 2  # the number of standard error
 _OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
 
+_ENDINGS = (".yaml", ".yml", ".json")
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
     "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
@@ -47,6 +48,11 @@ class _Lazy(click.Group):
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
+            if args[0].casefold().endswith(_ENDINGS):
+                ctx.fail(
+                    f"'{args[0]}' is a file, and a command comes before it: "
+                    f"backprop solve {args[0]}"
+                )
             near = get_close_matches(args[0], _COMMANDS, 1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"There is no command '{args[0]}'.{hint}")

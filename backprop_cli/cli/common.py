@@ -50,6 +50,17 @@ def _not_a_dash(_ctx: click.Context, _param: click.Parameter, value: Path | None
     return None if value is not None and str(value) == "-" else value
 
 
+class _OutputFile(click.Path):
+    """A file to write, which a name that ends in a slash is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, as click has it."""
+        if str(value).endswith(("/", os.sep)):
+            name = str(Path(value) / "report.txt")
+            self.fail(f"'{value}' is a folder's name, and one file is written: {name}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def output_options(*formats: str) -> Callable[[Command], Command]:
     """The options that every command with output has."""
 
@@ -68,7 +79,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                 click.option(
                     "-o",
                     "--output",
-                    type=click.Path(path_type=Path, allow_dash=True),
+                    type=_OutputFile(path_type=Path, allow_dash=True),
                     callback=_not_a_dash,
                     metavar="FILE",
                     help="Write to this file, whole or not at all.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from backprop_cli.cli.reading import allowed_for, source_of
+from backprop_cli.errors import Complaint, UserError
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
@@ -31,6 +32,12 @@ def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
     trace = in_symbols(found.model, found.plan)
     if index:
         from backprop_cli.derive.by_index import by_index
+        from backprop_cli.derive.letters import NoLettersError
 
-        trace = by_index(trace, found.model, found.plan.shapes)
+        try:
+            trace = by_index(trace, found.model, found.plan.shapes)
+        except NoLettersError as error:
+            message = f"no letters can name an entry: {error}"
+            complaint = Complaint(message, instead="convention: {indices: 1}")
+            raise UserError(complaint, source="--index") from None
     return str(render(trace, shown))

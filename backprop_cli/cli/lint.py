@@ -29,23 +29,23 @@ def command(
     from backprop_cli.cli.reading import allowed_for, load
     from backprop_cli.faults import Faults
     from backprop_cli.grading.grade import Grader
-    from backprop_cli.grading.lint import DEFAULT, lint
+    from backprop_cli.grading.lint import lint
     from backprop_cli.render.lint import lint_json, lint_text, matters
     from backprop_cli.render.numbers import Digits
 
     with complaints_end_it():
         loaded = load(problem, task="linting")
-        grader = Grader(loaded.model, allowed_for("linting").most)
+        grader = Grader(loaded.model, most_work=allowed_for("linting").most)
         faults = Faults()
         findings = lint(grader, Digits(precision, ascii=True).one, faults)
         left_out = [fault.what for fault in faults.found]
-        unit = grader.key.unit or DEFAULT
+        unit = grader.key.unit
         if format_ == "json":
             text = lint_json(findings, left_out)
         else:
             said = "significant digits" if unit.significant else "decimals"
             asked = f"{unit.count} {said}" + (
-                "" if grader.key.unit else " (assumed: the problem asks for none)"
+                " (assumed: the problem asks for none)" if grader.key.assumed else ""
             )
             text = lint_text(
                 findings,

@@ -160,10 +160,20 @@ def _checks(loaded: Loaded, solution: Solution, options: Options) -> tuple[Check
 
 
 def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
-    names = (found.id for found in asked(loaded.model, loaded.plan))
+    bases = loaded.model.bases
+    names: list[str] = []
+    for found in asked(loaded.model, loaded.plan):
+        index = "" if found.index is None else f"[{','.join(map(str, found.index))}]"
+        places = selection.entries.get(found.id)
+        names += (
+            [found.id + index]
+            if places is None
+            else [bases.entry(found.id, place) for place in places]
+        )
     return replace(
         as_written(loaded.model.problem, _plain_view(options)),
         only=selection.ids,
+        entries=selection.entries,
         asked=tuple(dict.fromkeys(names)),
     )
 

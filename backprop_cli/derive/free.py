@@ -20,6 +20,7 @@ from backprop_cli.errors import Complaint
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Problem, Values
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.entries import entry
 from backprop_cli.solving.in_symbols import without_value
 from backprop_cli.solving.plan import Plan, Planned, essential
@@ -69,9 +70,9 @@ class FreeInputs(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
     @property
-    def indices(self) -> int:
-        """What indices are counted from."""
-        return int(str(self.trace.convention["indices"]))
+    def bases(self) -> Bases:
+        """What the entries of every quantity are counted from."""
+        return self.trace.bases
 
 
 # The letters of a problem -------------------------------------------------------------------------
@@ -307,23 +308,19 @@ def _as_names(node: Expr) -> Expr | None:
 # Names as they are written ------------------------------------------------------------------------
 
 
-def symbol(function: Function, indices: int) -> Sym:
+def symbol(function: Function, bases: Bases) -> Sym:
     """The entry as it is written, its index counted as the problem counts."""
-    return Sym(_named(function.name, function.index, indices))
+    return Sym(bases.entry(function.name, function.index))
 
 
-def _named(name: str, index: tuple[int, ...], indices: int) -> str:
-    return f"{name}[{','.join(str(i + indices) for i in index)}]" if index else name
-
-
-def counted(expr: Expr, indices: int) -> Expr:
+def counted(expr: Expr, bases: Bases) -> Expr:
     """The formula with the indices of entries counted as the problem counts."""
 
     def rule(node: Expr) -> Expr | None:
         match node:
             case Sym(name) if name.endswith("]"):
                 base, _, places = name[:-1].partition("[")
-                return Sym(_named(base, tuple(map(int, places.split(","))), indices))
+                return Sym(bases.entry(base, map(int, places.split(","))))
         return None
 
     return rewrite(expr, rule)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
+from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.places import Folded, Place, places, put
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import Planned, quotient
 
+Found = TypeVar("Found")
+
 ACTIVATIONS = frozenset(name for name, entry in TABLE.items() if entry.activation)
+_MOST_NEARBY = 8
 _DEEPEST = 4  # states stand behind states: mhat behind m behind the old m
 
 
@@ -27,6 +32,7 @@ class Case(Struct, frozen=True):
     steps: Mapping[str, Planned]
     sizes: Sizes
     asked: frozenset[str] = frozenset()
+    _kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def expr(self) -> Expr:
@@ -36,9 +42,8 @@ class Case(Struct, frozen=True):
     def cases(self) -> Iterator[Case]:
         """The quantity itself, and as it is when what is not asked is worked out on the way."""
         yield self
-        inlined = self.inlined(self.expr)
-        if inlined != self.expr:
-            yield replace(self, step=replace(self.step, expr=inlined))
+        if any(self.is_hidden(name) for name in symbols(self.expr)):
+            yield replace(self, step=replace(self.step, expr=self.inlined(self.expr)), _kept={})
 
     def inlined(self, expr: Expr) -> Expr:
         """A formula with everything that nobody is asked to write put in."""
@@ -98,33 +103,78 @@ class Case(Struct, frozen=True):
         pair = quotient(self.step.id)
         return pair[1] if pair is not None and pair[0] == self.model.gradient_of else None
 
+    @property
+    def of_by(self) -> tuple[str, str]:
+        """The two names of a Jacobian or gradient."""
+        return quotient(self.step.id) or ("", "")
+
+    def nearby(self, name: str, shape: Shape | None, most: int = _MOST_NEARBY) -> list[str]:
+        """Other quantities of a shape that a person may take instead, those next to it first.
+
+        A gradient is taken for a gradient, a parameter for a parameter, a value for a value.
+        """
+        kind = self._kind(name)
+        order = [*self.model.given, *self.steps]
+        here = order.index(name) if name in order else 0
+        found = [
+            (abs(place - here), other)
+            for place, other in enumerate(order)
+            if other != name and self._kind(other) == kind and self.sizes.names[other] == shape
+        ]
+        return [other for _, other in sorted(found)[:most]]
+
+    def _kind(self, name: str) -> str:
+        step, given = self.steps.get(name), self.model.given.get(name)
+        if step is not None:
+            return step.phase if step.rule != "forward-again" else step.rule
+        if given is None:
+            return ""
+        return (
+            "parameter"
+            if given.role == "parameter"
+            else "forward"
+            if given.role == "data"
+            else given.role
+        )
+
+    @property
+    def upstreams(self) -> frozenset[str]:
+        """The gradients in the formula."""
+        return frozenset(name for name in symbols(self.expr) if self.is_gradient(name))
+
+    def is_gradient(self, name: str) -> bool:
+        """Whether a name is that of a gradient of the target."""
+        step = self.steps.get(name)
+        return step is not None and step.phase == "backward"
+
     def shape(self, expr: Expr) -> Shape | None:
         """The shape of a rewritten formula; None where it does not fit together."""
+        shapes: Folded[Shape] = self.kept("shapes", self.sizes.shared)
         try:
-            return self.sizes.shape(expr)
+            return shapes.of(expr)
         except (ShapeError, KeyError):
             return None
 
-    def fitting(self, exprs: Iterator[Expr]) -> Iterator[Expr]:
-        """The rewritten formulas that have the shape of the right one, and differ from it."""
-        for expr in exprs:
-            if expr != self.expr and self.shape(expr) == self.step.shape:
-                yield expr
+    def kept(self, what: str, work: Callable[[], Found]) -> Found:
+        """What was worked out of a case before, or is worked out now."""
+        if what not in self._kept:
+            self._kept[what] = work()
+        found: Found = self._kept[what]
+        return found
+
+    def fits(self, expr: Expr) -> bool:
+        """Whether a rewritten formula has the shape of the right one."""
+        return self.shape(expr) == self.step.shape
 
 
 # Tools for rewriting ---------------------------------------------------------------------------
 
 
-def each(expr: Expr, names: frozenset[str]) -> Iterator[Op]:
-    """The nodes that apply one of the operations named."""
-    for node in walk(expr):
+def each(expr: Expr, names: frozenset[str]) -> Iterator[tuple[Place, Op]]:
+    """The nodes that apply one of the operations named, and where they stand."""
+    for place, node in places(expr):
         if isinstance(node, Op) and node.name in names:
-            yield node
-
-
-def swapped(expr: Expr, old: Expr, new: Expr) -> Expr:
-    """A formula with one part, wherever it stands, replaced by another."""
-    return rewrite(expr, lambda node: new if node == old else None)
+            yield place, node
 
 
 def plain_name(expr: Expr) -> str | None:
@@ -134,13 +184,41 @@ def plain_name(expr: Expr) -> str | None:
     return expr.name if isinstance(expr, Sym) else None
 
 
-def summands(expr: Expr) -> list[Expr]:
-    """The parts that add up to a formula."""
-    if isinstance(expr, Op) and expr.name == "add":
-        return [*summands(expr.args[0]), *summands(expr.args[1])]
-    if isinstance(expr, Op) and expr.name == "sub":
-        return [*summands(expr.args[0]), op("neg", expr.args[1])]
-    return [expr]
+def terms(expr: Expr) -> Iterator[tuple[Place, Expr]]:
+    """The parts that add up to a formula, and where they stand."""
+    stack: list[tuple[Place, Expr]] = [((), expr)]
+    while stack:
+        place, node = stack.pop()
+        if isinstance(node, Op) and node.name in ("add", "sub"):
+            stack += [((*place, 1), node.args[1]), ((*place, 0), node.args[0])]
+        else:
+            yield place, node
+
+
+def signed_terms(expr: Expr) -> Iterator[Expr]:
+    """The parts that add up to a formula, what is subtracted with its sign changed."""
+    stack = [(expr, False)]
+    while stack:
+        node, minus = stack.pop()
+        if isinstance(node, Op) and node.name in ("add", "sub"):
+            stack += [(node.args[1], minus != (node.name == "sub")), (node.args[0], minus)]
+        else:
+            yield op("neg", node) if minus else node
+
+
+def without(expr: Expr, place: Place) -> Expr | None:
+    """A sum without the term that stands at a place; None where the term is all there is."""
+    if not place:
+        return None
+    parent = expr
+    for i in place[:-1]:
+        assert isinstance(parent, Op)
+        parent = parent.args[i]
+    assert isinstance(parent, Op)
+    rest = parent.args[1 - place[-1]]
+    return put(
+        expr, place[:-1], op("neg", rest) if place[-1:] == (0,) and parent.name == "sub" else rest
+    )
 
 
 def added(parts: Sequence[Expr]) -> Expr:
@@ -153,7 +231,7 @@ def added(parts: Sequence[Expr]) -> Expr:
 
 def in_parts(case: Case, change: Callable[[Expr], Expr]) -> Iterator[Expr]:
     """A change made to one of several parts that add up: the data's loss beside its penalty."""
-    parts = summands(case.expr)
-    if len(parts) > 1:
-        for part in parts:
-            yield swapped(case.expr, part, change(part))
+    found = list(terms(case.expr))
+    if len(found) > 1:
+        for place, part in found:
+            yield put(case.expr, place, change(part))

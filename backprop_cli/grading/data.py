@@ -70,13 +70,21 @@ class EntryResult(Struct, frozen=True):
     typed: str | None = None
 
 
+class Origin(Struct, frozen=True):
+    """The step, not on the sheet, in which the slips were made that lead to a wrong value."""
+
+    id: str
+    slips: tuple[str, ...]
+
+
 class Result(Struct, frozen=True):
     """The verdict on one quantity.
 
-    `slips` are the ids of the slips that explain it, `cannot_exclude` those its digits cannot rule
-    out. `message` says it in a sentence without giving the right value away; `explanation` shows
-    why an interval decided (it names values); `expected` is the right value as text. `asked`
-    tells whether it counts; `max_points` is 0 where it does not.
+    `slips` are the ids of the slips that explain it, `origin` says where they were made if that was
+    in an earlier step that is not on the sheet, `cannot_exclude` those its digits cannot rule out.
+    `message` says it in a sentence without giving the right value away; `explanation` shows why an
+    interval decided (it names values); `expected` is the right value as text. `asked` tells whether
+    it counts; `max_points` is 0 where it does not.
     """
 
     id: str
@@ -93,6 +101,7 @@ class Result(Struct, frozen=True):
     expected: str | None = None
     formula: str | None = None
     asked: bool = True
+    origin: Origin | None = None
 
 
 class Submission(Struct, frozen=True):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from backprop_cli.errors import UserError
 from backprop_cli.faults import fault, told
-from backprop_cli.grading.answers import Reader, unusable
+from backprop_cli.grading.answers import Reader, stem, unusable
 from backprop_cli.grading.collect import read_answers
 from backprop_cli.grading.data import Sheet, Submission
 from backprop_cli.grading.grade import Grader, ungraded
-from backprop_cli.grading.quantities import Quantities
+from backprop_cli.grading.handed_in import name_by_folder
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.limits import MAX_WORK
 
@@ -20,13 +22,15 @@ class Desk:
 
     Its methods are pure: the same sheet gives the same submission, in any process and whatever was
     graded before. It remembers what it has worked out, which saves time and changes nothing.
-    UserError where a problem has nothing that could be graded. Nothing that is in a sheet raises
-    anything: one that the program fails at has an error, and the `fault` behind it.
+    `folder` is where each student has a folder, whose name is the student's. UserError where a
+    problem has nothing that could be graded. Nothing that is in a sheet raises anything: one that
+    the program fails at has an error, and the `fault` behind it.
     """
 
-    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
-        self.grader = Grader(model, most_work)
-        self._reader = Reader(Quantities(self.grader.model, self.grader.plan))
+    def __init__(self, model: Model, folder: str | None = None, most_work: int = MAX_WORK) -> None:
+        self.grader = Grader(model, most_work=most_work)
+        self._folder = folder
+        self._reader = Reader(self.grader.quantities())
 
     def grade(self, data: bytes, name: str) -> Submission:
         """The submission in the bytes of an answer file; its name tells which kind."""
@@ -34,7 +38,13 @@ class Desk:
 
     def grade_file(self, path: str) -> Submission:
         """The submission in a file; where it cannot be read, one that says so."""
-        return self._graded(path, lambda: read_answers(path, self._reader))
+        return self._graded(path, lambda: self._read(path))
+
+    def _read(self, path: str) -> Sheet:
+        sheet = read_answers(path, self._reader)
+        if self._folder is not None and sheet.student == stem(path):
+            sheet = replace(sheet, student=name_by_folder(path, self._folder) or sheet.student)
+        return sheet
 
     def _graded(self, name: str, read: Callable[[], Sheet]) -> Submission:
         sheet = None

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
+from typing import TypeAlias
 
 import numpy as np
 
 from backprop_cli.algebra.shapes import described
-from backprop_cli.grading.data import Answer, EntryResult, Result, Sheet, Verdict
-from backprop_cli.grading.detect import slips
+from backprop_cli.grading.data import Answer, EntryResult, Origin, Result, Sheet, Verdict
+from backprop_cli.grading.detect import Detector
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judge import Judge
-from backprop_cli.grading.key import Judged
+from backprop_cli.grading.key import Judged, Words
 from backprop_cli.grading.marks import overall, points, weakest
 from backprop_cli.grading.right import RightAnswers
 from backprop_cli.grading.sentences import explanation, message
-from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, used, written
+from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, written
 from backprop_cli.grading.wrong import Wrong
 from backprop_cli.operations.bounds import Interval, point
+
+Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
+"""The slips that explain a quantity, and the unwritten step where they were made."""
 
 
 class Graded:
@@ -32,21 +36,25 @@ class Graded:
             for name, answer in sheet.answers.items()
             if (found := right.of(answer)) is not None
         }
-        self.slips: dict[str, tuple[str, ...]] = {}
+        self.slips: dict[str, Found] = {}
 
     @cached_property
     def judge(self) -> Judge:
         """The judge of what is not right by itself, all of it judged."""
         readable = dict(self.readable())
         lost = self.exercise.key.asked - set(readable)
-        unit = used(tuple(readable.values()), self.exercise.key.unit)
         key, unusable = self.exercise.key_for(readable), lost & set(self.sheet.answers)
-        judge = Judge(key, readable, lost, unit, partial(self.betrayed, readable), unusable)
+        judge = Judge(key, readable, lost, partial(self.betrayed, readable), unusable)
         judge.judged.update({name: right.judged for name, right in self.right.items()})
         for name in self.exercise.order:
             if name in readable and name not in judge.judged:
                 judge.judge(name)
         return judge
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What finds the slips on this sheet."""
+        return Detector(self.judge)
 
     def readable(self) -> Iterator[tuple[str, Written]]:
         """The answers that can be compared with the truth."""
@@ -87,22 +95,28 @@ class Graded:
         place = () if question.index is None else question.index
         verdicts = np.asarray(judged.verdicts[place], dtype=object)
         verdict = overall(verdicts)
-        found = self.found(name, answer, judged) if verdict == "wrong" else ()
+        unexplained = verdict in ("wrong", "not-judged")
+        found, origin = self.found(name, answer, judged) if unexplained else ((), None)
+        if (
+            verdict == "not-judged" and found and judged.idle is None
+        ):  # what is missing is no excuse
+            verdicts, verdict = _all_wrong(verdicts), "wrong"
         return Result(
             question.id,
             verdict,
             weakest(np.asarray(judged.how[place], dtype=object), verdict),
-            points(self.exercise.model.problem.grading, question.points, verdicts),
+            points(self.exercise.grading, question.points, verdicts),
             question.points,
             answer.mark,
-            tuple(self.entries(question, answer, judged)),
+            tuple(self.entries(question, answer, judged, verdict)),
             found,
             self.exercise.mistaken(name).within(self.typed(name)) if verdict == "correct" else (),
-            message(self.judge, name, verdict, found, judged.reason, answer.trouble),
+            message(self.judge, name, verdict, found, judged.reason, answer.trouble, origin),
             explanation(self.judge, name, judged),
             self.exercise.expected(name, question.index),
             self.exercise.formula(name),
             question.asked,
+            origin,
         )
 
     def unjudged(self, question: Question, answer: Answer | None) -> Result:
@@ -144,24 +158,32 @@ class Graded:
         fits = meets(standing_for(typed.value, unit), point(truth.T)) | ~typed.present
         return ("transposed",) if fits.all() else ()
 
-    def found(self, name: str, answer: Answer, judged: Judged) -> tuple[str, ...]:
-        """The slips that explain a wrong quantity."""
+    def found(self, name: str, answer: Answer, judged: Judged) -> Found:
+        """The slips that explain a wrong quantity, and where they were made if not in it."""
         if name not in self.slips:
             wrong = Wrong(
                 name,
                 self.judge.written[name],
-                judged.verdicts == "wrong",
+                (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
                 {index: cell.text for index, cell in answer.cells.items() if cell is not None},
                 self.exercise.candidates(name),
                 self.exercise.sample_axis(name),
             )
-            self.slips[name] = slips(self.judge, wrong)
+            self.slips[name] = self.detector.explain(wrong, self.exercise.candidates)
         return self.slips[name]
 
-    def entries(self, question: Question, answer: Answer, judged: Judged) -> Iterator[EntryResult]:
-        """The verdict on every entry asked."""
+    def entries(
+        self, question: Question, answer: Answer, judged: Judged, overall: Verdict
+    ) -> Iterator[EntryResult]:
+        """The verdict on every entry asked; one not judged is wrong where a slip explains it."""
+        known = _all_wrong(judged.verdicts) if overall == "wrong" else judged.verdicts
         for place, index in self.exercise.places(question.name):
             if question.index is None or question.index == place:
-                verdict, cell = judged.verdicts[place], answer.cells.get(place)
+                verdict, cell = known[place], answer.cells.get(place)
                 how = judged.how[place] if verdict == "correct" else None
                 yield EntryResult(index, verdict, how, None if cell is None else cell.text)
+
+
+def _all_wrong(verdicts: Words) -> Words:
+    """Verdicts where what could not be judged is known to be wrong."""
+    return np.where(verdicts == "not-judged", "wrong", verdicts).astype(object)

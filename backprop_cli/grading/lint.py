@@ -15,9 +15,6 @@ from backprop_cli.readings.intervals import Unit
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.notes import SATURATED
 
-DEFAULT = Unit(3)
-"""The precision taken where a problem asks for none."""
-
 Shown = Callable[[float], str]
 
 
@@ -35,10 +32,11 @@ def lint(
 
 
 def _all(grader: Grader, shown: Shown, kept: Kept) -> list[Finding]:
-    unit = grader.key.unit or DEFAULT
+    unit = grader.key.unit
     names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
     return [
         *slip_findings(grader, names, unit, kept),
+        *kept("the loss", _remarks(grader)),
         *kept("weights", _matrices(grader)),
         *kept("units", _units(grader)),
         *kept("kinks", _kinks(grader)),
@@ -47,6 +45,13 @@ def _all(grader: Grader, shown: Shown, kept: Kept) -> list[Finding]:
 
 
 # The problem itself -------------------------------------------------------------------------------
+
+
+def _remarks(grader: Grader) -> Iterator[Finding]:
+    """A loss that does not belong behind its activation."""
+    for equation in grader.model.equations:
+        if equation.remark is not None:
+            yield Finding("loss", equation.name, equation.remark.words, equation.remark.advice)
 
 
 def _matrices(grader: Grader) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ Kind = Literal[
     "relu",
     "kink",
     "saturated",
+    "loss",
     "small",
 ]
 MOST_DECIMALS = 10
@@ -139,7 +140,7 @@ class _Tried:
     def _verdict(self, name: str, typed: Written, unit: Unit) -> str:
         key = replace(self.grader.key, unit=unit)
         right = {asked: _as_written(key.truth[asked], unit, False) for asked in key.asked}
-        judge = Judge(key, {**right, name: typed}, (), unit)
+        judge = Judge(key, {**right, name: typed}, ())
         for asked, written in right.items():
             if asked != name:
                 words = np.full(written.value.shape, "correct", dtype=object)
@@ -262,7 +263,7 @@ def _rounded(value: Array, unit: Unit) -> Array:
 
 def _as_written(value: Array, unit: Unit, cuts_off: bool) -> Written:
     """The same as it stands on a sheet, rounded or cut off."""
-    step = unit.at(value)
+    step = np.broadcast_to(unit.at(value), value.shape)
     if not cuts_off:
         return Written(_rounded(value, unit), step)
     cut = np.sign(value) * np.floor(np.abs(value) / step * (1 + 1e-12)) * step + 0.0

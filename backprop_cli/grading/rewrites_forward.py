@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.places import put
 from backprop_cli.grading.case import (
     ACTIVATIONS,
     Case,
@@ -12,55 +13,55 @@ from backprop_cli.grading.case import (
     each,
     in_parts,
     plain_name,
-    summands,
-    swapped,
+    signed_terms,
+    terms,
+    without,
 )
 
 
-def _is_forward(case: Case) -> bool:
+def is_forward(case: Case) -> bool:
+    """Whether a quantity belongs to the forward pass, or to the one with new parameters."""
     return case.step.phase == "forward" or case.step.rule == "forward-again"
 
 
 def activation_omitted(case: Case) -> Iterator[Expr]:
     """H = Z."""
-    if not _is_forward(case) or case.step.shape == ():
+    if not is_forward(case):
         return
-    for node in each(case.expr, ACTIVATIONS):
-        yield swapped(case.expr, node, node.args[0])
+    for place, node in each(case.expr, ACTIVATIONS):
+        yield put(case.expr, place, node.args[0])
     if case.step.rule == "formula":
         yield from _formula_omitted(case)
 
 
 def _formula_omitted(case: Case) -> Iterator[Expr]:
     """The same for an activation that is a formula: all that is made of one name alone."""
-    parts = summands(case.expr)
     for name in symbols(case.expr):
         if name in case.model.given:
             continue
         yield Sym(name)
-        others = [part for part in parts if not set(symbols(part)) <= {name}]
-        if [Sym(name)] != [part for part in parts if part not in others]:
-            yield added([Sym(name), *others])
+        others = [part for part in signed_terms(case.expr) if not set(symbols(part)) <= {name}]
+        yield added([Sym(name), *others])
 
 
 def bias_left_out(case: Case) -> Iterator[Expr]:
     """Z = Wx: a summand with a given name, or the constant input of a bias inside W, left out."""
-    if not _is_forward(case):
+    if not is_forward(case):
         return
     roles = {name: given.role for name, given in case.model.given.items()}
     parameters = [name for name, role in roles.items() if role == "parameter"] or list(roles)
     given = {*parameters, *(f"{name}_new" for name in case.model.trained)}
-    for node in each(case.expr, frozenset({"add"})):
+    for place, node in each(case.expr, frozenset({"add"})):
         for kept, dropped in (node.args, node.args[::-1]):
             if plain_name(dropped) in given and not isinstance(kept, Num):
-                yield swapped(case.expr, node, kept)
-    for node in each(case.expr, frozenset({"prepend", "append"})):
-        yield swapped(case.expr, node, Op(node.name, (node.args[0], num(0)), node.options))
+                yield put(case.expr, place, kept)
+    for place, node in each(case.expr, frozenset({"prepend", "append"})):
+        yield put(case.expr, place, Op(node.name, (node.args[0], num(0)), node.options))
 
 
 def transpose_omitted(case: Case) -> Iterator[Expr]:
     """W where Wᵀ belongs, or Wᵀ where W belongs, in a product."""
-    for node in each(case.expr, frozenset({"matmul"})):
+    for place, node in each(case.expr, frozenset({"matmul"})):
         for position, arg in enumerate(node.args):
             if len(case.shape(arg) or ()) != 2:
                 continue
@@ -70,7 +71,7 @@ def transpose_omitted(case: Case) -> Iterator[Expr]:
                 else op("transpose", arg)
             )
             args = tuple(other if i == position else kept for i, kept in enumerate(node.args))
-            yield swapped(case.expr, node, Op("matmul", args))
+            yield put(case.expr, place, Op("matmul", args))
 
 
 def log_base(case: Case) -> Iterator[Expr]:
@@ -105,21 +106,20 @@ def targets_swapped(case: Case) -> Iterator[Expr]:
 def penalty_omitted(case: Case) -> Iterator[Expr]:
     """The loss, or a gradient, without its penalty."""
     parts = {f"{case.model.target}_penalty", f"{case.model.target}_penalty_new"}
-    for node in each(case.expr, frozenset({"add", "sub"})):
-        for kept, dropped in (node.args, node.args[::-1]):
-            names = set(symbols(dropped))
-            if names & parts or "lambda" in names:
-                yield swapped(case.expr, node, kept)
+    for place, part in terms(case.expr):
+        names = set(symbols(part))
+        if (names & parts or "lambda" in names) and (rest := without(case.expr, place)) is not None:
+            yield rest
 
 
-def path_lost(case: Case) -> Iterator[Expr]:
+def branch_lost(case: Case) -> Iterator[Expr]:
     """One of several branches that add up, left out."""
-    if case.step.phase == "update" and case.step.rule != "forward-again":
+    if not is_forward(case):
         return
-    parts = summands(case.expr)
     no_path = {*case.model.trained, "lambda", *(target for _, target in case.compared)}
-    computed = [part for part in parts if not no_path.issuperset(symbols(part))]
-    if len(computed) < 2 or case.step.shape == ():
+    computed = [place for place, part in terms(case.expr) if not no_path.issuperset(symbols(part))]
+    if len(computed) < 2:
         return
-    for lost in computed:
-        yield added([part for part in parts if part is not lost])
+    for place in computed:
+        if (rest := without(case.expr, place)) is not None:
+            yield rest

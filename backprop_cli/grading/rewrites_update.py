@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute, symbols
-from backprop_cli.grading.case import Case
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.places import Place, places
+from backprop_cli.grading.case import Case, plain_name, terms
 
 
 def _old(case: Case) -> str | None:
@@ -53,20 +54,50 @@ def rate_twice(case: Case) -> Iterator[Expr]:
         yield op("add", found[0], _with_rate(case, found[1], op("mul", rate, rate)))
 
 
-def _kept(case: Case, matrices: bool) -> Iterator[Expr]:
+def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
     old = _old(case)
-    if old is not None and (len(case.step.shape) == 2) == matrices:
+    if old is not None and _is_bias(case, old) == biases:
         yield Sym(old)
+
+
+def _is_bias(case: Case, name: str) -> bool:
+    """Whether a parameter is only ever added; without a model, whether it is no matrix."""
+    definitions = [one for one in case.model.definitions.values() if name in symbols(one)]
+    if not definitions:
+        return len(case.step.shape) != 2
+    return all(
+        any(plain_name(part) == name for _, part in terms(node))
+        for expr in definitions
+        for node in _sums_with(expr, name)
+    )
+
+
+def _sums_with(expr: Expr, name: str) -> Iterator[Expr]:
+    """The smallest parts of a formula around each use of a name that are more than that name."""
+    for place, node in places(expr):
+        if node == Sym(name):
+            yield _around(expr, place)
+
+
+def _around(expr: Expr, place: Place) -> Expr:
+    """What stands around a part; of a sum, the whole of it."""
+    above: list[Expr] = [expr]
+    for i in place:
+        part = above[-1]
+        assert isinstance(part, Op)
+        above.append(part.args[i])
+    kept = [node for node in above if plain_name(node) is None]
+    return kept[-1] if kept else expr
 
 
 def bias_kept(case: Case) -> Iterator[Expr]:
     """b as it was."""
-    yield from _kept(case, matrices=False)
+    yield from _kept(case, biases=True)
 
 
 def weights_kept(case: Case) -> Iterator[Expr]:
     """W as it was."""
-    yield from _kept(case, matrices=True)
+    yield from _kept(case, biases=False)
 
 
 def correction_omitted(case: Case) -> Iterator[Expr]:

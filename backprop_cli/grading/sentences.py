@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_cli.grading.data import Verdict
+from backprop_cli.grading.data import Origin, Verdict
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged
 from backprop_cli.grading.slips import SLIP_WORDS
@@ -36,18 +36,21 @@ def message(
     slips: Sequence[str],
     reason: str | None,
     trouble: str | None,
+    origin: Origin | None = None,
 ) -> str:
     """What happened, without the right value."""
     if trouble is not None:
         return trouble
     if verdict == "wrong":
         if slips:
-            return " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
+            words = " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
+            return words if origin is None else f"In {origin.id}, not on the sheet: {words}"
         return "neither right nor what follows from your earlier values"
     if verdict == "carried":
         return _follows(_wrong_sources(judge, name))
     if verdict == "imprecise":
-        return f"at least {_asked(judge.key.unit)} are asked"
+        said = "assumed, since none are asked" if judge.key.assumed else "asked"
+        return f"at least {_asked(judge.key.unit)} are {said}"
     if verdict == "not-judged":
         return reason or "cannot be judged"
     return ""
@@ -58,10 +61,9 @@ def _sentence(judge: Judge, name: str, slip: str) -> str:
     return f"These are the values of {sources[0]}." if sources else SLIP_WORDS[slip].sentence
 
 
-def _asked(unit: Unit | None) -> str:
-    count, kind = (unit.count, unit.significant) if unit else (0, False)
-    word = "significant digit" if kind else "decimal"
-    return f"{count} {word}{'s' if count != 1 else ''}"
+def _asked(unit: Unit) -> str:
+    word = "significant digit" if unit.significant else "decimal"
+    return f"{unit.count} {word}{'s' if unit.count != 1 else ''}"
 
 
 def _follows(sources: Sequence[str]) -> str:
@@ -109,7 +111,7 @@ def _short(value: Array) -> str:
     return " ".join(f"{number:g}" for number in value.ravel())
 
 
-def expected(truth: Array, index: tuple[int, ...] | None, unit: Unit | None) -> str:
+def expected(truth: Array, index: tuple[int, ...] | None, unit: Unit) -> str:
     """The right value as text, at the digits asked."""
     value = truth if index is None else np.asarray(truth[index])
     if value.size > 400:
@@ -118,7 +120,7 @@ def expected(truth: Array, index: tuple[int, ...] | None, unit: Unit | None) -> 
     return "; ".join(" ".join(_digits(float(number), unit) for number in row) for row in rows)
 
 
-def _digits(number: float, unit: Unit | None) -> str:
-    if unit is None or unit.significant:
-        return f"{number:.{unit.count if unit else 6}g}"
+def _digits(number: float, unit: Unit) -> str:
+    if unit.significant:
+        return f"{number:.{unit.count}g}"
     return f"{number:.{unit.count}f}"

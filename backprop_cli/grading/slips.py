@@ -10,6 +10,8 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading import rewrites_backward as backward
 from backprop_cli.grading import rewrites_forward as forward
+from backprop_cli.grading import rewrites_paths as paths
+from backprop_cli.grading import rewrites_slopes as slopes
 from backprop_cli.grading import rewrites_update as update
 from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import SlipWords
@@ -20,11 +22,12 @@ Rewrite = Callable[[Case], Iterator[Expr]]
 class Slip(Struct, frozen=True):
     """One slip: its words, and the formulas that a student who makes it computes instead.
 
-    `factor`: it only multiplies the right value by some number, so a single figure proves little.
+    Without a `rewrite` it is one of the changes that any part of a formula may undergo. `factor`:
+    it only multiplies the right value by some number, so a single figure proves little.
     """
 
     words: SlipWords
-    rewrite: Rewrite
+    rewrite: Rewrite | None
     example: str
     factor: bool = False
 
@@ -33,6 +36,10 @@ def _slip(
     id: str, title: str, sentence: str, rewrite: Rewrite, example: str, factor: bool = False
 ) -> Slip:
     return Slip(SlipWords(id, title, sentence), rewrite, example, factor)
+
+
+def _part(id: str, title: str, sentence: str, example: str) -> Slip:
+    return Slip(SlipWords(id, title, sentence), None, example)
 
 
 _FORWARD = (
@@ -82,7 +89,7 @@ _FORWARD = (
         "path-lost",
         "a path left out",
         "Several branches add up here, and one of them is missing.",
-        forward.path_lost,
+        paths.path_lost,
         "Z = W h without the skip connection",
     ),
 )
@@ -91,7 +98,7 @@ _BACKWARD = (
         "activation-derivative-omitted",
         "derivative of the activation left out",
         "The upstream gradient was passed on without the derivative of the activation.",
-        backward.derivative_omitted,
+        slopes.derivative_omitted,
         "∂L/∂Z = ∂L/∂H instead of ∂L/∂H ⊙ σ′(Z)",
     ),
     _slip(
@@ -99,14 +106,22 @@ _BACKWARD = (
         "derivative taken at the wrong place",
         "The derivative of the activation was taken at the output instead of the pre-activation,"
         " or written in the wrong one of the two.",
-        backward.derivative_elsewhere,
+        slopes.derivative_elsewhere,
         "σ′(h), or z(1 − z), instead of h(1 − h)",
+    ),
+    _slip(
+        "wrong-activation-derivative",
+        "derivative of another function",
+        "This is not the derivative of this activation: it is that of another one, one factor of it"
+        " alone, or the function itself.",
+        slopes.other_derivative,
+        "1 − h² instead of h(1 − h)",
     ),
     _slip(
         "relu-derivative-wrong",
         "wrong derivative of ReLU",
         "The derivative of ReLU is 1 where its argument is positive, and 0 elsewhere.",
-        backward.relu_derivative,
+        slopes.relu_derivative,
         "∂L/∂H ⊙ Z instead of ∂L/∂H ⊙ [Z > 0]",
     ),
     _slip(
@@ -114,7 +129,7 @@ _BACKWARD = (
         "derivative of the output left out",
         "The gradient of the prediction was passed on without the derivative of the output"
         " function.",
-        backward.output_derivative_omitted,
+        slopes.output_derivative_omitted,
         "∂L/∂Z = ∂L/∂Ŷ",
     ),
     _slip(
@@ -129,8 +144,15 @@ _BACKWARD = (
         "softmax-diagonal-only",
         "only the diagonal of the softmax's Jacobian",
         "Every softmax output depends on every logit: the terms −ŷᵢŷⱼ are missing.",
-        backward.softmax_diagonal,
+        slopes.softmax_diagonal,
         "∂L/∂Ŷ ⊙ ŷ(1 − ŷ)",
+    ),
+    _slip(
+        "gradient-to-all",
+        "gradient of a maximum given to all",
+        "Only what the maximum was taken from gets its gradient: all others get 0.",
+        slopes.gradient_to_all,
+        "the gradient in every place of a pooling window",
     ),
     _slip(
         "wrong-layer-input",
@@ -237,9 +259,93 @@ _UPDATE = (
     ),
 )
 
-FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
-    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE)}
+_PARTS = (
+    _part(
+        "factor-left-out",
+        "a factor left out",
+        "One factor of the product is missing.",
+        "QKᵀ instead of QKᵀ/√d",
+    ),
+    _part(
+        "term-sign-flipped",
+        "one term with the wrong sign",
+        "One term of the sum has the wrong sign.",
+        "Wx − b instead of Wx + b",
+    ),
+    _part(
+        "term-left-out",
+        "a term left out",
+        "One term of the sum is missing.",
+        "ŷ instead of ŷ − y",
+    ),
+    _part(
+        "wrong-operand",
+        "another quantity in its place",
+        "The formula is right, but one of its quantities was taken for another of the same shape.",
+        "Uᵀδ instead of Wᵀδ",
+    ),
+    _part(
+        "input-left-out",
+        "input left out of the weight gradient",
+        "A weight gradient is δ times the layer's input: the input is missing.",
+        "δ instead of δxᵀ",
+    ),
+    _part(
+        "upstream-left-out",
+        "upstream gradient left out",
+        "This is the local derivative alone: the gradient from behind was not multiplied in.",
+        "σ′(z) instead of ∂L/∂h ⊙ σ′(z)",
+    ),
+    _part(
+        "wrong-activation",
+        "another activation",
+        "Another function was applied than the one that belongs here.",
+        "tanh(z) instead of σ(z)",
+    ),
+    _part(
+        "power-left-out",
+        "a square or a root left out",
+        "A power is missing: something was not squared, or its root was not taken.",
+        "d instead of √d",
+    ),
+    _part(
+        "normalisation-left-out",
+        "normalisation left out",
+        "The last division is missing, which brings it to its scale.",
+        "eᶻ instead of eᶻ/Σeᶻ",
+    ),
+    _part(
+        "wrong-axis",
+        "along the wrong axis",
+        "This was taken along the other axis.",
+        "the mean of each row instead of each column",
+    ),
+    _part(
+        "loss-for-gradient",
+        "the loss instead of its gradient",
+        "This is the loss itself, where its gradient is asked.",
+        "½(ŷ − y)² instead of ŷ − y",
+    ),
+    _part(
+        "change-for-value",
+        "the change instead of the new value",
+        "This is only the change: it still has to be added to the old value.",
+        "−η∇ instead of W − η∇",
+    ),
+    _part(
+        "value-for-gradient",
+        "the new value instead of the gradient",
+        "This is the parameter after the update, or its change, where the gradient is asked.",
+        "W − η∇ instead of ∇",
+    ),
 )
+
+FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
+    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PARTS)}
+)
+
+GENERAL = frozenset(slip.words.id for slip in _PARTS)
+"""The changes that any part may undergo: there are many, so that a name takes more figures."""
 
 VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
     {
@@ -260,6 +366,16 @@ VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
                 "digits-swapped",
                 "two digits exchanged",
                 "Two neighbouring digits have changed places.",
+            ),
+            SlipWords(
+                "units-exchanged",
+                "two units exchanged",
+                "The numbers are right, and two of them have changed places.",
+            ),
+            SlipWords(
+                "digit-misread",
+                "a digit misread",
+                "One digit of one number was misread: of a given one, or of one carried on.",
             ),
             SlipWords("sign-lost", "sign lost", "The number is right but for its sign."),
             SlipWords(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +18,7 @@ from backprop_cli.operations.bounds import Interval, point
 Undone = Callable[[Figure], Iterator[tuple[float, float]]]
 """The numbers, with their units, that a figure was before the slip."""
 
+_CLEARLY = 4
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
@@ -79,10 +81,14 @@ def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> 
     low, high = (bound.reshape(len(bound), -1) for bound in right)
     places = map(tuple, np.argwhere(wrong.mask).tolist())
     for place, at in zip(places, np.flatnonzero(wrong.mask).tolist(), strict=True):
+        if judge.key.truth[wrong.name][place] == 0:
+            return False  # no digits, no sign, no point that could have been moved
         forms = readings(wrong.figure(place), judge.key.unit)
         numbers = np.array([one for form in forms for one in undone(form)]).reshape(-1, 2, 1)
         fits = meets(standing_for(numbers[:, 0], numbers[:, 1]), (low[:, at], high[:, at]))
-        explained = explained & fits.any(axis=0)
+        off = np.abs(numbers[:, 0] - wrong.written.value[place])
+        clear = off > _CLEARLY * (high[:, at] - low[:, at])  # rounding makes small differences
+        explained = explained & (fits & clear).any(axis=0)
         if not explained.any():
             return False
     return True
@@ -100,7 +106,7 @@ def _decimal_slip(judge: Judge, wrong: Wrong, right: Interval) -> bool:
         if digits(figure.text) >= least and figure.value != 0:
             for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1):
                 if k:
-                    yield figure.value * 10.0**k, figure.unit * 10.0 ** max(k, 0)
+                    yield figure.value * 10.0**k, figure.unit * 10.0**k
 
     return _each_wrong(judge, wrong, right, undone)
 
@@ -121,6 +127,26 @@ def _sign_lost(judge: Judge, wrong: Wrong, right: Interval) -> bool:
             yield -figure.value, figure.unit
 
     return _each_wrong(judge, wrong, right, undone)
+
+
+def _units_exchanged(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    """Whether two entries, rows or columns stand in each other's place, and all else is right."""
+    value = wrong.written.value
+    texts = [wrong.texts.get(place, "") for place in map(tuple, np.argwhere(wrong.mask).tolist())]
+    if sum(digits(padded(text, judge.key.unit)) for text in texts) < LEAST_DIGITS:
+        return False
+    stands = typed(judge, wrong)
+    for axis, size in enumerate(value.shape):
+        if axis == wrong.sample_axis:
+            continue
+        for pair in combinations(range(size), 2):
+            order = np.arange(size)
+            order[list(pair)] = pair[::-1]
+            low, high = (np.take(bound, order, axis) for bound in stands)
+            fits = meets((low, high), right) | ~np.take(wrong.written.present, order, axis)
+            if fits.reshape(len(fits), -1).all(axis=1).any():
+                return True
+    return False
 
 
 def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
@@ -159,6 +185,7 @@ _TESTS: Mapping[str, Callable[[Judge, Wrong, Interval], bool]] = MappingProxyTyp
         "wrong-sample": _wrong_sample,
         "decimal-slip": _decimal_slip,
         "digits-swapped": _digits_swapped,
+        "units-exchanged": _units_exchanged,
         "sign-lost": _sign_lost,
         "copied": _copied,
     }

@@ -10,7 +10,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.figures import Figure, digits, padded
 from backprop_cli.grading.judge import Judge
-from backprop_cli.grading.written import Mask, Written, finer, meets, standing_for
+from backprop_cli.grading.written import Array, Mask, Written, finer, meets, standing_for
 from backprop_cli.operations.bounds import Interval
 
 Candidate = tuple[str, Expr]
@@ -37,21 +37,36 @@ class Wrong(Struct, frozen=True):
 
 def typed(judge: Judge, wrong: Wrong) -> Interval:
     """What the quantity stands for, at the finer of the digits typed and asked."""
+    return standing_for(wrong.written.value, unit_typed(judge, wrong))
+
+
+def unit_typed(judge: Judge, wrong: Wrong) -> Array:
+    """The finer of the units typed and asked, if any are asked."""
     value, unit = wrong.written.value, wrong.written.unit
-    return standing_for(value, finer(value, unit, judge.key.truth[wrong.name], judge.key.unit))
+    if judge.key.assumed:
+        return unit
+    return finer(value, unit, judge.key.truth[wrong.name], judge.key.unit)
 
 
-def explains(wrong: Wrong, typed: Interval, interval: Interval) -> bool:
+def explains(judge: Judge, wrong: Wrong, typed: Interval, interval: Interval) -> bool:
     """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
     if not (meets(typed, interval) | ~wrong.written.present).all():
         return False
-    return bool(2 * np.sum(tight(interval, typed) & wrong.mask) >= np.sum(wrong.mask))
+    narrow = tight(interval, typed, before(judge, wrong.name))
+    return bool(2 * np.sum(narrow & wrong.mask) >= np.sum(wrong.mask))
 
 
-def tight(interval: Interval, typed: Interval) -> Mask:
+def before(judge: Judge, name: str) -> Array | None:
+    """The old value of a new parameter, which is known by its change."""
+    old = judge.key.parameters.get(name)
+    return None if old is None else judge.key.truth[old]
+
+
+def tight(interval: Interval, typed: Interval, old: Array | None = None) -> Mask:
     """Where an interval is narrow enough to prove anything by holding a number."""
     width = interval[1] - interval[0]
-    room = 8 * (typed[1] - typed[0]) + 0.05 * np.maximum(np.abs(interval[0]), np.abs(interval[1]))
+    size = np.maximum(*(np.abs(bound if old is None else bound - old) for bound in interval))
+    room = 0.05 * size + (8 * (typed[1] - typed[0]) if old is None else 0.0)
     return np.isfinite(width) & (width <= room)
 
 

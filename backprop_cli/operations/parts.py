@@ -128,6 +128,14 @@ def _at_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     return (*kept, *shape[len(chosen) :])
 
 
+def _place_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    whole = sizes(node)
+    room = _at_shape((whole,), node)
+    if shapes[0] not in ((), room):
+        raise ShapeError(f"{described(shapes[0])} does not fit into {described(room)}")
+    return whole
+
+
 def at(x: Array, index: tuple[Choice, ...] = ()) -> Array:
     """One entry, row or column; None takes a whole axis."""
     return np.asarray(x[_selector(index)])
@@ -224,7 +232,7 @@ PARTS = (
         "place",
         "in its place among zeros",
         Notation("special", "place"),
-        lambda shapes, node: sizes(node),
+        _place_shape,
         place,
         pullback=lambda g, r, node, rules: (op("at", g, index=node.option("index")),),
         entry=_place_entry,

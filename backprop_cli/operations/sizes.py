@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Option, Sym
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
+from backprop_cli.algebra.places import Folded
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.table import operation
 
@@ -31,24 +32,32 @@ class Sizes(Struct, frozen=True):
     """
 
     names: Mapping[str, Shape]
-    kinks: Mapping[str, float]
+    kinks: Mapping[str, float | str]
 
     def shape(self, expr: Expr) -> Shape:
         """The shape of `expr`."""
-        match expr:
-            case Sym(name):
-                return self.names[name]
-            case Num():
-                return ()
-        shapes = tuple(self.shape(arg) for arg in expr.args)
-        record = operation(expr)
-        for key, value in expr.options:
-            _check_constant(expr.name, key, value, record.options[key])
+        return self.shared().of(expr)
+
+    def shared(self) -> Folded[Shape]:
+        """The same for formulas with parts in common."""
+        return Folded(self._leaf, self._applied)
+
+    def _leaf(self, leaf: Sym | Num) -> Shape:
+        return self.names[leaf.name] if isinstance(leaf, Sym) else ()
+
+    def _applied(self, node: Op, shapes: list[Shape]) -> Shape:
+        record = operation(node)
+        for key, value in node.options:
+            _check_constant(node.name, key, value, record.options[key])
         try:
-            return record.shape(shapes, expr)
+            return record.shape(tuple(shapes), node)
         except IndexError:
-            raise ShapeError(f"{expr.name} does not fit these shapes") from None
+            raise ShapeError(f"{node.name} does not fit these shapes") from None
 
     def kink(self, name: str) -> float:
         """The value taken for the derivative of `name` where it does not exist."""
-        return self.kinks.get(name, 0.0)
+        return float(self.kinks.get(name, 0.0))
+
+    def tie(self) -> float | str:
+        """What each of several equal maxima has: `first`, `shared`, or a number."""
+        return self.kinks.get("max", "first")

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
@@ -16,6 +16,7 @@ from backprop_cli.problem.formula import FUNCTIONS
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.lettered import state_shape
 from backprop_cli.problem.model import Equation
+from backprop_cli.problem.named import loss_of, rule_of
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.texts import dialect, moved, parsed
 from backprop_cli.problem.tokens import is_name
@@ -141,6 +142,10 @@ def _check_name(read: Equations, name: str, mark: Mark) -> bool:
     return True
 
 
+_MEAN = {"mean-squared-error": "mean squared error"}
+"""Over what the mean is taken, outputs or samples, a formula does not say."""
+
+
 def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
     name = match["name"]
     allowed = _check_name(read, name, moved(text.mark, match.start("name")))
@@ -161,11 +166,10 @@ def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
         read.failed[name] = None
         return
     read.shapes[name] = shape
-    read.equations.append(Equation(name, expr, _rule(expr), AXES.get(len(shape), ()), ""))
-
-
-def _rule(expr: Expr) -> str:
-    return expr.name if isinstance(expr, Op) else "copy" if isinstance(expr, Sym) else "constant"
+    found = loss_of(expr, read.shapes) if not shape else None
+    rule = found.loss.name if found else rule_of(expr)
+    words = _MEAN.get(rule, found.loss.words) if found else ""
+    read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
 
 
 # Shapes -----------------------------------------------------------------------------------------

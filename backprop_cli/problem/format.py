@@ -6,6 +6,7 @@ from typing import Any
 
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
+from backprop_cli.problem import other_keys
 from backprop_cli.problem.data import Labels, Problem, Text
 from backprop_cli.problem.fields import (
     Bounds,
@@ -70,6 +71,7 @@ LABELS = Record(
         "classes": Key(Integer(Bounds(at_least=1)), "how many classes there are", required=True),
     },
     _labels,
+    meant=other_keys.OF_LABELS,
 )
 TARGETS: ByKind[Any] = ByKind(
     "numbers, or `{labels: [2, 1], classes: 3}`", scalar=Numbers(), listed=Numbers(), mapped=LABELS
@@ -143,4 +145,5 @@ PROBLEM = Record(
     },
     _problem,
     "keys such as `x: [1, 0]`, one a line",
+    other_keys.OF_PROBLEM,
 )

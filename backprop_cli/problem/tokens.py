@@ -91,6 +91,17 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "|": "abs(…)",
         ";": "one equation a line",
         "%": "/ 100",
+        "½": "1/2",
+        "√": "sqrt(…)",
+        "∑": "sum(…)",
+        "‖": "norm(…)",
+        "∞": "a number, such as 1e6",
+        "≥": "step(a - b)",
+        "≤": "step(b - a)",
+        "“": "no quotes",
+        "”": "no quotes",
+        "„": "no quotes",
+        ".": "the function alone, exp(x) for np.exp(x)",
     }.get(character)
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)

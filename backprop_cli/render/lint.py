@@ -29,6 +29,7 @@ _HEADINGS = {
     "accepted": "Mistakes that would be marked right",
     "invisible": "Mistakes that change nothing here",
     "confused": "Mistakes that cannot be told from one another",
+    "loss": "The loss",
     "square": "Transposes",
     "symmetric": "Transposes",
     "relu": "Units",

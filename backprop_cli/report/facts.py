@@ -41,8 +41,10 @@ def _why(result: Result, settings: Settings) -> Iterator[Fact]:
         yield "why", result.message
     elif result.verdict == "not-judged":
         yield "why", DEFAULT_REASON
+    where = f"in {result.origin.id}, which is not on the sheet: " if result.origin else ""
     for label, words in zip(_labels(), slips, strict=False):
-        yield label, f"{words.title}. {words.sentence}" if told and words.sentence else words.title
+        sentence = f". {words.sentence}" if told and words.sentence else ""
+        yield label, f"{where}{words.title}{sentence}"
     if result.cannot_exclude:
         titles = ", ".join(settings.slip(slip).title for slip in result.cannot_exclude)
         yield "not ruled out", f"with these digits it could also be: {titles}"
@@ -136,7 +138,8 @@ def _in_short(result: Result, settings: Settings) -> str:
     if result.verdict == "invalid":
         return VERDICTS["invalid"].short
     titles = [settings.slip(slip).title for slip in telling(result.slips)]
-    return " or ".join(titles) or ("" if result.entries else result.message)
+    where = f" in {result.origin.id}" if result.origin else ""
+    return " or ".join(titles) + where or ("" if result.entries else result.message)
 
 
 def _lacking(submission: Submission) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Result, Submission, Summary, Tally
+from backprop_cli.grading.data import Origin, Result, Submission, Summary, Tally
 from backprop_cli.report.reveal import of_result, of_submission, of_summary
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.stream import PerResult
@@ -131,10 +131,15 @@ def _result(result: Result, *, right: bool) -> dict[str, Any]:
             {"index": list(entry.index), "verdict": entry.verdict} for entry in result.entries
         ],
         "slips": list(result.slips),
+        "origin": _origin(result.origin),
         "cannot_exclude": list(result.cannot_exclude),
         "message": result.message,
         **({"expected": result.expected, "explanation": result.explanation} if right else {}),
     }
+
+
+def _origin(origin: Origin | None) -> dict[str, Any] | None:
+    return None if origin is None else {"id": origin.id, "slips": list(origin.slips)}
 
 
 def _tally(tally: Tally) -> dict[str, Any]:

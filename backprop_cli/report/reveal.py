@@ -48,7 +48,7 @@ def of_result(result: Result, reveal: Reveal) -> Result:
     if reveal == "what":
         return result
     message = result.message if result.verdict == "invalid" else ""
-    return replace(result, slips=(), cannot_exclude=(), message=message, formula=None)
+    return replace(result, slips=(), origin=None, cannot_exclude=(), message=message, formula=None)
 
 
 def of_summary(summary: Summary, reveal: Reveal) -> Summary:

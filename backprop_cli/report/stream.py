@@ -22,6 +22,9 @@ from backprop_cli.report.settings import Settings
 MOST_KEPT: Final = 10_000
 """So much is remembered of single results; beyond that, all is forgotten."""
 
+MOST_REMARKS: Final = 3
+"""So many notes on a sheet stand in the table of a class."""
+
 _IN_MEMORY = 4_000_000  # characters of a text that has to wait for what is written before it
 _BLOCK = 65_536
 
@@ -73,7 +76,8 @@ def in_brief(submission: Submission) -> Submission:
     first = first_wrong(submission)
     lacking = (result for result in submission.results if result.verdict != "correct")
     told = lacking if first is None else [first]
-    return replace(submission, results=tuple(map(_in_brief, told)), remarks=())
+    remarks = submission.remarks[:MOST_REMARKS]
+    return replace(submission, results=tuple(map(_in_brief, told)), remarks=remarks)
 
 
 def _in_brief(result: Result) -> Result:

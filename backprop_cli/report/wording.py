@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -141,19 +142,33 @@ def first_sentences(submission: Submission) -> list[str]:
     first = submission.first_wrong
     if first is None:
         return ["Everything is right."] if verdicts == {"correct"} else []
-    others = [
-        result.id
-        for result in submission.results
-        if result.verdict == "wrong" and result.id != first
-    ]
+    again, others = _others(submission, first)
     sentences = [f"Start with {first}: it is the first that {_went(submission, first)}."]
+    if again:
+        sentences.append(f"{listed(again)}: the same mistake again.")
     if others:
         by_itself = "by itself" if len(others) == 1 else "by themselves"
         sentences.append(f"{listed(others)} went wrong {by_itself}, too.")
     if "carried" in verdicts:
-        later = "What only follows from that" if others else "What only follows from it"
+        later = "What only follows from that" if again or others else "What only follows from it"
         sentences.append(f"{later} fits your own numbers and is no new mistake.")
     return [" ".join(sentences)]
+
+
+def _others(submission: Submission, first: str) -> tuple[list[str], list[str]]:
+    """What else is wrong: by a mistake that was made before on the sheet, and by one of its own."""
+    wrong = sorted(
+        (result for result in submission.results if result.verdict == "wrong"),
+        key=lambda result: result.id != first,
+    )
+    seen: set[str] = set()
+    again: list[str] = []
+    others: list[str] = []
+    for result in wrong:
+        if result.id != first:
+            (again if seen & set(result.slips) else others).append(result.id)
+        seen |= set(result.slips)
+    return again, others
 
 
 def _went(submission: Submission, id: str) -> str:
@@ -178,6 +193,25 @@ def noted(text: str, mark: Mark) -> str:
     """A remark, and where in the file it belongs."""
     where = line_of(mark)
     return f"{where}: {text}" if where else text
+
+
+def remarked(submission: Submission) -> str:
+    """The notes on a sheet in a table of a class: most are lines that were not understood."""
+    notes = [noted(text.partition("; write ")[0], mark) for text, mark in submission.remarks]
+    return "; ".join(notes)
+
+
+def doubles(submissions: Sequence[Submission]) -> frozenset[str]:
+    """The students that have more than one sheet."""
+    counts = Counter(one.student for one in submissions)
+    return frozenset(student for student, count in counts.items() if count > 1)
+
+
+def several(submissions: Sequence[Submission]) -> str:
+    """`several sheets of one name: Anna (2)`; nothing where there are none."""
+    counts = Counter(one.student for one in submissions)
+    named = [f"{student} ({count})" for student, count in sorted(counts.items()) if count > 1]
+    return f"several sheets of one name: {', '.join(named)}" if named else ""
 
 
 def indexed(index: tuple[int, ...]) -> str:
