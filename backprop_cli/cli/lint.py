@@ -35,7 +35,7 @@ def command(
 
     with complaints_end_it():
         loaded = load(problem, task="linting")
-        grader = Grader(loaded.model, allowed_for("linting").most)
+        grader = Grader(loaded.model, most_work=allowed_for("linting").most)
         faults = Faults()
         findings = lint(grader, Digits(precision, ascii=True).one, faults)
         left_out = [fault.what for fault in faults.found]

@@ -28,6 +28,7 @@ MAX_DEPTH = 200
 """Operations of one formula that are nested in one another."""
 
 _ENTRIES = 500  # of a result, in the time that one operation takes at least
+_COMPILING = 3  # operations in the time that compiling one equation takes
 _PRODUCTS = 5_000  # of two numbers within a product of matrices, in the same time
 _NUMBERS = 250  # of straight-line Python, in the same time
 _COMPILED = {"scalars": 20, "buffers": 3, "plain": 1}
@@ -150,6 +151,7 @@ def check_differences(planned: Plan, checked: int, model: Model, most: int) -> N
     sizes = Sizes(planned.shapes, {})
     once = sum(_cost(equation.expr, sizes)[1] for equation in model.equations)
     needed = once * sum(min(_entries(shape), checked) for shape in model.shapes.values())
+    needed += _COMPILING * len(model.shapes) * len(model.equations)  # once for each quantity
     if needed > most:
         message = (
             f"comparing all gradients with finite differences is about {needed:,} operations, "
