@@ -187,19 +187,28 @@ def _plain(numbers: Any) -> str:
 # ---------------------------------------------------------------- what they may get
 
 
-def deserved(task: Task, texts: dict[str, list[str]], submission: Submission) -> float:
-    """The share of all points for entries that happen to be right to three digits."""
+def deserved(
+    task: Task, texts: dict[str, list[str]], submission: Submission, precision: str
+) -> float:
+    """The share of all points for entries that happen to be right to three digits, or cut off."""
     points = {result["id"]: result["max_points"] for result in submission["results"]}
     total = 0.0
     for quantity in task.quantities:
         pairs = zip(texts[quantity.id], quantity.true.reshape(-1).tolist(), strict=True)
-        right = sum(_is_right(text, true) for text, true in pairs)
+        right = sum(_is_right(text, true, _unit(true, precision)) for text, true in pairs)
         total += points[quantity.id] * right / quantity.true.size
     return float(total / submission["max_score"])
 
 
-def _is_right(text: str, true: float) -> bool:
-    return text != "_" and abs(float(text) - true) < 0.001
+def _unit(true: float, precision: str) -> float:
+    """The unit of the last of three digits."""
+    if "significant" in precision and true:
+        return float(10.0 ** (np.floor(np.log10(abs(true))) - 2))
+    return 0.001
+
+
+def _is_right(text: str, true: float, unit: float) -> bool:
+    return text != "_" and abs(float(text) - true) < unit
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -214,7 +223,7 @@ def test_sheets_without_work_get_next_to_nothing(file: Path, precision: str) -> 
     ):
         share, right = submission["score"] / submission["max_score"], 0.0
         if share > CEILING or submission["passed"]:
-            right = deserved(chosen, filled, submission)
+            right = deserved(chosen, filled, submission, precision)
         if share > max(CEILING, right + 0.01) or (submission["passed"] and right < 0.6):
             too_good.append(f"{name}: {share:.2f} of the points, {right:.2f} deserved")
     assert not too_good, "\n".join(too_good)

@@ -34,7 +34,6 @@ def ran(
     folder: Path, words: str, redirected: str = "", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """The program as a shell starts it."""
-    program = {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable}
     return subprocess.run(
         ["/bin/sh", "-c", f'"$PYTHON" -m backprop_cli {words} {redirected}'],
         cwd=folder,

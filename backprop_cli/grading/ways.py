@@ -21,8 +21,9 @@ _MOST_DIGITS = 12
 class Way(Struct, frozen=True):
     """One way to work a quantity out: what it gives, and where that says something.
 
-    `uses` are the names that it is worked out from. `excuses` tells whether it may leave a parameter where it was, or a value 0: rounding within a
-    formula does not excuse that, a small gradient of one's own does.
+    `uses` are the names that it is worked out from. `excuses` tells whether it may leave a
+    parameter where it was, or a value 0: rounding within a formula does not excuse that, a small
+    gradient of one's own does.
     """
 
     interval: Interval
