@@ -532,7 +532,7 @@ def test_what_was_rounded_in_a_step_is_carried_into_the_next() -> None:
     problem += "grading: {precision: {decimals: 2}}"
     honest = "W1_new: [[0.33]], W1_new@2: [[0.16]], W1_new@3: [[0.08]]"
     assert {result.verdict for result in graded(problem, honest).values()} == {"correct"}
-    beyond = graded(problem, "W1_new: [[0.33]], W1_new@2: [[0.19]], W1_new@3: [[0.10]]")
+    beyond = graded(problem, "W1_new: [[0.33]], W1_new@2: [[0.19]], W1_new@3: [[0.11]]")
     assert [result.verdict for result in beyond.values()] == ["correct", "wrong", "carried"]
 
 
