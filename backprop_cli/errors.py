@@ -6,6 +6,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 USAGE = 2  # exit code: the command line or a file is unusable
+BUG = 70  # exit code: the program is wrong, not what it was given
 MOST_COMPLAINTS = 200  # kept about one file: a file wrong everywhere must not take for ever
 
 
@@ -17,11 +18,21 @@ class Mark(Struct, frozen=True, order=True):
 
 
 class Complaint(Struct, frozen=True):
-    """One thing wrong: a sentence, and where it helps what to write instead."""
+    """One thing wrong: a sentence, and where it helps what to write instead.
+
+    `stage` tells how far a file had come when it was found: 0 while it was read, 1 once all of it
+    was put together. What is found later may follow from what was found before.
+    """
 
     message: str
     mark: Mark = Mark()
     instead: str | None = None
+    stage: int = 0
+
+    @property
+    def order(self) -> tuple[int, Mark]:
+        """How complaints are told: causes first, those of the reading in the file's order."""
+        return self.stage, Mark() if self.stage else self.mark
 
     def within(self, mark: Mark) -> Complaint:
         """The same complaint, `mark` being where the text it speaks of begins."""
@@ -46,6 +57,7 @@ class Complaints(Struct):
     """Collects complaints, so that a file is told all that is wrong with it at once."""
 
     found: list[Complaint] = field(default_factory=list)
+    stage: int = 0
 
     @property
     def full(self) -> bool:
@@ -54,6 +66,6 @@ class Complaints(Struct):
 
     def add(self, message: str, mark: Mark = Mark(), instead: str | None = None) -> None:
         """Notes one complaint; the same sentence at the same place is kept once."""
-        complaint = Complaint(message, mark, instead)
+        complaint = Complaint(message, mark, instead, self.stage)
         if not self.full and complaint not in self.found:
             self.found.append(complaint)

@@ -49,12 +49,17 @@ def shown(text: str, longest: int = 40) -> str:
     return f"`{flat}`" if len(flat) <= longest else f"`{flat[: longest - 1]}…`"
 
 
-def printable(text: str) -> str:
-    """`text` with everything written out that could move a cursor or hide from the reader."""
+def printable(text: str, kept: str = "") -> str:
+    """`text` with everything written out that could move a cursor or hide from the reader.
+
+    Characters of `kept`, such as ends of lines, stay.
+    """
     if text.isprintable():
         return text
     return "".join(
-        char if unicodedata.category(char) not in _UNPRINTABLE else f"\\u{ord(char):04x}"
+        char
+        if char in kept or unicodedata.category(char) not in _UNPRINTABLE
+        else f"\\u{ord(char):04x}"
         for char in text
     )
 
@@ -70,9 +75,69 @@ def read_number(text: str) -> float:
     if len(plain) > LONGEST_NUMBER:
         raise NumberError(f"{shown(plain)} is too long for a number ({len(plain)} characters)")
     _refuse_surprises(plain)
-    value = float(plain) if _decimal(plain) else _constant(plain)
+    if _decimal(plain):
+        value = float(plain)
+    else:
+        _refuse_several(plain)
+        value = _constant(plain)
     _refuse_out_of_range(plain, value)
     return value
+
+
+def split_row(text: str) -> list[tuple[str, int]]:
+    """The entries of a row written as text, each with its offset.
+
+    Spaces and commas stand between entries, but for spaces in parentheses and around an operator:
+    `2 - 1` is one entry, and `2 -1` are two, as everywhere that numbers are read.
+    """
+    return [(text[start:end], start) for start, end, _ in _split(text)]
+
+
+def entries_of(text: str) -> list[tuple[str, int]]:
+    """The same; NumberError where one of several entries has spaces around an operator."""
+    found = list(_split(text))
+    for start, end, loose in found if len(found) > 1 else ():
+        if loose is not None:
+            message = f"`{text[loose]}` stands alone: there are no spaces inside an entry"
+            raise NumberError(message, "".join(text[start:end].split()), offset=loose)
+    return [(text[start:end], start) for start, end, _ in found]
+
+
+def _split(text: str) -> list[tuple[int, int, int | None]]:
+    """Where each entry begins and ends, and where an operator stands in it with spaces."""
+    if not _may_go_on(text):
+        return [(*word.span(), None) for word in _PLAIN_WORD.finditer(text)]
+    found: list[tuple[int, int, int | None]] = []
+    for word in _WORD.finditer(text):
+        if found and "," not in text[found[-1][1] : word.start()]:
+            start, end, loose = found[-1]
+            open_end = text[end - 1] in _OPERATORS
+            if open_end or word[0][0] in _TIMES or word[0] in _SIGNS:
+                at = end - 1 if open_end else word.start()
+                found[-1] = (start, word.end(), at if loose is None else loose)
+                continue
+        found.append((*word.span(), None))
+    return found
+
+
+_is_word = re.compile(r"[^\W\d_]\w*").fullmatch
+_SIGNS = "+-\N{MINUS SIGN}"
+_TIMES = "*/^@·×⋅"
+_OPERATORS = _SIGNS + _TIMES
+_may_go_on = re.compile(rf"[(),{re.escape(_TIMES)}]|[{re.escape(_SIGNS)}](?!\S)").search
+_PLAIN_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:,[^\s,]+)*")
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+_like_an_entry = re.compile(r"[+-]?(?:[0-9.(]|[^\W\d_]\w{0,3}$|[^\W\d_]\w*\()").match
+
+
+def _refuse_several(text: str) -> None:
+    """Two numbers with nothing between them are not a difference."""
+    words = [word for word, _ in split_row(text)]
+    if len(words) > 1 and all(map(_like_an_entry, words)):
+        missing = "" if "," in text else ": a comma is missing"
+        meant = ", ".join(_DECIMAL_COMMA.sub(".", word) for word in words)
+        raise NumberError(f"{shown(text)} is more than one number{missing}", meant)
 
 
 def last_place(text: str) -> int | None:
@@ -91,7 +156,10 @@ def normal_minus(text: str) -> str:
 
 def _constant(text: str) -> float:
     from backprop_cli.problem.formula import FUNCTIONS, FormulaError, parse_constant
+    from backprop_cli.problem.tokens import is_name
 
+    if _is_word(text) and text not in FUNCTIONS:
+        raise NumberError(f"{shown(text)} is a word where a number belongs", letter=is_name(text))
     if match := re.search(r"[@=:\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())
@@ -100,9 +168,6 @@ def _constant(text: str) -> float:
     try:
         return parse_constant(text)
     except FormulaError as error:
-        if re.fullmatch(r"[^\W\d_]\w*", text) and text not in FUNCTIONS:
-            message = f"{shown(text)} is a word where a number belongs"
-            raise NumberError(message, letter=True) from error
         message = f"{shown(text)} is not a number: {error.message}"
         raise NumberError(message, error.instead, offset=error.offset) from error
 

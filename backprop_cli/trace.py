@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.readings.bases import Bases, bases_of
 
 Array = NDArray[np.float64]
 Phase = Literal["forward", "backward", "jacobian", "update"]
@@ -110,6 +111,14 @@ class Trace(Struct, frozen=True):
         )
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
+
+    @property
+    def bases(self) -> Bases:
+        """What the entries of every quantity are counted from."""
+        axes = {id: each.axes for id, each in self.given.items()}
+        return bases_of(
+            self.convention, axes | {id: each.axes for id, each in self.unknown.items()}
+        )
 
     def step(self, id: str) -> Step:
         """The step that gives `id`; KeyError where there is none."""

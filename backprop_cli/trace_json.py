@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from backprop_cli.problem.data import Notation
 from backprop_cli.problem.formula import Dialect, parse
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.latex import latex
 from backprop_cli.readings.notation.symbols import Naming
 from backprop_cli.readings.plain import plain
@@ -141,6 +142,7 @@ class _Writing(Struct, frozen=True):
     naming: Naming
     shapes: Mapping[str, tuple[int, ...]]
     indices: int
+    bases: Bases
     rows: bool
 
 
@@ -152,6 +154,7 @@ def _writing(trace: Trace) -> _Writing:
         Naming(Notation() if layered else None, trace.samples is not None, bases),
         shapes | {step.id: step.shape for step in trace.steps},
         _indices(trace.convention),
+        trace.bases,
         str(trace.convention.get("affine", "")).startswith("x"),
     )
 
@@ -164,9 +167,7 @@ def _step(step: Step, writing: _Writing) -> dict[str, Any]:
         "rule": step.rule,
         "inputs": list(step.inputs),
         "formula": plain(step.expr, writing.indices),
-        "latex": latex(
-            step.expr, writing.indices, writing.naming, writing.shapes, rows=writing.rows
-        ),
+        "latex": latex(step.expr, writing.bases, writing.naming, writing.shapes, rows=writing.rows),
         "axes": list(step.axes),
         "shape": list(step.shape),
         "value": None if step.value is None else numbers(step.value),

@@ -3,8 +3,9 @@
     python tests/fuzz_problems.py --count 20000 --jobs 2
     python tests/fuzz_problems.py --seed 7 --options "--format json"
 
-A file is a finding if `backprop solve` does anything but exit with 0 or 2, takes longer than 2 s of
-computing or 256 MB of memory, refuses the file without naming it, or prints a control character.
+Each file is given to one of all commands, with some options. It is a finding if that does anything
+but exit with 0 or 2 (or 1, of lint), takes more than 2 s of computing or 256 MB of memory, refuses
+the file without naming it or an option, or prints a control character, or no JSON, SVG or Python.
 Findings are shortened while they stay the same, and written to a folder of temporary files.
 The same seed gives the same files, whatever the number of jobs.
 """
@@ -28,13 +29,14 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 from click import Command
 from click.testing import CliRunner, Result
 from fuzz_cases import ORDINARY, case
+from fuzz_commands import command_line, ill_formed
 
 NAME = "case.yaml"  # short, and run from its own folder, so that no message has to break it
 
@@ -80,6 +82,7 @@ class Judge:
     folder: Path
     command: Command
     options: tuple[str, ...] = ()
+    line: tuple[str, list[str]] = ("solve", [])
 
     def judge(self, content: bytes) -> Finding | None:
         """What is wrong with how this file is treated, if anything."""
@@ -96,13 +99,13 @@ class Judge:
             faulthandler.cancel_dump_traceback_later()
         # The smaller of the two: another process's work is not this file's fault.
         seconds = min(time.perf_counter() - wall, time.process_time() - cpu)
-        return complaint(result) or cost(seconds, peak_memory() - before)
+        return complaint(result, self.line) or cost(seconds, peak_memory() - before)
 
     def run(self) -> Result:
-        """`backprop solve` in the folder of the file."""
+        """The command in the folder of the file."""
         with contextlib.chdir(self.folder), warnings.catch_warnings():
             warnings.simplefilter("error")
-            arguments = ["solve", NAME, *self.options]
+            arguments = [self.line[0], NAME, *self.line[1]]
             return CliRunner(catch_exceptions=True).invoke(self.command, arguments)
 
 
@@ -121,16 +124,20 @@ def cost(seconds: float, megabytes: float) -> Finding | None:
     return None
 
 
-def complaint(result: Result) -> Finding | None:
+def complaint(result: Result, line: tuple[str, list[str]]) -> Finding | None:
     """A finding where the program did not end as it should, or said what it should not."""
-    if result.exit_code not in (0, 2):
+    if result.exit_code not in ((0, 1, 2) if line[0] == "lint" else (0, 2)):
         return crash(result)
-    if result.exit_code == 2 and NAME not in result.stderr:
+    options = {"derive", "solve", *(word for word in line[1] if word.startswith("--"))}
+    named = any(f"{name}:" in result.stderr for name in (NAME, *options))
+    if result.exit_code == 2 and not named:
         return Finding("refused without naming the file", result.stderr or "(nothing was said)")
     stray = re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", result.output)
     if stray:
         near = result.output[max(0, stray.start() - 200) : stray.end() + 200]
         return Finding("prints a control character", f"{stray[0]!r} in {near!r}")
+    if result.exit_code != 2 and (wrong := ill_formed(line[1], result.stdout)):
+        return Finding(wrong[:60], f"{wrong}\n{result.stdout[:500]}")
     return None
 
 
@@ -198,8 +205,11 @@ def work(indices: range, seed: int, options: tuple[str, ...], folder: Path) -> I
     for index in indices:
         content = case(seed, index)
         (folder / "index").write_text(str(index))
+        judge.line = ("solve", list(options)) if options else command_line(seed, index)
         found = judge.judge(content)
         if found:
+            report = f"backprop {' '.join([judge.line[0], NAME, *judge.line[1]])}\n{found.report}"
+            found = replace(found, report=report)
             file = folder / f"finding-{index}.yaml"
             if found.kind not in seen:
                 file.write_bytes(content)
@@ -249,7 +259,7 @@ def fuzz(arguments: argparse.Namespace) -> list[Finding]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Runs `backprop solve` on broken problem files.")
+    parser = argparse.ArgumentParser(description="Runs all commands on broken problem files.")
     parser.add_argument("--count", type=int, default=2000, help="how many files")
     parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--seed", type=int, default=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.data import Result, Submission
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.quantities import Quantities
 from backprop_cli.problem.load import Source
 from backprop_cli.solving.load import loaded
 
@@ -17,7 +16,7 @@ def grader_of(problem: str) -> Grader:
 
 def submission(problem: str, answers: str) -> Submission:
     grader = grader_of(problem)
-    known = Quantities(grader.model, grader.plan)
+    known = grader.quantities()
     text = f"answers:\n{answers}" if answers[:1].isspace() else f"answers: {{{answers}}}"
     return grader.grade(read_sheet(text.encode(), "sheet.yaml", known))
 

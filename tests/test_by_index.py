@@ -134,6 +134,104 @@ def test_a_letter_counts_one_thing(name: str) -> None:
     assert not set(letters) & {*found.model.shapes, *SIZES}
 
 
+# One letter, one axis ----------------------------------------------------------------------------
+
+SQUARE = """
+convention: {affine: AFFINE, output_gradient: chain}
+x: [[1, 2], [3, 4]]
+y: [[1, 0], [0, 1]]
+layers:
+  - {weights: [[1, 0], [-1, 1]], bias: [0, -1], activation: sigmoid}
+  - {weights: [[2, -1], [0, 1]], bias: [0.5, 0], activation: softmax}
+loss: cross-entropy
+update: {rule: sgd, learning_rate: 0.1}
+"""
+SQUARES = {
+    affine: SQUARE.replace("AFFINE", affine)
+    for affine in ("W x + b", "W^T x + b", "x W + b", "x W^T + b")
+}
+
+
+def counts(trace: Trace, base: str) -> tuple[str, ...]:
+    """What each axis of a quantity of two layers runs over, as its name says."""
+    name = base.removeprefix("dL/d").removesuffix("_new").removesuffix("_change")
+    step = {step.id.partition("[")[0]: step.axes for step in trace.steps}
+    axes = step.get(base) or (trace.given.get(name) or trace.unknown[name]).axes
+    layer = {"X": 0, "Y": 2, "Yhat": 2}.get(name) if name[-1] not in "12" else int(name[-1])
+    assert layer is not None
+    words = {"sample": "sample", "unit": f"units {layer}", "input": f"units {max(layer - 1, 0)}"}
+    return tuple(words[axis] for axis in axes)
+
+
+def symbols_of(expr: Expr) -> set[str]:
+    match expr:
+        case Sym(name):
+            return {name}
+        case Op():
+            return set().union(*map(symbols_of, expr.args))
+    return set()
+
+
+@pytest.mark.parametrize("affine", SQUARES)
+def test_where_all_sizes_are_2_a_letter_still_counts_one_thing(affine: str) -> None:
+    found = read(SQUARES[affine])
+    trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
+    meanings: dict[str, set[str]] = {}
+    for step in trace.steps:
+        for name in (step.id, *symbols_of(step.expr)):
+            base, letters = parts(name)
+            for letter, meaning in zip(
+                letters, counts(trace, base) if letters else (), strict=True
+            ):
+                meanings.setdefault(letter, set()).add(meaning)
+    assert {len(each) for each in meanings.values()} == {1}
+    assert set().union(*meanings.values()) == {"sample", "units 0", "units 1", "units 2"}
+
+
+class PutIn(Reader):
+    """Puts lines into one another: a symbol is what stands right of it, letters as they are."""
+
+    def __init__(self, found: Loaded, env: Env, runs: Mapping[str, range], trace: Trace):
+        super().__init__(found, env, runs)
+        self.lines = {step.id: step.expr for step in trace.steps if step.rule != "decision"}
+        self.known: dict[tuple[str, tuple[int, ...]], float] = {}
+        self.put = 0
+
+    def value(self, expr: Expr, places: Mapping[str, int]) -> float:
+        match expr:
+            case Sym(name) if name in self.lines:
+                letters = [letter for letter in parts(name)[1] if letter in self.runs]
+                key = (name, tuple(places[letter] for letter in letters))
+                if key not in self.known:
+                    inside = dict(zip(letters, key[1], strict=True))
+                    self.known[key] = self.value(self.lines[name], inside)
+                    self.put += 1
+                return self.known[key]
+            case Op("sum_over", (body,)):
+                letter = str(expr.option("index"))
+                return sum(self.value(body, {**places, letter: k}) for k in self.runs[letter])
+        return super().value(expr, places)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *MORE, *SQUARES])
+def test_lines_may_be_put_into_one_another(name: str) -> None:
+    """A gradient by what is given, all lines before it put in, is the entry of the whole."""
+    found = read({**NETWORKS, **MORE, **SQUARES}[name])
+    trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
+    runs, env = ranges(trace), computed(found)
+    reader = PutIn(found, env, runs, trace)
+    for step in trace.steps:
+        letters = parts(step.id)[1]
+        if step.rule == "decision" or (step.shape and not letters):
+            continue
+        free = [letter for letter in letters if not letter.isdecimal()]
+        for numbers in product(*(runs[letter] for letter in free)):
+            places = dict(zip(free, numbers, strict=True))
+            expected = reader.looked_up(step.id, places)
+            assert reader.value(Sym(step.id), places) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert reader.put > 20
+
+
 @pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
 def test_the_command_writes_entries(tmp_path: Path, format_: str) -> None:
     path = tmp_path / "problem.yaml"

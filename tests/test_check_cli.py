@@ -371,7 +371,9 @@ def test_no_process_stays_behind(tmp_path: Path, number: signal.Signals) -> None
 
 
 def test_processes_that_share_nothing_at_the_start_write_the_same(tmp_path: Path) -> None:
-    write_class(tmp_path, honest=60, hostile=5)
+    sheets = tmp_path / "sheets"
+    sheets.mkdir()
+    write_class(sheets, honest=60, hostile=5)
     program = (
         "import multiprocessing, sys\n"
         "from backprop_cli.cli import run\n"
@@ -382,7 +384,7 @@ def test_processes_that_share_nothing_at_the_start_write_the_same(tmp_path: Path
     script = tmp_path / "script.py"
     script.write_text(program)
     for kind in ("github", "text"):
-        words = ["check", PROBLEM, str(tmp_path), "--format", kind, "--exit-zero", "--workers"]
+        words = ["check", PROBLEM, str(sheets), "--format", kind, "--exit-zero", "--workers"]
         one, two = (
             subprocess.run(
                 [sys.executable, script, *words, number], capture_output=True, check=True, cwd=ROOT

@@ -161,21 +161,29 @@ def test_gradescope_gets_a_result_where_the_program_does_not_run(place: Path) ->
 # GitHub -------------------------------------------------------------------------------------------
 
 
+def workflow() -> dict[Any, Any]:
+    found: dict[Any, Any] = yaml.safe_load(
+        (EXAMPLES / "github" / "grade.yml").read_text(encoding="utf-8")
+    )
+    return found
+
+
 def test_the_workflow_grades_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workflow = yaml.safe_load((EXAMPLES / "github" / "grade.yml").read_text(encoding="utf-8"))
-    triggers = workflow[True]  # what YAML 1.1 makes of `on`
-    assert triggers["push"] == triggers["pull_request"]
-    assert "answers/*.yaml" in triggers["push"]["paths"]
-    assert workflow["permissions"] == {"contents": "read"}
-    job = workflow["jobs"]["grade"]
-    (command,) = [
-        step["run"] for step in job["steps"] if step.get("run", "").startswith("backprop ")
-    ]
+    """With the problem of the teacher's branch, whatever the pull request has in its place."""
+    assert list(workflow()[True]) == ["pull_request_target"]  # what YAML 1.1 makes of `on`
+    assert workflow()["permissions"] == {"contents": "read"}
+    job = workflow()["jobs"]["grade"]
+    (step,) = [each for each in job["steps"] if each.get("run", "").startswith("backprop ")]
+    (theirs,) = [each["with"] for each in job["steps"] if "ref" in each.get("with", {})]
+    assert theirs["path"] == step["working-directory"]
 
     shutil.copy(EXAMPLES / "homework.yaml", tmp_path / "problem.yaml")
-    shutil.copytree(EXAMPLES / "answers", tmp_path / "answers")
-    monkeypatch.chdir(tmp_path)
+    pushed = tmp_path / theirs["path"]
+    shutil.copytree(EXAMPLES / "answers", pushed / "answers")
+    (pushed / "problem.yaml").write_text("values: {x: 1}\nequations: [L = x]\n")
+    monkeypatch.chdir(pushed)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    command = step["run"]
     for name, value in job["env"].items():
         command = command.replace(f"${name}", value)
     done = CliRunner().invoke(main, shlex.split(command)[1:])
@@ -185,4 +193,43 @@ def test_the_workflow_grades_as_it_says(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_no_expression_of_a_pull_request_is_put_into_a_command() -> None:
-    assert "${{" not in (EXAMPLES / "github" / "grade.yml").read_text(encoding="utf-8")
+    for step in workflow()["jobs"]["grade"]["steps"]:
+        assert "${{" not in step.get("run", "")
+        if step.get("uses", "").startswith("actions/checkout"):
+            assert step["with"]["persist-credentials"] is False
+
+
+# Where the program comes from ---------------------------------------------------------------------
+
+
+@on_unix
+@pytest.mark.parametrize("wheels", [0, 2])
+def test_gradescope_installs_one_wheel_or_nothing(wheels: int, place: Path) -> None:
+    """Not what anybody may have put into an index under the name of the project."""
+    for number in range(wheels):
+        (place / "source" / f"backprop_cli-{number}-py3-none-any.whl").write_text("")
+    made = place / "venv"
+    done = subprocess.run(
+        [str(GRADESCOPE / "setup.sh")],
+        env={
+            **os.environ,
+            "BACKPROP_SOURCE": str(place / "source"),
+            "BACKPROP_VENV": str(made),
+            "BACKPROP_PYTHON": sys.executable,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "one wheel" in done.stderr
+    assert not made.exists()
+
+
+def test_no_kit_asks_an_index_for_the_name_of_the_project() -> None:
+    for path in (EXAMPLES / "github" / "grade.yml", GRADESCOPE / "setup.sh"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        installs = [line for line in lines if "install " in line and "pip" in line]
+        commands = [line for line in installs if not line.lstrip().startswith("#")]
+        assert commands
+        assert all("whl" in line or "wheels[" in line for line in commands)

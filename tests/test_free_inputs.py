@@ -488,3 +488,12 @@ def test_hostile_problems_end_in_words(text: str, said: str, format_: str) -> No
     assert done.exception is None or isinstance(done.exception, SystemExit)
     assert said in " ".join(done.output.split())
     assert time.process_time() - start < 6  # a second or two; the machine may be slow
+
+
+def test_a_bound_on_one_input_is_a_bound_on_that_input_alone() -> None:
+    layer = "  - {weights: [[2, 0], [3, 2]], bias: [-3, 0], activation: relu}"
+    text = f"x: [x1, x2]\nlayers:\n{layer}\n"
+    said = str(CliRunner().invoke(main, ["solve", "-"], input=text).output)
+    assert "where x₁ ≥ 1.5" in said
+    assert "where x₁ < 1.5" in said
+    assert "where 3 · x₁ + 2 · x₂ ≥ 0" in said

@@ -1,8 +1,9 @@
-"""No file can hurt: 2,000 broken or hostile problem files end in a result or a clear message.
+"""No file can hurt: 3,000 broken or hostile problem files end in a result or a clear message.
 
-For 20,000, other files every time, and with the findings shortened and kept:
+For more, other files every time, and with the findings shortened and kept:
 
-    python tests/fuzz_problems.py --count 20000 --jobs 2 --seed $RANDOM
+    python tests/fuzz_problems.py --count 200000 --jobs 2 --seed $RANDOM
+    python tests/fuzz_sheets.py --count 100000 --seed $RANDOM
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from fuzz_cases import case
 
-COUNT = 2000
+COUNT = 3000
 SHARE = 250  # files a test, so that the tests spread over the processes of pytest-xdist
 
 
@@ -22,6 +23,14 @@ SHARE = 250  # files a test, so that the tests spread over the processes of pyte
 def test_every_file_ends_in_a_result_or_a_message(first: int) -> None:
     script = str(Path(__file__).with_name("fuzz_problems.py"))
     command = [sys.executable, script, "--count", str(SHARE), "--first", str(first)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, 2 * SHARE))
+def test_every_sheet_is_graded_or_told(first: int) -> None:
+    script = str(Path(__file__).with_name("fuzz_sheets.py"))
+    command = [sys.executable, script, "--count", str(2 * SHARE), "--first", str(first)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -19,6 +19,7 @@ from backprop_cli.cli import main
 from backprop_cli.derive.functions import names
 from backprop_cli.problem.data import Notation
 from backprop_cli.problem.load import Source
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.latex import latex
 from backprop_cli.readings.notation.symbols import Naming
 from backprop_cli.readings.notation.tex import number, tex, text
@@ -312,7 +313,7 @@ SHAPES = {"a": (2,), "b": (2,), "x": (), "W1": (2, 2), "Z1": (2,)}
     ],
 )
 def test_formulas(expr: object, wanted: str) -> None:
-    found = latex(expr, 1, Naming(Notation()), SHAPES)  # type: ignore[arg-type]
+    found = latex(expr, Bases(), Naming(Notation()), SHAPES)  # type: ignore[arg-type]
     assert squeezed(found) == squeezed(wanted)
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "backprop_cli"
 
 LAYERS = (  # low to high: a module imports from its own line or from those above it in this list
-    ("backprop_cli", "errors"),
+    ("backprop_cli", "errors", "faults"),
     ("algebra", "algebra.expr", "algebra.build", "algebra.shapes", "algebra.places"),
     ("operations",),
     ("algebra.*",),
@@ -171,7 +171,7 @@ LOADS = {  # arguments: parts of the program, and packages of others
     f"solve {PROBLEM} --format python": (f"{SOLVING} render", READS),
     f"solve {PROBLEM} --format latex": (f"{SOLVING} render", READS),
     f"solve {PROBLEM} --format html": (f"{SOLVING} render", READS),
-    f"check {PROBLEM} {SHEET}": (f"{SOLVING} grading render report", READS),
+    f"check {PROBLEM} {SHEET}": (f"{SOLVING} faults grading render report", READS),
     f"blank {PROBLEM}": (f"{SOLVING} grading render report", READS),
     f"draw {PROBLEM}": (f"{SOLVING} render", READS),
     f"derive {PROBLEM}": (f"{SOLVING} derive render", READS),

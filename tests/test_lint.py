@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from backprop_cli.cli import main
 from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.lint import DEFAULT
 from backprop_cli.grading.lint_slips import Finding
-from backprop_cli.grading.quantities import Quantities
 from backprop_cli.problem.data import Digits
 from backprop_cli.problem.load import Source
 from backprop_cli.render.lint import lint_text
@@ -137,7 +135,7 @@ def test_check_agrees_with_what_lint_says_would_be_marked_right(name: str, tmp_p
     """Each slip on a sheet that is right otherwise, at the precision asked and at that proposed."""
     text = (ROOT / "problems" / f"{name}.yaml").read_text(encoding="utf-8")
     asked = json.loads(lint(tmp_path, text, "--format", "json").stdout)["findings"]
-    unit = grader_at(text, None).key.unit or DEFAULT
+    unit = grader_at(text, None).key.unit
     accepted = {
         (f["id"], slip): f["decimals"]
         for f in asked
@@ -173,7 +171,7 @@ def verdict_on(grader: Grader, quantity: str, value: Array, decimals: int) -> st
     truth = {name: grader.key.truth[name] for name in {q.name for q in grader.questions}}
     values = {**truth, quantity: value}
     answers = {name: np.round(value, decimals).tolist() for name, value in values.items()}
-    known = Quantities(grader.model, grader.plan)
+    known = grader.quantities()
     sheet = read_sheet(json.dumps({"answers": answers}).encode(), "sheet.json", known)
     (result,) = [result for result in grader.grade(sheet).results if result.id == quantity]
     return result.verdict

@@ -504,7 +504,7 @@ def test_gradescope_passes_what_is_right_or_follows() -> None:
 
 
 def test_gradescope_is_about_one_sheet() -> None:
-    with pytest.raises(UserError, match="one sheet, and here are 3"):
+    with pytest.raises(UserError, match="one sheet, and here are several"):
         shown("gradescope", CLASS)
 
 

@@ -260,7 +260,7 @@ CASES = (
 def exercise(network: Network, setting: Setting) -> tuple[Hand, Grader, Quantities]:
     hand = network.hand(setting)
     grader = grader_of(hand.problem)
-    return hand, grader, Quantities(grader.model, grader.plan)
+    return hand, grader, grader.quantities()
 
 
 def graded(network: Network, setting: Setting, **slips: Rule) -> tuple[Hand, Submission]:

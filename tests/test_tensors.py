@@ -6,24 +6,26 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
-from oracles.tensors import Paper, in_numbers, paper
+from oracles.tensor_pages import (
+    check_arrays,
+    check_drawings,
+    check_lines,
+    check_products,
+    ends,
+    here_layout,
+    page_of,
+    parts_of,
+)
 
-from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.derive.data import Chain
-from backprop_cli.derive.nodes import has_derivative, parts
+from backprop_cli.derive.nodes import has_derivative
 from backprop_cli.derive.tensor import tensor
 from backprop_cli.derive.tensor_data import (
-    Dots,
-    Drawing,
     Fit,
     Products,
-    Section,
-    Stated,
-    TensorDerivation,
 )
-from backprop_cli.derive.tensor_setting import Question, TensorError, chainwork
+from backprop_cli.derive.tensor_setting import Question, TensorError
 from backprop_cli.errors import UserError
 from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.model import Model
@@ -142,77 +144,9 @@ CASES = [
 ]
 
 
-def chosen(found: TensorDerivation, model: Model, question: Question) -> Iterator[Paper]:
-    """The derivation in numbers, at a few places that its letters may mean."""
-    sample = chainwork(model, question).setting.sample
-    for seed in range(1):
-        made = paper(model, found.ranges, sample, seed)
-        rng = np.random.default_rng(seed)
-        for _ in range(2):
-            places = {
-                letter: int(rng.integers(r.first, in_numbers(r.last, made.sizes) + 1))
-                for letter, r in found.ranges.items()
-            }
-            yield made.at(**places)
-
-
-def parts_of(found: TensorDerivation, kind: type) -> Iterator[tuple[Section, object]]:
-    for section in found.sections:
-        for part in section.parts:
-            if isinstance(part, kind):
-                yield section, part
-
-
-# Lines --------------------------------------------------------------------------------------------
-
-
-def is_total(section: Section) -> bool:
-    return section.words in ("Entry by entry", "Product")
-
-
-def left_of(here: Paper, chain: Chain, section: Section) -> float:
-    if not is_total(section):
-        return here.value(chain.left)
-    assert isinstance(chain.left, Op | Sym)
-    of, by = ends(chain.left)
-    return here.total(*parts(of), *parts(by))
-
-
-def ends(left: Expr) -> tuple[str, str]:
-    if isinstance(left, Sym):
-        of, by = left.name[1:].split("/d")
-        return of, by
-    assert isinstance(left, Op)
-    of_, by_ = left.args
-    assert isinstance(of_, Sym)
-    assert isinstance(by_, Sym)
-    return of_.name, by_.name
-
-
-def check_chain(here: Paper, section: Section, chain: Chain) -> bool:
-    if not all(map(here.holds, chain.conditions)):
-        return False
-    wanted = left_of(here, chain, section)
-    for line in chain.lines:
-        got = here.value(line.expr)
-        assert got == pytest.approx(wanted, rel=2e-6, abs=2e-7), (section.words, line)
-    return True
-
-
 @pytest.mark.parametrize(("text", "question"), CASES)
 def test_every_line_is_equal_to_the_derivative(text: str, question: Question) -> None:
-    model = model_of(text)
-    found = tensor(model, question)
-    checked = 0
-    for here in chosen(found, model, question):
-        for section, chain in parts_of(found, Chain):
-            assert isinstance(chain, Chain)
-            checked += check_chain(here, section, chain)
-        of, by = ends(found.left)
-        total = here.total(*parts(of), *parts(by))
-        assert here.value(found.result) == pytest.approx(total, rel=2e-6, abs=2e-7)
-    assert checked
-    assert not has_derivative(found.result)
+    check_lines(page_of(model_of(text), question))
 
 
 @pytest.mark.parametrize(("text", "question"), CASES)
@@ -228,125 +162,24 @@ def test_lines_have_reasons_and_none_is_said_twice(text: str, question: Question
 
 @pytest.mark.parametrize(("text", "question"), CASES)
 def test_what_is_drawn_is_the_derivative(text: str, question: Question) -> None:
-    model = model_of(text)
-    found = tensor(model, question)
-    here = next(chosen(found, model, question))
-    for section, drawn in parts_of(found, Drawing):
-        assert isinstance(drawn, Drawing)
-        of, by = ends(drawn.left)
-        chain = [part for part in section.parts if isinstance(part, Chain)][-1]
-        letters = [
-            letter
-            for name in ends(chain.left)
-            for letter in parts(name)[1]
-            if letter != here.sample
-        ]
-        jacobian = here.jacobian(of, by, total=False)
-        seen = 0
-        for slice_ in drawn.slices:
-            fixed = {c.left.name: int(here.value(c.right)) for c in slice_.places}  # type: ignore[union-attr]
-            free = [letter for letter in letters if letter not in fixed]
-            if len(free) == 2 and not slice_.places and here_layout(model) == "denominator":
-                free.reverse()
-            for place, entry in spots(slice_.rows, free, here, found):
-                at = tuple({**fixed, **place}[letter] for letter in letters)
-                first = here.first_of(of, by)
-                index = tuple(i - f for i, f in zip(at, first, strict=True))
-                assert not isinstance(entry, Dots)
-                assert here.value(entry) == pytest.approx(jacobian[index], rel=2e-6, abs=2e-7)
-                seen += 1
-        assert seen
-
-
-def here_layout(model: Model) -> str:
-    return model.problem.convention.jacobian
-
-
-def spots(
-    rows: tuple[tuple[Expr | Dots, ...], ...], free: list[str], here: Paper, found: TensorDerivation
-) -> Iterator[tuple[dict[str, int], Expr | Dots]]:
-    """Each entry that is drawn, and the numbers of its row and column."""
-    counts = (len(rows), len(rows[0]))[: len(free)]
-    axes = [places(found, here, *each) for each in zip(free, counts, strict=True)]
-    for r, row in enumerate(rows):
-        for c, entry in enumerate(row):
-            spot = (r, c)[: len(free)]
-            at = {letter: axis[i] for letter, axis, i in zip(free, axes, spot, strict=True)}
-            if any(i is None for i in at.values()):
-                assert isinstance(entry, Dots)
-                continue
-            yield {letter: i for letter, i in at.items() if i is not None}, entry
-
-
-def places(found: TensorDerivation, here: Paper, letter: str, count: int) -> list[int | None]:
-    if letter.isdecimal():
-        return [int(letter)]
-    range_ = found.ranges[letter]
-    last = in_numbers(range_.last, here.sizes)
-    if isinstance(range_.last, int) and range_.last - range_.first < 4:
-        assert count == range_.last - range_.first + 1
-        return list(range(range_.first, last + 1))
-    assert count == 4
-    return [range_.first, range_.first + 1, None, last]
+    check_drawings(page_of(model_of(text), question))
 
 
 @pytest.mark.parametrize(("text", "question"), CASES)
 def test_formulas_over_arrays(text: str, question: Question) -> None:
-    model = model_of(text)
-    found = tensor(model, question)
-    here = next(chosen(found, model, question))
-    for section, stated in parts_of(found, Stated):
-        assert isinstance(stated, Stated)
-        if section.words == "Factor":
-            wanted = in_layout(here, *ends(stated.left), total=False)
-            check_array(here, stated, wanted)
-        if section.words == "As arrays":
-            check_array(here, stated, here.named_total(*ends(stated.left)))
-        if section.words == "Slice by slice":
-            check_array(here, stated, here.quotient(stated.left))
-        if section.words == "Equations" and stated.shape:
-            assert here.shape(stated.shape) == here.array(stated.forms[0]).shape
-
-
-def check_array(here: Paper, stated: Stated, wanted: np.ndarray) -> None:
-    got = here.array(stated.forms[0])
-    assert got.shape == wanted.shape == here.shape(stated.shape)
-    np.testing.assert_allclose(got, wanted, rtol=2e-6, atol=2e-7)
-
-
-def in_layout(here: Paper, of: str, by: str, *, total: bool) -> np.ndarray:
-    found = here.jacobian(of, by, total=total)
-    if here_layout(here.model) == "numerator":
-        return found
-    rank = len(here.unsampled(of, here.values[of].shape))
-    return np.moveaxis(found, range(rank), range(-rank, 0)) if rank else found
+    check_arrays(page_of(model_of(text), question))
 
 
 @pytest.mark.parametrize(("text", "question"), CASES)
 def test_products_of_matrices_multiply_to_the_whole(text: str, question: Question) -> None:
-    model = model_of(text)
-    found = tensor(model, question)
-    here = next(chosen(found, model, question))
-    for section, products in parts_of(found, Products):
-        assert isinstance(products, Products)
-        if section.words != "The matrices multiplied":
-            continue
-        (term,) = products.terms
-        value = here.array(term[0].expr)
-        assert value.shape == here.shape(term[0].shape)
-        for factor in term[1:]:
-            other = here.array(factor.expr)
-            assert other.shape == here.shape(factor.shape)
-            value = value @ other
-        wanted = in_layout(here, *ends(products.left), total=True)
-        np.testing.assert_allclose(value, wanted, rtol=2e-6, atol=2e-7)
+    check_products(page_of(model_of(text), question))
 
 
 @pytest.mark.parametrize(("text", "question"), CASES)
 def test_shapes_are_those_of_the_factors_and_fit(text: str, question: Question) -> None:
     model = model_of(text)
-    found = tensor(model, question)
-    here = next(chosen(found, model, question))
+    page = page_of(model, question)
+    found, here = page.derivation, page.papers[0]
     fits = [part for _, part in parts_of(found, Fit)]
     chain = [part for s, part in parts_of(found, Products) if s.words == "Chain rule"]
     if question.of_letters or question.by_letters:

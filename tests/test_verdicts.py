@@ -32,8 +32,8 @@ grading: {precision: {decimals: 2}}
         ("1.671", "correct", "rounded"),
         ("1.7", "imprecise", None),
         ("1.6", "imprecise", None),
-        ("2", "imprecise", None),
-        ("1", "imprecise", None),
+        ("2", "wrong", None),  # one digit proves nothing where two are asked
+        ("1", "wrong", None),
         ("1.68", "wrong", None),
         ("1.65", "wrong", None),
         ("1.8", "wrong", None),
@@ -75,8 +75,11 @@ def test_zero_stands_for_less_than_a_unit_either_way(a: str, verdict: str) -> No
         (16, "4", "correct"),
         (0, "0", "correct"),
         (2.02, ".5", "correct"),  # .505: .50 with its zero dropped, cut off
-        (2.1, ".5", "imprecise"),  # .525: .50 would not do, one digit does
-        (16.2, "4", "imprecise"),  # 4.05
+        (2.1, ".5", "wrong"),  # .525: .50 would not do, and one digit proves nothing
+        (16.2, "4", "wrong"),  # 4.05
+        (16.4, "4.1", "correct"),
+        (16.6, "4.1", "imprecise"),  # 4.15
+        (0.16, ".0", "wrong"),  # .04: one digit is asked for, and a 0 is none
     ],
 )
 def test_dropped_zeros_count_as_typed_where_they_fit(a: float, typed: str, verdict: str) -> None:
@@ -86,11 +89,23 @@ def test_dropped_zeros_count_as_typed_where_they_fit(a: float, typed: str, verdi
 
 @pytest.mark.parametrize(
     ("typed", "verdict"),
-    [("1.67", "correct"), ("1.7", "correct"), ("2", "correct"), ("1.8", "wrong")],
+    [
+        ("1.667", "correct"),
+        ("1.6666", "correct"),
+        ("1.6669", "wrong"),  # who gives four decimals is taken at them
+        ("1.67", "imprecise"),
+        ("1.7", "imprecise"),
+        ("2", "wrong"),
+        ("1.8", "wrong"),
+        ("0", "wrong"),
+        ("0e9", "wrong"),
+    ],
 )
-def test_without_a_precision_what_is_typed_counts(typed: str, verdict: str) -> None:
+def test_without_a_precision_three_decimals_are_assumed(typed: str, verdict: str) -> None:
+    """And too few cost nothing, since nobody asked for them."""
     free = CHAIN.replace("grading: {precision: {decimals: 2}}\n", "")
-    assert graded(free, f"u: {typed}")["u"].verdict == verdict
+    result = graded(free, f"u: {typed}")["u"]
+    assert (result.verdict, result.points) == (verdict, float(verdict != "wrong"))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +136,8 @@ def test_significant_digits(typed: str, verdict: str) -> None:
         ("u: 1.25, v: 2.60", "wrong", None),
         ("u: 1.25, v: 3.33", "correct", "rounded"),  # the right value is right, whatever precedes
         ("u: 1.25, v: 10/3", "correct", "exact"),
-        ("u: 1.7, v: 3.40", "correct", "carried-rounding"),  # from a right one with few digits
+        ("u: 1.7, v: 3.40", "imprecise", None),  # only since u has too few digits
+        ("u: 1.7, v: 3.33", "correct", "rounded"),
     ],
 )
 def test_what_follows_from_ones_own_values(answers: str, expected: str, how: str | None) -> None:
@@ -419,7 +435,7 @@ def of_weight(w: str, rate: str, typed: str) -> Result:
         (".5", ".04", ".5", "wrong"),  # and not merely too few digits, though .48 is .5 to one
         (".5", ".04", ".52", "wrong"),
         # 0.5 to 0.27
-        (".5", ".46", ".3", "imprecise"),
+        (".5", ".46", ".3", "wrong"),  # one digit
         (".5", ".46", ".5", "wrong"),
         # 0.5 to 0.498: less than a unit is not held against anyone
         (".5", ".004", ".50", "correct"),

@@ -96,9 +96,9 @@ def sub(a: Expr, b: Expr) -> Expr:
 
 def mul(a: Expr, b: Expr) -> Expr:
     """a ⊙ b, the number in front; `spread` of a scalar is left to broadcasting."""
-    a, b = _unspread(a, b), _unspread(b, a)
-    left_factor, left = coefficient(a)
-    right_factor, right = coefficient(b)
+    left_factor, left = coefficient(_unspread(a, b))
+    right_factor, right = coefficient(_unspread(b, a))
+    left, right = _unspread(left, right), _unspread(right, left)  # also behind a factor
     factor = left_factor * right_factor
     if left == ONE:
         return scaled(factor, right)

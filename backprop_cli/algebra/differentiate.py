@@ -90,12 +90,14 @@ def gradients(
     name: Callable[[str], str],
     shortcuts: Mapping[str, Mapping[str, Expr]] | None = None,
     silent: Collection[str] = (),
+    passed_on: Callable[[str, str, Expr], Expr] = lambda current, used, share: share,
 ) -> list[Gradient]:
     """The gradients of everything in `wanted`, and of all on the way, as a person would go.
 
     `seeds` start the sweep: the gradient that reaches a name from outside the equations (1 for the
     loss itself). `name` says what a gradient is called. `shortcuts` replace, for one equation, the
-    share of each name in it (such as ŷ - y for the logits).
+    share of each name in it (such as ŷ - y for the logits). `passed_on` makes of the share of a
+    name in an equation what is added to its gradient.
     """
     sweep = _Sweep(equations, name, silent)
     for seed, value in seeds.items():
@@ -107,7 +109,7 @@ def gradients(
         if upstream is not None:
             for used, share in _shares_in(current, upstream, equations, rules, shortcuts or {}):
                 if used in needed:
-                    sweep.add(used, current, share)
+                    sweep.add(used, current, passed_on(current, used, share))
         for leaf in sorted(first_uses[current], key=_position(wanted)):
             sweep.finish(leaf)
     return sweep.done

@@ -71,6 +71,17 @@ def walk(expr: Expr) -> Iterator[Expr]:
             stack.extend(reversed(node.args))
 
 
+def depth(expr: Expr) -> int:
+    """How many operations are nested in one another, one at a time."""
+    deepest, stack = 0, [(expr, 1)]
+    while stack:
+        node, level = stack.pop()
+        deepest = max(deepest, level)
+        if isinstance(node, Op):
+            stack += [(arg, level + 1) for arg in node.args]
+    return deepest
+
+
 def symbols(expr: Expr) -> tuple[str, ...]:
     """The names used, each once, in the order they are written."""
     found: dict[str, None] = {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -12,11 +14,12 @@ import click
 from backprop_cli import __version__
 from backprop_cli.errors import USAGE
 
-BUG = 70  # exit code: the program is wrong, not what it was given
 INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
+_NOT_OURS = (signal.SIG_DFL, signal.default_int_handler)  # handlers that nobody has chosen
+_LAST_STREAM = 2  # the number of standard error
 _OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
-_BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 
+_ENDINGS = (".yaml", ".yml", ".json")
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
     "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
@@ -45,6 +48,11 @@ class _Lazy(click.Group):
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
+            if args[0].casefold().endswith(_ENDINGS):
+                ctx.fail(
+                    f"'{args[0]}' is a file, and a command comes before it: "
+                    f"backprop solve {args[0]}"
+                )
             near = get_close_matches(args[0], _COMMANDS, 1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"There is no command '{args[0]}'.{hint}")
@@ -75,10 +83,37 @@ def run() -> None:
     the time of a short run.
     """
     gc.set_threshold(_OBJECTS)
+    _open_streams()
+    _take_signals()
     try:
         _run()
     finally:
         gc.freeze()
+
+
+def _open_streams() -> None:
+    """Fills the places of standard streams that are closed, so that no file gets one of them."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
+        continue
+    os.close(handle)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # to the end
+
+
+def _take_signals() -> None:
+    """Takes being told to end, in whatever way, like Ctrl-C: what is written is kept, nothing and
+    nobody stays behind. What is ignored, as behind nohup, stays ignored; what comes while the
+    program ends already changes nothing."""
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        for number in taken:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    asked = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    taken = [each for each in asked if each and signal.getsignal(each) in _NOT_OURS]
+    for number in taken:
+        signal.signal(number, end)
 
 
 def _run() -> NoReturn:
@@ -91,8 +126,8 @@ def _run() -> NoReturn:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception:  # noqa: BLE001  # printed, with what to do about it
-        import traceback
+        from traceback import format_exc
 
-        traceback.print_exc()
-        click.echo(_BUG_WORDS, err=True)
-        sys.exit(BUG)
+        from backprop_cli.cli.common import end_with_fault
+
+        end_with_fault(format_exc())

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, write
-from backprop_cli.cli.reading import Loaded, load
+from backprop_cli.cli.reading import Loaded, allowed_for, load
 from backprop_cli.errors import UserError
 from backprop_cli.grading.blank import Blank, blank_of, csv_sheet, json_sheet, yaml_sheet
 from backprop_cli.grading.quantities import Quantities
@@ -44,7 +44,7 @@ def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:
     """What `solve` says on top, in the same words."""
     view = as_written(loaded.model.problem, View(ascii=ascii_))
     try:
-        trace = solve(loaded.model, Request(steps=1)).trace
+        trace = solve(loaded.model, Request(steps=1, max_work=allowed_for("solving").most)).trace
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
     said = conventions(trace, view, names_of(trace, view))

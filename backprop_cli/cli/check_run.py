@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -15,19 +12,29 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write_pieces
+from backprop_cli.cli.common import (
+    end_with_fault,
+    only_ascii,
+    terminal_width,
+    wants_color,
+    write_pieces,
+)
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
-from backprop_cli.cli.reading import Loaded, load
-from backprop_cli.errors import USAGE, Complaint, UserError
+from backprop_cli.cli.reading import Loaded, allowed_for, load
+from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 from backprop_cli.grading.collect import answer_files
 from backprop_cli.grading.data import Reveal
 from backprop_cli.grading.desk import Desk
 from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.handed_in import Unread, folder_of_students
 from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.stages import Stage
 from backprop_cli.grading.summary import Counts
+from backprop_cli.numbers import printable
 from backprop_cli.report.formats import STEP_SUMMARY, Settings, writer
 
 FAILED: Final = 1  # exit code: some sheet does not pass
+MOST_TOLD: Final = 50  # files that are not read; the others are counted
 MANY: Final = 400  # sheets from which more than one process is worth its start
 
 
@@ -48,19 +55,24 @@ class Options(Struct, frozen=True):
 
 def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
-    loaded = load(problem)
-    files = _files(problem, options)
+    loaded = load(problem, task="checking")
+    left: list[Unread] = []
+    files = _files(problem, options, left)
     formats = [options.format_, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
-    desk = _desk(loaded)
+    desk = _desk(loaded, folder_of_students(files))
     settings = _settings(options, desk.grader)
     writers = tuple(writer(name, settings, alone=len(files) == 1) for name in formats)
     graded = _Graded(_graded(Bench(desk, writers), files, options))
     title, summary = _title(loaded), graded.counts.summary
-    with _orderly_end():
-        write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
+    write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
+    _tell_unread(left)
     for other in writers[1:]:
         _write_step_summary("".join(other.text(title, graded.beside, summary)))
-    sys.exit(exit_code(graded.counts, exit_zero=options.exit_zero))
+    for how in graded.deaths:
+        click.echo(f"a process {how}; the sheets that it had were graded again", err=True)
+    if (trace := graded.counts.fault) is not None:
+        end_with_fault(trace)
+    sys.exit(BUG if graded.deaths else exit_code(graded.counts, exit_zero=options.exit_zero))
 
 
 class _Graded:
@@ -69,12 +81,14 @@ class _Graded:
     def __init__(self, found: Iterable[Parts]) -> None:
         self.counts = Counts()
         self.beside: list[Any] = []  # parts of the step summary
+        self.deaths: list[str] = []  # of processes that graded
         self._found = found
 
     def parts(self) -> Iterator[Any]:
         """The parts of the report as they come."""
         for found in self._found:
             self.counts.join(found.counts)
+            self.deaths += found.deaths
             for part, *others in found.of:
                 self.beside += others
                 yield part
@@ -87,18 +101,26 @@ def exit_code(counts: Counts, *, exit_zero: bool) -> int:
     return 0 if counts.passed == counts.submissions or exit_zero else FAILED
 
 
-def _files(problem: Path, options: Options) -> list[str]:
+def _tell_unread(left: Sequence[Unread]) -> None:
+    """Says on standard error which files of the folders are no sheets, so that none is missed."""
+    for each in sorted(left, key=lambda each: each.file)[:MOST_TOLD]:
+        click.echo(f"not read: {printable(each.file)}: {each.why}", err=True)
+    if len(left) > MOST_TOLD:
+        click.echo(f"not read: {len(left) - MOST_TOLD} more", err=True)
+
+
+def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:
     paths = (*options.answers, *options.paths)
     if not paths:
         message = "no answers are given"
         hint = f"backprop check {problem} --answers sheet.yaml, or a folder of sheets"
         raise UserError(Complaint(message, instead=hint))
-    return answer_files(paths, leave_out=None if str(problem) == "-" else problem)
+    return answer_files(paths, None if str(problem) == "-" else problem, left)
 
 
-def _desk(loaded: Loaded) -> Desk:
+def _desk(loaded: Loaded, folder: str | None) -> Desk:
     try:
-        return Desk(loaded.model)
+        return Desk(loaded.model, folder, allowed_for("checking").most)
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
 
@@ -107,19 +129,6 @@ def _graded(bench: Bench, files: Sequence[str], options: Options) -> Iterator[Pa
     workers = options.workers or (_cores() if len(files) >= MANY else 1)
     found = graded(bench, files, workers)
     return _counted(found, len(files)) if _shows_progress(len(files)) else found
-
-
-@contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Takes being told to end like Ctrl-C, so that what is written is kept and no process stays."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _cores() -> int:
@@ -176,16 +185,22 @@ class Formulas:
 
     def __call__(self, id: str) -> str | None:
         if id not in self._known:
-            self._known[id] = self._writer(id)
+            name, _, number = id.partition("@")
+            writer = self._writers.get(int(number or 1))
+            formula = None if writer is None else writer(name)
+            self._known[id] = f"step {number}: {formula}" if number and formula else formula
         return self._known[id]
 
     @cached_property
-    def _writer(self) -> Callable[[str], str | None]:
+    def _writers(self) -> dict[int, Callable[[str], str | None]]:
+        return {stage.number: self._writer(stage) for stage in self._grader.stages}
+
+    def _writer(self, stage: Stage) -> Callable[[str], str | None]:
         from backprop_cli.render.names import Names
         from backprop_cli.render.one_line import formulas
         from backprop_cli.render.view import View, as_written
 
-        model, steps = self._grader.model, self._grader.steps
+        model, steps = stage.model, stage.steps
         view = as_written(model.problem, View(ascii=self._in_ascii))
         names = Names(
             view.notation,
@@ -195,7 +210,7 @@ class Formulas:
             frozenset((*model.given, *steps)),
         )
         exprs = {id: step.expr for id, step in steps.items()}
-        return formulas(exprs, self._grader.plan.shapes, names, view)
+        return formulas(exprs, stage.plan.shapes, names, view)
 
 
 def _wants_step_summary(options: Options) -> bool:

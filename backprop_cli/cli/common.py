@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from errno import EACCES, EISDIR
+from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar, cast
 
 import click
 
-from backprop_cli.errors import USAGE, Complaint, UserError
+from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 NARROWEST, WIDEST = 40, 1000  # columns
 CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
+_MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
+_FOR_READERS = ("text", "markdown")  # formats for people, in what their terminal can show
+_BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
 _BLOCK = 65_536  # characters that are written at a time
 _ENDINGS = (".yaml", ".yml", ".json")
 
@@ -46,10 +50,22 @@ def _not_a_dash(_ctx: click.Context, _param: click.Parameter, value: Path | None
     return None if value is not None and str(value) == "-" else value
 
 
+class _OutputFile(click.Path):
+    """A file to write, which a name that ends in a slash is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, as click has it."""
+        if str(value).endswith(("/", os.sep)):
+            name = str(Path(value) / "report.txt")
+            self.fail(f"'{value}' is a folder's name, and one file is written: {name}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def output_options(*formats: str) -> Callable[[Command], Command]:
     """The options that every command with output has."""
 
-    def decorate(command: Command) -> Command:
+    def decorate(function: Command) -> Command:
+        command = cast(Command, _as_options_say(function))
         for option in reversed(
             (
                 click.option(
@@ -63,7 +79,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                 click.option(
                     "-o",
                     "--output",
-                    type=click.Path(path_type=Path, allow_dash=True),
+                    type=_OutputFile(path_type=Path, allow_dash=True),
                     callback=_not_a_dash,
                     metavar="FILE",
                     help="Write to this file, whole or not at all.",
@@ -76,6 +92,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     metavar="N",
                     help="Decimals shown; numbers too small for them keep significant digits.",
                 ),
+                click.option("--force", is_flag=True, help="Let -o replace a file that is read."),
                 click.option("--ascii", "ascii_", is_flag=True, help="Use ASCII characters only."),
                 click.option(
                     "--width",
@@ -83,12 +100,63 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     metavar="N",
                     help="Columns to fill (default: the terminal's, or 80).",
                 ),
+                click.option(
+                    "--max-work",
+                    type=click.IntRange(1),
+                    metavar="N",
+                    help="Allow up to N operations; a message says when it is needed.",
+                ),
             )
         ):
             command = option(command)
         return command
 
     return decorate
+
+
+def _as_options_say(function: Command) -> Callable[..., Any]:
+    """The command, its output in the right encoding and over none of its inputs."""
+
+    @wraps(function)
+    def checked(*args: Any, force: bool, max_work: int | None, **kwargs: Any) -> Any:
+        ctx = click.get_current_context()
+        ctx.meta[_MAX_WORK], params = max_work, ctx.params
+        with complaints_end_it():
+            if not force:
+                _spare_inputs(params)
+        if params["format_"] not in _FOR_READERS and hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def max_work() -> int | None:
+    """The operations that the command line allows, where it says so."""
+    ctx = click.get_current_context(silent=True)
+    return None if ctx is None else ctx.meta.get(_MAX_WORK)
+
+
+def _spare_inputs(params: Mapping[str, Any]) -> None:
+    """Refuses to write over what is read."""
+    output: Path | None = params["output"]
+    if output is None or not output.exists():
+        return
+    named = (params.get("problem"), *params.get("paths", ()), *params.get("answers", ()))
+    for path in named:
+        if path is not None and path.exists() and _holds(path, output):
+            message = f"it is read, as {path}, and would be replaced"
+            raise UserError(
+                Complaint(message, instead="another name, or --force"), source=str(output)
+            )
+
+
+def _holds(path: Path, output: Path) -> bool:
+    """Whether a path is the output, or a folder in which it would be found."""
+    if not path.is_dir():
+        return path.samefile(output)
+    inside = output.resolve().is_relative_to(path.resolve())
+    return inside and output.suffix.casefold() in (*_ENDINGS, ".csv")
 
 
 def terminal_width(asked: int | None) -> int:
@@ -114,7 +182,7 @@ def wants_color(to_file: bool) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def only_ascii(asked: bool, to_file: bool) -> bool:
@@ -123,7 +191,7 @@ def only_ascii(asked: bool, to_file: bool) -> bool:
         return asked
     try:
         "∂Ŷ⎡⊙".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
+    except (UnicodeEncodeError, LookupError, AttributeError):  # or where it is closed
         return True
     return False
 
@@ -140,6 +208,8 @@ def write_pieces(pieces: Iterable[str], output: Path | None) -> None:
     beside it as `FILE.partial`.
     """
     if output is None:
+        if sys.stdout is None:
+            raise UserError(Complaint("it is closed", instead="-o FILE"), source="standard output")
         for block in _blocks(pieces):
             with _written_to(None):
                 click.echo(block, nl=False, color=True)
@@ -150,15 +220,20 @@ def write_pieces(pieces: Iterable[str], output: Path | None) -> None:
     if device is None:
         _replace(target, output, pieces)
         return
-    with device:
-        _write_blocks(device, output, pieces)
+    _write_blocks(device, output, pieces)
 
 
 def _write_blocks(file: TextIO, output: Path, pieces: Iterable[str]) -> None:
-    for block in _blocks(pieces):
+    try:
+        for block in _blocks(pieces):
+            with _written_to(output):
+                file.write(block)
+                file.flush()
         with _written_to(output):
-            file.write(block)
-            file.flush()
+            file.close()
+    finally:
+        with suppress(OSError):  # of what did not fit, which has been told
+            file.close()
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[str]:
@@ -215,8 +290,7 @@ def _replace(target: Path, output: Path, pieces: Iterable[str]) -> None:
         mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
         os.chmod(name, mode & 0o777)  # noqa: PTH101  # mkstemp makes files private
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            _write_blocks(file, output, pieces)
+        _write_blocks(os.fdopen(handle, "w", encoding="utf-8"), output, pieces)
         with _written_to(output):
             os.replace(name, target)  # noqa: PTH105  # in one step
     except KeyboardInterrupt:
@@ -240,6 +314,13 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def end_with_fault(trace: str) -> NoReturn:
+    """Says that the program failed, and how to report it, once all else is done."""
+    click.echo(trace.rstrip(), err=True)
+    click.echo(_BUG_WORDS, err=True)
+    sys.exit(BUG)
 
 
 @contextmanager

@@ -34,6 +34,11 @@ from backprop_cli.cli.common import complaints_end_it, output_options, problem_f
     help="By what: W1, or an entry W1[i,j] or W1[2,1] (--expression: a list).",
 )
 @click.option(
+    "--numbers",
+    metavar="T,C",
+    help="Which letters of --function are numbers, beside vectors such as z.",
+)
+@click.option(
     "--layout",
     type=click.Choice(["numerator", "denominator"]),
     default="numerator",

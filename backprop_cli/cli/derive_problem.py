@@ -7,7 +7,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from backprop_cli.cli.reading import source_of
+from backprop_cli.cli.reading import allowed_for, source_of
+from backprop_cli.errors import Complaint, UserError
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
@@ -22,13 +23,21 @@ def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
         from backprop_cli.cli.free import free_inputs
 
         return free_inputs(stated_problem, complaints, source, format_, view)
-    found = checked(stated_problem, complaints, source, numbers=False)
+    found = checked(
+        stated_problem, complaints, source, numbers=False, allowed=allowed_for("solving")
+    )
     names = tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan)))
     shown = replace(as_written(found.model.problem, view), asked=names)
     render = import_module(f"backprop_cli.render.{format_}").render
     trace = in_symbols(found.model, found.plan)
     if index:
         from backprop_cli.derive.by_index import by_index
+        from backprop_cli.derive.letters import NoLettersError
 
-        trace = by_index(trace, found.model, found.plan.shapes)
+        try:
+            trace = by_index(trace, found.model, found.plan.shapes)
+        except NoLettersError as error:
+            message = f"no letters can name an entry: {error}"
+            complaint = Complaint(message, instead="convention: {indices: 1}")
+            raise UserError(complaint, source="--index") from None
     return str(render(trace, shown))

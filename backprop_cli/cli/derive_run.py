@@ -28,6 +28,7 @@ class Options(Struct, frozen=True):
     wrt: str | None
     layout: Literal["numerator", "denominator"]
     index: bool
+    numbers: str | None = None
 
 
 def run(problem: Path | None, options: Options) -> None:
@@ -43,6 +44,9 @@ def run(problem: Path | None, options: Options) -> None:
             ),
             source="derive",
         )
+    if options.numbers is not None and options.function is None:
+        said = "which letters are numbers is asked of a formula"
+        raise UserError(Complaint(said, instead="--function 'softmax(z/T)'"), source="--numbers")
     if options.index and problem is None:
         said = "entries are those of a problem's quantities"
         raise UserError(Complaint(said, instead="derive PROBLEM --index"), source="--index")
@@ -87,7 +91,10 @@ def _derivation(options: Options) -> Derivation:
     try:
         if option == "--expression":
             return of_expressions(text, options.wrt, options.layout)
-        return named(text) or of_formula(_as_formula(text), options.wrt)
+        numbers = [each.strip() for each in (options.numbers or "").split(",") if each.strip()]
+        if not numbers and (found := named(text)) is not None:
+            return found
+        return of_formula(_as_formula(text), options.wrt, numbers=numbers)
     except FormulaError as error:
         mark = Mark(1, error.offset + 1)
         complaint = Complaint(error.message, mark, error.instead)

@@ -67,7 +67,7 @@ def _conventions(
     order = [equation.name for equation in loaded.model.equations]
     until = set(order[: order.index(question.of) + 1])
     steps = tuple(step for step in trace.steps if step.id in until)
-    said = dict(trace.convention)
+    said = {**trace.convention, "batch_gradients": "mean"}  # derivatives of L itself
     if loaded.model.target not in until:
         said.pop("loss", None)
     phrases = conventions(replace(trace, steps=steps, convention=said), view, names)

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
-from backprop_cli.cli.reading import Loaded, source_of
+from backprop_cli.cli.reading import Loaded, allowed_for, source_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.load import Source
 from backprop_cli.render.graph import graph
@@ -31,7 +31,7 @@ class Options(Struct, frozen=True):
 def run(problem: Path, options: Options) -> None:
     """Draws the graph of the first step."""
     source = source_of(problem)
-    stated = loaded(source, numbers=False)
+    stated = loaded(source, numbers=False, allowed=allowed_for("drawing"))
     if not stated.model.equations:
         message = "there is nothing to draw: the file has an update and no computation before it"
         raise source.error(Complaint(message))
@@ -52,9 +52,11 @@ def _trace(source: Source, stated: Loaded) -> Trace:
     """The first step; formulas and shapes alone where the problem has no numbers."""
     if stated.model.unknown:
         return in_symbols(stated.model, stated.plan)
-    solvable = loaded(source)
+    solvable = loaded(source, allowed=allowed_for("drawing"))
     try:
-        return solve(solvable.model, Request(steps=min(1, _steps(solvable)))).trace
+        return solve(
+            solvable.model, Request(min(1, _steps(solvable)), max_work=allowed_for("drawing").most)
+        ).trace
     except UserError as error:
         raise source.error(*error.complaints) from None
 

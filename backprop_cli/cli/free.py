@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from backprop_cli.cli.derive_formats import set_sheet
-from backprop_cli.cli.reading import Selection, selected
+from backprop_cli.cli.reading import Selection, allowed_for, selected
 from backprop_cli.derive.free import (
     FreeInputs,
     NotGivenError,
@@ -43,7 +43,7 @@ def free_inputs(
     asked: Asked = _ALL,
 ) -> str:
     """The functions of a problem with letters, in one format."""
-    loaded = checked(with_numbers(problem), complaints, source)
+    loaded = checked(with_numbers(problem), complaints, source, allowed=allowed_for("solving"))
     clashes = list(check_letters(problem, loaded.model))
     if clashes:
         raise source.error(*clashes)

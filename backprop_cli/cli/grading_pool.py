@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import signal
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
 from typing import Any, Final
 
 from msgspec import Struct, field
 
+from backprop_cli.grading.answers import unusable
+from backprop_cli.grading.data import Submission
 from backprop_cli.grading.desk import Desk
 from backprop_cli.grading.summary import Counts
 from backprop_cli.report.stream import Writer
 
 CHUNK: Final = 50  # sheets a process takes at a time
-_AHEAD: Final = 4  # chunks for each process that may wait for those before them to be written
 
 
 class Parts(Struct):
-    """What some sheets add to each report that is written, and to the counts."""
+    """What some sheets add to each report that is written, and to the counts.
+
+    `deaths` says how processes ended that should not have, since the parts before.
+    """
 
     counts: Counts = field(default_factory=Counts)
     of: list[tuple[Any, ...]] = field(default_factory=list)
+    deaths: tuple[str, ...] = ()
+
+
+class LostError(Exception):
+    """The process that graded a sheet died of it."""
 
 
 class Bench(Struct):
@@ -36,10 +41,27 @@ class Bench(Struct):
         """The parts of some sheets."""
         found = Parts()
         for file in files:
-            submission = self.desk.grade_file(file)
-            found.counts.add(submission)
-            found.of.append(tuple(writer.part(submission) for writer in self.writers))
+            self._add(found, self.desk.grade_file(file))
         return found
+
+    def lost(self, file: str) -> Parts:
+        """The part of a sheet that no process lives through."""
+        found = Parts()
+        error = LostError("every process that graded this sheet died")
+        self._add(found, self.desk.failed(unusable(file, ""), error))
+        return found
+
+    def _add(self, found: Parts, submission: Submission) -> None:
+        try:
+            told = self._told(submission)
+        except Exception as error:  # noqa: BLE001  # as where it is graded
+            submission = self.desk.failed(submission, error)
+            told = self._told(submission)
+        found.counts.add(submission)
+        found.of.append(told)
+
+    def _told(self, submission: Submission) -> tuple[Any, ...]:
+        return tuple(writer.part(submission) for writer in self.writers)
 
 
 def graded(bench: Bench, files: Sequence[str], workers: int) -> Iterator[Parts]:
@@ -49,25 +71,10 @@ def graded(bench: Bench, files: Sequence[str], workers: int) -> Iterator[Parts]:
     if workers <= 1:
         yield from map(bench.parts, chunks)
         return
-    with ProcessPoolExecutor(workers, initializer=_set_up, initargs=(bench,)) as pool:
-        waiting: deque[Future[Parts]] = deque()
-        try:
-            for chunk in islice(chunks, _AHEAD * workers):
-                waiting.append(pool.submit(_parts, chunk))
-            while waiting:
-                yield waiting.popleft().result()
-                waiting.extend(pool.submit(_parts, chunk) for chunk in islice(chunks, 1))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    from backprop_cli.cli.workers import Pool
 
-
-_bench: list[Bench] = []  # of a process that grades for another
-
-
-def _set_up(bench: Bench) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process says when it is over
-    _bench[:] = [bench]
-
-
-def _parts(files: Sequence[str]) -> Parts:
-    return _bench[0].parts(files)
+    deaths: list[str] = []
+    for parts in Pool(workers, bench.parts, bench.lost, deaths.append).results(chunks):
+        parts.deaths = tuple(deaths)
+        deaths.clear()
+        yield parts

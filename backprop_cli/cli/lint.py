@@ -25,27 +25,36 @@ def command(
 
     Exit code 0 where nothing is found, 1 where something is.
     """
-    from backprop_cli.cli.common import only_ascii, terminal_width, write
-    from backprop_cli.cli.reading import load
+    from backprop_cli.cli.common import end_with_fault, only_ascii, terminal_width, write
+    from backprop_cli.cli.reading import allowed_for, load
+    from backprop_cli.faults import Faults
     from backprop_cli.grading.grade import Grader
-    from backprop_cli.grading.lint import DEFAULT, lint
+    from backprop_cli.grading.lint import lint
     from backprop_cli.render.lint import lint_json, lint_text, matters
     from backprop_cli.render.numbers import Digits
 
     with complaints_end_it():
-        loaded = load(problem)
-        grader = Grader(loaded.model)
-        findings = lint(grader, Digits(precision, ascii=True).one)
-        unit = grader.key.unit or DEFAULT
+        loaded = load(problem, task="linting")
+        grader = Grader(loaded.model, allowed_for("linting").most)
+        faults = Faults()
+        findings = lint(grader, Digits(precision, ascii=True).one, faults)
+        left_out = [fault.what for fault in faults.found]
+        unit = grader.key.unit
         if format_ == "json":
-            text = lint_json(findings)
+            text = lint_json(findings, left_out)
         else:
             said = "significant digits" if unit.significant else "decimals"
             asked = f"{unit.count} {said}" + (
-                "" if grader.key.unit else " (assumed: the problem asks for none)"
+                " (assumed: the problem asks for none)" if grader.key.assumed else ""
             )
             text = lint_text(
-                findings, asked, terminal_width(width), only_ascii(ascii_, output is not None)
+                findings,
+                asked,
+                terminal_width(width),
+                only_ascii(ascii_, output is not None),
+                left_out,
             )
         write(text, output)
+        if faults.found:
+            end_with_fault(faults.found[0].trace)
     sys.exit(1 if any(map(matters, findings)) else 0)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 
+from backprop_cli.cli.common import max_work
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.tree import MAX_BYTES
+from backprop_cli.readings.bases import Index
+from backprop_cli.solving.limits import MAX_WORK, Allowed, Task
 from backprop_cli.solving.load import Loaded, loaded
 from backprop_cli.solving.plan import quotient
 
@@ -24,36 +28,73 @@ def source_of(path: Path) -> Source:
     """The problem file, or standard input for `-`."""
     if str(path) != "-":
         return read_source(path)
-    return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
+    if sys.stdin is None:
+        raise UserError(Complaint("it is closed"), source="standard input")
+    try:
+        return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
+    except OSError as error:
+        why = Complaint(f"cannot be read: {error.strerror}")
+        raise UserError(why, source="standard input") from None
 
 
-def load(path: Path, numbers: bool = True) -> Loaded:
+def load(path: Path, numbers: bool = True, task: Task = "solving") -> Loaded:
     """The model of a problem file, checked as a whole; UserError with all complaints."""
-    return loaded(source_of(path), numbers)
+    return loaded(source_of(path), numbers, allowed_for(task))
+
+
+def allowed_for(task: Task) -> Allowed:
+    """What is to be done, and the operations that `--max-work` allows for it."""
+    return Allowed(task, max_work() or MAX_WORK)
 
 
 class Selection(Struct, frozen=True):
-    """The ids to show (None: all), and those among them that must be computed for it."""
+    """The ids to show (None: all), and those among them that must be computed for it.
+
+    `entries` are the places, counted from 0, of those quantities of which single ones are meant.
+    """
 
     ids: frozenset[str] | None
     extra: frozenset[str]
+    entries: Mapping[str, tuple[Index, ...]] = MappingProxyType({})
 
 
 def selected(loaded: Loaded, only: Sequence[str], until: str | None) -> Selection:
     """What `--only` and `--until` leave."""
     ids: set[str] = set()
     extra: set[str] = set()
+    entries: dict[str, tuple[Index, ...]] = {}
     for text in only:
         if text in PHASES:
             ids |= {step.id for step in loaded.plan.steps if step.phase == text}
             continue
         id = _computable(loaded, text, "--only")
+        place = _place(loaded, text)
+        if place is not None and (id not in extra or id in entries):
+            entries[id] = (*entries.get(id, ()), place)
+        else:
+            entries.pop(id, None)
         ids.add(id)
         extra.add(id)
     if until is not None:
         before = _until(loaded, until)
         ids = ids & before if only else before
-    return Selection(frozenset(ids) if only or until else None, frozenset(extra))
+    return Selection(frozenset(ids) if only or until else None, frozenset(extra), entries)
+
+
+def _place(loaded: Loaded, text: str) -> Index | None:
+    """Which entry of a quantity is meant, counted from 0; None for the whole."""
+    try:
+        found = loaded.reference(text)
+    except UnknownIdError:
+        return None
+    if found.index is None:
+        return None
+    shape = tuple(size for size in loaded.plan.shapes[found.id] if isinstance(size, int))
+    place = loaded.model.counted(found.id, found.index, shape)
+    if place is None:
+        message = f"{found.id} has no entry '{text}'"
+        raise _complaint("--only", UnknownIdError(message, _entries(loaded, found.id, shape)))
+    return place
 
 
 def _until(loaded: Loaded, until: str) -> set[str]:
@@ -122,9 +163,6 @@ def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _entries(loaded: Loaded, name: str, shape: tuple[int, ...]) -> str:
-    bases = loaded.model.index_bases(name) or (loaded.model.problem.convention.indices,) * len(
-        shape
-    )
-    first = ",".join(map(str, bases))
-    last = ",".join(str(base + size - 1) for base, size in zip(bases, shape, strict=True))
-    return f"{name}[{first}] to {name}[{last}]" if shape else name
+    bases = loaded.model.bases
+    first, last = (0,) * len(shape), [size - 1 for size in shape]
+    return f"{bases.entry(name, first)} to {bases.entry(name, last)}" if shape else name

@@ -82,12 +82,6 @@ def _known(ctx: click.Context) -> list[str]:
     help="Show the derivation of step K.",
 )
 @click.option("--verify", is_flag=True, help="Compare every gradient with finite differences.")
-@click.option(
-    "--max-work",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Allow up to N operations; a message says when it is needed.",
-)
 def command(problem: Path, **options: object) -> None:
     """Works PROBLEM out: forward, backward and update, every intermediate shown.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backprop_cli.cli.reading import allowed_for
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.build import build
 from backprop_cli.problem.model import Model
@@ -52,5 +53,7 @@ def _other_sizes(
     for number in range(first, min(solution.steps, first + len(groups) - 1) + 1):
         size = len(groups[(number - 1) % len(groups)])
         if size != shown and size not in found:
-            found[size] = solve(whole, Request(number, number)).trace
+            found[size] = solve(
+                whole, Request(number, number, max_work=allowed_for("solving").most)
+            ).trace
     return tuple(found.values())

@@ -12,13 +12,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
-from backprop_cli.cli.reading import Loaded, Selection, entry_of, selected, source_of
+from backprop_cli.cli.reading import Loaded, Selection, allowed_for, entry_of, selected, source_of
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.problem.data import Problem
 from backprop_cli.problem.load import Source
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
-from backprop_cli.solving.limits import MAX_WORK, work
+from backprop_cli.solving.limits import check_differences, work
 from backprop_cli.solving.load import checked, stated
 from backprop_cli.solving.solve import Progress, Request, Solution, solve
 from backprop_cli.trace import Trace
@@ -48,7 +48,6 @@ class Options(Struct, frozen=True):
     steps: int | None
     at: int
     verify: bool
-    max_work: int | None
 
 
 def run(problem: Path, options: Options) -> None:
@@ -58,7 +57,7 @@ def run(problem: Path, options: Options) -> None:
     if stated_problem is not None and stated_problem.has_letters:
         write(_with_letters(stated_problem, complaints, source, options), options.output)
         return
-    loaded = checked(stated_problem, complaints, source)
+    loaded = checked(stated_problem, complaints, source, allowed=allowed_for("solving"))
     selection = selected(loaded, options.only, options.until)
     entry = entry_of(loaded, options.entry) if options.entry else None
     solution = _solved(loaded, selection, options)
@@ -109,7 +108,7 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
             ),
             source="--at",
         )
-    limit = options.max_work or MAX_WORK
+    limit = allowed_for("solving").most
     request = Request(options.steps, options.at, selection.extra, limit, planned=loaded.plan)
     try:
         with _progress(loaded, steps) as progress:
@@ -146,20 +145,35 @@ def _progress(loaded: Loaded, steps: int) -> Iterator[Progress | None]:
 
 def _checks(loaded: Loaded, solution: Solution, options: Options) -> tuple[Check, ...]:
     """Gradients compared with differences; of a rounded problem, those of the unrounded one."""
-    from backprop_cli.solving.verify import verify
+    from backprop_cli.solving.verify import MAX_ENTRIES, verify
 
+    try:
+        most = allowed_for("solving").most
+        check_differences(loaded.plan, MAX_ENTRIES, loaded.model, most)
+    except UserError as error:
+        raise loaded.source.error(*error.complaints) from None
     if loaded.model.problem.rounding is None:
         return verify(solution.model, solution.values)
     exact = replace(loaded.model, problem=replace(loaded.model.problem, rounding=None))
-    unrounded = solve(exact, Request(options.steps, options.at))
+    unrounded = solve(exact, Request(options.steps, options.at, max_work=most))
     return verify(unrounded.model, unrounded.values)
 
 
 def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
-    names = (found.id for found in asked(loaded.model, loaded.plan))
+    bases = loaded.model.bases
+    names: list[str] = []
+    for found in asked(loaded.model, loaded.plan):
+        index = "" if found.index is None else f"[{','.join(map(str, found.index))}]"
+        places = selection.entries.get(found.id)
+        names += (
+            [found.id + index]
+            if places is None
+            else [bases.entry(found.id, place) for place in places]
+        )
     return replace(
         as_written(loaded.model.problem, _plain_view(options)),
         only=selection.ids,
+        entries=selection.entries,
         asked=tuple(dict.fromkeys(names)),
     )
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
+from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.derive.axes import SameAxes
 from backprop_cli.derive.entrywise import Entrywise, Letters, counting
-from backprop_cli.derive.indices import Indices, NoMoreLettersError, Range, over
+from backprop_cli.derive.indices import Indices, NoMoreLettersError, over
 from backprop_cli.derive.letters import NoLettersError
 from backprop_cli.derive.nodes import indexed
 from backprop_cli.operations.sizes import Sizes
@@ -22,8 +24,9 @@ _LIKED = "ijkmnprstuv"
 def by_index(trace: Trace, model: Model, shapes: Mapping[str, Shape]) -> Trace:
     """Every equation for one entry, given the shapes of all names in the equations.
 
-    The convention says under `indices_run` from where to where each letter runs. The same set of
-    numbers has the same letter throughout, unless that is in use around a sum. What has no such
+    The convention says under `indices_run` from where to where each letter runs. A letter runs over
+    one axis throughout (the samples, the units of one layer), so that lines may be put into one
+    another; an axis has a second letter where two of its numbers are meant. What has no such
     form (a class decided on, a Jacobian of four axes) keeps its formula, and a Jacobian that
     nothing uses is left out.
     """
@@ -40,9 +43,12 @@ class _Writer:
         self.indices = Indices({name for name in names if len(name) == 1})
         self.counting = counting(model, shapes)
         sizes = Sizes(shapes, kinks(model.problem.convention.kinks))
-        self.entrywise = Entrywise(sizes, self.counting, self.indices)
+        self.same = SameAxes(sizes)
+        self.entrywise = Entrywise(sizes, self.counting, self.indices, self.same)
 
     def steps(self, steps: tuple[Step, ...]) -> Iterator[Step]:
+        for step in steps:
+            self.same.take(step.id, step.expr)
         used = {name for step in steps if step.phase != "jacobian" for name in step.inputs}
         for step in steps:
             if step.phase == "jacobian" and step.id not in used:
@@ -58,20 +64,15 @@ class _Writer:
         return replace(step, id=indexed(step.id, *letters).name, expr=expr)
 
     def letters(self, step: Step) -> Letters:
-        """A letter for each axis: the one that counts over it elsewhere, where it is not in use."""
+        """A letter for each axis: the one that runs over it on the whole page, where it is free."""
         found: list[str] = []
-        firsts = self.counting.of(step.id, len(step.shape))
-        for size, first in zip(step.shape, firsts, strict=True):
-            found.append(str(first) if size == 1 else self.letter(over(size, first), found))
+        firsts, axes = self.counting.of(step.id, len(step.shape)), self.same.of(Sym(step.id))
+        for size, first, axis in zip(step.shape, firsts, axes, strict=True):
+            if size == 1:
+                found.append(str(first))
+            else:
+                found.append(self.indices.letter(over(size, first), found, axis, _LIKED))
         return tuple(found)
-
-    def letter(self, range_: Range, used: list[str]) -> str:
-        for letter in self.indices.sums:
-            if letter not in used and self.indices.ranges[letter] == range_:
-                return letter
-        letter = self.indices.claim(_LIKED, range_)
-        self.indices.sums.append(letter)
-        return letter
 
     def counted(self) -> Iterator[tuple[str, int, Size]]:
         """The letters in use, in the order in which they came up: from which number to which."""

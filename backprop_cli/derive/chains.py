@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Sym, num
+from backprop_cli.algebra.expr import Expr, Op, Sym, num
 from backprop_cli.derive.data import Chain, Condition, Definition, Line
+from backprop_cli.derive.endings import Ending
 from backprop_cli.derive.engine import worked_out
-from backprop_cli.derive.nodes import derivative
+from backprop_cli.derive.nodes import derivative, partial
 from backprop_cli.derive.notation import condition, formula
 from backprop_cli.derive.reasons import REASONS
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.derive.steps import Case, Finish
 from backprop_cli.problem.data import Kinks
+from backprop_cli.problem.kinks import kinks as declared
 
 
 def scalars(kinks: Kinks = Kinks()) -> Scalars:
     """The declared values at kinks, as the rules ask for them."""
-    return Scalars({name: float(value) for name, value in asdict(kinks).items()})
+    return Scalars(declared(kinks))
 
 
 def line(expr: Expr, reason: str, words: str = "") -> Line:
@@ -38,11 +40,12 @@ def chain(
     conditions: tuple[Condition, ...] = (),
     definitions: tuple[Definition, ...] = (),
     first: tuple[str, str] = ("definition", ""),
+    ending: Ending | None = None,
 ) -> Chain:
     """`left` = the derivative of `form`, worked out by the rules, then brought into a last form."""
     start = line(derivative(form, by), *first)
     last = [line(formula(text), _finishing(why), why) for text, why in finish]
-    lines = (start, *worked_out(start.expr, rules), *last)
+    lines = (start, *worked_out(start.expr, rules, ending), *last)
     return Chain(words, left, without_repeats(lines), conditions, definitions)
 
 
@@ -54,9 +57,45 @@ def without_repeats(lines: Iterable[Line]) -> tuple[Line, ...]:
     """The lines without those that say what the one before them said."""
     kept: list[Line] = []
     for each in lines:
-        if not kept or kept[-1].expr != each.expr:
+        if not kept or as_read(kept[-1].expr) != as_read(each.expr):
             kept.append(each)
     return tuple(kept)
+
+
+def with_partials(chain: Chain) -> Chain:
+    """The chain with ∂ for d: there are other variables."""
+    lines = tuple(replace(each, expr=partial(each.expr)) for each in chain.lines)
+    return replace(chain, left=partial(chain.left), lines=lines)
+
+
+_SUM, _PRODUCT = frozenset({"add", "sub"}), frozenset({"mul", "div", "neg"})
+_TURNS = frozenset({"sub", "div"})
+
+
+def as_read(expr: Expr) -> object:
+    """What is read: (a + b) + c and a + (b + c) are written alike, and so are products."""
+    if not isinstance(expr, Op):
+        return expr
+    for chain in (_SUM, _PRODUCT):
+        if expr.name in chain:
+            return ("chain", tuple(_read_along(expr, chain)))
+    return (expr.name, tuple(map(as_read, expr.args)), expr.options)
+
+
+def _read_along(expr: Expr, chain: frozenset[str]) -> Iterator[tuple[str, object]]:
+    """The parts of a sum or of a product, each with the sign before it."""
+    if not (isinstance(expr, Op) and expr.name in chain):
+        yield "", as_read(expr)
+    elif expr.name == "neg":
+        yield "−", None
+        yield from _read_along(expr.args[0], chain)
+    else:
+        a, b = expr.args
+        yield from _read_along(a, chain)
+        if expr.name in _TURNS:
+            yield "turned", as_read(b)
+        else:
+            yield from _read_along(b, chain)
 
 
 def case_chain(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite
 from backprop_cli.derive.indices import Range
+from backprop_cli.derive.inside import inside
 from backprop_cli.derive.nodes import EQUAL, SUM_OVER, parts, renamed, sum_over
 from backprop_cli.derive.tidy import factors
 
@@ -51,7 +52,7 @@ class Contraction(Struct, frozen=True):
             if picked is None:
                 break
             letters.remove(picked[0])
-            body = self.apply(renamed(_without(body, picked), {picked[0]: picked[1]}))
+            body = self.apply(self.left(body, picked))
         for letter in sorted(letters, key=lambda each: each == self.outer):
             # as backpropagation goes: from what is differentiated
             body = self.total(body, letter)
@@ -64,12 +65,19 @@ class Contraction(Struct, frozen=True):
         powers = [*factors(body)]
         picked = _picked(body, [index])
         if picked is not None:
-            return self.apply(renamed(_without(body, picked), {index: picked[1]}))
+            return self.apply(self.left(body, picked))
         if self.stage == "picked":
             return sum_over(body, index)
         front = [power for power in powers if not has_index(power[0], index)]
         rest = [power for power in powers if has_index(power[0], index)]
         return times(product(front), self.rest(rest, index))
+
+    def left(self, body: Expr, picked: tuple[str, str]) -> Expr:
+        """The term that 1{k = j} leaves of a sum over k, where j is one of its numbers."""
+        letter, other = picked
+        term = renamed(_without(body, picked), {letter: other})
+        there = inside(other, letter, self.ranges)
+        return term if there == build.ONE else times(there, term)
 
     def rest(self, powers: list[Power], index: str) -> Expr:
         """The sum of factors that all depend on the letter."""
@@ -243,12 +251,13 @@ def same(left: str, right: str) -> Expr:
     return Op(EQUAL, (Sym(left), Sym(right)))
 
 
-def at_places(expr: Expr, places: Mapping[str, str]) -> Expr:
+def at_places(expr: Expr, places: Mapping[str, str], ends: Collection[str] = ()) -> Expr:
     """The expression with places for some of its letters, carried out as far as that goes.
 
-    Places are numbers, or the last number of a range by its letter: none is the same as another.
+    Places are numbers, or the last number of a range by its letter (`ends`): none is the same as
+    another.
     """
-    fixed = frozenset(places.values())
+    fixed = frozenset(places.values()) | frozenset(ends)
 
     def apart(node: Expr) -> Expr | None:
         match node:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
 from backprop_cli.derive.data import Line
+from backprop_cli.derive.endings import Ending, ending
 from backprop_cli.derive.nodes import DERIVATIVE, SUM_OVER, has_derivative, renamed, sum_over
 from backprop_cli.derive.reasons import REASONS
 from backprop_cli.derive.rules import Outcome, Scalars, applied
@@ -22,8 +23,11 @@ class TooLongError(Exception):
     """A formula whose derivation would fill pages."""
 
 
-def worked_out(expr: Expr, rules: Scalars) -> Iterator[Line]:
-    """Lines equal to `expr`, each with one rule applied; the last has no derivative in it."""
+def worked_out(expr: Expr, rules: Scalars, given: Ending | None = None) -> Iterator[Line]:
+    """Lines equal to `expr`, each with one rule applied; the last has no derivative in it.
+
+    With an ending, it is brought into its shortest form; else another has lines for that.
+    """
     for _ in range(MOST_LINES):
         if not has_derivative(expr):
             break
@@ -35,6 +39,9 @@ def worked_out(expr: Expr, rules: Scalars) -> Iterator[Line]:
         yield Line(expr, chosen.reason, said)
     else:
         raise TooLongError
+    if given is not None:
+        yield from ending(expr, given)
+        return
     picked = _picked(expr)
     if picked != expr:
         yield Line(picked, "one term left", REASONS["one term left"])

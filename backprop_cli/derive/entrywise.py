@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
-from backprop_cli.algebra.shapes import Size
+from backprop_cli.derive.axes import SameAxes
 from backprop_cli.derive.indices import Indices, over
 from backprop_cli.derive.letters import NoLettersError, plainly
 from backprop_cli.derive.nodes import equal, indexed, sum_over
@@ -17,6 +17,7 @@ from backprop_cli.operations.reductions import count
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.bases import parameter_of
 
 Letters = tuple[str, ...]
 Around = frozenset[str]
@@ -34,20 +35,29 @@ class Counting(Struct, frozen=True):
 
 
 def counting(model: Model, ids: Iterable[str]) -> Counting:
-    """From which numbers entries are counted: with the bias as entry 0 of W, all others from 1."""
-    convention = model.problem.convention
-    first = 1 if convention.bias == "first" else convention.indices
-    bases = {id: model.index_bases(id) for id in ids}
-    special = {id: found for id, found in bases.items() if found is not None}
-    return Counting(first, special)
+    """From which numbers entries are counted: as they are everywhere else.
+
+    NoLettersError where a hidden unit is number 0 as a unit and number 1 as an input.
+    """
+    bases = model.bases
+    if bases.special and bases.first == 0:
+        raise NoLettersError(
+            "units count from 0 and, with the bias as number 0 of W, inputs from 1"
+        )
+    special = {id: found for id in ids if (found := bases.special.get(parameter_of(id)))}
+    return Counting(bases.first, special)
 
 
 class Entrywise(Struct, frozen=True):
-    """Writes entries. Letters of sums are taken from `indices`, never one that is in use."""
+    """Writes entries. Letters of sums are taken from `indices`, never one that is in use.
+
+    With `same`, a letter runs over one axis only, else over any of its range.
+    """
 
     sizes: Sizes
     counting: Counting
     indices: Indices
+    same: SameAxes | None = None
 
     def entry(self, expr: Expr, letters: Letters) -> Expr:
         """The entry of `expr` that `letters` name, a letter an axis."""
@@ -95,12 +105,19 @@ class Entrywise(Struct, frozen=True):
         return (self.counting.first,) * rank
 
     def total(
-        self, size: Size, first: int, around: Around, body: Callable[[str, Around], Expr]
+        self,
+        along: tuple[Expr, int],
+        first: int,
+        around: Around,
+        body: Callable[[str, Around], Expr],
     ) -> Expr:
-        """The sum of a body over an axis; of one term, that term."""
+        """The sum of a body over an axis of an expression; of one term, that term."""
+        expr, place = along
+        size = self.sizes.shape(expr)[place]
         if size == 1:
             return body(str(first), around)
-        letter = self.indices.for_sum(over(size, first), around)
+        axis = self.same.of(expr)[place] if self.same is not None else None
+        letter = self.indices.letter(over(size, first), around, axis)
         return sum_over(body(letter, around | {letter}), letter)
 
 
@@ -117,7 +134,7 @@ def _matmul(write: Entrywise, node: Op, letters: Letters, around: Around) -> Exp
         left = write.at(a, (*before, letter), inside)
         return build.mul(left, write.at(b, (letter, *after), inside))
 
-    return write.total(shape[-1], first, around, term)
+    return write.total((a, len(shape) - 1), first, around, term)
 
 
 def _outer(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
@@ -154,7 +171,7 @@ def _reduced(
         if place not in along:
             return summed((*chosen, rest[0]), rest[1:], inside)
         return write.total(
-            shape[place],
+            (x, place),
             firsts[place],
             inside,
             lambda letter, deeper: summed((*chosen, letter), rest, deeper),

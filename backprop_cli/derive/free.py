@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, substitute, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, depth, op, rewrite, substitute, walk
 from backprop_cli.derive.halfspaces import Affine, Space
 from backprop_cli.derive.inputs import Inputs, Piece, Pieces
 from backprop_cli.derive.pieces import NotWrittenError, pieces
@@ -20,6 +20,7 @@ from backprop_cli.errors import Complaint
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Problem, Values
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.entries import entry
 from backprop_cli.solving.in_symbols import without_value
 from backprop_cli.solving.plan import Plan, Planned, essential
@@ -29,6 +30,7 @@ from backprop_cli.trace import Trace
 _SIMPLE = 10**6  # denominators up to this are taken for a fraction that was typed
 _MOST_PARTS = 5_000  # of all formulas together
 _MOST_TERMS = 3_000  # in the conditions of all pieces
+_LARGEST = Fraction(10) ** 308
 _DEEPEST = 60  # terms of one sum, about
 
 
@@ -68,9 +70,9 @@ class FreeInputs(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
     @property
-    def indices(self) -> int:
-        """What indices are counted from."""
-        return int(str(self.trace.convention["indices"]))
+    def bases(self) -> Bases:
+        """What the entries of every quantity are counted from."""
+        return self.trace.bases
 
 
 # The letters of a problem -------------------------------------------------------------------------
@@ -217,18 +219,44 @@ class _Reading(Struct):
     def check(self, scalar: Expr, name: str) -> None:
         """Refuses what is too long, or nested too deeply to be gone through."""
         self.count(sum(1 for _ in walk(scalar)), name)
-        if _depth(scalar) > _DEEPEST:
+        if depth(scalar) > _DEEPEST:
             message = f"an entry of {name} is a sum of more than {_DEEPEST} terms"
             raise NotGivenError(message, "fewer units or inputs")
 
     def function(self, step: Planned, index: tuple[int, ...], scalar: Expr) -> Function:
         formula = tidy(rewrite(substitute(scalar, self.stated), _without_care))
+        _check_numbers((node.value for node in walk(formula) if isinstance(node, Num)), step.id)
         try:
             found = pieces(formula, self.known, self.inputs, self.space)
             self.fill(found)
         except NotWrittenError as why:
             return Function(step.id, index, formula, None, str(why))
+        _check_numbers(_numbers(found), step.id)
         return Function(step.id, index, formula, found)
+
+
+def _numbers(found: Pieces) -> Iterator[Fraction]:
+    """The numbers that the pieces and their regions are written with."""
+    for piece in found:
+        if isinstance(piece.value, Affine):
+            yield from (*piece.value.slopes, piece.value.constant)
+        else:
+            yield from (node.value for node in walk(piece.value) if isinstance(node, Num))
+        for half in piece.region:
+            yield from map(Fraction, half.row)
+
+
+def _check_numbers(numbers: Iterator[Fraction], name: str) -> None:
+    """Refuses exact numbers that are none any more where they are written with a point."""
+    for number in numbers:
+        if abs(number) > _LARGEST or 0 < abs(number) < 1 / _LARGEST:
+            why = (
+                "too large: numbers end at about 1.8e308"
+                if abs(number) > 1
+                else "too small to be told from zero"
+            )
+            message = f"a number in {name} is {why}"
+            raise NotGivenError(message, "numbers in the file that are nearer to 1")
 
 
 def _without_care(node: Expr) -> Expr | None:
@@ -247,16 +275,6 @@ def _only_linear(function: Function) -> Function:
     """The function without pieces that are formulas: entries that look alike are written alike."""
     linear = all(isinstance(piece.value, Affine) for piece in function.pieces or ())
     return function if linear else replace(function, pieces=None)
-
-
-def _depth(expr: Expr) -> int:
-    deepest, stack = 0, [(expr, 1)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        if isinstance(node, Op):
-            stack += [(arg, depth + 1) for arg in node.args]
-    return deepest
 
 
 def in_logits(expr: Expr, model: Model) -> Expr:
@@ -290,23 +308,19 @@ def _as_names(node: Expr) -> Expr | None:
 # Names as they are written ------------------------------------------------------------------------
 
 
-def symbol(function: Function, indices: int) -> Sym:
+def symbol(function: Function, bases: Bases) -> Sym:
     """The entry as it is written, its index counted as the problem counts."""
-    return Sym(_named(function.name, function.index, indices))
+    return Sym(bases.entry(function.name, function.index))
 
 
-def _named(name: str, index: tuple[int, ...], indices: int) -> str:
-    return f"{name}[{','.join(str(i + indices) for i in index)}]" if index else name
-
-
-def counted(expr: Expr, indices: int) -> Expr:
+def counted(expr: Expr, bases: Bases) -> Expr:
     """The formula with the indices of entries counted as the problem counts."""
 
     def rule(node: Expr) -> Expr | None:
         match node:
             case Sym(name) if name.endswith("]"):
                 base, _, places = name[:-1].partition("[")
-                return Sym(_named(base, tuple(map(int, places.split(","))), indices))
+                return Sym(bases.entry(base, map(int, places.split(","))))
         return None
 
     return rewrite(expr, rule)

@@ -33,16 +33,16 @@ def _with_letters(value: np.ndarray[Any, Any], letters: Any) -> Any:
 
 
 def _function(function: Function, free: FreeInputs) -> dict[str, Any]:
-    base = free.indices
+    bases, base = free.bases, free.bases.first
     found = function.pieces
     return {
-        "index": [place + base for place in function.index],
-        "formula": plain(counted(function.formula, base), base),
+        "index": [int(place) for place in bases.shown(function.name, function.index)],
+        "formula": plain(counted(function.formula, bases), base),
         "pieces": None
         if found is None
         else [
             {
-                "value": plain(counted(free.inputs.expr(piece.value), base), base),
+                "value": plain(counted(free.inputs.expr(piece.value), bases), base),
                 "where": list(_conditions(piece.region, free.inputs)),
             }
             for piece in found

@@ -33,11 +33,14 @@ def over(size: Size, first: int) -> Range:
 
 
 class Indices(Struct):
-    """The letters in use. `taken` are those that mean something else, `sums` those of sums."""
+    """The letters in use. `taken` are those that mean something else.
+
+    `along` are the letters that may be used again, by what they run over and from where to where.
+    """
 
     taken: set[str] = field(default_factory=set)
     ranges: dict[str, Range] = field(default_factory=dict)
-    sums: list[str] = field(default_factory=list)
+    along: dict[tuple[object, Range], list[str]] = field(default_factory=dict)
 
     def claim(self, liked: Iterable[str], range_: Range) -> str:
         """A new letter for an axis: one of those liked, if it is free."""
@@ -48,11 +51,17 @@ class Indices(Struct):
                 return letter
         raise NoMoreLettersError
 
-    def for_sum(self, range_: Range, around: Collection[str]) -> str:
-        """A letter for a sum within sums over the letters `around`; others share their letters."""
-        for letter in self.sums:
-            if letter not in around and self.ranges[letter] == range_:
+    def letter(
+        self,
+        range_: Range,
+        used: Collection[str],
+        axis: object = None,
+        liked: Iterable[str] = (),
+    ) -> str:
+        """A letter beside those `used`: one that runs over the same axis, or a new one."""
+        letters = self.along.setdefault((axis, range_), [])
+        for letter in letters:
+            if letter not in used:
                 return letter
-        letter = self.claim((), range_)
-        self.sums.append(letter)
-        return letter
+        letters.append(self.claim(liked, range_))
+        return letters[-1]

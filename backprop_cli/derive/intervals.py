@@ -41,7 +41,7 @@ def written(region: Region, inputs: Inputs) -> tuple[Between, ...]:
     """The inequalities of a region, two with the same left side as one."""
     found: dict[tuple[Fraction, ...], Between] = {}
     for half in region:
-        slopes, bound, upper = _bound(half, single=len(inputs.names) == 1)
+        slopes, bound, upper = _bound(half)
         middle = inputs.expr(Affine(slopes, Fraction(0)))
         old = found.get(slopes, Between(middle))
         found[slopes] = (
@@ -57,12 +57,13 @@ def _order(slopes: tuple[Fraction, ...]) -> tuple[int, tuple[Fraction, ...]]:
     return sum(map(bool, slopes)), tuple(-abs(slope) for slope in slopes)
 
 
-def _bound(half: Half, *, single: bool) -> tuple[tuple[Fraction, ...], Fraction, bool]:
+def _bound(half: Half) -> tuple[tuple[Fraction, ...], Fraction, bool]:
     """The left side with a positive first slope, its bound, and whether that is an upper one."""
     function = half.function
     first = next(slope for slope in function.slopes if slope)
     upper = first < 0
-    function = function.times(1 / abs(first)) if single else _readable(function)
+    alone = sum(map(bool, function.slopes)) == 1  # x₁ ≥ 3/2, not 2 · x₁ ≥ 3
+    function = function.times(1 / abs(first)) if alone else _readable(function)
     function = -function if upper else function
     return function.slopes, -function.constant, upper
 

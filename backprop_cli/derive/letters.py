@@ -29,13 +29,14 @@ def has_reduction(expr: Expr) -> bool:
     return any(isinstance(node, Op) and node.name in REDUCING | {"matmul"} for node in walk(expr))
 
 
-def entry(expr: Expr, letters: Letters, vectors: Collection[str], taken: str = "ij") -> Expr:
+def entry(
+    expr: Expr, letters: Letters, vectors: Collection[str], sums: str = _FREE, size: str = "K"
+) -> Expr:
     """The entry that `letters` name; `vectors` are the names with entries, the others numbers.
 
-    A sum takes the next letter from k on that is not `taken`.
+    A sum takes the next letter of `sums`; `size` is how many entries a vector has.
     """
-    fresh = iter([letter for letter in _FREE if letter not in taken])
-    return plainly(_Entries(frozenset(vectors), fresh).entry(expr, letters))
+    return plainly(_Entries(frozenset(vectors), iter(sums), Sym(size)).entry(expr, letters))
 
 
 def plainly(expr: Expr) -> Expr:
@@ -45,12 +46,18 @@ def plainly(expr: Expr) -> Expr:
     args = tuple(map(plainly, expr.args))
     if expr.name == "xlogy":
         return build.mul(args[0], op("log", args[1]))
-    return op("div", *args) if expr.name == "ratio" else Op(expr.name, args, expr.options)
+    match expr.name, args:
+        case "pow", (Op("sqrt", (Op("sum_over") as squares,)), Num(n)) if n == 2:
+            return squares  # ‖x‖² is the sum of the squares
+        case "ratio", _:
+            return op("div", *args)
+    return Op(expr.name, args, expr.options)
 
 
 class _Entries(Struct):
     vectors: frozenset[str]
     fresh: Iterator[str]
+    size: Sym
     sums: dict[Expr, Expr] = field(default_factory=dict)
 
     def entry(self, expr: Expr, letters: Letters) -> Expr:
@@ -102,7 +109,7 @@ def _inner(entries: _Entries, node: Op, letters: Letters) -> Expr:
 def _mean(entries: _Entries, node: Op, _: Letters) -> Expr:
     if not entries.is_vector(node.args[0]):
         return entries.total(node.args[0])
-    return op("div", entries.total(node.args[0]), Sym("K"))
+    return op("div", entries.total(node.args[0]), entries.size)
 
 
 def _logsumexp(entries: _Entries, node: Op, _: Letters) -> Expr:

@@ -99,3 +99,15 @@ def has_derivative(expr: Expr) -> bool:
         case Op():
             return any(map(has_derivative, expr.args))
     return False
+
+
+def partial(expr: Expr) -> Expr:
+    """The expression with ∂ in all its derivatives, since there are other variables."""
+
+    def rule(node: Expr) -> Expr | None:
+        match node:
+            case Op("derivative", (of, by)):
+                return op("derivative", partial(of), by, partial=1)
+        return None
+
+    return rewrite(expr, rule)

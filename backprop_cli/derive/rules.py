@@ -12,6 +12,8 @@ from backprop_cli.algebra.build import ONE, ZERO
 from backprop_cli.algebra.differentiate import pull_back
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.derive.indices import Range
+from backprop_cli.derive.inside import inside
 from backprop_cli.derive.nodes import (
     depends,
     derivative,
@@ -26,11 +28,13 @@ from backprop_cli.operations.table import operation
 class Scalars(Struct, frozen=True):
     """What the table's rules may ask (see record.Rules), where every name is a number.
 
-    `bound` are the letters of the sums around: there z_k may be z_j.
+    `bound` are the letters of the sums around: there z_k may be z_j. `ranges` say from where to
+    where letters run, where that is known.
     """
 
-    kinks: Mapping[str, float]
+    kinks: Mapping[str, float | str]
     bound: frozenset[str] = frozenset()
+    ranges: Mapping[str, Range] = MappingProxyType({})
 
     def shape(self, expr: Expr) -> Shape:  # noqa: ARG002  # the protocol's signature
         """No axes."""
@@ -38,7 +42,11 @@ class Scalars(Struct, frozen=True):
 
     def kink(self, name: str) -> float:
         """The value taken for the derivative of `name` where it does not exist."""
-        return self.kinks.get(name, 0.0)
+        return float(self.kinks.get(name, 0.0))
+
+    def tie(self) -> float | str:
+        """What each of several equal maxima has: `first`, `shared`, or a number."""
+        return self.kinks.get("max", "first")
 
 
 class Outcome(Struct, frozen=True):
@@ -90,7 +98,9 @@ def _times(a: Expr, b: Expr) -> Expr:
 def _add(of: Op, by: Sym, rules: Scalars) -> Outcome:
     a, b = of.args
     combine = build.add if of.name == "add" else build.sub
-    return Outcome(combine(_slope(a, by, rules), _slope(b, by, rules)), "sum rule")
+    slopes = [_slope(each, by, rules) for each in (a, b)]
+    words = "sum rule: term by term, 0 for a constant term"
+    return Outcome(combine(*slopes), "sum rule", words if ZERO in slopes else "")
 
 
 def _neg(of: Op, by: Sym, _: Scalars) -> Outcome:
@@ -141,24 +151,40 @@ def _pow(of: Op, by: Sym, rules: Scalars) -> Outcome:
 def _sum_over(of: Op, by: Sym, rules: Scalars) -> Outcome:
     """The one term that contains `by`; where every term does, each term's own derivative."""
     body, index = of.args[0], str(of.option("index"))
-    base, letters = parts(by.name)
-    places = [place for place in letters if of.option("without") is None]
-    single = [place for place in places if _only_there(body, index, by, place, rules)]
-    if single:
-        word = f"only the term {index} = {single[0]} contains {base}_{','.join(letters)}"
-        return Outcome(derivative(renamed(body, {index: single[0]}), by), "only one term", word)
-    inside = sum_over(derivative(body, by), index, _text(of.option("without")))
-    return Outcome(inside, "under the sum")
+    places = _places(body, index, by, rules.bound) if of.option("without") is None else set()
+    if len(places) == 1 and None not in places:
+        place = str(places.pop())
+        base, letters = parts(by.name)
+        word = f"only the term {index} = {place} contains {base}_{','.join(letters)}"
+        there = inside(place, index, rules.ranges)
+        if there == ZERO:
+            return Outcome(ZERO, "constant")
+        term = derivative(renamed(body, {index: place}), by)
+        return Outcome(_times(there, term), "only one term", word)
+    under = sum_over(derivative(body, by), index, _text(of.option("without")))
+    return Outcome(under, "under the sum")
+
+
+def _places(body: Expr, index: str, by: Sym, bound: frozenset[str]) -> set[str | None]:
+    """What the summed letter has to be for a term to contain `by`, for each place in the term.
+
+    It has to be the index of `by` on the axis on which the letter stands; None where it stands on
+    none, and every term contains `by`.
+    """
+    match body:
+        case Sym(name) if depends(body, by, bound | {index}):
+            pairs = zip(parts(name)[1], parts(by.name)[1], strict=True)
+            own: list[str | None] = [place for letter, place in pairs if letter == index]
+            return {*own[:1]} or {None}
+        case Op("sum_over", (inner,)):
+            return _places(inner, index, by, bound | {str(body.option("index"))})
+        case Op(_, args):
+            return set().union(*(_places(arg, index, by, bound) for arg in args))
+    return set()
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _only_there(body: Expr, index: str, by: Sym, place: str, rules: Scalars) -> bool:
-    """Whether the term index = place alone changes with `by`."""
-    there, elsewhere = (renamed(body, {index: letter}) for letter in (place, "another"))
-    return depends(there, by, rules.bound) and not depends(elsewhere, by, rules.bound)
 
 
 def _alternatives(of: Op, by: Sym, rules: Scalars) -> Outcome:
@@ -168,8 +194,16 @@ def _alternatives(of: Op, by: Sym, rules: Scalars) -> Outcome:
     )
 
 
+_LARGER = MappingProxyType(
+    {
+        "maximum": "the derivative of the larger one",
+        "minimum": "the derivative of the smaller one",
+    }
+)
+
+
 def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
-    return Outcome(_shares(of, by, rules), "larger")
+    return Outcome(_shares(of, by, rules), "larger", _LARGER[of.name])
 
 
 # Functions of the table ---------------------------------------------------------------------------
@@ -180,10 +214,10 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
     if record.derivative is None:
         return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
     outer = record.derivative(of.args[0], of, of, rules)
-    article = "" if record.words[0].isupper() else "the "
+    article = "" if record.words[0].isupper() or record.words.startswith("the ") else "the "
     said = f"{article}{record.words}"
     if record.kink is not None:
-        said += ", at its kink the declared value"
+        said += f", at its kink the declared value {rules.kink(record.kink):g}"
     if of.args[0] == by:
         return Outcome(outer, "known derivative", f"derivative of {said}")
     inner = derivative(of.args[0], by)

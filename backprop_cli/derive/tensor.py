@@ -48,14 +48,24 @@ def tensor(model: Model, question: Question) -> TensorDerivation:
     """The derivation; TensorError where it cannot be written."""
     try:
         work = chainwork(model, question)
+    except NoLettersError as error:
+        message = f"no letters can name an entry: {error}"
+        raise TensorError(message, "convention: {indices: 1}") from None
+    except NoMoreLettersError:
+        raise _too_long() from None
+    try:
         return _derivation(work)
     except NoLettersError as error:
         message = f"on the way from {question.by} no letters can name an entry: {error}"
         raise TensorError(message, "quantities that are closer to one another") from None
     except (NoMoreLettersError, TooLongError):
-        raise TensorError(
-            "this derivation would fill pages", "quantities that are closer to one another"
-        ) from None
+        raise _too_long() from None
+
+
+def _too_long() -> TensorError:
+    return TensorError(
+        "this derivation would fill pages", "quantities that are closer to one another"
+    )
 
 
 def _derivation(work: Chainwork) -> TensorDerivation:
@@ -204,7 +214,7 @@ def _remarks(work: Chainwork) -> Iterator[Remark]:
     if work.setting.denominator and any(len(path) > 2 for path in work.paths):
         yield Remark("denominator layout: the factors stand from the inside out")
     used = {name for path in work.paths for name in path}
-    if used & work.setting.samples.keys():
+    if used & work.setting.samples.keys() and not work.setting.sample.isdecimal():
         yield Remark(
             f"samples do not act on one another: the factors are those of sample "
             f"{work.setting.sample}"
@@ -277,7 +287,7 @@ def _results(work: Chainwork, left: Expr, result: Expr) -> Section:
     question = work.question
     parts: list[Part] = [Stated(left, (result,))]
     both = question.of in work.setting.samples and question.by in work.setting.samples
-    if both and not work.entry:
+    if both and not work.entry and not work.setting.sample.isdecimal():
         parts.append(Remark("a block for each sample; between two samples it is 0"))
     of = _asked(question.of, work.of, question.of_letters)
     by = _asked(question.by, work.by, question.by_letters)
@@ -356,6 +366,8 @@ def _fits(work: Chainwork) -> Iterator[Part]:
     setting, question = work.setting, work.question
     for path in work.paths:
         yield fit(setting, path)
+    if setting.sample.isdecimal():
+        return
     if {question.of, question.by} & setting.samples.keys():
         yield Remark(f"and this for every sample {setting.sample}")
     elif setting.sample in work.between:

@@ -67,12 +67,17 @@ def _slices(
 
 def _slice(entry: Expr, where: Mapping[str, str], axes: tuple[str, str], ranges: Ranges) -> Slice:
     rows, columns = axes
+    ends = frozenset(str(range_.last) for range_ in ranges.values())
     across = _spots(_range(columns, ranges)) if columns else ["1"]
     grid = tuple(
-        tuple(_drawn(entry, (rows, columns), (r, c), where) for c in across)
+        tuple(_drawn(entry, (rows, columns), (r, c), where, ends) for c in across)
         for r in _spots(_range(rows, ranges))
     )
-    conditions = tuple(Condition(Sym(letter), "=", _number(spot)) for letter, spot in where.items())
+    conditions = tuple(
+        Condition(Sym(letter), "=", _number(spot))
+        for letter, spot in where.items()
+        if not letter.isdecimal()
+    )
     return Slice(conditions, grid)
 
 
@@ -85,13 +90,17 @@ def _number(spot: str) -> Expr:
 
 
 def _drawn(
-    entry: Expr, axes: tuple[str, str], spot: tuple[Spot, Spot], where: Mapping[str, str]
+    entry: Expr,
+    axes: tuple[str, str],
+    spot: tuple[Spot, Spot],
+    where: Mapping[str, str],
+    ends: frozenset[str],
 ) -> Expr | Dots:
     (rows, columns), (r, c) = axes, spot
     if r is None or c is None:
         return Dots("⋱" if r is None and c is None else "⋮" if r is None else "…")
     places = {rows: r} | ({columns: c} if columns else {})
-    return at_places(entry, places | dict(where))
+    return at_places(entry, places | dict(where), ends)
 
 
 def _range(letter: str, ranges: Ranges) -> Range:

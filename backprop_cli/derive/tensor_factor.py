@@ -12,15 +12,14 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, sy
 from backprop_cli.algebra.jacobians import local_jacobian
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.activations import ACTIVATIONS
-from backprop_cli.derive.chains import line, without_repeats
+from backprop_cli.derive.chains import as_read, line, without_repeats
 from backprop_cli.derive.data import Chain, Condition, Line
+from backprop_cli.derive.endings import Ending, Name
 from backprop_cli.derive.engine import worked_out
-from backprop_cli.derive.nodes import derivative, equal, parts
+from backprop_cli.derive.nodes import derivative, equal, partial, parts
 from backprop_cli.derive.tensor_known import activation, softmax
-from backprop_cli.derive.tensor_places import Factor, Place, Setting, partial
+from backprop_cli.derive.tensor_places import Factor, Place, Setting
 from backprop_cli.operations.sizes import Sizes
-
-_OWN = "written in the function's own value"
 
 
 def factor(setting: Setting, of: Place, by: Place) -> Factor:
@@ -45,22 +44,9 @@ def factor(setting: Setting, of: Place, by: Place) -> Factor:
 def _with_partials(chain: Chain) -> Chain:
     lines: list[Line] = []
     for each in chain.lines:
-        if not lines or _as_written(lines[-1].expr) != _as_written(partial(each.expr)):
+        if not lines or as_read(lines[-1].expr) != as_read(partial(each.expr)):
             lines.append(replace(each, expr=partial(each.expr)))
     return replace(chain, left=partial(chain.left), lines=tuple(lines))
-
-
-def _as_written(expr: Expr) -> object:
-    """What is read: (a + b) + c and a + (b + c) are written alike, and products too."""
-    if not isinstance(expr, Op) or expr.name not in ("add", "mul"):
-        inside = tuple(map(_as_written, expr.args)) if isinstance(expr, Op) else ()
-        return (expr.name, inside, expr.options) if isinstance(expr, Op) else expr
-    parts: list[object] = []
-    for arg in expr.args:
-        found = _as_written(arg)
-        same = isinstance(found, tuple) and found[0] == expr.name
-        parts += found[1] if same else [found]  # type: ignore[index]
-    return expr.name, tuple(parts), ()
 
 
 # By the rules -------------------------------------------------------------------------------------
@@ -71,13 +57,11 @@ def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     entry = setting.write.entry(expr, of.letters)
     bound = frozenset(of.letters) - frozenset(by.letters) | _numerals(entry)
     first = line(derivative(entry, by.symbol), "definition")
-    rest = worked_out(first.expr, setting.rules(bound))
+    own = Ending(Name(of.symbol, entry))
+    rest = worked_out(first.expr, setting.rules(bound), own)
     lines = [_named(each, by) for each in (first, *rest)]
-    own = _own_value(lines[-1].expr, entry, of.symbol)
-    if own != lines[-1].expr:
-        lines.append(Line(own, "own value", _OWN))
     chain = Chain("", derivative(of.symbol, by.symbol), without_repeats(lines))
-    return Factor(of, by, own, (chain,))
+    return Factor(of, by, chain.result, (chain,))
 
 
 def _stacked(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
@@ -104,12 +88,6 @@ def _named(each: Line, by: Place) -> Line:
     """The words with the entry's id in them."""
     said = f"{by.name}_{','.join(by.letters)}"
     return replace(each, words=each.words.replace(said, by.symbol.name))
-
-
-def _own_value(expr: Expr, entry: Expr, name: Sym) -> Expr:
-    if not isinstance(entry, Op) or not any(node == entry for node in walk(expr)):
-        return expr
-    return rewrite(expr, lambda node: name if node == entry else None)
 
 
 # The matrix as a formula --------------------------------------------------------------------------

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite
+from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.derive.data import Chain
 from backprop_cli.derive.entrywise import Entrywise, Letters
-from backprop_cli.derive.nodes import derivative, indexed
+from backprop_cli.derive.nodes import derivative, indexed, partial
 from backprop_cli.derive.rules import Scalars
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.data import Kinks
@@ -70,22 +70,10 @@ class Setting(Struct, frozen=True):
 
     def rules(self, bound: frozenset[str]) -> Scalars:
         """The rules of differentiation, where these letters may be the same number."""
-        return Scalars(self.sizes.kinks, bound)
+        return Scalars(self.sizes.kinks, bound, self.write.indices.ranges)
 
 
 def quotient(of: Sym, by: Sym) -> Expr:
     """∂of/∂by as it is named: of whole quantities an id, of entries a fraction."""
     whole = "[" not in of.name + by.name
     return Sym(f"d{of.name}/d{by.name}") if whole else partial(derivative(of, by))
-
-
-def partial(expr: Expr) -> Expr:
-    """The expression with ∂ in all its derivatives, since there are other variables."""
-
-    def rule(node: Expr) -> Expr | None:
-        match node:
-            case Op("derivative", (of, by)):
-                return op("derivative", partial(of), by, partial=1)
-        return None
-
-    return rewrite(expr, rule)

@@ -22,6 +22,7 @@ from backprop_cli.derive.contract import (
 )
 from backprop_cli.derive.data import Chain, Line
 from backprop_cli.derive.entrywise import Letters
+from backprop_cli.derive.finished import finished
 from backprop_cli.derive.fractions import cleared
 from backprop_cli.derive.nodes import indexed, parts, sum_over
 from backprop_cli.derive.tensor_data import Fit, Products, Shaped
@@ -108,6 +109,7 @@ def product_chain(work: Chainwork, paths: Sequence[Walk], found: Factors) -> Cha
     lines += _summed_targets(work, lines[-1].expr)
     lines.append(Line(cleared(lines[-1].expr), "rewritten", "the fractions multiplied out"))
     lines.append(Line(without_minus(lines[-1].expr), "rewritten", "the minus sign put in"))
+    lines += finished(work.setting, lines[-1].expr)
     return Chain("", quotient(work.of.symbol, work.by.symbol), without_repeats(lines))
 
 

@@ -190,7 +190,11 @@ class _Lettering(Struct):
             (self.sample,) = typed
             return
         name = next(iter(self.samples))
-        self.sample = self.indices.claim(("n", "s", "t"), self.range(name, self.samples[name]))
+        range_ = self.range(name, self.samples[name])
+        if range_.first == range_.last:
+            self.sample = str(range_.first)
+        else:
+            self.sample = self.indices.claim(("n", "s", "t"), range_)
 
     def lettered(self, name: str, liked: tuple[str, ...]) -> Letters:
         letters: list[str] = []
@@ -233,9 +237,7 @@ class _Lettering(Struct):
 
     def number(self, name: str, axis: int, typed: int) -> str:
         shape = self.model.shapes[name]
-        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(
-            shape
-        )
+        bases = self.model.bases.of(name, len(shape))
         place, size = typed - bases[axis], shape[axis]
         if place < 0 or (isinstance(size, int) and place >= size):
             last = size + bases[axis] - 1 if isinstance(size, int) else size

@@ -14,6 +14,7 @@ from backprop_cli.grading.collected import Collector, id_of, said
 from backprop_cli.grading.data import Sheet
 from backprop_cli.grading.plain_sheet import PlainReader
 from backprop_cli.grading.quantities import Quantities
+from backprop_cli.grading.salvage import Salvaged, salvaged
 from backprop_cli.numbers import printable, shown
 from backprop_cli.problem.arrays import kind_of
 from backprop_cli.problem.ids import Reference
@@ -110,17 +111,26 @@ def _from_rows(text: str, file: str, known: Quantities) -> Sheet:
     collector = Collector(known)
     if (problem := read_rows(text, collector)) is not None:
         return _unusable(file, problem)
-    return _sheet(file, None, collector)
+    return _sheet(file, _clean(collector.student or "") or None, collector)
 
 
 def _from_text(text: str, file: str, known: Quantities, complaints: Complaints) -> Sheet:
     root = plain_tree(text) or tree_of(text, complaints)
-    if root is None:
+    if root is not None:
+        return _from_tree(root, file, known, complaints)
+    rest = salvaged(text)
+    if rest is None:
         return _unusable(file, complaints.found[-1])
-    return _from_tree(root, file, known, complaints)
+    return _from_tree(rest.root, file, known, Complaints(), rest)
 
 
-def _from_tree(root: Node, file: str, known: Quantities, complaints: Complaints) -> Sheet:
+def _from_tree(
+    root: Node,
+    file: str,
+    known: Quantities,
+    complaints: Complaints,
+    rest: Salvaged | None = None,
+) -> Sheet:
     if not isinstance(root, MapNode):
         what = f"this is {kind_of(root)}, and not an answer sheet"
         return _unusable(file, Complaint(what, root.mark, _FORM))
@@ -141,9 +151,24 @@ def _from_tree(root: Node, file: str, known: Quantities, complaints: Complaints)
     for block in blocks:
         if (problem := _read_block(block, collector, complaints)) is not None:
             return _unusable(file, problem)
+    if rest is not None:
+        _add_broken(rest, collector)
     for complaint in complaints.found:
         collector.remark(complaint.message, complaint.mark, complaint.instead)
     return _sheet(file, student, collector)
+
+
+def _add_broken(rest: Salvaged, collector: Collector) -> None:
+    """Tells the lines that had to be left out: each at its quantity where it names one."""
+    for complaint in rest.mended:
+        collector.remark(complaint.message, complaint.mark, complaint.instead)
+    for each in rest.broken:
+        named, why = collector.known.named(each.name.text), each.complaint
+        if isinstance(named, Reference):
+            error = UnreadableError(why.message, why.mark, why.instead)
+            collector.refuse(id_of(named), error, each.name)
+        else:
+            collector.remark(why.message, why.mark, why.instead)
 
 
 def _student(value: Node, collector: Collector) -> str | None:

@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from backprop_cli.errors import Complaint
-from backprop_cli.grading.cells import UnreadableError
+from backprop_cli.grading.cells import MISSING, UnreadableError
 from backprop_cli.grading.collected import Collector, id_of
+from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.tree import ScalarNode, split_lines
 
 COLUMNS: Final = ("name", "row", "column", "value")
-_DELIMITERS = ",;\t"
+_PAIR = ("name", "value")
+_DELIMITERS = ";\t,"
+_HEADS = frozenset((*COLUMNS, "student"))
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])|(?<![0-9]),(?=[0-9]+$)")
 _FORM = "name,row,column,value in the first line, then a line an entry, such as Z1,1,,4"
 
 Row = dict[str, ScalarNode]
@@ -23,20 +29,35 @@ def read_rows(text: str, collector: Collector) -> Complaint | None:
     lines = [(number, line) for number, line in enumerate(split_lines(text), 1) if line.strip()]
     if not lines:
         return Complaint("the file is empty")
-    delimiter = _delimiter(lines[0][1])
+    delimiter = _delimiter(lines[0], collector)
     if delimiter is None:
         return Complaint("this is not a table of answers", instead=_FORM)
     columns = _header([cell.text for cell in _cells(*lines[0], delimiter)])
     for number, line in lines[1:] if columns else lines:
         cells = list(_cells(number, line, delimiter))
+        if delimiter != ",":
+            cells[1:] = map(_with_points, cells[1:])
         if any(cell.text for cell in cells):
-            _take(cells, columns or COLUMNS, collector)
+            _take(cells, columns or (_PAIR if len(cells) == len(_PAIR) else COLUMNS), collector)
     return None
 
 
-def _delimiter(line: str) -> str | None:
-    """What stands between cells: the sign after the first cell of the first line."""
-    return next((char for char in line if char in _DELIMITERS), None)
+def _with_points(cell: ScalarNode) -> ScalarNode:
+    """A cell of a table whose columns no comma separates: there it is a decimal one."""
+    return cell if "." in cell.text else replace(cell, text=_DECIMAL_COMMA.sub(".", cell.text))
+
+
+def _delimiter(line: tuple[int, str], collector: Collector) -> str | None:
+    """What stands between cells: the sign that leaves a name in the first cell of the first line.
+
+    So the comma in `dL/dW1[1,2];0,5` is none. Where it is no name with any of them, the first sign.
+    """
+    signs = [char for char in _DELIMITERS if char in line[1]]
+    for sign in signs:
+        name = next(_cells(*line, sign)).text
+        if name.casefold() in _HEADS or isinstance(collector.known.named(name), Reference):
+            return sign
+    return min(signs, key=line[1].index, default=None)
 
 
 def _header(cells: list[str]) -> tuple[str, ...] | None:
@@ -66,6 +87,9 @@ def _take(cells: list[ScalarNode], columns: tuple[str, ...], collector: Collecto
     if name is None or not name.text:
         collector.remark("this row has no name", cells[0].mark)
         return
+    if name.text.casefold() == "student":
+        collector.student = collector.student or _said(cells[1:])
+        return
     found = collector.reference(name)
     if found is None:
         return
@@ -81,6 +105,11 @@ def _take(cells: list[ScalarNode], columns: tuple[str, ...], collector: Collecto
         collector.add_entry(id, index, name, value)
     else:
         collector.add_whole(id, name, value)
+
+
+def _said(cells: list[ScalarNode]) -> str | None:
+    """The first cell with something in it."""
+    return next((cell.text for cell in cells if cell.text not in MISSING), None)
 
 
 def _refuse_more(cells: list[ScalarNode], columns: tuple[str, ...]) -> None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, field
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.data import Index, Shape, Typed
-from backprop_cli.numbers import NumberError, is_simple, last_place, read_number, shown
-from backprop_cli.problem.arrays import entries, kind_of, lines_of, split_row
-from backprop_cli.problem.tree import ListNode, Node, ScalarNode
+from backprop_cli.numbers import (
+    NumberError,
+    entries_of,
+    is_simple,
+    last_place,
+    read_number,
+)
+from backprop_cli.problem.arrays import entries, kind_of, lines_of
+from backprop_cli.problem.commas import (
+    Pair,
+    has_spaces,
+    pair_of,
+    refuse_quotes,
+    refuse_semicolons,
+    with_points,
+)
+from backprop_cli.problem.tree import ListNode, Node, ScalarNode, is_pair
 
 MOST_EXPRESSIONS: Final = 5_000
 """So many entries of a sheet may be something else than plain decimals."""
@@ -59,9 +73,34 @@ class Budget(Struct):
 
 def read_cells(node: Node, expected: Shape, budget: Budget) -> Written:
     """The entries of `node`, in the shape expected where they fit it, else as they are written."""
+    try:
+        written = _read(node, expected, budget)
+    except UnreadableError:
+        _refuse_commas(node, expected, budget, certain=False)
+        raise
+    if written.shape != expected:
+        _refuse_commas(node, expected, budget, certain=has_spaces(node))
+    return written
+
+
+def _read(node: Node, expected: Shape, budget: Budget) -> Written:
     reader = _Reader(budget, max(_ROOM, 4 * prod(expected)))
     written = Written(reader.read(node), reader.cells)
     return written if written.shape == expected else _fitted(written, expected)
+
+
+def _refuse_commas(node: Node, expected: Shape, budget: Budget, *, certain: bool) -> None:
+    """UnreadableError where the commas in `[0,5, 1,5]` are decimal ones: only so it fits."""
+    pairs: list[Pair] = []
+    meant = with_points(node, pairs)
+    if not pairs:
+        return
+    try:
+        fits = _read(meant, expected, budget).shape == expected
+    except UnreadableError:
+        fits = False
+    if fits or certain:
+        raise UnreadableError(pairs[0].message, pairs[0].mark, pairs[0].instead)
 
 
 class _Reader(Struct):
@@ -82,11 +121,19 @@ class _Reader(Struct):
             "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix",
         )
 
+    @staticmethod
+    def _refuse(check: Callable[[Any], object], what: object, mark: Mark) -> None:
+        try:
+            check(what)
+        except NumberError as error:
+            raise _unreadable(error, mark) from None
+
     # Lists --------------------------------------------------------------------------------------
 
     def _listed(self, node: ListNode, at: Index) -> Shape:
         items = node.items
         self._make_room(len(items), node.mark)
+        self._refuse(refuse_semicolons, node, node.mark)
         if any(isinstance(item, ListNode) for item in items):
             if len(at) >= _DEEPEST:
                 raise UnreadableError("lists are nested too deeply here", node.mark)
@@ -95,6 +142,9 @@ class _Reader(Struct):
         for column, item in enumerate(items):
             if not isinstance(item, ScalarNode):
                 raise UnreadableError(f"a number belongs here, not {kind_of(item)}", item.mark)
+            if column and not is_simple(item.text) and is_pair(items[column - 1], item):
+                pair = pair_of(items[column - 1], item)
+                raise UnreadableError(pair.message, pair.mark, pair.instead)
             self.cells[*at, column] = self._item(item)
         return (len(items),)
 
@@ -117,18 +167,20 @@ class _Reader(Struct):
         if _simple(text) or text.strip() in MISSING:
             self.cells[()] = self._item(node)
             return ()
+        self._refuse(refuse_quotes, text, node.mark)
         rows = list(lines_of(node)) or [(text.strip(), node.inside)]
         if len(rows) > 1 or node.style == "block" or ";" in text:
-            shapes = [self._words(row, mark, (at,)) for at, (row, mark) in enumerate(rows)]
+            shapes = [
+                self._row(_split(row, mark), mark, (at,)) for at, (row, mark) in enumerate(rows)
+            ]
             return _rectangle(shapes, [mark for _, mark in rows])
         line, mark = rows[0]
-        if len(split_row(line)) > 1:
-            return self._words(line, mark, ())
+        if len(words := _split(line, mark)) > 1:
+            return self._row(words, mark, ())
         self.cells[()] = self._cell(line, mark)
         return ()
 
-    def _words(self, text: str, mark: Mark, at: Index) -> Shape:
-        words = split_row(text)
+    def _row(self, words: Sequence[tuple[str, int]], mark: Mark, at: Index) -> Shape:
         self._make_room(len(words), mark)
         for column, (word, offset) in enumerate(words):
             place = Mark(mark.line, mark.column + offset)
@@ -151,7 +203,7 @@ class _Reader(Struct):
         try:
             return Typed(text.strip(), _number(text), _unit(text))
         except NumberError as error:
-            raise _unreadable(text, error, mark) from None
+            raise _unreadable(error, mark) from None
 
     def _pay(self, mark: Mark) -> None:
         self.budget.expressions -= 1
@@ -160,11 +212,14 @@ class _Reader(Struct):
             raise UnreadableError(message, mark, "decimals, such as 0.6667")
 
 
-def _unreadable(text: str, error: NumberError, mark: Mark) -> UnreadableError:
-    words = text.split()
-    if len(words) > 1 and all(map(is_simple, words)):
-        message = f"{shown(text)} is more than one number: a comma is missing"
-        return UnreadableError(message, mark, ", ".join(words))
+def _split(text: str, mark: Mark) -> list[tuple[str, int]]:
+    try:
+        return entries_of(text)
+    except NumberError as error:
+        raise _unreadable(error, mark) from None
+
+
+def _unreadable(error: NumberError, mark: Mark) -> UnreadableError:
     place = Mark(mark.line, mark.column + error.offset)
     return UnreadableError(error.message, place, error.instead or _HINT)
 

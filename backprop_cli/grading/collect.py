@@ -10,23 +10,27 @@ from typing import Final
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.answers import MAX_SHEET, Reader, unusable
 from backprop_cli.grading.data import Sheet
+from backprop_cli.grading.handed_in import Unread, unread
+from backprop_cli.problem.load import read_up_to
 
 ENDINGS: Final = (".yaml", ".yml", ".json", ".csv")
-_USUAL = 16_384  # bytes that nearly every sheet has room in
 _NOT_SHEETS = frozenset({"__MACOSX"})  # beside what is hidden; left behind by unpacking
 
 
-def answer_files(paths: Iterable[Path], leave_out: Path | None = None) -> list[str]:
+def answer_files(
+    paths: Iterable[Path], leave_out: Path | None = None, left: list[Unread] | None = None
+) -> list[str]:
     """The files named, and those in the folders named; each once, in the order of their names.
 
-    `leave_out` is the problem's own file, which may lie in such a folder. UserError where there is
-    no such path, or a folder without any answer file.
+    `leave_out` is the problem's own file, which may lie in such a folder. What else lies there and
+    is not read is put in `left`. UserError where there is no such path, or a folder without any
+    answer file.
     """
     found: dict[str, str] = {}
     problem = os.path.realpath(leave_out) if leave_out is not None else None
     here = Path.cwd()
     for path in paths:
-        for file in _files(str(path), problem):
+        for file in _files(str(path), problem, [] if left is None else left):
             found.setdefault(os.path.join(here, file), file)
     return sorted(found.values(), key=lambda file: file.split(os.sep))
 
@@ -34,7 +38,7 @@ def answer_files(paths: Iterable[Path], leave_out: Path | None = None) -> list[s
 def read_answers(path: str, reader: Reader) -> Sheet:
     """The sheet in a file; one with an error where the file cannot be read."""
     try:
-        data = _bytes(path)
+        data = read_up_to(path, MAX_SHEET + 1)
     except OSError as error:
         return unusable(path, f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
@@ -42,19 +46,12 @@ def read_answers(path: str, reader: Reader) -> Sheet:
     return reader.sheet(data, path)
 
 
-def _bytes(path: str) -> bytes:
-    """What is in a file, as far as it can be read, and asking no more room than a sheet needs."""
-    with open(path, "rb") as file:
-        data = file.read(_USUAL)
-        return data if len(data) < _USUAL else data + file.read(MAX_SHEET + 1 - _USUAL)
-
-
-def _files(path: str, problem: str | None) -> Iterable[str]:
+def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:
     if not os.path.isdir(path):
         if not os.path.lexists(path):
             raise UserError(Complaint("there is no such file or folder"), source=path)
         return [path]
-    files = list(_below(path, problem))
+    files = list(_below(path, problem, left))
     if not files:
         kinds = ", ".join(f"*{ending}" for ending in ENDINGS)
         message = "there are no answer files in this folder"
@@ -62,7 +59,7 @@ def _files(path: str, problem: str | None) -> Iterable[str]:
     return files
 
 
-def _below(folder: str, problem: str | None) -> Iterator[str]:
+def _below(folder: str, problem: str | None, left: list[Unread]) -> Iterator[str]:
     """The answer files below a folder but for hidden ones and links that lead out of it."""
     inside = os.path.realpath(folder)
     stack = [("" if folder == "." else folder, inside)]
@@ -78,8 +75,12 @@ def _below(folder: str, problem: str | None) -> Iterator[str]:
                 continue
             else:
                 wanted = entry.is_file()  # a pipe would never end
-            if wanted and entry.name.casefold().endswith(ENDINGS) and target != problem:
+            if not wanted or target == problem:
+                continue
+            if entry.name.casefold().endswith(ENDINGS):
                 yield path
+            else:
+                left.append(unread(path))
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

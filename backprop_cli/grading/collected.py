@@ -27,6 +27,7 @@ class Collector(Struct):
     known: Quantities
     remarks: list[tuple[str, Mark]] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
+    student: str | None = None
     _whole: dict[str, Answer] = field(default_factory=dict)
     _names: dict[str, ScalarNode] = field(default_factory=dict)
     _parts: dict[str, dict[Index, tuple[Typed, ScalarNode]]] = field(default_factory=dict)

@@ -105,7 +105,10 @@ class Result(Struct, frozen=True):
 
 
 class Submission(Struct, frozen=True):
-    """One graded sheet."""
+    """One graded sheet, or why it could not be read or graded.
+
+    `fault` is the traceback where that is the program's own fault; no report shows it.
+    """
 
     student: str
     file: str
@@ -117,6 +120,7 @@ class Submission(Struct, frozen=True):
     error: str | None = None
     error_mark: Mark | None = None
     remarks: tuple[tuple[str, Mark], ...] = ()
+    fault: str | None = None
 
 
 class Tally(Struct, frozen=True):

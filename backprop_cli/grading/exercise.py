@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from functools import update_wrapper
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Op, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import Index
 from backprop_cli.grading.detect import candidates
-from backprop_cli.grading.key import Key
+from backprop_cli.grading.jacobians import with_jacobians
+from backprop_cli.grading.key import Key, is_jacobian
+from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.slips import GENERAL
-from backprop_cli.grading.variants import Formulas, fused_first, variants
+from backprop_cli.grading.stages import Stage, stages
+from backprop_cli.grading.variants import Formulas, fused_first
 from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Candidate
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.data import Digits
+from backprop_cli.problem.data import Digits, Grading
 from backprop_cli.problem.ids import Reference, reference
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.intervals import Unit, enclosure
 from backprop_cli.readings.plain import plain
 from backprop_cli.solving.asked import asked, asked_pairs
+from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Planned, plan
 from backprop_cli.solving.solve import Request, Solution, solve
 
@@ -80,39 +82,83 @@ def cached(
 
 
 class Exercise:
-    """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept."""
+    """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept.
 
-    def __init__(self, model: Model) -> None:
+    `most_work` are the operations that solving it may take.
+    """
+
+    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
+        self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
-        solution = solve(exact, Request(extra=asked_pairs(exact)))
+        pairs = asked_pairs(exact)
+        request = Request(extra=pairs, max_work=most_work)
+        solution = solve(exact, request)
         self.model = solution.model
-        self.plan = plan(self.model, asked_pairs(self.model))
+        self.plan = plan(self.model, pairs)
         self.steps = {step.id: step for step in self.plan.steps}
         self.questions = tuple(self._questions(solution))
-        self.key = self._key(solution)
-        self.fused = replace(self.key, formulas=fused_first(self.model, self.key.formulas))
-        names = (question.name for question in self.questions)
-        self.order = tuple(dict.fromkeys((*self.steps, *names)))
+        self.stages = stages(
+            exact, solution, self._later_steps(), Request(extra=pairs, max_work=most_work)
+        )
+        self.grading = _marked(model.problem.grading)
+        self.key = self._key()
+        self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))
         self.most = sum(question.points for question in self.questions)
 
-    def _key(self, solution: Solution) -> Key:
-        digits = self.model.problem.grading.precision
-        truth = dict(solution.values) | self._later(solution)
-        new_values = {f"{name}_new": name for name in self.model.trained}
-        formulas = variants(self.model)
+    def _later_steps(self) -> set[int]:
+        numbers = (question.name.partition("@")[2] for question in self.questions)
+        return {int(number) for number in numbers if number}
+
+    def _key(self) -> Key:
+        truth: dict[str, Array] = {}
+        formulas: dict[str, tuple[Expr, ...]] = {}
+        for stage in reversed(self.stages):
+            truth |= {stage.called(name): value for name, value in stage.values.items()}
+        for stage in self.stages:
+            formulas |= stage.on_sheet(self._verified(stage, stage.formulas))
         return Key(
             truth,
             formulas,
-            frozenset(name for name in truth if name not in self.steps and "@" not in name),
+            frozenset(name for name in truth if name not in formulas),
             frozenset(question.name for question in self.questions),
-            _unit(digits),
-            new_values,
+            _unit(self.model.problem.grading.precision),
+            self._on_sheet(lambda stage: {f"{name}_new": name for name in stage.model.trained}),
             {name: symbols(ways[0]) for name, ways in formulas.items()},
-            frozenset(_never_zero(formulas)),
-            frozenset(step.id for step in self.plan.steps if step.phase == "forward"),
-            frozenset(step.id for step in self.plan.steps if step.rule == "forward-again"),
+            assumed=self.model.problem.grading.precision is None,
+            never_zero=frozenset(_never_zero(formulas)),
+            forward=self._named(lambda step: step.phase == "forward"),
+            again=self._named(lambda step: step.rule == "forward-again"),
+            gradients=self._on_sheet(_gradients),
+            compared=frozenset(self._on_sheet(self._compared).items()),
         )
+
+    def _on_sheet(self, found: Callable[[Stage], Mapping[str, str]]) -> dict[str, str]:
+        """Pairs of names of every stage, as they are on a sheet."""
+        return {
+            stage.called(one): stage.called(other)
+            for stage in self.stages
+            for one, other in found(stage).items()
+        }
+
+    def _named(self, holds: Callable[[Planned], bool]) -> frozenset[str]:
+        return frozenset(
+            stage.called(id)
+            for stage in self.stages
+            for id, step in stage.steps.items()
+            if holds(step)
+        )
+
+    def _compared(self, stage: Stage) -> Mapping[str, str]:
+        steps = iter(stage.steps.values())
+        return dict(self._case(stage, step).compared) if (step := next(steps, None)) else {}
+
+    def _verified(self, stage: Stage, formulas: Formulas) -> Formulas:
+        """Only those equivalent ways that have the shape of a quantity, and its true value."""
+        return {
+            id: (ways[0], *(way for way in ways[1:] if is_equivalent(stage, id, way)))
+            for id, ways in formulas.items()
+        }
 
     def _questions(self, solution: Solution) -> Iterator[Question]:
         marks = {}
@@ -132,16 +178,6 @@ class Exercise:
         shape = tuple(int(size) for size in self.steps[wanted.id].shape)
         return self.model.counted(wanted.id, wanted.index, shape)
 
-    def _later(self, solution: Solution) -> dict[str, Array]:
-        """The true values of quantities asked after later updates, as `W1_new@2`."""
-        found = {}
-        for question in self.questions:
-            id, _, number = question.name.partition("@")
-            if number:
-                later = solve(solution.model, Request(steps=int(number), at=int(number)))
-                found[question.name] = later.values[id]
-        return found
-
     @cached
     def questions_on(self, name: str) -> tuple[Question, ...]:
         """What is asked about a quantity; where nothing is, the quantity without points."""
@@ -149,37 +185,79 @@ class Exercise:
         return asked or (Question(name, name, None, 0.0, asked=False),)
 
     def key_for(self, readable: Collection[str]) -> Key:
-        """The key for who wrote these: without the gradient of the output, read as fused."""
+        """The key for who wrote these: without the gradient of the output, read as fused.
+
+        Jacobians are worked out and gone on with by who has them on the sheet.
+        """
         fusion = self.model.fusion
-        if fusion is None or self.model.gradient(fusion.output) in readable:
+        fused = fusion is not None and self.model.gradient(fusion.output) not in readable
+        return self._key_with(fused, frozenset(self._jacobians & set(readable)))
+
+    @cached_property
+    def _jacobians(self) -> frozenset[str]:
+        return self._named(lambda step: step.phase == "jacobian")
+
+    @cached
+    def _key_with(self, fused: bool, jacobians: frozenset[str]) -> Key:
+        if not fused and not jacobians:
             return self.key
-        return self.fused
+        formulas = dict(self.key.formulas)
+        for stage in self.stages:
+            wanted = [id for id in stage.steps if stage.called(id) in jacobians]
+            own = with_jacobians(stage.model, stage.plan, stage.formulas, wanted)
+            own = self._verified(stage, fused_first(stage.model, own) if fused else own)
+            formulas |= stage.on_sheet(own)
+        uses = {name: symbols(ways[0]) for name, ways in formulas.items()}
+        return replace(self.key, formulas=formulas, uses=uses)
+
+    def quantities(self) -> Quantities:
+        """What a sheet may name."""
+        later = {id: self.key.truth[id].shape for id in self.order if "@" in id}
+        return Quantities(self.model, self.plan, later)
 
     def sample_axis(self, name: str) -> int | None:
         """The axis along which a quantity has its samples."""
-        axes = self.steps[name].axes if name in self.steps else ()
+        found = self._step(name)
+        axes = found[1].axes if found is not None else ()
         return axes.index("sample") if "sample" in axes else None
+
+    def _step(self, name: str) -> tuple[Stage, Planned] | None:
+        """The planned step of a quantity, and the update it is of."""
+        id, _, number = name.partition("@")
+        for stage in self.stages:
+            if stage.number == int(number or 1) and id in stage.steps:
+                return stage, stage.steps[id]
+        return None
 
     # Slips --------------------------------------------------------------------------------------
 
     @cached
     def candidates(self, name: str) -> list[Candidate]:
         """The wrong formulas of a quantity, made when it is first wrong."""
-        step = self.steps.get(name)
-        return [] if step is None else candidates(self.case(step))
+        found = self._step(name)
+        if found is None:
+            return []
+        stage, step = found
+        return [(id, stage.written(expr)) for id, expr in candidates(self._case(stage, step))]
 
     def case(self, step: Planned) -> Case:
-        """A quantity as the slips see it."""
-        sizes = Sizes(self.plan.shapes, kinks(self.model.problem.convention.kinks))
-        return Case(self.model, step, self.steps, sizes, self.key.asked)
+        """A quantity of the first update as the slips see it."""
+        return self._case(self.stages[0], step)
+
+    def _case(self, stage: Stage, step: Planned) -> Case:
+        names = {stage.called(id): id for id in stage.steps}
+        asked = frozenset(
+            names[question.name] for question in self.questions if question.name in names
+        )
+        return Case(stage.model, step, stage.steps, stage.sizes, asked)
 
     @cached
     def formula(self, name: str) -> str | None:
         """The right formula of a quantity as text."""
-        step = self.steps.get(name)
-        if step is None:
+        ways = self.key.formulas.get(name)
+        if ways is None:
             return None
-        return f"{name} = {plain(step.expr, self.model.problem.convention.indices)}"
+        return f"{name} = {plain(ways[0], self.model.problem.convention.indices)}"
 
     @cached
     def expected(self, name: str, index: Index | None) -> str:
@@ -195,10 +273,8 @@ class Exercise:
 
     def person(self, name: str, place: Index) -> Index:
         """An entry's index as a person writes it."""
-        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(
-            place
-        )
-        return tuple(i + base for i, base in zip(place, bases, strict=False))
+        bases = self.model.bases.of(name, len(place))
+        return tuple(i + base for i, base in zip(place, bases, strict=True))
 
     @cached
     def mistaken(self, name: str) -> Mistaken:
@@ -223,6 +299,27 @@ _POSITIVE = {"div": 1, "ratio": 1, "xlogy": 1, "log": 0, "sqrt": 0}
 """Operations that need an argument other than 0, and which it is."""
 
 
+def is_equivalent(stage: Stage, id: str, way: Expr) -> bool:
+    """Whether a formula gives a quantity: its shape, and its value where all is right."""
+    true = stage.values.get(id)
+    if true is None or is_jacobian(way):
+        return True
+    with np.errstate(all="ignore"):
+        try:
+            low, high = enclosure(way, lambda name: point(stage.values[name]))
+        except (ValueError, KeyError):
+            return False
+    close = np.isclose(low, true, rtol=1e-7, atol=1e-9) & np.isclose(high, true, 1e-7, 1e-9)
+    return low.shape == true.shape and bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
+
+
+def _gradients(stage: Stage) -> Mapping[str, str]:
+    """The gradient of each quantity that has one."""
+    names = (*stage.model.definitions, *stage.model.given)
+    found = {name: stage.model.gradient(name) for name in names}
+    return {name: id for name, id in found.items() if id in stage.steps}
+
+
 def _never_zero(formulas: Formulas) -> Iterator[str]:
     """The quantities that a formula divides by, or takes the logarithm of."""
     for ways in formulas.values():
@@ -236,5 +333,14 @@ def _called(wanted: Reference) -> str:
     return wanted.id + index + (f"@{wanted.step}" if wanted.step > 1 else "")
 
 
-def _unit(digits: Digits | None) -> Unit | None:
-    return None if digits is None else Unit(digits.count, digits.kind == "significant")
+ASSUMED = Unit(3)
+"""The least digits where a problem asks for none."""
+
+
+def _unit(digits: Digits | None) -> Unit:
+    return ASSUMED if digits is None else Unit(digits.count, digits.kind == "significant")
+
+
+def _marked(grading: Grading) -> Grading:
+    """The marks: where no digits are asked, too few of them cost nothing."""
+    return grading if grading.precision is not None else replace(grading, imprecise=1.0)

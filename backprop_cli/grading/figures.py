@@ -28,19 +28,19 @@ def digits(text: str) -> int:
     return len("".join(figures).lstrip("0"))
 
 
-def readings(figure: Figure, asked: Unit | None) -> Iterator[Figure]:
+def readings(figure: Figure, asked: Unit) -> Iterator[Figure]:
     """A number with the zeros that may have been left out behind it, and as it was typed."""
     text = padded(figure.text, asked)
-    if asked is not None and text != figure.text:
+    if text != figure.text:
         unit = float(asked.at(np.asarray(figure.value)))
         yield Figure(figure.value, min(figure.unit, unit), text)
     yield figure
 
 
-def padded(text: str, asked: Unit | None) -> str:
+def padded(text: str, asked: Unit) -> str:
     """A number with the zeros behind it that were left out; only of a plain decimal are any."""
     text = text.replace("\u2212", "-")
-    if asked is None or not _plain(text):
+    if not _plain(text):
         return text
     there = digits(text) if asked.significant else len(text.partition(".")[2])
     zeros = "0" * (asked.count - there)

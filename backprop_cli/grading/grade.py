@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from backprop_cli.errors import Mark
 from backprop_cli.grading.data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.right import RightAnswers
+from backprop_cli.grading.undeclared import Other, fewest_wrong, others
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.limits import MAX_WORK
 
 Results: TypeAlias = "tuple[Result, ...]"
 
@@ -22,11 +26,14 @@ MOST_KEPT: Final = 2_000
 class Grader(Exercise):
     """Grades the sheets of one problem: the same sheet always gives the same submission."""
 
-    def __init__(self, model: Model) -> None:
-        super().__init__(model)
+    def __init__(self, model: Model, most_work: int = MAX_WORK, alone: bool = False) -> None:
+        super().__init__(model, most_work)
+        self._stated = model
+        if alone:
+            self.others = ()
         self.right = RightAnswers(self)
         self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
-        self._places = {id: place for place, id in enumerate(self.steps)}
+        self._places = {id: place for place, id in enumerate(self.order)}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_sheets": {}}  # what goes by the identity of objects stays here
@@ -35,29 +42,38 @@ class Grader(Exercise):
         """The verdicts and marks of one sheet."""
         most = self.most
         if sheet.error is not None:
-            return Submission(
-                sheet.student,
-                sheet.file,
-                score=0.0,
-                max_score=most,
-                passed=False,
-                first_wrong=None,
-                results=(),
-                error=sheet.error,
-                error_mark=sheet.error_mark,
-                remarks=sheet.remarks,
-            )
-        results = self._results(sheet)
+            return ungraded(sheet, most, sheet.error)
+        results, remark = self._read(sheet)
         score = sum(result.points for result in results)
         return Submission(
             sheet.student,
             sheet.file,
             score=round(score, 6),
             max_score=most,
-            passed=score >= self.model.problem.grading.passing * most - 1e-9,
+            passed=score >= self.grading.passing * most - 1e-9,
             first_wrong=self._first_wrong(results),
             results=results,
-            remarks=sheet.remarks,
+            remarks=sheet.remarks if remark is None else (*sheet.remarks, (remark, Mark())),
+        )
+
+    def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
+        """The results on a sheet, in the convention in which it is written; what to say of that."""
+        found = {0: self._results(sheet)}
+        if not any(result.verdict == "wrong" for result in found[0]):
+            return found[0], None
+        for place, (other, grader) in enumerate(self.others, 1):
+            results = grader._results(sheet)  # noqa: SLF001  # the same class
+            if other.shown(self.model, results):
+                found[place] = results
+        best = fewest_wrong(found)
+        return found[best], self.others[best - 1][0].words if best else None
+
+    @cached_property
+    def others(self) -> tuple[tuple[Other, Grader], ...]:
+        """The problem in conventions that its file does not state."""
+        return tuple(
+            (other, Grader(other.model, self.most_work, alone=True))
+            for other in others(self._stated)
         )
 
     def _results(self, sheet: Sheet) -> Results:
@@ -80,6 +96,25 @@ class Grader(Exercise):
         return min(wrong, key=lambda id: self._places.get(_step(id), last), default=None)
 
 
+def ungraded(
+    sheet: Sheet | Submission, most: float, error: str, fault: str | None = None
+) -> Submission:
+    """The submission of a sheet that could not be read or graded."""
+    return Submission(
+        sheet.student,
+        sheet.file,
+        score=0.0,
+        max_score=most,
+        passed=False,
+        first_wrong=None,
+        error=error,
+        error_mark=sheet.error_mark,
+        remarks=sheet.remarks,
+        fault=fault,
+    )
+
+
 def _step(id: str) -> str:
-    """The quantity of an entry, or of a later step: W1_new of W1_new[2,1], or of W1_new@2."""
-    return id.partition("[")[0].partition("@")[0]
+    """The quantity of an entry: W1_new of W1_new[2,1], and W1_new@2 of W1_new[2,1]@2."""
+    name, _, rest = id.partition("[")
+    return name + rest.partition("]")[2]

@@ -13,11 +13,11 @@ from backprop_cli.grading.data import Answer, EntryResult, Origin, Result, Sheet
 from backprop_cli.grading.detect import Detector
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judge import Judge
-from backprop_cli.grading.key import Judged
+from backprop_cli.grading.key import Judged, Words
 from backprop_cli.grading.marks import overall, points, weakest
 from backprop_cli.grading.right import RightAnswers
 from backprop_cli.grading.sentences import explanation, message
-from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, used, written
+from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, written
 from backprop_cli.grading.wrong import Wrong
 from backprop_cli.operations.bounds import Interval, point
 
@@ -43,9 +43,8 @@ class Graded:
         """The judge of what is not right by itself, all of it judged."""
         readable = dict(self.readable())
         lost = self.exercise.key.asked - set(readable)
-        unit = used(tuple(readable.values()), self.exercise.key.unit)
         key, unusable = self.exercise.key_for(readable), lost & set(self.sheet.answers)
-        judge = Judge(key, readable, lost, unit, partial(self.betrayed, readable), unusable)
+        judge = Judge(key, readable, lost, partial(self.betrayed, readable), unusable)
         judge.judged.update({name: right.judged for name, right in self.right.items()})
         for name in self.exercise.order:
             if name in readable and name not in judge.judged:
@@ -98,14 +97,18 @@ class Graded:
         verdict = overall(verdicts)
         unexplained = verdict in ("wrong", "not-judged")
         found, origin = self.found(name, answer, judged) if unexplained else ((), None)
+        if (
+            verdict == "not-judged" and found and judged.idle is None
+        ):  # what is missing is no excuse
+            verdicts, verdict = _all_wrong(verdicts), "wrong"
         return Result(
             question.id,
             verdict,
             weakest(np.asarray(judged.how[place], dtype=object), verdict),
-            points(self.exercise.model.problem.grading, question.points, verdicts),
+            points(self.exercise.grading, question.points, verdicts),
             question.points,
             answer.mark,
-            tuple(self.entries(question, answer, judged)),
+            tuple(self.entries(question, answer, judged, verdict)),
             found,
             self.exercise.mistaken(name).within(self.typed(name)) if verdict == "correct" else (),
             message(self.judge, name, verdict, found, judged.reason, answer.trouble, origin),
@@ -169,10 +172,18 @@ class Graded:
             self.slips[name] = self.detector.explain(wrong, self.exercise.candidates)
         return self.slips[name]
 
-    def entries(self, question: Question, answer: Answer, judged: Judged) -> Iterator[EntryResult]:
-        """The verdict on every entry asked."""
+    def entries(
+        self, question: Question, answer: Answer, judged: Judged, overall: Verdict
+    ) -> Iterator[EntryResult]:
+        """The verdict on every entry asked; one not judged is wrong where a slip explains it."""
+        known = _all_wrong(judged.verdicts) if overall == "wrong" else judged.verdicts
         for place, index in self.exercise.places(question.name):
             if question.index is None or question.index == place:
-                verdict, cell = judged.verdicts[place], answer.cells.get(place)
+                verdict, cell = known[place], answer.cells.get(place)
                 how = judged.how[place] if verdict == "correct" else None
                 yield EntryResult(index, verdict, how, None if cell is None else cell.text)
+
+
+def _all_wrong(verdicts: Words) -> Words:
+    """Verdicts where what could not be judged is known to be wrong."""
+    return np.where(verdicts == "not-judged", "wrong", verdicts).astype(object)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, walk
 from backprop_cli.grading.variants import Formulas
-from backprop_cli.grading.written import Array, Mask
+from backprop_cli.grading.written import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.intervals import Unit
 
@@ -25,17 +26,44 @@ class Key(Struct, frozen=True):
     formulas: Formulas
     given: frozenset[str]
     asked: frozenset[str]
-    unit: Unit | None
+    unit: Unit
     parameters: Mapping[str, str]
     """For each new parameter, the old one: it is judged by its change."""
     uses: Mapping[str, tuple[str, ...]]
     """The names in each quantity's formula."""
+    assumed: bool = False
+    """Whether the problem asks for no digits, so that `unit` is only what is usual."""
     never_zero: frozenset[str] = frozenset()
     """What is divided by, or whose logarithm is taken: nobody goes on with a 0 there."""
     forward: frozenset[str] = frozenset()
     """The quantities of the forward pass."""
     again: frozenset[str] = frozenset()
     """Those of the forward pass with new parameters."""
+    gradients: Mapping[str, str] = MappingProxyType({})
+    """The gradient by each quantity that has one."""
+    compared: frozenset[tuple[str, str]] = frozenset()
+    """Prediction and target, as the loss compares them."""
+
+    def behind(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
+        """What is computed on the way to a quantity, since nobody wrote it: the first step first.
+
+        Of a quantity that is written in part, the rest is.
+        """
+        found: dict[str, None] = {}
+        stack = [(used, False) for used in self.uses.get(name, ())]
+        while stack:
+            used, done = stack.pop()
+            if done:
+                found[used] = None
+            elif self._is_computed(used, written) and used not in found:
+                stack.append((used, True))
+                stack += [(more, False) for more in self.uses[used]]
+        return tuple(found)
+
+    def _is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
+        if name in self.given or name not in self.formulas:
+            return False
+        return name not in written or not written[name].present.all()
 
 
 class Judged(Struct, frozen=True):
@@ -45,19 +73,21 @@ class Judged(Struct, frozen=True):
     how: Words
     reason: str | None = None
     decided_by: Interval | None = None
-    usable: Mask | bool = True
-    """Where later quantities may be worked out from it: correct or imprecise."""
+    right: Mask | bool = True
+    imprecise: Mask | bool = False
     misleads: bool = False
     """Whether anything in it is wrong, or follows from what is."""
+    idle: str | None = None
+    """Why nothing can be carried from it: it leaves no work to do."""
 
 
 def judged_as(
     verdicts: Words, how: Words, reason: str | None, decided_by: Interval | None
 ) -> Judged:
     """A quantity with these verdicts, and what they mean for what follows."""
-    usable = (verdicts == "correct") | (verdicts == "imprecise")
-    misleads = ~(usable | (verdicts == "missing"))
-    return Judged(verdicts, how, reason, decided_by, usable, bool(misleads.any()))
+    right, imprecise = verdicts == "correct", verdicts == "imprecise"
+    misleads = ~(right | imprecise | (verdicts == "missing"))
+    return Judged(verdicts, how, reason, decided_by, right, imprecise, bool(misleads.any()))
 
 
 def has_kink(expr: Expr) -> bool:

@@ -7,34 +7,51 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from backprop_cli.algebra.expr import Op, Sym, walk
+from backprop_cli.faults import Faults
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.lint_slips import Finding, slip_findings
+from backprop_cli.grading.lint_slips import Finding, Kept, slip_findings
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.intervals import Unit
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.notes import SATURATED
 
-DEFAULT = Unit(3)
-"""The precision taken where a problem asks for none."""
-
 Shown = Callable[[float], str]
 
 
-def lint(grader: Grader, shown: Shown = "{:.2g}".format) -> tuple[Finding, ...]:
-    """Everything found, what concerns grading first; `shown` writes the numbers in messages."""
-    unit = grader.key.unit or DEFAULT
-    names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
-    found = [
-        *slip_findings(grader, names, unit),
-        *_matrices(grader),
-        *_units(grader),
-        *_kinks(grader),
-        *_small(grader, names, unit, shown),
-    ]
+def lint(
+    grader: Grader, shown: Shown = "{:.2g}".format, faults: Faults | None = None
+) -> tuple[Finding, ...]:
+    """Everything found, what concerns grading first; `shown` writes the numbers in messages.
+
+    What the program fails at is left out and noted in `faults`.
+    """
+    kept = (faults or Faults()).kept
+    with np.errstate(all="ignore"):  # what overflows is no news here
+        found = _all(grader, shown, kept)
     return tuple(found)
 
 
+def _all(grader: Grader, shown: Shown, kept: Kept) -> list[Finding]:
+    unit = grader.key.unit
+    names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
+    return [
+        *slip_findings(grader, names, unit, kept),
+        *kept("the loss", _remarks(grader)),
+        *kept("weights", _matrices(grader)),
+        *kept("units", _units(grader)),
+        *kept("kinks", _kinks(grader)),
+        *kept("small values", _small(grader, names, unit, shown)),
+    ]
+
+
 # The problem itself -------------------------------------------------------------------------------
+
+
+def _remarks(grader: Grader) -> Iterator[Finding]:
+    """A loss that does not belong behind its activation."""
+    for equation in grader.model.equations:
+        if equation.remark is not None:
+            yield Finding("loss", equation.name, equation.remark.words, equation.remark.advice)
 
 
 def _matrices(grader: Grader) -> Iterator[Finding]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -34,12 +34,14 @@ Kind = Literal[
     "relu",
     "kink",
     "saturated",
+    "loss",
     "small",
 ]
 MOST_DECIMALS = 10
 _TRIES = 12  # other numbers tried before two formulas count as the same
 _FAR = 20  # units that rounding on the way never makes up for
 
+Kept: TypeAlias = "Callable[[str, Iterable[Finding]], Iterator[Finding]]"
 Numbers = Mapping[str, Array]
 Wrong = dict[str, list[tuple[Expr, Array]]]
 """The formulas that each slip leads to, with their values: one formula for each value."""
@@ -60,13 +62,18 @@ class Finding(Struct, frozen=True):
     decimals: int | None = None
 
 
-def slip_findings(grader: Grader, names: Sequence[str], unit: Unit) -> Iterator[Finding]:
-    """What each slip does to each quantity: unnoticed ones first, then those that are confused."""
+def slip_findings(
+    grader: Grader, names: Sequence[str], unit: Unit, kept: Kept
+) -> Iterator[Finding]:
+    """What each slip does to each quantity: unnoticed ones first, then those that are confused.
+
+    `kept` takes what is looked at, and the findings, up to where the program fails.
+    """
     tried = _Tried(grader, unit)
     for name in names:
-        yield from tried.unnoticed(name)
+        yield from kept(f"mistakes in {name} that go unnoticed", tried.unnoticed(name))
     for name in names:
-        yield from tried.confused(name)
+        yield from kept(f"mistakes in {name} that are confused", tried.confused(name))
 
 
 class _Tried:
@@ -148,7 +155,7 @@ class _Tried:
     def _verdict(self, name: str, typed: Written, unit: Unit) -> str:
         key = replace(self.grader.key, unit=unit)
         right = {asked: _as_written(key.truth[asked], unit, False) for asked in key.asked}
-        judge = Judge(key, {**right, name: typed}, (), unit)
+        judge = Judge(key, {**right, name: typed}, ())
         for asked, written in right.items():
             if asked != name:
                 words = np.full(written.value.shape, "correct", dtype=object)
@@ -274,7 +281,7 @@ def _rounded(value: Array, unit: Unit) -> Array:
 
 def _as_written(value: Array, unit: Unit, cuts_off: bool) -> Written:
     """The same as it stands on a sheet, rounded or cut off."""
-    step = unit.at(value)
+    step = np.broadcast_to(unit.at(value), value.shape)
     if not cuts_off:
         return Written(_rounded(value, unit), step)
     cut = np.sign(value) * np.floor(np.abs(value) / step * (1 + 1e-12)) * step + 0.0

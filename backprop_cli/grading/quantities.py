@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
@@ -25,15 +26,21 @@ class Unknown(Struct, frozen=True):
 
 
 class Quantities:
-    """The quantities of a problem, by every name they go by. Remembers what it has looked up."""
+    """The quantities of a problem, by every name they go by. Remembers what it has looked up.
 
-    def __init__(self, model: Model, plan: Plan) -> None:
+    `later` are the shapes of what belongs to later steps, by id with the step's number.
+    """
+
+    def __init__(
+        self, model: Model, plan: Plan, later: Mapping[str, Shape] = MappingProxyType({})
+    ) -> None:
         self._model = model
         given = {id: model.shapes[id] for id in model.given if id in model.shapes}
         steps = {step.id: step.shape for step in plan.steps}
         self.shapes: dict[str, Shape] = {
             id: tuple(int(size) for size in shape) for id, shape in {**given, **steps}.items()
         }
+        self._later = later
         self._base = model.problem.convention.indices
         self._updates = model.update.steps if model.update is not None and model.trained else 1
         self._found: dict[str, Reference | Unknown] = {id: Reference(id) for id in self.shapes}
@@ -52,8 +59,8 @@ class Quantities:
         return text in self.shapes
 
     def shape(self, id: str) -> Shape:
-        """The shape of a quantity; `id` may carry the number of a step."""
-        return self.shapes[id.partition("@")[0]]
+        """The shape of a quantity; `id` may carry the number of a step, whose batch is its own."""
+        return self._later.get(id) or self.shapes[id.partition("@")[0]]
 
     def counted(self, id: str, index: Index) -> Index | None:
         """An index as a person writes it, counted from 0; None where there is no such entry.
@@ -76,7 +83,7 @@ class Quantities:
     def bases(self, id: str) -> Index:
         """From which number each axis is counted."""
         name = id.partition("@")[0]
-        return self._model.index_bases(name) or (self._base,) * len(self.shape(id))
+        return self._model.bases.of(name, len(self.shape(id)))
 
     def _looked_up(self, text: str) -> Reference | Unknown:
         if len(text) > LONGEST_NAME:

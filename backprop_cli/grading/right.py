@@ -125,7 +125,7 @@ class RightAnswers:
         if _is_far(cell, float(truth), key.unit):
             return None
         value, unit = np.asarray(cell.value), np.asarray(cell.unit or 0.0)
-        at_digits, to_digits = is_right(value, unit, truth, key.unit)
+        at_digits, to_digits = is_right(value, unit, truth, key.unit, key.assumed)
         if not (at_digits or to_digits):
             return None
         how: How = how_right(value, unit, truth, key.unit).item()
@@ -175,7 +175,7 @@ class RightAnswers:
             question.id,
             "correct",
             weakest(np.array([entry.how for entry in entries], dtype=object), "correct"),
-            points(self.exercise.model.problem.grading, question.points, verdicts),
+            points(self.exercise.grading, question.points, verdicts),
             question.points,
             answer.mark,
             entries,
@@ -186,11 +186,11 @@ class RightAnswers:
         )
 
 
-def _is_far(cell: Typed, truth: float, asked: Unit | None) -> bool:
+def _is_far(cell: Typed, truth: float, asked: Unit) -> bool:
     """Whether a number is so far off that there is no need to look closer."""
-    if asked is not None and asked.significant:
+    if asked.significant:
         return False
-    unit = max(cell.unit or 0.0, 0.0 if asked is None else 10.0**-asked.count)
+    unit = max(cell.unit or 0.0, 10.0**-asked.count)
     return abs(cell.value - truth) > 2 * unit + 1e-6 * max(1.0, abs(cell.value), abs(truth))
 
 

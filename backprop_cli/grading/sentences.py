@@ -14,7 +14,8 @@ from backprop_cli.grading.value_slips import copied_from
 from backprop_cli.grading.written import Array
 from backprop_cli.readings.intervals import Unit
 
-_IMPLIED = {"sign-lost": frozenset({"sign-flipped", "targets-swapped", "ascent"})}
+_OPPOSITE = frozenset({"sign-flipped", "targets-swapped", "ascent"})
+_IMPLIED = {"sign-lost": _OPPOSITE, "units-exchanged": _OPPOSITE}
 """Slips that need no mention beside one of these. That a value was copied needs none at all beside
 the mistake that leads to the same value."""
 
@@ -49,7 +50,8 @@ def message(
     if verdict == "carried":
         return _follows(_wrong_sources(judge, name))
     if verdict == "imprecise":
-        return f"at least {_asked(judge.key.unit)} are asked"
+        said = "assumed, since none are asked" if judge.key.assumed else "asked"
+        return f"at least {_asked(judge.key.unit)} are {said}"
     if verdict == "not-judged":
         return reason or "cannot be judged"
     return ""
@@ -60,10 +62,9 @@ def _sentence(judge: Judge, name: str, slip: str) -> str:
     return f"These are the values of {sources[0]}." if sources else SLIP_WORDS[slip].sentence
 
 
-def _asked(unit: Unit | None) -> str:
-    count, kind = (unit.count, unit.significant) if unit else (0, False)
-    word = "significant digit" if kind else "decimal"
-    return f"{count} {word}{'s' if count != 1 else ''}"
+def _asked(unit: Unit) -> str:
+    word = "significant digit" if unit.significant else "decimal"
+    return f"{unit.count} {word}{'s' if unit.count != 1 else ''}"
 
 
 def _follows(sources: Sequence[str]) -> str:
@@ -111,7 +112,7 @@ def _short(value: Array) -> str:
     return " ".join(f"{number:g}" for number in value.ravel())
 
 
-def expected(truth: Array, index: tuple[int, ...] | None, unit: Unit | None) -> str:
+def expected(truth: Array, index: tuple[int, ...] | None, unit: Unit) -> str:
     """The right value as text, at the digits asked."""
     value = truth if index is None else np.asarray(truth[index])
     if value.size > 400:
@@ -120,7 +121,7 @@ def expected(truth: Array, index: tuple[int, ...] | None, unit: Unit | None) -> 
     return "; ".join(" ".join(_digits(float(number), unit) for number in row) for row in rows)
 
 
-def _digits(number: float, unit: Unit | None) -> str:
-    if unit is None or unit.significant:
-        return f"{number:.{unit.count if unit else 6}g}"
+def _digits(number: float, unit: Unit) -> str:
+    if unit.significant:
+        return f"{number:.{unit.count}g}"
     return f"{number:.{unit.count}f}"

@@ -40,18 +40,23 @@ class Count(Struct):
 
 
 class Counts(Struct):
-    """What is counted of a class: counts of its parts, joined in order, are those of the whole."""
+    """What is counted of a class: counts of its parts, joined in order, are those of the whole.
+
+    `fault` is the first traceback, where the program failed at a sheet.
+    """
 
     submissions: int = 0
     passed: int = 0
     unread: int = 0
     quantities: dict[str, Count] = field(default_factory=dict)
+    fault: str | None = None
 
     def add(self, submission: Submission) -> None:
         """Counts one more submission."""
         self.submissions += 1
         self.passed += submission.passed
         self.unread += submission.error is not None
+        self.fault = self.fault or submission.fault
         for result in submission.results:
             if (count := self.quantities.get(result.id)) is None:
                 count = self.quantities[result.id] = Count()
@@ -62,6 +67,7 @@ class Counts(Struct):
         self.submissions += other.submissions
         self.passed += other.passed
         self.unread += other.unread
+        self.fault = self.fault or other.fault
         for id, count in other.quantities.items():
             self.quantities.setdefault(id, Count()).join(count)
 

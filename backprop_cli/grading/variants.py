@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, substitute, symbols
 from backprop_cli.problem.model import Model
@@ -11,11 +11,12 @@ from backprop_cli.solving.plan import plan, quotient
 Formulas = Mapping[str, tuple[Expr, ...]]
 
 
-def variants(model: Model) -> Formulas:
-    """All formulas of every planned quantity, the one that is printed first."""
-    chained = plan(model, fused=False)
-    fused = plan(model, fused=True) if model.fusion is not None else chained
+def variants(model: Model, extra: Collection[str] = ()) -> Formulas:
+    """All formulas of every planned quantity, `extra` ones too, the one that is printed first."""
+    chained = plan(model, extra, fused=False)
     wants_fused = model.problem.convention.output_gradient == "fused"
+    any_fused = wants_fused or model.fusion is not None
+    fused = plan(model, extra, fused=True) if any_fused else chained
     first, second = (fused, chained) if wants_fused else (chained, fused)
     others = {step.id: step.expr for step in second.steps}
     return {
@@ -120,7 +121,7 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
         if user in symbols(expr) and by in symbols(definition) and isinstance(definition, Op):
             yield substitute(expr, {user: definition})
         match definition:
-            case Op("relu" | "leaky_relu"):
+            case Op("relu" | "leaky_relu", (Sym(z),)) if z == by:
                 yield substitute(expr, {by: Sym(user)})
             case Op("softplus", (Sym(z),)):
                 slope = op("sub", num(1), op("exp", op("neg", Sym(user))))

@@ -92,7 +92,7 @@ class Numbers(Mapping[str, Array]):
         judged = self.judge.judged.get(name)
         if not self.repaired or judged is None:
             return value
-        return np.where(judged.usable, value, self.judge.key.truth[name])
+        return np.where(judged.right | judged.imprecise, value, self.judge.key.truth[name])
 
     def _inputs(self, name: str) -> Collection[str]:
         return symbols(self.judge.key.formulas[name][0])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -17,6 +15,9 @@ Mask = NDArray[np.bool_]
 
 SLACK = 1e-9
 """Relative room for the noise of floating-point arithmetic."""
+
+LEAST = 1e-12
+"""The same for numbers that came out of a difference of larger ones."""
 
 
 class Written(Struct, frozen=True):
@@ -43,66 +44,84 @@ def written(answer: Answer) -> Written:
 
 
 def standing_for(value: Array, unit: Array) -> Interval:
-    """All numbers that round, or are cut off, to the value at this unit."""
+    """All numbers that round, or are cut off, to the value at this unit.
+
+    That is [v - u/2, v + u) away from zero, mirrored below it, and (-u, u) for 0. The far end is
+    open, since 8 is never cut off to 7: it is drawn in by more than `meets` gives away.
+    """
     half = unit / 2
-    low = np.where(value > 0, value - half, value - unit)
-    high = np.where(value < 0, value + half, value + unit)
+    low = np.where(value > 0, value - half, _open(value - unit, unit, 1))
+    high = np.where(value < 0, value + half, _open(value + unit, unit, -1))
     return low, high
 
 
-def meets(one: Interval, other: Interval) -> Mask:
-    """Where two intervals have a number in common."""
-    room = SLACK * np.maximum(1e-3, np.maximum(np.abs(one[0]), np.abs(other[0])))
-    return (one[0] <= other[1] + room) & (other[0] <= one[1] + room)
+def _open(end: Array, unit: Array, inward: int) -> Array:
+    """An end that does not belong to an interval itself; one of no width keeps both of its own."""
+    return np.where(unit > 0, end + inward * 3 * _noise(end, unit), end)
 
 
-def finer(value: Array, unit: Array, truth: Array, asked: Unit | None) -> Array:
+def _noise(size: Array, unit: Array) -> Array:
+    """What floating-point arithmetic may add to numbers of a size: far less than a digit typed."""
+    least = np.where(unit > 0, np.minimum(LEAST, unit * 1e-3), LEAST)
+    return SLACK * np.abs(size) + least
+
+
+def meets(typed: Interval, other: Interval) -> Mask:
+    """Where what was typed has a number in common with an interval; one without ends says nothing.
+
+    That of the typed number comes first: its width tells how small a difference still counts.
+    """
+    size = np.maximum(np.abs(typed[0]), np.abs(typed[1]))
+    room = _noise(size, typed[1] - typed[0])
+    says = np.isfinite(other[0]) & np.isfinite(other[1])
+    return says & (typed[0] <= other[1] + room) & (other[0] <= typed[1] + room)
+
+
+def finer(value: Array, unit: Array, truth: Array, asked: Unit) -> Array:
     """The finer of the unit typed and the unit asked; what is typed exactly stays exact.
 
     Significant digits are those of the number typed; a 0 has none, and takes those of the truth.
     """
-    if asked is None:
-        return unit
     return np.minimum(unit, asked.at(np.where(value == 0, truth, value)))
 
 
-def is_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> tuple[Mask, Mask]:
-    """Where the true value is among those typed: at the digits typed, and at those asked."""
+def is_right(
+    value: Array, typed: Array, truth: Array, asked: Unit, assumed: bool = False
+) -> tuple[Mask, Mask]:
+    """Where the true value is among those typed: at the finer digits, and at those asked.
+
+    Digits typed beyond those asked do no harm, but where the true value has none there either: then
+    one unit short is an error, and no rounding. Where the digits are only `assumed`, those typed
+    are what somebody chose to give.
+    """
     at_digits = meets(standing_for(value, finer(value, typed, truth, asked)), point(truth))
-    to_digits = meets(standing_for(value, _asked_unit(truth, typed, asked)), point(truth))
+    if assumed:
+        return at_digits, at_digits
+    unit = asked.at(truth)
+    beyond = (typed < unit) & ~short(truth, typed)
+    to_digits = meets(standing_for(value, np.where(beyond, unit, 0.0)), point(truth))
     return at_digits, to_digits
 
 
-def how_right(value: Array, typed: Array, truth: Array, asked: Unit | None) -> NDArray[np.object_]:
+def short(value: Array, unit: Array) -> Mask:
+    """Where a number has no digits beyond this unit: it can be typed as itself only."""
+    with np.errstate(all="ignore"):
+        steps = value / unit
+        return (unit > 0) & (np.abs(steps - np.round(steps)) <= SLACK * np.maximum(1, abs(steps)))
+
+
+def how_right(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[np.object_]:
     """How right values are right: exact, rounded or truncated."""
-    unit = np.maximum(finer(value, typed, truth, asked), _asked_unit(truth, typed, asked))
+    unit = np.maximum(
+        finer(value, typed, truth, asked), np.where(typed < asked.at(truth), asked.at(truth), 0.0)
+    )
     off = np.abs(value - truth)
     how = np.full(value.shape, "truncated", dtype=object)
-    how[off <= unit / 2 * (1 + 1e-9)] = "rounded"
+    how[off <= unit / 2 * (1 + SLACK)] = "rounded"
     how[same(value, truth)] = "exact"
     return how
-
-
-def _asked_unit(truth: Array, typed: Array, asked: Unit | None) -> Array:
-    """The unit asked where more digits are typed; where fewer are, none that could excuse them."""
-    if asked is None:
-        return typed
-    unit = asked.at(truth)
-    return np.where(typed < unit, unit, 0.0)
 
 
 def same(value: Array, truth: Array) -> Mask:
     """Where a typed value is the exact one, and not only near it."""
     return np.asarray(np.abs(value - truth) <= 1e-12 * np.maximum(np.abs(truth), 1e-300))
-
-
-def used(answers: Sequence[Written], asked: Unit | None) -> Unit:
-    """The digits a sheet uses: those asked, else as many decimals as most of its numbers have."""
-    if asked is not None:
-        return asked
-    units = np.concatenate([w.unit[w.present].ravel() for w in answers] or [np.zeros(0)])
-    fractional = units[(units > 0) & (units < 1)]
-    if not fractional.size:
-        return Unit(4)
-    places = np.round(-np.log10(fractional)).astype(int)
-    return Unit(int(np.bincount(places).argmax()))

@@ -41,8 +41,10 @@ def typed(judge: Judge, wrong: Wrong) -> Interval:
 
 
 def unit_typed(judge: Judge, wrong: Wrong) -> Array:
-    """The finer of the units typed and asked."""
+    """The finer of the units typed and asked, if any are asked."""
     value, unit = wrong.written.value, wrong.written.unit
+    if judge.key.assumed:
+        return unit
     return finer(value, unit, judge.key.truth[wrong.name], judge.key.unit)
 
 
@@ -74,5 +76,10 @@ def has_digits(judge: Judge, wrong: Wrong) -> bool:
     if telling.sum() > 1:
         return True
     places = map(tuple, np.argwhere(telling).tolist())
-    texts = (padded(wrong.texts.get(place, ""), judge.key.unit) for place in places)
+    texts = (as_meant(judge, wrong.texts.get(place, "")) for place in places)
     return all(digits(text) >= LEAST_DIGITS for text in texts)
+
+
+def as_meant(judge: Judge, text: str) -> str:
+    """A number with the zeros that may have been left out, if so many digits are asked for."""
+    return text if judge.key.assumed else padded(text, judge.key.unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -75,17 +76,61 @@ def _ratio(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
     return _fitted(node, rules, build.div(g, p), share_p)
 
 
-def _larger(above: float, below: float) -> Pullback:
+def _larger(above: int, below: int) -> Pullback:
     """The share of max(a, b) or min(a, b): where a - b is positive the first, else the second."""
 
-    def pullback(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    def pullback(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
         a, b = node.args
-        tie = rules.kink("max")
-        first = op("switch", build.sub(a, b), below=below, at=tie, above=above)
-        second = op("switch", build.sub(a, b), below=above, at=tie, above=below)
+        if rules.tie() != "first" and isinstance(a, Op) and a.name == node.name:
+            first, second = _among_several(node, rules.tie(), above, below)
+        else:
+            at = {"first": (1, 0), "shared": (0.5, 0.5)}.get(str(rules.tie()))
+            at_first, at_second = at or (_plain(rules.tie()),) * 2
+            first = op("switch", build.sub(a, b), below=below, at=at_first, above=above)
+            second = op("switch", build.sub(a, b), below=above, at=at_second, above=below)
         return _fitted(node, rules, build.mul(g, first), build.mul(g, second))
 
     return pullback
+
+
+def _plain(value: float | str) -> float:
+    number = float(value)
+    return int(number) if number == int(number) else number
+
+
+def _among_several(node: Op, tie: float | str, above: int, below: int) -> tuple[Expr, Expr]:
+    """The shares of max(max(a, b), c): where c is as large, it counts for one of all that are.
+
+    The first part has what its own largest entries get together.
+    """
+    left, right = node.args
+    assert isinstance(left, Op)
+    gap = build.sub(left, right)
+    first = op("switch", gap, below=below, at=0, above=above)
+    second = op("switch", gap, below=above, at=0, above=below)
+    tied = op("switch", gap, below=0, at=1, above=0)
+    count: Expr = build.ZERO
+    for part in parts_of(left):
+        count = build.add(count, op("switch", build.sub(part, left), below=0, at=1, above=0))
+    if tie == "shared":
+        both = build.add(count, build.ONE)
+        to_first, to_second = build.div(count, both), build.div(build.ONE, both)
+    else:
+        to_second = num(_plain(tie))
+        more = op("switch", build.sub(count, build.ONE), below=0, at=0, above=1)
+        to_first = build.add(to_second, build.mul(num(1 - _plain(tie)), more))
+    return build.add(first, build.mul(tied, to_first)), build.add(
+        second, build.mul(tied, to_second)
+    )
+
+
+def parts_of(node: Op) -> Iterator[Expr]:
+    """The parts of max(max(a, b), c): a, b, c."""
+    for arg in node.args:
+        if isinstance(arg, Op) and arg.name == node.name:
+            yield from parts_of(arg)
+        else:
+            yield arg
 
 
 def xlogy(y: Array, p: Array) -> Array:

@@ -218,6 +218,44 @@ def _softmax_blocks(y: Interval, samples: int | None = None) -> Interval:
     return (blocks[0][0], blocks[1][0]) if samples is None else blocks
 
 
+def _assembled(
+    *rows: Interval,
+    of: tuple[int, ...] = (),
+    by: tuple[int, ...] = (),
+    samples: int | None = None,
+    layout: str | None = None,
+) -> Interval:
+    """A Jacobian from what a basis is pulled back to; only grading writes it this way."""
+    low, high = (np.stack(ends).reshape(of + by) for ends in zip(*rows, strict=True))
+    return _blocked(low, len(of), samples, layout), _blocked(high, len(of), samples, layout)
+
+
+def _blocked(whole: Array, rank: int, samples: int | None, layout: str | None) -> Array:
+    """∂of/∂by in its layout, a block a sample where there are samples."""
+    if samples is None:
+        return np.moveaxis(whole, range(rank), range(-rank, 0)) if layout else whole
+    blocks = np.einsum("kmnm->mkn" if samples == 1 else "mkmn->mkn", whole)
+    return np.swapaxes(blocks, 1, 2) if layout else blocks
+
+
+def _contracted(
+    jacobian: Interval,
+    upstream: Interval,
+    by: tuple[int, ...] = (),
+    samples: int | None = None,
+    layout: str | None = None,
+) -> Interval:
+    """What comes back through a written Jacobian; only grading writes gradients this way."""
+    if samples is not None:
+        blocks = jacobian if layout else tuple(np.swapaxes(end, 1, 2) for end in jacobian)
+        return _apply_blocks((blocks[0], blocks[1]), upstream, samples)
+    size = int(np.prod(upstream[0].shape, dtype=int))
+    rows = tuple(end.reshape(-1, size) if layout else end.reshape(size, -1).T for end in jacobian)
+    flat = upstream[0].reshape(size), upstream[1].reshape(size)
+    low, high = _matmul((rows[0], rows[1]), flat)
+    return low.reshape(by), high.reshape(by)
+
+
 def _largest_shares(a: Interval, **options: Any) -> Interval:
     if is_point(a):
         return point(TABLE["largest_shares"].value(a[0], **options))
@@ -284,6 +322,8 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "log_others": _log_others,
         "apply_blocks": _apply_blocks,
         "softmax_blocks": _softmax_blocks,
+        "assembled": _assembled,
+        "contracted": _contracted,
     }
 )
 """Bounds by the name of the operation; `jacobian` has none, being no function of its arguments."""

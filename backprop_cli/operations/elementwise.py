@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, num, op
+from backprop_cli.algebra.shapes import broadcast
 from backprop_cli.operations.record import Array, Derivative, Domain, Notation, Operation, Rules
 
 _erf = np.vectorize(math.erf, otypes=[float])
@@ -334,7 +336,7 @@ FUNCTIONS = (
     ),
     _function(
         "clip",
-        "cut off on both sides",
+        "clipping on both sides",
         lambda x, limit=1: np.clip(x, -limit, limit),
         lambda x, r, node, rules: op(
             "switch", build.sub(num(float(str(node.option("limit", 1)))), op("abs", x)), at=1
@@ -354,7 +356,7 @@ FUNCTIONS = (
         "choose",
         "one of two, by the sign",
         Notation("special", "choose"),
-        lambda shapes, _: shapes[0],
+        lambda shapes, _: reduce(lambda a, b: broadcast(a, b, "chosen from"), shapes),
         choose,
         arity=3,
         elementwise=True,

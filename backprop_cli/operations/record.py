@@ -27,6 +27,10 @@ class Rules(Protocol):
         """The value taken for the derivative of `name` where it does not exist."""
         ...
 
+    def tie(self) -> float | str:
+        """What each of several equal maxima has: `first`, `shared`, or a number."""
+        ...
+
 
 ShapeRule: TypeAlias = Callable[[tuple[Shape, ...], Op], Shape]
 Value: TypeAlias = Callable[..., Array]

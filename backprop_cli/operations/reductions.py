@@ -135,11 +135,17 @@ def norm(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
     return _squeezed(length, axis, keep)
 
 
-def largest_shares(x: Array, axis: int | None = None, at_tie: float = 0.0) -> Array:
-    """1 at the only largest entry; where several tie, `at_tie` at each of them."""
+def largest_shares(x: Array, axis: int | None = None, at_tie: float | str = "first") -> Array:
+    """1 at the only largest entry; where several tie, what `at_tie` says: 1 at the first of them,
+    equal shares, or that number at each."""
     is_top = x == np.max(x, axis=axis, keepdims=True)
-    ties = np.sum(is_top, axis=axis, keepdims=True) > 1
-    return np.where(is_top, np.where(ties, float(at_tie), 1.0), 0.0)
+    if at_tie == "first":
+        flat = is_top.reshape(-1) if axis is None else is_top
+        first = flat & (np.cumsum(flat, axis=axis) == 1)
+        return np.asarray(first.reshape(x.shape), dtype=float)
+    count = np.sum(is_top, axis=axis, keepdims=True)
+    share = 1.0 / count if at_tie == "shared" else np.where(count > 1, float(at_tie), 1.0)
+    return np.asarray(np.where(is_top, share, 0.0))
 
 
 def argmax(x: Array, axis: int | None = None, first: int = 0) -> Array:
@@ -200,8 +206,8 @@ def _mean(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 
 def _max(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
-    at = rules.kink("max")
-    share = op("largest_shares", node.args[0], axis=node.option("axis"), at_tie=at or None)
+    at_tie = None if rules.tie() == "first" else rules.tie()
+    share = op("largest_shares", node.args[0], axis=node.option("axis"), at_tie=at_tie)
     return (build.mul(_whole(g, node, rules), share),)
 
 
@@ -304,7 +310,7 @@ REDUCTIONS = (
         largest_shares,
         _none,
         shape=lambda shapes, _: shapes[0],
-        options={"axis": None, "at_tie": 0},
+        options={"axis": None, "at_tie": "first"},
         public=False,
     ),
     _reduction(

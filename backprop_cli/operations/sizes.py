@@ -32,7 +32,7 @@ class Sizes(Struct, frozen=True):
     """
 
     names: Mapping[str, Shape]
-    kinks: Mapping[str, float]
+    kinks: Mapping[str, float | str]
 
     def shape(self, expr: Expr) -> Shape:
         """The shape of `expr`."""
@@ -56,4 +56,8 @@ class Sizes(Struct, frozen=True):
 
     def kink(self, name: str) -> float:
         """The value taken for the derivative of `name` where it does not exist."""
-        return self.kinks.get(name, 0.0)
+        return float(self.kinks.get(name, 0.0))
+
+    def tie(self) -> float | str:
+        """What each of several equal maxima has: `first`, `shared`, or a number."""
+        return self.kinks.get("max", "first")

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from backprop_cli.algebra.expr import Op
 from backprop_cli.operations.arithmetic import ARITHMETIC
 from backprop_cli.operations.elementwise import ACTIVATIONS, FUNCTIONS
+from backprop_cli.operations.generic import GENERIC
 from backprop_cli.operations.linear import PRODUCTS
 from backprop_cli.operations.parts import PARTS
 from backprop_cli.operations.record import Operation
@@ -28,7 +29,10 @@ TABLE = MappingProxyType(
     }
 )
 
+_UNKNOWN = MappingProxyType({operation.name: operation for operation in GENERIC})
+"""Functions that stand for any: there are formulas with them, and no numbers."""
+
 
 def operation(node: Op) -> Operation:
     """The record of the operation that a node applies."""
-    return TABLE[node.name]
+    return TABLE.get(node.name) or _UNKNOWN[node.name]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
-from backprop_cli.numbers import NumberError, is_simple, read_number, shown
+from backprop_cli.numbers import (
+    NumberError,
+    entries_of,
+    is_simple,
+    read_number,
+    shown,
+    split_row,
+)
+from backprop_cli.problem.commas import pair_of, refuse_quotes, refuse_semicolons
 from backprop_cli.problem.data import Values
-from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode, is_pair
 
 MOST_BAD_ENTRIES = 10
 """After so many unreadable entries the rest of a matrix is not looked at."""
@@ -20,9 +27,7 @@ MOST_BAD_ENTRIES = 10
 MOST_EXPRESSIONS = 100_000
 """So many entries of one matrix may be something else than plain decimals."""
 
-_OPERATORS = ("+", "-", "*", "/", "^", "**", "−")
 _EXAMPLE = "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix"
-_WORDS = r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:,[^\s,]+)*"
 
 Row: TypeAlias = list[float]
 
@@ -30,11 +35,6 @@ Row: TypeAlias = list[float]
 def read_values(node: Node, complaints: Complaints, *, letters: bool = False) -> Values:
     """The numbers of `node`; with `letters`, a name in place of a number leaves that entry free."""
     return _Reader(complaints, letters).read(node)
-
-
-def split_row(text: str) -> list[tuple[str, int]]:
-    """The entries of a row written as text, each with its offset; spaces in parentheses stay."""
-    return [(match[0], match.start()) for match in re.finditer(_WORDS, text)]
 
 
 class _Reader(Struct):
@@ -61,9 +61,21 @@ class _Reader(Struct):
         if not node.items:
             self._complain("this list holds no numbers", node.mark, _EXAMPLE)
             return None
+        if self._refused(refuse_semicolons, node, node.mark):
+            return None
         if any(isinstance(item, ListNode) for item in node.items):
             return self._rectangle([*self._rows(node)], [item.mark for item in node.items])
         return self._row(node, ())
+
+    def _refused(self, check: Callable[[Any], object], what: object, mark: Mark) -> bool:
+        """Whether `check` raises, which is complained about."""
+        try:
+            check(what)
+        except NumberError as error:
+            place = Mark(mark.line, mark.column + error.offset)
+            self._complain(error.message, place, error.instead)
+            return True
+        return False
 
     # Text ---------------------------------------------------------------------------------------
 
@@ -72,19 +84,23 @@ class _Reader(Struct):
         if not lines:
             self._complain("a number is missing here", node.mark, _EXAMPLE)
             return None
+        if self._refused(refuse_quotes, node.text, node.mark):
+            return None
         if len(lines) > 1 or node.style == "block" or ";" in node.text:
             rows = [self._words(text, mark, (row,)) for row, (text, mark) in enumerate(lines)]
             return self._rectangle(rows, [mark for _, mark in lines])
         text, mark = lines[0]
-        words = split_row(text)
-        return self._words(text, mark, ()) if len(words) > 1 else self._entry(text, mark, ())
+        several = len(split_row(text)) > 1
+        return self._words(text, mark, ()) if several else self._entry(text, mark, ())
 
     def _words(self, text: str, mark: Mark, index: tuple[int, ...]) -> Row:
         words = text.split()
         if all(map(is_simple, words)):
             return [float(word) for word in words]
         row: Row = []
-        for word, offset in split_row(text):
+        if self._refused(entries_of, text, mark):
+            return row
+        for word, offset in entries_of(text):
             if self.bad > MOST_BAD_ENTRIES:
                 break
             place = Mark(mark.line, mark.column + offset)
@@ -105,6 +121,8 @@ class _Reader(Struct):
                 self._complain(message, item.mark, instead)
 
     def _row(self, node: ListNode, index: tuple[int, ...]) -> Row:
+        if index and self._refused(refuse_semicolons, node, node.mark):
+            return []
         texts = [item.text if isinstance(item, ScalarNode) else "" for item in node.items]
         if texts and all(map(is_simple, texts)):
             return [float(text) for text in texts]
@@ -115,10 +133,18 @@ class _Reader(Struct):
             if self.bad > MOST_BAD_ENTRIES:
                 return
             if isinstance(item, ScalarNode):
-                yield self._entry(item.text, item.inside, (*index, column))
+                yield self._cell(node, column, item, index)
             else:
                 deep = "; a matrix is a list of rows" if index else ""
                 self._complain(f"a number belongs here, not {kind_of(item)}{deep}", item.mark)
+
+    def _cell(self, node: ListNode, column: int, item: ScalarNode, index: tuple[int, ...]) -> float:
+        before = node.items[column - 1] if column else None
+        if before is not None and not is_simple(item.text) and is_pair(before, item):
+            pair = pair_of(before, item)
+            self._complain(pair.message, pair.mark, pair.instead)
+            return float("nan")
+        return self._entry(item.text, item.inside, (*index, column))
 
     # What both come to --------------------------------------------------------------------------
 
@@ -139,10 +165,6 @@ class _Reader(Struct):
     def _entry(self, text: str, mark: Mark, index: tuple[int, ...]) -> float:
         if is_simple(text):
             return float(text)
-        if text in _OPERATORS:
-            message = f"`{text}` stands alone: there are no spaces inside an entry"
-            self._complain(message, mark, f"1{text}2")
-            return float("nan")
         self.expressions += 1
         if self.expressions > MOST_EXPRESSIONS:
             return self._too_many(mark)
@@ -157,9 +179,6 @@ class _Reader(Struct):
             self.free.append((index, text.strip()))
         elif error.letter:
             self._complain(error.message, mark, "a number; letters stand in `x`, or in `values`")
-        elif len(words := text.split()) > 1 and all(map(is_simple, words)):
-            message = f"{shown(text)} is more than one number: a comma is missing"
-            self._complain(message, mark, ", ".join(words))
         else:
             inner = Mark(mark.line, mark.column + error.offset)
             self._complain(error.message, inner, error.instead)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.table import TABLE
-from backprop_cli.problem.tokens import LONGEST, FormulaError, Token, quoted
+from backprop_cli.problem.elsewhere import elsewhere
+from backprop_cli.problem.near import nearest
+from backprop_cli.problem.tokens import FormulaError, Token, quoted
 
 _ALIASES = {"ln": "log", "identity": "linear", "cross": "outer"}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
@@ -74,14 +75,7 @@ def _checked(
 ) -> Expr:
     entry = TABLE.get(name)
     if entry is None or not (entry.public or dialect.all_operations):
-        short = len(token.text) <= LONGEST
-        near = get_close_matches(token.text.casefold(), sorted(FUNCTIONS), 1) if short else []
-        meant = f"; did you mean `{near[0]}`?" if near else ""
-        raise FormulaError(
-            f"there is no function {quoted(token.text)}{meant}",
-            token.offset,
-            f"{near[0]}(…)" if near else "`*` between two factors",
-        )
+        raise _unknown(token)
     if (entry.arity is not None and len(args) != entry.arity) or (not args and entry.arity != 0):
         raise FormulaError(
             f"`{token.text}` takes {entry.arity or 'some'} argument"
@@ -89,6 +83,22 @@ def _checked(
             token.offset,
         )
     return Op(name, tuple(args), _options(token, name, options, dialect))
+
+
+def _unknown(token: Token) -> FormulaError:
+    """What is said of a function that there is not: its name here, or how to write it."""
+    known = sorted(FUNCTIONS)
+    message, instead = f"there is no function {quoted(token.text)}", None
+    if (meant := elsewhere(token.text, known)) is not None:
+        if meant.name is not None:
+            message += f": here it is `{meant.name}`"
+        instead = f"{meant.name}(…)" if meant.name else meant.formula
+    elif (near := nearest(token.text, known)) is not None:
+        message += f"; did you mean `{near}`?"
+        instead = f"{near}(…)"
+    else:
+        instead = f"`*` between two factors, if {quoted(token.text)} is a quantity"
+    return FormulaError(message, token.offset, instead)
 
 
 def _options(

@@ -43,11 +43,15 @@ class Labels(Struct, frozen=True):
 
 
 class Kinks(Struct, frozen=True):
-    """The value taken where a derivative does not exist, and the step's own value at zero."""
+    """The value taken where a derivative does not exist, and the step's own value at zero.
+
+    Where several are the largest, `max` says which of them have the gradient: the `first`, all of
+    them in equal shares, or each this multiple of it.
+    """
 
     relu: float = 0.0
     leaky_relu: float = 0.0
-    max: float = 0.0
+    max: float | Literal["first", "shared"] = "first"
     abs: float = 0.0
     hinge: float = 0.0
     step: float = 0.0
@@ -55,7 +59,7 @@ class Kinks(Struct, frozen=True):
 
 
 class Convention(Struct, frozen=True):
-    """The conventions of the file, defaults filled in."""
+    """The conventions of the file, defaults filled in; `stated` are the keys that it has."""
 
     affine: Literal["W x + b", "W^T x + b", "x W + b", "x W^T + b"] = "W x + b"
     bias: Literal["separate", "first", "last"] = "separate"
@@ -63,8 +67,10 @@ class Convention(Struct, frozen=True):
     jacobian: Literal["numerator", "denominator"] = "numerator"
     indices: Literal[0, 1] = 1
     output_gradient: Literal["chain", "fused"] = "chain"
+    batch_gradients: Literal["mean", "per-sample"] = "mean"
     kinks: Kinks = Kinks()
     log: Literal["natural", "2", "10"] = "natural"
+    stated: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> bool:
@@ -78,7 +84,7 @@ class Convention(Struct, frozen=True):
 
 
 class Notation(Struct, frozen=True):
-    """What the quantities are called in print; ids stay as they are."""
+    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
 
     input: str = "x"
     target: str = "y"
@@ -89,6 +95,7 @@ class Notation(Struct, frozen=True):
     output: str = "Ŷ"
     loss: str = "L"
     first_layer: int = 1
+    delta: bool = False
 
 
 class Function(Struct, frozen=True):
@@ -217,6 +224,14 @@ class Problem(Struct, frozen=True):
     ask: tuple[Text, ...] | None = None
     grading: Grading = Grading()
     rounding: Rounding | None = None
+
+    @property
+    def in_letters(self) -> bool:
+        """Whether it states sizes alone, and no numbers that could be computed with."""
+        if self.layers:
+            numbers = self.x is not None or any(layer.weights for layer in self.layers)
+            return not numbers and any(layer.units for layer in self.layers)
+        return bool(self.equations and self.shapes and not self.values)
 
     @property
     def has_letters(self) -> bool:

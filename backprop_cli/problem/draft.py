@@ -10,6 +10,7 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.belonging import Remark
 from backprop_cli.problem.data import Convention, Function, Layer, Problem
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.lettered import state_shape
@@ -46,6 +47,7 @@ class Draft(Struct):
     penalised: list[tuple[str, str]] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)
+    summed: dict[str, Expr] = field(default_factory=dict)
 
     @property
     def convention(self) -> Convention:
@@ -129,9 +131,17 @@ class Draft(Struct):
             self.wanted.append(name)
             self.trained.append(name)
 
-    def define(self, name: str, expr: Expr, rule: str, axes: tuple[str, ...], words: str) -> None:
+    def define(
+        self,
+        name: str,
+        expr: Expr,
+        rule: str,
+        axes: tuple[str, ...],
+        words: str,
+        remark: Remark | None = None,
+    ) -> None:
         """A quantity that is computed."""
-        self.equations.append(Equation(name, expr, rule, axes, words))
+        self.equations.append(Equation(name, expr, rule, axes, words, remark))
         self.shapes[name] = self.sizes().shape(expr)
 
 

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
@@ -16,8 +16,10 @@ from backprop_cli.problem.formula import FUNCTIONS
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.lettered import state_shape
 from backprop_cli.problem.model import Equation
+from backprop_cli.problem.named import loss_of, rule_of
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.texts import dialect, moved, parsed
+from backprop_cli.problem.tokens import is_name
 from backprop_cli.readings.plain import plain
 from backprop_cli.trace import Given, Unknown
 
@@ -99,7 +101,7 @@ def read_equations(read: Equations) -> None:
     for text, match in zip(texts, found, strict=True):
         if read.complaints.full:
             return
-        if match is None:
+        if match is None or not is_name(match["name"]):
             _complain_of_form(read, text)
         else:
             _equation(read, text, match)
@@ -128,6 +130,10 @@ def _check_name(read: Equations, name: str, mark: Mark) -> bool:
     """Whether an equation may define `name`, which nothing else may be called."""
     if not _check_not_function(read, name, mark):
         return False
+    if not is_name(name):
+        message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
+        read.complaints.add(message, mark)
+        return False
     if name.endswith(ENDINGS):
         ending = next(ending for ending in ENDINGS if name.endswith(ending))
         message = f"names that end in `{ending}` are taken: the update makes them"
@@ -138,6 +144,10 @@ def _check_name(read: Equations, name: str, mark: Mark) -> bool:
         read.complaints.add(message, mark, f"{name}2, or another name")
         return False
     return True
+
+
+_MEAN = {"mean-squared-error": "mean squared error"}
+"""Over what the mean is taken, outputs or samples, a formula does not say."""
 
 
 def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
@@ -160,11 +170,10 @@ def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
         read.failed[name] = None
         return
     read.shapes[name] = shape
-    read.equations.append(Equation(name, expr, _rule(expr), AXES.get(len(shape), ()), ""))
-
-
-def _rule(expr: Expr) -> str:
-    return expr.name if isinstance(expr, Op) else "copy" if isinstance(expr, Sym) else "constant"
+    found = loss_of(expr, read.shapes) if not shape else None
+    rule = found.loss.name if found else rule_of(expr)
+    words = _MEAN.get(rule, found.loss.words) if found else ""
+    read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
 
 
 # Shapes -----------------------------------------------------------------------------------------

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from backprop_cli.errors import Complaints
-from backprop_cli.numbers import NumberError, normal_minus, read_number, shown
+from backprop_cli.numbers import NumberError, normal_minus, printable, read_number, shown
 from backprop_cli.problem.arrays import kind_of, read_values
 from backprop_cli.problem.data import Text, Values
+from backprop_cli.problem.near import folded, nearest
+from backprop_cli.problem.tokens import is_name
 from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode
 
 T = TypeVar("T")
@@ -21,7 +24,6 @@ Schema: TypeAlias = dict[str, Any]
 _LONGEST_NAME = 40
 _whole = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})").fullmatch
 _whole_decimal = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,17}))\.0*").fullmatch
-_name = re.compile(r"[^\W\d_]\w*").fullmatch
 
 
 class Field(Protocol[T_co]):
@@ -46,17 +48,6 @@ def unexpected(
 ) -> None:
     """Complains that `node`, called `name` in the sentence, is something else than `wanted`."""
     complaints.add(f"{name} should be {wanted.words}, not {kind_of(node)}", node.mark, instead)
-
-
-def did_you_mean(text: str, known: Collection[str]) -> str | None:
-    """The one of `known` that was probably meant."""
-    if len(text) > _LONGEST_NAME:
-        return None
-    folded = {name.casefold(): name for name in known}
-    from difflib import get_close_matches
-
-    near = get_close_matches(text.casefold(), folded, 1, 0.6)
-    return folded[near[0]] if near else None
 
 
 # One value ----------------------------------------------------------------------------------------
@@ -173,7 +164,7 @@ class Size(Struct, frozen=True):
         if isinstance(node, ScalarNode):
             if _whole(node.text) and int(node.text) > 0:
                 return int(node.text)
-            if _name(node.text) and not node.empty:
+            if is_name(node.text) and not node.empty:
                 return node.text
         unexpected(node, name, self, complaints)
         return None
@@ -201,10 +192,14 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False,
 
 
 class Choice(Struct, frozen=True):
-    """One of some words; `folded` brings what was written to the form they are compared in."""
+    """One of some words; `folded` brings what was written to the form they are compared in.
+
+    `meant` are words from elsewhere with the one to write instead.
+    """
 
     names: tuple[str, ...]
     folded: Callable[[str], str] = str.casefold
+    meant: Mapping[str, str] = MappingProxyType({})
 
     @property
     def words(self) -> str:
@@ -219,8 +214,11 @@ class Choice(Struct, frozen=True):
         for known in self.names:
             if self.folded(known) == wanted:
                 return known
-        unexpected(node, name, self, complaints, did_you_mean(node.text, self.names))
+        unexpected(node, name, self, complaints, self._near(node.text))
         return None
+
+    def _near(self, text: str) -> str | None:
+        return self.meant.get(folded(text)) or nearest(text, self.names)
 
     def schema(self) -> Schema:
         if self.folded is not str.casefold:
@@ -230,13 +228,13 @@ class Choice(Struct, frozen=True):
 
 
 class Words(Struct, frozen=True):
-    """Free text for people."""
+    """Free text for people; what would hide in it, or turn it round, is written out."""
 
     words = "text"
 
     def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
         if isinstance(node, ScalarNode):
-            return node.text.rstrip("\n")
+            return printable(node.text.rstrip("\n"), kept="\n\t")
         unexpected(node, name, self, complaints, "quotes around the text")
         return None
 

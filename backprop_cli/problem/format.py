@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
+from backprop_cli.problem import other_keys
 from backprop_cli.problem.data import Labels, Problem, Text
 from backprop_cli.problem.fields import (
     Bounds,
@@ -25,9 +25,9 @@ from backprop_cli.problem.format_checks import check_together
 from backprop_cli.problem.format_model import CONVENTION, LAYER, LOSS, NOTATION, PENALTY
 from backprop_cli.problem.format_training import ASK, GRADING, ROUNDING, UPDATE
 from backprop_cli.problem.records import Given, Key, Record
+from backprop_cli.problem.tokens import is_name, plain_name
 from backprop_cli.problem.tree import Node, read_tree
 
-_is_name = re.compile(r"[^\W\d_]\w*").fullmatch
 _TAKEN_ENDINGS = ("_new", "_change")
 
 
@@ -49,8 +49,12 @@ def _labels(given: Given) -> Labels:
 
 def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complaints) -> Any:
     """Keeps what has a name that an equation can use."""
+    plain: dict[str, str] = {}
     for name, (text, _) in found.items():
-        if not _is_name(name):
+        if (first := plain.setdefault(plain_name(name), name)) != name:
+            message = f"{shown(name)} and {shown(first)} are one name to a program"
+            complaints.add(message, text.mark, "a name of its own")
+        if not is_name(name):
             message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
             complaints.add(message, text.mark)
         elif name.endswith(_TAKEN_ENDINGS):
@@ -71,6 +75,7 @@ LABELS = Record(
         "classes": Key(Integer(Bounds(at_least=1)), "how many classes there are", required=True),
     },
     _labels,
+    meant=other_keys.OF_LABELS,
 )
 TARGETS: ByKind[Any] = ByKind(
     "numbers, or `{labels: [2, 1], classes: 3}`", scalar=Numbers(), listed=Numbers(), mapped=LABELS
@@ -144,4 +149,5 @@ PROBLEM = Record(
     },
     _problem,
     "keys such as `x: [1, 0]`, one a line",
+    other_keys.OF_PROBLEM,
 )

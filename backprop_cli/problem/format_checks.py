@@ -80,6 +80,8 @@ def _check_layer(number: int, layer: Layer, problem: Problem, given: Given) -> N
 
 
 def _check_gradients(given: Given) -> None:
+    if given.empty("gradients"):
+        given.complain("gradients", "`gradients` gives none", "gradients: {W1: [[0.1, 0.2]]}")
     for key in ("values", "update"):
         if not given.has(key):
             message = f"`gradients` alone need `{key}` beside them"

@@ -12,7 +12,9 @@ from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE
+from backprop_cli.problem import other_keys
 from backprop_cli.problem.data import Function
+from backprop_cli.problem.elsewhere import elsewhere
 from backprop_cli.problem.fields import (
     NOT_NEGATIVE,
     Bounds,
@@ -20,34 +22,31 @@ from backprop_cli.problem.fields import (
     Number,
     Schema,
     Written,
-    did_you_mean,
     unexpected,
 )
+from backprop_cli.problem.near import nearest
 from backprop_cli.problem.records import Given, Key, Record
 from backprop_cli.problem.tree import Node, ScalarNode
 
-_RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
+GENERIC = "f"
+"""Any activation, in a problem with letters alone."""
 
-# What people call them elsewhere; suggested, never taken, since it may not be what they mean.
-_MEANT = {
-    "logistic": "sigmoid", "swish": "silu", "lrelu": "leaky-relu", "none": "linear",
-    "threshold": "step", "heaviside": "step", "mse": "mean-squared-error", "l2": "squared-error",
-    "sse": "squared-error", "ce": "cross-entropy", "nll": "cross-entropy", "l1": "absolute-error",
-    "bce": "binary-cross-entropy", "log-loss": "binary-cross-entropy", "mae": "absolute-error",
-}  # fmt: skip
+_RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 
 
 class FunctionNames(Struct, frozen=True):
     """A field for the name of an activation or a loss.
 
     `known` are the names with their constants and defaults; `stand_in` takes the place of what
-    cannot be read, so that the rest of the file can still be checked.
+    cannot be read, so that the rest of the file can still be checked; `letters` are what a
+    formula of one may use.
     """
 
     what: str
     known: Mapping[str, Mapping[str, float]]
     same: Mapping[str, str]
     stand_in: Function
+    letters: str
 
     @property
     def words(self) -> str:
@@ -67,13 +66,15 @@ class FunctionNames(Struct, frozen=True):
         return self.stand_in
 
     def _complain(self, wanted: str, node: ScalarNode, complaints: Complaints) -> None:
-        near = _MEANT.get(wanted)
-        near = near if near in self.known else did_you_mean(wanted, self.known)
-        meant = f"; did you mean `{near}`?" if near else ""
-        message = (
-            f"{shown(node.text)} is not {self.what}{meant} (there are {', '.join(self.known)})"
+        meant = elsewhere(wanted, self.known, self.letters)
+        near = meant.name if meant is not None else nearest(wanted, self.known)
+        own = f'{{formula: "{meant.formula}"}}' if meant is not None and meant.formula else None
+        more = f"; did you mean `{near}`?" if near else f" (there are {', '.join(self.known)})"
+        complaints.add(
+            f"{shown(node.text)} is not {self.what}{more}",
+            node.mark,
+            near or own or "{formula: …} for your own",
         )
-        complaints.add(message, node.mark, near or "{formula: …} for your own")
 
     def schema(self) -> Schema:
         """The names, each also with underscores."""
@@ -128,23 +129,28 @@ def _numbers(options: Mapping[str, object]) -> dict[str, float]:
 
 def _activations() -> dict[str, Mapping[str, float]]:
     found = [entry for entry in TABLE.values() if entry.activation]
-    return {"linear": {}, **{e.name.replace("_", "-"): _numbers(e.options) for e in found}}
+    known = {e.name.replace("_", "-"): _numbers(e.options) for e in found}
+    return {"linear": {}, **known, GENERIC: {}}
 
 
 ACTIVATION_NAMES = FunctionNames(
-    "an activation", _activations(), {"identity": "linear"}, Function("linear")
+    "an activation", _activations(), {"identity": "linear"}, Function("linear"), "z"
 )
 LOSS_NAMES = FunctionNames(
     "a loss",
     {"none": {}, **{loss.name: loss.options for loss in LOSSES.values()}},
     {},
     Function("squared-error"),
+    "yhat y",
 )
 ACTIVATION: ByKind[Any] = ByKind(
     "the name of an activation, or `{name: …}` or `{formula: …}`",
     scalar=ACTIVATION_NAMES,
     mapped=Record(
-        "`activation`", ACTIVATION_NAMES.keys("your own activation, in z"), ACTIVATION_NAMES.make
+        "`activation`",
+        ACTIVATION_NAMES.keys("your own activation, in z"),
+        ACTIVATION_NAMES.make,
+        meant=other_keys.OF_ACTIVATION,
     ),
     instead="sigmoid, or {name: leaky-relu, slope: 0.1}",
 )

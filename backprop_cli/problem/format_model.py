@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import fields
 
 from backprop_cli.errors import Complaints
+from backprop_cli.problem import other_keys
 from backprop_cli.problem.data import (
     Convention,
     Function,
@@ -23,19 +27,23 @@ from backprop_cli.problem.fields import (
     Boolean,
     ByKind,
     Choice,
+    Field,
     Integer,
     ListOf,
     Made,
     Number,
     Numbers,
     NumbersOrTrue,
+    Schema,
     Size,
     Words,
     Written,
+    unexpected,
 )
 from backprop_cli.problem.format_functions import ACTIVATION, LOSS_NAMES
+from backprop_cli.problem.near import nearest
 from backprop_cli.problem.records import Given, Key, Record
-from backprop_cli.problem.tree import Node
+from backprop_cli.problem.tree import MapNode, Node, ScalarNode
 
 LONGEST_SYMBOL = 20
 
@@ -56,14 +64,41 @@ def _kinks(given: Given) -> Kinks:
     return Kinks(**{key.replace("-", "_"): value for key, value in given.values.items()})
 
 
+class NumberOr(Struct, frozen=True):
+    """A number, or one of some words."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"{', '.join(f'`{name}`' for name in self.names)} or a number"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> float | str | None:
+        said = node.text.strip().casefold() if isinstance(node, ScalarNode) else ""
+        if said in self.names:
+            return said
+        if said.isalpha() and said != "pi":
+            unexpected(node, name, self, complaints, nearest(said, self.names))
+            return None
+        return Number().read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        return {"type": ["number", "string"], "examples": [*self.names, 0.5]}
+
+
+_TAKEN = "the derivative taken where there is none"
+_KINK_WORDS = {
+    "step_at_zero": "the value of the step at zero",
+    "max": "which of several equal maxima have the gradient: the first, all in equal shares, "
+    "or each this multiple of it",
+}
+
 KINKS = Record(
     "`kinks`",
     {
         item.name.replace("leaky_", "leaky-"): Key(
-            Number(),
-            "the value of the step at zero"
-            if item.name == "step_at_zero"
-            else "the derivative taken where there is none",
+            NumberOr(("first", "shared")) if item.name == "max" else Number(),
+            _KINK_WORDS.get(item.name, _TAKEN),
             default=item.default,
             aliases=("leaky_relu",) if item.name == "leaky_relu" else (),
         )
@@ -78,7 +113,9 @@ def _convention(given: Given) -> Convention:
     values = dict(given.values)
     if "indices" in values:
         values["indices"] = int(values["indices"])
-    return Convention(**values)
+    kinks = given.entries.get("kinks")
+    own = kinks.value.entries if kinks and isinstance(kinks.value, MapNode) else ()
+    return Convention(**values, stated=frozenset((*given.entries, *own)))
 
 
 _DEFAULT = Convention()
@@ -91,7 +128,7 @@ CONVENTION = Record(
             default=_DEFAULT.affine,
         ),
         "bias": Key(
-            Choice(("separate", "first", "last")),
+            Choice(("separate", "first", "last"), meant=other_keys.WHERE_BIAS_IS),
             "whether the bias is a vector of its own, or which row or column of W it is",
             default=_DEFAULT.bias,
         ),
@@ -109,11 +146,18 @@ CONVENTION = Record(
             "through dL/dYhat, or straight to ŷ - y where that holds",
             default=_DEFAULT.output_gradient,
         ),
+        "batch_gradients": Key(
+            Choice(("mean", "per-sample")),
+            "in a batch with a mean: gradients of the mean loss, or dL/dYhat, dL/dZ, dL/dH of each "
+            "sample's own loss, so that 1/M comes in with dL/dW and dL/db",
+            default=_DEFAULT.batch_gradients,
+        ),
         "kinks": Key(KINKS, "the values taken where a derivative does not exist"),
         "log": Key(Choice(("natural", "2", "10")), "the logarithm of losses", default="natural"),
     },
     _convention,
     "{affine: W^T x + b}",
+    other_keys.OF_CONVENTION,
 )
 
 
@@ -125,11 +169,14 @@ def _symbol(text: str, node: Node, complaints: Complaints) -> str | None:
     return None
 
 
+_NOTATION: Mapping[str, Field[Any]] = {"first_layer": Integer(NOT_NEGATIVE), "delta": Boolean()}
+
 NOTATION = Record(
     "`notation`",
     {
         item.name: Key(
-            Integer(NOT_NEGATIVE) if item.name == "first_layer" else Made(Words(), _symbol),
+            _NOTATION.get(item.name, Made(Words(), _symbol)),
+            "δ² stands for ∂L/∂Z²" if item.name == "delta" else "",
             default=item.default,
         )
         for item in fields(Notation)
@@ -221,6 +268,7 @@ LAYER = Record(
     },
     _layer,
     "{weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}",
+    other_keys.OF_LAYER,
 )
 
 # Loss and penalty ---------------------------------------------------------------------------------
@@ -238,10 +286,13 @@ LOSS = ByKind(
         {
             **LOSS_NAMES.keys("your own loss, in yhat and y"),
             "over_samples": Key(
-                Choice(("mean", "sum")), "how it is taken over the samples", default="mean"
+                Choice(("mean", "sum"), meant=other_keys.MEAN_OR_SUM),
+                "how it is taken over the samples",
+                default="mean",
             ),
         },
         _loss,
+        meant=other_keys.OF_LOSS,
     ),
     instead="squared-error, or {formula: sum((y - yhat)^2)}",
 )
@@ -267,4 +318,5 @@ PENALTY = Record(
     },
     _penalty,
     "{l2: 0.1}",
+    other_keys.OF_PENALTY,
 )

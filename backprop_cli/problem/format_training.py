@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
+from backprop_cli.problem import other_keys
 from backprop_cli.problem.data import Digits, Grading, Rounding, Update
 from backprop_cli.problem.fields import (
     NOT_NEGATIVE,
@@ -95,7 +96,7 @@ def _update(given: Given) -> Update | None:
     constants = {key: given.get(key, default) for key, default in rule.constants.items()}
     return Update(
         rule=name,
-        form=given.get("form") or (rule.forms[0] if rule.forms else None),
+        form=(given.get("form") or rule.forms[0]) if rule.forms else None,
         constants=tuple({**rate, **constants}.items()),
         t=given.get("t", 1),
         steps=given.get("steps", 1),
@@ -128,7 +129,9 @@ def _complain_of_state(key: str, name: str, rule: Rule, given: Given) -> None:
 UPDATE = Record(
     "`update`",
     {
-        "rule": Key(Choice(tuple(RULES)), "how parameters change", required=True),
+        "rule": Key(
+            Choice(tuple(RULES), meant=other_keys.RULES), "how parameters change", required=True
+        ),
         "learning_rate": Key(Number(NOT_NEGATIVE), "η"),
         "form": Key(Choice(_FORMS), "how momentum is written", default=_FORMS[0]),
         "beta": Key(_DECAY, "β", default=0.9),
@@ -145,6 +148,7 @@ UPDATE = Record(
     },
     _update,
     "{rule: sgd, learning_rate: 0.1}",
+    other_keys.OF_UPDATE,
 )
 
 # Questions, grading, rounding ---------------------------------------------------------------------
@@ -234,4 +238,5 @@ GRADING = Record(
     },
     _grading,
     "{precision: {decimals: 3}}",
+    other_keys.OF_GRADING,
 )

@@ -7,6 +7,8 @@ from fractions import Fraction
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
+from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.calls import FUNCTIONS, Dialect, applied
 from backprop_cli.problem.tokens import FormulaError, Token, quoted, tokens_of
 from backprop_cli.readings.values import evaluate
@@ -17,6 +19,7 @@ _PLAIN = Dialect()
 
 MAX_LENGTH = 5_000
 MAX_DEPTH = 100
+_LARGEST = 10**308  # what is larger is left to be computed, which makes it infinite
 MAX_TOWER = 10
 """Powers of powers; more would only be written by a program."""
 
@@ -29,6 +32,7 @@ class _Reader(Struct):
     position: int = 0
     depth: int = 0
     tower: int = 0
+    in_list: bool = False
 
     # What comes next --------------------------------------------------------------------------
 
@@ -64,6 +68,8 @@ class _Reader(Struct):
             )
         result = self.product()
         while sign := self.accept("+", "-"):
+            if self.in_list:
+                self.refuse_glued(sign)
             result = op("add" if sign.text == "+" else "sub", result, self.product())
         self.depth -= 1
         return result
@@ -114,21 +120,33 @@ class _Reader(Struct):
         if token.kind == "name":
             return self.named(token)
         if token.text == "(":
-            inner = self.sum()
-            self.expect(")")
-            return inner
+            return self.inside(")", in_list=False)[0]
         if token.text == "[":
-            return Op("stack", tuple(self.listed("]")))
+            return Op("stack", tuple(self.inside("]", in_list=True)))
         raise FormulaError(
             f"expected a name, a number or `(` here, and found {_found(token)}", token.offset
         )
 
-    def listed(self, end: str) -> list[Expr]:
+    def inside(self, end: str, *, in_list: bool) -> list[Expr]:
+        """What stands in brackets: one thing in round ones, in square ones a list."""
+        before, self.in_list = self.in_list, in_list
         items = [self.sum()]
-        while self.accept(","):
+        while in_list and self.accept(","):
             items.append(self.sum())
         self.expect(end)
+        self.in_list = before
         return items
+
+    def refuse_glued(self, sign: Token) -> None:
+        """In a list, `2 -1` are two numbers without a comma, as everywhere that numbers stand."""
+        before = self.tokens[self.position - 2]
+        if before.offset + len(before.text) < sign.offset and self.token.offset == sign.offset + 1:
+            raise FormulaError(
+                f"a comma is missing before {quoted(sign.text + self.token.text)}, or a space"
+                " behind the sign",
+                sign.offset,
+                f", {sign.text}{self.token.text}",
+            )
 
     def index(self) -> tuple[Option, ...]:
         places = [self.place()]
@@ -172,6 +190,7 @@ class _Reader(Struct):
     def call(self, token: Token) -> Expr:
         args: list[Expr] = []
         options: dict[str, Option] = {}
+        before, self.in_list = self.in_list, False
         while not self.accept(")"):
             if args or options:
                 self.expect(",")
@@ -181,6 +200,7 @@ class _Reader(Struct):
                 options[name.text] = self.option(name.text)
             else:
                 args.append(self.sum())
+        self.in_list = before
         return applied(token, args, options, self.dialect)
 
     def option(self, name: str) -> Option:
@@ -227,11 +247,15 @@ def parse_constant(text: str) -> float:
     for token in tokens_of(text):
         taken = token.text in FUNCTIONS or (token.text == "T" and "T" not in names)
         if token.kind == "name" and not taken:
-            raise FormulaError(f"{quoted(token.text)} is not a number", token.offset)
-    value = evaluate(result, {})
-    if value.ndim:
+            instead = "exp(1), or exp(x) for e^x" if token.text == "e" else None
+            raise FormulaError(f"{quoted(token.text)} is not a number", token.offset, instead)
+    try:
+        shape = Sizes({}, {}).shape(result)
+    except ShapeError as error:
+        raise FormulaError(str(error), 0, error.instead) from None
+    if shape:
         raise FormulaError("this is not one number", 0)
-    return float(value)
+    return float(evaluate(result, {}))
 
 
 def _found(token: Token) -> str:
@@ -261,7 +285,9 @@ def _literal(token: Token) -> Expr:
 def _fraction(left: Expr, right: Expr) -> Expr:
     """2/3 between whole numbers is one number; anything else is a division."""
     if isinstance(left, Num) and isinstance(right, Num) and right.value != 0:
-        return Num(left.value / right.value)
+        result = left.value / right.value
+        if abs(result) < _LARGEST:
+            return Num(result)
     return op("div", left, right)
 
 

@@ -145,7 +145,7 @@ def _unnumbered(id: str) -> Iterator[str]:
 
 def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Iterator[str]:
     """What a name may be written for, in ids' own letters."""
-    plain = _primed(_ascii(name))
+    plain = _primed(in_letters(name))
     yield _renamed(plain, aliases)
     for prefix in (*_PREFIXES, "d"):
         of = plain[len(prefix) :].lstrip("_")
@@ -171,7 +171,7 @@ def _primed(name: str) -> str:
     return name.rstrip("'") + "_new" if name.endswith("'") else name
 
 
-def _ascii(name: str) -> str:
+def in_letters(name: str) -> str:
     """Ŷ and ŷ as Yhat and yhat, ∂ as d, raised and lowered digits as digits."""
     decomposed = unicodedata.normalize("NFD", name.translate(_SIGNS))
     return "".join(decomposed.replace("\u0302", "hat").split())

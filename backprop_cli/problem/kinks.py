@@ -7,6 +7,6 @@ from msgspec.structs import asdict
 from backprop_cli.problem.data import Kinks
 
 
-def kinks(values: Kinks) -> dict[str, float]:
-    """Each kink's value by the name of its operation."""
-    return {name: float(value) for name, value in asdict(values).items()}
+def kinks(values: Kinks) -> dict[str, float | str]:
+    """Each kink's value by the name of its operation; that of a tie may be a word."""
+    return asdict(values)

@@ -7,6 +7,7 @@ from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Mark
 from backprop_cli.problem.data import Convention, Function, Layer, Skip, Values
 from backprop_cli.problem.draft import BIAS, PRE, WEIGHTS, Draft, rule_of
+from backprop_cli.problem.format_functions import GENERIC
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.samples import per_sample
 from backprop_cli.problem.texts import dialect, parsed
@@ -221,13 +222,21 @@ def _activation(net: Draft, activation: Function, z: Expr) -> Expr:
         return _own_activation(net, activation, z)
     name = (activation.name or "linear").replace("-", "_")
     options = {key: _plain(value) for key, value in activation.options}
-    if name == "linear":
+    if name == "linear" or (name == GENERIC and not _in_letters(net, activation)):
         return z
     if name == "softmax":
         return op("softmax", z, axis=net.unit_axis)
     if name == "step" and net.convention.kinks.step_at_zero != 1:
         options["at_zero"] = _plain(net.convention.kinks.step_at_zero)
     return op(name, z, **options)
+
+
+def _in_letters(net: Draft, activation: Function) -> bool:
+    """Whether f may stand for any activation: nothing is computed with it."""
+    if net.numbers:
+        message = "`f` stands for any activation, and has no values"
+        net.complaints.add(message, activation.mark, "sigmoid; or `units` in place of all numbers")
+    return not net.numbers
 
 
 def _plain(value: float) -> int | float:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from errno import EPIPE
 from pathlib import Path
+from stat import S_ISFIFO
+from typing import BinaryIO
 
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.tree import MAX_BYTES, source_lines
+
+_USUAL = 16_384  # bytes that nearly every file has room in
 
 
 class Source(Struct, frozen=True):
@@ -24,8 +30,7 @@ class Source(Struct, frozen=True):
 def read_source(path: Path) -> Source:
     """The bytes of a file; UserError where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return Source(str(path), file.read(MAX_BYTES + 1))
+        return Source(str(path), read_up_to(str(path), MAX_BYTES + 1))
     except FileNotFoundError:
         instead = _near(path)
         raise UserError(
@@ -33,6 +38,33 @@ def read_source(path: Path) -> Source:
         ) from None
     except OSError as error:
         raise UserError(Complaint(f"cannot be read: {error.strerror}"), source=str(path)) from None
+
+
+def read_up_to(path: str, most: int) -> bytes:
+    """The first bytes of a file, asking no more room than it needs.
+
+    A pipe is read to its end; one that nobody writes to is an OSError, and not waited for.
+    """
+    with open(path, "rb", opener=_at_once) as file:
+        data = _first_of_pipe(file) if S_ISFIFO(os.fstat(file.fileno()).st_mode) else b""
+        data += file.read(min(_USUAL, most))
+        return data if len(data) < _USUAL else data + file.read(most - len(data))
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _first_of_pipe(file: BinaryIO) -> bytes:
+    """What is in a pipe already."""
+    try:
+        data = os.read(file.fileno(), _USUAL)
+    except BlockingIOError:
+        data = None
+    if data == b"":
+        raise OSError(EPIPE, "it is a pipe, and nobody writes to it")
+    os.set_blocking(file.fileno(), True)
+    return data or b""
 
 
 def _near(path: Path) -> str | None:

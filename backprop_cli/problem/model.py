@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.problem.belonging import Remark
 from backprop_cli.problem.data import Problem, Update
+from backprop_cli.readings.bases import Bases, bases_of
 from backprop_cli.trace import Given, Unknown
 
 Array = NDArray[np.float64]
 
 
 class Equation(Struct, frozen=True):
-    """A named quantity and what it is computed from; `rule` is the stable name of the step."""
+    """A named quantity and what it is computed from; `rule` is the stable name of the step.
+
+    `remark` is what a teacher would say of it before anything is computed.
+    """
 
     name: str
     expr: Expr
     rule: str
     axes: tuple[str, ...]
     words: str
+    remark: Remark | None = None
 
 
 class Fusion(Struct, frozen=True):
@@ -44,6 +51,7 @@ class Model(Struct, frozen=True):
     `d{gradient_of}/d…`. `silent` are parts of the target whose gradient is 1 and not worth a step.
     `wanted` are the names whose gradients are asked, `trained` those that get new values. Where
     sizes are letters, these are numbers named in `letters`; `unknown` is what has a shape alone.
+    `summed` is the loss as a sum over the samples where each has gradients of its own.
     """
 
     problem: Problem
@@ -65,11 +73,32 @@ class Model(Struct, frozen=True):
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
     letters: frozenset[str] = frozenset()
     given_gradients: bool = False
+    summed: Mapping[str, Expr] = field(default_factory=dict)
 
     @property
     def definitions(self) -> dict[str, Expr]:
         """Each forward quantity's expression by its name."""
         return {equation.name: equation.expr for equation in self.equations}
+
+    @property
+    def differentiated(self) -> dict[str, Expr]:
+        """The definitions as gradients are taken of them: of each sample's own loss if asked."""
+        return {**self.definitions, **self.summed}
+
+    def passed_on(self, current: str, used: str, share: Expr) -> Expr:
+        """The share of `used` in the gradient of `current`, as their conventions have it.
+
+        Where each sample has gradients of its own loss, the mean over the samples comes in with
+        what they have in common.
+        """
+        if not self.summed or current in self.summed or current == self.target:
+            return share
+        own = "sample" in self.axes(current), "sample" in self.axes(used)
+        assert self.samples is not None
+        count = build.size(self.samples)
+        if own == (True, False):
+            return build.mul(build.div(build.ONE, count), share)
+        return build.mul(count, share) if own == (False, True) else share
 
     @property
     def sample_count(self) -> int | None:
@@ -99,29 +128,21 @@ class Model(Struct, frozen=True):
         """Whether the file states the quantity, with numbers or without."""
         return name in self.given or name in self.unknown
 
-    def index_bases(self, id: str) -> tuple[int, ...] | None:
-        """From which number each axis of a weight matrix with the bias inside it is counted.
-
-        Its first input is number 1, whatever else counts from, since the bias is number 0. None
-        where nothing differs from the convention.
-        """
-        convention = self.problem.convention
-        name = _parameter_of(id, self.gradient_of)
-        if convention.bias != "first" or not re.fullmatch(r"W\d+", name) or not self.stated(name):
-            return None
-        axes = self.axes(name)
-        return tuple(0 if axis == "input" else convention.indices for axis in axes)
+    @property
+    def bases(self) -> Bases:
+        """What the entries of every quantity are counted from."""
+        axes = {name: each.axes for name, each in self.given.items()}
+        axes |= {name: each.axes for name, each in self.unknown.items()}
+        return bases_of(asdict(self.problem.convention), axes)
 
     def counted(
         self, id: str, index: tuple[int, ...], shape: tuple[int, ...]
     ) -> tuple[int, ...] | None:
         """A written index counted from 0; None where there is no such entry."""
-        bases = self.index_bases(id) or (self.problem.convention.indices,) * len(shape)
-        found = tuple(i - base for i, base in zip(index, bases, strict=False))
-        inside = len(index) == len(shape) and all(
-            0 <= i < n for i, n in zip(found, shape, strict=True)
-        )
-        return found if inside else None
+        if len(index) != len(shape):
+            return None
+        found = self.bases.counted(id, index)
+        return found if all(0 <= i < n for i, n in zip(found, shape, strict=True)) else None
 
 
 class Outline(Struct, frozen=True):
@@ -148,11 +169,3 @@ class Built(Struct, frozen=True):
 
     outline: Outline
     model: Model | None
-
-
-def _parameter_of(id: str, gradient_of: str) -> str:
-    """The parameter that a gradient, a new value, a change or a state belongs to."""
-    name = id.removeprefix(f"d{gradient_of}/d")
-    for ending in ("_new", "_change", "_old"):
-        name = name.removesuffix(ending)
-    return re.sub(r"^(?:v|m|G|s|mhat|vhat)_", "", name)

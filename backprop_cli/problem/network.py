@@ -63,6 +63,7 @@ def network(
             net.aliases,
             net.unknown,
             letters,
+            summed=net.summed,
         ),
     )
 

@@ -8,11 +8,11 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
+from backprop_cli.problem.belonging import Remark, behind, unsuited
 from backprop_cli.problem.data import Function
 from backprop_cli.problem.draft import PRE, Draft, rule_of
 from backprop_cli.problem.model import Equation, Fusion
 from backprop_cli.problem.samples import per_sample
-from backprop_cli.problem.targets import behind
 from backprop_cli.problem.texts import dialect, log_base, parsed
 
 
@@ -26,11 +26,21 @@ def add_loss(net: Draft) -> bool:
         value = _named_loss(net, function, LOSSES[function.name or ""])
     if value is None:
         return False
-    if net.samples is not None and net.problem.loss.over_samples == "mean":
-        value = build.div(value, build.size(net.samples))
     name = "L_data" if net.problem.penalty else "L"
-    net.define(name, value, function.name or "formula", (), "loss")
+    if net.samples is not None and net.problem.loss.over_samples == "mean":
+        if net.convention.batch_gradients == "per-sample":
+            net.summed[name] = value
+        value = build.div(value, build.size(net.samples))
+    net.define(name, value, function.name or "formula", (), "loss", _remark(net, function))
     return True
+
+
+def _remark(net: Draft, function: Function) -> Remark | None:
+    """What to say of a loss that does not belong behind the last activation."""
+    if function.name is None or len(net.layers) in net.guessed:
+        return None
+    loss, units = LOSSES[function.name], net.units[-1]
+    return unsuited(loss, net.last_activation, units, plain=net.ends_plainly)
 
 
 def _named_loss(net: Draft, function: Function, loss: Loss) -> Expr | None:
@@ -89,7 +99,9 @@ def fusion(net: Draft) -> Fusion | None:
     if activation == "softmax" and not _targets_sum_to_one(net):
         return None
     difference = build.mul(num(loss.factor), op("sub", Sym("Yhat"), Sym("Y")))
-    if net.samples is not None and net.problem.loss.over_samples == "mean":
+    mean = net.samples is not None and net.problem.loss.over_samples == "mean"
+    if mean and not net.summed:
+        assert net.samples is not None
         difference = build.mul(build.div(build.ONE, build.size(net.samples)), difference)
     base = log_base(net.convention)
     if base is not None and loss.name.endswith("cross-entropy"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
-from backprop_cli.problem.fields import Field, Schema, did_you_mean, unexpected
+from backprop_cli.problem.fields import Field, Schema, unexpected
+from backprop_cli.problem.near import folded, nearest
 from backprop_cli.problem.tree import Entry, ListNode, MapNode, Node, ScalarNode
 
 T = TypeVar("T")
@@ -60,9 +62,14 @@ class Given(Struct, frozen=True):
         return entry.key.mark if entry else self.mark
 
     def empty(self, key: str) -> bool:
-        """Whether `key` is there with an empty list."""
+        """Whether `key` is there with an empty list or mapping."""
         entry = self.entries.get(key)
-        return entry is not None and isinstance(entry.value, ListNode) and not entry.value.items
+        match entry.value if entry is not None else None:
+            case ListNode() as listed:
+                return not listed.items
+            case MapNode() as mapped:
+                return not mapped.entries
+        return False
 
     def value_at(self, key: str) -> Mark:
         """Where the value of `key` stands; the record itself where it does not."""
@@ -74,13 +81,20 @@ class Given(Struct, frozen=True):
         self.complaints.add(message, self.at(key), instead)
 
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class Record(Struct, Generic[T], frozen=True):
-    """A mapping with known keys, each read by its field, and then made into data."""
+    """A mapping with known keys, each read by its field, and then made into data.
+
+    `meant` are keys that people bring from elsewhere, with the key, or the line, to write instead.
+    """
 
     called: str
     keys: Mapping[str, Key]
     make: Callable[[Given], T | None]
     example: str | None = None
+    meant: Mapping[str, str] = NOTHING
     words: ClassVar[str] = "a mapping (`key: value`)"
 
     @property
@@ -129,14 +143,24 @@ class Record(Struct, Generic[T], frozen=True):
             message = f"a space is missing after the colon of {shown(text)}"
             given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
             return
-        near = did_you_mean(text, [*self.keys, *self.aliases])
-        meant = f"; did you mean `{near}`?" if near else ""
-        message = (
-            f"{shown(text)} is not a key of {self.called}{meant} (it has {', '.join(self.keys)})"
-        )
-        given.complaints.add(message, entry.key.mark, near)
-        if near:
-            given.meant.add(self.aliases.get(near, near))
+        instead = self._instead(text)
+        key = self.aliases.get(instead, instead) if instead is not None else None
+        more = f"; did you mean `{instead}`?" if key in self.keys else ""
+        if instead is None:
+            more = f" (it has {', '.join(self.keys)})"
+        message = f"{shown(text)} is not a key of {self.called}{more}"
+        given.complaints.add(message, entry.key.mark, instead)
+        if key is not None and key in self.keys and not given.has(key):
+            self._take(key, entry, given)
+        elif instead is not None:
+            given.meant.add(instead.partition(":")[0])
+
+    def _instead(self, text: str) -> str | None:
+        """What was probably meant by a key that there is not."""
+        for spelling in (text, text.casefold(), folded(text)):
+            if spelling in self.meant:
+                return self.meant[spelling]
+        return nearest(text, [*self.keys, *self.aliases])
 
     def schema(self) -> Schema:
         said: Schema = {

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.shapes import Size, described
+from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints
 from backprop_cli.numbers import shown
-from backprop_cli.operations.losses import Loss
-from backprop_cli.problem.data import Function, Labels, Problem, Values
+from backprop_cli.problem.data import Labels, Problem, Values
 from backprop_cli.problem.model import Array
 
 _MOST_NAMED = 5  # labels that are complained of one by one
@@ -235,18 +234,3 @@ def _check_count(y: Labels, samples: int | None, complaints: Complaints) -> None
         has = "one sample" if count == 1 else f"{count} samples"
         message = f"x is {has}, and here are {len(y.labels)} labels"
         complaints.add(message, y.mark, "labels: a class number for each sample")
-
-
-# The loss and what comes before it ---------------------------------------------------------------
-
-
-def behind(loss: Loss, activation: Function, units: Size | None) -> str | None:
-    """What to write instead where a loss has no meaning behind an activation; else None."""
-    name = activation.name
-    if loss.name == "cross-entropy" and name == "sigmoid" and units == 1:
-        return "loss: binary-cross-entropy (with a single unit, Σ y ln ŷ forgets the class 0)"
-    if loss.logits:
-        fits = {"cross-entropy-with-logits": "softmax"}.get(loss.name, "sigmoid")
-        if name not in ("linear", fits):
-            return f"activation: linear (this loss takes the logits themselves), or {fits}"
-    return None

@@ -9,7 +9,8 @@ from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.numbers import shown
 from backprop_cli.problem.data import Convention, Text
-from backprop_cli.problem.ids import listed, near_names
+from backprop_cli.problem.ids import in_letters, listed
+from backprop_cli.problem.near import nearest
 
 if TYPE_CHECKING:
     from backprop_cli.problem.calls import Dialect
@@ -54,10 +55,13 @@ def parsed(
             said, instead = later[name]
             complaints.add(said, mark, instead)
         else:
-            near = near_names(name, known)
-            meant = f"; did you mean `{near[0]}`?" if near else ""
+            near = in_letters(name) if in_letters(name) in known else nearest(name, known)
+            meant = f"; did you mean `{near}`?" if near else ""
             said = f"{shown(name)} is not known here{meant}"
-            complaints.add(said, mark, near[0] if near else listed(known))
+            if name == "e":
+                complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
+            else:
+                complaints.add(said, mark, near or listed(known))
     return None if unknown else expr
 
 

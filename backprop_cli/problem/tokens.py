@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 
 from msgspec import Struct
 
 LONGEST = 40
+_NAME = r"[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*"
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*)"
+    rf"|(?P<name>{_NAME})"
     r"|(?P<sign>\*\*|\.T(?!\w)|[-+*/^@()\[\],=:]))"
 )
+_name = re.compile(_NAME).fullmatch
 _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
+
+
+def is_name(text: str) -> bool:
+    """Whether a quantity may be called so: what any program may call it, too, once its letters are
+    in their usual form (`x½` would be x1⁄2, `x⑴` a call)."""
+    return bool(_name(text)) and (text.isascii() or plain_name(text).isidentifier())
+
+
+def plain_name(text: str) -> str:
+    """A name as Python sees it: `x₁` is x1."""
+    return unicodedata.normalize("NFKC", text)
 
 
 class FormulaError(Exception):
@@ -80,6 +94,17 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "|": "abs(…)",
         ";": "one equation a line",
         "%": "/ 100",
+        "½": "1/2",
+        "√": "sqrt(…)",
+        "∑": "sum(…)",
+        "‖": "norm(…)",
+        "∞": "a number, such as 1e6",
+        "≥": "step(a - b)",
+        "≤": "step(b - a)",
+        "“": "no quotes",
+        "”": "no quotes",
+        "„": "no quotes",
+        ".": "the function alone, exp(x) for np.exp(x)",
     }.get(character)
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from typing import Any, Final, Literal, TypeAlias
 
 import yaml
@@ -26,6 +27,18 @@ MAX_DEPTH: Final = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
+_fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
+_NO_TEXT = {
+    b"PK\x03\x04": "an archive, or a document such as .docx and .xlsx are",
+    b"\xd0\xcf\x11\xe0": "a document of an older Word or Excel",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x1f\x8b": "a compressed file",
+}
+"""How files begin that somebody may hand in for a sheet."""
+
 _UNWANTED = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 _SURROGATES = r"(?i)(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})"
 
@@ -107,7 +120,8 @@ def tree_of(text: str, complaints: Complaints) -> Node | None:
     try:
         return _Builder(complaints, split_lines(text)).build(text)
     except _RefusedError as refused:
-        complaints.add(*refused.parts)
+        for complaint in refused.complaints:
+            complaints.add(complaint.message, complaint.mark, complaint.instead)
         return None
 
 
@@ -116,13 +130,15 @@ def read_text(data: bytes, complaints: Complaints) -> str | None:
     try:
         return _decoded(data)
     except _RefusedError as refused:
-        complaints.add(*refused.parts)
+        (complaint,) = refused.complaints
+        complaints.add(complaint.message, complaint.mark, complaint.instead)
         return None
 
 
 def source_lines(data: bytes) -> tuple[str, ...]:
     """The lines of a file as complaints count them, whatever its bytes are."""
-    return tuple(split_lines(data[:MAX_BYTES].decode(_encoding(data), errors="replace")))
+    text = data[:MAX_BYTES].decode(_encoding(data), errors="replace")
+    return tuple(split_lines(_composed(text)))
 
 
 def split_lines(text: str) -> list[str]:
@@ -133,9 +149,9 @@ def split_lines(text: str) -> list[str]:
 class _RefusedError(Exception):
     """Reading stops here."""
 
-    def __init__(self, complaint: Complaint) -> None:
-        super().__init__(complaint.message)
-        self.parts = (complaint.message, complaint.mark, complaint.instead)
+    def __init__(self, *complaints: Complaint) -> None:
+        super().__init__(complaints[0].message)
+        self.complaints = complaints
 
 
 def _refused(message: str, mark: Mark = Mark(), instead: str | None = None) -> _RefusedError:
@@ -152,16 +168,25 @@ def _decoded(data: bytes) -> str:
     if len(data) > MAX_BYTES:
         size, most = len(data) / 1e6, MAX_BYTES // 1_000_000
         raise _refused(f"the file is too large: {size:.1f} MB, and {most} MB are read at most")
+    for beginning, kind in _NO_TEXT.items():
+        if data.startswith(beginning):
+            raise _refused(f"this is {kind}, and no text", instead="the same saved as text")
     try:
         text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(error.encoding, errors="replace")
         message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
         raise _refused(message, _end_of(before), "save the file as UTF-8") from None
+    text = _composed(text)
     if match := _FORBIDDEN.search(text):
         message = f"the character U+{ord(match[0]):04X} may not stand in a file"
         raise _refused(message, _end_of(text[: match.start()]), "delete it")
     return _joined_surrogates(text)
+
+
+def _composed(text: str) -> str:
+    """The same, a letter and its accent as one character: some keyboards type `ŷ` as two."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _joined_surrogates(text: str) -> str:
@@ -207,9 +232,9 @@ class _Builder:
                     break
                 self._take(event)
         except yaml.YAMLError as error:
-            from backprop_cli.problem.yaml_errors import syntax_complaint
+            from backprop_cli.problem.yaml_errors import syntax_complaints
 
-            raise _RefusedError(syntax_complaint(error, self.lines)) from None
+            raise _RefusedError(*syntax_complaints(error, self.lines, _LOADER)) from None
         except RecursionError:
             raise _refused("the file is nested too deeply") from None
         if self.root is None or (isinstance(self.root, ScalarNode) and self.root.empty):
@@ -303,6 +328,8 @@ class _Builder:
             add("there is no key before this colon", key.mark)
         elif key.text == "<<" and key.style == "plain":
             add("`<<` (YAML's merge) is not read here", key.mark, "write the keys out")
+        elif (before := _first_half(mapping, key, value)) is not None:
+            before.text += f",{key.text}"
         elif first := mapping.entries.get(key.text):
             message = f"{shown(key.text)} is given twice, the first time on line {first.key.line}"
             add(message, key.mark, "one of the two")
@@ -319,6 +346,28 @@ class _Builder:
     def _second_document(self, event: Any) -> None:
         message = "a second document begins here; a file holds one"
         self.complaints.add(message, _mark(event), "put it in a file of its own")
+
+
+def is_pair(first: Node, second: Node) -> bool:
+    """Whether two values with a comma between them look like the halves of a decimal number."""
+    return (
+        isinstance(first, ScalarNode)
+        and isinstance(second, ScalarNode)
+        and first.style == second.style == "plain"
+        and (first.line, first.column + len(first.text) + 1) == (second.line, second.column)
+        and _whole(first.text) is not None
+        and _fraction(second.text) is not None
+    )
+
+
+def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
+    """The value that `{bias: 0,5}` was given, where YAML takes the 5 for a key."""
+    last = next(reversed(mapping.entries.values()), None)
+    before = last.value if last is not None else None
+    empty = isinstance(value, ScalarNode) and value.empty
+    if empty and isinstance(before, ScalarNode) and is_pair(before, key):
+        return before
+    return None
 
 
 _STYLES: dict[str | None, Style] = {"'": "quoted", '"': "quoted", "|": "block", ">": "block"}

@@ -8,6 +8,7 @@ import yaml
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Mark
+from backprop_cli.problem.yaml_slips import slips
 
 
 class _Words(Struct, frozen=True):
@@ -20,6 +21,7 @@ class _Words(Struct, frozen=True):
     context: str = ""  # the library's words for what it was reading
     problem: str = ""  # the library's words for what it did not like
     at_start: bool = False  # the place that helps is where the thing began
+    on_one_line: bool = False  # which is on the same line
 
 
 _QUOTED = "quotes around the text"
@@ -33,6 +35,7 @@ _TABLE = (
         "quotes, as in ['dL/dW1[1,1]', L]",
         characters="[{",
         context="flow",
+        on_one_line=True,
     ),
     _Words("a backslash in double quotes begins an escape", _BACKSLASH, problem="escape"),
     _Words("a backslash in double quotes begins an escape", _BACKSLASH, problem="hexdec"),
@@ -85,20 +88,52 @@ _TABLE = (
 )  # fmt: skip
 
 
-def syntax_complaint(error: yaml.YAMLError, lines: list[str]) -> Complaint:
-    """What to tell the user about an error of the library."""
+def syntax_complaints(error: yaml.YAMLError, lines: list[str], loader: Any) -> list[Complaint]:
+    """What to tell the user about an error of the library: what is wrong first, then the rest.
+
+    Where the library gets further once slips of the hand are mended, these are what is wrong.
+    """
+    told = _complaint(error, lines)
+    found = slips(lines)
+    if not found:
+        return [told]
+    mended = [*lines]
+    for slip in found:
+        mended[slip.line - 1] = slip.mended
+    further = first_error(mended, loader)
+    if further is not None and _mark(getattr(further, "problem_mark", None)) <= told.mark:
+        return [told]
+    causes = [slip.complaint for slip in found]
+    return causes if further is None else [*causes, _complaint(further, mended)]
+
+
+def first_error(lines: list[str], loader: Any) -> yaml.YAMLError | None:
+    """What the library does not like first about a file with these lines."""
+    try:
+        for _ in yaml.parse("\n".join(lines), Loader=loader):
+            pass
+    except yaml.YAMLError as error:
+        return error
+    except RecursionError:
+        return yaml.YAMLError("this is nested too deeply")
+    return None
+
+
+def _complaint(error: yaml.YAMLError, lines: list[str]) -> Complaint:
+    """The same about one error, in the words of the table."""
     context = str(getattr(error, "context", None) or "")
     problem = str(getattr(error, "problem", None) or error)
     place = _mark(getattr(error, "problem_mark", None))
     before, character = _around(place, lines)
+    start = _mark(getattr(error, "context_mark", None))
     for words in _TABLE:
         if (
             words.context in context
             and words.problem in problem
             and _among(character, words.characters)
             and _among(before, words.after)
+            and not (words.on_one_line and start.line < place.line)
         ):
-            start = _mark(getattr(error, "context_mark", None))
             at = start if words.at_start and start.line else place
             return Complaint(words.message, at, words.instead)
     return Complaint(f"this is not YAML: {problem}", place)

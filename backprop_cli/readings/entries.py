@@ -123,13 +123,15 @@ def _log_others(entries: _Entries, node: Op, index: Index) -> Expr:
 
 def _from_slice(entries: _Entries, node: Op, index: Index) -> Expr:
     """An entry of what is only defined for a whole slice: that slice, and the place in it."""
-    axis = node.option("axis")
-    along = 0 if axis is None else node.whole("axis") % len(index)
-    size = int(entries.sizes.shape(node.args[0])[along])
-    places = [(*index[:along], i, *index[along + 1 :]) for i in range(size)]
+    shape = tuple(map(int, entries.sizes.shape(node.args[0])))
+    if node.option("axis") is None:  # all entries, if only one as of a number
+        places = list(np.ndindex(*shape))
+    else:
+        along = node.whole("axis") % len(index)
+        places = [(*index[:along], i, *index[along + 1 :]) for i in range(shape[along])]
     slices = [Op("stack", tuple(entries.entry(arg, at) for at in places)) for arg in node.args]
     options = tuple((key, value) for key, value in node.options if key != "axis")
-    return op("at", Op(node.name, tuple(slices), options), index=(index[along],))
+    return op("at", Op(node.name, tuple(slices), options), index=(places.index(index),))
 
 
 def _argmax(entries: _Entries, node: Op, index: Index) -> Expr:

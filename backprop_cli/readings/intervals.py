@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
 from backprop_cli.operations.table import TABLE, operation
 
@@ -28,6 +28,11 @@ _SUMS = frozenset({"add", "sub", "sum"})
 
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})
 """Whoever has a calculator works out sums of products in one go."""
+
+_QUOTIENTS = frozenset({"div", "ratio"})
+
+_MOST_PRODUCTS = 100_000
+"""Nobody writes down more products by hand, one by one."""
 
 
 class Unit(Struct, frozen=True):
@@ -78,14 +83,7 @@ class Unit(Struct, frozen=True):
         return low, high
 
 
-def _is_written(expr: Expr) -> bool:
-    """Whether something has the digits of the sheet: a name, or made of names without new ones."""
-    if not isinstance(expr, Op):
-        return True
-    return expr.name in _EXACT | _SUMS and all(map(_is_written, expr.args))
-
-
-Within = Literal["every step", "no sum or product", "nothing"]
+Within = Literal["every product", "every step", "no sum or product", "nothing"]
 WITHIN: Sequence[Within] = get_args(Within)
 
 
@@ -131,59 +129,100 @@ Inside = Callable[[Sequence[Interval], Options, Unit], Interval]
 
 
 def enclosure(expr: Expr, names: Names, unit: Unit | None = None) -> Interval:
-    """Bounds of `expr`; with `unit`, each unwritten step in it may have been rounded on the way."""
+    """Bounds of `expr`; with `unit`, each unwritten step in it may have been rounded on the way.
+
+    The outermost step is not: its own rounding is that of the number typed.
+    """
     with np.errstate(all="ignore"):
-        return _Enclosing(names, unit).root(expr)
+        return _Enclosing(names, unit).of(expr).bare
+
+
+class _Reached(Struct, frozen=True):
+    """What is known of a part of a formula: before its own rounding, after it, without any.
+
+    `digits` tells whether it has the digits of the sheet: a name, or what brings no new ones to it.
+    """
+
+    bare: Interval
+    rounded: Interval
+    exact: Interval
+    digits: bool
 
 
 class _Enclosing:
+    """Goes through a formula from its leaves, without recursion: formulas may be deep."""
+
     def __init__(self, names: Names, unit: Unit | None) -> None:
         self.names = names
         self.unit = unit
-        self._applied: dict[int, Interval] = {}
+        self.divides = True  # else nothing asks for what is exact
 
-    def root(self, expr: Expr) -> Interval:
-        """The outermost step, whose own rounding is that of the typed number."""
-        if not isinstance(expr, Op):
-            return self.inner(expr)
-        if id(expr) not in self._applied:  # a sum asks for each of its sums twice
-            self._applied[id(expr)] = self.applied(expr)
-        return self._applied[id(expr)]
+    def of(self, expr: Expr) -> _Reached:
+        self.divides = any(isinstance(n, Op) and n.name in _QUOTIENTS for n in walk(expr))
+        done: dict[int, _Reached] = {}
+        stack: list[tuple[Expr, bool]] = [(expr, False)]
+        while stack:
+            node, ready = stack.pop()
+            if id(node) in done:
+                continue
+            if not isinstance(node, Op):
+                done[id(node)] = self.leaf(node)
+            elif ready:
+                done[id(node)] = self.step(node, [done[id(arg)] for arg in node.args])
+            else:
+                stack.append((node, True))
+                stack += [(arg, False) for arg in reversed(node.args)]
+        return done[id(expr)]
 
-    def inner(self, expr: Expr) -> Interval:
-        if isinstance(expr, Sym):
-            return self.names(expr.name)
-        if isinstance(expr, Num):
-            return point(np.asarray(float(expr.value)))
-        interval = self.root(expr)
-        if self.unit is None or expr.name in _EXACT:
-            return interval
-        if expr.name not in self.unit.exact:
-            return self.unit.widened(interval)
-        if self.unit.definite or all(map(_is_written, expr.args)):
-            return interval
-        late = self.unit.widened(self.applied(expr, self.root))  # only the sum was rounded
-        return np.minimum(interval[0], late[0]), np.maximum(interval[1], late[1])
+    def leaf(self, node: Sym | Num) -> _Reached:
+        """A name as it stands; a number as it is written."""
+        if isinstance(node, Sym):
+            found = self.names(node.name)
+        else:
+            found = point(np.asarray(float(node.value)))
+        return _Reached(found, found, found, True)
 
-    def exact_inner(self, expr: Expr) -> Interval:
-        """An argument with nothing rounded within it."""
-        return _Enclosing(self.names, None).inner(expr)
+    def step(self, node: Op, args: Sequence[_Reached]) -> _Reached:
+        """One operation on arguments that are known."""
+        if self.unit is None:
+            found = applied(node, [arg.exact for arg in args], None)
+            return _Reached(found, found, found, True)
+        inner = [arg.rounded for arg in args]
+        if node.name in _QUOTIENTS:
+            inner[1] = self.unit.without_zero(inner[1], args[1].exact)
+        bare = applied(node, inner, self.unit)
+        exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
+        digits = node.name in _EXACT | _SUMS and all(arg.digits for arg in args)
+        return _Reached(bare, self.after(node, args, bare), exact, digits)
 
-    def applied(self, node: Op, argument: Callable[[Expr], Interval] | None = None) -> Interval:
-        args = [(argument or self.inner)(arg) for arg in node.args]
-        if self.unit is not None and node.name in ("div", "ratio"):
-            args[1] = self.unit.without_zero(args[1], self.exact_inner(node.args[1]))
-        options = dict(node.options)
-        if self.unit is not None and node.name in _ROUNDED_INSIDE:
-            inside = _ROUNDED_INSIDE[node.name](args, options, self.unit)
-            if self.unit.definite:
-                return inside
-            plain = BOUNDS[node.name](*args, **options)
-            return np.fmin(plain[0], inside[0]), np.fmax(plain[1], inside[1])
-        if node.name in TABLE and all(is_point(arg) for arg in args):
-            value = operation(node).value(*(arg[0] for arg in args), **options)
-            return point(np.asarray(value, dtype=float))
-        return BOUNDS[node.name](*args, **options)
+    def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
+        """What a step is once it is written down."""
+        unit = self.unit
+        assert unit is not None
+        if node.name in _EXACT:
+            return bare
+        if node.name not in unit.exact:
+            return unit.widened(bare)
+        if unit.definite or all(arg.digits for arg in args):
+            return bare
+        late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
+        return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
+
+
+def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
+    """Bounds of one operation; with `unit`, what is written down within it may be rounded."""
+    options = dict(node.options)
+    inside = _ROUNDED_INSIDE.get(node.name) if unit is not None else None
+    if inside is not None and unit is not None:
+        found = inside(args, options, unit)
+        if unit.definite:
+            return found
+        plain = BOUNDS[node.name](*args, **options)
+        return np.fmin(plain[0], found[0]), np.fmax(plain[1], found[1])
+    if node.name in TABLE and all(is_point(arg) for arg in args):
+        value = operation(node).value(*(arg[0] for arg in args), **options)
+        return point(np.asarray(value, dtype=float))
+    return BOUNDS[node.name](*args, **options)
 
 
 # What is rounded inside one operation, where it is worked out in several steps -------------------
@@ -234,11 +273,27 @@ def _sigmoid(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     """e^-z in 1/(1 + e^-z), or e^z in e^z/(1 + e^z)."""
     (a,) = args
     falling, rising = _exponentials((-a[1], -a[0]), unit), _exponentials(a, unit)
-    ways = (
-        (1 / (1 + falling[1]), 1 / (1 + falling[0])),
-        (rising[0] / (1 + rising[0]), rising[1] / (1 + rising[1])),
-    )
+    below, above = _one_more(falling, unit), _one_more(rising, unit)
+    ways = (1 / below[1], 1 / below[0]), (rising[0] / above[0], rising[1] / above[1])
     return np.fmin(ways[0][0], ways[1][0]), np.fmax(ways[0][1], ways[1][1])
+
+
+def _one_more(powers: Interval, unit: Unit) -> Interval:
+    """1 + e^z, which has no new decimals, but may lose significant digits."""
+    sums = 1 + powers[0], 1 + powers[1]
+    return unit.widened(sums) if unit.significant else sums
+
+
+def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
+    """Each product of a sum, for who writes them down one by one; a calculator adds them up."""
+    a, b = args
+    if not (isinstance(unit, Rounding) and unit.within == "every product"):
+        return BOUNDS["matmul"](a, b)
+    if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
+        return BOUNDS["matmul"](a, b)
+    rows, columns = np.atleast_2d(a[0]), b[0] if b[0].ndim == 2 else b[0][:, None]
+    products = unit.written(rows[:, :, None] * columns[None, :, :])
+    return point(np.sum(products, axis=1).reshape((a[0] @ b[0]).shape))
 
 
 def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
@@ -253,8 +308,8 @@ def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
 def _softplus(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     """e^z in ln(1 + e^z)."""
     (a,) = args
-    powers = _exponentials(a, unit)
-    return np.log(1 + powers[0]), np.log(1 + powers[1])
+    sums = _one_more(_exponentials(a, unit), unit)
+    return np.log(sums[0]), np.log(sums[1])
 
 
 def _elu(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
@@ -301,6 +356,7 @@ _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "softmax": _softmax,
     "logsumexp": _logsumexp,
     "sigmoid": _sigmoid,
+    "matmul": _matmul,
     "mean": _mean,
     "softplus": _softplus,
     "elu": _elu,

@@ -6,25 +6,26 @@ from collections.abc import Mapping
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation.symbols import Naming, symbol
 from backprop_cli.readings.notation.tex import tex
 from backprop_cli.readings.notation.writer import FormulaWriter
 
-_PLAIN = Naming()
+_PLAIN, _COUNTED = Naming(), Bases()
 
 
 def latex(
     expr: Expr,
-    indices: int = 1,
+    bases: Bases = _COUNTED,
     naming: Naming = _PLAIN,
     shapes: Mapping[str, Shape] | None = None,
     *,
     rows: bool = False,
 ) -> str:
-    """The formula with the names of `naming`; indices count from `indices`.
+    """The formula with the names of `naming`; entries count from `bases`.
 
     Where `shapes` are known, products of arrays are told from products with numbers, and vectors
     are turned as they stand in a product (`rows`: they are rows).
     """
-    writer = FormulaWriter(lambda id: symbol(naming, id), shapes or {}, indices=indices, rows=rows)
+    writer = FormulaWriter(lambda id: symbol(naming, id), shapes or {}, bases=bases, rows=rows)
     return tex(writer.node(expr))

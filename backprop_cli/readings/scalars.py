@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
 from backprop_cli.operations.structure import STRUCTURE
 from backprop_cli.readings import scalar_forms as forms
 from backprop_cli.readings.careful import function_of
@@ -315,11 +315,39 @@ def _softmax_jacobian(scalars: Scalars, _: Op, diagonal: Entries, products: Entr
     return np.where(np.eye(products.shape[-1], dtype=bool), diagonal, minus)
 
 
+def _others_share(scalars: Scalars, node: Op, g: Entries, x: Entries) -> Entries:
+    """The sum over i ≠ j of g_i p_j / (1 - p_i): of exponentials, over the sum of all but one."""
+    axis = node.whole("axis") if node.option("axis") is not None else 0
+    lanes = [np.moveaxis(each, axis, -1) for each in np.broadcast_arrays(g, x)]
+    rows = [lane.reshape(-1, lane.shape[-1]) for lane in lanes]
+    found = [
+        _others_share_of([int(one) for one in gs], [int(one) for one in xs], scalars.registers)
+        for gs, xs in zip(*rows, strict=True)
+    ]
+    return np.moveaxis(np.array(found, dtype=float).reshape(lanes[0].shape), -1, axis)
+
+
+def _others_share_of(gs: list[int], xs: list[int], registers: Registers) -> list[int]:
+    found = _Exponentials(registers, xs)
+    weights = [registers.apply("{0} / {1}", g, found.without(i)) for i, g in enumerate(gs)]
+    return [
+        registers.mul(own, registers.add(*(w for i, w in enumerate(weights) if i != place)))
+        for place, own in enumerate(found.each)
+    ]
+
+
+def in_numbers(expr: Expr) -> bool:
+    """Whether every operation of a formula has a form for single numbers."""
+    return all(node.name in _KNOWN for node in walk(expr) if isinstance(node, Op))
+
+
 _WHOLE: Mapping[str, Any] = MappingProxyType(
     {
+        "others_share": _others_share,
         "matmul": _matmul,
         "outer": _outer,
         "softmax_share": _softmax_share,
         "softmax_jacobian": _softmax_jacobian,
     }
 )
+_KNOWN = frozenset({*_WHOLE, *_ALONG, *_ONE, *_MOVES, *FORMS})

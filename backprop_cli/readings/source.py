@@ -76,7 +76,7 @@ class Source(Struct, frozen=True):
         """`function(args, axis=0)`: with the options that differ from the usual ones."""
         parts = [*map(self.text, node.args), *more]
         usual = operation(node).options
-        parts += [f"{key}={value}" for key, value in node.options if value != usual.get(key, ...)]
+        parts += [f"{key}={value!r}" for key, value in node.options if value != usual.get(key, ...)]
         return f"{function}({', '.join(parts)})", 5
 
 

@@ -32,6 +32,31 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
             "def logsumexp(z, axis=None, keepdims=False):\n"
             "    return np.logaddexp.reduce(z, axis=axis, keepdims=keepdims)"
         ),
+        "first_largest": Helper(
+            "def first_largest(z, axis=None):\n"
+            "    top = z == np.max(z, axis=axis, keepdims=True)\n"
+            "    return top & (np.cumsum(top, axis=axis).reshape(z.shape) == 1)"
+        ),
+        "log_others": Helper(
+            "def log_others(z, axis=None):  # ln(1 - softmax), of the largest through the others\n"
+            "    top = first_largest(z, axis)\n"
+            "    rest = logsumexp(np.where(top, -np.inf, z), axis, True)\n"
+            "    of_top = rest - logsumexp(z, axis, True)\n"
+            "    return np.where(top, of_top, np.log1p(-np.where(top, 0, softmax(z, axis))))",
+            ("first_largest", "logsumexp", "softmax"),
+        ),
+        "others_share": Helper(
+            "def others_share(g, z, axis=None):  # the sum over i != j of g_i p_j / (1 - p_i)\n"
+            "    top, p = first_largest(z, axis), softmax(z, axis)\n"
+            "    weights = np.where(top, 0, g / (1 - np.where(top, 0, p)))\n"
+            "    if z.shape[axis or 0] == 1:\n"
+            "        return np.zeros(z.shape)\n"
+            "    of_top = np.sum(np.where(top, g, 0), axis=axis, keepdims=True)\n"
+            "    others = softmax(np.where(top, -np.inf, z), axis)\n"
+            "    rest = np.sum(weights, axis=axis, keepdims=True) - weights\n"
+            "    return p * rest + of_top * others",
+            ("first_largest", "softmax"),
+        ),
         "leaky_relu": Helper(
             "def leaky_relu(z, slope=0.01):\n    return np.where(z > 0, z, slope * z)"
         ),
@@ -55,10 +80,13 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
             "    return np.where(size <= delta, e * e / 2, delta * (size - delta / 2))"
         ),
         "largest_shares": Helper(
-            "def largest_shares(x, axis=None, at_tie=0):\n"
+            'def largest_shares(x, axis=None, at_tie="first"):\n'
             "    top = x == np.max(x, axis=axis, keepdims=True)\n"
-            "    tie = np.sum(top, axis=axis, keepdims=True) > 1\n"
-            "    return np.where(top, np.where(tie, float(at_tie), 1.0), 0.0)"
+            '    if at_tie == "first":\n'
+            "        return 1.0 * (top & (np.cumsum(top, axis=axis).reshape(x.shape) == 1))\n"
+            "    count = np.sum(top, axis=axis, keepdims=True)\n"
+            '    share = 1 / count if at_tie == "shared" else np.where(count > 1, at_tie, 1.0)\n'
+            "    return np.where(top, share, 0.0)"
         ),
         "xlogy": Helper(
             "def xlogy(y, p):\n"

@@ -39,14 +39,13 @@ class InScalars:
         return self.loop(count, packed, told)
 
     def end(self, packed: list[float]) -> dict[str, Array]:
-        """The row of numbers divided into arrays."""
-        numbers = np.array(packed, dtype=float)
-        sizes = [prod(shape) for shape in self.shapes.values()]
-        parts = np.split(numbers, np.cumsum(sizes)[:-1])
-        return {
-            name: part.reshape(shape)
-            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
-        }
+        """The row of numbers divided into arrays; there may be none, where nothing is trained."""
+        numbers, found, start = np.array(packed, dtype=float), {}, 0
+        for name, shape in self.shapes.items():
+            size = prod(shape)
+            found[name] = numbers[start : start + size].reshape(shape)
+            start += size
+        return found
 
 
 def _next(scalars: Scalars, after: Mapping[str, str]) -> dict[int, int]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.at_kinks import at_kinks
 from backprop_cli.render.formula import shape_text
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.view import View
@@ -192,7 +194,9 @@ def shown_steps(trace: Trace, view: View) -> list[Step]:
     if view.detail == "long":
         return list(trace.steps)
     plain = [step for step in trace.steps if step.phase != "jacobian"]
-    used = {_whole(name) for step in plain for name in symbols(step.expr)} | set(view.asked)
+    used = {_whole(name) for step in plain for name in symbols(step.expr)} | set(
+        map(_whole, view.asked)
+    )
     return [step for step in trace.steps if _whole(step.id) in used or not _optional(step, view)]
 
 
@@ -227,19 +231,28 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
             section = _section(step)
             yield Section(SECTIONS[section], _aside(section, trace))
         used = [name for name in symbols(step.expr) if name in shapes]
+        known = {name: values[name] for name in used if name in values}
+        expr = at_kinks(step.expr, known)
+        entries = _shown_entries(replace(step, expr=expr), shapes, view)
         yield StepBlock(
             numbers.get(id(step), 0),
             step.id,
             reason(step),
             step.shape,
             step.axes,
-            step.expr,
+            expr,
             step.value,
-            _parts(step, view, trace.loss),
+            ("symbols",) if entries and step.id in view.entries else _parts(step, view, trace.loss),
             {name: shapes[name] for name in (*used, step.id)},
-            {name: values[name] for name in used if name in values},
-            notes=(*_factors(step, shapes, names), *remarks(step, names), *_note(step, names)),
-            entries=_entries(step, shapes) if view.detail == "long" else (),
+            known,
+            notes=(
+                *_delta(step, names),
+                *_factors(step, shapes, names),
+                *remarks(step, names),
+                *_softmax(step, names),
+                *_note(step, names),
+            ),
+            entries=entries,
         )
 
 
@@ -253,6 +266,26 @@ def _factors(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[
             yield f"from {', '.join(said)}"
 
 
+def _softmax(step: Step, names: Names) -> Iterator[str]:
+    """Where the formula comes from that goes back through the softmax of many samples at once."""
+    match step.expr:
+        case Op("mul", (Sym(p), Op("sub", (Sym(upstream), _)))) if step.rule == "through-softmax":
+            g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
+            total, dot = ("sum over i of", "*") if names.ascii else ("Σᵢ", "·")
+            minus = "-" if names.ascii else "−"
+            yield (
+                f"in each sample {total} {g} {dot} {p_i} {dot} (1{{i = j}} {minus} {p_j}), "
+                f"where 1{{i = j}} leaves one term"
+            )
+
+
+def _delta(step: Step, names: Names) -> Iterator[str]:
+    """What δ stands for, where it is worked out."""
+    if step.id in names.deltas:
+        plain = replace(names, deltas=frozenset())
+        yield f"{names.text(step.id)} = {plain.text(step.id)}"
+
+
 def _note(step: Step, names: Names) -> Iterator[str]:
     if step.note:
         yield in_symbols(step.note, names)
@@ -263,26 +296,36 @@ _MOST_TERMS = 36  # a name with more entries would make sums too long to read
 _NOT_ENTRYWISE = frozenset({"jacobian", "argmax", "largest_shares"})
 
 
-def _entries(step: Step, shapes: Mapping[str, Shape]) -> tuple[Entry, ...]:
-    """Every entry written out, where there are few and that says more than the formula does."""
-    value = step.value
-    if value is None or value.ndim > 2 or value.size > _MOST_ENTRIES or isinstance(step.expr, Sym):
+def _shown_entries(step: Step, shapes: Mapping[str, Shape], view: View) -> tuple[Entry, ...]:
+    """The entries that are written out: those asked for by themselves, or all in long detail."""
+    value, chosen = step.value, view.entries.get(step.id)
+    if value is None or (chosen is None and view.detail != "long") or not _entrywise(step, shapes):
         return ()
-    nodes = list(walk(step.expr))
-    if any(isinstance(node, Op) and node.name in _NOT_ENTRYWISE for node in nodes):
+    if chosen is not None:
+        return _entries(step, value, chosen, shapes)
+    if value.ndim > 2 or value.size > _MOST_ENTRIES or isinstance(step.expr, Sym):
         return ()
-    if any(
-        prod(map(int, shapes[node.name])) > _MOST_TERMS for node in nodes if isinstance(node, Sym)
-    ):
-        return ()
+    found = _entries(step, value, list(np.ndindex(value.shape)), shapes)
+    return tuple(one for one in found if one.expr != step.expr)  # it says more than the formula
+
+
+def _entrywise(step: Step, shapes: Mapping[str, Shape]) -> bool:
+    """Whether an entry can be written out, and is not too long."""
+    return not any(
+        node.name in _NOT_ENTRYWISE
+        if isinstance(node, Op)
+        else isinstance(node, Sym) and prod(map(int, shapes[node.name])) > _MOST_TERMS
+        for node in walk(step.expr)
+    )
+
+
+def _entries(
+    step: Step, value: Array, places: Sequence[tuple[int, ...]], shapes: Mapping[str, Shape]
+) -> tuple[Entry, ...]:
     from backprop_cli.readings.entries import entry
 
     sizes = Sizes(shapes, {})
-    found = [
-        Entry(index, entry(step.expr, index, sizes), float(value[index]))
-        for index in np.ndindex(value.shape)
-    ]
-    return tuple(one for one in found if one.expr != step.expr)
+    return tuple(Entry(at, entry(step.expr, at, sizes), float(value[at])) for at in places)
 
 
 def _section(step: Step) -> str:
@@ -322,11 +365,11 @@ def _rows(trace: Trace, view: View) -> Iterator[Row]:
     for asked in view.asked:
         match = _entry(asked)
         found = known.get(asked) or (known.get(match[1]) if match else None)
-        hidden = view.only is not None and asked not in view.only
-        if found is None or found.value is None or hidden:
+        shown = view.only is None or asked in view.only or _whole(asked) in view.entries
+        if found is None or found.value is None or not shown:
             continue
         value = found.value
         if match and asked not in known:
-            index = tuple(int(place) - view.indices for place in match[2].split(","))
-            value = np.asarray(value[index])
+            index = tuple(map(int, match[2].split(",")))
+            value = np.asarray(value[trace.bases.counted(match[1], index)])
         yield Row(asked, value.shape, value)

@@ -14,8 +14,8 @@ _WIDTH: Final = 76  # of the part of a line that is shown
 
 
 def complaints_text(error: UserError) -> str:
-    """All that `error` says, in the order of the file, ready for a terminal of any kind."""
-    ordered = sorted(error.complaints, key=lambda complaint: complaint.mark)
+    """All that `error` says, causes before what follows, ready for a terminal of any kind."""
+    ordered = sorted(error.complaints, key=lambda complaint: complaint.order)
     told = [_one(complaint, error) for complaint in ordered[:MOST_SHOWN]]
     if more := len(ordered) - MOST_SHOWN:
         told += [f"and {more} more"] if more > 0 else []

@@ -27,6 +27,8 @@ _WORDS_ASCII = str.maketrans(
     {"≠": "!=", "≤": "<=", "≥": ">=", "·": "*", "²": "^2", "ⁿ": "^n", "⁻": "-", "¹": "1"}
     | {"ᵘ": "^u", "ᵛ": "^v", "Φ": "Phi", "φ": "phi", "α": "alpha", "ⱼ": "_j"}
 )
+_POWERS = str.maketrans("ⁿ⁻⁺⁰¹²³", "n-+0123")
+_raised = re.compile("[ⁿ⁻⁺⁰¹²³]{2,}")
 
 
 def text(derivation: Derivation, view: View) -> str:
@@ -71,11 +73,14 @@ class Page:
         self.view = view
         self.names = names or Names(view.notation, layers=False, ascii=view.ascii)
         self.layout: Layout = layout_of(self.names, view)
-        self.writer = Writer(self.names, self.layout.drawing, {}, None, view.indices)
+        self.writer = Writer(self.names, self.layout.drawing, {}, None)
 
     def plain(self, text: str) -> str:
         """Words in ASCII where only that is wanted."""
-        return self.layout.plain(text.translate(_WORDS_ASCII) if self.view.ascii else text)
+        if not self.view.ascii:
+            return self.layout.plain(text)
+        raised = _raised.sub(lambda found: f"^({found[0].translate(_POWERS)})", text)
+        return self.layout.plain(raised.translate(_WORDS_ASCII))
 
     def words(self, text: str) -> str:
         """Words with their indices below the line: y_j is yⱼ."""
@@ -209,7 +214,7 @@ class Page:
         columns = [list(column) for column in zip(*texts, strict=True)]
         padded = [[text.center(max(map(len, column))) for text in column] for column in columns]
         matrix = self.layout.drawing.bracketed(padded)
-        name = text_box(("∂f/∂x" if not self.view.ascii else "df/dx") + " = ")
+        name = text_box(self.names.text(table.name) + " = ")
         shape = text_box(
             f"   ({self.layout.times.join(f' {size} ' for size in table.shape).strip()})", "note"
         )

@@ -63,13 +63,14 @@ class Equations(Struct, frozen=True):
         sides = [self._symbols(block)] if is_formula else []
         numbers = self._numbers(block) if "numbers" in block.parts and is_formula else None
         sides += [numbers] if numbers is not None else []
-        sides += [self._result(block)] if block.value is not None else []
+        if block.value is not None and "result" in block.parts:
+            sides.append(self._result(block))
         return Equation(self.names.node(block.id), tuple(dict.fromkeys(sides)))  # no 1 = 1
 
     def formula(self, expr: Expr) -> Node:
         """A formula of letters alone."""
         naming = self.names.naming
-        return FormulaWriter(lambda id: symbol(naming, id), {}, indices=self.view.indices).node(
+        return FormulaWriter(lambda id: symbol(naming, id), {}, bases=self.names.counting).node(
             expr
         )
 
@@ -79,8 +80,7 @@ class Equations(Struct, frozen=True):
             yield self._entry(block, entry)
 
     def _entry(self, block: StepBlock, entry: Entry) -> Equation:
-        place = ",".join(str(i + self.view.indices) for i in entry.index)
-        head = self.names.node(f"{block.id}[{place}]" if place else block.id)
+        head = self.names.node(self.names.counting.entry(block.id, entry.index))
         kinds = (False, True) if symbols(entry.expr) else (True,)
         sides = [self._writer(block, numbers=numbers).node(entry.expr) for numbers in kinds]
         value = self.value(np.asarray(entry.value))
@@ -106,7 +106,7 @@ class Equations(Struct, frozen=True):
         value, used = block.value, block.values.values()
         if used and all(array.size == 1 for array in (value, *used)):
             value = value.reshape(())
-        return self.value(value, block.axes)
+        return self.value(value, block.axes, block.id)
 
     def _writer(self, block: StepBlock, *, numbers: bool) -> FormulaWriter:
         return FormulaWriter(
@@ -114,7 +114,7 @@ class Equations(Struct, frozen=True):
             block.shapes,
             block.values if numbers else None,
             self.value if numbers else None,
-            self.view.indices,
+            self.names.counting,
             self.view.rows,
             braces=not numbers and self._is_chain(block),
         )
@@ -126,7 +126,7 @@ class Equations(Struct, frozen=True):
 
     # Values ---------------------------------------------------------------------------------------
 
-    def value(self, value: Array, axes: tuple[str, ...] = ()) -> Node:
+    def value(self, value: Array, axes: tuple[str, ...] = (), id: str = "") -> Node:
         """A number, a vector as it stands, a matrix; of more axes, a matrix for each place."""
         if value.ndim == 0:
             return Number(self.digits.one(float(value)))
@@ -137,12 +137,14 @@ class Equations(Struct, frozen=True):
         blocks = value.reshape(-1, *value.shape[-2:])
         places = list(np.ndindex(value.shape[:-2]))
         shown = kept_places(len(places), 4)
-        return row(*(DOTS if i is None else self._block(blocks[i], places[i], axes) for i in shown))
+        return row(
+            *(DOTS if i is None else self._block(blocks[i], places[i], axes, id) for i in shown)
+        )
 
-    def _block(self, value: Array, place: tuple[int, ...], axes: tuple[str, ...]) -> Node:
-        numbers = [str(i + self.view.indices) for i in place]
+    def _block(self, value: Array, place: tuple[int, ...], axes: tuple[str, ...], id: str) -> Node:
+        numbers = self.names.counting.shown(id, (*place, None, None))
         single = len(place) == 1 and axes[:1] == ("sample",)
-        label = f"sample {numbers[0]}" if single else f"[{','.join([*numbers, ':', ':'])}]"
+        label = f"sample {numbers[0]}" if single else f"[{','.join(numbers)}]"
         return Braced(self.matrix(value), Word(label))
 
     def flat(self, value: Array) -> Node:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from backprop_cli.algebra.expr import Op
 from backprop_cli.readings.notation.parts import FLIPPED
 from backprop_cli.readings.notation.rewritten import REWRITTEN
+from backprop_cli.readings.notation.spreading import ONES, PRODUCT
 from backprop_cli.render import forms_entries as entries
 from backprop_cli.render import forms_functions as functions
 from backprop_cli.render import forms_paper as paper
@@ -32,6 +33,8 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "flat": entries.inner,
         "expand": entries.expand,
         "spread": entries.spread,
+        ONES: entries.ones,
+        PRODUCT: products.product,
         "at": entries.at,
         "place": entries.in_place,
         "stack": entries.bracketed,
@@ -55,6 +58,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "switch": functions.switch,
         "choose": functions.choose,
         "largest_shares": functions.largest,
+        "diag": functions.diagonal,
         "pi": functions.pi,
         "derivative": paper.derivative,
         "sum_over": paper.sum_over,

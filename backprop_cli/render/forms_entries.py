@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import Num, Op, Option, Sym, op
+from backprop_cli.algebra.expr import Num, Op, Option, Sym, num, op
 from backprop_cli.readings.notation.linear import indexed, subscript
+from backprop_cli.readings.notation.parts import places_of
+from backprop_cli.readings.notation.spreading import times_ones
+from backprop_cli.readings.notation.structure import joined_beside
 from backprop_cli.render.flow import word
 from backprop_cli.render.forms_products import turned
-from backprop_cli.render.pen import Form, Pen, called, put
+from backprop_cli.render.pen import Form, Pen, put
 from backprop_cli.render.pieces import Piece, atom, between, fenced, listed, placed, suffixed
 
 
@@ -33,49 +36,55 @@ def expand(pen: Pen, node: Op) -> Piece:
 
 
 def spread(pen: Pen, node: Op) -> Piece:
-    """A number repeated carries its shape below, since 1 alone would not say how many."""
+    """A number repeated carries its shape below, since 1 alone would not say how many.
+
+    What is no constant is multiplied by ones: s · 1₃, or 1₂ vᵀ for a vector in every row.
+    """
     inner, shape = node.args[0], node.option("shape")
-    if pen.ascii or not isinstance(inner, Num) or not isinstance(shape, tuple):
+    if pen.scalars or not isinstance(shape, tuple):
         return pen.piece(inner)
+    if isinstance(inner, Num) and not pen.ascii:
+        return _repeated(pen, inner, shape)
+    return pen.piece(times_ones(node, pen.rank(inner), rows=pen.rows))
+
+
+def _repeated(pen: Pen, number: Num, shape: tuple[Option, ...]) -> Piece:
+    piece = pen.piece(number)
     size = subscript("x".join(map(str, shape)))
-    piece = pen.piece(inner)
-    return Piece((*piece.tokens, word(size)), piece.kind, minus=piece.minus) if size else piece
+    if size:
+        return Piece((*piece.tokens, word(size)), piece.kind, minus=piece.minus)
+    return Piece(
+        (*piece.tokens, word(f"_{'×'.join(map(str, shape))}")), piece.kind, minus=piece.minus
+    )
+
+
+def ones(pen: Pen, node: Op) -> Piece:
+    """1₃, 1₂ₓ₃, or ones(3)."""
+    shape = node.option("shape")
+    assert isinstance(shape, tuple)
+    if pen.ascii:
+        return atom(f"ones({', '.join(map(str, shape))})")
+    return _repeated(pen, num(1), shape)
 
 
 def at(pen: Pen, node: Op) -> Piece:
     """W₂₁, or W[1,:] for a whole row."""
     inner = node.args[0]
-    places = [_place(pen, place) for place in _index(node)]
+    places = places_of(pen, node)
     flat = pen.ascii or not all(map(str.isdigit, places))
-    text = f"[{','.join(places)}]" if flat else indexed(tuple(places))
+    text = f"[{','.join(places)}]" if flat else indexed(places)
     base = pen.piece(inner) if isinstance(inner, Sym) else put(pen, inner, "base")
     if base.kind == "fraction":
         base = placed(base, "base", pen.glyphs)
     return suffixed(base, text)
 
 
-def _index(node: Op) -> tuple[Option, ...]:
-    index = node.option("index")
-    return index if isinstance(index, tuple) else ()
-
-
-def _place(pen: Pen, place: Option) -> str:
-    match place:
-        case None:
-            return ":"
-        case (int(start), int(stop)):
-            return f"{start + pen.indices}:{stop - 1 + pen.indices}"
-        case int():
-            return str(place + pen.indices)
-    return str(place)
-
-
 def in_place(pen: Pen, node: Op) -> Piece:
     """An entry in its place among zeros is that entry times a unit vector or matrix."""
-    index = [_place(pen, place) for place in _index(node)]
+    index = places_of(pen, node)
     places = ",".join(index)
     if all(map(str.isdigit, index)) and not pen.ascii:
-        unit = atom(("e" if len(index) == 1 else "E") + indexed(tuple(index)))
+        unit = atom(("e" if len(index) == 1 else "E") + indexed(index))
         return between(put(pen, node.args[0], "a scalar"), "·", unit, "scalar", 2)
     inner = pen.piece(node.args[0])
     tail = word(f"at [{places}], else 0", space=True)
@@ -83,10 +92,10 @@ def in_place(pen: Pen, node: Op) -> Piece:
 
 
 def bracketed(pen: Pen, node: Op) -> Piece:
-    """[a, b], or [a; b] for vectors joined."""
+    """[a, b], or [a; b] for what is joined one below the other."""
     pieces = [pen.piece(arg) for arg in node.args]
-    separator = "," if node.name == "stack" else ";"
-    return fenced(listed(pieces, separator), pen.glyphs.brackets)
+    beside = node.name == "stack" or joined_beside(pen, node)
+    return fenced(listed(pieces, "," if beside else ";"), pen.glyphs.brackets)
 
 
 def grown(pen: Pen, node: Op) -> Piece:
@@ -94,7 +103,7 @@ def grown(pen: Pen, node: Op) -> Piece:
     pieces = [pen.piece(node.args[1]), pen.piece(node.args[0])]
     if node.name == "append":
         pieces.reverse()
-    separator = "," if node.option("axis") not in (0, None) else ";"
+    separator = "," if joined_beside(pen, node) else ";"
     return fenced(listed(pieces, separator), pen.glyphs.brackets)
 
 
@@ -104,7 +113,7 @@ def dropped(pen: Pen, node: Op) -> Piece:
     base = pen.piece(inner)
     (first, *more) = base.tokens
     if pen.ascii or not isinstance(inner, Sym) or more or first.box.height > 1:
-        return called(pen, node.name, inner)
+        return suffixed(placed(base, "base", pen.glyphs), "~")
     text = "".join(part for part, _ in first.box.lines[0])
     return atom(f"{text[0]}\N{COMBINING TILDE}{text[1:]}", base.kind)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 
-from backprop_cli.algebra.expr import Expr, Op, Option, num
+from backprop_cli.algebra.expr import Num, Op, num
 from backprop_cli.operations.table import operation
+from backprop_cli.readings.notation import conditions
+from backprop_cli.readings.notation.functions import is_identity
 from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
-from backprop_cli.render.flow import word
+from backprop_cli.render.flow import Token, word
 from backprop_cli.render.grid import Fences, Glyphs
 from backprop_cli.render.pen import Form, Pen, called, put
 from backprop_cli.render.pieces import Piece, atom, fenced, listed, prefixed, spaced
@@ -80,6 +83,11 @@ def function(pen: Pen, node: Op) -> Piece:
     return fenced(inner, pen.glyphs.parentheses, (word(name),))
 
 
+def diagonal(pen: Pen, node: Op) -> Piece:
+    """diag(a); of ones it is the identity I."""
+    return atom("I") if is_identity(node) else function(pen, node)
+
+
 def positive_part(pen: Pen, node: Op) -> Piece:
     """max(0, a)."""
     return called(pen, "max", num(0), *node.args)
@@ -89,55 +97,65 @@ def positive_part(pen: Pen, node: Op) -> Piece:
 
 
 def switch(pen: Pen, node: Op) -> Piece:
-    """1{a > 0}, sign(a), or cases."""
-    below, at, above = node.option("below", 0), node.option("at", 0), node.option("above", 1)
-    if (below, at, above) == (-1, 0, 1):
+    """1{a > 0}, sign(a), or cases, one of them for the kink where the value there is another."""
+    options = [node.option(key, usual) for key, usual in (("below", 0), ("at", 0), ("above", 1))]
+    if options == [-1, 0, 1]:
         return called(pen, "sign", node.args[0])
-    if below == at == above:
-        return pen.piece(num(float(str(below))))
-    sign = _comparison(pen, at == above and at != below)
-    condition = _compared(pen, node.args[0], sign)
-    if (below, above) == (0, 1):
-        return fenced(condition, pen.glyphs.braces, (word("1"),))
-    return _cases(pen, _constant(pen, above), condition, _constant(pen, below))
+    found = conditions.cases(node)
+    if not found.cases:
+        return pen.piece(Num(found.otherwise))
+    if found.indicator is not None:
+        return _indicator(pen, _held(pen, found.indicator))
+    pairs = [(pen.piece(Num(case.value)), _held(pen, case)) for case in found.cases]
+    return _cases(pen, pairs, pen.piece(Num(found.otherwise)))
 
 
-def _compared(pen: Pen, x: Expr, sign: str) -> Piece:
-    return Piece((*pen.piece(x).tokens, word(f"{sign} 0", space=True)), "sum")
+def _held(pen: Pen, case: conditions.Case) -> Piece:
+    sign = _ASCII.get(case.relation, case.relation) if pen.ascii else case.relation
+    left, right = pen.piece(case.left), pen.piece(case.right)
+    return Piece((*left.tokens, word(sign, space=True), *spaced(right)), "sum")
 
 
-def _comparison(pen: Pen, equal: bool) -> str:
-    return (">=" if pen.ascii else "≥") if equal else ">"
+_ASCII = {"≥": ">=", "≤": "<="}
 
 
-def _constant(pen: Pen, value: Option) -> Piece:
-    return pen.piece(num(float(str(value))))
+def _indicator(pen: Pen, condition: Piece) -> Piece:
+    return fenced(condition, pen.glyphs.braces, (word("1"),))
 
 
-def _cases(pen: Pen, yes: Piece, condition: Piece, no: Piece) -> Piece:
-    tokens = (
-        *yes.tokens,
-        word("if", space=True),
-        *spaced(condition),
-        word(","),
-        *spaced(no, 1),
-        word("otherwise", space=True),
-    )
-    return fenced(Piece(tokens, "sum"), pen.glyphs.braces)
+def _cases(pen: Pen, pairs: Sequence[tuple[Piece, Piece]], no: Piece) -> Piece:
+    tokens: list[Token] = []
+    for yes, condition in pairs:
+        tokens += spaced(yes, 1) if tokens else yes.tokens
+        tokens += [word("if", space=True), *spaced(condition), word(",")]
+    tokens += [*spaced(no, 1), word("otherwise", space=True)]
+    return fenced(Piece(tuple(tokens), "sum"), pen.glyphs.braces)
 
 
 def choose(pen: Pen, node: Op) -> Piece:
     """{a if x > 0, b otherwise}."""
     x, yes, no = node.args
-    return _cases(pen, pen.piece(yes), _compared(pen, x, ">"), pen.piece(no))
+    case = conditions.Case(Fraction(1), *conditions.compared(x, ">"))
+    return _cases(pen, [(pen.piece(yes), _held(pen, case))], pen.piece(no))
 
 
 def largest(pen: Pen, node: Op) -> Piece:
-    """1{a = max(a)}."""
-    inner = pen.piece(node.args[0])
-    maximum = called(pen, "max", node.args[0])
-    tokens = (*inner.tokens, word("=", space=True), *spaced(maximum))
-    return fenced(Piece(tokens, "sum"), pen.glyphs.braces, (word("1"),))
+    """1{a = max(a)}, and what holds where several are equal."""
+    shared = conditions.largest_share(node)
+    if shared is not None:
+        return pen.piece(shared)
+    inner, tie = pen.piece(node.args[0]), conditions.at_tie(node)
+    axis = tuple((key, value) for key, value in node.options if key == "axis")
+    maximum = of_each(pen, Op("max", node.args, axis))
+    whole = Piece((*inner.tokens, word("=", space=True), *spaced(maximum)), "sum")
+    if tie == 1:
+        return _indicator(pen, whole)
+    said = conditions.THE_FIRST if tie is None else conditions.ALONE
+    single = Piece((*whole.tokens, word(","), word(said, space=True)), "sum")
+    if not tie:
+        return _indicator(pen, single)
+    pairs = [(pen.piece(num(1)), single), (pen.piece(Num(tie)), whole)]
+    return _cases(pen, pairs, pen.piece(num(0)))
 
 
 def pi(pen: Pen, _: Op) -> Piece:

@@ -14,6 +14,8 @@ def derivative(pen: Pen, node: Op) -> Piece:
     of, by = node.args
     sign = _sign(pen, by, partial=bool(node.option("partial")))
     below = _text(pen.piece(by))
+    if pen.ascii and "[" in below and pen.rank(of) > 0:
+        below = f"({below})"  # not an entry of d of / d by
     if isinstance(of, Sym):
         return Piece((word(f"{sign}{_text(pen.piece(of))}/{sign}{below}"),), "fraction")
     return fenced(pen.piece(of), pen.glyphs.brackets, (word(f"{sign}/{sign}{below}"),))

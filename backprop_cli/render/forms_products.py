@@ -5,9 +5,11 @@ from __future__ import annotations
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.readings.notation.linear import superscript
 from backprop_cli.readings.notation.parts import FLIPPED
+from backprop_cli.readings.notation.products import is_root, row_by
+from backprop_cli.readings.notation.rewritten import one_fraction
 from backprop_cli.render.flow import word
 from backprop_cli.render.pen import Pen, put
-from backprop_cli.render.pieces import Piece, between, raised
+from backprop_cli.render.pieces import Piece, between, fenced, raised
 
 
 def add(pen: Pen, node: Op) -> Piece:
@@ -36,6 +38,9 @@ def neg(pen: Pen, node: Op) -> Piece:
 def mul(pen: Pen, node: Op) -> Piece:
     """a ⊙ b for arrays, a · b where one is a number."""
     a, b = node.args
+    fraction = one_fraction(node)
+    if fraction is not None:
+        return pen.piece(fraction)
     if pen.rank(a) and pen.rank(b):
         sign = "*" if pen.ascii else "⊙"
         return between(put(pen, a, "a entry"), sign, put(pen, b, "entry b"), "entry", 2)
@@ -53,6 +58,11 @@ def matmul(pen: Pen, node: Op) -> Piece:
     """Vectors are drawn as columns (or all as rows): the product is turned to suit them."""
     a, b = node.args
     left, right = pen.rank(a), pen.rank(b)
+    form = row_by(pen, a) if left == right == 1 and not pen.rows else None
+    if form is not None:
+        first = _product(pen, op(FLIPPED, form[0]), form[1])
+        sign = "@" if pen.ascii else ""
+        return between(first, sign, put(pen, b, "matrix b"), "matrix", 2)
     if left == right == 1:
         a, b = (a, op(FLIPPED, b)) if pen.rows else (op(FLIPPED, a), b)
     elif left == 1 and not pen.rows:
@@ -75,6 +85,11 @@ def _product(pen: Pen, a: Expr, b: Expr) -> Piece:
     return between(put(pen, a, "a matrix"), sign, put(pen, b, "matrix b"), "matrix", 2)
 
 
+def product(pen: Pen, node: Op) -> Piece:
+    """A B, each as it stands."""
+    return _product(pen, *node.args)
+
+
 def transpose(pen: Pen, node: Op) -> Piece:
     """Aᵀ; a vector has no other way to stand."""
     (inner,) = node.args
@@ -84,8 +99,16 @@ def transpose(pen: Pen, node: Op) -> Piece:
 
 
 def flipped(pen: Pen, node: Op) -> Piece:
-    """A vector the other way round: aᵀ."""
-    return turned(pen, node.args[0])
+    """A vector the other way round: aᵀ; that of a product is xᵀ A where A x would be turned."""
+    (inner,) = node.args
+    if isinstance(inner, Op) and inner.name == "matmul":
+        a, b = inner.args
+        ranks = pen.rank(a), pen.rank(b)
+        if ranks == (1, 2) and not pen.rows:
+            return _product(pen, op(FLIPPED, a), b)
+        if ranks == (2, 1) and pen.rows:
+            return _product(pen, a, op(FLIPPED, b))
+    return turned(pen, inner)
 
 
 def turned(pen: Pen, inner: Expr) -> Piece:
@@ -97,10 +120,13 @@ def turned(pen: Pen, inner: Expr) -> Piece:
 def power(pen: Pen, node: Op) -> Piece:
     """a², or a^(b + 1) where there are no small letters for it."""
     base, exponent = node.args
+    inner = put(pen, base, "base")
+    if is_root(base) and not pen.ascii:
+        inner = fenced(inner, pen.glyphs.parentheses)
     text = _exponent(pen, exponent)
     if text is not None:
-        return raised(put(pen, base, "base"), text)
-    left, right = put(pen, base, "base"), put(pen, exponent, "base")
+        return raised(inner, text)
+    left, right = inner, put(pen, exponent, "base")
     return Piece((*left.tokens, word("^"), *right.tokens), "power")
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation.linear import linear
 from backprop_cli.readings.notation.parts import FLIPPED
 from backprop_cli.readings.notation.places import Kind
@@ -41,7 +42,6 @@ class Writer(Struct, frozen=True):
     drawing: Drawing
     shapes: Mapping[str, Shape]
     values: Mapping[str, Array] | None = None
-    indices: int = 1
 
     @property
     def scalars(self) -> bool:
@@ -67,6 +67,11 @@ class Writer(Struct, frozen=True):
     def times(self) -> str:
         """What stands between the sizes of a shape."""
         return "x" if self.ascii else "×"
+
+    @property
+    def bases(self) -> Bases:
+        """What entries count from."""
+        return self.names.counting
 
     @property
     def rows(self) -> bool:

@@ -60,7 +60,7 @@ def _indented(body: Iterator[Line]) -> Iterator[Line]:
 
 def _curves(page: Page, free: FreeInputs, step: Step) -> Iterator[Line]:
     if page.view.detail != "short":
-        names = [page.one_line(symbol(each, free.indices)) for each in free.functions[step.id]]
+        names = [page.one_line(symbol(each, free.bases)) for each in free.functions[step.id]]
         for row in curves(free, step.id, names, inputs_of(page, free), page.view):
             yield ((row, ""),) if row else ()
 
@@ -68,7 +68,7 @@ def _curves(page: Page, free: FreeInputs, step: Step) -> Iterator[Line]:
 def _region(page: Page, free: FreeInputs) -> Iterator[Line]:
     found = decided(free) if page.view.detail != "short" else ()
     for number, function in enumerate(found[:_MOST_MAPS]):
-        name = page.one_line(symbol(function, free.indices))
+        name = page.one_line(symbol(function, free.bases))
         for row in drawn_region(free, function, name, inputs_of(page, free), page.view):
             yield ((row, ""),) if row else ()
         if number < len(found) - 1:
@@ -138,8 +138,8 @@ def sections(free: FreeInputs, view: View) -> list[tuple[str, list[Step]]]:
 
 def equations(page: Page, free: FreeInputs, function: Function) -> Iterator[Line]:
     """`H₁ = step(Z₁) = …`, the pieces one below the other."""
-    head = page.one_line(symbol(function, free.indices)) + " = "
-    formula = page.writer.tokens(counted(function.formula, free.indices))
+    head = page.one_line(symbol(function, free.bases)) + " = "
+    formula = page.writer.tokens(counted(function.formula, free.bases))
     rows = list(lines(formula, page.view.width - _INDENT - width(head), 2))
     for number, row in enumerate(rows):
         margin = head if number == 0 else " " * width(head)
@@ -151,7 +151,7 @@ def equations(page: Page, free: FreeInputs, function: Function) -> Iterator[Line
     found = alternatives(function.pieces, free.inputs)
     before = width(head) - 2
     if len(found) == 1 and not found[0].regions[0]:
-        value = page.writer.tokens(counted(found[0].value, free.indices))
+        value = page.writer.tokens(counted(found[0].value, free.bases))
         if plain_tokens(value) != plain_tokens(formula):
             boxes = lines(value, page.view.width - _INDENT - before - 2, 2)
             for number, box in enumerate(boxes):
@@ -168,14 +168,14 @@ def plain_tokens(tokens: Sequence[Token]) -> str:
 
 def _braced(page: Page, found: Sequence[Alternative], free: FreeInputs, room: int) -> Box:
     """The values and where they hold; beside one another, or below where that is too wide."""
-    values = [page.one_line(counted(each.value, free.indices)) for each in found]
+    values = [page.one_line(counted(each.value, free.bases)) for each in found]
     wide = max(map(width, values)) + 1
     below = room - wide - len(_WHERE) < min(_LEAST, room - 8)
     rows: list[Line] = []
     for value, each in zip(values, found, strict=True):
         left = 4 if below else wide
         conditions = list(_wrapped(page, each, room - left - len(_WHERE)))
-        rows += _value_rows(page, counted(each.value, free.indices), room - 1) if below else []
+        rows += _value_rows(page, counted(each.value, free.bases), room - 1) if below else []
         for number, condition in enumerate(conditions):
             shown = value if number == 0 and not below else ""
             start = _WHERE if number == 0 and each.regions else " " * 3 if number == 0 else " " * 9
@@ -237,7 +237,7 @@ def closing(page: Page, free: FreeInputs) -> Iterator[Line]:
     """Where the last quantities of the forward pass are 1, if they are 0 or 1."""
     for function in decided(free):
         regions = ones(function.pieces or (), free.inputs) or ()
-        name = page.one_line(symbol(function, free.indices))
+        name = page.one_line(symbol(function, free.bases))
         head = f"{name} = 1 exactly where "
         room = page.view.width - width(head)
         rows = wrapped(list(_listed(page, regions, room)) or ["nowhere"], room, " ")

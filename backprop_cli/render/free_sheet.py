@@ -57,7 +57,7 @@ class _Sheet:
         self.free = free
         self.view = view
         self.page: Page = page_of(free, view)
-        self.maker = Maker(self.page.names, view.indices)
+        self.maker = Maker(self.page.names)
         self.drawn = 0
         self.inputs = inputs_of(self.page, free)
         self.across = span(all_breaks(free)) if len(free.inputs.names) == 1 else None
@@ -88,14 +88,14 @@ class _Sheet:
     # Formulas ---------------------------------------------------------------------------------
 
     def rows(self, function: Function) -> Iterator[Row]:
-        formula = counted(function.formula, self.free.indices)
+        formula = counted(function.formula, self.free.bases)
         yield Row(self.name(function), self.maker.node(formula), _note(function))
         if function.pieces is None:
             return
         found = alternatives(function.pieces, self.free.inputs)
         if len(found) > 1 or found[0].regions[0]:
             yield Row(None, Cases(tuple(line for each in found for line in self.cases(each))))
-        elif (value := counted(found[0].value, self.free.indices)) != formula:
+        elif (value := counted(found[0].value, self.free.bases)) != formula:
             yield Row(None, self.maker.node(value))
 
     def tips(self) -> Iterator[tuple[str, Node]]:
@@ -104,15 +104,15 @@ class _Sheet:
             if function.pieces is None or len(function.pieces) > _MOST_IN_TIPS:
                 continue
             *_, last = self.rows(function)
-            name = symbol(function, self.free.indices).name
+            name = symbol(function, self.free.bases).name
             yield name, row(self.name(function), Sign("="), last.body)
 
     def name(self, function: Function) -> Node:
-        return self.maker.node(symbol(function, self.free.indices))
+        return self.maker.node(symbol(function, self.free.bases))
 
     def cases(self, each: Alternative) -> Iterator[tuple[Node, Node]]:
         """A value, and a line for each of its regions."""
-        value = self.maker.node(counted(each.value, self.free.indices))
+        value = self.maker.node(counted(each.value, self.free.bases))
         if not each.regions:
             yield value, Word("otherwise")
         shown = each.regions if self.view.detail == "long" else each.regions[:_MOST_REGIONS]
@@ -157,7 +157,7 @@ class _Sheet:
     # Pictures ---------------------------------------------------------------------------------
 
     def pictures(self, function: Function) -> Iterator[Picture]:
-        name = self.page.one_line(symbol(function, self.free.indices))
+        name = self.page.one_line(symbol(function, self.free.bases))
         if self.across is not None:
             line = curve(function, self.free, name, self.inputs[0], self.across)
             if line is not None and line.strokes:

@@ -107,7 +107,7 @@ class _Reader:
         if isinstance(step.expr, Op) and step.expr.name == "jacobian":
             return name
         names, drawing = self.layout.names, self.layout.drawing
-        writer = Writer(names, drawing, self.shapes, None, self.layout.view.indices)
+        writer = Writer(names, drawing, self.shapes, None)
         box = joined(writer.tokens(step.expr))
         whole = f"{name} = {plain_text(box.lines[box.baseline])}"
         if width(whole) <= self.room + 8:

@@ -111,18 +111,14 @@ class Layout(Struct, frozen=True):
         segments = [self._symbols(block)] if has_formula else []
         numbers = self._numbers(block) if "numbers" in block.parts and has_formula else None
         segments += [numbers] if numbers else []
-        segments += [self._result(block)] if block.value is not None else []
+        if block.value is not None and "result" in block.parts:
+            segments.append(self._result(block))
         yield from self.equation(head, [segment for segment in segments if segment])
 
     def entries(self, block: StepBlock) -> Iterator[Line]:
         """Each entry on a line of its own: `Z¹₁ = W¹₁₁ · x₁ + … = 3 · 1 + … = 4`."""
         for entry in block.entries:
-            place = (
-                "[" + ",".join(str(i + self.view.indices) for i in entry.index) + "]"
-                if entry.index
-                else ""
-            )
-            text = self.names.text(block.id + place)
+            text = self.names.text(self.names.counting.entry(block.id, entry.index))
             head = (Token(text_box(text, self.names.role(block.id))),)
             segments = [
                 self._writer(block, numbers=numbers).tokens(entry.expr)
@@ -140,7 +136,7 @@ class Layout(Struct, frozen=True):
         room = self.view.width - self.indent
         margin = natural_width(head) + 1
         rows: list[list[Token]] = []
-        for segment in segments:
+        for segment in _without_repeats(segments):
             equals = [word("="), replace(segment[0], space=True), *segment[1:]]
             if rows and self._joins(rows[-1], equals, room - margin):
                 rows[-1] += [replace(equals[0], space=True), *equals[1:]]
@@ -185,31 +181,27 @@ class Layout(Struct, frozen=True):
         value, used = block.value, block.values.values()
         if used and all(array.size == 1 for array in (value, *used)):
             value = value.reshape(())
-        return self.value_tokens(value, block.axes)
+        return self.value_tokens(value, block.axes, block.id)
 
-    def value_tokens(self, value: Array, axes: tuple[str, ...] = ()) -> tuple[Token, ...]:
+    def value_tokens(
+        self, value: Array, axes: tuple[str, ...] = (), id: str = ""
+    ) -> tuple[Token, ...]:
         """A value as tokens; of more than two axes, a matrix for each place on the first."""
         if value.ndim < 3:
             return (Token(self.drawing.array(value, "result")),)
         blocks = value.reshape(-1, *value.shape[-2:])
-        labels = [self._block_label(place, axes) for place in np.ndindex(value.shape[:-2])]
+        labels = [self._block_label(place, axes, id) for place in np.ndindex(value.shape[:-2])]
         boxes = self.drawing.several(blocks, labels, "result")
         return tuple(Token(beside([_APART, box]), level=1) for box in boxes)
 
-    def _block_label(self, place: tuple[int, ...], axes: tuple[str, ...]) -> str:
-        numbers = [str(i + self.view.indices) for i in place]
+    def _block_label(self, place: tuple[int, ...], axes: tuple[str, ...], id: str) -> str:
+        numbers = self.names.counting.shown(id, (*place, None, None))
         if len(place) == 1 and axes[:1] == ("sample",):
             return f"sample {numbers[0]}"
-        return f"[{','.join([*numbers, ':', ':'])}]"
+        return f"[{','.join(numbers)}]"
 
     def _writer(self, block: StepBlock, *, numbers: bool) -> Writer:
-        return Writer(
-            self.names,
-            self.drawing,
-            block.shapes,
-            block.values if numbers else None,
-            self.view.indices,
-        )
+        return Writer(self.names, self.drawing, block.shapes, block.values if numbers else None)
 
     # Values -----------------------------------------------------------------------------------
 
@@ -257,7 +249,7 @@ class Layout(Struct, frozen=True):
 
     def _count(self, count: Expr) -> str:
         """A number of entries as a formula on one line."""
-        tokens = Writer(self.names, self.drawing, {}, None, self.view.indices).tokens(count)
+        tokens = Writer(self.names, self.drawing, {}, None).tokens(count)
         return plain_text(next(iter(lines(tokens, natural_width(tokens), 0))).lines[0])
 
     def _counted(self, count: Expr | None) -> str:
@@ -343,3 +335,13 @@ def wrapped(words: Iterable[str], room: int, joiner: str) -> Iterator[str]:
 
 def _flat(tokens: Sequence[Token]) -> bool:
     return all(token.box.height == 1 for token in tokens)
+
+
+def _without_repeats(segments: list[tuple[Token, ...]]) -> Iterator[tuple[Token, ...]]:
+    """The segments without one that reads as the one before it: no `= 2 = 2`."""
+    before: list[str] | None = None
+    for segment in segments:
+        text = [part for token in segment for line in token.box.lines for part, _ in line]
+        if text != before:
+            yield segment
+        before = text

@@ -29,6 +29,7 @@ _HEADINGS = {
     "accepted": "Mistakes that would be marked right",
     "invisible": "Mistakes that change nothing here",
     "confused": "Mistakes that cannot be told from one another",
+    "loss": "The loss",
     "square": "Transposes",
     "symmetric": "Transposes",
     "relu": "Units",
@@ -47,10 +48,17 @@ def matters(finding: Found) -> bool:
     return finding.kind != "equivalent"
 
 
-def lint_text(findings: Sequence[Found], asked: str, width: int, ascii_: bool) -> str:
-    """A section for each kind, equal findings in one line, and the precision that would do."""
+def lint_text(
+    findings: Sequence[Found], asked: str, width: int, ascii_: bool, left_out: Sequence[str] = ()
+) -> str:
+    """A section for each kind, equal findings in one line, and the precision that would do.
+
+    `left_out` is what could not be looked at.
+    """
     lines = [f"At {asked}", ""]
-    if not any(matters(finding) for finding in findings):
+    if left_out:
+        lines += ["Not looked at, since backprop failed", *(f"  {each}" for each in left_out), ""]
+    elif not any(matters(finding) for finding in findings):
         lines += [
             "Nothing found: every mistake that is known shows, and is told from the others.",
             "",
@@ -79,11 +87,12 @@ def _rows(rows: Sequence[Found], width: int) -> Iterator[str]:
         )
 
 
-def lint_json(findings: Sequence[Found]) -> str:
-    """The findings as a list of objects."""
+def lint_json(findings: Sequence[Found], left_out: Sequence[str] = ()) -> str:
+    """The findings as a list of objects, and what could not be looked at."""
     keys = ("kind", "id", "message", "advice", "slips", "decimals")
     data = {
         "schema": "backprop-lint/1",
         "findings": [{key: getattr(finding, key) for key in keys} for finding in findings],
+        "left_out": list(left_out),
     }
     return json.dumps(data, ensure_ascii=False, indent=1)

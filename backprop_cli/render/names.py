@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct, field
 
+from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.problem.data import Notation
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation import symbols
 from backprop_cli.readings.notation.linear import linear
 from backprop_cli.readings.notation.nodes import Named, Node
 from backprop_cli.readings.notation.symbols import Ending, Naming
 from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
+
+_layer = re.compile(r"Z\d+").fullmatch
 
 Role = Literal["", "data", "parameter", "gradient", "result", "note", "heading"]
 
@@ -27,19 +32,27 @@ class Symbol(Struct, frozen=True):
 
 
 class Names(Struct, frozen=True):
-    """What ids are called in one output. `bases` are the ids that states may belong to."""
+    """What ids are called in one output. `bases` are the ids that states may belong to.
+
+    `counting` says what entries are counted from.
+    """
 
     notation: Notation = Notation()
     layers: bool = True
     batch: bool = False
     ascii: bool = False
     bases: frozenset[str] = frozenset()
+    deltas: frozenset[str] = frozenset()
     roles: Mapping[str, Role] = field(default_factory=dict)
+    counting: Bases = Bases()
+    latin: frozenset[str] = frozenset()
 
     @property
     def naming(self) -> Naming:
         """The same, as formulas take it."""
-        return Naming(self.notation if self.layers else None, self.batch, self.bases)
+        return Naming(
+            self.notation if self.layers else None, self.batch, self.bases, self.deltas, self.latin
+        )
 
     def symbol(self, id: str) -> Symbol:
         """The printed name of a quantity."""
@@ -70,11 +83,35 @@ def names_of(trace: Trace, view: View) -> Names:
         id: "data" if stated.role == "data" else "parameter" for id, stated in trace.unknown.items()
     }
     bases = frozenset([*trace.given, *trace.unknown]) | {step.id for step in trace.steps}
-    return Names(view.notation, view.layers, trace.samples is not None, view.ascii, bases, roles)
+    deltas = frozenset(step.id for step in trace.steps if _is_delta(step.id, trace.loss))
+    used = {node.name for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)}
+    return Names(
+        view.notation,
+        view.layers,
+        trace.samples is not None,
+        view.ascii,
+        bases,
+        deltas if view.notation.delta and view.layers else frozenset(),
+        roles,
+        trace.bases,
+        frozenset(letter for name, letter in _CALLED.items() if name in used),
+    )
+
+
+_CALLED = {"sigmoid": "sigma", "normal_cdf": "Phi", "normal_pdf": "phi"}
+"""Functions that are called by a Greek letter, which then stands for no quantity."""
+
+
+def _is_delta(id: str, loss: str | None) -> bool:
+    """Whether a quantity is what textbooks call δ: the gradient of a layer's pre-activation."""
+    found = symbols.derivative(id)
+    return found is not None and found[1] == loss and bool(_layer(found[2]))
 
 
 @lru_cache(maxsize=4096)
 def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
+    if in_ascii and id in naming.deltas and naming.letters:
+        return Symbol(f"delta{symbols.layer_of(naming.letters, id)}")
     if in_ascii:
         return Symbol(id, "fraction" if "/" in id else "plain")
     found = symbols.symbol(naming, id)

@@ -29,7 +29,7 @@ def formulas(
     exprs: Mapping[str, Expr], shapes: Mapping[str, Shape], names: Names, view: View
 ) -> Callable[[str], str | None]:
     """What gives the formula of an id, `∂L/∂W¹ = ∂L/∂Z¹ xᵀ`; None where it fits no line."""
-    writer = Writer(names, layout_of(names, view).drawing, shapes, None, view.indices)
+    writer = Writer(names, layout_of(names, view).drawing, shapes, None)
 
     @cache
     def written(id: str) -> str | None:

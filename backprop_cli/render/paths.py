@@ -176,7 +176,7 @@ class _Report:
         yield from self.indented((word(name),), [*segments, self.result(value)])
 
     def writer(self, values: dict[str, Array] | None) -> Writer:
-        return Writer(self.names, self.layout.drawing, self.shapes, values, self.view.indices)
+        return Writer(self.names, self.layout.drawing, self.shapes, values)
 
     def quotient(self, of: str, by: str) -> str:
         sign = "d" if self.view.ascii else "∂"

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.errors import Complaint, UserError
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
@@ -122,10 +123,17 @@ class _Program:
         if self.loops:
             ids |= {step.id for step in trace.steps if _goes_on(step, trace)}
         kept: list[Step] = []
+        asked = {*self.view.asked, *(self.view.only or ())}
         for step in reversed(trace.steps):
-            if step.id in ids and step.value is not None and _has_source(step.expr):
+            if step.id not in ids:
+                continue
+            if step.value is not None and _has_source(step.expr):
                 ids.update(symbols(step.expr))
                 kept.append(step)
+            elif step.id in asked or any(step.id in symbols(other.expr) for other in kept):
+                message = f"{step.id} has no formula that a line of NumPy could be"
+                instead = "leave it out of what is asked, or --format json"
+                raise UserError(Complaint(message, instead=instead))
         return kept[::-1]
 
     def _is_shown(self, step: Step) -> bool:
@@ -291,7 +299,7 @@ def _section(step: Step) -> str:
 def _on_one_line(layout: Layout, trace: Trace, step: Step) -> str:
     shapes = {id: given.value.shape for id, given in trace.given.items()}
     shapes |= {other.id: other.shape for other in trace.steps}
-    writer = Writer(layout.names, layout.drawing, shapes, None, layout.view.indices)
+    writer = Writer(layout.names, layout.drawing, shapes, None)
     box = joined(writer.tokens(step.expr))
     return f"{layout.names.text(step.id)} = {plain_text(box.lines[box.baseline])}"
 

@@ -19,11 +19,11 @@ from backprop_cli.render.view import View
 class Maker:
     """Writes formulas with the names of one problem."""
 
-    def __init__(self, names: Names, indices: int) -> None:
+    def __init__(self, names: Names) -> None:
         self.writer = FormulaWriter(
             lambda id: replace(symbol(names.naming, id), node=names.node(id)),
             {},
-            indices=indices,
+            bases=names.counting,
         )
 
     def node(self, expr: Expr) -> Node:
@@ -48,7 +48,7 @@ class Maker:
 
 def sheet(derivation: Derivation, view: View) -> Sheet:
     """The derivation as parts."""
-    maker = Maker(Names(view.notation, layers=False), view.indices)
+    maker = Maker(Names(view.notation, layers=False))
     chains = (each for chain in derivation.chains for each in chain.definitions)
     tips = {
         each.symbol.name: row(maker.node(each.symbol), Sign("="), maker.node(each.forms[-1]))

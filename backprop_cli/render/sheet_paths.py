@@ -139,7 +139,7 @@ class _Maker(Struct, frozen=True):
             {id: value.shape for id, value in self.values.items()},
             self.values if numbers else None,
             self.equations.value if numbers else None,
-            self.equations.view.indices,
+            self.names.counting,
             self.equations.view.rows,
         )
 

@@ -74,7 +74,7 @@ class _Maker:
         self.writer = FormulaWriter(
             self.symbol,
             shapes,
-            indices=view.indices,
+            bases=names.counting,
             rows=view.rows,
         )
 

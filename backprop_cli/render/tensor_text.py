@@ -83,7 +83,7 @@ class TensorPage(Page):
 
     def __init__(self, view: View, names: Names, shapes: Mapping[str, Shape]) -> None:
         super().__init__(view, names)
-        self.writer = Writer(names, self.layout.drawing, shapes, None, view.indices)
+        self.writer = Writer(names, self.layout.drawing, shapes, None)
         self.room = view.width - INDENT
 
     def words(self, text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
@@ -14,8 +16,8 @@ class View(Struct, frozen=True):
     """How a trace is to be shown.
 
     `layers`: the ids are those of a layered network, whose digits are layer numbers. `rows`:
-    vectors are drawn as rows. `only` are the ids to show (None: all); `asked` those of the
-    closing table.
+    vectors are drawn as rows. `only` are the ids to show (None: all), `entries` the places of those
+    of which single ones are to be shown; `asked` are the ids of the closing table.
     """
 
     precision: int = 4
@@ -28,6 +30,7 @@ class View(Struct, frozen=True):
     rows: bool = False
     indices: int = 1
     only: frozenset[str] | None = None
+    entries: Mapping[str, tuple[tuple[int, ...], ...]] = MappingProxyType({})
     asked: tuple[str, ...] = ()
 
 

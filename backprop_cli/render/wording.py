@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -81,15 +81,23 @@ _KINKED = MappingProxyType(
         "relu": "ReLU′(0) = {}",
         "leaky_relu": "LeakyReLU′(0) = {}",
         "abs": "|x|′ = {} at 0",
-        "max": "each of several equal maxima gets {}",
+        "max": "of several equal maxima {}",
         "hinge": "max(0, x)′ = {} at 0",
         "step": "step′(0) = {}",
+    }
+)
+
+_TIES = MappingProxyType(
+    {
+        "first": "the first has the gradient",
+        "shared": "all have equal shares of the gradient",
     }
 )
 
 _NOUNS = MappingProxyType(
     {
         "affine": "weighted sum",
+        "f": "activation f",
         "matmul": "product",
         "outer": "product",
         "mul": "product",
@@ -163,10 +171,13 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     used = _operations(trace)
     if used & _LOGARITHMIC:
         phrases.append(_LOG.get(str(said.get("log", "natural")), ""))
-    if view.layers and any(step.phase == "backward" for step in trace.steps):
+    declared = view.layers or said.get("output_gradient") == "fused"
+    if declared and any(step.phase == "backward" for step in trace.steps):
         phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
+    if view.layers and names.batch and said.get("over_samples") == "mean":
+        phrases.append(_batch(said, view))
     phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
-    phrases += _at_kinks(said, used)
+    phrases += _at_kinks(said, _operations(trace, ("forward",)))
     phrases += _signs(trace, used, names)
     phrases.append("functions, powers and / are taken entry by entry")
     phrases += _indices(said, view, names)
@@ -196,6 +207,16 @@ def _samples(trace: Trace, view: View) -> str:
     return f"a batch of {trace.samples}, samples are {drawn}s"
 
 
+def _batch(said: Mapping[str, object], view: View) -> str:
+    """Of which loss the gradients of a batch are."""
+    if said.get("batch_gradients") != "per-sample":
+        return ""
+    letters = view.notation
+    own = ", ".join(f"∂{letters.loss}/∂{each}" for each in (letters.pre, letters.post))
+    shared = " and ".join(f"∂{letters.loss}/∂{each}" for each in (letters.weights, letters.bias))
+    return f"{own} are of each sample's own loss: 1/M comes in with {shared}"
+
+
 def _loss(said: Mapping[str, object], names: Names) -> Iterator[str]:
     loss = said.get("loss")
     if not isinstance(loss, str):
@@ -205,11 +226,13 @@ def _loss(said: Mapping[str, object], names: Names) -> Iterator[str]:
     yield f"loss: {words}" + (f", {over} over the samples" if over else "")
 
 
-def _operations(trace: Trace) -> set[str]:
+def _operations(
+    trace: Trace, phases: Collection[str] = ("forward", "backward", "jacobian")
+) -> set[str]:
     return {
         node.name
         for step in trace.steps
-        if step.phase in ("forward", "backward") and step.rule != "decision"
+        if step.phase in phases and step.rule != "decision"
         for node in walk(step.expr)
         if isinstance(node, Op)
     }
@@ -217,7 +240,7 @@ def _operations(trace: Trace) -> set[str]:
 
 def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     """What notation of our own means."""
-    if "switch" in used:
+    if used & {"switch", "largest_shares"}:
         yield "1{…} is 1 where that holds, else 0"
     if not names.ascii and any(step.id.endswith("_new") for step in trace.steps):
         yield "⁺ marks a value after the update"
@@ -233,7 +256,8 @@ def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:
     found = sorted({kink for name in used if name in TABLE and (kink := TABLE[name].kink)})
     for kink in found:
         value = kinks.get(kink, kinks.get(kink.replace("_", "-"), 0))
-        yield _KINKED.get(kink, kink + "′ = {} at its kink").format(f"{value:g}")
+        taken = _TIES.get(value) or f"each gets {value:g}" if kink == "max" else f"{value:g}"
+        yield _KINKED.get(kink, kink + "′ = {} at its kink").format(taken)
     if "step" in used:
         yield f"step(0) = {kinks.get('step_at_zero', 1):g}"
 
@@ -333,6 +357,8 @@ def remarks(step: Step, names: Names) -> tuple[str, ...]:
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in _REMARKS:
             found[_REMARKS[node.name](node, names)] = None
+        if isinstance(node, Op) and node.name in _MET:
+            found |= dict.fromkeys(_spread_out(node, names))
     found.pop("", None)
     if len(step.shape) == 3 and step.axes[:1] == ("sample",):
         found["a block for each sample"] = None
@@ -356,6 +382,25 @@ def _named(node: Op, names: Names) -> str:
     return names.text(inner.name) if not isinstance(inner, Op) and hasattr(inner, "name") else "it"
 
 
+_MET = MappingProxyType(
+    {
+        "add": ("is added to", "is added to"),
+        "sub": ("is what is taken from", "is taken from"),
+        "mul": ("multiplies", "multiplies"),
+        "div": ("is divided by", "divides"),
+    }
+)
+"""What a row or column does to a matrix that it meets, on the left and on the right."""
+
+
+def _spread_out(node: Op, names: Names) -> Iterator[str]:
+    """What is done to every row or column by what stands once for all of them."""
+    for place, arg in enumerate(node.args):
+        inner = arg.args[0] if isinstance(arg, Op) and arg.name == "neg" else arg
+        if isinstance(inner, Op) and inner.name in ("column", "row"):
+            yield f"{_named(inner, names)} {_MET[node.name][place]} every {inner.name}"
+
+
 def _softmax_remark(node: Op, _: Names) -> str:
     axis = node.option("axis")
     if axis is None:
@@ -364,22 +409,28 @@ def _softmax_remark(node: Op, _: Names) -> str:
 
 
 def _tilde(node: Op, names: Names) -> str:
-    if names.ascii:
-        return ""
     name = _named(node, names)
+    if names.ascii:
+        return f"{name}~ is {name} without its bias entries"
     return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
+
+
+def _unit(node: Op) -> str:
+    """What the letter of a unit vector or matrix means: the one that the formulas have."""
+    index = node.option("index")
+    if not isinstance(index, tuple) or not all(isinstance(place, int) for place in index):
+        return ""
+    return f"{'e' if len(index) == 1 else 'E'} has a 1 at the index below it and 0 elsewhere"
 
 
 _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
     {
-        "column": lambda node, names: f"{_named(node, names)} is added to every column",
-        "row": lambda node, names: f"{_named(node, names)} is added to every row",
         "softmax": _softmax_remark,
         "log_softmax": _softmax_remark,
         "logsumexp": _softmax_remark,
         "drop_first": _tilde,
         "drop_last": _tilde,
-        "place": lambda node, names: "e has a 1 at the index below it and 0 elsewhere",
+        "place": lambda node, names: _unit(node),
         "jacobian": lambda node, names: "found by pulling each entry back through every path",
     }
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.data import Report
 from backprop_cli.report import github, gradescope, markdown, text
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
@@ -45,6 +46,7 @@ _STREAMED: Mapping[str, Callable[[Settings], Writer]] = MappingProxyType(
     {"json": JsonWriter, "csv": CsvWriter, "junit": JunitWriter, "github": GithubWriter}
 )
 
+_OF_ONE = frozenset({"gradescope"})
 STEP_SUMMARY = "step-summary"
 """The Markdown for GITHUB_STEP_SUMMARY, a format that no option names."""
 
@@ -59,7 +61,14 @@ _WHOLE: Mapping[str, Render] = MappingProxyType(
 
 
 def writer(name: str, settings: Settings, *, alone: bool) -> Writer:
-    """What writes a format, `alone` where the report is of a single sheet."""
+    """What writes a format, `alone` where the report is of a single sheet.
+
+    UserError where a format has no room for several.
+    """
+    if name in _OF_ONE and not alone:
+        message = f"a report for {name} is about one sheet, and here are several"
+        instead = "the answer file of one student, or --format json"
+        raise UserError(Complaint(message, instead=instead))
     if name in _STREAMED:
         return _STREAMED[name](settings)
     return WholeWriter(_WHOLE[name], settings, alone=alone)

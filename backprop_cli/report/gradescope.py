@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.data import Report, Result, Submission
 from backprop_cli.report.facts import cause, facts
 from backprop_cli.report.json_ import written
@@ -16,13 +15,6 @@ _ACCEPTED = frozenset({"correct", "carried"})
 
 def render(report: Report, settings: Settings) -> str:
     """The JSON for the only sheet there is."""
-    if len(report.submissions) != 1:
-        raise UserError(
-            Complaint(
-                f"a Gradescope report is about one sheet, and here are {len(report.submissions)}",
-                instead="the answer file of one student, or --format json",
-            )
-        )
     return written(results(report.submissions[0], settings), only_ascii=settings.ascii)
 
 

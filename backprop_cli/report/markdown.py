@@ -12,6 +12,7 @@ from backprop_cli.report.wording import (
     VERDICTS,
     average,
     beside_marks,
+    doubles,
     earned,
     first_sentences,
     line_of,
@@ -21,7 +22,9 @@ from backprop_cli.report.wording import (
     other_verdicts,
     outcome,
     points,
+    remarked,
     rights,
+    several,
     sheets,
     unread,
     verdict_phrase,
@@ -117,14 +120,23 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
     yield f"**{', '.join(filter(None, counts))}**"
     if report.submissions:
         heading = ("student", "points", "", beside_marks(report.submissions))
-        yield _table(heading, (_student(one, settings) for one in report.submissions))
+        twice = doubles(report.submissions)
+        rows = (_student(one, one.student in twice, settings) for one in report.submissions)
+        yield _table(heading, rows)
+        if note := several(report.submissions):
+            yield escaped(note)
     if report.summary.quantities:
         yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
 
 
-def _student(submission: Submission, settings: Settings) -> tuple[str, ...]:
-    said = cause(submission, settings) if submission.error is None else unread(submission)
-    return _cell(submission.student), earned(submission), outcome(submission), escaped(said)
+def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
+    said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
+    if submission.error is not None:
+        said = unread(submission)
+    name = _cell(submission.student)
+    if named_twice:
+        name += f" ({_cell(submission.file)})"
+    return name, earned(submission), outcome(submission), escaped(said)
 
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:

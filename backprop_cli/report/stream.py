@@ -6,18 +6,24 @@ thousand sheets never stands in memory.
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
-from tempfile import SpooledTemporaryFile
+from io import FileIO
+from tempfile import TemporaryFile
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.data import Report, Result, Submission, Summary
 from backprop_cli.report.facts import first_wrong
 from backprop_cli.report.settings import Settings
 
 MOST_KEPT: Final = 10_000
 """So much is remembered of single results; beyond that, all is forgotten."""
+
+MOST_REMARKS: Final = 3
+"""So many notes on a sheet stand in the table of a class."""
 
 _IN_MEMORY = 4_000_000  # characters of a text that has to wait for what is written before it
 _BLOCK = 65_536
@@ -70,7 +76,8 @@ def in_brief(submission: Submission) -> Submission:
     first = first_wrong(submission)
     lacking = (result for result in submission.results if result.verdict != "correct")
     told = lacking if first is None else [first]
-    return replace(submission, results=tuple(map(_in_brief, told)), remarks=())
+    remarks = submission.remarks[:MOST_REMARKS]
+    return replace(submission, results=tuple(map(_in_brief, told)), remarks=remarks)
 
 
 def _in_brief(result: Result) -> Result:
@@ -109,17 +116,36 @@ class Spool:
     """Text that is kept until what belongs before it is written; on disk where it is long."""
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(  # noqa: SIM115  # closed once it is read
-            _IN_MEMORY, "w+", encoding="utf-8", errors="surrogatepass", newline=""
-        )
+        self._waiting: list[str] = []
+        self._size = 0
+        self._file: FileIO | None = None
 
     def add(self, text: str) -> None:
         """Puts more text behind what is there."""
-        self._file.write(text)
+        self._waiting.append(text)
+        self._size += len(text)
+        if self._size > _IN_MEMORY:
+            self._store()
+
+    def _store(self) -> None:
+        data = memoryview("".join(self._waiting).encode("utf-8", "surrogatepass"))
+        self._waiting, self._size = [], 0
+        try:
+            if self._file is None:
+                self._file = TemporaryFile(buffering=0)  # noqa: SIM115  # closed once read
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            message = f"the folder for temporary files has no room: {error.strerror or error}"
+            instead = "TMPDIR set to a folder that has, or --format json"
+            raise UserError(Complaint(message, instead=instead)) from None
 
     def read(self) -> Iterator[str]:
         """All of it, in blocks; nothing can be added after that."""
-        with self._file as file:
-            file.seek(0)
-            while block := file.read(_BLOCK):
-                yield block
+        if self._file is not None:
+            decoder = getincrementaldecoder("utf-8")("surrogatepass")
+            with self._file as file:
+                file.seek(0)
+                while block := file.read(_BLOCK):
+                    yield decoder.decode(block)
+        yield from self._waiting

@@ -14,6 +14,7 @@ from backprop_cli.report.wording import (
     Color,
     average,
     beside_marks,
+    doubles,
     earned,
     first_sentences,
     line_of,
@@ -23,7 +24,9 @@ from backprop_cli.report.wording import (
     other_verdicts,
     outcome,
     points,
+    remarked,
     rights,
+    several,
     sheets,
     unread,
     verdict_phrase,
@@ -127,21 +130,30 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
 
 
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[str]:
+    twice = doubles(submissions)
     names = widest(["student", *(one.student for one in submissions)], settings.width // 3)
     rooms = (names, widest(["points", *map(earned, submissions)], 15), len("not passed"))
     yield cut(_row(("student", "points", ""), rooms) + beside_marks(submissions), settings.width)
     for submission in submissions:
-        yield from _student(submission, rooms, settings)
+        file = submission.file if submission.student in twice else ""
+        yield from _student(submission, file, rooms, settings)
+    if note := several(submissions):
+        yield ""
+        yield from wrapped(f"Note: {note}", settings.width)
 
 
 def _row(cells: Iterable[str], rooms: Iterable[int]) -> str:
     return "".join(padded(text, room) + GAP for text, room in zip(cells, rooms, strict=True))
 
 
-def _student(submission: Submission, rooms: tuple[int, ...], settings: Settings) -> Iterator[str]:
-    said = cause(submission, settings)
+def _student(
+    submission: Submission, file: str, rooms: tuple[int, ...], settings: Settings
+) -> Iterator[str]:
+    """One line; `file` is named where the student's name does not tell the sheet from others."""
+    said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
     if submission.error is not None:
-        said = f"{submission.file}: {unread(submission)}"
+        said, file = unread(submission), submission.file
+    said = ": ".join(filter(None, (file, said)))
     verdict = outcome(submission)
     start = _row((submission.student, earned(submission)), rooms[:2])
     first, *more = hanging(start + _row((verdict,), rooms[2:]), said, settings.width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -100,7 +101,7 @@ def other_verdicts(tally: Tally) -> str:
 def outcome(submission: Submission) -> str:
     """Whether a sheet passes, in a word or two."""
     if submission.error is not None:
-        return "unreadable"
+        return "unreadable" if submission.fault is None else "not graded"
     return "passed" if submission.passed else "not passed"
 
 
@@ -182,15 +183,35 @@ def listed(names: Sequence[str]) -> str:
 
 
 def unread(submission: Submission) -> str:
-    """Why a sheet could not be read at all, and where."""
+    """Why a sheet could not be read at all, or not graded, and where."""
     where = line_of(submission.error_mark)
-    return f"this sheet could not be read{f' ({where})' if where else ''}: {submission.error}"
+    done = "read" if submission.fault is None else "graded"
+    return f"this sheet could not be {done}{f' ({where})' if where else ''}: {submission.error}"
 
 
 def noted(text: str, mark: Mark) -> str:
     """A remark, and where in the file it belongs."""
     where = line_of(mark)
     return f"{where}: {text}" if where else text
+
+
+def remarked(submission: Submission) -> str:
+    """The notes on a sheet in a table of a class: most are lines that were not understood."""
+    notes = [noted(text.partition("; write ")[0], mark) for text, mark in submission.remarks]
+    return "; ".join(notes)
+
+
+def doubles(submissions: Sequence[Submission]) -> frozenset[str]:
+    """The students that have more than one sheet."""
+    counts = Counter(one.student for one in submissions)
+    return frozenset(student for student, count in counts.items() if count > 1)
+
+
+def several(submissions: Sequence[Submission]) -> str:
+    """`several sheets of one name: Anna (2)`; nothing where there are none."""
+    counts = Counter(one.student for one in submissions)
+    named = [f"{student} ({count})" for student, count in sorted(counts.items()) if count > 1]
+    return f"several sheets of one name: {', '.join(named)}" if named else ""
 
 
 def indexed(index: tuple[int, ...]) -> str:

@@ -27,13 +27,15 @@ def _known(model: Model, planned: Plan) -> list[str]:
 
 
 def _usual(model: Model, planned: Plan) -> Iterator[str]:
-    """Every Z, H, Yhat and L; the gradients but that of X; new parameters; the new loss."""
+    """Every Z, H, Yhat and L; the gradients but that of a network's input; new parameters; the
+    new loss."""
     parts = {f"{model.target}_data", f"{model.target}_penalty", "class"}
     kept = {f"{name}_new" for name in model.trained} | {f"{model.target}_new"}
+    input_ = model.gradient("X") if model.problem.layers is not None else None
     for step in planned.steps:
         if (
             (step.phase == "forward" and step.id not in parts)
-            or (step.phase == "backward" and step.id != model.gradient("X"))
+            or (step.phase == "backward" and step.id != input_)
             or (step.phase == "update" and step.id in kept)
         ):
             yield step.id
@@ -105,10 +107,9 @@ def _check_step(model: Model, found: Reference, text: Text, complaints: Complain
 
 
 def _entries(model: Model, id: str, shape: tuple[int, ...]) -> str:
-    bases = model.index_bases(id) or (model.problem.convention.indices,) * len(shape)
-    first = ",".join(map(str, bases))
-    last = ",".join(str(base + size - 1) for base, size in zip(bases, shape, strict=True))
-    return f"{id}[{first}] to {id}[{last}]" if shape else id
+    bases = model.bases
+    first, last = (0,) * len(shape), [size - 1 for size in shape]
+    return f"{bases.entry(id, first)} to {bases.entry(id, last)}" if shape else id
 
 
 def check_names(outline: Outline, complaints: Complaints) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import ceil, prod
+from types import MappingProxyType
+from typing import Literal, TypeAlias
 
-from backprop_cli.algebra.expr import Expr, Op, Sym
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, Op, Sym, depth, symbols
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
+from backprop_cli.problem.model import Model
 from backprop_cli.readings.rounds import fastest, size_of
 from backprop_cli.solving.plan import Plan, Planned
 
@@ -17,6 +23,9 @@ MAX_WORK = 300_000
 
 MAX_ENTRIES = 10_000_000
 """Entries of all arrays of one step together: about 80 MB."""
+
+MAX_DEPTH = 200
+"""Operations of one formula that are nested in one another."""
 
 _ENTRIES = 500  # of a result, in the time that one operation takes at least
 _PRODUCTS = 5_000  # of two numbers within a product of matrices, in the same time
@@ -47,8 +56,19 @@ def work(planned: Plan, steps: int, rounded: bool = False) -> int:
     if steps > 1 and not rounded:
         size = size_of([(step.id, step.expr) for step in repeated], planned.shapes)
         way = fastest(size, steps)
+        if way == "scalars" and not _in_numbers(repeated):
+            way = "buffers"
         each = max(plain / _COMPILED[way], size.numbers / _NUMBERS if way == "scalars" else 0)
     return sum(costs.values()) + ceil(steps * each)
+
+
+def _in_numbers(steps: Sequence[Planned]) -> bool:
+    """Whether steps can be compiled to single numbers; else they are computed in buffers."""
+    from backprop_cli.readings.scalars import in_numbers
+
+    used = {name for step in steps for name in symbols(step.expr)}  # training leaves out the rest
+    needed = (step for step in steps if step.id in used or step.phase == "update")
+    return all(in_numbers(step.expr) for step in needed)
 
 
 def _is_repeated(step: Planned) -> bool:
@@ -79,6 +99,88 @@ def _pulled_back(node: Op, sizes: Sizes) -> int:
     between = names.index(of) - names.index(by) if by in names else len(names)
     each = 5 * max(between, 1) + _entries(sizes.names[of]) // _ENTRIES
     return _entries(sizes.names[of]) * each
+
+
+Task: TypeAlias = Literal["solving", "drawing", "checking", "linting"]
+_TASKS: Mapping[Task, tuple[float, float]] = MappingProxyType(
+    {
+        "solving": (200, 0.4),
+        "drawing": (200, 60),
+        "checking": (200, 15),
+        "linting": (200, 100),
+    }
+)
+"""Operations for each equation, and for each pair of equations, measured with deep networks: what
+planning, differentiating and printing take, and what a task takes beside."""
+
+
+class Allowed(Struct, frozen=True):
+    """What is to be done with a problem, and the operations that it may take."""
+
+    task: Task = "solving"
+    most: int = MAX_WORK
+
+
+def check_task(model: Model, allowed: Allowed) -> None:
+    """Refuses, before anything is planned, a problem of too many equations for what is asked."""
+    count = len(model.equations)
+    each, pair = _TASKS[allowed.task]
+    needed = ceil(each * count + pair * count**2)
+    if needed > allowed.most:
+        message = (
+            f"{allowed.task} a problem of {count:,} equations is about {needed:,} operations, "
+            f"and the limit is {allowed.most:,}"
+        )
+        raise UserError(Complaint(message, instead=f"--max-work {needed}, or a smaller problem"))
+
+
+def check_depth(planned: Plan) -> None:
+    """Refuses formulas that are nested more deeply than they can be gone through and printed."""
+    for step in planned.steps:
+        if (found := depth(step.expr)) > MAX_DEPTH:
+            message = (
+                f"{step.id} has {found} operations nested in one another, as a sum over many "
+                f"uses of one quantity has, and the limit is {MAX_DEPTH}"
+            )
+            raise UserError(Complaint(message, instead="fewer equations, or shorter ones"))
+
+
+def check_differences(planned: Plan, checked: int, model: Model, most: int) -> None:
+    """Refuses finite differences that take too long, at most so many entries `checked` of each."""
+    sizes = Sizes(planned.shapes, {})
+    once = sum(_cost(equation.expr, sizes)[1] for equation in model.equations)
+    needed = once * sum(min(_entries(shape), checked) for shape in model.shapes.values())
+    if needed > most:
+        message = (
+            f"comparing all gradients with finite differences is about {needed:,} operations, "
+            f"and the limit is {most:,}"
+        )
+        raise UserError(Complaint(message, instead=f"--max-work {needed}"))
+
+
+class Budget:
+    """Counts the operations of steps that turn out to be computed one by one, and ends at a limit.
+
+    How many these are nobody knows before: they are where numbers overflow.
+    """
+
+    def __init__(self, planned: Plan, most: int) -> None:
+        sizes = Sizes(planned.shapes, {})
+        steps = [step for step in planned.steps if _is_repeated(step) and not step.skipped]
+        self.each = sum(_cost(step.expr, sizes)[1] for step in steps)
+        self.most = most
+        self.spent = 0
+
+    def pay(self, step: int) -> None:
+        """Counts one step more."""
+        self.spent += self.each
+        if self.spent > self.most:
+            message = (
+                f"numbers overflow on the way to step {step:,}, so that steps are computed one by "
+                f"one, and the limit of {self.most:,} operations is reached"
+            )
+            instead = f"fewer steps, or --max-work {10 * self.most}"
+            raise UserError(Complaint(message, instead=instead))
 
 
 def check_work(planned: Plan, steps: int, limit: int, mark: Mark, rounded: bool = False) -> None:

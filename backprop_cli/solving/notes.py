@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.plan import Planned
 
@@ -39,19 +41,17 @@ def note(step: Planned, env: Env, model: Model) -> str | None:
     return "; ".join(remark for remark in remarks if remark) or None
 
 
-def listed(mask: Mask, name: str, base: int) -> str:
+def listed(mask: Mask, name: str, bases: Bases) -> str:
     """The entries where `mask` holds: `Z1[1], Z1[3]`, at most four of them."""
     if mask.ndim == 0:
         return name
-    found = [
-        f"{name}[{', '.join(str(i + base) for i in index)}]" for index in np.argwhere(mask)[:5]
-    ]
+    found = [f"{name}[{', '.join(bases.shown(name, i))}]" for i in np.argwhere(mask)[:5].tolist()]
     return ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
 
 
 def _said(mask: Mask, name: str, model: Model, one: str, many: str) -> str:
     """The entries where `mask` holds, and what is said of one or of many of them."""
-    where = listed(mask, name, model.problem.convention.indices)
+    where = listed(mask, name, model.bases)
     return f"{where} {many if mask.sum() > 1 else one}"
 
 
@@ -84,7 +84,7 @@ def _why(step: Planned, unknown: Mask, env: Env, model: Model) -> str:
             return _said(bad, name, model, "is infinite", "are infinite") + (
                 ", and an infinity times 0, or less another, could be anything"
             )
-        return f"it is computed from {listed(bad, name, model.problem.convention.indices)}"
+        return f"it is computed from {listed(bad, name, model.bases)}"
     return "the number is too large for the computer, which ends at about 1.8e308"
 
 
@@ -118,7 +118,7 @@ def _zero_output(node: Op, env: Env, model: Model) -> str | None:
     zero = np.asarray((1 - value if before else value) == 0)
     if node.name in ("xlogy", "ratio"):
         zero = zero & (evaluate(node.args[0], env) != 0)
-    return before + listed(zero, name, model.problem.convention.indices) if zero.any() else None
+    return before + listed(zero, name, model.bases) if zero.any() else None
 
 
 def _lost_digits(step: Planned, value: Array, env: Env, model: Model) -> str | None:
@@ -184,13 +184,18 @@ def _kink(node: Op, env: Env, model: Model) -> str | None:
     kink = operation(node).kink
     if node.name == "norm" and np.any(evaluate(node, env) == 0):
         return "the length is 0, where it has no derivative: 0 is taken"
+    if node.name == "elu" and node.option("alpha", 1) != 1:
+        alpha = node.option("alpha")
+        corner = evaluate(node.args[0], env) == 0
+        return (
+            f"at 0 the slopes of the {operation(node).words} differ: {alpha}, that below, is taken"
+            if corner.any()
+            else None
+        )
     if kink is None:
         return None
-    taken = f"{getattr(model.problem.convention.kinks, kink):g}"
-    if node.name in ("max", "maximum", "minimum"):
-        return (
-            f"two are equally large: each gets {taken} of the gradient" if _tie(node, env) else None
-        )
+    if kink == "max":
+        return _equal_maxima(node, env, model.problem.convention.kinks.max)
     at_kink = np.asarray(evaluate(node.args[0], env) == 0)
     if not at_kink.any():
         return None
@@ -204,17 +209,35 @@ def _kink(node: Op, env: Env, model: Model) -> str | None:
     if node.name == "step":
         at_zero = node.option("at_zero", 1)
         return f"{where} exactly 0, where the {words} jumps: its value there is {at_zero}"
-    return f"{where} exactly 0, where the {words} has no derivative: {taken} is taken"
+    taken = getattr(model.problem.convention.kinks, kink)
+    return f"{where} exactly 0, where the {words} has no derivative: {taken:g} is taken"
 
 
-def _tie(node: Op, env: Env) -> bool:
-    values = [evaluate(arg, env) for arg in node.args]
-    if len(values) == 2:
-        return bool(np.any(values[0] == values[1]))
+_SMALL = "none one two three four five six seven eight nine".split()
+
+
+def _equal_maxima(node: Op, env: Env, tie: float | str) -> str | None:
+    count = _tied(node, env)
+    if count < 2:
+        return None
+    many = _SMALL[count] if count < len(_SMALL) else str(count)
+    alike = f"{many} are equally {'small' if node.name == 'minimum' else 'large'}"
+    if isinstance(tie, str):
+        has = "the first of them has" if tie == "first" else "each has an equal share of"
+        return f"{alike}: {has} the gradient"
+    return f"{alike}: each gets {tie:g} of the gradient"
+
+
+def _tied(node: Op, env: Env) -> int:
+    """How many at most are equally large in one place."""
+    if len(node.args) == 2:
+        parts = [evaluate(part, env) for part in parts_of(node)]
+        whole = evaluate(node, env)
+        return int(np.max(sum(np.asarray(part == whole, dtype=int) for part in parts), initial=0))
     axis = None if node.option("axis") is None else node.whole("axis")
-    (value,) = values
+    value = evaluate(node.args[0], env)
     is_top = value == np.max(value, axis=axis, keepdims=True)
-    return bool(np.any(is_top.sum(axis=axis) > 1))
+    return int(np.max(is_top.sum(axis=axis), initial=0))
 
 
 def _several_paths(step: Planned, env: Env, model: Model) -> str:

@@ -113,6 +113,7 @@ class _Graph:
     def __init__(self, model: Model, values: Mapping[str, Array]) -> None:
         self.model = model
         self.values = values
+        self.bases = model.bases
         self.equations = model.definitions
         shapes = {name: value.shape for name, value in values.items()}
         self.sizes = Sizes(shapes, kinks(model.problem.convention.kinks))
@@ -120,12 +121,7 @@ class _Graph:
         self.reach: dict[str, set[str]] = {}
 
     def label(self, name: str, index: Index) -> str:
-        if not index:
-            return name
-        bases = self.model.index_bases(name) or (self.model.problem.convention.indices,) * len(
-            index
-        )
-        return f"{name}[{','.join(str(i + base) for i, base in zip(index, bases, strict=True))}]"
+        return self.bases.entry(name, index)
 
     def paths(self, at: Place, goal: Place) -> Iterator[tuple[Factor, ...]]:
         """Every chain of factors from `at` back to `goal`, depth first."""

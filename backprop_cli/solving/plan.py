@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.differentiate import Gradient, gradients
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
 from backprop_cli.algebra.jacobians import local_jacobian
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.fused import shortcuts_of
 from backprop_cli.solving.update import constant_names, state_shapes, updates
 from backprop_cli.trace import Phase
 
@@ -70,6 +71,21 @@ def plan(
     return Plan(tuple(planner.steps), planner.shapes)
 
 
+def _may_be_shorter(expr: Expr) -> bool:
+    """Whether something may cancel; of most gradients nothing does, and nobody looks further."""
+    nodes = [node for node in walk(expr) if isinstance(node, Op)]
+    names = {node.name for node in nodes}
+    signed = any(_signed(arg) for node in nodes if node.name == "matmul" for arg in node.args)
+    return signed or "diag" in names or ("mul" in names and bool(names & _CANCEL))
+
+
+_CANCEL = frozenset({"div", "ratio", "spread"})
+
+
+def _signed(expr: Expr) -> bool:
+    return isinstance(expr, Op) and expr.name == "neg"
+
+
 def quotient(id: str) -> tuple[str, str] | None:
     """The two names of `dA/dB`; None where `id` is not of that form."""
     found = _QUOTIENT.fullmatch(id)
@@ -80,7 +96,7 @@ class _Planner:
     def __init__(self, model: Model, fused: bool | None, careful: bool) -> None:
         self.model = model
         wanted = model.problem.convention.output_gradient == "fused"
-        self.fused = (wanted if fused is None else fused) and model.fusion is not None
+        self.fused = wanted if fused is None else fused
         self.careful = careful
         self.notes: dict[str, str] = {}
         self.steps: list[Planned] = []
@@ -115,6 +131,7 @@ class _Planner:
                 equation.expr,
                 equation.axes,
                 equation.words,
+                equation.remark.words if equation.remark else None,
             )
         decided = self.model.decision
         if decided is not None:
@@ -146,20 +163,30 @@ class _Planner:
 
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
-        return gradients(
-            self.careful_definitions() if self.careful else self.definitions,
+        found = gradients(
+            self.careful_definitions() if self.careful else self.model.differentiated,
             model.seeds,
             wanted,
             self.sizes(),
             model.gradient,
             self.shortcuts(),
             model.silent,
+            model.passed_on,
         )
+        return found if self.careful else [*map(self.shortened, found)]
+
+    def shortened(self, gradient: Gradient) -> Gradient:
+        """The gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
+        if not _may_be_shorter(gradient.expr):
+            return gradient
+        from backprop_cli.derive.arrays import shorter  # here alone: most formulas are short
+
+        return replace(gradient, expr=shorter(gradient.expr, self.sizes()))
 
     def careful_definitions(self) -> dict[str, Expr]:
         from backprop_cli.algebra.logarithms import in_logits
 
-        return {name: in_logits(expr, {}) for name, expr in self.definitions.items()}
+        return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
 
     def past_infinities(self) -> dict[str, dict[str, Expr]]:
         """The gradients of logits whose output goes into a logarithm, without that output."""
@@ -169,7 +196,7 @@ class _Planner:
         found = {}
         for name, expr in self.definitions.items():
             if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid", "exp"):
-                shares = through_logits(name, self.definitions, sources, self.sizes())
+                shares = through_logits(name, self.model.differentiated, sources, self.sizes())
                 if shares is not None:
                     found[name] = shares
                     self.notes |= dict.fromkeys(shares, _PAST_INFINITIES)
@@ -188,6 +215,10 @@ class _Planner:
         if self.fused and fusion is not None:
             found[fusion.output] = {fusion.logits: fusion.expr}
             self.notes[fusion.logits] = fusion.why
+        if self.fused and not self.careful:
+            for output, shortcut in shortcuts_of(self.model, self.sizes()).items():
+                found[output] = dict(shortcut.shares)
+                self.notes |= dict.fromkeys(shortcut.shares, shortcut.why)
         return found
 
     def through_jacobian(self, of: str, by: str) -> bool:

@@ -25,7 +25,7 @@ class Machine(Struct, frozen=True):
 
     equations: Mapping[str, Expr]
     definitions: Mapping[str, Expr]
-    kinks: Mapping[str, float]
+    kinks: Mapping[str, float | str]
     round: Round | None = None
 
     def value(self, expr: Expr, env: Mapping[str, Array]) -> Array:

@@ -64,7 +64,7 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
     at = min(request.at, max(steps, 1))
     history: list[float] = []
     shown: Solution | None = None
-    for stretch in training(prepared, steps, at):
+    for stretch in training(prepared, steps, at, request.max_work):
         if request.progress is not None:
             for number, loss in enumerate(stretch.losses[: stretch.steps], stretch.first):
                 request.progress(number, loss)
@@ -131,6 +131,7 @@ def convention(model: Model) -> dict[str, object]:
     """The conventions in force, as the outputs state them."""
     said: Convention = model.problem.convention
     found: dict[str, object] = asdict(said)
+    del found["stated"]
     found["kinks"] = {
         key.replace("_", "-") if key == "leaky_relu" else key: value
         for key, value in asdict(said.kinks).items()

@@ -19,7 +19,7 @@ from backprop_cli.algebra.expr import Sym
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.program import Program, Rounds
 from backprop_cli.readings.rounds import Size, fastest, rounds, size_of
-from backprop_cli.solving.limits import MAX_ENTRIES, entries
+from backprop_cli.solving.limits import MAX_ENTRIES, Budget, entries
 from backprop_cli.solving.plan import Plan, essential
 from backprop_cli.solving.prepared import (
     Batches,
@@ -52,14 +52,17 @@ class Stretch(Struct, frozen=True):
     shown: tuple[Plan, Values] | None = None
 
 
-def training(prepared: Batches, steps: int, shown: int) -> Iterator[Stretch]:
+def training(
+    prepared: Batches, steps: int, shown: int, most: int | None = None
+) -> Iterator[Stretch]:
     """All steps in turn; the one `shown` and the last are stretches of their own.
 
-    Without updates there is one pass that changes nothing.
+    Without updates there is one pass that changes nothing. At `most` so many operations are spent
+    on steps that could not be compiled, though that was reckoned with; UserError beyond.
     """
     state = first_state(prepared.model)
     single = sorted({shown - 1, max(steps, 1) - 1})
-    compiled = _Compiled(prepared, steps)
+    compiled = _Compiled(prepared, steps, most)
     for before, index in pairwise([-1, *single]):
         start = before + 1
         while start < index:
@@ -94,8 +97,9 @@ def _advanced(state: State, values: Values) -> State:
 class _Compiled:
     """Steps made many at a time: the batches as compiled programs, which share their state."""
 
-    def __init__(self, prepared: Batches, steps: int) -> None:
+    def __init__(self, prepared: Batches, steps: int, most: int | None = None) -> None:
         self.prepared = prepared
+        self.budget = None if most is None else Budget(prepared.at(0).plan, most)
         self.steps = steps
         self.length = _FEWEST
 
@@ -117,6 +121,8 @@ class _Compiled:
             if still == cycle:  # nothing changes any more, as where all weights are nan
                 losses += losses[-cycle:][:1]
                 continue
+            if self.budget is not None and self.programs:
+                self.budget.pay(index + 1)
             done = _pass(self.prepared.at(index), state, index, self.steps)
             still = still + 1 if _settled(self.prepared.model, state, done.after) else 0
             state = done.after

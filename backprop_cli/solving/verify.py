@@ -43,10 +43,11 @@ def verify(model: Model, values: Mapping[str, Array]) -> tuple[Check, ...]:
     if not model.seeds:
         return ()
     found = []
-    for name in model.shapes:
-        id = model.gradient(name)
-        if id in values and name in values:
-            found.append(_check(model, values, name, values[id]))
+    with np.errstate(all="ignore"):  # what overflows has an error that says so
+        for name in model.shapes:
+            id = model.gradient(name)
+            if id in values and name in values:
+                found.append(_check(model, values, name, values[id]))
     return tuple(found)
 
 
@@ -76,7 +77,7 @@ class _Target:
     def __init__(self, model: Model, values: Mapping[str, Array], name: str, entries: int) -> None:
         self.values, self.name = values, name
         self.equations = _downstream(model.definitions, name)
-        self.equations[_TARGET] = _target(model)
+        self.equations[_TARGET] = _target(model, name)
         self.known = {other: expr for other, expr in model.definitions.items() if other != name}
         self.compiled = self._compiled(entries * _RUNS)
         self.middle = self.at(values[name])
@@ -128,8 +129,14 @@ class _Target:
         return abs(left - right) < gap / 2
 
 
-def _target(model: Model) -> Expr:
-    """The scalar that gradients are of: the loss, or upstream gradients times what they reach."""
+def _target(model: Model, name: str) -> Expr:
+    """The scalar that the gradient is of: the loss, or upstream gradients times what they reach.
+
+    What each sample has is compared with the sum of the samples' own losses where that is asked.
+    """
+    if model.target is not None and model.summed and "sample" in model.axes(name):
+        (own,) = model.summed.values()
+        return own
     if model.target is not None:
         return Sym(model.target)
     terms: list[Expr] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from backprop_cli.readings.values import evaluate
 Array = NDArray[np.float64]
 Places = tuple[str, ...]
 STEP = 2e-5
+T = TypeVar("T")
 
 
 def drawn_sizes(model: Model, seed: int) -> dict[str, int]:
@@ -119,6 +121,8 @@ class Paper:
                     return float(self.number(name))
                 if base in self.sizes:
                     return float(self.sizes[base])
+                if quotient := re.fullmatch(r"d([^/]+)/d([^/]+)", name):  # of two numbers
+                    return self.slope(Sym(quotient[1]), quotient[2])
                 return self.entry(base, letters)
             case Op("derivative", (of, Sym(by))):
                 return self.slope(of, by)
@@ -159,7 +163,8 @@ class Paper:
             array[at] += step
             return np.asarray(function({**self.values, name: array}))
 
-        near, far = ((moved(h) - moved(-h)) / (2 * h) for h in (STEP, 2 * STEP))
+        step = STEP * float(np.clip(np.abs(self.values[name][at]), 0.05, 1))
+        near, far = ((moved(h) - moved(-h)) / (2 * h) for h in (step, 2 * step))
         return np.asarray((4 * near - far) / 3)
 
     def total(
@@ -276,7 +281,7 @@ class Paper:
         """From which number each axis of ∂of/∂by is counted."""
         return self.unsampled(of, self.firsts[of]) + self.unsampled(by, self.firsts[by])
 
-    def unsampled(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def unsampled(self, name: str, shape: tuple[T, ...]) -> tuple[T, ...]:
         axis = self.sample_axis(name)
         return shape if axis is None else shape[:axis] + shape[axis + 1 :]
 
@@ -304,7 +309,11 @@ def paper(model: Model, ranges: Mapping[str, Range], sample: str, seed: int = 0)
     for name, shape in model.shapes.items():
         if name in model.definitions or name in model.letters:
             continue
-        values[name] = rng.uniform(-0.7, 0.7, tuple(in_numbers(s, sizes) for s in shape))
+        drawn = rng.uniform(-0.7, 0.7, tuple(in_numbers(s, sizes) for s in shape))
+        if name in model.given:  # of the signs given, and off every kink
+            sign = np.where(np.asarray(model.given[name].value) < 0, -1, 1)
+            drawn = sign * (0.2 + np.abs(drawn))
+        values[name] = drawn
     if "Y" in values and model.problem.layers is not None:
         y = np.abs(values["Y"]) + 0.1
         axis = 0 if model.samples is None else 1 if model.problem.convention.rows else 0

@@ -22,7 +22,7 @@ def as_it_is(values: Array) -> Array:
 
 
 def sigmoid(z: Array, keep: Keep = as_it_is) -> Array:
-    return np.asarray(1 / (1 + keep(np.exp(-z))))
+    return np.asarray(1 / keep(1 + keep(np.exp(-z))))
 
 
 def softmax(z: Array, keep: Keep = as_it_is) -> Array:
@@ -43,14 +43,14 @@ VALUES: dict[str, Callable[[Array, Options, Keep], Array]] = {
     "sigmoid": lambda z, _, keep: sigmoid(z, keep),
     "softmax": lambda z, _, keep: softmax(z, keep),
     "exp": lambda z, _, _keep: np.exp(z),
-    "softplus": lambda z, _, keep: np.log(1 + keep(np.exp(z))),
+    "softplus": lambda z, _, keep: np.log(keep(1 + keep(np.exp(z)))),
     "silu": lambda z, _, keep: z * keep(sigmoid(z)),
     "gelu": lambda z, _, keep: z * keep(normal(z)),
     "elu": lambda z, options, keep: np.where(z > 0, z, options["alpha"] * (keep(np.exp(z)) - 1)),
     "z * sigmoid(z)": lambda z, _, keep: z * keep(sigmoid(z)),
     "exp(-z^2)": lambda z, _, keep: np.exp(-keep(z**2)),
     "0.5*z^2 - z": lambda z, _, keep: 0.5 * keep(z**2) - z,
-    "ln(1 + exp(z)) + 0.1*z": lambda z, _, keep: np.log(1 + keep(np.exp(z))) + 0.1 * z,
+    "ln(1 + exp(z)) + 0.1*z": lambda z, _, keep: np.log(keep(1 + keep(np.exp(z)))) + 0.1 * z,
     "sqrt(1 + z**2) - 1/2": lambda z, _, keep: np.sqrt(1 + keep(z**2)) - 0.5,
     "tanh(2*z) + sigmoid(-z)": lambda z, _, keep: keep(np.tanh(2 * z)) + keep(sigmoid(-z)),
 }

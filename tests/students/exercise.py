@@ -1,23 +1,20 @@
-"""Turns a seed into an exercise: a problem file, and what it asks for and in which order."""
+"""Turns a problem in layers into an exercise: its parameters, samples and places on a sheet."""
 
 from __future__ import annotations
 
-import json
+import copy
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from click.testing import CliRunner
-from oracles import networks, reading
+from oracles import reading
 from oracles.reading import Array, Problem
 from oracles.update_rules import trained
 
-from backprop_cli.cli import main
-from students.rounding import Digits
+from students.student import Place
 
 
 @dataclass(frozen=True)
@@ -32,16 +29,6 @@ class Parameter:
     after: bool = False
 
 
-@dataclass(frozen=True)
-class Place:
-    """What a quantity is: its kind, the layer it belongs to, and the parameter if it has one."""
-
-    id: str
-    kind: str
-    layer: int = 0
-    parameter: str = ""
-
-
 KINDS = (
     (r"Z(\d+)", "pre"),
     (r"H(\d+)", "post"),
@@ -52,13 +39,15 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Exercise:
-    """A problem, the ids a sheet must hold in the order of the derivation, and the true values."""
+    """A problem in layers and the ids a sheet holds, in the order of the derivation.
+
+    For a later step (`turn` counts from 0) the problem holds what the step before has left.
+    """
 
     seed: int
     problem: Problem
-    digits: Digits
     asked: tuple[str, ...]
-    solved: Mapping[str, Array]
+    turn: int = 0
 
     @cached_property
     def last(self) -> int:
@@ -66,7 +55,8 @@ class Exercise:
 
     @cached_property
     def batch(self) -> list[int]:
-        return reading.batches(self.problem)[0]
+        every = reading.batches(self.problem)
+        return every[self.turn % len(every)]
 
     @cached_property
     def inputs(self) -> Array:
@@ -113,6 +103,15 @@ class Exercise:
         return "Yhat" if number == self.last else f"H{number}"
 
     def place(self, name: str) -> Place:
+        if found := re.fullmatch(r"d(?:H\d+|Yhat|Z(\d+))/d(?:Z|H)(\d+)", name):
+            return Place(
+                name,
+                "jacobian",
+                int(found[1] or found[2]),
+                "" if found[1] is None else f"W{found[1]}",
+            )
+        if re.match(r"(v|m|s|G|mhat|vhat)_", name):
+            return Place(name, "state", parameter=name.split("_", 1)[1])
         if name in ("L", "L_new"):
             return Place(name, {"L": "loss", "L_new": "new loss"}[name])
         if name.endswith("Yhat"):
@@ -140,24 +139,33 @@ def _parameters(problem: Problem) -> list[Parameter]:
     return found
 
 
-def draw(seed: int, digits: Digits, folder: Path, *, plain: bool) -> Exercise:
-    """The exercise of a seed, its problem file written into a folder."""
-    problem = networks.draw(seed, plain=plain).problem
-    kept = "significant" if digits.significant else "decimals"
-    problem["grading"] = {"precision": {kept: digits.number}}
-    path = folder / "problem.yaml"
-    path.write_text(networks.Case(seed, problem).text, encoding="utf-8")
-    result = CliRunner().invoke(main, ["solve", str(path), "--format", "json"])
-    assert result.exit_code == 0, result.output
-    steps = [step for step in json.loads(result.stdout)["steps"] if _is_usual(problem, step)]
-    values = {step["id"]: np.array(step["value"], dtype=float) for step in steps}
-    return Exercise(seed, problem, digits, tuple(values), values)
+def later(exercise: Exercise, new: Mapping[str, Array], state: Mapping[str, Array]) -> Exercise:
+    """The exercise of the next step: with new parameters and states."""
+    problem = with_values(exercise.problem, new)
+    update = problem["update"]
+    kept = {name: value.tolist() for name, value in state.items() if "hat" not in name}
+    if kept:
+        update["state"] = update.get("state", {}) | kept
+    if update["rule"] == "adam":
+        update["t"] = update.get("t", 1) + 1
+    return replace(exercise, problem=problem, turn=exercise.turn + 1)
 
 
-def _is_usual(problem: Problem, step: dict[str, Any]) -> bool:
-    """Whether a sheet is asked for a quantity where the problem does not say what it asks."""
-    name, phase = step["id"], step["phase"]
-    if phase == "update":
-        return name in {"L_new", *(f"{parameter}_new" for parameter in trained(problem))}
-    left_out = ("L_data", "L_penalty", "class", "dL/dX")
-    return phase in ("forward", "backward") and name not in left_out
+def with_values(problem: Problem, new: Mapping[str, Array]) -> Problem:
+    """The problem with other parameters."""
+    changed = copy.deepcopy(problem)
+    for name, value in new.items():
+        _put(changed, name, value.tolist())
+    return changed
+
+
+def _put(problem: Problem, name: str, value: Any) -> None:
+    found = re.fullmatch(r"(W|b)(\d+)(?:_(\d+))?", name)
+    assert found is not None
+    layer = problem["layers"][int(found[2]) - 1]
+    if found[3] is None:
+        layer["weights" if found[1] == "W" else "bias"] = value
+        return
+    for skip in layer["skip"]:
+        if skip["from"] == int(found[3]):
+            skip["weights"] = value

@@ -50,7 +50,7 @@ TERMS: dict[str, Callable[[Array, Array, Options, float, Keep], Array]] = {
     "binary-cross-entropy": lambda p, y, _, scale, keep: _binary(p, y, scale, keep),
     "cross-entropy-with-logits": lambda p, y, _, _scale, keep: _logits(p, y, keep),
     "binary-cross-entropy-with-logits": lambda p, y, _, _scale, keep: (
-        keep(np.log(1 + keep(np.exp(p)))) - y * p
+        keep(np.log(keep(1 + keep(np.exp(p))))) - y * p
     ),
     "squared-error": lambda p, y, _, _scale, keep: keep(keep(p - y) ** 2),
     "sum((y - yhat)^2)": lambda p, y, _, _scale, keep: keep(keep(p - y) ** 2),
@@ -61,7 +61,9 @@ TERMS: dict[str, Callable[[Array, Array, Options, float, Keep], Array]] = {
     "mean(abs(yhat - y))": lambda p, y, _, _scale, keep: np.abs(keep(p - y)) / p.shape[1],
     "huber": lambda p, y, options, _scale, keep: _huber(p, y, options, keep),
     "hinge": lambda p, y, _, _scale, _keep: np.maximum(0, 1 - y * p),
-    "sum(softplus(-y * yhat))": lambda p, y, _, _scale, keep: np.log(1 + keep(np.exp(-y * p))),
+    "sum(softplus(-y * yhat))": lambda p, y, _, _scale, keep: np.log(
+        keep(1 + keep(np.exp(-y * p)))
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """Turns a number of simulated sheets into a table of how well they are graded.
 
-    PYTHONPATH=tests python -m students.measure --sheets 10000 --jobs 2 --failures /tmp/failures
+    PYTHONPATH=tests python -m students.measure --sheets 10000 --jobs 2 --seed 0 --save failures
 
 Sheets that are not graded as they should be are written into the folder of failures, each beside
 its problem, with what happened in a comment on top.
@@ -9,117 +9,91 @@ its problem, with what happened in a comment on top.
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from students import classroom
-from students.classroom import Outcome
+from students.bars import Row, rows
+from students.cases import Outcome
+
+SHEETS = 48
+"""About so many sheets come from one seed."""
 
 
-def measured(seeds: Iterable[int], jobs: int = 1, failures: Path | None = None) -> list[Outcome]:
+def measured(
+    seeds: Iterable[int], jobs: int = 1, only: Container[str] | None = None
+) -> list[Outcome]:
     """The outcomes of all sheets of some seeds, in the order of the seeds."""
-    run = partial(_one, failures=failures)
+    run = partial(classroom.run, only=only)
     if jobs == 1:
         return [found for seed in seeds for found in run(seed)]
     with ProcessPoolExecutor(jobs) as pool:
-        return [found for group in pool.map(run, seeds, chunksize=4) for found in group]
+        return [found for group in pool.map(run, seeds, chunksize=2) for found in group]
 
 
-def _one(seed: int, failures: Path | None) -> list[Outcome]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        found = classroom.run(seed, folder)
-        bad = [outcome for outcome in found if not outcome.fine]
-        if failures is not None and bad:
-            _keep(failures / f"{seed:05}", folder / "problem.yaml", bad)
-    return found
+def save(outcomes: Sequence[Outcome], folder: Path) -> None:
+    """Every sheet that is not graded as it should be, beside its problem."""
+    for number, outcome in enumerate(failing(outcomes)):
+        name = "".join(c if c.isalnum() else "-" for c in outcome.category)
+        place = folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        stem = f"{outcome.seed:06}-{number}"
+        (place / f"{stem}.yaml").write_text(outcome.problem, encoding="utf-8")
+        text = f"# {outcome.note}\n{outcome.text}"
+        (place / f"{stem}-sheet.yaml").write_text(text, encoding="utf-8")
 
 
-def _keep(folder: Path, problem: Path, bad: Sequence[Outcome]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(problem, folder / "problem.yaml")
-    for number, outcome in enumerate(bad):
-        name = f"{outcome.kind}-{outcome.slip or outcome.place.replace('/', '-')}-{number}.yaml"
-        (folder / name).write_text(f"# {outcome.note}\n{outcome.text}", encoding="utf-8")
+def failing(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    return (outcome for outcome in outcomes if not outcome.fine)
 
 
-# ---------------------------------------------------------------- shares and bars
-
-
-def share(outcomes: Sequence[Outcome], good: Callable[[Outcome], bool]) -> float:
-    """In per cent; 100 where there is nothing to count."""
-    return 100 * sum(map(good, outcomes)) / len(outcomes) if outcomes else 100.0
-
-
-def of_kind(outcomes: Sequence[Outcome], kind: str) -> list[Outcome]:
-    return [outcome for outcome in outcomes if outcome.kind == kind]
-
-
-def nameable(slips: Sequence[Outcome]) -> list[Outcome]:
-    """All but factors on a single number of fewer than three digits, which have no name to get."""
-    return [outcome for outcome in slips if outcome.nameable]
-
-
-def accepted(outcomes: Sequence[Outcome], *, decimals: Sequence[int], new_loss: bool) -> list[bool]:
-    """For every wrong number at these decimals: whether it was taken for right."""
-    return [
-        not outcome.fine
-        for outcome in of_kind(outcomes, "wrong")
-        if outcome.digits.number in decimals and (outcome.place == "L_new") == new_loss
-    ]
-
-
-def rows(outcomes: Sequence[Outcome]) -> list[tuple[str, int, float, str, bool]]:
-    """What is measured: words, number of sheets, per cent, the bar, and whether it is reached."""
-    slips = of_kind(outcomes, "slip")
-    honest = of_kind(outcomes, "honest")
-    right = share(honest, lambda outcome: outcome.fine)
-    found = [("honest sheets wholly right", len(honest), right, "100", right == 100)]
-    for words, among, good, bar in (
-        ("slips placed", slips, lambda outcome: outcome.placed, 99.5),
-        ("slips named, with at most two others", nameable(slips), lambda o: o.named, 99.0),
-        ("nothing after a slip wrong", slips, lambda outcome: outcome.calm, 99.0),
-    ):
-        reached = share(among, good)
-        found.append((words, len(among), reached, f">= {bar}", reached >= bar))
-    for where, decimals, bar in (("at 3 decimals", (3,), 0.3), ("at 4 to 6", (4, 5, 6), 0.1)):
-        taken = accepted(outcomes, decimals=decimals, new_loss=False)
-        part = 100 * sum(taken) / max(len(taken), 1)
-        words = f"wrong numbers accepted {where}"
-        found.append((words, len(taken), part, f"<= {bar}", part <= bar))
-    taken = accepted(outcomes, decimals=(3, 4, 5, 6), new_loss=True)
-    part = 100 * sum(taken) / max(len(taken), 1)
-    return [*found, ("wrong numbers accepted for L_new", len(taken), part, "reported", True)]
-
-
-def table(outcomes: Sequence[Outcome]) -> str:
-    """The table of what is measured, and one of the slips."""
-    lines = [f"{'':42} {'sheets':>6} {'%':>8}  bar"]
-    for words, number, part, bar, reached in rows(outcomes):
-        lines.append(f"{words:42} {number:6} {part:8.3f}  {bar}{'' if reached else '  MISSED'}")
-    lines += ["", f"{'slip':42} {'sheets':>6} {'placed':>8} {'named':>8} {'calm':>8}"]
-    slips = of_kind(outcomes, "slip")
-    for name in sorted({outcome.slip for outcome in slips}):
-        here = [outcome for outcome in slips if outcome.slip == name]
-        parts = [
-            share(here, lambda outcome: outcome.placed),
-            share(nameable(here), lambda outcome: outcome.named),
-            share(here, lambda outcome: outcome.calm),
-        ]
-        lines.append(f"{name:42} {len(here):6} " + " ".join(f"{part:8.2f}" for part in parts))
+def table(found: Sequence[Row]) -> str:
+    """The rows, category by category."""
+    lines = [f"{'':46} {'measured':22} {'sheets':>6} {'good':>6} {'%':>8}  bar"]
+    before = ""
+    for row in found:
+        words = row.category if row.category != before else ""
+        before = row.category
+        lines.append(
+            f"{words:46} {row.measured:22} {row.number:6} {row.good:6} {row.part:8.2f}  "
+            f"{row.words}{'' if row.reached else '  MISSED'}"
+        )
     return "\n".join(lines)
 
 
-def accepted_places(outcomes: Sequence[Outcome]) -> str:
-    """Where wrong numbers were accepted."""
-    bad = [outcome for outcome in of_kind(outcomes, "wrong") if not outcome.fine]
-    places = Counter(f"{outcome.place} at {outcome.digits.number}" for outcome in bad)
-    return ", ".join(f"{place}: {number}" for place, number in places.most_common())
+def by_group(outcomes: Sequence[Outcome]) -> str:
+    """How each mistake does: what is placed, named and calm."""
+    groups = defaultdict(list)
+    for outcome in outcomes:
+        if "placed" in outcome.flags:
+            groups[outcome.group].append(outcome)
+    shown = ("placed", "nothing else wrong", "named", "no false name")
+    lines = [f"{'mistake':42} {'sheets':>6} " + " ".join(f"{name[:12]:>12}" for name in shown)]
+    for group, members in sorted(groups.items()):
+        parts = [_part(members, name) for name in shown]
+        lines.append(f"{group:42} {len(members):6} " + " ".join(f"{part:>12}" for part in parts))
+    return "\n".join(lines)
+
+
+def _part(members: Sequence[Outcome], name: str) -> str:
+    counted = [member.flags[name] for member in members if name in member.flags]
+    return f"{100 * sum(counted) / len(counted):.1f}" if counted else "-"
+
+
+def shown(outcomes: Sequence[Outcome], number: int) -> Iterator[str]:
+    """Some failing sheets of each category, with what the grader said."""
+    seen: Counter[str] = Counter()
+    for outcome in failing(outcomes):
+        seen[outcome.category] += 1
+        if seen[outcome.category] <= number:
+            missed = ", ".join(name for name, fine in outcome.flags.items() if not fine)
+            yield f"=== {outcome.category} · seed {outcome.seed} · {outcome.group} · not: {missed}"
+            yield f"--- problem\n{outcome.problem}--- sheet\n{outcome.text}"
+            yield f"--- graded\n{outcome.note}\n"
 
 
 def main() -> None:
@@ -127,14 +101,34 @@ def main() -> None:
     parser.add_argument("--sheets", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--failures", type=Path, help="folder for sheets that are graded wrongly")
+    parser.add_argument("--only", action="append", help="a category, or how its name begins")
+    parser.add_argument("--show", type=int, default=0, help="failing sheets shown of each category")
+    parser.add_argument("--save", type=Path, help="folder for sheets that are graded wrongly")
+    parser.add_argument("--mistakes", action="store_true", help="also a table of every mistake")
     options = parser.parse_args()
-    exercises = -(-options.sheets // classroom.SHEETS)
-    seeds = range(options.seed, options.seed + exercises)
-    outcomes = measured(seeds, options.jobs, options.failures)
-    print(f"{len(outcomes)} sheets of {exercises} exercises\n")
-    print(table(outcomes))
-    print(f"\nwrong numbers accepted: {accepted_places(outcomes) or 'none'}")
+    only = None if options.only is None else _Beginning(tuple(options.only))
+    seeds = range(options.seed, options.seed + max(1, round(options.sheets / SHEETS)))
+    start = time.perf_counter()
+    outcomes = measured(seeds, options.jobs, only)
+    spent = time.perf_counter() - start
+    for text in shown(outcomes, options.show):
+        print(text)
+    print(f"{len(outcomes)} sheets of {len(seeds)} seeds from {options.seed} in {spent:.0f} s\n")
+    print(table(rows(outcomes)))
+    if options.mistakes:
+        print(f"\n{by_group(outcomes)}")
+    if options.save is not None:
+        save(outcomes, options.save)
+
+
+class _Beginning:
+    """Holds every category whose name begins like one of these."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def __contains__(self, category: object) -> bool:
+        return str(category).startswith(self.names)
 
 
 if __name__ == "__main__":

@@ -1,40 +1,42 @@
-"""Turns a student's notes into an answer file, with the digits as people write them."""
+"""Turns what a student has written down into an answer file, as people write numbers."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from oracles.chance import Rng, chance
 from oracles.reading import Array
 
-from students.honest import Student
 from students.rounding import Digits, shortened
 
+Lines = Sequence[tuple[str, Array]]
+Writes = Callable[[str], Digits]
 
-def text(rng: Rng, student: Student) -> str:
-    """The answer file of a finished sheet; a student drops zeros everywhere or nowhere."""
-    digits = student.habits.digits
-    assert digits is not None
+
+def text(rng: Rng, lines: Lines, digits: Writes) -> str:
+    """The answer file of these lines; a student drops zeros everywhere or nowhere."""
     short = chance(rng, 0.5)
-    lines = ["answers:"]
-    for name, value in student.sheet().items():
-        lines.append(f"  {name}: {_written(rng, value, digits, short=short)}")
-    return "\n".join([*lines, ""])
+    written = ["answers:"]
+    for name, value in lines:
+        write = partial(number, rng, digits(name), short=short)
+        written.append(f"  {name}: {nested(rng, value, write)}")
+    return "\n".join([*written, ""])
 
 
-def _written(rng: Rng, value: Array, digits: Digits, *, short: bool) -> str:
+def nested(rng: Rng, value: Array, write: Callable[[float], str]) -> str:
+    """A number, a vector or a matrix; now and then a matrix as text."""
     if value.ndim == 0:
-        return _number(rng, float(value), digits, short=short)
+        return write(float(value))
     if value.ndim == 1:
-        return f"[{', '.join(_numbers(rng, value, digits, short=short))}]"
-    rows = [_numbers(rng, row, digits, short=short) for row in value]
+        return f"[{', '.join(map(write, value.tolist()))}]"
+    rows = [[write(number) for number in row] for row in value.tolist()]
     if chance(rng, 0.3):
         return '"' + "; ".join(" ".join(row) for row in rows) + '"'
     return "[" + ", ".join(f"[{', '.join(row)}]" for row in rows) + "]"
 
 
-def _numbers(rng: Rng, values: Array, digits: Digits, *, short: bool) -> list[str]:
-    return [_number(rng, float(value), digits, short=short) for value in values]
-
-
-def _number(rng: Rng, value: float, digits: Digits, *, short: bool) -> str:
-    number = digits.text(value)
-    return shortened(rng, number) if short else number
+def number(rng: Rng, digits: Digits, value: float, *, short: bool) -> str:
+    """A number that is rounded already, with all its digits or without the zeros at its end."""
+    written = digits.text(value)
+    return shortened(rng, written) if short else written

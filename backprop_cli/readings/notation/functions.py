@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction as Exact
 from types import MappingProxyType
 
-from backprop_cli.algebra.expr import Expr, Op, Option, num
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, num
 from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.readings.notation import conditions
 from backprop_cli.readings.notation.nodes import (
     Cases,
     Fenced,
@@ -27,6 +29,8 @@ from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
 _NAMES: Mapping[str, Node] = MappingProxyType(
     {
         "sigmoid": Letter("σ"),
+        "f": Letter("f"),
+        "f_prime": Script(Letter("f"), Sign("′", bare=True)),
         "normal_cdf": Letter("Φ"),
         "normal_pdf": Letter("φ"),
         "log2": Script(Word("log"), None, Number("2")),
@@ -105,6 +109,19 @@ def function(writer: Writer, node: Op) -> Part:
     return applied(name_of(node), Part(row(*nodes), "sum", drawn=inner.drawn))
 
 
+def diagonal(writer: Writer, node: Op) -> Part:
+    """diag(a); of ones it is the identity I."""
+    return Part(Letter("I")) if is_identity(node) else function(writer, node)
+
+
+def is_identity(node: Op) -> bool:
+    """Whether a diagonal consists of ones."""
+    match node.args:
+        case (Op("spread", (Num(value),)),):
+            return value == 1
+    return False
+
+
 def positive_part(writer: Writer, node: Op) -> Part:
     """max(0, a)."""
     return called(writer, "max", num(0), *node.args)
@@ -119,18 +136,28 @@ def pi(_: Writer, __: Op) -> Part:
 
 
 def switch(writer: Writer, node: Op) -> Part:
-    """1{a > 0}, sign(a), or cases."""
-    below, at, above = node.option("below", 0), node.option("at", 0), node.option("above", 1)
-    if (below, at, above) == (-1, 0, 1):
+    """1{a > 0}, sign(a), or cases, one of them for the kink where the value there is another."""
+    options = [node.option(key, usual) for key, usual in (("below", 0), ("at", 0), ("above", 1))]
+    if options == [-1, 0, 1]:
         return called(writer, "sign", node.args[0])
-    if below == at == above:
-        return writer.part(_constant(below))
-    inner = writer.part(node.args[0])
-    condition = _compared(inner, "≥" if at == above and at != below else ">")
-    if (below, above) == (0, 1):
-        return indicator(Part(condition, "sum", drawn=inner.drawn))
-    yes, no = (writer.part(_constant(value)).node for value in (above, below))
-    return Part(Cases(((yes, condition), (no, Word("otherwise")))), drawn=inner.drawn)
+    found = conditions.cases(node)
+    if not found.cases:
+        return writer.part(Num(found.otherwise))
+    if found.indicator is not None:
+        return indicator(_held(writer, found.indicator))
+    held = [_held(writer, case) for case in found.cases]
+    rows = [
+        (writer.part(Num(case.value)).node, part.node)
+        for case, part in zip(found.cases, held, strict=True)
+    ]
+    rows.append((writer.part(Num(found.otherwise)).node, Word("otherwise")))
+    return Part(Cases(tuple(rows)), drawn=any(part.drawn for part in held))
+
+
+def _held(writer: Writer, case: conditions.Case) -> Part:
+    left, right = writer.part(case.left), writer.part(case.right)
+    node = row(left.node, Sign(case.relation), right.node)
+    return Part(node, "sum", drawn=left.drawn or right.drawn)
 
 
 def indicator(condition: Part) -> Part:
@@ -139,26 +166,34 @@ def indicator(condition: Part) -> Part:
     return Part(row(Word("1", bold=True), inner), drawn=condition.drawn)
 
 
-def _compared(inner: Part, sign: str) -> Node:
-    return row(inner.node, Sign(sign), Number("0"))
-
-
-def _constant(value: Option) -> Expr:
-    return num(float(str(value)))
-
-
 def choose(writer: Writer, node: Op) -> Part:
     """{a if x > 0, b otherwise}."""
-    x, yes, no = map(writer.part, node.args)
-    pairs = ((yes.node, _compared(x, ">")), (no.node, Word("otherwise")))
+    yes, no = map(writer.part, node.args[1:])
+    x = _held(writer, conditions.Case(Exact(1), *conditions.compared(node.args[0], ">")))
+    pairs = ((yes.node, x.node), (no.node, Word("otherwise")))
     return Part(Cases(pairs), drawn=x.drawn or yes.drawn or no.drawn)
 
 
 def largest(writer: Writer, node: Op) -> Part:
-    """1{a = max(a)}."""
-    inner, top = writer.part(node.args[0]), called(writer, "max", node.args[0])
-    condition = row(inner.node, Sign("="), top.node)
-    return indicator(Part(condition, "sum", drawn=inner.drawn))
+    """1{a = max(a)}, and what holds where several are equal."""
+    shared = conditions.largest_share(node)
+    if shared is not None:
+        return writer.part(shared)
+    inner, tie = writer.part(node.args[0]), conditions.at_tie(node)
+    top = of_each(writer, Op("max", node.args, _axis_alone(node)))
+    whole = Part(row(inner.node, Sign("="), top.node), "sum", drawn=inner.drawn)
+    if tie == 1:
+        return indicator(whole)
+    said = conditions.THE_FIRST if tie is None else conditions.ALONE
+    single = Part(row(whole.node, Sign(",", bare=True), Word(f" {said}")), drawn=inner.drawn)
+    if not tie:
+        return indicator(single)
+    rows = ((1, single.node), (tie, whole.node), (0, Word("otherwise")))
+    return Part(Cases(tuple((writer.part(num(value)).node, held) for value, held in rows)))
+
+
+def _axis_alone(node: Op) -> tuple[tuple[str, Option], ...]:
+    return tuple((key, value) for key, value in node.options if key == "axis")
 
 
 def jacobian(writer: Writer, node: Op) -> Part:

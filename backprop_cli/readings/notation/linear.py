@@ -22,7 +22,11 @@ from backprop_cli.readings.notation.nodes import (
 _SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣ")
 _SUBSCRIPT = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _numbered = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch
-_MARKS = {"hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "tilde": "\N{COMBINING TILDE}"}
+_MARKS = {
+    "hat": "\N{COMBINING CIRCUMFLEX ACCENT}",
+    "tilde": "\N{COMBINING TILDE}",
+    "bar": "\N{COMBINING MACRON}",
+}
 _ONE_CHARACTER = frozenset("ŷŶ")
 
 

@@ -35,7 +35,7 @@ Attributes = Callable[[str], Mapping[str, str]]
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 
-_MARKS = MappingProxyType({"hat": "^", "tilde": "~"})
+_MARKS = MappingProxyType({"hat": "^", "tilde": "~", "bar": "¯"})
 _SCIENTIFIC = re.compile(r"(?P<digits>.+)e(?P<sign>[+-]?)0*(?P<power>\d+)").fullmatch
 _WORDS = MappingProxyType({"inf": "∞"})
 _GAP = '<mspace width="0.2em"/>'  # beside a label, so that it keeps from its neighbours

@@ -68,10 +68,10 @@ class Places(Struct, frozen=True):
 
 
 class Accent(Struct, frozen=True):
-    """A hat or tilde over a letter."""
+    """A hat, tilde or bar over a letter."""
 
     base: Node
-    mark: Literal["hat", "tilde"]
+    mark: Literal["hat", "tilde", "bar"]
 
 
 class Root(Struct, frozen=True):

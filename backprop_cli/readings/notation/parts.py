@@ -7,7 +7,8 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op
+from backprop_cli.algebra.expr import Expr, Op, Option, Sym
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation.nodes import Fenced, Node, Sign, Word, items, row
 from backprop_cli.readings.notation.places import BEFORE_A_PRODUCT, BEGINS, STANDS_BARE, Kind
 
@@ -40,8 +41,8 @@ class Hand(Protocol):
         ...
 
     @property
-    def indices(self) -> int:
-        """What indices count from."""
+    def bases(self) -> Bases:
+        """What entries count from."""
         ...
 
     @property
@@ -137,3 +138,22 @@ def applied(name: Node | str, inner: Part) -> Part:
     """A function's name and its arguments in parentheses."""
     head = Word(name) if isinstance(name, str) else name
     return Part(row(head, Fenced("(", inner.node, ")")), drawn=inner.drawn)
+
+
+def places_of(hand: Hand, node: Op) -> tuple[str, ...]:
+    """The indices of a node that names an entry or a part, as they are written."""
+    index, inner = node.option("index"), node.args[0]
+    assert isinstance(index, tuple), node
+    id = inner.name if isinstance(inner, Sym) and node.name != "place" else ""
+    return tuple(map(_place, index, hand.bases.of(id, len(index))))
+
+
+def _place(place: Option, base: int) -> str:
+    match place:
+        case None:
+            return ":"
+        case (int(start), int(stop)):
+            return f"{start + base}:{stop - 1 + base}"
+        case int():
+            return str(place + base)
+    return str(place)

@@ -13,7 +13,8 @@ from backprop_cli.readings.notation.nodes import (
     row,
     storeys,
 )
-from backprop_cli.readings.notation.parts import FLIPPED, Part, Writer, between, put
+from backprop_cli.readings.notation.parts import FLIPPED, Hand, Part, Writer, between, fenced, put
+from backprop_cli.readings.notation.rewritten import one_fraction
 
 _SUM = 1  # how willingly a line ends before a sign, the least first
 _PRODUCT = 2
@@ -42,6 +43,9 @@ def neg(writer: Writer, node: Op) -> Part:
 def mul(writer: Writer, node: Op) -> Part:
     """a ⊙ b for arrays, a · b where one is a number, and η a in symbols."""
     a, b = node.args
+    fraction = one_fraction(node)
+    if fraction is not None:
+        return writer.part(fraction)
     if writer.rank(a) and writer.rank(b):
         left, right = put(writer, a, "a entry"), put(writer, b, "entry b")
         if writer.shape_label(a) != writer.shape_label(b):
@@ -68,6 +72,11 @@ def matmul(writer: Writer, node: Op) -> Part:
     """Vectors are drawn as columns (or all as rows): the product is turned to suit them."""
     a, b = node.args
     left, right = writer.rank(a), writer.rank(b)
+    form = row_by(writer, a) if left == right == 1 and not writer.rows else None
+    if form is not None:
+        first = _product(writer, op(FLIPPED, form[0]), form[1])
+        last = _braced(writer, b, put(writer, b, "matrix b"))
+        return between(first, SIDE_BY_SIDE, last, "matrix")
     if left == right == 1:
         a, b = (a, op(FLIPPED, b)) if writer.rows else (op(FLIPPED, a), b)
     elif left == 1 and not writer.rows:
@@ -83,6 +92,14 @@ def outer(writer: Writer, node: Op) -> Part:
     if writer.rows:
         return _product(writer, op(FLIPPED, a), b)
     return _product(writer, a, op(FLIPPED, b))
+
+
+def row_by(writer: Hand, a: Expr) -> tuple[Expr, Expr] | None:
+    """The x and A of a vector times a matrix: with a vector behind it, xᵀ A y is written."""
+    match a:
+        case Op("matmul", (x, matrix)) if writer.rank(x) == 1 and writer.rank(matrix) == 2:
+            return x, matrix
+    return None
 
 
 def _product(writer: Writer, a: Expr, b: Expr) -> Part:
@@ -103,6 +120,11 @@ def _braced(writer: Writer, expr: Expr, part: Part) -> Part:
     return Part(Braced(part.node, label), part.kind, part.open, part.minus)
 
 
+def product(writer: Writer, node: Op) -> Part:
+    """A B, each as it stands."""
+    return _product(writer, *node.args)
+
+
 def transpose(writer: Writer, node: Op) -> Part:
     """Aᵀ; a vector has no other way to stand."""
     (inner,) = node.args
@@ -112,8 +134,16 @@ def transpose(writer: Writer, node: Op) -> Part:
 
 
 def flipped(writer: Writer, node: Op) -> Part:
-    """A vector the other way round: aᵀ."""
-    return turned(writer, node.args[0])
+    """A vector the other way round: aᵀ; that of a product is xᵀ A where A x would be turned."""
+    (inner,) = node.args
+    if isinstance(inner, Op) and inner.name == "matmul":
+        a, b = inner.args
+        ranks = writer.rank(a), writer.rank(b)
+        if ranks == (1, 2) and not writer.rows:
+            return _product(writer, op(FLIPPED, a), b)
+        if ranks == (2, 1) and writer.rows:
+            return _product(writer, a, op(FLIPPED, b))
+    return turned(writer, inner)
 
 
 def turned(writer: Writer, inner: Expr) -> Part:
@@ -122,7 +152,14 @@ def turned(writer: Writer, inner: Expr) -> Part:
     return Part(Script(base.node, Word("T")), "power", drawn=base.drawn)
 
 
+def is_root(base: Expr) -> bool:
+    """Whether a power stands behind a root: (√x)³ would be read as √(x³) without parentheses."""
+    return isinstance(base, Op) and base.name == "sqrt"
+
+
 def power(writer: Writer, node: Op) -> Part:
     """a raised to b."""
     base, exponent = put(writer, node.args[0], "base"), writer.part(node.args[1])
+    if is_root(node.args[0]):
+        base = fenced(base)
     return Part(Script(base.node, exponent.node), "power", drawn=base.drawn)

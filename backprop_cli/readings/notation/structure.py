@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import Num, Op, Option, op
+from backprop_cli.algebra.expr import Num, Op, Option, num, op
 from backprop_cli.readings.notation.nodes import (
     Accent,
     Fenced,
@@ -16,8 +16,17 @@ from backprop_cli.readings.notation.nodes import (
     Word,
     row,
 )
-from backprop_cli.readings.notation.parts import Form, Part, Writer, between, called, put
+from backprop_cli.readings.notation.parts import (
+    Form,
+    Hand,
+    Part,
+    Writer,
+    between,
+    places_of,
+    put,
+)
 from backprop_cli.readings.notation.products import SIDE_BY_SIDE, turned
+from backprop_cli.readings.notation.spreading import times_ones
 from backprop_cli.readings.notation.symbols import lowered, size
 
 
@@ -44,13 +53,29 @@ def expand(writer: Writer, node: Op) -> Part:
 
 
 def spread(writer: Writer, node: Op) -> Part:
-    """A number repeated carries its shape below, since 1 alone would not say how many."""
+    """A number repeated carries its shape below, since 1 alone would not say how many.
+
+    What is no constant is multiplied by ones: s · 1₃, or 1₂ vᵀ for a vector in every row.
+    """
     repeated, shape = node.args[0], node.option("shape")
-    part = writer.part(repeated)
-    if not isinstance(repeated, Num) or not isinstance(shape, tuple):
-        return part
+    if writer.scalars or not isinstance(shape, tuple):
+        return writer.part(repeated)
+    if isinstance(repeated, Num):
+        return _repeated(writer, repeated, shape)
+    return writer.part(times_ones(node, writer.rank(repeated), rows=writer.rows))
+
+
+def _repeated(writer: Writer, number: Num, shape: tuple[Option, ...]) -> Part:
+    part = writer.part(number)
     sizes = [length for length in shape if isinstance(length, int | str)]
     return Part(Script(part.node, None, size(sizes)), part.kind, minus=part.minus)
+
+
+def ones(writer: Writer, node: Op) -> Part:
+    """1 with its shape below."""
+    shape = node.option("shape")
+    assert isinstance(shape, tuple)
+    return _repeated(writer, num(1), shape)
 
 
 def at(writer: Writer, node: Op) -> Part:
@@ -61,20 +86,7 @@ def at(writer: Writer, node: Op) -> Part:
 
 
 def _places(writer: Writer, node: Op) -> Places:
-    index = node.option("index")
-    assert isinstance(index, tuple), node
-    return Places(tuple(_place(writer, place) for place in index))
-
-
-def _place(writer: Writer, place: Option) -> str:
-    match place:
-        case None:
-            return ":"
-        case (int(start), int(stop)):
-            return f"{start + writer.indices}:{stop - 1 + writer.indices}"
-        case int():
-            return str(place + writer.indices)
-    return str(place)
+    return Places(places_of(writer, node))
 
 
 def in_place(writer: Writer, node: Op) -> Part:
@@ -92,14 +104,21 @@ def in_place(writer: Writer, node: Op) -> Part:
 def bracketed(writer: Writer, node: Op) -> Part:
     """Numbers or vectors below one another in brackets, or beside one another along axis 1."""
     nodes = tuple(writer.part(arg).node for arg in node.args)
-    return _grid(nodes, beside=node.name == "concat" and node.option("axis") in (1, -1))
+    return _grid(nodes, beside=joined_beside(writer, node))
 
 
 def grown(writer: Writer, node: Op) -> Part:
     """The constant above (or beside) the rest."""
     rest, constant = (writer.part(arg).node for arg in node.args)
     nodes = (rest, constant) if node.name == "append" else (constant, rest)
-    return _grid(nodes, beside=node.option("axis") in (1, -1) and writer.rank(node) != 1)
+    return _grid(nodes, beside=joined_beside(writer, node))
+
+
+def joined_beside(hand: Hand, node: Op) -> bool:
+    """Whether what is joined stands side by side: columns of a matrix, a vector drawn as a row."""
+    if hand.rank(node) == 1:
+        return hand.rows
+    return node.name != "stack" and node.option("axis") in (1, -1)
 
 
 def _grid(nodes: tuple[Node, ...], *, beside: bool) -> Part:
@@ -110,7 +129,7 @@ def dropped(writer: Writer, node: Op) -> Part:
     """A matrix without its bias entries is marked with a tilde."""
     part = writer.part(node.args[0])
     marked = _tilde(part.node)
-    return called(writer, node.name, *node.args) if marked is None else Part(marked, part.kind)
+    return Part(Accent(part.node, "tilde")) if marked is None else Part(marked, part.kind)
 
 
 def _tilde(node: Node) -> Node | None:

@@ -47,6 +47,7 @@ GREEK = MappingProxyType(
     )
 )
 _CONSTANTS = {"learning_rate": "η", "l2": "λ", "penalty": "λ"}
+_ACCENTS: tuple[Literal["hat", "bar"], ...] = ("hat", "bar")
 _HATTED_STATES = {"mhat": "m", "vhat": "v"}
 _HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
@@ -81,17 +82,23 @@ class Letters(Protocol):
     def loss(self) -> str: ...
     @property
     def first_layer(self) -> int: ...
+    @property
+    def delta(self) -> bool: ...
 
 
 class Naming(Struct, frozen=True):
     """What ids are called. `letters` are those of layers, None where digits are no layer numbers.
 
-    `batch`: there are several samples; `bases` are the ids that states may belong to.
+    `batch`: there are several samples; `bases` are the ids that states may belong to; `deltas`
+    are the gradients that are written δ; `latin` are the Greek letters that are written out, since
+    a function is called by them.
     """
 
     letters: Letters | None = None
     batch: bool = False
     bases: frozenset[str] = frozenset()
+    deltas: frozenset[str] = frozenset()
+    latin: frozenset[str] = frozenset()
 
 
 class Symbol(Struct, frozen=True):
@@ -111,6 +118,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
         whole = symbol(naming, match[1])
         inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
         return Symbol(lowered(inner, Places(tuple(map(str.strip, match[2].split(","))))))
+    if id in naming.deltas and naming.letters:
+        return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
     if match := derivative(id):
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in match.groups())
         return Symbol(Fraction(of, by), "fraction")
@@ -122,7 +131,14 @@ def symbol(naming: Naming, id: str) -> Symbol:
     if (match := _state(id)) and match[2] in naming.bases:
         inner = Fenced("(", symbol(naming, match[2]).node, ")")
         return Symbol(row(_state_letter(match[1]), inner))
-    return _layered(naming, naming.letters, id) if naming.letters else _plain(id)
+    return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
+
+
+def layer_of(letters: Letters, id: str) -> str:
+    """The number that a layer has in print, from the last number of an id."""
+    match = _numbered(id)
+    assert match is not None, id
+    return str(int(match[2]) + letters.first_layer - 1)
 
 
 def size(shape: Sequence[Size]) -> Node:
@@ -183,7 +199,7 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
         return Symbol(Script(written(letters.loss), None, Word(id[2:])))
     match = _of_layer(id)
     if not match:
-        return _plain(id)
+        return _plain(id, naming.latin)
     kinds = {"W": letters.weights, "b": letters.bias, "Z": letters.pre, "H": letters.post}
     shift = letters.first_layer - 1
     above: Node = Number(str(int(match[2]) + shift))
@@ -199,23 +215,26 @@ def _many(naming: Naming, letter: str, default: str) -> str:
     return letter.upper() if naming.batch and letter == default else letter
 
 
-def _plain(id: str) -> Symbol:
-    """A name of the user's own: Greek letters, hats, and digits below the line."""
+def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
+    """A name of the user's own: Greek letters, hats, bars, and digits below the line."""
     if id in _CONSTANTS:
         return Symbol(Letter(_CONSTANTS[id]))
     if match := _numbered(id):
-        return Symbol(Script(_letter(match[1]), None, Number(match[2])))
+        return Symbol(Script(_letter(match[1], latin), None, Number(match[2])))
     if (match := _lettered(id)) and match[2] in _LOWERED:
-        return Symbol(Script(_letter(match[1]), None, Letter(match[2])))
-    return Symbol(_letter(id))
+        return Symbol(Script(_letter(match[1], latin), None, Letter(match[2])))
+    return Symbol(_letter(id, latin))
 
 
-def _letter(word: str) -> Node:
+def _letter(word: str, latin: frozenset[str]) -> Node:
+    if word in latin:
+        return Word(word)
     if word in GREEK:
         return Letter(GREEK[word])
-    base = word.removesuffix("hat").removesuffix("_")
-    if base != word and (len(base) == 1 or base in GREEK):
-        return Accent(Letter(GREEK.get(base, base)), "hat")
+    for mark in _ACCENTS:
+        base = word.removesuffix(mark).removesuffix("_")
+        if base != word and (len(base) == 1 or base in GREEK):
+            return Accent(Letter(GREEK.get(base, base)), mark)
     return written(word)
 
 

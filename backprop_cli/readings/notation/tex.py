@@ -45,6 +45,7 @@ _SIGNS = MappingProxyType(
         "…": r"\cdots",
         "⋮": r"\vdots",
         "⋱": r"\ddots",
+        "′": r"\prime",
         "≥": r"\geq",
         "≤": r"\leq",
         "≠": r"\neq",

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.bases import Bases
 from backprop_cli.readings.notation import functions, nodes, paper, products, structure
 from backprop_cli.readings.notation.nodes import Node, Number, row
 from backprop_cli.readings.notation.parts import FLIPPED, Form, Part
 from backprop_cli.readings.notation.places import Kind
 from backprop_cli.readings.notation.rewritten import REWRITTEN, only_moves
+from backprop_cli.readings.notation.spreading import ONES, PRODUCT
 from backprop_cli.readings.notation.symbols import Ending, Symbol, size
 from backprop_cli.readings.values import evaluate
 
@@ -42,6 +44,8 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "flat": structure.inner,
         "expand": structure.expand,
         "spread": structure.spread,
+        ONES: structure.ones,
+        PRODUCT: products.product,
         "at": structure.at,
         "place": structure.in_place,
         "stack": structure.bracketed,
@@ -65,6 +69,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "switch": functions.switch,
         "choose": functions.choose,
         "largest_shares": functions.largest,
+        "diag": functions.diagonal,
         "jacobian": functions.jacobian,
         "pi": functions.pi,
         "derivative": paper.derivative,
@@ -89,7 +94,7 @@ class FormulaWriter(Struct, frozen=True):
     shapes: Mapping[str, Shape]
     values: Mapping[str, Array] | None = None
     draw: Draw | None = None
-    indices: int = 1
+    bases: Bases = Bases()
     rows: bool = False
     braces: bool = False
 

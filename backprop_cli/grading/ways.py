@@ -1,0 +1,151 @@
+"""A quantity to every interval that honest work may have led to: formulas, roundings, persons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, Op, walk
+from backprop_cli.grading.key import Key, has_kink, is_jacobian
+from backprop_cli.grading.standing import Reading, Standing, told
+from backprop_cli.grading.written import Array, Mask, Written, same
+from backprop_cli.operations.bounds import Interval, above_zero, below_zero
+from backprop_cli.readings.intervals import WITHIN, Rounding, Unit
+
+_MOST_DIGITS = 12
+
+
+class Way(Struct, frozen=True):
+    """One way to work a quantity out: what it gives, and where that says something.
+
+    `excuses` tells whether it may leave a parameter where it was, or a value 0: rounding within a
+    formula does not excuse that, a small gradient of one's own does.
+    """
+
+    interval: Interval
+    where: Mask
+    excuses: bool = True
+
+
+class Ways(Struct):
+    """The ways to work out one quantity in one reading of a sheet.
+
+    `expected` is what it should come to, from where it starts; `again` is the sheet without its
+    forward pass, for who works that out from the start once more.
+    """
+
+    standing: Standing
+    name: str
+    reading: Reading
+    expected: Array
+    again: Standing | None = None
+
+    def all(self) -> Iterator[Way]:
+        """Each of them, the likely ones first."""
+        for expr in self.standing.key.formulas.get(self.name, ()):
+            if not is_jacobian(expr):
+                yield from self._of(expr)
+
+    def _of(self, expr: Expr) -> Iterator[Way]:
+        reading, standing = self.reading, self.standing
+        plain = reading.unit is None
+        first = self._way(standing.enclosed(expr, reading), plain)
+        yield first
+        if not first.where.all() and has_kink(expr):
+            for side in (below_zero, above_zero):
+                yield self._way(standing.enclosed(expr, reading, side), False)
+        if self.again is not None and not reading.repaired:
+            yield self._way(self.again.enclosed(expr, reading), plain)
+        if plain and not first.where.all():
+            yield self._definite(standing.as_person(expr, None, reading))
+        if reading.unit is not None:
+            yield from self._persons(expr, reading.unit, bool(first.where.all()))
+
+    def _persons(self, expr: Expr, unit: Unit, is_told: bool) -> Iterator[Way]:
+        """Who rounds, or cuts off, all the time; where a range tells enough, only each product."""
+        if not is_told:
+            for way in persons(unit):
+                found = self.standing.as_person(expr, way, self.reading)
+                yield self._definite(found, way.names_only)
+                partly = self.standing.as_person(expr, way, self.reading, unit)
+                yield self._way(partly, False)
+        elif _has_products(expr):
+            for way in persons(unit, WITHIN[:1]):
+                yield self._definite(self.standing.as_person(expr, way, self.reading), False)
+
+    def _way(self, interval: Interval, excuses: bool) -> Way:
+        where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
+        return Way(interval, where, excuses)
+
+    def _definite(self, interval: Interval, excuses: bool = True) -> Way:
+        return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)
+
+
+def persons(unit: Unit, within: Sequence[str] = WITHIN) -> tuple[Rounding, ...]:
+    """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
+    return tuple(
+        Rounding(unit.count, unit.significant, cuts_off, each)
+        for each in WITHIN
+        if each in within
+        for cuts_off in (False, True)
+    )
+
+
+def _has_products(expr: Expr) -> bool:
+    return any(isinstance(node, Op) and node.name == "matmul" for node in walk(expr))
+
+
+# Which digits somebody uses -----------------------------------------------------------------------
+
+
+class Figures(Struct, frozen=True):
+    """A quantity as typed beside its true value."""
+
+    written: Written
+    truth: Array
+
+
+def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
+    """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
+
+    These are those asked and those used around them, in decimals and in significant digits. What is
+    only assumed excuses nobody who used more.
+    """
+    asked = key.unit
+    used = [unit for figures in around for unit in _used(figures, asked)]
+    fine = [one for one in used if one.significant == asked.significant]
+    fine = [one for one in fine if one.count >= asked.count]
+    if not (key.assumed and any(one.count > asked.count for one in fine)):
+        fine = [asked, *fine]
+    fine = [one for unit in fine for one in (unit, Unit(unit.count, not unit.significant))]
+    first = list(dict.fromkeys(fine))
+    return first, [unit for unit in dict.fromkeys(used) if unit not in first]
+
+
+def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
+    """As many decimals, and as many significant digits, as the longest number of a quantity has.
+
+    What is exact with fewer digits than asked tells nothing of the digits in use.
+    """
+    value, unit, truth = figures.written.value, figures.written.unit, figures.truth
+    exact = same(value, truth) & (unit > asked.at(truth) * (1 + 1e-9))
+    stated = figures.written.present & (unit > 0) & (value != 0) & ~exact
+    if not stated.any():
+        return
+    decimals = -np.round(np.log10(unit[stated])).astype(int)
+    count = int(decimals.max())
+    if 0 < count <= _MOST_DIGITS:
+        yield Unit(count)
+    longest = int(significant(value[stated], unit[stated]).max())
+    if 1 < longest <= _MOST_DIGITS:
+        yield Unit(longest, True)
+
+
+def significant(value: Array, unit: Array) -> Array:
+    """How many significant digits numbers have whose last digit has this unit; 0 has none."""
+    with np.errstate(all="ignore"):
+        first = np.floor(np.log10(np.abs(value)) + 1e-9)
+        count = first - np.round(np.log10(unit)) + 1
+    return np.where((value == 0) | (unit <= 0), 0, np.maximum(count, 0)).astype(int)

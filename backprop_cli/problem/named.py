@@ -1,0 +1,93 @@
+"""A formula to the name of what it is: a loss that is written out, else the operation in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import repeat
+from math import prod
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, symbols, walk
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.operations.losses import LOSSES, Loss, Setting
+from backprop_cli.operations.record import Array
+from backprop_cli.readings.values import evaluate
+
+_MOST_ENTRIES = 10_000
+_TRIED = ((0.31, 0.5), (0.77, 0.2), (0.13, 0.9))  # where two formulas are compared
+_GOLDEN = 0.6180339887498949  # its multiples fall everywhere between 0 and 1
+_LETTER = 3  # a size that is a letter may be any number
+
+
+def rule_of(expr: Expr) -> str:
+    """The stable name of the step: the operation, numbers before it and its sign apart."""
+    match expr:
+        case Sym():
+            return "copy"
+        case Num():
+            return "constant"
+        case Op("neg", (Op() as inner,)) | Op("mul", (Num(), Op() as inner)):
+            return rule_of(inner)
+        case Op("div", (Op() as inner, Num())):
+            return rule_of(inner)
+    return expr.name
+
+
+class Written(Struct, frozen=True):
+    """A loss that a formula is: of what, compared with what, over how many it is the mean."""
+
+    loss: Loss
+    prediction: str
+    target: str
+    count: int
+
+
+def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
+    """The loss that a formula of a prediction and a target is, up to a mean over samples.
+
+    Two formulas are the same if they have the same values, however they are written.
+    """
+    names = [name for name in symbols(expr) if name in shapes]
+    if len(names) != 2 or not isinstance(expr, Op) or shapes[names[0]] != shapes[names[1]]:
+        return None
+    sizes = tuple(_LETTER if isinstance(size, str) else size for size in shapes[names[0]])
+    if prod(sizes) > _MOST_ENTRIES or len(names) < len(symbols(expr)):
+        return None
+    points = [_values(names, sizes, *point) for point in _TRIED]
+    units = sizes[-1] if sizes else 1
+    setting = Setting(1 if len(sizes) == 2 else None, num(units))
+    with np.errstate(all="ignore"):
+        found = [evaluate(expr, point) for point in points]
+        for count in dict.fromkeys((1, *sizes)):
+            for loss in _in_order(expr):
+                for prediction, target in (names, names[::-1]):
+                    usual = loss.build(Sym(prediction), Sym(target), setting, loss.options)
+                    wanted = (evaluate(usual, point) for point in points)
+                    if all(map(_same, found, wanted, repeat(count))):
+                        return Written(loss, prediction, target, count)
+    return None
+
+
+def _in_order(expr: Expr) -> Iterator[Loss]:
+    """The mean of two squares is half of their sum: what is written as a mean is one."""
+    is_mean = any(isinstance(node, Op) and node.name == "mean" for node in walk(expr))
+    yield from sorted(LOSSES.values(), key=lambda loss: is_mean != loss.name.startswith("mean"))
+
+
+def _values(
+    names: list[str], sizes: tuple[int, ...], start: float, step: float
+) -> dict[str, Array]:
+    count = prod(sizes)
+    found: dict[str, Array] = {}
+    for place, name in enumerate(names):
+        spread = (start + _GOLDEN * np.arange(1, count + 1) + step * place) % 1
+        found[name] = np.asarray(0.1 + 0.8 * spread, dtype=float).reshape(sizes)
+    return found
+
+
+def _same(found: Array, wanted: Array, count: int) -> bool:
+    if found.shape or wanted.shape:
+        return False
+    return bool(np.isclose(found * count, wanted, rtol=1e-9, atol=1e-12))

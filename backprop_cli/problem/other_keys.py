@@ -1,0 +1,109 @@
+"""Words that people bring from elsewhere -> the key, line or value that says the same here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+
+def _meant(said: Mapping[str, str]) -> Mapping[str, str]:
+    """By each of the words before the colon what stands behind it; in small letters, folded."""
+    return MappingProxyType({word: here for here, words in said.items() for word in words.split()})
+
+
+_UPDATE = "update: {rule: sgd, learning_rate: 0.1}"
+_LAYER = "layers: with a line `- {weights: …, bias: …}` for each layer"
+
+OF_PROBLEM: Final = _meant(
+    {
+        "x": "input inputvector inputdata xs data features feature",
+        "y": "target targets label labels t output outputs ys desired truth ytrue expected d",
+        "layers": "network net model architecture hidden",
+        _LAYER: "weights weight w w1 w2 bias biases b b1 b2 activation activations act",
+        "loss": "cost error objective criterion lossfunction costfunction errorfunction l j e",
+        _UPDATE: "learningrate lr eta η alpha α stepsize optimizer optimiser optim training rule",
+        "update: {rule: sgd, learning_rate: 0.1, steps: 10}": "epochs epoch iterations steps niter",
+        "update: {rule: sgd, learning_rate: 0.1, batches: 32}": "batchsize batch batches minibatch",
+        "update: {rule: momentum, learning_rate: 0.1, beta: 0.9}": "momentum beta",
+        "penalty": "regularization regularisation regularizer regulariser",
+        "penalty: {l2: 0.1}": "lambda λ l2 weightdecay",
+        "title": "name heading",
+        "notes": "note comment comments description remark",
+        "equations": "formulas formula",
+        "values: {x: [1, 2], W: [[1, 0], [0, 1]]}": "constants variables params parameters",
+        "train": "trainable trained",
+        "ask": "asked question questions want wanted show",
+        "convention: {indices: 1}": "indices index",
+        "convention: {affine: W x + b}": "affine layout orientation",
+        "grading: {precision: {decimals: 3}}": "precision decimals digits tolerance",
+        "grading: {points: {L: 1}}": "points marks",
+        "a file of its own, for `backprop check`": "answers student solution",
+    }
+)
+OF_LAYER: Final = _meant(
+    {
+        "weights": "w w1 w2 w3 matrix weightmatrix theta θ",
+        "bias": "b b1 b2 b3 biases biasvector offset intercept threshold",
+        "activation": "act activationfunction function func f nonlinearity transfer g phi sigma σ",
+        "units": "neurons nodes size dim out outputs width hidden",
+        "skip": "residual shortcut skips",
+        "train": "trainable trained frozen",
+    }
+)
+OF_UPDATE: Final = _meant(
+    {
+        "learning_rate": "lr eta η alpha α rate stepsize learning",
+        "rule": "optimizer optimiser optim name type method algorithm",
+        "beta": "momentum mu μ gamma γ rho ρ decay β",
+        "beta1": "β1 b1",
+        "beta2": "β2 b2",
+        "epsilon": "eps ε",
+        "steps": "epochs epoch iterations niter n",
+        "batches": "batchsize batch minibatch",
+        "state": "velocity v v0 initial",
+        "form": "variant version",
+    }
+)
+OF_LOSS: Final = _meant(
+    {
+        "name": "type function loss",
+        "over_samples": "reduction average reduce mean",
+        "formula": "expression equation",
+    }
+)
+OF_ACTIVATION: Final = _meant(
+    {
+        "name": "type function activation",
+        "slope": "negativeslope alpha a",
+        "formula": "expression equation",
+    }
+)
+OF_PENALTY: Final = _meant(
+    {"l2": "lambda λ alpha weight weightdecay strength c", "on": "of params"}
+)
+OF_CONVENTION: Final = _meant(
+    {
+        "jacobian": "layout jacobians",
+        "indices": "index indexbase base start countfrom",
+        "affine": "layer orientation weights form z",
+        "bias_input": "biasvalue x0",
+        "log": "logarithm logbase",
+        "output_gradient": "gradient output",
+    }
+)
+OF_GRADING: Final = _meant(
+    {
+        "precision: {decimals: 3}": "decimals digits significant tolerance accuracy rtol atol",
+        "pass": "passing threshold passmark",
+        "points": "marks score weights",
+    }
+)
+OF_LABELS: Final = _meant({"labels": "label class y", "classes": "nclasses numclasses n k"})
+
+# Words that stand for a value, in the same way
+RULES: Final = _meant({"sgd": "gd gradientdescent stochasticgradientdescent vanilla batchgd"})
+MEAN_OR_SUM: Final = _meant({"mean": "average avg batchmean", "sum": "total none"})
+WHERE_BIAS_IS: Final = _meant(
+    {"first": "start front top left begin 0", "last": "end bottom right", "separate": "none own"}
+)

@@ -1,0 +1,72 @@
+"""What the entries of every quantity are counted from: the one place where an entry is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+Index = tuple[int, ...]
+
+_jacobian = re.compile(r"d[^/]+/d(.+)").fullmatch
+_weights = re.compile(r"W\d+").fullmatch
+
+
+class Bases(Struct, frozen=True):
+    """From which number each axis counts: `first`, but for the weights in `special`.
+
+    Where the bias is a row of W (or a column) it is number 0 there, and the first input number 1,
+    whatever else counts from. `denominator` says that the axes of a Jacobian by W come first.
+    """
+
+    first: int = 1
+    special: Mapping[str, Index] = MappingProxyType({})
+    denominator: bool = False
+
+    def of(self, id: str, rank: int) -> Index:
+        """The number of the first entry on each axis of a quantity, its gradient or state."""
+        found = self.special.get(parameter_of(id)) if self.special else None
+        if found is None or rank < len(found):
+            return (self.first,) * rank
+        others = rank - len(found)
+        behind = min(others, 1) if self.denominator else 0
+        return (self.first,) * (others - behind) + found + (self.first,) * behind
+
+    def shown(self, id: str, index: Iterable[int | None]) -> tuple[str, ...]:
+        """The indices of an entry, counted from 0, as they are written; None is a whole axis."""
+        places = tuple(index)
+        bases = self.of(id, len(places))
+        return tuple(
+            ":" if i is None else str(i + base) for i, base in zip(places, bases, strict=True)
+        )
+
+    def entry(self, id: str, index: Iterable[int]) -> str:
+        """The id of an entry: `W1[2,1]`; of a number, its own."""
+        places = self.shown(id, index)
+        return f"{id}[{','.join(places)}]" if places else id
+
+    def counted(self, id: str, index: Index) -> Index:
+        """A written index counted from 0."""
+        return tuple(i - base for i, base in zip(index, self.of(id, len(index)), strict=True))
+
+
+def bases_of(convention: Mapping[str, object], axes: Mapping[str, Collection[str]]) -> Bases:
+    """Those of a problem: what its conventions say, and what the axes of what it states are."""
+    first = int(str(convention.get("indices", 1)))
+    special: dict[str, Index] = {}
+    if convention.get("bias") == "first":
+        for name, own in axes.items():
+            if _weights(name):
+                special[name] = tuple(0 if axis == "input" else first for axis in own)
+    return Bases(first, special, convention.get("jacobian") == "denominator")
+
+
+def parameter_of(id: str) -> str:
+    """The parameter that a gradient, a new value, a change or a state belongs to."""
+    match = _jacobian(id)
+    name = match[1] if match else id
+    for ending in ("_new", "_change", "_old"):
+        name = name.removesuffix(ending)
+    return re.sub(r"^(?:v|m|G|s|mhat|vhat)_", "", name)

@@ -1,0 +1,226 @@
+"""`derive --of … --wrt …` over every problem and shape: each page, line by line, by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from oracles.tensor_pages import check_page, ends, page_of
+
+from backprop_cli.derive.nodes import parts
+from backprop_cli.derive.tensor import tensor
+from backprop_cli.derive.tensor_setting import Question, TensorError
+from backprop_cli.errors import UserError
+from backprop_cli.problem.load import Source, read_source
+from backprop_cli.problem.model import Model
+from backprop_cli.readings.plain import plain
+from backprop_cli.solving.load import loaded
+from backprop_cli.solving.solve import Request, solve
+
+PROBLEMS = sorted((Path(__file__).parent.parent / "problems").rglob("*.yaml"))
+PROBLEMS = [path for path in PROBLEMS if "sheets" not in path.parts]
+
+
+MOST = 200
+"""Entries that are varied one by one; a page by more of them says nothing that another does not."""
+
+LAYERS = """
+convention: {affine: AFFINE, jacobian: LAYOUT, bias: BIAS, indices: BASE}
+inputs: INPUTS
+SAMPLES
+layers:
+  - {units: FIRST, INNER, activation: tanh}
+  - {units: SECOND, INNER, activation: ACTIVATION, skip: [{from: 0, weights: true}]}
+loss: LOSS
+PENALTY
+"""
+AFFINE = ("W x + b", "W^T x + b", "x W + b", "x W^T + b")
+SIZES = ("1", "2", "3", "N")
+SAMPLES = ("", "samples: 1", "samples: 2", "samples: M")
+
+
+def written(seed: int) -> str:
+    """A network of two layers with one of everything that a page depends on."""
+    random = Random(seed)
+    units = random.choice(SIZES)
+    bias = random.choice(("separate", "first", "last", "none"))
+    choices = {
+        "AFFINE": AFFINE[seed % 4],
+        "LAYOUT": ("numerator", "denominator")[seed // 4 % 2],
+        "BIAS": "separate" if bias == "none" else bias,
+        "INNER": "bias: true" if bias == "separate" else "train: true",
+        "BASE": "1" if bias == "first" else random.choice("01"),
+        "INPUTS": random.choice(SIZES),
+        "SAMPLES": random.choice(SAMPLES),
+        "FIRST": random.choice(SIZES).replace("N", "H"),
+        "SECOND": units.replace("N", "K"),
+        "ACTIVATION": random.choice(("sigmoid", "linear", "softmax" if units != "1" else "silu")),
+        "LOSS": random.choice(("half-squared-error", "squared-error", "mean-squared-error")),
+        "PENALTY": random.choice(("", "penalty: {l2: 0.1}")),
+    }
+    text = LAYERS
+    for word, choice in choices.items():
+        text = text.replace(word, choice)
+    return text.replace("train: true, ", "")
+
+
+EQUATIONS = {
+    "row-vector": """
+shapes: {W: [1, N], x: [N], y: [1]}
+equations:
+  - z = W @ x
+  - L = sum((z - y)^2) + sum(W^2)
+""",
+    "entries": """
+shapes: {A: [2, 3], x: [3], y: [2]}
+equations:
+  - z = A @ x + A[2, 1] * y
+  - s = A[1, :] @ x + sum(A[:, 2] * y)
+  - L = sum(z^2) * s + trace_
+""".replace(" + trace_", ""),
+    "both-axes": """
+shapes: {A: [N, N], x: [N]}
+equations:
+  - z = A @ x + A.T @ x
+  - q = x @ z
+  - L = q^2 + sum(A * A.T)
+""",
+    "one-by-one": """
+shapes: {w: [1], U: [1, 1], x: [1]}
+equations:
+  - h = tanh(w * x)
+  - g = tanh(U @ h + w)
+  - L = sum(g^2)
+""",
+}
+
+
+def model_of(text: str) -> Model:
+    return loaded(Source("problem.yaml", text.encode()), numbers=False).model
+
+
+def pairs(model: Model) -> Iterator[Question]:
+    names = [name for name in model.shapes if name not in model.letters]
+    for of, by in product(model.definitions, names):
+        if of != by:
+            yield Question(of, by)
+
+
+def entries(model: Model, name: str) -> Iterator[tuple[str, ...]]:
+    """Names of an entry: letters, numerals, and each of them beside the other."""
+    shape = model.shapes[name]
+    if not shape:
+        return
+    bases = model.bases.of(name, len(shape))
+    lasts = [
+        b + (size if isinstance(size, int) else 2) - 1 for b, size in zip(bases, shape, strict=True)
+    ]
+    letters = tuple("uv"[: len(shape)])
+    numbers = tuple(map(str, lasts))
+    yield numbers
+    yield letters
+    if len(shape) == 2:
+        yield numbers[0], "v"
+        yield "u", str(bases[1])
+
+
+def check(model: Model, question: Question) -> bool:
+    """Whether there is such a page; what is on it is right."""
+    try:
+        page = page_of(model, question)
+    except TensorError:
+        return False
+    if page.papers[0].values[question.by].size > MOST:
+        return False
+    check_page(page)
+    return True
+
+
+@pytest.mark.parametrize("path", PROBLEMS, ids=[path.stem for path in PROBLEMS])
+def test_every_pair_of_every_problem(path: Path) -> None:
+    try:
+        model = loaded(read_source(path), numbers=False).model
+    except UserError:
+        pytest.skip("its inputs are letters")
+    for question in pairs(model):
+        check(model, question)
+
+
+@pytest.mark.parametrize("seed", range(32))
+def test_networks_of_every_size_and_orientation(seed: int) -> None:
+    model = model_of(written(seed))
+    names = [name for name in (*model.unknown, "H1") if name != "Y"]
+    for of, by in product(("L", "Yhat"), names):
+        assert check(model, Question(of, by))
+
+
+@pytest.mark.parametrize("seed", range(32, 64))
+def test_entries_named_by_letters_and_numerals(seed: int) -> None:
+    model = model_of(written(seed))
+    for by in ("W1", "W2", "X"):
+        for letters in entries(model, by):
+            assert check(model, Question("L", by, (), letters))
+    for letters in entries(model, "Yhat"):
+        check(model, Question("Yhat", "W2", letters))
+
+
+@pytest.mark.parametrize("text", EQUATIONS.values(), ids=EQUATIONS.keys())
+def test_equations(text: str) -> None:
+    model = model_of(text)
+    for question in pairs(model):
+        check(model, question)
+        for letters in entries(model, question.by):
+            check(model, Question(question.of, question.by, (), letters))
+
+
+# The numbers that `solve` gives -------------------------------------------------------------------
+
+ONE_UNIT = """
+convention: {affine: AFFINE}
+x: SAMPLES
+y: TARGETS
+layers:
+  - {weights: FIRST, bias: [0, -1], activation: sigmoid}
+  - {weights: SECOND, bias: [0.5]}
+loss: half-squared-error
+"""
+
+
+@pytest.mark.parametrize("affine", AFFINE)
+@pytest.mark.parametrize(("x", "y"), [("[1, 2]", "[1]"), ("[[1, 2]]", "[[1]]")])
+def test_one_output_unit(affine: str, x: str, y: str) -> None:
+    """z = (1, 0), h = (σ(1), ½), ŷ = 2 σ(1) − ½ + ½ = 1.4621, so ∂L/∂W² = 0.4621 h."""
+    turned = affine in ("W^T x + b", "x W + b")
+    text = (
+        ONE_UNIT.replace("AFFINE", affine).replace("SAMPLES", x).replace("TARGETS", y)
+        .replace("FIRST", "[[1, -1], [0, 1]]" if turned else "[[1, 0], [-1, 1]]")
+        .replace("SECOND", "[[2], [-1]]" if turned else "[[2, -1]]")
+    )  # fmt: skip
+    model = loaded(Source("problem.yaml", text.encode())).model
+    values = dict(solve(model, Request(1, 1)).values)
+    assert values["dL/dW2"].ravel() == pytest.approx([0.33783, 0.23106], abs=1e-5)
+    for by in ("W1", "W2", "b1", "b2"):
+        page = page_of(model, Question("L", by))
+        here = replace(page.papers[0], values=values)
+        name, letters = parts(ends(page.derivation.left)[1])
+        gradient = values[f"dL/d{by}"]
+        for at in np.ndindex(gradient.shape):
+            places = {each: i + 1 for each, i in zip(letters, at, strict=True)}
+            numbers = {each: i for each, i in places.items() if not each.isdecimal()}
+            found = here.at(**numbers).value(page.derivation.result)
+            assert found == pytest.approx(gradient[at], rel=1e-9), (name, at)
+
+
+def test_one_row_is_written_with_a_letter_for_each_entry() -> None:
+    text = ONE_UNIT.replace("AFFINE", "W x + b").replace("SAMPLES", "[1, 2]")
+    text = text.replace("TARGETS", "[1]").replace("FIRST", "[[1, 0], [-1, 1]]")
+    model = model_of(text.replace("SECOND", "[[2, -1]]"))
+    assert plain(tensor(model, Question("L", "W2")).result) == "(Yhat[1] - Y[1]) * H1[i]"
+    found = tensor(model, Question("Z1", "W1", ("2",), ("2", "j"))).result
+    assert plain(found) == "X[j]"
+    assert plain(tensor(model, Question("Z1", "W1", ("1",), ("2", "j"))).result) == "0"

@@ -1,0 +1,165 @@
+"""Every entry of the table in every reading: it is there, or refused by name; it is never skipped.
+
+An entry that is added to the table is tried as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from oracles.operations import Example, examples, point
+
+from backprop_cli.algebra.expr import Op
+from backprop_cli.cli import main
+from backprop_cli.derive.entrywise import Counting, Entrywise
+from backprop_cli.derive.indices import Indices
+from backprop_cli.derive.letters import NoLettersError
+from backprop_cli.operations.bounds import BOUNDS
+from backprop_cli.operations.table import TABLE
+from backprop_cli.problem.formula import Dialect, parse
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.latex import latex
+from backprop_cli.readings.notation.mathml import math as mathml
+from backprop_cli.readings.notation.symbols import Naming, symbol
+from backprop_cli.readings.notation.writer import FormulaWriter
+from backprop_cli.readings.plain import plain
+from backprop_cli.readings.source import NoSourceError, Source
+from backprop_cli.readings.source_helpers import HELPERS
+from backprop_cli.readings.values import evaluate
+from backprop_cli.render.flow import joined
+from backprop_cli.render.formula import Writer
+from backprop_cli.render.grid import ASCII, Drawing, plain_text
+from backprop_cli.render.names import Names
+from backprop_cli.render.numbers import Digits
+
+EXAMPLES = list(examples())
+NO_SOURCE = {"jacobian"}
+"""What is no function of its arguments: it is pulled back from the equations around it."""
+
+INTERNAL = {name for name, entry in TABLE.items() if not entry.public} | {
+    "softmax_blocks",
+    "apply_blocks",
+}
+"""Names that no file may use, and that nobody has to read therefore."""
+
+
+def env(example: Example) -> dict[str, Any]:
+    return point(example, 3)
+
+
+def test_every_entry_is_tried() -> None:
+    assert {example.node.name for example in EXAMPLES} | NO_SOURCE == set(TABLE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_a_program_has_it(example: Example) -> None:
+    values = env(example)
+    source = Source({name: name for name in values}, dict(example.sizes.names))
+    text = source.text(example.node)
+    namespace: dict[str, Any] = {"np": np, "math": __import__("math"), **values}
+    for name in source.helpers:
+        exec(HELPERS[name].lines, namespace)  # noqa: S102
+    with np.errstate(all="ignore"):
+        found = eval(text, namespace)  # noqa: S307
+        wanted = evaluate(example.node, values)
+    assert np.allclose(np.broadcast_to(found, wanted.shape), wanted, equal_nan=True), text
+
+
+def test_what_no_program_has_is_refused_by_name() -> None:
+    for name in NO_SOURCE:
+        with pytest.raises(NoSourceError, match=name):
+            Source({"a": "a"}, {}).text(Op(name, ()))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_text_is_read_back(example: Example) -> None:
+    assert parse(plain(example.node), Dialect(all_operations=True)) == example.node
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_no_name_of_the_program_s_own_is_printed(example: Example) -> None:
+    shapes = dict(example.sizes.names)
+    texts: list[str] = []
+    for rows in (False, True):
+        for drawing in (Drawing(rows=rows), Drawing(Digits(ascii=True), ASCII, rows)):
+            for values in (None, env(example))[: 1 + (len(example.sizes.shape(example.node)) < 3)]:
+                writer = Writer(
+                    Names(layers=False, ascii=drawing.digits.ascii), drawing, shapes, values
+                )
+                texts += map(plain_text, joined(writer.tokens(example.node)).lines)
+        texts.append(latex(example.node, shapes=shapes, rows=rows))
+        node = FormulaWriter(lambda id: symbol(Naming(), id), shapes, rows=rows).node(example.node)
+        texts.append(re.sub(r"<[^>]+>", "", mathml(node)))
+    words = {word for text in texts for word in re.findall(r"[a-z]\w+", text.replace("\\_", "_"))}
+    assert not words & INTERNAL - {"at"}, texts  # `at [1,2], else 0` is English
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_bounds_are_there_and_enclose(example: Example) -> None:
+    assert example.node.name in BOUNDS
+    values = env(example)
+    low, high = enclosure(example.node, lambda name: (values[name] - 1e-6, values[name] + 1e-6))
+    wanted = evaluate(example.node, values)
+    close = 1e-12 * (1 + np.abs(wanted))
+    assert np.all((low - close <= wanted) & (wanted <= high + close) | np.isnan(wanted))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_letters_are_there_or_refused_by_name(example: Example) -> None:
+    shape = example.sizes.shape(example.node)
+    if len(shape) > 2:
+        return
+    write = Entrywise(example.sizes, Counting(1, {}), Indices(set()))
+    letters = tuple("1" if size == 1 else letter for size, letter in zip(shape, "ij", strict=False))
+    refused = "written"
+    try:
+        write.entry(example.node, letters)
+    except NoLettersError as error:
+        refused = str(error)
+    assert refused
+    assert not set(refused.split()) & INTERNAL - {"part", "place"}  # English
+
+
+ASKED = {
+    "values": {"x": [1, 2], "A": [[1, 2], [3, 4]]},
+    "equations": ["h = tanh(A @ x) / norm(x)", "g = softmax(h) * x", "L = sum(g^2)"],
+}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--only", "dg/dx"]])
+def test_a_program_without_what_is_asked_is_refused(arguments: list[str]) -> None:
+    data = ASKED | {"ask": ["L", "dg/dx"]}
+    done = CliRunner().invoke(
+        main, ["solve", "-", "--format", "python", *arguments], input=yaml.safe_dump(data)
+    )
+    assert done.exit_code == 2
+    assert "dg/dx" in done.output
+    done = CliRunner().invoke(
+        main, ["solve", "-", "--format", "python"], input=yaml.safe_dump(ASKED)
+    )
+    assert done.exit_code == 0
+
+
+def test_a_program_has_every_step_that_is_printed() -> None:
+    """A softmax that is 0 or 1 to all digits, so that its gradient is formed another way."""
+    data = {
+        "x": [1000, -1000],
+        "y": [0, 1],
+        "layers": [{"weights": [[1, 0], [0, 1]], "activation": "softmax"}],
+        "loss": "binary-cross-entropy",
+    }
+    text = (
+        CliRunner()
+        .invoke(main, ["solve", "-", "--format", "python"], input=yaml.safe_dump(data))
+        .stdout
+    )
+    namespace: dict[str, Any] = {}
+    with np.errstate(all="ignore"):
+        exec(text, namespace)  # noqa: S102
+    assert np.allclose(namespace["dL_dZ1"], [2, -2])
+    assert np.allclose(namespace["dL_dW1"], [[2000, -2000], [-2000, 2000]])

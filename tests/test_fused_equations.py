@@ -1,0 +1,129 @@
+"""`output_gradient: fused` in equations: straight to ŷ - y where that holds, with the reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from backprop_cli.cli import main
+
+FUSED = {"convention": {"output_gradient": "fused"}}
+Z = [[0.5, -1, 2], [1, 0.25, 0]]
+ONE_HOT = [[0, 1, 0], [1, 0, 0]]
+
+
+def run(data: dict[str, Any], command: str = "solve", *options: str) -> str:
+    done = CliRunner().invoke(main, [command, "-", *options], input=yaml.safe_dump(data))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def steps(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        step["id"]: step for step in json.loads(run(data, "solve", "--format", "json"))["steps"]
+    }
+
+
+CASES: list[tuple[dict[str, Any], list[str], str, str | None]] = [
+    ({"z": Z[0], "y": ONE_HOT[0]}, ["p = softmax(z)", "L = cross_entropy(p, y)"], "dL/dz", "p - y"),
+    ({"z": Z[0], "y": ONE_HOT[0]}, ["p = softmax(z)", "L = -sum(y * log(p))"], "dL/dz", "p - y"),
+    (
+        {"z": Z[0], "y": [1, 1, 0]},
+        ["p = softmax(z)", "L = cross_entropy(p, y)"],
+        "dL/dz",
+        "sum(y) * p - y",
+    ),
+    (
+        {"z": Z[0], "y": ONE_HOT[0]},
+        ["p = sigmoid(z)", "L = binary_cross_entropy(p, y)"],
+        "dL/dz",
+        "p - y",
+    ),
+    (
+        {"z": Z, "y": ONE_HOT},
+        ["p = softmax(z, axis=1)", "L = -sum(y * log(p)) / 2"],
+        "dL/dz",
+        "0.5 * (p - y)",
+    ),
+    (
+        {"U": Z, "v": [1, 2, -1], "y": [0, 1]},
+        ["p = softmax(U @ v)", "L = cross_entropy(p, y)"],
+        "dL/dU",
+        "outer(p - y, v)",
+    ),
+    (
+        {"z": Z[0], "y": ONE_HOT[0], "c": 3},
+        ["p = softmax(z)", "J = cross_entropy(p, y)", "L = c * J^2"],
+        "dL/dz",
+        "dL/dJ * (p - y)",
+    ),
+    ({"z": Z[0], "y": ONE_HOT[0]}, ["p = softmax(z)", "L = sum((p - y)^2)"], "dL/dz", None),
+    ({"z": Z[0], "y": ONE_HOT[0]}, ["p = sigmoid(z)", "L = cross_entropy(p, y)"], "dL/dz", None),
+    (
+        {"z": Z[0], "y": ONE_HOT[0]},
+        ["p = softmax(z)", "J = cross_entropy(p, y)", "L = J + sum(p^2)"],
+        "dL/dz",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "equations", "id", "formula"), CASES)
+def test_straight_to_the_difference(
+    values: dict[str, Any], equations: list[str], id: str, formula: str | None
+) -> None:
+    data = {"values": values, "equations": equations, "train": [id.partition("/d")[2]]}
+    chain, fused = steps(data), steps(data | FUSED)
+    assert chain.keys() == fused.keys()
+    for name in chain:
+        assert np.allclose(chain[name]["value"], fused[name]["value"], atol=1e-12), name
+    if formula is None:
+        assert fused[id]["formula"] == chain[id]["formula"]
+        return
+    assert fused[id]["formula"] == formula
+    assert "belong together" in fused[id]["note"]
+    assert "straight to ŷ − y where that holds" in run(data | FUSED)
+    assert "belong together" not in (chain[id]["note"] or "")
+
+
+def test_in_letters_the_sum_stays_unless_it_is_known() -> None:
+    data = {
+        "shapes": {"U": ["K", "d"], "v": ["d"], "y": ["K"]},
+        "equations": ["z = U @ v", "p = softmax(z)", "L = cross_entropy(p, y)"],
+    }
+    text = run(data | FUSED, "derive", "--ascii", "--width", "120")
+    assert "dL/dz = sum(y) * p - y\n" in text
+    assert "nothing says that it is 1" in " ".join(text.split())
+
+
+def test_gradients_agree_with_torch() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    z = torch.tensor(Z, dtype=torch.float64, requires_grad=True)
+    y = torch.tensor(ONE_HOT, dtype=torch.float64)
+    (-(y * torch.log_softmax(z, dim=1)).sum() / 2).backward()
+    data = {"values": {"z": Z, "y": ONE_HOT}, "equations": CASES[4][1]} | FUSED
+    assert np.allclose(steps(data)["dL/dz"]["value"], z.grad)
+
+
+def test_sheets_by_either_way_are_right(tmp_path: Any) -> None:
+    data = {
+        "values": {"z": Z[0], "y": ONE_HOT[0]},
+        "equations": CASES[0][1],
+        "train": ["z"],
+    } | FUSED
+    known = steps(data)
+    answers = {
+        name: np.round(known[name]["value"], 4).tolist() for name in ("p", "L", "dL/dp", "dL/dz")
+    }
+    for left_out in ([], ["dL/dp"]):
+        problem, sheet = tmp_path / "p.yaml", tmp_path / "s.yaml"
+        given = {name: value for name, value in answers.items() if name not in left_out}
+        problem.write_text(yaml.safe_dump(data | {"ask": list(given)}))
+        sheet.write_text(yaml.safe_dump({"answers": given}))
+        done = CliRunner().invoke(main, ["check", str(problem), str(sheet)])
+        assert done.exit_code == 0, done.output

@@ -1,0 +1,238 @@
+"""Sheets made without any work get next to nothing, on every problem in the repository."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from oracles.reading import Array
+from students.checked import Submission, submissions
+
+from backprop_cli.cli import main
+
+ROOT = Path(__file__).parents[1]
+CEILING = 0.3
+"""Of all points: what sheets without work may get where they are not right by chance."""
+PRECISIONS = ("as the file says", "decimals: 3", "significant: 3")
+TOKENS = ("0", "0.0", "0.00", "0e9", "0e300", "0e1", "1", "0.1", "1e9")
+
+
+class Quantity(NamedTuple):
+    """One that is asked for: its part in the derivation, the true value, and the old parameter."""
+
+    id: str
+    phase: str
+    true: Array
+    old: Array | None
+
+
+class Task(NamedTuple):
+    """A problem's text and what it asks for, in order."""
+
+    text: str
+    quantities: tuple[Quantity, ...]
+    targets: Array | None
+
+
+def _run(*arguments: str, text: str | None = None) -> str | None:
+    result = CliRunner().invoke(main, list(arguments), input=text)
+    return result.stdout if result.exit_code == 0 else None
+
+
+def _without(key: str, text: str) -> str:
+    """A problem without one of its keys."""
+    return re.sub(rf"^{key}:.*\n(?:[ \t].*\n)*", "", text, flags=re.MULTILINE)
+
+
+def _files() -> list[Path]:
+    files = [*(ROOT / "problems").glob("*.yaml"), ROOT / "examples" / "homework.yaml"]
+    return sorted(file for file in files if _run("blank", str(file)) is not None)
+
+
+@cache
+def task(file: Path) -> Task:
+    text = file.read_text(encoding="utf-8")
+    blank = _run("blank", str(file))
+    solved = _run("solve", "-", "--format", "json", text=_without("rounding", text))
+    assert blank is not None
+    assert solved is not None
+    trace = json.loads(solved)
+    given = {id: _array(value) for id, value in trace["given"].items() if _is_numeric(value)}
+    steps = {step["id"]: step for step in trace["steps"]}
+    bases = trace["convention"]["indices"], trace["convention"]["bias"] == "first"
+    quantities = []
+    for id in yaml.safe_load(blank)["answers"]:
+        name, index = _entry(id, *bases)
+        old = given.get(name.removesuffix("_new")) if name.endswith("_new") else None
+        phase = "forward" if name == "L_new" else steps[name]["phase"]
+        true = _array(_array(steps[name]["value"])[index])
+        quantities.append(Quantity(id, phase, true, None if old is None else _array(old[index])))
+    return Task(text, tuple(quantities), given.get("Y", given.get("y")))
+
+
+def _entry(id: str, base: int, bias_first: bool) -> tuple[str, tuple[int, ...]]:
+    """The quantity that an id is of, and the entry of it, counted from 0; none for all of it."""
+    name, _, inner = id.removesuffix("]").partition("[")
+    numbers = [int(number) for number in inner.split(",") if number]
+    bases = [0 if bias_first and "W" in name and k == 0 else base for k in range(len(numbers))]
+    return name, tuple(number - first for number, first in zip(numbers, bases, strict=True))
+
+
+def _is_numeric(value: object) -> bool:
+    try:
+        return np.array(value, dtype=float).dtype == float
+    except (TypeError, ValueError):
+        return False
+
+
+def _array(value: object) -> Array:
+    return np.array(value, dtype=float)
+
+
+def graded_at(task: Task, precision: str) -> str:
+    """The problem with another precision, and no other rule for its points."""
+    if precision == PRECISIONS[0]:
+        return task.text
+    kept = _without("grading", task.text)
+    return f"{kept.rstrip()}\ngrading: {{precision: {{{precision}}}}}\n"
+
+
+# ---------------------------------------------------------------- the sheets
+
+Fill = Callable[[Quantity], "str | list[str]"]
+
+
+def garbage(task: Task) -> Iterator[tuple[str, Fill]]:
+    """Ways to fill a sheet without a derivation."""
+    for token in TOKENS:
+        yield f"{token} everywhere", _always(token)
+    for one, zero in (("1", "0"), ("1.000", "0.000")):
+        yield f"forward {one}, backward {zero}, old weights", _lazily(_always(one), zero)
+    yield "no forward pass, backward 0, old weights", _lazily(_always("_"), "0")
+    yield "saturated units", _lazily(lambda q: "1000" if q.id[0] in "Zz" else "1", "0")
+    yield "1000 everywhere in the forward pass", _lazily(_always("1000"), "0")
+    if any(_is_output(task, q) for q in task.quantities):
+        yield "the output is y, then zeros", _lazily(lambda q: _copied(task, q, "0"), "0")
+        yield "0, the output is y, then 0.000", _lazily(lambda q: _copied(task, q, "0"), "0.000")
+        right = _lazily(lambda q: _copied(task, q, None), "0")
+        yield "all right, but the output is y, then zeros", right
+    yield "right up to the loss, then zeros", _lazily(_right, "0")
+    yield "right up to the loss, then 0.000", _lazily(_right, "0.000")
+
+
+def _always(text: str) -> Fill:
+    return lambda _: text
+
+
+def _lazily(forward: Fill, zero: str) -> Fill:
+    """Something forward, zeros backward, parameters as they were."""
+
+    def fill(quantity: Quantity) -> str | list[str]:
+        if quantity.old is not None:
+            return [f"{number:g}" for number in quantity.old.reshape(-1).tolist()]
+        return forward(quantity) if quantity.phase == "forward" else zero
+
+    return fill
+
+
+def _right(quantity: Quantity) -> list[str]:
+    return [f"{number:.4f}" for number in quantity.true.reshape(-1).tolist()]
+
+
+def _is_output(task: Task, quantity: Quantity) -> bool:
+    if quantity.id.lower() != "yhat" or task.targets is None:
+        return False
+    return task.targets.size == quantity.true.size
+
+
+def _copied(task: Task, quantity: Quantity, other: str | None) -> str | list[str]:
+    if _is_output(task, quantity):
+        assert task.targets is not None
+        return [f"{number:g}" for number in task.targets.reshape(-1).tolist()]
+    if quantity.id.startswith("L"):
+        return "0"
+    return _right(quantity) if other is None else other
+
+
+def sheet(task: Task, fill: Fill) -> dict[str, list[str]]:
+    filled = {}
+    for quantity in task.quantities:
+        text = fill(quantity)
+        filled[quantity.id] = [text] * quantity.true.size if isinstance(text, str) else text
+    return filled
+
+
+def as_yaml(task: Task, texts: dict[str, list[str]]) -> str:
+    lines = ["answers:"]
+    for quantity in task.quantities:
+        numbers = np.array(texts[quantity.id], dtype=object).reshape(quantity.true.shape)
+        lines.append(f'  "{quantity.id}": {_plain(numbers)}')
+    return "\n".join([*lines, ""])
+
+
+def _plain(numbers: Any) -> str:
+    if isinstance(numbers, np.ndarray) and numbers.ndim:
+        return f"[{', '.join(map(_plain, numbers))}]"
+    return str(numbers)
+
+
+# ---------------------------------------------------------------- what they may get
+
+
+def deserved(task: Task, texts: dict[str, list[str]], submission: Submission) -> float:
+    """The share of all points for entries that happen to be right to three digits."""
+    points = {result["id"]: result["max_points"] for result in submission["results"]}
+    total = 0.0
+    for quantity in task.quantities:
+        pairs = zip(texts[quantity.id], quantity.true.reshape(-1).tolist(), strict=True)
+        right = sum(_is_right(text, true) for text, true in pairs)
+        total += points[quantity.id] * right / quantity.true.size
+    return float(total / submission["max_score"])
+
+
+def _is_right(text: str, true: float) -> bool:
+    return text != "_" and abs(float(text) - true) < 0.001
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("file", _files(), ids=lambda file: file.stem)
+def test_sheets_without_work_get_next_to_nothing(file: Path, precision: str) -> None:
+    chosen = task(file)
+    made = [(name, sheet(chosen, fill)) for name, fill in garbage(chosen)]
+    texts = [as_yaml(chosen, filled) for _, filled in made]
+    too_good = []
+    for (name, filled), submission in zip(
+        made, submissions(graded_at(chosen, precision), texts), strict=True
+    ):
+        share, right = submission["score"] / submission["max_score"], 0.0
+        if share > CEILING or submission["passed"]:
+            right = deserved(chosen, filled, submission)
+        if share > max(CEILING, right + 0.01) or (submission["passed"] and right < 0.6):
+            too_good.append(f"{name}: {share:.2f} of the points, {right:.2f} deserved")
+    assert not too_good, "\n".join(too_good)
+
+
+def test_every_problem_that_can_be_graded_is_tried() -> None:
+    assert len(_files()) >= 25
+    ways = {name for file in _files() for name, _ in garbage(task(file))}
+    assert "the output is y, then zeros" in ways
+
+
+@pytest.mark.parametrize("file", _files(), ids=lambda file: file.stem)
+def test_the_right_sheet_gets_all_points(file: Path) -> None:
+    """What the sheets without work are compared with: the same sheet, worked out."""
+    chosen = task(file)
+    texts = {
+        quantity.id: [f"{number:.6f}" for number in quantity.true.reshape(-1).tolist()]
+        for quantity in chosen.quantities
+    }
+    (submission,) = submissions(graded_at(chosen, "decimals: 3"), [as_yaml(chosen, texts)])
+    assert submission["score"] == submission["max_score"]

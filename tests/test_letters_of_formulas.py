@@ -1,0 +1,238 @@
+"""Letters of a formula: the user's are never taken for a size or an index, nor for vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.cli import main
+from backprop_cli.derive.data import Chain
+from backprop_cli.derive.formulas import UnderivableError, of_expressions, of_formula
+from backprop_cli.derive.nodes import has_derivative, parts
+from backprop_cli.operations.table import TABLE
+
+LENGTH = 3
+Vector = np.ndarray
+Env = Mapping[str, float | Vector]
+
+
+def value(expr: Expr, env: Env, places: Mapping[str, int]) -> float:
+    """A formula over entries; what is neither given nor an index is the number of entries."""
+    match expr:
+        case Num(number):
+            return float(number)
+        case Sym(name):
+            base, letters = parts(name)
+            if letters:
+                return float(np.asarray(env[base])[places[letters[0]]])
+            assert not isinstance(env.get(base, 0), np.ndarray), f"{base} without an index"
+            return float(env.get(base, LENGTH))
+        case Op("sum_over", (body,)):
+            letter = str(expr.option("index"))
+            return sum(value(body, env, {**places, letter: k}) for k in range(LENGTH))
+        case Op("equal", (Sym(left), Sym(right))):
+            return float(places[left] == places[right])
+    args = [np.asarray(value(arg, env, places)) for arg in expr.args]
+    return float(TABLE[expr.name].value(*args, **dict(expr.options)))
+
+
+def softmax(z: Vector) -> Vector:
+    return np.asarray(np.exp(z) / np.exp(z).sum())
+
+
+X = np.array([0.3, 0.7, 1.1])
+Y = np.array([0.2, 0.5, 0.3])
+C, T, K = 1.7, 0.6, 2.5
+CASES: list[tuple[str, str, Env, Callable[..., float | Vector]]] = [
+    ("K*mean(x^2)", "x", {"x": X, "K": K}, lambda x, K: K * np.mean(x**2)),
+    ("K*N*mean(x^2)", "x", {"x": X, "K": K, "N": C}, lambda x, K, N: K * N * np.mean(x**2)),
+    ("mean(x^2)", "x", {"x": X}, lambda x: np.mean(x**2)),
+    (
+        "K*mean_squared_error(yhat,y)",
+        "yhat",
+        {"yhat": X, "y": Y, "K": K},
+        lambda yhat, y, K: K * np.mean((yhat - y) ** 2),
+    ),
+    ("softmax(z/T)", "z", {"z": X, "T": T}, lambda z, T: softmax(z / T)),
+    ("softmax(z/T)", "T", {"z": X, "T": T}, lambda z, T: softmax(z / T)),
+    ("softmax(z/tau)", "z", {"z": X, "tau": T}, lambda z, tau: softmax(z / tau)),
+    ("sum(x)+c", "x", {"x": X, "c": C}, lambda x, c: x.sum() + c),
+    ("sum(x)+c", "c", {"x": X, "c": C}, lambda x, c: x.sum() + c),
+    ("k*sum(x^2)", "x", {"x": X, "k": C}, lambda x, k: k * (x**2).sum()),
+    ("j*sum(x^2)+i", "x", {"x": X, "j": C, "i": T}, lambda x, j, i: j * (x**2).sum() + i),
+    ("mean(x)+c", "x", {"x": X, "c": C}, lambda x, c: x.mean() + c),
+    ("sum(w*x)+b", "w", {"x": X, "w": Y, "b": C}, lambda x, w, b: w @ x + b),
+    ("k*x/sum(x)", "x", {"x": X, "k": Y}, lambda x, k: k * x / x.sum()),
+]
+
+
+def check(chain: Chain, env: Env, by: str, function: Callable[..., float | Vector]) -> None:
+    """Every line in which nothing is left to differentiate is the difference quotient."""
+    for i in range(LENGTH):
+        for j in range(LENGTH):
+            done = [line.expr for line in chain.lines if not has_derivative(line.expr)]
+            assert isinstance(chain.left, Op)
+            of, variable = (parts(str(getattr(arg, "name", ""))) for arg in chain.left.args)
+            places = dict.fromkeys(variable[1], j) | dict.fromkeys(set(of[1]) - {*variable[1]}, i)
+            row = places[of[1][0]] if of[1] else None
+            condition = {(c.relation) for c in chain.conditions}
+            if condition and (condition == {"="}) != (row == j):
+                if condition == {"≠"}:
+                    continue
+                if row != j:
+                    continue
+            step = 1e-5
+            moved = []
+            for sign in (1, -1):
+                changed = np.array(env[by], dtype=float)
+                if changed.ndim:
+                    changed[j] += sign * step
+                else:
+                    changed += sign * step
+                result = np.asarray(function(**{**env, by: changed}))
+                moved.append(float(result if row is None else result[row]))
+            wanted = (moved[0] - moved[1]) / (2 * step)
+            assert done
+            for expr in done:
+                assert value(expr, env, places) == pytest.approx(wanted, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("formula", "by", "env", "function"), CASES, ids=[f"{f} by {by}" for f, by, _, _ in CASES]
+)
+def test_the_derivative(
+    formula: str, by: str, env: Env, function: Callable[..., float | Vector]
+) -> None:
+    for chain in of_formula(formula, by).chains:
+        check(chain, env, by, function)
+
+
+def test_numbers_are_what_the_option_says() -> None:
+    env: Env = {"x": X, "c": C}
+    for chain in of_formula("sum((x - c)^2)", "x", numbers=["c"]).chains:
+        check(chain, env, "x", lambda x, c: ((x - c) ** 2).sum())
+    for chain in of_formula("sum((x - c)^2)", "c", numbers=["c"]).chains:
+        check(chain, env, "c", lambda x, c: ((x - c) ** 2).sum())
+    for chain in of_formula("sum((x - c)^2)", "x").chains:  # without it, a vector
+        check(chain, {"x": X, "c": Y}, "x", lambda x, c: ((x - c) ** 2).sum())
+
+
+def test_the_page_says_which_letters_are_numbers() -> None:
+    done = CliRunner().invoke(main, ["derive", "--function", "softmax(z/T)"])
+    assert "T is a number; z is a vector." in done.stdout
+    done = CliRunner().invoke(main, ["derive", "--function", "K*mean(x^2)"])
+    assert "N is the number of entries." in " ".join(done.stdout.split())
+    arguments = ["derive", "--function", "sum((x-c)^2)", "--numbers", "c,q"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "`q` is not in the formula" in done.stderr
+
+
+# e ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("formula", ["e^x", "1/(1+e^(-x))", "sum(e^x)"])
+def test_e_is_no_number_and_the_message_says_what_is(formula: str) -> None:
+    for option in ("--function", "--expression"):
+        done = CliRunner().invoke(main, ["derive", option, formula])
+        assert done.exit_code == 2
+        assert "exp(x)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "values: {x: [1, 2]}\nequations: ['f = sum(e^x)']\n",
+        "x: [e^2, 1]\nlayers: [{weights: [[1, 1]]}]\n",
+        "x: [1]\nlayers: [{weights: [[1]], activation: {formula: '1/(1+e^(-z))'}}]\n",
+    ],
+)
+def test_e_in_a_problem_file(text: str) -> None:
+    done = CliRunner().invoke(main, ["solve", "-"], input=text)
+    assert done.exit_code == 2
+    assert "exp(" in done.stderr
+
+
+def test_a_quantity_may_be_called_e() -> None:
+    text = "values: {y: 4, yhat: 1}\nequations: ['e = y - yhat', 'L = e^2']\n"
+    done = CliRunner().invoke(main, ["solve", "-", "--only", "L"], input=text)
+    assert done.exit_code == 0
+    assert "9" in done.stdout
+    assert of_formula("e^2", "e").chains[0].result == op("mul", num(2), Sym("e"))
+
+
+# Vectors in --expression --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "function"),
+    [
+        ("norm([a,b])", lambda a, b: [np.hypot(a, b)]),
+        ("softmax([a,b])", lambda a, b: softmax(np.array([a, b]))),
+        ("sum([a^2,b]), a*b", lambda a, b: [a**2 + b, a * b]),
+        ("dot([a,b],[b,a*b])", lambda a, b: [a * b + b * a * b]),
+        (
+            "mean([a,b]), logsumexp([a,b])",
+            lambda a, b: [(a + b) / 2, np.log(np.exp(a) + np.exp(b))],
+        ),
+        ("[a, b]*a", lambda a, b: [a * a, a * b]),
+    ],
+)
+def test_vectors_written_by_their_entries(text: str, function: Callable[..., Vector]) -> None:
+    at = {"a": 0.7, "b": 1.2}
+    (table,) = of_expressions(text).tables
+    for column, name in enumerate("ab"):
+        up, down = (np.asarray(function(**{**at, name: at[name] + step})) for step in (1e-5, -1e-5))
+        found = [value(row[column], at, {}) for row in table.entries]
+        np.testing.assert_allclose(found, (up - down) / 2e-5, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text", ["norm(x)", "sum(x), x", "softmax(x)", "W@x", "dot(x, y)", "max(x)"]
+)
+def test_a_letter_for_a_vector_is_refused_in_the_users_words(text: str) -> None:
+    with pytest.raises(UnderivableError) as refused:
+        of_expressions(text)
+    assert "written by its entries" in str(refused.value)
+    assert "matmul" not in str(refused.value)
+
+
+# Reasons ------------------------------------------------------------------------------------------
+
+
+def page(*arguments: str) -> str:
+    done = CliRunner().invoke(main, ["derive", *arguments])
+    assert done.exit_code == 0, done.output
+    return " ".join(done.stdout.split())
+
+
+def test_reasons_are_true() -> None:
+    assert "larger" not in page("--function", "min(z,1)")
+    assert "smaller" in page("--function", "min(z,1)")
+    assert "smaller" not in page("--function", "max(z,1)")
+    assert "the the" not in page("--function", "hinge(yhat,y)")
+    assert "the declared value 0" in page("--function", "relu(2*x)")
+    assert "u^(n-1)" in page("--function", "x^3", "--ascii")
+    assert "simplified" not in page("--function", "1/(1+exp(-beta*z))")
+
+
+def test_derivatives_of_functions_of_several_variables_are_partial() -> None:
+    said = page("--expression", "r*cos(t), r*sin(t)")
+    assert "∂f₁/∂r" in said
+    assert "df₁/dr" not in said
+    assert "∂f/∂x" not in said
+    assert "∂f/∂x" in page("--expression", "x1 + x2*x3, x1^2 + 3*x2")
+    assert "df₁/dt" in page("--expression", "cos(t), sin(t)")
+
+
+def test_the_derivative_of_a_whole_by_an_entry_is_no_entry_of_it() -> None:
+    text = "inputs: N\nlayers: [{units: 2, activation: tanh}, {units: K, activation: softmax}]\n"
+    arguments = ["derive", "-", "--of", "Yhat", "--wrt", "W1[i,j]", "--ascii"]
+    done = CliRunner().invoke(main, arguments, input=text)
+    assert done.exit_code == 0
+    assert "dYhat/dW1[" not in done.stdout
+    assert "dYhat/d(W1[i,j])" in done.stdout

@@ -1,0 +1,141 @@
+"""What is printed is what is meant: joined columns, spread numbers, what a row does, one letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from backprop_cli.cli import main
+
+X = [[1, 2], [3, 4]]
+
+
+def printed(values: dict[str, Any], *equations: str, command: str = "solve", **more: Any) -> str:
+    stated = {"values" if command != "derive" else "shapes": values}
+    data = stated | {"equations": list(equations)} | more
+    done = CliRunner().invoke(main, [command, "-"], input=yaml.safe_dump(data))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("formula", "shown"),
+    [
+        ("concat(a, b, axis=1)", "[a, b]"),
+        ("concat(a, b, axis=0)", "[a; b]"),
+        ("concat(a, b)", "[a; b]"),
+    ],
+)
+def test_what_is_joined_stands_as_it_is_joined(formula: str, shown: str) -> None:
+    assert f"C = {shown}" in printed({"a": X, "b": X}, f"C = {formula}", "L = sum(C)")
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("X + row(s)", "s is added to every row"),
+        ("row(s) + X", "s is added to every row"),
+        ("X - row(s)", "s is taken from every row"),
+        ("X * row(s)", "s multiplies every row"),
+        ("X / row(s)", "s divides every row"),
+        ("X / column(s)", "s divides every column"),
+    ],
+)
+def test_what_a_row_does(formula: str, said: str) -> None:
+    text = printed({"X": X, "s": [1, 2]}, f"C = {formula}", "L = sum(C)")
+    assert said in text
+    assert ("is added to" in text) == ("+" in formula)
+
+
+@pytest.mark.parametrize(
+    ("formula", "shown"),
+    [
+        ("x @ A @ x / 2", "xᵀ A x / 2"),
+        ("x @ (A @ x)", "xᵀ A x"),
+        ("x @ A @ A @ x", "xᵀ A A x"),
+        ("x @ A.T @ x", "xᵀ Aᵀ x"),
+    ],
+)
+def test_quadratic_forms(formula: str, shown: str) -> None:
+    text = printed({"x": ["n"], "A": ["n", "n"]}, f"L = {formula}", command="derive")
+    assert f"L = {shown}\n" in text
+
+
+def test_a_number_that_is_repeated_says_so() -> None:
+    text = printed({"X": [[1, 2], [3, 5]]}, "m = mean(X, axis=0)", "C = X - row(m)", "L = sum(C^4)")
+    assert "∂L/∂X = ∂L/∂C + 1₂ (∂L/∂m)ᵀ / 2" in text
+    text = printed({"x": [1, 2, 4]}, "m = mean(x)", "d = x - m", "v = sum(d^3)", "L = v^2")
+    assert "∂L/∂m · 1₃ / 3" in text
+    assert "3 · ∂L/∂v · d²" in text
+    text = printed({"x": [1, 2, 4]}, "s = sum(x)", "L = s^2")
+    assert "∂L/∂x = ∂L/∂s · 1₃" in text
+
+
+def test_a_penalty_is_a_number_times_the_weights() -> None:
+    data = {
+        "x": [1, 2],
+        "y": [1],
+        "layers": [{"weights": [[1, -1]], "bias": [0]}],
+        "loss": "squared-error",
+        "penalty": {"l2": 0.1},
+    }
+    done = CliRunner().invoke(main, ["solve", "-"], input=yaml.safe_dump(data))
+    assert "λ · W¹" in done.stdout
+    assert "λ ⊙ W¹" not in done.stdout
+
+
+def test_one_letter_for_one_thing() -> None:
+    text = printed({"sigma": [1, 2], "x": [1, 3]}, "z = sigmoid(sigma * x)", "L = sum(z)")
+    assert "z = σ(sigma ⊙ x)" in text
+    assert "y = σ ⊙ x" in printed({"sigma": [1, 2], "x": [1, 3]}, "y = sigma * x", "L = sum(y)")
+
+
+def test_the_letter_of_a_unit_vector_is_the_one_that_is_printed() -> None:
+    assert "E has a 1" in printed({"A": X}, "L = A[1,2]^2")
+    assert "e has a 1" in printed({"x": [1, 2]}, "L = x[2]^2")
+
+
+def test_nothing_is_said_twice() -> None:
+    text = printed({"a": 1}, "c = 2 * a", "L = 2 * c + a")
+    assert "∂L/∂c = 2\n" in text
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("-sum(y * log(p))", "cross-entropy"),
+        ("-y @ log(p)", "cross-entropy"),
+        ("-sum(y * log(p) + (1 - y) * log(1 - p))", "binary cross-entropy"),
+        ("sum((p - y)^2) / 2", "half the squared error"),
+        ("0.5 * sum((y - p)^2)", "half the squared error"),
+        ("norm(p - y)^2", "squared error"),
+        ("mean((p - y)^2)", "mean squared error"),
+        ("sum(abs(y - p))", "absolute error"),
+        ("-sum(y * p)", "sum"),
+        ("sum((p - 2 * y)^2) / 2", "sum"),
+    ],
+)
+def test_a_loss_is_called_by_what_it_is(formula: str, words: str) -> None:
+    text = printed({"p": [0.2, 0.3, 0.5], "y": [0, 1, 0]}, f"J = {formula}")
+    heading = next(line for line in text.splitlines() if line.startswith(" 1  J"))
+    assert heading.split("J", 1)[1].strip() == words
+    assert ("through the loss" in text) == (words != "sum")
+
+
+def test_the_mean_over_samples_is_still_the_loss() -> None:
+    text = printed(
+        {"P": [[0.2, 0.8], [0.7, 0.3], [0.5, 0.5]], "Y": [[0, 1], [1, 0], [0, 1]]},
+        "J = -sum(Y * log(P)) / 3",
+    )
+    assert " 1  J  cross-entropy" in text
+
+
+def test_the_gradient_of_a_value_called_x_is_asked() -> None:
+    assert "dL/dX" in printed({"X": X, "K": X}, "L = sum(X * K)", command="blank")
+    network = {"x": [1, 2], "y": [1], "layers": [{"weights": [[1, -1]]}], "loss": "squared-error"}
+    done = CliRunner().invoke(main, ["blank", "-"], input=yaml.safe_dump(network))
+    assert "dL/dW1" in done.stdout
+    assert "dL/dX" not in done.stdout

@@ -1,0 +1,158 @@
+"""Work that is refused before it starts, on every command, and the option that allows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from backprop_cli.algebra.expr import Sym, op
+from backprop_cli.cli import main
+from backprop_cli.problem.load import Source
+from backprop_cli.readings.program import Program
+from backprop_cli.readings.ways import InScalars
+from backprop_cli.solving.limits import MAX_WORK, work
+from backprop_cli.solving.load import loaded
+from backprop_cli.solving.prepared import Batches
+from backprop_cli.solving.training import training_program
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = sorted((ROOT / "problems").glob("*.yaml"))
+
+
+def network(layers: int) -> str:
+    layer = "  - {weights: [[0.5]], bias: [0.1], activation: sigmoid}\n"
+    return (
+        f"x: [1]\ny: [1]\nlayers:\n{layer * layers}loss: squared-error\n"
+        "update: {rule: sgd, learning_rate: 0.1}\n"
+    )
+
+
+def run(folder: Path, layers: int, command: str, *options: str) -> Result:
+    (folder / "p.yaml").write_text(network(layers))
+    (folder / "s.yaml").write_text("answers: {L: 3}\n")
+    sheet = [str(folder / "s.yaml")] if command == "check" else []
+    return CliRunner().invoke(main, [command, str(folder / "p.yaml"), *sheet, *options])
+
+
+TASKS = [
+    ("solve", ()),
+    ("derive", ()),
+    ("blank", ()),
+    ("draw", ()),
+    ("lint", ()),
+    ("check", ()),
+    ("solve", ("--verify",)),
+]
+
+
+@pytest.mark.parametrize(("command", "options"), TASKS)
+def test_deep_problems_are_refused_before_they_are_planned(
+    command: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backprop_cli.solving.load.plan", None)
+    done = run(tmp_path, 2000, command, *options)
+    assert done.exit_code == 2
+    assert "p.yaml" in done.stderr
+    assert "--max-work " in done.stderr
+
+
+@pytest.mark.parametrize(("command", "options"), TASKS)
+def test_what_the_message_names_allows_it(
+    command: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """With a limit of 1 anything is too much, and the number told each time is enough."""
+    most = "1"
+    for _ in range(4):  # planning, running and comparing are limited one after the other
+        done = run(tmp_path, 2, command, *options, "--max-work", most)
+        if done.exit_code != 2:
+            break
+        most = done.stderr.rpartition("--max-work ")[2].split()[0].rstrip(",")
+    assert done.exit_code in (0, 1), done.output
+    assert int(most) < MAX_WORK
+    fewer = run(tmp_path, 2, command, *options, "--max-work", str(int(most) - 1))
+    assert fewer.exit_code == 2
+
+
+def test_differences_of_a_deep_network_are_refused(tmp_path: Path) -> None:
+    assert run(tmp_path, 300, "solve", "--verify").exit_code == 2
+    assert run(tmp_path, 10, "solve", "--verify").exit_code == 0
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("command", ["blank", "draw", "lint"])
+def test_ordinary_problems_are_not_refused(command: str, path: Path) -> None:
+    done = CliRunner().invoke(main, [command, str(path), "--max-work", str(MAX_WORK // 2)])
+    assert "--max-work" not in done.stderr
+
+
+# Steps of training ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_the_shares_of_others_in_single_numbers(axis: int | None) -> None:
+    rng = np.random.default_rng(4)
+    shape = (4,) if axis is None else (3, 4)
+    g, x = rng.normal(size=shape), 3 * rng.normal(size=shape)
+    node = op("others_share", Sym("g"), Sym("x"), axis=axis)
+    program = InScalars(Program([("r", node)], {"g": g}, {"x": x}, {"x": "r"}, None, {}))
+    found = program.end(program.run(1, program.begin({"x": x}), []))["x"]
+    powers = np.exp(np.moveaxis(x, axis or 0, -1))
+    p = powers / powers.sum(axis=-1, keepdims=True)
+    each = np.moveaxis(g, axis or 0, -1) / (1 - p)
+    expected = p * (each.sum(axis=-1, keepdims=True) - each)
+    np.testing.assert_allclose(np.moveaxis(found, axis or 0, -1), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_estimate_knows_what_cannot_be_compiled_to_numbers(path: Path) -> None:
+    problem = loaded(Source(path.name, path.read_bytes()), numbers=False)
+    if problem.model.update is None or problem.model.unknown or not problem.model.trained:
+        return
+    program = training_program(Batches(problem.model, ()).at(0))
+    InScalars(program)  # raises where an operation has no form for single numbers
+    assert work(problem.plan, 10_000) < MAX_WORK
+
+
+def test_steps_that_overflow_are_counted_as_they_are_computed(tmp_path: Path) -> None:
+    text = (
+        "values: {w: 3, x: 2}\nequations: [y = w * x, L = (y - 1)^2 * 1e300]\ntrain: [w]\n"
+        "update: {rule: momentum, learning_rate: 1e9, steps: 100000}\n"
+    )
+    (tmp_path / "p.yaml").write_text(text)
+    done = CliRunner().invoke(main, ["solve", str(tmp_path / "p.yaml"), "--format", "json"])
+    assert done.exit_code in (0, 2), done.output
+    assert done.exit_code == 0 or "--max-work" in done.stderr
+
+
+# Depth ------------------------------------------------------------------------------------------
+
+
+def shared(steps: int) -> str:
+    """One weight used at every step, so that its gradient is a sum of as many terms."""
+    lines = "".join(f"  - z{n} = tanh(z{n - 1} * w)\n" for n in range(1, steps + 1))
+    return f"values: {{z0: 1, w: 0.5}}\nequations:\n{lines}"
+
+
+@pytest.mark.parametrize("steps", [50, 300, 900])
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("solve", ("--format", "text")),
+        ("solve", ("--format", "json")),
+        ("solve", ("--format", "html")),
+        ("solve", ("--format", "python")),
+        ("derive", ()),
+        ("blank", ()),
+    ],
+)
+def test_long_sums_of_shares_are_done_or_refused(
+    command: str, options: tuple[str, ...], steps: int, tmp_path: Path
+) -> None:
+    (tmp_path / "p.yaml").write_text(shared(steps))
+    words = [command, str(tmp_path / "p.yaml"), *options, "--max-work", str(10**9)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == (0 if steps == 50 else 2), done.exception
+    assert steps == 50 or "p.yaml" in done.stderr
