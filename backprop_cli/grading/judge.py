@@ -334,10 +334,11 @@ class _One:
 
     @cached_property
     def _own(self) -> Array:
-        for expr in self.key.formulas.get(self.name, ()):
-            found = self.judge.on_typed_values(expr)[0]
-            return np.where(np.isfinite(found), found, self.truth)
-        return self.truth
+        expr = self.key.first(self.name)
+        if expr is None:
+            return self.truth
+        found = self.judge.on_typed_values(expr)[0]
+        return np.where(np.isfinite(found), found, self.truth)
 
     def _still(self, expected: Array) -> Mask:
         """Where a value is 0, or a parameter the old one, that should have moved visibly."""
