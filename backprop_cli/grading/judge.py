@@ -235,19 +235,28 @@ class _One:
 
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""
-        fine = self.units[0]
-        for rounded in ((None,), fine):
+        for rounded in (False, True):
             for repaired, verdict in ((True, "correct"), (False, "carried")):
-                readings = [Reading(repaired, unit=unit) for unit in rounded]
-                self._try(readings, [Wanted(self.typed, verdict)])
+                found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
+                self._try(found, [Wanted(self.typed, verdict)])
+
+    def _rounded(self, reading: Reading) -> list[Reading]:
+        """The same with steps in between rounded to as many digits as asked.
+
+        In the other kind of digits than asked only as somebody does who always does so: three
+        significant digits of 12.345 are far less than three decimals.
+        """
+        other = Unit(self.key.unit.count, not self.key.unit.significant)
+        found = [replace(reading, unit=unit) for unit in self.units[0]]
+        if other not in self.units[0]:
+            found.append(replace(reading, unit=other, definite=True))
+        return found
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
         few = FewDigits.of(self.written, self.truth, self.key)
         if not self.open.any() or not (few.any or self.judge.any_imprecise()):
             return
-        fine, coarse = self.units
-        every = (None, *fine, *coarse)
         old = self.key.parameters.get(self.name)
         before = None if old is None else self.key.truth[old]
         for interval, unit in few.readings():
@@ -263,7 +272,9 @@ class _One:
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
                 allowed &= ~short(expected, unit)  # such a value can be typed as itself only
                 wanted.append(Wanted(interval, "imprecise", allowed))
-            self._try([Reading(repaired, lax, unit) for unit in every], wanted)
+            plain = Reading(repaired, lax)
+            coarse = [replace(plain, unit=unit) for unit in self.units[1]]
+            self._try([plain, *self._rounded(plain), *coarse], wanted)
 
     @property
     def _from_digits(self) -> bool:

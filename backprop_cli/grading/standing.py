@@ -26,12 +26,13 @@ class Reading(Struct, frozen=True):
 
     `repaired` puts for wrong values what is right, `lax` takes values of too few digits as they
     were typed instead of as they should be, and `unit` is that to which steps that are not written
-    may have been rounded.
+    may have been rounded: in any way, or where it is `definite`, always in one and the same.
     """
 
     repaired: bool = False
     lax: bool = False
     unit: Unit | None = None
+    definite: bool = False
 
     @property
     def plainly(self) -> Reading:

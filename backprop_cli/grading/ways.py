@@ -71,6 +71,9 @@ class Ways(Struct):
         plain = reading.unit is None
         if not plain and not self._near(self.wanted, _FAR_UNTOLD):
             return
+        if reading.definite and reading.unit is not None:
+            yield from self._definitely(expr, reading.unit, WITHIN)
+            return
         first = self._way(standing.enclosed(expr, reading), plain)
         yield first
         untold = self.wanted & ~first.where
@@ -93,8 +96,12 @@ class Ways(Struct):
                 partly = self.standing.as_person(expr, way, self.reading, unit)
                 yield self._way(partly, False)
         elif self._near(self.wanted & ~untold, _FAR) and _has_products(expr):
-            for way in persons(unit, WITHIN[:1]):
-                yield self._definite(self.standing.as_person(expr, way, self.reading), False)
+            yield from self._definitely(expr, unit, WITHIN[:1])
+
+    def _definitely(self, expr: Expr, unit: Unit, within: Sequence[str]) -> Iterator[Way]:
+        for way in persons(unit, within):
+            found = self.standing.as_person(expr, way, self.reading)
+            yield self._definite(found, way.names_only)
 
     def _near(self, where: Mask, share: float) -> bool:
         """Whether something there is near enough to what it should be to have come of rounding."""
@@ -144,16 +151,17 @@ class Figures(Struct, frozen=True):
 def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
     """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
 
-    These are those asked and those used around them, in decimals and in significant digits. What is
-    only assumed excuses nobody who used more.
+    These are those asked and those used around them, in decimals and in as many significant digits
+    as the longest number there has. What is only assumed excuses nobody who used more.
     """
     asked = key.unit
     used = [unit for figures in around for unit in _used(figures, asked)]
-    fine = [one for one in used if one.significant == asked.significant]
-    fine = [one for one in fine if one.count >= asked.count]
-    if not (key.assumed and any(one.count > asked.count for one in fine)):
+    most = max((unit.count for unit in used if unit.significant), default=0)
+    used = [unit for unit in used if not unit.significant or unit.count == most]
+    fine = [unit for unit in used if unit.count >= asked.count]
+    own = [unit for unit in fine if unit.significant == asked.significant]
+    if not (key.assumed and any(unit.count > asked.count for unit in own)):
         fine = [asked, *fine]
-    fine = [one for unit in fine for one in (unit, Unit(unit.count, not unit.significant))]
     first = list(dict.fromkeys(fine))
     return first, [unit for unit in dict.fromkeys(used) if unit not in first]
 
