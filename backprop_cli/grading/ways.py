@@ -135,7 +135,7 @@ def persons(unit: Unit, within: Sequence[str] = WITHIN) -> tuple[Rounding, ...]:
 
 
 def _has_products(expr: Expr) -> bool:
-    return any(isinstance(node, Op) and node.name == "matmul" for node in walk(expr))
+    return any(isinstance(node, Op) and node.name in ("matmul", "outer") for node in walk(expr))
 
 
 # Which digits somebody uses -----------------------------------------------------------------------

@@ -104,6 +104,8 @@ class Rounding(Unit, frozen=True):
         """The operations after which nothing is written down."""
         if self.within == "no sum or product":
             return _EXACT | _SUMS | _PRODUCTS
+        if self.within == "every product":  # which are added up as they stand
+            return _EXACT | _SUMS | {"matmul", "outer"}
         return _EXACT if self.significant else _EXACT | _SUMS
 
     @property
@@ -296,6 +298,14 @@ def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     return point(np.sum(products, axis=1).reshape((a[0] @ b[0]).shape))
 
 
+def _outer(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
+    """Each product, which is a sum of one."""
+    found = BOUNDS["outer"](*args, **options)
+    if isinstance(unit, Rounding) and unit.within == "every product" and is_point(found):
+        return point(unit.written(found[0]))
+    return found
+
+
 def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The sum that is divided."""
     (a,) = args
@@ -357,6 +367,7 @@ _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "logsumexp": _logsumexp,
     "sigmoid": _sigmoid,
     "matmul": _matmul,
+    "outer": _outer,
     "mean": _mean,
     "softplus": _softplus,
     "elu": _elu,
