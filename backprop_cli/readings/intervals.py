@@ -294,7 +294,9 @@ def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
         return BOUNDS["matmul"](a, b)
     rows, columns = np.atleast_2d(a[0]), b[0] if b[0].ndim == 2 else b[0][:, None]
-    products = unit.written(rows[:, :, None] * columns[None, :, :])
+    ones = (np.abs(rows) == 1)[:, :, None] | (np.abs(columns) == 1)[None, :, :]
+    products = rows[:, :, None] * columns[None, :, :]
+    products = np.where(ones, products, unit.written(products))  # nobody works out 1 · 0.25
     return point(np.sum(products, axis=1).reshape((a[0] @ b[0]).shape))
 
 
