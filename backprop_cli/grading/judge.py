@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.few_digits import FewDigits, has_digits
-from backprop_cli.grading.key import Judged, Key, Words, judged_as
+from backprop_cli.grading.key import Judged, Key, Words, is_jacobian, judged_as
 from backprop_cli.grading.standing import Reading, Side, Standing
 from backprop_cli.grading.ways import Figures, Ways, persons, units
 from backprop_cli.grading.work import idle, spared
@@ -317,10 +317,12 @@ class _One:
         """The true value, or what the student's own values as they stand give."""
         if repaired:
             return self.truth
-        for expr in self.key.formulas.get(self.name, ()):
-            found = self.judge.on_typed_values(expr)[0]
-            return np.where(np.isfinite(found), found, self.truth)
-        return self.truth
+        ways = self.key.formulas.get(self.name, ())
+        expr = next((way for way in ways if not is_jacobian(way)), None)
+        if expr is None:
+            return self.truth
+        found = self.judge.on_typed_values(expr)[0]
+        return np.where(np.isfinite(found), found, self.truth)
 
     def _still(self, expected: Array) -> Mask:
         """Where a value is 0, or a parameter the old one, that should have moved visibly."""
