@@ -88,12 +88,12 @@ grading: {{precision: {{decimals: 2}}}}
 # What proves a slip -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("g", "typed", "named"), [(9, "0.12", True), (10, "0.13", False)])
+@pytest.mark.parametrize(("g", "typed", "named"), [(8.6, "0.12", True), (8.8, "0.12", False)])
 def test_how_wide_a_slip_may_be(g: float, typed: str, named: bool) -> None:
-    """g z(1 - z) for g h(1 - h): 0.98 is [0.975, 0.99), and z(1 - z) in (0.0099, 0.0244].
+    """g z(1 - z) for g h(1 - h): 0.98 is [0.975, 0.99), so that is g times 0.00975 to 0.02475.
 
-    Nine times that is 0.130 wide, ten times 0.145. Eight times the width of what is typed and a
-    twentieth of the value are 0.12 + 0.05 · 0.22 = 0.131, and 0.132.
+    That is 0.129 wide, and 0.132. Eight times the width of what is typed, and a twentieth of the
+    value, are 0.12 + 0.05 · 0.213 = 0.1306 and 0.12 + 0.05 · 0.218 = 0.1309.
     """
     problem = f"""values: {{a: 59, b: 60, g: {g}}}
 equations: [z = a / b, h = sigmoid(z), L = g * h]
