@@ -19,11 +19,11 @@ Written = Callable[[Number], Number]
 
 
 def cut_off(value: Number, unit: Number) -> Number:
-    return np.sign(value) * np.floor(abs(value) / unit + 1e-9) * unit
+    return float(np.sign(value) * np.floor(abs(value) / unit + 1e-9) * unit)
 
 
 def rounded(value: Number, unit: Number) -> Number:
-    return np.sign(value) * np.floor(abs(value) / unit + 0.5 + 1e-9) * unit
+    return float(np.sign(value) * np.floor(abs(value) / unit + 0.5 + 1e-9) * unit)
 
 
 def decimals(_: Number) -> Number:
@@ -42,7 +42,7 @@ def ways_to_write() -> Iterator[tuple[str, Written]]:
     yield "significant", lambda value: cut_off(value, significant(value))
 
 
-V, W, A, K = np.array([0.3, 0.71]), np.array([0.567, 2.345]), 3.0, 0.5512
+V, W, A, K = np.array([0.3, 0.71]), np.array([0.567, 2.345]), np.float64(3.0), 0.5512
 
 
 def as_it_is(value: Number) -> Number:
