@@ -154,7 +154,8 @@ def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
     fine = [one for one in fine if one.count >= asked.count]
     if not (key.assumed and any(one.count > asked.count for one in fine)):
         fine = [asked, *fine]
-    fine = [one for unit in fine for one in (unit, Unit(unit.count, not unit.significant))]
+    other = max((one.count for one in used if one.significant != asked.significant), default=0)
+    fine = [one for unit in fine for one in (unit, unit.swapped(other))]
     first = list(dict.fromkeys(fine))
     return first, [unit for unit in dict.fromkeys(used) if unit not in first]
 

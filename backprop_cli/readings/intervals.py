@@ -50,6 +50,10 @@ class Unit(Struct, frozen=True):
             place = np.floor(np.log10(np.where(size == 0, 1.0, size)))
         return 10.0 ** (place - self.count + 1)
 
+    def swapped(self, least: int) -> Unit:
+        """As many significant digits for decimals, or the other way round, but so many at least."""
+        return Unit(max(self.count, least), not self.significant)
+
     @property
     def definite(self) -> bool:
         """Whether this is one person's way of rounding, and no allowance for any."""
@@ -104,6 +108,8 @@ class Rounding(Unit, frozen=True):
         """The operations after which nothing is written down."""
         if self.within == "no sum or product":
             return _EXACT | _SUMS | _PRODUCTS
+        if self.within == "every product":
+            return _EXACT | _SUMS | {"matmul"}
         return _EXACT if self.significant else _EXACT | _SUMS
 
     @property
@@ -274,6 +280,8 @@ def _sigmoid(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     (a,) = args
     falling, rising = _exponentials((-a[1], -a[0]), unit), _exponentials(a, unit)
     below = _one_more(falling, unit)
+    if unit.definite:  # as most people work it out
+        return 1 / below[1], 1 / below[0]
     least, most = (
         _one_more((end, end), unit) for end in rising
     )  # above and below, e^z is the same
