@@ -527,7 +527,7 @@ def test_later_steps_follow_from_those_before(
 
 
 def test_what_was_rounded_in_a_step_is_carried_into_the_next() -> None:
-    """1/3 to two decimals is 0.33, and 0.33 - 0.5 · 0.33 = 0.165 is cut off to 0.16; truth 0.1667."""
+    """1/3 is 0.33, and 0.33 - 0.5 · 0.33 = 0.165 is cut off to 0.16; it should be 0.1667."""
     problem = LATER.replace("momentum", "sgd").replace("[[2]]", "[[2/3]]") % ", W1_new@2, W1_new@3"
     problem += "grading: {precision: {decimals: 2}}"
     honest = "W1_new: [[0.33]], W1_new@2: [[0.16]], W1_new@3: [[0.08]]"

@@ -12,6 +12,7 @@ from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import Origin
 from backprop_cli.grading.evidence import by_luck, is_near, neighbours
 from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.key import is_jacobian
 from backprop_cli.grading.misread import digit_misread
 from backprop_cli.grading.origins import Candidates, origin
 from backprop_cli.grading.rewrites_parts import changes
@@ -50,7 +51,7 @@ def candidates(case: Case) -> list[Candidate]:
                 found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
     for one in case.cases():
         found += [change for change in changes(one) if one.fits(change[1])]
-    return found
+    return [one for one in found if not is_jacobian(one[1])]  # what is pulled back has no parts
 
 
 class Detector:

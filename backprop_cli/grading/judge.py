@@ -246,9 +246,10 @@ class _One:
         In the other kind of digits than asked only as somebody does who always does so: three
         significant digits of 12.345 are far less than three decimals.
         """
-        other = Unit(self.key.unit.count, not self.key.unit.significant)
+        asked = self.key.unit
+        other = Unit(asked.count, not asked.significant)
         found = [replace(reading, unit=unit) for unit in self.units[0]]
-        if other not in self.units[0]:
+        if asked in self.units[0] and other not in self.units[0]:
             found.append(replace(reading, unit=other, definite=True))
         return found
 

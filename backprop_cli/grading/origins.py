@@ -11,6 +11,7 @@ from backprop_cli.algebra.expr import symbols
 from backprop_cli.grading.data import Origin
 from backprop_cli.grading.evidence import chance
 from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.key import is_jacobian
 from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.workings import Numbers, Values
 from backprop_cli.grading.written import Array, meets
@@ -64,7 +65,7 @@ def _tried(
 ) -> Iterator[_Hit]:
     """What every slip at every unwritten step leads to, the nearest steps first."""
     formulas = judge.key.formulas
-    if wrong.name not in formulas:
+    if wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
         return
     behind = unwritten(judge, wrong.name, numbers)
     proved, work = has_digits(judge, wrong), 0

@@ -16,6 +16,7 @@ from backprop_cli.operations.bounds import Interval, above_zero, below_zero
 from backprop_cli.readings.intervals import WITHIN, Rounding, Unit
 
 _MOST_DIGITS = 12
+"""Nobody has more digits than a calculator; a program that prints more has these, too."""
 
 
 class Way(Struct, frozen=True):
@@ -177,11 +178,11 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     if not stated.any():
         return
     decimals = -np.round(np.log10(unit[stated])).astype(int)
-    count = int(decimals.max())
-    if 0 < count <= _MOST_DIGITS:
+    count = min(int(decimals.max()), _MOST_DIGITS)
+    if count > 0:
         yield Unit(count)
-    longest = int(significant(value[stated], unit[stated]).max())
-    if 1 < longest <= _MOST_DIGITS:
+    longest = min(int(significant(value[stated], unit[stated]).max()), _MOST_DIGITS)
+    if longest > 1:
         yield Unit(longest, True)
 
 

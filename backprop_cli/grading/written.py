@@ -57,7 +57,7 @@ def standing_for(value: Array, unit: Array) -> Interval:
 
 def _open(end: Array, unit: Array, inward: int) -> Array:
     """An end that does not belong to an interval itself; one of no width keeps both of its own."""
-    return np.where(unit > 0, end + inward * 3 * _noise(end, unit), end)
+    return np.where(unit > 0, end + inward * np.minimum(3 * _noise(end, unit), unit / 2), end)
 
 
 def _noise(size: Array, unit: Array) -> Array:
@@ -101,7 +101,9 @@ def is_right(
         return at_digits, at_digits
     unit = asked.at(truth)
     beyond = (typed < unit) & ~short(truth, typed)
-    to_digits = meets(standing_for(value, np.where(beyond, unit, 0.0)), point(truth))
+    to_digits = beyond & meets(
+        standing_for(value, np.broadcast_to(unit, value.shape)), point(truth)
+    )
     return at_digits, to_digits
 
 

@@ -275,9 +275,14 @@ def _sigmoid(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     """e^-z in 1/(1 + e^-z), or e^z in e^z/(1 + e^z)."""
     (a,) = args
     falling, rising = _exponentials((-a[1], -a[0]), unit), _exponentials(a, unit)
-    below, above = _one_more(falling, unit), _one_more(rising, unit)
-    ways = (1 / below[1], 1 / below[0]), (rising[0] / above[0], rising[1] / above[1])
-    return np.fmin(ways[0][0], ways[1][0]), np.fmax(ways[0][1], ways[1][1])
+    below = _one_more(falling, unit)
+    if unit.definite:  # as most people work it out
+        return 1 / below[1], 1 / below[0]
+    least, most = (
+        _one_more((end, end), unit) for end in rising
+    )  # above and below, e^z is the same
+    low, high = rising[0] / least[1], rising[1] / most[0]
+    return np.fmin(1 / below[1], low), np.fmax(1 / below[0], high)
 
 
 def _one_more(powers: Interval, unit: Unit) -> Interval:

@@ -1,0 +1,195 @@
+"""How far a typed number reaches: for each end one sheet just inside and one just outside."""
+
+from __future__ import annotations
+
+import pytest
+from judged import entries, graded
+
+
+def judged_as(truth: float | str, typed: str, asked: str = "decimals: 2") -> tuple[str, str | None]:
+    """The verdict on u = truth, a number or a quotient of two, and how it is right."""
+    above, _, below = str(truth).partition("/")
+    problem = f"""values: {{a: {above}, b: {below or 1}}}
+equations: [u = a / b]
+grading: {{precision: {{{asked}}}}}
+"""
+    result = graded(problem, f"u: {typed}")["u"]
+    return result.verdict, result.how
+
+
+# The ends of what a typed number stands for -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "inside", "outside"),
+    [
+        # 1.67 is [1.665, 1.68)
+        ("1.67", "1.665", "1.6649"),
+        ("1.67", "1.6799999", "1.68"),
+        ("-1.67", "-1.665", "-1.6649"),
+        ("-1.67", "-1.6799999", "-1.68"),
+        # 0.00 is less than 0.01, either way
+        ("0.00", "0.0099999", "0.01"),
+        ("0.00", "-0.0099999", "-0.01"),
+        # 0.01 is [0.005, 0.02)
+        ("0.01", "0.005", "0.00499"),
+        # so many zeros dropped: .5 is .50, and that is [0.495, 0.51)
+        (".5", "0.495", "0.4949"),
+        (".5", "0.5099999", "0.51"),
+        # a 0 is 0.00, whatever its exponent says
+        ("0", "0.0099999", "0.0101"),
+        ("0e9", "0.0099999", "0.0101"),
+    ],
+)
+def test_the_ends_of_a_typed_number(typed: str, inside: str, outside: str) -> None:
+    assert judged_as(inside, typed)[0] == "correct"
+    assert judged_as(outside, typed)[0] == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("truth", "typed", "how"),
+    [
+        (1.665, "1.66", "rounded"),  # half a unit off
+        (1.66501, "1.66", "truncated"),
+        (1.665, "1.67", "rounded"),
+        (1, "1.0000000000005", "exact"),  # noise of a calculator
+        (1, "1.0000000000015", "rounded"),
+    ],
+)
+def test_the_ends_of_how_it_is_right(truth: float, typed: str, how: str) -> None:
+    assert judged_as(truth, typed) == ("correct", how)
+
+
+@pytest.mark.parametrize(
+    ("truth", "typed", "asked", "verdict"),
+    [
+        # floating-point noise of a billionth of the size: 1.67 reaches down to 1.665 - 1.67e-9
+        ("16649.99999/10000", "1.67", "decimals: 2", "correct"),
+        ("16649.999975/10000", "1.67", "decimals: 2", "wrong"),
+        # or of a thousandth of the width, where that is small: 1e-12 is [0.5e-12, 2e-12)
+        ("0.4993/1000000000000", "0.000000000001", "decimals: 12", "correct"),
+        ("0.4983/1000000000000", "0.000000000001", "decimals: 12", "wrong"),
+    ],
+)
+def test_the_ends_of_noise(truth: str, typed: str, asked: str, verdict: str) -> None:
+    assert judged_as(truth, typed, asked)[0] == verdict
+
+
+@pytest.mark.parametrize(("v", "verdict"), [("0.5", "carried"), ("1.5", "wrong")])
+def test_the_noise_beside_0(v: str, verdict: str) -> None:
+    """u = 1 is wrong, and v = u - 1 follows, but for 1e-12 of noise; expressions are exact."""
+    problem = """values: {a: 5}
+equations: [u = a / 2, v = u - 1]
+ask: [u, v]
+grading: {precision: {decimals: 2}}
+"""
+    found = graded(problem, f"u: 2/2, v: {v}/1000000000000")
+    assert (found["u"].verdict, found["v"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
+    ("truth", "typed", "verdict"),
+    [
+        # at the digits asked, 1.6716 is [1.6666, 1.6816), and 1.6566 reaches up to 1.6666
+        ("5/3", "1.67166", "correct"),
+        ("5/3", "1.67168", "wrong"),
+        ("5/3", "1.65668", "correct"),
+        ("5/3", "1.65666", "wrong"),
+        # what has no more digits can be typed as itself only
+        ("1.66", "1.660", "correct"),
+        ("1.66", "1.661", "wrong"),
+        ("1.66", "1.659", "wrong"),
+        ("1.6600001", "1.661", "correct"),
+    ],
+)
+def test_the_ends_at_the_digits_asked(truth: str, typed: str, verdict: str) -> None:
+    assert judged_as(truth, typed)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("truth", "typed", "verdict"),
+    [
+        # 0.9996 to three digits is 1.00, and 0.9994 is 0.999
+        ("0.9996", "1.00", "correct"),
+        ("0.9994", "1.00", "imprecise"),
+        ("1.0049", "1.00", "correct"),
+        ("1.01", "1.00", "wrong"),
+        # 100 and 99.9 have units of 1 and 0.1
+        ("99.96", "100", "correct"),
+        ("99.94", "100", "imprecise"),
+        ("1666.67", "1665", "correct"),  # cut off after three
+        ("1666.67", "1656", "wrong"),
+        ("1666.67", "1671", "correct"),
+        ("1666.67", "1672", "wrong"),
+    ],
+)
+def test_the_ends_at_significant_digits(truth: str, typed: str, verdict: str) -> None:
+    assert judged_as(truth, typed, "significant: 3")[0] == verdict
+
+
+# Fewer digits than asked --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("truth", "typed", "asked", "verdict"),
+    [
+        # two digits are [1.65, 1.8), one proves nothing
+        ("1.65", "1.7", "decimals: 2", "imprecise"),
+        ("1.649", "1.7", "decimals: 2", "wrong"),
+        ("1.799", "1.7", "decimals: 2", "imprecise"),
+        ("1.801", "1.7", "decimals: 2", "wrong"),
+        ("1.71", "2", "decimals: 2", "wrong"),
+        # but where the digits asked leave no more than one
+        ("0.96", "1", "decimals: 1", "correct"),
+        ("0.94", "1", "decimals: 1", "imprecise"),
+        ("1.14", "1", "decimals: 1", "wrong"),
+        # what is exact at these digits can be typed as itself only
+        ("1.8", "1.7", "decimals: 2", "wrong"),
+    ],
+)
+def test_the_ends_of_too_few_digits(truth: str, typed: str, asked: str, verdict: str) -> None:
+    assert judged_as(truth, typed, asked)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        # 0.04 is 0.0 beside 1.7, which shows that there is one decimal
+        ("[1.7, .0]", ["imprecise", "imprecise"]),
+        ("[1.67, .0]", ["correct", "wrong"]),  # beside two it would be 0.04
+        ("[2, .0]", ["wrong", "wrong"]),  # and one digit shows nothing
+        ("[1.9, .0]", ["wrong", "wrong"]),  # nor does what is wrong
+    ],
+)
+def test_a_number_without_digits_is_taken_beside_others(typed: str, expected: list[str]) -> None:
+    problem = """values: {a: [5, 0.12]}
+equations: [u = a / 3]
+grading: {precision: {decimals: 2}}
+"""
+    assert entries(graded(problem, f"u: {typed}")["u"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "typed", "verdict"),
+    [
+        # a weight of 0.52 goes to 0.5148; .51 was looked at, .52 need not have been
+        ("0.52", ".51", "imprecise"),
+        ("0.52", ".52", "wrong"),
+        # one of 0.5 to 0.495: .50 has a digit more than the old one
+        ("0.5", ".50", "imprecise"),
+        ("0.5", ".5", "wrong"),
+        # 0.8 to 0.792: nearer to .79 than to .80
+        ("0.8", ".79", "imprecise"),
+        ("0.8", ".80", "wrong"),
+    ],
+)
+def test_an_old_weight_with_too_few_digits(old: str, typed: str, verdict: str) -> None:
+    """The gradient of w² / 2 is w: w_new = 0.99 w."""
+    problem = f"""values: {{w: {old}}}
+equations: [L = w * w / 2]
+train: [w]
+update: {{rule: sgd, learning_rate: 0.01}}
+ask: [w_new]
+grading: {{precision: {{decimals: 4}}}}
+"""
+    assert graded(problem, f"w_new: {typed}")["w_new"].verdict == verdict

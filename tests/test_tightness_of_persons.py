@@ -1,0 +1,190 @@
+"""The definite ways of a person where a range tells nothing: what each gives, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from judged import graded
+from numpy.typing import NDArray
+
+from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.problem.formula import parse
+from backprop_cli.readings.intervals import Rounding, enclosure
+
+Array = NDArray[np.float64]
+Number = float | np.float64
+Written = Callable[[Number], Number]
+
+
+def cut_off(value: Number, unit: Number) -> Number:
+    return float(np.sign(value) * np.floor(abs(value) / unit + 1e-9) * unit)
+
+
+def rounded(value: Number, unit: Number) -> Number:
+    return float(np.sign(value) * np.floor(abs(value) / unit + 0.5 + 1e-9) * unit)
+
+
+def decimals(_: Number) -> Number:
+    return 0.01
+
+
+def significant(value: Number) -> Number:
+    return 1.0 if value == 0 else 10.0 ** (np.floor(np.log10(abs(value))) - 3)
+
+
+def ways_to_write() -> Iterator[tuple[str, Written]]:
+    """Two decimals, or four significant digits, as 30.08 has them; rounded, or cut off."""
+    yield "decimals", lambda value: rounded(value, decimals(value))
+    yield "decimals", lambda value: cut_off(value, decimals(value))
+    yield "significant", lambda value: rounded(value, significant(value))
+    yield "significant", lambda value: cut_off(value, significant(value))
+
+
+V, W, A, K = np.array([0.3, 0.71]), np.array([0.567, 2.345]), np.float64(3.0), 0.5512
+
+
+def as_it_is(value: Number) -> Number:
+    return value
+
+
+def persons(named: bool) -> Iterator[Number]:
+    """r = a / (v·w - e^k), by everybody who rounds in one way all the time.
+
+    That is each product, or the sum of products too, or only what no calculator does in one go, or
+    only q = v·w, where that is `named`. A difference of two decimals has no more of them.
+    """
+    for kind, write in ways_to_write():
+        as_step = write if kind == "significant" else as_it_is
+        products, power = V * W, np.exp(K)
+        each = np.sum([write(one) for one in products])
+        yield A / ((write(each) if named else each) - write(power))
+        total = write(products.sum())
+        yield A / as_step(total - write(power))
+        if named:
+            yield A / (total - write(power))
+            yield A / (total - power)
+        else:
+            yield A / (products.sum() - write(power))
+
+
+NAMED = "[q = v @ w, r = a / (q - exp(k))]"
+UNNAMED = "[r = a / (v @ w - exp(k))]"
+
+
+def verdict(equations: str, typed: Number) -> str:
+    problem = f"""values: {{v: {V.tolist()}, w: {W.tolist()}, a: {A}, k: {K}}}
+equations: {equations}
+ask: [r]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    return graded(problem, f"r: {typed:.2f}")["r"].verdict
+
+
+@pytest.mark.parametrize(("equations", "named"), [(NAMED, True), (UNNAMED, False)])
+def test_every_person_is_right_and_nobody_else(equations: str, named: bool) -> None:
+    """v·w - e^k = 0.0997: two decimals leave one digit of it, and anything from 20 to 50 may be."""
+    with np.errstate(divide="ignore"):
+        values = np.array([*persons(named), A / (V @ W - np.exp(K))])
+    values = values[np.isfinite(values)]
+    assert len(np.unique(np.round(values, 2))) >= 5
+    for value in values:
+        assert verdict(equations, value) == "correct", value
+        for other in (value - 0.025, value + 0.025):
+            reached = (values > other - 0.015) & (values < other + 0.02)
+            told = 29.5 < other < 30.6  # 0.0997 within 0.0015 is narrow enough, at four digits
+            if not (told or reached.any()):
+                assert verdict(equations, other) == "wrong", other
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # 0.7 · 0.0277 + 0.2 · 0.2224 is 0.01939 + 0.04448 = 0.06387
+        ("0.0638", "correct"),
+        ("0.0637", "correct"),  # each cut off: 0.0193 + 0.0444
+        ("0.0636", "wrong"),
+        ("0.0639", "correct"),
+        ("0.0640", "wrong"),
+    ],
+)
+def test_each_product_of_a_sum(typed: str, verdict: str) -> None:
+    problem = """values: {v: [0.7, 0.2], w: [0.0277, 0.2224]}
+equations: [r = v @ w]
+grading: {precision: {decimals: 4}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(("terms", "value"), [(316, 3.16), (317, 3.1 * 0.00334 * 317)])
+def test_how_many_products_are_written_down_one_by_one(terms: int, value: float) -> None:
+    """3.1 · 0.00334 = 0.010354 is 0.01, for a hundred thousand pairs of numbers and no more."""
+    names = {"v": np.full(terms, 3.1), "w": np.full(terms, 0.00334)}
+
+    def named(name: str) -> Interval:
+        return point(names[name])
+
+    found = enclosure(parse("v @ w"), named, Rounding(2, within="every product"))
+    np.testing.assert_allclose(found[0], value, rtol=1e-12)
+
+
+# What is still 0, or the old weight ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("p", "typed", "verdict"),
+    [
+        # h(1 - h) = 0.003984 is 0.00, and 7.5 of it 0.0299: three units would be seen
+        (7.5, "0.00", "correct"),
+        (7.6, "0.00", "wrong"),
+        (7.6, "0.03", "correct"),
+    ],
+)
+def test_rounding_within_a_formula_may_leave_a_0(p: float, typed: str, verdict: str) -> None:
+    problem = f"""values: {{p: {p}, h: 0.004}}
+equations: ["r = p * (h * (1 - h))"]
+ask: [r]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("u", "v", "verdict"),
+    [
+        # v = 0.07 u = 0.0875 from a wrong u: one digit follows from numbers that have two
+        ("1.25", ".1", "imprecise"),
+        ("1.25", ".2", "wrong"),
+        ("2", ".1", "wrong"),  # 0.14,
+    ],
+)
+def test_one_digit_follows_from_numbers_with_more(u: str, v: str, verdict: str) -> None:
+    problem = """values: {a: 5, b: 3, c: 0.07}
+equations: [u = a / b, v = u * c]
+ask: [u, v]
+grading: {precision: {decimals: 3}}
+"""
+    found = graded(problem, f"u: {u}, v: {v}")
+    assert (found["u"].verdict, found["v"].verdict) == ("wrong", verdict)
+
+
+# Which digits are in use --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("p", "r", "verdict"),
+    [
+        # no digits asked: who has p in three has h(1 - h) = 0.14913 in three, too
+        ("7.405", "1.10334500", "correct"),  # 7.405 · 0.149
+        # who has it in more does not, however many they are
+        ("7.405100000000", "1.103359900000", "wrong"),
+        ("7.4051000000000", "1.1033599000000", "wrong"),
+    ],
+)
+def test_how_many_digits_may_be_in_use(p: str, r: str, verdict: str) -> None:
+    problem = """values: {a: 14.8102, b: 2, h: 0.8176}
+equations: ["p = a / b", "r = p * (h * (1 - h))"]
+ask: [p, r]
+"""
+    assert graded(problem, f"p: {p}, r: {r}")["r"].verdict == verdict

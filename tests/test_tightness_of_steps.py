@@ -1,0 +1,335 @@
+"""How far unwritten steps, and the persons who round them, reach: one sheet on each side of an end.
+
+Who types more digits than asked tells exactly where a number lies; what is not written may still
+have been rounded to the digits asked. Ends are worked out here in plain NumPy: after a positive
+step, a unit is lost by cutting off, and half of one won by rounding up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from judged import entries, graded
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Ends = tuple[Array, Array]
+
+Unit = Callable[[Array], Array]
+
+NEAR = 1e-7
+
+
+def decimals(_: Array) -> Array:
+    """Three decimals."""
+    return np.asarray(1e-3)
+
+
+def significant(value: Array) -> Array:
+    """Three significant digits."""
+    return np.asarray(10.0 ** (np.floor(np.log10(value)) - 2))
+
+
+def written(low: Array, high: Array, unit: Unit) -> Ends:
+    """The ends of positive numbers once they are written down."""
+    return low - unit(low), high + unit(high) / 2
+
+
+def problem(formula: str, values: str, digits: str = "decimals: 3") -> str:
+    return f"""values: {{{values}}}
+equations: ["r = {formula}"]
+ask: [r]
+grading: {{precision: {{{digits}}}}}
+"""
+
+
+def verdict_and_how(text: str, value: Array | float) -> tuple[str, str | None]:
+    typed = np.array2string(np.asarray(value), separator=", ", formatter={"all": "{:.9f}".format})
+    result = graded(text, f"r: {typed}")["r"]
+    return result.verdict, result.how
+
+
+# The steps inside one operation -------------------------------------------------------------------
+
+
+def power(z: Array, unit: Unit) -> Ends:
+    return written(np.exp(z), np.exp(z), unit)
+
+
+def one_more(ends: Ends, unit: Unit) -> Ends:
+    """1 + e^z has no new decimals, but may lose a significant digit."""
+    low, high = 1 + ends[0], 1 + ends[1]
+    return (low, high) if unit is decimals else written(low, high, unit)
+
+
+def sigmoid(z: Array, unit: Unit) -> Ends:
+    """1/(1 + e^-z), or e^z/(1 + e^z), where both have the same e^z."""
+    below, rising = one_more(power(-z, unit), unit), power(z, unit)
+    least, most = (one_more((end, end), unit) for end in rising)
+    low = np.minimum(1 / below[1], rising[0] / least[1])
+    return low, np.maximum(1 / below[0], rising[1] / most[0])
+
+
+def sum_of_powers(z: Array, unit: Unit) -> Ends:
+    low, high = power(z, unit)
+    return written(low.sum(), high.sum(), unit)
+
+
+def softmax(z: Array, unit: Unit) -> Ends:
+    """The powers, and their sum."""
+    powers, totals = power(z, unit), sum_of_powers(z, unit)
+    return powers[0] / totals[1], powers[1] / totals[0]
+
+
+def logsumexp(z: Array, unit: Unit) -> Ends:
+    low, high = sum_of_powers(z, unit)
+    return np.log(low), np.log(high)
+
+
+def mean(z: Array, unit: Unit) -> Ends:
+    low, high = written(z.sum(), z.sum(), unit)
+    return low / z.size, high / z.size
+
+
+def norm(z: Array, unit: Unit) -> Ends:
+    """The squares, and their sum."""
+    low, high = written(z**2, z**2, unit)
+    low, high = written(low.sum(), high.sum(), unit)
+    return np.sqrt(low), np.sqrt(high)
+
+
+def softplus(z: Array, unit: Unit) -> Ends:
+    low, high = one_more(power(z, unit), unit)
+    return np.log(low), np.log(high)
+
+
+def negative_elu(z: Array, unit: Unit) -> Ends:
+    """1 - e^z, which is above 0."""
+    low, high = power(z, unit)
+    return 1 - high, 1 - low
+
+
+def silu(z: Array, unit: Unit) -> Ends:
+    """The gate."""
+    gate = 1 / (1 + np.exp(-z))
+    low, high = written(gate, gate, unit)
+    return z * low, z * high
+
+
+INSIDE: list[tuple[str, list[float], Callable[[Array, Unit], Ends]]] = [
+    ("10 * sigmoid(z)", [0.3], sigmoid),
+    ("10 * sigmoid(z)", [-0.3], sigmoid),
+    ("10 * softmax(z)", [0.3, -0.4], softmax),
+    ("10 * logsumexp(z)", [0.3, -0.4], logsumexp),
+    ("10 * mean(z)", [0.31234, 0.41235], mean),
+    ("10 * norm(z)", [0.3123, 0.4123], norm),
+    ("10 * softplus(z)", [0.3], softplus),
+    ("-10 * elu(z)", [-0.3], negative_elu),
+    ("10 * silu(z)", [0.3], silu),
+]
+
+
+@pytest.mark.parametrize(
+    ("unit", "digits"), [(decimals, "decimals: 3"), (significant, "significant: 3")]
+)
+@pytest.mark.parametrize(("formula", "z", "inside"), INSIDE)
+def test_the_steps_inside_an_operation(
+    formula: str,
+    z: list[float],
+    inside: Callable[[Array, Unit], Ends],
+    unit: Unit,
+    digits: str,
+) -> None:
+    """Ten times the operation, whose value was rounded once more."""
+    ends = written(*inside(np.array(z), unit), unit)
+    low, high = 10 * ends[0], 10 * ends[1]
+    text = problem(formula, f"z: {z if len(z) > 1 else z[0]}", digits)
+    for found in (verdict_and_how(text, low + NEAR), verdict_and_how(text, high - NEAR)):
+        assert found == ("correct", "carried-rounding")
+    assert verdict_and_how(text, low - NEAR)[0] == "wrong"
+    assert verdict_and_how(text, high + NEAR)[0] == "wrong"
+
+
+@pytest.mark.parametrize(("typed", "verdict"), [(".521", "correct"), (".519", "wrong")])
+def test_a_significant_digit_lost_behind_1_plus_a_power(typed: str, verdict: str) -> None:
+    """e^0.0945 = 1.0991 is cut off to 1.09; 1.09 / 2.09 = 0.52153, not 0.52361."""
+    text = problem("sigmoid(z)", "z: 0.0945", "significant: 3")
+    assert graded(text, f"r: {typed}")["r"].verdict == verdict
+
+
+# A step that is not written -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("p", "h", "typed", "verdict"),
+    [
+        # h(1 - h) = 0.149130 may be anything from 0.149030 to 0.149180 at four decimals
+        ("100", ".8176", "14.90310", "correct"),
+        ("100", ".8176", "14.90290", "wrong"),
+        ("100", ".8176", "14.91790", "correct"),
+        ("100", ".8176", "14.91820", "wrong"),
+        # below 0 it is mirrored
+        ("-100", ".8176", "-14.90310", "correct"),
+        ("-100", ".8176", "-14.90290", "wrong"),
+        # 1.8176 (1 - 1.8176) = -1.486070
+        ("100", "1.8176", "-148.59720", "correct"),
+        ("100", "1.8176", "-148.61190", "correct"),
+        ("100", "1.8176", "-148.61230", "wrong"),
+        # 0.25 needs no rounding
+        ("100", ".5", "25.00000", "correct"),
+        ("100", ".5", "24.99500", "wrong"),
+        ("100", ".5", "25.00300", "wrong"),
+        # 0.007 has one digit: it may have become 0.0069 to 0.00705, and no 0.0068
+        ("100", ".00705", ".69010", "correct"),
+        ("100", ".00705", ".68990", "wrong"),
+    ],
+)
+def test_the_ends_of_an_unwritten_step(p: str, h: str, typed: str, verdict: str) -> None:
+    text = f"""values: {{p: {p}, h: {h}}}
+equations: ["r = p * (h * (1 - h))"]
+ask: [r]
+grading: {{precision: {{decimals: 4}}}}
+"""
+    assert graded(text, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("a", "typed", "verdict"),
+    [
+        # a third is 0.333 to 0.3338 where it has to be broken off: 30 of them are 9.970 to 10.015
+        ("1/3", "9.9901", "correct"),
+        ("1/3", "9.9690", "wrong"),
+        ("1/3", "10.0140", "correct"),
+        ("1/3", "10.0160", "wrong"),
+        # eight decimals are typed in full, nine are not
+        ("0.33333333", "9.9901", "wrong"),
+        ("0.333333333", "9.9901", "correct"),
+    ],
+)
+def test_the_ends_of_a_given_number_that_never_ends(a: str, typed: str, verdict: str) -> None:
+    assert graded(problem("30 * a", f"a: {a}"), f"r: {typed}")["r"].verdict == verdict
+
+
+# How wide a range may be and still tell right from wrong ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("factor", "less", "typed", "verdict"),
+    [
+        # 1.67 is [1.665, 1.68): six units wide is [-0.0065, 0.052) for 3.9 u - 6.5
+        (3.9, 6.5, ".05", "correct"),
+        (4.2, 7.0, ".05", "wrong"),  # 0.063 is wider
+        (4.2, 7.0, ".01", "correct"),  # and there 4.2 · 1.67 - 7 = 0.014 decides
+        # half of the largest: 1.5 of 3.667, and no more than 1.33 of 2.667
+        (100, 163, "4.90", "correct"),
+        (100, 164, "3.90", "wrong"),
+        (100, 164, "3.00", "correct"),
+    ],
+)
+def test_how_wide_a_range_of_written_numbers_may_be(
+    factor: float, less: float, typed: str, verdict: str
+) -> None:
+    text = f"""values: {{a: 5, b: 3, c: {factor}, d: {less}}}
+equations: [u = a / b, v = u * c - d]
+ask: [u, v]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    assert graded(text, f"u: 1.67, v: {typed}")["v"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("p", "h", "typed", "verdict"),
+    [
+        # an eighth: 1.5 of 12.75, where 0.1275 is rounded, and no more than 1.32 of 10.56
+        ([100], 0.15, [12.50], ["correct"]),
+        ([100], 0.12, [10.30], ["wrong"]),
+        ([100], 0.12, [11.00], ["correct"]),  # 0.11, as a person has it
+        # six units: 0.0585 and 0.0615, 0.0196 being 0.0096 to 0.0246
+        ([3.9], 0.02, [0.06], ["correct"]),
+        ([4.1], 0.02, [0.06], ["wrong"]),
+        ([4.1], 0.02, [0.04], ["correct"]),  # 4.1 · 0.01
+        # a hundredth of the largest: 0.15 of 15.09, and no more than 0.149 of 14.90
+        ([10, 770], 0.02, [0.15, 15.09], ["correct", "correct"]),
+        ([10, 760], 0.02, [0.15, 14.90], ["wrong", "correct"]),
+    ],
+)
+def test_how_wide_a_range_of_unwritten_steps_may_be(
+    p: list[float], h: float, typed: list[float], verdict: list[str]
+) -> None:
+    text = f"""values: {{p: {p}, h: {h}}}
+equations: ["r = p * (h * (1 - h))"]
+ask: [r]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    found = graded(text, f"r: [{', '.join(f'{one:.2f}' for one in typed)}]")["r"]
+    assert entries(found) == verdict
+
+
+@pytest.mark.parametrize(
+    ("c", "d", "r", "verdict"),
+    [
+        # q is miscopied, and r follows from the own u = 1.67: eight units are 0.075, not 0.09
+        (5, 8.33, "0.03", "correct"),
+        (6, 10, "0.03", "wrong"),
+        # a quarter of the value: 1.5 of 6.67, and no more than 1.42 of 5.67
+        (100, 160, "3.50", "correct"),
+        (100, 161, "3.00", "wrong"),
+    ],
+)
+def test_how_wide_what_is_redone_may_be(c: float, d: float, r: str, verdict: str) -> None:
+    text = f"""values: {{a: 5, b: 3, c: {c}, d: {d}, e: 0.5}}
+equations: [u = a / b, q = u * c - d, r = q * e]
+ask: [u, q, r]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    found = graded(text, f"u: 1.67, q: 55.55, r: {r}")
+    assert (found["q"].verdict, found["r"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # the divisor 0.014 is 0.01 at least, and 0.01 / 0.01 = 1
+        ("1.000", "correct"),
+        ("1.200", "wrong"),
+        ("0.530", "correct"),  # 0.01 / 0.019
+        ("0.500", "wrong"),
+    ],
+)
+def test_a_divisor_is_no_0(typed: str, verdict: str) -> None:
+    """a·b = 0.014; the second entry, 714.286, makes the range of the first tell something."""
+    text = """values: {p: [0.01, 10], a: 0.1, b: 0.14}
+equations: ["r = p / (a * b)"]
+ask: [r]
+grading: {precision: {decimals: 2}}
+"""
+    assert entries(graded(text, f"r: [{typed}, 714.286]")["r"])[0] == verdict
+
+
+# Kinks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "z", "slope", "verdict"),
+    [
+        # a 0.000 is less than a unit either way: both slopes count, and none between
+        ("0.0004", "0.000", 1.0, "correct"),
+        ("0.0004", "0.000", 0.0, "correct"),
+        ("0.0004", "0.000", 0.6, "wrong"),
+        # 0.001 is [0.0005, 0.002), which is above 0
+        ("0.0006", "0.001", 1.0, "correct"),
+        ("0.0006", "0.001", 0.0, "wrong"),
+        ("-0.0006", "-0.001", 0.0, "correct"),
+        ("-0.0006", "-0.001", 1.0, "wrong"),
+    ],
+)
+def test_the_sides_of_a_kink(x: str, z: str, slope: float, verdict: str) -> None:
+    text = f"""values: {{a: {x}, b: 1}}
+equations: [z = a * b, h = relu(z), L = 2 * h]
+ask: [z, dL/dz]
+grading: {{precision: {{decimals: 3}}}}
+"""
+    found = graded(text, f"z: {z}, dL/dz: {2 * slope:.3f}")
+    assert (found["z"].verdict, found["dL/dz"].verdict) == ("correct", verdict)

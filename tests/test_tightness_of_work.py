@@ -1,0 +1,136 @@
+"""What leaves no work, how far own values are followed, what proves a slip: each on both sides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from judged import graded
+
+SATURATED = """values: {w: 0.5, x: 1}
+equations: [z = w * x, h = sigmoid(z), L = h^2]
+ask: [z, L, dL/dz]
+grading: {precision: {decimals: 2}}
+"""
+
+
+@pytest.mark.parametrize(("z", "verdict"), [("5.60", "carried"), ("5.70", "not-judged")])
+def test_when_a_unit_is_saturated(z: str, verdict: str) -> None:
+    """A gradient of 1 + sin(1)/2 = 1.4207 comes back as 0.0052 and 0.0047: half a unit is seen."""
+    found = graded(SATURATED, f"z: {z}, L: 0.99")
+    assert (found["z"].verdict, found["L"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict"), [("[u, v, w]", "carried"), ("[u, v, w, t]", "not-judged")]
+)
+def test_when_one_number_in_every_box_is_no_work(asked: str, verdict: str) -> None:
+    problem = f"""values: {{a: 5, b: 1}}
+equations: [u = a - 3, v = u * b, w = v * b, t = w * b]
+ask: {asked}
+grading: {{precision: {{decimals: 2}}}}
+"""
+    found = graded(problem, ", ".join(f"{name}: 9.99" for name in asked.strip("[]").split(", ")))
+    assert found["u"].verdict == "wrong"
+    assert {found[name].verdict for name in ("v", "w")} == {verdict}
+
+
+VECTOR = """values: {a: [5, 6], b: [2, 3]}
+equations: [u = a * b, v = u * 3]
+ask: [u, v]
+grading: {precision: {decimals: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("u", "v", "verdict"),
+    [
+        ("[0, 0]", "[0, 0]", "not-judged"),
+        ("[0, 0.01]", "[0, 0.03]", "carried"),
+        ("[5, 6]", "[15, 18]", "not-judged"),
+        ("[5, 6.01]", "[15, 18.03]", "carried"),
+    ],
+)
+def test_when_a_value_is_all_zero_or_copied(u: str, v: str, verdict: str) -> None:
+    found = graded(VECTOR, f"u: {u}, v: {v}")
+    assert (found["u"].verdict, found["v"].verdict) == ("wrong", verdict)
+
+
+# How far own values are followed ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(32, "carried"), (33, "wrong")])
+def test_how_many_updates_are_followed(last: int, verdict: str) -> None:
+    """The gradient of w²/2 is w: each update takes a hundredth, from 3 for 1.9602 after two."""
+    problem = f"""values: {{w: 2}}
+equations: [L = w^2 / 2]
+train: [w]
+update: {{rule: sgd, learning_rate: 0.01, steps: {last}}}
+ask: [w_new@2, w_new@{last}]
+grading: {{precision: {{decimals: 4}}}}
+"""
+    found = graded(problem, f"w_new@2: 3, w_new@{last}: {3 * 0.99 ** (last - 2):.4f}")
+    assert (found["w_new@2"].verdict, found[f"w_new@{last}"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(20, "carried"), (21, "wrong")])
+def test_how_large_a_jacobian_is_followed(size: int, verdict: str) -> None:
+    """∂h/∂x of h = z², z = 3x, is diagonal with 6z: 400 entries are followed, 441 are not."""
+    problem = f"""values: {{x: {list(range(1, size + 1))}}}
+equations: [z = 3 * x, h = z^2]
+ask: [z, dh/dx]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    z = np.arange(1, size + 1) * 3.0 + 0.5
+    found = graded(problem, f"z: {z.tolist()}, dh/dx: {np.diag(6 * z).tolist()}")
+    assert (found["z"].verdict, found["dh/dx"].verdict) == ("wrong", verdict)
+
+
+# What proves a slip -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("g", "typed", "named"), [(8.6, "0.12", True), (8.8, "0.12", False)])
+def test_how_wide_a_slip_may_be(g: float, typed: str, named: bool) -> None:
+    """g z(1 - z) for g h(1 - h): 0.98 is [0.975, 0.99), so that is g times 0.00975 to 0.02475.
+
+    That is 0.129 wide, and 0.132. Eight times the width of what is typed, and a twentieth of the
+    value, are 0.12 + 0.05 · 0.213 = 0.1306 and 0.12 + 0.05 · 0.218 = 0.1309.
+    """
+    problem = f"""values: {{a: 59, b: 60, g: {g}}}
+equations: [z = a / b, h = sigmoid(z), L = g * h]
+ask: [z, dL/dz]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    result = graded(problem, f"z: 0.98, dL/dz: {typed}")["dL/dz"]
+    assert result.verdict == "wrong"
+    assert ("activation-derivative-at-wrong-argument" in result.slips) is named
+
+
+@pytest.mark.parametrize(
+    ("a", "gradient", "typed", "named"),
+    [("0.3142", "0.31", "0.685", True), ("0.2838", "0.28", "0.715", False)],
+)
+def test_how_wide_the_change_by_a_slip_may_be(
+    a: str, gradient: str, typed: str, named: bool
+) -> None:
+    """1 - g for 1 - 0.1 g: 0.015 is a twentieth of 0.32, the largest that 0.31 stands for."""
+    problem = f"""values: {{w: 1, a: {a}}}
+equations: [L = a * w]
+train: [w]
+update: {{rule: sgd, learning_rate: 0.1}}
+ask: [dL/dw, w_new]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    result = graded(problem, f"dL/dw: {gradient}, w_new: {typed}")["w_new"]
+    assert result.verdict == "wrong"
+    assert ("learning-rate-omitted" in result.slips) is named
+
+
+@pytest.mark.parametrize(("typed", "named"), [("1.31", True), ("1.3", False)])
+def test_how_many_digits_prove_a_factor(typed: str, named: bool) -> None:
+    """r = 2.62 without its 2."""
+    problem = """values: {a: 1.31}
+equations: [r = a + a]
+grading: {precision: {decimals: 1}}
+"""
+    result = graded(problem, f"r: {typed}")["r"]
+    assert (result.verdict, "factor-two" in result.slips) == ("wrong", named)
