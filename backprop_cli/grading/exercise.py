@@ -25,7 +25,7 @@ from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Candidate
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.problem.data import Digits, Grading
+from backprop_cli.problem.data import ASSUMED, Digits, Grading
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import Unit, enclosure
@@ -84,10 +84,13 @@ def cached(
 class Exercise:
     """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept.
 
-    `most_work` are the operations that solving it may take.
+    `most_work` are the operations that solving it may take, `later` the updates that are followed
+    beside those that are asked for.
     """
 
-    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
+    def __init__(
+        self, model: Model, most_work: int = MAX_WORK, later: Collection[int] = ()
+    ) -> None:
         self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
@@ -98,9 +101,7 @@ class Exercise:
         self.plan = plan(self.model, pairs)
         self.steps = {step.id: step for step in self.plan.steps}
         self.questions = tuple(self._questions(solution))
-        self.stages = stages(
-            exact, solution, self._later_steps(), Request(extra=pairs, max_work=most_work)
-        )
+        self.stages = stages(exact, solution, {*later, *self._later_steps()}, request)
         self.grading = _marked(model.problem.grading)
         self.key = self._key()
         self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))
@@ -333,12 +334,9 @@ def _called(wanted: Reference) -> str:
     return wanted.id + index + (f"@{wanted.step}" if wanted.step > 1 else "")
 
 
-ASSUMED = Unit(3)
-"""The least digits where a problem asks for none."""
-
-
 def _unit(digits: Digits | None) -> Unit:
-    return ASSUMED if digits is None else Unit(digits.count, digits.kind == "significant")
+    digits = digits or ASSUMED
+    return Unit(digits.count, digits.kind == "significant")
 
 
 def _marked(grading: Grading) -> Grading:

@@ -252,8 +252,7 @@ class _One:
             least = 1 if not repaired and self._from_digits else 2
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
-                if repaired:  # what is exact at these digits can be typed as itself only
-                    allowed &= ~short(self.truth, unit)
+                allowed &= ~short(expected, unit)  # such a value can be typed as itself only
                 self._try(interval, readings, "imprecise", allowed)
 
     @property
