@@ -15,7 +15,7 @@ from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import Index
 from backprop_cli.grading.detect import candidates
 from backprop_cli.grading.jacobians import with_jacobians
-from backprop_cli.grading.key import Key, is_jacobian
+from backprop_cli.grading.key import Key, first_way, is_jacobian
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.slips import GENERAL
@@ -125,7 +125,7 @@ class Exercise:
             frozenset(question.name for question in self.questions),
             _unit(self.model.problem.grading.precision),
             self._on_sheet(lambda stage: {f"{name}_new": name for name in stage.model.trained}),
-            {name: symbols(ways[0]) for name, ways in formulas.items()},
+            _uses(formulas),
             assumed=self.model.problem.grading.precision is None,
             never_zero=frozenset(_never_zero(formulas)),
             forward=self._named(lambda step: step.phase == "forward"),
@@ -208,7 +208,7 @@ class Exercise:
             own = with_jacobians(stage.model, stage.plan, stage.formulas, wanted)
             own = self._verified(stage, fused_first(stage.model, own) if fused else own)
             formulas |= stage.on_sheet(own)
-        uses = {name: symbols(ways[0]) for name, ways in formulas.items()}
+        uses = _uses(formulas)
         return replace(self.key, formulas=formulas, uses=uses)
 
     def quantities(self) -> Quantities:
@@ -239,7 +239,8 @@ class Exercise:
         if found is None:
             return []
         stage, step = found
-        return [(id, stage.written(expr)) for id, expr in candidates(self._case(stage, step))]
+        made = candidates(self._case(stage, step))
+        return [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
 
     def case(self, step: Planned) -> Case:
         """A quantity of the first update as the slips see it."""
@@ -312,6 +313,11 @@ def is_equivalent(stage: Stage, id: str, way: Expr) -> bool:
             return False
     close = np.isclose(low, true, rtol=1e-7, atol=1e-9) & np.isclose(high, true, 1e-7, 1e-9)
     return low.shape == true.shape and bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
+
+
+def _uses(formulas: Formulas) -> dict[str, tuple[str, ...]]:
+    """The names that each quantity is worked out from."""
+    return {name: symbols(first_way(ways) or ways[0]) for name, ways in formulas.items()}
 
 
 def _gradients(stage: Stage) -> Mapping[str, str]:
