@@ -113,6 +113,37 @@ def check(
                 assert found == pytest.approx(wanted, rel=1e-6, abs=1e-8)
 
 
+CASES += [
+    (formula, "x", {"x": 0.3 if "1-sqrt" in formula else 1.7}, function)
+    for formula, function in (
+        ("x*exp(-x^2)/(1+x)", lambda x: x * np.exp(-(x**2)) / (1 + x)),
+        ("sqrt(1+x^2)", lambda x: np.sqrt(1 + x**2)),
+        ("log10(x)*log2(x)", lambda x: np.log10(x) * np.log2(x)),
+        ("ln(ln(x))", lambda x: np.log(np.log(x))),
+        ("x^(-2/3)", lambda x: x ** (-2 / 3)),
+        ("(1+1/x)^x", lambda x: (1 + 1 / x) ** x),
+        ("sqrt(x)/ (1-sqrt(x))", lambda x: np.sqrt(x) / (1 - np.sqrt(x))),
+    )
+]
+CASES += [
+    ("sum(x*ln(x))", "x", {"x": X}, lambda x: np.sum(x * np.log(x))),
+    ("sum(sqrt(x)^3)", "x", {"x": X}, lambda x: np.sum(x**1.5)),
+    (
+        "sum(y*ln(y/yhat))",
+        "yhat",
+        {"yhat": X, "y": Y},
+        lambda yhat, y: np.sum(y * np.log(y / yhat)),
+    ),
+    (
+        "y*(1-yhat)^2*ln(yhat)",
+        "yhat",
+        {"yhat": 0.3, "y": 0.7},
+        lambda yhat, y: y * (1 - yhat) ** 2 * np.log(yhat),
+    ),
+    ("-(1-p)^g*ln(p)", "p", {"p": 0.3, "g": C}, lambda p, g: -((1 - p) ** g) * np.log(p)),
+]
+
+
 @pytest.mark.parametrize(
     ("formula", "by", "env", "function"), CASES, ids=[f"{f} by {by}" for f, by, _, _ in CASES]
 )

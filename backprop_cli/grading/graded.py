@@ -24,6 +24,9 @@ from backprop_cli.operations.bounds import Interval, point
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
 """The slips that explain a quantity, and the unwritten step where they were made."""
 
+_SEEN = frozenset({"copied", "weights-not-updated", "bias-not-updated"})
+"""Slips that are seen in the numbers themselves, even where these left no work to do."""
+
 
 class Graded:
     """One sheet while it is graded."""
@@ -97,9 +100,9 @@ class Graded:
         verdict = overall(verdicts)
         unexplained = verdict in ("wrong", "not-judged")
         found, origin = self.found(name, answer, judged) if unexplained else ((), None)
-        if (
-            verdict == "not-judged" and found and judged.idle is None
-        ):  # what is missing is no excuse
+        if verdict == "not-judged" and judged.idle is not None:  # 0 is any slip's value of 0
+            found, origin = tuple(id for id in found if id in _SEEN), None
+        elif verdict == "not-judged" and found:  # what is missing is no excuse
             verdicts, verdict = _all_wrong(verdicts), "wrong"
         return Result(
             question.id,

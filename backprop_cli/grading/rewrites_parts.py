@@ -22,6 +22,7 @@ _FEWEST_OTHERS: Final = 2
 """How many other quantities are tried in the place of all of a formula's, and of each at least."""
 
 _TAKEN_FOR: Final = ("sigmoid", "tanh", "relu", "softmax")
+_PRODUCTS: Final = frozenset({"mul", "matmul", "outer"})
 _ROOTS: Final = frozenset({"sqrt", "pow"})
 _ALONG: Final = frozenset({"sum", "mean", "max", "softmax", "log_softmax", "logsumexp", "norm"})
 
@@ -44,7 +45,7 @@ def _of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
     match node:
         case Op("add" | "sub", (left, right)):
             yield from _of_sum(node.name, left, right)
-        case Op("mul" | "matmul" | "outer", (left, right)):
+        case Op(name, (left, right)) if name in _PRODUCTS:
             yield from _of_product(case, node, left, right)
         case Op("div" | "ratio", (left, right)):
             yield from _of_quotient(case, left, right)
@@ -92,10 +93,28 @@ def _left_out(case: Case, lost: Expr) -> str:
     names = set(symbols(lost))
     if names & case.upstreams:
         return "upstream-left-out"
-    name = plain_name(lost.args[0] if isinstance(lost, Op) and lost.name == "transpose" else lost)
+    name = plain_name(_untransposed(lost))
     of_weights = case.by is not None and case.by in case.model.trained
-    is_input = name in case.sizes.names and name not in case.model.trained
-    return "input-left-out" if of_weights and is_input else "factor-left-out"
+    is_input = of_weights and name in case.kept("inputs", lambda: _inputs(case))
+    return "input-left-out" if is_input else "factor-left-out"
+
+
+def _inputs(case: Case) -> frozenset[str]:
+    """What the weights themselves are multiplied by: the X of X W, and no A of A X W."""
+    found: set[str] = set()
+    for expr in case.model.definitions.values():
+        if case.by not in symbols(expr):
+            continue
+        for _, node in places(expr):
+            if isinstance(node, Op) and node.name in _PRODUCTS:
+                for own, other in (node.args, node.args[::-1]):
+                    if set(symbols(own)) == {case.by}:
+                        found.add(plain_name(_untransposed(other)) or "")
+    return frozenset(found - set(case.model.trained))
+
+
+def _untransposed(expr: Expr) -> Expr:
+    return expr.args[0] if isinstance(expr, Op) and expr.name == "transpose" else expr
 
 
 def _ones(expr: Expr) -> Expr:

@@ -19,6 +19,7 @@ Undone = Callable[[Figure], Iterator[tuple[float, float]]]
 """The numbers, with their units, that a figure was before the slip."""
 
 _CLEARLY = 4
+_KNOWN = 0.5
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
@@ -89,7 +90,8 @@ def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> 
         fits = meets(standing_for(numbers[:, 0], numbers[:, 1]), (low[:, at], high[:, at]))
         off = np.abs(numbers[:, 0] - wrong.written.value[place])
         clear = off > _CLEARLY * (high[:, at] - low[:, at])  # rounding makes small differences
-        explained = explained & (fits & clear).any(axis=0)
+        known = high[:, at] - low[:, at] <= _KNOWN * np.abs(numbers[:, 0])  # else it has no digits
+        explained = explained & (fits & clear & known).any(axis=0)
         if not explained.any():
             return False
     return True

@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.few_digits import has_digits as says_enough
 from backprop_cli.grading.figures import Figure, digits, padded
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.written import Array, Mask, Written, finer, meets, standing_for
@@ -41,9 +42,13 @@ def typed(judge: Judge, wrong: Wrong) -> Interval:
 
 
 def unit_typed(judge: Judge, wrong: Wrong) -> Array:
-    """The finer of the units typed and asked, if any are asked."""
+    """The finer of the units typed and asked, if any are asked.
+
+    Where none are asked, those typed are taken, if they say anything: 0 and 1 have every slip's
+    value somewhere about them.
+    """
     value, unit = wrong.written.value, wrong.written.unit
-    if judge.key.assumed:
+    if judge.key.assumed and says_enough(wrong.written):
         return unit
     return finer(value, unit, judge.key.truth[wrong.name], judge.key.unit)
 
