@@ -488,3 +488,56 @@ def test_a_later_step() -> None:
     assert {id: result.verdict for id, result in found.items()} == {
         "W1_new": "correct", "W1_new@2": "wrong"
     }  # fmt: skip
+
+
+LATER = """x: [1]
+y: [0]
+layers: [{weights: [[2]]}]
+loss: half-squared-error
+update: {rule: momentum, learning_rate: 0.5, steps: 3}
+ask: [W1_new%s]
+"""
+"""g = W. Step 1: v = -1, W = 1. Step 2: v = -0.9 - 0.5 = -1.4, W = -0.4. Step 3: v = -1.06."""
+
+
+@pytest.mark.parametrize("asked", ["", ", v_W1@2, W1_new@2, v_W1@3, W1_new@3"])
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        # right, and each from the one before
+        ("W1_new: [[1]], v_W1@2: [[-1.4]], W1_new@2: [[-0.4]]", ["correct"] * 3),
+        ("W1_new: [[1]], W1_new@2: [[-0.4]], v_W1@3: [[-1.06]], W1_new@3: [[-1.46]]",
+         ["correct"] * 4),
+        # W = 1.2 by mistake: v = 0.9 · -1 - 0.5 · 1.2 = -1.5, W = 1.2 - 1.5
+        ("W1_new: [[1.2]], v_W1@2: [[-1.5]], W1_new@2: [[-0.3]]",
+         ["wrong", "carried", "carried"]),
+        ("W1_new: [[1.2]], v_W1@2: [[-1.5]], W1_new@2: [[-0.2]]", ["wrong", "carried", "wrong"]),
+        # a later mistake is placed where it is
+        ("W1_new: [[1]], v_W1@2: [[-1.4]], W1_new@2: [[-0.5]], v_W1@3: [[-1.01]]",
+         ["correct", "correct", "wrong", "carried"]),
+    ],
+)  # fmt: skip
+def test_later_steps_follow_from_those_before(
+    asked: str, answers: str, expected: list[str]
+) -> None:
+    """Whether they are asked for or not: what is on the sheet is judged and used."""
+    found = graded(LATER % asked, answers)
+    said = [found[line.partition(":")[0].strip()].verdict for line in answers.split(", ")]
+    assert said == expected
+
+
+def test_what_was_rounded_in_a_step_is_carried_into_the_next() -> None:
+    """1/3 to two decimals is 0.33, and 0.33 - 0.5 · 0.33 = 0.165 is cut off to 0.16; truth 0.1667."""
+    problem = LATER.replace("momentum", "sgd").replace("[[2]]", "[[2/3]]") % ", W1_new@2, W1_new@3"
+    problem += "grading: {precision: {decimals: 2}}"
+    honest = "W1_new: [[0.33]], W1_new@2: [[0.16]], W1_new@3: [[0.08]]"
+    assert {result.verdict for result in graded(problem, honest).values()} == {"correct"}
+    beyond = graded(problem, "W1_new: [[0.33]], W1_new@2: [[0.19]], W1_new@3: [[0.11]]")
+    assert [result.verdict for result in beyond.values()] == ["correct", "wrong", "carried"]
+
+
+def test_going_uphill_in_a_later_step_has_its_name() -> None:
+    """W = 1 after step 1; in step 2 half of the gradient 1 is added."""
+    problem = LATER.replace("momentum", "sgd") % ", W1_new@2"
+    result = graded(problem, "W1_new: [[1.000]], W1_new@2: [[1.500]]")["W1_new@2"]
+    assert (result.verdict, "ascent" in result.slips) == ("wrong", True)

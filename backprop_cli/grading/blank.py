@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.numbers import printable
-from backprop_cli.problem.data import Digits
+from backprop_cli.problem.data import ASSUMED, Digits
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.asked import asked
@@ -68,10 +68,12 @@ def _name(found: Reference) -> str:
 
 def digits_said(digits: Digits | None) -> str:
     """The digits to write, in a sentence."""
+    least = digits or ASSUMED
+    kind = "decimals" if least.kind == "decimals" else "significant digits"
+    said = f"at least {least.count} {kind[:-1] if least.count == 1 else kind}"
     if digits is None:
-        return "Your answers are judged at the digits you write."
-    kind = "decimals" if digits.kind == "decimals" else "significant digits"
-    return f"Write at least {digits.count} {kind[:-1] if digits.count == 1 else kind}."
+        return f"No digits are asked for: {said} are assumed, and fewer cost nothing."
+    return f"Write {said}."
 
 
 # YAML -------------------------------------------------------------------------------------------

@@ -66,8 +66,11 @@ class Calculator(Struct):
         return np.where(never, self.way.written(value), value)
 
     def _computed(self, name: str) -> Array:
+        expr = self.key.first(name)
+        if expr is None:
+            return self.key.truth[name]
         inside = None if self.way is None or self.way.names_only else self.way
-        value = enclosure(self.key.formulas[name][0], self.interval, inside)[0]
+        value = enclosure(expr, self.interval, inside)[0]
         return value if self.way is None else self.way.written(value)
 
 

@@ -62,41 +62,47 @@ class Detector:
         self.as_typed = Values(self.numbers)
         self.repaired = Values(Numbers(judge, repaired=True))
 
-    def slips(self, wrong: Wrong) -> tuple[str, ...]:
-        """The slips that give all the wrong entries; several where they give the same numbers."""
-        found = self._by_formula(wrong)
-        found += [id for id in by_value(self.judge, wrong) if id not in found]
-        if not found and digit_misread(self.judge, wrong, self.numbers):
-            found = ["digit-misread"]
-        return _most_telling(found)
-
     def explain(
         self, wrong: Wrong, candidates: Candidates
     ) -> tuple[tuple[str, ...], Origin | None]:
-        """The slips in a quantity itself, else those in a step behind it that is not written."""
-        found = self.slips(wrong)
+        """The slips in a quantity itself, else those in a step behind it that is not written.
+
+        What can only be a known mistake goes before what any part may undergo, wherever it is.
+        """
+        typing = by_value(self.judge, wrong)
+        found = self._by_formula(wrong, general=False)
+        if not found and set(typing) <= {"copied"}:
+            made = origin(self.judge, wrong, self.numbers, candidates, general=False)
+            if made is not None:
+                return made.slips, made
+        found = found or self._by_formula(wrong, general=True)
+        found += [id for id in typing if id not in found]
         if found:
-            return found, None
-        made = origin(self.judge, wrong, self.numbers, candidates)
+            return _most_telling(found), None
+        if digit_misread(self.judge, wrong, self.numbers):
+            return ("digit-misread",), None
+        made = origin(self.judge, wrong, self.numbers, candidates, general=True)
         return (() if made is None else made.slips), made
 
-    def _by_formula(self, wrong: Wrong) -> list[str]:
-        """What can only be one of the known mistakes; else what any part may undergo."""
+    def _by_formula(self, wrong: Wrong, *, general: bool) -> list[str]:
+        """The formulas of known mistakes, or of what any part may undergo, that give it."""
         proved = has_digits(self.judge, wrong)
-        open_ = [one for one in wrong.candidates if proved or not FORMULA_SLIPS[one[0]].factor]
-        values = [self._values(expr) for _, expr in open_]
         numbers = typed(self.judge, wrong)
-        pairs = list(zip(open_, values, strict=True))
-        for general, most in ((False, _MOST_BY_CHANCE), (True, _MOST_BY_CHANCE_OF_PARTS)):
-            pool = [pair for pair in pairs if general or pair[0][0] not in GENERAL]
-            near = [one for one, ways in pool if any(is_near(wrong, numbers, v) for v in ways)]
-            tried = [one for one in near if (one[0] in GENERAL) == general]
-            count = neighbours(self.judge, wrong, [ways[0] for _, ways in pool])
-            if not tried or count * by_luck(self.judge, wrong) > most:
-                continue
-            if found := _giving(self.judge, wrong, numbers, tried, most / max(count, 1)):
-                return said_best(found)
-        return []
+        pool = [
+            (one, self._values(one[1]))
+            for one in wrong.candidates
+            if (proved or not FORMULA_SLIPS[one[0]].factor) and (general or one[0] not in GENERAL)
+        ]
+        tried = [
+            one
+            for one, ways in pool
+            if (one[0] in GENERAL) == general and any(is_near(wrong, numbers, v) for v in ways)
+        ]
+        most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
+        count = neighbours(self.judge, wrong, [ways[0] for _, ways in pool])
+        if not tried or count * by_luck(self.judge, wrong) > most:
+            return []
+        return said_best(_giving(self.judge, wrong, numbers, tried, most / max(count, 1)))
 
     def _values(self, expr: Expr) -> list[Array]:
         first = self.as_typed.of(expr)

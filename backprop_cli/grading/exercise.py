@@ -15,7 +15,7 @@ from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import Index
 from backprop_cli.grading.detect import candidates
 from backprop_cli.grading.jacobians import with_jacobians
-from backprop_cli.grading.key import Key, is_jacobian
+from backprop_cli.grading.key import Key, first_way, is_jacobian
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.slips import GENERAL
@@ -25,7 +25,7 @@ from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Candidate
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.problem.data import Digits, Grading
+from backprop_cli.problem.data import ASSUMED, Digits, Grading
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import Unit, enclosure
@@ -84,10 +84,13 @@ def cached(
 class Exercise:
     """A problem as its sheets are graded. Pure and picklable; what is worked out once is kept.
 
-    `most_work` are the operations that solving it may take.
+    `most_work` are the operations that solving it may take, `later` the updates that are followed
+    beside those that are asked for.
     """
 
-    def __init__(self, model: Model, most_work: int = MAX_WORK) -> None:
+    def __init__(
+        self, model: Model, most_work: int = MAX_WORK, later: Collection[int] = ()
+    ) -> None:
         self.most_work = most_work
         exact = replace(model, problem=replace(model.problem, rounding=None))
         self._cache: dict[str, dict[Any, Any]] = {}
@@ -98,9 +101,7 @@ class Exercise:
         self.plan = plan(self.model, pairs)
         self.steps = {step.id: step for step in self.plan.steps}
         self.questions = tuple(self._questions(solution))
-        self.stages = stages(
-            exact, solution, self._later_steps(), Request(extra=pairs, max_work=most_work)
-        )
+        self.stages = stages(exact, solution, {*later, *self._later_steps()}, request)
         self.grading = _marked(model.problem.grading)
         self.key = self._key()
         self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))
@@ -124,7 +125,7 @@ class Exercise:
             frozenset(question.name for question in self.questions),
             _unit(self.model.problem.grading.precision),
             self._on_sheet(lambda stage: {f"{name}_new": name for name in stage.model.trained}),
-            {name: symbols(ways[0]) for name, ways in formulas.items()},
+            _uses(formulas),
             assumed=self.model.problem.grading.precision is None,
             never_zero=frozenset(_never_zero(formulas)),
             forward=self._named(lambda step: step.phase == "forward"),
@@ -207,7 +208,7 @@ class Exercise:
             own = with_jacobians(stage.model, stage.plan, stage.formulas, wanted)
             own = self._verified(stage, fused_first(stage.model, own) if fused else own)
             formulas |= stage.on_sheet(own)
-        uses = {name: symbols(ways[0]) for name, ways in formulas.items()}
+        uses = _uses(formulas)
         return replace(self.key, formulas=formulas, uses=uses)
 
     def quantities(self) -> Quantities:
@@ -238,7 +239,8 @@ class Exercise:
         if found is None:
             return []
         stage, step = found
-        return [(id, stage.written(expr)) for id, expr in candidates(self._case(stage, step))]
+        made = candidates(self._case(stage, step))
+        return [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
 
     def case(self, step: Planned) -> Case:
         """A quantity of the first update as the slips see it."""
@@ -313,6 +315,11 @@ def is_equivalent(stage: Stage, id: str, way: Expr) -> bool:
     return low.shape == true.shape and bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
 
 
+def _uses(formulas: Formulas) -> dict[str, tuple[str, ...]]:
+    """The names that each quantity is worked out from."""
+    return {name: symbols(first_way(ways) or ways[0]) for name, ways in formulas.items()}
+
+
 def _gradients(stage: Stage) -> Mapping[str, str]:
     """The gradient of each quantity that has one."""
     names = (*stage.model.definitions, *stage.model.given)
@@ -333,12 +340,9 @@ def _called(wanted: Reference) -> str:
     return wanted.id + index + (f"@{wanted.step}" if wanted.step > 1 else "")
 
 
-ASSUMED = Unit(3)
-"""The least digits where a problem asks for none."""
-
-
 def _unit(digits: Digits | None) -> Unit:
-    return ASSUMED if digits is None else Unit(digits.count, digits.kind == "significant")
+    digits = digits or ASSUMED
+    return Unit(digits.count, digits.kind == "significant")
 
 
 def _marked(grading: Grading) -> Grading:

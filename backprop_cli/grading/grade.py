@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
@@ -13,6 +13,7 @@ from backprop_cli.grading.data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.right import RightAnswers
+from backprop_cli.grading.stages import MOST_STEPS
 from backprop_cli.grading.undeclared import Other, fewest_wrong, others
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.limits import MAX_WORK
@@ -23,12 +24,22 @@ MOST_KEPT: Final = 2_000
 """The results on so many sheets are remembered; beyond that, all are forgotten."""
 
 
+_MOST_FOLLOWED = 4  # so many sets of updates that nobody asked for are remembered
+
+
 class Grader(Exercise):
     """Grades the sheets of one problem: the same sheet always gives the same submission."""
 
-    def __init__(self, model: Model, most_work: int = MAX_WORK, alone: bool = False) -> None:
-        super().__init__(model, most_work)
+    def __init__(
+        self,
+        model: Model,
+        most_work: int = MAX_WORK,
+        alone: bool = False,
+        later: Collection[int] = (),
+    ) -> None:
+        super().__init__(model, most_work, later)
         self._stated = model
+        self._following: dict[frozenset[int], Grader] = {}
         if alone:
             self.others = ()
         self.right = RightAnswers(self)
@@ -43,6 +54,8 @@ class Grader(Exercise):
         most = self.most
         if sheet.error is not None:
             return ungraded(sheet, most, sheet.error)
+        if beyond := self._beyond(sheet):
+            return self._with_steps(beyond).grade(sheet)
         results, remark = self._read(sheet)
         score = sum(result.points for result in results)
         return Submission(
@@ -55,6 +68,20 @@ class Grader(Exercise):
             results=results,
             remarks=sheet.remarks if remark is None else (*sheet.remarks, (remark, Mark())),
         )
+
+    def _beyond(self, sheet: Sheet) -> frozenset[int]:
+        """The later updates on a sheet that nobody asked for, as far as they are followed."""
+        known = {stage.number for stage in self.stages}
+        numbers = {int(id.partition("@")[2]) for id in sheet.answers if "@" in id}
+        return frozenset(number for number in numbers - known if number <= MOST_STEPS)
+
+    def _with_steps(self, later: frozenset[int]) -> Grader:
+        """The grader that follows these updates, too."""
+        if later not in self._following:
+            if len(self._following) >= _MOST_FOLLOWED:
+                self._following.clear()
+            self._following[later] = Grader(self._stated, self.most_work, later=later)
+        return self._following[later]
 
     def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
         """The results on a sheet, in the convention in which it is written; what to say of that."""

@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.few_digits import FewDigits, has_digits
 from backprop_cli.grading.key import Judged, Key, Words, judged_as
 from backprop_cli.grading.standing import Reading, Side, Standing
-from backprop_cli.grading.ways import Figures, Ways, persons, units
+from backprop_cli.grading.ways import Figures, Way, Ways, persons, units
 from backprop_cli.grading.work import idle, spared
 from backprop_cli.grading.written import Array, Mask, Written, how_right, is_right, meets, short
 from backprop_cli.operations.bounds import Interval, point
@@ -176,6 +177,14 @@ def _is_one_number(sheet: Iterable[Written]) -> bool:
     return len(np.unique(np.concatenate([one.ravel() for one in numbers]))) == 1
 
 
+class Wanted(Struct, frozen=True):
+    """What somebody may have typed, the verdict if a way leads to it, and for which entries."""
+
+    typed: Interval
+    verdict: str
+    allowed: Mask | bool = True
+
+
 class _One:
     """One quantity while it is judged: what is decided of each entry so far."""
 
@@ -192,6 +201,7 @@ class _One:
         self.verdicts[~self.written.present] = "missing"
         self.leaning: Mask = np.zeros(shape, dtype=bool)
         self.leans_on: set[str] = set()
+        self._known: dict[Reading, Ways] = {}
         self.decided: Interval | None = None
         self.idle: str | None = None
 
@@ -229,7 +239,7 @@ class _One:
         for rounded in ((None,), fine):
             for repaired, verdict in ((True, "correct"), (False, "carried")):
                 readings = [Reading(repaired, unit=unit) for unit in rounded]
-                self._try(self.typed, readings, verdict)
+                self._try(readings, [Wanted(self.typed, verdict)])
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
@@ -244,17 +254,16 @@ class _One:
             right = meets(interval, point(self.truth))
             right &= few.may_be(unit, self.truth, before, self.verdicts)
             self.verdicts[self.open & right] = "imprecise"
+        lax = self.judge.any_imprecise()
         for repaired in (True, False):
-            readings = [Reading(repaired, lax=True, unit=unit) for unit in every]
-            if self.judge.any_imprecise():
-                self._try(self.typed, readings, "imprecise")
+            wanted = [Wanted(self.typed, "imprecise")] if lax else []
             expected = self._expected(repaired)
             least = 1 if not repaired and self._from_digits else 2
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
-                if repaired:  # what is exact at these digits can be typed as itself only
-                    allowed &= ~short(self.truth, unit)
-                self._try(interval, readings, "imprecise", allowed)
+                allowed &= ~short(expected, unit)  # such a value can be typed as itself only
+                wanted.append(Wanted(interval, "imprecise", allowed))
+            self._try([Reading(repaired, lax, unit) for unit in every], wanted)
 
     @property
     def _from_digits(self) -> bool:
@@ -273,40 +282,46 @@ class _One:
 
     # One reading ----------------------------------------------------------------------------------
 
-    def _try(
-        self,
-        typed: Interval,
-        readings: Iterable[Reading],
-        verdict: str,
-        allowed: Mask | bool = True,
-    ) -> None:
+    def _try(self, readings: Iterable[Reading], wanted: Sequence[Wanted]) -> None:
         for reading in readings:
-            if not (self.open & allowed).any():
+            if not any((self.open & one.allowed).any() for one in wanted):
                 return
             if not reading.repaired and not self.judge.any_wrong():
                 return
-            self._read(typed, reading, verdict, allowed)
+            self._read(reading, wanted)
 
-    def _read(self, typed: Interval, reading: Reading, verdict: str, allowed: Mask | bool) -> None:
-        expected = self._expected(reading.repaired)
-        still = self._still(expected)
-        for way in self._ways(reading, expected).all():
-            open_ = self.open & allowed & way.where & (way.excuses | ~still)
-            found = open_ & meets(typed, way.interval)
-            if not found.any():
-                continue
-            self.decided = way.interval
-            self.verdicts[found] = verdict
-            self.how[found] = "carried-rounding" if verdict == "correct" else None
-            if not reading.repaired:
-                self.leaning = self.leaning | found
-                self.leans_on |= self.judge.sources_of(way.uses)
+    def _read(self, reading: Reading, wanted: Sequence[Wanted]) -> None:
+        still = self._still(self._expected(reading.repaired))
+        for way in self._ways(reading).all():
+            for one in wanted:
+                open_ = self.open & one.allowed & way.where & (way.excuses | ~still)
+                found = open_ & meets(one.typed, way.interval)
+                if found.any():
+                    self._accept(found, one.verdict, way, reading)
             if not self.open.any():
                 return
 
-    def _ways(self, reading: Reading, expected: Array) -> Ways:
-        again = self.judge.afresh if self.name in self.key.again else None
-        return Ways(self.judge.standing, self.name, reading, expected - self._base(), again)
+    def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
+        self.decided = way.interval
+        self.verdicts[found] = verdict
+        self.how[found] = "carried-rounding" if verdict == "correct" else None
+        if not reading.repaired:
+            self.leaning = self.leaning | found
+            self.leans_on |= self.judge.sources_of(way.uses)
+
+    def _ways(self, reading: Reading) -> Ways:
+        if reading not in self._known:
+            base = self._base()
+            self._known[reading] = Ways(
+                self.judge.standing,
+                self.name,
+                reading,
+                self._expected(reading.repaired) - base,
+                self.written.value - base,
+                self.open,
+                self.judge.afresh if self.name in self.key.again else None,
+            )
+        return self._known[reading]
 
     def _base(self) -> Array | float:
         """What a value starts from: the old parameter, else 0."""
@@ -315,12 +330,15 @@ class _One:
 
     def _expected(self, repaired: bool) -> Array:
         """The true value, or what the student's own values as they stand give."""
-        if repaired:
+        return self.truth if repaired else self._own
+
+    @cached_property
+    def _own(self) -> Array:
+        expr = self.key.first(self.name)
+        if expr is None:
             return self.truth
-        for expr in self.key.formulas.get(self.name, ()):
-            found = self.judge.on_typed_values(expr)[0]
-            return np.where(np.isfinite(found), found, self.truth)
-        return self.truth
+        found = self.judge.on_typed_values(expr)[0]
+        return np.where(np.isfinite(found), found, self.truth)
 
     def _still(self, expected: Array) -> Mask:
         """Where a value is 0, or a parameter the old one, that should have moved visibly."""

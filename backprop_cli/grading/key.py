@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -43,6 +43,10 @@ class Key(Struct, frozen=True):
     """The gradient by each quantity that has one."""
     compared: frozenset[tuple[str, str]] = frozenset()
     """Prediction and target, as the loss compares them."""
+
+    def first(self, name: str) -> Expr | None:
+        """The formula by which a quantity is worked out; None where it has none but its name."""
+        return first_way(self.formulas.get(name, ()))
 
     def behind(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
         """What is computed on the way to a quantity, since nobody wrote it: the first step first.
@@ -88,6 +92,11 @@ def judged_as(
     right, imprecise = verdicts == "correct", verdicts == "imprecise"
     misleads = ~(right | imprecise | (verdicts == "missing"))
     return Judged(verdicts, how, reason, decided_by, right, imprecise, bool(misleads.any()))
+
+
+def first_way(ways: Sequence[Expr]) -> Expr | None:
+    """The first of several formulas that says how a quantity comes about."""
+    return next((way for way in ways if not is_jacobian(way)), None)
 
 
 def has_kink(expr: Expr) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.grading.evidence import by_luck
 from backprop_cli.grading.judge import Judge
+from backprop_cli.grading.key import is_jacobian
 from backprop_cli.grading.workings import Numbers, Values
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Wrong, typed
@@ -27,7 +28,7 @@ _MOST_BY_CHANCE: Final = 0.005
 def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     """Whether a formula gives all of it with one digit of one number changed, and that is proof."""
     ways = judge.key.formulas.get(wrong.name, ())
-    if not ways or not isinstance(ways[0], Op):
+    if not ways or not isinstance(ways[0], Op) or is_jacobian(ways[0]):
         return False
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)

@@ -11,7 +11,7 @@ from backprop_cli.algebra.expr import symbols
 from backprop_cli.grading.data import Origin
 from backprop_cli.grading.evidence import chance
 from backprop_cli.grading.judge import Judge
-from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL
+from backprop_cli.grading.slips import FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.workings import Numbers, Values
 from backprop_cli.grading.written import Array, meets
 from backprop_cli.grading.wrong import Candidate, Wrong, has_digits, typed
@@ -36,26 +36,32 @@ class _Hit:
         self.step, self.slip, self.value = step, slip, value
 
 
-def origin(judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates) -> Origin | None:
-    """Where the one slip was made that leads to what was typed; None where none does."""
-    tried = list(_tried(judge, wrong, numbers, candidates))
+def origin(
+    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
+) -> Origin | None:
+    """Where the one slip was made that leads to what was typed; None where none does.
+
+    `general`: what any part of a formula may undergo is tried, too, which takes more proof.
+    """
+    tried = list(_tried(judge, wrong, numbers, candidates, general=general))
     low, high = typed(judge, wrong)
     room = (_ROOM - 1) / 2 * (high - low)
-    for general, most in ((False, _MOST_BY_CHANCE), (True, _MOST_BY_CHANCE_OF_PARTS)):
-        pool = [one for one in tried if general or one.slip not in GENERAL]
-        hits = [
-            one
-            for one in pool
-            if (meets((low - room, high + room), point(one.value)) | ~wrong.written.present).all()
-        ]
-        if hits and _ROOM * chance(judge, wrong, [one.value for one in pool]) <= most:
-            nearest = hits[0].step
-            names = dict.fromkeys(one.slip for one in hits if one.step == nearest)
-            return Origin(nearest, tuple(names)[:_MOST_NAMED])
-    return None
+    hits = [
+        one
+        for one in tried
+        if (meets((low - room, high + room), point(one.value)) | ~wrong.written.present).all()
+    ]
+    most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
+    if not hits or _ROOM * chance(judge, wrong, [one.value for one in tried]) > most:
+        return None
+    nearest = hits[0].step
+    names = dict.fromkeys(one.slip for one in hits if one.step == nearest)
+    return Origin(nearest, tuple(said_best(names))[:_MOST_NAMED])
 
 
-def _tried(judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates) -> Iterator[_Hit]:
+def _tried(
+    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
+) -> Iterator[_Hit]:
     """What every slip at every unwritten step leads to, the nearest steps first."""
     formulas = judge.key.formulas
     if wrong.name not in formulas:
@@ -67,7 +73,7 @@ def _tried(judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates)
         touched = _touched(judge, behind, step)
         kept = {name: numbers[name] for name in behind if name not in touched}
         for slip, expr in candidates(step):
-            if FORMULA_SLIPS[slip].factor and not proved:
+            if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
                 continue
             changed = Numbers(judge, changed={**kept, step: as_typed.of(expr)})
             ahead = Values(changed)

@@ -14,7 +14,8 @@ from backprop_cli.grading.value_slips import copied_from
 from backprop_cli.grading.written import Array
 from backprop_cli.readings.intervals import Unit
 
-_IMPLIED = {"sign-lost": frozenset({"sign-flipped", "targets-swapped", "ascent"})}
+_OPPOSITE = frozenset({"sign-flipped", "targets-swapped", "ascent"})
+_IMPLIED = {"sign-lost": _OPPOSITE, "units-exchanged": _OPPOSITE}
 """Slips that need no mention beside one of these. That a value was copied needs none at all beside
 the mistake that leads to the same value."""
 

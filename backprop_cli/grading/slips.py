@@ -15,6 +15,7 @@ from backprop_cli.grading import rewrites_slopes as slopes
 from backprop_cli.grading import rewrites_update as update
 from backprop_cli.grading.case import Case
 from backprop_cli.grading.data import SlipWords
+from backprop_cli.grading.slips_of_parts import PARTS
 
 Rewrite = Callable[[Case], Iterator[Expr]]
 
@@ -36,10 +37,6 @@ def _slip(
     id: str, title: str, sentence: str, rewrite: Rewrite, example: str, factor: bool = False
 ) -> Slip:
     return Slip(SlipWords(id, title, sentence), rewrite, example, factor)
-
-
-def _part(id: str, title: str, sentence: str, example: str) -> Slip:
-    return Slip(SlipWords(id, title, sentence), None, example)
 
 
 _FORWARD = (
@@ -259,92 +256,12 @@ _UPDATE = (
     ),
 )
 
-_PARTS = (
-    _part(
-        "factor-left-out",
-        "a factor left out",
-        "One factor of the product is missing.",
-        "QKᵀ instead of QKᵀ/√d",
-    ),
-    _part(
-        "term-sign-flipped",
-        "one term with the wrong sign",
-        "One term of the sum has the wrong sign.",
-        "Wx − b instead of Wx + b",
-    ),
-    _part(
-        "term-left-out",
-        "a term left out",
-        "One term of the sum is missing.",
-        "ŷ instead of ŷ − y",
-    ),
-    _part(
-        "wrong-operand",
-        "another quantity in its place",
-        "The formula is right, but one of its quantities was taken for another of the same shape.",
-        "Uᵀδ instead of Wᵀδ",
-    ),
-    _part(
-        "input-left-out",
-        "input left out of the weight gradient",
-        "A weight gradient is δ times the layer's input: the input is missing.",
-        "δ instead of δxᵀ",
-    ),
-    _part(
-        "upstream-left-out",
-        "upstream gradient left out",
-        "This is the local derivative alone: the gradient from behind was not multiplied in.",
-        "σ′(z) instead of ∂L/∂h ⊙ σ′(z)",
-    ),
-    _part(
-        "wrong-activation",
-        "another activation",
-        "Another function was applied than the one that belongs here.",
-        "tanh(z) instead of σ(z)",
-    ),
-    _part(
-        "power-left-out",
-        "a square or a root left out",
-        "A power is missing: something was not squared, or its root was not taken.",
-        "d instead of √d",
-    ),
-    _part(
-        "normalisation-left-out",
-        "normalisation left out",
-        "The last division is missing, which brings it to its scale.",
-        "eᶻ instead of eᶻ/Σeᶻ",
-    ),
-    _part(
-        "wrong-axis",
-        "along the wrong axis",
-        "This was taken along the other axis.",
-        "the mean of each row instead of each column",
-    ),
-    _part(
-        "loss-for-gradient",
-        "the loss instead of its gradient",
-        "This is the loss itself, where its gradient is asked.",
-        "½(ŷ − y)² instead of ŷ − y",
-    ),
-    _part(
-        "change-for-value",
-        "the change instead of the new value",
-        "This is only the change: it still has to be added to the old value.",
-        "−η∇ instead of W − η∇",
-    ),
-    _part(
-        "value-for-gradient",
-        "the new value instead of the gradient",
-        "This is the parameter after the update, or its change, where the gradient is asked.",
-        "W − η∇ instead of ∇",
-    ),
-)
-
 FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
-    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PARTS)}
+    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE)}
+    | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
 )
 
-GENERAL = frozenset(slip.words.id for slip in _PARTS)
+GENERAL = frozenset(words.id for words in PARTS)
 """The changes that any part may undergo: there are many, so that a name takes more figures."""
 
 VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(

@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from backprop_cli.grading.figures import Figure, digits, exchanged, padded, readings
+from backprop_cli.grading.figures import Figure, digits, exchanged, readings
 from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import is_jacobian
 from backprop_cli.grading.written import Array, Mask, meets, standing_for
-from backprop_cli.grading.wrong import LEAST_DIGITS, Wrong, tight, typed
+from backprop_cli.grading.wrong import LEAST_DIGITS, Wrong, as_meant, tight, typed
 from backprop_cli.operations.bounds import Interval, point
 
 Undone = Callable[[Figure], Iterator[tuple[float, float]]]
@@ -83,7 +83,8 @@ def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> 
     for place, at in zip(places, np.flatnonzero(wrong.mask).tolist(), strict=True):
         if judge.key.truth[wrong.name][place] == 0:
             return False  # no digits, no sign, no point that could have been moved
-        forms = readings(wrong.figure(place), judge.key.unit)
+        figure = wrong.figure(place)
+        forms = [figure] if judge.key.assumed else list(readings(figure, judge.key.unit))
         numbers = np.array([one for form in forms for one in undone(form)]).reshape(-1, 2, 1)
         fits = meets(standing_for(numbers[:, 0], numbers[:, 1]), (low[:, at], high[:, at]))
         off = np.abs(numbers[:, 0] - wrong.written.value[place])
@@ -133,7 +134,7 @@ def _units_exchanged(judge: Judge, wrong: Wrong, right: Interval) -> bool:
     """Whether two entries, rows or columns stand in each other's place, and all else is right."""
     value = wrong.written.value
     texts = [wrong.texts.get(place, "") for place in map(tuple, np.argwhere(wrong.mask).tolist())]
-    if sum(digits(padded(text, judge.key.unit)) for text in texts) < LEAST_DIGITS:
+    if sum(digits(as_meant(judge, text)) for text in texts) < LEAST_DIGITS:
         return False
     stands = typed(judge, wrong)
     for axis, size in enumerate(value.shape):
@@ -153,7 +154,7 @@ def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
     value = wrong.written.value
     if not wrong.written.present.all() or (value.size == 1 and not np.any(value)):
         return False
-    texts = (padded(text, judge.key.unit) for text in wrong.texts.values())
+    texts = (as_meant(judge, text) for text in wrong.texts.values())
     if value.size == 1 and min(map(digits, texts), default=0) < LEAST_DIGITS:
         return False
     return bool(copied_from(judge, wrong.name))

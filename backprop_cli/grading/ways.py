@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
@@ -35,18 +35,31 @@ class Way(Struct, frozen=True):
 class Ways(Struct):
     """The ways to work out one quantity in one reading of a sheet.
 
-    `expected` is what it should come to, from where it starts; `again` is the sheet without its
-    forward pass, for who works that out from the start once more.
+    `expected` is what it should come to, from where it starts, `value` what was typed, from there,
+    and `wanted` where that is not explained yet. `again` is the sheet without its forward pass, for
+    who works that out from the start once more.
     """
 
     standing: Standing
     name: str
     reading: Reading
     expected: Array
+    value: Array
+    wanted: Mask
     again: Standing | None = None
+    _found: list[Way] = field(default_factory=list)
+    _rest: Iterator[Way] | None = None
 
     def all(self) -> Iterator[Way]:
-        """Each of them, the likely ones first."""
+        """Each of them, the likely ones first; what was worked out once is kept."""
+        yield from self._found
+        if self._rest is None:
+            self._rest = self._made()
+        for way in self._rest:
+            self._found.append(way)
+            yield way
+
+    def _made(self) -> Iterator[Way]:
         for expr in self.standing.key.formulas.get(self.name, ()):
             if not is_jacobian(expr):
                 used = symbols(expr)
@@ -56,29 +69,40 @@ class Ways(Struct):
     def _of(self, expr: Expr) -> Iterator[Way]:
         reading, standing = self.reading, self.standing
         plain = reading.unit is None
+        if not plain and not self._near(self.wanted, _FAR_UNTOLD):
+            return
         first = self._way(standing.enclosed(expr, reading), plain)
         yield first
-        if not first.where.all() and has_kink(expr):
+        untold = self.wanted & ~first.where
+        if untold.any() and has_kink(expr):
             for side in (below_zero, above_zero):
                 yield self._way(standing.enclosed(expr, reading, side), False)
         if self.again is not None and not reading.repaired:
             yield self._way(self.again.enclosed(expr, reading), plain)
-        if plain and not first.where.all():
+        if plain and untold.any():
             yield self._definite(standing.as_person(expr, None, reading))
         if reading.unit is not None:
-            yield from self._persons(expr, reading.unit, bool(first.where.all()))
+            yield from self._persons(expr, reading.unit, untold)
 
-    def _persons(self, expr: Expr, unit: Unit, is_told: bool) -> Iterator[Way]:
+    def _persons(self, expr: Expr, unit: Unit, untold: Mask) -> Iterator[Way]:
         """Who rounds, or cuts off, all the time; where a range tells enough, only each product."""
-        if not is_told:
+        if self._near(untold, _FAR_UNTOLD):
             for way in persons(unit):
                 found = self.standing.as_person(expr, way, self.reading)
                 yield self._definite(found, way.names_only)
                 partly = self.standing.as_person(expr, way, self.reading, unit)
                 yield self._way(partly, False)
-        elif _has_products(expr):
+        elif self._near(self.wanted & ~untold, _FAR) and _has_products(expr):
             for way in persons(unit, WITHIN[:1]):
                 yield self._definite(self.standing.as_person(expr, way, self.reading), False)
+
+    def _near(self, where: Mask, share: float) -> bool:
+        """Whether something there is near enough to what it should be to have come of rounding."""
+        if not where.any():
+            return False
+        largest = np.max(np.abs(self.expected), initial=0.0)
+        room = _FAR_UNITS * self.standing.key.unit.at(np.asarray(largest)) + share * largest
+        return bool((np.abs(self.value - self.expected)[where] <= room).any())
 
     def _way(self, interval: Interval, excuses: bool) -> Way:
         where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
@@ -86,6 +110,11 @@ class Ways(Struct):
 
     def _definite(self, interval: Interval, excuses: bool = True) -> Way:
         return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)
+
+
+_FAR_UNITS, _FAR, _FAR_UNTOLD = 64, 0.25, 2.0
+"""So many units, and so much of the largest entry, further off than any rounding leads, next to 1/0
+and elsewhere: there is no need to try who rounds how. It saves time and decides nothing."""
 
 
 def persons(unit: Unit, within: Sequence[str] = WITHIN) -> tuple[Rounding, ...]:

@@ -76,5 +76,10 @@ def has_digits(judge: Judge, wrong: Wrong) -> bool:
     if telling.sum() > 1:
         return True
     places = map(tuple, np.argwhere(telling).tolist())
-    texts = (padded(wrong.texts.get(place, ""), judge.key.unit) for place in places)
+    texts = (as_meant(judge, wrong.texts.get(place, "")) for place in places)
     return all(digits(text) >= LEAST_DIGITS for text in texts)
+
+
+def as_meant(judge: Judge, text: str) -> str:
+    """A number with the zeros that may have been left out, if so many digits are asked for."""
+    return text if judge.key.assumed else padded(text, judge.key.unit)

@@ -179,6 +179,10 @@ class Digits(Struct, frozen=True):
     kind: Literal["decimals", "significant"] = "decimals"
 
 
+ASSUMED = Digits(3)
+"""The least digits of answers where a problem asks for none."""
+
+
 class Rounding(Struct, frozen=True):
     """How a person rounds after every step."""
 
