@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Literal, TypeAlias
@@ -18,6 +19,7 @@ from backprop_cli.grading.judge import Judge
 from backprop_cli.grading.key import Judged, Key
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.slips import GENERAL, SLIP_WORDS, said_best
+from backprop_cli.grading.standing import Kept as Intervals
 from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, Written
 from backprop_cli.problem.model import Model
@@ -82,13 +84,16 @@ class _Sheet(Struct, frozen=True):
     key: Key
     written: Mapping[str, Written]
     judged: Mapping[str, Judged]
+    ways: defaultdict[str, Intervals]
+    """What the formulas of each quantity give on it, kept from one wrong value to the next."""
 
 
 def _right_sheet(grader: Grader, unit: Unit) -> _Sheet:
     key = replace(grader.key, unit=unit)
     right = {asked: _as_written(key.truth[asked], unit, False) for asked in key.asked}
     words = {name: np.full(one.value.shape, "correct", object) for name, one in right.items()}
-    return _Sheet(key, right, {name: Judged(one, one) for name, one in words.items()})
+    judged = {name: Judged(one, one) for name, one in words.items()}
+    return _Sheet(key, right, judged, defaultdict(dict))
 
 
 class _Tried:
@@ -173,7 +178,7 @@ class _Tried:
             self._sheets[unit] = _right_sheet(self.grader, unit)
         sheet = self._sheets[unit]
         others = {asked: one for asked, one in sheet.judged.items() if asked != name}
-        judge = Judge(sheet.key, {**sheet.written, name: typed}, (), judged=others)
+        judge = Judge(sheet.key, {**sheet.written, name: typed}, (), judged=others, kept=sheet.ways[name])
         with np.errstate(all="ignore"):
             verdicts = judge.judge(name).verdicts
         return "correct" if (verdicts == "correct").all() else "wrong"
