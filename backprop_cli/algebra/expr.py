@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
 Option: TypeAlias = "int | float | str | tuple[Option, ...] | None"
+
+Found = TypeVar("Found")
 
 
 class Sym(Struct, frozen=True):
@@ -95,15 +97,68 @@ def symbols(expr: Expr) -> tuple[str, ...]:
     return tuple(found)
 
 
+def fold(
+    expr: Expr, leaf: Callable[[Sym | Num], Found], node: Callable[[Op, list[Found]], Found]
+) -> Found:
+    """What is worked out from the leaves up, however deep the expression is."""
+    found: list[Found] = []
+    stack: list[tuple[Expr, bool]] = [(expr, False)]
+    while stack:
+        one, entered = stack.pop()
+        if not isinstance(one, Op):
+            found.append(leaf(one))
+        elif not entered:
+            stack.append((one, True))
+            stack.extend((arg, False) for arg in reversed(one.args))
+        else:
+            first = len(found) - len(one.args)
+            args = found[first:]
+            del found[first:]
+            found.append(node(one, args))
+    return found[0]
+
+
 def rewrite(expr: Expr, rule: Callable[[Expr], Expr | None]) -> Expr:
     """The expression with every node for which `rule` gives another one replaced, from the top."""
-    replaced = rule(expr)
-    if replaced is not None:
-        return replaced
-    if not isinstance(expr, Op):
-        return expr
-    args = tuple(rewrite(arg, rule) for arg in expr.args)
-    return expr if args == expr.args else Op(expr.name, args, expr.options)
+
+    def entered(node: Expr) -> tuple[Expr, bool]:
+        replaced = rule(node)
+        return (node, True) if replaced is None else (replaced, False)
+
+    return _rebuilt(expr, entered)
+
+
+def unfold(expr: Expr, rule: Callable[[Op], Expr | None]) -> Expr:
+    """As `rewrite`, but what `rule` gives is gone through, too, below its root."""
+
+    def entered(node: Expr) -> tuple[Expr, bool]:
+        replaced = rule(node) if isinstance(node, Op) else None
+        return (node if replaced is None else replaced), True
+
+    return _rebuilt(expr, entered)
+
+
+def _rebuilt(expr: Expr, entered: Callable[[Expr], tuple[Expr, bool]]) -> Expr:
+    """An expression with `entered` asked of each node for another, and whether to go into that."""
+    done: list[Expr] = []
+    stack: list[tuple[Expr, bool]] = [(expr, False)]
+    while stack:
+        node, below = stack.pop()
+        if below:
+            assert isinstance(node, Op)
+            first = len(done) - len(node.args)
+            args = tuple(done[first:])
+            del done[first:]
+            same = all(new is old for new, old in zip(args, node.args, strict=True))
+            done.append(node if same else Op(node.name, args, node.options))
+            continue
+        node, further = entered(node)
+        if further and isinstance(node, Op):
+            stack.append((node, True))
+            stack.extend((arg, False) for arg in reversed(node.args))
+        else:
+            done.append(node)
+    return done[0]
 
 
 def substitute(expr: Expr, replacements: Mapping[str, Expr]) -> Expr:

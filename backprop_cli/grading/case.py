@@ -142,7 +142,7 @@ class Case(Struct, frozen=True):
     @property
     def upstreams(self) -> frozenset[str]:
         """The gradients in the formula."""
-        return frozenset(name for name in symbols(self.expr) if self.is_gradient(name))
+        return self.kept("upstreams", lambda: frozenset(filter(self.is_gradient, symbols(self.expr))))
 
     def is_gradient(self, name: str) -> bool:
         """Whether a name is that of a gradient of the target."""

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.few_digits import FewDigits, has_digits
 from backprop_cli.grading.key import Judged, Key, Words, judged_as
-from backprop_cli.grading.standing import Reading, Side, Standing
+from backprop_cli.grading.standing import Kept, Reading, Side, Standing
 from backprop_cli.grading.ways import Figures, Way, Ways, persons, units
 from backprop_cli.grading.work import idle, spared
 from backprop_cli.grading.written import Array, Mask, Written, how_right, is_right, meets, short
@@ -50,6 +50,7 @@ class Judge:
         betrayed: Callable[[str], bool] = lambda name: False,
         unusable: Collection[str] = (),
         judged: Mapping[str, Judged] | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.key = key
         self.one_number = _is_one_number(written.values())
@@ -59,7 +60,7 @@ class Judge:
         self.betrayed = betrayed
         self.unusable = unusable
         self.judged: dict[str, Judged] = dict(judged or {})
-        self.standing = Standing(key, written, self.judged)
+        self.standing = Standing(key, written, self.judged, kept)
         self._sources: dict[str, set[str]] = {}
 
     # What formulas give ---------------------------------------------------------------------------

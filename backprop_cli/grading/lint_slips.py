@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Literal, TypeAlias
@@ -15,9 +16,10 @@ from backprop_cli.errors import UserError
 from backprop_cli.grading.case import Case
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.judge import Judge
-from backprop_cli.grading.key import Judged
+from backprop_cli.grading.key import Judged, Key
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.slips import GENERAL, SLIP_WORDS, said_best
+from backprop_cli.grading.standing import Kept as Intervals
 from backprop_cli.grading.workings import Values
 from backprop_cli.grading.written import Array, Written
 from backprop_cli.problem.model import Model
@@ -76,6 +78,24 @@ def slip_findings(
         yield from kept(f"mistakes in {name} that are confused", tried.confused(name))
 
 
+class _Sheet(Struct, frozen=True):
+    """Everything right, as it is written at one precision, and so judged."""
+
+    key: Key
+    written: Mapping[str, Written]
+    judged: Mapping[str, Judged]
+    ways: defaultdict[str, Intervals]
+    """What the formulas of each quantity give on it, kept from one wrong value to the next."""
+
+
+def _right_sheet(grader: Grader, unit: Unit) -> _Sheet:
+    key = replace(grader.key, unit=unit)
+    right = {asked: _as_written(key.truth[asked], unit, False) for asked in key.asked}
+    words = {name: np.full(one.value.shape, "correct", object) for name, one in right.items()}
+    judged = {name: Judged(one, one) for name, one in words.items()}
+    return _Sheet(key, right, judged, defaultdict(dict))
+
+
 class _Tried:
     """The slips of one problem at one precision."""
 
@@ -85,6 +105,7 @@ class _Tried:
         self.true = Values(grader.key.truth)
         self.others: list[Values] | None = None
         self._wrong: dict[str, Wrong] = {}
+        self._sheets: dict[Unit, _Sheet] = {}
 
     # Slips that go unnoticed ----------------------------------------------------------------------
 
@@ -153,13 +174,11 @@ class _Tried:
         )
 
     def _verdict(self, name: str, typed: Written, unit: Unit) -> str:
-        key = replace(self.grader.key, unit=unit)
-        right = {asked: _as_written(key.truth[asked], unit, False) for asked in key.asked}
-        judge = Judge(key, {**right, name: typed}, ())
-        for asked, written in right.items():
-            if asked != name:
-                words = np.full(written.value.shape, "correct", dtype=object)
-                judge.judged[asked] = Judged(words, words)
+        if unit not in self._sheets:
+            self._sheets[unit] = _right_sheet(self.grader, unit)
+        sheet = self._sheets[unit]
+        others = {asked: one for asked, one in sheet.judged.items() if asked != name}
+        judge = Judge(sheet.key, {**sheet.written, name: typed}, (), judged=others, kept=sheet.ways[name])
         with np.errstate(all="ignore"):
             verdicts = judge.judge(name).verdicts
         return "correct" if (verdicts == "correct").all() else "wrong"

@@ -60,6 +60,8 @@ class Stage:
 
     def written(self, expr: Expr) -> Expr:
         """A formula in the names of a sheet."""
+        if not self.names:
+            return expr
         renamed = {name: Sym(self.names[name]) for name in symbols(expr) if name in self.names}
         return substitute(expr, renamed) if renamed else expr
 

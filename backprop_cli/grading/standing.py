@@ -6,7 +6,8 @@ what is asked of it (`Reading`): the numbers as they stand, or what the student'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
@@ -19,6 +20,7 @@ from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Rounding, Unit, enclosure
 
 Side = Callable[[Interval], Interval]
+Kept: TypeAlias = "dict[Hashable, tuple[Expr, Interval]]"
 
 
 class Reading(Struct, frozen=True):
@@ -41,11 +43,15 @@ class Reading(Struct, frozen=True):
 
 
 class Standing(Struct):
-    """The intervals of one sheet's names. `judged` grows while the sheet is gone through."""
+    """The intervals of one sheet's names. `judged` grows while the sheet is gone through.
+
+    `kept` is what formulas give, for who judges one quantity again on a sheet else the same.
+    """
 
     key: Key
     written: Mapping[str, Written]
     judged: Mapping[str, Judged]
+    kept: Kept | None = None
     _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
@@ -164,7 +170,8 @@ class Standing(Struct):
             interval = self.interval(name, reading)
             return interval if side is None else side(interval)
 
-        return enclosure(expr, named, reading.unit)
+        key = id(expr), reading, side
+        return self._once(key, expr, lambda: enclosure(expr, named, reading.unit))
 
     def as_person(
         self, expr: Expr, way: Rounding | None, reading: Reading, last: Unit | None = None
@@ -180,7 +187,16 @@ class Standing(Struct):
         if key not in self._calculators:
             self._calculators[key] = Calculator(self.key, self.written, self.judged, *key[1:], way)
         inside = None if way and way.names_only else way
-        return enclosure(expr, self._calculators[key].interval, last or inside)
+        names = self._calculators[key].interval
+        again = id(expr), key, last
+        return self._once(again, expr, lambda: enclosure(expr, names, last or inside))
+
+    def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
+        if self.kept is None:
+            return work()
+        if key not in self.kept:
+            self.kept[key] = expr, work()  # with the formula, so that no other has its id
+        return self.kept[key][1]
 
 
 def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:

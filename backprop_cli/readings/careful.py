@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, unfold
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.record import Array, Value
 from backprop_cli.operations.table import operation
@@ -31,12 +31,12 @@ def careful(expr: Expr, definitions: Definitions) -> Expr:
 
     `definitions` are the equations behind the names.
     """
-    if not isinstance(expr, Op):
-        return expr
-    rule = _RULES.get(expr.name)
-    found = (rule(expr, definitions) if rule is not None else None) or expr
-    args = tuple(careful(arg, definitions) for arg in found.args)
-    return Op(found.name, args, found.options)
+
+    def rule(node: Op) -> Op | None:
+        known = _RULES.get(node.name)
+        return None if known is None else known(node, definitions)
+
+    return unfold(expr, rule)
 
 
 def function_of(node: Op) -> Value:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Num, Sym
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, fold
 from backprop_cli.readings.careful import Definitions, careful, function_of
 
 Array: TypeAlias = NDArray[np.float64]
@@ -21,15 +21,13 @@ def evaluate(expr: Expr, env: Environment, definitions: Definitions | None = Non
     `definitions` are the equations behind the names: with them, ln ŷ and 1 - ŷ of a softmax or
     sigmoid are computed from its argument, which keeps the digits that ŷ itself has lost.
     """
+
+    def leaf(one: Sym | Num) -> Array:
+        return env[one.name] if isinstance(one, Sym) else np.float64(one.value)  # type: ignore[return-value]
+
     with np.errstate(all="ignore"):
-        return _value(careful(expr, definitions or {}), env)
+        return fold(careful(expr, definitions or {}), leaf, _applied)
 
 
-def _value(expr: Expr, env: Environment) -> Array:
-    match expr:
-        case Sym(name):
-            return env[name]
-        case Num(number):
-            return np.float64(number)  # type: ignore[return-value]
-    args = [_value(arg, env) for arg in expr.args]
-    return np.asarray(function_of(expr)(*args, **dict(expr.options)), dtype=float)
+def _applied(node: Op, args: list[Array]) -> Array:
+    return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
