@@ -144,7 +144,7 @@ def _lazily(forward: Fill, zero: str) -> Fill:
 
 
 def _right(quantity: Quantity) -> list[str]:
-    return [f"{number:.4f}" for number in quantity.true.reshape(-1).tolist()]
+    return [f"{number:.6g}" for number in quantity.true.reshape(-1).tolist()]
 
 
 def _is_output(task: Task, quantity: Quantity) -> bool:

@@ -30,6 +30,8 @@ _MOVES = 3
 cannot be the reason that it does not."""
 
 
+_SAME = "every number {} is the same, and nothing can be carried from that"
+
 _SEVERAL = 4
 """So many quantities with the same number in every box are no work."""
 
@@ -54,6 +56,8 @@ class Judge:
     ) -> None:
         self.key = key
         self.one_number = _is_one_number(written.values())
+        passed = [one for name, one in written.items() if name in key.forward]
+        self.one_forward = _is_one_number(passed)
         self.written = written
         self.lost = lost
         self.unit = key.unit
@@ -103,8 +107,12 @@ class Judge:
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
-        if self.one_number and judged.misleads:
-            why = "every number on this sheet is the same, and nothing can be carried from that"
+        if judged.misleads and self.one_number:
+            why = _SAME.format("on this sheet")
+        elif judged.misleads and self.one_forward and name in self.key.forward:
+            why = (
+                "every number of the forward pass is the same, and nothing can be carried from that"
+            )
         if why is not None:
             self.judged[name] = replace(judged, idle=why)
         return self.judged[name]

@@ -17,6 +17,9 @@ from backprop_cli.grading.written import Array, Mask
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import enclosure
 
+_SAME = 3
+"""Of so many entries that should differ, the same wrong number in each is no work."""
+
 _ZERO = "{} is all zero, and nothing can be carried from that"
 
 
@@ -72,6 +75,8 @@ def idle(standing: Standing, name: str, judged: Judged) -> str | None:
     value, key = standing.written[name].value, standing.key
     if _is_emptied(standing, name, value):
         return _ZERO.format(name)
+    if value.size >= _SAME and np.ptp(value) == 0 and np.ptp(key.truth[name]) > 0:
+        return f"{name} has one number in every box, and nothing can be carried from that"
     for given in key.given:
         other = key.truth[given]
         counts = value.size > 1 or (name, given) in key.compared
