@@ -104,6 +104,7 @@ class Judge:
         one.imprecise()
         reason = self._missing_behind(name, one.verdicts) or one.without_work()
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
+        judged = replace(judged, follows=bool(one.leaning.any()))
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)

@@ -81,6 +81,8 @@ class Judged(Struct, frozen=True):
     imprecise: Mask | bool = False
     misleads: bool = False
     """Whether anything in it is wrong, or follows from what is."""
+    follows: bool = False
+    """Whether some entry is accepted only because it follows from a wrong value."""
     idle: str | None = None
     """Why nothing can be carried from it: it leaves no work to do."""
 

@@ -51,7 +51,10 @@ def message(
         return _follows(_wrong_sources(judge, name))
     if verdict == "imprecise":
         said = "assumed, since none are asked" if judge.key.assumed else "asked"
-        return f"at least {_asked(judge.key.unit)} are {said}"
+        digits = f"at least {_asked(judge.key.unit)} are {said}"
+        if judge.judged[name].follows:
+            return f"{_follows(_wrong_sources(judge, name))}; {digits}"
+        return digits
     if verdict == "not-judged":
         return reason or "cannot be judged"
     return ""
