@@ -142,7 +142,9 @@ class Case(Struct, frozen=True):
     @property
     def upstreams(self) -> frozenset[str]:
         """The gradients in the formula."""
-        return self.kept("upstreams", lambda: frozenset(filter(self.is_gradient, symbols(self.expr))))
+        return self.kept(
+            "upstreams", lambda: frozenset(filter(self.is_gradient, symbols(self.expr)))
+        )
 
     def is_gradient(self, name: str) -> bool:
         """Whether a name is that of a gradient of the target."""

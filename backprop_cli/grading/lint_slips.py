@@ -178,7 +178,9 @@ class _Tried:
             self._sheets[unit] = _right_sheet(self.grader, unit)
         sheet = self._sheets[unit]
         others = {asked: one for asked, one in sheet.judged.items() if asked != name}
-        judge = Judge(sheet.key, {**sheet.written, name: typed}, (), judged=others, kept=sheet.ways[name])
+        judge = Judge(
+            sheet.key, {**sheet.written, name: typed}, (), judged=others, kept=sheet.ways[name]
+        )
         with np.errstate(all="ignore"):
             verdicts = judge.judge(name).verdicts
         return "correct" if (verdicts == "correct").all() else "wrong"
