@@ -2,6 +2,7 @@
 
     python3 tests/run.py             # what CI runs
     python3 tests/run.py --oracle    # also installs PyTorch (CPU), to compare gradients with
+    python3 tests/run.py --quick     # linter, types and a part of the tests, in under a minute
 
 Needs nothing but Python >= 3.11 with its venv module. The environment is kept and used again;
 it is brought up to date when pyproject.toml has changed. Where CI=true is set, as on most build
@@ -32,8 +33,19 @@ CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
-    ("pytest", "-n", "auto"),
+    ("pytest", "-n", "auto", "-rs"),
 )
+"""Everything; at the end pytest says which tests were skipped, and why."""
+
+QUICK_TESTS = (
+    "arrays blank bounds check_cli compiled formulas grading ids layers_of_imports"
+    " losses model_errors paths reports rounds run schema slips steps table values"
+).split()
+QUICK = (
+    *CHECKS[:-1],
+    ("pytest", "-n", "auto", "-rs", *(f"tests/test_{name}.py" for name in QUICK_TESTS)),
+)
+"""Less than a minute: what most changes break first."""
 
 TORCH = "2.13.0"
 TORCH_SECONDS = 300
@@ -56,15 +68,18 @@ def main() -> int:
         return 2
     parser = argparse.ArgumentParser(description="Runs linter, types and tests in .venv.")
     parser.add_argument("--oracle", action="store_true", help="also install PyTorch (CPU)")
+    parser.add_argument("--quick", action="store_true", help="a part of the tests, in a minute")
+    options = parser.parse_args()
     is_ci = os.environ.get("CI") == "true"
-    wants_oracle = parser.parse_args().oracle or is_ci
+    wants_oracle = options.oracle or is_ci
     if is_ci:
         add_programs()
     if not installed():
         return 2
     if wants_oracle:
         print(oracle())
-    failed = [shlex.join(check) for check in CHECKS if run("-m", *check) != 0]
+    checks = QUICK if options.quick else CHECKS
+    failed = [shlex.join(check) for check in checks if run("-m", *check) != 0]
     print("failed: " + "; ".join(failed) if failed else "all checks passed")
     return 1 if failed else 0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from pathlib import Path
 
 import pytest
+from counting import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -472,10 +472,8 @@ def test_aliases_neither_explode_nor_harm_others() -> None:
         "answers:\n  Z1: 9^9^9^9^9\n  L: 1\n",
     ],
 )
-def test_large_sheets_are_read_in_reasonable_time(text: str) -> None:
-    start = time.perf_counter()
-    found = sheet(text)
-    assert time.perf_counter() - start < 5
+def test_large_sheets_are_read_without_much_work(text: str) -> None:
+    found = counted(lambda: sheet(text))
     assert values(found.answers["L"]) == [1]
     assert len(found.remarks) <= MOST_REMARKS + 1
 

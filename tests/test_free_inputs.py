@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise, product
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from counting import counted
 from jsonschema import Draft202012Validator
 from test_schema import closed, schema
 
@@ -482,12 +482,10 @@ HOSTILE = (
 @pytest.mark.parametrize(("text", "said"), HOSTILE)
 @pytest.mark.parametrize("format_", ["text", "json", "html", "latex"])
 def test_hostile_problems_end_in_words(text: str, said: str, format_: str) -> None:
-    start = time.process_time()
-    done = run(text.replace("'", ""), "--format", format_)
+    done = counted(lambda: run(text.replace("'", ""), "--format", format_))
     assert done.exit_code in (0, 2), done.output
     assert done.exception is None or isinstance(done.exception, SystemExit)
     assert said in " ".join(done.output.split())
-    assert time.process_time() - start < 6  # a second or two; the machine may be slow
 
 
 def test_a_bound_on_one_input_is_a_bound_on_that_input_alone() -> None:

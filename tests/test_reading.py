@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from counting import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -419,23 +419,20 @@ def test_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=lambda text: text[:12].replace("\n", " "),
 )  # fmt: skip
 def test_no_file_takes_long(text: str) -> None:
-    start = time.monotonic()
-    _, found = read(text)
+    _, found = counted(lambda: read(text))
     assert found
     assert len(found) <= MOST_COMPLAINTS
-    assert time.monotonic() - start < 10
 
 
 def test_a_wide_matrix_reads_quickly() -> None:
     row = ", ".join(["-0.1234"] * 784)
-    start = time.monotonic()
-    problem = well_read("layers:\n  - weights:\n" + f"    - [{row}]\n" * 100)
+    text = "layers:\n  - weights:\n" + f"    - [{row}]\n" * 100
+    problem = counted(lambda: well_read(text), most=2_000_000)
     assert problem.layers is not None
     assert problem.layers[0].weights is not None
     array = problem.layers[0].weights.array
     assert array is not None
     assert array.shape == (100, 784)
-    assert time.monotonic() - start < 5
 
 
 # Any file ----------------------------------------------------------------------------------------

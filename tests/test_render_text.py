@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from counting import counted
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import symbols
@@ -196,15 +197,12 @@ def test_a_long_training_is_drawn(network: Trace) -> None:
     assert text.render(trained, replace(VIEW, ascii=True)).isascii()
 
 
-def test_large_layers_are_quick_and_elided() -> None:
-    from time import perf_counter
-
+def test_large_layers_are_elided_and_little_work() -> None:
     rng = np.random.default_rng(1)
     lines: tuple[Line, ...] = (NETWORK[0], NETWORK[1])
     trace = traced(lines, "Large", None, X=rng.random(784), W1=rng.random((784, 256)),
                    b1=rng.random(256), L=0.0)  # fmt: skip
-    begin = perf_counter()
-    shown = text.render(trace, replace(VIEW, asked=("W1", "Z1")))
-    assert perf_counter() - begin < 0.5
+    view = replace(VIEW, asked=("W1", "Z1"))
+    shown = counted(lambda: text.render(trace, view), most=100_000)
     assert "⋮" in shown
     assert len(shown.splitlines()) < 80

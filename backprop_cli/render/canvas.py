@@ -64,15 +64,11 @@ class Canvas:
 
     def lines(self) -> list[Line]:
         """The rows from the first to the last."""
-        keys = [*self.arms, *self.texts]
-        if not keys:
-            return []
-        left = min(x for _, x in keys)
-        return [
-            self._line(y, left, max(x for row, x in keys if row == y))
-            for y in range(max(y for y, _ in keys) + 1)
-            if any(row == y for row, _ in keys)
-        ]
+        ends: dict[int, int] = {}
+        for y, x in (*self.arms, *self.texts):
+            ends[y] = max(x, ends.get(y, x))
+        left = min((x for _, x in (*self.arms, *self.texts)), default=0)
+        return [self._line(y, left, ends[y]) for y in sorted(ends)]
 
     def _line(self, y: int, left: int, right: int) -> Line:
         spans: list[Span] = []

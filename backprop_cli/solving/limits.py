@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, depth, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, depth, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.operations.sizes import Sizes
@@ -103,16 +103,17 @@ def _pulled_back(node: Op, sizes: Sizes) -> int:
 
 
 Task: TypeAlias = Literal["solving", "drawing", "checking", "linting"]
-_TASKS: Mapping[Task, tuple[float, float]] = MappingProxyType(
+_TASKS: Mapping[Task, tuple[float, float, float]] = MappingProxyType(
     {
-        "solving": (200, 0.4),
-        "drawing": (200, 60),
-        "checking": (200, 15),
-        "linting": (200, 100),
+        "solving": (200, 0.4, 0),
+        "drawing": (200, 1.5, 0),
+        "checking": (1_500, 25, 0.3),
+        "linting": (2_000, 10, 0.3),
     }
 )
-"""Operations for each equation, and for each pair of equations, measured with deep networks: what
-planning, differentiating and printing take, and what a task takes beside."""
+"""Operations for each equation, for each pair of equations, and for each pair of parts of a planned
+formula, measured with deep networks, recurrent ones and long products: what planning,
+differentiating and printing take, and what a task takes beside."""
 
 
 class Allowed(Struct, frozen=True):
@@ -125,11 +126,26 @@ class Allowed(Struct, frozen=True):
 def check_task(model: Model, allowed: Allowed) -> None:
     """Refuses, before anything is planned, a problem of too many equations for what is asked."""
     count = len(model.equations)
-    each, pair = _TASKS[allowed.task]
+    each, pair, _ = _TASKS[allowed.task]
     needed = ceil(each * count + pair * count**2)
+    _refuse_over(allowed, needed, f"a problem of {count:,} equations")
+
+
+def check_formulas(planned: Plan, allowed: Allowed) -> None:
+    """Refuses formulas too long for a task that changes each part of them."""
+    _, _, pair = _TASKS[allowed.task]
+    if not pair:
+        return
+    sizes = {step.id: sum(1 for _ in walk(step.expr)) for step in planned.steps}
+    needed = ceil(pair * sum(size**2 for size in sizes.values()))
+    longest = max(sizes, key=lambda id: sizes[id], default="")
+    _refuse_over(allowed, needed, f"formulas as long as that of {longest}")
+
+
+def _refuse_over(allowed: Allowed, needed: int, what: str) -> None:
     if needed > allowed.most:
         message = (
-            f"{allowed.task} a problem of {count:,} equations is about {needed:,} operations, "
+            f"{allowed.task} {what} is about {needed:,} operations, "
             f"and the limit is {allowed.most:,}"
         )
         raise UserError(Complaint(message, instead=f"--max-work {needed}, or a smaller problem"))

@@ -18,7 +18,7 @@ from backprop_cli.problem.stand_ins import with_numbers
 from backprop_cli.problem.tree import read_tree
 from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
 from backprop_cli.solving.batches import check_batches
-from backprop_cli.solving.limits import Allowed, check_depth, check_task
+from backprop_cli.solving.limits import Allowed, check_depth, check_formulas, check_task
 from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.update import check_state
 
@@ -138,6 +138,7 @@ def _built(
         check_task(built.model, allowed)
         planned = plan(built.model, asked_pairs(built.model))
         check_depth(planned)
+        check_formulas(planned, allowed)
     except UserError as error:
         raise source.error(*error.complaints) from None
     except RecursionError:
