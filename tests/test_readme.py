@@ -124,7 +124,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_an_editor_finds_the_schema_of_the_problem_file() -> None:
-    (comment,) = re.findall(r"# yaml-language-server: \$schema=(\S+)", README)
+    (comment,) = re.findall(r"# yaml-language-server: \$schema=([^\s`]+)", README)
     assert (ROOT / "problems" / comment).resolve() == PROBLEM_SCHEMA
 
 
