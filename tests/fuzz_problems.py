@@ -88,14 +88,14 @@ class Judge:
         """What is wrong with how this file is treated, if anything."""
         (self.folder / NAME).write_bytes(content)
         faulthandler.dump_traceback_later(DEAD, exit=True)
-        signal.setitimer(signal.ITIMER_REAL, HUNG)
+        signal.setitimer(signal.ITIMER_PROF, HUNG)
         wall, cpu, before = time.perf_counter(), time.process_time(), peak_memory()
         try:
             result = self.run()
         except Interrupted as stop:
             return Finding("hung", f"still running after {HUNG:.0f} s, at\n{stop}")
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             faulthandler.cancel_dump_traceback_later()
         # The smaller of the two: another process's work is not this file's fault.
         seconds = min(time.perf_counter() - wall, time.process_time() - cpu)
@@ -198,7 +198,7 @@ def work(indices: range, seed: int, options: tuple[str, ...], folder: Path) -> I
 
     limit_memory()
     faulthandler.enable()
-    signal.signal(signal.SIGALRM, interrupt)
+    signal.signal(signal.SIGPROF, interrupt)
     judge = Judge(folder, main, options)
     judge.judge(ORDINARY)  # what is imported on the way is nobody's memory
     seen: set[str] = set()

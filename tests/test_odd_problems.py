@@ -208,3 +208,23 @@ def test_exact_numbers_end_where_floats_do(formula: str, size: str, tmp_path: Pa
         assert size in done.stderr
     within = text.replace("1.7e308", "1.7e80")
     assert run(tmp_path, within, "solve").exit_code == 0
+
+
+# Numbers and equations at the edge --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", EVERYWHERE)
+@pytest.mark.parametrize(
+    "formula", ["(s ^ (sqrt(2) / 5e-324)) ^ abs(x)", "s / 5e-324", "(s / 1e-300) / 1e-300"]
+)
+def test_exact_numbers_never_leave_the_floats(command: str, formula: str, tmp_path: Path) -> None:
+    """A quotient by a number is a product with another, unless that one is none any more."""
+    text = f'values: {{x: [5], s: 8}}\nequations: ["q = {formula}"]\n'
+    assert run(tmp_path, text, command).exit_code in (0, 1, 2)
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
+def test_a_jacobian_that_has_no_formula_is_named(format_: str, tmp_path: Path) -> None:
+    text = "ask: [dYhat/dW1]\nx: [1, 2]\nlayers: [{weights: [[1, 1]], bias: [0]}]\n"
+    done = run(tmp_path, text, "derive", "--format", format_)
+    assert (done.exit_code, "found by pulling each entry back" in done.output) == (0, True)

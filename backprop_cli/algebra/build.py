@@ -7,10 +7,12 @@ leaves repeating a number to broadcasting; whoever needs the shape fits it after
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 
+_LARGEST = Fraction(sys.float_info.max)
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
 
 
@@ -33,8 +35,14 @@ def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
             return inner.value, Op("spread", (ONE,), options)
         case Op("div", (inner, Num(value))) if value and inner != ONE:
             factor, rest = coefficient(inner)
-            return factor / value, rest
+            if _is_a_number(factor / value):
+                return factor / value, rest
     return Fraction(1), expr
+
+
+def _is_a_number(value: Fraction) -> bool:
+    """Whether an exact number stays within the numbers that a computer computes with."""
+    return abs(value) <= _LARGEST
 
 
 def scaled(factor: Fraction, rest: Expr) -> Expr:
@@ -100,6 +108,8 @@ def mul(a: Expr, b: Expr) -> Expr:
     right_factor, right = coefficient(_unspread(b, a))
     left, right = _unspread(left, right), _unspread(right, left)  # also behind a factor
     factor = left_factor * right_factor
+    if not _is_a_number(factor):
+        return op("mul", a, b)
     if left == ONE:
         return scaled(factor, right)
     if right == ONE:

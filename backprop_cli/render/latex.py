@@ -120,6 +120,8 @@ def _lines(equation: Equation, room: float) -> Iterator[tuple[str, float]]:
 
 def _joined(sides: Sequence[Node], room: float) -> Iterator[Node]:
     """The sides for a line each; the last two share one where they fit, or all if they are low."""
+    if not sides:  # nothing is said of it but its name
+        return
     *before, last = sides
     while before and (len(before) > 1 or not (tall(before[0]) or tall(last))):
         together = row(before[-1], Sign("="), last)
