@@ -79,7 +79,7 @@ def add(a: Expr, b: Expr) -> Expr:
     if b == ZERO:
         return a
     match a, b:
-        case Num(x), Num(y):
+        case Num(x), Num(y) if _is_a_number(x + y):
             return Num(x + y)
         case _, Op("neg", (inner,)):
             return op("sub", a, inner)
@@ -95,7 +95,7 @@ def sub(a: Expr, b: Expr) -> Expr:
     if a == ZERO:
         return neg(b)
     match a, b:
-        case Num(x), Num(y):
+        case Num(x), Num(y) if _is_a_number(x - y):
             return Num(x - y)
         case _, Op("neg", (inner,)):
             return op("add", a, inner)
@@ -137,7 +137,7 @@ def div(a: Expr, b: Expr) -> Expr:
     match a, b:
         case _, Num(value) if value == 1:
             return a
-        case Num(x), Num(y) if y != 0:
+        case Num(x), Num(y) if y != 0 and _is_a_number(x / y):
             return Num(x / y)
         case Op("neg", (inner,)), _:
             return neg(div(inner, b))

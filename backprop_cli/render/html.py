@@ -62,9 +62,9 @@ def render(trace: Trace, view: View, appended: Sequence[Part] = ()) -> str:
 
 def _equation(equation: Equation, page: _Page, pointer: Attributes) -> str:
     """Symbols on the first line, numbers and result on the next; all on one where they are low."""
-    first, *rest = equation.sides
+    first, rest = equation.sides[:1], equation.sides[1:]  # without sides only its name is said
     one_line = not rest or not any(map(tall, equation.sides))
-    lines = [equation.sides] if one_line else [(first,), rest]
+    lines = [equation.sides] if one_line else [first, rest]
     head = f'<span class="head">{page.math(equation.head)}</span>'
     return f'<div class="equation">{head}{"".join(side(line, pointer) for line in lines)}</div>'
 
