@@ -117,7 +117,8 @@ def garbage(task: Task) -> Iterator[tuple[str, Fill]]:
     for one, zero in (("1", "0"), ("1.000", "0.000")):
         yield f"forward {one}, backward {zero}, old weights", _lazily(_always(one), zero)
     yield "no forward pass, backward 0, old weights", _lazily(_always("_"), "0")
-    yield "saturated units", _lazily(lambda q: "1000" if q.id[0] in "Zz" else "1", "0")
+    if any(q.phase == "backward" for q in task.quantities):  # else there is no work to be spared
+        yield "saturated units", _lazily(lambda q: "1000" if q.id[0] in "Zz" else "1", "0")
     yield "1000 everywhere in the forward pass", _lazily(_always("1000"), "0")
     if any(_is_output(task, q) for q in task.quantities):
         yield "the output is y, then zeros", _lazily(lambda q: _copied(task, q, "0"), "0")

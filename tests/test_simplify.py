@@ -46,7 +46,7 @@ ENDS = {
     "x/norm(x)": "(equal-(f[i]*f[j]))/(sqrt(sum_k(x[k]^2)))",
     "mean((x-mean(x))^2)": "(2*(x[j]-xbar))/K",
     "(x-mean(x))/sqrt(mean((x-mean(x))^2))": (
-        "((equal-(1/K))-((f[i]*f[j])/K))/(sqrt((sum_l((x[l]-xbar)^2))/K))"
+        "((equal-(1/K))-((f[i]*f[j])/K))/(sqrt((sum_m((x[m]-xbar)^2))/K))"
     ),
     "tanh(x/2)": "0.5*(1-(f^2))",
     "x^x": "f*((log(x))+1)",

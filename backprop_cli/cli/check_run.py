@@ -65,7 +65,7 @@ def run(problem: Path, options: Options) -> None:
     graded = _Graded(_graded(Bench(desk, writers), files, options))
     title, summary = _title(loaded), graded.counts.summary
     write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
-    _tell_unread(left)
+    _tell_unread([each for each in left if not _is_same(each.file, options.output)])
     for other in writers[1:]:
         _write_step_summary("".join(other.text(title, graded.beside, summary)))
     for how in graded.deaths:
@@ -99,6 +99,11 @@ def exit_code(counts: Counts, *, exit_zero: bool) -> int:
     if counts.unread == counts.submissions:
         return USAGE
     return 0 if counts.passed == counts.submissions or exit_zero else FAILED
+
+
+def _is_same(file: str, output: Path | None) -> bool:
+    """Whether a file is the report itself, which no one takes for a hand-in."""
+    return output is not None and os.path.realpath(file) == os.path.realpath(output)
 
 
 def _tell_unread(left: Sequence[Unread]) -> None:

@@ -36,7 +36,7 @@ VERDICTS: Mapping[Verdict, Words] = MappingProxyType(
             "yellow",
         ),
         "imprecise": Words(
-            "too few digits", "fits, but has fewer digits than asked", "≈", "~", "yellow"
+            "too few digits", "fits, with fewer digits than asked", "≈", "~", "yellow"
         ),
         "wrong": Words("wrong", "wrong", "✗", "x", "red"),
         "invalid": Words("unreadable", "cannot be read", "!", "!", "red"),
