@@ -153,7 +153,8 @@ _MEAN = {"mean-squared-error": "mean squared error"}
 def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
     name = match["name"]
     allowed = _check_name(read, name, moved(text.mark, match.start("name")))
-    later = {other: said for other, said in read.later.items() if other not in read.known}
+    known = read.known
+    later = {other: said for other, said in read.later.items() if other not in known}
     if allowed:
         later[name] = (
             f"{shown(name)} is used in its own equation",

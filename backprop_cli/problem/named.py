@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import repeat
 from math import prod
 
@@ -55,19 +56,29 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
     sizes = tuple(_LETTER if isinstance(size, str) else size for size in shapes[names[0]])
     if prod(sizes) > _MOST_ENTRIES or len(names) < len(symbols(expr)):
         return None
-    points = [_values(names, sizes, *point) for point in _TRIED]
-    units = sizes[-1] if sizes else 1
-    setting = Setting(1 if len(sizes) == 2 else None, num(units))
     with np.errstate(all="ignore"):
-        found = [evaluate(expr, point) for point in points]
+        found = [evaluate(expr, _values(names, sizes, *point)) for point in _TRIED]
+        if any(value.shape for value in found):
+            return None
         for count in dict.fromkeys((1, *sizes)):
             for loss in _in_order(expr):
-                for prediction, target in (names, names[::-1]):
-                    usual = loss.build(Sym(prediction), Sym(target), setting, loss.options)
-                    wanted = (evaluate(usual, point) for point in points)
+                for place, (prediction, target) in enumerate((names, names[::-1])):
+                    wanted = _usual(loss.name, sizes, place)
                     if all(map(_same, found, wanted, repeat(count))):
                         return Written(loss, prediction, target, count)
     return None
+
+
+@lru_cache(maxsize=256)
+def _usual(name: str, sizes: tuple[int, ...], place: int) -> tuple[Array, ...]:
+    """The values of a loss at the points tried; `place` is where the prediction stands."""
+    names = ["first", "second"]
+    prediction, target = (Sym(names[place]), Sym(names[1 - place]))
+    units = sizes[-1] if sizes else 1
+    setting = Setting(1 if len(sizes) == 2 else None, num(units))
+    loss = LOSSES[name]
+    usual = loss.build(prediction, target, setting, loss.options)
+    return tuple(evaluate(usual, _values(names, sizes, *point)) for point in _TRIED)
 
 
 def _in_order(expr: Expr) -> Iterator[Loss]:
