@@ -177,7 +177,15 @@ def test_sheets_are_judged_by_it(tmp_path: Any) -> None:
     undivided = answers | {"dL/dW2": [[-0.2376, -0.4959]]}
     verdict, slips = judged(data, undivided, tmp_path)["dL/dW2"]
     assert (verdict, slips[:1]) == ("wrong", ["mean-sum-confused"])
-    assert judged(data | {"convention": {}}, answers, tmp_path)["dL/dZ2"][0] == "wrong"
+    stated = data | {"convention": {"batch_gradients": "mean"}}
+    assert judged(stated, answers, tmp_path)["dL/dZ2"][0] == "wrong"
+    unstated = data | {"convention": {}}  # where nothing is said, the sheet says it
+    assert judged(unstated, answers, tmp_path)["dL/dZ2"][0] == "correct"
+    summed = answers | {  # but not where 1/M is never brought in
+        "dL/dW2": [[-0.2376, -0.4959]], "dL/db2": [-0.5103], "dL/db1": [-0.2524, 0.0466],
+        "dL/dW1": [[-0.6543, -0.6333], [0.5199, 0.0430]],
+    }  # fmt: skip
+    assert judged(unstated, summed, tmp_path)["dL/dZ2"][0] == "wrong"
 
 
 def judged(
