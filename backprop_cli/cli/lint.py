@@ -27,6 +27,7 @@ def command(
     """
     from backprop_cli.cli.common import end_with_fault, only_ascii, terminal_width, write
     from backprop_cli.cli.reading import allowed_for, load
+    from backprop_cli.errors import UserError
     from backprop_cli.faults import Faults
     from backprop_cli.grading.grade import Grader
     from backprop_cli.grading.lint import lint
@@ -35,7 +36,10 @@ def command(
 
     with complaints_end_it():
         loaded = load(problem, task="linting")
-        grader = Grader(loaded.model, most_work=allowed_for("linting").most)
+        try:
+            grader = Grader(loaded.model, most_work=allowed_for("linting").most)
+        except UserError as error:
+            raise loaded.source.error(*error.complaints) from None
         faults = Faults()
         findings = lint(grader, Digits(precision, ascii=True).one, faults)
         left_out = [fault.what for fault in faults.found]
