@@ -83,7 +83,7 @@ def _question(loaded: Loaded, of: str | None, wrt: str | None) -> Question:
     if wrt is None:
         raise _refused("--of", "by what is it to be differentiated?", "--wrt W1")
     if not model.definitions:
-        raise _refused("--of", "this problem has no equations to differentiate", None)
+        raise loaded.source.error(Complaint("this problem has no equations to differentiate"))
     if of is None:
         of = model.target or model.gradient_of
         if of not in model.definitions:
