@@ -121,8 +121,10 @@ class Ways(Struct):
 
 
 _FAR_UNITS, _FAR, _FAR_UNTOLD = 64, 0.25, 2.0
-"""So many units, and so much of the largest entry, further off than any rounding leads, next to 1/0
-and elsewhere: there is no need to try who rounds how. It saves time and decides nothing."""
+"""So many units, and so much of the largest entry, away from what it should be, nobody's way of
+rounding is tried. Where a range tells enough, that saves time and decides nothing, since the range
+is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the value is no rounding.
+"""
 
 
 def persons(unit: Unit, within: Sequence[str] = WITHIN) -> tuple[Rounding, ...]:
