@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.algebra.shapes import Shape, Size
-from backprop_cli.readings.bases import Bases, bases_of
+from backprop_cli.readings.index_bases import Bases, bases_of
 
 Array = NDArray[np.float64]
 Phase = Literal["forward", "backward", "jacobian", "update"]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.problem.data import Notation
-from backprop_cli.problem.formula import Dialect, parse
-from backprop_cli.readings.bases import Bases
-from backprop_cli.readings.latex import latex
-from backprop_cli.readings.notation.symbols import Naming
-from backprop_cli.readings.plain import plain
+from backprop_cli.notation.expression_tex import latex
+from backprop_cli.notation.symbols import Naming
+from backprop_cli.problem.problem_data import Notation
+from backprop_cli.problem.text.parser import Dialect, parse
+from backprop_cli.readings.formula_text import plain
+from backprop_cli.readings.index_bases import Bases
 from backprop_cli.trace import Array, Given, Step, Trace
 
 SCHEMA = "backprop-trace/1"

@@ -288,9 +288,9 @@ def machine() -> str:
 
 def profile(folder: Path) -> None:
     """Prints the functions that take most time of themselves, for right sheets and for slips."""
+    from backprop_cli.cli.arguments import load
     from backprop_cli.cli.grading_pool import Bench, graded
-    from backprop_cli.cli.reading import load
-    from backprop_cli.grading.desk import Desk
+    from backprop_cli.grading.grader import Desk
     from backprop_cli.report.formats import Settings, writer
 
     for kind in KINDS:

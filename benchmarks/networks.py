@@ -10,10 +10,10 @@ import yaml
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.readings.program import Program
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.prepared import Batches
 from backprop_cli.solving.training import training_program
 

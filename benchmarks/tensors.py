@@ -17,11 +17,11 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Op, Sym
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.factored import factored
-from backprop_cli.readings.jacobian import jacobian
+from backprop_cli.readings.jacobian_values import jacobian
 from backprop_cli.readings.values import Array, evaluate
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 
 SHAPES = ((784, 256, 10), (100, 100, 10))
 PROBLEM = """

@@ -28,14 +28,18 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from backprop_cli.cli import main as backprop
-from backprop_cli.grading.slips import FORMULA_SLIPS, SLIP_WORDS
-from backprop_cli.numbers import LONGEST_NUMBER
+from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, SLIP_WORDS
 from backprop_cli.operations.table import TABLE
-from backprop_cli.problem import format as format_
-from backprop_cli.problem import format_model, format_training, formula, tree
-from backprop_cli.problem.format_functions import ACTIVATION, LOSS_NAMES
-from backprop_cli.problem.records import Key, Record
-from backprop_cli.solving import limits, paths, plan
+from backprop_cli.problem.file_format import model_keys as format_model
+from backprop_cli.problem.file_format import reading as format_
+from backprop_cli.problem.file_format import training_keys as format_training
+from backprop_cli.problem.file_format.function_names import ACTIVATION, LOSS_NAMES
+from backprop_cli.problem.file_format.records import Key, Record
+from backprop_cli.problem.text import parser as formula
+from backprop_cli.problem.text import tree
+from backprop_cli.problem.typed_numbers import LONGEST_NUMBER
+from backprop_cli.solving import limits, plan
+from backprop_cli.solving import weight_paths as paths
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

@@ -21,16 +21,16 @@ from xml.etree import ElementTree as ET
 
 from fuzz_cases import HUGE, ODD, STRANGE
 
-from backprop_cli.grading.blank import blank_of, csv_sheet, json_sheet, yaml_sheet
-from backprop_cli.grading.data import Reveal
-from backprop_cli.grading.desk import Desk
+from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.quantities import Quantities
-from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.report_data import Reveal
+from backprop_cli.grading.sheets.blank_sheet import blank_of, csv_sheet, json_sheet, yaml_sheet
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import summarised
-from backprop_cli.problem.calls import FUNCTIONS
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.problem.text.calls import FUNCTIONS
 from backprop_cli.report.formats import FORMATS, Settings, rendered
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = (

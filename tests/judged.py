@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from backprop_cli.grading.answers import read_sheet
-from backprop_cli.grading.data import Result, Submission
 from backprop_cli.grading.grade import Grader
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
+from backprop_cli.grading.report_data import Result, Submission
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
 
 
 def grader_of(problem: str) -> Grader:

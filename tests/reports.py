@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import (
+from backprop_cli.grading.report_data import (
     EntryResult,
     Report,
     Result,

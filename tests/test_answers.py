@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.answers import MAX_SHEET, Reader, read_sheet
-from backprop_cli.grading.collect import answer_files, read_answers
-from backprop_cli.grading.collected import MOST_REMARKS
-from backprop_cli.grading.data import Answer, Sheet
 from backprop_cli.grading.quantities import Quantities
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
+from backprop_cli.grading.report_data import Answer, Sheet
+from backprop_cli.grading.sheets.answer_files import MAX_SHEET, Reader, read_sheet
+from backprop_cli.grading.sheets.assembled import MOST_REMARKS
+from backprop_cli.grading.sheets.collect import answer_files, read_answers
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
 
 TWO_LAYERS = """
 convention: {affine: W^T x + b}

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols, walk
 from backprop_cli.cli import main
-from backprop_cli.derive.arrays import shorter
+from backprop_cli.derive.simplify.array_rules import shorter
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.formula import parse
-from backprop_cli.readings.plain import plain
+from backprop_cli.problem.text.parser import parse
+from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
 
 RANDOM = np.random.default_rng(7)

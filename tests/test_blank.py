@@ -12,12 +12,12 @@ import yaml
 from click.testing import CliRunner, Result
 
 from backprop_cli.cli import main
-from backprop_cli.grading.answers import read_sheet
-from backprop_cli.grading.data import Sheet
 from backprop_cli.grading.quantities import Quantities
-from backprop_cli.problem.load import Source, read_source
+from backprop_cli.grading.report_data import Sheet
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.solving.asked import asked
-from backprop_cli.solving.load import Loaded, loaded
+from backprop_cli.solving.loading import Loaded, loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEMS = sorted((ROOT / "problems").glob("*.yaml"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Sym, op
 from backprop_cli.operations.bounds import BOUNDS, Interval, is_point
 from backprop_cli.operations.table import TABLE
-from backprop_cli.problem.formula import parse
+from backprop_cli.problem.text.parser import parse
 from backprop_cli.readings.intervals import Unit, enclosure
 from backprop_cli.readings.values import evaluate
 

@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from students import classroom
 
-from backprop_cli.grading import plain_sheet, right
-from backprop_cli.grading.answers import Reader
-from backprop_cli.grading.data import Answer, Sheet, Submission
-from backprop_cli.grading.desk import Desk
-from backprop_cli.grading.plain_sheet import PlainReader
+from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.judging import right_answers as right
+from backprop_cli.grading.judging.right_answers import RightAnswers
 from backprop_cli.grading.quantities import Quantities
-from backprop_cli.grading.right import RightAnswers
-from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.report_data import Answer, Sheet, Submission
+from backprop_cli.grading.sheets import plain_sheet
+from backprop_cli.grading.sheets.answer_files import Reader
+from backprop_cli.grading.sheets.plain_sheet import PlainReader
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import Counts, summarised
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.report.formats import RENDER, Settings, rendered, writer
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 SOFTMAX = ROOT / "problems" / "sigmoid-softmax.yaml"

@@ -15,12 +15,12 @@ from test_in_symbols import NETWORKS, SIZES, Env, drawn, forward, read, sized, w
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.cli import main
-from backprop_cli.derive.by_index import by_index
-from backprop_cli.derive.nodes import parts
+from backprop_cli.derive.derivation_nodes import parts
+from backprop_cli.derive.tensors.by_index import by_index
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.in_symbols import in_symbols
-from backprop_cli.solving.load import Loaded
+from backprop_cli.solving.loading import Loaded
 from backprop_cli.trace import Trace
 
 CONSTANTS = {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3, "t": 3.0}

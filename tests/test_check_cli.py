@@ -22,7 +22,7 @@ from test_cli import listening
 
 from backprop_cli.cli import check_run, grading_pool, main
 from backprop_cli.cli.check import FORMATS
-from backprop_cli.grading.answers import MAX_SHEET
+from backprop_cli.grading.sheets.answer_files import MAX_SHEET
 
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = str(ROOT / "problems" / "sigmoid-softmax.yaml")
@@ -297,7 +297,7 @@ def interrupted(*arguments: object, after: int) -> Any:
     program = (
         "import sys\n"
         "from backprop_cli.cli import run\n"
-        "from backprop_cli.grading.desk import Desk\n"
+        "from backprop_cli.grading.grader import Desk\n"
         "real, left = Desk.grade_file, [int(sys.argv.pop(1))]\n"
         "def grade_file(self, path):\n"
         "    left[0] -= 1\n"

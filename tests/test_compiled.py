@@ -9,11 +9,11 @@ import pytest
 from oracles import networks
 
 from backprop_cli.algebra.expr import Op
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.compiled import compiled
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import Solution, solve
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import Solution, solve
 
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").glob("*.yaml"))
 SEEDS = range(60)

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from backprop_cli.cli import main
-from backprop_cli.numbers import NumberError, read_number
-from backprop_cli.problem.calls import FUNCTIONS
+from backprop_cli.problem.text.calls import FUNCTIONS
+from backprop_cli.problem.typed_numbers import NumberError, read_number
 
 ARGUMENTS = [
     "", "1", "-1", "0", "pi", "1e308", "1e-320", "1/0", "0/0", "1, 2", "1, 2, 3", "a", "1, a",
@@ -51,7 +51,7 @@ def test_every_call_is_a_number_or_is_refused(wrapper: str) -> None:
     [("sum([1, 2])", 3.0), ("[1, 2] @ [3, 4]", 11.0), ("max(1, 2)", 2.0), ("[5, 6][2]", 6.0)],
 )
 def test_what_is_one_number_stays_one(text: str, value: float) -> None:
-    from backprop_cli.problem.formula import parse_constant
+    from backprop_cli.problem.text.parser import parse_constant
 
     assert parse_constant(text) == value
 

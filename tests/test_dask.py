@@ -11,11 +11,11 @@ from textwrap import indent
 
 import pytest
 
-from backprop_cli.grading.desk import Desk
+from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.summary import summarised
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.report.formats import Settings, rendered
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 
 pytest.importorskip("dask.distributed", reason="the dask extra is not installed")
 

@@ -11,17 +11,17 @@ import pytest
 from oracles.on_paper import Point, points
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
-from backprop_cli.derive.activations import ACTIVATIONS
-from backprop_cli.derive.data import Chain, Derivation
-from backprop_cli.derive.formulas import UnderivableError, of_expressions, of_formula
-from backprop_cli.derive.functions import named, names
-from backprop_cli.derive.losses import LOSS_STEPS
-from backprop_cli.derive.nodes import has_derivative
-from backprop_cli.derive.rules import Scalars, applied
+from backprop_cli.derive.derivation_data import Chain, Derivation
+from backprop_cli.derive.derivation_nodes import has_derivative
+from backprop_cli.derive.steps.activation_endings import ACTIVATIONS
+from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions, of_formula
+from backprop_cli.derive.steps.functions import named, names
+from backprop_cli.derive.steps.loss_endings import LOSS_STEPS
+from backprop_cli.derive.steps.rules import Scalars, applied
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE
-from backprop_cli.problem.data import Kinks
-from backprop_cli.readings.plain import number
+from backprop_cli.problem.problem_data import Kinks
+from backprop_cli.readings.formula_text import number
 
 FORMULAS = (
     "z * sigmoid(z)",

@@ -12,14 +12,14 @@ from click.testing import CliRunner
 from oracles import networks
 
 from backprop_cli.cli import main
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.render import dot, graph_svg
 from backprop_cli.render.canvas import Canvas
 from backprop_cli.render.graph import Graph, graph
 from backprop_cli.render.layered import layered
 from backprop_cli.render.view import View
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import solve
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import solve
 from backprop_cli.trace import Trace
 
 FOLDER = Path(__file__).parent.parent / "problems"

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from backprop_cli.cli import main
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import Loaded, loaded
-from backprop_cli.solving.solve import Request, solve
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import Loaded, loaded
+from backprop_cli.solving.solution import Request, solve
 
 NUMBERS = """
 convention: {affine: AFFINE, bias: BIAS, indices: BASE, jacobian: LAYOUT}

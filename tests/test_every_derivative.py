@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from oracles.tensor_pages import check_page, ends, page_of
 
-from backprop_cli.derive.nodes import parts
-from backprop_cli.derive.tensor import tensor
-from backprop_cli.derive.tensor_setting import Question, TensorError
+from backprop_cli.derive.derivation_nodes import parts
+from backprop_cli.derive.tensors.gradient import tensor
+from backprop_cli.derive.tensors.setting import Question, TensorError
 from backprop_cli.errors import UserError
-from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.plain import plain
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import Request, solve
+from backprop_cli.problem.problem_file import Source, read_source
+from backprop_cli.readings.formula_text import plain
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import Request, solve
 
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").rglob("*.yaml"))
 PROBLEMS = [path for path in PROBLEMS if "sheets" not in path.parts]

@@ -16,18 +16,18 @@ from oracles.operations import Example, examples, point
 
 from backprop_cli.algebra.expr import Op
 from backprop_cli.cli import main
-from backprop_cli.derive.entrywise import Counting, Entrywise
-from backprop_cli.derive.indices import Indices
-from backprop_cli.derive.letters import NoLettersError
+from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
+from backprop_cli.derive.tensors.index_letters import Indices
+from backprop_cli.derive.tensors.vector_entries import NoLettersError
+from backprop_cli.notation.expression_tex import latex
+from backprop_cli.notation.mathml import math as mathml
+from backprop_cli.notation.symbols import Naming, symbol
+from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.operations.bounds import BOUNDS
 from backprop_cli.operations.table import TABLE
-from backprop_cli.problem.formula import Dialect, parse
+from backprop_cli.problem.text.parser import Dialect, parse
+from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.intervals import enclosure
-from backprop_cli.readings.latex import latex
-from backprop_cli.readings.notation.mathml import math as mathml
-from backprop_cli.readings.notation.symbols import Naming, symbol
-from backprop_cli.readings.notation.writer import FormulaWriter
-from backprop_cli.readings.plain import plain
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate

@@ -15,8 +15,9 @@ from click.testing import CliRunner, Result
 
 from backprop_cli.cli import grading_pool, main
 from backprop_cli.cli.check import FORMATS
-from backprop_cli.grading import lint, lint_slips
 from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.lint import findings as lint
+from backprop_cli.grading.lint import unnoticed_slips as lint_slips
 from backprop_cli.report.csv_ import CsvWriter
 
 PROBLEM = "values: {x: 2}\nequations: [y = x^2, L = 3*y]\ngrading: {precision: {decimals: 2}}\n"

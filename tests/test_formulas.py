@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from oracles.expressions import COMPOUND, Typed, expressions, formulas
 
 from backprop_cli.algebra.expr import Expr, Num, Sym, num, op, symbols, walk
-from backprop_cli.problem.formula import Dialect, FormulaError, parse, parse_constant
-from backprop_cli.readings.latex import latex
-from backprop_cli.readings.plain import plain
+from backprop_cli.notation.expression_tex import latex
+from backprop_cli.problem.text.parser import Dialect, FormulaError, parse, parse_constant
+from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
 
 a, b, c = map(Sym, "abc")

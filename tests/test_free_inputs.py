@@ -19,11 +19,11 @@ from jsonschema import Draft202012Validator
 from test_schema import closed, schema
 
 from backprop_cli.cli import main
-from backprop_cli.problem.formula import Dialect, parse
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import solve
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import solve
 
 FUNCTIONS = Path(__file__).resolve().parent.parent / "problems" / "functions"
 TRACE = Draft202012Validator(closed(schema("trace")))

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from backprop_cli.cli import main
-from backprop_cli.grading.answers import read_sheet
-from backprop_cli.grading.data import Result, Sheet
 from backprop_cli.grading.grade import Grader
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
+from backprop_cli.grading.report_data import Result, Sheet
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
 
 PROBLEMS = Path(__file__).resolve().parent.parent / "problems"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backprop_cli.grading.data import Result
+from backprop_cli.grading.report_data import Result
 
 Array = NDArray[np.float64]
 

@@ -14,10 +14,10 @@ from oracles.expressions import expressions
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.cli import main
-from backprop_cli.readings.notation.mathml import math, number
-from backprop_cli.readings.notation.nodes import Letter, Number, Word
-from backprop_cli.readings.notation.symbols import Naming, symbol
-from backprop_cli.readings.notation.writer import FormulaWriter
+from backprop_cli.notation.mathml import math, number
+from backprop_cli.notation.nodes import Letter, Number, Word
+from backprop_cli.notation.symbols import Naming, symbol
+from backprop_cli.notation.writer import FormulaWriter
 
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").glob("*.yaml"))
 SOFTMAX = str(PROBLEMS[0].parent / "sigmoid-softmax.yaml")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from backprop_cli.problem.ids import Reference, UnknownIdError, near_names, reference
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.asked import asked
-from backprop_cli.solving.load import Loaded, loaded
-from backprop_cli.solving.solve import solve
+from backprop_cli.solving.loading import Loaded, loaded
+from backprop_cli.solving.solution import solve
 
 ONE_HIDDEN = """x: [1, 0]
 y: [0, 1]

@@ -11,16 +11,16 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.counting import expression, product, total
 from backprop_cli.algebra.expr import Expr, Op, Option, rewrite
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.counting import expression, product, total
 from backprop_cli.cli import main
 from backprop_cli.errors import UserError
-from backprop_cli.problem.load import Source
-from backprop_cli.readings.plain import plain
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.in_symbols import in_symbols
-from backprop_cli.solving.load import Loaded, loaded
+from backprop_cli.solving.loading import Loaded, loaded
 
 Array = NDArray[np.float64]
 Env = dict[str, Array]

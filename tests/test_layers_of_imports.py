@@ -21,11 +21,12 @@ PACKAGE = "backprop_cli"
 
 LAYERS = (  # low to high: a module imports from its own line or from those above it in this list
     ("backprop_cli", "errors", "faults"),
-    ("algebra", "algebra.expr", "algebra.build", "algebra.shapes", "algebra.places"),
+    ("algebra",),
     ("operations",),
-    ("algebra.*",),
+    ("calculus",),
     ("readings",),
-    ("numbers", "trace", "problem"),
+    ("notation",),
+    ("trace", "problem"),
     ("solve", "solving", "derive", "trace_json"),
     ("grading",),
     ("render", "report"),
@@ -33,8 +34,15 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
 )
 
 FORBIDDEN = {  # a part of the program, and what it may not import even where its layer would let it
-    "render": ("problem.format", "problem.reading", "problem.model", "solve", "solving", "grading"),
-    "report": ("problem.format", "problem.reading", "problem.model", "solve", "solving"),
+    "render": (
+        "problem.file_format",
+        "problem.reading",
+        "problem.model",
+        "solve",
+        "solving",
+        "grading",
+    ),
+    "report": ("problem.file_format", "problem.model", "solving"),
 }
 
 
@@ -153,7 +161,7 @@ def test_slow_libraries_are_imported_where_they_are_used(module: str) -> None:
 
 # What a command loads -----------------------------------------------------------------------------
 
-SOLVING = "algebra cli errors numbers operations problem readings solving trace"
+SOLVING = "algebra calculus cli errors notation operations problem readings solving trace"
 PROBLEM = "problems/sigmoid-softmax.yaml"
 SHEET = "problems/sheets/sigmoid-softmax/right.yaml"
 READS = "click msgspec numpy yaml"
@@ -176,21 +184,21 @@ LOADS = {  # arguments: parts of the program, and packages of others
     f"draw {PROBLEM}": (f"{SOLVING} render", READS),
     f"derive {PROBLEM}": (f"{SOLVING} derive render", READS),
     "derive --function tanh": (
-        "algebra cli derive errors operations problem readings render trace",
+        "algebra calculus cli derive errors notation operations problem readings render trace",
         "click msgspec numpy",
     ),
 }
 
 ONLY_WHERE_NEEDED = {  # what a plain `solve` does not load, and the arguments that do
-    "readings.ways": "--steps 300",
+    "readings.backends": "--steps 300",
     "solving.verify": "--verify",
-    "solving.paths": "--entry W1[1,2]",
+    "solving.weight_paths": "--entry W1[1,2]",
     "readings.entries": "--detail long",
     "render.latex": "--format latex",
     "render.html": "--format html",
     "trace_json": "--format json",
-    "problem.formula": "",
-    "problem.general": "",
+    "problem.text.parser": "",
+    "problem.equations_model": "",
     "derive": "",
     "grading": "",
     "report": "",

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 from backprop_cli.cli import main
-from backprop_cli.derive.data import Chain
-from backprop_cli.derive.formulas import UnderivableError, of_expressions, of_formula
-from backprop_cli.derive.nodes import has_derivative, parts
+from backprop_cli.derive.derivation_data import Chain
+from backprop_cli.derive.derivation_nodes import has_derivative, parts
+from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions, of_formula
 from backprop_cli.operations.table import TABLE
 
 LENGTH = 3

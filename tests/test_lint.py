@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.cli import main
-from backprop_cli.grading.answers import read_sheet
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.lint_slips import Finding
-from backprop_cli.problem.data import Digits
-from backprop_cli.problem.load import Source
+from backprop_cli.grading.lint.unnoticed_slips import Finding
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.problem.problem_data import Digits
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.lint import lint_text
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 
 Array = NDArray[np.float64]
 

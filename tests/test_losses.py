@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.differentiate import gradients, shares
 from backprop_cli.algebra.expr import Sym, num
+from backprop_cli.calculus.differentiate import gradients, shares
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes

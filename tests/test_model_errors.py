@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from backprop_cli.errors import UserError
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.complaints import complaints_text
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 
 BAD = sorted((Path(__file__).parent / "bad-models").glob("*.yaml"))
 

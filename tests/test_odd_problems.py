@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backprop_cli.cli import main
-from backprop_cli.problem.tokens import is_name
+from backprop_cli.problem.text.lexer import is_name
 
 EVERYWHERE = ["solve", "derive", "lint", "blank", "draw"]
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from oracles.browser import PROGRAM, Browser
 
 from backprop_cli.cli import main
-from backprop_cli.derive.functions import names
+from backprop_cli.derive.steps.functions import names
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
 

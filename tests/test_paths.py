@@ -12,10 +12,10 @@ from oracles.reading import Problem
 from oracles.solved import solved
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, walk
-from backprop_cli.readings.plain import plain
+from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.paths import MAX_PATHS, EntryPaths, Factor, entry_paths
-from backprop_cli.solving.solve import Solution
+from backprop_cli.solving.solution import Solution
+from backprop_cli.solving.weight_paths import MAX_PATHS, EntryPaths, Factor, entry_paths
 
 SKIPS: Problem = {
     "x": [1, -2],

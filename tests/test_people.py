@@ -19,12 +19,12 @@ import pytest
 from click.testing import CliRunner
 
 from backprop_cli.cli import main
-from backprop_cli.grading.answers import read_sheet
-from backprop_cli.grading.data import Submission
 from backprop_cli.grading.grade import Grader
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import Loaded, loaded
-from backprop_cli.solving.solve import Request, solve
+from backprop_cli.grading.report_data import Submission
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import Loaded, loaded
+from backprop_cli.solving.solution import Request, solve
 
 CASES = Path(__file__).resolve().parent / "cases" / "people"
 UNREADABLE = "form-of-another-rule"

@@ -11,9 +11,9 @@ import pytest
 from test_free_inputs import FUNCTIONS, file, network, run
 from test_regions import free
 
-from backprop_cli.derive.free import FreeInputs, Function
-from backprop_cli.derive.halfspaces import Affine
-from backprop_cli.derive.inputs import Pieces
+from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
+from backprop_cli.derive.regions.halfspaces import Affine
+from backprop_cli.derive.regions.regions_data import Pieces
 from backprop_cli.render.drawings import Curve, Dot, Exact, Map
 from backprop_cli.render.maps import drawn, viewed
 from backprop_cli.render.plots import all_breaks, curve, forward, span

@@ -18,7 +18,7 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.replay import replay
-from backprop_cli.solving.solve import Solution
+from backprop_cli.solving.solution import Solution
 from backprop_cli.solving.verify import verify
 from backprop_cli.trace import Trace
 from backprop_cli.trace_json import from_json, to_json

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from oracles.published import MINIBATCH, Claim, claims
 
 from backprop_cli.cli import main
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import Solution, solve
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import Solution, solve
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "published.md").read_text(encoding="utf-8")

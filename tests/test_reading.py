@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from backprop_cli.errors import MOST_COMPLAINTS, Complaint, Complaints, Mark, UserError
-from backprop_cli.numbers import NumberError, last_place, read_number
-from backprop_cli.problem import tree
-from backprop_cli.problem.data import Digits, Function, Labels, Problem, Text, Values
-from backprop_cli.problem.format import read_problem, schema
-from backprop_cli.problem.format_training import RULES
-from backprop_cli.problem.tree import ListNode, MapNode, ScalarNode, read_tree, source_lines
+from backprop_cli.problem.file_format.reading import read_problem, schema
+from backprop_cli.problem.file_format.training_keys import RULES
+from backprop_cli.problem.problem_data import Digits, Function, Labels, Problem, Text, Values
+from backprop_cli.problem.text import tree
+from backprop_cli.problem.text.tree import ListNode, MapNode, ScalarNode, read_tree, source_lines
+from backprop_cli.problem.typed_numbers import NumberError, last_place, read_number
 from backprop_cli.render.complaints import MOST_SHOWN, complaints_text
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))

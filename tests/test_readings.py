@@ -17,11 +17,11 @@ from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.entries import entry
-from backprop_cli.readings.jacobian import jacobian
-from backprop_cli.readings.plain import number, plain
+from backprop_cli.readings.formula_text import number, plain
+from backprop_cli.readings.jacobian_values import jacobian
 from backprop_cli.readings.rounded import Mode, rounded
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.solve import Solution
+from backprop_cli.solving.solution import Solution
 
 # ---- Rounding -----------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from documents import PAGES, PICTURE, PROBLEM_SCHEMA, ROOT, commands, documents,
 
 from backprop_cli.cli import main
 from backprop_cli.operations.updates import RULES as UPDATES
-from backprop_cli.problem.format_functions import ACTIVATION_NAMES, LOSS_NAMES
-from backprop_cli.problem.format_training import RULES
-from backprop_cli.problem.formula import parse
+from backprop_cli.problem.file_format.function_names import ACTIVATION_NAMES, LOSS_NAMES
+from backprop_cli.problem.file_format.training_keys import RULES
+from backprop_cli.problem.text.parser import parse
 from backprop_cli.readings.values import evaluate
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,16 +12,16 @@ import pytest
 from click.testing import CliRunner
 
 from backprop_cli.cli import main
-from backprop_cli.derive.free import FreeInputs, Function, exact, free_functions
-from backprop_cli.derive.halfspaces import Affine, Half, Space
-from backprop_cli.derive.intervals import alternatives, ones
-from backprop_cli.derive.tableau import TooMuchWorkError
-from backprop_cli.problem.load import Source
-from backprop_cli.problem.stand_ins import with_numbers
+from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, exact, free_functions
+from backprop_cli.derive.regions.halfspaces import Affine, Half, Space
+from backprop_cli.derive.regions.linear_program import TooMuchWorkError
+from backprop_cli.derive.regions.region_words import alternatives, ones
+from backprop_cli.problem.placeholders import with_numbers
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.free import page_of, region_text
 from backprop_cli.render.view import View
-from backprop_cli.solving.load import Loaded, checked, stated
+from backprop_cli.solving.loading import Loaded, checked, stated
 
 INTERVAL = """
 x: [x]

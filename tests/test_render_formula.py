@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op, rewrite
-from backprop_cli.problem.formula import Dialect, FormulaError, parse
+from backprop_cli.problem.text.parser import Dialect, FormulaError, parse
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.flow import joined
 from backprop_cli.render.formula import Writer

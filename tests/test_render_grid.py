@@ -86,7 +86,7 @@ def test_formulas_are_broken_where_they_do_not_fit(room: int) -> None:
 
 
 def test_lines_break_at_the_outermost_operators_first() -> None:
-    from backprop_cli.problem.formula import parse
+    from backprop_cli.problem.text.parser import parse
     from backprop_cli.render.formula import Writer
     from backprop_cli.render.names import Names
 

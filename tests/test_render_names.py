@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backprop_cli.problem.data import Notation
+from backprop_cli.problem.problem_data import Notation
 from backprop_cli.render.names import Names
 
 BASES = frozenset({"W1", "b1", "alpha"})

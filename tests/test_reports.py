@@ -35,7 +35,15 @@ from reports import (
 )
 
 from backprop_cli.errors import UserError
-from backprop_cli.grading.data import How, Report, Result, Reveal, Submission, Summary, Verdict
+from backprop_cli.grading.report_data import (
+    How,
+    Report,
+    Result,
+    Reveal,
+    Submission,
+    Summary,
+    Verdict,
+)
 from backprop_cli.render.grid import width
 from backprop_cli.report import wording
 from backprop_cli.report.clean import LONGEST, clean

@@ -11,11 +11,11 @@ from oracles.on_paper import SIZE, Point, points
 from test_derive_functions import written
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols, walk
-from backprop_cli.derive.data import Chain, Derivation
-from backprop_cli.derive.formulas import of_formula
-from backprop_cli.derive.nodes import equal, indexed, parts, sum_over
-from backprop_cli.derive.notation import formula
-from backprop_cli.derive.simplify import lines, simplified
+from backprop_cli.derive.derivation_data import Chain, Derivation
+from backprop_cli.derive.derivation_nodes import equal, indexed, parts, sum_over
+from backprop_cli.derive.simplify.simplify import lines, simplified
+from backprop_cli.derive.steps.formulas import of_formula
+from backprop_cli.derive.steps.step_language import formula
 
 K = Sym("K")
 

@@ -48,11 +48,11 @@ from by_hand import (
 from judged import grader_of
 from msgspec import Struct
 
-from backprop_cli.grading.answers import read_sheet
-from backprop_cli.grading.data import Result, Submission
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.quantities import Quantities
-from backprop_cli.grading.slips import SLIP_WORDS
+from backprop_cli.grading.report_data import Result, Submission
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 
 
 def after_a_step(network: Network, v: Values) -> Array:

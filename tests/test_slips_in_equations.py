@@ -7,8 +7,8 @@ import pytest
 from judged import graded, grader_of
 
 from backprop_cli.algebra.expr import num, op
-from backprop_cli.algebra.places import places, put
-from backprop_cli.grading.slips import FORMULA_SLIPS
+from backprop_cli.algebra.subformulas import places, put
+from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS
 
 GATE = """
 values: {c: [0.4, -0.7, 1.1], o: [0.3, 0.6, 0.8], v: [1.2, -0.5, 0.9]}

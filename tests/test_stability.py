@@ -10,7 +10,7 @@ import pytest
 from oracles.reading import Array, Problem
 from oracles.solved import solved
 
-from backprop_cli.solving.solve import Solution
+from backprop_cli.solving.solution import Solution
 from backprop_cli.solving.verify import verify
 
 FAR: list[list[float]] = [

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from backprop_cli.errors import UserError
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving import training
 from backprop_cli.solving.limits import MAX_WORK, work
-from backprop_cli.solving.load import Loaded, loaded
+from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.replay import replay
-from backprop_cli.solving.solve import Request, solve
+from backprop_cli.solving.solution import Request, solve
 from backprop_cli.trace import Trace
 
 # One weight, L = (w x - y)² and dL/dw = 2 x (w x - y): everything can be worked out by hand.

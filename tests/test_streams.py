@@ -221,7 +221,7 @@ def test_a_report_about_one_sheet_is_refused_for_two(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "sheets" / "t.yaml").write_text(SHEET)
-    monkeypatch.setattr("backprop_cli.grading.desk.Desk.grade_file", None)
+    monkeypatch.setattr("backprop_cli.grading.grader.Desk.grade_file", None)
     code, says = replacing(folder, "check p.yaml sheets --format gradescope")
     assert code == 2
     assert "one sheet" in says

@@ -14,9 +14,9 @@ import pytest
 from oracles.operations import Example, examples, point
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.differentiate import shares
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE

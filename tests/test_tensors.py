@@ -18,18 +18,18 @@ from oracles.tensor_pages import (
     parts_of,
 )
 
-from backprop_cli.derive.data import Chain
-from backprop_cli.derive.nodes import has_derivative
-from backprop_cli.derive.tensor import tensor
-from backprop_cli.derive.tensor_data import (
+from backprop_cli.derive.derivation_data import Chain
+from backprop_cli.derive.derivation_nodes import has_derivative
+from backprop_cli.derive.tensors.gradient import tensor
+from backprop_cli.derive.tensors.gradient_data import (
     Fit,
     Products,
 )
-from backprop_cli.derive.tensor_setting import Question, TensorError
+from backprop_cli.derive.tensors.setting import Question, TensorError
 from backprop_cli.errors import UserError
-from backprop_cli.problem.load import Source, read_source
 from backprop_cli.problem.model import Model
-from backprop_cli.solving.load import loaded
+from backprop_cli.problem.problem_file import Source, read_source
+from backprop_cli.solving.loading import loaded
 
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").glob("*.yaml"))
 

@@ -10,7 +10,7 @@ from judged import graded
 from numpy.typing import NDArray
 
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.problem.formula import parse
+from backprop_cli.problem.text.parser import parse
 from backprop_cli.readings.intervals import Rounding, enclosure
 
 Array = NDArray[np.float64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import solve
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import solve
 from backprop_cli.trace import Trace
 
 ROWS, COLUMNS = "x W + b", "W x + b"

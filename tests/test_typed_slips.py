@@ -8,15 +8,15 @@ from __future__ import annotations
 import pytest
 
 from backprop_cli.errors import Complaint, Mark, UserError
-from backprop_cli.grading.answers import read_sheet
-from backprop_cli.grading.data import Sheet
 from backprop_cli.grading.quantities import Quantities
-from backprop_cli.numbers import NumberError, read_number, split_row
-from backprop_cli.problem.load import Source
-from backprop_cli.problem.near import nearest
+from backprop_cli.grading.report_data import Sheet
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.problem.text.near import nearest
+from backprop_cli.problem.typed_numbers import NumberError, read_number, split_row
 from backprop_cli.render.complaints import complaints_text
-from backprop_cli.solving.load import Loaded, loaded
-from backprop_cli.solving.solve import solve
+from backprop_cli.solving.loading import Loaded, loaded
+from backprop_cli.solving.solution import solve
 
 LAYERS = "layers:\n  - {weights: [[1, 0], [-1, 1]], bias: [0, -1]}\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from judged import entries, graded, submission, verdicts
 
-from backprop_cli.grading.data import Result
+from backprop_cli.grading.report_data import Result
 
 CHAIN = """values: {a: 5, b: 3, c: 2}
 equations:

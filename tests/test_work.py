@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 
 from backprop_cli.algebra.expr import Sym, op
 from backprop_cli.cli import main
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.readings.backends import InScalars
 from backprop_cli.readings.program import Program
-from backprop_cli.readings.ways import InScalars
 from backprop_cli.solving.limits import MAX_WORK, work
-from backprop_cli.solving.load import loaded
+from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.prepared import Batches
 from backprop_cli.solving.training import training_program
 
@@ -52,7 +52,7 @@ TASKS = [
 def test_deep_problems_are_refused_before_they_are_planned(
     command: str, options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backprop_cli.solving.load.plan", None)
+    monkeypatch.setattr("backprop_cli.solving.loading.plan", None)
     done = run(tmp_path, 2000, command, *options)
     assert done.exit_code == 2
     assert "p.yaml" in done.stderr

@@ -32,7 +32,7 @@ PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
 from backprop_cli.cli import grading_pool, run
-from backprop_cli.grading.desk import Desk
+from backprop_cli.grading.grader import Desk
 
 grading_pool.CHUNK = 1
 real, mark, what, at = Desk.grade_file, Path(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1)

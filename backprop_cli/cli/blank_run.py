@@ -7,16 +7,22 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from backprop_cli.cli.arguments import Loaded, allowed_for, load
 from backprop_cli.cli.common import only_ascii, write
-from backprop_cli.cli.reading import Loaded, allowed_for, load
 from backprop_cli.errors import UserError
-from backprop_cli.grading.blank import Blank, blank_of, csv_sheet, json_sheet, yaml_sheet
 from backprop_cli.grading.quantities import Quantities
+from backprop_cli.grading.sheets.blank_sheet import (
+    Blank,
+    blank_of,
+    csv_sheet,
+    json_sheet,
+    yaml_sheet,
+)
 from backprop_cli.render.names import names_of
 from backprop_cli.render.view import View, as_written
 from backprop_cli.render.wording import conventions
 from backprop_cli.report.clean import ascii_text
-from backprop_cli.solving.solve import Request, solve
+from backprop_cli.solving.solution import Request, solve
 
 _MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sheet has none
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
+from backprop_cli.cli.arguments import Loaded, allowed_for, load
 from backprop_cli.cli.common import (
     end_with_fault,
     only_ascii,
@@ -20,17 +21,16 @@ from backprop_cli.cli.common import (
     write_pieces,
 )
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
-from backprop_cli.cli.reading import Loaded, allowed_for, load
 from backprop_cli.errors import BUG, USAGE, Complaint, UserError
-from backprop_cli.grading.collect import answer_files
-from backprop_cli.grading.data import Reveal
-from backprop_cli.grading.desk import Desk
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.handed_in import Unread, folder_of_students
-from backprop_cli.grading.slips import SLIP_WORDS
-from backprop_cli.grading.stages import Stage
+from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.judging.stages import Stage
+from backprop_cli.grading.report_data import Reveal
+from backprop_cli.grading.sheets.collect import answer_files
+from backprop_cli.grading.sheets.handed_in import Unread, folder_of_students
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import Counts
-from backprop_cli.numbers import printable
+from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.report.formats import STEP_SUMMARY, Settings, writer
 
 FAILED: Final = 1  # exit code: some sheet does not pass

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from backprop_cli.cli.reading import allowed_for, source_of
+from backprop_cli.cli.arguments import allowed_for, source_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
-from backprop_cli.solving.load import checked, stated
+from backprop_cli.solving.loading import checked, stated
 
 
 def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
@@ -31,8 +31,8 @@ def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
     render = import_module(f"backprop_cli.render.{format_}").render
     trace = in_symbols(found.model, found.plan)
     if index:
-        from backprop_cli.derive.by_index import by_index
-        from backprop_cli.derive.letters import NoLettersError
+        from backprop_cli.derive.tensors.by_index import by_index
+        from backprop_cli.derive.tensors.vector_entries import NoLettersError
 
         try:
             trace = by_index(trace, found.model, found.plan.shapes)

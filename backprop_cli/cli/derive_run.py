@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.derive_formats import set_sheet
-from backprop_cli.derive.data import Derivation
+from backprop_cli.derive.derivation_data import Derivation
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.render.view import View
 
@@ -81,9 +81,9 @@ def view_of(options: Options) -> View:
 
 
 def _derivation(options: Options) -> Derivation:
-    from backprop_cli.derive.formulas import UnderivableError, of_expressions, of_formula
-    from backprop_cli.derive.functions import named
-    from backprop_cli.problem.formula import FormulaError
+    from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions, of_formula
+    from backprop_cli.derive.steps.functions import named
+    from backprop_cli.problem.text.parser import FormulaError
 
     option = "--function" if options.function is not None else "--expression"
     text = options.function if options.function is not None else options.expression
@@ -107,7 +107,7 @@ def _as_formula(text: str) -> str:
     """A bare name applied to z; a word that is no function is refused with the nearest."""
     from difflib import get_close_matches
 
-    from backprop_cli.derive.functions import names
+    from backprop_cli.derive.steps.functions import names
     from backprop_cli.operations.table import TABLE
 
     word = text.strip()

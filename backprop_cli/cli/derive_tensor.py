@@ -8,18 +8,18 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from backprop_cli.cli.arguments import load
 from backprop_cli.cli.derive_formats import set_sheet
-from backprop_cli.cli.reading import load
-from backprop_cli.derive.tensor import tensor
-from backprop_cli.derive.tensor_data import TensorDerivation
-from backprop_cli.derive.tensor_setting import Question, TensorError
+from backprop_cli.derive.tensors.gradient import tensor
+from backprop_cli.derive.tensors.gradient_data import TensorDerivation
+from backprop_cli.derive.tensors.setting import Question, TensorError
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.view import View, as_written
 from backprop_cli.render.wording import conventions
 from backprop_cli.solving.in_symbols import in_symbols
-from backprop_cli.solving.load import Loaded
+from backprop_cli.solving.loading import Loaded
 from backprop_cli.trace import Trace
 
 _entry = re.compile(r"\s*([^\[\]]+?)\s*\[([^\[\]]*)\]\s*").fullmatch

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from backprop_cli.cli.arguments import Loaded, allowed_for, source_of
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
-from backprop_cli.cli.reading import Loaded, allowed_for, source_of
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.graph import graph
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.in_symbols import in_symbols
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import Request, solve
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import Request, solve
 from backprop_cli.trace import Trace
 
 

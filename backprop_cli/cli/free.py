@@ -6,21 +6,21 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from backprop_cli.cli.arguments import Selection, allowed_for, selected
 from backprop_cli.cli.derive_formats import set_sheet
-from backprop_cli.cli.reading import Selection, allowed_for, selected
-from backprop_cli.derive.free import (
+from backprop_cli.derive.regions.free_inputs import (
     FreeInputs,
     NotGivenError,
     check_letters,
     free_functions,
 )
 from backprop_cli.errors import Complaint, Complaints, UserError
-from backprop_cli.problem.data import Problem
-from backprop_cli.problem.load import Source
-from backprop_cli.problem.stand_ins import with_numbers
+from backprop_cli.problem.placeholders import with_numbers
+from backprop_cli.problem.problem_data import Problem
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked_pairs
-from backprop_cli.solving.load import Loaded, checked
+from backprop_cli.solving.loading import Loaded, checked
 from backprop_cli.solving.plan import plan
 
 
@@ -93,7 +93,7 @@ def _refused(given: dict[str, bool], format_: str) -> Iterator[Complaint]:
 def written(found: FreeInputs, format_: str, view: View) -> str:
     """The functions in one format."""
     if format_ == "json":
-        from backprop_cli.derive.free_json import to_json
+        from backprop_cli.derive.regions.regions_json import to_json
         from backprop_cli.trace_json import written as as_json
 
         return as_json(to_json(found), ascii_only=view.ascii)

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from backprop_cli.grading.answers import unusable
-from backprop_cli.grading.data import Submission
-from backprop_cli.grading.desk import Desk
+from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.report_data import Submission
+from backprop_cli.grading.sheets.answer_files import unusable
 from backprop_cli.grading.summary import Counts
 from backprop_cli.report.stream import Writer
 

@@ -25,12 +25,12 @@ def command(
 
     Exit code 0 where nothing is found, 1 where something is.
     """
+    from backprop_cli.cli.arguments import allowed_for, load
     from backprop_cli.cli.common import end_with_fault, only_ascii, terminal_width, write
-    from backprop_cli.cli.reading import allowed_for, load
     from backprop_cli.errors import UserError
     from backprop_cli.faults import Faults
     from backprop_cli.grading.grade import Grader
-    from backprop_cli.grading.lint import lint
+    from backprop_cli.grading.lint.findings import lint
     from backprop_cli.render.lint import lint_json, lint_text, matters
     from backprop_cli.render.numbers import Digits
 

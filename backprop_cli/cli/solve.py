@@ -33,7 +33,7 @@ def _known(ctx: click.Context) -> list[str]:
     files = [Path(word) for word in words if Path(word).is_file()]
     if not files:
         return []
-    from backprop_cli.cli.reading import load
+    from backprop_cli.cli.arguments import load
     from backprop_cli.errors import UserError
 
     try:

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.cli.arguments import Loaded, Selection, allowed_for, entry_of, selected, source_of
 from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
-from backprop_cli.cli.reading import Loaded, Selection, allowed_for, entry_of, selected, source_of
 from backprop_cli.errors import Complaint, Complaints, UserError
-from backprop_cli.problem.data import Problem
-from backprop_cli.problem.load import Source
+from backprop_cli.problem.problem_data import Problem
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import check_differences, work
-from backprop_cli.solving.load import checked, stated
-from backprop_cli.solving.solve import Progress, Request, Solution, solve
+from backprop_cli.solving.loading import checked, stated
+from backprop_cli.solving.solution import Progress, Request, Solution, solve
 from backprop_cli.trace import Trace
 
 if TYPE_CHECKING:
-    from backprop_cli.solving.paths import EntryPaths
     from backprop_cli.solving.verify import Check
+    from backprop_cli.solving.weight_paths import EntryPaths
 
 if TYPE_CHECKING:
     from backprop_cli.render.sheet_parts import Part
@@ -68,7 +68,7 @@ def run(problem: Path, options: Options) -> None:
 
 
 def _paths(solution: Solution, entry: tuple[str, tuple[int, ...]]) -> EntryPaths:
-    from backprop_cli.solving.paths import entry_paths
+    from backprop_cli.solving.weight_paths import entry_paths
 
     return entry_paths(solution.model, solution.values, *entry)
 

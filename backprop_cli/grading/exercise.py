@@ -11,29 +11,29 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
-from backprop_cli.grading.case import Case
-from backprop_cli.grading.data import Index
-from backprop_cli.grading.detect import candidates
-from backprop_cli.grading.jacobians import with_jacobians
-from backprop_cli.grading.key import Key, first_way, is_jacobian
+from backprop_cli.grading.judging.answer_key import Key, first_way, is_jacobian
+from backprop_cli.grading.judging.asked_jacobians import with_jacobians
+from backprop_cli.grading.judging.equivalent_ways import Formulas, fused_first
+from backprop_cli.grading.judging.stages import Stage, stages
 from backprop_cli.grading.quantities import Quantities
+from backprop_cli.grading.report_data import Index
 from backprop_cli.grading.sentences import expected
-from backprop_cli.grading.slips import GENERAL
-from backprop_cli.grading.stages import Stage, stages
-from backprop_cli.grading.variants import Formulas, fused_first
-from backprop_cli.grading.workings import Values
-from backprop_cli.grading.written import Array, meets
-from backprop_cli.grading.wrong import Candidate
+from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.detect import candidates
+from backprop_cli.grading.slips.plain_workings import Values
+from backprop_cli.grading.slips.table_of_slips import GENERAL
+from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.problem.data import ASSUMED, Digits, Grading
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.problem_data import ASSUMED, Digits, Grading
+from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.intervals import Unit, enclosure
-from backprop_cli.readings.plain import plain
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Planned, plan
-from backprop_cli.solving.solve import Request, Solution, solve
+from backprop_cli.solving.solution import Request, Solution, solve
 
 Rest = ParamSpec("Rest")
 Result = TypeVar("Result")

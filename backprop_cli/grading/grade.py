@@ -9,12 +9,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
-from backprop_cli.grading.right import RightAnswers
-from backprop_cli.grading.stages import MOST_STEPS
-from backprop_cli.grading.undeclared import Other, fewest_wrong, others
+from backprop_cli.grading.judging.right_answers import RightAnswers
+from backprop_cli.grading.judging.stages import MOST_STEPS
+from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others
+from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.limits import MAX_WORK
 

@@ -9,16 +9,23 @@ from typing import TypeAlias
 import numpy as np
 
 from backprop_cli.algebra.shapes import described
-from backprop_cli.grading.data import Answer, EntryResult, Origin, Result, Sheet, Verdict
-from backprop_cli.grading.detect import Detector
 from backprop_cli.grading.exercise import Exercise, Question
-from backprop_cli.grading.judge import Judge
-from backprop_cli.grading.key import Judged, Words
-from backprop_cli.grading.marks import overall, points, weakest
-from backprop_cli.grading.right import RightAnswers
+from backprop_cli.grading.judging.answer_key import Judged, Words
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.judging.marks import overall, points, weakest
+from backprop_cli.grading.judging.right_answers import RightAnswers
+from backprop_cli.grading.report_data import Answer, EntryResult, Origin, Result, Sheet, Verdict
 from backprop_cli.grading.sentences import explanation, message
-from backprop_cli.grading.written import Array, Written, finer, meets, standing_for, written
-from backprop_cli.grading.wrong import Wrong
+from backprop_cli.grading.sheets.typed_arrays import (
+    Array,
+    Written,
+    finer,
+    meets,
+    standing_for,
+    written,
+)
+from backprop_cli.grading.slips.detect import Detector
+from backprop_cli.grading.slips.wrong_quantity import Wrong
 from backprop_cli.operations.bounds import Interval, point
 
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"

@@ -8,10 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.grading.data import Index, Shape
-from backprop_cli.numbers import shown
+from backprop_cli.grading.report_data import Index, Shape
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.solving.plan import Plan
 
 LONGEST_NAME: Final = 100

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_cli.grading.data import Origin, Verdict
-from backprop_cli.grading.judge import Judge
-from backprop_cli.grading.key import Judged
-from backprop_cli.grading.slips import SLIP_WORDS
-from backprop_cli.grading.value_slips import copied_from
-from backprop_cli.grading.written import Array
+from backprop_cli.grading.judging.answer_key import Judged
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.report_data import Origin, Verdict
+from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+from backprop_cli.grading.slips.values_alone import copied_from
 from backprop_cli.readings.intervals import Unit
 
 _OPPOSITE = frozenset({"sign-flipped", "targets-swapped", "ascent"})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from backprop_cli.grading.data import Report, Result, Submission, Summary, Tally
+from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
 from backprop_cli.grading.sentences import telling
 
 

@@ -9,9 +9,9 @@ from backprop_cli.operations.arithmetic import ARITHMETIC
 from backprop_cli.operations.elementwise import ACTIVATIONS, FUNCTIONS
 from backprop_cli.operations.generic import GENERIC
 from backprop_cli.operations.linear import PRODUCTS
-from backprop_cli.operations.parts import PARTS
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.reductions import REDUCTIONS
+from backprop_cli.operations.slicing import PARTS
 from backprop_cli.operations.structure import STRUCTURE
 
 TABLE = MappingProxyType(

@@ -9,7 +9,10 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
-from backprop_cli.numbers import (
+from backprop_cli.problem.problem_data import Values
+from backprop_cli.problem.text.commas import pair_of, refuse_quotes, refuse_semicolons
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, is_pair
+from backprop_cli.problem.typed_numbers import (
     NumberError,
     entries_of,
     is_simple,
@@ -17,9 +20,6 @@ from backprop_cli.numbers import (
     shown,
     split_row,
 )
-from backprop_cli.problem.commas import pair_of, refuse_quotes, refuse_semicolons
-from backprop_cli.problem.data import Values
-from backprop_cli.problem.tree import ListNode, MapNode, Node, ScalarNode, is_pair
 
 MOST_BAD_ENTRIES = 10
 """After so many unreadable entries the rest of a matrix is not looked at."""

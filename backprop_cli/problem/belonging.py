@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.operations.losses import Loss
-from backprop_cli.problem.data import Function
+from backprop_cli.problem.problem_data import Function
 
 
 class Remark(Struct, frozen=True):

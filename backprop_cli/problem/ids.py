@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from msgspec import Struct
 
-from backprop_cli.numbers import shown
+from backprop_cli.problem.typed_numbers import shown
 
 _ENTRY = r"(?P<name>[^\[\]]*)\[(?P<index>[^\[\]]*)\](?P<after>[^\[\]]*)"
 _NUMBER = r"(?:(?<=^[A-Zb])|(?<=[d_][A-Zb]))\d+(?=/|_new|_change|$)"  # of a layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import asdict
 
-from backprop_cli.problem.data import Kinks
+from backprop_cli.problem.problem_data import Kinks
 
 
 def kinks(values: Kinks) -> dict[str, float | str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Mark
-from backprop_cli.problem.data import Convention, Function, Layer, Skip, Values
-from backprop_cli.problem.draft import BIAS, PRE, WEIGHTS, Draft, rule_of
-from backprop_cli.problem.format_functions import GENERIC
+from backprop_cli.problem.file_format.function_names import GENERIC
 from backprop_cli.problem.model import Array
+from backprop_cli.problem.model_builder import BIAS, PRE, WEIGHTS, Draft, rule_of
+from backprop_cli.problem.problem_data import Convention, Function, Layer, Skip, Values
 from backprop_cli.problem.samples import per_sample
-from backprop_cli.problem.texts import dialect, parsed
+from backprop_cli.problem.text.formula_texts import dialect, parsed
 from backprop_cli.problem.weights import (
     as_matrix,
     expected_inputs,

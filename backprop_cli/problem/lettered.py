@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, MutableMapping
 
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaints
-from backprop_cli.numbers import shown
+from backprop_cli.problem.typed_numbers import shown
 
 
 def letters_of(shapes: Iterable[Shape]) -> frozenset[str]:

@@ -13,8 +13,8 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.problem.belonging import Remark
-from backprop_cli.problem.data import Problem, Update
-from backprop_cli.readings.bases import Bases, bases_of
+from backprop_cli.problem.problem_data import Problem, Update
+from backprop_cli.readings.index_bases import Bases, bases_of
 from backprop_cli.trace import Given, Unknown
 
 Array = NDArray[np.float64]

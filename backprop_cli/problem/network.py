@@ -7,13 +7,13 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.data import Problem
-from backprop_cli.problem.draft import Draft
 from backprop_cli.problem.layers import add_layer
 from backprop_cli.problem.lettered import checked_letters
 from backprop_cli.problem.model import Array, Built, Model, Outline
+from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.network_loss import add_loss, decision, fusion
 from backprop_cli.problem.penalty import add_penalty
+from backprop_cli.problem.problem_data import Problem
 from backprop_cli.problem.targets import Expected, guessed_input, stacked, targets
 from backprop_cli.problem.upstream import upstream
 

@@ -9,11 +9,11 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.problem.belonging import Remark, behind, unsuited
-from backprop_cli.problem.data import Function
-from backprop_cli.problem.draft import PRE, Draft, rule_of
 from backprop_cli.problem.model import Equation, Fusion
+from backprop_cli.problem.model_builder import PRE, Draft, rule_of
+from backprop_cli.problem.problem_data import Function
 from backprop_cli.problem.samples import per_sample
-from backprop_cli.problem.texts import dialect, log_base, parsed
+from backprop_cli.problem.text.formula_texts import dialect, log_base, parsed
 
 
 def add_loss(net: Draft) -> bool:

@@ -8,9 +8,9 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.data import Penalty
-from backprop_cli.problem.draft import Draft
 from backprop_cli.problem.ids import names_said
+from backprop_cli.problem.model_builder import Draft
+from backprop_cli.problem.problem_data import Penalty
 from backprop_cli.problem.weights import weight_axes
 
 

@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints
-from backprop_cli.numbers import shown
-from backprop_cli.problem.data import Labels, Problem, Values
 from backprop_cli.problem.model import Array
+from backprop_cli.problem.problem_data import Labels, Problem, Values
+from backprop_cli.problem.typed_numbers import shown
 
 _MOST_NAMED = 5  # labels that are complained of one by one
 

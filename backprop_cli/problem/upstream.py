@@ -8,10 +8,10 @@ import numpy as np
 
 from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints, Mark
-from backprop_cli.numbers import shown
-from backprop_cli.problem.data import Problem, Text
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.problem.model import Array
+from backprop_cli.problem.problem_data import Problem, Text
+from backprop_cli.problem.typed_numbers import shown
 
 
 def upstream(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from backprop_cli.algebra.shapes import Shape, Size, described, plus
 from backprop_cli.errors import Mark
-from backprop_cli.problem.data import Convention, Values
-from backprop_cli.problem.draft import Draft
 from backprop_cli.problem.model import Array
+from backprop_cli.problem.model_builder import Draft
+from backprop_cli.problem.problem_data import Convention, Values
 
 
 def as_matrix(values: Values | None, convention: Convention, inputs: Size) -> Array | None:

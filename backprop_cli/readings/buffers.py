@@ -17,8 +17,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, walk
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.operations.table import operation
-from backprop_cli.readings.careful import function_of
 
 Array: TypeAlias = NDArray[Any]
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
-from backprop_cli.readings.careful import Definitions, careful, function_of
+from backprop_cli.calculus.stable import Definitions, careful, function_of
 from backprop_cli.readings.values import Array, Environment
 
 Function: TypeAlias = Callable[[Environment], Array]

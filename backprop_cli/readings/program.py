@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, symbols
-from backprop_cli.readings.careful import Definitions, careful
+from backprop_cli.calculus.stable import Definitions, careful
 from backprop_cli.readings.values import Array
 
 State: TypeAlias = Mapping[str, Array]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.operations.structure import STRUCTURE
 from backprop_cli.readings import scalar_forms as forms
-from backprop_cli.readings.careful import function_of
 from backprop_cli.readings.scalar_code import Registers
 from backprop_cli.readings.scalar_forms import FORMS
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, fold
-from backprop_cli.readings.careful import Definitions, careful, function_of
+from backprop_cli.calculus.stable import Definitions, careful, function_of
 
 Array: TypeAlias = NDArray[np.float64]
 Environment: TypeAlias = Mapping[str, Array]

@@ -162,7 +162,7 @@ def _given(trace: Trace) -> Iterator[Block]:
 def _stated(trace: Trace, view: View) -> Iterator[Block]:
     if not trace.unknown:
         return
-    from backprop_cli.algebra.counting import expression, total
+    from backprop_cli.calculus.counting import expression, total
 
     items = tuple(
         Stated(id, stated(id, found.role, view), found.shape, _count(found))
@@ -174,7 +174,7 @@ def _stated(trace: Trace, view: View) -> Iterator[Block]:
 
 
 def _count(found: Unknown) -> Expr | None:
-    from backprop_cli.algebra.counting import product
+    from backprop_cli.calculus.counting import product
 
     return product(found.shape) if found.role == "parameter" else None
 

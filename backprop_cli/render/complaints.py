@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.numbers import printable
+from backprop_cli.problem.typed_numbers import printable
 
 MOST_SHOWN: Final = 30
 """So many complaints are shown; the rest are counted."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
-from backprop_cli.derive.data import Line as Step
-from backprop_cli.readings.notation.linear import subscript
+from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation, Table
+from backprop_cli.derive.derivation_data import Line as Step
+from backprop_cli.notation.one_line_symbols import subscript
 from backprop_cli.render.flow import Token, lines, natural_width, word
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.grid import Box, Line, beside, line_width, plain_text, text_box

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.readings.notation.nodes import (
+from backprop_cli.notation.nodes import (
     DOTS,
     VERTICAL_DOTS,
     Braced,
@@ -24,8 +24,8 @@ from backprop_cli.readings.notation.nodes import (
     row,
     width,
 )
-from backprop_cli.readings.notation.symbols import derivative, size, symbol
-from backprop_cli.readings.notation.writer import FormulaWriter
+from backprop_cli.notation.symbols import derivative, size, symbol
+from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.render.blocks import Entry, StepBlock
 from backprop_cli.render.grid import kept_places
 from backprop_cli.render.names import Names

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Op
-from backprop_cli.readings.notation.parts import FLIPPED
-from backprop_cli.readings.notation.rewritten import REWRITTEN
-from backprop_cli.readings.notation.spreading import ONES, PRODUCT
+from backprop_cli.notation.parts import FLIPPED
+from backprop_cli.notation.rewritten import REWRITTEN
+from backprop_cli.notation.spreading import ONES, PRODUCT
 from backprop_cli.render import forms_entries as entries
 from backprop_cli.render import forms_functions as functions
 from backprop_cli.render import forms_paper as paper

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backprop_cli.algebra.expr import Num, Op, Option, Sym, num, op
-from backprop_cli.readings.notation.linear import indexed, subscript
-from backprop_cli.readings.notation.parts import places_of
-from backprop_cli.readings.notation.spreading import times_ones
-from backprop_cli.readings.notation.structure import joined_beside
+from backprop_cli.notation.one_line_symbols import indexed, subscript
+from backprop_cli.notation.parts import places_of
+from backprop_cli.notation.spreading import times_ones
+from backprop_cli.notation.structure_forms import joined_beside
 from backprop_cli.render.flow import word
 from backprop_cli.render.forms_products import turned
 from backprop_cli.render.pen import Form, Pen, put

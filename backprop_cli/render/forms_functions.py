@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from backprop_cli.algebra.expr import Num, Op, num
+from backprop_cli.notation import conditions
+from backprop_cli.notation.function_forms import is_identity
+from backprop_cli.notation.parentheses import AXES, UNWRITTEN, WITHIN
 from backprop_cli.operations.table import operation
-from backprop_cli.readings.notation import conditions
-from backprop_cli.readings.notation.functions import is_identity
-from backprop_cli.readings.notation.places import AXES, UNWRITTEN, WITHIN
 from backprop_cli.render.flow import Token, word
 from backprop_cli.render.grid import Fences, Glyphs
 from backprop_cli.render.pen import Form, Pen, called, put

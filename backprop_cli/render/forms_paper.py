@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
-from backprop_cli.readings.notation.linear import subscript
+from backprop_cli.notation.one_line_symbols import subscript
 from backprop_cli.render.flow import word
 from backprop_cli.render.pen import Pen, called, put
 from backprop_cli.render.pieces import Piece, fenced, placed, prefixed

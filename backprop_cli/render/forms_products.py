@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Op, op
-from backprop_cli.readings.notation.linear import superscript
-from backprop_cli.readings.notation.parts import FLIPPED
-from backprop_cli.readings.notation.products import is_root, row_by
-from backprop_cli.readings.notation.rewritten import one_fraction
+from backprop_cli.notation.one_line_symbols import superscript
+from backprop_cli.notation.parts import FLIPPED
+from backprop_cli.notation.product_forms import is_root, row_by
+from backprop_cli.notation.rewritten import one_fraction
 from backprop_cli.render.flow import word
 from backprop_cli.render.pen import Pen, put
 from backprop_cli.render.pieces import Piece, between, fenced, raised

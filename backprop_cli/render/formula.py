@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.notation.one_line_symbols import linear
+from backprop_cli.notation.parentheses import Kind
+from backprop_cli.notation.parts import FLIPPED
+from backprop_cli.notation.rewritten import only_moves
+from backprop_cli.notation.symbols import Ending, size
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.readings.bases import Bases
-from backprop_cli.readings.notation.linear import linear
-from backprop_cli.readings.notation.parts import FLIPPED
-from backprop_cli.readings.notation.places import Kind
-from backprop_cli.readings.notation.rewritten import only_moves
-from backprop_cli.readings.notation.symbols import Ending, size
+from backprop_cli.readings.index_bases import Bases
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.flow import Token
 from backprop_cli.render.forms import written

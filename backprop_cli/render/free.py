@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from backprop_cli.algebra.expr import Expr, Num, Sym
-from backprop_cli.derive.free import FreeInputs, Function, counted, symbol
-from backprop_cli.derive.intervals import Alternative, Between, alternatives, ones
+from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted, symbol
+from backprop_cli.derive.regions.region_words import Alternative, Between, alternatives, ones
 from backprop_cli.render.blocks import shown_steps
 from backprop_cli.render.derivation import Page
 from backprop_cli.render.flow import Token, lines

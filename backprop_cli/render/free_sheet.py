@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Num
-from backprop_cli.derive.free import FreeInputs, Function, counted, symbol
-from backprop_cli.derive.inputs import Value
-from backprop_cli.derive.intervals import Alternative, Between, alternatives, ones
-from backprop_cli.readings.notation.nodes import Cases, Node, Sign, Word, row
+from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted, symbol
+from backprop_cli.derive.regions.region_words import Alternative, Between, alternatives, ones
+from backprop_cli.derive.regions.regions_data import Value
+from backprop_cli.notation.nodes import Cases, Node, Sign, Word, row
 from backprop_cli.render import maps
 from backprop_cli.render.derivation import Page
 from backprop_cli.render.free import (

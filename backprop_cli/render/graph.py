@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.readings.notation.symbols import derivative
+from backprop_cli.notation.symbols import derivative
 from backprop_cli.render.flow import joined
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.grid import plain_text, width

@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.readings.notation.mathml import math, number
-from backprop_cli.readings.notation.nodes import Braced, Node, Sign, row, slashed, tall
+from backprop_cli.notation.mathml import math, number
+from backprop_cli.notation.nodes import Braced, Node, Sign, row, slashed, tall
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,

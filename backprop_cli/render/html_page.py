@@ -9,9 +9,9 @@ from importlib.resources import files
 from msgspec import Struct, field
 
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.readings.notation.mathml import math
-from backprop_cli.readings.notation.nodes import EQUALS, Fenced, Node, Row, row, split, width
-from backprop_cli.readings.notation.symbols import size
+from backprop_cli.notation.mathml import math
+from backprop_cli.notation.nodes import EQUALS, Fenced, Node, Row, row, split, width
+from backprop_cli.notation.symbols import size
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.readings.notation.nodes import (
+from backprop_cli.notation.nodes import (
     Braced,
     Node,
     Sign,
@@ -20,8 +20,8 @@ from backprop_cli.readings.notation.nodes import (
     tall,
     width,
 )
-from backprop_cli.readings.notation.symbols import size
-from backprop_cli.readings.notation.tex import number, tex, text
+from backprop_cli.notation.symbols import size
+from backprop_cli.notation.tex import number, tex, text
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from backprop_cli.readings.notation.tex import PREAMBLE
+from backprop_cli.notation.tex import PREAMBLE
 
 _PAGE = rf"""\documentclass[a4paper,11pt,fleqn]{{article}}
 {PREAMBLE}

@@ -8,9 +8,9 @@ from itertools import combinations, pairwise
 
 from msgspec import Struct
 
-from backprop_cli.derive.free import Function
-from backprop_cli.derive.halfspaces import Affine, Half, Region
-from backprop_cli.derive.inputs import Pieces, Value
+from backprop_cli.derive.regions.free_inputs import Function
+from backprop_cli.derive.regions.halfspaces import Affine, Half, Region
+from backprop_cli.derive.regions.regions_data import Pieces, Value
 from backprop_cli.render.drawings import Area, Border, Corner, Exact, Map, Window
 from backprop_cli.render.plots import span
 

@@ -10,12 +10,12 @@ from typing import Literal
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Op, walk
-from backprop_cli.problem.data import Notation
-from backprop_cli.readings.bases import Bases
-from backprop_cli.readings.notation import symbols
-from backprop_cli.readings.notation.linear import linear
-from backprop_cli.readings.notation.nodes import Named, Node
-from backprop_cli.readings.notation.symbols import Ending, Naming
+from backprop_cli.notation import symbols
+from backprop_cli.notation.nodes import Named, Node
+from backprop_cli.notation.one_line_symbols import linear
+from backprop_cli.notation.symbols import Ending, Naming
+from backprop_cli.problem.problem_data import Notation
+from backprop_cli.readings.index_bases import Bases
 from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from backprop_cli.algebra.expr import Expr, Op
-from backprop_cli.readings.notation.parts import Hand
+from backprop_cli.notation.parts import Hand
 from backprop_cli.render.flow import word
 from backprop_cli.render.grid import Glyphs
 from backprop_cli.render.pieces import Piece, fenced, listed, placed

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise, zip_longest
 
-from backprop_cli.derive.free import FreeInputs, Function
-from backprop_cli.derive.intervals import ones
+from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
+from backprop_cli.derive.regions.region_words import ones
 from backprop_cli.render.drawings import Curve, label
 from backprop_cli.render.grid import width
 from backprop_cli.render.maps import value_at, window

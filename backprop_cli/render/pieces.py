@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.readings.notation.places import BEFORE_A_PRODUCT, BEGINS, STANDS_BARE, Kind
+from backprop_cli.notation.parentheses import BEFORE_A_PRODUCT, BEGINS, STANDS_BARE, Kind
 from backprop_cli.render.flow import Token, deeper, word
 from backprop_cli.render.grid import Box, Fences, Glyphs, Line, width
 

@@ -10,9 +10,9 @@ from math import ceil, floor, isfinite, log10
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.derive.free import FreeInputs, Function
-from backprop_cli.derive.halfspaces import Affine, Region
-from backprop_cli.derive.inputs import Pieces, Value
+from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
+from backprop_cli.derive.regions.halfspaces import Affine, Region
+from backprop_cli.derive.regions.regions_data import Pieces, Value
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.drawings import Curve, Dot, Point, Span
 

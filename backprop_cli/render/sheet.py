@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Sym
-from backprop_cli.derive.data import Chain, Condition, Definition, Derivation, Table
-from backprop_cli.readings.notation.nodes import Fenced, Grid, Node, Sign, Word, row
-from backprop_cli.readings.notation.symbols import size, symbol
-from backprop_cli.readings.notation.writer import FormulaWriter
+from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation, Table
+from backprop_cli.notation.nodes import Fenced, Grid, Node, Sign, Word, row
+from backprop_cli.notation.symbols import size, symbol
+from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.render.names import Names
 from backprop_cli.render.sheet_parts import Heading, Note, Part, Row, Rows, Sheet
 from backprop_cli.render.view import View

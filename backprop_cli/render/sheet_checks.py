@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backprop_cli.readings.notation.nodes import Node, Number, slashed
+from backprop_cli.notation.nodes import Node, Number, slashed
 from backprop_cli.render.checks import Checked
 from backprop_cli.render.names import Names
 from backprop_cli.render.sheet_parts import Columns, Heading, Note, Part

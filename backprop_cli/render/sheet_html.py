@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
-from backprop_cli.readings.notation.linear import subscript
-from backprop_cli.readings.notation.mathml import math
-from backprop_cli.readings.notation.nodes import Node, slashed
+from backprop_cli.notation.mathml import math
+from backprop_cli.notation.nodes import Node, slashed
+from backprop_cli.notation.one_line_symbols import subscript
 from backprop_cli.render.html_page import Pointed, Step, side, whole_page
 from backprop_cli.render.plots_svg import STYLE, svg
 from backprop_cli.render.sheet_parts import (

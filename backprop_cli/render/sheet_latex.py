@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from backprop_cli.readings.notation.nodes import (
+from backprop_cli.notation.nodes import (
     EQUALS,
     Node,
     folded,
@@ -16,7 +16,7 @@ from backprop_cli.readings.notation.nodes import (
     slashed,
     width,
 )
-from backprop_cli.readings.notation.tex import tex, text
+from backprop_cli.notation.tex import tex, text
 from backprop_cli.render.latex_page import columns, title, whole_page
 from backprop_cli.render.sheet_parts import (
     Columns,

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from backprop_cli.readings.notation.nodes import Node
+from backprop_cli.notation.nodes import Node
 from backprop_cli.render.drawings import Curve, Map
 
 

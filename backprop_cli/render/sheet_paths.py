@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
-from backprop_cli.readings.notation.nodes import (
+from backprop_cli.notation.nodes import (
     EQUALS,
     Braced,
     Fenced,
@@ -23,8 +23,8 @@ from backprop_cli.readings.notation.nodes import (
     row,
     slashed,
 )
-from backprop_cli.readings.notation.symbols import size, symbol
-from backprop_cli.readings.notation.writer import FormulaWriter
+from backprop_cli.notation.symbols import size, symbol
+from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.render.equations import Equations, equations_of
 from backprop_cli.render.names import Names, names_of
 from backprop_cli.render.paths import EntryPaths, Factor, Path, changed, factors, new, ways

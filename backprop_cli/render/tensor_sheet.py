@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Num
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.derive.data import Chain, Condition, Definition
-from backprop_cli.derive.tensor_data import (
+from backprop_cli.derive.derivation_data import Chain, Condition, Definition
+from backprop_cli.derive.tensors.gradient_data import (
     Dots,
     Drawing,
     Fit,
@@ -28,7 +28,7 @@ from backprop_cli.derive.tensor_data import (
     TensorDerivation,
     Where,
 )
-from backprop_cli.readings.notation.nodes import (
+from backprop_cli.notation.nodes import (
     DOTS,
     VERTICAL_DOTS,
     Braced,
@@ -44,8 +44,8 @@ from backprop_cli.readings.notation.nodes import (
     row,
     width,
 )
-from backprop_cli.readings.notation.symbols import Symbol, size, symbol
-from backprop_cli.readings.notation.writer import FormulaWriter
+from backprop_cli.notation.symbols import Symbol, size, symbol
+from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.render.names import Names
 from backprop_cli.render.sheet_parts import Heading, Note, Row, Rows, Sheet
 from backprop_cli.render.sheet_parts import Part as SheetPart

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.derive.data import Chain
-from backprop_cli.derive.tensor_data import (
+from backprop_cli.derive.derivation_data import Chain
+from backprop_cli.derive.tensors.gradient_data import (
     Dots,
     Drawing,
     Fit,

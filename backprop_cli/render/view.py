@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.problem.data import Notation, Problem
+from backprop_cli.problem.problem_data import Notation, Problem
 
 
 class View(Struct, frozen=True):

@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Report, Result, Submission
-from backprop_cli.numbers import printable
+from backprop_cli.grading.report_data import Report, Result, Submission
+from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.report.settings import Settings
 
 Cleanable = TypeVar("Cleanable", Report, Submission, Result, Settings)

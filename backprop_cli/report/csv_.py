@@ -14,7 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Result, Submission, Summary
+from backprop_cli.grading.report_data import Result, Submission, Summary
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import written
 from backprop_cli.report.reveal import of_result, of_submission

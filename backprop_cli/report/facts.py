@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from backprop_cli.grading.data import EntryResult, Result, Submission, Verdict
+from backprop_cli.grading.report_data import EntryResult, Result, Submission, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number

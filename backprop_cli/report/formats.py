@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.data import Report
+from backprop_cli.grading.report_data import Report
 from backprop_cli.report import github, gradescope, markdown, text
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.csv_ import CsvWriter

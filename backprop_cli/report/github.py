@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Report, Result, Submission, Summary, Verdict
+from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Verdict
 from backprop_cli.report import markdown
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backprop_cli.grading.data import Report, Result, Submission
+from backprop_cli.grading.report_data import Report, Result, Submission
 from backprop_cli.report.facts import cause, facts
 from backprop_cli.report.json_ import written
 from backprop_cli.report.settings import Settings

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import Result, Submission, Summary, Verdict
+from backprop_cli.grading.report_data import Result, Submission, Summary, Verdict
 from backprop_cli.report.clean import clean, cleaned
 from backprop_cli.report.facts import facts
 from backprop_cli.report.reveal import of_submission

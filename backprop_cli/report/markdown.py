@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from backprop_cli.grading.data import Report, Result, Submission, Tally
+from backprop_cli.grading.report_data import Report, Result, Submission, Tally
 from backprop_cli.report.facts import cause, counted, facts
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (

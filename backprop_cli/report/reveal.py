@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from backprop_cli.grading.data import Report, Result, Reveal, Submission, Summary, Tally
+from backprop_cli.grading.report_data import Report, Result, Reveal, Submission, Summary, Tally
 
 LEVELS: tuple[Reveal, ...] = ("none", "where", "what", "value")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
-from backprop_cli.grading.data import Reveal, SlipWords
+from backprop_cli.grading.report_data import Reveal, SlipWords
 
 
 class Settings(Struct, frozen=True):

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.data import Report, Result, Submission, Summary
+from backprop_cli.grading.report_data import Report, Result, Submission, Summary
 from backprop_cli.report.facts import first_wrong
 from backprop_cli.report.settings import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
-from backprop_cli.grading.data import Report, Result, Submission, Summary, Tally
+from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
 from backprop_cli.report.columns import GAP, cut, hanging, padded, widest, wrapped
 from backprop_cli.report.facts import cause, counted, facts
 from backprop_cli.report.settings import Settings

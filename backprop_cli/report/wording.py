@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.data import How, Result, Submission, Summary, Tally, Verdict
+from backprop_cli.grading.report_data import How, Result, Submission, Summary, Tally, Verdict
 
 Color = Literal["green", "yellow", "red"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.differentiate import shares
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
+from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Rules
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.named import Written, loss_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import Plan, Planned
-from backprop_cli.solving.solve import convention
+from backprop_cli.solving.solution import convention
 from backprop_cli.trace import Step, Trace, Unknown
 
 

@@ -12,7 +12,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
-from backprop_cli.readings.bases import Bases
+from backprop_cli.readings.index_bases import Bases
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.plan import Planned
 

@@ -9,10 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.differentiate import Gradient, gradients
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
-from backprop_cli.algebra.jacobians import local_jacobian
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.differentiate import Gradient, gradients
+from backprop_cli.calculus.jacobians import local_jacobian
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
@@ -179,18 +179,20 @@ class _Planner:
         """The gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
         if not _may_be_shorter(gradient.expr):
             return gradient
-        from backprop_cli.derive.arrays import shorter  # here alone: most formulas are short
+        from backprop_cli.derive.simplify.array_rules import (
+            shorter,  # here alone: most formulas are short
+        )
 
         return replace(gradient, expr=shorter(gradient.expr, self.sizes()))
 
     def careful_definitions(self) -> dict[str, Expr]:
-        from backprop_cli.algebra.logarithms import in_logits
+        from backprop_cli.calculus.logarithms import in_logits
 
         return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
 
     def past_infinities(self) -> dict[str, dict[str, Expr]]:
         """The gradients of logits whose output goes into a logarithm, without that output."""
-        from backprop_cli.algebra.logarithms import Sources, through_logits
+        from backprop_cli.calculus.logarithms import Sources, through_logits
 
         sources = Sources(self.model.seeds, self.model.silent, self.model.gradient)
         found = {}

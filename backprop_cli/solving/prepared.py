@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.problem.build import batch_model
+from backprop_cli.problem.build_model import batch_model
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.batches import Batch, batches
 from backprop_cli.solving.plan import Plan, essential, plan

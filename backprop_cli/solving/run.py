@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.data import Rounding
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.problem.problem_data import Rounding
 from backprop_cli.readings.compiled import Function, compiled
 from backprop_cli.solving.plan import Plan
 
@@ -47,7 +47,7 @@ class Machine(Struct, frozen=True):
         return lambda env: round_(plain(env) + 0.0)
 
     def _jacobian(self, node: Op) -> Function:
-        from backprop_cli.readings.jacobian import jacobian
+        from backprop_cli.readings.jacobian_values import jacobian
 
         def value(env: Mapping[str, Array]) -> Array:
             sizes = Sizes({name: array.shape for name, array in env.items()}, self.kinks)

@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, walk
-from backprop_cli.derive.data import Chain, Condition, Definition, Derivation
-from backprop_cli.derive.nodes import parts, renamed
+from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
+from backprop_cli.derive.derivation_nodes import parts, renamed
 from backprop_cli.operations.table import TABLE
 
 SIZE = 4

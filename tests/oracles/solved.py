@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from backprop_cli.problem.load import Source
-from backprop_cli.solving.load import loaded
-from backprop_cli.solving.solve import Request, Solution, solve
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import Request, Solution, solve
 from oracles import reading
 from oracles.reading import Problem
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
-from backprop_cli.derive.data import Chain
-from backprop_cli.derive.nodes import has_derivative, parts
-from backprop_cli.derive.tensor import tensor
-from backprop_cli.derive.tensor_data import (
+from backprop_cli.derive.derivation_data import Chain
+from backprop_cli.derive.derivation_nodes import has_derivative, parts
+from backprop_cli.derive.tensors.gradient import tensor
+from backprop_cli.derive.tensors.gradient_data import (
     Dots,
     Drawing,
     Products,
@@ -20,7 +20,7 @@ from backprop_cli.derive.tensor_data import (
     Stated,
     TensorDerivation,
 )
-from backprop_cli.derive.tensor_setting import Question, chainwork
+from backprop_cli.derive.tensors.setting import Question, chainwork
 from backprop_cli.problem.model import Model
 from oracles.tensors import Paper, in_numbers, paper
 

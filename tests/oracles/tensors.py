@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, rewrite, symbols
 from backprop_cli.algebra.shapes import Shape, Size
-from backprop_cli.derive.data import Condition
-from backprop_cli.derive.indices import Range
-from backprop_cli.derive.nodes import parts
+from backprop_cli.derive.derivation_data import Condition
+from backprop_cli.derive.derivation_nodes import parts
+from backprop_cli.derive.tensors.index_letters import Range
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.values import evaluate

@@ -1,0 +1,1 @@
+"""Equations to the equations of their gradients and Jacobians, and to ones that lose no digits."""

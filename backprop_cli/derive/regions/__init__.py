@@ -1,0 +1,1 @@
+"""Quantities as functions of free inputs: pieces, each with its region."""

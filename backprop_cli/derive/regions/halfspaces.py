@@ -1,0 +1,204 @@
+"""Linear inequalities with exact numbers: whether they can hold together, which are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import gcd, lcm
+from typing import TypeAlias
+
+from msgspec import Struct, field
+
+from backprop_cli.derive.regions.linear_program import Tableau, TooMuchWorkError
+
+_WORK = 2_500_000
+"""Steps of arithmetic that a whole problem may take: less than a second."""
+_QUESTION = 20
+"""What a question costs whose answer is remembered."""
+
+
+class Affine(Struct, frozen=True):
+    """a₁x₁ + a₂x₂ + … + constant."""
+
+    slopes: tuple[Fraction, ...]
+    constant: Fraction
+
+    def __add__(self, other: Affine) -> Affine:
+        slopes = (a + b for a, b in zip(self.slopes, other.slopes, strict=True))
+        return Affine(tuple(slopes), self.constant + other.constant)
+
+    def times(self, factor: Fraction) -> Affine:
+        """The function times a number."""
+        return Affine(tuple(factor * a for a in self.slopes), factor * self.constant)
+
+    def __neg__(self) -> Affine:
+        return self.times(Fraction(-1))
+
+    def __sub__(self, other: Affine) -> Affine:
+        return self + -other
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no input changes it."""
+        return not any(self.slopes)
+
+    def at(self, point: Sequence[Fraction]) -> Fraction:
+        """The value at a point."""
+        return sum((a * x for a, x in zip(self.slopes, point, strict=True)), self.constant)
+
+
+Row: TypeAlias = tuple[int, ...]
+
+
+class Half(Struct, frozen=True):
+    """Where a linear function is not negative; where it is positive, if `strict`.
+
+    `row` are its slopes and its constant in whole numbers without a common divisor.
+    """
+
+    row: Row
+    strict: bool = False
+
+    @classmethod
+    def of(cls, function: Affine, strict: bool = False) -> Half:
+        """Where the function is not negative, or positive."""
+        numbers = (*function.slopes, function.constant)
+        up = lcm(*(value.denominator for value in numbers))
+        found = [value.numerator * (up // value.denominator) for value in numbers]
+        down = gcd(*found) or 1
+        return cls(tuple(value // down for value in found), strict)
+
+    @property
+    def function(self) -> Affine:
+        """A function that is above 0 where this holds."""
+        *slopes, constant = map(Fraction, self.row)
+        return Affine(tuple(slopes), constant)
+
+    @property
+    def outside(self) -> Half:
+        """Where this does not hold."""
+        return Half(tuple(-value for value in self.row), not self.strict)
+
+    @property
+    def inside(self) -> Half:
+        """Without its border."""
+        return self if self.strict else Half(self.row, True)
+
+    def at(self, point: Sequence[Fraction]) -> Fraction:
+        """A number above 0 inside, 0 on the border, below 0 outside."""
+        *slopes, constant = self.row
+        return sum((a * x for a, x in zip(slopes, point, strict=True) if a), Fraction(constant))
+
+    def holds(self, point: Sequence[Fraction]) -> bool:
+        """Whether the point belongs to it."""
+        value = self.at(point)
+        return value > 0 or (value == 0 and not self.strict)
+
+
+Region: TypeAlias = tuple[Half, ...]
+"""Points for which all of these hold; the whole space where it is empty."""
+
+
+class Space(Struct):
+    """Answers questions about regions, and remembers the answers.
+
+    TooMuchWorkError where these take more than `work` steps of arithmetic.
+    """
+
+    work: int = _WORK
+    known: dict[frozenset[Half], bool] = field(default_factory=dict)
+
+    def possible(self, region: Iterable[Half]) -> bool:
+        """Whether some point belongs to it."""
+        key = frozenset(region)
+        self.spend(_QUESTION + len(key))
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = self._possible(key)
+        return found
+
+    def _possible(self, key: frozenset[Half]) -> bool:
+        """By linear programming: how far above 0 can the strict ones be lifted together?"""
+        halves = sorted(key, key=lambda half: (half.row, half.strict))
+        if any(len(half.row) == 2 for half in halves):
+            return _on_a_line(halves)
+        tableau = Tableau.of([half.row for half in halves], [half.strict for half in halves])
+        found = tableau.possible(self.work)
+        self.spend(tableau.work)
+        return found
+
+    def spend(self, work: int) -> None:
+        """Counts work done elsewhere."""
+        self.work -= work
+        if self.work <= 0:
+            raise TooMuchWorkError
+
+    def within(self, region: Region, half: Half) -> bool:
+        """Whether the inequality holds everywhere in the region."""
+        return not self.possible((*region, half.outside))
+
+    def needed(self, region: Iterable[Half]) -> Region:
+        """The same region without the inequalities that follow from the others."""
+        kept = list(dict.fromkeys(region))
+        for half in reversed(list(kept)):
+            others = tuple(other for other in kept if other != half)
+            if self.within(others, half):
+                kept.remove(half)
+        return tuple(kept)
+
+    # Unions ---------------------------------------------------------------------------------------
+
+    def joined(self, first: Region, second: Region) -> Region | None:
+        """One region that holds exactly the points of both; None where they do not make one.
+
+        The two have no point in common, so that they can only make one if they share a border.
+        """
+        borders = {half.row for half in first}
+        if first and not any(half.outside.row in borders for half in second):
+            return None
+        around = (
+            *(half for half in first if self.within(second, half)),
+            *(half for half in second if self.within(first, half)),
+        )
+        for a in first:
+            for b in second:
+                if self.possible((*around, a.outside, b.outside)):
+                    return None
+        return self.needed(around)
+
+    def merged(self, regions: Iterable[Region]) -> tuple[Region, ...]:
+        """Fewer regions with the same points, joined where two make one."""
+        found = list(regions)
+        while self._one_joined(found):
+            pass
+        return tuple(found)
+
+    def _one_joined(self, found: list[Region]) -> bool:
+        for i, first in enumerate(found):
+            for j in range(i + 1, len(found)):
+                union = self.joined(first, found[j])
+                if union is not None:
+                    found[i] = union
+                    del found[j]
+                    return True
+        return False
+
+
+def _on_a_line(halves: Iterable[Half]) -> bool:
+    """With one input: is the largest lower bound below the smallest upper one?"""
+    low: tuple[Fraction, bool] | None = None
+    high: tuple[Fraction, bool] | None = None
+    for half in halves:
+        slope, constant = half.row
+        if not slope:
+            if constant < 0 or (constant == 0 and half.strict):
+                return False
+            continue
+        bound = Fraction(-constant, slope)
+        if slope > 0:
+            low = max(low or (bound, half.strict), (bound, half.strict))
+        else:
+            high = min(high or (bound, not half.strict), (bound, not half.strict))
+    if low is None or high is None:
+        return True
+    return low[0] < high[0] or (low[0] == high[0] and not low[1] and high[1])

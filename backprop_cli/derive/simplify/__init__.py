@@ -1,0 +1,1 @@
+"""Expressions in letters to shorter equal ones, by verified rules."""

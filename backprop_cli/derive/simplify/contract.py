@@ -1,0 +1,287 @@
+"""Sums of products with 1{i = j} in them to shorter equal ones: what is left of every sum."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite
+from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, parts, renamed, sum_over
+from backprop_cli.derive.simplify.summed_letters import inside
+from backprop_cli.derive.simplify.tidy import factors
+from backprop_cli.derive.tensors.index_letters import Range
+
+Power: TypeAlias = tuple[Expr, int]
+Stage = Literal["picked", "in front", "split"]
+"""How far to go: sums with one term left; with what does not depend on the letter in front;
+with factors multiplied out of which one term is left."""
+
+
+class Contraction(Struct, frozen=True):
+    """Goes as far as `stage`; `ranges` say how many terms a sum has.
+
+    The sum over `outer` (the samples) stays around all others.
+    """
+
+    ranges: Mapping[str, Range]
+    stage: Stage
+    outer: str = ""
+
+    def apply(self, expr: Expr) -> Expr:
+        """The expression with every sum in it shortened."""
+        match expr:
+            case Op("sum_over") if expr.option("without") is None:
+                return self.sums(expr)
+            case Op(name, args):
+                return rebuilt(name, tuple(map(self.apply, args)), expr)
+        return expr
+
+    def sums(self, expr: Expr) -> Expr:
+        """Sums within sums: first those of which one term is left, then the others from inside."""
+        letters: list[str] = []
+        while isinstance(expr, Op) and expr.name == SUM_OVER and expr.option("without") is None:
+            letters.append(str(expr.option("index")))
+            (expr,) = expr.args
+        body = self.apply(expr)
+        for _ in letters:
+            picked = _picked(body, letters)
+            if picked is None:
+                break
+            letters.remove(picked[0])
+            body = self.apply(self.left(body, picked))
+        for letter in sorted(letters, key=lambda each: each == self.outer):
+            # as backpropagation goes: from what is differentiated
+            body = self.total(body, letter)
+        return body
+
+    def total(self, body: Expr, index: str) -> Expr:
+        """Σ over `index` of a body whose own sums are shortened already."""
+        if not has_index(body, index):
+            return self.many(body, index)
+        powers = [*factors(body)]
+        picked = _picked(body, [index])
+        if picked is not None:
+            return self.apply(self.left(body, picked))
+        if self.stage == "picked":
+            return sum_over(body, index)
+        front = [power for power in powers if not has_index(power[0], index)]
+        rest = [power for power in powers if has_index(power[0], index)]
+        return times(product(front), self.rest(rest, index))
+
+    def left(self, body: Expr, picked: tuple[str, str]) -> Expr:
+        """The term that 1{k = j} leaves of a sum over k, where j is one of its numbers."""
+        letter, other = picked
+        term = renamed(_without(body, picked), {letter: other})
+        there = inside(other, letter, self.ranges)
+        return term if there == build.ONE else times(there, term)
+
+    def rest(self, powers: list[Power], index: str) -> Expr:
+        """The sum of factors that all depend on the letter."""
+        chosen = self.splits(powers, index) if self.stage == "split" else None
+        if chosen is None:
+            return sum_over(product(powers), index)
+        others = product([power for power in powers if power is not chosen])
+        total: Expr = build.ZERO
+        for sign, term in signed_terms(chosen[0]):
+            found = self.total(times(term, others), index)
+            total = build.add(total, found) if sign > 0 else build.sub(total, found)
+        return total
+
+    def splits(self, powers: list[Power], index: str) -> Power | None:
+        """The factor that is a sum with 1{index = …} in one of its terms."""
+        for power in powers:
+            factor, exponent = power
+            if exponent == 1 and is_sum(factor):
+                inside = (f for _, term in signed_terms(factor) for f, p in factors(term) if p == 1)
+                if any(picks(f, index) for f in inside):
+                    return power
+        return None
+
+    def many(self, body: Expr, index: str) -> Expr:
+        """A sum of equal terms."""
+        return build.mul(build.size(self.ranges[index].count), body)
+
+
+def signed_terms(expr: Expr, sign: int = 1) -> Iterator[tuple[int, Expr]]:
+    """The terms of a sum, and the sign before each."""
+    match expr:
+        case Op("add", (a, b)):
+            yield from signed_terms(a, sign)
+            yield from signed_terms(b, sign)
+        case Op("sub", (a, b)):
+            yield from signed_terms(a, sign)
+            yield from signed_terms(b, -sign)
+        case _:
+            yield sign, expr
+
+
+def is_sum(expr: Expr) -> bool:
+    """Whether an expression is a sum or a difference."""
+    return isinstance(expr, Op) and expr.name in ("add", "sub")
+
+
+def without_minus(expr: Expr) -> Expr:
+    """−c (a − b) as c (b − a), inside a sum too."""
+    factor, rest = build.coefficient(expr)
+    if factor >= 0 or not isinstance(expr, Op):
+        return expr
+    flipped = _flipped(rest)
+    return expr if flipped is None else build.scaled(-factor, flipped)
+
+
+def _flipped(expr: Expr) -> Expr | None:
+    """−expr without a minus sign in front, if one of its factors is a difference."""
+    match expr:
+        case Op("sub", (a, b)) if not isinstance(a, Num):  # 1 − h is left as it is
+            return op("sub", b, a)
+        case Op("div", (a, b)):
+            top = _flipped(a)
+            return None if top is None else op("div", top, b)
+        case Op("sum_over", (body,), options):
+            inner = _flipped(body)
+            return None if inner is None else Op(SUM_OVER, (inner,), options)
+        case Op("mul", (a, b)):
+            right = _flipped(b)
+            if right is not None:
+                return op("mul", a, right)
+            left = _flipped(a)
+            return None if left is None else op("mul", left, b)
+    return None
+
+
+def has_index(expr: Expr, index: str) -> bool:
+    """Whether the expression depends on an index letter."""
+    match expr:
+        case Op("sum_over", (body,)):
+            return str(expr.option("index")) != index and has_index(body, index)
+        case Op(_, args):
+            return any(has_index(arg, index) for arg in args)
+        case Sym(name):
+            base, places = parts(name)
+            return index in places or (base == index and not places)
+    return False
+
+
+def picks(factor: Expr, index: str) -> str | None:
+    """The letter that 1{index = other} puts in place of the index."""
+    match factor:
+        case Op("equal", (Sym(left), Sym(right))):
+            return right if left == index else left if right == index else None
+    return None
+
+
+def _picked(body: Expr, letters: list[str]) -> tuple[str, str] | None:
+    """A letter of which one term is left, and what it has to be there."""
+    powers = [*factors(body)]
+    for letter in reversed(letters):
+        for factor, power in powers:
+            other = picks(factor, letter)
+            if other is not None and power == 1:
+                return letter, other
+    return None
+
+
+def _without(body: Expr, picked: tuple[str, str]) -> Expr:
+    """The product without the factor that picks."""
+    letter, other = picked
+    kept = [*factors(body)]
+    kept.remove(next(power for power in kept if picks(power[0], letter) == other))
+    return product(kept)
+
+
+def times(a: Expr, b: Expr) -> Expr:
+    """a · b with like factors cancelled: y / ŷ · ŷ is y."""
+    return product([*factors(a), *factors(b)])
+
+
+def product(powers: list[Power]) -> Expr:
+    """Factors in their order, numbers in front, those with negative powers below a line."""
+    number, collected = Fraction(1), dict[Expr, int]()
+    for factor, power in powers:
+        if isinstance(factor, Num) and factor.value:
+            number *= factor.value**power
+        else:
+            collected[factor] = collected.get(factor, 0) + power
+    if build.ZERO in collected:
+        return build.ZERO
+    for each in [factor for factor in collected if _is_pick(factor)]:
+        collected[each] = 1  # its square is itself
+    top, bottom = _one_side(collected, 1), _one_side(collected, -1)
+    return build.scaled(number, build.div(top, bottom) if bottom != build.ONE else top)
+
+
+def _is_pick(expr: Expr) -> bool:
+    return isinstance(expr, Op) and expr.name == EQUAL
+
+
+def _one_side(collected: Mapping[Expr, int], sign: int) -> Expr:
+    result: Expr = build.ONE
+    for factor, power in collected.items():
+        if power * sign > 0:
+            result = build.mul(result, build.power(factor, num(abs(power))))
+    return result
+
+
+def rebuilt(name: str, args: tuple[Expr, ...], node: Op) -> Expr:
+    """The operation on new arguments, as short as it can be written."""
+    match name, args:
+        case "add", (a, b):
+            return build.add(a, b)
+        case "sub", (a, b):
+            return build.sub(a, b)
+        case "mul", (a, b):
+            return times(a, b)
+        case "neg", (a,):
+            return build.neg(a)
+        case "equal", (Sym(left), Sym(right)):
+            return same(left, right)
+    return Op(name, args, node.options)
+
+
+def same(left: str, right: str) -> Expr:
+    """1{left = right}; two different numbers are never the same."""
+    if left == right:
+        return build.ONE
+    if left.isdecimal() and right.isdecimal():
+        return build.ZERO
+    return Op(EQUAL, (Sym(left), Sym(right)))
+
+
+def at_places(expr: Expr, places: Mapping[str, str], ends: Collection[str] = ()) -> Expr:
+    """The expression with places for some of its letters, carried out as far as that goes.
+
+    Places are numbers, or the last number of a range by its letter (`ends`): none is the same as
+    another.
+    """
+    fixed = frozenset(places.values()) | frozenset(ends)
+
+    def apart(node: Expr) -> Expr | None:
+        match node:
+            case Op("equal", (Sym(left), Sym(right))) if {left, right} <= fixed:
+                return build.ONE if left == right else build.ZERO
+        return None
+
+    return carried_out(rewrite(renamed(expr, places), apart))
+
+
+def carried_out(expr: Expr) -> Expr:
+    """The expression without factors 0 and 1, and terms 0."""
+    if not isinstance(expr, Op):
+        return expr
+    args = tuple(map(carried_out, expr.args))
+    if expr.name == SUM_OVER:
+        return build.ZERO if args[0] == build.ZERO else Op(expr.name, args, expr.options)
+    if expr.name == "mul":
+        return build.scalar_mul(*args)
+    if expr.name == "div":
+        return build.ZERO if args[0] == build.ZERO else build.div(*args)
+    return rebuilt(expr.name, args, expr)
+
+
+def delta(expr: Expr, left: str, right: str) -> bool:
+    """Whether 1{left = right} is a factor of the expression."""
+    return any(power == 1 and picks(factor, left) == right for factor, power in factors(expr))

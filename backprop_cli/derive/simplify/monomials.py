@@ -1,0 +1,220 @@
+"""Products to a number and the powers of their factors, and back: what rules are stated over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import TypeAlias
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.build import MINUS_ONE, ONE, ZERO
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, renamed
+
+Powers: TypeAlias = dict[Expr, Fraction]
+Monomial: TypeAlias = tuple[Fraction, Powers]
+
+HALF = Fraction(1, 2)
+_LARGEST = 20  # a power of a number that is worked out
+
+
+def factored(expr: Expr, power: Fraction = Fraction(1)) -> Iterator[tuple[Expr, Fraction]]:
+    """Each factor of a product with its power; roots are powers of one half.
+
+    √(u v) and √(u²) stay whole: u and v may be negative.
+    """
+    if power.denominator != 1:
+        yield expr, power
+        return
+    match expr:
+        case Op("mul", (a, b)):
+            yield from factored(a, power)
+            yield from factored(b, power)
+        case Op("div", (a, b)):
+            yield from factored(a, power)
+            yield from factored(b, -power)
+        case Op("neg", (a,)):
+            yield MINUS_ONE, power
+            yield from factored(a, power)
+        case Op("pow", (a, Num(n))):
+            yield from factored(a, power * n)
+        case Op("sqrt", (a,)) if not _long(a):
+            yield from factored(a, power * HALF)
+        case _:
+            yield expr, power
+
+
+def _long(expr: Expr) -> bool:
+    """Whether a root is read as a thing of its own: a standard deviation, not a length."""
+    return isinstance(expr, Op) and expr.name != SUM_OVER and _has_sum(expr)
+
+
+def _has_sum(expr: Expr) -> bool:
+    return isinstance(expr, Op) and (expr.name == SUM_OVER or any(map(_has_sum, expr.args)))
+
+
+def monomial(expr: Expr) -> Monomial:
+    """The number in front, and the factors with their powers, those without effect left out."""
+    return gathered(factored(expr))
+
+
+def gathered(given: Iterable[tuple[Expr, Fraction]]) -> Monomial:
+    """Factors put together: x · x is x², u / (−u) is −1."""
+    number, powers, known = Fraction(1), Powers(), dict[Expr, Expr]()
+    for factor, power in given:
+        whole = power.denominator == 1 and abs(power) <= _LARGEST
+        if isinstance(factor, Num) and whole and (factor.value or power > 0):
+            number *= factor.value**power.numerator
+            continue
+        same = known.get(alike(factor))
+        turned = known.get(alike(build.neg(factor))) if is_sum(factor) and whole else None
+        if same is None and turned is not None:
+            number *= (-1) ** power.numerator
+            same = turned
+        if same is None:
+            same = known[alike(factor)] = factor
+        powers[same] = powers.get(same, Fraction(0)) + power
+    return number, {factor: power for factor, power in powers.items() if power}
+
+
+def times(left: Monomial, right: Monomial) -> Monomial:
+    """The product of two products."""
+    number, powers = gathered([*left[1].items(), *right[1].items()])
+    return left[0] * right[0] * number, powers
+
+
+def written(number: Fraction, powers: Mapping[Expr, Fraction]) -> Expr:
+    """The product as a person writes it: the number in front, negative powers below a line."""
+    if number == 0:
+        return ZERO
+    number, powers = _turned(number, powers)
+    top, bottom = _side(powers, 1), _side(powers, -1)
+    if bottom == ONE:
+        return build.scaled(number, top)
+    if number.denominator != 1:  # x / (2 · y), not ½ · x / y
+        bottom = build.mul(num(number.denominator), bottom)
+        number = Fraction(number.numerator)
+    if top == ONE:
+        whole = build.div(num(abs(number)), bottom)
+        return build.neg(whole) if number < 0 else whole
+    return build.scaled(number, build.div(top, bottom))
+
+
+def _turned(number: Fraction, powers: Mapping[Expr, Fraction]) -> Monomial:
+    """1 − σ(u), not σ(u) − 1."""
+    found: Powers = {}
+    for factor, power in powers.items():
+        match factor:
+            case Op("sub", (Op("sigmoid") as gate, Num(value))) if value == 1 and power % 2 == 1:
+                number = -number
+                found[op("sub", ONE, gate)] = power
+            case _:
+                found[factor] = power
+    return number, found
+
+
+def _side(powers: Mapping[Expr, Fraction], sign: int) -> Expr:
+    result: Expr = ONE
+    order = powers.items() if sign > 0 else sorted(powers.items(), key=lambda each: weight(each[0]))
+    for factor, power in order:
+        if power * sign > 0:
+            result = build.mul(result, _raised(factor, power * sign))
+    return result
+
+
+def _raised(factor: Expr, power: Fraction) -> Expr:
+    """A positive power; u √u for a power of three halves."""
+    if power.denominator != 2:
+        return build.power(factor, num(power))
+    root, whole = op("sqrt", factor), power - HALF
+    return build.mul(build.power(factor, num(whole)), root) if whole else root
+
+
+# Sums ---------------------------------------------------------------------------------------------
+
+
+def is_sum(expr: Expr) -> bool:
+    """Whether an expression is a sum or a difference."""
+    return isinstance(expr, Op) and expr.name in ("add", "sub")
+
+
+def summands(expr: Expr, sign: int = 1) -> Iterator[Monomial]:
+    """The terms of a sum."""
+    match expr:
+        case Op("add", (a, b)):
+            yield from summands(a, sign)
+            yield from summands(b, sign)
+        case Op("sub", (a, b)):
+            yield from summands(a, sign)
+            yield from summands(b, -sign)
+        case Op("neg", (a,)):
+            yield from summands(a, -sign)
+        case _:
+            number, powers = monomial(expr)
+            yield sign * number, powers
+
+
+def collected(given: Iterable[Monomial]) -> list[Monomial]:
+    """Equal terms put together, those that cancel left out."""
+    found: dict[frozenset[tuple[Expr, Fraction]], Monomial] = {}
+    for number, powers in given:
+        key = frozenset((alike(factor), power) for factor, power in powers.items())
+        old = found.get(key)
+        found[key] = (number, powers) if old is None else (old[0] + number, old[1])
+    return [term for term in found.values() if term[0]]
+
+
+def total(terms: Iterable[Monomial]) -> Expr:
+    """The sum of the terms, one without a minus sign first where there is one."""
+    result: Expr = ZERO
+    given = [*terms]
+    if given and given[0][0] < 0 and any(number > 0 for number, _ in given):
+        given.sort(key=lambda term: term[0] < 0)
+    for number, powers in given:
+        term = written(abs(number), powers)
+        result = build.add(result, term) if number > 0 else _less(result, term)
+    return result
+
+
+def _less(result: Expr, term: Expr) -> Expr:
+    return build.neg(term) if result == ZERO else op("sub", result, term)
+
+
+# What is the same whatever its letters are called -------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def alike(expr: Expr, depth: int = 0) -> Expr:
+    """The expression with the letters of its sums called by how deep they stand."""
+    if not isinstance(expr, Op):
+        return expr
+    if expr.name == SUM_OVER:
+        letter = f"#{depth}"
+        body = alike(renamed(expr.args[0], {str(expr.option("index")): letter}), depth + 1)
+        return op(SUM_OVER, body, index=letter, without=expr.option("without"))
+    if expr.name == EQUAL:
+        left, right = sorted(expr.args, key=lambda side: str(getattr(side, "name", "")))
+        return op(EQUAL, left, right)
+    args = tuple(alike(arg, depth) for arg in expr.args)
+    return expr if args == expr.args else Op(expr.name, args, expr.options)
+
+
+@lru_cache(maxsize=16384)
+def weight(expr: Expr) -> int:
+    """How much there is to read: two for each sign and name, one for a number, three for a power.
+
+    1{…} counts as much as three names: a sum from which it is gone is the better one.
+    """
+    match expr:
+        case Num():
+            return 1
+        case Sym():
+            return 2
+        case Op("equal"):
+            return 6
+        case Op("pow", (base, Num())):
+            return weight(base) + 3
+        case Op("sum_over", (body,)):  # what stands before the sum is read once
+            return 4 + weight(body) + weight(body) // 2
+    return 2 + sum(map(weight, expr.args))

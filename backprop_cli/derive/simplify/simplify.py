@@ -1,0 +1,239 @@
+"""Expressions in single numbers to shorter equal ones, by a few rules; each says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from itertools import chain, product
+
+from msgspec import Struct
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.build import ZERO
+from backprop_cli.algebra.expr import Expr, Op, op, walk
+from backprop_cli.derive.derivation_data import Line
+from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, has_derivative, renamed
+from backprop_cli.derive.simplify.contract import has_index, picks
+from backprop_cli.derive.simplify.factor_rules import (
+    absorbed,
+    constant,
+    with_sigmoids,
+    without_negative_sigmoids,
+)
+from backprop_cli.derive.simplify.monomials import (
+    Monomial,
+    collected,
+    is_sum,
+    monomial,
+    summands,
+    times,
+    total,
+    weight,
+    written,
+)
+from backprop_cli.derive.simplify.sum_rules import common, denominator, nested
+from backprop_cli.derive.steps.reasons import REASONS
+
+STAGES = (
+    "simplification",
+    "one term left",
+    "multiplied out",
+    "one denominator",
+    "known functions",
+)
+"""Rules in the order in which they are let in: numbers carried out, like terms and factors
+collected; sums of which one term is left, or with something in front; products of sums term by
+term; fractions brought together; quotients of exponentials as the sigmoid."""
+
+_MOST = 24  # terms up to which something is multiplied out
+_HEAVIEST = 400  # what is longer is only collected
+
+
+def lines(expr: Expr, size: Expr | None = None) -> Iterator[Line]:
+    """What becomes of the expression, a line for each rule that makes it shorter."""
+    for number, stage in enumerate(STAGES, 1):
+        shorter = _to_the_end(expr, Simplifier(frozenset(STAGES[:number]), size))
+        if shorter != expr:
+            picked = any(isinstance(node, Op) and node.name == EQUAL for node in walk(expr))
+            reason = "in front" if stage == "one term left" and not picked else stage
+            yield Line(shorter, reason, REASONS[reason])
+            expr = shorter
+
+
+def _to_the_end(expr: Expr, rules: Simplifier) -> Expr:
+    """As often as it gets shorter."""
+    while (shorter := rules.apply(expr)) != expr:
+        expr = shorter
+    return expr
+
+
+def simplified(expr: Expr, size: Expr | None = None) -> Expr:
+    """The last of these lines."""
+    for line in lines(expr, size):
+        expr = line.expr
+    return expr
+
+
+class Simplifier(Struct, frozen=True):
+    """Carries out the rules it may use. `size` is how many terms a sum over a letter has."""
+
+    rules: frozenset[str]
+    size: Expr | None = None
+
+    def apply(self, expr: Expr) -> Expr:
+        """The expression, or a shorter one; a part that gets no shorter stays as it is typed."""
+        return _applied(self, expr) if isinstance(expr, Op) else expr
+
+    def once(self, expr: Op) -> Expr:
+        """The same, worked out."""
+        if has_derivative(expr):
+            return expr
+        found = self._sum(expr) if expr.name in ("add", "sub", "neg") else self._other(expr)
+        ways = [expr, found]
+        if "known functions" in self.rules and is_sum(expr):
+            ways += [self.apply(turned) for turned in without_negative_sigmoids(expr)]
+        return min(ways, key=self.heaviness)
+
+    def heaviness(self, expr: Expr) -> int:
+        """What there is to read, fractions within fractions counted for more."""
+        return weight(expr) + 4 * nested(expr, self.size)
+
+    def _other(self, expr: Op) -> Expr:
+        if expr.name == SUM_OVER:
+            body = self.apply(expr.args[0])
+            if expr.option("without") is not None:
+                return ZERO if body == ZERO else Op(SUM_OVER, (body,), expr.options)
+            if "one term left" not in self.rules:
+                return ZERO if body == ZERO else Op(SUM_OVER, (body,), expr.options)
+            return self._total(body, str(expr.option("index")))
+        node = Op(expr.name, tuple(map(self.apply, expr.args)), expr.options)
+        if expr.name in ("mul", "div", "pow", "sqrt"):
+            return self._product(monomial(node))
+        return constant(node)
+
+    # Sums ---------------------------------------------------------------------------------------
+
+    def _sum(self, expr: Expr) -> Expr:
+        found: list[Monomial] = []
+        for number, powers in summands(expr):
+            inner = self.apply(written(Fraction(1), powers))
+            found += [(number * factor, each) for factor, each in summands(inner)]
+        return self._added(found)
+
+    def _added(self, terms: Sequence[Monomial]) -> Expr:
+        """The shortest way to write a sum of terms."""
+        left = collected(terms)
+        if "multiplied out" not in self.rules:
+            return total(left)
+        found = [common(left), common(self._expanded(left))]
+        if "one denominator" in self.rules:
+            found += self._over_one(left)
+        return min(found, key=self.heaviness)
+
+    def _expanded(self, terms: Sequence[Monomial]) -> list[Monomial]:
+        found = [*chain.from_iterable(map(self._distributed, terms))]
+        return collected(found) if len(found) <= _MOST else [*terms]
+
+    def _distributed(self, term: Monomial) -> Sequence[Monomial]:
+        """A product with all its sums multiplied out."""
+        number, powers = term
+        rest = {factor: power for factor, power in powers.items() if not _opens(factor, power)}
+        sums = [
+            [*summands(factor)]
+            for factor, power in powers.items()
+            if _opens(factor, power)
+            for _ in range(int(power))
+        ]
+        count = 1
+        for each in sums:
+            count *= len(each)
+        return _all((number, rest), sums) if sums and count <= _MOST else [term]
+
+    def _over_one(self, terms: Sequence[Monomial]) -> Iterator[Expr]:
+        """The sum of fractions with one denominator, the numerator multiplied out."""
+        below = {f: power for f, power in denominator(terms).items() if f != self.size}
+        if not below or len(terms) < 2 or len(terms) > _MOST:
+            return
+        raised = [times(term, (Fraction(1), below)) for term in terms]
+        whole = monomial(common(self._expanded(raised)))
+        number, powers = times(whole, (Fraction(1), {f: -power for f, power in below.items()}))
+        yield written(number, powers)
+
+    # Products -----------------------------------------------------------------------------------
+
+    def _product(self, given: Monomial) -> Expr:
+        number, powers = absorbed(given)
+        if "known functions" in self.rules:
+            number, powers = with_sigmoids(number, powers)
+        whole = written(number, powers)
+        ways: list[Expr] = [whole]
+        if "multiplied out" in self.rules and weight(whole) < _HEAVIEST:
+            ways += map(self._added, self._openings((number, powers)))
+        return min(ways, key=self.heaviness)
+
+    def _openings(self, term: Monomial) -> Iterator[Sequence[Monomial]]:
+        """The product with one of its sums multiplied out, then with all of them."""
+        number, powers = term
+        sums = [factor for factor, power in powers.items() if power == 1 and is_sum(factor)]
+        for each in sums:
+            rest = {factor: power for factor, power in powers.items() if factor != each}
+            opened = [times((number, rest), inner) for inner in summands(each)]
+            yield [absorbed(one) for one in opened]
+        if any(_opens(factor, power) for factor, power in powers.items()):
+            yield self._expanded([term])
+
+    # Sums over letters --------------------------------------------------------------------------
+
+    def _total(self, body: Expr, index: str) -> Expr:
+        """The sum of a body over a letter: what does not depend on it in front."""
+        if body == ZERO:
+            return ZERO
+        whole = op(SUM_OVER, body, index=index)
+        found: list[Expr] = [whole]
+        for terms in self._ways(body):
+            parts = [self._one(term, index) for term in terms]
+            inner = [part for part in parts if part is not None]
+            if len(inner) == len(parts):
+                found.append(self._added([*chain.from_iterable(map(summands, inner))]))
+        return min(found, key=self.heaviness)
+
+    def _ways(self, body: Expr) -> Iterator[Sequence[Monomial]]:
+        term = monomial(body)
+        yield [term] if not is_sum(body) else [*summands(body)]
+        if all(power == 1 for factor, power in term[1].items() if _opens(factor, power)):
+            yield from self._openings(term)  # Σ (xₖ − x̄)² stays together
+
+    def _one(self, term: Monomial, index: str) -> Expr | None:
+        """The sum of one product: of Σₖ aₖ 1{k = j} the term aⱼ is left."""
+        number, powers = term
+        for factor, power in powers.items():
+            other = picks(factor, index)
+            if other is not None and power > 0:
+                rest = {each: n for each, n in powers.items() if each != factor}
+                return self.apply(renamed(written(number, rest), {index: other}))
+        front = {factor: n for factor, n in powers.items() if not has_index(factor, index)}
+        inside = {factor: n for factor, n in powers.items() if factor not in front}
+        if not inside:
+            return None if self.size is None else build.mul(self.size, written(number, front))
+        summed = op(SUM_OVER, written(Fraction(1), inside), index=index)
+        return written(*times((number, front), (Fraction(1), {summed: Fraction(1)})))
+
+
+@lru_cache(maxsize=8192)
+def _applied(rules: Simplifier, expr: Op) -> Expr:
+    return rules.once(expr)
+
+
+def _opens(factor: Expr, power: Fraction) -> bool:
+    return is_sum(factor) and power.denominator == 1 and 0 < power <= 3
+
+
+def _all(front: Monomial, sums: Sequence[Sequence[Monomial]]) -> list[Monomial]:
+    found = []
+    for chosen in product(*sums):
+        term = front
+        for each in chosen:
+            term = times(term, each)
+        found.append(absorbed(term))
+    return found

@@ -1,0 +1,1 @@
+"""The derivative of a function or formula, one rule a line."""

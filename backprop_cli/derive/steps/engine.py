@@ -1,0 +1,161 @@
+"""A derivative to the lines that work it out: one rule a line, until none is left to apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, Sym, num
+from backprop_cli.derive.derivation_data import Line
+from backprop_cli.derive.derivation_nodes import (
+    DERIVATIVE,
+    SUM_OVER,
+    has_derivative,
+    renamed,
+    sum_over,
+)
+from backprop_cli.derive.simplify.endings import Ending, ending
+from backprop_cli.derive.simplify.tidy import factors, tidy
+from backprop_cli.derive.steps.reasons import REASONS
+from backprop_cli.derive.steps.rules import Outcome, Scalars, applied
+
+MOST_LINES = 200
+_LAST = ("known derivative", "constant")  # what is known is put in once the rules are done
+
+
+class TooLongError(Exception):
+    """A formula whose derivation would fill pages."""
+
+
+def worked_out(expr: Expr, rules: Scalars, given: Ending | None = None) -> Iterator[Line]:
+    """Lines equal to `expr`, each with one rule applied; the last has no derivative in it.
+
+    With an ending, it is brought into its shortest form; else another has lines for that.
+    """
+    for _ in range(MOST_LINES):
+        if not has_derivative(expr):
+            break
+        outcomes = [*_outcomes(expr, rules)]
+        chosen = next((o for o in outcomes if o.reason not in _LAST), outcomes[0])
+        words = [o.words for o in outcomes if o.reason == chosen.reason and o.words]
+        expr = _replaced(expr, chosen.reason, rules)
+        said = "; ".join(dict.fromkeys(words)) or REASONS[chosen.reason]
+        yield Line(expr, chosen.reason, said)
+    else:
+        raise TooLongError
+    if given is not None:
+        yield from ending(expr, given)
+        return
+    picked = _picked(expr)
+    if picked != expr:
+        yield Line(picked, "one term left", REASONS["one term left"])
+    short = tidy(picked)
+    if short != picked:
+        yield Line(short, "simplification", REASONS["simplification"])
+
+
+def _outcomes(expr: Expr, rules: Scalars) -> Iterator[Outcome]:
+    """What would become of each derivative in the expression, from left to right."""
+    if not isinstance(expr, Op):
+        return
+    if expr.name == DERIVATIVE:
+        yield _outcome(expr, rules)
+        return
+    inside = _inside(expr, rules)
+    for arg in expr.args:
+        yield from _outcomes(arg, inside)
+
+
+def _outcome(node: Op, rules: Scalars) -> Outcome:
+    of, by = node.args
+    assert isinstance(by, Sym)
+    return applied(of, by, rules)
+
+
+def _replaced(expr: Expr, reason: str, rules: Scalars) -> Expr:
+    """The expression with every derivative to which the rule `reason` applies carried out."""
+    if not isinstance(expr, Op):
+        return expr
+    if expr.name == DERIVATIVE:
+        outcome = _outcome(expr, rules)
+        known = reason in _LAST and outcome.reason in _LAST
+        return outcome.expr if known or outcome.reason == reason else expr
+    inside = _inside(expr, rules)
+    args = tuple(_replaced(arg, reason, inside) for arg in expr.args)
+    return expr if args == expr.args else rebuilt(expr, args)
+
+
+def _inside(node: Op, rules: Scalars) -> Scalars:
+    """The rules below a node: a sum binds its letter."""
+    if node.name != SUM_OVER:
+        return rules
+    return replace(rules, bound=rules.bound | {str(node.option("index"))})
+
+
+def rebuilt(node: Op, args: tuple[Expr, ...]) -> Expr:
+    """The operation on new arguments, without factors 1 and terms 0."""
+    match node.name, args:
+        case "add", (a, b):
+            return build.add(a, b)
+        case "sub", (a, b):
+            return build.sub(a, b)
+        case "mul", (a, b):
+            return build.scalar_mul(a, b)
+        case "div", (a, b):
+            return build.ZERO if a == build.ZERO else build.div(a, b)
+        case "neg", (a,):
+            return build.neg(a)
+    return Op(node.name, args, node.options)
+
+
+# Sums of which one term is left -------------------------------------------------------------------
+
+
+def _picked(expr: Expr) -> Expr:
+    """Σ_k a_k 1{k = j} written as a_j."""
+    if not isinstance(expr, Op):
+        return expr
+    args = tuple(map(_picked, expr.args))
+    node = Op(expr.name, args, expr.options) if args != expr.args else expr
+    if node.name != "sum_over" or node.option("without") is not None:
+        return node
+    return _split(node.args[0], str(node.option("index")))
+
+
+def _split(body: Expr, index: str) -> Expr:
+    """The sum of `body`, its terms apart where a 1{k = j} leaves but one of some."""
+    match body:
+        case Op("add" | "sub" | "neg" as name, args) if _has_pick(body, index):
+            return Op(name, tuple(_split(arg, index) for arg in args))
+    product = [*factors(body)]
+    for factor, power in product:
+        other = _picks(factor, index)
+        if other is not None and power == 1:
+            return renamed(_without(product, factor), {index: other})
+    return sum_over(body, index)
+
+
+def _has_pick(expr: Expr, index: str) -> bool:
+    return _picks(expr, index) is not None or (
+        isinstance(expr, Op) and any(_has_pick(arg, index) for arg in expr.args)
+    )
+
+
+def _picks(factor: Expr, index: str) -> str | None:
+    """The letter that 1{k = j} puts in place of the index k."""
+    match factor:
+        case Op("equal", (Sym(left), Sym(right))):
+            if index == left:
+                return right
+            return left if index == right else None
+    return None
+
+
+def _without(product: list[tuple[Expr, int]], dropped: Expr) -> Expr:
+    rest: Expr = build.ONE
+    for factor, power in product:
+        if factor != dropped:
+            rest = build.mul(rest, build.power(factor, num(power)))
+    return rest

@@ -1,0 +1,250 @@
+"""One derivative to what one rule makes of it: the sum, product, quotient, power, chain rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.build import ONE, ZERO
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.differentiate import pull_back
+from backprop_cli.derive.derivation_nodes import (
+    depends,
+    derivative,
+    equal,
+    parts,
+    renamed,
+    sum_over,
+)
+from backprop_cli.derive.simplify.summed_letters import inside
+from backprop_cli.derive.tensors.index_letters import Range
+from backprop_cli.operations.table import operation
+
+
+class Scalars(Struct, frozen=True):
+    """What the table's rules may ask (see record.Rules), where every name is a number.
+
+    `bound` are the letters of the sums around: there z_k may be z_j. `ranges` say from where to
+    where letters run, where that is known.
+    """
+
+    kinks: Mapping[str, float | str]
+    bound: frozenset[str] = frozenset()
+    ranges: Mapping[str, Range] = MappingProxyType({})
+
+    def shape(self, expr: Expr) -> Shape:  # noqa: ARG002  # the protocol's signature
+        """No axes."""
+        return ()
+
+    def kink(self, name: str) -> float:
+        """The value taken for the derivative of `name` where it does not exist."""
+        return float(self.kinks.get(name, 0.0))
+
+    def tie(self) -> float | str:
+        """What each of several equal maxima has: `first`, `shared`, or a number."""
+        return self.kinks.get("max", "first")
+
+
+class Outcome(Struct, frozen=True):
+    """What a rule makes of a derivative, the rule's name, and words of its own if it has any."""
+
+    expr: Expr
+    reason: str
+    words: str = ""
+
+
+def applied(of: Expr, by: Sym, rules: Scalars) -> Outcome:
+    """∂of/∂by after one rule; what `of` contains may still have to be differentiated."""
+    if not depends(of, by, rules.bound):
+        return Outcome(ZERO, "constant")
+    match of:
+        case Sym(name):
+            slope = ONE if name == by.name else _same_entry(name, by)
+            words = (
+                "" if slope == ONE else "an entry by another is 1 where they are the same, else 0"
+            )
+            return Outcome(slope, "known derivative", words)
+        case Num():
+            raise AssertionError(of)
+    rule = _RULES.get(of.name)
+    return rule(of, by, rules) if rule is not None else _function(of, by, rules)
+
+
+def _slope(of: Expr, by: Sym, rules: Scalars) -> Expr:
+    """∂of/∂by as a factor or term: worked out at once where it is 0."""
+    return derivative(of, by) if depends(of, by, rules.bound) else ZERO
+
+
+def _same_entry(name: str, by: Sym) -> Expr:
+    """∂z_k/∂z_j: 1 where k and j are the same."""
+    product: Expr = ONE
+    for left, right in zip(parts(name)[1], parts(by.name)[1], strict=True):
+        if left != right:
+            product = build.mul(product, equal(left, right))
+    return product
+
+
+def _times(a: Expr, b: Expr) -> Expr:
+    return build.scalar_mul(a, b)
+
+
+# Sums, products, quotients, powers ----------------------------------------------------------------
+
+
+def _add(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    a, b = of.args
+    combine = build.add if of.name == "add" else build.sub
+    slopes = [_slope(each, by, rules) for each in (a, b)]
+    words = "sum rule: term by term, 0 for a constant term"
+    return Outcome(combine(*slopes), "sum rule", words if ZERO in slopes else "")
+
+
+def _neg(of: Op, by: Sym, _: Scalars) -> Outcome:
+    return Outcome(build.neg(derivative(of.args[0], by)), "constant factor")
+
+
+def _mul(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    a, b = of.args
+    if not depends(a, by, rules.bound):
+        return Outcome(build.mul(a, derivative(b, by)), "constant factor")
+    if not depends(b, by, rules.bound):
+        return Outcome(build.mul(b, derivative(a, by)), "constant factor")
+    first = op("mul", derivative(a, by), b)
+    return Outcome(op("add", first, op("mul", a, derivative(b, by))), "product rule")
+
+
+def _div(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    a, b = of.args
+    if not depends(b, by, rules.bound):
+        return Outcome(build.div(derivative(a, by), b), "constant factor")
+    square = build.power(b, num(2))
+    if not depends(a, by, rules.bound):
+        top = build.mul(a, derivative(b, by))
+        return Outcome(build.neg(build.div(top, square)), "reciprocal rule")
+    first = op("mul", derivative(a, by), b)
+    top = op("sub", first, op("mul", a, derivative(b, by)))
+    return Outcome(op("div", top, square), "quotient rule")
+
+
+def _pow(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    u, v = of.args
+    if not depends(v, by, rules.bound):
+        lower = build.power(u, build.sub(v, ONE))
+        slope = ONE if u == by else derivative(u, by)
+        return Outcome(build.mul(build.mul(v, lower), slope), "power rule")
+    if not depends(u, by, rules.bound):
+        scaled = build.mul(of, op("log", u))
+        slope = ONE if v == by else derivative(v, by)
+        return Outcome(build.mul(scaled, slope), "exponential rule")
+    through_u = build.div(build.mul(v, derivative(u, by)), u)
+    inner = build.add(build.mul(derivative(v, by), op("log", u)), through_u)
+    return Outcome(build.mul(of, inner), "general power")
+
+
+# Sums over letters, alternatives ------------------------------------------------------------------
+
+
+def _sum_over(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    """The one term that contains `by`; where every term does, each term's own derivative."""
+    body, index = of.args[0], str(of.option("index"))
+    places = _places(body, index, by, rules.bound) if of.option("without") is None else set()
+    if len(places) == 1 and None not in places:
+        place = str(places.pop())
+        base, letters = parts(by.name)
+        word = f"only the term {index} = {place} contains {base}_{','.join(letters)}"
+        there = inside(place, index, rules.ranges)
+        if there == ZERO:
+            return Outcome(ZERO, "constant")
+        term = derivative(renamed(body, {index: place}), by)
+        return Outcome(_times(there, term), "only one term", word)
+    under = sum_over(derivative(body, by), index, _text(of.option("without")))
+    return Outcome(under, "under the sum")
+
+
+def _places(body: Expr, index: str, by: Sym, bound: frozenset[str]) -> set[str | None]:
+    """What the summed letter has to be for a term to contain `by`, for each place in the term.
+
+    It has to be the index of `by` on the axis on which the letter stands; None where it stands on
+    none, and every term contains `by`.
+    """
+    match body:
+        case Sym(name) if depends(body, by, bound | {index}):
+            pairs = zip(parts(name)[1], parts(by.name)[1], strict=True)
+            own: list[str | None] = [place for letter, place in pairs if letter == index]
+            return {*own[:1]} or {None}
+        case Op("sum_over", (inner,)):
+            return _places(inner, index, by, bound | {str(body.option("index"))})
+        case Op(_, args):
+            return set().union(*(_places(arg, index, by, bound) for arg in args))
+    return set()
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _alternatives(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    x, above, otherwise = of.args
+    return Outcome(
+        op("choose", x, _slope(above, by, rules), _slope(otherwise, by, rules)), "by cases"
+    )
+
+
+_LARGER = MappingProxyType(
+    {
+        "maximum": "the derivative of the larger one",
+        "minimum": "the derivative of the smaller one",
+    }
+)
+
+
+def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    return Outcome(_shares(of, by, rules), "larger", _LARGER[of.name])
+
+
+# Functions of the table ---------------------------------------------------------------------------
+
+
+def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    record = operation(of)
+    if record.derivative is None:
+        return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
+    outer = record.derivative(of.args[0], of, of, rules)
+    article = "" if record.words[0].isupper() or record.words.startswith("the ") else "the "
+    said = f"{article}{record.words}"
+    if record.kink is not None:
+        said += f", at its kink the declared value {rules.kink(record.kink):g}"
+    if of.args[0] == by:
+        return Outcome(outer, "known derivative", f"derivative of {said}")
+    inner = derivative(of.args[0], by)
+    words = f"chain rule; outside: {said}"
+    return Outcome(ZERO if outer == ZERO else build.mul(outer, inner), "chain rule", words)
+
+
+def _shares(of: Op, by: Sym, rules: Scalars) -> Expr:
+    """The sum of what comes through each argument, as the table's pull-back says."""
+    total: Expr = ZERO
+    for arg, share in zip(of.args, pull_back(of, ONE, of, rules), strict=True):
+        if share is not None and depends(arg, by, rules.bound):
+            total = build.add(total, _times(share, derivative(arg, by)))
+    return total
+
+
+_RULES: Mapping[str, Callable[[Op, Sym, Scalars], Outcome]] = MappingProxyType(
+    {
+        "add": _add,
+        "sub": _add,
+        "neg": _neg,
+        "mul": _mul,
+        "div": _div,
+        "pow": _pow,
+        "sum_over": _sum_over,
+        "choose": _alternatives,
+        "maximum": _larger,
+        "minimum": _larger,
+    }
+)

@@ -1,0 +1,1 @@
+"""The gradient of one quantity by another in letters: factors, product, shapes."""

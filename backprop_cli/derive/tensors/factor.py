@@ -1,0 +1,147 @@
+"""One edge of the chain to its derivation: the entries of ∂A/∂B, where A is made from B."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from msgspec.structs import replace
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
+from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.calculus.jacobians import local_jacobian
+from backprop_cli.derive.derivation_data import Chain, Condition, Line
+from backprop_cli.derive.derivation_nodes import derivative, equal, partial, parts
+from backprop_cli.derive.simplify.endings import Ending, Name
+from backprop_cli.derive.steps.activation_endings import ACTIVATIONS
+from backprop_cli.derive.steps.chains import as_read, line, without_repeats
+from backprop_cli.derive.steps.engine import worked_out
+from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
+from backprop_cli.derive.tensors.known_factors import activation, softmax
+from backprop_cli.operations.sizes import Sizes
+
+
+def factor(setting: Setting, of: Place, by: Place) -> Factor:
+    """The derivation of ∂of/∂by."""
+    expr = setting.definitions[of.name]
+    match expr:
+        case Op("softmax", (Sym(name),)) if name == by.name:
+            found = softmax(setting, of, by, expr)
+        case Op(function, (Sym(name),)) if name == by.name and function in ACTIVATIONS:
+            found = activation(setting, of, by, expr)
+        case Op("stack") if not of.letters[0].isdecimal():
+            found = _stacked(setting, of, by, expr)
+        case _:
+            found = _general(setting, of, by, expr)
+    return replace(
+        found,
+        chains=tuple(map(_with_partials, found.chains)),
+        matrix=_matrix(setting, of.name, by.name),
+    )
+
+
+def _with_partials(chain: Chain) -> Chain:
+    lines: list[Line] = []
+    for each in chain.lines:
+        if not lines or as_read(lines[-1].expr) != as_read(partial(each.expr)):
+            lines.append(replace(each, expr=partial(each.expr)))
+    return replace(chain, left=partial(chain.left), lines=tuple(lines))
+
+
+# By the rules -------------------------------------------------------------------------------------
+
+
+def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
+    """The equation's entry differentiated by the rules, line by line."""
+    entry = setting.write.entry(expr, of.letters)
+    bound = frozenset(of.letters) - frozenset(by.letters) | _numerals(entry)
+    first = line(derivative(entry, by.symbol), "definition")
+    own = Ending(Name(of.symbol, entry))
+    rest = worked_out(first.expr, setting.rules(bound), own)
+    lines = [_named(each, by) for each in (first, *rest)]
+    chain = Chain("", derivative(of.symbol, by.symbol), without_repeats(lines))
+    return Factor(of, by, chain.result, (chain,))
+
+
+def _stacked(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
+    """A vector of formulas: each of its entries by itself."""
+    entry: Expr = build.ZERO
+    chains = []
+    letter, first = of.letters[0], setting.write.counting.first
+    for number in range(first, first + len(expr.args)):
+        row = Place(of.name, (str(number), *of.letters[1:]))
+        found = _general(setting, row, by, expr)
+        holds = (Condition(Sym(letter), "=", Sym(str(number))),)
+        chains += [replace(chain, conditions=holds) for chain in found.chains]
+        entry = build.add(entry, build.scalar_mul(found.entry, equal(letter, str(number))))
+    return Factor(of, by, entry, tuple(chains))
+
+
+def _numerals(expr: Expr) -> frozenset[str]:
+    """Indices that are numbers: a letter may stand for the same number."""
+    places = (place for name in symbols(expr) for place in parts(name)[1])
+    return frozenset(place for place in places if place.isdecimal())
+
+
+def _named(each: Line, by: Place) -> Line:
+    """The words with the entry's id in them."""
+    said = f"{by.name}_{','.join(by.letters)}"
+    return replace(each, words=each.words.replace(said, by.symbol.name))
+
+
+# The matrix as a formula --------------------------------------------------------------------------
+
+
+def _matrix(setting: Setting, of: str, by: str) -> Expr | None:
+    """∂of/∂by of one sample as a product of matrices; None where there is no short one."""
+    if len(setting.shape(of)) != 1 or len(setting.shape(by)) != 1:
+        return None
+    names = {name: _of_sample(setting, name) for name in setting.sizes.names}
+    shapes = {names[name]: setting.shape(name) for name in names}
+    one = substitute(
+        rewrite(setting.definitions[of], _unsampled),
+        {name: Sym(new) for name, new in names.items() if new != name},
+    )
+    try:
+        rules = Sizes(shapes, setting.sizes.kinks)
+        found = local_jacobian(names[of], names[by], one, rules, None, setting.denominator)
+    except ShapeError:
+        return None
+    used = (node.name for node in walk(found) if isinstance(node, Op))
+    return None if "jacobian" in used else found
+
+
+def _of_sample(setting: Setting, name: str) -> str:
+    axis = setting.samples.get(name)
+    if axis is None:
+        return name
+    return f"{name}[{','.join(setting.sample if i == axis else ':' for i in (0, 1))}]"
+
+
+def _unsampled(node: Expr) -> Expr | None:
+    """A bias added to every column is a bias added; a softmax along columns is a softmax."""
+    match node:
+        case Op("column" | "row", (inner,)):
+            return rewrite(inner, _unsampled)
+        case Op("softmax", (inner,)):
+            return op("softmax", rewrite(inner, _unsampled))
+        case Op("prepend" | "append" as name, (inner, constant)):
+            return op(name, rewrite(inner, _unsampled), constant, axis=0)
+    return None
+
+
+def direct(chain: tuple[str, ...], definitions: Mapping[str, Expr]) -> bool:
+    """Whether a path has an edge A → B while B also acts on A through others."""
+    return any(_also_through(of, by, definitions) for of, by in pairwise(chain))
+
+
+def _also_through(of: str, by: str, definitions: Mapping[str, Expr]) -> bool:
+    reached = {by}
+    for name, expr in definitions.items():
+        used = reached.intersection(symbols(expr))
+        if name == of:
+            return bool(used - {by})
+        if used:
+            reached.add(name)
+    return False

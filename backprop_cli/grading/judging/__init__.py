@@ -1,0 +1,1 @@
+"""What was typed to verdicts: what is right, what follows from what."""

@@ -1,0 +1,111 @@
+"""What judging takes and gives: the key of a problem, the verdicts on one quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr, walk
+from backprop_cli.grading.judging.equivalent_ways import Formulas
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
+from backprop_cli.operations.bounds import Interval
+from backprop_cli.readings.intervals import Unit
+
+Words: TypeAlias = NDArray[np.object_]
+
+
+class Key(Struct, frozen=True):
+    """What a sheet is judged by: the true values, and the formulas that give each quantity."""
+
+    truth: Mapping[str, Array]
+    formulas: Formulas
+    given: frozenset[str]
+    asked: frozenset[str]
+    unit: Unit
+    parameters: Mapping[str, str]
+    """For each new parameter, the old one: it is judged by its change."""
+    uses: Mapping[str, tuple[str, ...]]
+    """The names in each quantity's formula."""
+    assumed: bool = False
+    """Whether the problem asks for no digits, so that `unit` is only what is usual."""
+    never_zero: frozenset[str] = frozenset()
+    """What is divided by, or whose logarithm is taken: nobody goes on with a 0 there."""
+    forward: frozenset[str] = frozenset()
+    """The quantities of the forward pass."""
+    again: frozenset[str] = frozenset()
+    """Those of the forward pass with new parameters."""
+    gradients: Mapping[str, str] = MappingProxyType({})
+    """The gradient by each quantity that has one."""
+    compared: frozenset[tuple[str, str]] = frozenset()
+    """Prediction and target, as the loss compares them."""
+
+    def first(self, name: str) -> Expr | None:
+        """The formula by which a quantity is worked out; None where it has none but its name."""
+        return first_way(self.formulas.get(name, ()))
+
+    def behind(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
+        """What is computed on the way to a quantity, since nobody wrote it: the first step first.
+
+        Of a quantity that is written in part, the rest is.
+        """
+        found: dict[str, None] = {}
+        stack = [(used, False) for used in self.uses.get(name, ())]
+        while stack:
+            used, done = stack.pop()
+            if done:
+                found[used] = None
+            elif self._is_computed(used, written) and used not in found:
+                stack.append((used, True))
+                stack += [(more, False) for more in self.uses[used]]
+        return tuple(found)
+
+    def _is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
+        if name in self.given or name not in self.formulas:
+            return False
+        return name not in written or not written[name].present.all()
+
+
+class Judged(Struct, frozen=True):
+    """One quantity judged: a verdict and how an entry, as arrays of words."""
+
+    verdicts: Words
+    how: Words
+    reason: str | None = None
+    decided_by: Interval | None = None
+    right: Mask | bool = True
+    imprecise: Mask | bool = False
+    misleads: bool = False
+    """Whether anything in it is wrong, or follows from what is."""
+    follows: bool = False
+    """Whether some entry is accepted only because it follows from a wrong value."""
+    idle: str | None = None
+    """Why nothing can be carried from it: it leaves no work to do."""
+
+
+def judged_as(
+    verdicts: Words, how: Words, reason: str | None, decided_by: Interval | None
+) -> Judged:
+    """A quantity with these verdicts, and what they mean for what follows."""
+    right, imprecise = verdicts == "correct", verdicts == "imprecise"
+    misleads = ~(right | imprecise | (verdicts == "missing"))
+    return Judged(verdicts, how, reason, decided_by, right, imprecise, bool(misleads.any()))
+
+
+def first_way(ways: Sequence[Expr]) -> Expr | None:
+    """The first of several formulas that says how a quantity comes about."""
+    return next((way for way in ways if not is_jacobian(way)), None)
+
+
+def has_kink(expr: Expr) -> bool:
+    """Whether a formula has another value on either side of 0: σ′ of a ReLU."""
+    return any(getattr(node, "name", "") == "switch" for node in walk(expr))
+
+
+def is_jacobian(expr: Expr) -> bool:
+    """Whether a formula is only computed by pulling back, so that it has no interval."""
+    return any(getattr(node, "name", "") == "jacobian" for node in walk(expr))

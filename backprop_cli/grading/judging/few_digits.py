@@ -1,0 +1,99 @@
+"""Numbers with fewer digits than asked -> what they stand for, and where that proves anything.
+
+Too few digits prove nothing: it takes two significant ones, or one where the digits asked leave no
+more. A number with one digit, or none, is taken beside others of its quantity that have two, since
+they show which digits are in use there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.grading.judging.answer_key import Key, Words
+from backprop_cli.grading.judging.honest_intervals import significant
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, short, standing_for
+from backprop_cli.operations.bounds import Interval
+
+_NEEDED = 2
+
+
+class FewDigits(Struct, frozen=True):
+    """The entries of one quantity as they were typed, where that is with fewer digits than asked.
+
+    `unit` is that of the digits typed, `common` the finest typed in the quantity: zeros behind the
+    point are dropped here and there. `least` is how many significant digits prove anything.
+    """
+
+    value: Array
+    unit: Array
+    common: float
+    least: Array
+    few: Mask
+
+    @classmethod
+    def of(cls, written: Written, truth: Array, key: Key) -> FewDigits:
+        """The entries of a quantity at the digits typed."""
+        asked = key.unit.at(truth)
+        stated = written.present & (written.unit > 0)
+        common = float(written.unit[stated].min(initial=np.inf))
+        few = stated & (written.unit > asked * (1 + 1e-9))
+        least = np.clip(significant(truth, asked), 1, _NEEDED)
+        return cls(written.value, written.unit, common, least, few)
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self.few.any())
+
+    def readings(self) -> Iterator[tuple[Interval, Array]]:
+        """What they stand for, and the unit: with the zeros dropped beside others, and as typed."""
+        if not self.any:
+            return
+        common = np.where(self.few, np.minimum(self.unit, self.common), self.unit)
+        if (common < self.unit).any():
+            yield standing_for(self.value, common), common
+        yield standing_for(self.value, self.unit), self.unit
+
+    def may_be(
+        self,
+        unit: Array,
+        expected: Array,
+        old: Array | None,
+        verdicts: Words,
+        least: int = _NEEDED,
+    ) -> Mask:
+        """Where numbers of this unit prove enough to count as imprecise.
+
+        `expected` is what an entry should come to, `old` the parameter it was. One digit is enough
+        (`least`) where it is worked out from numbers of one's own that have more.
+        """
+        base = 0.0 if old is None else old
+        enough = significant(self.value, unit) >= np.minimum(self.least, least)
+        beside = self._in_company(unit, base, verdicts)
+        still = self.value == base
+        if old is not None:  # more digits than the old one has: then it was looked at
+            enough = np.where(still, self.unit < _own_unit(old) * (1 - 1e-9), enough)
+        small = np.abs(expected - base) < unit
+        return np.asarray(self.few & (enough | beside) & (small | ~still))
+
+    def _in_company(self, unit: Array, base: Array | float, verdicts: Words) -> Mask:
+        """Beside an entry that was accepted and has two digits of the same unit."""
+        accepted = np.isin(verdicts, ("correct", "carried", "imprecise"))
+        shows = accepted & (significant(self.value, self.unit) >= _NEEDED) & (self.value != base)
+        return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
+
+
+def has_digits(written: Written) -> bool:
+    """Whether a number of a quantity has digits enough to prove anything."""
+    return bool((significant(written.value, written.unit)[written.present] >= _NEEDED).any())
+
+
+def _own_unit(value: Array) -> Array:
+    """The unit of the last digit that a number needs: 0.01 for 0.25, 1 for 3."""
+    unit = np.ones_like(value)
+    for places in range(1, 10):
+        unit = np.where(short(value, unit), unit, 10.0**-places)
+    return unit

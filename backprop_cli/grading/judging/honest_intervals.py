@@ -1,0 +1,196 @@
+"""A quantity to every interval that honest work may have led to: formulas, roundings, persons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
+from backprop_cli.grading.judging.standing import Reading, Standing, told
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
+from backprop_cli.operations.bounds import Interval, above_zero, below_zero
+from backprop_cli.readings.intervals import WITHIN, Rounding, Unit
+
+_MOST_DIGITS = 12
+"""Nobody has more digits than a calculator; a program that prints more has these, too."""
+
+
+class Way(Struct, frozen=True):
+    """One way to work a quantity out: what it gives, and where that says something.
+
+    `uses` are the names that it is worked out from. `excuses` tells whether it may leave a
+    parameter where it was, or a value 0: rounding within a formula does not excuse that, a small
+    gradient of one's own does.
+    """
+
+    interval: Interval
+    where: Mask
+    excuses: bool = True
+    uses: tuple[str, ...] = ()
+
+
+class Ways(Struct):
+    """The ways to work out one quantity in one reading of a sheet.
+
+    `expected` is what it should come to, from where it starts, `value` what was typed, from there,
+    and `wanted` where that is not explained yet. `again` is the sheet without its forward pass, for
+    who works that out from the start once more.
+    """
+
+    standing: Standing
+    name: str
+    reading: Reading
+    expected: Array
+    value: Array
+    wanted: Mask
+    again: Standing | None = None
+    _found: list[Way] = field(default_factory=list)
+    _rest: Iterator[Way] | None = None
+
+    def all(self) -> Iterator[Way]:
+        """Each of them, the likely ones first; what was worked out once is kept."""
+        yield from self._found
+        if self._rest is None:
+            self._rest = self._made()
+        for way in self._rest:
+            self._found.append(way)
+            yield way
+
+    def _made(self) -> Iterator[Way]:
+        for expr in self.standing.key.formulas.get(self.name, ()):
+            if not is_jacobian(expr):
+                used = symbols(expr)
+                for way in self._of(expr):
+                    yield replace(way, uses=used)
+
+    def _of(self, expr: Expr) -> Iterator[Way]:
+        reading, standing = self.reading, self.standing
+        plain = reading.unit is None
+        if not plain and not self._near(self.wanted, _FAR_UNTOLD):
+            return
+        if reading.definite and reading.unit is not None:
+            yield from self._definitely(expr, reading.unit, WITHIN)
+            return
+        first = self._way(standing.enclosed(expr, reading), plain)
+        yield first
+        untold = self.wanted & ~first.where
+        if untold.any() and has_kink(expr):
+            for side in (below_zero, above_zero):
+                yield self._way(standing.enclosed(expr, reading, side), False)
+        if self.again is not None and not reading.repaired:
+            yield self._way(self.again.enclosed(expr, reading), plain)
+        if plain and untold.any():
+            yield self._definite(standing.as_person(expr, None, reading))
+        if reading.unit is not None:
+            yield from self._persons(expr, reading.unit, untold)
+
+    def _persons(self, expr: Expr, unit: Unit, untold: Mask) -> Iterator[Way]:
+        """Who rounds, or cuts off, all the time; where a range tells enough, only each product."""
+        if self._near(untold, _FAR_UNTOLD):
+            for way in persons(unit):
+                found = self.standing.as_person(expr, way, self.reading)
+                yield self._definite(found, way.names_only)
+                partly = self.standing.as_person(expr, way, self.reading, unit)
+                yield self._way(partly, False)
+        elif self._near(self.wanted & ~untold, _FAR) and _has_products(expr):
+            yield from self._definitely(expr, unit, WITHIN[:1])
+
+    def _definitely(self, expr: Expr, unit: Unit, within: Sequence[str]) -> Iterator[Way]:
+        for way in persons(unit, within):
+            found = self.standing.as_person(expr, way, self.reading)
+            yield self._definite(found, way.names_only)
+
+    def _near(self, where: Mask, share: float) -> bool:
+        """Whether something there is near enough to what it should be to have come of rounding."""
+        if not where.any():
+            return False
+        largest = np.max(np.abs(self.expected), initial=0.0)
+        room = _FAR_UNITS * self.standing.key.unit.at(np.asarray(largest)) + share * largest
+        return bool((np.abs(self.value - self.expected)[where] <= room).any())
+
+    def _way(self, interval: Interval, excuses: bool) -> Way:
+        where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
+        return Way(interval, where, excuses)
+
+    def _definite(self, interval: Interval, excuses: bool = True) -> Way:
+        return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)
+
+
+_FAR_UNITS, _FAR, _FAR_UNTOLD = 64, 0.25, 2.0
+"""So many units, and so much of the largest entry, away from what it should be, nobody's way of
+rounding is tried. Where a range tells enough, that saves time and decides nothing, since the range
+is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the value is no rounding.
+"""
+
+
+def persons(unit: Unit, within: Sequence[str] = WITHIN) -> tuple[Rounding, ...]:
+    """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
+    return tuple(
+        Rounding(unit.count, unit.significant, cuts_off, each)
+        for each in WITHIN
+        if each in within
+        for cuts_off in (False, True)
+    )
+
+
+def _has_products(expr: Expr) -> bool:
+    return any(isinstance(node, Op) and node.name in ("matmul", "outer") for node in walk(expr))
+
+
+# Which digits somebody uses -----------------------------------------------------------------------
+
+
+class Figures(Struct, frozen=True):
+    """A quantity as typed beside its true value."""
+
+    written: Written
+    truth: Array
+
+
+def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
+    """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
+
+    These are those asked and those used around them, in decimals and in as many significant digits
+    as the longest number there has. What is only assumed excuses nobody who used more.
+    """
+    asked = key.unit
+    used = [unit for figures in around for unit in _used(figures, asked)]
+    most = max((unit.count for unit in used if unit.significant), default=0)
+    used = [unit for unit in used if not unit.significant or unit.count == most]
+    fine = [unit for unit in used if unit.count >= asked.count]
+    own = [unit for unit in fine if unit.significant == asked.significant]
+    if not (key.assumed and any(unit.count > asked.count for unit in own)):
+        fine = [asked, *fine]
+    first = list(dict.fromkeys(fine))
+    return first, [unit for unit in dict.fromkeys(used) if unit not in first]
+
+
+def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
+    """As many decimals, and as many significant digits, as the longest number of a quantity has.
+
+    What is exact with fewer digits than asked tells nothing of the digits in use.
+    """
+    value, unit, truth = figures.written.value, figures.written.unit, figures.truth
+    exact = same(value, truth) & (unit > asked.at(truth) * (1 + 1e-9))
+    stated = figures.written.present & (unit > 0) & (value != 0) & ~exact
+    if not stated.any():
+        return
+    decimals = -np.round(np.log10(unit[stated])).astype(int)
+    count = min(int(decimals.max()), _MOST_DIGITS)
+    if count > 0:
+        yield Unit(count)
+    longest = min(int(significant(value[stated], unit[stated]).max()), _MOST_DIGITS)
+    if longest > 1:
+        yield Unit(longest, True)
+
+
+def significant(value: Array, unit: Array) -> Array:
+    """How many significant digits numbers have whose last digit has this unit; 0 has none."""
+    with np.errstate(all="ignore"):
+        first = np.floor(np.log10(np.abs(value)) + 1e-9)
+        count = first - np.round(np.log10(unit)) + 1
+    return np.where((value == 0) | (unit <= 0), 0, np.maximum(count, 0)).astype(int)

@@ -1,0 +1,378 @@
+"""One sheet to a verdict an entry: what is right, what follows from what, entry by entry.
+
+The rule in three sentences. A typed number stands for all numbers that round or cut off to it. An
+answer is right if the true value is among those, or a value that follows from the student's own
+right values. It is carried if it only follows from the student's own values as they stand, one of
+them being wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
+from backprop_cli.grading.judging.few_digits import FewDigits, has_digits
+from backprop_cli.grading.judging.honest_intervals import Figures, Way, Ways, persons, units
+from backprop_cli.grading.judging.no_work_left import idle, spared
+from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing
+from backprop_cli.grading.sheets.typed_arrays import (
+    Array,
+    Mask,
+    Written,
+    how_right,
+    is_right,
+    meets,
+    short,
+)
+from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.intervals import Rounding, Unit
+
+_MOVES = 3
+"""Units by which a value should differ from 0, or a parameter from the old one, before rounding
+cannot be the reason that it does not."""
+
+
+_SAME = "every number {} is the same, and nothing can be carried from that"
+
+_SEVERAL = 4
+"""So many quantities with the same number in every box are no work."""
+
+
+class Judge:
+    """Judges the quantities of one sheet in the order of the derivation.
+
+    `written` are the quantities that can be used, `lost` those that are asked and cannot be
+    (missing, or `unusable`: invalid or of another shape). `betrayed` tells whether digits beyond
+    those asked show a value to be that of a slip.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        written: Mapping[str, Written],
+        lost: Collection[str],
+        betrayed: Callable[[str], bool] = lambda name: False,
+        unusable: Collection[str] = (),
+        judged: Mapping[str, Judged] | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        self.key = key
+        self.one_number = _is_one_number(written.values())
+        passed = [one for name, one in written.items() if name in key.forward]
+        self.one_forward = _is_one_number(passed)
+        self.written = written
+        self.lost = lost
+        self.unit = key.unit
+        self.betrayed = betrayed
+        self.unusable = unusable
+        self.judged: dict[str, Judged] = dict(judged or {})
+        self.standing = Standing(key, written, self.judged, kept)
+        self._sources: dict[str, set[str]] = {}
+
+    # What formulas give ---------------------------------------------------------------------------
+
+    def enclosed(
+        self, expr: Expr, repaired: bool, rounded: bool, side: Side | None = None
+    ) -> Interval:
+        """The interval of a formula on the student's values; those around 0 on one side of it."""
+        reading = Reading(repaired, lax=True, unit=self.unit if rounded else None)
+        return self.standing.enclosed(expr, reading, side)
+
+    def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
+        """What a formula gives on the numbers exactly as typed, as a calculator would have it."""
+        return self.as_person(expr, None, repaired)
+
+    def as_person(self, expr: Expr, way: Rounding | None, repaired: bool = False) -> Interval:
+        """What somebody gets who rounds in one definite way (None: no unwritten step at all)."""
+        return self.standing.as_person(expr, way, Reading(repaired, lax=True))
+
+    def persons(self) -> tuple[Rounding, ...]:
+        """The definite ways to round to the digits asked."""
+        return persons(self.unit)
+
+    @cached_property
+    def afresh(self) -> Standing:
+        """The sheet as somebody takes it who works the forward pass out from the start again."""
+        kept = {name: one for name, one in self.written.items() if name not in self.key.forward}
+        return Standing(self.key, kept, self.judged)
+
+    # Judging --------------------------------------------------------------------------------------
+
+    def judge(self, name: str) -> Judged:
+        """The verdicts on one written quantity."""
+        one = _One(self, name)
+        one.exact()
+        one.following()
+        one.imprecise()
+        reason = self._missing_behind(name, one.verdicts) or one.without_work()
+        judged = judged_as(one.verdicts, one.how, reason, one.decided)
+        judged = replace(judged, follows=bool(one.leaning.any()))
+        self.judged[name] = judged
+        self.standing.settle(name)
+        why = one.idle or idle(self.standing, name, judged)
+        if judged.misleads and self.one_number:
+            why = _SAME.format("on this sheet")
+        elif judged.misleads and self.one_forward and name in self.key.forward:
+            why = (
+                "every number of the forward pass is the same, and nothing can be carried from that"
+            )
+        if why is not None:
+            self.judged[name] = replace(judged, idle=why)
+        return self.judged[name]
+
+    def _missing_behind(self, name: str, verdicts: Words) -> str | None:
+        """Where nothing can be said since something is missing: which, and what it is."""
+        missing = sorted(source for source in self.sources(name) if self._is_missing(source))
+        if not missing or not (verdicts == "wrong").any():
+            return None
+        verdicts[verdicts == "wrong"] = "not-judged"
+        return f"{self._lacking(missing)}, and this is computed from it"
+
+    def _lacking(self, sources: Sequence[str]) -> str:
+        """`Z1 and H1 are missing`; what is on the sheet in another shape cannot be used."""
+        unusable = all(source in self.unusable for source in sources)
+        names = " and ".join(sources)
+        if unusable:
+            return f"{names} cannot be used"
+        return f"{names} {'is' if len(sources) == 1 else 'are'} missing"
+
+    def _is_missing(self, source: str) -> bool:
+        if source in self.lost:
+            return True
+        return source in self.key.asked and not self.written[source].present.all()
+
+    # What it depends on ---------------------------------------------------------------------------
+
+    def sources(self, name: str) -> set[str]:
+        """The nearest quantities behind `name` that are written or should be."""
+        if name not in self._sources:
+            self._sources[name] = self.sources_of(self.key.uses.get(name, ()))
+        return self._sources[name]
+
+    def sources_of(self, names: Iterable[str]) -> set[str]:
+        """The nearest quantities behind some names that are written or should be."""
+        found: set[str] = set()
+        stack = list(names)
+        seen = set(stack)
+        while stack:
+            used = stack.pop()
+            if used in self.key.given or used not in self.key.formulas:
+                continue
+            if used in self.written or used in self.lost:
+                found.add(used)
+                continue
+            for more in self.key.uses[used]:
+                if more not in seen:
+                    seen.add(more)
+                    stack.append(more)
+        return found
+
+    def any_wrong(self) -> bool:
+        """Whether anything was wrong so far that something could have been worked out from."""
+        return any(judged.misleads for judged in self.judged.values())
+
+    def any_imprecise(self) -> bool:
+        """Whether anything had too few digits so far."""
+        return any(np.any(judged.imprecise) for judged in self.judged.values())
+
+    def any_wrong_behind(self, name: str) -> bool:
+        """Whether anything is wrong among the nearest that stands behind a quantity."""
+        judged = (self.judged[source] for source in self.sources(name) if source in self.judged)
+        return any(one.misleads for one in judged)
+
+
+def _is_one_number(sheet: Iterable[Written]) -> bool:
+    """Whether somebody wrote one and the same number into every box of several."""
+    numbers = [written.value[written.present] for written in sheet]
+    if len(numbers) < _SEVERAL:
+        return False
+    return len(np.unique(np.concatenate([one.ravel() for one in numbers]))) == 1
+
+
+class Wanted(Struct, frozen=True):
+    """What somebody may have typed, the verdict if a way leads to it, and for which entries."""
+
+    typed: Interval
+    verdict: str
+    allowed: Mask | bool = True
+
+
+class _One:
+    """One quantity while it is judged: what is decided of each entry so far."""
+
+    def __init__(self, judge: Judge, name: str) -> None:
+        self.judge = judge
+        self.name = name
+        self.key = judge.key
+        self.written = judge.written[name]
+        self.truth = judge.key.truth[name]
+        self.typed = judge.standing.typed(name)
+        shape = self.written.value.shape
+        self.verdicts: Words = np.full(shape, "wrong", dtype=object)
+        self.how: Words = np.full(shape, None, dtype=object)
+        self.verdicts[~self.written.present] = "missing"
+        self.leaning: Mask = np.zeros(shape, dtype=bool)
+        self.leans_on: set[str] = set()
+        self._known: dict[Reading, Ways] = {}
+        self.decided: Interval | None = None
+        self.idle: str | None = None
+
+    @property
+    def open(self) -> Mask:
+        """Where nothing is found yet."""
+        return np.asarray(self.verdicts == "wrong")
+
+    @cached_property
+    def units(self) -> tuple[list[Unit], list[Unit]]:
+        """The digits that may be in use here: as many as asked, and fewer."""
+        sources = sorted(self.judge.sources(self.name) & self.judge.written.keys())
+        around = (self.name, *sources)
+        return units(
+            self.key,
+            [Figures(self.judge.written[name], self.key.truth[name]) for name in around],
+        )
+
+    # The steps of the ladder ----------------------------------------------------------------------
+
+    def exact(self) -> None:
+        """The true value, at the digits typed or asked."""
+        value, unit = self.written.value, self.written.unit
+        at_digits, to_digits = is_right(value, unit, self.truth, self.key.unit, self.key.assumed)
+        beyond = to_digits & ~at_digits & self.written.present
+        if beyond.any() and self.judge.betrayed(self.name):
+            to_digits = at_digits
+        right = (at_digits | to_digits) & self.written.present
+        self.verdicts[right] = "correct"
+        self.how[right] = how_right(value, unit, self.truth, self.key.unit)[right]
+
+    def following(self) -> None:
+        """What follows from right values, then from the student's own, then with rounded steps."""
+        for rounded in (False, True):
+            for repaired, verdict in ((True, "correct"), (False, "carried")):
+                found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
+                self._try(found, [Wanted(self.typed, verdict)])
+
+    def _rounded(self, reading: Reading) -> list[Reading]:
+        """The same with steps in between rounded to as many digits as asked.
+
+        In the other kind of digits than asked only as somebody does who always does so: three
+        significant digits of 12.345 are far less than three decimals.
+        """
+        asked = self.key.unit
+        other = Unit(asked.count, not asked.significant)
+        found = [replace(reading, unit=unit) for unit in self.units[0]]
+        if asked in self.units[0] and other not in self.units[0]:
+            found.append(replace(reading, unit=other, definite=True))
+        return found
+
+    def imprecise(self) -> None:
+        """Right, or following, with fewer digits than asked; or from values that have fewer."""
+        few = FewDigits.of(self.written, self.truth, self.key)
+        if not self.open.any() or not (few.any or self.judge.any_imprecise()):
+            return
+        old = self.key.parameters.get(self.name)
+        before = None if old is None else self.key.truth[old]
+        for interval, unit in few.readings():
+            right = meets(interval, point(self.truth))
+            right &= few.may_be(unit, self.truth, before, self.verdicts)
+            self.verdicts[self.open & right] = "imprecise"
+        lax = self.judge.any_imprecise()
+        for repaired in (True, False):
+            wanted = [Wanted(self.typed, "imprecise")] if lax else []
+            expected = self._expected(repaired)
+            least = 1 if not repaired and self._from_digits else 2
+            for interval, unit in few.readings():
+                allowed = few.may_be(unit, expected, before, self.verdicts, least)
+                allowed &= ~short(expected, unit)  # such a value can be typed as itself only
+                wanted.append(Wanted(interval, "imprecise", allowed))
+            plain = Reading(repaired, lax)
+            coarse = [replace(plain, unit=unit) for unit in self.units[1]]
+            self._try([plain, *self._rounded(plain), *coarse], wanted)
+
+    @property
+    def _from_digits(self) -> bool:
+        """Whether all that stands behind this on the sheet has digits of its own."""
+        sources = self.judge.sources(self.name) & self.judge.written.keys()
+        return bool(sources) and all(has_digits(self.judge.written[one]) for one in sources)
+
+    def without_work(self) -> str | None:
+        """Takes back what leans on values that leave no work, and says on which."""
+        found = spared(self.judge.standing, self.name, self.leans_on, self.leaning)
+        if found is None:
+            return None
+        self.verdicts[found.where] = "not-judged"
+        self.idle = found.reason if found.where.sum() == self.leaning.sum() else None
+        return found.reason
+
+    # One reading ----------------------------------------------------------------------------------
+
+    def _try(self, readings: Iterable[Reading], wanted: Sequence[Wanted]) -> None:
+        for reading in readings:
+            if not any((self.open & one.allowed).any() for one in wanted):
+                return
+            if not reading.repaired and not self.judge.any_wrong():
+                return
+            self._read(reading, wanted)
+
+    def _read(self, reading: Reading, wanted: Sequence[Wanted]) -> None:
+        still = self._still(self._expected(reading.repaired))
+        for way in self._ways(reading).all():
+            for one in wanted:
+                open_ = self.open & one.allowed & way.where & (way.excuses | ~still)
+                found = open_ & meets(one.typed, way.interval)
+                if found.any():
+                    self._accept(found, one.verdict, way, reading)
+            if not self.open.any():
+                return
+
+    def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
+        self.decided = way.interval
+        self.verdicts[found] = verdict
+        self.how[found] = "carried-rounding" if verdict == "correct" else None
+        if not reading.repaired:
+            self.leaning = self.leaning | found
+            self.leans_on |= self.judge.sources_of(way.uses)
+
+    def _ways(self, reading: Reading) -> Ways:
+        if reading not in self._known:
+            base = self._base()
+            self._known[reading] = Ways(
+                self.judge.standing,
+                self.name,
+                reading,
+                self._expected(reading.repaired) - base,
+                self.written.value - base,
+                self.open,
+                self.judge.afresh if self.name in self.key.again else None,
+            )
+        return self._known[reading]
+
+    def _base(self) -> Array | float:
+        """What a value starts from: the old parameter, else 0."""
+        old = self.key.parameters.get(self.name)
+        return 0.0 if old is None else self.key.truth[old]
+
+    def _expected(self, repaired: bool) -> Array:
+        """The true value, or what the student's own values as they stand give."""
+        return self.truth if repaired else self._own
+
+    @cached_property
+    def _own(self) -> Array:
+        expr = self.key.first(self.name)
+        if expr is None:
+            return self.truth
+        found = self.judge.on_typed_values(expr)[0]
+        return np.where(np.isfinite(found), found, self.truth)
+
+    def _still(self, expected: Array) -> Mask:
+        """Where a value is 0, or a parameter the old one, that should have moved visibly."""
+        base, unit = self._base(), self.key.unit.at(expected)
+        unit = np.where(self.written.unit > 0, np.minimum(unit, self.written.unit), unit)
+        visible = np.abs(expected - base) >= _MOVES * unit
+        return np.asarray((self.written.value == base) & visible)

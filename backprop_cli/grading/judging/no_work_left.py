@@ -1,0 +1,125 @@
+"""A wrong value -> why nothing can be carried from it: it leaves no work to do.
+
+Zeros, what is copied from the problem, and units driven to where they are flat spare whoever writes
+them the work that follows. No credit comes from these, however far behind them it stands. A path on
+which something is left to be worked out is judged as any other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import symbols
+from backprop_cli.grading.judging.answer_key import Judged, Key, is_jacobian
+from backprop_cli.grading.judging.standing import Standing
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask
+from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.intervals import enclosure
+
+_SAME = 3
+"""Of so many entries that should differ, the same wrong number in each is no work."""
+
+_ZERO = "{} is all zero, and nothing can be carried from that"
+
+
+class Spared(Struct, frozen=True):
+    """What no credit can be carried to: which entries, and the value it all starts from."""
+
+    where: Mask
+    reason: str
+
+
+def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> Spared | None:
+    """The entries among `leaning` (on wrong values) that took no work; None where there are none.
+
+    Either no source has anything left to work with, or the work is gone from what came out: it is
+    all zero, or a parameter that is still the old one.
+    """
+    if not leaning.any():
+        return None
+    judged = {source: standing.judged[source] for source in sources if source in standing.judged}
+    value = standing.written[name].value
+    reasons = [judged[source].idle for source in sorted(judged) if judged[source].idle]
+    zeros = [source for source in sorted(judged) if _is_zero(standing, source)]
+    if zeros and not np.nan_to_num(value).any():  # 0 from 0: nothing was worked out
+        return Spared(leaning, _ZERO.format(zeros[0]))
+    if not reasons:
+        return None
+    if len(reasons) == len(judged) or _is_emptied(standing, name, value):
+        return Spared(leaning, str(reasons[0]))
+    old = standing.key.parameters.get(name)
+    if old is None:
+        return None
+    kept = leaning & (value == standing.key.truth[old])
+    return Spared(kept, str(reasons[0])) if kept.any() else None
+
+
+def _is_zero(standing: Standing, name: str) -> bool:
+    """Whether a quantity is 0 throughout, and should not be."""
+    value = np.nan_to_num(standing.written[name].value)
+    return not value.any() and bool(standing.key.truth[name].any())
+
+
+def _is_emptied(standing: Standing, name: str, value: Array) -> bool:
+    """Whether nothing is left of a quantity that is something in truth; a number alone may be 0."""
+    if name in standing.key.forward and value.size == 1:
+        return False
+    return _is_zero(standing, name)
+
+
+def idle(standing: Standing, name: str, judged: Judged) -> str | None:
+    """Why a value leaves no work to do; None for one that does, or is right."""
+    if not judged.misleads:
+        return None
+    value, key = standing.written[name].value, standing.key
+    if _is_emptied(standing, name, value):
+        return _ZERO.format(name)
+    if value.size >= _SAME and np.ptp(value) == 0 and np.ptp(key.truth[name]) > 0:
+        return f"{name} has one number in every box, and nothing can be carried from that"
+    for given in key.given:
+        other = key.truth[given]
+        counts = value.size > 1 or (name, given) in key.compared
+        if counts and other.shape == value.shape and np.array_equal(other, value):
+            return f"{name} is copied from {given}, and nothing can be carried from that"
+    if _is_flat(standing, name):
+        return f"every unit of {name} is saturated, and nothing can be carried from that"
+    return None
+
+
+def _is_flat(standing: Standing, name: str) -> bool:
+    """Whether no gradient comes back through what is made of a value, as it would in truth."""
+    key = standing.key
+    gradient = key.gradients.get(name)
+    if name not in key.forward or gradient is None:
+        return False
+    back = set(key.gradients.values())
+    for expr in key.formulas.get(gradient, ()):
+        if is_jacobian(expr) or not back & set(symbols(expr)):
+            continue
+
+        def probed(used: str, typed: bool) -> Interval:
+            if used in back:
+                return point(_probe(key.truth[used].shape))
+            if typed:
+                return standing.as_typed(used)
+            return point(key.truth[used])
+
+        through, true = (
+            enclosure(expr, lambda used, typed=typed: probed(used, typed))[0]  # type: ignore[misc]
+            for typed in (True, False)
+        )
+        return _is_gone(through, key) and not _is_gone(true, key)
+    return False
+
+
+def _is_gone(slopes: Array, key: Key) -> bool:
+    """Whether nothing of these would be seen at the digits asked."""
+    unit = key.unit.at(np.ones(()))
+    return bool((np.abs(slopes) < unit / 2).all())
+
+
+def _probe(shape: tuple[int, ...]) -> Array:
+    """Upstream gradients of about 1 that no sum cancels."""
+    count = int(np.prod(shape, dtype=int))
+    return (1 + 0.5 * np.sin(np.arange(1, count + 1))).reshape(shape)

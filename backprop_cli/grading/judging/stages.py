@@ -1,0 +1,88 @@
+"""A problem to its updates one after the other, each with formulas in the names of a sheet.
+
+The quantities of the first are called as they are; those of the k-th are `W1_new@k`. What the k-th
+starts from is what the one before it ended with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+
+import numpy as np
+from msgspec.structs import replace
+
+from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
+from backprop_cli.grading.judging.equivalent_ways import Formulas, variants
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.kinks import kinks
+from backprop_cli.problem.model import Array, Model
+from backprop_cli.solving.plan import Plan, Planned, plan
+from backprop_cli.solving.solution import Request, Solution, solve
+
+MOST_STEPS = 32
+"""So many updates are followed from one to the next; later ones start from true values."""
+
+
+class Stage:
+    """One update: its plan, its true values, and what its names are on a sheet."""
+
+    def __init__(
+        self, number: int, solution: Solution, extra: Collection[str], first: Stage | None = None
+    ) -> None:
+        self.number = number
+        self.model: Model = solution.model
+        self.extra = tuple(extra)
+        self.plan: Plan = plan(self.model, extra)
+        self.values: Mapping[str, Array] = solution.values
+        self.steps: dict[str, Planned] = {step.id: step for step in self.plan.steps}
+        self.sizes = Sizes(self.plan.shapes, kinks(self.model.problem.convention.kinks))
+        self.names: Mapping[str, str] = {} if first is None else self._names(first)
+        """What is called otherwise on a sheet than in the update's own formulas."""
+
+    def _names(self, first: Stage) -> dict[str, str]:
+        before = f"@{self.number - 1}" if self.number > 2 else ""
+        found = {id: f"{id}@{self.number}" for id in self.steps}
+        for name, value in self.values.items():
+            if name in self.steps:
+                continue
+            if f"{name}_new" in self.steps:
+                found[name] = f"{name}_new{before}"
+            elif name.endswith("_old"):
+                found[name] = name.removesuffix("_old") + before
+            elif not np.array_equal(value, first.values[name]):  # a batch, the number of the step
+                found[name] = f"{name}@{self.number}"
+        return found
+
+    def called(self, name: str) -> str:
+        """What a name of the update's own formulas is on a sheet."""
+        return self.names.get(name, name)
+
+    def written(self, expr: Expr) -> Expr:
+        """A formula in the names of a sheet."""
+        if not self.names:
+            return expr
+        renamed = {name: Sym(self.names[name]) for name in symbols(expr) if name in self.names}
+        return substitute(expr, renamed) if renamed else expr
+
+    @cached_property
+    def formulas(self) -> Formulas:
+        """Every formula of every quantity, in the update's own names."""
+        return variants(self.model, self.extra)
+
+    def on_sheet(self, formulas: Formulas) -> dict[str, tuple[Expr, ...]]:
+        """Formulas in the names of a sheet."""
+        return {self.called(id): tuple(map(self.written, ways)) for id, ways in formulas.items()}
+
+
+def stages(
+    model: Model, first: Solution, asked: Collection[int], request: Request
+) -> tuple[Stage, ...]:
+    """The first update, and those up to the last that is asked for; just those very far on."""
+    near = max((number for number in asked if number <= MOST_STEPS), default=1)
+    numbers = {*range(2, near + 1), *(number for number in asked if number > MOST_STEPS)}
+    found = [Stage(1, first, request.extra)]
+    for number in sorted(numbers):
+        later = solve(model, replace(request, steps=number, at=number))
+        found.append(Stage(number, later, request.extra, found[0]))
+    return tuple(found)

@@ -1,0 +1,222 @@
+"""What a name stands for on one sheet: an interval around what is typed, or computed from that.
+
+A quantity that is right stands as it was typed. What is to be put for one that is not depends on
+what is asked of it (`Reading`): the numbers as they stand, or what the student's right ones give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+from msgspec import Struct, field
+
+from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.grading.judging.answer_key import Judged, Key
+from backprop_cli.grading.judging.calculator import Calculator, endless
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, finer, same, standing_for
+from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.intervals import Rounding, Unit, enclosure
+
+Side = Callable[[Interval], Interval]
+Kept: TypeAlias = "dict[Hashable, tuple[Expr, Interval]]"
+
+
+class Reading(Struct, frozen=True):
+    """How a sheet is read: what is put for wrong values, for those of few digits, and between.
+
+    `repaired` puts for wrong values what is right, `lax` takes values of too few digits as they
+    were typed instead of as they should be, and `unit` is that to which steps that are not written
+    may have been rounded: in any way, or where it is `definite`, always in one and the same.
+    """
+
+    repaired: bool = False
+    lax: bool = False
+    unit: Unit | None = None
+    definite: bool = False
+
+    @property
+    def plainly(self) -> Reading:
+        """The same with nothing rounded in between."""
+        return Reading(self.repaired, self.lax)
+
+
+class Standing(Struct):
+    """The intervals of one sheet's names. `judged` grows while the sheet is gone through.
+
+    `kept` is what formulas give, for who judges one quantity again on a sheet else the same.
+    """
+
+    key: Key
+    written: Mapping[str, Written]
+    judged: Mapping[str, Judged]
+    kept: Kept | None = None
+    _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
+    _typed: dict[str, Interval] = field(default_factory=dict)
+    _right: dict[str, Interval] = field(default_factory=dict)
+    _calculators: dict[tuple[Rounding | None, bool, bool], Calculator] = field(default_factory=dict)
+
+    def settle(self, name: str) -> None:
+        """Takes notice that a quantity has been judged.
+
+        What is right in its place is worked out at once: those behind it have theirs by now.
+        """
+        for key in [key for key in self._known if key[0] == name]:
+            del self._known[key]
+        self._calculators.clear()
+        if not np.all(self.judged[name].right):
+            self._right[name] = self._redone(name)
+
+    # A name ---------------------------------------------------------------------------------------
+
+    def interval(self, name: str, reading: Reading) -> Interval:
+        """The interval of a quantity as an input of others."""
+        key = name, reading
+        if key not in self._known:
+            for behind in self.key.behind(name, self.written):
+                if (behind, reading) not in self._known:  # no recursion: chains may be long
+                    self._known[behind, reading] = self._of(behind, reading)
+            self._known[key] = self._of(name, reading)
+        return self._known[key]
+
+    def _of(self, name: str, reading: Reading) -> Interval:
+        if name in self.key.given or name not in self.key.formulas:
+            return self._given(name, reading)
+        written = self.written.get(name)
+        if written is None:
+            return self.computed(name, reading)
+        interval = self._as_written(name, reading)
+        if written.present.all():
+            return interval
+        other, here = self.computed(name, reading), written.present
+        return np.where(here, interval[0], other[0]), np.where(here, interval[1], other[1])
+
+    def _given(self, name: str, reading: Reading) -> Interval:
+        """A number of the problem; one that never ends is written with some digits only."""
+        value = self.key.truth[name]
+        if reading.unit is None or not endless(value).any():
+            return point(value)
+        low, high = reading.unit.widened(point(value))
+        return np.minimum(low, value), np.maximum(high, value)
+
+    def _as_written(self, name: str, reading: Reading) -> Interval:
+        low, high = self.typed(name)
+        judged = self.judged.get(name)
+        if judged is None:
+            return low, high
+        kept = judged.right if reading.repaired else ~np.asarray(judged.imprecise)
+        if reading.lax:
+            wide = self.typed_widely(name)
+            low = np.where(judged.imprecise, wide[0], low)
+            high = np.where(judged.imprecise, wide[1], high)
+            kept = kept | judged.imprecise
+        kept = kept | ~self.written[name].present
+        if np.all(kept):
+            return low, high
+        right = self._right.get(name) or point(self.key.truth[name])
+        return np.where(kept, low, right[0]), np.where(kept, high, right[1])
+
+    def _redone(self, name: str) -> Interval:
+        """What is right, and what somebody has who works it out from right numbers of the sheet."""
+        truth = self.key.truth[name]
+        low, high = self.computed(name, Reading(repaired=True))
+        wide = ~(high - low <= np.maximum(8 * self.key.unit.at(truth), np.abs(truth) / 4))
+        low, high = np.where(wide, truth, low), np.where(wide, truth, high)
+        return np.minimum(low, truth), np.maximum(high, truth)
+
+    def typed(self, name: str) -> Interval:
+        """What a quantity was typed as, at the finer of the digits typed and asked."""
+        if name not in self._typed:
+            written, truth = self.written[name], self.key.truth[name]
+            unit = finer(written.value, written.unit, truth, self.key.unit)
+            unit = np.where(same(written.value, truth), 0.0, unit)
+            self._typed[name] = standing_for(written.value, unit)
+        return self._typed[name]
+
+    def typed_widely(self, name: str) -> Interval:
+        """The same at the digits typed alone, however few they are."""
+        written, truth = self.written[name], self.key.truth[name]
+        unit = np.where(same(written.value, truth), 0.0, written.unit)
+        return standing_for(written.value, unit)
+
+    def computed(self, name: str, reading: Reading) -> Interval:
+        """What a quantity is that nobody wrote down, its own rounding included."""
+        expr = self.key.first(name)
+        if expr is None:
+            return point(self.key.truth[name])
+        interval = self.enclosed(expr, reading)
+        if reading.unit is None:
+            return interval
+        widened = reading.unit.widened(interval)
+        if name not in self.key.never_zero:
+            return widened
+        low, high = reading.unit.without_zero(widened, self.enclosed(expr, reading.plainly))
+        if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid"):
+            most = 1 - reading.unit.at(np.ones(()))  # nor with a 1 where ln(1 - ŷ) is taken
+            high = np.minimum(high, np.maximum(interval[1], most))
+        return low, high
+
+    def as_typed(self, name: str) -> Interval:
+        """A quantity as it was typed, or computed from what was, without any rounding."""
+        return self.as_person(Sym(name), None, Reading(lax=True))
+
+    # A formula ------------------------------------------------------------------------------------
+
+    def enclosed(self, expr: Expr, reading: Reading, side: Side | None = None) -> Interval:
+        """The interval of a formula; names around 0 are on one `side` of it."""
+
+        def named(name: str) -> Interval:
+            interval = self.interval(name, reading)
+            return interval if side is None else side(interval)
+
+        key = id(expr), reading, side
+        return self._once(key, expr, lambda: enclosure(expr, named, reading.unit))
+
+    def as_person(
+        self, expr: Expr, way: Rounding | None, reading: Reading, last: Unit | None = None
+    ) -> Interval:
+        """What one definite way of rounding gives (None: no rounding of unwritten steps).
+
+        Close to 1/0 and ln 0 the digits of an unwritten step decide everything, and an interval
+        holds every number; but whoever rounds, or cuts off, all the time gets a definite one.
+        With `last`, only what has a name is that definite, and the steps of the formula itself
+        may have been rounded in any way.
+        """
+        key = way, reading.repaired, reading.lax
+        if key not in self._calculators:
+            self._calculators[key] = Calculator(self.key, self.written, self.judged, *key[1:], way)
+        inside = None if way and way.names_only else way
+        names = self._calculators[key].interval
+        again = id(expr), key, last
+        return self._once(again, expr, lambda: enclosure(expr, names, last or inside))
+
+    def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
+        if self.kept is None:
+            return work()
+        if key not in self.kept:
+            self.kept[key] = expr, work()  # with the formula, so that no other has its id
+        return self.kept[key][1]
+
+
+def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:
+    """Where an interval is narrow enough to tell right from wrong.
+
+    A few units of the last digit are always allowed, since whoever works with these has no better.
+    What is typed may be so vague that half of the largest entry is uncertain. Where steps between
+    were rounded, too, a range is only an allowance, and there are the definite ways of a person.
+    """
+    size = np.abs(expected)
+    largest = np.max(size, initial=0.0)
+    room = MOST_UNITS * unit.at(np.asarray(largest))
+    if rounded:
+        room = np.maximum(room, np.maximum(largest / 100, size / 8))
+    else:
+        room = np.maximum(room, largest / 2)
+    width = interval[1] - interval[0]
+    return np.asarray(np.isfinite(width) & (width <= room))
+
+
+MOST_UNITS = 6
+"""So many units wide may a range be that is wider than half of the value: a rounded figure, twice
+that where it was cut off, and as much again for one that it was multiplied with."""

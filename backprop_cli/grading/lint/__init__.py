@@ -1,0 +1,1 @@
+"""A problem to what a teacher should know before handing it out."""

@@ -1,0 +1,145 @@
+"""A problem to what a teacher should know before handing it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from backprop_cli.algebra.expr import Op, Sym, walk
+from backprop_cli.faults import Faults
+from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, slip_findings
+from backprop_cli.operations.table import operation
+from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.values import evaluate
+from backprop_cli.solving.notes import SATURATED
+
+Shown = Callable[[float], str]
+
+
+def lint(
+    grader: Grader, shown: Shown = "{:.2g}".format, faults: Faults | None = None
+) -> tuple[Finding, ...]:
+    """Everything found, what concerns grading first; `shown` writes the numbers in messages.
+
+    What the program fails at is left out and noted in `faults`.
+    """
+    kept = (faults or Faults()).kept
+    with np.errstate(all="ignore"):  # what overflows is no news here
+        found = _all(grader, shown, kept)
+    return tuple(found)
+
+
+def _all(grader: Grader, shown: Shown, kept: Kept) -> list[Finding]:
+    unit = grader.key.unit
+    names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
+    return [
+        *slip_findings(grader, names, unit, kept),
+        *kept("the loss", _remarks(grader)),
+        *kept("weights", _matrices(grader)),
+        *kept("units", _units(grader)),
+        *kept("kinks", _kinks(grader)),
+        *kept("small values", _small(grader, names, unit, shown)),
+    ]
+
+
+# The problem itself -------------------------------------------------------------------------------
+
+
+def _remarks(grader: Grader) -> Iterator[Finding]:
+    """A loss that does not belong behind its activation."""
+    for equation in grader.model.equations:
+        if equation.remark is not None:
+            yield Finding("loss", equation.name, equation.remark.words, equation.remark.advice)
+
+
+def _matrices(grader: Grader) -> Iterator[Finding]:
+    """Weights for which a forgotten transpose still fits."""
+    for name, given in grader.model.given.items():
+        value = given.value
+        if given.role != "parameter" or value.ndim != 2 or value.shape[0] != value.shape[1]:
+            continue
+        if value.shape[0] > 1 and np.array_equal(value, value.T):
+            yield Finding(
+                "symmetric",
+                name,
+                "symmetric: a forgotten transpose changes nothing",
+                "weights that are not symmetric",
+            )
+        elif value.shape[0] > 1:
+            yield Finding(
+                "square",
+                name,
+                "square: a forgotten transpose still has the right shape",
+                "layers of different sizes",
+            )
+
+
+def _units(grader: Grader) -> Iterator[Finding]:
+    """Rectified units that are all on or all off; saturated sigmoids."""
+    truth = grader.key.truth
+    for equation in grader.model.equations:
+        match equation.expr:
+            case Op("relu" | "leaky_relu", (Sym(z),)):
+                on = truth[z] > 0
+                if on.all() or not on.any():
+                    words = (
+                        "on: the derivative is 1 everywhere"
+                        if on.all()
+                        else "off: nothing flows back"
+                    )
+                    yield Finding(
+                        "relu",
+                        equation.name,
+                        f"every unit is {words}",
+                        "some pre-activations of either sign",
+                    )
+            case Op("sigmoid" | "tanh" as kind, (Sym(),)):
+                h = truth[equation.name]
+                slope = 4 * h * (1 - h) if kind == "sigmoid" else 1 - h**2
+                if (slope < SATURATED).any():
+                    yield Finding(
+                        "saturated",
+                        equation.name,
+                        "saturated: its derivative is nearly 0",
+                        "pre-activations between -4 and 4",
+                    )
+
+
+def _kinks(grader: Grader) -> Iterator[Finding]:
+    for equation in grader.model.equations:
+        for node in walk(equation.expr):
+            if not isinstance(node, Op) or operation(node).kink is None or len(node.args) != 1:
+                continue
+            inside = evaluate(node.args[0], grader.key.truth)
+            if node.name != "max" and np.any(inside == 0):
+                yield Finding(
+                    "kink",
+                    equation.name,
+                    f"an argument of {operation(node).words} is exactly 0, where it has a kink",
+                    "other numbers, or say in the problem which value is taken",
+                )
+
+
+def _small(grader: Grader, names: list[str], unit: Unit, shown: Shown) -> Iterator[Finding]:
+    """Gradients and changes with less than two digits at the precision asked."""
+    if unit.significant:
+        return
+    for name in names:
+        change = f"{name.removesuffix('_new')}_change" if name.endswith("_new") else name
+        is_gradient = grader.steps[name].phase == "backward"
+        if (not is_gradient and change not in grader.steps) or (change == name and not is_gradient):
+            continue
+        largest = float(np.max(np.abs(grader.key.truth[change]), initial=0.0))
+        if 0 < largest < 10 * 10.0**-unit.count:
+            needed = int(np.ceil(-np.log10(largest))) + 2
+            what = "a change of" if name.endswith("_new") else "entries of"
+            yield Finding(
+                "small",
+                name,
+                f"{what} at most {shown(largest)}: too small for {unit.count} decimals",
+                f"{needed} decimals",
+                (),
+                needed,
+            )

@@ -1,0 +1,309 @@
+"""The known slips tried on a problem's numbers: which would go unnoticed, which be confused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Literal, TypeAlias
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.errors import UserError
+from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.judging.answer_key import Judged, Key
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.judging.standing import Kept as Intervals
+from backprop_cli.grading.sentences import telling
+from backprop_cli.grading.sheets.typed_arrays import Array, Written
+from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.plain_workings import Values
+from backprop_cli.grading.slips.table_of_slips import GENERAL, SLIP_WORDS, said_best
+from backprop_cli.problem.model import Model
+from backprop_cli.readings.intervals import Unit
+from backprop_cli.solving.solution import Request, solve
+
+Kind = Literal[
+    "accepted",
+    "invisible",
+    "confused",
+    "equivalent",
+    "square",
+    "symmetric",
+    "relu",
+    "kink",
+    "saturated",
+    "loss",
+    "small",
+]
+MOST_DECIMALS = 10
+_TRIES = 12  # other numbers tried before two formulas count as the same
+_FAR = 20  # units that rounding on the way never makes up for
+
+Kept: TypeAlias = "Callable[[str, Iterable[Finding]], Iterator[Finding]]"
+Numbers = Mapping[str, Array]
+Wrong = dict[str, list[tuple[Expr, Array]]]
+"""The formulas that each slip leads to, with their values: one formula for each value."""
+
+
+class Finding(Struct, frozen=True):
+    """One thing to know: of which quantity, in a sentence, and what would help.
+
+    `slips` are those concerned; `decimals` how many would tell them apart (None: none would).
+    What is `equivalent` is so with any numbers: there is nothing to do about it.
+    """
+
+    kind: Kind
+    id: str
+    message: str
+    advice: str | None = None
+    slips: tuple[str, ...] = ()
+    decimals: int | None = None
+
+
+def slip_findings(
+    grader: Grader, names: Sequence[str], unit: Unit, kept: Kept
+) -> Iterator[Finding]:
+    """What each slip does to each quantity: unnoticed ones first, then those that are confused.
+
+    `kept` takes what is looked at, and the findings, up to where the program fails.
+    """
+    tried = _Tried(grader, unit)
+    for name in names:
+        yield from kept(f"mistakes in {name} that go unnoticed", tried.unnoticed(name))
+    for name in names:
+        yield from kept(f"mistakes in {name} that are confused", tried.confused(name))
+
+
+class _Sheet(Struct, frozen=True):
+    """Everything right, as it is written at one precision, and so judged."""
+
+    key: Key
+    written: Mapping[str, Written]
+    judged: Mapping[str, Judged]
+    ways: defaultdict[str, Intervals]
+    """What the formulas of each quantity give on it, kept from one wrong value to the next."""
+
+
+def _right_sheet(grader: Grader, unit: Unit) -> _Sheet:
+    key = replace(grader.key, unit=unit)
+    right = {asked: _as_written(key.truth[asked], unit, False) for asked in key.asked}
+    words = {name: np.full(one.value.shape, "correct", object) for name, one in right.items()}
+    judged = {name: Judged(one, one) for name, one in words.items()}
+    return _Sheet(key, right, judged, defaultdict(dict))
+
+
+class _Tried:
+    """The slips of one problem at one precision."""
+
+    def __init__(self, grader: Grader, unit: Unit) -> None:
+        self.grader = grader
+        self.unit = unit
+        self.true = Values(grader.key.truth)
+        self.others: list[Values] | None = None
+        self._wrong: dict[str, Wrong] = {}
+        self._sheets: dict[Unit, _Sheet] = {}
+
+    # Slips that go unnoticed ----------------------------------------------------------------------
+
+    def unnoticed(self, name: str) -> Iterator[Finding]:
+        """Slips that give the right values, or values that would be marked right."""
+        truth = self.grader.key.truth[name]
+        for id, found in self.wrong(name).items():
+            title = SLIP_WORDS[id].title
+            differing = [value for _, value in found if not _same(value, truth)]
+            right = self.grader.steps[name].expr
+            if differing:
+                yield from self._accepted(name, id, differing)
+            elif all(self.always_equal(right, expr) for expr, _ in found):
+                message = f"{title} changes nothing"
+                yield Finding("equivalent", name, message, None, (id,))
+            else:
+                message = f"{title}: gives exactly the right values"
+                yield Finding("invisible", name, message, "other numbers in the problem", (id,))
+
+    def _accepted(self, name: str, id: str, values: Sequence[Array]) -> Iterator[Finding]:
+        close = [value for value in values if self.is_accepted(name, value, self.unit)]
+        if not close:
+            return
+        truth = self.grader.key.truth[name]
+        closest = min(close, key=lambda value: float(np.max(np.abs(value - truth))))
+        most = self.decimals_against(name, closest)
+        yield Finding(
+            "accepted",
+            name,
+            f"{SLIP_WORDS[id].title}: cannot be told from the right values",
+            f"{most} decimals" if most else "other numbers in the problem",
+            (id,),
+            most,
+        )
+
+    def wrong(self, name: str) -> Wrong:
+        """The formulas of every slip that can be worked out here.
+
+        What any part of a formula may undergo is left out: there would be no end to it.
+        """
+        if name not in self._wrong:
+            self._wrong[name] = self._worked_out(name)
+        return self._wrong[name]
+
+    def _worked_out(self, name: str) -> Wrong:
+        found: Wrong = {}
+        seen = set()
+        for id, expr in self.grader.candidates(name):
+            if id in GENERAL:
+                continue
+            value = self.true.of(expr)
+            digits = (id, np.round(value, 12).tobytes())
+            fits = value.shape == self.grader.key.truth[name].shape
+            if fits and np.isfinite(value).all() and digits not in seen:
+                found.setdefault(id, []).append((expr, value))
+            seen.add(digits)
+        return found
+
+    def is_accepted(self, name: str, value: Array, unit: Unit) -> bool:
+        """Whether a sheet that is right but for this would be marked right, as `check` does it."""
+        truth = self.grader.key.truth[name]
+        room = _FAR * unit.at(np.asarray(np.max(np.abs(truth), initial=0.0)))
+        return not bool((np.abs(value - truth) > room).any()) and any(
+            self._verdict(name, _as_written(value, unit, cuts), unit) == "correct"
+            for cuts in (False, True)
+        )
+
+    def _verdict(self, name: str, typed: Written, unit: Unit) -> str:
+        if unit not in self._sheets:
+            self._sheets[unit] = _right_sheet(self.grader, unit)
+        sheet = self._sheets[unit]
+        others = {asked: one for asked, one in sheet.judged.items() if asked != name}
+        judge = Judge(
+            sheet.key, {**sheet.written, name: typed}, (), judged=others, kept=sheet.ways[name]
+        )
+        with np.errstate(all="ignore"):
+            verdicts = judge.judge(name).verdicts
+        return "correct" if (verdicts == "correct").all() else "wrong"
+
+    def decimals_against(self, name: str, value: Array) -> int | None:
+        """The fewest decimals at which a wrong value is noticed, and at one more."""
+        off = np.max(np.abs(value - self.grader.key.truth[name]))
+        for count in self._more_decimals():
+            if off < Unit(count).at(np.zeros(())) / 2:
+                continue  # the same digits
+            if not any(self.is_accepted(name, value, Unit(count + more)) for more in (0, 1)):
+                return count
+        return None
+
+    def _more_decimals(self) -> Iterable[int]:
+        return range(1 if self.unit.significant else self.unit.count + 1, MOST_DECIMALS + 1)
+
+    # Slips that are confused ----------------------------------------------------------------------
+
+    def confused(self, name: str) -> Iterator[Finding]:
+        """Slips that give the same digits as one another, and not the right ones."""
+        told = set()
+        for group in self._groups(name):
+            ids = tuple(sorted(telling(tuple(group))))
+            if len(ids) < 2 or ids in told:
+                continue
+            told.add(ids)
+            yield self._confusion(name, ids, [group[id] for id in ids])
+
+    def _groups(self, name: str) -> Iterable[dict[str, Expr]]:
+        """The slips with the same digits, and a formula of each."""
+        truth = self.grader.key.truth
+        groups: dict[bytes, dict[str, Expr]] = {}
+        for id, found in self.wrong(name).items():
+            for expr, value in found:
+                if not _same(value, truth[name]):
+                    digits = _rounded(value, self.unit).tobytes()
+                    groups.setdefault(digits, {}).setdefault(id, expr)
+        right = _rounded(truth[name], self.unit).tobytes()
+        told = ({id: group[id] for id in said_best(group)} for group in groups.values())
+        return [group for digits, group in zip(groups, told, strict=True) if digits != right]
+
+    def _confusion(self, name: str, ids: tuple[str, ...], exprs: Sequence[Expr]) -> Finding:
+        pairs = list(combinations(exprs, 2))
+        titles = [SLIP_WORDS[id].title for id in ids]
+        if all(self.always_equal(*pair) for pair in pairs):
+            message = f"the same values for: {', '.join(titles)}"
+            return Finding("equivalent", name, message, None, ids)
+        most = self._decimals_between([self.true.of(expr) for expr in exprs])
+        return Finding(
+            "confused",
+            name,
+            f"the same figures for: {', '.join(titles)}",
+            f"{most} decimals" if most else "other numbers in the problem",
+            ids,
+            most,
+        )
+
+    def _decimals_between(self, values: Sequence[Array]) -> int | None:
+        """The fewest decimals at which all of several values differ, however they are rounded."""
+        for count in self._more_decimals():
+            apart = 1.5 * 10.0**-count
+            if all(np.max(np.abs(a - b)) > apart for a, b in combinations(values, 2)):
+                return count
+        return None
+
+    # Other numbers --------------------------------------------------------------------------------
+
+    def always_equal(self, one: Expr, other: Expr) -> bool:
+        """Whether two formulas agree with other numbers, too."""
+        if self.others is None:
+            targets = {target for case in self._cases() for _, target in case.compared}
+            self.others = [Values(one) for one in _with_other_numbers(self.grader.model, targets)]
+        return bool(self.others) and all(
+            _same(values.of(one), values.of(other)) for values in self.others
+        )
+
+    def _cases(self) -> Iterator[Case]:
+        return (self.grader.case(step) for step in self.grader.steps.values())
+
+
+def _with_other_numbers(model: Model, kept: Collection[str]) -> Iterator[Numbers]:
+    """The values of the problem with other inputs and parameters, where they can be computed."""
+    rng = np.random.default_rng(7)
+    for number in range(_TRIES):
+        given = {
+            name: value
+            if name in kept or value.role not in ("data", "parameter")
+            else replace(value, value=_other(value.value, rng, keep_signs=number % 3 == 2))
+            for name, value in model.given.items()
+        }
+        update = model.update
+        if update is not None:
+            scaled = ((key, number * rng.uniform(0.3, 0.9)) for key, number in update.constants)
+            update = replace(update, constants=tuple(scaled))
+        try:
+            yield solve(replace(model, given=given, update=update), Request()).values
+        except UserError:  # no logarithm of what is negative now
+            continue
+
+
+def _other(value: Array, rng: np.random.Generator, *, keep_signs: bool) -> Array:
+    """Other numbers of the same shape; of the same sign where a logarithm may need that."""
+    drawn = rng.uniform(0.3, 1.7, value.shape)
+    if keep_signs:
+        return np.asarray(np.where(value == 0, drawn, drawn * value))
+    return np.asarray(drawn * rng.choice((-1.0, 1.0), value.shape))
+
+
+def _same(one: Array, other: Array) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True))
+
+
+def _rounded(value: Array, unit: Unit) -> Array:
+    """What a student writes for a value: rounded half up."""
+    step = unit.at(value)
+    return np.asarray(np.sign(value) * np.floor(np.abs(value) / step + 0.5) * step + 0.0)
+
+
+def _as_written(value: Array, unit: Unit, cuts_off: bool) -> Written:
+    """The same as it stands on a sheet, rounded or cut off."""
+    step = np.broadcast_to(unit.at(value), value.shape)
+    if not cuts_off:
+        return Written(_rounded(value, unit), step)
+    cut = np.sign(value) * np.floor(np.abs(value) / step * (1 + 1e-12)) * step + 0.0
+    return Written(np.asarray(cut), step)

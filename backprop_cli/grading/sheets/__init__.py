@@ -1,0 +1,1 @@
+"""Answer files to what was typed on them, entry by entry."""

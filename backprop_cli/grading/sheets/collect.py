@@ -1,0 +1,100 @@
+"""Paths of files and folders -> the answer files among them, in the order of their names, read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.grading.report_data import Sheet
+from backprop_cli.grading.sheets.answer_files import MAX_SHEET, Reader, unusable
+from backprop_cli.grading.sheets.handed_in import Unread, unread
+from backprop_cli.problem.problem_file import read_up_to
+
+ENDINGS: Final = (".yaml", ".yml", ".json", ".csv")
+_NOT_SHEETS = frozenset({"__MACOSX"})  # beside what is hidden; left behind by unpacking
+
+
+def answer_files(
+    paths: Iterable[Path], leave_out: Path | None = None, left: list[Unread] | None = None
+) -> list[str]:
+    """The files named, and those in the folders named; each once, in the order of their names.
+
+    `leave_out` is the problem's own file, which may lie in such a folder. What else lies there and
+    is not read is put in `left`. UserError where there is no such path, or a folder without any
+    answer file.
+    """
+    found: dict[str, str] = {}
+    problem = os.path.realpath(leave_out) if leave_out is not None else None
+    here = Path.cwd()
+    for path in paths:
+        for file in _files(str(path), problem, [] if left is None else left):
+            found.setdefault(os.path.join(here, file), file)
+    return sorted(found.values(), key=lambda file: file.split(os.sep))
+
+
+def read_answers(path: str, reader: Reader) -> Sheet:
+    """The sheet in a file; one with an error where the file cannot be read."""
+    try:
+        data = read_up_to(path, MAX_SHEET + 1)
+    except OSError as error:
+        return unusable(path, f"the file cannot be read: {error.strerror or error}")
+    except ValueError:  # a NUL in the name
+        return unusable(path, "there can be no file of this name")
+    return reader.sheet(data, path)
+
+
+def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:
+    if not os.path.isdir(path):
+        if not os.path.lexists(path):
+            raise UserError(Complaint("there is no such file or folder"), source=path)
+        return [path]
+    files = list(_below(path, problem, left))
+    if not files:
+        kinds = ", ".join(f"*{ending}" for ending in ENDINGS)
+        message = "there are no answer files in this folder"
+        raise UserError(Complaint(message, instead=f"a folder with {kinds}"), source=path)
+    return files
+
+
+def _below(folder: str, problem: str | None, left: list[Unread]) -> Iterator[str]:
+    """The answer files below a folder but for hidden ones and links that lead out of it."""
+    inside = os.path.realpath(folder)
+    stack = [("" if folder == "." else folder, inside)]
+    while stack:
+        place, real = stack.pop()
+        for entry in _entries(place or "."):
+            path, target = os.path.join(place, entry.name), os.path.join(real, entry.name)
+            if entry.is_symlink():
+                target = os.path.realpath(path)
+                wanted = os.path.isfile(target) and _is_below(target, inside)
+            elif entry.is_dir(follow_symlinks=False):
+                stack.append((path, target))
+                continue
+            else:
+                wanted = entry.is_file()  # a pipe would never end
+            if not wanted or target == problem:
+                continue
+            if entry.name.casefold().endswith(ENDINGS):
+                yield path
+            else:
+                left.append(unread(path))
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, but for what is hidden; nothing where it cannot be opened."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if _wanted(entry.name))
+    except OSError:
+        return
+
+
+def _wanted(name: str) -> bool:
+    return not name.startswith(".") and name not in _NOT_SHEETS
+
+
+def _is_below(target: str, inside: str) -> bool:
+    return target.startswith(os.path.join(inside, ""))

@@ -1,0 +1,131 @@
+"""What stands on a sheet to arrays: values, units of their digits, intervals they stand for."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from backprop_cli.grading.report_data import Answer
+from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.intervals import Unit
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+SLACK = 1e-9
+"""Relative room for the noise of floating-point arithmetic."""
+
+LEAST = 1e-12
+"""The same for numbers that came out of a difference of larger ones."""
+
+
+class Written(Struct, frozen=True):
+    """One quantity as typed: nan where missing; a unit of 0 where exactly the value is meant."""
+
+    value: Array
+    unit: Array
+
+    @property
+    def present(self) -> Mask:
+        """Where something is written."""
+        return ~np.isnan(self.value)
+
+
+def written(answer: Answer) -> Written:
+    """The arrays of an answer that can be read."""
+    value = np.full(answer.shape, np.nan)
+    unit = np.zeros(answer.shape)
+    for index, cell in answer.cells.items():
+        if cell is not None:
+            value[index] = cell.value
+            unit[index] = cell.unit or 0.0
+    return Written(value, unit)
+
+
+def standing_for(value: Array, unit: Array) -> Interval:
+    """All numbers that round, or are cut off, to the value at this unit.
+
+    That is [v - u/2, v + u) away from zero, mirrored below it, and (-u, u) for 0. The far end is
+    open, since 8 is never cut off to 7: it is drawn in by more than `meets` gives away.
+    """
+    half = unit / 2
+    low = np.where(value > 0, value - half, _open(value - unit, unit, 1))
+    high = np.where(value < 0, value + half, _open(value + unit, unit, -1))
+    return low, high
+
+
+def _open(end: Array, unit: Array, inward: int) -> Array:
+    """An end that does not belong to an interval itself; one of no width keeps both of its own."""
+    return np.where(unit > 0, end + inward * np.minimum(3 * _noise(end, unit), unit / 2), end)
+
+
+def _noise(size: Array, unit: Array) -> Array:
+    """What floating-point arithmetic may add to numbers of a size: far less than a digit typed."""
+    least = np.where(unit > 0, np.minimum(LEAST, unit * 1e-3), LEAST)
+    return SLACK * np.abs(size) + least
+
+
+def meets(typed: Interval, other: Interval) -> Mask:
+    """Where what was typed has a number in common with an interval; one without ends says nothing.
+
+    That of the typed number comes first: its width tells how small a difference still counts.
+    """
+    size = np.maximum(np.abs(typed[0]), np.abs(typed[1]))
+    room = _noise(size, typed[1] - typed[0])
+    says = np.isfinite(other[0]) & np.isfinite(other[1])
+    return says & (typed[0] <= other[1] + room) & (other[0] <= typed[1] + room)
+
+
+def finer(value: Array, unit: Array, truth: Array, asked: Unit) -> Array:
+    """The finer of the unit typed and the unit asked; what is typed exactly stays exact.
+
+    Significant digits are those of the number typed, or of the true one where these are finer:
+    0.995 has three of them, and 1.00 is not it. A 0 has none.
+    """
+    own = asked.at(np.where(value == 0, truth, value))
+    return np.minimum(unit, np.minimum(own, asked.at(np.where(truth == 0, value, truth))))
+
+
+def is_right(
+    value: Array, typed: Array, truth: Array, asked: Unit, assumed: bool = False
+) -> tuple[Mask, Mask]:
+    """Where the true value is among those typed: at the finer digits, and at those asked.
+
+    Digits typed beyond those asked do no harm, but where the true value has none there either: then
+    one unit short is an error, and no rounding. Where the digits are only `assumed`, those typed
+    are what somebody chose to give.
+    """
+    at_digits = meets(standing_for(value, finer(value, typed, truth, asked)), point(truth))
+    if assumed:
+        return at_digits, at_digits
+    unit = asked.at(truth)
+    beyond = (typed < unit) & ~short(truth, typed)
+    to_digits = beyond & meets(
+        standing_for(value, np.broadcast_to(unit, value.shape)), point(truth)
+    )
+    return at_digits, to_digits
+
+
+def short(value: Array, unit: Array) -> Mask:
+    """Where a number has no digits beyond this unit: it can be typed as itself only."""
+    with np.errstate(all="ignore"):
+        steps = value / unit
+        return (unit > 0) & (np.abs(steps - np.round(steps)) <= SLACK * np.maximum(1, abs(steps)))
+
+
+def how_right(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[np.object_]:
+    """How right values are right: exact, rounded or truncated."""
+    unit = np.maximum(
+        finer(value, typed, truth, asked), np.where(typed < asked.at(truth), asked.at(truth), 0.0)
+    )
+    off = np.abs(value - truth)
+    how = np.full(value.shape, "truncated", dtype=object)
+    how[off <= unit / 2 * (1 + SLACK)] = "rounded"
+    how[same(value, truth)] = "exact"
+    return how
+
+
+def same(value: Array, truth: Array) -> Mask:
+    """Where a typed value is the exact one, and not only near it."""
+    return np.asarray(np.abs(value - truth) <= 1e-12 * np.maximum(np.abs(truth), 1e-300))

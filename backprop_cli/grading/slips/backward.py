@@ -1,0 +1,140 @@
+"""Slips of the backward pass: the right gradient to what is computed instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.subformulas import put
+from backprop_cli.grading.judging.equivalent_ways import through_softmax
+from backprop_cli.grading.slips.case import Case, each, in_parts
+from backprop_cli.grading.slips.pull_backs import applied, users
+from backprop_cli.grading.slips.slopes import diagonal
+from backprop_cli.operations.table import TABLE
+
+_NUMBERED = re.compile(r"(.*?)([0-9]+)")
+TWO, HALF = num(2), num("1/2")
+
+
+def shortcut_misused(case: Case) -> Iterator[Expr]:
+    """ŷ − y where it does not hold, or times the derivative once more."""
+    targets = dict(case.compared)
+    if case.by in targets and any(_has_logarithm(user.definition) for user in users(case)):
+        yield from _differences(case, case.by, targets[case.by])
+    for one in applied(case):
+        user, node = one.user.name, one.node
+        if user not in targets or node.args[0] != Sym(case.by or ""):
+            continue
+        for fused in _differences(case, user, targets[user]):
+            yield fused
+            entry = TABLE[node.name]
+            if entry.derivative is not None:
+                yield op("mul", fused, entry.derivative(node.args[0], Sym(user), node, case.sizes))
+            if node.name == "softmax":
+                yield op("mul", fused, diagonal(Sym(user)))
+                yield from through_softmax(node, Sym(user), fused)
+
+
+def _has_logarithm(expr: Expr) -> bool:
+    return any(True for _ in each(expr, frozenset({"log", "xlogy", "log2", "log10"})))
+
+
+def _differences(case: Case, output: str, target: str) -> Iterator[Expr]:
+    """ŷ − y, and its mean."""
+    difference = op("sub", Sym(output), Sym(target))
+    scaled = [difference, *(op("div", difference, num(size)) for size in sorted(case.counts))]
+    said = case.model.problem.convention.log
+    if said != "natural":
+        scaled += [op("div", one, op("log", num(said))) for one in scaled]
+    yield from scaled
+
+
+def wrong_layer_input(case: Case) -> Iterator[Expr]:
+    """Another layer's values where the layer's own input belongs in ∂L/∂W."""
+    if case.by not in case.model.trained:
+        return
+    for name in symbols(case.expr):
+        if case.is_gradient(name):
+            continue
+        for other in case.nearby(name, case.sizes.names[name]):
+            if other != "Y":
+                yield substitute(case.expr, {name: Sym(other)})
+    yield from _shifted(case)
+    for place, node in each(case.expr, frozenset({"prepend", "append"})):
+        no_constant = op(node.name, node.args[0], num(0), axis=node.option("axis"))
+        yield put(case.expr, place, no_constant)
+
+
+def _shifted(case: Case) -> Iterator[Expr]:
+    """Every input one step of time off: h_t where h_(t-1) belongs."""
+    numbered = {
+        name: found.groups()
+        for name in symbols(case.expr)
+        if not case.is_gradient(name) and (found := _NUMBERED.fullmatch(name)) is not None
+    }
+    for step in (1, -1):
+        moved = {name: f"{stem}{int(digits) + step}" for name, (stem, digits) in numbered.items()}
+        moved = {name: other for name, other in moved.items() if other in case.sizes.names}
+        if moved and all(case.sizes.names[a] == case.sizes.names[b] for a, b in moved.items()):
+            yield substitute(case.expr, {name: Sym(other) for name, other in moved.items()})
+
+
+def updated_weights(case: Case) -> Iterator[Expr]:
+    """New weights where a gradient goes back through the old ones."""
+    if case.step.phase != "backward":
+        return
+    used = [
+        name
+        for name in symbols(case.expr)
+        if name in case.model.trained and f"{name}_new" in case.steps
+    ]
+    for name in used:
+        yield substitute(case.expr, {name: Sym(f"{name}_new")})
+
+
+def sign_flipped(case: Case) -> Iterator[Expr]:
+    """Everything with the opposite sign."""
+    if case.step.phase == "backward":
+        yield op("neg", case.expr)
+
+
+def factor_two(case: Case) -> Iterator[Expr]:
+    """Twice or half of it."""
+    if case.step.phase in ("backward", "forward") and (
+        case.step.phase == "backward" or case.step.shape == ()
+    ):
+        for factor in (TWO, HALF):
+            yield op("mul", factor, case.expr)
+            yield from in_parts(case, lambda part: op("mul", factor, part))  # noqa: B023
+
+
+def mean_sum(case: Case) -> Iterator[Expr]:
+    """The number of samples, or of outputs, multiplied or divided out."""
+    if case.step.phase not in ("backward", "forward") or (
+        case.step.phase == "forward" and case.step.shape
+    ):
+        return
+    for count in sorted(case.counts):
+        for name in ("mul", "div"):
+            yield op(name, case.expr, num(count))
+            yield from in_parts(case, lambda part: op(name, part, num(count)))  # noqa: B023
+
+
+def bias_not_summed(case: Case) -> Iterator[Expr]:
+    """The gradient of one sample, or of one unit, for a bias shared by several."""
+    if case.by not in case.model.trained:
+        return
+    for where, node in each(case.expr, frozenset({"sum"})):
+        inner = node.args[0]
+        shape = case.shape(inner)
+        if not shape:
+            continue
+        axis = node.option("axis")
+        for place in range(int(shape[0 if axis is None else int(str(axis))])):
+            index = (place,) if axis in (None, 0) else (None, place)
+            chosen: Expr = op("at", inner, index=index)
+            yield put(case.expr, where, chosen)
+            if axis is None and len(shape) == 2:
+                for other in range(int(shape[1])):
+                    yield put(case.expr, where, op("at", inner, index=(place, other)))

@@ -1,0 +1,241 @@
+"""One quantity of a problem as the slips see it, and the tools that rewrite its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
+from typing import Any, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.algebra.subformulas import Folded, Place, places, put
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import TABLE
+from backprop_cli.problem.model import Model
+from backprop_cli.solving.plan import Planned, quotient
+
+Found = TypeVar("Found")
+
+ACTIVATIONS = frozenset(name for name, entry in TABLE.items() if entry.activation)
+_MOST_NEARBY = 8
+_DEEPEST = 4  # states stand behind states: mhat behind m behind the old m
+
+
+class Case(Struct, frozen=True):
+    """One quantity of a problem: its planned step, all steps by id, the sizes of every name."""
+
+    model: Model
+    step: Planned
+    steps: Mapping[str, Planned]
+    sizes: Sizes
+    asked: frozenset[str] = frozenset()
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def expr(self) -> Expr:
+        """The right formula."""
+        return self.step.expr
+
+    def cases(self) -> Iterator[Case]:
+        """The quantity itself, and as it is when what is not asked is worked out on the way."""
+        yield self
+        if any(self.is_hidden(name) for name in symbols(self.expr)):
+            yield replace(self, step=replace(self.step, expr=self.inlined(self.expr)), _kept={})
+
+    def inlined(self, expr: Expr) -> Expr:
+        """A formula with everything that nobody is asked to write put in."""
+        for _ in range(_DEEPEST):
+            hidden = {name: self.steps[name].expr for name in symbols(expr) if self.is_hidden(name)}
+            if not hidden:
+                break
+            expr = substitute(expr, hidden)
+        return expr
+
+    def is_hidden(self, name: str) -> bool:
+        """Whether a quantity is neither given nor asked, and small enough to be put in."""
+        step = self.steps.get(name)
+        if step is None or name in self.asked or step.phase == "jacobian":
+            return False
+        return step.rule.endswith("-state") or name in self.model.silent
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Prediction and target, as the loss compares them: what is computed with what is given."""
+        model = self.model
+        if model.target is None:
+            return ()
+        used = [name for part in (model.target, *model.silent) for name in self._forward(part)]
+        return tuple(
+            (computed, given)
+            for computed in used
+            for given in used
+            if computed in model.definitions
+            and given in model.given
+            and model.given[given].role == "data"
+            and self.sizes.names[computed] == self.sizes.names[given]
+        )
+
+    @property
+    def counts(self) -> frozenset[int]:
+        """Over how many samples, or outputs, the loss adds up or takes the mean; never 1."""
+        model = self.model
+        loss = model.problem.loss
+        entropy = loss is not None and (loss.function.name or "").startswith("cross-entropy")
+        sizes = {model.sample_count or 1}
+        for name in {prediction for prediction, _ in self.compared} | {"Yhat"} & {*model.shapes}:
+            shape = [int(size) for size in model.shapes[name]]
+            if model.sample_axis is not None:
+                del shape[model.sample_axis]
+            if not entropy:  # a mean over classes is no one's habit
+                sizes |= {*shape, prod(shape)}
+        return frozenset(sizes - {1})
+
+    def _forward(self, name: str) -> tuple[str, ...]:
+        definition = self.model.definitions.get(name)
+        return () if definition is None else symbols(definition)
+
+    @property
+    def by(self) -> str | None:
+        """The name a gradient of the target is taken by; None for other quantities."""
+        pair = quotient(self.step.id)
+        return pair[1] if pair is not None and pair[0] == self.model.gradient_of else None
+
+    @property
+    def of_by(self) -> tuple[str, str]:
+        """The two names of a Jacobian or gradient."""
+        return quotient(self.step.id) or ("", "")
+
+    def nearby(self, name: str, shape: Shape | None, most: int = _MOST_NEARBY) -> list[str]:
+        """Other quantities of a shape that a person may take instead, those next to it first.
+
+        A gradient is taken for a gradient, a parameter for a parameter, a value for a value; what
+        comes later in the derivation nobody has yet, and it may itself follow from what is wrong.
+        """
+        kind = self._kind(name)
+        order = [*self.model.given, *self.steps]
+        order = order[: order.index(self.step.id)] if self.step.id in order else order
+        here = order.index(name) if name in order else len(order)
+        found = [
+            (abs(place - here), other)
+            for place, other in enumerate(order)
+            if other != name and self._kind(other) == kind and self.sizes.names[other] == shape
+        ]
+        return [other for _, other in sorted(found)[:most]]
+
+    def _kind(self, name: str) -> str:
+        step, given = self.steps.get(name), self.model.given.get(name)
+        if step is not None:
+            return step.phase if step.rule != "forward-again" else step.rule
+        if given is None:
+            return ""
+        return (
+            "parameter"
+            if given.role == "parameter"
+            else "forward"
+            if given.role == "data"
+            else given.role
+        )
+
+    @property
+    def upstreams(self) -> frozenset[str]:
+        """The gradients in the formula."""
+        return self.kept(
+            "upstreams", lambda: frozenset(filter(self.is_gradient, symbols(self.expr)))
+        )
+
+    def is_gradient(self, name: str) -> bool:
+        """Whether a name is that of a gradient of the target."""
+        step = self.steps.get(name)
+        return step is not None and step.phase == "backward"
+
+    def shape(self, expr: Expr) -> Shape | None:
+        """The shape of a rewritten formula; None where it does not fit together."""
+        shapes: Folded[Shape] = self.kept("shapes", self.sizes.shared)
+        try:
+            return shapes.of(expr)
+        except (ShapeError, KeyError):
+            return None
+
+    def kept(self, what: str, work: Callable[[], Found]) -> Found:
+        """What was worked out of a case before, or is worked out now."""
+        if what not in self._kept:
+            self._kept[what] = work()
+        found: Found = self._kept[what]
+        return found
+
+    def fits(self, expr: Expr) -> bool:
+        """Whether a rewritten formula has the shape of the right one."""
+        return self.shape(expr) == self.step.shape
+
+
+# Tools for rewriting ---------------------------------------------------------------------------
+
+
+def each(expr: Expr, names: frozenset[str]) -> Iterator[tuple[Place, Op]]:
+    """The nodes that apply one of the operations named, and where they stand."""
+    for place, node in places(expr):
+        if isinstance(node, Op) and node.name in names:
+            yield place, node
+
+
+def plain_name(expr: Expr) -> str | None:
+    """The name that a part of a formula is, made a row or a column or not."""
+    while isinstance(expr, Op) and expr.name in ("column", "row") and expr.args:
+        expr = expr.args[0]
+    return expr.name if isinstance(expr, Sym) else None
+
+
+def terms(expr: Expr) -> Iterator[tuple[Place, Expr]]:
+    """The parts that add up to a formula, and where they stand."""
+    stack: list[tuple[Place, Expr]] = [((), expr)]
+    while stack:
+        place, node = stack.pop()
+        if isinstance(node, Op) and node.name in ("add", "sub"):
+            stack += [((*place, 1), node.args[1]), ((*place, 0), node.args[0])]
+        else:
+            yield place, node
+
+
+def signed_terms(expr: Expr) -> Iterator[Expr]:
+    """The parts that add up to a formula, what is subtracted with its sign changed."""
+    stack = [(expr, False)]
+    while stack:
+        node, minus = stack.pop()
+        if isinstance(node, Op) and node.name in ("add", "sub"):
+            stack += [(node.args[1], minus != (node.name == "sub")), (node.args[0], minus)]
+        else:
+            yield op("neg", node) if minus else node
+
+
+def without(expr: Expr, place: Place) -> Expr | None:
+    """A sum without the term that stands at a place; None where the term is all there is."""
+    if not place:
+        return None
+    parent = expr
+    for i in place[:-1]:
+        assert isinstance(parent, Op)
+        parent = parent.args[i]
+    assert isinstance(parent, Op)
+    rest = parent.args[1 - place[-1]]
+    return put(
+        expr, place[:-1], op("neg", rest) if place[-1:] == (0,) and parent.name == "sub" else rest
+    )
+
+
+def added(parts: Sequence[Expr]) -> Expr:
+    """The sum of parts."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = op("add", total, part)
+    return total
+
+
+def in_parts(case: Case, change: Callable[[Expr], Expr]) -> Iterator[Expr]:
+    """A change made to one of several parts that add up: the data's loss beside its penalty."""
+    found = list(terms(case.expr))
+    if len(found) > 1:
+        for place, part in found:
+            yield put(case.expr, place, change(part))

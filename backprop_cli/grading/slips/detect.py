@@ -1,0 +1,159 @@
+"""A wrong quantity to the slips that explain it: wrong methods computed, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.report_data import Origin
+from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.evidence import by_luck, is_near, neighbours
+from backprop_cli.grading.slips.formula_parts import changes
+from backprop_cli.grading.slips.misread import digit_misread
+from backprop_cli.grading.slips.origins import Candidates, origin
+from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
+from backprop_cli.grading.slips.values_alone import by_value
+from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, explains, has_digits, typed
+from backprop_cli.operations.bounds import Interval
+
+Reading = Callable[[Expr], Interval]
+
+_MOST_NAMED = 3
+_LEAST_TELLING = ("decimal-slip", "digits-swapped", "sign-lost", "factor-two", "copied")
+_CHANGE_LITTLE = ("mean-sum-confused", "factor-two", "sign-flipped")
+"""What changes least is named first: a lost 1/M before a misused ŷ − y."""
+
+_KEPT = frozenset({"weights-not-updated", "bias-not-updated"})
+_ROUNDED_AWAY = frozenset({"learning-rate-twice"})
+"""Slips whose change is so small that rounding may leave nothing of it."""
+
+_MOST_BY_CHANCE = 0.5
+_MOST_BY_CHANCE_OF_PARTS = 0.02
+"""A name is given where a wrong number would get one by chance no more often than this."""
+
+
+def candidates(case: Case) -> list[Candidate]:
+    """Every wrong formula of a quantity, with the slip that leads to it."""
+    found: list[Candidate] = []
+    decision = case.model.decision
+    if decision is not None and case.step.id == decision.name:
+        return found  # a class is another one, not twice or half as much
+    for id, slip in FORMULA_SLIPS.items():
+        if slip.rewrite is not None:
+            for one in case.cases():
+                found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
+    for one in case.cases():
+        found += [change for change in changes(one) if one.fits(change[1])]
+    return [one for one in found if not is_jacobian(one[1])]  # what is pulled back has no parts
+
+
+class Detector:
+    """Finds the slips on one sheet that is judged."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.numbers = Numbers(judge)
+        self.as_typed = Values(self.numbers)
+        self.repaired = Values(Numbers(judge, repaired=True))
+
+    def explain(
+        self, wrong: Wrong, candidates: Candidates
+    ) -> tuple[tuple[str, ...], Origin | None]:
+        """The slips in a quantity itself, else those in a step behind it that is not written.
+
+        What can only be a known mistake goes before what any part may undergo, wherever it is.
+        """
+        typing = by_value(self.judge, wrong)
+        found = self._by_formula(wrong, general=False)
+        if not found and set(typing) <= {"copied"}:
+            made = origin(self.judge, wrong, self.numbers, candidates, general=False)
+            if made is not None:
+                return made.slips, made
+        found = found or self._by_formula(wrong, general=True)
+        found += [id for id in typing if id not in found]
+        if found:
+            return _most_telling(found), None
+        if digit_misread(self.judge, wrong, self.numbers):
+            return ("digit-misread",), None
+        made = origin(self.judge, wrong, self.numbers, candidates, general=True)
+        return (() if made is None else made.slips), made
+
+    def _by_formula(self, wrong: Wrong, *, general: bool) -> list[str]:
+        """The formulas of known mistakes, or of what any part may undergo, that give it."""
+        proved = has_digits(self.judge, wrong)
+        numbers = typed(self.judge, wrong)
+        pool = [
+            (one, self._values(one[1]))
+            for one in wrong.candidates
+            if (proved or not FORMULA_SLIPS[one[0]].factor) and (general or one[0] not in GENERAL)
+        ]
+        tried = [
+            one
+            for one, ways in pool
+            if (one[0] in GENERAL) == general and any(is_near(wrong, numbers, v) for v in ways)
+        ]
+        most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
+        count = neighbours(self.judge, wrong, [ways[0] for _, ways in pool])
+        if not tried or count * by_luck(self.judge, wrong) > most:
+            return []
+        return said_best(_giving(self.judge, wrong, numbers, tried, most / max(count, 1)))
+
+    def _values(self, expr: Expr) -> list[Array]:
+        first = self.as_typed.of(expr)
+        return [first, self.repaired.of(expr)]
+
+
+def _giving(
+    judge: Judge, wrong: Wrong, numbers: Interval, among: Sequence[Candidate], luck: float
+) -> list[str]:
+    """The formulas that give what was typed: on numbers as typed, else on what they stand for."""
+
+    def giving(reading: Reading, some: Sequence[Candidate]) -> list[str]:
+        found: dict[str, None] = {}
+        for id, expr in some:
+            interval = reading(expr)
+            given = explains(judge, wrong, numbers, interval)
+            if given and by_luck(judge, wrong, interval) <= luck:
+                found[id] = None
+        return list(found)
+
+    persons = [partial(judge.as_person, way=way) for way in judge.persons()]
+    found = giving(judge.on_typed_values, among)
+    if found and _KEPT.issuperset(found):
+        smaller = [one for one in among if one[0] in _ROUNDED_AWAY]
+        return list(
+            dict.fromkeys([*found, *(id for one in persons for id in giving(one, smaller))])
+        )
+    if found:
+        return found
+    ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
+    widest = [partial(judge.enclosed, repaired=way, rounded=True) for way in ways]
+    among = [one for one in among if any(_may_give(wrong, numbers, w(one[1])) for w in widest)]
+    narrow = [partial(judge.enclosed, repaired=way, rounded=False) for way in ways]
+    for reading in (*narrow, *widest, *persons):
+        if found := giving(reading, among):
+            break
+    return found
+
+
+def _may_give(wrong: Wrong, numbers: Interval, widest: Interval) -> bool:
+    """Whether the numbers lie in the widest interval of a formula, which holds all others."""
+    unknown = np.isnan(widest[0]) | np.isnan(widest[1])
+    return bool((meets(numbers, widest) | unknown | ~wrong.written.present).all())
+
+
+def _most_telling(found: list[str]) -> tuple[str, ...]:
+    """At most three names: beside causes that say where it went wrong, mere factors say little."""
+    first = [id for id in _CHANGE_LITTLE if id in found]
+    found = first + [id for id in found if id not in first]
+    for id in _LEAST_TELLING:
+        if len(found) > _MOST_NAMED:
+            found = [other for other in found if other != id]
+    return tuple(found[:_MOST_NAMED])

@@ -1,0 +1,245 @@
+"""A formula to what it becomes when any one part of it goes wrong: one walk, no architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, TypeAlias
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.subformulas import Place, places, put
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
+from backprop_cli.grading.slips.forward import is_forward
+
+Change: TypeAlias = "tuple[str, Expr]"
+"""What a part becomes, and the slip that this is."""
+
+MOST: Final = 3_000
+"""So many changes of one formula are tried: beyond that no figures could tell them apart."""
+
+_OTHERS: Final = 40
+_FEWEST_OTHERS: Final = 2
+"""How many other quantities are tried in the place of all of a formula's, and of each at least."""
+
+_TAKEN_FOR: Final = ("sigmoid", "tanh", "relu", "softmax")
+_PRODUCTS: Final = frozenset({"mul", "matmul", "outer"})
+_ROOTS: Final = frozenset({"sqrt", "pow"})
+_ALONG: Final = frozenset({"sum", "mean", "max", "softmax", "log_softmax", "logsumexp", "norm"})
+
+
+def changes(case: Case) -> Iterator[Change]:
+    """Every formula that the right one becomes by one change, and the slip that it is."""
+    return islice(_changes(case), MOST)
+
+
+def _changes(case: Case) -> Iterator[Change]:
+    yield from _operands(case)
+    for place, node in places(case.expr):
+        if isinstance(node, Op):
+            for slip, part in _of_node(case, place, node):
+                yield slip, put(case.expr, place, part)
+    yield from _other_quantities(case)
+
+
+def _of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
+    match node:
+        case Op("add" | "sub", (left, right)):
+            yield from _of_sum(node.name, left, right)
+        case Op(name, (left, right)) if name in _PRODUCTS:
+            yield from _of_product(case, node, left, right)
+        case Op("div" | "ratio", (left, right)):
+            yield from _of_quotient(case, left, right)
+        case Op("neg", (inner,)) if place:
+            yield "term-sign-flipped", inner
+    if node.name in _ROOTS:
+        yield "power-left-out", node.args[0]
+    if node.name == "mean":
+        yield from _of_mean(case, node)
+    if node.name in _ALONG:
+        yield from _other_axis(case, node)
+    if is_forward(case):
+        yield from _other_function(case, node)
+
+
+# Sums, products, quotients -----------------------------------------------------------------------
+
+
+def _of_sum(name: str, left: Expr, right: Expr) -> Iterator[Change]:
+    minus = op("neg", right)
+    yield "term-left-out", left
+    yield "term-left-out", minus if name == "sub" else right
+    yield "term-sign-flipped", op("add" if name == "sub" else "sub", left, right)
+    if name == "add":
+        yield "term-sign-flipped", op("sub", right, left)
+    elif not isinstance(left, Num):
+        yield "term-sign-flipped", op("sub", minus, left)
+
+
+def _of_product(case: Case, node: Op, left: Expr, right: Expr) -> Iterator[Change]:
+    for kept, lost in ((left, right), (right, left)):
+        if isinstance(lost, Op) and lost.name == "mul":
+            continue  # that would be two at once
+        slip = _left_out(case, lost)
+        if node.name == "mul" or (node.name == "matmul" and case.shape(kept) == case.shape(node)):
+            yield slip, kept
+        ones = _ones(lost)
+        args = (kept, ones) if lost is right else (ones, kept)
+        if case.shape(lost) != ():
+            yield slip, Op(node.name, args, node.options)
+
+
+def _left_out(case: Case, lost: Expr) -> str:
+    """What the slip of losing a factor is called."""
+    names = set(symbols(lost))
+    if names & case.upstreams:
+        return "upstream-left-out"
+    name = plain_name(_untransposed(lost))
+    of_weights = case.by is not None and case.by in case.model.trained
+    is_input = of_weights and name in case.kept("inputs", lambda: _inputs(case))
+    return "input-left-out" if is_input else "factor-left-out"
+
+
+def _inputs(case: Case) -> frozenset[str]:
+    """What the weights themselves are multiplied by: the X of X W, and no A of A X W."""
+    found: set[str] = set()
+    for expr in case.model.definitions.values():
+        if case.by not in symbols(expr):
+            continue
+        for _, node in places(expr):
+            if isinstance(node, Op) and node.name in _PRODUCTS:
+                for own, other in (node.args, node.args[::-1]):
+                    if set(symbols(own)) == {case.by}:
+                        found.add(plain_name(_untransposed(other)) or "")
+    return frozenset(found - set(case.model.trained))
+
+
+def _untransposed(expr: Expr) -> Expr:
+    return expr.args[0] if isinstance(expr, Op) and expr.name == "transpose" else expr
+
+
+def _ones(expr: Expr) -> Expr:
+    """Nothing but ones, of the shape of a part."""
+    return op("add", op("mul", num(0), expr), num(1))
+
+
+def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
+    size = _size_of(case, right)
+    if size is not None:
+        yield "mean-sum-confused", left
+        if size > 2:
+            yield "mean-sum-confused", op("div", left, num(size - 1))
+        return
+    computed = any(name in case.steps for name in symbols(right))
+    slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
+    yield slip, left
+
+
+def _size_of(case: Case, divisor: Expr) -> int | None:
+    """The number of samples, entries, rows or columns that something is divided by."""
+    if not isinstance(divisor, Num) or divisor.value.denominator != 1:
+        return None
+    sizes = {size for shape in case.model.shapes.values() for size in shape} | case.counts
+    return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
+
+
+# Functions ---------------------------------------------------------------------------------------
+
+
+def _of_mean(case: Case, node: Op) -> Iterator[Change]:
+    sum_ = Op("sum", node.args, node.options)
+    yield "mean-sum-confused", sum_
+    shape, axis = case.shape(node.args[0]), node.option("axis")
+    if not shape:
+        return
+    count = 1
+    for size in shape if axis is None else (shape[int(str(axis))],):
+        count *= int(size)
+    if count > 1:
+        yield "mean-sum-confused", op("div", sum_, num(count - 1))
+
+
+def _other_axis(case: Case, node: Op) -> Iterator[Change]:
+    """Along the other axis, or along one where all is meant, or the reverse."""
+    shape = case.shape(node.args[0])
+    if shape is None or len(shape) != 2:
+        return
+    axis = node.option("axis")
+    others: tuple[int | None, ...] = (0, 1) if axis is None else (1 - int(str(axis)), None)
+    for other in others:
+        options: dict[str, Option] = {**dict(node.options), "axis": other}
+        yield "wrong-axis", op(node.name, *node.args, **options)
+
+
+def _other_function(case: Case, node: Op) -> Iterator[Change]:
+    """Another activation, a softmax that is not normalised."""
+    if node.name not in ACTIVATIONS or node.name == "exp":
+        return
+    (inner,) = node.args
+    for name in _TAKEN_FOR:
+        if name != node.name and not (name == "softmax" and not case.shape(inner)):
+            yield "wrong-activation", op(name, inner)
+    if node.name == "sigmoid":
+        yield "wrong-activation", op("sigmoid", op("neg", inner))
+    if node.name == "softmax":
+        powers = op("exp", inner)
+        yield "normalisation-left-out", powers
+        total = op("sum", inner, axis=node.option("axis"), keep=node.option("axis") and 1)
+        yield "wrong-activation", op("div", inner, total)
+
+
+# Quantities --------------------------------------------------------------------------------------
+
+
+def _operands(case: Case) -> Iterator[Change]:
+    """Another quantity of the same shape in the place of one, everywhere or in one place."""
+    where: dict[str, list[Place]] = {}
+    for place, node in places(case.expr):
+        if isinstance(node, Sym):
+            where.setdefault(node.name, []).append(place)
+    most = max(_FEWEST_OTHERS, _OTHERS // max(len(where), 1))
+    for name, found in where.items():
+        if name not in case.sizes.names:
+            continue
+        for other in case.nearby(name, case.sizes.names[name], most):
+            yield "wrong-operand", substitute(case.expr, {name: Sym(other)})
+            if len(found) > 1:
+                for place in found:
+                    yield "wrong-operand", put(case.expr, place, Sym(other))
+        if name in case.upstreams:
+            yield "upstream-left-out", substitute(case.expr, {name: _ones(Sym(name))})
+
+
+def _other_quantities(case: Case) -> Iterator[Change]:
+    """The loss where its gradient is asked, the change where the value is, and the reverse."""
+    model = case.model
+    if case.by is not None and case.step.phase == "backward":
+        for ending in ("new", "change") if f"{case.by}_change" in case.steps else ():
+            yield "value-for-gradient", Sym(f"{case.by}_{ending}")
+            yield "value-for-gradient", _from_right_gradient(case, f"{case.by}_{ending}")
+        for name in (model.target, *model.silent):
+            if name in model.definitions:
+                yield "loss-for-gradient", Sym(name)
+                yield from (
+                    ("loss-for-gradient", part) for part in _summed(model.definitions[name])
+                )
+    name = case.step.id.removesuffix("_new")
+    if name != case.step.id and f"{name}_change" in case.steps:
+        yield "change-for-value", Sym(f"{name}_change")
+        yield "change-for-value", op("neg", Sym(f"{name}_change"))
+
+
+def _from_right_gradient(case: Case, name: str) -> Expr:
+    """An update worked out in the head, from a gradient that was right before it was written."""
+    expr = case.inlined(case.steps[name].expr)
+    change = f"{case.by}_change"
+    if change in symbols(expr):
+        expr = substitute(expr, {change: case.inlined(case.steps[change].expr)})
+    return substitute(expr, {case.step.id: case.expr})
+
+
+def _summed(expr: Expr) -> Iterator[Expr]:
+    """A loss entry by entry: what it is before it is added up, or averaged."""
+    for place, node in places(expr):
+        if isinstance(node, Op) and node.name in ("sum", "mean"):
+            yield put(expr, place, node.args[0])
+            return

@@ -1,0 +1,98 @@
+"""A wrong quantity to whether one digit of one number it is computed from was misread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from backprop_cli.algebra.expr import Expr, Op, symbols
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.slips.evidence import by_luck
+from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.wrong_quantity import Wrong, typed
+from backprop_cli.operations.bounds import point
+
+_MOST_NUMBERS: Final = 60
+"""Of more numbers than this, some digit of one explains nearly anything."""
+
+_MOST_DECIMALS: Final = 6
+_STEPS: Final = 4
+_DIGITS: Final = 9  # other digits that one may be taken for
+_MOST_BY_CHANCE: Final = 0.005
+
+
+def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
+    """Whether a formula gives all of it with one digit of one number changed, and that is proof."""
+    ways = judge.key.formulas.get(wrong.name, ())
+    if not ways or not isinstance(ways[0], Op) or is_jacobian(ways[0]):
+        return False
+    used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
+    count = sum(numbers[name].size for name in used)
+    if count > _MOST_NUMBERS or _DIGITS * 2 * count * by_luck(judge, wrong) > _MOST_BY_CHANCE:
+        return False
+    return any(_explains(judge, wrong, ways[0], numbers, name) for name in used)
+
+
+def _explains(judge: Judge, wrong: Wrong, expr: Expr, numbers: Numbers, name: str) -> bool:
+    value = numbers[name]
+    low, high = typed(judge, wrong)
+    near = low - (high - low), high + (high - low)
+    for place, decimals in _places(value):
+
+        def given(x: float, place: tuple[int, ...] = place) -> Array:
+            changed = np.array(value, dtype=float)
+            changed[place] = x
+            return Values({**{n: numbers[n] for n in symbols(expr)}, name: changed}).of(expr)
+
+        x = _solved(given, float(value[place]), wrong)
+        if x is None:
+            continue
+        read = round(x, decimals)
+        if not _differ_in_one_digit(float(value[place]), read, decimals):
+            continue
+        if (meets(near, point(given(read))) | ~wrong.written.present).all():
+            return True
+    return False
+
+
+def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The entries of a quantity that are written with few decimals, and with how many."""
+    for place in np.ndindex(value.shape):
+        text = f"{float(value[place]):.12g}"  # without zeros at the end: nobody misreads those
+        decimals = len(text.partition(".")[2])
+        if decimals <= _MOST_DECIMALS and "e" not in text:
+            yield place, decimals
+
+
+def _solved(given: object, start: float, wrong: Wrong) -> float | None:
+    """The number that gives the entry typed wrongly, found along secants."""
+    assert callable(given)
+    flat = np.flatnonzero(wrong.mask)
+    goal = wrong.written.value.ravel()
+    before, x = start, start + 0.5
+    f_before, f = given(before).ravel(), given(x).ravel()
+    at = flat[int(np.argmax(np.abs(f - f_before)[flat]))]
+    for _ in range(_STEPS):
+        slope = (f[at] - f_before[at]) / (x - before) if x != before else 0.0
+        if not np.isfinite(slope) or slope == 0:
+            return None
+        before, f_before, x = x, f, x + (goal[at] - f[at]) / slope
+        if not np.isfinite(x):
+            return None
+        f = given(x).ravel()
+        if abs(x - before) <= 1e-9 * max(1.0, abs(x)):
+            break
+    return float(x)
+
+
+def _differ_in_one_digit(one: float, other: float, decimals: int) -> bool:
+    if (one < 0) != (other < 0) and other != 0:
+        return False
+    first, second = (f"{abs(x):.{decimals}f}" for x in (one, other))
+    return (
+        len(first) == len(second) and sum(a != b for a, b in zip(first, second, strict=True)) == 1
+    )

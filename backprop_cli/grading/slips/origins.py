@@ -1,0 +1,114 @@
+"""A wrong quantity to the unwritten step behind it that went wrong: any slip, at any such step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from backprop_cli.algebra.expr import symbols
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.report_data import Origin
+from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.slips.evidence import chance
+from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
+from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, has_digits, typed
+from backprop_cli.operations.bounds import point
+
+Candidates = Callable[[str], Sequence[Candidate]]
+"""The wrong formulas of a quantity by its name."""
+
+MOST_WORK: Final = 50_000
+"""So many operations are worked out for one answer, and then the search ends."""
+
+_MOST_NAMED: Final = 3
+_ROOM: Final = 3  # typed units within which rounding on the way may leave the number
+_MOST_BY_CHANCE: Final = 0.05
+_MOST_BY_CHANCE_OF_PARTS: Final = 0.02
+
+
+class _Hit:
+    """What one slip at one step leads to."""
+
+    def __init__(self, step: str, slip: str, value: Array) -> None:
+        self.step, self.slip, self.value = step, slip, value
+
+
+def origin(
+    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
+) -> Origin | None:
+    """Where the one slip was made that leads to what was typed; None where none does.
+
+    `general`: what any part of a formula may undergo is tried, too, which takes more proof.
+    """
+    tried = list(_tried(judge, wrong, numbers, candidates, general=general))
+    low, high = typed(judge, wrong)
+    room = (_ROOM - 1) / 2 * (high - low)
+    hits = [
+        one
+        for one in tried
+        if (meets((low - room, high + room), point(one.value)) | ~wrong.written.present).all()
+    ]
+    most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
+    if not hits or _ROOM * chance(judge, wrong, [one.value for one in tried]) > most:
+        return None
+    nearest = hits[0].step
+    names = dict.fromkeys(one.slip for one in hits if one.step == nearest)
+    return Origin(nearest, tuple(said_best(names))[:_MOST_NAMED])
+
+
+def _tried(
+    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
+) -> Iterator[_Hit]:
+    """What every slip at every unwritten step leads to, the nearest steps first."""
+    formulas = judge.key.formulas
+    if wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
+        return
+    behind = unwritten(judge, wrong.name, numbers)
+    proved, work = has_digits(judge, wrong), 0
+    as_typed = Values(numbers)
+    for step in behind:
+        touched = _touched(judge, behind, step)
+        kept = {name: numbers[name] for name in behind if name not in touched}
+        for slip, expr in candidates(step):
+            if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
+                continue
+            changed = Numbers(judge, changed={**kept, step: as_typed.of(expr)})
+            ahead = Values(changed)
+            value = ahead.of(formulas[wrong.name][0])
+            if value.shape == wrong.written.value.shape and np.isfinite(value).all():
+                yield _Hit(step, slip, value)
+            work += ahead.work + changed.work
+            if work > MOST_WORK:
+                return
+
+
+def unwritten(judge: Judge, name: str, numbers: Numbers) -> list[str]:
+    """The steps behind a quantity that are not on the sheet, the nearest first."""
+    formulas = judge.key.formulas
+    found: dict[str, None] = {}
+    open_ = list(symbols(formulas[name][0]))
+    while open_:
+        one = open_.pop(0)
+        if one in formulas and one not in found and not numbers.is_written(one):
+            found[one] = None
+            open_ += symbols(formulas[one][0])
+    return list(found)
+
+
+def _touched(judge: Judge, behind: Sequence[str], step: str) -> set[str]:
+    """The steps whose values change with one of them."""
+    found = {step}
+    grows = True
+    while grows:
+        more = {
+            name
+            for name in behind
+            if name not in found and found.intersection(symbols(judge.key.formulas[name][0]))
+        }
+        found |= more
+        grows = bool(more)
+    return found

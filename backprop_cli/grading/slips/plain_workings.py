@@ -1,0 +1,105 @@
+"""What stands on a sheet to the plain values that formulas have there, with nothing rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+import numpy as np
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols
+from backprop_cli.algebra.subformulas import Folded
+from backprop_cli.calculus.stable import function_of
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.sheets.typed_arrays import Array
+
+
+class Values:
+    """The values of formulas on given numbers; what formulas share is worked out once."""
+
+    def __init__(self, numbers: Mapping[str, Array]) -> None:
+        self.numbers = numbers
+        self._known: Folded[Array] = Folded(self._leaf, self._applied)
+        self.work = 0
+
+    def of(self, expr: Expr) -> Array:
+        """The value of a formula; infinite or not a number where it has none."""
+        with np.errstate(all="ignore"):
+            return self._known.of(expr)
+
+    def _leaf(self, leaf: Sym | Num) -> Array:
+        return self.numbers[leaf.name] if isinstance(leaf, Sym) else np.asarray(float(leaf.value))
+
+    def _applied(self, node: Op, args: list[Array]) -> Array:
+        self.work += 1
+        return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
+
+
+class Numbers(Mapping[str, Array]):
+    """Every quantity as somebody goes on with it: as typed, and worked out where nothing is.
+
+    `repaired` puts the true values for wrong ones, `changed` other values for some quantities.
+    """
+
+    def __init__(
+        self, judge: Judge, repaired: bool = False, changed: Mapping[str, Array] | None = None
+    ) -> None:
+        self.judge = judge
+        self.repaired = repaired
+        self._found: dict[str, Array] = dict(changed or {})
+        self._values = Values(self)
+
+    def __getitem__(self, name: str) -> Array:
+        stack = [name]
+        while stack:
+            one = stack[-1]
+            if one in self._found:
+                stack.pop()
+            elif (direct := self._direct(one)) is not None:
+                self._found[one] = direct
+            elif missing := [n for n in self._inputs(one) if n not in self._found]:
+                stack += missing
+            else:
+                self._found[one] = self._computed(one)
+        return self._found[name]
+
+    @property
+    def work(self) -> int:
+        """The operations worked out so far for what is not written."""
+        return self._values.work
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.judge.key.truth)
+
+    def __len__(self) -> int:
+        return len(self.judge.key.truth)
+
+    def is_written(self, name: str) -> bool:
+        """Whether all of a quantity can be read off: given, or on the sheet."""
+        return self._direct(name) is not None
+
+    def _direct(self, name: str) -> Array | None:
+        key = self.judge.key
+        ways = key.formulas.get(name)
+        if name in key.given or not ways or is_jacobian(ways[0]):
+            return key.truth[name]
+        written = self.judge.written.get(name)
+        if written is None or not written.present.all():
+            return None
+        return self._repaired(name, written.value)
+
+    def _repaired(self, name: str, value: Array) -> Array:
+        judged = self.judge.judged.get(name)
+        if not self.repaired or judged is None:
+            return value
+        return np.where(judged.right | judged.imprecise, value, self.judge.key.truth[name])
+
+    def _inputs(self, name: str) -> Collection[str]:
+        return symbols(self.judge.key.formulas[name][0])
+
+    def _computed(self, name: str) -> Array:
+        value = self._values.of(self.judge.key.formulas[name][0])
+        written = self.judge.written.get(name)
+        if written is None:
+            return value
+        return np.where(written.present, self._repaired(name, written.value), value)

@@ -1,0 +1,120 @@
+"""A gradient to its shares, path by path: all right, or with one operation pulled back wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, walk
+from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.calculus.differentiate import pull_back
+from backprop_cli.grading.slips.case import Case
+from backprop_cli.operations.fitting import fit
+
+WrongPull = Callable[[Expr, Expr], Expr]
+"""The share of an operation's argument, from the gradient of its result, and that result."""
+
+
+class User(Struct, frozen=True):
+    """A quantity whose formula uses the name a gradient is by: its formula, its own gradient."""
+
+    name: str
+    definition: Expr
+    upstream: Expr
+
+
+class Applied(Struct, frozen=True):
+    """An operation somewhere in a user's formula, the name being in its argument."""
+
+    user: User
+    node: Op
+
+    @property
+    def result(self) -> Expr:
+        """What it gives: the user itself where nothing stands around it."""
+        return Sym(self.user.name) if self.node is self.user.definition else self.node
+
+
+def users(case: Case) -> list[User]:
+    """All through which the name a gradient is by reaches the target, the last first."""
+    model, by, found = case.model, case.by, []
+    if by is None:
+        return []
+    for name, definition in reversed(list(model.definitions.items())):
+        upstream = _upstream(case, name)
+        if upstream is not None and by in symbols(definition):
+            found.append(User(name, definition, upstream))
+    return found
+
+
+def _upstream(case: Case, name: str) -> Expr | None:
+    gradient = case.model.gradient(name)
+    if gradient in case.steps:
+        return Sym(gradient)
+    if name in case.model.silent:
+        return case.model.seeds.get(name, build.ONE)
+    return case.model.seeds.get(name)
+
+
+def applied(case: Case) -> Iterator[Applied]:
+    """The operations that a gradient goes back through, in every formula that uses the name."""
+    for user in users(case):
+        for node in walk(user.definition):
+            if isinstance(node, Op) and node.args and case.by in symbols(node.args[0]):
+                yield Applied(user, node)
+
+
+def shares(
+    case: Case, user: User, at: Op | None = None, wrong: WrongPull | None = None
+) -> list[Expr]:
+    """What the name gets through one user, a share a use; `at` one node pulled back wrongly."""
+    found: list[Expr] = []
+    stack: list[tuple[Expr, Expr, Expr]] = [(user.definition, user.upstream, Sym(user.name))]
+    while stack:
+        expr, g, result = stack.pop()
+        if isinstance(expr, Sym):
+            if expr.name == case.by:
+                found.append(g)
+            continue
+        if isinstance(expr, Num):
+            continue
+        if expr is at and wrong is not None:
+            pulled: Sequence[Expr | None] = (wrong(g, result), *(None,) * (len(expr.args) - 1))
+        else:
+            pulled = pull_back(expr, g, result, case.sizes)
+        for arg, share in zip(reversed(expr.args), reversed(pulled), strict=True):
+            if share is not None and case.by in symbols(arg):
+                stack.append((arg, fit(share, arg, case.sizes), arg))
+    return found
+
+
+def right_shares(case: Case) -> list[tuple[User, list[Expr]]]:
+    """Every user with the shares that come through it, worked out once for a case."""
+    return case.kept("shares", lambda: [(user, shares(case, user)) for user in users(case)])
+
+
+def with_pull(case: Case, one: Applied, wrong: WrongPull) -> Iterator[Expr]:
+    """The gradient with one operation pulled back wrongly, and all else as it should be."""
+    try:
+        parts = [
+            share
+            for user, right in right_shares(case)
+            for share in (
+                shares(case, user, one.node, wrong) if user.name == one.user.name else right
+            )
+        ]
+        if parts:
+            yield total(case, parts)
+    except (ShapeError, KeyError):  # what is put in does not fit: nobody could go on with it
+        return
+
+
+def total(case: Case, parts: Sequence[Expr]) -> Expr:
+    """Shares put together, with what reaches the name from outside."""
+    seed = case.model.seeds.get(case.by or "")
+    found = parts[0] if seed is None else build.add(seed, parts[0])
+    for part in parts[1:]:
+        found = build.add(found, part)
+    return found

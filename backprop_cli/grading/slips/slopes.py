@@ -1,0 +1,178 @@
+"""Slips of a derivative: an operation pulled back wrongly, wherever it stands in a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols
+from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case
+from backprop_cli.grading.slips.pull_backs import Applied, applied, users, with_pull
+from backprop_cli.operations.table import TABLE
+
+KINKED: Final = frozenset({"relu", "leaky_relu", "step", "sign"})
+_OTHERS: Final = 8  # other layers tried in the place of all activations of a formula
+_CONFUSED: Final = ("sigmoid", "tanh", "relu")
+"""Activations whose derivatives are taken for one another's."""
+
+
+def _activations(case: Case) -> Iterator[Applied]:
+    return (one for one in applied(case) if one.node.name in ACTIVATIONS)
+
+
+def _with_slopes(case: Case, one: Applied, *slopes: Expr) -> Iterator[Expr]:
+    for slope in slopes:
+        yield from with_pull(case, one, lambda g, _, slope=slope: build.mul(g, slope))  # type: ignore[misc]
+
+
+# Left out ----------------------------------------------------------------------------------------
+
+
+def derivative_omitted(case: Case) -> Iterator[Expr]:
+    """∂L/∂Z = ∂L/∂H; behind a hidden layer."""
+    yield from _omitted(case, is_last=False)
+
+
+def output_derivative_omitted(case: Case) -> Iterator[Expr]:
+    """∂L/∂Z = ∂L/∂Ŷ."""
+    yield from _omitted(case, is_last=True)
+
+
+def _omitted(case: Case, *, is_last: bool) -> Iterator[Expr]:
+    for one in _activations(case):
+        if _is_output(case, one.user.name) == is_last:
+            yield from with_pull(case, one, lambda g, _: g)
+    for user in users(case):  # an activation that is a formula
+        same = case.shape(user.upstream) == case.step.shape
+        alone = symbols(user.definition) == (case.by,) and _has_slope(user.definition)
+        if same and alone and case.step.shape and _is_output(case, user.name) == is_last:
+            yield user.upstream
+
+
+_WITHOUT_SLOPE = frozenset({"add", "sub", "neg", "matmul", "dot", "transpose"})
+
+
+def _has_slope(expr: Expr) -> bool:
+    """Whether a formula of one name is more than that name added up or turned."""
+    return isinstance(expr, Op) and expr.name not in _WITHOUT_SLOPE
+
+
+def _is_output(case: Case, name: str) -> bool:
+    """Whether a quantity is the prediction."""
+    target = case.model.target
+    return name in ("Yhat", target) or target in consumers(case.model, name)
+
+
+# Taken at another place --------------------------------------------------------------------------
+
+
+def derivative_elsewhere(case: Case) -> Iterator[Expr]:
+    """σ′(h), the formula in h written in z, the other way round, or at another layer's z or h."""
+    if case.step.phase == "jacobian":
+        yield from _jacobian_elsewhere(case)
+    found = list(_activations(case))
+    most = max(2, _OTHERS // max(len(found), 1))
+    for one in found:
+        entry, node, h = TABLE[one.node.name], one.node, one.result
+        z = node.args[0]
+        if node.name == "softmax":
+            yield from with_pull(case, one, lambda g, _, node=node, z=z: _through(node, z, g))  # type: ignore[misc]
+        if entry.derivative is None or node.name in KINKED:
+            continue
+        again = Op(node.name, (h,), node.options)
+        places = [(h, again), (z, z), (h, h), (Op(node.name, (again,), node.options), h)]
+        shape = case.shape(z)
+        for other in case.nearby(one.user.name, shape, most):
+            if Sym(other) not in (z, h):
+                places.append((Sym(other), Op(node.name, (Sym(other),), node.options)))
+                places.append((Sym(other), Sym(other)))
+        slopes = [entry.derivative(x, r, node, case.sizes) for x, r in places]
+        yield from _with_slopes(case, one, *slopes)
+
+
+def _through(node: Op, output: Expr, g: Expr) -> Expr:
+    return next(through_softmax(node, output, g))
+
+
+def _jacobian_elsewhere(case: Case) -> Iterator[Expr]:
+    """A Jacobian written in the output with the pre-activation in its place, or the reverse."""
+    of, by = case.of_by
+    if case.model.shapes.get(of) == case.model.shapes.get(by):
+        yield substitute(case.expr, {of: Sym(by)})
+        yield substitute(case.expr, {by: Sym(of)})
+
+
+# Of another function -----------------------------------------------------------------------------
+
+
+def other_derivative(case: Case) -> Iterator[Expr]:
+    """1 − h² for h(1 − h), the function itself for its derivative, one factor of it alone."""
+    for one in _activations(case):
+        node, h = one.node, one.result
+        z, one_ = node.args[0], num(1)
+        if node.name != "softmax":
+            factors = [h, build.sub(one_, h), op("mul", h, op("add", one_, h))]
+            factors += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
+            yield from _with_slopes(case, one, *factors)
+        for name in _CONFUSED:
+            other = TABLE[name].derivative
+            if name == node.name or other is None:
+                continue
+            again = op(name, z)
+            slopes = [other(z, r, again, case.sizes) for r in (h, again)]
+            yield from _with_slopes(case, one, *slopes)
+
+
+def relu_derivative(case: Case) -> Iterator[Expr]:
+    """Multiplied with z or h, everything let through, nothing at 0, the mask of something else."""
+    for one in _activations(case):
+        if one.node.name not in ("relu", "leaky_relu"):
+            continue
+        z, h = one.node.args[0], one.result
+        masks: list[Callable[[Expr], Expr]] = [
+            lambda g, factor=factor: op("mul", g, factor)  # type: ignore[misc]
+            for factor in (
+                z,
+                h,
+                op("sub", num(1), h),
+                op("switch", z, at=1),
+                op("switch", z, below=1, above=0),
+                op("switch", z, below=-1),
+                op("switch", z, below=1, at=1, above=0),
+                op("switch", z),
+                op("sigmoid", z),
+            )
+        ]
+        masks.append(lambda g: op("mul", g, op("switch", g)))
+        masks.append(lambda g: op("positive_part", g))
+        masks.append(lambda g, z=z: op("switch", z))  # type: ignore[misc]
+        for mask in masks:
+            yield from with_pull(case, one, lambda g, _, mask=mask: mask(g))  # type: ignore[misc]
+
+
+def softmax_diagonal(case: Case) -> Iterator[Expr]:
+    """∂L/∂Ŷ ⊙ ŷ(1 − ŷ), or a Jacobian with nothing beside its diagonal."""
+    if case.step.phase == "jacobian":
+        of, by = case.of_by
+        match case.model.definitions.get(of):
+            case Op("softmax", (Sym(z),)) if z == by and len(case.step.shape) == 2:
+                yield op("diag", diagonal(Sym(of)))
+                yield op("diag", Sym(of))
+        return
+    for one in _activations(case):
+        if one.node.name == "softmax":
+            yield from _with_slopes(case, one, diagonal(one.result), one.result)
+
+
+def diagonal(output: Expr) -> Expr:
+    """ŷ(1 − ŷ)."""
+    return op("mul", output, op("sub", num(1), output))
+
+
+def gradient_to_all(case: Case) -> Iterator[Expr]:
+    """The gradient of a maximum given to all that it was taken of."""
+    for one in applied(case):
+        if one.node.name in ("max", "maximum", "minimum"):
+            yield from with_pull(case, one, lambda g, _: g)

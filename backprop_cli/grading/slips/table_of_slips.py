@@ -1,0 +1,326 @@
+"""The known slips, a table: what each is called, what a teacher would say, what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.report_data import SlipWords
+from backprop_cli.grading.slips import backward, forward, slopes
+from backprop_cli.grading.slips import lost_paths as paths
+from backprop_cli.grading.slips import updates_wrong as update
+from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.table_of_parts import PARTS
+
+Rewrite = Callable[[Case], Iterator[Expr]]
+
+
+class Slip(Struct, frozen=True):
+    """One slip: its words, and the formulas that a student who makes it computes instead.
+
+    Without a `rewrite` it is one of the changes that any part of a formula may undergo. `factor`:
+    it only multiplies the right value by some number, so a single figure proves little.
+    """
+
+    words: SlipWords
+    rewrite: Rewrite | None
+    example: str
+    factor: bool = False
+
+
+def _slip(
+    id: str, title: str, sentence: str, rewrite: Rewrite, example: str, factor: bool = False
+) -> Slip:
+    return Slip(SlipWords(id, title, sentence), rewrite, example, factor)
+
+
+_FORWARD = (
+    _slip(
+        "activation-omitted",
+        "activation left out",
+        "This is the pre-activation: the activation function was not applied.",
+        forward.activation_omitted,
+        "H = Z instead of σ(Z)",
+    ),
+    _slip(
+        "bias-left-out",
+        "bias left out",
+        "The bias was not added.",
+        forward.bias_left_out,
+        "Z = Wx instead of Wx + b",
+    ),
+    _slip(
+        "transpose-omitted",
+        "transpose left out",
+        "The matrix was used the other way round: look at whether it belongs transposed.",
+        forward.transpose_omitted,
+        "Wδ instead of Wᵀδ",
+    ),
+    _slip(
+        "loss-log-base",
+        "wrong base of the logarithm",
+        "The logarithm has another base than the problem uses.",
+        forward.log_base,
+        "log₁₀ ŷ instead of ln ŷ",
+    ),
+    _slip(
+        "targets-swapped",
+        "target and prediction exchanged",
+        "Target and prediction have changed places in the loss.",
+        forward.targets_swapped,
+        "−Σ ŷ ln y instead of −Σ y ln ŷ",
+    ),
+    _slip(
+        "penalty-omitted",
+        "penalty left out",
+        "The penalty on the weights is missing.",
+        forward.penalty_omitted,
+        "∂L/∂W without λW",
+    ),
+    _slip(
+        "path-lost",
+        "a path left out",
+        "Several branches add up here, and one of them is missing.",
+        paths.path_lost,
+        "Z = W h without the skip connection",
+    ),
+)
+_BACKWARD = (
+    _slip(
+        "activation-derivative-omitted",
+        "derivative of the activation left out",
+        "The upstream gradient was passed on without the derivative of the activation.",
+        slopes.derivative_omitted,
+        "∂L/∂Z = ∂L/∂H instead of ∂L/∂H ⊙ σ′(Z)",
+    ),
+    _slip(
+        "activation-derivative-at-wrong-argument",
+        "derivative taken at the wrong place",
+        "The derivative of the activation was taken at the output instead of the pre-activation,"
+        " or written in the wrong one of the two.",
+        slopes.derivative_elsewhere,
+        "σ′(h), or z(1 − z), instead of h(1 − h)",
+    ),
+    _slip(
+        "wrong-activation-derivative",
+        "derivative of another function",
+        "This is not the derivative of this activation: it is that of another one, one factor of it"
+        " alone, or the function itself.",
+        slopes.other_derivative,
+        "1 − h² instead of h(1 − h)",
+    ),
+    _slip(
+        "relu-derivative-wrong",
+        "wrong derivative of ReLU",
+        "The derivative of ReLU is 1 where its argument is positive, and 0 elsewhere.",
+        slopes.relu_derivative,
+        "∂L/∂H ⊙ Z instead of ∂L/∂H ⊙ [Z > 0]",
+    ),
+    _slip(
+        "output-derivative-omitted",
+        "derivative of the output left out",
+        "The gradient of the prediction was passed on without the derivative of the output"
+        " function.",
+        slopes.output_derivative_omitted,
+        "∂L/∂Z = ∂L/∂Ŷ",
+    ),
+    _slip(
+        "softmax-shortcut-misused",
+        "ŷ − y in the wrong place",
+        "ŷ − y already contains the derivative of the output, and holds only for the loss that goes"
+        " with it.",
+        backward.shortcut_misused,
+        "(ŷ − y) ⊙ ŷ(1 − ŷ)",
+    ),
+    _slip(
+        "softmax-diagonal-only",
+        "only the diagonal of the softmax's Jacobian",
+        "Every softmax output depends on every logit: the terms −ŷᵢŷⱼ are missing.",
+        slopes.softmax_diagonal,
+        "∂L/∂Ŷ ⊙ ŷ(1 − ŷ)",
+    ),
+    _slip(
+        "gradient-to-all",
+        "gradient of a maximum given to all",
+        "Only what the maximum was taken from gets its gradient: all others get 0.",
+        slopes.gradient_to_all,
+        "the gradient in every place of a pooling window",
+    ),
+    _slip(
+        "wrong-layer-input",
+        "wrong input in the weight gradient",
+        "A weight gradient is the layer's own input times its δ: another layer's values were used.",
+        backward.wrong_layer_input,
+        "x δᵀ instead of h δᵀ",
+    ),
+    _slip(
+        "updated-weights-used",
+        "new weights used too early",
+        "The weights were updated before the gradient had gone through them.",
+        backward.updated_weights,
+        "W²new δ instead of W² δ",
+    ),
+    _slip(
+        "sign-flipped",
+        "sign the wrong way round",
+        "Everything has the opposite sign, as with y − ŷ for ŷ − y.",
+        backward.sign_flipped,
+        "y − ŷ",
+        factor=True,
+    ),
+    _slip(
+        "factor-two",
+        "a factor 2 lost or added",
+        "The result is off by a factor of 2.",
+        backward.factor_two,
+        "ŷ − y instead of 2(ŷ − y)",
+        factor=True,
+    ),
+    _slip(
+        "mean-sum-confused",
+        "mean and sum confused",
+        "The mean was taken for the sum, or the sum for the mean.",
+        backward.mean_sum,
+        "the sum over samples without 1/M",
+        factor=True,
+    ),
+    _slip(
+        "bias-gradient-not-summed",
+        "bias gradient not summed",
+        "The bias acts on every sample (or unit): its gradient is the sum over them.",
+        backward.bias_not_summed,
+        "δ of one sample instead of Σ δ",
+    ),
+)
+_UPDATE = (
+    _slip(
+        "ascent",
+        "uphill instead of downhill",
+        "The gradient was added: to make the loss smaller it is subtracted.",
+        update.ascent,
+        "W + η∇",
+    ),
+    _slip(
+        "learning-rate-omitted",
+        "learning rate left out",
+        "The gradient was subtracted without the learning rate.",
+        update.rate_omitted,
+        "W − ∇",
+    ),
+    _slip(
+        "learning-rate-twice",
+        "learning rate used twice",
+        "The learning rate was multiplied in twice.",
+        update.rate_twice,
+        "W − η²∇",
+    ),
+    _slip(
+        "bias-not-updated",
+        "bias not updated",
+        "The bias is still the old one.",
+        update.bias_kept,
+        "b unchanged",
+    ),
+    _slip(
+        "weights-not-updated",
+        "weights not updated",
+        "The weights are still the old ones.",
+        update.weights_kept,
+        "W unchanged",
+    ),
+    _slip(
+        "bias-correction-omitted",
+        "Adam's bias correction left out",
+        "m and v were used without dividing by 1 − βᵗ.",
+        update.correction_omitted,
+        "m instead of m̂",
+    ),
+    _slip(
+        "state-ignored",
+        "earlier state ignored",
+        "The optimizer's state from before this step was not used.",
+        update.state_ignored,
+        "v = (1 − β)g",
+    ),
+    _slip(
+        "updated-weights-forward",
+        "loss with the wrong weights",
+        "The loss was computed with the old weights where the new belong, or the other way round.",
+        update.forward_weights,
+        "the old loss for the new one",
+    ),
+)
+
+FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
+    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE)}
+    | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
+)
+
+GENERAL = frozenset(words.id for words in PARTS)
+"""The changes that any part may undergo: there are many, so that a name takes more figures."""
+
+VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
+    {
+        words.id: words
+        for words in (
+            SlipWords("transposed", "the transpose", "This is the transpose of what was asked."),
+            SlipWords(
+                "wrong-sample",
+                "values of another sample",
+                "These are the values of another sample of the batch.",
+            ),
+            SlipWords(
+                "decimal-slip",
+                "decimal point in the wrong place",
+                "The digits are right, the decimal point is not.",
+            ),
+            SlipWords(
+                "digits-swapped",
+                "two digits exchanged",
+                "Two neighbouring digits have changed places.",
+            ),
+            SlipWords(
+                "units-exchanged",
+                "two units exchanged",
+                "The numbers are right, and two of them have changed places.",
+            ),
+            SlipWords(
+                "digit-misread",
+                "a digit misread",
+                "One digit of one number was misread: of a given one, or of one carried on.",
+            ),
+            SlipWords("sign-lost", "sign lost", "The number is right but for its sign."),
+            SlipWords(
+                "copied",
+                "copied from another quantity",
+                "These are the values of another quantity.",
+            ),
+        )
+    }
+)
+
+SLIP_WORDS: Mapping[str, SlipWords] = MappingProxyType(
+    {id: slip.words for id, slip in FORMULA_SLIPS.items()} | dict(VALUE_SLIPS)
+)
+"""Every slip's words by its id."""
+
+_NONE: frozenset[str] = frozenset()
+_DERIVATIVES = frozenset(
+    "activation-derivative-omitted activation-derivative-at-wrong-argument relu-derivative-wrong"
+    " output-derivative-omitted softmax-diagonal-only".split()
+)
+_IMPLIED_BY = {
+    "wrong-activation-derivative": _DERIVATIVES,
+    "path-lost": frozenset({"penalty-omitted", "bias-left-out"}),
+    "term-left-out": frozenset({"change-for-value"}),
+}
+"""What is no news where something says it more exactly."""
+
+
+def said_best(found: Iterable[str]) -> list[str]:
+    """The slips of those that give the same numbers, without what another says more exactly."""
+    ids = list(found)
+    return [id for id in ids if not _IMPLIED_BY.get(id, _NONE) & set(ids)]

@@ -1,0 +1,139 @@
+"""Slips of the update: the right new parameter, or new loss, to what is computed instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.subformulas import Place, places
+from backprop_cli.grading.slips.case import Case, plain_name, terms
+
+
+def _old(case: Case) -> str | None:
+    """The parameter whose new value this is."""
+    name = case.step.id.removesuffix("_new")
+    return name if case.step.id.endswith("_new") and name in case.model.trained else None
+
+
+def _change(case: Case) -> tuple[Sym, Expr] | None:
+    """The old parameter and what is added to it, worked out from the gradient."""
+    old = _old(case)
+    if old is None or f"{old}_change" not in case.steps:
+        return None
+    return Sym(old), case.inlined(case.steps[f"{old}_change"].expr)
+
+
+def ascent(case: Case) -> Iterator[Expr]:
+    """W + η∇."""
+    if found := _change(case):
+        yield op("sub", *found)
+
+
+def _with_rate(case: Case, expr: Expr, rate: Expr) -> Expr:
+    """A formula with something else for the learning rate."""
+    return substitute(expr, {_rate(case): rate})
+
+
+def _rate(case: Case) -> str:
+    return "learning_rate_" if "learning_rate_" in case.sizes.names else "learning_rate"
+
+
+def rate_omitted(case: Case) -> Iterator[Expr]:
+    """W − ∇."""
+    if found := _change(case):
+        yield op("add", found[0], _with_rate(case, found[1], num(1)))
+    elif case.step.rule.endswith("-state"):
+        yield _with_rate(case, case.expr, num(1))
+
+
+def rate_twice(case: Case) -> Iterator[Expr]:
+    """W − η²∇."""
+    if found := _change(case):
+        rate = Sym(_rate(case))
+        yield op("add", found[0], op("mul", rate, found[1]))
+        yield op("add", found[0], _with_rate(case, found[1], op("mul", rate, rate)))
+
+
+def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
+    old = _old(case)
+    if old is not None and _is_bias(case, old) == biases:
+        yield Sym(old)
+
+
+def _is_bias(case: Case, name: str) -> bool:
+    """Whether a parameter is only ever added; without a model, whether it is no matrix."""
+    definitions = [one for one in case.model.definitions.values() if name in symbols(one)]
+    if not definitions:
+        return len(case.step.shape) != 2
+    return all(
+        any(plain_name(part) == name for _, part in terms(node))
+        for expr in definitions
+        for node in _sums_with(expr, name)
+    )
+
+
+def _sums_with(expr: Expr, name: str) -> Iterator[Expr]:
+    """The smallest parts of a formula around each use of a name that are more than that name."""
+    for place, node in places(expr):
+        if node == Sym(name):
+            yield _around(expr, place)
+
+
+def _around(expr: Expr, place: Place) -> Expr:
+    """What stands around a part; of a sum, the whole of it."""
+    above: list[Expr] = [expr]
+    for i in place:
+        part = above[-1]
+        assert isinstance(part, Op)
+        above.append(part.args[i])
+    kept = [node for node in above if plain_name(node) is None]
+    return kept[-1] if kept else expr
+
+
+def bias_kept(case: Case) -> Iterator[Expr]:
+    """b as it was."""
+    yield from _kept(case, biases=True)
+
+
+def weights_kept(case: Case) -> Iterator[Expr]:
+    """W as it was."""
+    yield from _kept(case, biases=False)
+
+
+def correction_omitted(case: Case) -> Iterator[Expr]:
+    """m and v where m̂ and v̂ belong."""
+    old = _old(case)
+    if old is None:
+        return
+    change = case.steps[f"{old}_change"].expr if f"{old}_change" in case.steps else case.expr
+    renamed = {
+        name: Sym(name.replace("hat_", "_", 1))
+        for name in symbols(change)
+        if name.startswith(("mhat_", "vhat_"))
+    }
+    if renamed:
+        yield op("add", Sym(old), substitute(change, renamed))
+        for one, state in renamed.items():
+            yield op("add", Sym(old), substitute(change, {one: state}))
+
+
+def state_ignored(case: Case) -> Iterator[Expr]:
+    """The state before the step taken as 0."""
+    olds = [name for name in symbols(case.expr) if name.endswith("_old")]
+    if olds:
+        yield substitute(case.expr, {name: op("mul", num(0), Sym(name)) for name in olds})
+
+
+def forward_weights(case: Case) -> Iterator[Expr]:
+    """The loss with old weights for new ones, or the other way round."""
+    target = case.model.target
+    if target is None:
+        return
+    if case.step.id == f"{target}_new":
+        yield Sym(target)
+    elif case.step.id == target and f"{target}_new" in case.steps:
+        yield Sym(f"{target}_new")
+    if case.step.rule == "forward-again":
+        for name in symbols(case.expr):
+            if name.endswith("_new"):
+                yield substitute(case.expr, {name: Sym(name.removesuffix("_new"))})

@@ -1,0 +1,195 @@
+"""A wrong quantity to the slips that show in its values alone, whatever its formula is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+from types import MappingProxyType
+
+import numpy as np
+
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.sheets.digits import Figure, digits, exchanged, readings
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets, standing_for
+from backprop_cli.grading.slips.wrong_quantity import LEAST_DIGITS, Wrong, as_meant, tight, typed
+from backprop_cli.operations.bounds import Interval, point
+
+Undone = Callable[[Figure], Iterator[tuple[float, float]]]
+"""The numbers, with their units, that a figure was before the slip."""
+
+_CLEARLY = 4
+_KNOWN = 0.5
+_LARGEST_SHIFT = 3  # decimal places that a point may be off
+
+
+def by_value(judge: Judge, wrong: Wrong) -> list[str]:
+    """The slips that explain every wrong entry by what is right there."""
+    right = _right(judge, wrong)
+    return [id for id, explains in _TESTS.items() if explains(judge, wrong, right)]
+
+
+def _right(judge: Judge, wrong: Wrong) -> Interval:
+    """All that would have been right, one behind the other: true, or from the student's own.
+
+    Where that is too wide to prove anything it is not a number.
+    """
+    ways = [expr for expr in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(expr)]
+    found = [point(judge.key.truth[wrong.name]), *map(judge.on_typed_values, ways)]
+    for rounded in (False, True):
+        found += [judge.enclosed(expr, False, rounded) for expr in ways]
+    shape = wrong.written.value.shape
+    low, high = (
+        np.stack([np.broadcast_to(bound, shape) for bound in bounds])
+        for bounds in zip(*found, strict=True)
+    )
+    tells = tight((low, high), typed(judge, wrong))
+    return np.where(tells, low, np.nan), np.where(tells, high, np.nan)
+
+
+def _transposed(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    value = wrong.written.value
+    if value.ndim != 2 or value.shape[0] != value.shape[1] or np.array_equal(value, value.T):
+        return False
+    low, high = typed(judge, wrong)
+    fits = meets((low.T, high.T), right) | ~wrong.written.present.T
+    return bool(fits.all(axis=(1, 2)).any())
+
+
+def _wrong_sample(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    axis = wrong.sample_axis
+    if axis is None or wrong.written.value.ndim != 2:
+        return False
+    low, high = (np.moveaxis(bound, axis, 0) for bound in typed(judge, wrong))
+    mask = np.moveaxis(wrong.mask, axis, 0)
+    ways = (np.moveaxis(bound, axis + 1, 1) for bound in right)
+    for rows in zip(*ways, strict=True):
+        if all(
+            _is_another(low[s], high[s], rows, s) for s in np.flatnonzero(mask.any(axis=1)).tolist()
+        ):
+            return True
+    return False
+
+
+def _is_another(low: Array, high: Array, rows: tuple[Array, ...], own: int) -> bool:
+    others = [s for s in range(len(rows[0])) if s != own]
+    return any(bool(meets((low, high), (rows[0][s], rows[1][s])).all()) for s in others)
+
+
+def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> bool:
+    """Whether each wrong entry was right before the slip, by one and the same way to be right."""
+    explained: Mask = np.ones(len(right[0]), dtype=bool)
+    low, high = (bound.reshape(len(bound), -1) for bound in right)
+    places = map(tuple, np.argwhere(wrong.mask).tolist())
+    for place, at in zip(places, np.flatnonzero(wrong.mask).tolist(), strict=True):
+        if judge.key.truth[wrong.name][place] == 0:
+            return False  # no digits, no sign, no point that could have been moved
+        figure = wrong.figure(place)
+        forms = [figure] if judge.key.assumed else list(readings(figure, judge.key.unit))
+        numbers = np.array([one for form in forms for one in undone(form)]).reshape(-1, 2, 1)
+        fits = meets(standing_for(numbers[:, 0], numbers[:, 1]), (low[:, at], high[:, at]))
+        off = np.abs(numbers[:, 0] - wrong.written.value[place])
+        clear = off > _CLEARLY * (high[:, at] - low[:, at])  # rounding makes small differences
+        known = high[:, at] - low[:, at] <= _KNOWN * np.abs(numbers[:, 0])  # else it has no digits
+        explained = explained & (fits & clear & known).any(axis=0)
+        if not explained.any():
+            return False
+    return True
+
+
+def _least_digits(wrong: Wrong) -> int:
+    """The digits that an entry needs to prove anything."""
+    return LEAST_DIGITS if wrong.mask.size == 1 else 1
+
+
+def _decimal_slip(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    least = _least_digits(wrong)
+
+    def undone(figure: Figure) -> Iterator[tuple[float, float]]:
+        if digits(figure.text) >= least and figure.value != 0:
+            for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1):
+                if k:
+                    yield figure.value * 10.0**k, figure.unit * 10.0**k
+
+    return _each_wrong(judge, wrong, right, undone)
+
+
+def _digits_swapped(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    def undone(figure: Figure) -> Iterator[tuple[float, float]]:
+        if digits(figure.text) >= 2:
+            yield from ((other, figure.unit) for other in exchanged(figure.text))
+
+    return _each_wrong(judge, wrong, right, undone)
+
+
+def _sign_lost(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    least = _least_digits(wrong)
+
+    def undone(figure: Figure) -> Iterator[tuple[float, float]]:
+        if digits(figure.text) >= least and figure.value != 0:
+            yield -figure.value, figure.unit
+
+    return _each_wrong(judge, wrong, right, undone)
+
+
+def _units_exchanged(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    """Whether two entries, rows or columns stand in each other's place, and all else is right."""
+    value = wrong.written.value
+    texts = [wrong.texts.get(place, "") for place in map(tuple, np.argwhere(wrong.mask).tolist())]
+    if sum(digits(as_meant(judge, text)) for text in texts) < LEAST_DIGITS:
+        return False
+    stands = typed(judge, wrong)
+    for axis, size in enumerate(value.shape):
+        if axis == wrong.sample_axis:
+            continue
+        for pair in combinations(range(size), 2):
+            order = np.arange(size)
+            order[list(pair)] = pair[::-1]
+            low, high = (np.take(bound, order, axis) for bound in stands)
+            fits = meets((low, high), right) | ~np.take(wrong.written.present, order, axis)
+            if fits.reshape(len(fits), -1).all(axis=1).any():
+                return True
+    return False
+
+
+def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
+    value = wrong.written.value
+    if not wrong.written.present.all() or (value.size == 1 and not np.any(value)):
+        return False
+    texts = (as_meant(judge, text) for text in wrong.texts.values())
+    if value.size == 1 and min(map(digits, texts), default=0) < LEAST_DIGITS:
+        return False
+    return bool(copied_from(judge, wrong.name))
+
+
+def copied_from(judge: Judge, name: str) -> list[str]:
+    """The quantities with the values typed, but for those that only follow from them."""
+    order = {id: place for place, id in enumerate(judge.key.formulas)}
+    others = {given: judge.key.truth[given] for given in sorted(judge.key.given)}
+    for other in sorted(judge.written.keys() - {name}, key=lambda id: order.get(id, -1)):
+        judged = judge.judged.get(other)
+        earlier = order.get(other, -1) < order.get(name, len(order))
+        if earlier or judged is None or bool((judged.verdicts == "wrong").any()):
+            others[other] = judge.written[other].value
+    value = judge.written[name].value
+    return [other for other, values in others.items() if _is_copy(value, values)]
+
+
+def _is_copy(value: Array, other: Array) -> bool:
+    """Whether the numbers are those of another quantity, as they stand there or transposed."""
+    if value.size != other.size:
+        return False
+    return any(np.array_equal(value.ravel(), way.ravel()) for way in (other, other.T))
+
+
+_TESTS: Mapping[str, Callable[[Judge, Wrong, Interval], bool]] = MappingProxyType(
+    {
+        "transposed": _transposed,
+        "wrong-sample": _wrong_sample,
+        "decimal-slip": _decimal_slip,
+        "digits-swapped": _digits_swapped,
+        "units-exchanged": _units_exchanged,
+        "sign-lost": _sign_lost,
+        "copied": _copied,
+    }
+)

@@ -1,0 +1,202 @@
+"""Functions, reductions and cases to the way they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction as Exact
+from types import MappingProxyType
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, num
+from backprop_cli.notation import conditions
+from backprop_cli.notation.nodes import (
+    Cases,
+    Fenced,
+    Fraction,
+    Letter,
+    Node,
+    Number,
+    Root,
+    Script,
+    Sign,
+    Total,
+    Word,
+    row,
+)
+from backprop_cli.notation.parentheses import AXES, UNWRITTEN, WITHIN
+from backprop_cli.notation.parts import Form, Part, Writer, applied, called, listed, put
+from backprop_cli.operations.table import TABLE, operation
+
+_NAMES: Mapping[str, Node] = MappingProxyType(
+    {
+        "sigmoid": Letter("σ"),
+        "f": Letter("f"),
+        "f_prime": Script(Letter("f"), Sign("′", bare=True)),
+        "normal_cdf": Letter("Φ"),
+        "normal_pdf": Letter("φ"),
+        "log2": Script(Word("log"), None, Number("2")),
+        "log10": Script(Word("log"), None, Number("10")),
+    }
+)
+"""Functions whose names are not a word."""
+
+
+def name_of(node: Op) -> Node:
+    """How a function is called."""
+    return _NAMES.get(node.name) or Word(operation(node).notation.text)
+
+
+def _axis(writer: Writer, node: Op, words: Mapping[int, str]) -> str:
+    """What an axis is called; nothing for a vector, which has but one."""
+    axis = node.option("axis")
+    return words[axis] if isinstance(axis, int) and writer.rank(node.args[0]) == 2 else ""
+
+
+def total(writer: Writer, node: Op) -> Part:
+    """Σ a, with `rows` or `columns` below the sign where only these are added."""
+    along = _axis(writer, node, AXES)
+    inner = put(writer, node.args[0], "sum of")
+    sign = Total(Word(along) if along else None)
+    return Part(row(sign, inner.node), "total", open=True, drawn=inner.drawn)
+
+
+def of_each(writer: Writer, node: Op) -> Part:
+    """max(x), with the axis below where it is taken of each row or column."""
+    along = _axis(writer, node, WITHIN)
+    name = Word(operation(node).notation.text)
+    head = Script(name, None, Word(f"each {along}")) if along else name
+    return called(writer, head, *node.args)
+
+
+def bars(fence: str) -> Form:
+    """|a| or ‖a‖."""
+
+    def form(writer: Writer, node: Op) -> Part:
+        inner = writer.part(node.args[0])
+        return Part(Fenced(fence, inner.node, fence), drawn=inner.drawn)
+
+    return form
+
+
+def logarithm(writer: Writer, node: Op) -> Part:
+    """ln a, or ln(a + b)."""
+    inner = writer.part(node.args[0])
+    simple = inner.kind in ("atom", "raised", "total") and not isinstance(inner.node, Fenced)
+    bare = simple and not inner.minus and not _is_call(node.args[0])
+    if not bare:
+        return applied(name_of(node), inner)
+    joined = row(name_of(node), Sign(" ", bare=True), inner.node)
+    return Part(joined, "prefix", open=True, drawn=inner.drawn)
+
+
+def _is_call(expr: Expr) -> bool:
+    record = TABLE.get(expr.name) if isinstance(expr, Op) else None
+    return record is not None and record.notation.kind == "function"
+
+
+def root(writer: Writer, node: Op) -> Part:
+    """The root of a."""
+    inner = writer.part(node.args[0])
+    return Part(Root(inner.node), drawn=inner.drawn)
+
+
+def function(writer: Writer, node: Op) -> Part:
+    """name(args), then the constants that differ from the usual ones."""
+    inner = listed([writer.part(arg) for arg in node.args])
+    nodes = [inner.node]
+    for key, value in node.options:
+        if key not in UNWRITTEN and value != operation(node).options.get(key):
+            nodes += [Sign(";", bare=True), Number(str(value))]
+    return applied(name_of(node), Part(row(*nodes), "sum", drawn=inner.drawn))
+
+
+def diagonal(writer: Writer, node: Op) -> Part:
+    """diag(a); of ones it is the identity I."""
+    return Part(Letter("I")) if is_identity(node) else function(writer, node)
+
+
+def is_identity(node: Op) -> bool:
+    """Whether a diagonal consists of ones."""
+    match node.args:
+        case (Op("spread", (Num(value),)),):
+            return value == 1
+    return False
+
+
+def positive_part(writer: Writer, node: Op) -> Part:
+    """max(0, a)."""
+    return called(writer, "max", num(0), *node.args)
+
+
+def pi(_: Writer, __: Op) -> Part:
+    """π."""
+    return Part(Letter("π"))
+
+
+# Constants on either side of 0 -------------------------------------------------------------------
+
+
+def switch(writer: Writer, node: Op) -> Part:
+    """1{a > 0}, sign(a), or cases, one of them for the kink where the value there is another."""
+    options = [node.option(key, usual) for key, usual in (("below", 0), ("at", 0), ("above", 1))]
+    if options == [-1, 0, 1]:
+        return called(writer, "sign", node.args[0])
+    found = conditions.cases(node)
+    if not found.cases:
+        return writer.part(Num(found.otherwise))
+    if found.indicator is not None:
+        return indicator(_held(writer, found.indicator))
+    held = [_held(writer, case) for case in found.cases]
+    rows = [
+        (writer.part(Num(case.value)).node, part.node)
+        for case, part in zip(found.cases, held, strict=True)
+    ]
+    rows.append((writer.part(Num(found.otherwise)).node, Word("otherwise")))
+    return Part(Cases(tuple(rows)), drawn=any(part.drawn for part in held))
+
+
+def _held(writer: Writer, case: conditions.Case) -> Part:
+    left, right = writer.part(case.left), writer.part(case.right)
+    node = row(left.node, Sign(case.relation), right.node)
+    return Part(node, "sum", drawn=left.drawn or right.drawn)
+
+
+def indicator(condition: Part) -> Part:
+    """1{…}."""
+    inner = Fenced("{", condition.node, "}")
+    return Part(row(Word("1", bold=True), inner), drawn=condition.drawn)
+
+
+def choose(writer: Writer, node: Op) -> Part:
+    """{a if x > 0, b otherwise}."""
+    yes, no = map(writer.part, node.args[1:])
+    x = _held(writer, conditions.Case(Exact(1), *conditions.compared(node.args[0], ">")))
+    pairs = ((yes.node, x.node), (no.node, Word("otherwise")))
+    return Part(Cases(pairs), drawn=x.drawn or yes.drawn or no.drawn)
+
+
+def largest(writer: Writer, node: Op) -> Part:
+    """1{a = max(a)}, and what holds where several are equal."""
+    shared = conditions.largest_share(node)
+    if shared is not None:
+        return writer.part(shared)
+    inner, tie = writer.part(node.args[0]), conditions.at_tie(node)
+    top = of_each(writer, Op("max", node.args, _axis_alone(node)))
+    whole = Part(row(inner.node, Sign("="), top.node), "sum", drawn=inner.drawn)
+    if tie == 1:
+        return indicator(whole)
+    said = conditions.THE_FIRST if tie is None else conditions.ALONE
+    single = Part(row(whole.node, Sign(",", bare=True), Word(f" {said}")), drawn=inner.drawn)
+    if not tie:
+        return indicator(single)
+    rows = ((1, single.node), (tie, whole.node), (0, Word("otherwise")))
+    return Part(Cases(tuple((writer.part(num(value)).node, held) for value, held in rows)))
+
+
+def _axis_alone(node: Op) -> tuple[tuple[str, Option], ...]:
+    return tuple((key, value) for key, value in node.options if key == "axis")
+
+
+def jacobian(writer: Writer, node: Op) -> Part:
+    """∂a over ∂b."""
+    of, by = (row(Letter("∂"), writer.part(arg).node) for arg in node.args)
+    return Part(Fraction(of, by), "fraction")

@@ -1,0 +1,165 @@
+"""Sums, products, quotients, powers and transposes to the way they are written."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.expr import Expr, Num, Op, op
+from backprop_cli.notation.nodes import (
+    Braced,
+    Fraction,
+    Script,
+    Sign,
+    Word,
+    items,
+    row,
+    storeys,
+)
+from backprop_cli.notation.parts import FLIPPED, Hand, Part, Writer, between, fenced, put
+from backprop_cli.notation.rewritten import one_fraction
+
+_SUM = 1  # how willingly a line ends before a sign, the least first
+_PRODUCT = 2
+SIDE_BY_SIDE = Sign("", _PRODUCT)
+
+
+def add(writer: Writer, node: Op) -> Part:
+    """a + b."""
+    a, b = node.args
+    return between(put(writer, a, "a +"), Sign("+", _SUM), put(writer, b, "+ b"), "sum")
+
+
+def sub(writer: Writer, node: Op) -> Part:
+    """a − b."""
+    a, b = node.args
+    return between(put(writer, a, "a -"), Sign("−", _SUM), put(writer, b, "- b"), "sum")
+
+
+def neg(writer: Writer, node: Op) -> Part:
+    """−a."""
+    inner = put(writer, node.args[0], "-a")
+    signed = row(Sign("−", bare=True), inner.node)
+    return Part(signed, "sign", inner.open, minus=True, drawn=inner.drawn)
+
+
+def mul(writer: Writer, node: Op) -> Part:
+    """a ⊙ b for arrays, a · b where one is a number, and η a in symbols."""
+    a, b = node.args
+    fraction = one_fraction(node)
+    if fraction is not None:
+        return writer.part(fraction)
+    if writer.rank(a) and writer.rank(b):
+        left, right = put(writer, a, "a entry"), put(writer, b, "entry b")
+        if writer.shape_label(a) != writer.shape_label(b):
+            left, right = _braced(writer, a, left), _braced(writer, b, right)
+        return between(left, Sign("⊙", _PRODUCT), right, "entry")
+    left, right = put(writer, a, "a scalar"), put(writer, b, "scalar b")
+    beside = not writer.numbers and (isinstance(a, Num) or right.kind == "fraction")
+    sign = SIDE_BY_SIDE if beside and not isinstance(b, Num) else Sign("·", _PRODUCT)
+    return between(left, sign, right, "scalar")
+
+
+def div(writer: Writer, node: Op) -> Part:
+    """a over b; a / b with arrays put in, or where fractions would stand too deep to be read."""
+    a, b = node.args
+    top, bottom = writer.part(a), writer.part(b)
+    nested = top.kind == "fraction" or storeys(top.node) > 1 or storeys(bottom.node) > 0
+    if not (top.drawn or bottom.drawn or nested):
+        return Part(Fraction(top.node, bottom.node), "fraction")
+    left = top if top.kind == "fraction" else put(writer, a, "a /")
+    return between(left, Sign("/", _PRODUCT), put(writer, b, "/ b"), "quotient")
+
+
+def matmul(writer: Writer, node: Op) -> Part:
+    """Vectors are drawn as columns (or all as rows): the product is turned to suit them."""
+    a, b = node.args
+    left, right = writer.rank(a), writer.rank(b)
+    form = row_by(writer, a) if left == right == 1 and not writer.rows else None
+    if form is not None:
+        first = _product(writer, op(FLIPPED, form[0]), form[1])
+        last = _braced(writer, b, put(writer, b, "matrix b"))
+        return between(first, SIDE_BY_SIDE, last, "matrix")
+    if left == right == 1:
+        a, b = (a, op(FLIPPED, b)) if writer.rows else (op(FLIPPED, a), b)
+    elif left == 1 and not writer.rows:
+        a, b = op("transpose", b), a
+    elif right == 1 and writer.rows:
+        a, b = b, op("transpose", a)
+    return _product(writer, a, b)
+
+
+def outer(writer: Writer, node: Op) -> Part:
+    """a bᵀ, or aᵀ b where vectors are rows."""
+    a, b = node.args
+    if writer.rows:
+        return _product(writer, op(FLIPPED, a), b)
+    return _product(writer, a, op(FLIPPED, b))
+
+
+def row_by(writer: Hand, a: Expr) -> tuple[Expr, Expr] | None:
+    """The x and A of a vector times a matrix: with a vector behind it, xᵀ A y is written."""
+    match a:
+        case Op("matmul", (x, matrix)) if writer.rank(x) == 1 and writer.rank(matrix) == 2:
+            return x, matrix
+    return None
+
+
+def _product(writer: Writer, a: Expr, b: Expr) -> Part:
+    if writer.scalars:
+        return mul(writer, op("mul", a, b))
+    left = _braced(writer, a, put(writer, a, "a matrix"))
+    right = _braced(writer, b, put(writer, b, "matrix b"))
+    return between(left, SIDE_BY_SIDE, right, "matrix")
+
+
+def _braced(writer: Writer, expr: Expr, part: Part) -> Part:
+    """A factor with its shape below it, unless its own factors have theirs."""
+    if not writer.braces or any(isinstance(node, Braced) for node in items(part.node)):
+        return part
+    label = writer.shape_label(expr)
+    if label is None:
+        return part
+    return Part(Braced(part.node, label), part.kind, part.open, part.minus)
+
+
+def product(writer: Writer, node: Op) -> Part:
+    """A B, each as it stands."""
+    return _product(writer, *node.args)
+
+
+def transpose(writer: Writer, node: Op) -> Part:
+    """Aᵀ; a vector has no other way to stand."""
+    (inner,) = node.args
+    if isinstance(inner, Op) and inner.name == "transpose":
+        return writer.part(inner.args[0])
+    return writer.part(inner) if writer.rank(inner) == 1 else turned(writer, inner)
+
+
+def flipped(writer: Writer, node: Op) -> Part:
+    """A vector the other way round: aᵀ; that of a product is xᵀ A where A x would be turned."""
+    (inner,) = node.args
+    if isinstance(inner, Op) and inner.name == "matmul":
+        a, b = inner.args
+        ranks = writer.rank(a), writer.rank(b)
+        if ranks == (1, 2) and not writer.rows:
+            return _product(writer, op(FLIPPED, a), b)
+        if ranks == (2, 1) and writer.rows:
+            return _product(writer, a, op(FLIPPED, b))
+    return turned(writer, inner)
+
+
+def turned(writer: Writer, inner: Expr) -> Part:
+    """Aᵀ, whatever A is."""
+    base = put(writer, inner, "base")
+    return Part(Script(base.node, Word("T")), "power", drawn=base.drawn)
+
+
+def is_root(base: Expr) -> bool:
+    """Whether a power stands behind a root: (√x)³ would be read as √(x³) without parentheses."""
+    return isinstance(base, Op) and base.name == "sqrt"
+
+
+def power(writer: Writer, node: Op) -> Part:
+    """a raised to b."""
+    base, exponent = put(writer, node.args[0], "base"), writer.part(node.args[1])
+    if is_root(node.args[0]):
+        base = fenced(base)
+    return Part(Script(base.node, exponent.node), "power", drawn=base.drawn)

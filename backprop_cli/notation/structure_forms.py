@@ -1,0 +1,153 @@
+"""Columns, rows, entries and stacks to the way they are written."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.expr import Num, Op, Option, num, op
+from backprop_cli.notation.nodes import (
+    Accent,
+    Fenced,
+    Grid,
+    Letter,
+    Named,
+    Node,
+    Places,
+    Script,
+    Sign,
+    Word,
+    row,
+)
+from backprop_cli.notation.parts import (
+    Form,
+    Hand,
+    Part,
+    Writer,
+    between,
+    places_of,
+    put,
+)
+from backprop_cli.notation.product_forms import SIDE_BY_SIDE, turned
+from backprop_cli.notation.spreading import times_ones
+from backprop_cli.notation.symbols import lowered, size
+
+
+def upright(column: bool) -> Form:
+    """A vector as a column (or row) is itself where vectors are drawn so, else transposed."""
+
+    def form(writer: Writer, node: Op) -> Part:
+        (inner,) = node.args
+        lies = column == writer.rows and writer.rank(inner) == 1
+        return turned(writer, inner) if lies else writer.part(inner)
+
+    return form
+
+
+def inner(writer: Writer, node: Op) -> Part:
+    """Nothing but the argument."""
+    return writer.part(node.args[0])
+
+
+def expand(writer: Writer, node: Op) -> Part:
+    """A vector as a row or column of a matrix."""
+    stands = upright(node.option("axis") == 1) if writer.rank(node) == 2 else inner
+    return stands(writer, node)
+
+
+def spread(writer: Writer, node: Op) -> Part:
+    """A number repeated carries its shape below, since 1 alone would not say how many.
+
+    What is no constant is multiplied by ones: s · 1₃, or 1₂ vᵀ for a vector in every row.
+    """
+    repeated, shape = node.args[0], node.option("shape")
+    if writer.scalars or not isinstance(shape, tuple):
+        return writer.part(repeated)
+    if isinstance(repeated, Num):
+        return _repeated(writer, repeated, shape)
+    return writer.part(times_ones(node, writer.rank(repeated), rows=writer.rows))
+
+
+def _repeated(writer: Writer, number: Num, shape: tuple[Option, ...]) -> Part:
+    part = writer.part(number)
+    sizes = [length for length in shape if isinstance(length, int | str)]
+    return Part(Script(part.node, None, size(sizes)), part.kind, minus=part.minus)
+
+
+def ones(writer: Writer, node: Op) -> Part:
+    """1 with its shape below."""
+    shape = node.option("shape")
+    assert isinstance(shape, tuple)
+    return _repeated(writer, num(1), shape)
+
+
+def at(writer: Writer, node: Op) -> Part:
+    """W₂₁, or W with 1, : for a whole row."""
+    base = writer.part(node.args[0])
+    symbol = base.node if base.kind in ("atom", "raised") else Fenced("(", base.node, ")")
+    return Part(lowered(symbol, _places(writer, node)), drawn=base.drawn)
+
+
+def _places(writer: Writer, node: Op) -> Places:
+    return Places(places_of(writer, node))
+
+
+def in_place(writer: Writer, node: Op) -> Part:
+    """An entry in its place among zeros is that entry times a unit vector or matrix."""
+    places = _places(writer, node)
+    if all(map(str.isdigit, places.texts)):
+        unit = Part(Script(Letter("e" if len(places.texts) == 1 else "E"), None, places))
+        value = put(writer, node.args[0], "a scalar")
+        return between(value, SIDE_BY_SIDE if not writer.numbers else Sign("·", 2), unit, "scalar")
+    value = writer.part(node.args[0])
+    where = Word(f"at [{','.join(places.texts)}], else 0")
+    return Part(Fenced("(", row(value.node, Sign(" ", bare=True), where), ")"))
+
+
+def bracketed(writer: Writer, node: Op) -> Part:
+    """Numbers or vectors below one another in brackets, or beside one another along axis 1."""
+    nodes = tuple(writer.part(arg).node for arg in node.args)
+    return _grid(nodes, beside=joined_beside(writer, node))
+
+
+def grown(writer: Writer, node: Op) -> Part:
+    """The constant above (or beside) the rest."""
+    rest, constant = (writer.part(arg).node for arg in node.args)
+    nodes = (rest, constant) if node.name == "append" else (constant, rest)
+    return _grid(nodes, beside=joined_beside(writer, node))
+
+
+def joined_beside(hand: Hand, node: Op) -> bool:
+    """Whether what is joined stands side by side: columns of a matrix, a vector drawn as a row."""
+    if hand.rank(node) == 1:
+        return hand.rows
+    return node.name != "stack" and node.option("axis") in (1, -1)
+
+
+def _grid(nodes: tuple[Node, ...], *, beside: bool) -> Part:
+    return Part(Grid((nodes,) if beside else tuple((node,) for node in nodes)))
+
+
+def dropped(writer: Writer, node: Op) -> Part:
+    """A matrix without its bias entries is marked with a tilde."""
+    part = writer.part(node.args[0])
+    marked = _tilde(part.node)
+    return Part(Accent(part.node, "tilde")) if marked is None else Part(marked, part.kind)
+
+
+def _tilde(node: Node) -> Node | None:
+    """The symbol with a tilde over its letter; None where it is no symbol."""
+    match node:
+        case Named(id, inner_node):
+            marked = _tilde(inner_node)
+            return None if marked is None else Named(id, marked)
+        case Script(base, up, down):
+            marked = _tilde(base)
+            return None if marked is None else Script(marked, up, down)
+        case Letter():
+            return Accent(node, "tilde")
+    return None
+
+
+def part_of(writer: Writer, node: Op) -> Part:
+    """A range of entries."""
+    axis = node.whole("axis")
+    index = (*(None,) * axis, (node.whole("start"), node.whole("stop")))
+    return at(writer, op("at", *node.args, index=index))

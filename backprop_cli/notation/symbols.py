@@ -1,0 +1,246 @@
+"""Ids to the symbols that stand for them: `dL/dW1` to ∂L over ∂W¹, `alpha` to α."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from backprop_cli.algebra.shapes import Size
+from backprop_cli.notation.nodes import (
+    Accent,
+    Fenced,
+    Fraction,
+    Letter,
+    Named,
+    Node,
+    Number,
+    Places,
+    Script,
+    Sign,
+    Word,
+    row,
+)
+
+Ending = Literal["plain", "raised", "fraction"]
+
+GREEK = MappingProxyType(
+    dict(
+        zip(
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron "
+            "pi rho sigma tau upsilon phi chi psi omega".split(),
+            "αβγδεζηθικλμνξοπρστυφχψω",
+            strict=True,
+        )
+    )
+    | dict(
+        zip(
+            "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(),
+            "ΓΔΘΛΞΠΣΦΨΩ",
+            strict=True,
+        )
+    )
+)
+_CONSTANTS = {"learning_rate": "η", "l2": "λ", "penalty": "λ"}
+_ACCENTS: tuple[Literal["hat", "bar"], ...] = ("hat", "bar")
+_HATTED_STATES = {"mhat": "m", "vhat": "v"}
+_HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
+_LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
+
+_entry = re.compile(r"(.+?)\[([^\]]*)\]").fullmatch
+_later = re.compile(r"(.+)@(\d+)").fullmatch
+derivative = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
+_state = re.compile(r"(mhat|vhat|[vmsG])_(.+)").fullmatch
+_of_layer = re.compile(r"([WbZH])(\d+)(?:_(\d+))?").fullmatch
+_numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
+_lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
+
+
+class Letters(Protocol):
+    """What a problem calls the quantities of a layer."""
+
+    @property
+    def input(self) -> str: ...  # the names say it
+    @property
+    def target(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def bias(self) -> str: ...
+    @property
+    def pre(self) -> str: ...
+    @property
+    def post(self) -> str: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def loss(self) -> str: ...
+    @property
+    def first_layer(self) -> int: ...
+    @property
+    def delta(self) -> bool: ...
+
+
+class Naming(Struct, frozen=True):
+    """What ids are called. `letters` are those of layers, None where digits are no layer numbers.
+
+    `batch`: there are several samples; `bases` are the ids that states may belong to; `deltas`
+    are the gradients that are written δ; `latin` are the Greek letters that are written out, since
+    a function is called by them.
+    """
+
+    letters: Letters | None = None
+    batch: bool = False
+    bases: frozenset[str] = frozenset()
+    deltas: frozenset[str] = frozenset()
+    latin: frozenset[str] = frozenset()
+
+
+class Symbol(Struct, frozen=True):
+    """A symbol, and how it ends: a raised digit or a fraction needs parentheses before ᵀ."""
+
+    node: Node
+    ending: Ending = "plain"
+
+
+@lru_cache(maxsize=4096)
+def symbol(naming: Naming, id: str) -> Symbol:
+    """The symbol of a quantity."""
+    if match := _later(id):
+        step = row(Sign("(", bare=True), Word(f"step {match[2]}"), Sign(")", bare=True))
+        return Symbol(row(symbol(naming, match[1]).node, Sign(" ", bare=True), step), "fraction")
+    if match := _entry(id):
+        whole = symbol(naming, match[1])
+        inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
+        return Symbol(lowered(inner, Places(tuple(map(str.strip, match[2].split(","))))))
+    if id in naming.deltas and naming.letters:
+        return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
+    if match := derivative(id):
+        of, by = (row(Letter("∂"), symbol(naming, name).node) for name in match.groups())
+        return Symbol(Fraction(of, by), "fraction")
+    for ending, mark in (("_new", "+"), ("_old", "−")):
+        if id.endswith(ending):
+            return Symbol(raised(symbol(naming, id.removesuffix(ending)).node, mark), "raised")
+    if id.endswith("_change"):
+        return Symbol(row(Letter("Δ"), symbol(naming, id.removesuffix("_change")).node), "raised")
+    if (match := _state(id)) and match[2] in naming.bases:
+        inner = Fenced("(", symbol(naming, match[2]).node, ")")
+        return Symbol(row(_state_letter(match[1]), inner))
+    return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
+
+
+def layer_of(letters: Letters, id: str) -> str:
+    """The number that a layer has in print, from the last number of an id."""
+    match = _numbered(id)
+    assert match is not None, id
+    return str(int(match[2]) + letters.first_layer - 1)
+
+
+def size(shape: Sequence[Size]) -> Node:
+    """A shape as it is written: 2×3, or N₁×N."""
+    nodes: list[Node] = []
+    for length in shape:
+        node = _length(length)
+        if len(shape) > 1 and isinstance(length, str) and {"+", "-"} & {*length}:
+            node = Fenced("(", node, ")")
+        nodes += [Sign("×", bare=True), node] if nodes else [node]
+    return row(*nodes)
+
+
+def _length(length: Size) -> Node:
+    """One size: a number, a letter, or a letter and what is added to it."""
+    if isinstance(length, int):
+        return Number(str(length))
+    base, sign, rest = length.partition("-" if "-" in length else "+")
+    letter = _plain(base).node
+    bare = Sign("−" if sign == "-" else sign, bare=True)
+    return row(letter, bare, Number(rest)) if sign else letter
+
+
+def raised(node: Node, mark: str) -> Node:
+    """The symbol with a mark at its upper right, behind a layer number that stands there."""
+    sign = Sign(mark, bare=True)
+    if isinstance(node, Script) and node.up is not None:
+        return Script(node.base, row(node.up, sign), node.down)
+    if isinstance(node, Script):
+        return Script(node.base, sign, node.down)
+    return Script(node, sign)
+
+
+def lowered(node: Node, below: Node) -> Node:
+    """The symbol with indices at its lower right, below a layer number that stands there."""
+    if isinstance(node, Named):
+        return Named(node.id, lowered(node.inner, below))
+    if isinstance(node, Script) and node.down is None:
+        return Script(node.base, node.up, below)
+    return Script(node, None, below)
+
+
+def _state_letter(letter: str) -> Node:
+    base = _HATTED_STATES.get(letter)
+    return Accent(Letter(base), "hat") if base else Letter(letter)
+
+
+def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
+    whole = {
+        "X": _many(naming, letters.input, "x"),
+        "Y": _many(naming, letters.target, "y"),
+        "Yhat": letters.output,
+        "L": letters.loss,
+    }
+    if id in whole:
+        return Symbol(written(whole[id]))
+    if id.startswith("L_"):
+        return Symbol(Script(written(letters.loss), None, Word(id[2:])))
+    match = _of_layer(id)
+    if not match:
+        return _plain(id, naming.latin)
+    kinds = {"W": letters.weights, "b": letters.bias, "Z": letters.pre, "H": letters.post}
+    shift = letters.first_layer - 1
+    above: Node = Number(str(int(match[2]) + shift))
+    if match[3]:
+        source = int(match[3])
+        inner = Number(str(source + shift)) if source else Letter("x")
+        above = row(above, Sign("(", bare=True), inner, Sign(")", bare=True))
+    return Symbol(Script(written(kinds[match[1]]), above), "raised")
+
+
+def _many(naming: Naming, letter: str, default: str) -> str:
+    """A batch of vectors x is the matrix X, unless the problem names it itself."""
+    return letter.upper() if naming.batch and letter == default else letter
+
+
+def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
+    """A name of the user's own: Greek letters, hats, bars, and digits below the line."""
+    if id in _CONSTANTS:
+        return Symbol(Letter(_CONSTANTS[id]))
+    if match := _numbered(id):
+        return Symbol(Script(_letter(match[1], latin), None, Number(match[2])))
+    if (match := _lettered(id)) and match[2] in _LOWERED:
+        return Symbol(Script(_letter(match[1], latin), None, Letter(match[2])))
+    return Symbol(_letter(id, latin))
+
+
+def _letter(word: str, latin: frozenset[str]) -> Node:
+    if word in latin:
+        return Word(word)
+    if word in GREEK:
+        return Letter(GREEK[word])
+    for mark in _ACCENTS:
+        base = word.removesuffix(mark).removesuffix("_")
+        if base != word and (len(base) == 1 or base in GREEK):
+            return Accent(Letter(GREEK.get(base, base)), mark)
+    return written(word)
+
+
+def written(text: str) -> Node:
+    """A letter or word as the problem writes it: Ŷ is a Y with a hat."""
+    decomposed = unicodedata.normalize("NFD", text)
+    if decomposed[1:] == _HAT:
+        return Accent(Letter(decomposed[0]), "hat")
+    return Letter(text) if len(text) == 1 else Word(text)

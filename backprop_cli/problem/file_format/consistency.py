@@ -1,0 +1,94 @@
+"""A problem as read -> complaints about keys that do not fit together; shapes are checked later."""
+
+from __future__ import annotations
+
+from backprop_cli.problem.file_format.records import Given
+from backprop_cli.problem.problem_data import Layer, Problem
+from backprop_cli.problem.typed_numbers import shown
+
+_MODELS = ("layers", "equations", "gradients")
+_OF_LAYERS = ("x", "y", "inputs", "samples", "loss")
+_OF_EQUATIONS = ("equations", "train", "differentiate", "shapes")
+
+
+def check_together(problem: Problem, given: Given) -> None:
+    """Complains about combinations that make no sense."""
+    _check_model(given)
+    if given.has("equations"):
+        _check_equations(problem, given)
+    elif given.has("layers"):
+        _check_layers(problem, given)
+    elif given.has("gradients"):
+        _check_gradients(given)
+    if given.empty("ask"):
+        given.complain("ask", "`ask` names nothing", "leave it out for the usual quantities")
+
+
+def _check_model(given: Given) -> None:
+    models = [key for key in _MODELS if given.has(key)]
+    if not models:
+        message = "there is no model: a problem has `layers` or `equations`"
+        given.complaints.add(
+            message, given.mark, "layers: with a line `- {weights: …}` for each layer"
+        )
+    for other in models[1:]:
+        given.complain(other, f"`{other}` and `{models[0]}` exclude each other", "one of the two")
+    if models == ["layers"]:
+        for key in ("values", *_OF_EQUATIONS[1:]):
+            if given.has(key):
+                given.complain(key, f"`{key}` belongs to `equations`, and this file has `layers`")
+
+
+def _check_equations(problem: Problem, given: Given) -> None:
+    for key in _OF_LAYERS:
+        if given.has(key):
+            instead = "an equation for it" if key == "loss" else f"values: {{{key}: …}}"
+            message = f"`{key}` belongs to `layers`, and this file has `equations`"
+            given.complain(
+                key, message, instead if key in ("x", "y", "loss") else "shapes: {x: [N]}"
+            )
+    if given.empty("equations"):
+        given.complain("equations", "there are no equations", "- z = W @ x + b")
+    for name in problem.shapes:
+        if name in problem.values:
+            text, _ = problem.shapes[name]
+            message = f"{shown(name)} has a value, which says its shape"
+            given.complaints.add(message, text.mark, "leave the shape out")
+
+
+def _check_layers(problem: Problem, given: Given) -> None:
+    if given.empty("layers"):
+        given.complain("layers", "there are no layers", "- {weights: [[3, 6], [4, 5]]}")
+    for number, layer in enumerate(problem.layers or (), 1):
+        _check_layer(number, layer, problem, given)
+    no_loss = problem.loss is None and ("loss" in given.values or not given.has("loss"))
+    if given.has("update") and no_loss and not given.has("upstream"):
+        message = "an update needs gradients, and there is no loss"
+        given.complain("update", message, "loss: squared-error, or upstream: {Yhat: …}")
+
+
+def _check_layer(number: int, layer: Layer, problem: Problem, given: Given) -> None:
+    add = given.complaints.add
+    if (layer.bias is not None or layer.biased) and problem.convention.bias != "separate":
+        where = f"with `bias: {problem.convention.bias}` it is part of the weights"
+        mark = layer.bias.mark if layer.bias is not None else layer.mark
+        add(f"layer {number} has a `bias`, and {where}", mark, "leave it out")
+    for skip in layer.skips:
+        if skip.source >= number:
+            earlier = "0 (x)" if number == 1 else f"0 (x) to {number - 1}"
+            add(f"a skip into layer {number} comes from an earlier one: {earlier}", skip.mark)
+
+
+def _check_gradients(given: Given) -> None:
+    if given.empty("gradients"):
+        given.complain("gradients", "`gradients` gives none", "gradients: {W1: [[0.1, 0.2]]}")
+    for key in ("values", "update"):
+        if not given.has(key):
+            message = f"`gradients` alone need `{key}` beside them"
+            instead = (
+                "values: {W1: …}" if key == "values" else "update: {rule: sgd, learning_rate: 0.1}"
+            )
+            given.complain("gradients", message, instead)
+    for key in (*_OF_LAYERS, *_OF_EQUATIONS, "penalty", "upstream"):
+        if given.has(key):
+            given.complain(key, f"`{key}` has no meaning beside `gradients`: there is no model")

@@ -1,0 +1,409 @@
+"""What a file may say, as small parts: each reads a node into data and gives its JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
+
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.arrays import kind_of, read_values
+from backprop_cli.problem.problem_data import Text, Values
+from backprop_cli.problem.text.lexer import is_name
+from backprop_cli.problem.text.near import folded, nearest
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.typed_numbers import (
+    NumberError,
+    normal_minus,
+    printable,
+    read_number,
+    shown,
+)
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Schema: TypeAlias = dict[str, Any]
+
+_LONGEST_NAME = 40
+_whole = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})").fullmatch
+_whole_decimal = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,17}))\.0*").fullmatch
+
+
+class Field(Protocol[T_co]):
+    """Something a file may say; `words` complete "expected …"."""
+
+    @property
+    def words(self) -> str:
+        """What is expected, such as "a number, at least 0"."""
+        ...
+
+    def read(self, node: Node, name: str, complaints: Complaints, /) -> T_co | None:
+        """The data of `node`; None, with a complaint, where it cannot be read."""
+        ...
+
+    def schema(self) -> Schema:
+        """What JSON Schema says about it."""
+        ...
+
+
+def unexpected(
+    node: Node, name: str, wanted: Field[Any], complaints: Complaints, instead: str | None = None
+) -> None:
+    """Complains that `node`, called `name` in the sentence, is something else than `wanted`."""
+    complaints.add(f"{name} should be {wanted.words}, not {kind_of(node)}", node.mark, instead)
+
+
+# One value ----------------------------------------------------------------------------------------
+
+
+class Bounds(Struct, frozen=True):
+    """Which numbers will do."""
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def allow(self, value: float) -> bool:
+        """Whether `value` is among them."""
+        return (
+            (self.at_least is None or value >= self.at_least)
+            and (self.above is None or value > self.above)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.below is None or value < self.below)
+        )
+
+    @property
+    def words(self) -> str:
+        """The bounds in words, beginning with a comma if there are any."""
+        named = (
+            ("at least", self.at_least),
+            ("above", self.above),
+            ("at most", self.at_most),
+            ("below", self.below),
+        )
+        said = [f"{words} {bound:g}" for words, bound in named if bound is not None]
+        return ", " + " and ".join(said) if said else ""
+
+    def schema(self) -> Schema:
+        """The bounds in JSON Schema's words."""
+        named = {
+            "minimum": self.at_least,
+            "exclusiveMinimum": self.above,
+            "maximum": self.at_most,
+            "exclusiveMaximum": self.below,
+        }
+        return {word: bound for word, bound in named.items() if bound is not None}
+
+
+NOT_NEGATIVE = Bounds(at_least=0)
+
+
+class Number(Struct, frozen=True):
+    """A number, in any form that 2/3 or ln(2) may take."""
+
+    bounds: Bounds = Bounds()
+
+    @property
+    def words(self) -> str:
+        return f"a number{self.bounds.words}"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> float | None:
+        if not isinstance(node, ScalarNode):
+            unexpected(node, name, self, complaints, "a number, such as 0.5")
+            return None
+        try:
+            value = read_number(node.text)
+        except NumberError as error:
+            complaints.add(error.message, node.mark, error.instead)
+            return None
+        if self.bounds.allow(value):
+            return value
+        unexpected(node, name, self, complaints)
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["number", "string"], **self.bounds.schema()}
+
+
+class Integer(Struct, frozen=True):
+    """A whole number."""
+
+    bounds: Bounds = Bounds()
+
+    @property
+    def words(self) -> str:
+        return f"a whole number{self.bounds.words}"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> int | None:
+        if not isinstance(node, ScalarNode):
+            unexpected(node, name, self, complaints, "a whole number, such as 2")
+            return None
+        text = normal_minus(node.text.strip())
+        if _whole(text) and self.bounds.allow(int(text)):
+            return int(text)
+        unexpected(node, name, self, complaints, self._instead(text))
+        return None
+
+    def _instead(self, text: str) -> str | None:
+        if match := _whole_decimal(text):
+            return match[1] if self.bounds.allow(int(match[1])) else None
+        try:
+            read_number(text)
+        except NumberError as error:
+            return error.instead
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": "integer", **self.bounds.schema()}
+
+
+class Size(Struct, frozen=True):
+    """A size: a whole number above 0, or a letter."""
+
+    words = "a whole number, at least 1, or a letter such as `N`"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> int | str | None:
+        if isinstance(node, ScalarNode):
+            if _whole(node.text) and int(node.text) > 0:
+                return int(node.text)
+            if is_name(node.text) and not node.empty:
+                return node.text
+        unexpected(node, name, self, complaints)
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["integer", "string"], "minimum": 1}
+
+
+class Boolean(Struct, frozen=True):
+    """True or false."""
+
+    words = "`true` or `false`"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> bool | None:
+        meant = _BOOLEANS.get(node.text.lower()) if isinstance(node, ScalarNode) else None
+        if meant is None:
+            unexpected(node, name, self, complaints)
+        return meant
+
+    def schema(self) -> Schema:
+        return {"type": "boolean"}
+
+
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class Choice(Struct, frozen=True):
+    """One of some words; `folded` brings what was written to the form they are compared in.
+
+    `meant` are words from elsewhere with the one to write instead.
+    """
+
+    names: tuple[str, ...]
+    folded: Callable[[str], str] = str.casefold
+    meant: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def words(self) -> str:
+        quoted = [f"`{name}`" for name in self.names]
+        return f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
+        if not isinstance(node, ScalarNode) or len(node.text) > _LONGEST_NAME:
+            unexpected(node, name, self, complaints)
+            return None
+        wanted = self.folded(node.text)
+        for known in self.names:
+            if self.folded(known) == wanted:
+                return known
+        unexpected(node, name, self, complaints, self._near(node.text))
+        return None
+
+    def _near(self, text: str) -> str | None:
+        return self.meant.get(folded(text)) or nearest(text, self.names)
+
+    def schema(self) -> Schema:
+        if self.folded is not str.casefold:
+            return {"type": "string", "examples": list(self.names)}
+        numbers = [int(name) for name in self.names if name.isdigit()]
+        return {"enum": [*self.names, *numbers]}
+
+
+class Words(Struct, frozen=True):
+    """Free text for people; what would hide in it, or turn it round, is written out."""
+
+    words = "text"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> str | None:
+        if isinstance(node, ScalarNode):
+            return printable(node.text.rstrip("\n"), kept="\n\t")
+        unexpected(node, name, self, complaints, "quotes around the text")
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "number"]}
+
+
+class Written(Struct, frozen=True):
+    """A formula, name or id, kept as it stands with its place."""
+
+    words: str = "text"
+    equation: bool = False
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Text | None:
+        if not isinstance(node, ScalarNode):
+            meant = self._meant(node)
+            unexpected(node, name, self, complaints, meant or "quotes around the text")
+            return Text(meant, node.mark) if meant else None  # so that its name is known
+        text = node.text.rstrip("\n")
+        if not text.strip():
+            unexpected(node, name, self, complaints)
+            return None
+        return Text(text, node.inside)
+
+    def _meant(self, node: Node) -> str | None:
+        """`- z: W @ x` is meant as an equation."""
+        if self.equation and isinstance(node, MapNode) and len(node.entries) == 1:
+            (only,) = node.entries.values()
+            if isinstance(only.value, ScalarNode):
+                return f"{only.key.text} = {only.value.text}"
+        return None
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "number"]}
+
+
+class Numbers(Struct, frozen=True):
+    """A number, a vector or a matrix, as lists or as text. Unreadable ones have array None."""
+
+    letters: bool = False
+    words = "numbers: a number, a vector or a matrix"
+
+    def read(self, node: Node, _name: str, complaints: Complaints) -> Values:
+        return read_values(node, complaints, letters=self.letters)
+
+    def schema(self) -> Schema:
+        number = {"type": ["number", "string"]}
+        row = {"type": "array", "items": number}
+        return {"anyOf": [number, {"type": "array", "items": {"anyOf": [number, row]}}]}
+
+
+class NumbersOrTrue(Struct, frozen=True):
+    """Numbers, or `true` for something that is there and has none, `false` for nothing at all."""
+
+    words = "numbers, or `true` where it is there without any"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Values | bool:
+        if isinstance(node, ScalarNode) and node.text.lower() in ("true", "false"):
+            return node.text.lower() == "true"
+        return Numbers().read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [*Numbers().schema()["anyOf"], {"type": "boolean"}]}
+
+
+# Several values -----------------------------------------------------------------------------------
+
+
+class ListOf(Struct, Generic[T], frozen=True):
+    """A list of things of one kind; with `single`, one thing alone is a list of one."""
+
+    item: Field[T]
+    words: str
+    single: bool = False
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> tuple[T, ...] | None:
+        if isinstance(node, ListNode):
+            return tuple(self._items(node, name, complaints))
+        if self.single and isinstance(node, ScalarNode):
+            only = self.item.read(node, name, complaints)
+            return None if only is None else (only,)
+        unexpected(node, name, self, complaints, "a list: [first, second], or a line each with `-`")
+        return None
+
+    def _items(self, node: ListNode, name: str, complaints: Complaints) -> Iterator[T]:
+        for number, item in enumerate(node.items, 1):
+            if complaints.full:
+                return
+            value = self.item.read(item, f"item {number} of {name}", complaints)
+            if value is not None:
+                yield value
+
+    def schema(self) -> Schema:
+        listed = {"type": "array", "items": self.item.schema()}
+        return {"anyOf": [listed, self.item.schema()]} if self.single else listed
+
+
+class NamedOf(Struct, Generic[T], frozen=True):
+    """A mapping from names to things of one kind; each name kept as written."""
+
+    item: Field[T]
+    words: str
+    example: str
+
+    def read(
+        self, node: Node, name: str, complaints: Complaints
+    ) -> Mapping[str, tuple[Text, T]] | None:
+        if not isinstance(node, MapNode):
+            unexpected(node, name, self, complaints, self.example)
+            return None
+        found = {}
+        for key, entry in node.entries.items():
+            if complaints.full:
+                break
+            value = self.item.read(entry.value, shown(key), complaints)
+            if value is not None:
+                found[key] = (Text(key, entry.key.inside), value)
+        return found
+
+    def schema(self) -> Schema:
+        return {"type": "object", "additionalProperties": self.item.schema()}
+
+
+class ByKind(Struct, Generic[T], frozen=True):
+    """Different things, told apart by whether text, a list or a mapping stands there."""
+
+    words: str
+    scalar: Field[T] | None = None
+    listed: Field[T] | None = None
+    mapped: Field[T] | None = None
+    instead: str | None = None
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
+        if isinstance(node, ScalarNode):
+            chosen = None if node.empty else self.scalar
+        else:
+            chosen = self.listed if isinstance(node, ListNode) else self.mapped
+        if chosen is None:
+            unexpected(node, name, self, complaints, self.instead)
+            return None
+        return chosen.read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        schemas: list[Schema] = []
+        for choice in (self.scalar, self.listed, self.mapped):
+            if choice is not None and choice.schema() not in schemas:
+                schemas.append(choice.schema())
+        return {"anyOf": schemas} if len(schemas) > 1 else schemas[0]
+
+
+class Made(Struct, Generic[T], frozen=True):
+    """Another field's data made into something else, which may complain once more."""
+
+    source: Field[Any]
+    make: Callable[[Any, Node, Complaints], T | None]
+
+    @property
+    def words(self) -> str:
+        return self.source.words
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
+        value = self.source.read(node, name, complaints)
+        return None if value is None else self.make(value, node, complaints)
+
+    def schema(self) -> Schema:
+        return self.source.schema()

@@ -1,0 +1,322 @@
+"""What a file may say about the model: conventions, notation, layers, loss, penalty -> data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.fields import (
+    NOT_NEGATIVE,
+    Boolean,
+    ByKind,
+    Choice,
+    Field,
+    Integer,
+    ListOf,
+    Made,
+    Number,
+    Numbers,
+    NumbersOrTrue,
+    Schema,
+    Size,
+    Words,
+    Written,
+    unexpected,
+)
+from backprop_cli.problem.file_format.function_names import ACTIVATION, LOSS_NAMES
+from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.problem_data import (
+    Convention,
+    Function,
+    Kinks,
+    Layer,
+    Loss,
+    Notation,
+    Penalty,
+    Skip,
+    Values,
+)
+from backprop_cli.problem.text import other_keys
+from backprop_cli.problem.text.near import nearest
+from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode
+
+LONGEST_SYMBOL = 20
+
+# Convention and notation --------------------------------------------------------------------------
+
+_TRANSPOSED = re.compile(
+    r"\^\s*\{?\s*(?:\\top|\\intercal|⊤|t)\s*\}?|ᵀ|⊤|\.t\b|'|(?<=w)t(?=\s*x|\b)"
+)
+
+
+def _affine(text: str) -> str:
+    """`z = Wᵀx + b`, `W.T @ X + b` and the like in the form in which they are compared."""
+    text = text.casefold().rpartition("=")[2]
+    return re.sub(r"[\s*@·()]", "", _TRANSPOSED.sub("^T", text))
+
+
+def _kinks(given: Given) -> Kinks:
+    return Kinks(**{key.replace("-", "_"): value for key, value in given.values.items()})
+
+
+class NumberOr(Struct, frozen=True):
+    """A number, or one of some words."""
+
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"{', '.join(f'`{name}`' for name in self.names)} or a number"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> float | str | None:
+        said = node.text.strip().casefold() if isinstance(node, ScalarNode) else ""
+        if said in self.names:
+            return said
+        if said.isalpha() and said != "pi":
+            unexpected(node, name, self, complaints, nearest(said, self.names))
+            return None
+        return Number().read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        return {"type": ["number", "string"], "examples": [*self.names, 0.5]}
+
+
+_TAKEN = "the derivative taken where there is none"
+_KINK_WORDS = {
+    "step_at_zero": "the value of the step at zero",
+    "max": "which of several equal maxima have the gradient: the first, all in equal shares, "
+    "or each this multiple of it",
+}
+
+KINKS = Record(
+    "`kinks`",
+    {
+        item.name.replace("leaky_", "leaky-"): Key(
+            NumberOr(("first", "shared")) if item.name == "max" else Number(),
+            _KINK_WORDS.get(item.name, _TAKEN),
+            default=item.default,
+            aliases=("leaky_relu",) if item.name == "leaky_relu" else (),
+        )
+        for item in fields(Kinks)
+    },
+    _kinks,
+    "{relu: 0.5}",
+)
+
+
+def _convention(given: Given) -> Convention:
+    values = dict(given.values)
+    if "indices" in values:
+        values["indices"] = int(values["indices"])
+    kinks = given.entries.get("kinks")
+    own = kinks.value.entries if kinks and isinstance(kinks.value, MapNode) else ()
+    return Convention(**values, stated=frozenset((*given.entries, *own)))
+
+
+_DEFAULT = Convention()
+CONVENTION = Record(
+    "`convention`",
+    {
+        "affine": Key(
+            Choice(("W x + b", "W^T x + b", "x W + b", "x W^T + b"), _affine),
+            "how a layer is written; x W means that samples are rows",
+            default=_DEFAULT.affine,
+        ),
+        "bias": Key(
+            Choice(("separate", "first", "last"), meant=other_keys.WHERE_BIAS_IS),
+            "whether the bias is a vector of its own, or which row or column of W it is",
+            default=_DEFAULT.bias,
+        ),
+        "bias_input": Key(
+            Number(), "the constant that a bias inside W is multiplied by", default=1
+        ),
+        "jacobian": Key(
+            Choice(("numerator", "denominator")),
+            "whose axes come first in dA/dB: A's (numerator) or B's",
+            default=_DEFAULT.jacobian,
+        ),
+        "indices": Key(Choice(("1", "0")), "what every index counts from", default=1),
+        "output_gradient": Key(
+            Choice(("chain", "fused")),
+            "through dL/dYhat, or straight to ŷ - y where that holds",
+            default=_DEFAULT.output_gradient,
+        ),
+        "batch_gradients": Key(
+            Choice(("mean", "per-sample")),
+            "in a batch with a mean: gradients of the mean loss, or dL/dYhat, dL/dZ, dL/dH of each "
+            "sample's own loss, so that 1/M comes in with dL/dW and dL/db",
+            default=_DEFAULT.batch_gradients,
+        ),
+        "kinks": Key(KINKS, "the values taken where a derivative does not exist"),
+        "log": Key(Choice(("natural", "2", "10")), "the logarithm of losses", default="natural"),
+    },
+    _convention,
+    "{affine: W^T x + b}",
+    other_keys.OF_CONVENTION,
+)
+
+
+def _symbol(text: str, node: Node, complaints: Complaints) -> str | None:
+    if text.strip() and "\n" not in text and len(text) <= LONGEST_SYMBOL:
+        return text.strip()
+    message = f"a symbol has 1 to {LONGEST_SYMBOL} characters on one line"
+    complaints.add(message, node.mark, "a symbol, such as A")
+    return None
+
+
+_NOTATION: Mapping[str, Field[Any]] = {"first_layer": Integer(NOT_NEGATIVE), "delta": Boolean()}
+
+NOTATION = Record(
+    "`notation`",
+    {
+        item.name: Key(
+            _NOTATION.get(item.name, Made(Words(), _symbol)),
+            "δ² stands for ∂L/∂Z²" if item.name == "delta" else "",
+            default=item.default,
+        )
+        for item in fields(Notation)
+    },
+    lambda given: Notation(**given.values),
+    "{post: A}",
+)
+
+# Layers -------------------------------------------------------------------------------------------
+
+
+def _skip(given: Given) -> Skip:
+    weights = given.get("weights")
+    return Skip(
+        given.get("from", 0),
+        weights if isinstance(weights, Values) else None,
+        weights is True,
+        given.get("into", "pre"),
+        given.mark,
+    )
+
+
+SKIP = Record(
+    "a skip",
+    {
+        "from": Key(
+            Integer(NOT_NEGATIVE), "the layer whose output is added; 0 is x", required=True
+        ),
+        "weights": Key(
+            NumbersOrTrue(),
+            "the matrix it is multiplied by (`true` without numbers); unchanged without one",
+        ),
+        "into": Key(Choice(("pre", "post")), "added before or after the activation", default="pre"),
+    },
+    _skip,
+    "{from: 0}",
+)
+
+_ALL_TRAINED = frozenset({"weights", "bias"})
+TRAIN = ByKind(
+    "`false`, or a list of `weights` and `bias`",
+    scalar=Made(
+        Boolean(), lambda trained, node, complaints: _ALL_TRAINED if trained else frozenset()
+    ),
+    listed=Made(
+        ListOf(Choice(("weights", "bias")), "a list of `weights` and `bias`"),
+        lambda names, node, complaints: frozenset(names),
+    ),
+    instead="false, or [weights]",
+)
+
+
+def _layer(given: Given) -> Layer:
+    if not given.has("weights") and not given.has("units"):
+        given.complain(
+            "weights",
+            "this layer has neither `weights` nor `units`",
+            "weights: [[3, 6], [4, 5]], or units: N1 where there are no numbers",
+        )
+    if given.has("weights") and given.has("units"):
+        given.complain("units", "the weights say how many units there are: leave `units` out")
+    bias = given.get("bias")
+    return Layer(
+        weights=given.get("weights"),
+        units=given.get("units"),
+        bias=bias if isinstance(bias, Values) else None,
+        biased=bias is True,
+        activation=given.get("activation", Function("linear")),
+        skips=given.get("skip", ()),
+        train=given.get("train", _ALL_TRAINED),
+        mark=given.mark,
+    )
+
+
+LAYER = Record(
+    "a layer",
+    {
+        "weights": Key(Numbers(), "the matrix, oriented as `affine` says"),
+        "units": Key(Size(), "how many units, in a problem without numbers"),
+        "bias": Key(
+            NumbersOrTrue(),
+            "a vector, or one number that the units share; absent: none; `true` without numbers",
+        ),
+        "activation": Key(
+            ACTIVATION, "a name, {name: …, constants} or {formula: …}", default="linear"
+        ),
+        "skip": Key(ListOf(SKIP, "a list of skips, such as [{from: 0}]"), "what else is added"),
+        "train": Key(TRAIN, "`false`, or the list of what is trained"),
+    },
+    _layer,
+    "{weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}",
+    other_keys.OF_LAYER,
+)
+
+# Loss and penalty ---------------------------------------------------------------------------------
+
+
+def _loss(given: Given) -> Loss:
+    return Loss(LOSS_NAMES.make(given), given.get("over_samples", "mean"))
+
+
+LOSS = ByKind(
+    "the name of a loss, or `{name: …}` or `{formula: …}`",
+    scalar=Made(LOSS_NAMES, lambda function, node, complaints: Loss(function)),
+    mapped=Record(
+        "`loss`",
+        {
+            **LOSS_NAMES.keys("your own loss, in yhat and y"),
+            "over_samples": Key(
+                Choice(("mean", "sum"), meant=other_keys.MEAN_OR_SUM),
+                "how it is taken over the samples",
+                default="mean",
+            ),
+        },
+        _loss,
+        meant=other_keys.OF_LOSS,
+    ),
+    instead="squared-error, or {formula: sum((y - yhat)^2)}",
+)
+
+
+def _penalty(given: Given) -> Penalty:
+    return Penalty(**{"l2": 0.0, **given.values}, mark=given.mark)
+
+
+PENALTY = Record(
+    "`penalty`",
+    {
+        "l2": Key(Number(NOT_NEGATIVE), "λ in λ·½ΣW²", required=True),
+        "form": Key(Choice(("half", "full")), "with the ½, or without", default="half"),
+        "divided_by_samples": Key(
+            Boolean(), "whether λ is divided by the number of samples", default=False
+        ),
+        "biases": Key(Boolean(), "whether biases are penalised too", default=False),
+        "on": Key(
+            ListOf(Written("the name of a parameter"), "a list of parameters", single=True),
+            "the parameters penalised; all weights if absent",
+        ),
+    },
+    _penalty,
+    "{l2: 0.1}",
+    other_keys.OF_PENALTY,
+)

@@ -1,0 +1,153 @@
+"""The bytes of a problem file -> Problem, with everything that is wrong with it told at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.consistency import check_together
+from backprop_cli.problem.file_format.fields import (
+    Bounds,
+    ByKind,
+    Integer,
+    ListOf,
+    Made,
+    NamedOf,
+    Numbers,
+    Schema,
+    Size,
+    Words,
+    Written,
+)
+from backprop_cli.problem.file_format.model_keys import CONVENTION, LAYER, LOSS, NOTATION, PENALTY
+from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.file_format.training_keys import ASK, GRADING, ROUNDING, UPDATE
+from backprop_cli.problem.problem_data import Labels, Problem, Text
+from backprop_cli.problem.text import other_keys
+from backprop_cli.problem.text.lexer import is_name, plain_name
+from backprop_cli.problem.text.tree import Node, read_tree
+from backprop_cli.problem.typed_numbers import shown
+
+_TAKEN_ENDINGS = ("_new", "_change")
+
+
+def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
+    """What a problem file says, as far as it can be read; None where nothing can be made of it."""
+    node = read_tree(data, complaints)
+    return None if node is None else PROBLEM.read(node, "the file", complaints)
+
+
+def schema() -> Schema:
+    """The JSON Schema of a problem file, for editors."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "backprop problem"}
+    return {**head, **PROBLEM.schema()}
+
+
+def _labels(given: Given) -> Labels:
+    return Labels(given.get("labels", ()), given.get("classes", 1), given.mark)
+
+
+def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complaints) -> Any:
+    """Keeps what has a name that an equation can use."""
+    plain: dict[str, str] = {}
+    for name, (text, _) in found.items():
+        if (first := plain.setdefault(plain_name(name), name)) != name:
+            message = f"{shown(name)} and {shown(first)} are one name to a program"
+            complaints.add(message, text.mark, "a name of its own")
+        if not is_name(name):
+            message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
+            complaints.add(message, text.mark)
+        elif name.endswith(_TAKEN_ENDINGS):
+            ending = "_new" if name.endswith("_new") else "_change"
+            message = f"names that end in `{ending}` are taken: the update makes them"
+            complaints.add(message, text.mark, name.removesuffix(ending))
+    return found
+
+
+LABELS = Record(
+    "`y`",
+    {
+        "labels": Key(
+            ListOf(Integer(Bounds(at_least=0)), "a list of class numbers", single=True),
+            "the class of each sample",
+            required=True,
+        ),
+        "classes": Key(Integer(Bounds(at_least=1)), "how many classes there are", required=True),
+    },
+    _labels,
+    meant=other_keys.OF_LABELS,
+)
+TARGETS: ByKind[Any] = ByKind(
+    "numbers, or `{labels: [2, 1], classes: 3}`", scalar=Numbers(), listed=Numbers(), mapped=LABELS
+)
+_NUMBERS, _NUMBERS_OR_LETTERS = (
+    NamedOf(each, "a mapping from names to numbers", "{W: [[1, 0], [0, 1]], b: [0, -1]}")
+    for each in (Numbers(), Numbers(letters=True))
+)
+_SHAPE = ListOf(Size(), "a list of sizes, such as [M, N]", single=True)
+_TEXTS = {
+    "title": "what the problem is called",
+    "source": "where it is from",
+    "id": "a short name for it",
+    "notes": "anything else",
+}
+
+
+def _problem(given: Given) -> Problem:
+    values = dict(given.values)
+    loss = values.get("loss")
+    if loss is not None and loss.function.name == "none":
+        values["loss"] = None
+    problem = Problem(**values)
+    check_together(problem, given)
+    return problem
+
+
+PROBLEM = Record(
+    "a problem file",
+    {
+        **{name: Key(Words(), says) for name, says in _TEXTS.items()},
+        "convention": Key(CONVENTION, "how things are written"),
+        "notation": Key(NOTATION, "what quantities are called in print"),
+        "x": Key(
+            Numbers(letters=True),
+            "the input: a vector, or a list of vectors, a sample each; letters stay free",
+        ),
+        "y": Key(TARGETS, "the target, or class numbers"),
+        "samples": Key(Size(), "how many samples, where there are no numbers"),
+        "inputs": Key(Size(), "how many inputs, where there are no numbers"),
+        "layers": Key(ListOf(LAYER, "a list of layers"), "a feed-forward network"),
+        "values": Key(
+            Made(_NUMBERS_OR_LETTERS, _names),
+            "the numbers that the equations start from; letters stay free",
+        ),
+        "shapes": Key(
+            Made(NamedOf(_SHAPE, "a mapping from names to shapes", "{W: [M, N], x: [N]}"), _names),
+            "the shapes of what the equations start from, where there are no numbers",
+        ),
+        "equations": Key(
+            ListOf(Written("an equation", equation=True), "a list of equations"), "name = formula"
+        ),
+        "train": Key(
+            ListOf(Written("a name"), "a list of names", single=True), "the values that are updated"
+        ),
+        "differentiate": Key(
+            Written("the name of an equation"),
+            "what is differentiated; the last equation if absent",
+        ),
+        "loss": Key(LOSS, "the loss", default="none"),
+        "penalty": Key(PENALTY, "what large weights cost"),
+        "upstream": Key(
+            NamedOf(Numbers(), "a mapping from quantities to numbers", "{Yhat: [1, 0]}"),
+            "given gradients",
+        ),
+        "update": Key(UPDATE, "how parameters change"),
+        "gradients": Key(_NUMBERS, "given gradients of `values`, in place of a model"),
+        "ask": Key(ASK, "the quantities asked for"),
+        "grading": Key(GRADING, "how answers are marked"),
+        "rounding": Key(ROUNDING, "solve as a person would, rounding after every step"),
+    },
+    _problem,
+    "keys such as `x: [1, 0]`, one a line",
+    other_keys.OF_PROBLEM,
+)

@@ -1,0 +1,242 @@
+"""What a file may say about updates, questions, grading and rounding -> data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.fields import (
+    NOT_NEGATIVE,
+    Bounds,
+    ByKind,
+    Choice,
+    Integer,
+    ListOf,
+    Made,
+    NamedOf,
+    Number,
+    Numbers,
+    Written,
+)
+from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.problem_data import Digits, Grading, Rounding, Update
+from backprop_cli.problem.text import other_keys
+from backprop_cli.problem.text.tree import Node
+from backprop_cli.problem.typed_numbers import shown
+
+MOST_DECIMALS = 15
+"""More digits than this are not in a float."""
+
+# Update -------------------------------------------------------------------------------------------
+
+
+class Rule(Struct, frozen=True):
+    """What an update rule takes: constants with defaults, forms (the first by default), state."""
+
+    constants: Mapping[str, float]
+    state: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+
+
+_BETA = {"beta": 0.9}
+_EPSILON = {"epsilon": 1e-8}
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "sgd": Rule({}),
+        "momentum": Rule(_BETA, ("v",), ("classic", "ewma", "accumulate")),
+        "nesterov": Rule(_BETA, ("v",)),
+        "adagrad": Rule(_EPSILON, ("G",)),
+        "rmsprop": Rule({**_BETA, **_EPSILON}, ("s",)),
+        "adam": Rule({"beta1": 0.9, "beta2": 0.999, **_EPSILON}, ("m", "v")),
+    }
+)
+"""The update rules; each also takes `learning_rate`."""
+
+_FORMS = tuple(form for rule in RULES.values() for form in rule.forms)
+_DECAY = Number(Bounds(at_least=0, below=1))
+_CONSTANTS = {"beta": _DECAY, "beta1": _DECAY, "beta2": _DECAY, "epsilon": Number(NOT_NEGATIVE)}
+
+
+def _batches(batches: tuple[tuple[int, ...], ...], node: Node, complaints: Complaints) -> object:
+    if batches and all(batches):
+        return batches
+    complaints.add("a batch needs at least one sample", node.mark, "[[1, 2], [3, 4]]")
+    return None
+
+
+BATCHES: ByKind[object] = ByKind(
+    "a batch size, or lists of sample numbers such as [[1, 2], [3, 4]]",
+    scalar=Integer(Bounds(at_least=1)),
+    listed=Made(
+        ListOf(
+            ListOf(Integer(NOT_NEGATIVE), "a list of sample numbers, such as [1, 2]"),
+            "a list of batches",
+        ),
+        _batches,
+    ),
+    instead="32, or [[1, 2], [3, 4]]",
+)
+
+
+def _update(given: Given) -> Update | None:
+    name = given.get("rule")
+    if name is None:
+        return None
+    rule = RULES[name]
+    _refuse_foreign(name, rule, given)
+    for key in given.get("state", {}):
+        if not key.startswith(tuple(f"{letter}_" for letter in rule.state)):
+            _complain_of_state(key, name, rule, given)
+    if not given.has("learning_rate"):
+        given.complain("learning_rate", f"`{name}` needs a `learning_rate`", "learning_rate: 0.1")
+    rate = {"learning_rate": given.get("learning_rate", 0.0)}
+    constants = {key: given.get(key, default) for key, default in rule.constants.items()}
+    return Update(
+        rule=name,
+        form=(given.get("form") or rule.forms[0]) if rule.forms else None,
+        constants=tuple({**rate, **constants}.items()),
+        t=given.get("t", 1),
+        steps=given.get("steps", 1),
+        state=given.get("state", {}),
+        batches=given.get("batches"),
+        mark=given.mark,
+        batches_mark=given.value_at("batches"),
+    )
+
+
+def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
+    """Complains about constants and forms that belong to other rules."""
+    for key in given.entries:
+        if key in _CONSTANTS and key not in rule.constants:
+            has = ", ".join(("learning_rate", *rule.constants))
+            given.complain(
+                key, f"the rule `{name}` has no {shown(key)}; it has {has}", "leave it out"
+            )
+    if given.has("form") and not rule.forms:
+        given.complain("form", f"the rule `{name}` has one form only", "leave `form` out")
+
+
+def _complain_of_state(key: str, name: str, rule: Rule, given: Given) -> None:
+    text, _ = given.get("state")[key]
+    called = " and ".join(f"`{letter}_W1`" for letter in rule.state)
+    has = f"its state is called {called}" if rule.state else "it has none"
+    given.complaints.add(f"{shown(key)} is not a state of the rule `{name}`; {has}", text.mark)
+
+
+UPDATE = Record(
+    "`update`",
+    {
+        "rule": Key(
+            Choice(tuple(RULES), meant=other_keys.RULES), "how parameters change", required=True
+        ),
+        "learning_rate": Key(Number(NOT_NEGATIVE), "η"),
+        "form": Key(Choice(_FORMS), "how momentum is written", default=_FORMS[0]),
+        "beta": Key(_DECAY, "β", default=0.9),
+        "beta1": Key(_DECAY, "β₁ of adam", default=0.9),
+        "beta2": Key(_DECAY, "β₂ of adam", default=0.999),
+        "epsilon": Key(_CONSTANTS["epsilon"], "ε", default=1e-8),
+        "t": Key(Integer(Bounds(at_least=1)), "the number of the first step", default=1),
+        "state": Key(
+            NamedOf(Numbers(), "a mapping from names such as v_W1 to numbers", "{v_W1: [[0, 1]]}"),
+            "where the optimizer's state does not start at zero",
+        ),
+        "steps": Key(Integer(NOT_NEGATIVE), "how many updates", default=1),
+        "batches": Key(BATCHES, "a batch size, or the sample numbers of each batch"),
+    },
+    _update,
+    "{rule: sgd, learning_rate: 0.1}",
+    other_keys.OF_UPDATE,
+)
+
+# Questions, grading, rounding ---------------------------------------------------------------------
+
+ASK = ListOf(
+    Written("the name of a quantity"), "a list of quantities, such as [Z1, L]", single=True
+)
+
+_DIGITS = {
+    "decimals": Key(Integer(Bounds(at_least=0, at_most=MOST_DECIMALS)), "digits after the point"),
+    "significant": Key(Integer(Bounds(at_least=1, at_most=MOST_DECIMALS)), "digits that count"),
+}
+
+
+def _digits(given: Given) -> Digits | None:
+    decimals, significant = given.has("decimals"), given.has("significant")
+    if decimals and significant:
+        given.complain(
+            "significant", "`decimals` and `significant` exclude each other", "one of the two"
+        )
+    if not decimals and not significant:
+        given.complain(
+            "decimals", "the number of digits is missing", "decimals: 3, or significant: 3"
+        )
+    for kind, value in given.values.items():
+        if kind == "decimals":
+            return Digits(value)
+        if kind == "significant":
+            return Digits(value, "significant")
+    return None
+
+
+def _rounding(given: Given) -> Rounding | None:
+    digits = _digits(given)
+    return Rounding(digits, given.get("mode", "half-up")) if digits else None
+
+
+ROUNDING = Record(
+    "`rounding`",
+    {
+        **_DIGITS,
+        "mode": Key(Choice(("half-up", "half-even", "truncate")), "how", default="half-up"),
+    },
+    _rounding,
+    "{decimals: 3}",
+)
+
+
+def _grading(given: Given) -> Grading:
+    values = dict(given.values)
+    if "pass" in values:
+        values["passing"] = values.pop("pass")
+    if "points" in values:
+        values["points"] = tuple(values["points"].values())
+    return Grading(**values)
+
+
+_SHARE = Number(Bounds(at_least=0, at_most=1))
+_NO_GRADING = Grading()
+GRADING = Record(
+    "`grading`",
+    {
+        "precision": Key(
+            Record("`precision`", _DIGITS, _digits, "{decimals: 3}"),
+            "the least digits to write; as written if absent",
+        ),
+        "points": Key(
+            NamedOf(
+                Number(NOT_NEGATIVE), "a mapping from quantities to points", "{dL/dW1: 4, L: 1}"
+            ),
+            "points of each quantity, 1 if absent",
+        ),
+        "entries": Key(
+            Choice(("proportional", "all-or-nothing")),
+            "how the points of a matrix are given",
+            default=_NO_GRADING.entries,
+        ),
+        "carried": Key(
+            _SHARE,
+            "share of the points for what follows from an earlier slip",
+            default=_NO_GRADING.carried,
+        ),
+        "imprecise": Key(
+            _SHARE, "share of the points for too few digits", default=_NO_GRADING.imprecise
+        ),
+        "pass": Key(_SHARE, "share of all points that passes", default=_NO_GRADING.passing),
+    },
+    _grading,
+    "{precision: {decimals: 3}}",
+    other_keys.OF_GRADING,
+)

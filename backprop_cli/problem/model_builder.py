@@ -1,0 +1,150 @@
+"""The model of a network while its layers are read from the first to the last."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.errors import Complaints
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.belonging import Remark
+from backprop_cli.problem.kinks import kinks
+from backprop_cli.problem.lettered import state_shape
+from backprop_cli.problem.model import Array, Equation
+from backprop_cli.problem.problem_data import Convention, Function, Layer, Problem
+from backprop_cli.trace import Given, Unknown
+
+Role: TypeAlias = Literal["data", "parameter", "constant"]
+
+PRE, POST, WEIGHTS, BIAS = "Z", "H", "W", "b"
+
+
+class Draft(Struct):
+    """The quantities and equations gathered so far.
+
+    Where something cannot be read or does not fit, its shape alone takes its place, so that what
+    comes after can still be checked. `doubtful` are the names whose shape is then a guess,
+    `guessed` the layers whose number of units is; nothing is said about how those fit. Without
+    `numbers` a problem may state shapes alone, with letters for sizes.
+    """
+
+    problem: Problem
+    complaints: Complaints
+    samples: Size | None
+    certain_samples: bool = True
+    numbers: bool = True
+    given: dict[str, Given] = field(default_factory=dict)
+    unknown: dict[str, Unknown] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    equations: list[Equation] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)
+    trained: list[str] = field(default_factory=list)
+    neighbours: list[tuple[str, str]] = field(default_factory=list)
+    units: list[Size] = field(default_factory=list)
+    penalised: list[tuple[str, str]] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)
+    guessed: set[int] = field(default_factory=set)
+    summed: dict[str, Expr] = field(default_factory=dict)
+
+    @property
+    def convention(self) -> Convention:
+        """The conventions of the file."""
+        return self.problem.convention
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers as written."""
+        return self.problem.layers or ()
+
+    @property
+    def last_activation(self) -> Function:
+        """What the prediction comes out of."""
+        return self.layers[-1].activation
+
+    @property
+    def ends_plainly(self) -> bool:
+        """Whether the prediction is the last activation and nothing added to it."""
+        return not any(skip.into == "post" for skip in self.layers[-1].skips)
+
+    @property
+    def unit_axis(self) -> int | None:
+        """The axis of the units in a batch; None for a single sample, which has no other."""
+        return None if self.samples is None else 1 if self.convention.rows else 0
+
+    @property
+    def samples_of_x(self) -> int | None:
+        """How many samples the numbers of x are, whichever of them are in this batch."""
+        x = self.problem.x.array if self.problem.x is not None else None
+        return None if x is None or x.ndim < 2 else int(x.shape[0])
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The last layer's output has two names."""
+        return {f"{POST}{len(self.layers)}": "Yhat"}
+
+    def output_of(self, layer: int) -> str:
+        """What layer `layer` puts out (0 is the input)."""
+        if layer == 0:
+            return "X"
+        return "Yhat" if layer == len(self.layers) else f"{POST}{layer}"
+
+    def axes(self, what: str = "unit") -> tuple[str, ...]:
+        """The axes of a quantity of one layer."""
+        if self.samples is None:
+            return (what,)
+        return ("sample", what) if self.convention.rows else (what, "sample")
+
+    def shape(self, units: Size) -> Shape:
+        """The shape of a quantity with so many units."""
+        if self.samples is None:
+            return (units,)
+        return (self.samples, units) if self.convention.rows else (units, self.samples)
+
+    def sizes(self) -> Sizes:
+        """The shapes so far, for those who ask for the shape of an expression."""
+        return Sizes(self.shapes, kinks(self.convention.kinks))
+
+    def give(self, name: str, value: Array, axes: tuple[str, ...], role: Role) -> None:
+        """A quantity that the file states."""
+        self.given[name] = Given(value, axes, role)
+        self.shapes[name] = value.shape
+
+    def state(
+        self, name: str, shape: Shape, axes: tuple[str, ...], role: Literal["data", "parameter"]
+    ) -> None:
+        """A quantity that the file states without numbers, or with numbers that cannot be used."""
+        self.unknown[name] = Unknown(shape, axes, role)
+        state_shape(self.shapes, name, shape)
+
+    def parameter(
+        self, name: str, value: Array | None, shape: Shape, axes: tuple[str, ...], trained: bool
+    ) -> None:
+        """A parameter that the file states; None where its numbers are unknown."""
+        if value is None:
+            self.state(name, shape, axes, "parameter")
+        else:
+            self.give(name, value, axes, "parameter")
+        if trained:
+            self.wanted.append(name)
+            self.trained.append(name)
+
+    def define(
+        self,
+        name: str,
+        expr: Expr,
+        rule: str,
+        axes: tuple[str, ...],
+        words: str,
+        remark: Remark | None = None,
+    ) -> None:
+        """A quantity that is computed."""
+        self.equations.append(Equation(name, expr, rule, axes, words, remark))
+        self.shapes[name] = self.sizes().shape(expr)
+
+
+def rule_of(activation: Function) -> str:
+    """The stable name of the step that applies an activation."""
+    return activation.name or "formula"

@@ -1,0 +1,82 @@
+"""The path of a file to its bytes, and what is said about them to an error that shows the lines."""
+
+from __future__ import annotations
+
+import os
+from errno import EPIPE
+from pathlib import Path
+from stat import S_ISFIFO
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.problem.text.tree import MAX_BYTES, source_lines
+
+_USUAL = 16_384  # bytes that nearly every file has room in
+
+
+class Source(Struct, frozen=True):
+    """A file as it was read: what it is called in messages, and its bytes."""
+
+    name: str
+    data: bytes
+
+    def error(self, *complaints: Complaint) -> UserError:
+        """The error that says all of this about the file."""
+        return UserError(*complaints, source=self.name, lines=source_lines(self.data))
+
+
+def read_source(path: Path) -> Source:
+    """The bytes of a file; UserError where it cannot be read."""
+    try:
+        return Source(str(path), read_up_to(str(path), MAX_BYTES + 1))
+    except FileNotFoundError:
+        instead = _near(path)
+        raise UserError(
+            Complaint("there is no such file", instead=instead), source=str(path)
+        ) from None
+    except OSError as error:
+        raise UserError(Complaint(f"cannot be read: {error.strerror}"), source=str(path)) from None
+
+
+def read_up_to(path: str, most: int) -> bytes:
+    """The first bytes of a file, asking no more room than it needs.
+
+    A pipe is read to its end; one that nobody writes to is an OSError, and not waited for.
+    """
+    with open(path, "rb", opener=_at_once) as file:
+        data = _first_of_pipe(file) if S_ISFIFO(os.fstat(file.fileno()).st_mode) else b""
+        data += file.read(min(_USUAL, most))
+        return data if len(data) < _USUAL else data + file.read(most - len(data))
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _first_of_pipe(file: BinaryIO) -> bytes:
+    """What is in a pipe already."""
+    try:
+        data = os.read(file.fileno(), _USUAL)
+    except BlockingIOError:
+        data = None
+    if data == b"":
+        raise OSError(EPIPE, "it is a pipe, and nobody writes to it")
+    os.set_blocking(file.fileno(), True)
+    return data or b""
+
+
+def _near(path: Path) -> str | None:
+    from difflib import get_close_matches
+
+    try:
+        names = [
+            other.name
+            for other in path.parent.iterdir()
+            if other.suffix in (".yaml", ".yml", ".json")
+        ]
+    except OSError:
+        return None
+    near = get_close_matches(path.name, names, 1)
+    return str(path.with_name(near[0])) if near else None

@@ -1,0 +1,230 @@
+"""Equations as written to expressions whose names and shapes fit, or to what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct, field
+
+from backprop_cli.algebra.expr import Expr, Op, symbols
+from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.errors import Complaints, Mark
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.kinks import kinks
+from backprop_cli.problem.lettered import state_shape
+from backprop_cli.problem.model import Equation
+from backprop_cli.problem.named import loss_of, rule_of
+from backprop_cli.problem.problem_data import Problem, Text
+from backprop_cli.problem.targets import complain_of_letters
+from backprop_cli.problem.text.formula_texts import dialect, moved, parsed
+from backprop_cli.problem.text.lexer import is_name
+from backprop_cli.problem.text.parser import FUNCTIONS
+from backprop_cli.problem.typed_numbers import shown
+from backprop_cli.readings.formula_text import plain
+from backprop_cli.trace import Given, Unknown
+
+AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("row",), 2: ("row", "column")}
+ENDINGS = ("_new", "_change")
+
+_EQUATION = re.compile(r"\s*(?P<name>[^\W\d_]\w*)\s*=(?!=)\s*")
+_LONGEST = 60  # characters of a formula that a message repeats
+
+
+class Equations(Struct):
+    """The quantities gathered while the list is read; something is wrong with those in `failed`."""
+
+    problem: Problem
+    complaints: Complaints
+    numbers: bool = True
+    given: dict[str, Given] = field(default_factory=dict)
+    unknown: dict[str, Unknown] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    equations: list[Equation] = field(default_factory=list)
+    failed: dict[str, None] = field(default_factory=dict)
+    failed_values: dict[str, None] = field(default_factory=dict)
+    later: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def values(self) -> list[str]:
+        """What the equations start from, whether it could be read or not."""
+        return [*self.given, *self.unknown, *self.failed_values]
+
+    @property
+    def known(self) -> dict[str, None]:
+        """Every name so far, right or wrong, in the order of the file."""
+        return dict.fromkeys([*self.shapes, *self.failed_values, *self.failed])
+
+    def sizes(self) -> Sizes:
+        """The shapes so far, for those who ask for the shape of an expression."""
+        return Sizes(self.shapes, kinks(self.problem.convention.kinks))
+
+
+def read_values(read: Equations) -> None:
+    """The values that the equations start from."""
+    for name, (text, values) in read.problem.values.items():
+        _check_not_function(read, name, text.mark)
+        if values.array is None or complain_of_letters(name, values, read.complaints):
+            read.failed_values[name] = None
+            continue
+        read.given[name] = Given(values.array, AXES[values.array.ndim], "data")
+        read.shapes[name] = values.array.shape
+    for name, (text, shape) in read.problem.shapes.items():
+        _check_not_function(read, name, text.mark)
+        if not read.numbers:
+            _read_shape(read, name, text.mark, shape)
+        elif name not in read.known:
+            read.failed_values[name] = None
+            message = f"{shown(name)} has a shape and no numbers, and solving needs numbers"
+            read.complaints.add(message, text.mark, f"values: {{{name}: …}}, {described(shape)}")
+
+
+def _read_shape(read: Equations, name: str, mark: Mark, shape: Shape) -> None:
+    """A quantity of which the file states the shape alone."""
+    if len(shape) not in AXES:
+        message = f"{shown(name)} is {described(shape)}, and a quantity has two axes at most"
+        read.complaints.add(message, mark, "[M, N]")
+        read.failed_values[name] = None
+        return
+    read.unknown[name] = Unknown(shape, AXES[len(shape)])
+    state_shape(read.shapes, name, shape)
+
+
+def read_equations(read: Equations) -> None:
+    """The equations, each with the names before it."""
+    texts = read.problem.equations or ()
+    found = [_EQUATION.match(text.text) for text in texts]
+    for text, match in zip(texts, found, strict=True):
+        if match:
+            where = f"on line {text.mark.line}" if text.mark.line else "later"
+            said = f"{shown(match['name'])} is used before it is defined ({where})"
+            read.later.setdefault(match["name"], (said, "the equations in order of computing"))
+    for text, match in zip(texts, found, strict=True):
+        if read.complaints.full:
+            return
+        if match is None or not is_name(match["name"]):
+            _complain_of_form(read, text)
+        else:
+            _equation(read, text, match)
+
+
+def _complain_of_form(read: Equations, text: Text) -> None:
+    left, sign, right = text.text.partition("=")
+    instead = "z = W @ x + b"
+    if sign and not right.startswith("=") and left.strip():
+        message = f"{shown(left.strip())} cannot be the name of a quantity"
+        instead = "a letter, then letters, digits and underscores, such as z1"
+    else:
+        message = "an equation is a name, `=` and a formula"
+    read.complaints.add(message, text.mark, instead)
+
+
+def _check_not_function(read: Equations, name: str, mark: Mark) -> bool:
+    if name not in FUNCTIONS:
+        return True
+    message = f"{shown(name)} is the name of a function, and so cannot name a quantity"
+    read.complaints.add(message, mark, f"{name}1, or another name")
+    return False
+
+
+def _check_name(read: Equations, name: str, mark: Mark) -> bool:
+    """Whether an equation may define `name`, which nothing else may be called."""
+    if not _check_not_function(read, name, mark):
+        return False
+    if not is_name(name):
+        message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
+        read.complaints.add(message, mark)
+        return False
+    if name.endswith(ENDINGS):
+        ending = next(ending for ending in ENDINGS if name.endswith(ending))
+        message = f"names that end in `{ending}` are taken: the update makes them"
+        read.complaints.add(message, mark, name.removesuffix(ending))
+        return False
+    if name in read.known:
+        message = f"{shown(name)} is there already, and a name is given once"
+        read.complaints.add(message, mark, f"{name}2, or another name")
+        return False
+    return True
+
+
+_MEAN = {"mean-squared-error": "mean squared error"}
+"""Over what the mean is taken, outputs or samples, a formula does not say."""
+
+
+def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
+    name = match["name"]
+    allowed = _check_name(read, name, moved(text.mark, match.start("name")))
+    known = read.known
+    later = {other: said for other, said in read.later.items() if other not in known}
+    if allowed:
+        later[name] = (
+            f"{shown(name)} is used in its own equation",
+            f"{name}2 = …, a name of its own",
+        )
+    how = dialect(read.problem.convention)
+    expr = parsed(text, how, read.complaints, read.known, match.end(), later)
+    shape = None
+    if expr is not None and all(used in read.shapes for used in symbols(expr)):
+        shape = _shape(read, name, expr, text, match.end())
+    if not allowed:
+        return
+    if expr is None or shape is None:
+        read.failed[name] = None
+        return
+    read.shapes[name] = shape
+    found = loss_of(expr, read.shapes) if not shape else None
+    rule = found.loss.name if found else rule_of(expr)
+    words = _MEAN.get(rule, found.loss.words) if found else ""
+    read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
+
+
+# Shapes -----------------------------------------------------------------------------------------
+
+
+def _shape(read: Equations, name: str, expr: Expr, text: Text, start: int) -> Shape | None:
+    """The shape of a formula; None, with a complaint about the part that does not fit."""
+    try:
+        return read.sizes().shape(expr)
+    except ShapeError as error:
+        node = _culprit(expr, read.sizes())
+        written = plain(node, read.problem.convention.indices)
+        said = f"`{written}`: {error}" if len(written) <= _LONGEST else str(error)
+        mark = moved(text.mark, _within(text.text, written, start))
+        instead = _row_or_column(node, read) or error.instead
+        read.complaints.add(f"in {name}, {said}", mark, instead)
+        return None
+
+
+def _culprit(expr: Expr, sizes: Sizes) -> Expr:
+    """The innermost operation whose arguments do not fit."""
+    for arg in expr.args if isinstance(expr, Op) else ():
+        try:
+            sizes.shape(arg)
+        except ShapeError:
+            return _culprit(arg, sizes)
+    return expr
+
+
+def _row_or_column(node: Expr, read: Equations) -> str | None:
+    """A vector that meets a matrix entry by entry, written as the row or column that fits."""
+    if not isinstance(node, Op) or node.name not in ("add", "sub", "mul", "div"):
+        return None
+    sizes = read.sizes()
+    left, right = (sizes.shape(arg) for arg in node.args)
+    if sorted((len(left), len(right))) != [1, 2]:
+        return None
+    position = 0 if len(left) == 1 else 1
+    vector, matrix = (left, right) if position == 0 else (right, left)
+    fits = [name for name, size in zip(("column", "row"), matrix, strict=True) if size == vector[0]]
+    written = []
+    for fit in fits:
+        args = list(node.args)
+        args[position] = Op(fit, (args[position],))
+        written.append(plain(Op(node.name, tuple(args)), read.problem.convention.indices))
+    return " or ".join(written)[: 3 * _LONGEST] or None
+
+
+def _within(text: str, part: str, start: int) -> int:
+    """Where `part` stands in `text`, blanks apart; `start` where it is written another way."""
+    places = [place for place in range(start, len(text)) if not text[place].isspace()]
+    found = "".join(text[place] for place in places).find("".join(part.split()))
+    return places[found] if found >= 0 and places else start

@@ -1,0 +1,137 @@
+"""A function's name with its arguments to an expression: the table's operations, and the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, Op, Option, op
+from backprop_cli.operations.losses import LOSSES, Setting
+from backprop_cli.operations.table import TABLE
+from backprop_cli.problem.text.foreign_names import elsewhere
+from backprop_cli.problem.text.lexer import FormulaError, Token, quoted
+from backprop_cli.problem.text.near import nearest
+
+_ALIASES = {"ln": "log", "identity": "linear", "cross": "outer"}
+_LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
+_SPECIAL = frozenset({"linear", "dot", "max", "min", "sum", "log", "ln", "e", "pi"})
+FUNCTIONS = frozenset(
+    {
+        name
+        for name, entry in TABLE.items()
+        if entry.public and entry.notation.kind in ("function", "special")
+    }
+    | set(_LOSS_NAMES)
+    | _SPECIAL
+    | {"transpose", "outer", "identity"}
+) - {"e", "neg", "place"}
+"""The names a formula may call, which are therefore taken."""
+
+
+class Dialect(Struct, frozen=True):
+    """What a formula's words mean where it stands: index base, log's base, step(0), known ids.
+
+    `compound` are ids such as `dL/dW1` to be read as one name; `all_operations` lets the formulas
+    of a trace use operations that a file may not.
+    """
+
+    indices: int = 1
+    log_base: int | None = None
+    step_at_zero: float = 1.0
+    compound: Collection[str] = ()
+    all_operations: bool = False
+
+
+def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:
+    """What the function called `token` makes of its arguments; FormulaError where it cannot."""
+    name = _ALIASES.get(token.text, token.text)
+    if name in _LOSS_NAMES and not (name == "huber" and len(args) == 1):
+        return _loss(token, name, args, options, dialect)
+    match name, args:
+        case "linear", [inner]:
+            return inner
+        case "dot", [left, right]:
+            return op("matmul", left, right)
+        case (("max" | "min"), [first, second, *rest]) if not options:
+            pairwise = "maximum" if name == "max" else "minimum"
+            result = op(pairwise, first, second)
+            for arg in rest:
+                result = op(pairwise, result, arg)
+            return result
+        case "min", [inner]:
+            return op(
+                "neg", Op("max", (op("neg", inner),), _options(token, "max", options, dialect))
+            )
+    if token.text == "log" and dialect.log_base:
+        name = f"log{dialect.log_base}"
+    if name == "step" and dialect.step_at_zero != 1:
+        options.setdefault("at_zero", dialect.step_at_zero)
+    return _checked(token, name, args, options, dialect)
+
+
+def _checked(
+    token: Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
+) -> Expr:
+    entry = TABLE.get(name)
+    if entry is None or not (entry.public or dialect.all_operations):
+        raise _unknown(token)
+    if (entry.arity is not None and len(args) != entry.arity) or (not args and entry.arity != 0):
+        raise FormulaError(
+            f"`{token.text}` takes {entry.arity or 'some'} argument"
+            f"{'' if entry.arity == 1 else 's'}, and here are {len(args)}",
+            token.offset,
+        )
+    return Op(name, tuple(args), _options(token, name, options, dialect))
+
+
+def _unknown(token: Token) -> FormulaError:
+    """What is said of a function that there is not: its name here, or how to write it."""
+    known = sorted(FUNCTIONS)
+    message, instead = f"there is no function {quoted(token.text)}", None
+    if (meant := elsewhere(token.text, known)) is not None:
+        if meant.name is not None:
+            message += f": here it is `{meant.name}`"
+        instead = f"{meant.name}(…)" if meant.name else meant.formula
+    elif (near := nearest(token.text, known)) is not None:
+        message += f"; did you mean `{near}`?"
+        instead = f"{near}(…)"
+    else:
+        instead = f"`*` between two factors, if {quoted(token.text)} is a quantity"
+    return FormulaError(message, token.offset, instead)
+
+
+def _options(
+    token: Token, name: str, options: dict[str, Option], dialect: Dialect
+) -> tuple[tuple[str, Option], ...]:
+    allowed = TABLE[name].options
+    if not dialect.all_operations:
+        allowed = {key: value for key, value in allowed.items() if key != "samples"}
+    for key in options:
+        if key not in allowed:
+            known = ", ".join(k for k in allowed if k != "keep")
+            raise FormulaError(
+                f"`{token.text}` has no option {quoted(key)}",
+                token.offset,
+                f"it has: {known}" if known else None,
+            )
+    return tuple(sorted((key, value) for key, value in options.items() if value is not None))
+
+
+def _loss(
+    token: Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
+) -> Expr:
+    loss = _LOSS_NAMES[name]
+    if len(args) != 2:
+        raise FormulaError(
+            f"`{token.text}` takes the prediction and the target",
+            token.offset,
+            f"{token.text}(yhat, y)",
+        )
+    for key in options:
+        if key not in loss.options:
+            raise FormulaError(f"`{token.text}` has no option {quoted(key)}", token.offset)
+    numbers = {key: float(str(value)) for key, value in options.items()}
+    return loss.build(
+        args[0], args[1], Setting(log_base=dialect.log_base), {**loss.options, **numbers}
+    )

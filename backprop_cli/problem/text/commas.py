@@ -1,0 +1,131 @@
+"""Lists as typed -> the numbers probably meant, where commas or semicolons in them are astray."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from backprop_cli.errors import Mark
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode, is_pair
+from backprop_cli.problem.typed_numbers import NumberError, shown
+
+_QUOTES = "“”„‟‘’‚‛«»"
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+
+
+class Pair(Struct, frozen=True):
+    """Two numbers of a list with nothing but a comma between them, `0,5`."""
+
+    typed: str
+    mark: Mark
+
+    @property
+    def message(self) -> str:
+        """What is said where the comma turns out to be a decimal one."""
+        return f"{shown(self.typed)} has a comma in it: the decimal sign is a point"
+
+    @property
+    def doubt(self) -> str:
+        """What is said where it may be."""
+        return f"{shown(self.typed)} is read as two numbers; a decimal sign would be a point"
+
+    @property
+    def instead(self) -> str:
+        """The number that was meant."""
+        return self.typed.replace(",", ".")
+
+
+def with_points(node: Node, pairs: list[Pair]) -> Node:
+    """The same value with every `0,5` of a list as one number; what was joined is put in `pairs`.
+
+    Only a comma without a space can be meant as a decimal one.
+    """
+    if isinstance(node, ListNode):
+        return ListNode(node.line, node.column, _joined(node.items, pairs))
+    if isinstance(node, MapNode):
+        entries = {
+            name: Entry(entry.key, with_points(entry.value, pairs))
+            for name, entry in node.entries.items()
+        }
+        return MapNode(node.line, node.column, entries, node.again)
+    return node
+
+
+def _joined(items: list[Node], pairs: list[Pair]) -> list[Node]:
+    found: list[Node] = []
+    position = 0
+    while position < len(items):
+        item = items[position]
+        following = items[position + 1] if position + 1 < len(items) else None
+        if following is not None and is_pair(item, following):
+            pair = pair_of(item, following)
+            pairs.append(pair)
+            found.append(ScalarNode(pair.instead, "plain", item.line, item.column))
+            position += 2
+        else:
+            found.append(with_points(item, pairs))
+            position += 1
+    return found
+
+
+def pair_of(first: Node, second: Node) -> Pair:
+    """The number that two values are the halves of."""
+    assert isinstance(first, ScalarNode)
+    assert isinstance(second, ScalarNode)
+    return Pair(f"{first.text},{second.text}", first.mark)
+
+
+def has_spaces(node: Node) -> bool:
+    """Whether some list has a space behind one of its commas, as its writer may do everywhere."""
+    stack = [node]
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, ListNode):
+            pairs = zip(inner.items, inner.items[1:], strict=False)
+            if any(_is_apart(first, second) for first, second in pairs):
+                return True
+            stack += inner.items
+        elif isinstance(inner, MapNode):
+            stack += [entry.value for entry in inner.entries.values()]
+    return False
+
+
+def _is_apart(first: Node, second: Node) -> bool:
+    return (
+        isinstance(first, ScalarNode)
+        and isinstance(second, ScalarNode)
+        and first.line == second.line
+        and first.column + len(first.text) + 1 < second.column
+    )
+
+
+def refuse_semicolons(node: ListNode) -> None:
+    """NumberError where a list is a matrix with its rows between semicolons: `[1 0; -1 1]`."""
+    if any(isinstance(item, ScalarNode) and ";" in item.text for item in node.items):
+        text = ""
+        for before, item in zip([None, *node.items], node.items, strict=False):
+            if not isinstance(item, ScalarNode):
+                return
+            joint = "," if before is not None and _is_close(before, item) else " "
+            text += (joint if text else "") + item.text
+        meant = _DECIMAL_COMMA.sub(".", text).replace(",", " ")
+        message = "rows between semicolons are a text, in quotes and without brackets"
+        raise NumberError(message, f'"{" ".join(meant.split())}"')
+
+
+def _is_close(first: Node, second: ScalarNode) -> bool:
+    return isinstance(first, ScalarNode) and first.column + len(first.text) + 1 == second.column
+
+
+def refuse_quotes(text: str) -> None:
+    """NumberError where typographic quotes stand around numbers."""
+    if (plain := without_quotes(text)) != text.strip():
+        several = any(char in plain for char in " ;,")
+        message = f"{shown(text)} stands in typographic quotes, which quote nothing here"
+        raise NumberError(message, f'"{plain}"' if several else plain)
+
+
+def without_quotes(text: str) -> str:
+    """`text` without the typographic quotes around it."""
+    return text.strip().strip(_QUOTES).strip()

@@ -1,0 +1,76 @@
+"""Formula texts of a file to expressions, their complaints placed in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.errors import Complaints, Mark
+from backprop_cli.problem.ids import in_letters, listed
+from backprop_cli.problem.problem_data import Convention, Text
+from backprop_cli.problem.text.near import nearest
+from backprop_cli.problem.typed_numbers import shown
+
+if TYPE_CHECKING:
+    from backprop_cli.problem.text.calls import Dialect
+
+
+def log_base(convention: Convention) -> int | None:
+    """What logarithms are taken to; None for the natural ones."""
+    return None if convention.log == "natural" else int(convention.log)
+
+
+def dialect(convention: Convention) -> Dialect:
+    """How formulas are read under the conventions of a file."""
+    from backprop_cli.problem.text.calls import Dialect
+
+    return Dialect(convention.indices, log_base(convention), convention.kinks.step_at_zero)
+
+
+def parsed(
+    text: Text,
+    how: Dialect,
+    complaints: Complaints,
+    known: Collection[str],
+    skip: int = 0,
+    later: Mapping[str, tuple[str, str]] | None = None,
+) -> Expr | None:
+    """The expression of a formula; None, with complaints, where it is none.
+
+    `known` are the names it may use, `skip` the characters before the formula itself, `later` what
+    to say, and to write instead, of names that it may not use yet.
+    """
+    from backprop_cli.problem.text.parser import FormulaError, parse
+
+    try:
+        expr = parse(text.text[skip:], how)
+    except FormulaError as error:
+        complaints.add(error.message, moved(text.mark, skip + error.offset), error.instead)
+        return None
+    unknown = [name for name in symbols(expr) if name not in known]
+    for name in unknown:
+        mark = moved(text.mark, skip + _place(text.text[skip:], name))
+        if later and name in later:
+            said, instead = later[name]
+            complaints.add(said, mark, instead)
+        else:
+            near = in_letters(name) if in_letters(name) in known else nearest(name, known)
+            meant = f"; did you mean `{near}`?" if near else ""
+            said = f"{shown(name)} is not known here{meant}"
+            if name == "e":
+                complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
+            else:
+                complaints.add(said, mark, near or listed(known))
+    return None if unknown else expr
+
+
+def moved(mark: Mark, offset: int) -> Mark:
+    """The place so many characters further on."""
+    return Mark(mark.line, mark.column + offset)
+
+
+def _place(text: str, name: str) -> int:
+    from backprop_cli.problem.text.lexer import tokens_of
+
+    return next((token.offset for token in tokens_of(text) if token.text == name), 0)

@@ -1,0 +1,302 @@
+"""A formula as text to an expression: NumPy's notation, the table's functions, nothing executed."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
+from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.text.calls import FUNCTIONS, Dialect, applied
+from backprop_cli.problem.text.lexer import FormulaError, Token, quoted, tokens_of
+from backprop_cli.readings.values import evaluate
+
+__all__ = ["FUNCTIONS", "Dialect", "FormulaError", "parse", "parse_constant"]
+
+_PLAIN = Dialect()
+
+MAX_LENGTH = 5_000
+MAX_DEPTH = 100
+_LARGEST = 10**308  # what is larger is left to be computed, which makes it infinite
+MAX_TOWER = 10
+"""Powers of powers; more would only be written by a program."""
+
+
+class _Reader(Struct):
+    """Reads tokens from the first to the last, one method a level of precedence."""
+
+    tokens: list[Token]
+    dialect: Dialect
+    position: int = 0
+    depth: int = 0
+    tower: int = 0
+    in_list: bool = False
+
+    # What comes next --------------------------------------------------------------------------
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.position]
+
+    def take(self) -> Token:
+        """The next token; the end is never passed."""
+        token = self.token
+        self.position += token.kind != "end"
+        return token
+
+    def accept(self, *texts: str) -> Token | None:
+        if self.token.kind == "sign" and self.token.text in texts:
+            return self.take()
+        return None
+
+    def expect(self, text: str) -> None:
+        if not self.accept(text):
+            found = _found(self.token)
+            raise FormulaError(f"expected `{text}` here, and found {found}", self.token.offset)
+
+    # The grammar, loosest first ---------------------------------------------------------------
+
+    def sum(self) -> Expr:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise FormulaError(
+                "this formula is nested too deeply",
+                self.token.offset,
+                "several equations, one a step",
+            )
+        result = self.product()
+        while sign := self.accept("+", "-"):
+            if self.in_list:
+                self.refuse_glued(sign)
+            result = op("add" if sign.text == "+" else "sub", result, self.product())
+        self.depth -= 1
+        return result
+
+    def product(self) -> Expr:
+        result = self.signed()
+        while sign := self.accept("*", "/", "@"):
+            right = self.signed()
+            name = {"*": "mul", "/": "div", "@": "matmul"}[sign.text]
+            result = _fraction(result, right) if name == "div" else op(name, result, right)
+        return result
+
+    def signed(self) -> Expr:
+        signs = 0
+        while sign := self.accept("+", "-"):
+            signs += sign.text == "-"
+        result = self.power()
+        for _ in range(signs % 2):
+            result = Num(-result.value) if isinstance(result, Num) else op("neg", result)
+        return result
+
+    def power(self) -> Expr:
+        base = self.postfix()
+        if self.accept("^", "**"):
+            self.tower += 1
+            if self.tower > MAX_TOWER:
+                raise FormulaError(
+                    f"more than {MAX_TOWER} powers stand on top of one another", self.token.offset
+                )
+            exponent = self.signed()
+            self.tower -= 1
+            return op("pow", base, exponent)
+        return base
+
+    def postfix(self) -> Expr:
+        result = self.atom()
+        while sign := self.accept(".T", "["):
+            if sign.text == ".T":
+                result = op("transpose", result)
+            else:
+                result = op("at", result, index=self.index())
+        return result
+
+    def atom(self) -> Expr:
+        token = self.take()
+        if token.kind == "number":
+            return _literal(token)
+        if token.kind == "name":
+            return self.named(token)
+        if token.text == "(":
+            return self.inside(")", in_list=False)[0]
+        if token.text == "[":
+            return Op("stack", tuple(self.inside("]", in_list=True)))
+        raise FormulaError(
+            f"expected a name, a number or `(` here, and found {_found(token)}", token.offset
+        )
+
+    def inside(self, end: str, *, in_list: bool) -> list[Expr]:
+        """What stands in brackets: one thing in round ones, in square ones a list."""
+        before, self.in_list = self.in_list, in_list
+        items = [self.sum()]
+        while in_list and self.accept(","):
+            items.append(self.sum())
+        self.expect(end)
+        self.in_list = before
+        return items
+
+    def refuse_glued(self, sign: Token) -> None:
+        """In a list, `2 -1` are two numbers without a comma, as everywhere that numbers stand."""
+        before = self.tokens[self.position - 2]
+        if before.offset + len(before.text) < sign.offset and self.token.offset == sign.offset + 1:
+            raise FormulaError(
+                f"a comma is missing before {quoted(sign.text + self.token.text)}, or a space"
+                " behind the sign",
+                sign.offset,
+                f", {sign.text}{self.token.text}",
+            )
+
+    def index(self) -> tuple[Option, ...]:
+        places = [self.place()]
+        while self.accept(","):
+            places.append(self.place())
+        self.expect("]")
+        return tuple(places)
+
+    def place(self) -> Option:
+        if self.accept(":"):
+            return None
+        first = self.whole_number()
+        if self.dialect.all_operations and self.accept(":"):
+            return (first, self.whole_number())
+        return first
+
+    def whole_number(self) -> int:
+        token = self.take()
+        if token.kind != "number" or not token.text.isdigit():
+            raise FormulaError("an index is a whole number or `:`", token.offset)
+        value = int(token.text) - self.dialect.indices
+        if value < 0:
+            raise FormulaError(f"indices count from {self.dialect.indices}", token.offset)
+        return value
+
+    # Names and calls --------------------------------------------------------------------------
+
+    def named(self, token: Token) -> Expr:
+        if self.accept("("):
+            return self.call(token)
+        if token.text == "pi":
+            return op("pi")
+        if token.text in FUNCTIONS and token.text not in self.dialect.compound:
+            raise FormulaError(
+                f"`{token.text}` is a function and needs its argument in parentheses",
+                token.offset,
+                f"{token.text}(…)",
+            )
+        return Sym(token.text)
+
+    def call(self, token: Token) -> Expr:
+        args: list[Expr] = []
+        options: dict[str, Option] = {}
+        before, self.in_list = self.in_list, False
+        while not self.accept(")"):
+            if args or options:
+                self.expect(",")
+            if self.token.kind == "name" and self.tokens[self.position + 1].text == "=":
+                name = self.take()
+                self.take()
+                options[name.text] = self.option(name.text)
+            else:
+                args.append(self.sum())
+        self.in_list = before
+        return applied(token, args, options, self.dialect)
+
+    def option(self, name: str) -> Option:
+        if name == "index":
+            self.expect("[")
+            return self.index()
+        if self.accept("["):
+            values = [self.option("")]
+            while self.accept(","):
+                values.append(self.option(""))
+            self.expect("]")
+            return tuple(values)
+        if self.token.kind == "name":
+            return self.letter()
+        token = self.token
+        value = self.signed()
+        if not isinstance(value, Num):
+            raise FormulaError(f"{name} is a number", token.offset)
+        return int(value.value) if value.value.denominator == 1 else float(value.value)
+
+    def letter(self) -> Option:
+        text = self.take().text
+        if sign := self.accept("+", "-"):
+            text += sign.text + self.take().text
+        return None if text == "None" else text
+
+
+def parse(text: str, dialect: Dialect = _PLAIN) -> Expr:
+    """The expression that `text` writes; FormulaError where it is none."""
+    if len(text) > MAX_LENGTH and not dialect.all_operations:
+        raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", 0)
+    reader = _Reader(tokens_of(text, dialect.compound), dialect)
+    result = reader.sum()
+    if reader.token.kind != "end":
+        raise _leftover(reader.token)
+    _check_depth(result)
+    return result
+
+
+def parse_constant(text: str) -> float:
+    """The value of a formula without names: `2/3`, `ln(2)`, `sqrt(2)/2`."""
+    result = parse(text)
+    names = symbols(result)  # T is one unless it transposes
+    for token in tokens_of(text):
+        taken = token.text in FUNCTIONS or (token.text == "T" and "T" not in names)
+        if token.kind == "name" and not taken:
+            instead = "exp(1), or exp(x) for e^x" if token.text == "e" else None
+            raise FormulaError(f"{quoted(token.text)} is not a number", token.offset, instead)
+    try:
+        shape = Sizes({}, {}).shape(result)
+    except ShapeError as error:
+        raise FormulaError(str(error), 0, error.instead) from None
+    if shape:
+        raise FormulaError("this is not one number", 0)
+    return float(evaluate(result, {}))
+
+
+def _found(token: Token) -> str:
+    return quoted(token.text) if token.text else "the end"
+
+
+def _leftover(token: Token) -> FormulaError:
+    if token.kind in ("name", "number") or token.text in "([":
+        return FormulaError(
+            f"expected an operator before {quoted(token.text)}",
+            token.offset,
+            "* for a product entry by entry, @ for a matrix product",
+        )
+    return FormulaError(f"{quoted(token.text)} is not expected here", token.offset)
+
+
+def _literal(token: Token) -> Expr:
+    if not float(token.text) < float("inf"):
+        raise FormulaError(
+            f"{quoted(token.text)} is too large for a number", token.offset, "at most about 1.8e308"
+        )
+    if float(token.text) == 0:
+        return num(0)
+    return num(Fraction(token.text))
+
+
+def _fraction(left: Expr, right: Expr) -> Expr:
+    """2/3 between whole numbers is one number; anything else is a division."""
+    if isinstance(left, Num) and isinstance(right, Num) and right.value != 0:
+        result = left.value / right.value
+        if abs(result) < _LARGEST:
+            return Num(result)
+    return op("div", left, right)
+
+
+def _check_depth(expr: Expr) -> None:
+    level, layer = 0, [expr]
+    while layer:
+        level += 1
+        if level > 2 * MAX_DEPTH:
+            raise FormulaError(
+                "this formula has too many parts", 0, "several equations, one a step"
+            )
+        layer = [arg for node in layer if isinstance(node, Op) for arg in node.args]

@@ -1,0 +1,377 @@
+"""The bytes of a YAML or JSON file -> a tree of scalars as typed, lists and mappings with places.
+
+Built from PyYAML's events without recursion, so that no file is too deep; nothing is guessed about
+what a scalar means and no object is ever made from a tag.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from typing import Any, Final, Literal, TypeAlias
+
+import yaml
+from msgspec import Struct, field
+
+from backprop_cli.errors import Complaint, Complaints, Mark
+from backprop_cli.problem.typed_numbers import shown
+
+MAX_BYTES: Final = 20_000_000
+"""The largest file that is read."""
+MAX_NODES: Final = 1_000_000
+"""The most scalars, lists and mappings in a file, each use of an alias counted in full."""
+MAX_DEPTH: Final = 50
+"""The deepest nesting of lists and mappings."""
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
+_fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
+_NO_TEXT = {
+    b"PK\x03\x04": "an archive, or a document such as .docx and .xlsx are",
+    b"\xd0\xcf\x11\xe0": "a document of an older Word or Excel",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x1f\x8b": "a compressed file",
+}
+"""How files begin that somebody may hand in for a sheet."""
+
+_UNWANTED = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+_SURROGATES = r"(?i)(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})"
+
+Style: TypeAlias = Literal["plain", "quoted", "block"]
+
+
+class ScalarNode(Struct):
+    """Text as typed (escapes resolved); `indent` is that of the lines of a block."""
+
+    text: str
+    style: Style
+    line: int
+    column: int
+    indent: int = 0
+
+    @property
+    def mark(self) -> Mark:
+        """Where the scalar begins, quote or `|` included."""
+        return Mark(self.line, self.column)
+
+    @property
+    def inside(self) -> Mark:
+        """Where the text itself begins."""
+        if self.style == "block":
+            return Mark(self.line + 1, self.indent + 1)
+        return Mark(self.line, self.column + (self.style == "quoted"))
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was written (or YAML's words for nothing)."""
+        return self.style == "plain" and self.text in ("", "~", "null")
+
+
+class ListNode(Struct):
+    """A list, in brackets or with dashes."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+
+    @property
+    def mark(self) -> Mark:
+        """Where the list begins."""
+        return Mark(self.line, self.column)
+
+
+class Entry(Struct):
+    """A key and what it stands for."""
+
+    key: ScalarNode
+    value: Node
+
+
+class MapNode(Struct):
+    """A mapping, in braces or a key a line; `again`: entries whose key stood there before."""
+
+    line: int
+    column: int
+    entries: dict[str, Entry] = field(default_factory=dict)
+    again: list[Entry] = field(default_factory=list)
+
+    @property
+    def mark(self) -> Mark:
+        """Where the mapping begins."""
+        return Mark(self.line, self.column)
+
+
+Node: TypeAlias = ScalarNode | ListNode | MapNode
+
+
+def read_tree(data: bytes, complaints: Complaints) -> Node | None:
+    """The file as a tree; None, with a complaint, where there is none to be had."""
+    text = read_text(data, complaints)
+    return tree_of(text, complaints) if text is not None else None
+
+
+def tree_of(text: str, complaints: Complaints) -> Node | None:
+    """The tree of a text that `read_text` has let through."""
+    try:
+        return _Builder(complaints, split_lines(text)).build(text)
+    except _RefusedError as refused:
+        for complaint in refused.complaints:
+            complaints.add(complaint.message, complaint.mark, complaint.instead)
+        return None
+
+
+def read_text(data: bytes, complaints: Complaints) -> str | None:
+    """The text of a file; None, with a complaint, where it is none that YAML would read."""
+    try:
+        return _decoded(data)
+    except _RefusedError as refused:
+        (complaint,) = refused.complaints
+        complaints.add(complaint.message, complaint.mark, complaint.instead)
+        return None
+
+
+def source_lines(data: bytes) -> tuple[str, ...]:
+    """The lines of a file as complaints count them, whatever its bytes are."""
+    text = data[:MAX_BYTES].decode(_encoding(data), errors="replace")
+    return tuple(split_lines(_composed(text)))
+
+
+def split_lines(text: str) -> list[str]:
+    """`text` split where YAML sees a new line."""
+    return _LINE_BREAK.split(text)
+
+
+class _RefusedError(Exception):
+    """Reading stops here."""
+
+    def __init__(self, *complaints: Complaint) -> None:
+        super().__init__(complaints[0].message)
+        self.complaints = complaints
+
+
+def _refused(message: str, mark: Mark = Mark(), instead: str | None = None) -> _RefusedError:
+    return _RefusedError(Complaint(message, mark, instead))
+
+
+def _encoding(data: bytes) -> str:
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return "utf-16" if utf16 else "utf-8-sig"
+
+
+def _decoded(data: bytes) -> str:
+    """The text of the file, known to hold only characters that YAML allows."""
+    if len(data) > MAX_BYTES:
+        size, most = len(data) / 1e6, MAX_BYTES // 1_000_000
+        raise _refused(f"the file is too large: {size:.1f} MB, and {most} MB are read at most")
+    for beginning, kind in _NO_TEXT.items():
+        if data.startswith(beginning):
+            raise _refused(f"this is {kind}, and no text", instead="the same saved as text")
+    try:
+        text = data.decode(_encoding(data))
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(error.encoding, errors="replace")
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
+        raise _refused(message, _end_of(before), "save the file as UTF-8") from None
+    text = _composed(text)
+    if match := _FORBIDDEN.search(text):
+        message = f"the character U+{ord(match[0]):04X} may not stand in a file"
+        raise _refused(message, _end_of(text[: match.start()]), "delete it")
+    return _joined_surrogates(text)
+
+
+def _composed(text: str) -> str:
+    """The same, a letter and its accent as one character: some keyboards type `ŷ` as two."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _joined_surrogates(text: str) -> str:
+    """JSON writes one character beyond U+FFFF as two escapes, which YAML does not know."""
+
+    def joined(match: re.Match[str]) -> str:
+        high, low = int(match[2], 16), int(match[3], 16)
+        return f"{match[1]}\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
+
+    return re.sub(_SURROGATES, joined, text) if "\\" in text else text
+
+
+def _end_of(text: str) -> Mark:
+    lines = split_lines(text)
+    return Mark(len(lines), len(lines[-1]) + 1)
+
+
+class _Open(Struct):
+    """A list or mapping whose end has not come yet."""
+
+    node: ListNode | MapNode
+    anchor: str | None
+    spent: int
+    key: Node | None = None
+
+
+class _Builder:
+    """Takes YAML's events one by one and puts the tree together."""
+
+    def __init__(self, complaints: Complaints, lines: list[str]) -> None:
+        self.complaints = complaints
+        self.lines = lines
+        self.root: Node | None = None
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.spent = 0
+
+    def build(self, text: str) -> Node | None:
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                if isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+                    self._second_document(event)
+                    break
+                self._take(event)
+        except yaml.YAMLError as error:
+            from backprop_cli.problem.text.yaml_errors import syntax_complaints
+
+            raise _RefusedError(*syntax_complaints(error, self.lines, _LOADER)) from None
+        except RecursionError:
+            raise _refused("the file is nested too deeply") from None
+        if self.root is None or (isinstance(self.root, ScalarNode) and self.root.empty):
+            raise _refused("the file is empty")
+        return self.root
+
+    def _take(self, event: Any) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._spend(1, event)
+            node = self._scalar(event)
+            self._place(node)
+            self._remember(event.anchor, node, 1)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._start(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            done = self.open.pop()
+            self._place(done.node)
+            self._remember(done.anchor, done.node, self.spent - done.spent)
+        elif isinstance(event, yaml.AliasEvent):
+            self._place(self._alias(event))
+
+    def _spend(self, nodes: int, event: Any) -> None:
+        self.spent += nodes
+        if self.spent <= MAX_NODES:
+            return
+        if nodes > 1:
+            message = f"the aliases stand for more than {MAX_NODES:,} values"
+            raise _refused(message, _mark(event), "write out what is needed")
+        message = f"the file holds more than {MAX_NODES:,} values"
+        raise _refused(message, _mark(event), "write large matrices as text, a row a line")
+
+    def _scalar(self, event: Any) -> ScalarNode:
+        self._refuse_tag(event)
+        style = _STYLES.get(event.style, "plain")
+        mark = event.start_mark
+        node = ScalarNode(event.value, style, mark.line + 1, mark.column + 1)
+        if style == "block":
+            node.indent = self._indent(node.line)
+        elif style == "quoted" and (match := re.search(_UNWANTED, node.text)):
+            message = f"the text holds the control character U+{ord(match[0]):04X}"
+            self.complaints.add(message, node.mark, "leave it out")
+        return node
+
+    def _indent(self, line: int) -> int:
+        while line < len(self.lines) and not self.lines[line].strip():
+            line += 1
+        content = self.lines[line] if line < len(self.lines) else ""
+        return len(content) - len(content.lstrip(" "))
+
+    def _start(self, event: Any) -> None:
+        self._refuse_tag(event)
+        self._spend(1, event)
+        if len(self.open) >= MAX_DEPTH:
+            message = f"lists and mappings are nested more than {MAX_DEPTH} deep here"
+            raise _refused(message, _mark(event), "a matrix is a list of rows: [[3, 6], [4, 5]]")
+        kind = ListNode if isinstance(event, yaml.SequenceStartEvent) else MapNode
+        mark = _mark(event)
+        self.open.append(_Open(kind(mark.line, mark.column), event.anchor, self.spent - 1))
+
+    def _alias(self, event: Any) -> Node:
+        if event.anchor not in self.anchors:
+            inside = any(frame.anchor == event.anchor for frame in self.open)
+            why = "stands inside what it refers to" if inside else "refers to nothing before it"
+            raise _refused(f"the alias {shown('*' + event.anchor)} {why}", _mark(event))
+        node, nodes = self.anchors[event.anchor]
+        self._spend(nodes, event)
+        return node
+
+    def _remember(self, anchor: str | None, node: Node, nodes: int) -> None:
+        if anchor is not None:
+            self.anchors[anchor] = (node, nodes)
+
+    def _place(self, node: Node) -> None:
+        if not self.open:
+            self.root = node
+            return
+        frame = self.open[-1]
+        if isinstance(frame.node, ListNode):
+            frame.node.items.append(node)
+        elif frame.key is None:
+            frame.key = node
+        else:
+            self._enter(frame.node, frame.key, node)
+            frame.key = None
+
+    def _enter(self, mapping: MapNode, key: Node, value: Node) -> None:
+        add = self.complaints.add
+        if not isinstance(key, ScalarNode):
+            add("a key should be a word, not a list or a mapping", key.mark)
+        elif not key.text:
+            add("there is no key before this colon", key.mark)
+        elif key.text == "<<" and key.style == "plain":
+            add("`<<` (YAML's merge) is not read here", key.mark, "write the keys out")
+        elif (before := _first_half(mapping, key, value)) is not None:
+            before.text += f",{key.text}"
+        elif first := mapping.entries.get(key.text):
+            message = f"{shown(key.text)} is given twice, the first time on line {first.key.line}"
+            add(message, key.mark, "one of the two")
+            mapping.again.append(Entry(key, value))
+        else:
+            mapping.entries[key.text] = Entry(key, value)
+
+    def _refuse_tag(self, event: Any) -> None:
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            message = f"YAML tags such as {shown(tag)} are not read here"
+            self.complaints.add(message, _mark(event), "the value alone")
+
+    def _second_document(self, event: Any) -> None:
+        message = "a second document begins here; a file holds one"
+        self.complaints.add(message, _mark(event), "put it in a file of its own")
+
+
+def is_pair(first: Node, second: Node) -> bool:
+    """Whether two values with a comma between them look like the halves of a decimal number."""
+    return (
+        isinstance(first, ScalarNode)
+        and isinstance(second, ScalarNode)
+        and first.style == second.style == "plain"
+        and (first.line, first.column + len(first.text) + 1) == (second.line, second.column)
+        and _whole(first.text) is not None
+        and _fraction(second.text) is not None
+    )
+
+
+def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
+    """The value that `{bias: 0,5}` was given, where YAML takes the 5 for a key."""
+    last = next(reversed(mapping.entries.values()), None)
+    before = last.value if last is not None else None
+    empty = isinstance(value, ScalarNode) and value.empty
+    if empty and isinstance(before, ScalarNode) and is_pair(before, key):
+        return before
+    return None
+
+
+_STYLES: dict[str | None, Style] = {"'": "quoted", '"': "quoted", "|": "block", ">": "block"}
+
+
+def _mark(event: Any) -> Mark:
+    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)

@@ -1,0 +1,155 @@
+"""What the YAML library says about broken syntax -> the same in plain words, with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+from backprop_cli.errors import Complaint, Mark
+from backprop_cli.problem.text.yaml_slips import slips
+
+
+class _Words(Struct, frozen=True):
+    """Words for errors whose character, context and problem are these (or hold these pieces)."""
+
+    message: str
+    instead: str | None = None
+    characters: str = ""  # the character where the library stopped is one of these
+    after: str = ""  # the last character before that, spaces apart, is one of these
+    context: str = ""  # the library's words for what it was reading
+    problem: str = ""  # the library's words for what it did not like
+    at_start: bool = False  # the place that helps is where the thing began
+    on_one_line: bool = False  # which is on the same line
+
+
+_QUOTED = "quotes around the text"
+_BACKSLASH = r"single quotes, in which a backslash is just that: '\sigma'"
+
+# The first that fits is used. Both libraries, in C and in Python, are understood.
+_TABLE = (
+    _Words("a tab stands where only spaces may", "spaces", characters="\t"),
+    _Words(
+        "a bracket may not stand inside a text without quotes here",
+        "quotes, as in ['dL/dW1[1,1]', L]",
+        characters="[{",
+        context="flow",
+        on_one_line=True,
+    ),
+    _Words("a backslash in double quotes begins an escape", _BACKSLASH, problem="escape"),
+    _Words("a backslash in double quotes begins an escape", _BACKSLASH, problem="hexdec"),
+    _Words("the text goes on after its closing quote", "'it''s' for it's", after="'\""),
+    _Words("this bracket closes nothing", "leave it out", characters="]}", context="block"),
+    _Words("a value is missing here", problem="node content"),
+    _Words(
+        "this list in brackets is not closed, or a comma is missing in it",
+        "[1, 2], with a comma between any two and `]` at the end",
+        context="flow sequence",
+        at_start=True,
+    ),
+    _Words(
+        "these braces are not closed, or a comma is missing in them",
+        "{name: value, name: value}, with a comma between any two and `}` at the end",
+        context="flow mapping",
+        at_start=True,
+    ),
+    _Words("this text is not closed: its second quote is missing", context="quoted", at_start=True),
+    _Words("a space is missing after this colon", "key: value", problem="found unexpected ':'"),
+    _Words("a colon is missing after this key", "key: value", problem="find expected ':'",
+           at_start=True),
+    _Words(
+        "a colon with a space does not fit here: either this line is not indented like its"
+        " neighbours, or the text needs quotes",
+        "the indentation of the line above, or quotes around the text",
+        problem="mapping values are not allowed",
+    ),
+    _Words(
+        "this line does not fit the ones above: a key at the same indentation belongs here",
+        context="block mapping",
+    ),
+    _Words(
+        "this line does not fit the list above: `- ` at the same indentation belongs here",
+        context="block collection",
+    ),
+    _Words("a list with `- ` begins on a line of its own", "[1, 2], or a new line before `- `",
+           problem="sequence entries are not allowed"),
+    _Words("`|` or `>` begins a block: its text starts on the next line", context="block scalar"),
+    _Words("`*` begins an alias in YAML", _QUOTED, context="alias", at_start=True),
+    _Words("`&` begins an anchor in YAML", _QUOTED, context="anchor", at_start=True),
+    _Words("`%` begins a directive in YAML", _QUOTED, characters="%"),
+    _Words("`%` begins a directive in YAML", _QUOTED, context="directive", at_start=True),
+    _Words("`!` begins a tag in YAML", _QUOTED, problem="tag"),
+    _Words("`!` begins a tag in YAML", _QUOTED, context="tag"),
+    _Words("this character cannot begin a value", _QUOTED, problem="cannot start any token"),
+    _Words("the file goes on after its end: is this line indented too little?",
+           problem="document start"),
+    _Words("`?` does not fit here", _QUOTED, problem="mapping keys are not allowed"),
+)  # fmt: skip
+
+
+def syntax_complaints(error: yaml.YAMLError, lines: list[str], loader: Any) -> list[Complaint]:
+    """What to tell the user about an error of the library: what is wrong first, then the rest.
+
+    Where the library gets further once slips of the hand are mended, these are what is wrong.
+    """
+    told = _complaint(error, lines)
+    found = slips(lines)
+    if not found:
+        return [told]
+    mended = [*lines]
+    for slip in found:
+        mended[slip.line - 1] = slip.mended
+    further = first_error(mended, loader)
+    if further is not None and _mark(getattr(further, "problem_mark", None)) <= told.mark:
+        return [told]
+    causes = [slip.complaint for slip in found]
+    return causes if further is None else [*causes, _complaint(further, mended)]
+
+
+def first_error(lines: list[str], loader: Any) -> yaml.YAMLError | None:
+    """What the library does not like first about a file with these lines."""
+    try:
+        for _ in yaml.parse("\n".join(lines), Loader=loader):
+            pass
+    except yaml.YAMLError as error:
+        return error
+    except RecursionError:
+        return yaml.YAMLError("this is nested too deeply")
+    return None
+
+
+def _complaint(error: yaml.YAMLError, lines: list[str]) -> Complaint:
+    """The same about one error, in the words of the table."""
+    context = str(getattr(error, "context", None) or "")
+    problem = str(getattr(error, "problem", None) or error)
+    place = _mark(getattr(error, "problem_mark", None))
+    before, character = _around(place, lines)
+    start = _mark(getattr(error, "context_mark", None))
+    for words in _TABLE:
+        if (
+            words.context in context
+            and words.problem in problem
+            and _among(character, words.characters)
+            and _among(before, words.after)
+            and not (words.on_one_line and start.line < place.line)
+        ):
+            at = start if words.at_start and start.line else place
+            return Complaint(words.message, at, words.instead)
+    return Complaint(f"this is not YAML: {problem}", place)
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1) if mark is not None else Mark()
+
+
+def _among(character: str, wanted: str) -> bool:
+    return not wanted or (character != "" and character in wanted)
+
+
+def _around(mark: Mark, lines: list[str]) -> tuple[str, str]:
+    """What stands before and after the place; a tab, where the line is indented with one."""
+    line = lines[mark.line - 1] if 0 < mark.line <= len(lines) else ""
+    indentation = line[: len(line) - len(line.lstrip())]
+    before = line[: max(mark.column - 1, 0)].rstrip()
+    return before[-1:], "\t" if "\t" in indentation else line[mark.column - 1 : mark.column]
