@@ -11,6 +11,7 @@ examples/ `answers/` and `homework.yaml`, unless the page has its own. What stan
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -26,6 +27,7 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
+from test_layers_of_imports import LAYERS, PACKAGE
 
 from backprop_cli.cli import main as backprop
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, SLIP_WORDS
@@ -42,7 +44,11 @@ from backprop_cli.solving import limits, plan
 from backprop_cli.solving import weight_paths as paths
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+)
 SCHEMAS = ROOT / "backprop_cli" / "schemas"
 PROBLEM_SCHEMA = SCHEMAS / "problem.schema.json"
 PICTURE = ROOT / "docs" / "solve.svg"
@@ -57,7 +63,8 @@ FENCED = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 MADE = re.compile(
-    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema|slips) -->.*?<!-- end -->",
+    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema|slips|floors) -->"
+    r".*?<!-- end -->",
     re.DOTALL,
 )
 
@@ -288,6 +295,18 @@ def _slips(_: str) -> str:
     return table(("slip", "is", "for instance"), *rows)
 
 
+def _floors(_: str) -> str:
+    """The floors of the package, and what each room on them is for in its own words."""
+    rows = []
+    for entries in LAYERS:
+        for name in (entry for entry in entries if entry != PACKAGE):
+            path = ROOT / PACKAGE / name
+            module = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            said = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+            rows.append((f"`{name}`", said.partition("\n")[0]))
+    return table(("room", "what it turns into what"), *rows)
+
+
 def _schema(_: str) -> str:
     schema = json.loads((SCHEMAS / "trace.schema.json").read_text(encoding="utf-8"))
     lines = "".join(f"- {text}\n" for text in _fields(schema, schema, ""))
@@ -327,6 +346,7 @@ _MAKERS: Mapping[str, Callable[[str], str]] = {
     "keys": _keys,
     "options": _options,
     "functions": _functions,
+    "floors": _floors,
     "limits": _limits,
     "limit": _limit,
     "schema": _schema,

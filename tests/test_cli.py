@@ -467,4 +467,6 @@ def test_shells_are_offered_what_fits() -> None:
 def test_there_is_completion_for_each_shell(shell: str) -> None:
     script = invoke(_BACKPROP_COMPLETE=f"{shell}_source").stdout
     assert "_BACKPROP_COMPLETE" in script
-    assert f"_BACKPROP_COMPLETE={shell}_source backprop" in (ROOT / "README.md").read_text()
+    assert (
+        f"_BACKPROP_COMPLETE={shell}_source backprop" in (ROOT / "docs" / "commands.md").read_text()
+    )

@@ -27,7 +27,7 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
     ("readings",),
     ("notation",),
     ("trace", "problem"),
-    ("solve", "solving", "derive", "trace_json"),
+    ("solving", "derive", "trace_json"),
     ("grading",),
     ("render", "report"),
     ("cli", "__main__"),

@@ -1,1 +1,1 @@
-"""Expressions as data: their nodes, their shapes and their derivatives, expressions again."""
+"""Expressions as data: their nodes, how they are built, their shapes."""

@@ -1,0 +1,1 @@
+"""A problem file to its model: what it says, and the equations that it stands for."""
