@@ -15,7 +15,7 @@ from test_regions import INTERVAL, TRIANGLE
 
 from backprop_cli.cli import main
 from backprop_cli.derive.steps.functions import names
-from backprop_cli.render.grid import width
+from backprop_cli.notation.boxes import width
 
 FORMULAS = ("exp(z) * norm(z)", "-sum(y * log(softmax(z)))", "z^z + elu(z)", "sum(max(z, y))")
 

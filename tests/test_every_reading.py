@@ -19,8 +19,12 @@ from backprop_cli.cli import main
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.derive.tensors.index_letters import Indices
 from backprop_cli.derive.tensors.vector_entries import NoLettersError
+from backprop_cli.notation.boxes import ASCII, plain_text
+from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.expression_tex import latex
+from backprop_cli.notation.flow import joined
 from backprop_cli.notation.mathml import math as mathml
+from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.operations.bounds import BOUNDS
@@ -31,11 +35,8 @@ from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.flow import joined
 from backprop_cli.render.formula import Writer
-from backprop_cli.render.grid import ASCII, Drawing, plain_text
 from backprop_cli.render.names import Names
-from backprop_cli.render.numbers import Digits
 
 EXAMPLES = list(examples())
 NO_SOURCE = {"jacobian"}

@@ -18,6 +18,7 @@ from backprop_cli.algebra.expr import Sym, num, op
 from backprop_cli.cli import main
 from backprop_cli.derive.steps.functions import names
 from backprop_cli.notation.expression_tex import latex
+from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming
 from backprop_cli.notation.tex import number, tex, text
 from backprop_cli.problem.problem_data import Notation
@@ -25,7 +26,6 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.render.equations import Equations
 from backprop_cli.render.names import Names
-from backprop_cli.render.numbers import Digits
 from backprop_cli.render.view import View
 from backprop_cli.solving.loading import loaded
 

@@ -179,7 +179,7 @@ LOADS = {  # arguments: parts of the program, and packages of others
     f"solve {PROBLEM} --format python": (f"{SOLVING} render", READS),
     f"solve {PROBLEM} --format latex": (f"{SOLVING} render", READS),
     f"solve {PROBLEM} --format html": (f"{SOLVING} render", READS),
-    f"check {PROBLEM} {SHEET}": (f"{SOLVING} faults grading render report", READS),
+    f"check {PROBLEM} {SHEET}": (f"{SOLVING} faults grading report", READS),
     f"blank {PROBLEM}": (f"{SOLVING} grading render report", READS),
     f"draw {PROBLEM}": (f"{SOLVING} render", READS),
     f"derive {PROBLEM}": (f"{SOLVING} derive render", READS),

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_cli.render.flow import Token, lines, word
-from backprop_cli.render.grid import ASCII, Box, Drawing, beside, line_width, plain_text, width
-from backprop_cli.render.numbers import Digits
+from backprop_cli.notation.boxes import ASCII, Box, beside, line_width, plain_text, width
+from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.flow import Token, lines, word
+from backprop_cli.notation.printed_numbers import Digits
 
 
 def text(box: Box) -> str:

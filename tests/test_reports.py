@@ -44,7 +44,7 @@ from backprop_cli.grading.report_data import (
     Summary,
     Verdict,
 )
-from backprop_cli.render.grid import width
+from backprop_cli.notation.boxes import width
 from backprop_cli.report import wording
 from backprop_cli.report.clean import LONGEST, clean
 from backprop_cli.report.csv_ import defused

@@ -14,7 +14,7 @@ from test_layers_of_imports import loaded_by
 from test_tensors import ATTENTION, BATCH, DEEP, SEED, SHARED, filled
 
 from backprop_cli.cli import main
-from backprop_cli.render.grid import width
+from backprop_cli.notation.boxes import width
 
 QUESTIONS = {
     "tensor": (SEED, "Yhat", "W1"),

@@ -31,8 +31,8 @@ def command(
     from backprop_cli.faults import Faults
     from backprop_cli.grading.grade import Grader
     from backprop_cli.grading.lint.findings import lint
+    from backprop_cli.notation.printed_numbers import Digits
     from backprop_cli.render.lint import lint_json, lint_text, matters
-    from backprop_cli.render.numbers import Digits
 
     with complaints_end_it():
         loaded = load(problem, task="linting")

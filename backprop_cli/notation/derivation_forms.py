@@ -15,8 +15,11 @@ def derivative(writer: Writer, node: Op) -> Part:
     sign = Letter("d" if alone else "∂")
     below = row(sign, writer.part(by).node)
     if isinstance(of, Sym):
-        return Part(Fraction(row(sign, writer.part(of).node), below), "fraction")
-    return Part(row(Fraction(sign, below), fenced(writer.part(of), "[", "]").node), "atom")
+        above = row(sign, writer.part(of).node)
+        return Part(Fraction(above, below, bare=True), "fraction")
+    return Part(
+        row(Fraction(sign, below, bare=True), fenced(writer.part(of), "[", "]").node), "atom"
+    )
 
 
 def sum_over(writer: Writer, node: Op) -> Part:

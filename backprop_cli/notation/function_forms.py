@@ -185,7 +185,9 @@ def largest(writer: Writer, node: Op) -> Part:
     if tie == 1:
         return indicator(whole)
     said = conditions.THE_FIRST if tie is None else conditions.ALONE
-    single = Part(row(whole.node, Sign(",", bare=True), Word(f" {said}")), drawn=inner.drawn)
+    single = Part(
+        row(whole.node, Sign(",", bare=True), Sign(" ", bare=True), Word(said)), drawn=inner.drawn
+    )
     if not tie:
         return indicator(single)
     rows = ((1, single.node), (tie, whole.node), (0, Word("otherwise")))
@@ -199,4 +201,4 @@ def _axis_alone(node: Op) -> tuple[tuple[str, Option], ...]:
 def jacobian(writer: Writer, node: Op) -> Part:
     """∂a over ∂b."""
     of, by = (row(Letter("∂"), writer.part(arg).node) for arg in node.args)
-    return Part(Fraction(of, by), "fraction")
+    return Part(Fraction(of, by, bare=True), "fraction")

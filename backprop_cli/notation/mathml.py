@@ -8,6 +8,7 @@ from html import escape
 from types import MappingProxyType
 
 from backprop_cli.notation.nodes import (
+    TIMES,
     Accent,
     Braced,
     Cases,
@@ -28,7 +29,8 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
-from backprop_cli.notation.one_line_symbols import joins
+from backprop_cli.notation.small_letters import joins
+from backprop_cli.notation.symbols import lowered, marked, takes_index
 
 Attributes = Callable[[str], Mapping[str, str]]
 """What the symbol of a quantity carries, by its id."""
@@ -97,6 +99,8 @@ class _Writer:
                 return _tag("mfrac", self.row(top) + self.row(bottom))
             case Script():
                 return self.script(node)
+            case Accent(Named() as base, mark):
+                return self.written(marked(base, mark))
             case Accent(base, mark):
                 over = _operator(_MARKS[mark], stretchy="false")
                 return _tag("mover", self.row(base) + over, accent="true")
@@ -124,6 +128,8 @@ class _Writer:
         return _tag("mrow", brace + self.table(node.rows, "cases"))
 
     def script(self, node: Script) -> str:
+        if node.up is None and node.down is not None and takes_index(node.base):
+            return self.written(lowered(node.base, node.down))
         parts = [self.row(part) for part in (node.base, node.down, node.up) if part is not None]
         name = "msub" if node.up is None else "msup" if node.down is None else "msubsup"
         return _tag(name, "".join(parts))
@@ -174,7 +180,7 @@ def _word(text: str, bold: bool) -> str:
 def _sign(sign: Sign) -> str:
     if sign.text == " ":
         return '<mspace width="0.25em"/>'
-    if not sign.text:
+    if sign.text in ("", TIMES):
         return _operator("\N{INVISIBLE TIMES}") + '<mspace width="0.17em"/>'
     if sign.bare:
         after = "0.2em" if sign.text in ",;" else "0"

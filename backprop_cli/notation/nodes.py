@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
+
+from backprop_cli.notation.boxes import Role
 
 
 class Letter(Struct, frozen=True):
@@ -32,7 +36,8 @@ class Number(Struct, frozen=True):
 class Sign(Struct, frozen=True):
     """An operator or comma. `level`: a line may end before it, the more willingly the lower.
 
-    An empty text is a product written side by side. `bare`: without room around it.
+    An empty text is a product of matrices written side by side, `TIMES` one with a number.
+    `bare`: without room around it.
     """
 
     text: str
@@ -47,10 +52,11 @@ class Row(Struct, frozen=True):
 
 
 class Fraction(Struct, frozen=True):
-    """One over another."""
+    """One over another. `bare`: a name or a number, which one line has without room: ∂L/∂W, 1/3."""
 
     top: Node
     bottom: Node
+    bare: bool = False
 
 
 class Script(Struct, frozen=True):
@@ -95,10 +101,14 @@ class Total(Struct, frozen=True):
 
 
 class Grid(Struct, frozen=True):
-    """Rows of entries between brackets; `full` is the shape where entries were left out."""
+    """Rows of entries between brackets; `full` is the shape where entries were left out.
+
+    With a `separator` it is a list within a formula, which one line has as [a, b].
+    """
 
     rows: tuple[tuple[Node, ...], ...]
     full: tuple[int, ...] = ()
+    separator: Literal["", ",", ";"] = ""
 
 
 class Cases(Struct, frozen=True):
@@ -118,6 +128,13 @@ class Braced(Struct, frozen=True):
 
     inner: Node
     label: Node
+
+
+class Held(Struct, frozen=True, eq=False):
+    """An array put in, or the value that results: every format draws what it has room for."""
+
+    value: NDArray[np.float64]
+    role: Role = ""
 
 
 class Named(Struct, frozen=True):
@@ -144,12 +161,16 @@ Node: TypeAlias = (
     | Cases
     | Stack
     | Braced
+    | Held
     | Named
 )
 
 
 EQUALS = Sign("=", 0)
 """Between sides of an equation that may stand on lines of their own."""
+
+TIMES = "\N{INVISIBLE TIMES}"
+"""Between a number and what it multiplies: side by side on paper, with a dot on one line."""
 
 DOTS = Sign("…", bare=True)
 VERTICAL_DOTS = Sign("⋮", bare=True)
@@ -189,13 +210,46 @@ def children(node: Node) -> tuple[Node, ...]:
             return inner, label
         case Total(below):
             return () if below is None else (below,)
-        case Grid(rows, _):
+        case Grid(rows):
             return tuple(entry for line in rows for entry in line)
         case Cases(pairs):
             return tuple(part for pair in pairs for part in pair)
         case Stack(rows):
             return rows
     return ()
+
+
+def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with every node directly inside it changed."""
+    match node:
+        case Row(inside):
+            return row(*map(change, inside))
+        case Fraction(top, bottom, bare):
+            return Fraction(change(top), change(bottom), bare)
+        case Script(base, up, down):
+            return Script(change(base), up and change(up), down and change(down))
+        case Fenced(left, inner, right):
+            return Fenced(left, change(inner), right)
+        case Accent(inner, mark):
+            return Accent(change(inner), mark)
+        case Root(inner):
+            return Root(change(inner))
+        case Braced(inner, label):
+            return Braced(change(inner), change(label))
+        case Total(below):
+            return Total(below and change(below))
+    return _arranged(node, change)
+
+
+def _arranged(node: Node, change: Callable[[Node], Node]) -> Node:
+    match node:
+        case Grid(rows, full, separator):
+            return Grid(tuple(tuple(map(change, line)) for line in rows), full, separator)
+        case Cases(pairs):
+            return Cases(tuple((change(value), change(when)) for value, when in pairs))
+        case Stack(rows):
+            return Stack(tuple(map(change, rows)))
+    return node
 
 
 def every(node: Node) -> Iterator[Node]:
@@ -239,7 +293,7 @@ def width(node: Node) -> float:
     match node:
         case Letter() | Word() | Number() | Sign() | Places():
             return _text_width(node)
-        case Grid(rows, _):
+        case Grid(rows):
             return 2 * len(rows[0]) - 0.4 + _columns_width(rows)
         case Cases(pairs):
             return 2.5 + _columns_width(pairs)
@@ -268,7 +322,7 @@ def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
         case Sign("…" | "⋱"):
             return 2.3
         case Sign(text, _, bare):
-            return (len(text) + (0.3 if bare else 1.3)) if text else 0.4
+            return 0.4 if text in ("", TIMES) else len(text) + (0.3 if bare else 1.3)
         case Places(texts):
             commas = 0 if all(len(text) == 1 for text in texts) else len(texts) - 1
             return sum(map(len, texts)) + commas * 0.5

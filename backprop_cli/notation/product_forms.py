@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Num, Op, op
 from backprop_cli.notation.nodes import (
+    TIMES,
     Braced,
     Fraction,
     Script,
@@ -53,7 +54,7 @@ def mul(writer: Writer, node: Op) -> Part:
         return between(left, Sign("⊙", _PRODUCT), right, "entry")
     left, right = put(writer, a, "a scalar"), put(writer, b, "scalar b")
     beside = not writer.numbers and (isinstance(a, Num) or right.kind == "fraction")
-    sign = SIDE_BY_SIDE if beside and not isinstance(b, Num) else Sign("·", _PRODUCT)
+    sign = Sign(TIMES if beside and not isinstance(b, Num) else "·", _PRODUCT)
     return between(left, sign, right, "scalar")
 
 
@@ -130,7 +131,8 @@ def transpose(writer: Writer, node: Op) -> Part:
     (inner,) = node.args
     if isinstance(inner, Op) and inner.name == "transpose":
         return writer.part(inner.args[0])
-    return writer.part(inner) if writer.rank(inner) == 1 else turned(writer, inner)
+    stays = writer.scalars or writer.rank(inner) == 1
+    return writer.part(inner) if stays else turned(writer, inner)
 
 
 def flipped(writer: Writer, node: Op) -> Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backprop_cli.algebra.expr import Num, Op, Option, num, op
 from backprop_cli.notation.nodes import (
+    TIMES,
     Accent,
     Fenced,
     Grid,
@@ -25,9 +26,9 @@ from backprop_cli.notation.parts import (
     places_of,
     put,
 )
-from backprop_cli.notation.product_forms import SIDE_BY_SIDE, turned
+from backprop_cli.notation.product_forms import turned
 from backprop_cli.notation.spreading import times_ones
-from backprop_cli.notation.symbols import lowered, size
+from backprop_cli.notation.symbols import size
 
 
 def upright(column: bool) -> Form:
@@ -82,7 +83,7 @@ def at(writer: Writer, node: Op) -> Part:
     """W₂₁, or W with 1, : for a whole row."""
     base = writer.part(node.args[0])
     symbol = base.node if base.kind in ("atom", "raised") else Fenced("(", base.node, ")")
-    return Part(lowered(symbol, _places(writer, node)), drawn=base.drawn)
+    return Part(Script(symbol, None, _places(writer, node)), drawn=base.drawn)
 
 
 def _places(writer: Writer, node: Op) -> Places:
@@ -95,7 +96,7 @@ def in_place(writer: Writer, node: Op) -> Part:
     if all(map(str.isdigit, places.texts)):
         unit = Part(Script(Letter("e" if len(places.texts) == 1 else "E"), None, places))
         value = put(writer, node.args[0], "a scalar")
-        return between(value, SIDE_BY_SIDE if not writer.numbers else Sign("·", 2), unit, "scalar")
+        return between(value, Sign("·" if writer.numbers else TIMES, 2), unit, "scalar")
     value = writer.part(node.args[0])
     where = Word(f"at [{','.join(places.texts)}], else 0")
     return Part(Fenced("(", row(value.node, Sign(" ", bare=True), where), ")"))
@@ -104,7 +105,7 @@ def in_place(writer: Writer, node: Op) -> Part:
 def bracketed(writer: Writer, node: Op) -> Part:
     """Numbers or vectors below one another in brackets, or beside one another along axis 1."""
     nodes = tuple(writer.part(arg).node for arg in node.args)
-    return _grid(nodes, beside=joined_beside(writer, node))
+    return _grid(nodes, beside=joined_beside(writer, node), single=node.name == "stack")
 
 
 def grown(writer: Writer, node: Op) -> Part:
@@ -121,29 +122,16 @@ def joined_beside(hand: Hand, node: Op) -> bool:
     return node.name != "stack" and node.option("axis") in (1, -1)
 
 
-def _grid(nodes: tuple[Node, ...], *, beside: bool) -> Part:
-    return Part(Grid((nodes,) if beside else tuple((node,) for node in nodes)))
+def _grid(nodes: tuple[Node, ...], *, beside: bool, single: bool = False) -> Part:
+    rows = (nodes,) if beside else tuple((node,) for node in nodes)
+    return Part(Grid(rows, separator="," if beside or single else ";"))
 
 
 def dropped(writer: Writer, node: Op) -> Part:
     """A matrix without its bias entries is marked with a tilde."""
     part = writer.part(node.args[0])
-    marked = _tilde(part.node)
-    return Part(Accent(part.node, "tilde")) if marked is None else Part(marked, part.kind)
-
-
-def _tilde(node: Node) -> Node | None:
-    """The symbol with a tilde over its letter; None where it is no symbol."""
-    match node:
-        case Named(id, inner_node):
-            marked = _tilde(inner_node)
-            return None if marked is None else Named(id, marked)
-        case Script(base, up, down):
-            marked = _tilde(base)
-            return None if marked is None else Script(marked, up, down)
-        case Letter():
-            return Accent(node, "tilde")
-    return None
+    symbol = isinstance(part.node, Named) and part.kind != "fraction"
+    return Part(Accent(part.node, "tilde"), part.kind if symbol else "atom")
 
 
 def part_of(writer: Writer, node: Op) -> Part:

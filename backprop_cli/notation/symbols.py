@@ -122,7 +122,7 @@ def symbol(naming: Naming, id: str) -> Symbol:
         return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
     if match := derivative(id):
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in match.groups())
-        return Symbol(Fraction(of, by), "fraction")
+        return Symbol(Fraction(of, by, bare=True), "fraction")
     for ending, mark in (("_new", "+"), ("_old", "−")):
         if id.endswith(ending):
             return Symbol(raised(symbol(naming, id.removesuffix(ending)).node, mark), "raised")
@@ -179,6 +179,29 @@ def lowered(node: Node, below: Node) -> Node:
     if isinstance(node, Script) and node.down is None:
         return Script(node.base, node.up, below)
     return Script(node, None, below)
+
+
+def takes_index(node: Node) -> bool:
+    """Whether an index goes below a number that is raised already, rather than behind it all."""
+    return isinstance(node, Named) or (isinstance(node, Script) and node.down is None)
+
+
+def marked(node: Node, mark: Literal["hat", "tilde", "bar"]) -> Node:
+    """The symbol with a mark over its letter; over all of it where there is no letter."""
+    return _marked(node, mark) or Accent(node, mark)
+
+
+def _marked(node: Node, mark: Literal["hat", "tilde", "bar"]) -> Node | None:
+    match node:
+        case Named(id, inner):
+            found = _marked(inner, mark)
+            return found and Named(id, found)
+        case Script(base, up, down):
+            found = _marked(base, mark)
+            return found and Script(found, up, down)
+        case Letter():
+            return Accent(node, mark)
+    return None
 
 
 def _state_letter(letter: str) -> Node:

@@ -7,6 +7,7 @@ import unicodedata
 from types import MappingProxyType
 
 from backprop_cli.notation.nodes import (
+    TIMES,
     Accent,
     Braced,
     Cases,
@@ -27,8 +28,8 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
-from backprop_cli.notation.one_line_symbols import joins
-from backprop_cli.notation.symbols import GREEK
+from backprop_cli.notation.small_letters import joins
+from backprop_cli.notation.symbols import GREEK, lowered, marked, takes_index
 
 _LETTERS = MappingProxyType(
     {char: rf"\{name}" for name, char in GREEK.items()}
@@ -37,6 +38,7 @@ _LETTERS = MappingProxyType(
 _SIGNS = MappingProxyType(
     {
         "": r"\,",
+        TIMES: r"\,",
         " ": r"\ ",
         "−": "-",
         "·": r"\cdot",
@@ -233,7 +235,9 @@ def _built(node: Node) -> str:
         case Script():
             return _script(node)
         case Accent(base, mark):
-            return rf"\{mark}{{{tex(base)}}}"
+            return (
+                tex(marked(base, mark)) if isinstance(base, Named) else rf"\{mark}{{{tex(base)}}}"
+            )
         case Root(inner):
             return rf"\sqrt{{{tex(inner)}}}"
         case Fenced():
@@ -276,6 +280,8 @@ def _place(place: str) -> str:
 
 
 def _script(node: Script) -> str:
+    if node.up is None and node.down is not None and takes_index(node.base):
+        return tex(lowered(node.base, node.down))
     simple = isinstance(node.base, Letter | Fenced | Accent | Number | Word)
     written = tex(node.base) if simple else f"{{{tex(node.base)}}}"
     up = f"^{{{tex(node.up)}}}" if node.up is not None else ""

@@ -186,5 +186,5 @@ def _number(value: Fraction) -> Part:
         return Part(Number(str(value.numerator)))
     if Fraction(repr(float(value))) == value and value != Fraction(1, 2):
         return Part(Number(repr(float(value))))
-    over = nodes.Fraction(Number(str(value.numerator)), Number(str(value.denominator)))
+    over = nodes.Fraction(Number(str(value.numerator)), Number(str(value.denominator)), bare=True)
     return Part(over, "fraction")

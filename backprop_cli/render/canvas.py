@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backprop_cli.render.grid import Line, Span, width
-from backprop_cli.render.names import Role
+from backprop_cli.notation.boxes import Line, Role, Span, width
 
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 _JOINTS = " ╵╷│╴┘┐┤╶└┌├─┴┬┼"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.notation.drawing import kept_places
 from backprop_cli.notation.nodes import (
     DOTS,
     VERTICAL_DOTS,
@@ -24,12 +25,11 @@ from backprop_cli.notation.nodes import (
     row,
     width,
 )
+from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import derivative, size, symbol
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.render.blocks import Entry, StepBlock
-from backprop_cli.render.grid import kept_places
 from backprop_cli.render.names import Names
-from backprop_cli.render.numbers import Digits
 from backprop_cli.render.view import View
 
 Array = NDArray[np.float64]

@@ -8,10 +8,10 @@ from itertools import groupby
 from backprop_cli.algebra.expr import Expr, Num, Sym
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted, symbol
 from backprop_cli.derive.regions.region_words import Alternative, Between, alternatives, ones
+from backprop_cli.notation.boxes import Box, Line, beside, plain_text, text_box, width
+from backprop_cli.notation.flow import Token, lines
 from backprop_cli.render.blocks import shown_steps
 from backprop_cli.render.derivation import Page
-from backprop_cli.render.flow import Token, lines
-from backprop_cli.render.grid import Box, Line, beside, plain_text, text_box, width
 from backprop_cli.render.layout import wrapped
 from backprop_cli.render.markdown import escaped
 from backprop_cli.render.names import names_of

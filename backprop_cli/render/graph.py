@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.notation.boxes import plain_text, width
+from backprop_cli.notation.flow import joined
 from backprop_cli.notation.symbols import derivative
-from backprop_cli.render.flow import joined
 from backprop_cli.render.formula import Writer
-from backprop_cli.render.grid import plain_text, width
 from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.render.names import names_of
 from backprop_cli.render.view import View

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from backprop_cli.notation.boxes import Line, Role, Span, width
 from backprop_cli.render.canvas import Canvas
 from backprop_cli.render.graph import Graph, Vertex
-from backprop_cli.render.grid import Line, Span, width
 from backprop_cli.render.layered import Places, layered
-from backprop_cli.render.names import Role
 from backprop_cli.render.text import printed
 from backprop_cli.render.view import View
 from backprop_cli.render.wording import GRAPH

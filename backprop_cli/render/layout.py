@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.render.blocks import GivenBlock, StatedBlocks, StepBlock
-from backprop_cli.render.flow import Token, lines, natural_width, word
-from backprop_cli.render.formula import Writer, shape_text
-from backprop_cli.render.grid import (
+from backprop_cli.notation.boxes import (
     ASCII,
     UNICODE,
     Box,
-    Drawing,
     Line,
     Span,
     beside,
@@ -27,8 +23,12 @@ from backprop_cli.render.grid import (
     text_box,
     width,
 )
+from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.flow import Token, lines, natural_width, word
+from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.render.blocks import GivenBlock, StatedBlocks, StepBlock
+from backprop_cli.render.formula import Writer, shape_text
 from backprop_cli.render.names import Names
-from backprop_cli.render.numbers import Digits
 from backprop_cli.render.view import View
 from backprop_cli.render.wording import PARAMETERS
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from backprop_cli.notation.boxes import Line, plain_text
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
@@ -18,7 +19,6 @@ from backprop_cli.render.blocks import (
     Title,
     document,
 )
-from backprop_cli.render.grid import Line, plain_text
 from backprop_cli.render.history import history_lines
 from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.render.view import View

@@ -5,23 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation import symbols
+from backprop_cli.notation.boxes import Role
 from backprop_cli.notation.nodes import Named, Node
-from backprop_cli.notation.one_line_symbols import linear
 from backprop_cli.notation.symbols import Ending, Naming
+from backprop_cli.notation.terminal import Terminal
+from backprop_cli.notation.writer import Array, Draw, FormulaWriter
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 
 _layer = re.compile(r"Z\d+").fullmatch
-
-Role = Literal["", "data", "parameter", "gradient", "result", "note", "heading"]
 
 
 class Symbol(Struct, frozen=True):
@@ -66,6 +67,26 @@ class Names(Struct, frozen=True):
         """The printed name as a part of a formula."""
         return Named(id, symbols.symbol(self.naming, id).node)
 
+    def writer(
+        self,
+        shapes: Mapping[str, Shape],
+        values: Mapping[str, Array] | None = None,
+        draw: Draw | None = None,
+        *,
+        rows: bool = False,
+        braces: bool = False,
+    ) -> FormulaWriter:
+        """What writes expressions with these names."""
+        return FormulaWriter(
+            lambda id: replace(symbols.symbol(self.naming, id), node=self.node(id)),
+            shapes,
+            values,
+            draw,
+            self.counting,
+            rows,
+            braces,
+        )
+
     def role(self, id: str) -> Role:
         """What a quantity is, for its colour."""
         if symbols.derivative(id):
@@ -108,6 +129,9 @@ def _is_delta(id: str, loss: str | None) -> bool:
     return found is not None and found[1] == loss and bool(_layer(found[2]))
 
 
+_ON_ONE_LINE = Terminal()
+
+
 @lru_cache(maxsize=4096)
 def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
     if in_ascii and id in naming.deltas and naming.letters:
@@ -115,4 +139,4 @@ def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
     if in_ascii:
         return Symbol(id, "fraction" if "/" in id else "plain")
     found = symbols.symbol(naming, id)
-    return Symbol(linear(found.node), found.ending)
+    return Symbol(_ON_ONE_LINE.one_line(found.node) or "", found.ending)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.render.flow import Token
+from backprop_cli.notation.terminal import on_one_line
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import layout_of
 from backprop_cli.render.names import Names
 from backprop_cli.render.view import View
-
-
-def one_line(tokens: Iterable[Token]) -> str | None:
-    """A formula on one line; None where it has a part that takes several."""
-    text = ""
-    for token in tokens:
-        if token.box.height > 1:
-            return None
-        text += " " if token.space and text else ""
-        text += "".join(part for part, _ in token.box.lines[0])
-    return text
 
 
 def formulas(
@@ -36,7 +25,7 @@ def formulas(
         expr = exprs.get(id)
         if expr is None or (isinstance(expr, Op) and expr.name == "jacobian"):
             return None
-        body = one_line(writer.tokens(expr))
+        body = on_one_line(writer.tokens(expr))
         return None if body is None else f"{names.text(id)} = {body}"
 
     return written

@@ -10,13 +10,14 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
-from backprop_cli.render.flow import Token, word
+from backprop_cli.notation.boxes import Line, plain_text, text_box, width
+from backprop_cli.notation.flow import Token, word
+from backprop_cli.notation.nodes import Sign
+from backprop_cli.notation.parts import Part, between, placed
+from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.render.formula import Writer
-from backprop_cli.render.grid import Line, plain_text, text_box, width
 from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.render.names import names_of
-from backprop_cli.render.numbers import Digits
-from backprop_cli.render.pieces import between, placed
 from backprop_cli.render.text import printed
 from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
@@ -183,8 +184,11 @@ class _Report:
         return f"{sign}{self.names.text(of)}/{sign}{self.names.text(by)}"
 
     def number(self, value: float, place: str) -> tuple[Token, ...]:
-        piece = self.writer({}).drawn(np.asarray(value))
-        return placed(piece, place, self.layout.drawing.glyphs).tokens
+        return self.writer({}).set(placed(self.part(value), place).node)
+
+    def part(self, value: float) -> Part:
+        node = self.writer({}).value(np.asarray(value))
+        return Part(node, "sign" if value < 0 else "atom", minus=value < 0)
 
     def result(self, value: float) -> tuple[Token, ...]:
         return (Token(text_box(self.layout.drawing.digits.one(value), "result")),)
@@ -194,11 +198,10 @@ class _Report:
         return _joined(factors, sign, 2)
 
     def sum(self, terms: Iterable[float]) -> tuple[Token, ...]:
-        writer = self.writer({})
-        first, *rest = [writer.drawn(np.asarray(term)) for term in terms]
-        for piece in rest:
-            first = between(first, "+", placed(piece, "+ b", self.layout.drawing.glyphs), "sum", 1)
-        return first.tokens
+        first, *rest = map(self.part, terms)
+        for part in rest:
+            first = between(first, Sign("+", 1), placed(part, "+ b"), "sum")
+        return self.writer({}).set(first.node)
 
     def indented(
         self, head: tuple[Token, ...], segments: list[tuple[Token, ...]]

@@ -8,8 +8,8 @@ from itertools import pairwise, zip_longest
 
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
 from backprop_cli.derive.regions.region_words import ones
+from backprop_cli.notation.boxes import width
 from backprop_cli.render.drawings import Curve, label
-from backprop_cli.render.grid import width
 from backprop_cli.render.maps import value_at, window
 from backprop_cli.render.plots import all_breaks, curve, span
 from backprop_cli.render.view import View

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.notation.boxes import plain_text
+from backprop_cli.notation.flow import joined
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.blocks import shown_steps
-from backprop_cli.render.flow import joined
 from backprop_cli.render.formula import Writer
-from backprop_cli.render.grid import plain_text
 from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.render.names import names_of
 from backprop_cli.render.view import View

@@ -8,7 +8,7 @@ from html import escape
 
 from backprop_cli.notation.mathml import math
 from backprop_cli.notation.nodes import Node, slashed
-from backprop_cli.notation.one_line_symbols import subscript
+from backprop_cli.notation.small_letters import subscript
 from backprop_cli.render.html_page import Pointed, Step, side, whole_page
 from backprop_cli.render.plots_svg import STYLE, svg
 from backprop_cli.render.sheet_parts import (

@@ -27,10 +27,7 @@ from backprop_cli.derive.tensors.gradient_data import (
     TensorDerivation,
     Where,
 )
-from backprop_cli.render.derivation import INDENT, Page
-from backprop_cli.render.flow import Token, lines, natural_width, word
-from backprop_cli.render.formula import Writer, shape_text
-from backprop_cli.render.grid import (
+from backprop_cli.notation.boxes import (
     Box,
     Line,
     beside,
@@ -41,6 +38,9 @@ from backprop_cli.render.grid import (
     text_box,
     width,
 )
+from backprop_cli.notation.flow import Token, lines, natural_width, word
+from backprop_cli.render.derivation import INDENT, Page
+from backprop_cli.render.formula import Writer, shape_text
 from backprop_cli.render.layout import wrapped
 from backprop_cli.render.markdown import escaped
 from backprop_cli.render.names import Names

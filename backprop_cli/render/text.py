@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 
+from backprop_cli.notation.boxes import Line, Role, line_width, plain_text, width
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
@@ -16,10 +17,8 @@ from backprop_cli.render.blocks import (
     Title,
     document,
 )
-from backprop_cli.render.grid import Line, line_width, plain_text, width
 from backprop_cli.render.history import history_lines
 from backprop_cli.render.layout import Layout, layout_of, wrapped
-from backprop_cli.render.names import Role
 from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backprop_cli.render.grid import width
+from backprop_cli.notation.boxes import width
 
 GAP = "  "
 _INDENT = " " * 6

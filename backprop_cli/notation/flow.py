@@ -8,7 +8,7 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.render.grid import Box, beside, centred, centred_text, text_box
+from backprop_cli.notation.boxes import Box, beside, centred, centred_text, text_box
 
 NEST = 4
 """How much deeper the inside of a pair of parentheses is, as a place to break."""

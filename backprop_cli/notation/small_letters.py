@@ -1,33 +1,12 @@
-"""Symbols to one line of Unicode: raised and lowered digits, hats, ∂L/∂W¹."""
+"""Indices and exponents to the raised and lowered letters that Unicode has."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-
-from backprop_cli.notation.nodes import (
-    Accent,
-    Fenced,
-    Fraction,
-    Letter,
-    Node,
-    Number,
-    Places,
-    Row,
-    Script,
-    Sign,
-    Word,
-)
 
 _SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣ")
 _SUBSCRIPT = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _numbered = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch
-_MARKS = {
-    "hat": "\N{COMBINING CIRCUMFLEX ACCENT}",
-    "tilde": "\N{COMBINING TILDE}",
-    "bar": "\N{COMBINING MACRON}",
-}
-_ONE_CHARACTER = frozenset("ŷŶ")
 
 
 def superscript(text: str) -> str | None:
@@ -64,42 +43,3 @@ def numbered(place: str) -> str:
 def joins(places: tuple[str, ...]) -> bool:
     """Whether indices are clear without commas between them."""
     return len(places) == 1 or all(len(place) == 1 for place in places)
-
-
-def linear(node: Node) -> str:
-    """A symbol on one line."""
-    match node:
-        case Letter(text) | Word(text) | Number(text) | Sign(text):
-            return text
-        case Row(items):
-            return "".join(map(linear, items))
-        case Fraction(top, bottom):
-            return f"{linear(top)}/{linear(bottom)}"
-        case Fenced(left, inner, right):
-            return left + linear(inner) + right
-        case Accent(base, mark):
-            whole = linear(base) + _MARKS[mark]
-            composed = unicodedata.normalize("NFC", whole)
-            return composed if composed in _ONE_CHARACTER else whole
-        case Script(base, up, down):
-            return linear(base) + _raised(up) + _lowered(down)
-    raise AssertionError(node)
-
-
-def _raised(node: Node | None) -> str:
-    if node is None:
-        return ""
-    text = linear(node)
-    return superscript(text) or f"^{text}"
-
-
-def _lowered(node: Node | None) -> str:
-    match node:
-        case None:
-            return ""
-        case Places(texts):
-            return indexed(texts)
-        case Word(text):
-            return f"_{text}"
-    text = linear(node)
-    return subscript(text) or f"_{text}"

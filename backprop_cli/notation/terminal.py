@@ -1,0 +1,338 @@
+"""Formulas to tokens for a terminal: boxes of one or more lines that stand on one baseline."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from types import MappingProxyType
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from backprop_cli.notation.ascii_signs import ascii_text, in_ascii
+from backprop_cli.notation.boxes import Box, Fences, Line, Role, text_box, width
+from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.flattened import flat, is_simple, reach
+from backprop_cli.notation.flow import Token, deeper, joined, word
+from backprop_cli.notation.nodes import (
+    TIMES,
+    Accent,
+    Braced,
+    Cases,
+    Fenced,
+    Fraction,
+    Grid,
+    Held,
+    Letter,
+    Named,
+    Node,
+    Number,
+    Places,
+    Root,
+    Row,
+    Script,
+    Sign,
+    Total,
+    Word,
+    items,
+)
+from backprop_cli.notation.small_letters import indexed, subscript, superscript
+from backprop_cli.notation.symbols import size
+
+Tokens = tuple[Token, ...]
+
+_MARKS = MappingProxyType(
+    {
+        "hat": "\N{COMBINING CIRCUMFLEX ACCENT}",
+        "tilde": "\N{COMBINING TILDE}",
+        "bar": "\N{COMBINING MACRON}",
+    }
+)
+_ONE_CHARACTER = frozenset("ŷŶ")
+_LIST = 1
+"""How willingly a line ends behind a comma."""
+
+
+class Called(Protocol):
+    """What quantities are called, and what they are for the eye."""
+
+    def text(self, id: str) -> str:
+        """The name on one line."""
+        ...
+
+    def role(self, id: str) -> Role:
+        """What its colour says."""
+        ...
+
+
+class Terminal(Struct, frozen=True):
+    """Sets formulas in one alphabet. `braces`: labels stand below what has one."""
+
+    drawing: Drawing = Drawing()
+    names: Called | None = None
+    braces: bool = False
+
+    @property
+    def ascii(self) -> bool:
+        """Whether only ASCII may be written."""
+        return self.drawing.digits.ascii
+
+    def tokens(self, node: Node) -> Tokens:
+        """The formula as tokens."""
+        if self.ascii:
+            node = in_ascii(node, self.names.text if self.names else str)
+        return self._tokens(flat(node))
+
+    def one_line(self, node: Node) -> str | None:
+        """The formula on one line; None where it has a part that takes several."""
+        return on_one_line(self.tokens(node))
+
+    def shape(self, shape: Sequence[int | str]) -> str:
+        """A shape as it is written below a factor: `2×3`, `N₁×N`; letters as they are in ASCII."""
+        return self.one_line(size(shape)) or "" if shape else ""
+
+    def _text(self, text: str) -> str:
+        """A sign or word in the alphabet that is asked for."""
+        return ascii_text(text) if self.ascii else text
+
+    # Nodes ----------------------------------------------------------------------------------------
+
+    def _tokens(self, node: Node) -> Tokens:
+        match node:
+            case Row(inside):
+                return self._row(inside)
+            case Letter(text) | Word(text) | Number(text) | Sign(text):
+                return (word(self._text(text)),)
+            case Named(id, inner):
+                return self._named(id, inner)
+            case Held(value, role):
+                label = "" if role == "result" else self.shape(self.drawing.upright(value).shape)
+                return (Token(self.drawing.array(value, role), label=label),)
+            case Fenced(left, inner):
+                return self._fenced(left, self._tokens(inner))
+            case Script():
+                return self._script(node)
+        return self._built(node)
+
+    def _built(self, node: Node) -> Tokens:
+        match node:
+            case Fraction(top, bottom):
+                return _joined((*self._tokens(top), word("/"), *self._tokens(bottom)))
+            case Root(inner):
+                return (word("√"), *self._tokens(inner))
+            case Total(below):
+                return (word(self._sum(below)),)
+            case Accent(base, mark):
+                return self._accent(base, _MARKS[mark])
+            case Braced(inner, label):
+                return self._braced(inner, label)
+            case Cases(pairs):
+                return self._cases(pairs)
+            case Grid():
+                return self._grid(node)
+        raise AssertionError(node)
+
+    def _named(self, id: str, inner: Node) -> Tokens:
+        text = on_one_line(self._tokens(inner)) or ""
+        return (Token(text_box(text, self.names.role(id) if self.names else "")),)
+
+    def _row(self, inside: Sequence[Node]) -> Tokens:
+        found: list[Token] = []
+        gap: _Gap | None = None
+        place = 0
+        while place < len(inside):
+            node = inside[place]
+            if isinstance(node, Sign):
+                tokens, gap = self._sign(node, gap)
+                found += tokens
+                place += 1
+                continue
+            found += _spaced(self._tokens(node), gap)
+            gap, place = None, place + 1
+            if isinstance(node, Total):
+                end = place + reach(inside[place:])
+                broken = _Gap(_LIST if isinstance(node.below, Word) else None)
+                found += deeper(_spaced(self._row(inside[place:end]), broken))
+                place = end
+        return tuple(found)
+
+    def _sign(self, sign: Sign, gap: _Gap | None) -> tuple[Tokens, _Gap | None]:
+        """What a sign is, and the room behind it."""
+        if sign.bare:
+            if sign.text == " ":
+                return (), gap or _Gap()
+            tokens = _spaced((word(self._text(sign.text)),), gap)
+            return tokens, _Gap(_LIST) if sign.text in ",;" else None
+        if not sign.text and not self.ascii:
+            return (), _Gap(sign.level)
+        text = {TIMES: "·", "": "@"}.get(sign.text, sign.text)
+        return (word(self._text(text), space=True, level=sign.level),), _Gap()
+
+    def _fenced(self, left: str, inner: Tokens) -> Tokens:
+        """The inner between delimiters of its height."""
+        above, height = _extent(inner)
+        first, last = (Token(fence.drawn(height, above)) for fence in self._fences(left))
+        return (first, *deeper(inner), last)
+
+    def _fences(self, left: str) -> tuple[Fences, Fences]:
+        glyphs = self.drawing.glyphs
+        return {
+            "(": glyphs.parentheses,
+            "[": glyphs.brackets,
+            "{": glyphs.braces,
+            "|": (glyphs.bars, glyphs.bars),
+            "‖": (glyphs.double_bars, glyphs.double_bars),
+        }[left]
+
+    # Corners --------------------------------------------------------------------------------------
+
+    def _script(self, node: Script) -> Tokens:
+        if isinstance(node.base, Word) and isinstance(node.down, Word):
+            return (word(f"{node.base.text} of {node.down.text} "),)
+        tokens = self._tokens(node.base)
+        if node.up is not None:
+            tokens = self._raised(tokens, node.up)
+        return tokens if node.down is None else _suffixed(tokens, self._lowered(node.down))
+
+    def _lowered(self, down: Node) -> str:
+        if isinstance(down, Places):
+            return f"[{','.join(down.texts)}]" if self.ascii else indexed(down.texts)
+        text = on_one_line(self._tokens(down)) or ""
+        if isinstance(down, Word) or (self.ascii and isinstance(down, Letter)):
+            return f"_{text}"
+        small = text if self.ascii else subscript(text.replace("×", "x"))
+        return f"_{text}" if small is None else small
+
+    def _raised(self, base: Tokens, up: Node) -> Tokens:
+        if up == Word("T"):
+            return _cornered(base, ".T" if self.ascii else "ᵀ")
+        tokens = self._tokens(up)
+        text = on_one_line(tokens)
+        if not self.ascii and text is not None:
+            small = text if text == "′" else superscript(text)
+            if small is not None:
+                return _cornered(base, small)
+        if text is not None and len(tokens) == 1 and is_simple(up):
+            return _cornered(base, f"^{text}")
+        closed = is_simple(up) or isinstance(up, Fenced)
+        return (*base, word("^"), *(tokens if closed else self._fenced("(", tokens)))
+
+    def _accent(self, base: Node, mark: str) -> Tokens:
+        tokens = self._tokens(base)
+        text = on_one_line(tokens)
+        if self.ascii or text is None or len(tokens) > 1:
+            closed = tokens if is_simple(base) else self._fenced("(", tokens)
+            return _suffixed(closed, "~")
+        whole = unicodedata.normalize("NFC", text[0] + mark)
+        first = whole if whole in _ONE_CHARACTER else text[0] + mark
+        return (Token(text_box(first + text[1:], tokens[0].box.lines[0][0][1])),)
+
+    # Larger forms ---------------------------------------------------------------------------------
+
+    def _sum(self, below: Node | None) -> str:
+        match below:
+            case None:
+                return "Σ"
+            case Word(words):
+                return f"Σ {words} of"
+        small = (
+            each.text if isinstance(each, Sign) else subscript(each.text) or f"_{each.text}"
+            for each in items(below)
+            if isinstance(each, Sign | Letter)
+        )
+        return "Σ" + "".join(small)
+
+    def _braced(self, inner: Node, label: Node) -> Tokens:
+        tokens = self._tokens(inner)
+        if not self.braces:
+            return tokens
+        return (Token(joined(tokens), label=on_one_line(self._tokens(label)) or ""),)
+
+    def _cases(self, pairs: Sequence[tuple[Node, Node]]) -> Tokens:
+        """`{a if x > 0, b otherwise}`."""
+        tokens: list[Token] = []
+        for value, when in pairs:
+            tokens += (
+                [word(","), *_spaced(self._tokens(value), _Gap(_LIST))]
+                if tokens
+                else (self._tokens(value))
+            )
+            tokens += [] if isinstance(when, Word) else [word("if", space=True)]
+            tokens += _spaced(self._tokens(when), _Gap())
+        return self._fenced("{", tuple(tokens))
+
+    def _grid(self, grid: Grid) -> Tokens:
+        if not grid.separator:
+            return (Token(self._drawn(grid)),)
+        nodes = [entry for line in grid.rows for entry in line]
+        tokens = [*self._tokens(nodes[0])]
+        for node in nodes[1:]:
+            tokens += [word(grid.separator), *_spaced(self._tokens(node), _Gap(_LIST))]
+        return self._fenced("[", tuple(tokens))
+
+    def _drawn(self, grid: Grid) -> Box:
+        """The entries in columns, each in the middle of its own."""
+        texts = [[self._entry(entry) for entry in line] for line in grid.rows]
+        columns = [list(column) for column in zip(*texts, strict=True)]
+        return self.drawing.centred(columns)
+
+    def _entry(self, node: Node) -> str:
+        text = on_one_line(self._tokens(node)) or ""
+        return node.lead + text + node.pad if isinstance(node, Number) else text
+
+
+class _Gap(Struct, frozen=True):
+    """A blank, at which a line may end (the more willingly the lower)."""
+
+    level: int | None = None
+
+
+def _spaced(tokens: Sequence[Token], gap: _Gap | None) -> Tokens:
+    if gap is None or not tokens:
+        return tuple(tokens)
+    first, *rest = tokens
+    return (replace(first, space=True, level=gap.level), *rest)
+
+
+def on_one_line(tokens: Iterable[Token]) -> str | None:
+    """The tokens as text; None where one of them takes several lines."""
+    text = ""
+    for token in tokens:
+        if token.box.height > 1:
+            return None
+        text += " " if token.space and text else ""
+        text += "".join(part for part, _ in token.box.lines[0])
+    return text
+
+
+def _joined(tokens: Tokens) -> Tokens:
+    """The tokens as one word, where they stand on one line."""
+    text = on_one_line(tokens)
+    return tokens if text is None else (word(text),)
+
+
+def _extent(tokens: Iterable[Token]) -> tuple[int, int]:
+    """How far the tokens reach above their baseline, and how many lines they take."""
+    boxes = [token.box for token in tokens]
+    above = max((box.baseline for box in boxes), default=0)
+    return above, above + max((box.height - box.baseline for box in boxes), default=1)
+
+
+def _cornered(tokens: Tokens, exponent: str) -> Tokens:
+    """The tokens with a small text at their upper right corner."""
+    above, height = _extent(tokens)
+    if height == 1:
+        return _suffixed(tokens, exponent)
+    blank = " " * width(exponent)
+    lines: tuple[Line, ...] = tuple(((blank if row else exponent, ""),) for row in range(height))
+    return (*tokens, Token(Box(lines, width(exponent), above)))
+
+
+def _suffixed(tokens: Tokens, text: str) -> Tokens:
+    """The tokens with a text behind them: as one word where they are one."""
+    if len(tokens) != 1 or tokens[0].box.height > 1 or tokens[0].label:
+        return (*tokens, word(text))
+    (spans,) = tokens[0].box.lines
+    role = spans[-1][1] if spans else ""
+    return (Token(Box(((*spans, (text, role)),), tokens[0].box.width + width(text))),)
