@@ -11,6 +11,7 @@ import numpy as np
 from backprop_cli.render.grid import Drawing
 
 from backprop_cli.render.text import printed
+from backprop_cli.render.view import View
 from benchmarks.timing import OURS, Row, Work, compare
 
 COUNT = 30
@@ -23,7 +24,7 @@ def rows() -> list[Row]:
 
     def ours() -> str:
         drawing = Drawing()
-        return "".join(printed(drawing.array(one).lines, color=False) for one in matrices)
+        return "".join(printed(drawing.array(one).lines, View()) for one in matrices)
 
     works: dict[str, Work] = {OURS: ours, "rich": lambda: by_rich(matrices)}
     return compare("printing a matrix of 3 × 4", works, {"rich": 1 / 10}, 21, per=COUNT)

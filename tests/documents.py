@@ -114,7 +114,7 @@ def run(line: str, **environment: str | None) -> str:
     """What `backprop …` prints, on standard output and standard error."""
     program, *arguments = shlex.split(line)
     assert program == "backprop", line
-    plain = {"COLUMNS": "80", "FORCE_COLOR": None, "NO_COLOR": None, **environment}
+    plain = {"COLUMNS": "80", "TERM": "xterm", "FORCE_COLOR": None, "NO_COLOR": None, **environment}
     done = CliRunner(env=plain).invoke(backprop, arguments, prog_name="backprop")
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception

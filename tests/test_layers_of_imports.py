@@ -29,6 +29,7 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
     ("trace", "problem"),
     ("solving", "derive", "trace_json"),
     ("grading",),
+    ("terminal",),
     ("render", "report"),
     ("cli", "__main__"),
 )
@@ -149,8 +150,8 @@ def test_only_commands_import_click(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_only_render_report_and_commands_import_rich(module: str) -> None:
-    if not any(inside(module, part) for part in ("render", "report", "cli")):
+def test_only_what_draws_imports_rich(module: str) -> None:
+    if not any(inside(module, part) for part in ("terminal", "render", "report", "cli")):
         assert "rich" not in outside_imports(module, ast.walk(TREES[module]))
 
 
@@ -161,31 +162,32 @@ def test_slow_libraries_are_imported_where_they_are_used(module: str) -> None:
 
 # What a command loads -----------------------------------------------------------------------------
 
-SOLVING = "algebra calculus cli errors notation operations problem readings solving trace"
+SOLVING = "algebra calculus cli errors notation operations problem readings solving terminal trace"
 PROBLEM = "problems/sigmoid-softmax.yaml"
 SHEET = "problems/sheets/sigmoid-softmax/right.yaml"
 READS = "click msgspec numpy yaml"
+DRAWS = f"{READS} rich"
 
 LOADS = {  # arguments: parts of the program, and packages of others
     "--help": ("cli errors", "click msgspec"),
     "--version": ("cli errors", "click msgspec"),
-    "solve --help": ("cli errors", "click msgspec"),
-    "check --help": ("cli errors", "click msgspec"),
-    "derive --help": ("cli errors", "click msgspec"),
-    f"solve {PROBLEM}": (f"{SOLVING} render", READS),
-    f"solve {PROBLEM} --detail long --entry W1[1,2]": (f"{SOLVING} render", READS),
-    f"solve {PROBLEM} --verify --steps 300 --at 7": (f"{SOLVING} render", READS),
+    "solve --help": ("cli errors terminal", "click msgspec"),
+    "check --help": ("cli errors terminal", "click msgspec"),
+    "derive --help": ("cli errors terminal", "click msgspec"),
+    f"solve {PROBLEM}": (f"{SOLVING} render", DRAWS),
+    f"solve {PROBLEM} --detail long --entry W1[1,2]": (f"{SOLVING} render", DRAWS),
+    f"solve {PROBLEM} --verify --steps 300 --at 7": (f"{SOLVING} render", DRAWS),
     f"solve {PROBLEM} --format json": (f"{SOLVING} render trace_json", READS),
     f"solve {PROBLEM} --format python": (f"{SOLVING} render", READS),
     f"solve {PROBLEM} --format latex": (f"{SOLVING} render", READS),
     f"solve {PROBLEM} --format html": (f"{SOLVING} render", READS),
-    f"check {PROBLEM} {SHEET}": (f"{SOLVING} faults grading report", READS),
+    f"check {PROBLEM} {SHEET}": (f"{SOLVING} faults grading report", DRAWS),
     f"blank {PROBLEM}": (f"{SOLVING} grading render report", READS),
-    f"draw {PROBLEM}": (f"{SOLVING} render", READS),
-    f"derive {PROBLEM}": (f"{SOLVING} derive render", READS),
+    f"draw {PROBLEM}": (f"{SOLVING} render", DRAWS),
+    f"derive {PROBLEM}": (f"{SOLVING} derive render", DRAWS),
     "derive --function tanh": (
-        "algebra calculus cli derive errors notation operations problem readings render trace",
-        "click msgspec numpy",
+        f"{SOLVING} derive render".replace("solving ", ""),
+        "click msgspec numpy rich",
     ),
 }
 

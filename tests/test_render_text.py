@@ -161,7 +161,7 @@ def test_steps_keep_their_numbers_when_few_are_shown(network: Trace) -> None:
 def test_colour_changes_nothing_but_colour(network: Trace) -> None:
     import re
 
-    colored = text.render(network, replace(VIEW, color=True))
+    colored = text.render(network, replace(VIEW, color="standard"))
     assert "\x1b[" in colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == text.render(network, VIEW)
 

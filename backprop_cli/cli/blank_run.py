@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from backprop_cli.cli.arguments import Loaded, allowed_for, load
-from backprop_cli.cli.common import only_ascii, write
+from backprop_cli.cli.output import Output
 from backprop_cli.errors import UserError
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.sheets.blank_sheet import (
@@ -30,20 +30,16 @@ _MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sh
 class Options(Struct, frozen=True):
     """The options of `backprop blank`, as click has checked them."""
 
-    format_: str
-    output: Path | None
-    precision: int
-    ascii_: bool
-    width: int | None
+    out: Output
 
 
 def run(problem: Path, options: Options) -> None:
     """Writes the sheet."""
     loaded = load(problem)
-    ascii_ = only_ascii(options.ascii_, options.output is not None)
+    ascii_ = options.out.only_ascii
     blank = blank_of(loaded.model, loaded.plan, _conventions(loaded, ascii_))
-    text = _WRITERS[options.format_](blank, loaded)
-    write(_in_ascii(text) if ascii_ else text, options.output)
+    text = _WRITERS[options.out.format](blank, loaded)
+    options.out.write(_in_ascii(text) if ascii_ else text)
 
 
 def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
+from backprop_cli.cli.common import PROBLEM, output_options
 
 FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope")
 _PATH = click.Path(path_type=Path)
@@ -49,5 +49,4 @@ def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     """
     from backprop_cli.cli.check_run import Options, run
 
-    with complaints_end_it():
-        run(problem, Options(paths=paths, **options))  # type: ignore[arg-type]  # checked by click
+    run(problem, Options(paths=paths, **options))  # type: ignore[arg-type]  # checked by click

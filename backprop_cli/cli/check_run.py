@@ -13,14 +13,9 @@ import click
 from msgspec import Struct
 
 from backprop_cli.cli.arguments import Loaded, allowed_for, load
-from backprop_cli.cli.common import (
-    end_with_fault,
-    only_ascii,
-    terminal_width,
-    wants_color,
-    write_pieces,
-)
+from backprop_cli.cli.common import end_with_fault
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
+from backprop_cli.cli.output import Output
 from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.grader import Desk
@@ -43,11 +38,7 @@ class Options(Struct, frozen=True):
 
     paths: tuple[Path, ...]
     answers: tuple[Path, ...]
-    format_: str
-    output: Path | None
-    precision: int
-    ascii_: bool
-    width: int | None
+    out: Output
     reveal: Reveal
     exit_zero: bool
     workers: int | None
@@ -58,14 +49,14 @@ def run(problem: Path, options: Options) -> None:
     loaded = load(problem, task="checking")
     left: list[Unread] = []
     files = _files(problem, options, left)
-    formats = [options.format_, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
+    formats = [options.out.format, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
     desk = _desk(loaded, folder_of_students(files))
     settings = _settings(options, desk.grader)
     writers = tuple(writer(name, settings, alone=len(files) == 1) for name in formats)
     graded = _Graded(_graded(Bench(desk, writers), files, options))
     title, summary = _title(loaded), graded.counts.summary
-    write_pieces(writers[0].text(title, graded.parts(), summary), options.output)
-    _tell_unread([each for each in left if not _is_same(each.file, options.output)])
+    options.out.write_pieces(writers[0].text(title, graded.parts(), summary))
+    _tell_unread([each for each in left if not _is_same(each.file, options.out.file)])
     for other in writers[1:]:
         _write_step_summary("".join(other.text(title, graded.beside, summary)))
     for how in graded.deaths:
@@ -165,15 +156,15 @@ def _title(loaded: Loaded) -> str:
 
 
 def _settings(options: Options, grader: Grader) -> Settings:
-    to_file = options.output is not None
-    in_ascii = only_ascii(options.ascii_, to_file)
+    look = options.out.look()
     return Settings(
+        width=look.width,
+        color=look.color,
+        ascii=look.ascii,
+        theme=look.theme,
         reveal=options.reveal,
-        width=terminal_width(options.width),
-        color=options.format_ == "text" and wants_color(to_file),
-        ascii=in_ascii,
         slip_words=dict(SLIP_WORDS),  # one that can be sent to other processes
-        formula=Formulas(grader, in_ascii),
+        formula=Formulas(grader, look.ascii),
     )
 
 
@@ -219,7 +210,7 @@ class Formulas:
 
 
 def _wants_step_summary(options: Options) -> bool:
-    return options.format_ == "github" and bool(os.environ.get("GITHUB_STEP_SUMMARY"))
+    return options.out.format == "github" and bool(os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def _write_step_summary(text: str) -> None:

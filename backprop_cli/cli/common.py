@@ -1,27 +1,24 @@
-"""What all commands share: their options, where output goes, how complaints end the program."""
+"""What all commands share: their options, and how complaints end the program."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from errno import EACCES, EISDIR
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
+from backprop_cli.cli.output import FOR_READERS, Output
 from backprop_cli.errors import BUG, USAGE, Complaint, UserError
+from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-NARROWEST, WIDEST = 40, 1000  # columns
-CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
 _MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
-_FOR_READERS = ("text", "markdown")  # formats for people, in what their terminal can show
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
-_BLOCK = 65_536  # characters that are written at a time
 _ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -62,7 +59,7 @@ class _OutputFile(click.Path):
 
 
 def output_options(*formats: str) -> Callable[[Command], Command]:
-    """The options that every command with output has."""
+    """The options that every command with output has; it is given them as an `Output`."""
 
     def decorate(function: Command) -> Command:
         command = cast(Command, _as_options_say(function))
@@ -70,7 +67,6 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
             (
                 click.option(
                     "--format",
-                    "format_",
                     type=click.Choice(formats),
                     default="text",
                     show_default=True,
@@ -79,6 +75,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                 click.option(
                     "-o",
                     "--output",
+                    "file",
                     type=_OutputFile(path_type=Path, allow_dash=True),
                     callback=_not_a_dash,
                     metavar="FILE",
@@ -93,12 +90,20 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     help="Decimals shown; numbers too small for them keep significant digits.",
                 ),
                 click.option("--force", is_flag=True, help="Let -o replace a file that is read."),
-                click.option("--ascii", "ascii_", is_flag=True, help="Use ASCII characters only."),
+                click.option("--ascii", is_flag=True, help="Use ASCII characters only."),
                 click.option(
                     "--width",
                     type=click.IntRange(NARROWEST, WIDEST),
                     metavar="N",
                     help="Columns to fill (default: the terminal's, or 80).",
+                ),
+                click.option(
+                    "--theme",
+                    type=click.Choice(tuple(THEMES)),
+                    default=DEFAULT_THEME,
+                    show_default=True,
+                    help="dark: the terminal's own colours, chosen with its background;"
+                    " light: deeper ones for a white background; plain: none.",
                 ),
                 click.option(
                     "--max-work",
@@ -120,13 +125,15 @@ def _as_options_say(function: Command) -> Callable[..., Any]:
     @wraps(function)
     def checked(*args: Any, force: bool, max_work: int | None, **kwargs: Any) -> Any:
         ctx = click.get_current_context()
-        ctx.meta[_MAX_WORK], params = max_work, ctx.params
+        ctx.meta[_MAX_WORK] = max_work
+        names = [name for name in Output.__struct_fields__ if name in kwargs]
+        out = Output(**{name: kwargs.pop(name) for name in names})
         with complaints_end_it():
             if not force:
-                _spare_inputs(params)
-        if params["format_"] not in _FOR_READERS and hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
-        return function(*args, **kwargs)
+                _spare_inputs(ctx.params)
+            if out.format not in FOR_READERS and hasattr(sys.stdout, "reconfigure"):
+                sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
+            return function(*args, out=out, **kwargs)
 
     return checked
 
@@ -139,7 +146,7 @@ def max_work() -> int | None:
 
 def _spare_inputs(params: Mapping[str, Any]) -> None:
     """Refuses to write over what is read."""
-    output: Path | None = params["output"]
+    output: Path | None = params["file"]
     if output is None or not output.exists():
         return
     named = (params.get("problem"), *params.get("paths", ()), *params.get("answers", ()))
@@ -157,163 +164,6 @@ def _holds(path: Path, output: Path) -> bool:
         return path.samefile(output)
     inside = output.resolve().is_relative_to(path.resolve())
     return inside and output.suffix.casefold() in (*_ENDINGS, ".csv")
-
-
-def terminal_width(asked: int | None) -> int:
-    """The columns to fill: as asked, else COLUMNS or the terminal's, 80 where there is none."""
-    columns = asked or _terminal_columns()
-    return min(max(columns, NARROWEST), WIDEST)
-
-
-def _terminal_columns() -> int:
-    """As shutil.get_terminal_size has it, whose module loads what compresses files."""
-    said = os.environ.get("COLUMNS", "")
-    if said.isdecimal() and int(said):
-        return int(said)
-    try:
-        return os.get_terminal_size(1).columns or 80
-    except OSError:
-        return 80
-
-
-def wants_color(to_file: bool) -> bool:
-    """Whether to colour: never in files, else by NO_COLOR, FORCE_COLOR and the terminal."""
-    if to_file or os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def only_ascii(asked: bool, to_file: bool) -> bool:
-    """Whether to keep to ASCII: as asked, or where the output's encoding has nothing else."""
-    if asked or to_file:
-        return asked
-    try:
-        "∂Ŷ⎡⊙".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError, AttributeError):  # or where it is closed
-        return True
-    return False
-
-
-def write(text: str, output: Path | None) -> None:
-    """Prints the text, or writes it to a file that exists whole or not at all."""
-    write_pieces([text if text.endswith("\n") else text + "\n"], output)
-
-
-def write_pieces(pieces: Iterable[str], output: Path | None) -> None:
-    """The same for a text that is made piece by piece, lines each; none of it stays in memory.
-
-    Where making them is interrupted, the lines so far are printed; in place of the file, they stay
-    beside it as `FILE.partial`.
-    """
-    if output is None:
-        if sys.stdout is None:
-            raise UserError(Complaint("it is closed", instead="-o FILE"), source="standard output")
-        for block in _blocks(pieces):
-            with _written_to(None):
-                click.echo(block, nl=False, color=True)
-        return
-    with _written_to(output):
-        target = output.resolve()
-        device = None if _is_plain_file(target) else target.open("w", encoding="utf-8")
-    if device is None:
-        _replace(target, output, pieces)
-        return
-    _write_blocks(device, output, pieces)
-
-
-def _write_blocks(file: TextIO, output: Path, pieces: Iterable[str]) -> None:
-    try:
-        for block in _blocks(pieces):
-            with _written_to(output):
-                file.write(block)
-                file.flush()
-        with _written_to(output):
-            file.close()
-    finally:
-        with suppress(OSError):  # of what did not fit, which has been told
-            file.close()
-
-
-def _blocks(pieces: Iterable[str]) -> Iterator[str]:
-    """The pieces, small ones together; those at hand also where making more is interrupted."""
-    waiting: list[str] = []
-    size = 0
-    try:
-        for piece in pieces:
-            waiting.append(piece)
-            size += len(piece)
-            if size >= _BLOCK:
-                yield "".join(waiting)
-                waiting, size = [], 0
-    except KeyboardInterrupt:
-        yield "".join(waiting)
-        raise
-    yield "".join(waiting)
-
-
-@contextmanager
-def _written_to(output: Path | None) -> Iterator[None]:
-    """Says where it is that cannot be written to."""
-    try:
-        yield
-    except BrokenPipeError:
-        _leave_quietly()
-    except (OSError, RuntimeError) as error:  # a circle of links was a RuntimeError before 3.13
-        why = getattr(error, "strerror", None) or str(error)
-        where = "standard output" if output is None else str(output)
-        raise UserError(Complaint(f"cannot be written: {why}"), source=where) from None
-
-
-def _leave_quietly() -> NoReturn:
-    """Ends the program whose reader has gone (`| head`), with nothing left to be flushed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(CLOSED_PIPE)
-
-
-def _is_plain_file(target: Path) -> bool:
-    """Whether a target is, or may become, a file; a device or a pipe is not to be replaced."""
-    if target.is_dir():
-        raise IsADirectoryError(EISDIR, "it is a folder")
-    if target.is_file() and not os.access(target, os.W_OK):
-        raise PermissionError(EACCES, "it is write-protected")
-    return target.is_file() or not target.exists()
-
-
-def _replace(target: Path, output: Path, pieces: Iterable[str]) -> None:
-    """Puts the pieces in the place of the target in one step, once the last is written."""
-    import tempfile
-
-    with _written_to(output):
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-        os.chmod(name, mode & 0o777)  # noqa: PTH101  # mkstemp makes files private
-    try:
-        _write_blocks(os.fdopen(handle, "w", encoding="utf-8"), output, pieces)
-        with _written_to(output):
-            os.replace(name, target)  # noqa: PTH105  # in one step
-    except KeyboardInterrupt:
-        _keep_part(Path(name), target)
-        raise
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _keep_part(part: Path, target: Path) -> None:
-    """Leaves beside the target what was written of it."""
-    if not part.stat().st_size:
-        part.unlink()
-        return
-    kept = part.replace(target.with_name(f"{target.name}.partial"))
-    click.echo(f"what was written so far is in {kept}", err=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def end_with_fault(trace: str) -> NoReturn:

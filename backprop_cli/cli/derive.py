@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import complaints_end_it, output_options, problem_files
+from backprop_cli.cli.common import output_options, problem_files
 
 
 @click.command(
@@ -56,5 +56,4 @@ def command(problem: Path | None, **options: object) -> None:
     """
     from backprop_cli.cli.derive_run import Options, run
 
-    with complaints_end_it():
-        run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
+    run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them

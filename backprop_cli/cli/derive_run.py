@@ -6,22 +6,18 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
 from backprop_cli.cli.derive_formats import set_sheet
+from backprop_cli.cli.output import Output
 from backprop_cli.derive.derivation_data import Derivation
 from backprop_cli.errors import Complaint, Mark, UserError
-from backprop_cli.render.view import View
 
 
 class Options(Struct, frozen=True):
     """The options of `backprop derive`, as click has checked them."""
 
-    format_: str
-    output: Path | None
-    precision: int
-    ascii_: bool
-    width: int | None
+    out: Output
     function: str | None
     expression: str | None
     of: str | None
@@ -56,28 +52,16 @@ def run(problem: Path | None, options: Options) -> None:
     if problem is not None and (options.of is not None or options.wrt is not None):
         from backprop_cli.cli.derive_tensor import derivative
 
-        found = derivative(problem, options.of, options.wrt, options.format_, view_of(options))
-        write(found, options.output)
+        found = derivative(problem, options.of, options.wrt, options.out.format, options.out.view())
+        options.out.write(found)
         return
     if problem is not None:
         from backprop_cli.cli.derive_problem import whole
 
-        text = whole(problem, options.format_, view_of(options), index=options.index)
-        write(text, options.output)
+        text = whole(problem, options.out.format, options.out.view(), index=options.index)
+        options.out.write(text)
         return
-    write(_written(_derivation(options), options), options.output)
-
-
-def view_of(options: Options) -> View:
-    """How it is to be shown."""
-    to_file = options.output is not None
-    return View(
-        precision=options.precision,
-        width=terminal_width(options.width),
-        ascii=only_ascii(options.ascii_, to_file),
-        color=options.format_ == "text" and wants_color(to_file),
-        layers=False,
-    )
+    options.out.write(_written(_derivation(options), options))
 
 
 def _derivation(options: Options) -> Derivation:
@@ -123,12 +107,12 @@ def _as_formula(text: str) -> str:
 
 
 def _written(derivation: Derivation, options: Options) -> str:
-    view = view_of(options)
-    if options.format_ in ("latex", "html"):
+    view = replace(options.out.view(), layers=False)
+    if options.out.format in ("latex", "html"):
         from backprop_cli.render.sheet import sheet
 
-        return set_sheet(sheet(derivation, view), options.format_)
+        return set_sheet(sheet(derivation, view), options.out.format)
     from backprop_cli.render.derivation import markdown, text
 
-    written = markdown if options.format_ == "markdown" else text
+    written = markdown if options.out.format == "markdown" else text
     return written(derivation, view)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
+from backprop_cli.cli.common import PROBLEM, output_options
 
 
 @click.command(
@@ -22,5 +22,4 @@ def command(problem: Path, **options: object) -> None:
     """
     from backprop_cli.cli.draw_run import Options, run
 
-    with complaints_end_it():
-        run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
+    run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.cli.arguments import Loaded, allowed_for, source_of
-from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
+from backprop_cli.cli.output import Output
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.graph import graph
-from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import Request, solve
@@ -21,11 +21,7 @@ from backprop_cli.trace import Trace
 class Options(Struct, frozen=True):
     """The options of `backprop draw`, as click has checked them."""
 
-    format_: str
-    output: Path | None
-    precision: int
-    ascii_: bool
-    width: int | None
+    out: Output
 
 
 def run(problem: Path, options: Options) -> None:
@@ -36,16 +32,17 @@ def run(problem: Path, options: Options) -> None:
         message = "there is nothing to draw: the file has an update and no computation before it"
         raise source.error(Complaint(message))
     trace = _trace(source, stated)
-    to_svg = options.format_ == "svg" or _ends_in_svg(options.output)
-    view = _view(stated, options, to_svg)
+    to_svg = options.out.format == "svg" or _ends_in_svg(options.out.file)
+    out = replace(options.out, format="svg" if to_svg else "text")
+    view = out.view(stated.model.problem)
     if to_svg:
         from backprop_cli.render.graph_svg import svg
 
-        write(svg(graph(trace, view)), options.output)
+        out.write(svg(graph(trace, view)))
     else:
         from backprop_cli.render.graph_text import graph_text
 
-        write(graph_text(graph(trace, view), view), options.output)
+        out.write(graph_text(graph(trace, view), view))
 
 
 def _trace(source: Source, stated: Loaded) -> Trace:
@@ -67,14 +64,3 @@ def _steps(found: Loaded) -> int:
 
 def _ends_in_svg(output: Path | None) -> bool:
     return output is not None and output.suffix.lower() == ".svg"
-
-
-def _view(found: Loaded, options: Options, to_svg: bool) -> View:
-    to_file = options.output is not None
-    view = View(
-        precision=options.precision,
-        width=terminal_width(options.width),
-        ascii=options.ascii_ if to_svg else only_ascii(options.ascii_, to_file),
-        color=not to_svg and wants_color(to_file),
-    )
-    return as_written(found.model.problem, view)

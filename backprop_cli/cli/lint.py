@@ -7,26 +7,20 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import PROBLEM, complaints_end_it, output_options
+from backprop_cli.cli.common import PROBLEM, output_options
+from backprop_cli.cli.output import Output
 
 
 @click.command("lint", epilog="\b\nExample:\n  backprop lint problems/three-layers.yaml")
 @PROBLEM
 @output_options("text", "json")
-def command(
-    problem: Path,
-    format_: str,
-    output: Path | None,
-    precision: int,
-    ascii_: bool,
-    width: int | None,
-) -> None:
+def command(problem: Path, out: Output) -> None:
     """Says which mistakes PROBLEM would not notice at the precision it asks for.
 
     Exit code 0 where nothing is found, 1 where something is.
     """
     from backprop_cli.cli.arguments import allowed_for, load
-    from backprop_cli.cli.common import end_with_fault, only_ascii, terminal_width, write
+    from backprop_cli.cli.common import end_with_fault
     from backprop_cli.errors import UserError
     from backprop_cli.faults import Faults
     from backprop_cli.grading.grade import Grader
@@ -34,31 +28,31 @@ def command(
     from backprop_cli.notation.printed_numbers import Digits
     from backprop_cli.render.lint import lint_json, lint_text, matters
 
-    with complaints_end_it():
-        loaded = load(problem, task="linting")
-        try:
-            grader = Grader(loaded.model, most_work=allowed_for("linting").most)
-        except UserError as error:
-            raise loaded.source.error(*error.complaints) from None
-        faults = Faults()
-        findings = lint(grader, Digits(precision, ascii=True).one, faults)
-        left_out = [fault.what for fault in faults.found]
-        unit = grader.key.unit
-        if format_ == "json":
-            text = lint_json(findings, left_out)
-        else:
-            said = "significant digits" if unit.significant else "decimals"
-            asked = f"{unit.count} {said}" + (
-                " (assumed: the problem asks for none)" if grader.key.assumed else ""
-            )
-            text = lint_text(
-                findings,
-                asked,
-                terminal_width(width),
-                only_ascii(ascii_, output is not None),
-                left_out,
-            )
-        write(text, output)
-        if faults.found:
-            end_with_fault(faults.found[0].trace)
+    loaded = load(problem, task="linting")
+    try:
+        grader = Grader(loaded.model, most_work=allowed_for("linting").most)
+    except UserError as error:
+        raise loaded.source.error(*error.complaints) from None
+    faults = Faults()
+    findings = lint(grader, Digits(out.precision, ascii=True).one, faults)
+    left_out = [fault.what for fault in faults.found]
+    unit = grader.key.unit
+    if out.format == "json":
+        text = lint_json(findings, left_out)
+    else:
+        said = "significant digits" if unit.significant else "decimals"
+        asked = f"{unit.count} {said}" + (
+            " (assumed: the problem asks for none)" if grader.key.assumed else ""
+        )
+        look = out.look()
+        text = lint_text(
+            findings,
+            asked,
+            look.width,
+            look.ascii,
+            left_out,
+        )
+    out.write(text)
+    if faults.found:
+        end_with_fault(faults.found[0].trace)
     sys.exit(1 if any(map(matters, findings)) else 0)

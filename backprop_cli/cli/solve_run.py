@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.cli.arguments import Loaded, Selection, allowed_for, entry_of, selected, source_of
-from backprop_cli.cli.common import only_ascii, terminal_width, wants_color, write
+from backprop_cli.cli.output import Output
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.problem.problem_data import Problem
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.render.view import View, as_written
+from backprop_cli.render.view import View
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import check_differences, work
 from backprop_cli.solving.loading import checked, stated
@@ -36,12 +36,7 @@ LONG = 60_000  # operations from which a terminal is shown a progress bar
 class Options(Struct, frozen=True):
     """The options of `backprop solve`, as click has checked them."""
 
-    format_: str
-    output: Path | None
-    precision: int
-    ascii_: bool
-    width: int | None
-    detail: Any
+    out: Output
     only: tuple[str, ...]
     entry: str | None
     until: str | None
@@ -55,7 +50,7 @@ def run(problem: Path, options: Options) -> None:
     source = source_of(problem)
     stated_problem, complaints = stated(source)
     if stated_problem is not None and stated_problem.has_letters:
-        write(_with_letters(stated_problem, complaints, source, options), options.output)
+        options.out.write(_with_letters(stated_problem, complaints, source, options))
         return
     loaded = checked(stated_problem, complaints, source, allowed=allowed_for("solving"))
     selection = selected(loaded, options.only, options.until)
@@ -63,8 +58,8 @@ def run(problem: Path, options: Options) -> None:
     solution = _solved(loaded, selection, options)
     paths = _paths(solution, entry) if entry else None
     checks = _checks(loaded, solution, options) if options.verify else None
-    text = _WRITERS[options.format_](solution, _view(loaded, selection, options), paths, checks)
-    write(text, options.output)
+    text = _WRITERS[options.out.format](solution, _view(loaded, selection, options), paths, checks)
+    options.out.write(text)
 
 
 def _paths(solution: Solution, entry: tuple[str, tuple[int, ...]]) -> EntryPaths:
@@ -85,9 +80,9 @@ def _with_letters(
         "--at": options.at != 1,
         "--verify": options.verify,
     }
-    refuse_numbers_only(given, options.format_)
+    refuse_numbers_only(given, options.out.format)
     asked = Asked(options.only, options.until)
-    return free_inputs(problem, complaints, source, options.format_, _plain_view(options), asked)
+    return free_inputs(problem, complaints, source, options.out.format, options.out.view(), asked)
 
 
 def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
@@ -171,22 +166,10 @@ def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
             else [bases.entry(found.id, place) for place in places]
         )
     return replace(
-        as_written(loaded.model.problem, _plain_view(options)),
+        options.out.view(loaded.model.problem),
         only=selection.ids,
         entries=selection.entries,
         asked=tuple(dict.fromkeys(names)),
-    )
-
-
-def _plain_view(options: Options) -> View:
-    """What the options alone say."""
-    to_file = options.output is not None
-    return View(
-        precision=options.precision,
-        width=terminal_width(options.width),
-        ascii=only_ascii(options.ascii_, to_file),
-        color=options.format_ == "text" and wants_color(to_file),
-        detail=options.detail,
     )
 
 

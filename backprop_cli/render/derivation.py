@@ -35,9 +35,7 @@ def text(derivation: Derivation, view: View) -> str:
     """The derivation for the terminal."""
     page = Page(view)
     body = [((derivation.title, "heading"),), (), *page.body(derivation)]
-    return printed(
-        [tuple((page.plain(t), role) for t, role in line) for line in body], color=view.color
-    )
+    return printed([tuple((page.plain(t), role) for t, role in line) for line in body], view)
 
 
 def markdown(derivation: Derivation, view: View) -> str:

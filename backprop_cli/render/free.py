@@ -41,9 +41,7 @@ def text(free: FreeInputs, view: View) -> str:
     for last in (closing(page, free), _indented(_region(page, free)), _notes(page, free)):
         found = list(last)
         body += [(), *found] if found else []
-    return printed(
-        [tuple((page.plain(part), role) for part, role in line) for line in body], color=view.color
-    )
+    return printed([tuple((page.plain(part), role) for part, role in line) for line in body], view)
 
 
 def _quantity(page: Page, free: FreeInputs, step: Step) -> Iterator[Line]:

@@ -25,7 +25,7 @@ def graph_text(graph: Graph, view: View) -> str:
     fits = drawn and wide <= view.width
     body = drawn if fits else list(_listed(graph, view))
     title: list[Line] = [((graph.title, "result"),), ()] if graph.title else []
-    return printed([*title, *body], color=view.color)
+    return printed([*title, *body], view)
 
 
 # Boxes --------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class EntryPaths(Protocol):
 
 def render(report: EntryPaths, trace: Trace, view: View) -> str:
     """The report as text for the terminal."""
-    return printed(_Report(report, trace, view).lines(), color=view.color)
+    return printed(_Report(report, trace, view).lines(), view)
 
 
 def markdown(report: EntryPaths, trace: Trace, view: View) -> str:

@@ -62,7 +62,7 @@ def text(found: TensorDerivation, view: View, names: Names, shapes: Mapping[str,
         body += [((_MARGIN, ""), *line) if line else line for line in page.section(section)]
     return printed(
         [tuple((page.plain(part), role) for part, role in line) for line in body],
-        color=view.color,
+        view,
     )
 
 

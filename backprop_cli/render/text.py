@@ -22,43 +22,30 @@ from backprop_cli.render.layout import Layout, layout_of, wrapped
 from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 
-_RESET = "\x1b[0m"
-_ANSI: MappingProxyType[Role, str] = MappingProxyType(
-    {
-        "heading": "\x1b[1m",
-        "data": "\x1b[32m",
-        "parameter": "\x1b[36m",
-        "gradient": "\x1b[35m",
-        "result": "\x1b[1m",
-        "note": "\x1b[2m",
-    }
-)
-
 
 def render(trace: Trace, view: View) -> str:
     """The whole derivation as text, ending in a line break."""
     shown = document(trace, view)
     layout = layout_of(shown.names, view)
     lines = [line for block in shown.blocks for line in _BLOCKS[type(block)](block, layout)]
-    return printed(_without_double_blanks(lines), color=view.color)
+    return printed(_without_double_blanks(lines), view)
 
 
-def printed(lines: Iterable[Line], *, color: bool) -> str:
-    """Lines as a text, with ANSI colours or without."""
-    write = _colored if color else plain_text
-    return "".join(f"{write(line)}\n" for line in lines)
+def printed(lines: Iterable[Line], view: View) -> str:
+    """Lines as a text, in the styles of the theme where there are colours."""
+    if view.color is None:
+        return "".join(f"{plain_text(line)}\n" for line in lines)
+    from rich.text import Text
 
+    from backprop_cli.terminal.console import console_of
 
-def _colored(line: Line) -> str:
-    spans = list(line)
-    while spans and not spans[-1][0].strip():
-        spans.pop()
-    if spans:
-        spans[-1] = (spans[-1][0].rstrip(), spans[-1][1])
-    return "".join(
-        f"{_ANSI[role]}{text}{_RESET}" if role in _ANSI and text.strip() else text
-        for text, role in spans
-    )
+    on = console_of(view)
+    with on.capture() as captured:
+        for line in lines:
+            text = Text.assemble(*((span, role if span.strip() else "") for span, role in line))
+            text.rstrip()
+            on.print(text, soft_wrap=True)
+    return captured.get()
 
 
 def _without_double_blanks(lines: Sequence[Line]) -> Iterator[Line]:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.problem.problem_data import Notation, Problem
+from backprop_cli.terminal.themes import Look
 
 
-class View(Struct, frozen=True):
+class View(Look, frozen=True):
     """How a trace is to be shown.
 
     `layers`: the ids are those of a layered network, whose digits are layer numbers. `rows`:
@@ -22,8 +22,6 @@ class View(Struct, frozen=True):
 
     precision: int = 4
     width: int = 100
-    ascii: bool = False
-    color: bool = False
     detail: Literal["short", "normal", "long"] = "normal"
     notation: Notation = Notation()
     layers: bool = True

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from msgspec import Struct, field
+from msgspec import field
 
 from backprop_cli.grading.report_data import Reveal, SlipWords
+from backprop_cli.terminal.themes import Look
 
 
-class Settings(Struct, frozen=True):
-    """How a report is to be written. Only text for a terminal uses `width`, `color` and `ascii`;
-    JSON and XML write other characters as escapes where `ascii` is set.
+class Settings(Look, frozen=True):
+    """How a report is to be written. Only text for a terminal uses `width`, `color`, `theme` and
+    `ascii`; JSON and XML write other characters as escapes where `ascii` is set.
     """
 
     reveal: Reveal = "what"
-    width: int = 80
-    color: bool = False
-    ascii: bool = False
     slip_words: Mapping[str, SlipWords] = field(default_factory=dict)
     formula: Callable[[str], str | None] | None = None
     """Gives the formula of a quantity in symbols; without it, that of the report is shown."""
