@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from backprop_cli.algebra.quantity import derivative_id, typed_derivative
 from backprop_cli.cli.common import max_work
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError, reference
@@ -17,7 +18,6 @@ from backprop_cli.problem.text.tree import MAX_BYTES
 from backprop_cli.readings.index_bases import Index
 from backprop_cli.solving.limits import MAX_WORK, Allowed, Task
 from backprop_cli.solving.loading import Loaded, loaded
-from backprop_cli.solving.plan import quotient
 
 __all__ = ["Loaded", "entry_of", "load", "selected", "source_of"]
 
@@ -109,7 +109,7 @@ def _computable(loaded: Loaded, text: str, option: str) -> str:
         found = loaded.reference(text)
         return found.id
     except UnknownIdError as unknown:
-        asked = quotient(text.replace("∂", "d"))
+        asked = typed_derivative(text)
         if asked is None:
             raise _complaint(option, unknown) from None
         names = loaded.known()
@@ -133,7 +133,7 @@ def _quotient_id(
         )
     if by not in loaded.model.shapes:
         raise _complaint(option, UnknownIdError(f"there is no derivative by {by}"))
-    return f"d{of}/d{by}"
+    return derivative_id(of, by)
 
 
 def _complaint(option: str, unknown: UnknownIdError) -> UserError:
@@ -147,7 +147,7 @@ def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:
         found = loaded.reference(text)
     except UnknownIdError as unknown:
         raise _complaint("--entry", unknown) from None
-    name = found.id.removeprefix(f"d{model.gradient_of}/d")
+    name = model.gradient_by(found.id) or found.id
     if model.target is None:
         raise _complaint("--entry", UnknownIdError("there is no loss that a weight could act on"))
     if name not in model.shapes or model.gradient(name) not in loaded.known():

@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
+from backprop_cli.algebra.quantity import plain_id, quantity
 from backprop_cli.cli.arguments import Loaded, allowed_for, load
 from backprop_cli.cli.common import end_with_fault
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
@@ -181,10 +182,10 @@ class Formulas:
 
     def __call__(self, id: str) -> str | None:
         if id not in self._known:
-            name, _, number = id.partition("@")
-            writer = self._writers.get(int(number or 1))
-            formula = None if writer is None else writer(name)
-            self._known[id] = f"step {number}: {formula}" if number and formula else formula
+            step = quantity(id).step
+            writer = self._writers.get(step)
+            formula = None if writer is None else writer(plain_id(id))
+            self._known[id] = f"step {step}: {formula}" if step != 1 and formula else formula
         return self._known[id]
 
     @cached_property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import derivative_id, typed_entry
 from backprop_cli.cli.arguments import load
 from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.derive.tensors.gradient import tensor
@@ -21,8 +21,6 @@ from backprop_cli.render.wording import conventions
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded
 from backprop_cli.trace import Trace
-
-_entry = re.compile(r"\s*([^\[\]]+?)\s*\[([^\[\]]*)\]\s*").fullmatch
 
 
 def derivative(path: Path, of: str | None, wrt: str | None, format_: str, view: View) -> str:
@@ -50,7 +48,7 @@ def _written(
 ) -> str:
     of, shapes = question.of, dict(loaded.model.shapes)
     if shapes[of] == ():  # the gradient of a number has the shape of its variable
-        shapes |= {f"d{of}/d{name}": shape for name, shape in loaded.model.shapes.items()}
+        shapes |= {derivative_id(of, name): shape for name, shape in loaded.model.shapes.items()}
     if format_ in ("latex", "html"):
         from backprop_cli.render.tensor_sheet import tensor_sheet
 
@@ -102,8 +100,7 @@ def _parsed(
     loaded: Loaded, text: str, known: Collection[str], option: str
 ) -> tuple[str, tuple[str, ...]]:
     """`W1[i,j]` to W1 and i, j."""
-    found = _entry(text)
-    name, places = (found[1], found[2]) if found else (text.strip(), None)
+    name, places = typed_entry(text)
     try:
         id = reference(name, known, loaded.model.gradient_of, loaded.model.aliases).id
     except UnknownIdError as unknown:

@@ -23,8 +23,10 @@ def ids_and_phases(ctx: click.Context, _param: click.Parameter, typed: str) -> l
 
 def parameters(ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
     """Quantities whose entries have a gradient."""
+    from backprop_cli.algebra.quantity import new_id
+
     known = _known(ctx)
-    return [id for id in known if id.startswith(typed) and f"{id}_new" in known]
+    return [id for id in known if id.startswith(typed) and new_id(id) in known]
 
 
 def _known(ctx: click.Context) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.cli.arguments import Loaded, Selection, allowed_for, entry_of, selected, source_of
 from backprop_cli.cli.output import Output
 from backprop_cli.errors import Complaint, Complaints, UserError
@@ -158,10 +159,9 @@ def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
     bases = loaded.model.bases
     names: list[str] = []
     for found in asked(loaded.model, loaded.plan):
-        index = "" if found.index is None else f"[{','.join(map(str, found.index))}]"
         places = selection.entries.get(found.id)
         names += (
-            [found.id + index]
+            [entry_id(found.id, found.index or ())]
             if places is None
             else [bases.entry(found.id, place) for place in places]
         )

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.algebra.quantity import new_id, plain_id, quantity
 from backprop_cli.grading.judging.answer_key import Key, first_way, is_jacobian
 from backprop_cli.grading.judging.asked_jacobians import with_jacobians
 from backprop_cli.grading.judging.equivalent_ways import Formulas, fused_first
@@ -108,8 +109,7 @@ class Exercise:
         self.most = sum(question.points for question in self.questions)
 
     def _later_steps(self) -> set[int]:
-        numbers = (question.name.partition("@")[2] for question in self.questions)
-        return {int(number) for number in numbers if number}
+        return {quantity(question.name).step for question in self.questions} - {1}
 
     def _key(self) -> Key:
         truth: dict[str, Array] = {}
@@ -124,7 +124,7 @@ class Exercise:
             frozenset(name for name in truth if name not in formulas),
             frozenset(question.name for question in self.questions),
             _unit(self.model.problem.grading.precision),
-            self._on_sheet(lambda stage: {f"{name}_new": name for name in stage.model.trained}),
+            self._on_sheet(lambda stage: {new_id(name): name for name in stage.model.trained}),
             _uses(formulas),
             assumed=self.model.problem.grading.precision is None,
             never_zero=frozenset(_never_zero(formulas)),
@@ -166,12 +166,10 @@ class Exercise:
         known = [*self.steps, *solution.trace.given]
         for text, points in self.model.problem.grading.points:
             found = reference(text.text, known, self.model.gradient_of, self.model.aliases)
-            marks[_called(found)] = points
+            marks[found.text] = points
         for wanted in asked(self.model, self.plan):
-            name = wanted.id if wanted.step == 1 else f"{wanted.id}@{wanted.step}"
-            index = self._counted(wanted)
-            called = _called(wanted)
-            yield Question(called, name, index, marks.get(called, marks.get(wanted.id, 1.0)))
+            points = marks.get(wanted.text, marks.get(wanted.id, 1.0))
+            yield Question(wanted.text, wanted.whole, self._counted(wanted), points)
 
     def _counted(self, wanted: Reference) -> Index | None:
         if wanted.index is None:
@@ -213,7 +211,7 @@ class Exercise:
 
     def quantities(self) -> Quantities:
         """What a sheet may name."""
-        later = {id: self.key.truth[id].shape for id in self.order if "@" in id}
+        later = {id: self.key.truth[id].shape for id in self.order if quantity(id).step > 1}
         return Quantities(self.model, self.plan, later)
 
     def sample_axis(self, name: str) -> int | None:
@@ -224,9 +222,9 @@ class Exercise:
 
     def _step(self, name: str) -> tuple[Stage, Planned] | None:
         """The planned step of a quantity, and the update it is of."""
-        id, _, number = name.partition("@")
+        id, number = plain_id(name), quantity(name).step
         for stage in self.stages:
-            if stage.number == int(number or 1) and id in stage.steps:
+            if stage.number == number and id in stage.steps:
                 return stage, stage.steps[id]
         return None
 
@@ -333,11 +331,6 @@ def _never_zero(formulas: Formulas) -> Iterator[str]:
         for node in walk(ways[0]):
             if isinstance(node, Op) and node.name in _POSITIVE:
                 yield from symbols(node.args[_POSITIVE[node.name]])
-
-
-def _called(wanted: Reference) -> str:
-    index = "" if wanted.index is None else f"[{','.join(map(str, wanted.index))}]"
-    return wanted.id + index + (f"@{wanted.step}" if wanted.step > 1 else "")
 
 
 def _unit(digits: Digits | None) -> Unit:

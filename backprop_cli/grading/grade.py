@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from backprop_cli.algebra.quantity import quantity, whole_id
 from backprop_cli.errors import Mark
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
@@ -72,7 +73,7 @@ class Grader(Exercise):
     def _beyond(self, sheet: Sheet) -> frozenset[int]:
         """The later updates on a sheet that nobody asked for, as far as they are followed."""
         known = {stage.number for stage in self.stages}
-        numbers = {int(id.partition("@")[2]) for id in sheet.answers if "@" in id}
+        numbers = {quantity(id).step for id in sheet.answers}
         return frozenset(number for number in numbers - known if number <= MOST_STEPS)
 
     def _with_steps(self, later: frozenset[int]) -> Grader:
@@ -120,7 +121,7 @@ class Grader(Exercise):
     def _first_wrong(self, results: Sequence[Result]) -> str | None:
         wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]
         last = len(self._places)
-        return min(wrong, key=lambda id: self._places.get(_step(id), last), default=None)
+        return min(wrong, key=lambda id: self._places.get(whole_id(id), last), default=None)
 
 
 def ungraded(
@@ -139,9 +140,3 @@ def ungraded(
         remarks=sheet.remarks,
         fault=fault,
     )
-
-
-def _step(id: str) -> str:
-    """The quantity of an entry: W1_new of W1_new[2,1], and W1_new@2 of W1_new[2,1]@2."""
-    name, _, rest = id.partition("[")
-    return name + rest.partition("]")[2]

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from backprop_cli.algebra.quantity import entry_id, plain_id
 from backprop_cli.grading.report_data import Index, Shape
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
@@ -60,7 +61,7 @@ class Quantities:
 
     def shape(self, id: str) -> Shape:
         """The shape of a quantity; `id` may carry the number of a step, whose batch is its own."""
-        return self._later.get(id) or self.shapes[id.partition("@")[0]]
+        return self._later.get(id) or self.shapes[plain_id(id)]
 
     def counted(self, id: str, index: Index) -> Index | None:
         """An index as a person writes it, counted from 0; None where there is no such entry.
@@ -68,7 +69,7 @@ class Quantities:
         A vector's entry may have the index of a column or a row of its own, `b1[2,1]`, and that of
         a matrix with one row or column may be without it.
         """
-        name, shape, bases = id.partition("@")[0], self.shape(id), self.bases(id)
+        name, shape, bases = plain_id(id), self.shape(id), self.bases(id)
         for way in _ways(index, shape, bases or (self._base,) * len(index)):
             if (found := self._model.counted(name, way, shape)) is not None:
                 return found
@@ -77,13 +78,12 @@ class Quantities:
     def first_and_last(self, id: str) -> tuple[str, str]:
         """The first and the last entry of a quantity, as a person writes them."""
         bases = self.bases(id)
-        last = (str(start + size - 1) for start, size in zip(bases, self.shape(id), strict=True))
-        return f"{id}[{','.join(map(str, bases))}]", f"{id}[{','.join(last)}]"
+        last = (start + size - 1 for start, size in zip(bases, self.shape(id), strict=True))
+        return entry_id(id, bases), entry_id(id, last)
 
     def bases(self, id: str) -> Index:
         """From which number each axis is counted."""
-        name = id.partition("@")[0]
-        return self._model.bases.of(name, len(self.shape(id)))
+        return self._model.bases.of(plain_id(id), len(self.shape(id)))
 
     def _looked_up(self, text: str) -> Reference | Unknown:
         if len(text) > LONGEST_NAME:

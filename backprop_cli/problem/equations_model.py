@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, op, symbols
+from backprop_cli.algebra.quantity import derivative_id, loss_parts, old_id, state_id, upstream_id
 from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.updates import RULES
@@ -72,7 +73,7 @@ def _model(
     problem = read.problem
     given = {name: _as_parameter(value, name in trained) for name, value in read.given.items()}
     scalar = start.seeds.get(target) == build.ONE
-    parts = [target, f"{target}_data", f"{target}_penalty"] if problem.penalty else [target]
+    parts = [target, *loss_parts(target)] if problem.penalty else [target]
     wanted = trained if problem.train is not None else (*problem.values, *read.unknown)
     return Model(
         problem,
@@ -214,7 +215,7 @@ def _given_gradients(read: Equations) -> _Start:
     found = upstream(problem, read.complaints, computed, read.shapes, {})
     seeds: dict[str, Expr] = {}
     for name, array in found.items():
-        given = f"upstream_{name}"
+        given = upstream_id(name)
         while given in read.known:
             given += "_"
         read.given[given] = Given(array, AXES[array.ndim])
@@ -264,7 +265,7 @@ def _add_penalty(read: Equations, target: str, names: list[str]) -> None:
     penalty = read.problem.penalty
     if penalty is None:
         return
-    data, part, weight = f"{target}_data", f"{target}_penalty", "lambda"
+    (data, part), weight = loss_parts(target), "lambda"
     while weight in read.known:
         weight += "_"
     for position, equation in enumerate(read.equations):
@@ -285,15 +286,13 @@ def _check_taken(read: Equations, trained: tuple[str, ...], target: str | None) 
     """Names that the penalty or the update gives, and the file as well."""
     taken: dict[str, str] = {}
     if read.problem.penalty is not None and target is not None:
-        taken |= {
-            f"{target}_{part}": f"the penalty splits {target}" for part in ("data", "penalty")
-        }
+        taken |= dict.fromkeys(loss_parts(target), f"the penalty splits {target}")
     update = read.problem.update
     if update is not None:
         letters = RULES[update.rule, update.form].states(NAMED)
         why = f"{update.rule} keeps its state under this name"
-        ids = [f"{letter}_{name}" for letter in letters for name in trained]
-        taken |= dict.fromkeys([*ids, *(f"{id}_old" for id in ids)], why)
+        ids = [state_id(letter, name) for letter in letters for name in trained]
+        taken |= dict.fromkeys([*ids, *map(old_id, ids)], why)
     for name, why in taken.items():
         if name in read.known:
             read.complaints.add(
@@ -325,8 +324,8 @@ def updates_only(problem: Problem, complaints: Complaints) -> Built:
             continue
         array = fitted(given.array, read.shapes[name], name, given.mark, complaints)
         if array is not None:
-            read.given[f"dL/d{name}"] = Given(array, AXES[array.ndim])
-            read.shapes[f"dL/d{name}"] = array.shape
+            read.given[derivative_id("L", name)] = Given(array, AXES[array.ndim])
+            read.shapes[derivative_id("L", name)] = array.shape
     _check_taken(read, tuple(trained), None)
     outline = _outline(read, tuple(trained), _Start(dict.fromkeys(trained, build.ONE), "L"))
     if complaints.found:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import (
+    derivative_id,
+    entry_id,
+    layer_name,
+    new_id,
+    quantity,
+    step_id,
+    typed_derivative,
+    typed_entry,
+    typed_step,
+)
 from backprop_cli.problem.typed_numbers import shown
 
-_ENTRY = r"(?P<name>[^\[\]]*)\[(?P<index>[^\[\]]*)\](?P<after>[^\[\]]*)"
-_NUMBER = r"(?:(?<=^[A-Zb])|(?<=[d_][A-Zb]))\d+(?=/|_new|_change|$)"  # of a layer
-_LATER = r"(?P<name>[^@]*)@(?P<step>\d{1,9})"
-_ENDINGS = ("_new", "_change")
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
 _LONGEST = 40  # characters of a name that could be meant
 _MOST = 12  # names that a message lists
@@ -37,6 +44,16 @@ class Reference(Struct, frozen=True):
     index: tuple[int, ...] | None = None
     step: int = 1
 
+    @property
+    def whole(self) -> str:
+        """The id of the quantity on a sheet: that of a later step has its number."""
+        return step_id(self.id, self.step)
+
+    @property
+    def text(self) -> str:
+        """The same of the entry, where it is one."""
+        return step_id(entry_id(self.id, self.index or ()), self.step)
+
 
 def reference(
     text: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]
@@ -46,15 +63,13 @@ def reference(
     `known` are the ids; `gradient_of` stands on top of gradients; `aliases` are the second names of
     quantities of a network (empty for equations, whose names are their own).
     """
-    name, index, step = text.strip(), None, 1
-    if name in known:
+    if (name := text.strip()) in known:
         return Reference(name)
-    if found := re.fullmatch(_ENTRY, name):
-        name, index = found["name"].strip() + found["after"].strip(), _index(found["index"], text)
-    if found := re.fullmatch(_LATER, name):
-        name, step = found["name"].strip(), int(found["step"])
-        if step == 0:
-            raise UnknownIdError(f"{shown(text)}: steps count from 1", f"{name}@1")
+    name, places = typed_entry(name)
+    index = None if places is None else _index(places, text)
+    name, step = typed_step(name)
+    if step == 0:
+        raise UnknownIdError(f"{shown(text)}: steps count from 1", f"{name}@1")
     return Reference(_resolved(name, known, gradient_of, aliases), index, step)
 
 
@@ -135,9 +150,18 @@ def _same_letters(name: str) -> str:
 
 def _unnumbered(id: str) -> Iterator[str]:
     """dH1/dZ1 as dH/dZ, dH/dZ1, dH1/dZ: what it is called where there is one such layer."""
-    yield re.sub(_NUMBER, "", id)
-    for found in re.finditer(_NUMBER, id):
-        yield id[: found.start()] + id[found.end() :]
+    read = quantity(id)
+    name, by = _without_layer(read.name), _without_layer(read.by)
+    yield replace(read, name=name, by=by).id
+    yield replace(read, name=name).id
+    yield replace(read, by=by).id
+
+
+def _without_layer(name: str) -> str:
+    """Z for Z1, v_W for v_W1."""
+    before, bar, last = name.rpartition("_")
+    found = layer_name(last)
+    return name if found is None else f"{before}{bar}{found.letter}"
 
 
 # Spellings --------------------------------------------------------------------------------------
@@ -150,25 +174,22 @@ def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Itera
     for prefix in (*_PREFIXES, "d"):
         of = plain[len(prefix) :].lstrip("_")
         if of and plain.casefold().startswith(prefix) and "/" not in of:
-            yield f"d{gradient_of}/d{_renamed(of, aliases)}"
-    if found := re.fullmatch(r"d(.+)/d(.+)", plain, re.IGNORECASE):
-        of, by = (_renamed(part, aliases) for part in found.groups())
-        yield f"d{of}/d{by}"
+            yield derivative_id(gradient_of, _renamed(of, aliases))
+    if found := typed_derivative(plain):
+        yield derivative_id(*(_renamed(part, aliases) for part in found))
 
 
 def _renamed(name: str, aliases: Mapping[str, str]) -> str:
     """A second name replaced by the first, whatever ends it: H2_new is Yhat_new."""
     folded = {alias.casefold(): first for alias, first in aliases.items()}
-    for ending in (*_ENDINGS, ""):
-        stem = name.removesuffix(ending)
-        if ending in name[len(stem) :] and stem.casefold() in folded:
-            return folded[stem.casefold()] + ending
-    return name
+    read = quantity(name)
+    first = folded.get(read.name.casefold())
+    return name if first is None or read.by else replace(read, name=first).id
 
 
 def _primed(name: str) -> str:
     """W1' is W1_new."""
-    return name.rstrip("'") + "_new" if name.endswith("'") else name
+    return new_id(name.rstrip("'")) if name.endswith("'") else name
 
 
 def in_letters(name: str) -> str:

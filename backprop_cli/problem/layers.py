@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
+from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Mark
 from backprop_cli.problem.file_format.function_names import GENERIC
@@ -28,14 +29,15 @@ def add_layer(net: Draft, number: int) -> None:
     layer = net.layers[number - 1]
     source = net.output_of(number - 1)
     _weights(net, number, layer)
-    total = _product(net.convention, Sym(f"{WEIGHTS}{number}"), _with_bias_input(net, source))
+    weights = Sym(layer_id(WEIGHTS, number))
+    total = _product(net.convention, weights, _with_bias_input(net, source))
     bias = _bias(net, number, layer)
     if bias is not None:
         total = op("add", total, bias)
     for skip in layer.skips:
         if skip.into == "pre":
             total = _added(net, number, total, skip)
-    pre, post = f"{PRE}{number}", net.output_of(number)
+    pre, post = layer_id(PRE, number), net.output_of(number)
     net.define(pre, total, "affine", net.axes(), f"pre-activation of layer {number}")
     _neighbours(net, pre, source, layer, "pre")
     result = _activation(net, layer.activation, Sym(pre))
@@ -61,7 +63,7 @@ def _neighbours(net: Draft, of: str, by: str, layer: Layer, into: str) -> None:
 
 def _weights(net: Draft, number: int, layer: Layer) -> None:
     """The weight matrix and the number of units it gives; a stand-in where it does not fit."""
-    name, inputs = f"{WEIGHTS}{number}", expected_inputs(net)
+    name, inputs = layer_id(WEIGHTS, number), expected_inputs(net)
     matrix = as_matrix(layer.weights, net.convention, inputs)
     if matrix is None:
         _complain_of_absent(net, number, layer, inputs)
@@ -121,7 +123,7 @@ def _bias(net: Draft, number: int, layer: Layer) -> Expr | None:
     if layer.biased and net.numbers:
         message = f"the bias of layer {number} has no numbers: without them nothing can be solved"
         net.complaints.add(message, layer.mark, "bias: […], a number for each unit")
-    name, units = f"{BIAS}{number}", net.units[-1]
+    name, units = layer_id(BIAS, number), net.units[-1]
     array = _as_vector(layer.bias) if layer.bias is not None else None
     if layer.bias is not None and (array is None or array.shape not in ((), (units,))):
         net.doubtful.add(name)
@@ -184,7 +186,7 @@ def _added(net: Draft, number: int, total: Expr, skip: Skip) -> Expr:
 
 
 def _skip_weights(net: Draft, number: int, skip: Skip, values: Values | None) -> Expr | None:
-    name = f"{WEIGHTS}{number}_{skip.source}"
+    name = layer_id(WEIGHTS, number, skip.source)
     if name in net.shapes:
         net.complaints.add(
             f"layer {number} has two weighted skips from layer {skip.source}",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.problem.belonging import Remark
 from backprop_cli.problem.problem_data import Problem, Update
@@ -115,7 +116,12 @@ class Model(Struct, frozen=True):
 
     def gradient(self, name: str) -> str:
         """The id of the gradient with respect to `name`."""
-        return f"d{self.gradient_of}/d{name}"
+        return derivative_id(self.gradient_of, name)
+
+    def gradient_by(self, id: str) -> str | None:
+        """The name that a gradient of the target is taken by; None where the id is none."""
+        found = quantity(id)
+        return found.by if found.by and found.name == self.gradient_of else None
 
     def axes(self, name: str) -> tuple[str, ...]:
         """What the axes of a forward quantity run over."""

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
@@ -83,13 +84,13 @@ class Draft(Struct):
     @property
     def aliases(self) -> dict[str, str]:
         """The last layer's output has two names."""
-        return {f"{POST}{len(self.layers)}": "Yhat"}
+        return {layer_id(POST, len(self.layers)): "Yhat"}
 
     def output_of(self, layer: int) -> str:
         """What layer `layer` puts out (0 is the input)."""
         if layer == 0:
             return "X"
-        return "Yhat" if layer == len(self.layers) else f"{POST}{layer}"
+        return "Yhat" if layer == len(self.layers) else layer_id(POST, layer)
 
     def axes(self, what: str = "unit") -> tuple[str, ...]:
         """The axes of a quantity of one layer."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
+from backprop_cli.algebra.quantity import upstream_id
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.layers import add_layer
 from backprop_cli.problem.lettered import checked_letters
@@ -145,8 +146,8 @@ def _seeds(net: Draft, chosen: tuple[int, ...] | None) -> dict[str, Expr]:
     found = upstream(net.problem, net.complaints, known, whole, net.aliases)
     for name, array in found.items():
         axes = net.axes() if array.ndim else ()
-        net.give(f"upstream_{name}", _taken(net, array, chosen), axes, "data")
-        seeds[name] = Sym(f"upstream_{name}")
+        net.give(upstream_id(name), _taken(net, array, chosen), axes, "data")
+        seeds[name] = Sym(upstream_id(name))
     return seeds
 
 

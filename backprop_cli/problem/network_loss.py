@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
+from backprop_cli.algebra.quantity import layer_id, loss_parts
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.problem.belonging import Remark, behind, unsuited
@@ -26,7 +27,7 @@ def add_loss(net: Draft) -> bool:
         value = _named_loss(net, function, LOSSES[function.name or ""])
     if value is None:
         return False
-    name = "L_data" if net.problem.penalty else "L"
+    name = loss_parts("L")[0] if net.problem.penalty else "L"
     if net.samples is not None and net.problem.loss.over_samples == "mean":
         if net.convention.batch_gradients == "per-sample":
             net.summed[name] = value
@@ -60,7 +61,7 @@ def _named_loss(net: Draft, function: Function, loss: Loss) -> Expr | None:
 
 def _loss_input(net: Draft, loss: Loss) -> str:
     from_logits = loss.logits and rule_of(net.last_activation) != "linear"
-    return f"{PRE}{len(net.layers)}" if from_logits else "Yhat"
+    return layer_id(PRE, len(net.layers)) if from_logits else "Yhat"
 
 
 def _own_loss(net: Draft, function: Function) -> Expr | None:
@@ -112,7 +113,7 @@ def fusion(net: Draft) -> Fusion | None:
     )
     if activation == "softmax" and "Y" not in net.given:
         why += ", since Σ y = 1"
-    return Fusion("Yhat", f"{PRE}{len(net.layers)}", difference, why)
+    return Fusion("Yhat", layer_id(PRE, len(net.layers)), difference, why)
 
 
 def _targets_sum_to_one(net: Draft) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op
+from backprop_cli.algebra.quantity import layer_name, loss_parts
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.ids import names_said
@@ -52,16 +53,19 @@ def add_penalty(net: Draft) -> tuple[str, ...]:
     ]
     net.give("lambda", np.asarray(penalty.l2), (), "constant")
     term = penalty_term(penalty, "lambda", chosen, net.samples)
-    net.define("L_penalty", term, "penalty", (), "penalty on the weights")
-    total = op("add", Sym("L_data"), Sym("L_penalty"))
+    data, part = loss_parts("L")
+    net.define(part, term, "penalty", (), "penalty on the weights")
+    total = op("add", Sym(data), Sym(part))
     net.define("L", total, "total-loss", (), "loss with its penalty")
-    return ("L_data", "L_penalty")
+    return (data, part)
 
 
 def _counted(net: Draft, name: str, penalty: Penalty) -> Expr:
     """The part of a parameter that the penalty counts: weights without a bias row inside them."""
     convention = net.convention
-    inside = convention.bias != "separate" and name.count("_") == 0
+    layered = layer_name(name)
+    skip = layered is not None and layered.source is not None
+    inside = convention.bias != "separate" and not skip
     if not inside or penalty.biases:
         return Sym(name)
     axis = 0 if weight_axes(convention)[0] == "input" else -1

@@ -15,6 +15,7 @@ from backprop_cli.problem.lettered import state_shape
 from backprop_cli.problem.model import Equation
 from backprop_cli.problem.named import loss_of, rule_of
 from backprop_cli.problem.problem_data import Problem, Text
+from backprop_cli.problem.reserved_names import taken
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.text.formula_texts import dialect, moved, parsed
 from backprop_cli.problem.text.lexer import is_name
@@ -24,7 +25,6 @@ from backprop_cli.readings.formula_text import plain
 from backprop_cli.trace import Given, Unknown
 
 AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("row",), 2: ("row", "column")}
-ENDINGS = ("_new", "_change")
 
 _EQUATION = re.compile(r"\s*(?P<name>[^\W\d_]\w*)\s*=(?!=)\s*")
 _LONGEST = 60  # characters of a formula that a message repeats
@@ -134,10 +134,8 @@ def _check_name(read: Equations, name: str, mark: Mark) -> bool:
         message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
         read.complaints.add(message, mark)
         return False
-    if name.endswith(ENDINGS):
-        ending = next(ending for ending in ENDINGS if name.endswith(ending))
-        message = f"names that end in `{ending}` are taken: the update makes them"
-        read.complaints.add(message, mark, name.removesuffix(ending))
+    if (why := taken(name)) is not None:
+        read.complaints.add(why[0], mark, why[1])
         return False
     if name in read.known:
         message = f"{shown(name)} is there already, and a name is given once"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
 
-Index = tuple[int, ...]
+from backprop_cli.algebra.quantity import entry_id, layer_name, quantity
 
-_jacobian = re.compile(r"d[^/]+/d(.+)").fullmatch
-_weights = re.compile(r"W\d+").fullmatch
+Index = tuple[int, ...]
 
 
 class Bases(Struct, frozen=True):
@@ -27,7 +25,7 @@ class Bases(Struct, frozen=True):
 
     def of(self, id: str, rank: int) -> Index:
         """The number of the first entry on each axis of a quantity, its gradient or state."""
-        found = self.special.get(parameter_of(id)) if self.special else None
+        found = self.own(id)
         if found is None or rank < len(found):
             return (self.first,) * rank
         others = rank - len(found)
@@ -44,12 +42,18 @@ class Bases(Struct, frozen=True):
 
     def entry(self, id: str, index: Iterable[int]) -> str:
         """The id of an entry: `W1[2,1]`; of a number, its own."""
-        places = self.shown(id, index)
-        return f"{id}[{','.join(places)}]" if places else id
+        return entry_id(id, self.shown(id, index))
 
     def counted(self, id: str, index: Index) -> Index:
         """A written index counted from 0."""
         return tuple(i - base for i, base in zip(index, self.of(id, len(index)), strict=True))
+
+    def own(self, id: str) -> Index | None:
+        """The numbers of the parameter that a gradient, a new value, a change or a state is of."""
+        if not self.special:
+            return None
+        found = quantity(id, frozenset(self.special))
+        return self.special.get(found.by or found.name)
 
 
 def bases_of(convention: Mapping[str, object], axes: Mapping[str, Collection[str]]) -> Bases:
@@ -58,15 +62,7 @@ def bases_of(convention: Mapping[str, object], axes: Mapping[str, Collection[str
     special: dict[str, Index] = {}
     if convention.get("bias") == "first":
         for name, own in axes.items():
-            if _weights(name):
+            weights = layer_name(name)
+            if weights is not None and weights.letter == "W" and weights.source is None:
                 special[name] = tuple(0 if axis == "input" else first for axis in own)
     return Bases(first, special, convention.get("jacobian") == "denominator")
-
-
-def parameter_of(id: str) -> str:
-    """The parameter that a gradient, a new value, a change or a state belongs to."""
-    match = _jacobian(id)
-    name = match[1] if match else id
-    for ending in ("_new", "_change", "_old"):
-        name = name.removesuffix(ending)
-    return re.sub(r"^(?:v|m|G|s|mhat|vhat)_", "", name)

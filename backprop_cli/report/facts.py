@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
+from backprop_cli.algebra.quantity import whole_id
 from backprop_cli.grading.report_data import EntryResult, Result, Submission, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
@@ -68,8 +69,7 @@ def equation(result: Result, settings: Settings) -> str:
     """`Z¹ = …`; nothing where the formula is not to be told."""
     if not result.formula:
         return ""
-    quantity = result.id.partition("[")[0]
-    shown = settings.formula(quantity) if settings.formula else None
+    shown = settings.formula(whole_id(result.id)) if settings.formula else None
     if shown is not None:
         return shown
     return result.formula if " = " in result.formula else f"{result.id} = {result.formula}"

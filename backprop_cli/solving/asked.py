@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from backprop_cli.algebra.quantity import (
+    change_id,
+    derivative_id,
+    loss_parts,
+    new_id,
+    state_id,
+    typed_derivative,
+)
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
@@ -11,7 +19,7 @@ from backprop_cli.problem.model import Model, Outline
 from backprop_cli.problem.problem_data import Problem, Text
 from backprop_cli.problem.reserved_names import NAMED
 from backprop_cli.problem.typed_numbers import shown
-from backprop_cli.solving.plan import Plan, quotient
+from backprop_cli.solving.plan import Plan
 
 
 def asked(model: Model, planned: Plan) -> tuple[Reference, ...]:
@@ -29,8 +37,8 @@ def _known(model: Model, planned: Plan) -> list[str]:
 def _usual(model: Model, planned: Plan) -> Iterator[str]:
     """Every Z, H, Yhat and L; the gradients but that of a network's input; new parameters; the
     new loss."""
-    parts = {f"{model.target}_data", f"{model.target}_penalty", "class"}
-    kept = {f"{name}_new" for name in model.trained} | {f"{model.target}_new"}
+    parts = {*loss_parts(model.target or ""), "class"}
+    kept = {new_id(name) for name in (*model.trained, model.target or "")}
     input_ = model.gradient("X") if model.problem.layers is not None else None
     for step in planned.steps:
         if (
@@ -48,7 +56,7 @@ def asked_pairs(model: Model) -> tuple[str, ...]:
     for text in model.problem.ask or ():
         pair = _pair(text.text, names, model.aliases)
         if pair is not None and pair[0] in model.definitions and pair[1] in model.shapes:
-            found.append(f"d{pair[0]}/d{pair[1]}")
+            found.append(derivative_id(*pair))
     return tuple(found)
 
 
@@ -58,14 +66,14 @@ def _found(text: str, known: Collection[str], model: Model) -> Reference:
         return reference(text, known, model.gradient_of, model.aliases)
     except UnknownIdError:
         pair = _pair(text, [*model.definitions, *model.given], model.aliases)
-        if pair is None or f"d{pair[0]}/d{pair[1]}" not in known:
+        if pair is None or derivative_id(*pair) not in known:
             raise
-        return Reference(f"d{pair[0]}/d{pair[1]}")
+        return Reference(derivative_id(*pair))
 
 
 def _pair(text: str, names: Collection[str], aliases: Mapping[str, str]) -> tuple[str, str] | None:
     """The two quantities of a quotient; None where `text` is none, or names something unknown."""
-    asked = quotient("".join(text.replace("∂", "d").split()))
+    asked = typed_derivative(text)
     if asked is None:
         return None
     try:
@@ -130,12 +138,12 @@ def _possible(outline: Outline) -> tuple[list[str], list[str]]:
     if outline.problem.layers is not None:
         names += ["L", "Y", "class"]
     if outline.problem.penalty is not None:
-        names += [f"{top}_data", f"{top}_penalty"]
-    ids = [*names, *(f"d{top}/d{name}" for name in names), *(f"{name}_new" for name in names)]
+        names += loss_parts(top)
+    ids = [*names, *(derivative_id(top, name) for name in names), *map(new_id, names)]
     update = outline.problem.update
     letters = RULES[update.rule, update.form].states(NAMED) if update is not None else ()
     for name in outline.trained:
-        ids += [f"{name}_change", *(f"{letter}_{name}" for letter in letters)]
+        ids += [change_id(name), *(state_id(letter, name) for letter in letters)]
     return list(dict.fromkeys(names)), list(dict.fromkeys(ids))
 
 

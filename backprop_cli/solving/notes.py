@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.algebra.quantity import entry_id, quantity
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
@@ -45,7 +46,8 @@ def listed(mask: Mask, name: str, bases: Bases) -> str:
     """The entries where `mask` holds: `Z1[1], Z1[3]`, at most four of them."""
     if mask.ndim == 0:
         return name
-    found = [f"{name}[{', '.join(bases.shown(name, i))}]" for i in np.argwhere(mask)[:5].tolist()]
+    places = [", ".join(bases.shown(name, index)) for index in np.argwhere(mask)[:5].tolist()]
+    found = [entry_id(name, (place,)) for place in places]
     return ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
 
 
@@ -241,7 +243,7 @@ def _tied(node: Op, env: Env) -> int:
 
 
 def _several_paths(step: Planned, env: Env, model: Model) -> str:
-    name = step.id.partition("/d")[2]
+    name = quantity(step.id).by
     through = [
         equation.name
         for equation in model.equations

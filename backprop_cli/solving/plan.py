@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 
 from msgspec import Struct
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
+from backprop_cli.algebra.quantity import derivative_id, new_id, old_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import local_jacobian
@@ -30,7 +30,6 @@ _PAST_INFINITIES = (
     "the output is 0 or 1 to all digits, so that its gradient is infinite and its slope 0: "
     "written in the logits the two cancel"
 )
-_QUOTIENT = re.compile(r"d(?P<of>.+)/d(?P<by>.+)")
 
 
 class Planned(Struct, frozen=True):
@@ -86,12 +85,6 @@ def _signed(expr: Expr) -> bool:
     return isinstance(expr, Op) and expr.name == "neg"
 
 
-def quotient(id: str) -> tuple[str, str] | None:
-    """The two names of `dA/dB`; None where `id` is not of that form."""
-    found = _QUOTIENT.fullmatch(id)
-    return (found["of"], found["by"]) if found else None
-
-
 class _Planner:
     def __init__(self, model: Model, fused: bool | None, careful: bool) -> None:
         self.model = model
@@ -143,7 +136,7 @@ class _Planner:
 
     def backward(self, extra: Collection[str]) -> None:
         model = self.model
-        asked = [pair for pair in map(quotient, extra) if pair is not None]
+        asked = [(found.name, found.by) for found in map(quantity, extra) if found.by]
         wanted = list(model.wanted)
         wanted += [
             by
@@ -230,9 +223,9 @@ class _Planner:
 
     def through(self, of: str, by: str) -> Expr:
         """∂L/∂Z as the Jacobian of the softmax times ∂L/∂Ŷ."""
-        jacobian: Expr = Sym(f"d{of}/d{by}")
+        jacobian: Expr = Sym(derivative_id(of, by))
         upstream = Sym(self.model.gradient(of))
-        self.shapes[f"d{of}/d{by}"] = self.model.shapes[of] * 2
+        self.shapes[derivative_id(of, by)] = self.model.shapes[of] * 2
         convention = self.model.problem.convention
         if (convention.jacobian == "numerator") != convention.rows:
             jacobian = build.transpose(jacobian)
@@ -272,7 +265,7 @@ class _Planner:
             {self.model.gradient(name) for name in self.model.shapes} if self.model.seeds else set()
         )
         for of, by in (*self.model.neighbours, *asked):
-            if f"d{of}/d{by}" in taken and of == self.model.gradient_of:
+            if derivative_id(of, by) in taken and of == self.model.gradient_of:
                 continue
             if of in self.definitions and by in self.shapes:
                 found[of, by] = self.jacobian_of(of, by)
@@ -312,7 +305,7 @@ class _Planner:
         for length in shape:
             size *= length if isinstance(length, int) else 1
         self.add(
-            f"d{of}/d{by}",
+            derivative_id(of, by),
             "jacobian",
             self.rule_of(of),
             expr,
@@ -341,7 +334,7 @@ class _Planner:
     def update(self) -> None:
         self.shapes |= dict.fromkeys(constant_names(self.model).values(), ())
         for id, shape in state_shapes(self.model).items():
-            self.shapes[f"{id}_old"] = shape
+            self.shapes[old_id(id)] = shape
         known = {*self.model.given, *self.model.unknown, *(step.id for step in self.steps)}
         reached = [name for name in self.model.trained if self.model.gradient(name) in known]
         for id, expr, rule, parameter in updates(self.model, reached):
@@ -352,23 +345,23 @@ class _Planner:
         if self.model.target is None:
             return
         renamed: dict[str, Expr] = {
-            name: Sym(f"{name}_new") for name in self.model.trained if f"{name}_new" in self.shapes
+            name: Sym(new_id(name)) for name in self.model.trained if new_id(name) in self.shapes
         }
         for equation in self.model.equations:
             if not renamed.keys() & set(symbols(equation.expr)):
                 continue
             self.add(
-                f"{equation.name}_new",
+                new_id(equation.name),
                 "update",
                 "forward-again",
                 substitute(equation.expr, renamed),
                 equation.axes,
                 equation.words,
             )
-            renamed[equation.name] = Sym(f"{equation.name}_new")
+            renamed[equation.name] = Sym(new_id(equation.name))
         if self.model.target not in renamed:
             self.add(
-                f"{self.model.target}_new", "update", "forward-again", Sym(self.model.target), ()
+                new_id(self.model.target), "update", "forward-again", Sym(self.model.target), ()
             )
 
 

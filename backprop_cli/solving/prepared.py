@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import new_id, old_id, state_id
 from backprop_cli.problem.build_model import batch_model
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.batches import Batch, batches
@@ -38,7 +39,7 @@ def environment(model: Model, state: State, index: int) -> dict[str, Array]:
     """What one step starts from: data, the parameters and state it finds, the rule's constants."""
     env = {name: given.value for name, given in model.given.items()}
     env |= state.parameters
-    env |= {f"{name}_old": value for name, value in state.optimizer.items()}
+    env |= {old_id(name): value for name, value in state.optimizer.items()}
     env |= {name: given.value for name, given in constants(model, index).items()}
     return env
 
@@ -63,7 +64,7 @@ class Prepared(Struct, frozen=True):
 
     def last(self, given: Values) -> Values:
         """Those of the last step: with the loss after the update."""
-        goals = {step.id for step in self.training.steps} | {f"{self.model.target}_new"}
+        goals = {step.id for step in self.training.steps} | {new_id(self.model.target or "")}
         return self.run(essential(self.plan, goals), given)[1]
 
     def run(self, planned: Plan, given: Values) -> tuple[Plan, Values]:
@@ -123,10 +124,10 @@ class Batches:
 
 def goals(model: Model) -> set[str]:
     """What training needs of each step: the loss, new parameters, the new state."""
-    found = {f"{name}_new" for name in model.trained} | {model.target or ""}
+    found = {*map(new_id, model.trained), model.target or ""}
     if model.update is not None:
         letters = rule_of(model).kept
-        found |= {f"{letter}_{name}" for letter in letters for name in model.trained}
+        found |= {state_id(letter, name) for letter in letters for name in model.trained}
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from backprop_cli.algebra.quantity import old_id, quantity
 from backprop_cli.errors import Mark
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import Convention
@@ -107,8 +108,8 @@ def _given(model: Model, state: State, index: int) -> dict[str, Given]:
         for name, value in model.given.items()
     }
     for name, value in state.optimizer.items():
-        parameter = name.partition("_")[2]
-        given[f"{name}_old"] = Given(value, model.given[parameter].axes, "state")
+        parameter = quantity(name, frozenset(model.trained)).name
+        given[old_id(name)] = Given(value, model.given[parameter].axes, "state")
     return given | constants(model, index)
 
 

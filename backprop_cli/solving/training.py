@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.build import ONE, add
 from backprop_cli.algebra.expr import Sym
+from backprop_cli.algebra.quantity import new_id, old_id
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.backend_choice import Size, fastest, rounds, size_of
 from backprop_cli.readings.program import Program, Rounds
@@ -82,14 +83,12 @@ def _pass(batch: Prepared, state: State, index: int, steps: int, is_shown: bool 
     values = found[1] if found else batch.last(given) if last else batch.step(given)
     after = _advanced(state, values) if steps else state
     target = batch.model.target
-    told = [] if target is None else [target, f"{target}_new"][: 1 + last]
+    told = [] if target is None else [target, new_id(target)][: 1 + last]
     return Stretch(index + 1, 1, state, after, [float(values[name]) for name in told], found)
 
 
 def _advanced(state: State, values: Values) -> State:
-    parameters = {
-        name: values.get(f"{name}_new", value) for name, value in state.parameters.items()
-    }
+    parameters = {name: values.get(new_id(name), old) for name, old in state.parameters.items()}
     optimizer = {name: values.get(name, value) for name, value in state.optimizer.items()}
     return State(parameters, optimizer)
 
@@ -146,7 +145,7 @@ class _Compiled:
         if not all(map(isfinite, (sum(losses), *sums))):
             return None
         parameters = {name: ended.get(name, old) for name, old in state.parameters.items()}
-        optimizer = {name: ended.get(f"{name}_old", old) for name, old in state.optimizer.items()}
+        optimizer = {name: ended.get(old_id(name), old) for name, old in state.optimizer.items()}
         return State(parameters, optimizer), losses
 
     def _turns(self, start: int, stop: int) -> Iterator[tuple[int, Rounds]]:
@@ -216,8 +215,8 @@ def training_program(batch: Prepared) -> Program:
 def _becomes(model: Model, computed: set[str]) -> dict[str, str]:
     """What each quantity that training carries on becomes in a step."""
     state = first_state(model)
-    new = {name: f"{name}_new" for name in state.parameters}
-    new |= {f"{name}_old": name for name in state.optimizer}
+    new = {name: new_id(name) for name in state.parameters}
+    new |= {old_id(name): name for name in state.optimizer}
     found = {old: name for old, name in new.items() if name in computed}
     if model.update is not None and model.update.rule == "adam":
         found[constant_names(model)["t"]] = _T_NEXT

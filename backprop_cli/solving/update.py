@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
+from backprop_cli.algebra.quantity import change_id, new_id, old_id, state_id, state_letter
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
@@ -31,18 +32,18 @@ def updates(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Expr
     for parameter in parameters:
         terms = _terms(model, parameter)
         for letter, expr in rule.states(terms).items():
-            yield f"{letter}_{parameter}", expr, f"{name}-state", parameter
+            yield state_id(letter, parameter), expr, f"{name}-state", parameter
         change = rule.change(terms)
-        yield f"{parameter}_new", build.add(Sym(parameter), change), name, parameter
-        yield f"{parameter}_change", change, f"{name}-change", parameter
+        yield new_id(parameter), build.add(Sym(parameter), change), name, parameter
+        yield change_id(parameter), change, f"{name}-change", parameter
 
 
 def _terms(model: Model, parameter: str) -> Terms:
     names = constant_names(model)
     return Terms(
         gradient=Sym(model.gradient(parameter)),
-        old=lambda letter: Sym(f"{letter}_{parameter}_old"),
-        new=lambda letter: Sym(f"{letter}_{parameter}"),
+        old=lambda letter: Sym(old_id(state_id(letter, parameter))),
+        new=lambda letter: Sym(state_id(letter, parameter)),
         constant=lambda key: Sym(names[key]),
     )
 
@@ -74,7 +75,7 @@ def state_shapes(model: Model) -> dict[str, Shape]:
     if model.update is None:
         return {}
     return {
-        f"{letter}_{parameter}": model.shapes[parameter]
+        state_id(letter, parameter): model.shapes[parameter]
         for parameter in model.trained
         for letter in rule_of(model).kept
     }
@@ -104,12 +105,12 @@ def check_state(outline: Outline, complaints: Complaints) -> None:
             "a loss, or upstream: {…}",
         )
     letters = RULES[update.rule, update.form].kept
-    known = {f"{letter}_{name}": name for name in outline.trained for letter in letters}
+    known = {state_id(letter, name): name for name in outline.trained for letter in letters}
     for id, (text, values) in update.state.items():
         if id in known:
             shape = outline.shapes.get(known[id])
             if shape is not None and values.array is not None:
                 fitted(values.array, shape, id, values.mark, complaints)
-        elif id.partition("_")[0] in letters:
+        elif state_letter(id) in letters:
             message, instead = names_said(id, known, "state")
             complaints.add(message, text.mark, instead)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
+from backprop_cli.algebra.quantity import change_id, new_id
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Index
 from backprop_cli.operations.sizes import Sizes
@@ -90,16 +91,16 @@ def entry_paths(model: Model, values: Mapping[str, Array], name: str, index: Ind
 def _update(
     model: Model, values: Mapping[str, Array], name: str, index: Index
 ) -> tuple[Expr, float, float] | None:
-    if f"{name}_change" not in values:
+    if change_id(name) not in values:
         return None
-    step = build.sub(Sym(name), build.neg(Sym(f"{name}_change")))
+    step = build.sub(Sym(name), build.neg(Sym(change_id(name))))
     if model.update is not None and model.update.rule == "sgd":
         step = op("sub", Sym(name), op("mul", Sym("learning_rate"), Sym(model.gradient(name))))
     sizes = Sizes({id: value.shape for id, value in values.items()}, {})
     return (
         entry(step, index, sizes),
         float(values[name][index]),
-        float(values[f"{name}_new"][index]),
+        float(values[new_id(name)][index]),
     )
 
 

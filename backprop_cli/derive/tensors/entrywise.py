@@ -17,7 +17,6 @@ from backprop_cli.operations.reductions import count
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.index_bases import parameter_of
 
 Letters = tuple[str, ...]
 Around = frozenset[str]
@@ -44,7 +43,7 @@ def counting(model: Model, ids: Iterable[str]) -> Counting:
         raise NoLettersError(
             "units count from 0 and, with the bias as number 0 of W, inputs from 1"
         )
-    special = {id: found for id in ids if (found := bases.special.get(parameter_of(id)))}
+    special = {id: found for id in ids if (found := bases.own(id))}
     return Counting(bases.first, special)
 
 

@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
+from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import gradients
 from backprop_cli.grading.judging.answer_key import is_jacobian
@@ -19,7 +20,7 @@ from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
-from backprop_cli.solving.plan import Plan, Planned, quotient
+from backprop_cli.solving.plan import Plan, Planned
 
 MOST_ENTRIES = 400
 """Jacobians of so many entries are worked out by hand, if at all."""
@@ -37,18 +38,16 @@ def with_jacobians(
         step = steps.get(id)
         if step is not None and prod(map(int, step.shape)) <= MOST_ENTRIES:
             found[id] = (*formulas[id], *_pulled_back(model, planned, step))
-            pair = quotient(id)
-            if pair is not None:
-                found |= _using(model, planned, found, steps, pair[1])
+            if by := quantity(id).by:
+                found |= _using(model, planned, found, steps, by)
     return found
 
 
 def _pulled_back(model: Model, planned: Plan, step: Planned) -> Iterator[Expr]:
     """A Jacobian whose formula says no more than its name: a basis pulled back, row by row."""
-    pair = quotient(step.id)
-    if pair is None or not is_jacobian(step.expr):
+    of, by = quantity(step.id).name, quantity(step.id).by
+    if not by or not is_jacobian(step.expr):
         return
-    of, by = pair
     order = list(model.definitions)
     between = {name: model.definitions[name] for name in order[: order.index(of) + 1] if name != by}
     shapes = {**planned.shapes, _UPSTREAM: planned.shapes[of]}
@@ -89,7 +88,7 @@ def _using(
     """The gradient behind Jacobians: what comes back through each user, by its Jacobian."""
     gradient = model.gradient(by)
     users = consumers(model, by)
-    ids = [f"d{user}/d{by}" for user in users]
+    ids = [derivative_id(user, by) for user in users]
     known = all(
         id in steps and model.gradient(user) in formulas
         for id, user in zip(ids, users, strict=True)

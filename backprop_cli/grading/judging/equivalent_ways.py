@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, substitute, symbols
 from backprop_cli.problem.model import Model
-from backprop_cli.solving.plan import plan, quotient
+from backprop_cli.solving.plan import plan
 
 Formulas = Mapping[str, tuple[Expr, ...]]
 
@@ -100,12 +100,6 @@ def _factors(expr: Expr) -> list[Expr]:
     return [expr]
 
 
-def _by(model: Model, id: str) -> str | None:
-    """The name that a gradient of the target is taken by."""
-    pair = quotient(id)
-    return pair[1] if pair is not None and pair[0] == model.gradient_of else None
-
-
 def consumers(model: Model, name: str) -> list[str]:
     """The forward quantities whose formulas use `name`."""
     return [other for other, expr in model.definitions.items() if name in symbols(expr)]
@@ -113,7 +107,7 @@ def consumers(model: Model, name: str) -> list[str]:
 
 def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     """σ′ from z instead of from h, and ReLU′ from h instead of from z."""
-    by = _by(model, id)
+    by = model.gradient_by(id)
     if by is None:
         return
     for user in consumers(model, by):
@@ -134,7 +128,7 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
 
 def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     """Through a softmax without its written-out Jacobian, and with its blocks in a batch."""
-    by = _by(model, id)
+    by = model.gradient_by(id)
     users = consumers(model, by) if by is not None else []
     if len(users) != 1 or model.gradient(users[0]) not in symbols(expr):
         return

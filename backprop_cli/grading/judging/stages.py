@@ -13,12 +13,14 @@ import numpy as np
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
+from backprop_cli.algebra.quantity import new_id, old_id, step_id
 from backprop_cli.grading.judging.equivalent_ways import Formulas, variants
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.plan import Plan, Planned, plan
 from backprop_cli.solving.solution import Request, Solution, solve
+from backprop_cli.solving.update import state_shapes
 
 MOST_STEPS = 32
 """So many updates are followed from one to the next; later ones start from true values."""
@@ -41,17 +43,16 @@ class Stage:
         """What is called otherwise on a sheet than in the update's own formulas."""
 
     def _names(self, first: Stage) -> dict[str, str]:
-        before = f"@{self.number - 1}" if self.number > 2 else ""
-        found = {id: f"{id}@{self.number}" for id in self.steps}
+        before = self.number - 1
+        found = {id: step_id(id, self.number) for id in self.steps}
+        found |= {old_id(id): step_id(id, before) for id in state_shapes(self.model)}
         for name, value in self.values.items():
-            if name in self.steps:
+            if name in found:
                 continue
-            if f"{name}_new" in self.steps:
-                found[name] = f"{name}_new{before}"
-            elif name.endswith("_old"):
-                found[name] = name.removesuffix("_old") + before
+            if new_id(name) in self.steps:
+                found[name] = step_id(new_id(name), before)
             elif not np.array_equal(value, first.values[name]):  # a batch, the number of the step
-                found[name] = f"{name}@{self.number}"
+                found[name] = step_id(name, self.number)
         return found
 
     def called(self, name: str) -> str:

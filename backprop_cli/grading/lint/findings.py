@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from backprop_cli.algebra.expr import Op, Sym, walk
+from backprop_cli.algebra.quantity import change_id, quantity
 from backprop_cli.faults import Faults
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, slip_findings
@@ -127,14 +128,15 @@ def _small(grader: Grader, names: list[str], unit: Unit, shown: Shown) -> Iterat
     if unit.significant:
         return
     for name in names:
-        change = f"{name.removesuffix('_new')}_change" if name.endswith("_new") else name
+        read = quantity(name)
+        change = change_id(read.name) if read.part == "new" else name
         is_gradient = grader.steps[name].phase == "backward"
         if (not is_gradient and change not in grader.steps) or (change == name and not is_gradient):
             continue
         largest = float(np.max(np.abs(grader.key.truth[change]), initial=0.0))
         if 0 < largest < 10 * 10.0**-unit.count:
             needed = int(np.ceil(-np.log10(largest))) + 2
-            what = "a change of" if name.endswith("_new") else "entries of"
+            what = "a change of" if read.part == "new" else "entries of"
             yield Finding(
                 "small",
                 name,

@@ -10,7 +10,7 @@ from typing import Final
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
-from backprop_cli.grading.sheets.assembled import Collector, id_of, said
+from backprop_cli.grading.sheets.assembled import Collector, said
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.grading.sheets.csv_sheets import read_rows
 from backprop_cli.grading.sheets.plain_sheet import PlainReader
@@ -166,7 +166,7 @@ def _add_broken(rest: Salvaged, collector: Collector) -> None:
         named, why = collector.known.named(each.name.text), each.complaint
         if isinstance(named, Reference):
             error = UnreadableError(why.message, why.mark, why.instead)
-            collector.refuse(id_of(named), error, each.name)
+            collector.refuse(named.whole, error, each.name)
         else:
             collector.remark(why.message, why.mark, why.instead)
 
@@ -217,7 +217,7 @@ def _lay_blame(answers: MapNode, collector: Collector, complaints: Complaints) -
         if bad is not None and isinstance(named, Reference):
             why = found.pop(bad)
             error = UnreadableError(why.message, why.mark, why.instead)
-            collector.refuse(id_of(named), error, entry.key)
+            collector.refuse(named.whole, error, entry.key)
     complaints.found = list(found.values())
 
 

@@ -55,9 +55,9 @@ class Collector(Struct):
         if (found := self.reference(name)) is None:
             return
         if found.index is None:
-            self.add_whole(id_of(found), name, value)
+            self.add_whole(found.whole, name, value)
         else:
-            self.add_entry(id_of(found), found.index, name, value)
+            self.add_entry(found.whole, found.index, name, value)
 
     def add_whole(self, id: str, name: ScalarNode, value: Node) -> None:
         """A quantity, all of it in one place."""
@@ -143,11 +143,6 @@ class Collector(Struct):
         else:
             message = f"{shown(name.text)} is given already, as {shown(before.text)} on {place}"
         self.refuse(id, UnreadableError(message, name.mark, "one of the two"), name)
-
-
-def id_of(found: Reference) -> str:
-    """The id under which a quantity stands in a sheet; that of a later step has its number."""
-    return found.id if found.step == 1 else f"{found.id}@{found.step}"
 
 
 def in_words(shape: Shape) -> str:

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import ASSUMED, Digits
 from backprop_cli.problem.typed_numbers import printable
@@ -49,7 +49,7 @@ def blank_of(model: Model, plan: Plan, conventions: Sequence[str]) -> Blank:
     """The blank sheet of a problem whose conventions are said in these phrases."""
     shapes = {**plan.shapes, **{step.id: step.shape for step in plan.steps}}
     places = {
-        _name(found): () if found.index is not None else shapes[found.id]
+        found.text: () if found.index is not None else shapes[found.id]
         for found in asked(model, plan)
     }
     return Blank(
@@ -58,12 +58,6 @@ def blank_of(model: Model, plan: Plan, conventions: Sequence[str]) -> Blank:
         model.problem.grading.precision,
         tuple(Place(name, shape) for name, shape in places.items()),
     )
-
-
-def _name(found: Reference) -> str:
-    step = f"@{found.step}" if found.step != 1 else ""
-    index = f"[{','.join(map(str, found.index))}]" if found.index is not None else ""
-    return f"{found.id}{step}{index}"
 
 
 def digits_said(digits: Digits | None) -> str:
@@ -167,6 +161,6 @@ def csv_sheet(blank: Blank, bases: dict[str, tuple[int, ...]]) -> str:
 
 def _csv_row(name: str, index: tuple[int, ...]) -> str:
     if len(index) > 2:  # there are two columns for indices
-        return _csv_row(f"{name}[{','.join(map(str, index))}]", ())
+        return _csv_row(entry_id(name, index), ())
     row, column = (*index, "", "")[:2]
     return f'"{name}",,,_' if "," in name else f"{name},{row},{column},_"

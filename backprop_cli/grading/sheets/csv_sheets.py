@@ -9,7 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint
-from backprop_cli.grading.sheets.assembled import Collector, id_of
+from backprop_cli.grading.sheets.assembled import Collector
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.text.tree import ScalarNode, split_lines
@@ -93,7 +93,7 @@ def _take(cells: list[ScalarNode], columns: tuple[str, ...], collector: Collecto
     found = collector.reference(name)
     if found is None:
         return
-    id = id_of(found)
+    id = found.whole
     try:
         _refuse_more(cells, columns)
         index = found.index or tuple(_indices(row))

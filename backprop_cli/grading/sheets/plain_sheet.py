@@ -17,7 +17,6 @@ from msgspec import Struct, field
 from backprop_cli.errors import Mark
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Answer
-from backprop_cli.grading.sheets.assembled import id_of
 from backprop_cli.grading.sheets.cells import (
     MISSING,
     MOST_EXPRESSIONS,
@@ -109,7 +108,7 @@ class PlainReader:
         named = self._known.named(entry.key.text) if entry is not None else None
         if entry is None or not isinstance(named, Reference) or named.index is not None:
             return None
-        id, budget = id_of(named), Budget()
+        id, budget = named.whole, Budget()
         try:
             written = read_cells(entry.value, self._known.shape(id), budget)
         except UnreadableError:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.subformulas import put
 from backprop_cli.grading.judging.equivalent_ways import through_softmax
 from backprop_cli.grading.slips.case import Case, each, in_parts
@@ -87,10 +88,10 @@ def updated_weights(case: Case) -> Iterator[Expr]:
     used = [
         name
         for name in symbols(case.expr)
-        if name in case.model.trained and f"{name}_new" in case.steps
+        if name in case.model.trained and new_id(name) in case.steps
     ]
     for name in used:
-        yield substitute(case.expr, {name: Sym(f"{name}_new")})
+        yield substitute(case.expr, {name: Sym(new_id(name))})
 
 
 def sign_flipped(case: Case) -> Iterator[Expr]:

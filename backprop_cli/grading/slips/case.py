@@ -10,12 +10,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.algebra.subformulas import Folded, Place, places, put
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.model import Model
-from backprop_cli.solving.plan import Planned, quotient
+from backprop_cli.solving.plan import Planned
 
 Found = TypeVar("Found")
 
@@ -100,13 +101,13 @@ class Case(Struct, frozen=True):
     @property
     def by(self) -> str | None:
         """The name a gradient of the target is taken by; None for other quantities."""
-        pair = quotient(self.step.id)
-        return pair[1] if pair is not None and pair[0] == self.model.gradient_of else None
+        return self.model.gradient_by(self.step.id)
 
     @property
     def of_by(self) -> tuple[str, str]:
         """The two names of a Jacobian or gradient."""
-        return quotient(self.step.id) or ("", "")
+        found = quantity(self.step.id)
+        return (found.name, found.by) if found.by else ("", "")
 
     def nearby(self, name: str, shape: Shape | None, most: int = _MOST_NEARBY) -> list[str]:
         """Other quantities of a shape that a person may take instead, those next to it first.

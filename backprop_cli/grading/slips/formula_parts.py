@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final, TypeAlias
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.algebra.subformulas import Place, places, put
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
 from backprop_cli.grading.slips.forward import is_forward
@@ -213,25 +214,26 @@ def _other_quantities(case: Case) -> Iterator[Change]:
     """The loss where its gradient is asked, the change where the value is, and the reverse."""
     model = case.model
     if case.by is not None and case.step.phase == "backward":
-        for ending in ("new", "change") if f"{case.by}_change" in case.steps else ():
-            yield "value-for-gradient", Sym(f"{case.by}_{ending}")
-            yield "value-for-gradient", _from_right_gradient(case, f"{case.by}_{ending}")
+        updated = (new_id(case.by), change_id(case.by))
+        for id in updated if updated[1] in case.steps else ():
+            yield "value-for-gradient", Sym(id)
+            yield "value-for-gradient", _from_right_gradient(case, id)
         for name in (model.target, *model.silent):
             if name in model.definitions:
                 yield "loss-for-gradient", Sym(name)
                 yield from (
                     ("loss-for-gradient", part) for part in _summed(model.definitions[name])
                 )
-    name = case.step.id.removesuffix("_new")
-    if name != case.step.id and f"{name}_change" in case.steps:
-        yield "change-for-value", Sym(f"{name}_change")
-        yield "change-for-value", op("neg", Sym(f"{name}_change"))
+    found = quantity(case.step.id)
+    if found.part == "new" and (change := change_id(found.name)) in case.steps:
+        yield "change-for-value", Sym(change)
+        yield "change-for-value", op("neg", Sym(change))
 
 
 def _from_right_gradient(case: Case, name: str) -> Expr:
     """An update worked out in the head, from a gradient that was right before it was written."""
     expr = case.inlined(case.steps[name].expr)
-    change = f"{case.by}_change"
+    change = change_id(case.by or "")
     if change in symbols(expr):
         expr = substitute(expr, {change: case.inlined(case.steps[change].expr)})
     return substitute(expr, {case.step.id: case.expr})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.quantity import loss_parts, new_id
 from backprop_cli.algebra.subformulas import put
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
@@ -50,7 +51,7 @@ def bias_left_out(case: Case) -> Iterator[Expr]:
         return
     roles = {name: given.role for name, given in case.model.given.items()}
     parameters = [name for name, role in roles.items() if role == "parameter"] or list(roles)
-    given = {*parameters, *(f"{name}_new" for name in case.model.trained)}
+    given = {*parameters, *map(new_id, case.model.trained)}
     for place, node in each(case.expr, frozenset({"add"})):
         for kept, dropped in (node.args, node.args[::-1]):
             if plain_name(dropped) in given and not isinstance(kept, Num):
@@ -98,14 +99,15 @@ def targets_swapped(case: Case) -> Iterator[Expr]:
     """y and ŷ exchanged."""
     used = symbols(case.expr)
     for prediction, target in case.compared:
-        for output in (prediction, f"{prediction}_new"):
+        for output in (prediction, new_id(prediction)):
             if output in used and target in used:
                 yield substitute(case.expr, {output: Sym(target), target: Sym(output)})
 
 
 def penalty_omitted(case: Case) -> Iterator[Expr]:
     """The loss, or a gradient, without its penalty."""
-    parts = {f"{case.model.target}_penalty", f"{case.model.target}_penalty_new"}
+    penalty = loss_parts(case.model.target or "")[1]
+    parts = {penalty, new_id(penalty)}
     for place, part in terms(case.expr):
         names = set(symbols(part))
         if (names & parts or "lambda" in names) and (rest := without(case.expr, place)) is not None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.quantity import change_id, new_id, old_id, quantity, state_id
 from backprop_cli.algebra.subformulas import Place, places
 from backprop_cli.grading.slips.case import Case, plain_name, terms
+from backprop_cli.solving.update import state_shapes
 
 
 def _old(case: Case) -> str | None:
     """The parameter whose new value this is."""
-    name = case.step.id.removesuffix("_new")
-    return name if case.step.id.endswith("_new") and name in case.model.trained else None
+    found = quantity(case.step.id)
+    return found.name if found.part == "new" and found.name in case.model.trained else None
 
 
 def _change(case: Case) -> tuple[Sym, Expr] | None:
     """The old parameter and what is added to it, worked out from the gradient."""
     old = _old(case)
-    if old is None or f"{old}_change" not in case.steps:
+    if old is None or (change := change_id(old)) not in case.steps:
         return None
-    return Sym(old), case.inlined(case.steps[f"{old}_change"].expr)
+    return Sym(old), case.inlined(case.steps[change].expr)
 
 
 def ascent(case: Case) -> Iterator[Expr]:
@@ -105,11 +107,11 @@ def correction_omitted(case: Case) -> Iterator[Expr]:
     old = _old(case)
     if old is None:
         return
-    change = case.steps[f"{old}_change"].expr if f"{old}_change" in case.steps else case.expr
+    change = case.steps.get(change_id(old), case.step).expr
     renamed = {
-        name: Sym(name.replace("hat_", "_", 1))
-        for name in symbols(change)
-        if name.startswith(("mhat_", "vhat_"))
+        state_id(f"{letter}hat", old): Sym(state_id(letter, old))
+        for letter in ("m", "v")
+        if state_id(f"{letter}hat", old) in symbols(change)
     }
     if renamed:
         yield op("add", Sym(old), substitute(change, renamed))
@@ -119,7 +121,8 @@ def correction_omitted(case: Case) -> Iterator[Expr]:
 
 def state_ignored(case: Case) -> Iterator[Expr]:
     """The state before the step taken as 0."""
-    olds = [name for name in symbols(case.expr) if name.endswith("_old")]
+    states = map(old_id, state_shapes(case.model))
+    olds = [name for name in states if name in symbols(case.expr)]
     if olds:
         yield substitute(case.expr, {name: op("mul", num(0), Sym(name)) for name in olds})
 
@@ -129,11 +132,11 @@ def forward_weights(case: Case) -> Iterator[Expr]:
     target = case.model.target
     if target is None:
         return
-    if case.step.id == f"{target}_new":
+    if case.step.id == new_id(target):
         yield Sym(target)
-    elif case.step.id == target and f"{target}_new" in case.steps:
-        yield Sym(f"{target}_new")
+    elif case.step.id == target and new_id(target) in case.steps:
+        yield Sym(new_id(target))
     if case.step.rule == "forward-again":
         for name in symbols(case.expr):
-            if name.endswith("_new"):
-                yield substitute(case.expr, {name: Sym(name.removesuffix("_new"))})
+            if (found := quantity(name)).part == "new":
+                yield substitute(case.expr, {name: Sym(found.name)})

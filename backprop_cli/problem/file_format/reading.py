@@ -23,12 +23,11 @@ from backprop_cli.problem.file_format.model_keys import CONVENTION, LAYER, LOSS,
 from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.file_format.training_keys import ASK, GRADING, ROUNDING, UPDATE
 from backprop_cli.problem.problem_data import Labels, Problem, Text
+from backprop_cli.problem.reserved_names import taken
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.lexer import is_name, plain_name
 from backprop_cli.problem.text.tree import Node, read_tree
 from backprop_cli.problem.typed_numbers import shown
-
-_TAKEN_ENDINGS = ("_new", "_change")
 
 
 def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
@@ -57,10 +56,8 @@ def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complain
         if not is_name(name):
             message = f"{shown(name)} is not a name: a letter, then letters, digits, underscores"
             complaints.add(message, text.mark)
-        elif name.endswith(_TAKEN_ENDINGS):
-            ending = "_new" if name.endswith("_new") else "_change"
-            message = f"names that end in `{ending}` are taken: the update makes them"
-            complaints.add(message, text.mark, name.removesuffix(ending))
+        elif (why := taken(name)) is not None:
+            complaints.add(why[0], text.mark, why[1])
     return found
 
 

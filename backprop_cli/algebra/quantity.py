@@ -1,0 +1,214 @@
+"""The id of a quantity to its parts and back: the one place where ids are taken apart and made.
+
+    W1    dL/dW1    W1_new    v_W1_old    dL/dW1[2,1]    W1_new[2,1]@2    dyhat[i]/dz[j]
+
+An id is text wherever it is a key or a name in a formula; who asks what it says gets a `Quantity`.
+The grammar of ids alone cannot tell a state from a name that begins like one, nor a value before
+the update from a name that ends like one: who cares says whose states there are, or asks the role.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+Part: TypeAlias = Literal["", "new", "change", "old"]
+
+STATES: Final = ("v", "m", "G", "s", "mhat", "vhat")
+"""The letters of what update rules keep, or work out on the way."""
+
+_PARTS: dict[str, Part] = {"new": "new", "change": "change", "old": "old"}
+_KEPT = 4096  # ids whose parts are remembered
+_id = re.compile(
+    r"(?P<whole>.+?)(?:\[(?P<index>[^\[\]]+)\])?(?:@(?P<step>[2-9]|[1-9][0-9]{1,8}))?", re.DOTALL
+).fullmatch
+_derivative = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
+_layer = re.compile(r"([WbZH])([0-9]+)(?:_([0-9]+))?").fullmatch
+_typed_entry = re.compile(r"([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)").fullmatch
+_typed_step = re.compile(r"([^@]*)@([0-9]{1,9})").fullmatch
+_typed_derivative = re.compile(r"d(.+)/d(.+)", re.IGNORECASE).fullmatch
+
+
+class Quantity(Struct, frozen=True):
+    """What an id says.
+
+    `name` is what the file or the model calls it, of a derivative what stands on top, and `by` what
+    stands below; where the top is an entry, `by` has its own index as well. `state` is the letter
+    of an optimizer's state of `name`, `part` what the update makes of it, `index` the entry as
+    written (empty: all of them), `step` the update it belongs to, counted from 1.
+    """
+
+    name: str
+    by: str = ""
+    state: str = ""
+    part: Part = ""
+    index: tuple[str, ...] = ()
+    step: int = 1
+
+    @property
+    def id(self) -> str:
+        """The id as it is written everywhere."""
+        text = f"{self.state}_{self.name}" if self.state else self.name
+        if self.by:
+            text = f"d{text}/d{self.by}"
+        if self.part:
+            text = f"{text}_{self.part}"
+        text = _entry(text, self.index)
+        return text if self.step == 1 else f"{text}@{self.step}"
+
+
+@lru_cache(_KEPT)
+def quantity(id: str, stateful: frozenset[str] = frozenset()) -> Quantity:
+    """What an id says; `stateful` are the names of what may have states.
+
+    Text that is no id is a name, so that what is written is what was read, whatever it is.
+    """
+    found = _id(id)
+    if found is None:
+        return Quantity(id)
+    index = tuple(found["index"].split(",")) if found["index"] else ()
+    return replace(_read(found["whole"], stateful, index), step=int(found["step"] or 1))
+
+
+def _read(text: str, stateful: frozenset[str], index: tuple[str, ...]) -> Quantity:
+    if found := _derivative(text):
+        of, by = found.groups()
+        if index and of.endswith("]"):
+            return Quantity(of, Quantity(by, index=index).id)
+        return Quantity(of, by, index=index)
+    name, _, ending = text.rpartition("_")
+    part = _PARTS.get(ending, "") if name else ""
+    stems: tuple[tuple[str, Part], ...] = ((text, ""), (name, part))
+    for stem, made in stems:
+        if (letter := state_letter(stem)) in STATES and stem[len(letter) + 1 :] in stateful:
+            return Quantity(stem[len(letter) + 1 :], "", letter, made, index)
+    return Quantity(name if part else text, "", "", part, index)
+
+
+@lru_cache(_KEPT)
+def whole_id(id: str) -> str:
+    """The id of the quantity that an entry is one of, of the same step."""
+    return replace(quantity(id), index=()).id
+
+
+@lru_cache(_KEPT)
+def plain_id(id: str) -> str:
+    """The id without an entry and a step: what it is called in each update's own formulas."""
+    return replace(quantity(id), index=(), step=1).id
+
+
+# Ids made of names and of other ids ---------------------------------------------------------------
+
+
+@lru_cache(_KEPT)
+def derivative_id(of: str, by: str) -> str:
+    """`dL/dW1`."""
+    return Quantity(of, by).id
+
+
+@lru_cache(_KEPT)
+def new_id(name: str) -> str:
+    """`W1_new`, the value after the update."""
+    return Quantity(name, part="new").id
+
+
+@lru_cache(_KEPT)
+def change_id(name: str) -> str:
+    """`W1_change`, what the update adds."""
+    return Quantity(name, part="change").id
+
+
+@lru_cache(_KEPT)
+def old_id(name: str) -> str:
+    """`v_W1_old`, a state before the update."""
+    return Quantity(name, part="old").id
+
+
+@lru_cache(_KEPT)
+def state_id(letter: str, name: str) -> str:
+    """`v_W1`, the state that an update rule keeps of a parameter."""
+    return Quantity(name, state=letter).id
+
+
+def state_letter(id: str) -> str:
+    """The letter of what reads as a state, whether anything has that state or not."""
+    return id.partition("_")[0]
+
+
+def entry_id(id: str, index: Iterable[object]) -> str:
+    """`W1[2,1]`; of a number, which has no index, its own id."""
+    places = tuple(map(str, index))
+    if "@" not in id:  # nothing stands behind the index: by far the most, and the most often
+        return _entry(id, places)
+    return replace(quantity(id), index=places).id
+
+
+def _entry(text: str, places: Iterable[str]) -> str:
+    index = ",".join(places)
+    return f"{text}[{index}]" if index else text
+
+
+def step_id(id: str, step: int) -> str:
+    """`W1_new@2`; of the first update, its own id."""
+    return replace(quantity(id), step=step).id if step != 1 else id
+
+
+def loss_parts(loss: str) -> tuple[str, str]:
+    """The ids of what a penalty splits a loss into: `L_data` and `L_penalty`."""
+    return f"{loss}_data", f"{loss}_penalty"
+
+
+def upstream_id(name: str) -> str:
+    """The id of a gradient that reaches a quantity from outside."""
+    return f"upstream_{name}"
+
+
+# The names of a network ---------------------------------------------------------------------------
+
+
+class LayerName(Struct, frozen=True):
+    """What the name of a network's quantity says: `W3_1` is W of layer 3, from layer 1."""
+
+    letter: str
+    layer: int
+    source: int | None = None
+
+
+def layer_id(letter: str, layer: int, source: int | None = None) -> str:
+    """`Z2`, and `W3_1` of a skip."""
+    return f"{letter}{layer}" if source is None else f"{letter}{layer}_{source}"
+
+
+@lru_cache(_KEPT)
+def layer_name(name: str) -> LayerName | None:
+    """What a name of a network says of its layer; None where it belongs to none."""
+    found = _layer(name)
+    if found is None:
+        return None
+    return LayerName(found[1], int(found[2]), None if found[3] is None else int(found[3]))
+
+
+# What a person typed ------------------------------------------------------------------------------
+
+
+def typed_entry(text: str) -> tuple[str, str | None]:
+    """The name in what was typed, and the index in it, which may stand before its ending."""
+    found = _typed_entry(text.strip())
+    return (found[1].strip() + found[3].strip(), found[2]) if found else (text.strip(), None)
+
+
+def typed_step(text: str) -> tuple[str, int]:
+    """The name in what was typed, and the number behind its @."""
+    found = _typed_step(text)
+    return (found[1].strip(), int(found[2])) if found else (text, 1)
+
+
+def typed_derivative(text: str) -> tuple[str, str] | None:
+    """The two names of `∂A/∂B` as it was typed; None where it is no derivative."""
+    found = _typed_derivative("".join(text.replace("∂", "d").split()))
+    return (found[1], found[2]) if found else None

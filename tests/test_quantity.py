@@ -1,0 +1,239 @@
+"""An id and what it says: one parser and one writer, whatever people call their quantities."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from backprop_cli.algebra.quantity import (
+    STATES,
+    LayerName,
+    Part,
+    Quantity,
+    change_id,
+    derivative_id,
+    entry_id,
+    layer_id,
+    layer_name,
+    new_id,
+    old_id,
+    plain_id,
+    quantity,
+    state_id,
+    step_id,
+    typed_derivative,
+    typed_entry,
+    typed_step,
+    whole_id,
+)
+from backprop_cli.errors import UserError
+from backprop_cli.grading.exercise import Exercise
+from backprop_cli.operations.updates import RULES
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.problem.reserved_names import NAMED
+from backprop_cli.problem.text.lexer import is_name
+from backprop_cli.solving.loading import Loaded, loaded
+from backprop_cli.solving.solution import solve
+
+PACKAGE = Path(__file__).resolve().parent.parent / "backprop_cli"
+
+# What an id says ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("id", "says"),
+    [
+        ("W1", Quantity("W1")),
+        ("dL/dW1", Quantity("L", "W1")),
+        ("dYhat/dZ2", Quantity("Yhat", "Z2")),
+        ("W1_new", Quantity("W1", part="new")),
+        ("L_change", Quantity("L", part="change")),
+        ("W3_1", Quantity("W3_1")),
+        ("L_data", Quantity("L_data")),
+        ("v_W1", Quantity("W1", state="v")),
+        ("mhat_W1", Quantity("W1", state="mhat")),
+        ("v_W1_old", Quantity("W1", state="v", part="old")),
+        ("dL/dW1[2,1]", Quantity("L", "W1", index=("2", "1"))),
+        ("W1_new[2,1]@2", Quantity("W1", part="new", index=("2", "1"), step=2)),
+        ("W1[i,j]", Quantity("W1", index=("i", "j"))),
+        ("X[:,1]", Quantity("X", index=(":", "1"))),
+        ("dyhat[i]/dz[j]", Quantity("yhat[i]", "z[j]")),
+    ],
+)
+def test_what_an_id_says(id: str, says: Quantity) -> None:
+    assert quantity(id, frozenset({"W1"})) == says
+    assert says.id == id
+
+
+@pytest.mark.parametrize(
+    "name", ["d", "dx", "dL", "ddL", "d_d", "d1", "dW_dx", "delta", "v_x", "new"]
+)
+def test_a_name_is_no_derivative_and_no_state_because_it_begins_like_one(name: str) -> None:
+    assert quantity(name) == Quantity(name)
+    assert quantity(derivative_id(name, name)) == Quantity(name, name)
+    assert quantity(new_id(name)) == Quantity(name, part="new")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/", "d/d", "d/dx", "dx/d", "dL/W", "a/b/c", "dL/dW/dx", "W[]", "W[", "]", "@",
+             "W@1", "W@0", "W@02", "W@x", "_new", "W1[1][2]", "\n", "[1]", "W[1]@2@3", "v_"]
+)  # fmt: skip
+def test_what_is_no_id_stays_what_it_is(text: str) -> None:
+    assert quantity(text, frozenset({"W", ""})).id == text
+
+
+@given(st.text())
+@example("a\n[1]")
+@example("dd/dd[d]")
+def test_what_is_written_is_what_was_read(text: str) -> None:
+    read = quantity(text, frozenset({"W", "x"}))
+    assert read.id == text
+    assert quantity(read.id, frozenset({"W", "x"})) == read
+
+
+ENDED = re.compile(r".+_(?:new|change|old)").fullmatch
+NAMES = st.from_regex(r"[^\W\d_]\w{0,5}", fullmatch=True).filter(
+    lambda name: is_name(name) and not ENDED(name)
+) | st.sampled_from("d dx dL dd W1 W3_1 Yhat v_W s_ G_x class L_data old news d_d2".split())
+PLACES = st.lists(st.sampled_from("1 2 10 i j k n : N1".split()), max_size=3).map(tuple)
+STEPS = st.just(1) | st.integers(2, 999_999_999)
+
+
+@given(NAMES, NAMES, PLACES, STEPS)
+def test_derivatives_are_read_as_they_are_written(
+    of: str, by: str, index: tuple[str, ...], step: int
+) -> None:
+    one = Quantity(of, by, index=index, step=step)
+    assert quantity(one.id) == one
+    assert quantity(derivative_id(entry_id(of, ("i",)), by)) == Quantity(f"{of}[i]", by)
+
+
+@given(NAMES, st.sampled_from(("", *STATES)), st.sampled_from(("", "new", "change", "old")),
+       PLACES, STEPS)  # fmt: skip
+def test_parts_of_an_update_are_read_as_they_are_written(
+    name: str, state: str, part: Part, index: tuple[str, ...], step: int
+) -> None:
+    one = Quantity(name, "", state, part, index, step)
+    stateful = frozenset({name}) if state else frozenset()
+    assert quantity(one.id, stateful) == one
+
+
+@given(NAMES, PLACES, STEPS)
+def test_ids_made_of_ids(name: str, index: tuple[str, ...], step: int) -> None:
+    """An entry of a later step is written in one way, whichever comes first."""
+    later = step_id(entry_id(new_id(name), index), step)
+    assert later == entry_id(step_id(new_id(name), step), index)
+    assert (whole_id(later), plain_id(later)) == (step_id(new_id(name), step), new_id(name))
+
+
+def test_the_makers_of_ids() -> None:
+    made = (change_id("W"), state_id("v", "W"), old_id(state_id("v", "W")), entry_id("L", ()))
+    assert made == ("W_change", "v_W", "v_W_old", "L")
+    assert (step_id("W_new", 1), step_id("W_new", 2)) == ("W_new", "W_new@2")
+
+
+def test_the_letters_of_states_are_those_of_the_rules() -> None:
+    assert {letter for rule in RULES.values() for letter in rule.states(NAMED)} == {*STATES}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("W1", LayerName("W", 1)), ("Z12", LayerName("Z", 12)), ("W3_1", LayerName("W", 3, 1))],
+)
+def test_names_of_layers(name: str, says: LayerName) -> None:
+    assert layer_name(name) == says
+    assert layer_id(says.letter, says.layer, says.source) == name
+
+
+@pytest.mark.parametrize("name", ["X", "Yhat", "W", "w1", "W1_new", "L", "W1_", "WW1", "W1[2]"])
+def test_other_names_are_of_no_layer(name: str) -> None:
+    assert layer_name(name) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (" W1 [2, 1] ", ("W1", "2, 1")), ("W1[2]'", ("W1'", "2")), ("W1@2[1]", ("W1@2", "1")),
+        ("W1", ("W1", None)), ("W[1][2]", ("W[1][2]", None)), ("[i]", ("", "i")),
+    ],
+)  # fmt: skip
+def test_an_entry_as_it_is_typed(text: str, found: tuple[str, str | None]) -> None:
+    assert typed_entry(text) == found
+
+
+def test_steps_and_derivatives_as_they_are_typed() -> None:
+    assert [typed_step(text) for text in ("W1 @2", "W1", "W1@0", "W@1@2")] == [
+        ("W1", 2), ("W1", 1), ("W1", 0), ("W@1@2", 1),
+    ]  # fmt: skip
+    assert typed_derivative(" ∂L / ∂W1") == typed_derivative("DL/DW1") == ("L", "W1")
+    assert typed_derivative("d/dx") is typed_derivative("dx") is None
+
+
+# Hostile names ------------------------------------------------------------------------------------
+
+HOSTILE = """values: {d: 2, dx: 3, x_old: 1, v_q: 4, dd: 1}
+equations:
+  - dL = d * dx + x_old * v_q
+  - d2 = dd * dL
+  - ddL = d2^2
+train: [d, dx]
+update: {rule: momentum, learning_rate: 0.1, beta: 0.5, steps: 2}
+ask: [ddL, dddL/dd, dddL/ddL, d_new, dx_new@2, v_dx@2]
+"""
+
+
+def problem(text: str) -> Loaded:
+    return loaded(Source("problem.yaml", text.encode()))
+
+
+@pytest.mark.parametrize("name", ["W_new", "W_change", "v_W", "v_W_old"])
+def test_names_that_the_update_makes_are_refused(name: str) -> None:
+    text = (
+        f"values: {{W: 1, {name}: 2}}\nequations: ['L = W^2 * {name}']\n"
+        "train: W\nupdate: {rule: momentum, learning_rate: 1, beta: 0.9}\n"
+    )
+    with pytest.raises(UserError, match="taken"):
+        problem(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "id"),
+    [
+        ("dL", "dL"), ("d", "d"), ("dx", "dx"), ("d2", "d2"), ("∂ddL/∂d", "dddL/dd"),
+        ("∇d", "dddL/dd"), ("grad_dx", "dddL/ddx"), ("dddL/ddL", "dddL/ddL"), ("v_q", "v_q"),
+        ("d'", "d_new"), ("dx_new@2", "dx_new"), ("v_dx", "v_dx"),
+    ],
+)  # fmt: skip
+def test_hostile_names_keep_their_meaning(name: str, id: str) -> None:
+    assert problem(HOSTILE).reference(name).id == id
+
+
+def test_a_value_may_be_called_as_the_state_of_what_is_not_trained() -> None:
+    text = HOSTILE.replace("v_q", "v_d").replace("[d, dx]", "[dx]").replace("d_new, ", "")
+    assert problem(text).reference("v_d").id == "v_d"
+
+
+def test_a_value_that_is_called_old_is_no_state() -> None:
+    """It goes into the second update as it is, and not as what the first has made of `x`."""
+    text = (
+        "values: {w: 2, x: 5, x_old: 3}\nequations: ['L = w^2 * x_old + 0 * x']\ntrain: w\n"
+        "update: {rule: sgd, learning_rate: 0.01, steps: 2}\nask: [w_new@2]\n"
+    )
+    exercise = Exercise(problem(text).model)
+    # w ← w − 0.01 · 2 w x_old, twice: 2 · 0.94 · 0.94
+    np.testing.assert_allclose(exercise.key.truth["w_new@2"], 2 * 0.94 * 0.94)
+    assert "x_old" in exercise.key.uses["dL/dw@2"]
+    assert "x" not in exercise.key.uses["dL/dw@2"]
+
+
+def test_hostile_names_are_solved() -> None:
+    values = solve(problem(HOSTILE).model).values
+    # ddL = (dd (d dx + x_old v_q))², d = 2, dx = 3, x_old = 1, v_q = 4, dd = 1
+    np.testing.assert_allclose(values["ddL"], 100)
+    np.testing.assert_allclose(values["dddL/dd"], 2 * 10 * 3)
+    np.testing.assert_allclose(values["d_new"], 2 - 0.1 * 60)
