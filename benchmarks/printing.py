@@ -8,8 +8,8 @@ from __future__ import annotations
 from io import StringIO
 
 import numpy as np
-from backprop_cli.render.grid import Drawing
 
+from backprop_cli.notation.drawing import Drawing
 from backprop_cli.render.text import printed
 from backprop_cli.render.view import View
 from benchmarks.timing import OURS, Row, Work, compare

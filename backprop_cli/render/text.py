@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 
-from backprop_cli.notation.boxes import Line, Role, line_width, plain_text, width
+from backprop_cli.notation.boxes import Line, line_width, plain_text, width
 from backprop_cli.render.blocks import (
     Block,
     GivenBlocks,
