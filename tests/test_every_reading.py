@@ -18,7 +18,6 @@ from backprop_cli.algebra.expr import Op
 from backprop_cli.cli import main
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.derive.tensors.index_letters import Indices
-from backprop_cli.derive.tensors.vector_entries import NoLettersError
 from backprop_cli.notation.boxes import ASCII, plain_text
 from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.expression_tex import latex
@@ -30,6 +29,7 @@ from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.operations.bounds import BOUNDS
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.text.parser import Dialect, parse
+from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.source import NoSourceError, Source
@@ -120,7 +120,7 @@ def test_letters_are_there_or_refused_by_name(example: Example) -> None:
     refused = "written"
     try:
         write.entry(example.node, letters)
-    except NoLettersError as error:
+    except NoEntryError as error:
         refused = str(error)
     assert refused
     assert not set(refused.split()) & INTERNAL - {"part", "place"}  # English

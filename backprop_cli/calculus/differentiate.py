@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct, field
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols, walk
+from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.operations.definitions import stacked, written_out
 from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.table import operation
@@ -33,12 +36,113 @@ def shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> list[tuple[str, E
 
 def pull_back(node: Op, g: Expr, result: Expr, rules: Rules) -> tuple[Expr | None, ...]:
     """The share of each argument of one operation in the upstream gradient `g` of its result."""
-    entry = operation(node)
-    if entry.derivative is not None:
-        return (build.mul(g, entry.derivative(node.args[0], result, node, rules)),)
-    if entry.pullback is None:
-        return (None,) * len(node.args)
-    return entry.pullback(g, result, node, rules)
+    record = operation(node)
+    if record.derivative is not None:
+        return (build.mul(g, record.derivative(node.args[0], result, node, rules)),)
+    if record.pullback is not None:
+        return record.pullback(g, result, node, rules)
+    if record.definition is not None:
+        return _through_definition(node, g, rules)
+    if record.entry is not None:
+        return _through_entries(node, g, rules)
+    return (None,) * len(node.args)
+
+
+def slope(node: Op, result: Expr, rules: Rules) -> Expr | None:
+    """The derivative of a function of one argument, entry by entry; None for anything else."""
+    record = operation(node)
+    if record.derivative is not None:
+        return record.derivative(node.args[0], result, node, rules)
+    if has_slope(node):
+        return pull_back(node, build.ONE, result, rules)[0] or build.ZERO
+    return None
+
+
+def has_slope(node: Op) -> bool:
+    """Whether it is a function of one argument, entry by entry."""
+    record = operation(node)
+    if record.derivative is not None:
+        return True
+    return record.elementwise and record.arity == 1 and record.definition is not None
+
+
+class _Held(Struct, frozen=True):
+    """The rules where names stand in place of the arguments of an operation."""
+
+    rules: Rules
+    args: Mapping[str, Expr]
+
+    def shape(self, expr: Expr) -> Shape:
+        return self.rules.shape(substitute(expr, self.args))
+
+    def kink(self, name: str) -> float:
+        return self.rules.kink(name)
+
+    def tie(self) -> float | str:
+        return self.rules.tie()
+
+
+def _held(node: Op, rules: Rules) -> tuple[Expr | None, _Held]:
+    """What an operation is in others, written in names for its arguments."""
+    args = {f"argument {i}": arg for i, arg in enumerate(node.args)}  # no id has a space in it
+    held = _Held(rules, args)
+    return written_out(Op(node.name, tuple(map(Sym, args)), node.options), held), held
+
+
+def _through_definition(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, ...]:
+    """The shares of the arguments in what the operation is in others."""
+    inside, held = _held(node, rules)
+    assert inside is not None
+    found: dict[str, Expr] = {}
+    for name, share in shares(inside, g, inside, held):
+        found[name] = build.add(found[name], share) if name in found else share
+    return tuple(
+        substitute(found[name], held.args) if name in found else None for name in held.args
+    )
+
+
+def _through_entries(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, ...]:
+    """The shares of the arguments entry by entry: what each has in all entries of the result."""
+    whole, held = _held(node, rules)
+    if whole is None:
+        raise ShapeError(f"{operation(node).words} needs sizes that are numbers")
+    parts = list(_entries(whole, ()))
+
+    def share(arg: Expr, index: tuple[int, ...]) -> Expr:
+        own = op("at", arg, index=index) if index else arg
+        total: Expr = build.ZERO
+        for place, entry in parts:
+            found = _share_in(entry, own, op("at", g, index=place) if place else g, held)
+            total = total if found is None else build.add(total, found)
+        return substitute(total, held.args)
+
+    return tuple(
+        stacked(tuple(map(int, held.shape(Sym(name)))), partial(share, Sym(name)))
+        for name in held.args
+    )
+
+
+def _entries(whole: Expr, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Expr]]:
+    """What is put together in brackets, each with its place."""
+    if isinstance(whole, Op) and whole.name == "stack":
+        for i, arg in enumerate(whole.args):
+            yield from _entries(arg, (*place, i))
+    else:
+        yield place, whole
+
+
+def _share_in(expr: Expr, part: Expr, g: Expr, rules: Rules) -> Expr | None:
+    """The share of a part of a formula in numbers, wherever it stands; None where it does not."""
+    if expr == part:
+        return g
+    if not isinstance(expr, Op) or not any(node == part for node in walk(expr)):
+        return None
+    found: Expr | None = None
+    for arg, share in zip(expr.args, pull_back(expr, g, expr, rules), strict=True):
+        own = None if share is None else _share_in(arg, part, share, rules)
+        if own is not None:
+            found = own if found is None else build.add(found, own)
+    return found
 
 
 class Gradient(Struct, frozen=True):

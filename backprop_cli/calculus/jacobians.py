@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import shares
+from backprop_cli.calculus.differentiate import has_slope, shares, slope
 from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.table import operation
@@ -70,7 +70,7 @@ def _matrix(
     if _entrywise(expr, by, rules):
         return _diagonal(expr, by, result, rules, sample_axis)
     match expr:
-        case Op(_, (inner,)) if operation(expr).derivative is not None and sample_axis is None:
+        case Op(_, (inner,)) if has_slope(expr) and sample_axis is None:
             return _through_function(expr, inner, by, result, rules)
         case Op("softmax", (Sym(),)):
             square = op("outer", result, result, samples=sample_axis)
@@ -88,12 +88,11 @@ def _matrix(
 
 def _through_function(expr: Op, inner: Expr, by: str, result: Expr, rules: Rules) -> Expr | None:
     """The slopes of an entrywise function on a diagonal, times the Jacobian of its argument."""
-    derivative = operation(expr).derivative
+    slopes = slope(expr, result, rules)
     matrix = _matrix(inner, by, inner, rules, None)
-    if derivative is None or matrix is None or matrix == IDENTITY:
+    if slopes is None or matrix is None or matrix == IDENTITY:
         return None
-    slopes = fit(derivative(inner, result, expr, rules), result, rules)
-    return build.matmul(op("diag", slopes), matrix)
+    return build.matmul(op("diag", fit(slopes, result, rules)), matrix)
 
 
 def _through_constant(weights: Expr, inner: Expr, by: str, rules: Rules) -> Expr | None:

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, unfold
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, fold, num, op, unfold
 from backprop_cli.operations.arithmetic import xtimes
+from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Array, Value
 from backprop_cli.operations.table import operation
 
@@ -41,7 +42,32 @@ def careful(expr: Expr, definitions: Definitions) -> Expr:
 
 def function_of(node: Op) -> Value:
     """What computes the values of a node's operation."""
-    return _VALUES.get(node.name) or operation(node).value
+    return _VALUES.get(node.name) or operation(node).value or _by_definition(node)
+
+
+def _by_definition(node: Op) -> Value:
+    """The value of what the operation is in others."""
+
+    def value(*args: Array, **_: object) -> Array:
+        found = in_placeholders(node, [np.shape(arg) for arg in args])
+        if found is None:
+            raise NoValueError(node.name)
+        env = dict(zip(found[1].names, args, strict=True))
+
+        def leaf(one: Sym | Num) -> Array:
+            return np.asarray(env[one.name] if isinstance(one, Sym) else float(one.value))
+
+        return fold(careful(found[0], {}), leaf, _applied)
+
+    return value
+
+
+def _applied(node: Op, args: list[Array]) -> Array:
+    return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
+
+
+class NoValueError(Exception):
+    """An operation with neither a value nor a definition; the message names it."""
 
 
 def _defined(expr: Expr, definitions: Definitions) -> Op | None:

@@ -32,11 +32,11 @@ def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
     trace = in_symbols(found.model, found.plan)
     if index:
         from backprop_cli.derive.tensors.by_index import by_index
-        from backprop_cli.derive.tensors.vector_entries import NoLettersError
+        from backprop_cli.readings.entries import NoEntryError
 
         try:
             trace = by_index(trace, found.model, found.plan.shapes)
-        except NoLettersError as error:
+        except NoEntryError as error:
             message = f"no letters can name an entry: {error}"
             complaint = Complaint(message, instead="convention: {indices: 1}")
             raise UserError(complaint, source="--index") from None

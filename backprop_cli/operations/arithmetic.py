@@ -181,9 +181,31 @@ def _binary(
 
 
 ARITHMETIC = (
-    _binary("add", "added", _infix("+", "+", 1), np.add, _add),
-    _binary("sub", "subtracted", _infix("-", "-", 1), np.subtract, _sub),
-    _binary("mul", "multiplied", _infix("*", r"\odot", 2), np.multiply, _mul),
+    _binary(
+        "add",
+        "added",
+        _infix("+", "+", 1),
+        np.add,
+        _add,
+        rises=True,
+        adds=True,
+    ),
+    _binary(
+        "sub",
+        "subtracted",
+        _infix("-", "-", 1),
+        np.subtract,
+        _sub,
+        adds=True,
+    ),
+    _binary(
+        "mul",
+        "multiplied",
+        _infix("*", r"\odot", 2),
+        np.multiply,
+        _mul,
+        multiplies=True,
+    ),
     _binary(
         "div",
         "divided",
@@ -194,6 +216,7 @@ ARITHMETIC = (
             lambda a, b: np.broadcast_to(b == 0, np.broadcast_shapes(a.shape, b.shape)),
             "division by 0",
         ),
+        divides=True,
     ),
     _binary(
         "pow",
@@ -209,19 +232,22 @@ ARITHMETIC = (
     _binary(
         "xlogy",
         "multiplied with a logarithm",
-        Notation("special", "xlogy"),
+        Notation("defined", "xlogy"),
         xlogy,
         _xlogy,
         Domain(lambda y, p: (p <= 0) & (y != 0), "the logarithm of a number that is not positive"),
+        definition=lambda node, rules: op("mul", node.args[0], op("log", node.args[1])),
     ),
     _binary(
         "ratio",
         "divided",
-        Notation("special", "ratio"),
+        Notation("defined", "ratio"),
         ratio,
         _ratio,
         Domain(lambda y, p: (p == 0) & (y != 0), "division by 0"),
         public=False,
+        divides=True,
+        definition=lambda node, rules: op("div", *node.args),
     ),
     _binary(
         "maximum",
@@ -230,6 +256,8 @@ ARITHMETIC = (
         np.maximum,
         _larger(1, 0),
         kink="max",
+        rises=True,
+        exact=True,
     ),
     _binary(
         "minimum",
@@ -238,6 +266,8 @@ ARITHMETIC = (
         np.minimum,
         _larger(0, 1),
         kink="max",
+        rises=True,
+        exact=True,
     ),
     Operation(
         "neg",
@@ -247,5 +277,6 @@ ARITHMETIC = (
         np.negative,
         elementwise=True,
         derivative=lambda x, r, node, rules: num(-1),
+        exact=True,
     ),
 )

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
 
 Array: TypeAlias = NDArray[np.float64]
@@ -54,8 +55,14 @@ def _hull(*corners: Array) -> Interval:
     return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
 
 
-def _increasing(name: str) -> Bounds:
+def _value(name: str) -> Value:
     value = TABLE[name].value
+    assert value is not None, name
+    return value
+
+
+def _increasing(name: str) -> Bounds:
+    value = _value(name)
 
     def bounds(*args: Interval, **options: Any) -> Interval:
         lows, highs = zip(*args, strict=True) if args else ((), ())
@@ -66,7 +73,7 @@ def _increasing(name: str) -> Bounds:
 
 def _corners(name: str) -> Bounds:
     """For operations monotone in each of two arguments, in a direction that may change."""
-    value = TABLE[name].value
+    value = _value(name)
 
     def bounds(a: Interval, b: Interval, **options: Any) -> Interval:
         return _hull(*(value(x, y, **options) for x in a for y in b))
@@ -118,7 +125,7 @@ def _product(a: Interval, b: Interval) -> Interval:
 
 def _even(name: str, falling: bool = False) -> Bounds:
     """For functions of |x| that rise, or fall, with it."""
-    value = TABLE[name].value
+    value = _value(name)
 
     def bounds(a: Interval, **options: Any) -> Interval:
         near, far = _magnitude(a)
@@ -130,7 +137,7 @@ def _even(name: str, falling: bool = False) -> Bounds:
 
 def _valley(name: str, lowest: float) -> Bounds:
     """For functions that fall up to `lowest` and rise after it."""
-    value = TABLE[name].value
+    value = _value(name)
 
     def bounds(a: Interval) -> Interval:
         low, high = _hull(value(a[0]), value(a[1]))
@@ -142,7 +149,7 @@ def _valley(name: str, lowest: float) -> Bounds:
 
 def _wave(name: str) -> Bounds:
     """For sine and cosine, whose slope is at most 1."""
-    value = TABLE[name].value
+    value = _value(name)
 
     def bounds(a: Interval) -> Interval:
         middle, radius = (a[0] + a[1]) / 2, (a[1] - a[0]) / 2
@@ -167,7 +174,7 @@ def _choose(x: Interval, a: Interval, b: Interval) -> Interval:
 
 
 def _norm(a: Interval, **options: Any) -> Interval:
-    value = TABLE["norm"].value
+    value = _value("norm")
     near, far = _magnitude(a)
     return value(near, **options), value(far, **options)
 
@@ -258,12 +265,12 @@ def _contracted(
 
 def _largest_shares(a: Interval, **options: Any) -> Interval:
     if is_point(a):
-        return point(TABLE["largest_shares"].value(a[0], **options))
+        return point(_value("largest_shares")(a[0], **options))
     return np.zeros_like(a[0]), np.ones_like(a[0])
 
 
 def _argmax(a: Interval, axis: int | None = None, first: int = 0) -> Interval:
-    value = TABLE["argmax"].value(a[0], axis=axis, first=first)
+    value = _value("argmax")(a[0], axis=axis, first=first)
     if is_point(a):
         return point(value)
     size = a[0].size if axis is None else a[0].shape[axis]
@@ -273,7 +280,7 @@ def _argmax(a: Interval, axis: int | None = None, first: int = 0) -> Interval:
 def _others_share(g: Interval, x: Interval, axis: int | None = None) -> Interval:
     """At most what all g together weigh, since p_j ≤ 1 - p_i for any other i."""
     if is_point(g) and is_point(x):
-        return point(TABLE["others_share"].value(g[0], x[0], axis=axis))
+        return point(_value("others_share")(g[0], x[0], axis=axis))
     most = np.broadcast_to(np.sum(_magnitude(g)[1], axis=axis, keepdims=True), g[0].shape)
     return -most, most
 
@@ -284,15 +291,8 @@ def _log_others(a: Interval, axis: int | None = None) -> Interval:
     return np.log(np.maximum(low, 0.0)), np.log(high)
 
 
-_RISING = (
-    "add sigmoid tanh relu leaky_relu elu softplus exp step sign log log2 log10 sqrt sinh erf"
-    " normal_cdf positive_part clip maximum minimum pi sum mean max logsumexp transpose diag"
-    " diagonal column row flat expand spread prepend append drop_first drop_last stack concat"
-    " part at place"
-).split()
-
 BOUNDS: Mapping[str, Bounds] = MappingProxyType(
-    {name: _increasing(name) for name in _RISING}
+    {name: _increasing(name) for name, record in TABLE.items() if record.rises and record.value}
     | {
         "sub": _sub,
         "neg": _neg,
@@ -326,4 +326,6 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "contracted": _contracted,
     }
 )
-"""Bounds by the name of the operation; `jacobian` has none, being no function of its arguments."""
+"""Bounds by the name of the operation: those of its definition are wider, since an argument that
+stands there twice is taken to vary twice. `jacobian` has none, being no function of its arguments.
+"""

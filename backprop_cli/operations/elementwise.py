@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, num, op
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.algebra.shapes import broadcast
-from backprop_cli.operations.record import Array, Derivative, Domain, Notation, Operation, Rules
+from backprop_cli.operations.record import (
+    Array,
+    Definition,
+    Derivative,
+    Domain,
+    Notation,
+    Operation,
+    Rules,
+)
+
+Form: TypeAlias = Callable[..., Expr]
 
 _erf = np.vectorize(math.erf, otypes=[float])
 _erfc = np.vectorize(math.erfc, otypes=[float])
@@ -130,6 +140,28 @@ def _flat(*_: object) -> Expr:
     return build.ZERO
 
 
+def _logistic(z: Expr) -> Expr:
+    return op("div", build.ONE, op("add", build.ONE, op("exp", build.neg(z))))
+
+
+def _constant(value: Any) -> Expr:
+    """What an option says: a number, or the letter that stands for it."""
+    return Sym(value) if isinstance(value, str) else num(value)
+
+
+def _exponential_below(z: Expr, alpha: Any = 1) -> Expr:
+    below = op("sub", op("exp", z), build.ONE)
+    return op("choose", z, z, build.mul(_constant(alpha), below))
+
+
+def _huber_pieces(e: Expr, delta: Any = 1) -> Expr:
+    """Half the square within delta, a straight line beyond."""
+    size, limit = op("abs", e), _constant(delta)
+    line = build.mul(limit, op("sub", size, build.div(limit, num(2))))
+    square = op("div", op("pow", e, num(2)), num(2))
+    return op("choose", op("sub", size, limit), line, square)
+
+
 def _same(shapes: tuple[Any, ...], _: Op) -> Any:
     return shapes[0]
 
@@ -138,7 +170,7 @@ def _function(
     name: str,
     words: str,
     value: Any,
-    derivative: Derivative,
+    derivative: Derivative | None,
     notation: Notation | None = None,
     options: Mapping[str, object] | None = None,
     **rest: Any,
@@ -156,6 +188,16 @@ def _function(
     )
 
 
+def _defined(name: str, words: str, definition: Form, **rest: Any) -> Operation:
+    """A function of which all that is known is what it is in others."""
+    return _function(name, words, None, None, definition=_in(definition), **rest)
+
+
+def _in(definition: Form) -> Definition:
+    """A definition of z and the options."""
+    return lambda node, rules: definition(*node.args, **dict(node.options))
+
+
 def _named(text: str, latex: str | None = None) -> Notation:
     return Notation("function", text, latex or rf"\{text}")
 
@@ -170,6 +212,8 @@ ACTIVATIONS = (
         lambda x, r, node, rules: build.mul(r, _one_minus(r)),
         _named("σ", r"\sigma"),
         activation=True,
+        definition=_in(_logistic),
+        rises=True,
     ),
     _function(
         "tanh",
@@ -178,6 +222,9 @@ ACTIVATIONS = (
         lambda x, r, node, rules: _one_minus(build.power(r, num(2))),
         _named("tanh"),
         activation=True,
+        definition=_in(lambda z: op("div", op("sinh", z), op("cosh", z))),
+        in_one_step=True,
+        rises=True,
     ),
     _function(
         "relu",
@@ -187,6 +234,9 @@ ACTIVATIONS = (
         _named("ReLU", r"\operatorname{ReLU}"),
         activation=True,
         kink="relu",
+        definition=_in(lambda z: op("choose", z, z, build.ZERO)),
+        rises=True,
+        exact=True,
     ),
     _function(
         "leaky_relu",
@@ -197,6 +247,8 @@ ACTIVATIONS = (
         {"slope": 0.01},
         activation=True,
         kink="leaky_relu",
+        definition=_in(lambda z, slope=0.01: op("choose", z, z, build.mul(_constant(slope), z))),
+        rises=True,
     ),
     _function(
         "elu",
@@ -206,6 +258,8 @@ ACTIVATIONS = (
         _named("ELU", r"\operatorname{ELU}"),
         {"alpha": 1},
         activation=True,
+        definition=_in(_exponential_below),
+        rises=True,
     ),
     _function(
         "softplus",
@@ -213,6 +267,8 @@ ACTIVATIONS = (
         softplus,
         lambda x, r, node, rules: op("sigmoid", x),
         activation=True,
+        definition=_in(lambda z: op("log", op("add", build.ONE, op("exp", z)))),
+        rises=True,
     ),
     _function(
         "silu",
@@ -221,6 +277,7 @@ ACTIVATIONS = (
         _silu_slope,
         _named("SiLU", r"\operatorname{SiLU}"),
         activation=True,
+        definition=_in(lambda z: op("mul", z, op("sigmoid", z))),
     ),
     _function(
         "gelu",
@@ -229,6 +286,7 @@ ACTIVATIONS = (
         _gelu_slope,
         _named("GELU", r"\operatorname{GELU}"),
         activation=True,
+        definition=_in(lambda z: op("mul", z, op("normal_cdf", z))),
     ),
     _function(
         "exp",
@@ -237,6 +295,8 @@ ACTIVATIONS = (
         lambda x, r, node, rules: r,
         _named("exp"),
         activation=True,
+        rises=True,
+        least=0.0,
     ),
     _function(
         "step",
@@ -246,12 +306,30 @@ ACTIVATIONS = (
         options={"at_zero": 1},
         activation=True,
         kink="step",
+        rises=True,
+        exact=True,
     ),
-    _function("sign", "sign", np.sign, _flat, activation=True),
+    _function(
+        "sign",
+        "sign",
+        np.sign,
+        _flat,
+        activation=True,
+        rises=True,
+        exact=True,
+    ),
 )
 
 FUNCTIONS = (
-    _function("log", "natural logarithm", np.log, _log_slope(None), _named("ln"), domain=_POSITIVE),
+    _function(
+        "log",
+        "natural logarithm",
+        np.log,
+        _log_slope(None),
+        _named("ln"),
+        domain=_POSITIVE,
+        rises=True,
+    ),
     _function(
         "log2",
         "logarithm to base 2",
@@ -259,6 +337,7 @@ FUNCTIONS = (
         _log_slope(2),
         _named("log₂", r"\log_2"),
         domain=_POSITIVE,
+        rises=True,
     ),
     _function(
         "log10",
@@ -267,6 +346,7 @@ FUNCTIONS = (
         _log_slope(10),
         _named("log₁₀", r"\log_{10}"),
         domain=_POSITIVE,
+        rises=True,
     ),
     _function(
         "sqrt",
@@ -275,6 +355,7 @@ FUNCTIONS = (
         lambda x, r, node, rules: build.div(build.ONE, build.mul(num(2), r)),
         _named("√", r"\sqrt"),
         domain=Domain(lambda x: x < 0, "the square root of a negative number"),
+        rises=True,
     ),
     _function(
         "abs",
@@ -283,13 +364,19 @@ FUNCTIONS = (
         lambda x, r, node, rules: _by_sign(x, -1, rules.kink("abs"), 1),
         Notation("special", "abs"),
         kink="abs",
+        exact=True,
     ),
     _function("sin", "sine", np.sin, lambda x, r, node, rules: op("cos", x), _named("sin")),
     _function(
         "cos", "cosine", np.cos, lambda x, r, node, rules: build.neg(op("sin", x)), _named("cos")
     ),
     _function(
-        "sinh", "hyperbolic sine", np.sinh, lambda x, r, node, rules: op("cosh", x), _named("sinh")
+        "sinh",
+        "hyperbolic sine",
+        np.sinh,
+        lambda x, r, node, rules: op("cosh", x),
+        _named("sinh"),
+        rises=True,
     ),
     _function(
         "cosh",
@@ -304,6 +391,7 @@ FUNCTIONS = (
         lambda x: _all(_erf, x),
         _erf_slope,
         _named("erf", r"\operatorname{erf}"),
+        rises=True,
     ),
     _function(
         "normal_cdf",
@@ -311,6 +399,7 @@ FUNCTIONS = (
         normal_cdf,
         lambda x, r, node, rules: op("normal_pdf", x),
         _named("Φ", r"\Phi"),
+        rises=True,
     ),
     _function(
         "normal_pdf",
@@ -325,6 +414,7 @@ FUNCTIONS = (
         huber,
         lambda x, r, node, rules: op("clip", x, limit=node.option("delta", 1)),
         options={"delta": 1},
+        definition=_in(_huber_pieces),
     ),
     _function(
         "positive_part",
@@ -333,6 +423,9 @@ FUNCTIONS = (
         _relu_slope("hinge"),
         Notation("special", "max"),
         kink="hinge",
+        definition=_in(lambda z: op("choose", z, z, build.ZERO)),
+        rises=True,
+        exact=True,
     ),
     _function(
         "clip",
@@ -342,6 +435,7 @@ FUNCTIONS = (
             "switch", build.sub(num(float(str(node.option("limit", 1)))), op("abs", x)), at=1
         ),
         options={"limit": 1},
+        rises=True,
     ),
     _function(
         "switch",
@@ -351,6 +445,7 @@ FUNCTIONS = (
         Notation("special", "switch"),
         {"below": 0, "at": 0, "above": 1},
         public=False,
+        exact=True,
     ),
     Operation(
         "choose",
@@ -366,6 +461,7 @@ FUNCTIONS = (
             build.mul(g, _by_sign(node.args[0], 1, 1, 0)),
         ),
         public=False,
+        exact=True,
     ),
     Operation(
         "pi",
@@ -375,5 +471,7 @@ FUNCTIONS = (
         lambda: np.asarray(math.pi),
         arity=0,
         pullback=lambda g, r, node, rules: (),
+        rises=True,
+        exact=True,
     ),
 )

@@ -7,7 +7,8 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
-from backprop_cli.operations.record import Array, EntryOf, Index, Notation, Operation, Rules, Shares
+from backprop_cli.operations.positions import Index
+from backprop_cli.operations.record import Array, Entries, Notation, Operation, Rules, Shares
 
 
 def _matmul_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
@@ -100,16 +101,15 @@ def _transpose_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
     return shapes[0][::-1]
 
 
-def _entry_of_product(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+def _entry_of_product(node: Op, index: Index, write: Entries) -> Expr:
     a, b = node.args
-    rank = len(rules.shape(a))
-    inner = rules.shape(a)[-1]
-    before, after = index[: rank - 1], index[rank - 1 :]
-    entries: Expr = build.ZERO
-    for k in range(int(inner)):
-        term = build.scalar_mul(at(a, (*before, k)), at(b, (k, *after)))
-        entries = build.add(entries, term)
-    return entries
+    last = len(write.shape(a)) - 1
+    before, after = index[:last], index[last:]
+
+    def term(k: Index) -> Expr:
+        return build.scalar_mul(write.at(a, (*before, *k)), write.at(b, (*k, *after)))
+
+    return write.total(node, [((a, last), (b, 0))], term)
 
 
 def _of_sample(node: Op, index: Index) -> tuple[Index, Index]:
@@ -120,14 +120,14 @@ def _of_sample(node: Op, index: Index) -> tuple[Index, Index]:
     return ((i, sample), (j, sample)) if node.whole("samples") == 1 else ((sample, i), (sample, j))
 
 
-def _outer_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+def _outer_entry(node: Op, index: Index, write: Entries) -> Expr:
     row, column = _of_sample(node, index)
-    return build.scalar_mul(at(node.args[0], row), at(node.args[1], column))
+    return build.scalar_mul(write.at(node.args[0], row), write.at(node.args[1], column))
 
 
-def _diag_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
-    row, column = _of_sample(node, index)
-    return at(node.args[0], row) if row == column else build.ZERO
+def _diag_entry(node: Op, index: Index, write: Entries) -> Expr:
+    row, _ = _of_sample(node, index)
+    return build.scalar_mul(write.at(node.args[0], row), write.same(*index[-2:]))
 
 
 def _jacobian_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -164,6 +164,7 @@ PRODUCTS = (
         arity=2,
         pullback=_matmul,
         entry=_entry_of_product,
+        multiplies=True,
     ),
     Operation(
         "outer",
@@ -175,6 +176,7 @@ PRODUCTS = (
         pullback=_outer,
         options={"samples": None},
         entry=_outer_entry,
+        multiplies=True,
     ),
     Operation(
         "transpose",
@@ -183,7 +185,9 @@ PRODUCTS = (
         _transpose_shape,
         np.transpose,
         pullback=lambda g, r, node, rules: (build.transpose(g),),
-        entry=lambda node, index, at, rules: at(node.args[0], index[::-1]),
+        entry=lambda node, index, write: write.at(node.args[0], index[::-1]),
+        rises=True,
+        moves=True,
     ),
     Operation(
         "diag",
@@ -194,6 +198,8 @@ PRODUCTS = (
         pullback=lambda g, r, node, rules: (op("diagonal", g),),
         options={"samples": None},
         entry=_diag_entry,
+        rises=True,
+        moves=True,
     ),
     Operation(
         "diagonal",
@@ -202,6 +208,8 @@ PRODUCTS = (
         _diagonal_shape,
         np.diagonal,
         pullback=lambda g, r, node, rules: (op("diag", g),),
-        entry=lambda node, index, at, rules: at(node.args[0], index * 2),
+        entry=lambda node, index, write: write.at(node.args[0], index * 2),
+        rises=True,
+        moves=True,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Option
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.operations.positions import Index, Position
 
 Array: TypeAlias = NDArray[np.float64]
 Options: TypeAlias = Mapping[str, Option]
@@ -34,24 +35,52 @@ class Rules(Protocol):
 
 ShapeRule: TypeAlias = Callable[[tuple[Shape, ...], Op], Shape]
 Value: TypeAlias = Callable[..., Array]
+Definition: TypeAlias = Callable[[Op, Rules], Expr]
 Shares: TypeAlias = tuple[Expr | None, ...]
 Derivative: TypeAlias = Callable[[Expr, Expr, Op, Rules], Expr]
 Pullback: TypeAlias = Callable[[Expr, Expr, Op, Rules], Shares]
-Index: TypeAlias = tuple[int, ...]
-EntryOf: TypeAlias = Callable[[Expr, Index], Expr]
-Entry: TypeAlias = Callable[[Op, Index, EntryOf, Rules], Expr]
+Along: TypeAlias = tuple[tuple[Expr, int], ...]
+"""What runs along one index: an axis of an expression, or of several that are multiplied."""
 Trouble: TypeAlias = Callable[..., NDArray[np.bool_]]
+
+
+class Entries(Protocol):
+    """What writes entries, with numbers or with letters as indices."""
+
+    def shape(self, expr: Expr) -> Shape:
+        """The shape of `expr`."""
+        ...
+
+    def at(self, expr: Expr, index: Index) -> Expr:
+        """An entry of an expression."""
+        ...
+
+    def terms(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> list[Expr]:
+        """The body for each entry along some axes; UnknownPlaceError where sizes are letters."""
+        ...
+
+    def total(self, node: Op, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
+        """The sum of these, as terms or as a sum over letters; `node` is what adds up."""
+        ...
+
+    def same(self, one: Position, other: Position) -> Expr:
+        """1 where two positions are the same, else 0."""
+        ...
+
+
+Entry: TypeAlias = Callable[[Op, Index, Entries], Expr]
 
 
 class Notation(Struct, frozen=True):
     """How an operation is written. `text` and `latex` are its symbol or function name.
 
     `infix`: between its arguments; `prefix`: before; `postfix`: after; `function`: name(args);
-    `special`: the writers know the form by the operation's name. A higher `precedence` binds
-    tighter: 1 sums, 2 products, 3 signs, 4 powers, 5 what follows a name, 6 names.
+    `special`: the writers know the form by the operation's name; `defined`: as its definition.
+    A higher `precedence` binds tighter: 1 sums, 2 products, 3 signs, 4 powers, 5 what follows a
+    name, 6 names.
     """
 
-    kind: Literal["infix", "prefix", "postfix", "function", "special"]
+    kind: Literal["infix", "prefix", "postfix", "function", "special", "defined"]
     text: str
     latex: str = ""
     precedence: int = 5
@@ -67,26 +96,47 @@ class Domain(Struct, frozen=True):
 class Operation(Struct, frozen=True):
     """One operation.
 
-    `words` says what it does. `shape` gives the result's shape and raises ShapeError. `value`
-    takes arrays and the options by keyword. Elementwise operations state `derivative(x, r, node,
-    rules)`, an expression in the argument x and the result r; the others `pullback(g, r, node,
-    rules)`, the share of each argument (None where it has none) in the upstream gradient g.
-    `entry(node, index, entry_of, rules)` is one entry written out. `options` maps each option to
-    its default (`...` where it must be given).
+    `words` says what it does. `shape` gives the result's shape and raises ShapeError.
+    `definition(node, rules)` is the operation written in others. Whatever reading has no form of
+    its own for an operation reads that, and for one without a definition its entries, of which
+    `entry(node, index, write)` is one. All that follows says what a definition does not, or better:
+
+    `value` takes arrays and the options by keyword. Elementwise operations may state
+    `derivative(x, r, node, rules)`, an expression in the argument x and the result r; the others
+    `pullback(g, r, node, rules)`, the share of each argument (None where it has none) in the
+    upstream gradient g. `options` maps each option to its default (`...` where it must be given).
+
+    `rises`: in every argument, so that its bounds are its values at the ends. `moves`: it only
+    picks entries, repeats them and puts 0 beside them. `exact`: it brings no new digits, and nobody
+    rounds after it. `adds`: no new decimals, but new significant digits. `multiplies`: whoever has
+    a calculator works out a sum of such products in one go. `divides`: by its second argument.
+    `in_one_step`: nobody writes down anything within it, it being one key of a calculator. `least`:
+    its values are never below. `along`: an axis; it `reduces` where that axis is gone afterwards.
     """
 
     name: str
     words: str
     notation: Notation
     shape: ShapeRule
-    value: Value
+    value: Value | None = None
     arity: int | None = 1
     elementwise: bool = False
     derivative: Derivative | None = None
     pullback: Pullback | None = None
+    definition: Definition | None = None
     entry: Entry | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     domain: Domain | None = None
     kink: str | None = None
     activation: bool = False
     public: bool = True
+    rises: bool = False
+    moves: bool = False
+    exact: bool = False
+    adds: bool = False
+    multiplies: bool = False
+    divides: bool = False
+    in_one_step: bool = False
+    least: float | None = None
+    along: bool = False
+    reduces: bool = False

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.expr import Expr, Op, Option, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.operations.fitting import total
-from backprop_cli.operations.record import Array, Domain, Notation, Operation, Rules, Shares
+from backprop_cli.operations.positions import Index
+from backprop_cli.operations.record import (
+    Along,
+    Array,
+    Domain,
+    Entries,
+    Notation,
+    Operation,
+    Rules,
+    Shares,
+)
 
 _AXIS = {"axis": None, "keep": None}
 
@@ -243,6 +255,112 @@ def _log_others(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
     return (build.sub(op("others_share", g, x, axis=axis), through_all),)
 
 
+# Definitions and entries --------------------------------------------------------------------------
+
+
+def _like(name: str, node: Op, x: Expr) -> Op:
+    """A reduction of x with the options of the node."""
+    return Op(name, (x,), node.options)
+
+
+def _softmax_of(node: Op) -> Op:
+    return op("softmax", node.args[-1], axis=node.option("axis"))
+
+
+def _kept_sum(node: Op, x: Expr, rules: Rules) -> Expr:
+    """The sum along the node's axis, so that it can be combined with what was summed."""
+    if len(rules.shape(node.args[-1])) < _PLANE:
+        return op("sum", x)
+    return op("sum", x, axis=node.option("axis"), keep=1)
+
+
+_PLANE = 2  # axes
+
+
+def _mean_of_sum(node: Op, rules: Rules) -> Expr:
+    shape = rules.shape(node.args[0])
+    return build.div(_like("sum", node, node.args[0]), count(shape, axis_of(node, shape)))
+
+
+def _logarithm_of_sum(node: Op, _: Rules) -> Expr:
+    return op("log", _like("sum", node, op("exp", *node.args)))
+
+
+def _root_of_squares(node: Op, _: Rules) -> Expr:
+    return op("sqrt", _like("sum", node, op("pow", node.args[0], num(2))))
+
+
+def _shares_of_sum(node: Op, rules: Rules) -> Expr:
+    powers = op("exp", *node.args)
+    return op("div", powers, _kept_sum(node, powers, rules))
+
+
+def _through_the_others(node: Op, rules: Rules) -> Expr:
+    """p ⊙ (Σ q - q) for q = g / (1 - p)."""
+    p = _softmax_of(node)
+    q = op("div", node.args[0], op("sub", build.ONE, p))
+    return op("mul", p, op("sub", _kept_sum(node, q, rules), q))
+
+
+def _axes(node: Op, index: Index, write: Entries) -> tuple[list[Along], Callable[[Index], Index]]:
+    """The axes that are reduced, and an entry of the argument by its places on them."""
+    (x,) = node.args
+    rank, axis = len(write.shape(x)), axis_of(node, write.shape(x))
+    gone = range(rank) if axis is None else (axis,)
+    rest = index
+    if node.option("keep"):
+        rest = tuple(i for place, i in enumerate(index) if place not in gone)
+
+    def whole(chosen: Index) -> Index:
+        inside, others = iter(chosen), iter(rest)
+        return tuple(next(inside if place in gone else others) for place in range(rank))
+
+    return [((x, place),) for place in gone], whole
+
+
+def _sum_entry(node: Op, index: Index, write: Entries) -> Expr:
+    along, whole = _axes(node, index, write)
+    return write.total(node, along, lambda chosen: write.at(node.args[0], whole(chosen)))
+
+
+def _terms(node: Op, index: Index, write: Entries) -> list[Expr]:
+    along, whole = _axes(node, index, write)
+    return write.terms(along, lambda chosen: write.at(node.args[0], whole(chosen)))
+
+
+def _max_entry(node: Op, index: Index, write: Entries) -> Expr:
+    return reduce(lambda one, other: op("maximum", one, other), _terms(node, index, write))
+
+
+def _argmax_entry(node: Op, index: Index, write: Entries) -> Expr:
+    return Op("argmax", (Op("stack", tuple(_terms(node, index, write))),), _without_axis(node))
+
+
+def _without_axis(node: Op) -> tuple[tuple[str, Option], ...]:
+    return tuple((key, value) for key, value in node.options if key != "axis")
+
+
+def _of_slice(node: Op, index: Index, write: Entries) -> Expr:
+    """An entry of what is only defined for a whole slice: that slice, and the place in it."""
+    shape = write.shape(node.args[0])
+    axis = axis_of(node, shape)
+    along: list[Along] = [
+        ((node.args[0], place),) for place in (range(len(shape)) if axis is None else (axis,))
+    ]
+    places: list[Index] = []
+
+    def entry(arg: Expr, chosen: Index) -> Expr:
+        places.append(chosen if axis is None else (*index[:axis], *chosen, *index[axis + 1 :]))
+        return write.at(arg, places[-1])
+
+    slices = [
+        Op("stack", tuple(write.terms(along, lambda chosen, arg=arg: entry(arg, chosen))))  # type: ignore[misc]
+        for arg in node.args
+    ]
+    found = Op(node.name, tuple(slices), _without_axis(node))
+    return op("at", found, index=(places.index(index),))
+
+
 def _reduction(
     name: str, words: str, value: Any, pullback: Any, text: str = "", **rest: Any
 ) -> Operation:
@@ -254,6 +372,7 @@ def _reduction(
         rest.pop("shape", _reduced),
         value,
         pullback=pullback,
+        along=True,
         **rest,
     )
 
@@ -263,11 +382,54 @@ def _none(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
 
 
 REDUCTIONS = (
-    _reduction("sum", "sum", _numpy(np.sum), _sum, "Σ"),
-    _reduction("mean", "mean", mean, _mean),
-    _reduction("max", "largest entry", _numpy(np.max), _max, kink="max"),
-    _reduction("logsumexp", "logarithm of a sum of exponentials", logsumexp, _logsumexp),
-    _reduction("norm", "Euclidean length", norm, _norm),
+    _reduction(
+        "sum",
+        "sum",
+        _numpy(np.sum),
+        _sum,
+        "Σ",
+        rises=True,
+        adds=True,
+        entry=_sum_entry,
+        reduces=True,
+    ),
+    _reduction(
+        "mean",
+        "mean",
+        mean,
+        _mean,
+        rises=True,
+        definition=_mean_of_sum,
+        reduces=True,
+    ),
+    _reduction(
+        "max",
+        "largest entry",
+        _numpy(np.max),
+        _max,
+        kink="max",
+        rises=True,
+        exact=True,
+        entry=_max_entry,
+        reduces=True,
+    ),
+    _reduction(
+        "logsumexp",
+        "logarithm of a sum of exponentials",
+        logsumexp,
+        _logsumexp,
+        rises=True,
+        definition=_logarithm_of_sum,
+        reduces=True,
+    ),
+    _reduction(
+        "norm",
+        "Euclidean length",
+        norm,
+        _norm,
+        definition=_root_of_squares,
+        reduces=True,
+    ),
     _reduction(
         "softmax",
         "softmax",
@@ -276,6 +438,7 @@ REDUCTIONS = (
         shape=_along,
         options={"axis": None},
         activation=True,
+        definition=_shares_of_sum,
     ),
     _reduction(
         "log_softmax",
@@ -284,6 +447,8 @@ REDUCTIONS = (
         _log_softmax,
         shape=_along,
         options={"axis": None},
+        in_one_step=True,
+        definition=lambda node, rules: op("log", _softmax_of(node)),
     ),
     _reduction(
         "log_others",
@@ -293,6 +458,8 @@ REDUCTIONS = (
         shape=_along,
         options={"axis": None},
         public=False,
+        in_one_step=True,
+        definition=lambda node, rules: op("log", build.sub(build.ONE, _softmax_of(node))),
     ),
     _reduction(
         "others_share",
@@ -303,6 +470,9 @@ REDUCTIONS = (
         arity=2,
         options={"axis": None},
         public=False,
+        entry=_of_slice,
+        in_one_step=True,
+        definition=_through_the_others,
     ),
     _reduction(
         "largest_shares",
@@ -312,9 +482,18 @@ REDUCTIONS = (
         shape=lambda shapes, _: shapes[0],
         options={"axis": None, "at_tie": "first"},
         public=False,
+        exact=True,
+        entry=_of_slice,
     ),
     _reduction(
-        "argmax", "number of the largest entry", argmax, _none, options={"axis": None, "first": 0}
+        "argmax",
+        "number of the largest entry",
+        argmax,
+        _none,
+        options={"axis": None, "first": 0},
+        exact=True,
+        entry=_argmax_entry,
+        reduces=True,
     ),
 )
 __all__ = ["REDUCTIONS", "Domain", "axis_of", "count", "log_softmax", "logsumexp"]

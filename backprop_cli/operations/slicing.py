@@ -10,10 +10,10 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
+from backprop_cli.operations.positions import Index, Position
 from backprop_cli.operations.record import (
     Array,
-    EntryOf,
-    Index,
+    Entries,
     Notation,
     Operation,
     Rules,
@@ -32,7 +32,7 @@ def _stack_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
     return (len(shapes), *shapes[0])
 
 
-def _joined_axis(node: Op, rules: Rules) -> int:
+def _joined_axis(node: Op, rules: Rules | Entries) -> int:
     return axis_of(node, rules.shape(node.args[0])) or 0
 
 
@@ -58,13 +58,13 @@ def _concat(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     )
 
 
-def _concat_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
-    axis = _joined_axis(node, rules)
+def _concat_entry(node: Op, index: Index, write: Entries) -> Expr:
+    axis = _joined_axis(node, write)
     position = index[axis]
     for arg in node.args:
-        size = int(rules.shape(arg)[axis])
+        size = int(write.shape(arg)[axis])
         if position < size:
-            return at(arg, (*index[:axis], position, *index[axis + 1 :]))
+            return write.at(arg, (*index[:axis], position, *index[axis + 1 :]))
         position -= size
     raise IndexError(index)
 
@@ -148,34 +148,30 @@ def place(g: Array, index: tuple[Choice, ...] = (), shape: tuple[int, ...] = ())
     return whole
 
 
-def _at_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+def _at_entry(node: Op, index: Index, write: Entries) -> Expr:
     rest = list(index)
-    full: list[int] = []
+    full: list[Position] = []
     for choice in choices(node):
         if isinstance(choice, int):
             full.append(choice)
         else:
             full.append(rest.pop(0) + (choice[0] if choice else 0))
-    return at(node.args[0], (*full, *rest))
+    return write.at(node.args[0], (*full, *rest))
 
 
-def _place_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+def _place_entry(node: Op, index: Index, write: Entries) -> Expr:
     chosen = choices(node)
-    inner: list[int] = []
+    inner: list[Position] = []
     for i, choice in zip(index, (*chosen, *(None,) * (len(index) - len(chosen))), strict=True):
-        start, stop = _bounds(choice, i)
+        if choice is None:
+            inner.append(i)
+            continue
+        start, stop = choice if isinstance(choice, tuple) else (choice, choice + 1)
         if not start <= i < stop:
             return build.ZERO
-        if not isinstance(choice, int):
+        if isinstance(choice, tuple):
             inner.append(i - start)
-    return at(node.args[0], tuple(inner))
-
-
-def _bounds(choice: Choice, i: int) -> tuple[int, int]:
-    """From which slice to which a choice reaches; `i` is any slice, for a whole axis."""
-    if choice is None:
-        return 0, i + 1
-    return choice if isinstance(choice, tuple) else (choice, choice + 1)
+    return write.at(node.args[0], tuple(inner))
 
 
 PARTS = (
@@ -189,7 +185,9 @@ PARTS = (
         pullback=lambda g, r, node, rules: tuple(
             op("at", g, index=(i,)) for i in range(len(node.args))
         ),
-        entry=lambda node, index, at, rules: at(node.args[index[0]], index[1:]),
+        entry=lambda node, index, write: write.at(node.args[index[0]], index[1:]),
+        rises=True,
+        moves=True,
     ),
     Operation(
         "concat",
@@ -201,6 +199,8 @@ PARTS = (
         pullback=_concat,
         entry=_concat_entry,
         options={"axis": 0},
+        rises=True,
+        moves=True,
     ),
     Operation(
         "part",
@@ -209,11 +209,13 @@ PARTS = (
         _part_shape,
         part,
         pullback=_part,
-        entry=lambda node, index, at, rules: at(
+        entry=lambda node, index, write: write.at(
             node.args[0], shifted(index, node.whole("axis"), node.whole("start"))
         ),
         options={"axis": ..., "start": ..., "stop": ...},
         public=False,
+        rises=True,
+        moves=True,
     ),
     Operation(
         "at",
@@ -227,6 +229,8 @@ PARTS = (
         entry=_at_entry,
         options={"index": ...},
         public=False,
+        rises=True,
+        moves=True,
     ),
     Operation(
         "place",
@@ -238,5 +242,7 @@ PARTS = (
         entry=_place_entry,
         options={"index": ..., "shape": ...},
         public=False,
+        rises=True,
+        moves=True,
     ),
 )

@@ -8,11 +8,11 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described, plus
 from backprop_cli.operations.fitting import fit, total
+from backprop_cli.operations.positions import Index
 from backprop_cli.operations.record import (
     Array,
+    Entries,
     Entry,
-    EntryOf,
-    Index,
     Notation,
     Operation,
     Rules,
@@ -70,12 +70,12 @@ def _spread(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     return (total(g, axis=node.whole("axis")),)
 
 
-def _spread_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+def _spread_entry(node: Op, index: Index, write: Entries) -> Expr:
     if node.option("axis") is not None:
         position = node.whole("axis") % len(index)
-        return at(node.args[0], index[:position] + index[position + 1 :])
-    shape = rules.shape(node.args[0])
-    return at(
+        return write.at(node.args[0], index[:position] + index[position + 1 :])
+    shape = write.shape(node.args[0])
+    return write.at(
         node.args[0], tuple(0 if size == 1 else i for i, size in zip(index, shape, strict=False))
     )
 
@@ -85,9 +85,9 @@ def _expand_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     return (*shapes[0][:axis], 1, *shapes[0][axis:])
 
 
-def _expand_entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+def _expand_entry(node: Op, index: Index, write: Entries) -> Expr:
     axis = node.whole("axis") % len(index)
-    return at(node.args[0], index[:axis] + index[axis + 1 :])
+    return write.at(node.args[0], index[:axis] + index[axis + 1 :])
 
 
 def _resized(change: int) -> ShapeRule:
@@ -117,12 +117,12 @@ def shifted(index: Index, axis: int, change: int) -> Index:
 
 
 def _grown_entry(first: bool) -> Entry:
-    def entry(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
+    def entry(node: Op, index: Index, write: Entries) -> Expr:
         axis = node.whole("axis")
-        size = rules.shape(node)[axis]
+        size = write.shape(node)[axis]
         if index[axis] == (0 if first else int(size) - 1):
             return node.args[1]
-        return at(node.args[0], shifted(index, axis, -1 if first else 0))
+        return write.at(node.args[0], shifted(index, axis, -1 if first else 0))
 
     return entry
 
@@ -147,6 +147,8 @@ def _grown(name: str, words: str, drop: str, first: bool) -> Operation:
         entry=_grown_entry(first),
         options={"axis": ...},
         public=False,
+        rises=True,
+        moves=True,
     )
 
 
@@ -162,17 +164,19 @@ def _shrunk(name: str, words: str, grow: str, first: bool) -> Operation:
         _resized(-1),
         value,
         pullback=lambda g, r, node, rules: (op(grow, g, build.ZERO, axis=node.option("axis")),),
-        entry=lambda node, index, at, rules: at(
+        entry=lambda node, index, write: write.at(
             node.args[0], shifted(index, node.whole("axis"), int(first))
         ),
         options={"axis": ...},
         public=False,
+        rises=True,
+        moves=True,
     )
 
 
-def _through_flat(node: Op, index: Index, at: EntryOf, rules: Rules) -> Expr:
-    is_column = rules.shape(node.args[0])[1] == 1
-    return at(node.args[0], (*index, 0) if is_column else (0, *index))
+def _through_flat(node: Op, index: Index, write: Entries) -> Expr:
+    is_column = write.shape(node.args[0])[1] == 1
+    return write.at(node.args[0], (*index, 0) if is_column else (0, *index))
 
 
 STRUCTURE = (
@@ -183,7 +187,9 @@ STRUCTURE = (
         lambda shapes, node: (_vector(shapes, node), 1),
         lambda v: v[:, None],
         pullback=lambda g, r, node, rules: (_flattened(g),),
-        entry=lambda node, index, at, rules: at(node.args[0], index[:1]),
+        entry=lambda node, index, write: write.at(node.args[0], index[:1]),
+        rises=True,
+        moves=True,
     ),
     Operation(
         "row",
@@ -192,7 +198,9 @@ STRUCTURE = (
         lambda shapes, node: (1, _vector(shapes, node)),
         lambda v: v[None, :],
         pullback=lambda g, r, node, rules: (_flattened(g),),
-        entry=lambda node, index, at, rules: at(node.args[0], index[1:]),
+        entry=lambda node, index, write: write.at(node.args[0], index[1:]),
+        rises=True,
+        moves=True,
     ),
     Operation(
         "flat",
@@ -204,6 +212,8 @@ STRUCTURE = (
             op("column" if rules.shape(node.args[0])[1] == 1 else "row", g),
         ),
         entry=_through_flat,
+        rises=True,
+        moves=True,
     ),
     Operation(
         "expand",
@@ -215,6 +225,8 @@ STRUCTURE = (
         entry=_expand_entry,
         options={"axis": ...},
         public=False,
+        rises=True,
+        moves=True,
     ),
     Operation(
         "spread",
@@ -226,6 +238,8 @@ STRUCTURE = (
         entry=_spread_entry,
         options={"shape": ..., "axis": None},
         public=False,
+        rises=True,
+        moves=True,
     ),
     _grown("prepend", "with a constant entry in front", "drop_first", True),
     _grown("append", "with a constant entry behind", "drop_last", False),

@@ -12,10 +12,11 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, symbols
-from backprop_cli.operations.record import Index
+from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
 from backprop_cli.readings.values import Array, evaluate
+
+Index = tuple[int, ...]
 
 _ROUNDED = 1e-9  # from 1, of a softmax's sum that was rounded after it was computed
 
@@ -176,17 +177,16 @@ class _Flow(Struct):
         rule = _RULES.get(expr.name)
         if rule is not None:
             rule(self, expr, result, matrix)
-        elif operation(expr).derivative is not None:
+        elif has_slope(expr):
             self.through_function(expr, result, matrix)
         else:
             raise NoFactorsError
 
     def through_function(self, node: Op, result: Expr, matrix: Array) -> None:
         """An entry-by-entry function: the slopes scale the columns."""
-        derivative = operation(node).derivative
-        assert derivative is not None
-        slope = self.value(derivative(node.args[0], result, node, self.sizes))
-        self.pull(node.args[0], node.args[0], matrix * slope)
+        found = slope(node, result, self.sizes)
+        assert found is not None
+        self.pull(node.args[0], node.args[0], matrix * self.value(found))
 
 
 Rule = Callable[[_Flow, Op, Expr, Array], None]

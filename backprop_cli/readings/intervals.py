@@ -9,27 +9,24 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
+from backprop_cli.operations.definitions import in_placeholders
+from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE, operation
 
 Names = Callable[[str], Interval]
 Options = Mapping[str, object]
 
-_EXACT = frozenset(
-    "neg transpose diag diagonal column row flat expand spread prepend append drop_first drop_last"
-    " stack concat part at place relu positive_part abs sign step switch choose maximum minimum max"
-    " argmax largest_shares pi".split()
-)
-"""Operations after which nobody rounds: they bring no new digits."""
 
-_SUMS = frozenset({"add", "sub", "sum"})
-"""These bring no new decimals to what is written in decimals, but new significant digits."""
+def _names(holds: Callable[[Operation], bool]) -> frozenset[str]:
+    return frozenset(name for name, record in TABLE.items() if holds(record))
 
 
-_PRODUCTS = frozenset({"mul", "matmul", "outer"})
-"""Whoever has a calculator works out sums of products in one go."""
-
-_QUOTIENTS = frozenset({"div", "ratio"})
+_EXACT = _names(lambda record: record.exact or record.moves)
+_SUMS = _names(lambda record: record.adds)
+_PRODUCTS = _names(lambda record: record.multiplies)
+_QUOTIENTS = _names(lambda record: record.divides)
 
 _MOST_PRODUCTS = 100_000
 """Nobody writes down more products by hand, one by one."""
@@ -105,7 +102,7 @@ class Rounding(Unit, frozen=True):
         if self.within == "no sum or product":
             return _EXACT | _SUMS | _PRODUCTS
         if self.within == "every product":  # which are added up as they stand
-            return _EXACT | _SUMS | {"matmul", "outer"}
+            return _EXACT | _SUMS | _PRODUCTS - {"mul"}
         return _EXACT if self.significant else _EXACT | _SUMS
 
     @property
@@ -137,6 +134,10 @@ def enclosure(expr: Expr, names: Names, unit: Unit | None = None) -> Interval:
     """
     with np.errstate(all="ignore"):
         return _Enclosing(names, unit).of(expr).bare
+
+
+class NoBoundsError(Exception):
+    """An operation with neither bounds nor a definition; the message names it."""
 
 
 class _Reached(Struct, frozen=True):
@@ -184,6 +185,25 @@ class _Enclosing:
             found = point(np.asarray(float(node.value)))
         return _Reached(found, found, found, True)
 
+    def defined(self, expr: Expr) -> Interval:
+        """What an operation is by its definition, whose last step is the number typed.
+
+        Each piece of a function in pieces is taken where it holds.
+        """
+        match expr:
+            case Op("choose", (Sym(x), above, below)):
+                low, high = self.names(x)
+                inside = (np.maximum(low, 0.0), np.maximum(high, 0.0))
+                beyond = (np.minimum(low, 0.0), np.minimum(high, 0.0))
+                pieces = (self._where(x, inside, above), self._where(x, beyond, below))
+                return BOUNDS["choose"]((low, high), *pieces)
+        return self.of(expr).bare
+
+    def _where(self, x: str, interval: Interval, piece: Expr) -> Interval:
+        names = self.names
+        inside = _Enclosing(lambda name: interval if name == x else names(name), self.unit)
+        return inside.of(piece).bare
+
     def step(self, node: Op, args: Sequence[_Reached]) -> _Reached:
         """One operation on arguments that are known."""
         if self.unit is None:
@@ -204,49 +224,55 @@ class _Enclosing:
         if node.name in _EXACT:
             return bare
         if node.name not in unit.exact:
-            return unit.widened(bare)
+            return _within(node, unit.widened(bare))
         if unit.definite or all(arg.digits for arg in args):
             return bare
         late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
         return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
 
 
+def _within(node: Op, interval: Interval) -> Interval:
+    """Nobody writes a number below the least value that there is."""
+    least = operation(node).least if node.name in TABLE else None
+    return interval if least is None else (np.maximum(interval[0], least), interval[1])
+
+
 def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
     """Bounds of one operation; with `unit`, what is written down within it may be rounded."""
     options = dict(node.options)
-    inside = _ROUNDED_INSIDE.get(node.name) if unit is not None else None
-    if inside is not None and unit is not None:
-        found = inside(args, options, unit)
-        if unit.definite:
-            return found
+    if unit is not None and (inside := _inside(node, args, unit)) is not None:
+        if unit.definite or node.name not in BOUNDS:
+            return inside
         plain = BOUNDS[node.name](*args, **options)
-        return np.fmin(plain[0], found[0]), np.fmax(plain[1], found[1])
-    if node.name in TABLE and all(is_point(arg) for arg in args):
-        value = operation(node).value(*(arg[0] for arg in args), **options)
+        return np.fmin(plain[0], inside[0]), np.fmax(plain[1], inside[1])
+    if node.name in TABLE and all(map(is_point, args)):
+        value = function_of(node)(*(arg[0] for arg in args), **options)
         return point(np.asarray(value, dtype=float))
-    return BOUNDS[node.name](*args, **options)
+    own = BOUNDS.get(node.name)
+    return _by_definition(node, args, None) if own is None else own(*args, **options)
+
+
+def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
+    """The bounds where the steps within an operation are rounded; None where there are none."""
+    own = _ROUNDED_INSIDE.get(node.name)
+    if own is not None:
+        return own(args, dict(node.options), unit)
+    each = isinstance(unit, Rounding) and unit.within == "every product"
+    if node.name in _IN_STEPS or (each and node.name in _BY_ENTRIES):
+        return _by_definition(node, args, unit)
+    return None
+
+
+def _by_definition(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
+    shapes = [np.shape(arg[0]) for arg in args]
+    found = in_placeholders(node, shapes) if node.name in TABLE else None
+    if found is None:
+        raise NoBoundsError(node.name)
+    names = dict(zip(found[1].names, args, strict=True))
+    return _Enclosing(names.__getitem__, unit).defined(found[0])
 
 
 # What is rounded inside one operation, where it is worked out in several steps -------------------
-
-
-def _softmax(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """The exponentials and their sum."""
-    (a,) = args
-    powers = _exponentials(a, unit)
-    axis = _axis(options)
-    totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
-    low = powers[0] / np.maximum(totals[1], powers[0])
-    return low, powers[1] / np.maximum(totals[0], 0.0)
-
-
-def _logsumexp(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """The exponentials and their sum."""
-    (a,) = args
-    powers = _exponentials(a, unit)
-    axis = _axis(options)
-    totals = unit.widened((_sum(powers[0], axis), _sum(powers[1], axis)))
-    return _shaped((np.log(totals[0]), np.log(totals[1])), options)
 
 
 def _exponentials(a: Interval, unit: Unit) -> Interval:
@@ -322,31 +348,6 @@ def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     return _shaped((sums[0] / count, sums[1] / count), options)
 
 
-def _softplus(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
-    """e^z in ln(1 + e^z)."""
-    (a,) = args
-    sums = _one_more(_exponentials(a, unit), unit)
-    return np.log(sums[0]), np.log(sums[1])
-
-
-def _elu(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """e^z in α(e^z - 1)."""
-    (a,) = args
-    alpha = float(str(options.get("alpha", 1)))
-    powers = _exponentials(a, unit)
-    low = np.where(a[0] > 0, a[0], alpha * (powers[0] - 1))
-    return low, np.where(a[1] > 0, np.maximum(a[1], 0.0), alpha * (powers[1] - 1))
-
-
-def _gated(gate: str) -> Inside:
-    """The gate g(z) in z·g(z)."""
-
-    def bounds(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
-        return BOUNDS["mul"](args[0], unit.widened(BOUNDS[gate](args[0])))
-
-    return bounds
-
-
 def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The square, and the product with delta."""
     (a,) = args
@@ -355,32 +356,14 @@ def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     return np.maximum(slack[0], 0.0), slack[1]
 
 
-def _norm(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
-    """The squares and their sum."""
-    (a,) = args
-    axis = _axis(options)
-    squares = unit.widened(BOUNDS["pow"](a, point(np.asarray(2.0))))
-    sums = unit.widened((_sum(squares[0], axis), _sum(squares[1], axis)))
-    return _shaped((np.sqrt(np.maximum(sums[0], 0.0)), np.sqrt(sums[1])), options)
-
-
-def _xlogy(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
-    """The logarithm in y ln ŷ."""
-    return BOUNDS["mul"](args[0], unit.widened(BOUNDS["log"](args[1])))
-
-
 _ROUNDED_INSIDE: Mapping[str, Inside] = {
-    "softmax": _softmax,
-    "logsumexp": _logsumexp,
-    "sigmoid": _sigmoid,
-    "matmul": _matmul,
-    "outer": _outer,
-    "mean": _mean,
-    "softplus": _softplus,
-    "elu": _elu,
-    "silu": _gated("sigmoid"),
-    "gelu": _gated("normal_cdf"),
-    "huber": _huber,
-    "norm": _norm,
-    "xlogy": _xlogy,
+    "sigmoid": _sigmoid,  # two ways of working it out, and e^z in its last digit only once
+    "matmul": _matmul,  # one way has each product, and bounds by midpoints are tighter
+    "outer": _outer,  # its products are those of a sum of one
+    "mean": _mean,  # whoever means numbers of other people's digits writes down their sum
+    "huber": _huber,  # its pieces meet, and the square is below 0 nowhere
 }
+_IN_STEPS = _names(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))
+"""Operations within which somebody may write down the steps of their definition."""
+_BY_ENTRIES = _names(lambda each: bool(each.entry) and each.name not in BOUNDS)
+"""Operations known by their entries alone, which are sums of products as in a matrix product."""

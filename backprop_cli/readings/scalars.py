@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
-from backprop_cli.calculus.stable import function_of
-from backprop_cli.operations.structure import STRUCTURE
+from backprop_cli.calculus.stable import careful, function_of
+from backprop_cli.operations.definitions import in_placeholders
+from backprop_cli.operations.table import TABLE
 from backprop_cli.readings import scalar_forms as forms
 from backprop_cli.readings.scalar_code import Registers
 from backprop_cli.readings.scalar_forms import FORMS
@@ -25,9 +26,7 @@ from backprop_cli.readings.scalar_forms import FORMS
 Entries: TypeAlias = NDArray[np.float64]
 """The numbers of registers, as floats, since the functions of the table make arrays of floats."""
 
-_MOVES = frozenset(operation.name for operation in STRUCTURE) | frozenset(
-    "transpose diag diagonal stack concat part at place".split()
-)
+_MOVES = frozenset(name for name, record in TABLE.items() if record.moves)
 
 
 class NoScalarsError(Exception):
@@ -65,6 +64,8 @@ class Scalars:
         args = [self.read(arg) for arg in expr.args]
         if expr.name in _MOVES:
             return np.asarray(function_of(expr)(*args, **dict(expr.options)))
+        if expr.name not in _KNOWN:
+            return self.written_out(expr, args)
         whole = _WHOLE.get(expr.name)
         if whole is not None:
             return np.asarray(whole(self, expr, *args))
@@ -73,14 +74,24 @@ class Scalars:
             return _by_lane(along, self.registers, expr, args)
         return self.each(self.one(expr), *args)
 
+    def written_out(self, node: Op, args: list[Entries]) -> Entries:
+        """What has no form of its own by its definition; NoScalarsError where it has none."""
+        shapes = [np.shape(arg) for arg in args]
+        found = in_placeholders(node, shapes) if node.name in TABLE else None
+        if found is None:
+            raise NoScalarsError(node.name)
+        around, self.names = self.names, dict(zip(found[1].names, args, strict=True))
+        try:
+            return self.read(careful(found[0], {}))
+        finally:
+            self.names = around
+
     def one(self, node: Op) -> Callable[..., int]:
         """What makes one entry of the result from those of the arguments."""
         special = _ONE.get(node.name)
         if special is not None:
             return lambda *args: special(self.registers, *args)
-        form = FORMS.get(node.name)
-        if form is None:
-            raise NoScalarsError(node.name)
+        form = FORMS[node.name]
         usual = function_options(node)
         constants = [self.registers.constant(float(str(value))) for value in usual.values()]
         for place, key in enumerate(usual, start=len(node.args)):
@@ -99,8 +110,6 @@ class Scalars:
 
 def function_options(node: Op) -> dict[str, object]:
     """The named constants of a node, as given or as usual."""
-    from backprop_cli.operations.table import TABLE
-
     usual = TABLE[node.name].options if node.name in TABLE else {}
     return {**usual, **dict(node.options)}
 
@@ -338,7 +347,11 @@ def _others_share_of(gs: list[int], xs: list[int], registers: Registers) -> list
 
 def in_numbers(expr: Expr) -> bool:
     """Whether every operation of a formula has a form for single numbers."""
-    return all(node.name in _KNOWN for node in walk(expr) if isinstance(node, Op))
+    return all(
+        node.name in _KNOWN or node.name in _WRITTEN_OUT
+        for node in walk(expr)
+        if isinstance(node, Op)
+    )
 
 
 _WHOLE: Mapping[str, Any] = MappingProxyType(
@@ -351,3 +364,4 @@ _WHOLE: Mapping[str, Any] = MappingProxyType(
     }
 )
 _KNOWN = frozenset({*_WHOLE, *_ALONG, *_ONE, *_MOVES, *FORMS})
+_WRITTEN_OUT = frozenset(name for name, each in TABLE.items() if each.definition or each.entry)

@@ -10,8 +10,9 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.readings.source_helpers import HELPERS
 
 Code: TypeAlias = "tuple[str, int]"
@@ -61,12 +62,22 @@ class Source(Struct, frozen=True):
         form = _FORMS.get(expr.name)
         if form is not None:
             return form(self, expr)
-        return self.called(self.helper(expr.name), expr)
+        if expr.name in HELPERS:
+            return self.called(self.helper(expr.name), expr)
+        return self.code(self.written_out(expr))
+
+    def written_out(self, node: Op) -> Expr:
+        """What has no form of its own in other operations; NoSourceError where the table has it."""
+        try:
+            found = written_out(node, Sizes(self.shapes, {})) if node.name in TABLE else None
+        except (KeyError, ShapeError):
+            found = None
+        if found is None:
+            raise NoSourceError(node.name)
+        return found
 
     def helper(self, name: str) -> str:
         """The name of a function that the program defines."""
-        if name not in HELPERS:
-            raise NoSourceError(name)
         self.helpers.add(name)
         for other in HELPERS[name].needs:
             self.helper(other)

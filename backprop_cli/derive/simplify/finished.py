@@ -47,7 +47,7 @@ def _adds_up_to_0(setting: Setting, node: Expr) -> bool:
             if base not in setting.definitions or letters.count(index) != 1:
                 return False
             size = setting.sizes.names[base][letters.index(index)]
-            entry = setting.write.entry(_in_full(setting, base), letters)
+            entry = setting.write.entry(_in_full(setting, base), letters, base)
             return simplified(sum_over(entry, index), build.size(size)) == ZERO
     return False
 
@@ -66,7 +66,7 @@ def _with_quotients(setting: Setting, expr: Expr) -> Expr:
     for name, definition in setting.definitions.items():
         shape = setting.sizes.names[name]
         if len(shape) == 1 and isinstance(definition, Op) and definition.name == "div":
-            form = setting.write.entry(definition, _LETTER)
+            form = setting.write.entry(definition, _LETTER, name)
             named = Name(indexed(name, *_LETTER), form)
             expr = put_in(expr, named, build.size(shape[0]), sums=False)
     return expr

@@ -9,7 +9,7 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Size, plus
 from backprop_cli.derive.derivation_nodes import equal
 from backprop_cli.derive.tensors.index_letters import Range
-from backprop_cli.derive.tensors.vector_entries import NoLettersError
+from backprop_cli.readings.entries import NoEntryError
 
 _MOST = 6  # numbers that are listed one by one
 
@@ -46,7 +46,7 @@ def _reaches(last: Size, other: Size) -> bool:
 
 def _one_of(place: str, summed: Range) -> Expr:
     if not isinstance(summed.last, int) or summed.last - summed.first >= _MOST:
-        raise NoLettersError("a sum over a part of an axis")
+        raise NoEntryError("a sum over a part of an axis")
     total: Expr = build.ZERO
     for number in range(summed.first, summed.last + 1):
         total = build.add(total, equal(place, str(number)))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
-from backprop_cli.derive.tensors.vector_entries import REDUCING
+from backprop_cli.operations.table import TABLE
 
 _GREEK = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta".split())
 _VECTORS = frozenset("x y z w u v p q h yhat".split())
@@ -15,7 +15,7 @@ _VECTORS = frozenset("x y z w u v p q h yhat".split())
 
 _INDICES = "ijkmnpqrstuv"
 _SIZES = ("K", "N", "M", "D", "n", "m", "d")
-_TO_NUMBERS = (REDUCING | {"matmul"}) - {"softmax", "log_softmax"}
+_TO_NUMBERS = frozenset(name for name, each in TABLE.items() if each.reduces) | {"matmul"}
 
 
 class Lettering(Struct, frozen=True):

@@ -24,18 +24,13 @@ from backprop_cli.derive.steps.chains import chain, line, scalars, with_partials
 from backprop_cli.derive.steps.engine import TooLongError
 from backprop_cli.derive.steps.formula_letters import Lettering, lettering
 from backprop_cli.derive.steps.rules import Scalars
-from backprop_cli.derive.tensors.vector_entries import (
-    REDUCING,
-    NoLettersError,
-    entry,
-    has_reduction,
-    plainly,
-)
+from backprop_cli.derive.tensors.entrywise import OfVectors, plainly
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.problem_data import Kinks
 from backprop_cli.problem.text.lexer import quoted
 from backprop_cli.problem.text.parser import Dialect, FormulaError, parse
+from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.entries import entry as written
 
 VARIABLES = ("z", "yhat", "x")
@@ -43,7 +38,8 @@ VARIABLES = ("z", "yhat", "x")
 
 _FOR_NUMBERS = frozenset({"pi"})
 _SIGNS: tuple[Relation, Relation] = ("=", "≠")
-_OF_VECTORS = REDUCING | {"matmul", "stack"}
+_SUMMED = frozenset(name for name, each in TABLE.items() if each.along) | {"matmul"}
+_OF_VECTORS = _SUMMED | {"stack"}
 _VECTORS = "letters are single numbers here, and a vector is written by its entries"
 _natural = re.compile(r"\d+|\D+").findall
 
@@ -69,7 +65,7 @@ def of_formula(
     whole = Sym(_unused(expr))
     rules = scalars(kinks)
     notes: tuple[str, ...] = ()
-    if has_reduction(expr):
+    if any(isinstance(node, Op) and node.name in _SUMMED for node in walk(expr)):
         letters = lettering(expr, by, numbers)
         definitions, chains = _lettered(expr, by, whole, rules, letters)
         notes = tuple(_said(letters, chains))
@@ -151,15 +147,16 @@ def _lettered(
     """Sums and softmax look at whole vectors: their entries are written with letters."""
     i, j = letters.row, letters.column
     variable = indexed(by, j) if by in letters.vectors else Sym(by)
-    shapes: dict[str, Shape] = {
-        name: (letters.size,) if name in letters.vectors else () for name in symbols(expr)
-    }
+    vectors = {name: name in letters.vectors for name in symbols(expr)}
+    write = OfVectors(vectors, letters.sums, letters.size)
     try:
-        shape = Sizes(shapes, {}).shape(expr)
-        form = entry(expr, (i,) if shape else (), letters.vectors, letters.sums, letters.size)
+        shape = write.shape(expr)
+        if len(shape) > 1:
+            raise NoEntryError("matrices")
+        form = write.entry(expr, (i,) if shape else ())
     except ShapeError as error:
         raise UnderivableError(str(error), error.instead) from None
-    except NoLettersError as error:
+    except NoEntryError as error:
         raise UnderivableError(f"there is no derivation with letters for {error}") from None
     symbol = indexed(whole.name, i) if shape else whole
     size = Sym(letters.size)

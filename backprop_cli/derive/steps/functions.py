@@ -17,13 +17,14 @@ from backprop_cli.derive.steps.loss_endings import LOSS_STEPS
 from backprop_cli.derive.steps.rules import Scalars
 from backprop_cli.derive.steps.step_language import condition, formula
 from backprop_cli.derive.steps.step_table import Behind, Case, LossSteps, Steps
-from backprop_cli.derive.tensors.vector_entries import entry
+from backprop_cli.derive.tensors.entrywise import OfVectors
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.problem_data import Kinks
 
 F, Z = Sym("f"), Sym("z")
 _L, _K = Sym("L"), Sym("K")
+_SUMS = "klmn"
 _ONE_TERM = ("only one term", "only the term k = j contains it; that term, in this case")
 
 
@@ -107,7 +108,7 @@ def _loss(loss: Loss, steps: LossSteps, rules: Scalars) -> Derivation:
     left = derivative(_L, by)
     # the options' letters stand in place of numbers in the cases, so the table's defaults do here
     whole = loss.build(Sym(name), Sym("y"), Setting(units=_K), loss.options)
-    form = entry(whole, (), (name, "y"))
+    form = OfVectors({name: True, "y": True}, _SUMS, "K").entry(whole, ())
     if steps.cases:
         chains = [case_chain(case, left, by, rules, _ONE_TERM) for case in steps.cases]
     else:

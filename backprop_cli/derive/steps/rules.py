@@ -11,7 +11,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE, ZERO
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import pull_back
+from backprop_cli.calculus.differentiate import pull_back, slope
 from backprop_cli.derive.derivation_nodes import (
     depends,
     derivative,
@@ -210,10 +210,9 @@ def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
 
 
 def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
-    record = operation(of)
-    if record.derivative is None:
+    record, outer = operation(of), slope(of, of, rules)
+    if outer is None:
         return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
-    outer = record.derivative(of.args[0], of, of, rules)
     article = "" if record.words[0].isupper() or record.words.startswith("the ") else "the "
     said = f"{article}{record.words}"
     if record.kink is not None:

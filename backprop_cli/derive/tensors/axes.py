@@ -11,7 +11,6 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.derive.tensors.vector_entries import REDUCING
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 
@@ -60,7 +59,7 @@ class SameAxes(Struct):
         rule = _RULES.get(expr.name)
         if rule is not None:
             return rule(self, expr)
-        if expr.name in REDUCING - _ALONG:
+        if operation(expr).reduces:
             return _reduced(self, expr)
         return self.together(expr)
 
@@ -86,11 +85,9 @@ class SameAxes(Struct):
             return 0
 
 
-_ALONG = frozenset({"softmax", "log_softmax", "log_others", "drop_first", "drop_last"})
-
-
 def _same_places(expr: Op) -> bool:
-    return operation(expr).elementwise or expr.name in _ALONG or expr.name == "spread"
+    record = operation(expr)
+    return record.elementwise or record.along or expr.name in ("spread", "drop_first", "drop_last")
 
 
 def _reduced(same: SameAxes, node: Op) -> Axes:

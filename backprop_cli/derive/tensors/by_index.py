@@ -12,10 +12,10 @@ from backprop_cli.derive.derivation_nodes import indexed
 from backprop_cli.derive.tensors.axes import SameAxes
 from backprop_cli.derive.tensors.entrywise import Entrywise, Letters, counting
 from backprop_cli.derive.tensors.index_letters import Indices, NoMoreLettersError, over
-from backprop_cli.derive.tensors.vector_entries import NoLettersError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.trace import Step, Trace
 
 _LIKED = "ijkmnprstuv"
@@ -44,7 +44,7 @@ class _Writer:
         self.counting = counting(model, shapes)
         sizes = Sizes(shapes, kinks(model.problem.convention.kinks))
         self.same = SameAxes(sizes)
-        self.entrywise = Entrywise(sizes, self.counting, self.indices, self.same)
+        self.entrywise = Entrywise(sizes, self.counting, self.indices, self.same, shifts=True)
 
     def steps(self, steps: tuple[Step, ...]) -> Iterator[Step]:
         for step in steps:
@@ -55,12 +55,12 @@ class _Writer:
                 continue
             try:
                 yield self.step(step)
-            except (NoLettersError, NoMoreLettersError):
+            except (NoEntryError, NoMoreLettersError):
                 yield step
 
     def step(self, step: Step) -> Step:
         letters = self.letters(step)
-        expr = self.entrywise.entry(step.expr, letters)
+        expr = self.entrywise.entry(step.expr, letters, step.id)
         return replace(step, id=indexed(step.id, *letters).name, expr=expr)
 
     def letters(self, step: Step) -> Letters:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
 from backprop_cli.derive.derivation_nodes import equal, indexed, sum_over
 from backprop_cli.derive.tensors.axes import SameAxes
 from backprop_cli.derive.tensors.index_letters import Indices, over
-from backprop_cli.derive.tensors.vector_entries import NoLettersError, plainly
-from backprop_cli.operations.reductions import count
+from backprop_cli.operations.positions import Index, Lettered, Position, UnknownPlaceError
+from backprop_cli.operations.record import Along
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.entries import EntryWriter, NoEntryError, called
 
 Letters = tuple[str, ...]
-Around = frozenset[str]
 
 
 class Counting(Struct, frozen=True):
@@ -36,274 +35,154 @@ class Counting(Struct, frozen=True):
 def counting(model: Model, ids: Iterable[str]) -> Counting:
     """From which numbers entries are counted: as they are everywhere else.
 
-    NoLettersError where a hidden unit is number 0 as a unit and number 1 as an input.
+    NoEntryError where a hidden unit is number 0 as a unit and number 1 as an input.
     """
     bases = model.bases
     if bases.special and bases.first == 0:
-        raise NoLettersError(
-            "units count from 0 and, with the bias as number 0 of W, inputs from 1"
-        )
+        raise NoEntryError("units count from 0 and, with the bias as number 0 of W, inputs from 1")
     special = {id: found for id in ids if (found := bases.own(id))}
     return Counting(bases.first, special)
 
 
-class Entrywise(Struct, frozen=True):
+class Entrywise(EntryWriter):
     """Writes entries. Letters of sums are taken from `indices`, never one that is in use.
 
-    With `same`, a letter runs over one axis only, else over any of its range.
+    With `same`, a letter runs over one axis only, else over any of its range. `shifts`: an index
+    may be i + 1, which only a page can use on which nothing is differentiated.
     """
 
-    sizes: Sizes
-    counting: Counting
-    indices: Indices
-    same: SameAxes | None = None
+    def __init__(
+        self,
+        sizes: Sizes,
+        counting: Counting,
+        indices: Indices,
+        same: SameAxes | None = None,
+        shifts: bool = False,
+    ) -> None:
+        super().__init__(sizes)
+        self.counting = counting
+        self.indices = indices
+        self.axes = same
+        self.shifts = shifts
+        self.around: set[str] = set()
 
-    def entry(self, expr: Expr, letters: Letters) -> Expr:
-        """The entry of `expr` that `letters` name, a letter an axis."""
-        return plainly(self.at(expr, letters, frozenset(letters)))
+    def entry(self, expr: Expr, letters: Letters, name: str = "") -> Expr:
+        """The entry of `expr` that `letters` name, a letter an axis, counted as those of `name`."""
+        self.around = set(letters)
+        firsts = self.counting.of(name, len(letters)) if name else self.firsts(expr, len(letters))
+        index = tuple(map(_position, letters, firsts))
+        return plainly(self.at(expr, index))
 
-    def at(self, expr: Expr, letters: Letters, around: Around) -> Expr:
-        """The same within sums over the letters `around`."""
-        match expr:
-            case Num():
-                return expr
-            case Sym(name):
-                return indexed(name, *letters) if letters else expr
-        special = _SPECIAL.get(expr.name)
-        if special is not None:
-            return special(self, expr, letters, around)
-        record = operation(expr)
-        if not (record.elementwise or not expr.args):
-            raise NoLettersError(record.words)
-        args = (self.at(arg, self.fitted(arg, letters), around) for arg in expr.args)
-        return Op(expr.name, tuple(args), expr.options)
+    def named(self, name: str, index: Index) -> Expr:
+        """An entry of a name: `W[i,j]`."""
+        firsts = self.counting.of(name, len(index))
+        return indexed(name, *map(self.written, index, firsts))
 
-    def fitted(self, arg: Expr, letters: Letters) -> Letters:
-        """The letters for an argument that is repeated along some of the axes."""
-        shape = self.sizes.shape(arg)
-        if not shape:
-            return ()
-        firsts = self.firsts(arg)
-        return tuple(
-            str(first) if size == 1 else letter
-            for letter, size, first in zip(letters, shape, firsts, strict=True)
-        )
+    def written(self, place: Position, first: int) -> str:
+        """An index as it is written, counted from `first`."""
+        found = place + first
+        if isinstance(found, int):
+            return str(found)
+        if not self.shifts and (found.offset or len(found.letters) > 1):
+            raise UnknownPlaceError
+        return found.text()
 
-    def firsts(self, expr: Expr) -> tuple[int, ...]:
+    def at(self, expr: Expr, index: Index) -> Expr:
+        """An entry; x with its constant has x's name: x₀, or the last of them, is the constant."""
+        grown = isinstance(expr, Op) and expr.name in ("prepend", "append")
+        if grown and isinstance(expr, Op) and not isinstance(expr.args[0], Sym):
+            raise NoEntryError(called(expr))
+        if grown and isinstance(expr, Op) and isinstance(expr.args[0], Sym):
+            axis = expr.whole("axis") % len(index)
+            moved = index[axis] + (-1 if expr.name == "prepend" else 0)
+            return self.named(expr.args[0].name, (*index[:axis], moved, *index[axis + 1 :]))
+        return super().at(expr, index)
+
+    def applied(self, node: Op, args: tuple[Expr, ...]) -> Expr:
+        """The operation on scalars, as it stands."""
+        return Op(node.name, args, node.options)
+
+    def firsts(self, expr: Expr, rank: int) -> tuple[int, ...]:
         """From which number each axis of an expression is counted."""
-        rank = len(self.sizes.shape(expr))
         match expr:
             case Sym(name):
                 return self.counting.of(name, rank)
             case Op("transpose", (inner,)):
-                return self.firsts(inner)[::-1]
+                return self.firsts(inner, rank)[::-1]
             case Op("prepend", (inner, _)):
                 axis = expr.whole("axis") % rank
-                found = self.firsts(inner)
+                found = self.firsts(inner, rank)
                 return (*found[:axis], 0, *found[axis + 1 :])
         return (self.counting.first,) * rank
 
-    def total(
-        self,
-        along: tuple[Expr, int],
-        first: int,
-        around: Around,
-        body: Callable[[str, Around], Expr],
-    ) -> Expr:
-        """The sum of a body over an axis of an expression; of one term, that term."""
-        expr, place = along
-        size = self.sizes.shape(expr)[place]
+    def terms(self, _: Sequence[Along], __: Callable[[Index], Expr]) -> list[Expr]:
+        """Letters stand for any entry: there are no terms to be listed."""
+        raise UnknownPlaceError
+
+    def total(self, node: Op, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
+        """A sum over a letter for each axis; over one entry, that entry."""
+        if not along:
+            return body(())
+        (own, *rest) = along
+        size = self.shape(own[0][0])[own[0][1]]
         if size == 1:
-            return body(str(first), around)
-        axis = self.same.of(expr)[place] if self.same is not None else None
-        letter = self.indices.letter(over(size, first), around, axis)
-        return sum_over(body(letter, around | {letter}), letter)
+            return self.total(node, rest, lambda inner: body((0, *inner)))
+        first = min(self.firsts(expr, len(self.shape(expr)))[axis] for expr, axis in own)
+        letter = self.letter(own, first, node)
+        self.around.add(letter)
+        place = Lettered((letter,), -first)
+        found = sum_over(self.total(node, rest, lambda inner: body((place, *inner))), letter)
+        self.around.discard(letter)
+        return found
+
+    def letter(self, own: Along, first: int, node: Op) -> str:  # noqa: ARG002  # for who needs it
+        """A letter for what runs along an axis."""
+        expr, place = own[0]
+        axis = self.axes.of(expr)[place] if self.axes is not None else None
+        return self.indices.letter(over(self.shape(expr)[place], first), self.around, axis)
+
+    def same(self, one: Position, other: Position) -> Expr:
+        """1{i = j}."""
+        if isinstance(one, int) and isinstance(other, int):
+            return super().same(one, other)
+        first = self.counting.first
+        return equal(self.written(one, first), self.written(other, first))
 
 
-# Products -----------------------------------------------------------------------------------------
+def _position(letter: str, first: int) -> Position:
+    return int(letter) - first if letter.isdecimal() else Lettered((letter,), -first)
 
 
-def _matmul(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    a, b = node.args
-    shape = write.sizes.shape(a)
-    before, after = letters[: len(shape) - 1], letters[len(shape) - 1 :]
-    first = min(write.firsts(a)[-1], write.firsts(b)[0])
-
-    def term(letter: str, inside: Around) -> Expr:
-        left = write.at(a, (*before, letter), inside)
-        return build.mul(left, write.at(b, (letter, *after), inside))
-
-    return write.total((a, len(shape) - 1), first, around, term)
-
-
-def _outer(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    a, b = node.args
-    return build.mul(write.at(a, letters[:1], around), write.at(b, letters[1:], around))
+def plainly(expr: Expr) -> Expr:
+    """y ln p and y / p as products and quotients, without their care for 0."""
+    if not isinstance(expr, Op):
+        return expr
+    args = tuple(map(plainly, expr.args))
+    if expr.name == "xlogy":
+        return build.mul(args[0], op("log", args[1]))
+    match expr.name, args:
+        case "pow", (Op("sqrt", (Op("sum_over") as squares,)), Num(n)) if n == 2:
+            return squares  # ‖x‖² is the sum of the squares
+        case "ratio", _:
+            return op("div", *args)
+    return Op(expr.name, args, expr.options)
 
 
-def _diag(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    return build.mul(write.at(node.args[0], letters[:1], around), equal(*letters))
+class OfVectors(Entrywise):
+    """Writes entries of formulas in vectors of one size and in numbers, a new letter for each sum
+    that is another; the same sum keeps its letter."""
 
+    def __init__(self, vectors: Mapping[str, bool], sums: str, size: str) -> None:
+        shapes = {name: (size,) if is_vector else () for name, is_vector in vectors.items()}
+        super().__init__(Sizes({size: (), **shapes}, {}), Counting(1, {}), Indices())
+        self.fresh = chain(sums)
+        self.known_letters: dict[Op, str] = {}
 
-# Sums ---------------------------------------------------------------------------------------------
-
-
-def _reduced(
-    write: Entrywise, node: Op, letters: Letters, around: Around, function: str | None = None
-) -> Expr:
-    """The sum over the axes that the node reduces, of a function of each entry."""
-    (x,) = node.args
-    shape, firsts = write.sizes.shape(x), write.firsts(x)
-    axis = node.option("axis")
-    along = range(len(shape)) if axis is None or not isinstance(axis, int) else (axis % len(shape),)
-    if node.option("keep"):
-        letters = tuple(letter for place, letter in enumerate(letters) if place not in along)
-
-    def term(chosen: Letters, inside: Around) -> Expr:
-        found = write.at(x, chosen, inside)
-        return found if function is None else op(function, found)
-
-    def summed(chosen: Letters, rest: Letters, inside: Around) -> Expr:
-        place = len(chosen)
-        if place == len(shape):
-            return term(chosen, inside)
-        if place not in along:
-            return summed((*chosen, rest[0]), rest[1:], inside)
-        return write.total(
-            (x, place),
-            firsts[place],
-            inside,
-            lambda letter, deeper: summed((*chosen, letter), rest, deeper),
-        )
-
-    return summed((), letters, around)
-
-
-def _sum(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    return _reduced(write, node, letters, around)
-
-
-def _mean(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    shape, axis = write.sizes.shape(node.args[0]), node.option("axis")
-    entries = count(shape, axis % len(shape) if isinstance(axis, int) else None)
-    return build.div(_reduced(write, node, letters, around), entries)
-
-
-def _logsumexp(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    return op("log", _reduced(write, node, letters, around, "exp"))
-
-
-def _norm(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    squares = op("sum", op("pow", node.args[0], num(2)), axis=node.option("axis"))
-    assert isinstance(squares, Op)
-    return op("sqrt", _reduced(write, squares, letters, around))
-
-
-def _softmax(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    (z,) = node.args
-    axis = 0 if node.option("axis") is None else node.whole("axis") % len(letters)
-    powers = op("sum", op("exp", z), axis=axis)
-    assert isinstance(powers, Op)
-    rest = letters[:axis] + letters[axis + 1 :]
-    return op("div", op("exp", write.at(z, letters, around)), _reduced(write, powers, rest, around))
-
-
-def _log_softmax(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    return op("log", _softmax(write, node, letters, around))
-
-
-def _log_others(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    return op("log", build.sub(build.ONE, _softmax(write, node, letters, around)))
-
-
-# Structure ----------------------------------------------------------------------------------------
-
-
-def _turned(choose: Callable[[Letters], Letters]) -> Form:
-    def form(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-        return write.at(node.args[0], choose(letters), around)
-
-    return form
-
-
-def _flat(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    inner = node.args[0]
-    firsts = write.firsts(inner)
-    is_column = write.sizes.shape(inner)[1] == 1
-    places = (*letters, str(firsts[1])) if is_column else (str(firsts[0]), *letters)
-    return write.at(inner, places, around)
-
-
-def _without_axis(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    if node.option("axis") is None:
-        return write.at(node.args[0], write.fitted(node.args[0], letters), around)
-    axis = node.whole("axis") % len(letters)
-    return write.at(node.args[0], letters[:axis] + letters[axis + 1 :], around)
-
-
-def _grown(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    """x with its constant has x's name: x₀ (or the last of them) stands for the constant."""
-    if not isinstance(node.args[0], Sym):
-        raise NoLettersError(operation(node).words)
-    return write.at(node.args[0], letters, around)
-
-
-def _at(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    index = node.option("index")
-    assert isinstance(index, tuple)
-    firsts, rest = write.firsts(node.args[0]), list(letters)
-    places: list[str] = []
-    for choice, first in zip(index, firsts, strict=False):
-        match choice:
-            case int():
-                places.append(str(choice + first))
-            case None | (0, int()):
-                places.append(rest.pop(0))
-            case _:
-                raise NoLettersError("a part that does not begin with the first entry")
-    return write.at(node.args[0], (*places, *rest), around)
-
-
-def _part(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    if node.option("start") != 0:
-        raise NoLettersError("a part that does not begin with the first entry")
-    return write.at(node.args[0], letters, around)
-
-
-def _stack(write: Entrywise, node: Op, letters: Letters, around: Around) -> Expr:
-    place = letters[0]
-    if not place.isdecimal():
-        raise NoLettersError("what is put together in brackets")
-    return write.at(node.args[int(place) - write.counting.first], letters[1:], around)
-
-
-Form = Callable[[Entrywise, Op, Letters, Around], Expr]
-
-_SPECIAL: Mapping[str, Form] = MappingProxyType(
-    {
-        "matmul": _matmul,
-        "outer": _outer,
-        "diag": _diag,
-        "transpose": _turned(lambda letters: letters[::-1]),
-        "diagonal": _turned(lambda letters: letters * 2),
-        "column": _turned(lambda letters: letters[:1]),
-        "row": _turned(lambda letters: letters[1:]),
-        "flat": _flat,
-        "expand": _without_axis,
-        "spread": _without_axis,
-        "prepend": _grown,
-        "append": _grown,
-        "drop_first": _turned(lambda letters: letters),
-        "drop_last": _turned(lambda letters: letters),
-        "sum": _sum,
-        "mean": _mean,
-        "logsumexp": _logsumexp,
-        "norm": _norm,
-        "softmax": _softmax,
-        "log_softmax": _log_softmax,
-        "log_others": _log_others,
-        "at": _at,
-        "part": _part,
-        "stack": _stack,
-    }
-)
+    def letter(self, own: Along, first: int, node: Op) -> str:  # noqa: ARG002  # as above
+        """The next letter; of the same sum the same."""
+        if node not in self.known_letters:
+            letter = next(self.fresh, None)
+            if letter is None:
+                raise NoEntryError("so many sums")
+            self.known_letters[node] = letter
+        return self.known_letters[node]

@@ -54,7 +54,7 @@ def _with_partials(chain: Chain) -> Chain:
 
 def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     """The equation's entry differentiated by the rules, line by line."""
-    entry = setting.write.entry(expr, of.letters)
+    entry = setting.write.entry(expr, of.letters, of.name)
     bound = frozenset(of.letters) - frozenset(by.letters) | _numerals(entry)
     first = line(derivative(entry, by.symbol), "definition")
     own = Ending(Name(of.symbol, entry))

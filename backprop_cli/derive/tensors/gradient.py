@@ -40,22 +40,22 @@ from backprop_cli.derive.tensors.product import (
     walks,
 )
 from backprop_cli.derive.tensors.setting import Chainwork, Question, TensorError, chainwork
-from backprop_cli.derive.tensors.vector_entries import NoLettersError
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.entries import NoEntryError
 
 
 def tensor(model: Model, question: Question) -> TensorDerivation:
     """The derivation; TensorError where it cannot be written."""
     try:
         work = chainwork(model, question)
-    except NoLettersError as error:
+    except NoEntryError as error:
         message = f"no letters can name an entry: {error}"
         raise TensorError(message, "convention: {indices: 1}") from None
     except NoMoreLettersError:
         raise _too_long() from None
     try:
         return _derivation(work)
-    except NoLettersError as error:
+    except NoEntryError as error:
         message = f"on the way from {question.by} no letters can name an entry: {error}"
         raise TensorError(message, "quantities that are closer to one another") from None
     except (NoMoreLettersError, TooLongError):
@@ -120,8 +120,8 @@ def _opening(work: Chainwork, rest: Sequence[Section]) -> Iterator[Section]:
 def _entry_of(work: Chainwork, place: Place, expr: Expr) -> Expr | None:
     """The entry that letters name; None where they name none, as of [a, b]."""
     try:
-        return work.setting.write.entry(expr, place.letters)
-    except NoLettersError:
+        return work.setting.write.entry(expr, place.letters, place.name)
+    except NoEntryError:
         return None
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, rewrite, substitute, walk
+from backprop_cli.calculus.differentiate import slope
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import derivative, equal, indexed, parts
 from backprop_cli.derive.steps.activation_endings import ACTIVATIONS
@@ -82,11 +83,11 @@ def _worded(words: str, letters: Mapping[str, Expr]) -> str:
 
 
 def _slope(setting: Setting, of: Place, here: Place, expr: Op) -> Expr:
-    record = operation(expr)
-    if record.derivative is None:
-        return build.ONE
-    found = record.derivative(here.symbol, of.symbol, expr, setting.rules(frozenset()))
+    at = Op(expr.name, (here.symbol,), expr.options)
+    found = slope(at, of.symbol, setting.rules(frozenset()))
     match found:
+        case None:
+            return build.ONE
         case Op("switch"):
             ends = {found.option("below", 0), found.option("at", 0), found.option("above", 1)}
             return num(float(str(ends.pop()))) if len(ends) == 1 else found
@@ -151,9 +152,7 @@ def softmax(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
 
 
 def _sum_letter(setting: Setting, of: Place, axis: int, expr: Op) -> str:
-    found = setting.write.at(
-        op("softmax", *expr.args, axis=axis), of.letters, frozenset(of.letters)
-    )
+    found = setting.write.entry(op("softmax", *expr.args, axis=axis), of.letters, of.name)
     return next(
         str(node.option("index"))
         for node in walk(found)

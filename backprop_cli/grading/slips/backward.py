@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute, symbols
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.subformulas import put
+from backprop_cli.calculus.differentiate import slope
 from backprop_cli.grading.judging.equivalent_ways import through_softmax
 from backprop_cli.grading.slips.case import Case, each, in_parts
 from backprop_cli.grading.slips.pull_backs import applied, users
 from backprop_cli.grading.slips.slopes import diagonal
-from backprop_cli.operations.table import TABLE
 
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 TWO, HALF = num(2), num("1/2")
@@ -29,9 +29,9 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
             continue
         for fused in _differences(case, user, targets[user]):
             yield fused
-            entry = TABLE[node.name]
-            if entry.derivative is not None:
-                yield op("mul", fused, entry.derivative(node.args[0], Sym(user), node, case.sizes))
+            found = slope(node, Sym(user), case.sizes)
+            if found is not None:
+                yield op("mul", fused, found)
             if node.name == "softmax":
                 yield op("mul", fused, diagonal(Sym(user)))
                 yield from through_softmax(node, Sym(user), fused)

@@ -7,10 +7,10 @@ from typing import Final
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols
+from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case
 from backprop_cli.grading.slips.pull_backs import Applied, applied, users, with_pull
-from backprop_cli.operations.table import TABLE
 
 KINKED: Final = frozenset({"relu", "leaky_relu", "step", "sign"})
 _OTHERS: Final = 8  # other layers tried in the place of all activations of a formula
@@ -23,8 +23,8 @@ def _activations(case: Case) -> Iterator[Applied]:
 
 
 def _with_slopes(case: Case, one: Applied, *slopes: Expr) -> Iterator[Expr]:
-    for slope in slopes:
-        yield from with_pull(case, one, lambda g, _, slope=slope: build.mul(g, slope))  # type: ignore[misc]
+    for each in slopes:
+        yield from with_pull(case, one, lambda g, _, each=each: build.mul(g, each))  # type: ignore[misc]
 
 
 # Left out ----------------------------------------------------------------------------------------
@@ -75,11 +75,11 @@ def derivative_elsewhere(case: Case) -> Iterator[Expr]:
     found = list(_activations(case))
     most = max(2, _OTHERS // max(len(found), 1))
     for one in found:
-        entry, node, h = TABLE[one.node.name], one.node, one.result
+        node, h = one.node, one.result
         z = node.args[0]
         if node.name == "softmax":
             yield from with_pull(case, one, lambda g, _, node=node, z=z: _through(node, z, g))  # type: ignore[misc]
-        if entry.derivative is None or node.name in KINKED:
+        if not has_slope(node) or node.name in KINKED:
             continue
         again = Op(node.name, (h,), node.options)
         places = [(h, again), (z, z), (h, h), (Op(node.name, (again,), node.options), h)]
@@ -88,8 +88,15 @@ def derivative_elsewhere(case: Case) -> Iterator[Expr]:
             if Sym(other) not in (z, h):
                 places.append((Sym(other), Op(node.name, (Sym(other),), node.options)))
                 places.append((Sym(other), Sym(other)))
-        slopes = [entry.derivative(x, r, node, case.sizes) for x, r in places]
+        slopes = [_slope(node, x, r, case) for x, r in places]
         yield from _with_slopes(case, one, *slopes)
+
+
+def _slope(node: Op, x: Expr, r: Expr, case: Case) -> Expr:
+    """The slope of the node's function at x, where its value is called r."""
+    found = slope(Op(node.name, (x,), node.options), r, case.sizes)
+    assert found is not None
+    return found
 
 
 def _through(node: Op, output: Expr, g: Expr) -> Expr:
@@ -117,11 +124,10 @@ def other_derivative(case: Case) -> Iterator[Expr]:
             factors += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
             yield from _with_slopes(case, one, *factors)
         for name in _CONFUSED:
-            other = TABLE[name].derivative
-            if name == node.name or other is None:
+            if name == node.name:
                 continue
             again = op(name, z)
-            slopes = [other(z, r, again, case.sizes) for r in (h, again)]
+            slopes = [_slope(again, z, r, case) for r in (h, again)]
             yield from _with_slopes(case, one, *slopes)
 
 

@@ -20,7 +20,7 @@ FUNCTIONS = frozenset(
     {
         name
         for name, entry in TABLE.items()
-        if entry.public and entry.notation.kind in ("function", "special")
+        if entry.public and entry.notation.kind in ("function", "special", "defined")
     }
     | set(_LOSS_NAMES)
     | _SPECIAL

@@ -180,5 +180,5 @@ for _name, _others in _CALLED.items():
 
 _PRINTED: Final[dict[str, list[str]]] = {}  # the same by what the program prints for them
 for _name, _entry in TABLE.items():
-    if _entry.public and _entry.notation.kind in ("function", "special"):
+    if _entry.public and _entry.notation.kind in ("function", "special", "defined"):
         _PRINTED.setdefault(_entry.notation.text, []).append(folded(_name))
