@@ -173,6 +173,12 @@ def _choose(x: Interval, a: Interval, b: Interval) -> Interval:
     return low, high
 
 
+def _root(a: Interval) -> Interval:
+    """What is rounded to a little below 0 may have been 0, and nobody takes the root of less."""
+    least = np.where(a[1] >= 0, np.maximum(a[0], 0.0), a[0])
+    return np.sqrt(least), np.sqrt(a[1])
+
+
 def _norm(a: Interval, **options: Any) -> Interval:
     value = _value("norm")
     near, far = _magnitude(a)
@@ -303,6 +309,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "xlogy": _corners("xlogy"),
         "outer": _corners("outer"),
         "matmul": _matmul,
+        "sqrt": _root,
         "abs": _even("abs"),
         "cosh": _even("cosh"),
         "huber": _even("huber"),

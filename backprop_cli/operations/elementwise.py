@@ -308,6 +308,7 @@ ACTIVATIONS = (
         kink="step",
         rises=True,
         exact=True,
+        definition=_in(lambda z, at_zero=1: op("switch", z, at=at_zero)),
     ),
     _function(
         "sign",
@@ -317,6 +318,7 @@ ACTIVATIONS = (
         activation=True,
         rises=True,
         exact=True,
+        definition=_in(lambda z: op("switch", z, below=-1)),
     ),
 )
 

@@ -25,6 +25,7 @@ def _names(holds: Callable[[Operation], bool]) -> frozenset[str]:
 
 _EXACT = _names(lambda record: record.exact or record.moves)
 _SUMS = _names(lambda record: record.adds)
+_TOTALS = _names(lambda record: record.adds and record.reduces)
 _PRODUCTS = _names(lambda record: record.multiplies)
 _QUOTIENTS = _names(lambda record: record.divides)
 
@@ -155,9 +156,10 @@ class _Reached(Struct, frozen=True):
 class _Enclosing:
     """Goes through a formula from its leaves, without recursion: formulas may be deep."""
 
-    def __init__(self, names: Names, unit: Unit | None) -> None:
+    def __init__(self, names: Names, unit: Unit | None, within: bool = False) -> None:
         self.names = names
         self.unit = unit
+        self.within = within  # an operation, whose sums may be of terms that nobody wrote down
         self.divides = True  # else nothing asks for what is exact
 
     def of(self, expr: Expr) -> _Reached:
@@ -201,7 +203,7 @@ class _Enclosing:
 
     def _where(self, x: str, interval: Interval, piece: Expr) -> Interval:
         names = self.names
-        inside = _Enclosing(lambda name: interval if name == x else names(name), self.unit)
+        inside = _Enclosing(lambda name: interval if name == x else names(name), self.unit, True)
         return inside.of(piece).bare
 
     def step(self, node: Op, args: Sequence[_Reached]) -> _Reached:
@@ -223,7 +225,7 @@ class _Enclosing:
         assert unit is not None
         if node.name in _EXACT:
             return bare
-        if node.name not in unit.exact:
+        if node.name not in unit.exact or (self.within and node.name in _TOTALS):
             return _within(node, unit.widened(bare))
         if unit.definite or all(arg.digits for arg in args):
             return bare
@@ -269,7 +271,7 @@ def _by_definition(node: Op, args: Sequence[Interval], unit: Unit | None) -> Int
     if found is None:
         raise NoBoundsError(node.name)
     names = dict(zip(found[1].names, args, strict=True))
-    return _Enclosing(names.__getitem__, unit).defined(found[0])
+    return _Enclosing(names.__getitem__, unit, True).defined(found[0])
 
 
 # What is rounded inside one operation, where it is worked out in several steps -------------------
@@ -348,6 +350,11 @@ def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     return _shaped((sums[0] / count, sums[1] / count), options)
 
 
+def _silu(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
+    """The gate in z·σ(z)."""
+    return BOUNDS["mul"](args[0], unit.widened(BOUNDS["sigmoid"](args[0])))
+
+
 def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The square, and the product with delta."""
     (a,) = args
@@ -361,6 +368,7 @@ _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "matmul": _matmul,  # one way has each product, and bounds by midpoints are tighter
     "outer": _outer,  # its products are those of a sum of one
     "mean": _mean,  # whoever means numbers of other people's digits writes down their sum
+    "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for
     "huber": _huber,  # its pieces meet, and the square is below 0 nowhere
 }
 _IN_STEPS = _names(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))

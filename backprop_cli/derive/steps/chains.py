@@ -106,9 +106,13 @@ def case_chain(
     if not case.kink:
         form = formula(case.form)
         return chain(left, by, form, rules, finish=case.finish, conditions=holds, first=first)
-    value = num(rules.kink(case.kink))
-    words = f"{case.why}; the declared value is taken"
-    return Chain("", left, (Line(value, "kink", words),), holds)
+    return at_kink(left, holds[0], rules.kink(case.kink), case.why)
+
+
+def at_kink(left: Expr, holds: Condition, value: float, why: str) -> Chain:
+    """The one line of a kink."""
+    words = f"{why}; the declared value is taken"
+    return Chain("", left, (Line(num(value), "kink", words),), (holds,))
 
 
 _GREEK = {"alpha": "α", "delta": "δ"}

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Sym, num, op
-from backprop_cli.derive.derivation_data import Chain, Definition, Derivation
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
+from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
 from backprop_cli.derive.derivation_nodes import derivative, indexed
+from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.activation_endings import (
     ACTIVATIONS,
-    SOFTMAX,
     SOFTMAX_CASES,
     SOFTMAX_TOGETHER,
 )
-from backprop_cli.derive.steps.chains import case_chain, chain, fixed, line, scalars
+from backprop_cli.derive.steps.chains import at_kink, case_chain, chain, fixed, line, scalars
 from backprop_cli.derive.steps.loss_endings import LOSS_STEPS
 from backprop_cli.derive.steps.rules import Scalars
 from backprop_cli.derive.steps.step_language import condition, formula
-from backprop_cli.derive.steps.step_table import Behind, Case, LossSteps, Steps
+from backprop_cli.derive.steps.step_table import Behind, Finish, LossSteps, Steps
 from backprop_cli.derive.tensors.entrywise import OfVectors
+from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.problem_data import Kinks
 
 F, Z = Sym("f"), Sym("z")
+_LEFT = derivative(F, Z)
 _L, _K = Sym("L"), Sym("K")
 _SUMS = "klmn"
 _ONE_TERM = ("only one term", "only the term k = j contains it; that term, in this case")
@@ -30,8 +32,8 @@ _ONE_TERM = ("only one term", "only the term k = j contains it; that term, in th
 
 def names() -> tuple[str, ...]:
     """What has a derivation under its name."""
-    activations = (name.replace("_", "-") for name in (*ACTIVATIONS, "softmax"))
-    return (*activations, *LOSS_STEPS)
+    activations = [name for name, record in TABLE.items() if record.activation]
+    return (*(name.replace("_", "-") for name in ("linear", *activations)), *LOSSES)
 
 
 def named(name: str, kinks: Kinks = Kinks()) -> Derivation | None:
@@ -41,57 +43,118 @@ def named(name: str, kinks: Kinks = Kinks()) -> Derivation | None:
     plain = {"identity": "linear", "swish": "silu"}.get(plain, plain)
     if plain == "softmax":
         return _softmax(rules)
-    if plain in ACTIVATIONS:
-        return _activation(plain, ACTIVATIONS[plain], rules)
+    if plain == "linear":
+        definition = Definition(F, (Z,))
+        return Derivation(_title("identity"), (definition,), (chain(_LEFT, Z, Z, rules),))
+    if plain in TABLE and TABLE[plain].activation:
+        return _activation(plain, ACTIVATIONS.get(plain), rules)
     dashed = plain.replace("_", "-")
-    if dashed in LOSS_STEPS:
-        return _loss(LOSSES[dashed], LOSS_STEPS[dashed], rules)
+    if dashed in LOSSES:
+        return _loss(LOSSES[dashed], LOSS_STEPS.get(dashed), rules)
     return None
 
 
 # Activations --------------------------------------------------------------------------------------
 
 
-def _activation(name: str, steps: Steps, rules: Scalars) -> Derivation:
-    left = derivative(F, Z)
-    whole: tuple[Expr, ...] = () if name == "linear" else (op(name, Z),)
-    if steps.cases:
-        definitions = (Definition(F, whole), *_pieces(F, steps.cases, name))
-        chains = tuple(case_chain(case, left, Z, rules) for case in steps.cases)
-    else:
-        form = formula(steps.form)
-        definitions = (Definition(F, tuple(dict.fromkeys((*whole, form)))),)
-        chains = (chain(left, Z, form, rules, finish=steps.finish),)
-    words = TABLE[name].words if name in TABLE else "identity"
-    notes = (
-        (*fixed(dict(steps.options), TABLE[name].options), *steps.notes) if name in TABLE else ()
-    )
-    return Derivation(f"The derivative of the {words}", definitions, chains, notes=notes)
+def option_letters(name: str) -> dict[str, str]:
+    """A letter for each constant of an operation."""
+    return {option: _LETTERS.get(option, option) for option in TABLE[name].options}
 
 
-def _pieces(symbol: Expr, cases: tuple[Case, ...], name: str) -> tuple[Definition, ...]:
-    """What the function is in each case; at a kink the table says it."""
-    return tuple(
-        Definition(
-            symbol,
-            (formula(case.form) if case.form else _at_zero(name),),
-            (condition(case.condition),),
+_LETTERS = {"slope": "a"}
+_LETTERLESS = frozenset({"at_zero"})  # it is the function's value at 0, said as such
+
+
+def _title(words: str) -> str:
+    return f"The derivative of the {words}"
+
+
+def _activation(name: str, steps: Steps | None, rules: Scalars) -> Derivation:
+    letters = {
+        option: letter
+        for option, letter in option_letters(name).items()
+        if option not in _LETTERLESS
+    }
+    form = _form(op(name, Z, **letters), rules)
+    whole = Definition(F, (op(name, Z),))
+    finish = steps.finish if steps is not None else ()
+    if isinstance(form, Op) and form.name in ("choose", "switch"):
+        pieces = _pieces(name, form)
+        definitions = (whole, *(Definition(F, (piece,), (holds,)) for holds, piece, _ in pieces))
+        chains = tuple(
+            _piece_chain(each, rules, finish if number == 1 else ())
+            for number, each in enumerate(pieces)
         )
-        for case in cases
-    )
+    else:
+        definitions = (Definition(F, tuple(dict.fromkeys((*whole.forms, form)))),)
+        own = None if steps is not None else Ending(Name(F, form))
+        chains = (chain(_LEFT, Z, form, rules, finish=finish, ending=own),)
+    notes = (*fixed(letters, TABLE[name].options), *(steps.notes if steps is not None else ()))
+    return Derivation(_title(TABLE[name].words), definitions, chains, notes=notes)
 
 
-def _at_zero(name: str) -> Expr:
-    return num(1) if name == "step" else num(0)
+def _form(node: Op, rules: Scalars) -> Expr:
+    """What a function of the table is in others; itself where that is not said."""
+    return written_out(node, rules) or Op(node.name, node.args)
+
+
+Piece = tuple[Condition, Expr, str]
+"""Where it holds, what the function is there, and the name of a value that is declared."""
+
+
+def _pieces(name: str, form: Op) -> tuple[Piece, ...]:
+    """The pieces of a function above and below 0, and where there is a kink at 0."""
+    if form.name == "choose":
+        above, below = form.args[1:]
+    else:
+        above, below = (_level(form, key) for key in ("above", "below"))
+    kink = TABLE[name].kink or (name if form.name == "switch" else "")
+    pieces = [("z > 0", above, ""), ("z < 0" if kink else "z ≤ 0", below, "")]
+    if kink:
+        pieces.append(("z = 0", _level(form, "at") if form.name == "switch" else num(0), kink))
+    return tuple((condition(where), piece, declared) for where, piece, declared in pieces)
+
+
+def _level(form: Op, key: str) -> Expr:
+    return num(float(str(form.option(key, TABLE[form.name].options[key]))))  # type: ignore[arg-type]
+
+
+def _piece_chain(piece: Piece, rules: Scalars, finish: tuple[Finish, ...]) -> Chain:
+    holds, form, kink = piece
+    if not kink:
+        first = ("case", "")
+        return chain(_LEFT, Z, form, rules, finish=finish, conditions=(holds,), first=first)
+    why = _JUMP if kink in _JUMPS else _CORNER
+    return at_kink(_LEFT, holds, rules.kink(kink), why)
+
+
+_CORNER = "a corner: the slopes on its two sides differ"
+_JUMP = "a jump: there is no slope"
+_JUMPS = frozenset({"step", "sign"})
+
+
+def in_letters(name: str, letter: str) -> Expr:
+    """An entry of ŷ, which is an activation of z."""
+    if name == "linear":
+        return indexed("z", letter)
+    if name == "softmax":
+        return OfVectors({"z": True}, _SUMS, "K").entry(op("softmax", Z), (letter,))
+    return op(name, indexed("z", letter))
 
 
 def _softmax(rules: Scalars) -> Derivation:
-    entries = (Definition(indexed("yhat", "i"), (formula(SOFTMAX),)),)
+    entries = (Definition(indexed("yhat", "i"), (in_letters("softmax", "i"),)),)
     by = indexed("z", "j")
     chains = []
     for case in SOFTMAX_CASES:
         letter = "j" if case.condition == "i = j" else "i"
-        chains.append(case_chain(case, derivative(indexed("yhat", letter), by), by, rules))
+        left, form = derivative(indexed("yhat", letter), by), in_letters("softmax", letter)
+        holds = (condition(case.condition),)
+        first = ("case", "")
+        chains.append(
+            chain(left, by, form, rules, finish=case.finish, conditions=holds, first=first)
+        )
     together = line(
         formula(SOFTMAX_TOGETHER), "together", "for i = j the first case, else the second"
     )
@@ -102,7 +165,8 @@ def _softmax(rules: Scalars) -> Derivation:
 # Losses -------------------------------------------------------------------------------------------
 
 
-def _loss(loss: Loss, steps: LossSteps, rules: Scalars) -> Derivation:
+def _loss(loss: Loss, known: LossSteps | None, rules: Scalars) -> Derivation:
+    steps = known or LossSteps()
     name = "z" if loss.logits else "yhat"
     by = indexed(name, "j")
     left = derivative(_L, by)
@@ -112,7 +176,8 @@ def _loss(loss: Loss, steps: LossSteps, rules: Scalars) -> Derivation:
     if steps.cases:
         chains = [case_chain(case, left, by, rules, _ONE_TERM) for case in steps.cases]
     else:
-        chains = [chain(left, by, form, rules, finish=steps.finish)]
+        own = None if known is not None else Ending(Name(_L, form), size=_K)
+        chains = [chain(left, by, form, rules, finish=steps.finish, ending=own)]
     chains += [_behind(each, left) for each in steps.behind]
     definitions = [Definition(_L, (form,)), *_prediction(loss), *_terms(loss, steps)]
     notes = (*fixed(dict(steps.options), loss.options), *steps.notes)
@@ -135,7 +200,7 @@ def _prediction(loss: Loss) -> list[Definition]:
         return []
     if loss.name.startswith("binary"):
         return [Definition(indexed("yhat", "j"), (op("sigmoid", indexed("z", "j")),))]
-    return [Definition(indexed("yhat", "i"), (formula(SOFTMAX),))]
+    return [Definition(indexed("yhat", "i"), (in_letters("softmax", "i"),))]
 
 
 def _terms(loss: Loss, steps: LossSteps) -> list[Definition]:
@@ -159,8 +224,8 @@ def _behind(behind: Behind, _: Expr) -> Chain:
         from msgspec.structs import replace
 
         lines[-1] = replace(lines[-1], uses=uses)
-    letter = "i" if "[i]" in behind.prediction else "j"
-    prediction = Definition(indexed("yhat", letter), (formula(behind.prediction),))
+    letter = "i" if behind.activation == "softmax" else "j"
+    prediction = Definition(indexed("yhat", letter), (in_letters(behind.activation, letter),))
     notes = (f"Σ y = 1 holds for {behind.because}.",) if behind.because else ()
     heading = (
         "Without an activation"

@@ -1,11 +1,10 @@
-"""How the derivative of every loss is brought into its last form, and what comes before it."""
+"""What no rule finds by itself: how derivatives of losses end, and what they are behind z."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from backprop_cli.derive.steps.activation_endings import SOFTMAX
 from backprop_cli.derive.steps.step_table import Behind, Case, LossSteps
 
 _THROUGH_ALL = "chain rule: z_j acts on L through every output"
@@ -14,7 +13,6 @@ _APART = "the term i = j taken out of the sum"
 
 _CROSS_ENTROPY_BEHIND_SOFTMAX = Behind(
     "softmax",
-    SOFTMAX,
     (
         ("sum(dL/dyhat[i] * dyhat[i]/dz[j], axis=i)", "chain rule", _THROUGH_ALL),
         (
@@ -53,7 +51,6 @@ _CROSS_ENTROPY_BEHIND_SOFTMAX = Behind(
 
 _BINARY_BEHIND_SIGMOID = Behind(
     "sigmoid",
-    "sigmoid(z[j])",
     (
         ("dL/dyhat[j] * dyhat[j]/dz[j]", "chain rule", _THROUGH_ONE),
         (
@@ -67,7 +64,6 @@ _BINARY_BEHIND_SIGMOID = Behind(
 
 _BINARY_BEHIND_SOFTMAX = Behind(
     "softmax",
-    SOFTMAX,
     (
         ("sum(dL/dyhat[i] * dyhat[i]/dz[j], axis=i)", "chain rule", _THROUGH_ALL),
         (
@@ -99,7 +95,6 @@ def _linear(slope: str) -> Behind:
     """A loss behind no activation: ŷ = z, and the derivative stays as it is."""
     return Behind(
         "linear",
-        "z[j]",
         (
             ("dL/dyhat[j] * dyhat[j]/dz[j]", "chain rule", _THROUGH_ONE),
             (slope, "put in", "ŷ_j = z_j, so the second factor is 1"),

@@ -22,24 +22,16 @@ class Case(Struct, frozen=True):
 
 
 class Steps(Struct, frozen=True):
-    """A function of z: what it stands for, and how its derivative is brought into its last form.
+    """How the derivative of a function of z is brought into its last form."""
 
-    Without cases the derivative of `form` is worked out by the rules and then finished; with them,
-    that of each case. `options` are letters for the constants of the table's operation.
-    """
-
-    form: str = ""
     finish: tuple[Finish, ...] = ()
-    cases: tuple[Case, ...] = ()
-    options: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
 
 class Behind(Struct, frozen=True):
-    """A loss behind an activation: ŷ in terms of z, and the lines from ∂L/∂z_j to the last form."""
+    """A loss behind an activation: the lines from ∂L/∂z_j to the last form."""
 
     activation: str
-    prediction: str
     lines: tuple[tuple[str, str, str], ...]
     uses: str = ""
     because: str = ""

@@ -10,16 +10,17 @@ from msgspec.structs import replace
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
 from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.calculus.differentiate import has_slope
 from backprop_cli.calculus.jacobians import local_jacobian
 from backprop_cli.derive.derivation_data import Chain, Condition, Line
 from backprop_cli.derive.derivation_nodes import derivative, equal, partial, parts
 from backprop_cli.derive.simplify.endings import Ending, Name
-from backprop_cli.derive.steps.activation_endings import ACTIVATIONS
 from backprop_cli.derive.steps.chains import as_read, line, without_repeats
 from backprop_cli.derive.steps.engine import worked_out
 from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
 from backprop_cli.derive.tensors.known_factors import activation, softmax
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import operation
 
 
 def factor(setting: Setting, of: Place, by: Place) -> Factor:
@@ -28,7 +29,9 @@ def factor(setting: Setting, of: Place, by: Place) -> Factor:
     match expr:
         case Op("softmax", (Sym(name),)) if name == by.name:
             found = softmax(setting, of, by, expr)
-        case Op(function, (Sym(name),)) if name == by.name and function in ACTIVATIONS:
+        case Op(_, (Sym(name),)) if (
+            name == by.name and operation(expr).activation and has_slope(expr)
+        ):
             found = activation(setting, of, by, expr)
         case Op("stack") if not of.letters[0].isdecimal():
             found = _stacked(setting, of, by, expr)

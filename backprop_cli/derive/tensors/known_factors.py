@@ -13,8 +13,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, rewrite, substitut
 from backprop_cli.calculus.differentiate import slope
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import derivative, equal, indexed, parts
-from backprop_cli.derive.steps.activation_endings import ACTIVATIONS
-from backprop_cli.derive.steps.functions import named
+from backprop_cli.derive.steps.functions import named, option_letters
 from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
 from backprop_cli.operations.table import operation
 
@@ -51,7 +50,7 @@ def _options(expr: Op) -> dict[str, Expr]:
     defaults = operation(expr).options
     return {
         letter: num(float(str(expr.option(key, defaults[key]))))  # type: ignore[arg-type]
-        for key, letter in ACTIVATIONS[expr.name].options
+        for key, letter in option_letters(expr.name).items()
     }
 
 
