@@ -14,10 +14,10 @@ from test_in_symbols import NETWORKS, SIZES, Env, drawn, forward, read, sized, w
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Size
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.cli import main
 from backprop_cli.derive.derivation_nodes import parts
 from backprop_cli.derive.tensors.by_index import by_index
-from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded
@@ -66,7 +66,7 @@ class Reader:
             case Op("equal", (Sym(left), Sym(right))):
                 return float(places[left] == places[right])
         args = [np.asarray(self.value(arg, places)) for arg in expr.args]
-        return float(TABLE[expr.name].value(*args, **dict(expr.options)))
+        return float(function_of(expr)(*args, **dict(expr.options)))
 
     def looked_up(self, name: str, places: Mapping[str, int]) -> float:
         base, letters = parts(name)

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.cli import main
 from backprop_cli.derive.derivation_data import Chain
 from backprop_cli.derive.derivation_nodes import has_derivative, parts
 from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions, of_formula
-from backprop_cli.operations.table import TABLE
 
 LENGTH = 3
 Vector = np.ndarray
@@ -38,7 +38,7 @@ def value(expr: Expr, env: Env, places: Mapping[str, int]) -> float:
         case Op("equal", (Sym(left), Sym(right))):
             return float(places[left] == places[right])
     args = [np.asarray(value(arg, env, places)) for arg in expr.args]
-    return float(TABLE[expr.name].value(*args, **dict(expr.options)))
+    return float(function_of(expr)(*args, **dict(expr.options)))
 
 
 def softmax(z: Vector) -> Vector:

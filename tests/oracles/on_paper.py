@@ -9,9 +9,9 @@ from random import Random
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, walk
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
 from backprop_cli.derive.derivation_nodes import parts, renamed
-from backprop_cli.operations.table import TABLE
 
 SIZE = 4
 STEP = 1e-5
@@ -46,7 +46,7 @@ class Point:
             case Op("equal", (Sym(left), Sym(right))):
                 return float(self.indices[left] == self.indices[right])
         args = [np.asarray(self.value(arg)) for arg in expr.args]
-        return float(TABLE[expr.name].value(*args, **dict(expr.options)))
+        return float(function_of(expr)(*args, **dict(expr.options)))
 
     def name(self, name: str) -> float:
         base, letters = parts(name)

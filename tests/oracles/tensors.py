@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, rewrite, symbols
 from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.derive.derivation_data import Condition
 from backprop_cli.derive.derivation_nodes import parts
 from backprop_cli.derive.tensors.index_letters import Range
-from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.values import evaluate
 
@@ -134,7 +134,7 @@ class Paper:
             case Op("equal", (Sym(left), Sym(right))):
                 return float(self.number(left) == self.number(right))
         args = [np.asarray(self.value(arg)) for arg in expr.args]
-        return float(TABLE[expr.name].value(*args, **dict(expr.options)))
+        return float(function_of(expr)(*args, **dict(expr.options)))
 
     def slope(self, of: Expr, by: str) -> float:
         """The difference quotient of an expression over entries, everything else held fixed."""
