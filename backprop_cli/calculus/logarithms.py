@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Mapping
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, fold, op, rewrite, substitute, symbols
 from backprop_cli.calculus.differentiate import Equations, shares
+from backprop_cli.calculus.stable import logarithm
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.sizes import Sizes
 
@@ -28,28 +29,23 @@ def in_logits(expr: Expr, definitions: Equations) -> Expr:
     def rule(node: Expr) -> Expr | None:
         match node:
             case Op("log", (inner,)):
-                return _logarithm(substitute(inner, definitions))
+                found = logarithm(inner, definitions)
+                return None if found is None else _signs(found)
             case Op("xlogy", (y, inner)):
-                found = _logarithm(substitute(inner, definitions))
-                return None if found is None else op("mul", substitute(y, definitions), found)
+                found = logarithm(inner, definitions)
+                return None if found is None else op("mul", y, _signs(found))
         return None
 
     return substitute(rewrite(expr, rule), definitions)
 
 
-def _logarithm(expr: Expr) -> Expr | None:
-    match expr:
-        case Op("softmax", (z,)):
-            return op("log_softmax", z, axis=expr.option("axis"))
-        case Op("sigmoid", (z,)):
-            return build.neg(op("softplus", build.neg(z)))
-        case Op("exp", (z,)):
-            return z
-        case Op("sub", (build.ONE, Op("softmax", (z,)) as inner)):
-            return op("log_others", z, axis=inner.option("axis"))
-        case Op("sub", (build.ONE, Op("sigmoid", (z,)))):
-            return build.neg(op("softplus", z))
-    return None
+def _signs(expr: Expr) -> Expr:
+    """The formula with -(-z) written as z."""
+
+    def node(one: Op, args: list[Expr]) -> Expr:
+        return build.neg(args[0]) if one.name == "neg" else Op(one.name, tuple(args), one.options)
+
+    return fold(expr, lambda leaf: leaf, node)
 
 
 class Sources(Struct, frozen=True):

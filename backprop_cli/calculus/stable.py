@@ -8,13 +8,15 @@ in the table: `xtimes`, `softmax_share` and `softmax_jacobian`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, fold, num, op, unfold
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, fold, num, op, unfold
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Array, Value
@@ -49,17 +51,26 @@ def _by_definition(node: Op) -> Value:
     """The value of what the operation is in others."""
 
     def value(*args: Array, **_: object) -> Array:
-        found = in_placeholders(node, [np.shape(arg) for arg in args])
-        if found is None:
-            raise NoValueError(node.name)
-        env = dict(zip(found[1].names, args, strict=True))
+        form, names = _computed(node.name, node.options, tuple(np.shape(arg) for arg in args))
+        env = dict(zip(names, args, strict=True))
 
         def leaf(one: Sym | Num) -> Array:
             return np.asarray(env[one.name] if isinstance(one, Sym) else float(one.value))
 
-        return fold(careful(found[0], {}), leaf, _applied)
+        return fold(form, leaf, _applied)
 
     return value
+
+
+@lru_cache(maxsize=256)
+def _computed(
+    name: str, options: tuple[tuple[str, Option], ...], shapes: tuple[Shape, ...]
+) -> tuple[Expr, tuple[str, ...]]:
+    """What an operation is in others, without loss of digits, and the names of its arguments."""
+    found = in_placeholders(Op(name, (), options), shapes)
+    if found is None:
+        raise NoValueError(name)
+    return careful(found[0], {}), tuple(found[1].names)
 
 
 def _applied(node: Op, args: list[Array]) -> Array:
@@ -86,7 +97,7 @@ def _along(name: str, node: Op, *args: Expr) -> Op:
     return op(name, *args, axis=node.option("axis"))
 
 
-def _logarithm(expr: Expr, definitions: Definitions) -> Expr | None:
+def logarithm(expr: Expr, definitions: Definitions) -> Expr | None:
     """ln of a softmax, a sigmoid, an exponential, or 1 minus one of them."""
     match _defined(expr, definitions):
         case Op("softmax", (z,)) as node:
@@ -128,13 +139,13 @@ def _complement(expr: Expr, definitions: Definitions) -> Op | None:
 
 
 def _log(node: Op, definitions: Definitions) -> Op | None:
-    found = _logarithm(node.args[0], definitions)
+    found = logarithm(node.args[0], definitions)
     return found if found is None or isinstance(found, Op) else op("identity", found)
 
 
 def _xlogy(node: Op, definitions: Definitions) -> Op | None:
-    logarithm = _logarithm(node.args[1], definitions)
-    return None if logarithm is None else op("xtimes", node.args[0], logarithm)
+    found = logarithm(node.args[1], definitions)
+    return None if found is None else op("xtimes", node.args[0], found)
 
 
 def _sub(node: Op, definitions: Definitions) -> Op | None:

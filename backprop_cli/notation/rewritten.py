@@ -1,48 +1,16 @@
-"""What is written as something else: operations as others, moved entries as their values."""
+"""What is written as something else: moved entries as values, a share of a fraction as one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
-from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+from backprop_cli.operations.table import TABLE
 
-_MOVES = frozenset(
-    "transpose column row flat expand prepend append drop_first drop_last part at stack concat "
-    "diag spread flipped switch largest_shares".split()
-)
+_MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"diagonal"} | {
+    "flipped",
+    "switch",
+    "largest_shares",
+}
 """Operations that move entries, or are 0 and 1: with numbers put in, their result is drawn."""
-
-
-def _same_axis(name: str, node: Op, *args: Expr) -> Op:
-    return op(name, *args, axis=node.option("axis"))
-
-
-def _log_others(node: Op) -> Expr:
-    return op("log", op("sub", build.ONE, _same_axis("softmax", node, *node.args)))
-
-
-def _others_share(node: Op) -> Expr:
-    """p ⊙ (Σ q - q) for q = g / (1 - p): the sum over all others."""
-    g, x = node.args
-    p = _same_axis("softmax", node, x)
-    q = op("div", g, op("sub", build.ONE, p))
-    axis = node.option("axis")
-    total = op("sum", q) if axis is None else op("sum", q, axis=axis, keep=1)
-    return op("mul", p, op("sub", total, q))
-
-
-REWRITTEN: Mapping[str, Callable[[Op], Expr]] = MappingProxyType(
-    {
-        "xlogy": lambda node: op("mul", node.args[0], op("log", node.args[1])),
-        "ratio": lambda node: op("div", *node.args),
-        "log_others": _log_others,
-        "others_share": _others_share,
-        "logsumexp": lambda node: op("log", _same_axis("sum", node, op("exp", *node.args))),
-    }
-)
-"""Operations that are written as others."""
 
 
 def one_fraction(node: Op) -> Expr | None:
@@ -58,7 +26,7 @@ def one_fraction(node: Op) -> Expr | None:
 def only_moves(expr: Expr) -> bool:
     """Whether an expression does nothing but pick and place entries of names."""
     if isinstance(expr, Op):
-        moves = expr.name in _MOVES or (expr.name == "place" and not _single(expr))
+        moves = expr.name in _MOVES and not (expr.name == "place" and _single(expr))
         return moves and all(map(only_moves, expr.args))
     return True
 

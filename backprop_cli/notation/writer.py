@@ -20,10 +20,11 @@ from backprop_cli.notation import structure_forms as structure
 from backprop_cli.notation.nodes import Node, Number, row
 from backprop_cli.notation.parentheses import Kind
 from backprop_cli.notation.parts import FLIPPED, Form, Part
-from backprop_cli.notation.rewritten import REWRITTEN, only_moves
+from backprop_cli.notation.rewritten import only_moves
 from backprop_cli.notation.spreading import ONES, PRODUCT
 from backprop_cli.notation.symbols import Ending, Symbol, size
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.readings.values import evaluate
 
@@ -156,9 +157,9 @@ class FormulaWriter(Struct, frozen=True):
         if isinstance(expr, Sym):
             found = self.symbol(expr.name)
             return Part(found.node, _KIND[found.ending])
-        rewritten = REWRITTEN.get(expr.name)
-        if rewritten is not None:
-            return self.part(rewritten(expr))
+        record = TABLE.get(expr.name)
+        if record is not None and record.notation.kind == "defined" and record.definition:
+            return self.part(record.definition(expr, self.sizes))
         return FORMS.get(expr.name, functions.function)(self, expr)
 
     def _value(self, expr: Expr, values: Mapping[str, Array]) -> Part:

@@ -267,14 +267,10 @@ def _softmax_of(node: Op) -> Op:
     return op("softmax", node.args[-1], axis=node.option("axis"))
 
 
-def _kept_sum(node: Op, x: Expr, rules: Rules) -> Expr:
+def _kept_sum(node: Op, x: Expr) -> Expr:
     """The sum along the node's axis, so that it can be combined with what was summed."""
-    if len(rules.shape(node.args[-1])) < _PLANE:
-        return op("sum", x)
-    return op("sum", x, axis=node.option("axis"), keep=1)
-
-
-_PLANE = 2  # axes
+    axis = node.option("axis")
+    return op("sum", x, axis=axis, keep=None if axis is None else 1)
 
 
 def _mean_of_sum(node: Op, rules: Rules) -> Expr:
@@ -290,16 +286,16 @@ def _root_of_squares(node: Op, _: Rules) -> Expr:
     return op("sqrt", _like("sum", node, op("pow", node.args[0], num(2))))
 
 
-def _shares_of_sum(node: Op, rules: Rules) -> Expr:
+def _shares_of_sum(node: Op, _: Rules) -> Expr:
     powers = op("exp", *node.args)
-    return op("div", powers, _kept_sum(node, powers, rules))
+    return op("div", powers, _kept_sum(node, powers))
 
 
-def _through_the_others(node: Op, rules: Rules) -> Expr:
+def _through_the_others(node: Op, _: Rules) -> Expr:
     """p ⊙ (Σ q - q) for q = g / (1 - p)."""
     p = _softmax_of(node)
     q = op("div", node.args[0], op("sub", build.ONE, p))
-    return op("mul", p, op("sub", _kept_sum(node, q, rules), q))
+    return op("mul", p, op("sub", _kept_sum(node, q), q))
 
 
 def _axes(node: Op, index: Index, write: Entries) -> tuple[list[Along], Callable[[Index], Index]]:
@@ -368,7 +364,7 @@ def _reduction(
     return Operation(
         name,
         words,
-        Notation("special", text or name),
+        Notation("defined" if rest.pop("written_out", False) else "special", text or name),
         rest.pop("shape", _reduced),
         value,
         pullback=pullback,
@@ -419,6 +415,7 @@ REDUCTIONS = (
         logsumexp,
         _logsumexp,
         rises=True,
+        written_out=True,
         definition=_logarithm_of_sum,
         reduces=True,
     ),
@@ -459,6 +456,7 @@ REDUCTIONS = (
         options={"axis": None},
         public=False,
         in_one_step=True,
+        written_out=True,
         definition=lambda node, rules: op("log", build.sub(build.ONE, _softmax_of(node))),
     ),
     _reduction(
@@ -472,6 +470,7 @@ REDUCTIONS = (
         public=False,
         entry=_of_slice,
         in_one_step=True,
+        written_out=True,
         definition=_through_the_others,
     ),
     _reduction(

@@ -16,9 +16,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, walk
-from backprop_cli.calculus.stable import function_of
-from backprop_cli.operations.table import operation
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, walk
+from backprop_cli.calculus.stable import NoValueError, careful, function_of
+from backprop_cli.operations.definitions import in_placeholders
+from backprop_cli.operations.table import TABLE, operation
 
 Array: TypeAlias = NDArray[Any]
 
@@ -90,6 +91,8 @@ class Buffers:
     def usual(self, node: Op) -> Array:
         """The function of the table: into a buffer, as a view, or copied there."""
         args = [self.read(arg) for arg in node.args]
+        if node.name in TABLE and TABLE[node.name].value is None:
+            return self.written_out(node, args)
         function, options = function_of(node), dict(node.options)
         if isinstance(function, np.ufunc):
             return self.call(function, *args, into=self._spent(node, args))
@@ -97,6 +100,16 @@ class Buffers:
         if not self.varies(*args) or any(np.may_share_memory(result, arg) for arg in args):
             return result
         return self.call(_Copied(function, options), *args)
+
+    def written_out(self, node: Op, args: list[Array]) -> Array:
+        """What has no value of its own, by its definition."""
+        found = in_placeholders(node, [arg.shape for arg in args])
+        if found is None:
+            raise NoValueError(node.name)
+        given = dict(zip(found[1].names, node.args, strict=True))
+        inside = substitute(careful(found[0], {}), given)
+        self.keep(*(part for part in walk(inside) if isinstance(part, Op)))
+        return self.read(inside)
 
     def _spent(self, node: Op, args: list[Array]) -> Array | None:
         """The buffer of an argument that is needed for nothing else, to hold the result."""

@@ -11,6 +11,7 @@ from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.algebra.subformulas import Place, places, put
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
 from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.operations.table import TABLE
 
 Change: TypeAlias = "tuple[str, Expr]"
 """What a part becomes, and the slip that this is."""
@@ -23,9 +24,9 @@ _FEWEST_OTHERS: Final = 2
 """How many other quantities are tried in the place of all of a formula's, and of each at least."""
 
 _TAKEN_FOR: Final = ("sigmoid", "tanh", "relu", "softmax")
-_PRODUCTS: Final = frozenset({"mul", "matmul", "outer"})
+_PRODUCTS: Final = frozenset(name for name, each in TABLE.items() if each.multiplies)
 _ROOTS: Final = frozenset({"sqrt", "pow"})
-_ALONG: Final = frozenset({"sum", "mean", "max", "softmax", "log_softmax", "logsumexp", "norm"})
+_ALONG: Final = frozenset(name for name, each in TABLE.items() if each.along)
 
 
 def changes(case: Case) -> Iterator[Change]:
