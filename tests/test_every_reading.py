@@ -26,7 +26,6 @@ from backprop_cli.notation.mathml import math as mathml
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.writer import FormulaWriter
-from backprop_cli.operations.bounds import BOUNDS
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.entries import NoEntryError
@@ -102,7 +101,6 @@ def test_no_name_of_the_program_s_own_is_printed(example: Example) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_bounds_are_there_and_enclose(example: Example) -> None:
-    assert example.node.name in BOUNDS
     values = env(example)
     low, high = enclosure(example.node, lambda name: (values[name] - 1e-6, values[name] + 1e-6))
     wanted = evaluate(example.node, values)

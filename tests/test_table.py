@@ -17,6 +17,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.calculus.differentiate import shares
+from backprop_cli.calculus.differentiate import slope as slope_of
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE
@@ -77,9 +78,9 @@ def test_pull_back_is_the_slope(example: Example, known: bool) -> None:
 @pytest.mark.parametrize("name", EACH)
 def test_slopes_are_finite_far_out(name: str) -> None:
     """Wherever the value and its true slope are numbers, so is the slope that is printed."""
-    rule, node = TABLE[name].derivative, op(name, Sym("x"))
-    assert rule is not None
-    slope = rule(Sym("x"), Sym("r"), node, Sizes({"x": (), "r": ()}, {}))
+    node = op(name, Sym("x"))
+    slope = slope_of(node, Sym("r"), Sizes({"x": (), "r": ()}, {}))
+    assert slope is not None
     for x in (-1e308, -800.0, 800.0, 1e308):
         env = {"x": np.asarray(x)}
         value = evaluate(node, env)
@@ -197,7 +198,19 @@ def test_shapes_in_numbers_and_in_letters(example: Example) -> None:
     if example.node.name in ("concat", "part") or "shape" in dict(example.node.options):
         return  # these are told sizes in numbers
     names = {name: lettered(given) for name, given in example.sizes.names.items()}
-    assert numbered(Sizes(names, {}).shape(example.node)) == shape
+    found = shape_or_why_not(example.node, names)
+    if isinstance(found, str):
+        assert "sizes" in found
+        assert "numbers" in found
+    else:
+        assert numbered(found) == shape
+
+
+def shape_or_why_not(node: Op, names: dict[str, Shape]) -> Shape | str:
+    try:
+        return Sizes(names, {}).shape(node)
+    except ShapeError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)

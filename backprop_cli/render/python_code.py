@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.notation.boxes import plain_text
 from backprop_cli.notation.flow import joined
@@ -124,10 +125,11 @@ class _Program:
             ids |= {step.id for step in trace.steps if _goes_on(step, trace)}
         kept: list[Step] = []
         asked = {*self.view.asked, *(self.view.only or ())}
+        shapes = _shapes(trace)
         for step in reversed(trace.steps):
             if step.id not in ids:
                 continue
-            if step.value is not None and _has_source(step.expr):
+            if step.value is not None and _has_source(step.expr, shapes):
                 ids.update(symbols(step.expr))
                 kept.append(step)
             elif step.id in asked or any(step.id in symbols(other.expr) for other in kept):
@@ -171,15 +173,13 @@ class _Program:
         return f"rounded({code})" if self.trace.convention.get("rounding") else code
 
     def _source(self, trace: Trace) -> Source:
-        shapes = {id: given.value.shape for id, given in trace.given.items()}
-        shapes |= {step.id: step.shape for step in trace.steps}
         values = {id: given.value for id, given in trace.given.items()}
         values |= {step.id: step.value for step in trace.steps if step.value is not None}
 
         def positive(expr: Expr) -> bool:
             return not self.loops and bool(np.all(evaluate(expr, values) > 0))
 
-        return Source(self.names, shapes, positive, self.helpers)
+        return Source(self.names, _shapes(trace), positive, self.helpers)
 
     def _comment(self, trace: Trace, step: Step) -> str:
         """`Z¹ = (W¹)ᵀ x + b¹ · what the hidden units receive`."""
@@ -273,11 +273,16 @@ class _Program:
             yield f'print(f"{self.trace.loss}: {before} before, {after} after")'
 
 
-def _has_source(expr: Expr) -> bool:
+def _shapes(trace: Trace) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {id: given.value.shape for id, given in trace.given.items()}
+    return shapes | {step.id: step.shape for step in trace.steps}
+
+
+def _has_source(expr: Expr, shapes: Mapping[str, Shape]) -> bool:
     """Whether there is a line of NumPy for the expression."""
     names = dict.fromkeys(symbols(expr), "x")
     try:
-        Source(names, {}).text(expr)
+        Source(names, shapes).text(expr)
     except NoSourceError:
         return False
     return all(not isinstance(node, Op) or node.name != "jacobian" for node in walk(expr))
@@ -297,9 +302,7 @@ def _section(step: Step) -> str:
 
 
 def _on_one_line(layout: Layout, trace: Trace, step: Step) -> str:
-    shapes = {id: given.value.shape for id, given in trace.given.items()}
-    shapes |= {other.id: other.shape for other in trace.steps}
-    writer = Writer(layout.names, layout.drawing, shapes, None)
+    writer = Writer(layout.names, layout.drawing, _shapes(trace), None)
     box = joined(writer.tokens(step.expr))
     return f"{layout.names.text(step.id)} = {plain_text(box.lines[box.baseline])}"
 

@@ -186,12 +186,8 @@ def _loss(loss: Loss, known: LossSteps | None, rules: Scalars) -> Derivation:
 
 
 def _worded(loss: Loss) -> str:
-    article = (
-        "the "
-        if loss.words.split()[0] in ("squared", "absolute", "hinge", "cross-entropy", "binary")
-        else ""
-    )
-    return article + loss.words
+    named = loss.words[0].isupper() or loss.words.startswith("half")
+    return loss.words if named else f"the {loss.words}"
 
 
 def _prediction(loss: Loss) -> list[Definition]:

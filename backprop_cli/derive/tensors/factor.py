@@ -19,8 +19,10 @@ from backprop_cli.derive.steps.chains import as_read, line, without_repeats
 from backprop_cli.derive.steps.engine import worked_out
 from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
 from backprop_cli.derive.tensors.known_factors import activation, softmax
+from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
+from backprop_cli.readings.entries import NoEntryError
 
 
 def factor(setting: Setting, of: Place, by: Place) -> Factor:
@@ -36,7 +38,7 @@ def factor(setting: Setting, of: Place, by: Place) -> Factor:
         case Op("stack") if not of.letters[0].isdecimal():
             found = _stacked(setting, of, by, expr)
         case _:
-            found = _general(setting, of, by, expr)
+            found = _by_rules(setting, of, by, expr)
     return replace(
         found,
         chains=tuple(map(_with_partials, found.chains)),
@@ -65,6 +67,18 @@ def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     lines = [_named(each, by) for each in (first, *rest)]
     chain = Chain("", derivative(of.symbol, by.symbol), without_repeats(lines))
     return Factor(of, by, chain.result, (chain,))
+
+
+def _by_rules(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
+    """By the rules; an entry that no letter names by the entries put together."""
+    try:
+        return _general(setting, of, by, expr)
+    except NoEntryError:
+        inside = written_out(expr, setting.sizes) if isinstance(expr, Op) else None
+        if not (isinstance(inside, Op) and inside.name == "stack"):
+            raise
+        whole = of.letters[0].isdecimal()
+        return (_general if whole else _stacked)(setting, of, by, inside)
 
 
 def _stacked(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
