@@ -31,7 +31,7 @@ from test_layers_of_imports import LAYERS, PACKAGE
 
 from backprop_cli.cli import main as backprop
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, SLIP_WORDS
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.file_format import model_keys as format_model
 from backprop_cli.problem.file_format import reading as format_
 from backprop_cli.problem.file_format import training_keys as format_training
@@ -259,6 +259,8 @@ def words_of(function: str) -> str:
         return _SAID[function]
     if function.replace("_", "-") in LOSS_NAMES.known:
         return "loss"
+    if function in SAME:
+        return f"the same as {SAME[function]}"
     operation = TABLE[function]
     options = [f"`{key}` {value}" for key, value in operation.options.items() if value]
     activation = "activation: " if operation.activation else ""

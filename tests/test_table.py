@@ -92,7 +92,7 @@ def test_slopes_are_finite_far_out(name: str) -> None:
 FAR_SLOPES = {  # at -800, 800
     "sigmoid": (0, 0), "tanh": (0, 0), "relu": (0, 1), "leaky_relu": (0.01, 1), "elu": (0, 1),
     "softplus": (0, 1), "silu": (0, 1), "gelu": (0, 1), "step": (0, 0), "sign": (0, 0),
-    "exp": (0, math.inf),
+    "exp": (0, math.inf), "mish": (0, 1), "softsign": (801**-2, 801**-2), "relu6": (0, 0),
 }  # fmt: skip
 
 

@@ -120,6 +120,11 @@ def _gelu_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
     return build.add(op("normal_cdf", x), build.mul(x, op("normal_pdf", x)))
 
 
+def _softsign_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+    """The definition's would ask for the slope of |x| at 0, of which nothing is left."""
+    return build.div(build.ONE, build.power(build.add(build.ONE, op("abs", x)), num(2)))
+
+
 def _log_slope(base: int | None) -> Derivative:
     def derivative(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
         return build.div(build.ONE, x if base is None else build.mul(x, op("log", num(base))))
@@ -189,8 +194,9 @@ def _function(
 
 
 def _defined(name: str, words: str, definition: Form, **rest: Any) -> Operation:
-    """A function of which all that is known is what it is in others."""
-    return _function(name, words, None, None, definition=_in(definition), **rest)
+    """A function that is known by what it is in others."""
+    value, derivative = rest.pop("value", None), rest.pop("derivative", None)
+    return _function(name, words, value, derivative, definition=_in(definition), **rest)
 
 
 def _in(definition: Form) -> Definition:
@@ -278,6 +284,7 @@ ACTIVATIONS = (
         _named("SiLU", r"\operatorname{SiLU}"),
         activation=True,
         definition=_in(lambda z: op("mul", z, op("sigmoid", z))),
+        also=("swish",),
     ),
     _function(
         "gelu",
@@ -287,6 +294,31 @@ ACTIVATIONS = (
         _named("GELU", r"\operatorname{GELU}"),
         activation=True,
         definition=_in(lambda z: op("mul", z, op("normal_cdf", z))),
+    ),
+    _defined(
+        "mish",
+        "Mish",
+        lambda z: op("mul", z, op("tanh", op("softplus", z))),
+        notation=_named("Mish", r"\operatorname{Mish}"),
+        activation=True,
+    ),
+    _defined(
+        "softsign",
+        "softsign",
+        lambda z: op("div", z, op("add", build.ONE, op("abs", z))),
+        value=lambda x: x / (1.0 + np.abs(x)),
+        derivative=_softsign_slope,
+        activation=True,
+        rises=True,
+    ),
+    _defined(
+        "relu6",
+        "rectified linear unit that ends at 6",
+        lambda z: op("minimum", num(6), op("relu", z)),
+        notation=_named("ReLU6", r"\operatorname{ReLU6}"),
+        activation=True,
+        kink="relu",
+        exact=True,
     ),
     _function(
         "exp",

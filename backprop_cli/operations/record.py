@@ -105,6 +105,7 @@ class Operation(Struct, frozen=True):
     `derivative(x, r, node, rules)`, an expression in the argument x and the result r; the others
     `pullback(g, r, node, rules)`, the share of each argument (None where it has none) in the
     upstream gradient g. `options` maps each option to its default (`...` where it must be given).
+    `also` are other names that a file may use.
 
     `rises`: in every argument, so that its bounds are its values at the ends. `moves`: it only
     picks entries, repeats them and puts 0 beside them. `exact`: it brings no new digits, and nobody
@@ -130,6 +131,7 @@ class Operation(Struct, frozen=True):
     kink: str | None = None
     activation: bool = False
     public: bool = True
+    also: tuple[str, ...] = ()
     rises: bool = False
     moves: bool = False
     exact: bool = False

@@ -267,10 +267,12 @@ def _softmax_of(node: Op) -> Op:
     return op("softmax", node.args[-1], axis=node.option("axis"))
 
 
-def _kept_sum(node: Op, x: Expr) -> Expr:
+def _kept_sum(node: Op, x: Expr, rules: Rules) -> Expr:
     """The sum along the node's axis, so that it can be combined with what was summed."""
     axis = node.option("axis")
-    return op("sum", x, axis=axis, keep=None if axis is None else 1)
+    if axis is None or len(rules.shape(node.args[-1])) == 1:
+        return op("sum", x)
+    return op("sum", x, axis=axis, keep=1)
 
 
 def _mean_of_sum(node: Op, rules: Rules) -> Expr:
@@ -286,16 +288,16 @@ def _root_of_squares(node: Op, _: Rules) -> Expr:
     return op("sqrt", _like("sum", node, op("pow", node.args[0], num(2))))
 
 
-def _shares_of_sum(node: Op, _: Rules) -> Expr:
+def _shares_of_sum(node: Op, rules: Rules) -> Expr:
     powers = op("exp", *node.args)
-    return op("div", powers, _kept_sum(node, powers))
+    return op("div", powers, _kept_sum(node, powers, rules))
 
 
-def _through_the_others(node: Op, _: Rules) -> Expr:
+def _through_the_others(node: Op, rules: Rules) -> Expr:
     """p ⊙ (Σ q - q) for q = g / (1 - p)."""
     p = _softmax_of(node)
     q = op("div", node.args[0], op("sub", build.ONE, p))
-    return op("mul", p, op("sub", _kept_sum(node, q), q))
+    return op("mul", p, op("sub", _kept_sum(node, q, rules), q))
 
 
 def _axes(node: Op, index: Index, write: Entries) -> tuple[list[Along], Callable[[Index], Index]]:

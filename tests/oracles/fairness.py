@@ -9,7 +9,7 @@ import numpy as np
 from oracles import numpy_forward, reading
 from oracles.reading import Array, Problem
 
-KINKED = ("relu", "leaky-relu", "elu", "step", "sign")
+KINKED = ("relu", "relu6", "leaky-relu", "elu", "step", "sign")
 CLOSE = 1e-3
 
 

@@ -74,6 +74,7 @@ ACTIVATIONS = {
     "softplus": "ln(1 + exp({z}))",
     "silu": "{z} / (1 + exp(-{z}))",
     "exp": "exp({z})",
+    "softsign": "{z} / (1 + abs({z}))",
     "gelu": "{z} * (1 + erf({z} / sqrt(2))) / 2",
 }
 LOSSES = {

@@ -42,6 +42,8 @@ def density(z: Array) -> Array:
 VALUES: dict[str, Callable[[Array, Options, Keep], Array]] = {
     "sigmoid": lambda z, _, keep: sigmoid(z, keep),
     "softmax": lambda z, _, keep: softmax(z, keep),
+    "mish": lambda z, _, keep: z * keep(np.tanh(keep(np.log(1 + keep(np.exp(z)))))),
+    "softsign": lambda z, _, keep: z / keep(1 + np.abs(z)),
     "exp": lambda z, _, _keep: np.exp(z),
     "softplus": lambda z, _, keep: np.log(keep(1 + keep(np.exp(z)))),
     "silu": lambda z, _, keep: z * keep(sigmoid(z)),
@@ -80,6 +82,11 @@ def _tanh_sigmoid_slope(z: Array, _options: Options, keep: Keep) -> Array:
     return np.asarray(2 * (1 - t**2) - s * (1 - s))
 
 
+def _mish_slope(z: Array, _options: Options, keep: Keep) -> Array:
+    t = keep(np.tanh(keep(np.log(1 + keep(np.exp(z))))))
+    return np.asarray(t + z * (1 - t**2) * sigmoid(z, keep))
+
+
 SLOPES_FROM_Z: dict[str, Callable[[Array, Options, Keep], Array]] = {
     "linear": lambda z, _, _keep: np.ones_like(z),
     "sigmoid": _sigmoid_slope,
@@ -90,6 +97,9 @@ SLOPES_FROM_Z: dict[str, Callable[[Array, Options, Keep], Array]] = {
     "softplus": lambda z, _, keep: sigmoid(z, keep),
     "silu": _swish_slope,
     "gelu": lambda z, _, keep: keep(normal(z)) + z * keep(density(z)),
+    "mish": _mish_slope,
+    "softsign": lambda z, _, keep: 1 / keep((1 + np.abs(z)) ** 2),
+    "relu6": lambda z, _, _keep: np.where((z > 0) & (z < 6), 1.0, 0.0),
     "exp": lambda z, _, _keep: np.exp(z),
     "step": lambda z, _, _keep: np.zeros_like(z),
     "sign": lambda z, _, _keep: np.zeros_like(z),

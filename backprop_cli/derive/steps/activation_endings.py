@@ -48,6 +48,9 @@ ACTIVATIONS: Mapping[str, Steps] = MappingProxyType(
                 "Φ is the standard normal distribution function; its derivative is the density φ.",
             ),
         ),
+        "softsign": Steps(
+            (("1 / (1 + abs(z))^2", "z times the sign of z is |z|; at 0 nothing is left of it"),)
+        ),
         "exp": Steps((("f", _OWN),)),
         "step": Steps(
             notes=("A gradient behind a step is 0 everywhere: such a network cannot learn by it.",),

@@ -20,7 +20,7 @@ from backprop_cli.derive.steps.step_table import Behind, Finish, LossSteps, Step
 from backprop_cli.derive.tensors.entrywise import OfVectors
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.problem_data import Kinks
 
 F, Z = Sym("f"), Sym("z")
@@ -40,7 +40,7 @@ def named(name: str, kinks: Kinks = Kinks()) -> Derivation | None:
     """The derivation of an activation or loss; None where there is none of that name."""
     rules = scalars(kinks)
     plain = name.strip().casefold().replace("-", "_").replace(" ", "_")
-    plain = {"identity": "linear", "swish": "silu"}.get(plain, plain)
+    plain = {"identity": "linear", **SAME}.get(plain, plain)
     if plain == "softmax":
         return _softmax(rules)
     if plain == "linear":

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.losses import LOSSES
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
@@ -134,7 +134,7 @@ def _activations() -> dict[str, Mapping[str, float]]:
 
 
 ACTIVATION_NAMES = FunctionNames(
-    "an activation", _activations(), {"identity": "linear"}, Function("linear"), "z"
+    "an activation", _activations(), {"identity": "linear", **SAME}, Function("linear"), "z"
 )
 LOSS_NAMES = FunctionNames(
     "a loss",

@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.text.foreign_names import elsewhere
 from backprop_cli.problem.text.lexer import FormulaError, Token, quoted
 from backprop_cli.problem.text.near import nearest
 
-_ALIASES = {"ln": "log", "identity": "linear", "cross": "outer"}
+_ALIASES = {"ln": "log", "identity": "linear", "cross": "outer", **SAME}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
 _SPECIAL = frozenset({"linear", "dot", "max", "min", "sum", "log", "ln", "e", "pi"})
 FUNCTIONS = frozenset(
@@ -24,7 +24,7 @@ FUNCTIONS = frozenset(
     }
     | set(_LOSS_NAMES)
     | _SPECIAL
-    | {"transpose", "outer", "identity"}
+    | {"transpose", "outer", "identity", *SAME}
 ) - {"e", "neg", "place"}
 """The names a formula may call, which are therefore taken."""
 

@@ -20,7 +20,7 @@ _letters = re.compile(r"[A-Za-z]\w*(?![\w(])").findall
 _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "sigmoid": ("logistic", "sig", "sigm", "sigma", "sigmoidal", "expit", "logsig"),
-        "silu": ("swish", "swish1"),
+        "silu": ("swish1",),
         "leaky-relu": ("lrelu", "leaky"),
         "linear": ("id", "purelin", "none", "noactivation"),
         "step": ("threshold", "heaviside", "hardlim", "hardthreshold", "binarystep", "unitstep"),
@@ -63,10 +63,7 @@ _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 _FORMULAS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "relu6": "min(max(z, 0), 6)",
         "prelu": "max(z, 0) + a * min(z, 0)",
-        "mish": "z * tanh(softplus(z))",
-        "softsign": "z / (1 + abs(z))",
         "hardtanh": "max(-1, min(1, z))",
         "hardsigmoid": "max(0, min(1, 0.2 * z + 0.5))",
         "hardswish": "z * min(max(z + 3, 0), 6) / 6",
