@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # --------------------------------------------------------------------- files that may well be right
 
-ACTIVATIONS = "linear sigmoid tanh relu leaky-relu elu softplus silu gelu mish relu6 exp step sign softmax".split()
+ACTIVATIONS = (
+    "linear sigmoid tanh relu leaky-relu elu softplus silu gelu mish softsign relu6 exp step sign "
+    "softmax"
+).split()
 LOSSES = (
     "cross-entropy binary-cross-entropy cross-entropy-with-logits squared-error "
     "half-squared-error mean-squared-error absolute-error huber hinge none"
