@@ -36,6 +36,7 @@ class Answer(Struct, frozen=True):
     `shape` is as written, a vector typed as row or column already flat where the quantity is one.
     `trouble` is the sentence, and `instead` the hint, for a quantity that cannot be read. `source`
     is the text all of it was read from, where that always reads the same, whatever is around it.
+    `called` is what a program calls the array.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Answer(Struct, frozen=True):
     trouble: str | None = None
     instead: str | None = None
     source: str | None = None
+    called: str | None = None
 
 
 class Sheet(Struct, frozen=True):
