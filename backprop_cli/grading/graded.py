@@ -138,6 +138,7 @@ class Graded:
             found, origin = tuple(id for id in found if id in _SEEN), None
         elif verdict == "not-judged" and found:  # what is missing is no excuse
             verdicts, verdict = _all_wrong(verdicts), "wrong"
+        times = self.factor(answer, verdict, origin)
         return Result(
             question.id,
             verdict,
@@ -148,12 +149,14 @@ class Graded:
             tuple(self.entries(question, answer, judged, verdict)),
             found,
             self.open(name) if verdict == "correct" else (),
-            self.said(answer, verdict, found, judged.reason, origin),
+            self.said(answer, verdict, found, judged.reason, origin, times),
             explanation(self.judge, name, judged),
             self.exercise.expected(name, question.index),
             self.exercise.formula(name),
             question.asked,
             origin,
+            answer.called,
+            times,
         )
 
     def said(
@@ -163,15 +166,19 @@ class Graded:
         slips: tuple[str, ...],
         reason: str | None,
         origin: Origin | None,
+        times: str,
     ) -> str:
         """The sentence about a quantity; one about an array says which, and by which factor."""
         words = message(self.judge, answer.id, verdict, slips, reason, answer.trouble, origin)
         if answer.called is None:
             return words
-        if verdict == "wrong" and origin is None:
-            samples = self.exercise.model.sample_count
-            words = factor(ratio_on(self.judge, answer.id), samples) + words
-        return self.of_array(answer, verdict, words)
+        return self.of_array(answer, verdict, f"{times}. {words}" if times else words)
+
+    def factor(self, answer: Answer, verdict: Verdict, origin: Origin | None) -> str:
+        """In how many times the right size all of an array is."""
+        if answer.called is None or verdict != "wrong" or origin is not None:
+            return ""
+        return factor(ratio_on(self.judge, answer.id), self.exercise.model.sample_count)
 
     def of_array(self, answer: Answer, verdict: Verdict, words: str) -> str:
         """A sentence with the array's name and the line of the derivation."""
@@ -188,7 +195,9 @@ class Graded:
         """A quantity that is missing, cannot be read, or has another shape."""
         known = question.name in self.exercise.key.truth
         verdict, words, found = self.why_unjudged(question.name, answer)
+        shows = ""
         if answer is not None and answer.called is not None:
+            shows = words.removeprefix(_sentences(found)).strip(" .") if found else ""
             words = self.of_array(answer, verdict, words)
         return Result(
             question.id,
@@ -202,6 +211,8 @@ class Graded:
             expected=self.exercise.expected(question.name, question.index) if known else None,
             formula=self.exercise.formula(question.name),
             asked=question.asked,
+            called=answer.called if answer else None,
+            factor=shows,
         )
 
     def why_unjudged(
@@ -225,9 +236,8 @@ class Graded:
         found = by_shape(one, self.exercise.shaped(name, cells.value.shape))
         if not found.slips:
             return words, ()
-        said = " Or: ".join(SLIP_WORDS[slip].sentence for slip in found.slips)
         shows = found.words or words
-        return f"{said} {shows[0].upper()}{shows[1:]}.", found.slips
+        return f"{_sentences(found.slips)} {shows[0].upper()}{shows[1:]}.", found.slips
 
     def turned(self, answer: Answer, truth: Array) -> tuple[str, ...]:
         """`transposed`, where the other shape is that of the transpose, and so are the values."""
@@ -276,6 +286,10 @@ def texts(answer: Answer) -> Mapping[Index, str]:
     if isinstance(answer.cells, ArrayCells):
         return Texts(answer.cells)
     return {index: cell.text for index, cell in answer.cells.items() if cell is not None}
+
+
+def _sentences(slips: Iterable[str]) -> str:
+    return " Or: ".join(SLIP_WORDS[slip].sentence for slip in slips)
 
 
 def _all_wrong(verdicts: Words) -> Words:

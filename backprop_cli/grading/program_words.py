@@ -23,13 +23,13 @@ def factor(ratio: float | None, samples: int | None) -> str:
     size, sign = abs(ratio), "−" if ratio < 0 else ""
     whole = next((n for n in (size, 1 / size) if abs(n - round(n)) < _NEAR * n), None)
     if whole is None:
-        return f"every entry is {sign}{size:.5g} × the right one. "
+        return f"every entry is {sign}{size:.5g} × the right one"
     number = round(whole)
     if number == 1:
         return ""
     of = f" ({number} is the number of samples)" if number == samples else ""
     times = f"{sign}{number} ×" if size > 1 else f"{sign}1/{number} of"
-    return f"every entry is {times} the right one{of}. "
+    return f"every entry is {times} the right one{of}"
 
 
 def tolerances(kind: FloatType, least: float, most: float) -> str:

@@ -19,7 +19,7 @@ _DELTA = re.compile(r"(?:delta|δ)_?(\d*)")
 _LAYER = re.compile(r"(.+)\.(weight|bias)(\.grad)?")
 _OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "Yhat": tuple("y_hat yhat y_pred ypred pred preds predictions probs out output".split()),
+        "Yhat": tuple("y_hat yhat y_pred ypred pred preds predictions probs p out output".split()),
         "L": tuple("loss cost j error total_loss".split()),
         "X": ("a0", "inputs", "input", "x_train"),
         "Y": ("target", "targets", "y_true", "labels", "t", "y_train"),

@@ -40,9 +40,12 @@ class Stored(Struct, frozen=True):
         return f"the arrays are read as {self.affine} keeps them: so they all fit"
 
 
-def ways(exercise: Exercise) -> Iterator[Stored]:
-    """As the problem declares it, then the other three ways of writing a layer."""
-    yield Stored()
+def ways(exercise: Exercise) -> list[Stored]:
+    """As the problem declares it, then the other three ways, what turns least first."""
+    return [Stored(), *sorted(_others(exercise), key=lambda way: len(way.turned))]
+
+
+def _others(exercise: Exercise) -> Iterator[Stored]:
     problem = exercise.model.problem
     if problem.layers is None:
         return
@@ -75,7 +78,7 @@ def stored(exercise: Exercise, arrays: Mapping[str, Array], shapes: Mapping[str,
 
     Where squares fit in several, those decide that stand there as they are in one way only.
     """
-    found = list(ways(exercise))
+    found = ways(exercise)
     fitting = [sum(_fits(way, id, arrays[id], shapes[id]) for id in arrays) for way in found]
     best = max(fitting)
     among = [way for way, count in zip(found, fitting, strict=True) if count == best]

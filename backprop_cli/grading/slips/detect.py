@@ -61,7 +61,12 @@ def shaped(case: Case, shape: tuple[int, ...]) -> list[Candidate]:
     """The wrong formulas of a quantity that give another shape than it has."""
     rows = ((id, slip.rewrite) for id, slip in FORMULA_SLIPS.items() if slip.program)
     made = [(id, expr) for id, rewrite in rows if rewrite is not None for expr in rewrite(case)]
-    return [one for one in (*made, *changes(case)) if case.shape(one[1]) == shape]
+    long = [size for size in shape if size != 1]
+    return [
+        one
+        for one in (*made, *changes(case))
+        if (found := case.shape(one[1])) is not None and [n for n in found if n != 1] == long
+    ]
 
 
 class Detector:

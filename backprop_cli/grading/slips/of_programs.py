@@ -155,6 +155,8 @@ def same_as(judge: Judge, name: str, *, later: bool) -> list[str]:
         after = name in judge.key.uses.get(other, ())
         if other == name or after != later or other in judge.key.again:
             continue
+        if is_same(judge.key.truth[name], truth, written.unit):  # as they should be
+            continue
         one = judge.written.get(other)
         values = [truth] if one is None else [one.value, truth]
         if any(is_same(written.value, value, written.unit) for value in values):

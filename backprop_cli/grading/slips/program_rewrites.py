@@ -27,7 +27,20 @@ def elementwise_product(case: Case) -> Iterator[Expr]:
         if shapes[0] == shapes[1]:
             yield put(case.expr, place, op("mul", left, right))
         elif shapes[0] is not None and shapes[1] is not None and len(shapes[1]) == 1:
-            yield put(case.expr, place, op("mul", left, op("row", right)))
+            yield _in_rows(case, put(case.expr, place, op("mul", left, op("row", right))))
+
+
+def _in_rows(case: Case, expr: Expr) -> Expr:
+    """A sum in which a matrix has come up, each vector in it being added to every row."""
+    if not isinstance(expr, Op) or expr.name not in ("add", "sub"):
+        return expr
+    args = [_in_rows(case, arg) for arg in expr.args]
+    axes = [len(case.shape(arg) or ()) for arg in args]
+    if set(axes) == {1, 2}:
+        args = [
+            op("row", arg) if count == 1 else arg for arg, count in zip(args, axes, strict=True)
+        ]
+    return Op(expr.name, tuple(args), expr.options)
 
 
 def broadcast(case: Case) -> Iterator[Expr]:
@@ -126,3 +139,7 @@ def summed_otherwise(case: Case) -> Iterator[Expr]:
         if shape is not None and len(shape) == 2 and axis is not None:
             for other in (1 - int(str(axis)), None):
                 yield put(case.expr, place, op(node.name, *node.args, axis=other))
+    for place, node in each(case.expr, frozenset({"softmax"})):
+        if node.option("axis") is not None:
+            powers = op("exp", node.args[0])
+            yield put(case.expr, place, op("div", powers, op("sum", powers)))

@@ -395,6 +395,13 @@ VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
     }
 )
 
+PROGRAM_SLIPS = frozenset(
+    {id for id, slip in FORMULA_SLIPS.items() if slip.program}
+    | set("reshape-for-transpose changed-in-place integer-division".split())
+    | {"constant-factor", "earlier-step-used"}
+)
+"""What only arrays of a program are searched for."""
+
 SLIP_WORDS: Mapping[str, SlipWords] = MappingProxyType(
     {id: slip.words for id, slip in FORMULA_SLIPS.items()} | dict(VALUE_SLIPS)
 )
