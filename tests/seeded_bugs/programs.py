@@ -188,7 +188,7 @@ REGRESSION = Network(
     tuple("Z1 H1 Z2 L dYhat dW2 db2 dH1 dZ1 dW1 db1 W1_new".split()),
 )
 
-# One sample, square matrices -----------------------------------------------------------------------
+# One sample, square matrices ----------------------------------------------------------------------
 
 _SQUARE = """
 z1 = W1 @ x + b1

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from msgspec import Struct, field
 
+from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Mark
 from backprop_cli.grading.exercise import Exercise
@@ -17,7 +18,7 @@ from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sheets.array_cells import ArrayCells
 from backprop_cli.grading.sheets.array_files import as_array
 from backprop_cli.grading.sheets.array_names import layers_named, meant
-from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector, id_of
+from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
 from backprop_cli.grading.sheets.stored_ways import as_declared, stored
 from backprop_cli.grading.tolerance.floating import EPSILONS, FloatType, largest
 from backprop_cli.grading.tolerance.measured import moved
@@ -76,9 +77,9 @@ def typed_sheet(leaves: Mapping[str, Any], known: Quantities, student: str, file
         if not isinstance(found, Reference):
             collector.remark(found.message, node.mark, found.instead)
         elif found.index is None:
-            collector.add_whole(id_of(found), node, _node(leaf))
+            collector.add_whole(found.whole, node, _node(leaf))
         else:
-            collector.add_entry(id_of(found), found.index, node, _node(leaf))
+            collector.add_entry(found.whole, found.index, node, _node(leaf))
     return Sheet(student, printable(file), collector.answers(), tuple(collector.remarks))
 
 
@@ -168,9 +169,9 @@ class _OneSheet(Struct):
                 named = known.named(layers[name])
             if isinstance(named, Reference) and named.index is None:
                 if array is None:
-                    self.refuse(id_of(named), name, "this is no array of numbers")
+                    self.refuse(named.whole, name, "this is no array of numbers")
                 else:
-                    self._take(found, id_of(named), name, array)
+                    self._take(found, named.whole, name, array)
             else:
                 self._unknown(array, getattr(named, "message", "it is one entry alone"))
         return found
@@ -226,7 +227,7 @@ class _OneSheet(Struct):
         key = self.sheets.exercise.key
         if _is_same(value, key.truth[id], kind):
             return
-        new = f"{id}_new"
+        new = new_id(id)
         if new in key.truth and new not in self.answers and _moves_that_way(value, id, key.truth):
             self._answer(new, name, value, kind)
             self.remark(f"{shown(name)} is read as {new}: it is not what the problem starts from")
@@ -244,7 +245,7 @@ def _is_same(value: Array, truth: Array, kind: FloatType) -> bool:
 
 def _moves_that_way(value: Array, id: str, truth: Mapping[str, Array]) -> bool:
     """Whether a parameter has been moved by about as much as the update moves it."""
-    step = largest(truth[f"{id}_new"] - truth[id])
+    step = largest(truth[new_id(id)] - truth[id])
     return value.shape == truth[id].shape and largest(value - truth[id]) <= 10 * step
 
 

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
@@ -112,7 +114,7 @@ class ProgramDetector:
 def with_earlier(expr: Expr, truth: Iterable[str]) -> Iterator[Expr]:
     """The formula of a later step with values of the step before it that were kept."""
     known = set(truth)
-    before = {name: _before(name) for name in symbols(expr) if "@" in name}
+    before = {name: _before(name) for name in symbols(expr) if quantity(name).step > 1}
     kept = {name: Sym(other) for name, other in before.items() if other in known}
     for name, other in kept.items():
         yield substitute(expr, {name: other})
@@ -121,5 +123,5 @@ def with_earlier(expr: Expr, truth: Iterable[str]) -> Iterator[Expr]:
 
 
 def _before(name: str) -> str:
-    id, _, number = name.partition("@")
-    return id if number == "2" else f"{id}@{int(number) - 1}"
+    one = quantity(name)
+    return replace(one, step=one.step - 1).id
