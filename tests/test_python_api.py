@@ -101,9 +101,10 @@ def test_examples_in_docstrings(module: Any) -> None:
     assert not results.failed
 
 
-def test_the_page_in_the_docs_is_what_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["python.md", "programs.md"])
+def test_a_page_in_the_docs_is_what_happens(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    results = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False)
+    results = doctest.testfile(str(ROOT / "docs" / page), module_relative=False)
     assert results.attempted > 15
     assert not results.failed
 
