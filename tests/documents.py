@@ -27,6 +27,9 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
+from seeded_bugs.bugs import BUGS
+from seeded_bugs.programs import NETWORKS
+from seeded_bugs.tried import KINDS, everything
 from test_layers_of_imports import LAYERS, PACKAGE
 
 from backprop_cli.cli import main as backprop
@@ -63,7 +66,7 @@ FENCED = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 MADE = re.compile(
-    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema|slips|floors) -->"
+    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema|slips|floors|seeded) -->"
     r".*?<!-- end -->",
     re.DOTALL,
 )
@@ -297,6 +300,21 @@ def _slips(_: str) -> str:
     return table(("slip", "is", "for instance"), *rows)
 
 
+def _seeded(_: str) -> str:
+    """How many bugs in programs are placed and named."""
+    rows = []
+    for network in NETWORKS:
+        bugs = [bug for bug in BUGS if bug.network is network]
+        cells = [network.name, str(len(bugs))]
+        for kind in KINDS:
+            results = [everything()[str(bug), kind] for bug in bugs]
+            cells += [str(sum(column)) for column in zip(*results, strict=True)]
+        rows.append(cells)
+    totals = [str(sum(int(row[k]) for row in rows)) for k in range(1, len(rows[0]))]
+    heads = [f"{kind}, {what}" for kind in KINDS for what in ("placed", "named")]
+    return table(("program", "bugs", *heads), *rows, ["all", *totals])
+
+
 def _floors(_: str) -> str:
     """The floors of the package, and what each room on them is for in its own words."""
     rows = []
@@ -353,6 +371,7 @@ _MAKERS: Mapping[str, Callable[[str], str]] = {
     "limit": _limit,
     "schema": _schema,
     "slips": _slips,
+    "seeded": _seeded,
 }
 
 # The picture and the schema -----------------------------------------------------------------------

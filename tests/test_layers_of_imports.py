@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "backprop_cli"
 
 LAYERS = (  # low to high: a module imports from its own line or from those above it in this list
-    ("backprop_cli", "errors", "faults"),
+    ("errors", "faults"),
     ("algebra",),
     ("operations",),
     ("calculus",),
@@ -31,6 +31,8 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
     ("grading",),
     ("terminal",),
     ("render", "report"),
+    ("python", "testing"),
+    ("backprop_cli",),
     ("cli", "__main__"),
 )
 
@@ -186,7 +188,7 @@ LOADS = {  # arguments: parts of the program, and packages of others
     f"draw {PROBLEM}": (f"{SOLVING} render", DRAWS),
     f"derive {PROBLEM}": (f"{SOLVING} derive render", DRAWS),
     "derive --function tanh": (
-        f"{SOLVING} derive render".replace("solving ", ""),
+        f"{SOLVING} derive python render".replace("solving ", ""),
         "click msgspec numpy rich",
     ),
 }

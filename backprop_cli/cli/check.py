@@ -44,7 +44,8 @@ _PATH = click.Path(path_type=Path)
 def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.
 
-    Folders are searched for .yaml, .yml, .json and .csv files. Exit code 0: every sheet passes;
+    Folders are searched for .yaml, .yml, .json, .csv and .npz files: what people
+    typed, or the arrays of a program. Exit code 0: every sheet passes;
     1: some sheet does not; 2: the problem or every answer file is unusable.
     """
     from backprop_cli.cli.check_run import Options, run

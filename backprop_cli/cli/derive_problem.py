@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from backprop_cli.cli.arguments import allowed_for, source_of
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.view import View, as_written
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
@@ -17,7 +18,11 @@ from backprop_cli.solving.loading import checked, stated
 
 def whole(path: Path, format_: str, view: View, *, index: bool = False) -> str:
     """What `derive PROBLEM` writes."""
-    source = source_of(path)
+    return of_source(source_of(path), format_, view, index=index)
+
+
+def of_source(source: Source, format_: str, view: View, *, index: bool = False) -> str:
+    """The same of a problem that has been read."""
     stated_problem, complaints = stated(source)
     if stated_problem is not None and stated_problem.has_letters and not index:
         from backprop_cli.cli.free import free_inputs

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.cli.output import Output
 from backprop_cli.derive.derivation_data import Derivation
-from backprop_cli.errors import Complaint, Mark, UserError
+from backprop_cli.errors import Complaint, UserError
 
 
 class Options(Struct, frozen=True):
@@ -65,45 +65,15 @@ def run(problem: Path | None, options: Options) -> None:
 
 
 def _derivation(options: Options) -> Derivation:
-    from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions, of_formula
-    from backprop_cli.derive.steps.functions import named
-    from backprop_cli.problem.text.parser import FormulaError
+    from backprop_cli.python.derivations import chain
 
-    option = "--function" if options.function is not None else "--expression"
-    text = options.function if options.function is not None else options.expression
-    assert text is not None
-    try:
-        if option == "--expression":
-            return of_expressions(text, options.wrt, options.layout)
-        numbers = [each.strip() for each in (options.numbers or "").split(",") if each.strip()]
-        if not numbers and (found := named(text)) is not None:
-            return found
-        return of_formula(_as_formula(text), options.wrt, numbers=numbers)
-    except FormulaError as error:
-        mark = Mark(1, error.offset + 1)
-        complaint = Complaint(error.message, mark, error.instead)
-        raise UserError(complaint, source=option, lines=(text,)) from None
-    except UnderivableError as error:
-        raise UserError(Complaint(str(error), instead=error.instead), source=option) from None
-
-
-def _as_formula(text: str) -> str:
-    """A bare name applied to z; a word that is no function is refused with the nearest."""
-    from difflib import get_close_matches
-
-    from backprop_cli.derive.steps.functions import names
-    from backprop_cli.operations.table import TABLE
-
-    word = text.strip()
-    if word in TABLE and TABLE[word].arity == 1 and TABLE[word].public:
-        return f"{word}(z)"
-    if word.replace("-", "").replace("_", "").isalpha() and len(word) > 1:
-        near = get_close_matches(word.casefold(), names(), 1)
-        meant = near[0] if near else f"one of {', '.join(names())}, or a formula in z"
-        raise UserError(
-            Complaint(f"there is no function `{word[:40]}`", instead=meant), source="--function"
-        )
-    return word
+    numbers = [each.strip() for each in (options.numbers or "").split(",") if each.strip()]
+    if options.expression is not None:
+        found = chain(options.expression, options.wrt, (), options.layout, "--expression")
+    else:
+        assert options.function is not None
+        found = chain(options.function, options.wrt, numbers, None, "--function")
+    return found
 
 
 def _written(derivation: Derivation, options: Options) -> str:

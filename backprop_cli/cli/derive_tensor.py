@@ -25,7 +25,11 @@ from backprop_cli.trace import Trace
 
 def derivative(path: Path, of: str | None, wrt: str | None, format_: str, view: View) -> str:
     """What `derive PROBLEM --of … --wrt …` writes."""
-    loaded = load(path, numbers=False)
+    return of_loaded(load(path, numbers=False), of, wrt, format_, view)
+
+
+def of_loaded(loaded: Loaded, of: str | None, wrt: str | None, format_: str, view: View) -> str:
+    """The same of a problem that has been loaded."""
     question = _question(loaded, of, wrt)
     try:
         found = tensor(loaded.model, question)

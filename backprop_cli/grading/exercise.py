@@ -21,8 +21,9 @@ from backprop_cli.grading.report_data import Index
 from backprop_cli.grading.sentences import expected
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
 from backprop_cli.grading.slips.case import Case
-from backprop_cli.grading.slips.detect import candidates
+from backprop_cli.grading.slips.detect import candidates, shaped
 from backprop_cli.grading.slips.plain_workings import Values
+from backprop_cli.grading.slips.program_detect import with_earlier
 from backprop_cli.grading.slips.table_of_slips import GENERAL
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point
@@ -237,7 +238,22 @@ class Exercise:
         if found is None:
             return []
         stage, step = found
-        made = candidates(self._case(stage, step))
+        programs = self.key.computed
+        made = candidates(self._case(stage, step), programs=programs)
+        wrong = [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
+        if programs and stage.number > 1:
+            earlier = with_earlier(stage.written(step.expr), self.key.truth)
+            wrong += [("earlier-step-used", expr) for expr in earlier]
+        return wrong
+
+    @cached
+    def shaped(self, name: str, shape: tuple[int, ...]) -> list[Candidate]:
+        """The wrong formulas of a quantity that give an array of another shape."""
+        found = self._step(name)
+        if found is None:
+            return []
+        stage, step = found
+        made = shaped(self._case(stage, step), shape)
         return [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
 
     def case(self, step: Planned) -> Case:

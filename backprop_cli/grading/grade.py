@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import quantity, whole_id
 from backprop_cli.errors import Mark
@@ -16,6 +18,7 @@ from backprop_cli.grading.judging.right_answers import RightAnswers
 from backprop_cli.grading.judging.stages import MOST_STEPS
 from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others
 from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
+from backprop_cli.grading.tolerance.floating import Floating, FloatType
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.limits import MAX_WORK
 
@@ -41,23 +44,40 @@ class Grader(Exercise):
         super().__init__(model, most_work, later)
         self._stated = model
         self._following: dict[frozenset[int], Grader] = {}
+        self._programs: dict[FloatType, Grader] = {}
         if alone:
             self.others = ()
+        self.kind: FloatType | None = None
         self.right = RightAnswers(self)
         self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
         self._places = {id: place for place, id in enumerate(self.order)}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_sheets": {}}  # what goes by the identity of objects stays here
+        return {
+            **self.__dict__,
+            "_sheets": {},
+            "_programs": {},
+        }  # what goes by the identity of objects stays here
+
+    def for_program(self, kind: FloatType) -> Grader:
+        """The same for what a program computed in a type of floats."""
+        if kind not in self._programs:
+            twin = copy(self)
+            twin.__dict__.pop("others", None)
+            twin.kind, twin._cache, twin._sheets, twin._following = kind, {}, {}, {}  # noqa: SLF001
+            twin.key = replace(self.key, unit=Floating(15, True, kind), assumed=True)
+            twin.right = RightAnswers(twin)
+            self._programs[kind] = twin
+        return self._programs[kind]
 
     def grade(self, sheet: Sheet) -> Submission:
         """The verdicts and marks of one sheet."""
-        most = self.most
         if sheet.error is not None:
-            return ungraded(sheet, most, sheet.error)
+            return ungraded(sheet, self.most, sheet.error)
         if beyond := self._beyond(sheet):
             return self._with_steps(beyond).grade(sheet)
         results, remark = self._read(sheet)
+        most = self.most if self._asks_all else sum(result.max_points for result in results)
         score = sum(result.points for result in results)
         return Submission(
             sheet.student,
@@ -70,6 +90,11 @@ class Grader(Exercise):
             remarks=sheet.remarks if remark is None else (*sheet.remarks, (remark, Mark())),
         )
 
+    @property
+    def _asks_all(self) -> bool:
+        """Whether what is missing costs points: a program may give the arrays it has."""
+        return self.kind is None or self.model.problem.ask is not None
+
     def _beyond(self, sheet: Sheet) -> frozenset[int]:
         """The later updates on a sheet that nobody asked for, as far as they are followed."""
         known = {stage.number for stage in self.stages}
@@ -81,7 +106,9 @@ class Grader(Exercise):
         if later not in self._following:
             if len(self._following) >= _MOST_FOLLOWED:
                 self._following.clear()
-            self._following[later] = Grader(self._stated, self.most_work, later=later)
+            self._following[later] = self._typed_as(
+                Grader(self._stated, self.most_work, later=later)
+            )
         return self._following[later]
 
     def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
@@ -100,9 +127,12 @@ class Grader(Exercise):
     def others(self) -> tuple[tuple[Other, Grader], ...]:
         """The problem in conventions that its file does not state."""
         return tuple(
-            (other, Grader(other.model, self.most_work, alone=True))
+            (other, self._typed_as(Grader(other.model, self.most_work, alone=True)))
             for other in others(self._stated)
         )
+
+    def _typed_as(self, other: Grader) -> Grader:
+        return other if self.kind is None else other.for_program(self.kind)
 
     def _results(self, sheet: Sheet) -> Results:
         """The results on a sheet; two sheets with the same lines on them have the same."""

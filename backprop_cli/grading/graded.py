@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import TypeAlias
 
@@ -13,9 +13,19 @@ from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judging.answer_key import Judged, Words
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.judging.marks import overall, points, weakest
-from backprop_cli.grading.judging.right_answers import RightAnswers
-from backprop_cli.grading.report_data import Answer, EntryResult, Origin, Result, Sheet, Verdict
+from backprop_cli.grading.judging.right_answers import MOST_ENTRIES, RightAnswers
+from backprop_cli.grading.program_words import about, factor
+from backprop_cli.grading.report_data import (
+    Answer,
+    EntryResult,
+    Index,
+    Origin,
+    Result,
+    Sheet,
+    Verdict,
+)
 from backprop_cli.grading.sentences import explanation, message
+from backprop_cli.grading.sheets.array_cells import ArrayCells, Texts
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Written,
@@ -25,7 +35,12 @@ from backprop_cli.grading.sheets.typed_arrays import (
     written,
 )
 from backprop_cli.grading.slips.detect import Detector
+from backprop_cli.grading.slips.of_programs import ratio_on
+from backprop_cli.grading.slips.of_shapes import Misshapen, by_shape
+from backprop_cli.grading.slips.program_detect import ProgramDetector
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.grading.tolerance.floating import largest
 from backprop_cli.operations.bounds import Interval, point
 
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
@@ -52,7 +67,7 @@ class Graded:
     def judge(self) -> Judge:
         """The judge of what is not right by itself, all of it judged."""
         readable = dict(self.readable())
-        lost = self.exercise.key.asked - set(readable)
+        lost = self.expected - set(readable)
         key, unusable = self.exercise.key_for(readable), lost & set(self.sheet.answers)
         judge = Judge(key, readable, lost, partial(self.betrayed, readable), unusable)
         judge.judged.update({name: right.judged for name, right in self.right.items()})
@@ -62,9 +77,15 @@ class Graded:
         return judge
 
     @cached_property
-    def detector(self) -> Detector:
+    def expected(self) -> frozenset[str]:
+        """What should be on the sheet; what a program does not give it has all the same."""
+        key = self.exercise.key
+        return key.asked & set(self.sheet.answers) if key.computed else key.asked
+
+    @cached_property
+    def detector(self) -> Detector | ProgramDetector:
         """What finds the slips on this sheet."""
-        return Detector(self.judge)
+        return (ProgramDetector if self.exercise.key.computed else Detector)(self.judge)
 
     def readable(self) -> Iterator[tuple[str, Written]]:
         """The answers that can be compared with the truth."""
@@ -87,11 +108,17 @@ class Graded:
         return bool(self.exercise.mistaken(name).within(standing_for(here.value, here.unit)))
 
     def results(self) -> Iterator[Result]:
-        """What is asked, in order, then what stands on the sheet beside it."""
-        answers = self.sheet.answers
-        beside = (name for name in answers if name not in self.exercise.key.asked)
-        others = (question for name in beside for question in self.exercise.questions_on(name))
-        for question in (*self.exercise.questions, *others):
+        """What is asked, in order, then what stands on the sheet beside it.
+
+        Where a problem does not say what it asks, a program is asked for what it gives.
+        """
+        answers, exercise = self.sheet.answers, self.exercise
+        asked = exercise.questions
+        if exercise.key.computed and exercise.model.problem.ask is None:
+            asked = tuple(question for question in asked if question.name in answers)
+        beside = (name for name in answers if name not in exercise.key.asked)
+        others = (question for name in beside for question in exercise.questions_on(name))
+        for question in (*asked, *others):
             right = self.right.get(question.name)
             yield right.results[question.id] if right is not None else self.result(question)
 
@@ -111,6 +138,7 @@ class Graded:
             found, origin = tuple(id for id in found if id in _SEEN), None
         elif verdict == "not-judged" and found:  # what is missing is no excuse
             verdicts, verdict = _all_wrong(verdicts), "wrong"
+        times = self.factor(answer, verdict, origin)
         return Result(
             question.id,
             verdict,
@@ -120,19 +148,57 @@ class Graded:
             answer.mark,
             tuple(self.entries(question, answer, judged, verdict)),
             found,
-            self.exercise.mistaken(name).within(self.typed(name)) if verdict == "correct" else (),
-            message(self.judge, name, verdict, found, judged.reason, answer.trouble, origin),
+            self.open(name) if verdict == "correct" else (),
+            self.said(answer, verdict, found, judged.reason, origin, times),
             explanation(self.judge, name, judged),
             self.exercise.expected(name, question.index),
             self.exercise.formula(name),
             question.asked,
             origin,
+            answer.called,
+            times,
         )
+
+    def said(
+        self,
+        answer: Answer,
+        verdict: Verdict,
+        slips: tuple[str, ...],
+        reason: str | None,
+        origin: Origin | None,
+        times: str,
+    ) -> str:
+        """The sentence about a quantity; one about an array says which, and by which factor."""
+        words = message(self.judge, answer.id, verdict, slips, reason, answer.trouble, origin)
+        if answer.called is None:
+            return words
+        return self.of_array(answer, verdict, f"{times}. {words}" if times else words)
+
+    def factor(self, answer: Answer, verdict: Verdict, origin: Origin | None) -> str:
+        """In how many times the right size all of an array is."""
+        if answer.called is None or verdict != "wrong" or origin is not None:
+            return ""
+        return factor(ratio_on(self.judge, answer.id), self.exercise.model.sample_count)
+
+    def of_array(self, answer: Answer, verdict: Verdict, words: str) -> str:
+        """A sentence with the array's name and the line of the derivation."""
+        line = self.exercise.formula(answer.id) or answer.id
+        return about(answer.called or answer.id, line, verdict, words)
+
+    def open(self, name: str) -> tuple[str, ...]:
+        """The slips that a right answer's digits cannot exclude; a program has digits enough."""
+        if self.exercise.key.computed:
+            return ()
+        return self.exercise.mistaken(name).within(self.typed(name))
 
     def unjudged(self, question: Question, answer: Answer | None) -> Result:
         """A quantity that is missing, cannot be read, or has another shape."""
         known = question.name in self.exercise.key.truth
         verdict, words, found = self.why_unjudged(question.name, answer)
+        shows = ""
+        if answer is not None and answer.called is not None:
+            shows = words.removeprefix(_sentences(found)).strip(" .") if found else ""
+            words = self.of_array(answer, verdict, words)
         return Result(
             question.id,
             verdict,
@@ -145,6 +211,8 @@ class Graded:
             expected=self.exercise.expected(question.name, question.index) if known else None,
             formula=self.exercise.formula(question.name),
             asked=question.asked,
+            called=answer.called if answer else None,
+            factor=shows,
         )
 
     def why_unjudged(
@@ -157,7 +225,19 @@ class Graded:
         if answer is None or truth is None:
             return "missing", "", ()
         words = f"this is {described(answer.shape)}, and {name} is {described(truth.shape)}"
+        if isinstance(answer.cells, ArrayCells):
+            return "wrong", *self.misshapen(name, answer.cells, words)
         return "wrong", words, self.turned(answer, truth)
+
+    def misshapen(self, name: str, cells: ArrayCells, words: str) -> tuple[str, tuple[str, ...]]:
+        """The sentence for an array of another shape, and the mistake that explains it."""
+        room = largest(cells.unit)
+        one = Misshapen(name, cells.value, room, self.judge, self.exercise.model.sample_count)
+        found = by_shape(one, self.exercise.shaped(name, cells.value.shape))
+        if not found.slips:
+            return words, ()
+        shows = found.words or words
+        return f"{_sentences(found.slips)} {shows[0].upper()}{shows[1:]}.", found.slips
 
     def turned(self, answer: Answer, truth: Array) -> tuple[str, ...]:
         """`transposed`, where the other shape is that of the transpose, and so are the values."""
@@ -175,7 +255,7 @@ class Graded:
                 name,
                 self.judge.written[name],
                 (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
-                {index: cell.text for index, cell in answer.cells.items() if cell is not None},
+                texts(answer),
                 self.exercise.candidates(name),
                 self.exercise.sample_axis(name),
             )
@@ -187,11 +267,29 @@ class Graded:
     ) -> Iterator[EntryResult]:
         """The verdict on every entry asked; one not judged is wrong where a slip explains it."""
         known = _all_wrong(judged.verdicts) if overall == "wrong" else judged.verdicts
-        for place, index in self.exercise.places(question.name):
+        for place, index in self.shown(question.name, known):
             if question.index is None or question.index == place:
                 verdict, cell = known[place], answer.cells.get(place)
                 how = judged.how[place] if verdict == "correct" else None
                 yield EntryResult(index, verdict, how, None if cell is None else cell.text)
+
+    def shown(self, name: str, verdicts: Words) -> Iterable[tuple[Index, Index]]:
+        """The entries that are listed: all, or the first that are not right of a large array."""
+        if verdicts.size <= MOST_ENTRIES:
+            return self.exercise.places(name)
+        places = map(tuple, np.argwhere(verdicts != "correct")[:MOST_ENTRIES].tolist())
+        return [(place, self.exercise.person(name, place)) for place in places]
+
+
+def texts(answer: Answer) -> Mapping[Index, str]:
+    """The entries as they were written."""
+    if isinstance(answer.cells, ArrayCells):
+        return Texts(answer.cells)
+    return {index: cell.text for index, cell in answer.cells.items() if cell is not None}
+
+
+def _sentences(slips: Iterable[str]) -> str:
+    return " Or: ".join(SLIP_WORDS[slip].sentence for slip in slips)
 
 
 def _all_wrong(verdicts: Words) -> Words:

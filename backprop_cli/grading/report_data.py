@@ -36,6 +36,7 @@ class Answer(Struct, frozen=True):
     `shape` is as written, a vector typed as row or column already flat where the quantity is one.
     `trouble` is the sentence, and `instead` the hint, for a quantity that cannot be read. `source`
     is the text all of it was read from, where that always reads the same, whatever is around it.
+    `called` is what a program calls the array.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Answer(Struct, frozen=True):
     trouble: str | None = None
     instead: str | None = None
     source: str | None = None
+    called: str | None = None
 
 
 class Sheet(Struct, frozen=True):
@@ -84,7 +86,8 @@ class Result(Struct, frozen=True):
     in an earlier step that is not on the sheet, `cannot_exclude` those its digits cannot rule out.
     `message` says it in a sentence without giving the right value away; `explanation` shows why an
     interval decided (it names values); `expected` is the right value as text. `asked` tells whether
-    it counts; `max_points` is 0 where it does not.
+    it counts; `max_points` is 0 where it does not. `called` is what a program calls the array, and
+    `factor` says how many times too large all of it is, or what its shape shows.
     """
 
     id: str
@@ -102,6 +105,8 @@ class Result(Struct, frozen=True):
     formula: str | None = None
     asked: bool = True
     origin: Origin | None = None
+    called: str | None = None
+    factor: str = ""
 
 
 class Submission(Struct, frozen=True):

@@ -45,8 +45,9 @@ def message(
     if verdict == "wrong":
         if slips:
             words = " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
-            return words if origin is None else f"In {origin.id}, not on the sheet: {words}"
-        return "neither right nor what follows from your earlier values"
+            return words if origin is None else f"In {origin.id}, not {_where(judge)}: {words}"
+        earlier = "the program's other arrays" if judge.key.computed else "your earlier values"
+        return f"neither right nor what follows from {earlier}"
     if verdict == "carried":
         return _follows(_wrong_sources(judge, name))
     if verdict == "imprecise":
@@ -58,6 +59,10 @@ def message(
     if verdict == "not-judged":
         return reason or "cannot be judged"
     return ""
+
+
+def _where(judge: Judge) -> str:
+    return "among the arrays" if judge.key.computed else "on the sheet"
 
 
 def _sentence(judge: Judge, name: str, slip: str) -> str:

@@ -191,7 +191,11 @@ class Rounding(Struct, frozen=True):
 
 
 class Grading(Struct, frozen=True):
-    """How answers are marked; `points` by id as written."""
+    """How answers are marked; `points` by id as written.
+
+    `rtol` is the tolerance for what a program computed, by the largest entry of each quantity;
+    without it, it is that of the type of the floats.
+    """
 
     precision: Digits | None = None
     points: tuple[tuple[Text, float], ...] = ()
@@ -199,6 +203,7 @@ class Grading(Struct, frozen=True):
     carried: float = 1.0
     imprecise: float = 0.5
     passing: float = 0.6
+    rtol: float | None = None
 
 
 class Problem(Struct, frozen=True):

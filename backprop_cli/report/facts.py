@@ -29,6 +29,8 @@ def _seen(result: Result, settings: Settings) -> Iterator[Fact]:
         return
     if result.verdict != "carried" and (text := written(result.entries)):
         yield "you wrote", text
+    if result.called:
+        yield "array", result.called
     if text := _differing(result):
         yield "entries", text
     if result.verdict in _WITH_FORMULA and (formula := equation(result, settings)):
@@ -37,6 +39,8 @@ def _seen(result: Result, settings: Settings) -> Iterator[Fact]:
 
 def _why(result: Result, settings: Settings) -> Iterator[Fact]:
     slips = [settings.slip(slip) for slip in telling(result.slips)]
+    if result.factor:
+        yield "it shows", result.factor
     told = all(words.sentence in result.message for words in slips) if slips else not result.message
     if not told and result.verdict != "carried":
         yield "why", result.message

@@ -48,7 +48,9 @@ def of_result(result: Result, reveal: Reveal) -> Result:
     if reveal == "what":
         return result
     message = result.message if result.verdict == "invalid" else ""
-    return replace(result, slips=(), origin=None, cannot_exclude=(), message=message, formula=None)
+    return replace(
+        result, slips=(), origin=None, cannot_exclude=(), message=message, formula=None, factor=""
+    )
 
 
 def of_summary(summary: Summary, reveal: Reveal) -> Summary:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, walk
 from backprop_cli.grading.judging.equivalent_ways import Formulas
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
+from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.intervals import Unit
 
@@ -43,6 +44,11 @@ class Key(Struct, frozen=True):
     """The gradient by each quantity that has one."""
     compared: frozenset[tuple[str, str]] = frozenset()
     """Prediction and target, as the loss compares them."""
+
+    @property
+    def computed(self) -> bool:
+        """Whether it is for what a program computed, and not for what somebody typed."""
+        return isinstance(self.unit, Floating)
 
     def first(self, name: str) -> Expr | None:
         """The formula by which a quantity is worked out; None where it has none but its name."""

@@ -12,6 +12,7 @@ from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
+from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero
 from backprop_cli.readings.intervals import WITHIN, Rounding, Unit
 
@@ -129,6 +130,8 @@ is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the val
 
 def persons(unit: Unit, within: Sequence[str] = WITHIN) -> tuple[Rounding, ...]:
     """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
+    if isinstance(unit, Floating):
+        return ()
     return tuple(
         Rounding(unit.count, unit.significant, cuts_off, each)
         for each in WITHIN
@@ -157,6 +160,8 @@ def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
     These are those asked and those used around them, in decimals and in as many significant digits
     as the longest number there has. What is only assumed excuses nobody who used more.
     """
+    if key.computed:  # a program rounds nothing on the way, but for its type
+        return [], []
     asked = key.unit
     used = [unit for figures in around for unit in _used(figures, asked)]
     most = max((unit.count for unit in used if unit.significant), default=0)

@@ -16,9 +16,10 @@ from msgspec import Struct
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.exercise import Exercise, Question
-from backprop_cli.grading.judging.answer_key import Judged
+from backprop_cli.grading.judging.answer_key import Judged, Words
 from backprop_cli.grading.judging.marks import points, weakest
 from backprop_cli.grading.report_data import Answer, EntryResult, How, Index, Result, Typed
+from backprop_cli.grading.sheets.array_cells import ArrayCells
 from backprop_cli.grading.sheets.typed_arrays import (
     Written,
     finer,
@@ -30,6 +31,9 @@ from backprop_cli.grading.sheets.typed_arrays import (
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Unit
+
+MOST_ENTRIES: Final = 1_000
+"""Of an array with more entries only those are listed that are not right."""
 
 MOST_KEPT: Final = 10_000
 """So many answers, and entries, are remembered; beyond that, all are forgotten."""
@@ -51,7 +55,9 @@ class Figure(Struct, frozen=True):
 class Right:
     """An answer that is right by itself: its result for each question about it."""
 
-    def __init__(self, answer: Answer, hows: Sequence[How], results: dict[str, Result]) -> None:
+    def __init__(
+        self, answer: Answer, hows: Sequence[How] | Words, results: dict[str, Result]
+    ) -> None:
         self.results = results
         self._answer = answer
         self._hows = hows
@@ -97,11 +103,46 @@ class RightAnswers:
             return None
         if answer.shape != self.exercise.key.truth[name].shape:
             return None
+        if isinstance(answer.cells, ArrayCells):
+            return self._array(answer, answer.cells)
         figures = list(self._all_figures(answer))
         if len(figures) < len(answer.cells) or self._is_betrayed(figures):
             return None
         hows = [figure.how for figure in figures]
         return Right(answer, hows, dict(self._results(answer, figures)))
+
+    def _array(self, answer: Answer, cells: ArrayCells) -> Right | None:
+        """An array, all its entries at once; slips that give the same numbers are none of it."""
+        key = self.exercise.key
+        truth = key.truth[answer.id]
+        if not is_right(cells.value, cells.unit, truth, key.unit, assumed=True)[0].all():
+            return None
+        hows = how_right(cells.value, cells.unit, truth, key.unit)
+        results = {
+            question.id: self._array_result(question, answer, hows)
+            for question in self.exercise.questions_on(answer.id)
+        }
+        return Right(answer, hows.ravel(), results)
+
+    def _array_result(self, question: Question, answer: Answer, hows: Words) -> Result:
+        whole = np.asarray(hows if question.index is None else hows[question.index], dtype=object)
+        shown = self.exercise.places(question.name) if whole.size <= MOST_ENTRIES else ()
+        return Result(
+            question.id,
+            "correct",
+            weakest(whole, "correct"),
+            question.points,
+            question.points,
+            answer.mark,
+            tuple(
+                EntryResult(index, "correct", hows[place], cell.text)
+                for place, index in shown
+                if question.index in (None, place) and (cell := answer.cells[place]) is not None
+            ),
+            expected=self.exercise.expected(question.name, question.index),
+            formula=self.exercise.formula(question.name),
+            asked=question.asked,
+        )
 
     def _all_figures(self, answer: Answer) -> Iterator[Figure]:
         """The right entries, up to the first that is not right."""

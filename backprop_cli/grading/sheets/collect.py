@@ -9,11 +9,15 @@ from typing import Final
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.report_data import Sheet
-from backprop_cli.grading.sheets.answer_files import MAX_SHEET, Reader, unusable
+from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
+from backprop_cli.grading.sheets.array_files import MOST_BYTES, MOST_JSON
 from backprop_cli.grading.sheets.handed_in import Unread, unread
 from backprop_cli.problem.problem_file import read_up_to
 
-ENDINGS: Final = (".yaml", ".yml", ".json", ".csv")
+ENDINGS: Final = (".yaml", ".yml", ".json", ".csv", ".npz")
+_MOST: Final = {".npz": MOST_BYTES, ".json": MOST_JSON}
+"""Arrays are larger than what people type."""
+
 _NOT_SHEETS = frozenset({"__MACOSX"})  # beside what is hidden; left behind by unpacking
 
 
@@ -35,15 +39,15 @@ def answer_files(
     return sorted(found.values(), key=lambda file: file.split(os.sep))
 
 
-def read_answers(path: str, reader: Reader) -> Sheet:
-    """The sheet in a file; one with an error where the file cannot be read."""
+def read_answers(path: str) -> bytes | Sheet:
+    """The bytes of an answer file; a sheet with an error where it cannot be read."""
+    most = _MOST.get(os.path.splitext(path)[1].casefold(), MAX_SHEET)
     try:
-        data = read_up_to(path, MAX_SHEET + 1)
+        return read_up_to(path, most + 1)
     except OSError as error:
         return unusable(path, f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
         return unusable(path, "there can be no file of this name")
-    return reader.sheet(data, path)
 
 
 def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:

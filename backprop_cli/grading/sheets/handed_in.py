@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 _platform = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_.*").fullmatch
-_OTHER = "no .yaml, .yml, .json or .csv file"
+_OTHER = "no .yaml, .yml, .json, .csv or .npz file"
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "a Word document": ".docx .doc .odt .rtf .pages",

@@ -7,6 +7,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.grading.report_data import Answer
+from backprop_cli.grading.sheets.array_cells import ArrayCells
+from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import Unit
 
@@ -34,6 +36,8 @@ class Written(Struct, frozen=True):
 
 def written(answer: Answer) -> Written:
     """The arrays of an answer that can be read."""
+    if isinstance(answer.cells, ArrayCells):
+        return Written(answer.cells.value, answer.cells.unit)
     value = np.full(answer.shape, np.nan)
     unit = np.zeros(answer.shape)
     for index, cell in answer.cells.items():
@@ -81,8 +85,11 @@ def finer(value: Array, unit: Array, truth: Array, asked: Unit) -> Array:
     """The finer of the unit typed and the unit asked; what is typed exactly stays exact.
 
     Significant digits are those of the number typed, or of the true one where these are finer:
-    0.995 has three of them, and 1.00 is not it. A 0 has none.
+    0.995 has three of them, and 1.00 is not it. A 0 has none. A program is asked for no digits but
+    those of its type.
     """
+    if isinstance(asked, Floating):
+        return unit
     own = asked.at(np.where(value == 0, truth, value))
     return np.minimum(unit, np.minimum(own, asked.at(np.where(truth == 0, value, truth))))
 

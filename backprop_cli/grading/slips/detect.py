@@ -39,19 +39,34 @@ _MOST_BY_CHANCE_OF_PARTS = 0.02
 """A name is given where a wrong number would get one by chance no more often than this."""
 
 
-def candidates(case: Case) -> list[Candidate]:
-    """Every wrong formula of a quantity, with the slip that leads to it."""
+def candidates(case: Case, *, programs: bool = False) -> list[Candidate]:
+    """Every wrong formula of a quantity, with the slip that leads to it.
+
+    `programs`: also what only code does.
+    """
     found: list[Candidate] = []
     decision = case.model.decision
     if decision is not None and case.step.id == decision.name:
         return found  # a class is another one, not twice or half as much
     for id, slip in FORMULA_SLIPS.items():
-        if slip.rewrite is not None:
+        if slip.rewrite is not None and (programs or not slip.program):
             for one in case.cases():
                 found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
     for one in case.cases():
         found += [change for change in changes(one) if one.fits(change[1])]
     return [one for one in found if not is_jacobian(one[1])]  # what is pulled back has no parts
+
+
+def shaped(case: Case, shape: tuple[int, ...]) -> list[Candidate]:
+    """The wrong formulas of a quantity that give another shape than it has."""
+    rows = ((id, slip.rewrite) for id, slip in FORMULA_SLIPS.items() if slip.program)
+    made = [(id, expr) for id, rewrite in rows if rewrite is not None for expr in rewrite(case)]
+    long = [size for size in shape if size != 1]
+    return [
+        one
+        for one in (*made, *changes(case))
+        if (found := case.shape(one[1])) is not None and [n for n in found if n != 1] == long
+    ]
 
 
 class Detector:
@@ -79,7 +94,7 @@ class Detector:
         found = found or self._by_formula(wrong, general=True)
         found += [id for id in typing if id not in found]
         if found:
-            return _most_telling(found), None
+            return most_telling(found), None
         if digit_misread(self.judge, wrong, self.numbers):
             return ("digit-misread",), None
         made = origin(self.judge, wrong, self.numbers, candidates, general=True)
@@ -149,7 +164,7 @@ def _may_give(wrong: Wrong, numbers: Interval, widest: Interval) -> bool:
     return bool((meets(numbers, widest) | unknown | ~wrong.written.present).all())
 
 
-def _most_telling(found: list[str]) -> tuple[str, ...]:
+def most_telling(found: list[str]) -> tuple[str, ...]:
     """At most three names: beside causes that say where it went wrong, mere factors say little."""
     first = [id for id in _CHANGE_LITTLE if id in found]
     found = first + [id for id in found if id not in first]

@@ -11,6 +11,7 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.report_data import SlipWords
 from backprop_cli.grading.slips import backward, forward, slopes
 from backprop_cli.grading.slips import lost_paths as paths
+from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.table_of_parts import PARTS
@@ -22,19 +23,25 @@ class Slip(Struct, frozen=True):
     """One slip: its words, and the formulas that a student who makes it computes instead.
 
     Without a `rewrite` it is one of the changes that any part of a formula may undergo. `factor`:
-    it only multiplies the right value by some number, so a single figure proves little.
+    it only multiplies the right value by some number, so a single figure proves little. `program`:
+    only code makes it, and what comes out may have another shape.
     """
 
     words: SlipWords
     rewrite: Rewrite | None
     example: str
     factor: bool = False
+    program: bool = False
 
 
 def _slip(
     id: str, title: str, sentence: str, rewrite: Rewrite, example: str, factor: bool = False
 ) -> Slip:
     return Slip(SlipWords(id, title, sentence), rewrite, example, factor)
+
+
+def _code(id: str, title: str, sentence: str, rewrite: Rewrite, example: str) -> Slip:
+    return Slip(SlipWords(id, title, sentence), rewrite, example, program=True)
 
 
 _FORWARD = (
@@ -253,9 +260,68 @@ _UPDATE = (
         "the old loss for the new one",
     ),
 )
+_PROGRAMS = (
+    _code(
+        "not-summed-over-samples",
+        "not summed over the samples",
+        "This is one gradient a sample: their sum over the samples is missing.",
+        program.not_summed,
+        "db = dZ instead of dZ.sum(axis=0)",
+    ),
+    _code(
+        "summed-over-wrong-axis",
+        "summed over the wrong axis",
+        "The sum was taken over the units instead of the samples, or over everything.",
+        program.summed_otherwise,
+        "db = dZ.sum(axis=1), or dZ.sum()",
+    ),
+    _code(
+        "elementwise-for-matmul",
+        "* for @",
+        "The entries were multiplied one by one (*) where a matrix product (@) belongs.",
+        program.elementwise_product,
+        "W * x instead of W @ x",
+    ),
+    _code(
+        "broadcast-to-matrix",
+        "(n,) with (n, 1)",
+        "A vector (n,) met a column (n, 1), and NumPy made an n × n matrix of the two.",
+        program.broadcast,
+        "yhat - y with the shapes (n, 1) and (n,)",
+    ),
+    _code(
+        "keepdims-lost",
+        "keepdims lost",
+        "Each row was divided by the sums of other rows: sum(axis=1) lost the axis that keeps them"
+        " apart.",
+        program.keepdims_lost,
+        "e / e.sum(axis=1) instead of e / e.sum(axis=1, keepdims=True)",
+    ),
+    _code(
+        "gradient-overwritten",
+        "gradient overwritten instead of added",
+        "Several paths add up here, and only one of them is left: = was written for +=.",
+        program.overwritten,
+        "dh = dh_next @ U.T after dh = dy @ V.T",
+    ),
+    _code(
+        "mask-from-gradient",
+        "ReLU's mask from the gradient",
+        "The mask of the ReLU was taken from the gradient instead of z.",
+        program.mask_from_gradient,
+        "dZ[dH <= 0] = 0 instead of dZ[Z <= 0] = 0",
+    ),
+    _code(
+        "activation-twice",
+        "activation applied twice",
+        "The activation was applied to what it had already given.",
+        program.activation_twice,
+        "sigmoid(A) instead of sigmoid(Z)",
+    ),
+)
 
 FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
-    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE)}
+    {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PROGRAMS)}
     | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
 )
 
@@ -294,6 +360,33 @@ VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
             ),
             SlipWords("sign-lost", "sign lost", "The number is right but for its sign."),
             SlipWords(
+                "reshape-for-transpose",
+                "reshaped instead of transposed",
+                "reshape puts the entries in the order of rows: it does not turn a matrix as .T"
+                " does.",
+            ),
+            SlipWords(
+                "changed-in-place",
+                "changed in its place",
+                "These are the values of what is computed from it: it was changed in its place"
+                " (+=, *=, or an assignment to its entries) before it was kept.",
+            ),
+            SlipWords(
+                "integer-division",
+                "cut off to whole numbers",
+                "The fractions are cut off: a division // or an array of whole numbers did that.",
+            ),
+            SlipWords(
+                "constant-factor",
+                "a constant factor",
+                "Every entry is the right one times the same number.",
+            ),
+            SlipWords(
+                "earlier-step-used",
+                "value of an earlier step",
+                "A value of an earlier step was used again.",
+            ),
+            SlipWords(
                 "copied",
                 "copied from another quantity",
                 "These are the values of another quantity.",
@@ -301,6 +394,13 @@ VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
         )
     }
 )
+
+PROGRAM_SLIPS = frozenset(
+    {id for id, slip in FORMULA_SLIPS.items() if slip.program}
+    | set("reshape-for-transpose changed-in-place integer-division".split())
+    | {"constant-factor", "earlier-step-used"}
+)
+"""What only arrays of a program are searched for."""
 
 SLIP_WORDS: Mapping[str, SlipWords] = MappingProxyType(
     {id: slip.words for id, slip in FORMULA_SLIPS.items()} | dict(VALUE_SLIPS)
@@ -314,7 +414,10 @@ _DERIVATIVES = frozenset(
 )
 _IMPLIED_BY = {
     "wrong-activation-derivative": _DERIVATIVES,
-    "path-lost": frozenset({"penalty-omitted", "bias-left-out"}),
+    "path-lost": frozenset({"penalty-omitted", "bias-left-out", "gradient-overwritten"}),
+    "relu-derivative-wrong": frozenset({"mask-from-gradient"}),
+    "wrong-axis": frozenset({"keepdims-lost", "summed-over-wrong-axis"}),
+    "constant-factor": frozenset({"factor-two", "mean-sum-confused", "sign-flipped"}),
     "term-left-out": frozenset({"change-for-value"}),
 }
 """What is no news where something says it more exactly."""

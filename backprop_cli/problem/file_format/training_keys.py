@@ -234,6 +234,10 @@ GRADING = Record(
         "imprecise": Key(
             _SHARE, "share of the points for too few digits", default=_NO_GRADING.imprecise
         ),
+        "rtol": Key(
+            _SHARE,
+            "tolerance for arrays of a program, by the largest entry; of their type if absent",
+        ),
         "pass": Key(_SHARE, "share of all points that passes", default=_NO_GRADING.passing),
     },
     _grading,

@@ -94,7 +94,7 @@ OF_CONVENTION: Final = _meant(
 )
 OF_GRADING: Final = _meant(
     {
-        "precision: {decimals: 3}": "decimals digits significant tolerance accuracy rtol atol",
+        "precision: {decimals: 3}": "decimals digits significant tolerance accuracy atol",
         "pass": "passing threshold passmark",
         "points": "marks score weights",
     }

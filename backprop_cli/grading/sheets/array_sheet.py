@@ -1,0 +1,257 @@
+"""Arrays by a program's names -> a sheet, and the type of floats it was computed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from msgspec import Struct, field
+
+from backprop_cli.algebra.quantity import new_id
+from backprop_cli.algebra.shapes import described
+from backprop_cli.errors import Mark
+from backprop_cli.grading.exercise import Exercise
+from backprop_cli.grading.program_words import tolerances
+from backprop_cli.grading.quantities import Quantities
+from backprop_cli.grading.report_data import Answer, Sheet
+from backprop_cli.grading.sheets.array_cells import ArrayCells
+from backprop_cli.grading.sheets.array_files import as_array
+from backprop_cli.grading.sheets.array_names import layers_named, meant
+from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
+from backprop_cli.grading.sheets.stored_ways import as_declared, stored
+from backprop_cli.grading.tolerance.floating import EPSILONS, FloatType, largest
+from backprop_cli.grading.tolerance.measured import moved
+from backprop_cli.grading.tolerance.sums import terms_behind
+from backprop_cli.problem.ids import Reference
+from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode
+from backprop_cli.problem.typed_numbers import printable, shown
+from backprop_cli.trace import Array
+
+Found: TypeAlias = "tuple[str, np.ndarray[Any, np.dtype[Any]]]"
+"""What an array is called by the program, and what is in it."""
+
+_DIGITS: Final = 8
+"""A number with so many significant digits was computed and not typed."""
+_MOST_NAMES: Final = 6
+
+
+def is_computed(leaves: Mapping[str, Any]) -> bool:
+    """Whether a program made these numbers: there is an array, or a number of many digits."""
+    return any(isinstance(leaf, np.ndarray) or _is_long(leaf) for leaf in leaves.values())
+
+
+def _is_long(leaf: Any) -> bool:
+    if isinstance(leaf, (list, tuple)):
+        return any(map(_is_long, leaf))
+    if isinstance(leaf, np.floating):
+        return True
+    text = str(leaf) if isinstance(leaf, (str, float)) else ""
+    mantissa = text.lower().partition("e")[0]
+    return sum(c.isdigit() for c in mantissa.lstrip("-+0.")) >= _DIGITS
+
+
+def float_type(arrays: Mapping[str, np.ndarray[Any, Any]], rtol: float | None) -> FloatType:
+    """The coarsest type among the arrays: what is computed from float32 is no better for it."""
+    names = [array.dtype.name for array in arrays.values() if array.dtype.name in EPSILONS]
+    names += ["float32" for array in arrays.values() if _is_single(array)]
+    return FloatType(max(names, key=EPSILONS.__getitem__, default="float64"), rtol)
+
+
+def _is_single(array: np.ndarray[Any, Any]) -> bool:
+    """Whether all numbers of a float64 are float32 that were widened, and not whole or short."""
+    if array.dtype.name != "float64" or not array.size or array.size > 1_000_000:
+        return False
+    with np.errstate(all="ignore"):
+        single = array.astype(np.float32).astype(np.float64)
+        short = np.round(array * 2**12) == array * 2**12
+    return bool((single == array).all() and not short.all())
+
+
+def typed_sheet(leaves: Mapping[str, Any], known: Quantities, student: str, file: str) -> Sheet:
+    """The sheet of numbers that somebody typed, in a file of JSON or in Python: digits count."""
+    collector = Collector(known)
+    for name, leaf in leaves.items():
+        node = ScalarNode(name, "plain", 0, 0)
+        found = meant(name, known)
+        if not isinstance(found, Reference):
+            collector.remark(found.message, node.mark, found.instead)
+        elif found.index is None:
+            collector.add_whole(found.whole, node, _node(leaf))
+        else:
+            collector.add_entry(found.whole, found.index, node, _node(leaf))
+    return Sheet(student, printable(file), collector.answers(), tuple(collector.remarks))
+
+
+def _node(leaf: Any) -> Node:
+    if isinstance(leaf, (list, tuple)):
+        return ListNode(0, 0, [_node(item) for item in leaf])
+    return ScalarNode("" if leaf is None else str(leaf), "plain", 0, 0)
+
+
+class ArraySheets(Struct):
+    """Makes sheets of one problem's arrays, and remembers what tolerances it has worked out."""
+
+    exercise: Exercise
+    known: Quantities
+    _terms: dict[str, int] = field(default_factory=dict)
+    _moved: dict[FloatType, dict[str, float]] = field(default_factory=dict)
+
+    def sheet(
+        self,
+        leaves: Mapping[str, Any],
+        student: str,
+        file: str,
+        refused: Mapping[str, str] | None = None,
+        kind: FloatType | None = None,
+    ) -> tuple[Sheet, FloatType]:
+        """The sheet, and the type of its floats."""
+        one = _OneSheet(self, file)
+        for name, why in (refused or {}).items():
+            one.remark(f"{shown(name)} is not read: {why}")
+        named = one.named(leaves)
+        arrays = {id: array for id, (_, array) in named.items()}
+        rtol = self.exercise.model.problem.grading.rtol
+        kind = kind or float_type(arrays, rtol)
+        one.fill(named, kind)
+        if one.answers:
+            least, most = self._span(one.answers, kind)
+            one.remark(tolerances(kind, least, most))
+        return Sheet(student, printable(file), one.answers, tuple(one.remarks)), kind
+
+    def unit(self, id: str, value: Array, truth: Array, kind: FloatType) -> float:
+        """The width of what an entry stands for: twice its tolerance."""
+        if not self._terms:
+            self._terms.update(terms_behind(self.exercise.stages))
+        size = max(largest(truth), largest(value))
+        tolerance = kind.behind(self._terms.get(id, 1))
+        if kind.rtol is None and not _within(value, truth, tolerance * size):
+            tolerance = min(max(tolerance, self._off(id, kind)), kind.most)
+        return 2 * tolerance * size
+
+    def _span(self, ids: Iterable[str], kind: FloatType) -> tuple[float, float]:
+        """The least and the largest tolerance among these quantities."""
+        found = [kind.behind(self._terms.get(id, 1)) for id in ids]
+        return min(found), max(found)
+
+    def _off(self, id: str, kind: FloatType) -> float:
+        if kind not in self._moved:
+            with np.errstate(all="ignore"):
+                self._moved[kind] = moved(self.exercise, kind)
+        return self._moved[kind].get(id, 0.0)
+
+
+def _within(value: Array, truth: Array, room: float) -> bool:
+    return value.shape != truth.shape or bool((np.abs(value - truth) <= room).all())
+
+
+class _OneSheet(Struct):
+    """One sheet while it is put together."""
+
+    sheets: ArraySheets
+    file: str
+    answers: dict[str, Answer] = field(default_factory=dict)
+    remarks: list[tuple[str, Mark]] = field(default_factory=list)
+
+    def remark(self, text: str) -> None:
+        """Says something that spoils nothing else."""
+        if len(self.remarks) < MOST_REMARKS:
+            self.remarks.append((printable(text), Mark()))
+
+    def named(self, leaves: Mapping[str, Any]) -> dict[str, Found]:
+        """The arrays by the ids of what they are; unknown names are told."""
+        known, layers = self.sheets.known, layers_named(leaves)
+        found: dict[str, Found] = {}
+        for name, leaf in leaves.items():
+            array = leaf if isinstance(leaf, np.ndarray) else as_array(leaf)
+            named = meant(name, known)
+            if not isinstance(named, Reference) and name in layers:
+                named = known.named(layers[name])
+            if isinstance(named, Reference) and named.index is None:
+                if array is None:
+                    self.refuse(named.whole, name, "this is no array of numbers")
+                else:
+                    self._take(found, named.whole, name, array)
+            else:
+                self._unknown(array, getattr(named, "message", "it is one entry alone"))
+        return found
+
+    def _take(
+        self, found: dict[str, Found], id: str, name: str, array: np.ndarray[Any, Any]
+    ) -> None:
+        before = found.get(id)
+        if before is None:
+            found[id] = name, array
+        elif not np.array_equal(before[1], array):
+            self.remark(f"{shown(name)} is {id}, as {shown(before[0])} is, which is the one read")
+
+    def _unknown(self, array: np.ndarray[Any, Any] | None, why: str) -> None:
+        shape = None if array is None else array.shape
+        shapes = self.sheets.known.shapes
+        same = [id for id, other in shapes.items() if shape is not None and other == shape]
+        fits = ", ".join(same[:_MOST_NAMES]) + (", …" if len(same) > _MOST_NAMES else "")
+        what = f"; it is {described(shape)}, as {fits}" if shape is not None and same else ""
+        self.remark(f"{why}{what}")
+
+    def refuse(self, id: str, name: str, why: str) -> None:
+        """Notes that an array says nothing."""
+        self.answers[id] = Answer(id, (), {}, Mark(), why, called=name)
+
+    def fill(self, named: Mapping[str, Found], kind: FloatType) -> None:
+        """Puts every array where it belongs, as the problem writes it."""
+        arrays = {id: np.asarray(array, dtype=float) for id, (_, array) in named.items()}
+        shapes = {id: self.sheets.known.shape(id) for id in arrays}
+        way = stored(self.sheets.exercise, arrays, shapes)
+        if way.affine is not None:
+            self.remark(way.words)
+        for id, value in arrays.items():
+            self._answer(id, named[id][0], as_declared(way, id, value, shapes[id]), kind)
+
+    def _answer(self, id: str, name: str, value: Array, kind: FloatType) -> None:
+        bad = ~np.isfinite(value)
+        truth = self.sheets.exercise.key.truth.get(id)
+        if bad.any():
+            self.refuse(id, name, _not_finite(value, bad))
+        elif id in self.sheets.exercise.key.given:
+            self._given(id, name, value, kind)
+        elif truth is not None:
+            width = self.sheets.unit(id, value, truth, kind)
+            cells = ArrayCells(value, np.full(value.shape, width))
+            self.answers[id] = Answer(id, value.shape, cells, called=name)
+
+    def _given(self, id: str, name: str, value: Array, kind: FloatType) -> None:
+        """What the problem states is not asked; a program that starts from other numbers is told.
+
+        A parameter that has been updated in its place is the new one.
+        """
+        key = self.sheets.exercise.key
+        if _is_same(value, key.truth[id], kind):
+            return
+        new = new_id(id)
+        if new in key.truth and new not in self.answers and _moves_that_way(value, id, key.truth):
+            self._answer(new, name, value, kind)
+            self.remark(f"{shown(name)} is read as {new}: it is not what the problem starts from")
+        else:
+            self.remark(
+                f"{shown(name)} is not what the problem starts from: everything is compared with"
+                f" what follows from the problem's {id}"
+            )
+
+
+def _is_same(value: Array, truth: Array, kind: FloatType) -> bool:
+    room = kind.behind(0) * largest(truth)
+    return value.shape == truth.shape and bool((np.abs(value - truth) <= room).all())
+
+
+def _moves_that_way(value: Array, id: str, truth: Mapping[str, Array]) -> bool:
+    """Whether a parameter has been moved by about as much as the update moves it."""
+    step = largest(truth[new_id(id)] - truth[id])
+    return value.shape == truth[id].shape and largest(value - truth[id]) <= 10 * step
+
+
+def _not_finite(value: Array, bad: np.ndarray[Any, Any]) -> str:
+    count, place = int(bad.sum()), np.argwhere(bad)[0].tolist()
+    at = f", the first at [{', '.join(map(str, place))}]" if value.ndim else ""
+    kind = "nan" if np.isnan(value[bad]).any() else "inf"
+    entries = "1 entry is" if count == 1 else f"{count} entries are"
+    return f"{entries} {kind}{at}" if value.ndim else f"this is {kind}"

@@ -1,0 +1,195 @@
+"""What a program computed wrongly to the mistakes that show in the numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from backprop_cli.algebra.expr import Sym, symbols
+from backprop_cli.algebra.subformulas import put
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
+from backprop_cli.grading.slips.case import each
+from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.grading.tolerance.floating import largest
+
+_LARGEST_FACTOR: Final = 1_000
+"""A single number is so many times another, or a part of it, and that proves something."""
+
+_TELLING: Final = 1e-3
+"""Entries smaller than this part of the largest say nothing of a factor."""
+
+
+def by_numbers(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
+    """The mistakes that explain all of an array by what is right there."""
+    rights = [right for right in _rights(judge, wrong, numbers) if np.isfinite(right).all()]
+    return [id for id, explains in TESTS.items() if explains(judge, wrong, rights, numbers)]
+
+
+def ratio(value: Array, right: Array, unit: Array) -> float | None:
+    """The one factor that makes all of one array of another; None where there is none.
+
+    A single number says so only of a whole factor, or a whole part.
+    """
+    size = largest(right)
+    telling = np.abs(right) > _TELLING * size
+    if size == 0 or value.shape != right.shape or not telling.any():
+        return None
+    place = np.unravel_index(np.argmax(np.abs(right)), right.shape)
+    found = float(value[place] / right[place])
+    if found == 0 or not np.isfinite(found) or not is_same(value, found * right, unit):
+        return None
+    if is_same(value, right, unit) or (telling.sum() == 1 and not _is_whole(found)):
+        return None
+    return found
+
+
+def _is_whole(factor: float) -> bool:
+    size = max(abs(factor), 1 / abs(factor))
+    return size < _LARGEST_FACTOR and abs(size - round(size)) < 1e-4 * size
+
+
+def ratio_on(judge: Judge, name: str) -> float | None:
+    """By which factor an array differs from what its own inputs give, or from the right one."""
+    written = judge.written[name]
+    for right in _plain_rights(judge, name):
+        if (found := ratio(written.value, right, written.unit)) is not None:
+            return found
+    return None
+
+
+def _plain_rights(judge: Judge, name: str) -> Iterator[Array]:
+    expr = judge.key.first(name)
+    if expr is not None:
+        low, high = judge.on_typed_values(expr)
+        yield (low + high) / 2
+    yield judge.key.truth[name]
+
+
+def _rights(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
+    """What would have been right: the true values, and what the program's own inputs give."""
+    ways = [way for way in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(way)][:1]
+    found = [judge.key.truth[wrong.name], *(Values(numbers).of(way) for way in ways)]
+    return [one for one in found if one.shape == wrong.written.value.shape]
+
+
+def is_same(value: Array, other: Array, unit: Array) -> bool:
+    """Whether two arrays are one but for their floats."""
+    if value.shape != other.shape:
+        return False
+    room = 2 * largest(unit) + 10 * SLACK * largest(value)
+    return bool((np.abs(value - other) <= room).all())
+
+
+# The mistakes ----------------------------------------------------------------------------------
+
+
+def _constant(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+    value, unit = wrong.written.value, wrong.written.unit
+    return any(ratio(value, right, unit) is not None for right in rights)
+
+
+def _transposed(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+    value = wrong.written.value
+    square = value.ndim == 2 and value.shape[0] == value.shape[1]
+    return square and any(is_same(value.T, right, wrong.written.unit) for right in rights)
+
+
+def _reshaped(judge: Judge, wrong: Wrong, rights: Sequence[Array], numbers: Numbers) -> bool:
+    """The whole of it, or a factor of it, brought into shape without being turned."""
+    value, unit = wrong.written.value, wrong.written.unit
+    for right in rights:
+        if right.ndim == 2 and 1 not in right.shape:
+            turned = right.T.reshape(right.shape)
+            if is_same(value, turned, unit) and not is_same(turned, right, unit):
+                return True
+    return any(is_same(value, other, unit) for other in _with_reshaped(judge, wrong, numbers))
+
+
+def _with_reshaped(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Array]:
+    expr = judge.key.first(wrong.name)
+    if expr is None:
+        return
+    plain = Values(numbers)
+    for place, node in each(expr, frozenset({"matmul"})):
+        for position, arg in enumerate(node.args):
+            value = plain.of(arg)
+            if value.ndim == 2 and 1 not in value.shape:
+                names = {name: numbers[name] for name in symbols(expr)}
+                turned = {**names, "?": value.T.reshape(value.shape)}
+                yield Values(turned).of(put(expr, (*place, position), Sym("?")))
+
+
+def _whole(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+    """Cut off, or rounded down, to whole numbers."""
+    value, unit = wrong.written.value, wrong.written.unit
+    if not np.array_equal(value, np.round(value)):
+        return False
+    return any(
+        is_same(value, cut, unit) and not is_same(value, right, unit)
+        for right in rights
+        for cut in (np.trunc(right), np.floor(right))
+    )
+
+
+def _copied(judge: Judge, wrong: Wrong, _: Sequence[Array], __: Numbers) -> bool:
+    return bool(same_as(judge, wrong.name, later=False))
+
+
+def _in_place(judge: Judge, wrong: Wrong, _: Sequence[Array], __: Numbers) -> bool:
+    return bool(same_as(judge, wrong.name, later=True))
+
+
+def same_as(judge: Judge, name: str, *, later: bool) -> list[str]:
+    """The quantities with the same numbers: those computed from it, or those that are not."""
+    written = judge.written[name]
+    if largest(written.value) == 0:
+        return []
+    found = []
+    for other, truth in judge.key.truth.items():
+        after = name in judge.key.uses.get(other, ())
+        if other == name or after != later or other in judge.key.again:
+            continue
+        if is_same(judge.key.truth[name], truth, written.unit):  # as they should be
+            continue
+        one = judge.written.get(other)
+        values = [truth] if one is None else [one.value, truth]
+        if any(is_same(written.value, value, written.unit) for value in values):
+            found.append(other)
+    return found
+
+
+def _wrong_sample(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+    """Samples in another order than those of the problem."""
+    axis, value = wrong.sample_axis, wrong.written.value
+    if axis is None or value.ndim != 2:
+        return False
+    return any(
+        _is_reordered(np.moveaxis(value, axis, 0), np.moveaxis(right, axis, 0), wrong)
+        for right in rights
+    )
+
+
+def _is_reordered(value: Array, right: Array, wrong: Wrong) -> bool:
+    order, expected = (np.lexsort(np.round(one, 6).T) for one in (value, right))
+    return is_same(value[order], right[expected], wrong.written.unit) and len(value) > 1
+
+
+Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
+TESTS: Mapping[str, Test] = MappingProxyType(
+    {
+        "transposed": _transposed,
+        "reshape-for-transpose": _reshaped,
+        "changed-in-place": _in_place,
+        "copied": _copied,
+        "wrong-sample": _wrong_sample,
+        "integer-division": _whole,
+        "constant-factor": _constant,
+    }
+)
+"""What each mistake is called, and whether it explains an array."""

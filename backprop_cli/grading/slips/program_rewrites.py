@@ -1,0 +1,145 @@
+"""Mistakes that only code makes: the right formula to what NumPy computes instead.
+
+What comes out may have another shape than the quantity: it is compared with arrays of that shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, num, op
+from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.algebra.subformulas import places, put
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, each
+from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.pull_backs import applied, right_shares, total, with_pull
+
+_ENTRYWISE = frozenset({"add", "sub", "mul", "div"})
+_PRODUCTS = frozenset({"matmul", "outer", "dot"})
+
+
+def elementwise_product(case: Case) -> Iterator[Expr]:
+    """`*` for `@`: entries multiplied, a vector with each row of a matrix."""
+    for place, node in each(case.expr, _PRODUCTS):
+        left, right = node.args
+        shapes = case.shape(left), case.shape(right)
+        if shapes[0] == shapes[1]:
+            yield put(case.expr, place, op("mul", left, right))
+        elif shapes[0] is not None and shapes[1] is not None and len(shapes[1]) == 1:
+            yield _in_rows(case, put(case.expr, place, op("mul", left, op("row", right))))
+
+
+def _in_rows(case: Case, expr: Expr) -> Expr:
+    """A sum in which a matrix has come up, each vector in it being added to every row."""
+    if not isinstance(expr, Op) or expr.name not in ("add", "sub"):
+        return expr
+    args = [_in_rows(case, arg) for arg in expr.args]
+    axes = [len(case.shape(arg) or ()) for arg in args]
+    if set(axes) == {1, 2}:
+        args = [
+            op("row", arg) if count == 1 else arg for arg, count in zip(args, axes, strict=True)
+        ]
+    return Op(expr.name, tuple(args), expr.options)
+
+
+def broadcast(case: Case) -> Iterator[Expr]:
+    """`(n,)` with `(n, 1)`: each entry of one with each of the other, a matrix."""
+    for place, node in places(case.expr):
+        if not isinstance(node, Op) or node.name not in _ENTRYWISE:
+            continue
+        shapes = [case.shape(arg) for arg in node.args]
+        if shapes[0] != shapes[1] or not shapes[0] or 1 in shapes[0][:1]:
+            continue
+        for first, second in (node.args, node.args[::-1]):
+            columns, rows = _columns(case, first), _rows(case, second)
+            if columns is None or rows is None:
+                continue
+            parts = (columns, rows) if first is node.args[0] else (rows, columns)
+            yield from _summed_up(case, place, Op(node.name, parts, node.options))
+
+
+def _columns(case: Case, one: Expr) -> Expr | None:
+    """A vector, or a matrix of one column or row, as n columns."""
+    shape = case.shape(one) or ()
+    ones = build.add(build.mul(num(0), one), num(1))
+    if len(shape) == 1:
+        return op("outer", one, ones)
+    if len(shape) == 2 and shape[1] == 1:
+        return op("matmul", one, op("transpose", ones))
+    if len(shape) == 2 and shape[0] == 1:
+        return op("matmul", op("transpose", one), ones)
+    return None
+
+
+def _rows(case: Case, one: Expr) -> Expr | None:
+    columns = _columns(case, one)
+    return None if columns is None else op("transpose", columns)
+
+
+def _summed_up(case: Case, place: tuple[int, ...], matrix: Expr) -> Iterator[Expr]:
+    """The formula with the matrix in it; a mean that is written as a sum is one over n²."""
+    found = put(case.expr, place, matrix)
+    yield found
+    shape = case.shape(matrix)
+    if shape and case.step.shape == () and place:
+        yield op("div", found, num(int(shape[0])))
+
+
+def keepdims_lost(case: Case) -> Iterator[Expr]:
+    """Rows divided by the sums of the columns' places, and not by their own."""
+    for place, node in each(case.expr, frozenset({"softmax"})):
+        shape, axis = case.shape(node), node.option("axis")
+        if shape is None or len(shape) != 2 or shape[0] != shape[1] or axis is None:
+            continue
+        powers = op("exp", node.args[0])
+        sums = op("sum", powers, axis=axis)
+        yield put(case.expr, place, op("div", powers, op("row", sums)))
+        yield put(case.expr, place, op("div", powers, op("column", sums)))
+
+
+def overwritten(case: Case) -> Iterator[Expr]:
+    """One path's gradient alone: each that comes is put in the place of what was there."""
+    if case.by is None or case.step.phase != "backward":
+        return
+    try:
+        found = [share for _, uses in right_shares(case) for share in uses]
+    except (ShapeError, KeyError):
+        return
+    if len(found) > 1:
+        for share in (found[-1], found[0]):
+            yield total(case, [share])
+
+
+def mask_from_gradient(case: Case) -> Iterator[Expr]:
+    """What is let through is decided by the sign of the gradient, and not by that of z."""
+    for one in applied(case):
+        if one.node.name in ("relu", "leaky_relu"):
+            yield from with_pull(case, one, lambda g, _: op("positive_part", g))
+            yield from with_pull(case, one, lambda g, _: op("mul", g, op("switch", g)))
+
+
+def activation_twice(case: Case) -> Iterator[Expr]:
+    """σ(σ(z)): the activation applied to what it has given."""
+    if is_forward(case):
+        for place, node in each(case.expr, ACTIVATIONS):
+            yield put(case.expr, place, Op(node.name, (node,), node.options))
+
+
+def not_summed(case: Case) -> Iterator[Expr]:
+    """What is summed over, or averaged, before it is: the sum left out."""
+    for place, node in each(case.expr, frozenset({"sum", "mean"})):
+        yield put(case.expr, place, node.args[0])
+
+
+def summed_otherwise(case: Case) -> Iterator[Expr]:
+    """The sum over the other axis, or over everything."""
+    for place, node in each(case.expr, frozenset({"sum", "mean"})):
+        shape, axis = case.shape(node.args[0]), node.option("axis")
+        if shape is not None and len(shape) == 2 and axis is not None:
+            for other in (1 - int(str(axis)), None):
+                yield put(case.expr, place, op(node.name, *node.args, axis=other))
+    for place, node in each(case.expr, frozenset({"softmax"})):
+        if node.option("axis") is not None:
+            powers = op("exp", node.args[0])
+            yield put(case.expr, place, op("div", powers, op("sum", powers)))

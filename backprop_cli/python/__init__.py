@@ -1,0 +1,1 @@
+"""The functions and objects that are called from Python; `backprop_cli` gives them out."""

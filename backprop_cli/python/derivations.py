@@ -1,0 +1,107 @@
+"""A function, a formula, or two quantities of a problem -> the derivation in symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from backprop_cli.errors import Complaint, Mark, UserError
+from backprop_cli.python import showing
+from backprop_cli.python.complaining import told
+from backprop_cli.python.fragments import Shown
+
+if TYPE_CHECKING:
+    from backprop_cli.derive.derivation_data import Derivation as Chain
+
+Layout = Literal["numerator", "denominator"]
+
+
+class Derivation(Shown):
+    """A derivation in symbols; `render` writes it out."""
+
+    def __init__(self, written: Callable[[str, Any], str]) -> None:
+        self._written = written
+
+    def render(
+        self,
+        format: str = "text",  # noqa: A002  # as the option of the command is called
+        *,
+        width: int = 100,
+        ascii: bool = False,  # noqa: A002
+    ) -> str:
+        """The derivation as `text`, `markdown`, `latex` or `html`; Error for another format."""
+        showing.refuse_other(format, showing.DERIVATIONS)
+        with told("derive"):
+            return self._written(format, showing.view(width=width, ascii=ascii))
+
+
+def derive(
+    what: str,
+    *,
+    wrt: str | None = None,
+    numbers: Sequence[str] = (),
+    layout: Layout = "numerator",
+) -> Derivation:
+    """The derivative of a function (`sigmoid`), a formula (`z * sigmoid(z)`) or several (`a, b`).
+
+    `wrt` is the letter, or the letters with commas, by which it is taken; `numbers` are the letters
+    that stand for numbers. Several formulas give their Jacobian, in this `layout`. Error for what
+    is no formula, or has no derivative here.
+    """
+    with told("derive"):
+        found = chain(what, wrt, numbers, layout if _is_list(what) else None, "derive")
+    return Derivation(lambda format_, view: showing.chain(format_, found, view))
+
+
+def chain(
+    text: str, wrt: str | None, numbers: Sequence[str], layout: Layout | None, source: str
+) -> Chain:
+    """The derivative line by line; with a `layout`, the Jacobian of a list of formulas.
+
+    UserError, with the `source` of the text, where there is none.
+    """
+    from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions, of_formula
+    from backprop_cli.derive.steps.functions import named
+    from backprop_cli.problem.text.parser import FormulaError
+
+    try:
+        if layout is not None:
+            return of_expressions(text, wrt, layout)
+        if not numbers and (found := named(text)) is not None:
+            return found
+        return of_formula(_as_formula(text, source), wrt, numbers=list(numbers))
+    except FormulaError as error:
+        mark = Mark(1, error.offset + 1)
+        complaint = Complaint(error.message, mark, error.instead)
+        raise UserError(complaint, source=source, lines=(text,)) from None
+    except UnderivableError as error:
+        raise UserError(Complaint(str(error), instead=error.instead), source=source) from None
+
+
+def _is_list(text: str) -> bool:
+    """Whether several formulas stand there: a comma outside of parentheses."""
+    depth = 0
+    for char in text:
+        depth += (char in "([") - (char in ")]")
+        if char == "," and depth == 0:
+            return True
+    return False
+
+
+def _as_formula(text: str, source: str) -> str:
+    """A bare name applied to z; a word that is no function is refused with the nearest."""
+    from difflib import get_close_matches
+
+    from backprop_cli.derive.steps.functions import names
+    from backprop_cli.operations.table import TABLE
+
+    word = text.strip()
+    if word in TABLE and TABLE[word].arity == 1 and TABLE[word].public:
+        return f"{word}(z)"
+    if word.replace("-", "").replace("_", "").isalpha() and len(word) > 1:
+        near = get_close_matches(word.casefold(), names(), 1)
+        meant = near[0] if near else f"one of {', '.join(names())}, or a formula in z"
+        raise UserError(
+            Complaint(f"there is no function `{word[:40]}`", instead=meant), source=source
+        )
+    return word

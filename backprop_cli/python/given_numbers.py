@@ -1,0 +1,69 @@
+"""What a caller hands over (dicts, arrays, tensors) -> plain texts, lists and NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backprop_cli.errors import Complaint
+from backprop_cli.python.complaining import Error
+
+_NUMBERS = "fiub"
+
+
+def leaf(name: str, value: Any) -> Any:
+    """An array as NumPy has it; numbers, texts and lists as they are.
+
+    A tensor is brought to the processor and out of its graph; nothing of any other library is
+    imported for that.
+    """
+    if isinstance(value, (str, int, float, type(None))) and not isinstance(value, np.generic):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [leaf(name, item) for item in value] if _is_plain(value) else _array(name, value)
+    return _array(name, value)
+
+
+def _is_plain(value: Any) -> bool:
+    return all(isinstance(item, (str, int, float, list, tuple, type(None))) for item in value)
+
+
+def _array(name: str, value: Any) -> np.ndarray[Any, Any]:
+    for step in ("detach", "cpu"):
+        value = getattr(value, step)() if hasattr(value, step) else value
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        try:
+            found = np.asarray(value.float())  # a type that NumPy does not have
+        except Exception:  # noqa: BLE001  # whatever it is, it is no array
+            found = np.asarray(None)
+    if found.dtype.kind not in _NUMBERS:
+        message = f"numbers or an array belong here, not {type(value).__name__}"
+        raise Error(Complaint(message), source=name)
+    return found
+
+
+def leaves(tree: Mapping[Any, Any], above: str = "") -> dict[str, Any]:
+    """Dictionaries within dictionaries, and objects with attributes, as one dictionary."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping):
+            found |= leaves(value, f"{name}/")
+        else:
+            found[name] = leaf(name, value)
+    return found
+
+
+def plain(tree: Any) -> Any:
+    """A problem of Python's own lists and numbers, arrays in it as lists."""
+    if isinstance(tree, Mapping):
+        return {str(key): plain(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [plain(item) for item in tree]
+    if isinstance(tree, (str, int, float, bool, type(None))) and not isinstance(tree, np.generic):
+        return tree
+    return _array("the problem", tree).tolist()

@@ -1,0 +1,144 @@
+"""A problem as Python has it: solved, derived, and what answers are checked against."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backprop_cli.errors import Complaint
+from backprop_cli.problem.problem_file import Source, read_source
+from backprop_cli.python.complaining import Error, told
+from backprop_cli.python.given_numbers import leaves, plain
+from backprop_cli.python.solutions import Solution
+from backprop_cli.solving.loading import Loaded, checked, stated
+from backprop_cli.solving.solution import Request, solve
+
+if TYPE_CHECKING:
+    from backprop_cli.grading.grader import Desk
+    from backprop_cli.python.derivations import Derivation
+    from backprop_cli.python.graded_reports import Report
+
+_TEXT_SIGNS = ("\n", "{", ": ")
+
+
+def load(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Problem:
+    """A problem: the path of a file, the text of one, or a dict with the same keys.
+
+    Arrays may stand for numbers in a dict. Error with every complaint about what is wrong with it.
+
+    >>> problem = load({"values": {"x": 2, "w": 3}, "equations": ["y = w * x", "L = y^2"]})
+    >>> float(problem.solve()["dL/dw"])
+    24.0
+    """
+    with told():
+        return Problem(_source(problem))
+
+
+def _source(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Source:
+    if isinstance(problem, Mapping):
+        try:
+            return Source("<dict>", json.dumps(plain(problem), ensure_ascii=False).encode())
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Error(Complaint(f"the dict cannot be read: {error}"), source="<dict>") from None
+    if isinstance(problem, bytes):
+        return Source("<text>", problem)
+    if isinstance(problem, str) and any(sign in problem for sign in _TEXT_SIGNS):
+        return Source("<text>", problem.encode())
+    return read_source(Path(problem))
+
+
+class Problem:
+    """A problem that has been read and checked; nothing of it changes any more."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._stated, complaints = stated(source)
+        letters = self._stated is not None and (self._stated.in_letters or self._stated.has_letters)
+        self._in_letters = letters
+        self._loaded: Loaded = checked(self._stated, complaints, source, numbers=not letters)
+
+    def __repr__(self) -> str:
+        return f"<Problem {self.title or self._source.name}>"
+
+    @property
+    def title(self) -> str:
+        """What the problem calls itself, or nothing."""
+        return self._loaded.model.problem.title
+
+    def solve(self, *, steps: int | None = None, at: int = 1) -> Solution:
+        """The problem worked out: the derivation of step `at`, after `steps` updates in all.
+
+        Without `steps` as many as the problem says. Error where it has no numbers, or takes more
+        work than is allowed.
+        """
+        self._need_numbers("solve")
+        self._check_steps(steps, at)
+        request = Request(steps, at, planned=self._loaded.plan)
+        with told(self._source.name):
+            return Solution(self._loaded, solve(self._loaded.model, request))
+
+    def check(
+        self, answers: Mapping[str, Any] | str | os.PathLike[str] | bytes, *, student: str = ""
+    ) -> Report:
+        """The answers graded: a dict of numbers, texts or arrays, a file or folder, or its bytes.
+
+        Numbers that somebody typed (texts, or numbers of few digits) are judged by their digits;
+        arrays, and numbers of many digits, by the type of their floats. Names are read as sheets
+        and programs have them: `dW1`, `grads/W1`, `A1`; dicts may lie in dicts. Error where the
+        problem has nothing to grade, or there is no such file; a sheet that cannot be read is
+        graded with no points, and `report.error` says why.
+        """
+        from backprop_cli.python.graded_reports import Report
+
+        self._need_numbers("check")
+        with told(self._source.name):
+            graded = self._graded(answers, student)
+        return Report(self.title, graded, self._desk.grader.quantities())
+
+    def _graded(self, answers: Any, student: str) -> list[Any]:
+        from backprop_cli.grading.sheets.collect import answer_files
+
+        name = student or "answers"
+        if isinstance(answers, Mapping):
+            return [self._desk.grade_numbers(leaves(answers), name)]
+        if isinstance(answers, bytes):
+            return [self._desk.grade(answers, f"{name}.yaml")]
+        return [self._desk.grade_file(file) for file in answer_files([Path(answers)])]
+
+    def derive(
+        self, *, of: str | None = None, wrt: str | None = None, index: bool = False
+    ) -> Derivation:
+        """The derivation in symbols: the whole, or of one quantity with respect to another.
+
+        `wrt` may be an entry with letters, `W1[i,j]`; `index` writes every entry out with sums.
+        Error for names that mean nothing here.
+        """
+        from backprop_cli.python.symbols_of_problems import derived
+
+        return derived(self._source, of, wrt, index=index)
+
+    # What it needs --------------------------------------------------------------------------------
+
+    @cached_property
+    def _desk(self) -> Desk:
+        from backprop_cli.grading.grader import Desk
+
+        return Desk(self._loaded.model)
+
+    def _need_numbers(self, task: str) -> None:
+        if self._in_letters:
+            message = "this problem is in letters, and there are no numbers to compute with"
+            raise Error(Complaint(message, instead="derive()"), source=task)
+
+    def _check_steps(self, steps: int | None, at: int) -> None:
+        update = self._loaded.model.update
+        trains = update is not None and bool(self._loaded.model.trained)
+        if steps and not trains:
+            raise Error(Complaint("this problem has no update to make steps with"), source="steps")
+        most = max(1, steps if steps is not None else update.steps if update and trains else 0)
+        if not 1 <= at <= most or (steps is not None and steps < 0):
+            raise Error(Complaint(f"there are {most} steps, and no step {at}"), source="at")

@@ -1,0 +1,140 @@
+"""A solved problem as Python has it: arrays by name, the trace as data, texts in every format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backprop_cli.algebra.quantity import typed_derivative
+from backprop_cli.errors import Complaint
+from backprop_cli.problem.ids import Reference, UnknownIdError, reference
+from backprop_cli.python import showing
+from backprop_cli.python.complaining import Error, told
+from backprop_cli.python.fragments import Shown
+from backprop_cli.solving.asked import asked
+from backprop_cli.solving.solution import Request, solve
+from backprop_cli.solving.solution import Solution as Solved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from backprop_cli.solving.loading import Loaded
+
+
+class Solution(Shown):
+    """A problem worked out: forward, backward and update.
+
+    `solution["dL/dW1"]` is an array by any name that an answer sheet may use; `trace` is the dict
+    of `backprop solve --format json`; `render` writes it out.
+    """
+
+    def __init__(self, loaded: Loaded, solved: Solved) -> None:
+        self._loaded = loaded
+        self._solved = solved
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        """A quantity as a read-only array of float64, in the shape that the problem gives it.
+
+        One sample is a vector of shape (n,), a batch a matrix, a loss has the shape (). An entry,
+        `W1[2,1]`, has the shape (). Any gradient or Jacobian between two quantities is worked out
+        where it is not among the steps. Error for a name that means nothing here.
+        """
+        with told("solution[…]"):
+            try:
+                found = self._loaded.reference(name)
+            except UnknownIdError:
+                return self._derivative(name)
+        if found.step not in (1, self._at):
+            message = f"{name} is of another step than the one that is worked out"
+            raise Error(Complaint(message, instead=f"solve(at={found.step})"), source="solution[…]")
+        return self._entry(found, self._value(found.id))
+
+    def __iter__(self) -> Any:
+        return iter(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of all that is given and computed, in the order of the derivation."""
+        return (*self._solved.trace.given, *(step.id for step in self._solved.trace.steps))
+
+    @property
+    def trace(self) -> dict[str, Any]:
+        """The whole derivation as plain data: what `solve --format json` writes."""
+        from backprop_cli.trace_json import to_json
+
+        return to_json(self._solved.trace)
+
+    def render(
+        self,
+        format: str = "text",  # noqa: A002  # as the option of the command is called
+        *,
+        precision: int = 4,
+        detail: showing.Detail = "normal",
+        only: Sequence[str] = (),
+        width: int = 100,
+        ascii: bool = False,  # noqa: A002
+    ) -> str:
+        """The derivation as `text`, `markdown`, `latex`, `html`, `json` or a program in `python`.
+
+        `precision` are the decimals shown, `only` the ids, or forward, backward and update. Error
+        for an unknown format or name.
+        """
+        showing.refuse_other(format, showing.SOLUTIONS)
+        view = showing.view(precision, detail, width, ascii=ascii, only=self._only(only))
+        names = dict.fromkeys(each.id for each in asked(self._loaded.model, self._loaded.plan))
+        with told("render"):
+            shown = showing.of_problem(self._loaded.model.problem, view, tuple(names))
+            return showing.solution(format, self._solved, shown)
+
+    # What stands behind a name --------------------------------------------------------------------
+
+    @property
+    def _at(self) -> int:
+        steps = self._solved.trace.steps
+        return steps[0].iteration if steps else 1
+
+    def _only(self, names: Sequence[str]) -> frozenset[str] | None:
+        if not names:
+            return None
+        found: set[str] = set()
+        with told("only"):
+            for name in names:
+                phase = {step.id for step in self._solved.trace.steps if step.phase == name}
+                found |= phase or {self._loaded.reference(name).id}
+        return frozenset(found)
+
+    def _value(self, id: str) -> NDArray[np.float64]:
+        given = self._solved.trace.given.get(id)
+        value = self._solved.values.get(id) if given is None else given.value
+        return self._derivative(id) if value is None else value
+
+    def _entry(self, found: Reference, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        if found.index is not None:
+            place = self._solved.model.counted(found.id, found.index, value.shape)
+            if place is None:
+                raise Error(Complaint(f"there is no such entry of {found.id}"), source=found.text)
+            value = value[place]
+        value = np.asarray(value).view()
+        value.flags.writeable = False
+        return value
+
+    def _derivative(self, name: str) -> NDArray[np.float64]:
+        """A gradient or Jacobian between any two quantities."""
+        pair = typed_derivative(name.replace("∂", "d"))
+        if pair is None:
+            self._loaded.reference(name)  # which says what is meant
+            raise Error(Complaint(f"there is no quantity `{name}`"), source="solution[…]")
+        model = self._loaded.model
+        of, by = (reference(part, self._known, model.gradient_of, model.aliases) for part in pair)
+        if of.id not in model.definitions or by.id not in model.shapes:
+            raise Error(Complaint(f"{of.id} does not depend on {by.id}"), source="solution[…]")
+        id = f"d{of.id}/d{by.id}"
+        solved = solve(model, Request(at=self._at, steps=self._solved.steps or None, extra=(id,)))
+        return self._entry(Reference(id), solved.values[id])
+
+    @property
+    def _known(self) -> list[str]:
+        return self._loaded.known()

@@ -1,0 +1,1 @@
+"""Hand-written NumPy programs, and bugs put into their source text: is each placed, and named?"""

@@ -1,0 +1,351 @@
+"""What is called from Python: `backprop_cli` and `backprop_cli.testing`."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from seeded_bugs.programs import ROWS
+
+import backprop_cli as backprop
+from backprop_cli.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
+SHEETS = ROOT / "problems" / "sheets" / "sigmoid-softmax"
+PUBLIC = {"Derivation", "Error", "Problem", "Report", "Solution", "derive", "load", "testing"}
+
+
+@pytest.fixture(scope="module")
+def problem() -> backprop.Problem:
+    return backprop.load(PROBLEM)
+
+
+@pytest.fixture(scope="module")
+def solution(problem: backprop.Problem) -> backprop.Solution:
+    return problem.solve()
+
+
+# What there is ------------------------------------------------------------------------------------
+
+
+def test_these_names_are_public_and_no_others() -> None:
+    assert set(backprop.__all__) == PUBLIC
+    assert set(backprop.testing.__all__) == {"assert_backprop", "assert_gradient"}
+    assert all(getattr(backprop, name).__doc__ for name in PUBLIC)
+    with pytest.raises(AttributeError):
+        backprop.solve  # noqa: B018
+
+
+def public_methods() -> list[Any]:
+    kinds = [backprop.Problem, backprop.Solution, backprop.Report, backprop.Derivation]
+    return [
+        member
+        for kind in kinds
+        for name, member in vars(kind).items()
+        if callable(member) and (not name.startswith("_") or name == "__getitem__")
+    ]
+
+
+@pytest.mark.parametrize("method", public_methods(), ids=lambda one: one.__qualname__)
+def test_every_method_is_documented_and_typed(method: Any) -> None:
+    assert len(method.__doc__.split()) > 5
+    names = method.__code__.co_varnames[1 : method.__code__.co_argcount]
+    assert set(names) <= set(method.__annotations__)
+    assert "return" in method.__annotations__
+
+
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_the_import_loads_nothing() -> None:
+    loaded = run("import sys, backprop_cli; print(sorted(sys.modules))")
+    assert not {"numpy", "yaml", "rich", "click", "msgspec", "sympy"} & set(eval(loaded))  # noqa: S307
+
+
+def test_solving_and_checking_load_neither_rich_nor_click() -> None:
+    loaded = run(
+        "import sys, backprop_cli as b\n"
+        "p = b.load({'values': {'x': 2}, 'equations': ['L = x^2']})\n"
+        "p.solve()['dL/dx'], p.check({'dL/dx': 4}).data\n"
+        "print(sorted(sys.modules))"
+    )
+    assert not {"rich", "click", "sympy"} & set(eval(loaded))  # noqa: S307
+
+
+def test_derive_is_the_function_whatever_was_imported_before() -> None:
+    assert run(
+        "import backprop_cli.derive.steps.functions\n"
+        "import backprop_cli\n"
+        "from backprop_cli import derive\n"
+        "print(callable(derive), derive is backprop_cli.derive)"
+    ).split() == ["True", "True"]
+
+
+@pytest.mark.parametrize("module", [backprop, backprop.testing], ids=lambda one: one.__name__)
+def test_examples_in_docstrings(module: Any) -> None:
+    results = doctest.testmod(module)
+    assert results.attempted
+    assert not results.failed
+
+
+@pytest.mark.parametrize("page", ["python.md", "programs.md"])
+def test_a_page_in_the_docs_is_what_happens(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    results = doctest.testfile(str(ROOT / "docs" / page), module_relative=False)
+    assert results.attempted > 15
+    assert not results.failed
+
+
+# Loading ------------------------------------------------------------------------------------------
+
+
+def test_a_path_a_text_bytes_and_a_dict_are_one_problem(solution: backprop.Solution) -> None:
+    text = PROBLEM.read_text(encoding="utf-8")
+    tree = yaml.safe_load(text)
+    for given in (str(PROBLEM), text, text.encode(), tree):
+        assert np.array_equal(backprop.load(given).solve()["dW1"], solution["dW1"])
+
+
+def test_arrays_may_stand_in_a_dict() -> None:
+    problem = backprop.load(
+        {"values": {"A": np.eye(2), "x": np.array([1.0, 2])}, "equations": ["L = sum(A @ x)"]}
+    )
+    assert problem.solve()["dL/dA"].tolist() == [[1, 2], [1, 2]]
+
+
+def test_all_complaints_come_at_once() -> None:
+    with pytest.raises(backprop.Error) as raised:
+        backprop.load("x: [1, 0,5]\nlayrs: []\nlos: mse\n")
+    lines = {complaint.mark.line for complaint in raised.value.complaints}
+    assert {2, 3} <= lines
+    assert "<text>:2" in str(raised.value)
+
+
+@pytest.mark.parametrize("given", ["nowhere.yaml", b"\xff\xfe\x00", "", {"x": object()}, {}])
+def test_what_is_no_problem_is_an_error(given: Any) -> None:
+    with pytest.raises(backprop.Error):
+        backprop.load(given)
+
+
+# Solving ------------------------------------------------------------------------------------------
+
+
+def test_the_trace_is_that_of_the_command(solution: backprop.Solution) -> None:
+    done = CliRunner().invoke(main, ["solve", str(PROBLEM), "--format", "json"])
+    assert solution.trace == json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html", "json", "python"])
+def test_what_is_rendered_is_what_the_command_prints(
+    solution: backprop.Solution, format_: str
+) -> None:
+    arguments = ["solve", str(PROBLEM), "--format", format_, "--width", "100"]
+    done = CliRunner(env={"NO_COLOR": "1"}).invoke(main, arguments)
+    rendered = solution.render(format_, ascii=False)
+    if format_ in ("text", "markdown"):  # a pipe may show less
+        rendered = solution.render(format_, ascii=done.stdout.isascii())
+    assert rendered.rstrip("\n") == done.stdout.rstrip("\n")
+
+
+def test_values_are_read_only(solution: backprop.Solution) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        solution["dW1"][0, 0] = 1
+    assert solution["L"].shape == ()
+
+
+def test_a_jacobian_between_any_two_is_that_of_differences(problem: backprop.Problem) -> None:
+    jacobian = problem.solve()["dYhat/dW1"]
+    tree = yaml.safe_load(PROBLEM.read_text(encoding="utf-8"))
+    for place in np.ndindex(2, 2):
+        outputs = []
+        for sign in (-1, 1):
+            moved = yaml.safe_load(json.dumps(tree))
+            weights = np.array(moved["layers"][0]["weights"], dtype=float)
+            weights[place] += sign * 1e-6
+            moved["layers"][0]["weights"] = weights
+            outputs.append(backprop.load(moved).solve()["Yhat"])
+        slope = (outputs[1] - outputs[0]) / 2e-6
+        assert np.allclose(jacobian[(slice(None), *place)], slope, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda p: p.solve()["dQ"], "no quantity"),
+        (lambda p: p.solve(at=7), "no step 7"),
+        (lambda p: p.solve().render("pdf"), "no format"),
+        (lambda p: p.solve().render(only=["Q"]), "no quantity"),
+        (lambda p: p.solve()["W1[9,9]"], "entry"),
+        (lambda p: p.check("nowhere.npz"), "no such file"),
+        (lambda p: p.check({"dW1": object()}), "object"),
+        (lambda p: p.check({"Z1": [4, 0]})["dQ"], "no quantity"),
+        (lambda p: p.derive(of="Q", wrt="W1"), "no quantity"),
+        (lambda _: backprop.derive("sigmod"), "no function"),
+        (lambda _: backprop.derive("((z"), "expected"),
+    ],
+)
+def test_everything_wrong_is_an_error_with_complaints(
+    problem: backprop.Problem, call: Any, said: str
+) -> None:
+    with pytest.raises(backprop.Error, match=said) as raised:
+        call(problem)
+    assert raised.value.complaints
+
+
+def test_a_problem_in_letters_is_derived_and_not_solved() -> None:
+    problem = backprop.load("shapes: {W: [M, N], x: [N]}\nequations: ['z = W @ x', 'L = sum(z)']\n")
+    assert "∂L/∂W" in problem.derive().render()
+    with pytest.raises(backprop.Error, match="letters"):
+        problem.solve()
+
+
+# Checking -----------------------------------------------------------------------------------------
+
+
+def test_a_report_is_that_of_the_command(problem: backprop.Problem) -> None:
+    sheet = SHEETS / "right.yaml"
+    report = problem.check(sheet)
+    done = CliRunner().invoke(main, ["check", str(PROBLEM), str(sheet), "--format", "json"])
+    told, expected = report.data, json.loads(done.stdout)
+    assert told["submissions"] == expected["submissions"]
+    assert report.passed
+    assert report.score == report.max_score == expected["submissions"][0]["score"]
+
+
+def test_a_folder_and_bytes_are_answers(problem: backprop.Problem) -> None:
+    report = problem.check(SHEETS)
+    assert len(report.each) == len(list(SHEETS.glob("*.yaml")))
+    one = problem.check((SHEETS / "right.yaml").read_bytes())
+    assert one.passed
+
+
+def test_numbers_of_few_digits_are_typed_and_arrays_are_not(problem: backprop.Problem) -> None:
+    assert problem.check({"H1": [0.982, 0.5]})["H1"].verdict == "correct"
+    assert problem.check({"H1": np.array([0.982, 0.5])})["H1"].verdict == "wrong"
+
+
+def test_tensors_are_arrays(problem: backprop.Problem) -> None:
+    torch = pytest.importorskip("torch")
+    gradient = torch.tensor(problem.solve()["dW1"].copy(), requires_grad=True)
+    assert problem.check({"grads": {"W1": gradient}})["dW1"].verdict == "correct"
+    single = problem.check({"grads": {"W1": gradient.float()}})
+    assert single["dW1"].verdict == "correct"
+
+
+def test_a_sheet_that_cannot_be_read_says_why(problem: backprop.Problem) -> None:
+    report = problem.check(b"answers: [\n")
+    assert report.error
+    assert not report.passed
+
+
+# Assertions ---------------------------------------------------------------------------------------
+
+
+def test_the_assertion_names_the_line_of_the_program() -> None:
+    right = ROWS.run(ROWS.source, "float32")
+    backprop.testing.assert_backprop(ROWS.problem, right)
+    wrong = ROWS.run(ROWS.source.replace("dW2 = A1.T", "dW2 = Z1.T"), "float32")
+    with pytest.raises(AssertionError) as raised:
+        backprop.testing.assert_backprop(ROWS.problem, wrong)
+    first, *_ = str(raised.value).splitlines()
+    assert first.startswith("dW2 (dL/dW2 = ")
+    assert "input" in first
+
+
+def test_what_is_missing_is_no_fault_unless_all_is_wanted() -> None:
+    some = {"dW1": ROWS.run(ROWS.source, "float64")["dW1"]}
+    backprop.testing.assert_backprop(ROWS.problem, some)
+    asked = ROWS.problem | {"ask": ["dL/dW1", "dL/db1"]}
+    backprop.testing.assert_backprop(asked, some)
+    with pytest.raises(AssertionError, match="dL/db1"):
+        backprop.testing.assert_backprop(asked, some, complete=True)
+
+
+def test_answers_without_any_known_name_are_an_error() -> None:
+    with pytest.raises(backprop.Error, match="mystery"):
+        backprop.testing.assert_backprop(ROWS.problem, {"mystery": np.ones(3)})
+
+
+def relu(z: Any) -> Any:
+    return np.maximum(z, 0)
+
+
+@pytest.mark.parametrize(
+    ("function", "gradient", "at"),
+    [
+        (np.tanh, lambda z: 1 - np.tanh(z) ** 2, 0.3),
+        (np.exp, np.exp, [[1.0, -2.0], [0.0, 3.0]]),
+        (relu, lambda z: (z > 0) * 1.0, [-1.0, 0.0, 2.0]),
+        (relu, lambda z: (z >= 0) * 1.0, [-1.0, 0.0, 2.0]),
+        (lambda w: float(w[0] * w[1]), [3.0, 2.0], [2.0, 3.0]),
+    ],
+)
+def test_a_right_gradient_passes(function: Any, gradient: Any, at: Any) -> None:
+    backprop.testing.assert_gradient(function, gradient, at=at)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "said"),
+    [
+        (lambda z: 2 * (1 - np.tanh(z) ** 2), "2 ×"),
+        (lambda z: 1 - np.tanh(z), "entries"),
+        (np.sum, "shape"),
+        (lambda z: z * np.nan, "entries"),
+    ],
+)
+def test_a_wrong_gradient_is_told(gradient: Any, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        backprop.testing.assert_gradient(np.tanh, gradient, at=[0.2, -0.7, 1.1])
+
+
+# Notebooks ----------------------------------------------------------------------------------------
+
+
+def test_objects_show_themselves_in_four_ways(solution: backprop.Solution) -> None:
+    bundle = solution._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/latex", "text/markdown", "text/plain"}
+    page = bundle["text/html"]
+    assert page.startswith("<div")
+    assert not {"<html", "<head", "<script"} & {word for word in page.split(">") if word[:1] == "<"}
+    assert "<script" not in page
+    assert set(solution._repr_mimebundle_(include=["text/plain"])) == {"text/plain"}
+    assert "text/html" not in solution._repr_mimebundle_(exclude=["text/html"])
+
+
+def test_reports_and_derivations_show_themselves(problem: backprop.Problem) -> None:
+    report = problem.check({"dW1": np.array([[1.0, 2], [3, 4]])})
+    assert "dL/dW1" in report._repr_mimebundle_()["text/html"]
+    assert "text/latex" in backprop.derive("tanh")._repr_mimebundle_()
+
+
+class Shell:
+    """What a notebook offers to an extension."""
+
+    def register_magic_function(self, function: Any, kind: str, name: str) -> None:
+        self.magic = {(kind, name): function}
+
+
+def test_the_cell_magic_solves_and_derives() -> None:
+    shell = Shell()
+    backprop.load_ipython_extension(shell)
+    magic = shell.magic["cell", "backprop"]
+    cell = "values: {x: 2, w: 3}\nequations: ['L = (w * x)^2']"
+    assert float(magic("solve", cell)["dL/dw"]) == 24
+    assert "∂L/∂w" in magic("derive", cell).render()
+    assert "sigmoid" in magic("derive function", "sigmoid").render()
+    for line in ("draw", "solve --at x", "solve --steps 3", "solve --what 3"):
+        with pytest.raises(backprop.Error):
+            magic(line, cell)
