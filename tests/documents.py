@@ -312,7 +312,7 @@ def _seeded(_: str) -> str:
         rows.append(cells)
     totals = [str(sum(int(row[k]) for row in rows)) for k in range(1, len(rows[0]))]
     heads = [f"{kind}, {what}" for kind in KINDS for what in ("placed", "named")]
-    return table(("program", "bugs", *heads), *rows, ["all", *totals])
+    return table(("program", "bugs", *heads), *map(tuple, rows), ("all", *totals))
 
 
 def _floors(_: str) -> str:

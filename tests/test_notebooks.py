@@ -14,8 +14,10 @@ CELLS = (
     "%load_ext backprop_cli",
     "%%backprop solve\nvalues: {x: 2, w: 3}\nequations: ['L = (w * x)^2']",
     "%%backprop derive function\nz * sigmoid(z)",
-    ("import backprop_cli as backprop\n"
-    "backprop.load({'values': {'x': 2}, 'equations': ['L = x^2']}).check({'dL/dx': '4.00'})"),
+    (
+        "import backprop_cli as backprop\n"
+        "backprop.load({'values': {'x': 2}, 'equations': ['L = x^2']}).check({'dL/dx': '4.00'})"
+    ),
     "%%backprop solve\nvalues: {x: 2\n",
 )
 

@@ -117,6 +117,57 @@ grading: {precision: {decimals: 4}}
     assert graded(problem, f"r: {typed}")["r"].verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # 0.9299 · 0.5897 - 0.9203 · 0.5959 is 0.54836203 - 0.54840677 = -0.00004474
+        ("-4.47e-5", "correct"),
+        ("-1.00e-4", "wrong"),  # cut off after four: 0.5483 - 0.5484, but that is more than twice
+        ("-4.00e-5", "correct"),  # after five: 0.54836 - 0.54840
+        ("-5.00e-5", "correct"),  # rounded to five: 0.54836 - 0.54841
+        ("-4.50e-5", "wrong"),  # to six: nobody keeps three digits more than are asked
+        ("-4.40e-5", "wrong"),
+        ("-3.00e-5", "wrong"),
+        ("-6.00e-5", "wrong"),
+    ],
+)
+def test_products_with_a_digit_or_two_more_than_asked(typed: str, verdict: str) -> None:
+    problem = """values: {v: [0.9299, 0.9203], w: [0.5897, -0.5959]}
+equations: [r = v @ w]
+grading: {precision: {significant: 3}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("bias", "typed", "verdict"),
+    [
+        # 2.2221 · 3.111 + 1.7777 · 3.222 is 6.9129531 + 5.7277494 = 12.6407025
+        ("v @ w - 12.61", "0.03070", "correct"),
+        ("v @ w - 12.61", "0.02900", "correct"),  # each product cut off: 6.912 + 5.727
+        ("v @ w - 12.61", "0.02000", "correct"),  # and their sum, 12.639, before the bias is added
+        ("v @ w - 12.61", "0.01900", "wrong"),
+        ("v @ w - 12.61", "0.02100", "wrong"),
+        ("v @ w - 12.61", "0.02800", "wrong"),
+        ("in one product", "0.1307", "correct"),
+        ("in one product", "0.1290", "correct"),
+        ("in one product", "0.1200", "correct"),
+        ("in one product", "0.1190", "wrong"),
+        ("in one product", "0.1210", "wrong"),
+        ("in one product", "0.1280", "wrong"),
+    ],
+)
+def test_the_sum_of_products_before_the_bias(bias: str, typed: str, verdict: str) -> None:
+    values, formula = "v: [2.2221, 1.7777], w: [3.111, 3.222]", bias
+    if bias == "in one product":
+        values, formula = "v: [2.2221, 1.7777, 1], w: [3.111, 3.222, -12.51]", "v @ w"
+    problem = f"""values: {{{values}}}
+equations: [r = {formula}]
+grading: {{precision: {{significant: 4}}}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
 @pytest.mark.parametrize(("terms", "value"), [(316, 3.16), (317, 3.1 * 0.00334 * 317)])
 def test_how_many_products_are_written_down_one_by_one(terms: int, value: float) -> None:
     """3.1 · 0.00334 = 0.010354 is 0.01, for a hundred thousand pairs of numbers and no more."""

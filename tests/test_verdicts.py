@@ -541,3 +541,56 @@ def test_going_uphill_in_a_later_step_has_its_name() -> None:
     problem = LATER.replace("momentum", "sgd") % ", W1_new@2"
     result = graded(problem, "W1_new: [[1.000]], W1_new@2: [[1.500]]")["W1_new@2"]
     assert (result.verdict, "ascent" in result.slips) == ("wrong", True)
+
+
+# Zeros dropped behind few digits -----------------------------------------------------------------
+
+TWO_QUANTITIES = """values: {{x: [{x}]}}
+equations: [a = 3.15 * x, b = 0.5 * x]
+ask: [a, b]
+grading: {{precision: {{{digits}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("beside", "typed", "verdict"),
+    [
+        ("6.6", "1", "imprecise"),  # 1.0 for 1.042
+        ("7", "1", "wrong"),  # nothing on the sheet has two digits
+        ("6.57", "1", "wrong"),  # 1.00 is not 1.042
+        ("6.6", "1.1", "wrong"),
+    ],
+)
+@pytest.mark.parametrize("digits", ["decimals: 3", "significant: 4"])
+def test_a_digit_elsewhere_shows_that_a_zero_was_dropped(
+    digits: str, beside: str, typed: str, verdict: str
+) -> None:
+    problem = TWO_QUANTITIES.format(x=2.084, digits=digits)
+    assert verdicts(problem, f"a: [{beside}], b: [{typed}]")["b"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [("[2.3, 1, .55]", "imprecise"), ("[2, 1, .6]", "wrong"), ("[2.3, 1.1, .55]", "wrong")],
+)
+def test_dropped_zeros_are_significant_digits_where_those_are_asked(
+    typed: str, verdict: str
+) -> None:
+    """1 beside 0.55 is 1.0, and not 1.00."""
+    problem = """values: {x: [2.3388, 1.0432, 0.5512]}
+equations: [a = 1 * x]
+grading: {precision: {significant: 3}}
+"""
+    assert verdicts(problem, f"a: {typed}")["a"] == verdict
+
+
+@pytest.mark.parametrize(("typed", "verdict"), [("0.00004745", "correct"), ("0.00004557", "wrong")])
+def test_the_decimals_of_significant_digits_are_no_digits_in_use(typed: str, verdict: str) -> None:
+    """-0.001700 has four significant digits, as is asked: that is no sign of six decimals."""
+    problem = """values: {k: -0.0017001, m: 0.27909, p: 0.1}
+equations: [a = 1 * k, b = a * m * p]
+ask: [a, b]
+grading: {precision: {significant: 4}}
+"""
+    minus = f"-{typed}"
+    assert verdicts(problem, f"a: -0.001700, b: {minus}")["b"] == verdict

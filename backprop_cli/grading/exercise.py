@@ -24,7 +24,7 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.detect import candidates, shaped
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.program_detect import with_earlier
-from backprop_cli.grading.slips.table_of_slips import GENERAL
+from backprop_cli.grading.slips.table_of_slips import OF_PARTS
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.problem.ids import Reference, reference
@@ -299,7 +299,7 @@ class Exercise:
         known = Values(self.key.truth)
         ids, values = [], []
         for id, expr in self.candidates(name):
-            if id in GENERAL:
+            if id in OF_PARTS:
                 continue  # some part's change comes near to nearly any value
             value = known.of(expr)
             if value.shape != truth.shape or not np.isfinite(value).all():

@@ -81,7 +81,9 @@ class Unit(Struct, frozen=True):
         return low, high
 
 
-Within = Literal["every product", "every step", "no sum or product", "nothing"]
+Within = Literal[
+    "every product", "every product and sum", "every step", "no sum or product", "nothing"
+]
 WITHIN: Sequence[Within] = get_args(Within)
 
 
@@ -319,24 +321,33 @@ def _one_more(powers: Interval, unit: Unit) -> Interval:
     return unit.widened(sums) if unit.significant else sums
 
 
+_BY_PRODUCT: frozenset[Within] = frozenset({"every product", "every product and sum"})
+
+
 def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
-    """Each product of a sum, for who writes them down one by one; a calculator adds them up."""
+    """Each product of a sum, for who writes them down one by one; a calculator adds them up.
+
+    Who writes their sum down, too, adds what is multiplied with 1, a bias, only then.
+    """
     a, b = args
-    if not (isinstance(unit, Rounding) and unit.within == "every product"):
+    if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
         return BOUNDS["matmul"](a, b)
     if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
         return BOUNDS["matmul"](a, b)
     rows, columns = np.atleast_2d(a[0]), b[0] if b[0].ndim == 2 else b[0][:, None]
     ones = (np.abs(rows) == 1)[:, :, None] | (np.abs(columns) == 1)[None, :, :]
     products = rows[:, :, None] * columns[None, :, :]
-    products = np.where(ones, products, unit.written(products))  # nobody works out 1 · 0.25
-    return point(np.sum(products, axis=1).reshape((a[0] @ b[0]).shape))
+    rounded = np.sum(np.where(ones, 0.0, unit.written(products)), axis=1)
+    if unit.within == "every product and sum":
+        rounded = unit.written(rounded)
+    found = rounded + np.sum(np.where(ones, products, 0.0), axis=1)  # nobody works out 1 · 0.25
+    return point(found.reshape((a[0] @ b[0]).shape))
 
 
 def _outer(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """Each product, which is a sum of one."""
     found = BOUNDS["outer"](*args, **options)
-    if isinstance(unit, Rounding) and unit.within == "every product" and is_point(found):
+    if isinstance(unit, Rounding) and unit.within in _BY_PRODUCT and is_point(found):
         return point(unit.written(found[0]))
     return found
 

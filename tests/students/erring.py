@@ -177,11 +177,10 @@ class _Judge:
         assert isinstance(given, list)
         value = student.notes[place.id]
         true = [name for name in given if name in mistake.names]
-        false = bool(given) and not true
-        if false:
+        if not true:  # η² for η/10 where η is 0.1: the same numbers have both names
             with np.errstate(all="ignore"):
-                false = not any(mistakes.explained(student, place, value, name) for name in given)
-        flags["no false name"] = flags.get("no false name", True) and not false
+                true = [x for x in given if mistakes.explained(student, place, value, x)]
+        flags["no false name"] = flags.get("no false name", True) and bool(true or not given)
         if mistakes.can_be_named(student, mistake, value) and result["verdict"] in BAD:
             named = bool(true) and len(given) <= MOST_NAMES
             flags["named"] = flags.get("named", True) and named

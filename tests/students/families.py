@@ -114,7 +114,7 @@ def scalar_graph(seed: int, rng: Rng) -> EquationTask:
         ),
         wrong(
             "sign-flipped",
-            "sign-flipped sign-lost",
+            "sign-flipped sign-lost targets-swapped",
             "dL/dyhat",
             lambda s: s["y"] - s["yhat"],
             misconception=False,
@@ -163,7 +163,8 @@ def gate(seed: int, rng: Rng) -> EquationTask:
               lambda s: s["dL/dh"] * s["o"] * np.tanh(s["c"]) * (1 - np.tanh(s["c"]))),
         wrong("other-operand", "wrong-operand", "dL/do", lambda s: s["dL/dh"] * s["o"]),
         wrong("incoming-forgotten", "upstream-left-out", "dL/da", lambda s: s["o"] * (1 - s["o"])),
-        wrong("sign-of-exponent", "sign-flipped sign-lost", "o", lambda s: _sigmoid(s, -s["a"])),
+        wrong("sign-of-exponent", "sign-flipped sign-lost term-sign-flipped", "o",
+              lambda s: _sigmoid(s, -s["a"])),
     ]  # fmt: skip
     equations = ["o = sigmoid(a)", "h = o * tanh(c)", "L = sum((h - y)^2)"]
     return _task(seed, "gate", given, equations, rules, ["a", "c"], rate, entries, new_loss)
@@ -293,15 +294,16 @@ def recurrent(seed: int, rng: Rng) -> EquationTask:
               misconception=False),
         wrong("all-but-the-last-step", "path-lost term-left-out", "dL/db",
               lambda s: delta(s, steps), misconception=False),
-        wrong("other-state", "wrong-operand", "dL/du",
+        wrong("other-state", "wrong-operand wrong-layer-input", "dL/du",
               summed(lambda s, t: s[f"h{t}"])),
-        wrong("derivative-forgotten", "activation-derivative-omitted factor-left-out",
+        wrong("derivative-forgotten",  # that of the last state, which is the output
+              "activation-derivative-omitted output-derivative-omitted factor-left-out",
               f"dL/dh{steps - 1}", lambda s: s[f"dL/d{last}"] * s["u"]),
         wrong("other-weights", "wrong-operand", f"dL/dh{steps - 1}",
               lambda s: delta(s, steps) * s["w"]),
         wrong("first-state-forgotten", "term-left-out path-lost", "h2",
               lambda s: np.tanh(s["w"] * s["x"][1] + s["b"])),
-        wrong("sign-flipped", "sign-flipped sign-lost", f"dL/d{last}",
+        wrong("sign-flipped", "sign-flipped sign-lost targets-swapped", f"dL/d{last}",
               lambda s: s["y"] - s[last], misconception=False),
     ]  # fmt: skip
     equations = [f"h{t} = tanh(w * x[{t}] + u * h{t - 1} + b)" for t in range(1, steps + 1)]
@@ -353,7 +355,8 @@ def logistic(seed: int, rng: Rng) -> EquationTask:
               lambda s: slope(s) * samples, misconception=False),
         wrong("difference-for-slope", "softmax-shortcut-misused", "dL/dp",
               lambda s: (s["p"] - s["y"]) / samples),
-        wrong("sign-of-exponent", "sign-flipped sign-lost", "p", lambda s: _sigmoid(s, -s["z"])),
+        wrong("sign-of-exponent", "sign-flipped sign-lost term-sign-flipped", "p",
+              lambda s: _sigmoid(s, -s["z"])),
         wrong("bias-subtracted", "term-sign-flipped", "z", lambda s: s["X"] @ s["w"] - s["b"]),
         wrong("other-activation", "wrong-activation", "p", lambda s: (np.tanh(s["z"]) + 1) / 2),
         wrong("one-sample-only", "not-summed-over-samples term-left-out path-lost", "dL/dw",

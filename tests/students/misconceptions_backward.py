@@ -228,6 +228,14 @@ def _(student: NetworkStudent, place: Place) -> Values:
 
 @misconception("plain-descent", "state-ignored", "new")
 def _(student: NetworkStudent, place: Place) -> Values:
-    if student.exercise.problem["update"]["rule"] != "sgd":
+    if student.exercise.problem["update"]["rule"] in ("adam", "rmsprop", "adagrad"):
+        slope = student.notes[f"dL/d{place.parameter}"]
+        yield student.parameter(place.parameter) - student.exercise.rate * slope
+
+
+@misconception("plain-descent", "state-ignored term-left-out", "new")
+def _(student: NetworkStudent, place: Place) -> Values:
+    """Without momentum: βv is a term of a sum."""
+    if student.exercise.problem["update"]["rule"] in ("momentum", "nesterov"):
         slope = student.notes[f"dL/d{place.parameter}"]
         yield student.parameter(place.parameter) - student.exercise.rate * slope

@@ -40,6 +40,7 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
         yield expr
         yield regrouped(expr)
         yield factored(expr)
+        yield in_one_division(expr)
         for other in (*_softmax_ways(model, id, expr), *_slope_ways(model, id, expr)):
             yield other
             yield regrouped(other)
@@ -71,6 +72,16 @@ def factored(expr: Expr) -> Expr:
         return expr
     slope = op(expr.name, _without(left, first[0]), _without(right, first[0]))
     return op("mul", first[0], slope)
+
+
+def in_one_division(expr: Expr) -> Expr:
+    """The mean of all entries for the sum of each sample's mean, divided by their number."""
+    match expr:
+        case Op("add" | "sub" as name, (left, right)):  # a penalty stands beside it
+            return op(name, in_one_division(left), right)
+        case Op("div", (Op("sum", (Op("mean", (inner,)),)), Num())):
+            return op("mean", inner)
+    return expr
 
 
 def _bare(expr: Expr) -> Expr:

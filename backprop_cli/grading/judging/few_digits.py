@@ -2,12 +2,13 @@
 
 Too few digits prove nothing: it takes two significant ones, or one where the digits asked leave no
 more. A number with one digit, or none, is taken beside others of its quantity that have two, since
-they show which digits are in use there.
+they show which digits are in use there. So do numbers of two digits elsewhere on the sheet: where
+somebody has written 1.6, 1 is a 1.0 whose zero was dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -16,6 +17,7 @@ from backprop_cli.grading.judging.answer_key import Key, Words
 from backprop_cli.grading.judging.honest_intervals import significant
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, short, standing_for
 from backprop_cli.operations.bounds import Interval
+from backprop_cli.readings.intervals import Unit
 
 _NEEDED = 2
 
@@ -24,7 +26,8 @@ class FewDigits(Struct, frozen=True):
     """The entries of one quantity as they were typed, where that is with fewer digits than asked.
 
     `unit` is that of the digits typed, `common` the finest typed in the quantity: zeros behind the
-    point are dropped here and there. `least` is how many significant digits prove anything.
+    point are dropped here and there. `shown` are the digits in use on the sheet. `least` is how
+    many significant digits prove anything.
     """
 
     value: Array
@@ -32,16 +35,17 @@ class FewDigits(Struct, frozen=True):
     common: float
     least: Array
     few: Mask
+    shown: Sequence[Unit]
 
     @classmethod
-    def of(cls, written: Written, truth: Array, key: Key) -> FewDigits:
+    def of(cls, written: Written, truth: Array, key: Key, shown: Sequence[Unit] = ()) -> FewDigits:
         """The entries of a quantity at the digits typed."""
         asked = key.unit.at(truth)
         stated = written.present & (written.unit > 0)
         common = float(written.unit[stated].min(initial=np.inf))
         few = stated & (written.unit > asked * (1 + 1e-9))
         least = np.clip(significant(truth, asked), 1, _NEEDED)
-        return cls(written.value, written.unit, common, least, few)
+        return cls(written.value, written.unit, common, least, few, shown)
 
     @property
     def any(self) -> bool:
@@ -55,6 +59,10 @@ class FewDigits(Struct, frozen=True):
         common = np.where(self.few, np.minimum(self.unit, self.common), self.unit)
         if (common < self.unit).any():
             yield standing_for(self.value, common), common
+        for shown in self.shown:
+            unit = np.where(self.few, np.minimum(self.unit, shown.at(self.value)), self.unit)
+            if (unit < self.unit * (1 - 1e-9)).any():
+                yield standing_for(self.value, unit), unit
         yield standing_for(self.value, self.unit), self.unit
 
     def may_be(
@@ -84,6 +92,21 @@ class FewDigits(Struct, frozen=True):
         accepted = np.isin(verdicts, ("correct", "carried", "imprecise"))
         shows = accepted & (significant(self.value, self.unit) >= _NEEDED) & (self.value != base)
         return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
+
+
+def shown(sheet: Iterable[Written], asked: Unit) -> tuple[Unit, ...]:
+    """The digits, fewer than asked and of that kind, that numbers on a sheet show to be in use.
+
+    Only what has two significant digits shows any: 1 in every box does not make a 3 a 3.0.
+    """
+    counts: set[int] = set()
+    for written in sheet:
+        digits = significant(written.value, written.unit)
+        telling = written.present & (digits >= _NEEDED)
+        if not asked.significant:
+            digits = -np.round(np.log10(np.where(telling, written.unit, 1.0))).astype(int)
+        counts |= set(digits[telling & (digits < asked.count)].tolist())
+    return tuple(Unit(count, asked.significant) for count in sorted(counts) if count > 0)
 
 
 def has_digits(written: Written) -> bool:

@@ -14,7 +14,7 @@ from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
 from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero
-from backprop_cli.readings.intervals import WITHIN, Rounding, Unit
+from backprop_cli.readings.intervals import WITHIN, Rounding, Unit, Within
 
 _MOST_DIGITS = 12
 """Nobody has more digits than a calculator; a program that prints more has these, too."""
@@ -75,6 +75,9 @@ class Ways(Struct):
             return
         if reading.definite and reading.unit is not None:
             yield from self._definitely(expr, reading.unit, WITHIN)
+            if self._near(self.wanted, _FAR):
+                for more in _finer(reading.unit):
+                    yield from self._definitely(expr, more, WITHIN)
             return
         first = self._way(standing.enclosed(expr, reading), plain)
         yield first
@@ -90,17 +93,24 @@ class Ways(Struct):
             yield from self._persons(expr, reading.unit, untold)
 
     def _persons(self, expr: Expr, unit: Unit, untold: Mask) -> Iterator[Way]:
-        """Who rounds, or cuts off, all the time; where a range tells enough, only each product."""
+        """Who rounds, or cuts off, all the time; where a range tells enough, only each product.
+
+        Many keep a digit or two more than they write, which a range that tells enough has in it.
+        """
         if self._near(untold, _FAR_UNTOLD):
             for way in persons(unit):
                 found = self.standing.as_person(expr, way, self.reading)
                 yield self._definite(found, way.names_only)
                 partly = self.standing.as_person(expr, way, self.reading, unit)
                 yield self._way(partly, False)
+            if self._near(untold, _FAR):
+                for more in _finer(unit):
+                    yield from self._definitely(expr, more, WITHIN)
         elif self._near(self.wanted & ~untold, _FAR) and _has_products(expr):
-            yield from self._definitely(expr, unit, WITHIN[:1])
+            for one in (unit, *_finer(unit)):
+                yield from self._definitely(expr, one, _PRODUCTS)
 
-    def _definitely(self, expr: Expr, unit: Unit, within: Sequence[str]) -> Iterator[Way]:
+    def _definitely(self, expr: Expr, unit: Unit, within: Sequence[Within]) -> Iterator[Way]:
         for way in persons(unit, within):
             found = self.standing.as_person(expr, way, self.reading)
             yield self._definite(found, way.names_only)
@@ -128,14 +138,26 @@ is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the val
 """
 
 
-def persons(unit: Unit, within: Sequence[str] = WITHIN) -> tuple[Rounding, ...]:
+_MORE = 2
+"""So many digits more than they write people keep of what nobody asks for."""
+
+_PRODUCTS: Sequence[Within] = ("every product", "every product and sum")
+
+
+def _finer(unit: Unit) -> Iterator[Unit]:
+    """The units of who keeps more digits than are asked, or in use."""
+    for more in range(1, _MORE + 1):
+        yield Unit(unit.count + more, unit.significant)
+
+
+def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ...]:
     """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
     if isinstance(unit, Floating):
         return ()
     return tuple(
         Rounding(unit.count, unit.significant, cuts_off, each)
-        for each in WITHIN
-        if each in within
+        for each in within
+        if unit.significant or each != "every product and sum"  # a sum has no new decimals
         for cuts_off in (False, True)
     )
 
@@ -177,7 +199,8 @@ def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
 def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     """As many decimals, and as many significant digits, as the longest number of a quantity has.
 
-    What is exact with fewer digits than asked tells nothing of the digits in use.
+    What is exact with fewer digits than asked tells nothing of the digits in use, nor do the
+    decimals of what has just as many significant digits as asked.
     """
     value, unit, truth = figures.written.value, figures.written.unit, figures.truth
     exact = same(value, truth) & (unit > asked.at(truth) * (1 + 1e-9))
@@ -186,9 +209,9 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
         return
     decimals = -np.round(np.log10(unit[stated])).astype(int)
     count = min(int(decimals.max()), _MOST_DIGITS)
-    if count > 0:
-        yield Unit(count)
     longest = min(int(significant(value[stated], unit[stated]).max()), _MOST_DIGITS)
+    if count > 0 and asked != Unit(longest, True):
+        yield Unit(count)
     if longest > 1:
         yield Unit(longest, True)
 

@@ -8,7 +8,7 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
-from backprop_cli.grading.judging.few_digits import FewDigits, has_digits
+from backprop_cli.grading.judging.few_digits import FewDigits, has_digits, shown
 from backprop_cli.grading.judging.honest_intervals import Figures, Way, Ways, persons, units
 from backprop_cli.grading.judging.no_work_left import idle, spared
 from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing
@@ -101,6 +101,11 @@ class Judge:
         """The sheet as somebody takes it who works the forward pass out from the start again."""
         kept = {name: one for name, one in self.written.items() if name not in self.key.forward}
         return Standing(self.key, kept, self.judged)
+
+    @cached_property
+    def shown(self) -> tuple[Unit, ...]:
+        """The digits in use on the sheet where they are fewer than asked."""
+        return shown(self.written.values(), self.unit)
 
     # Judging --------------------------------------------------------------------------------------
 
@@ -271,9 +276,18 @@ class _One:
             found.append(replace(reading, unit=other, definite=True))
         return found
 
+    def _coarsely(self, reading: Reading) -> Iterator[Reading]:
+        """The same with the fewer digits in use here, and with as many of the other kind."""
+        for unit in self.units[1]:
+            yield replace(reading, unit=unit)
+        for unit in self.units[1]:
+            if unit.significant == self.key.unit.significant:
+                other = Unit(unit.count, not unit.significant)
+                yield replace(reading, unit=other, definite=True)
+
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
-        few = FewDigits.of(self.written, self.truth, self.key)
+        few = FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
         if not self.open.any() or not (few.any or self.judge.any_imprecise()):
             return
         old = self.key.parameters.get(self.name)
@@ -292,8 +306,7 @@ class _One:
                 allowed &= ~short(expected, unit)  # such a value can be typed as itself only
                 wanted.append(Wanted(interval, "imprecise", allowed))
             plain = Reading(repaired, lax)
-            coarse = [replace(plain, unit=unit) for unit in self.units[1]]
-            self._try([plain, *self._rounded(plain), *coarse], wanted)
+            self._try([plain, *self._rounded(plain), *self._coarsely(plain)], wanted)
 
     @property
     def _from_digits(self) -> bool:

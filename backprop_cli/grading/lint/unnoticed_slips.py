@@ -21,7 +21,7 @@ from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.sheets.typed_arrays import Array, Written
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.plain_workings import Values
-from backprop_cli.grading.slips.table_of_slips import GENERAL, SLIP_WORDS, said_best
+from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.intervals import Unit
 from backprop_cli.solving.solution import Request, solve
@@ -154,7 +154,7 @@ class _Tried:
         found: Wrong = {}
         seen = set()
         for id, expr in self.grader.candidates(name):
-            if id in GENERAL:
+            if id in OF_PARTS:
                 continue
             value = self.true.of(expr)
             digits = (id, np.round(value, 12).tobytes())

@@ -11,6 +11,7 @@ from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.algebra.subformulas import Place, places, put
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
 from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.lost_terms import with_terms_lost
 from backprop_cli.operations.table import TABLE
 
 Change: TypeAlias = "tuple[str, Expr]"
@@ -88,6 +89,9 @@ def _of_product(case: Case, node: Op, left: Expr, right: Expr) -> Iterator[Chang
         args = (kept, ones) if lost is right else (ones, kept)
         if case.shape(lost) != ():
             yield slip, Op(node.name, args, node.options)
+    if node.name == "matmul":
+        for part in with_terms_lost(case, node):
+            yield "term-left-out", part
 
 
 def _left_out(case: Case, lost: Expr) -> str:
@@ -110,13 +114,16 @@ def _inputs(case: Case) -> frozenset[str]:
         for _, node in places(expr):
             if isinstance(node, Op) and node.name in _PRODUCTS:
                 for own, other in (node.args, node.args[::-1]):
-                    if set(symbols(own)) == {case.by}:
+                    if plain_name(_untransposed(own)) == case.by:
                         found.add(plain_name(_untransposed(other)) or "")
     return frozenset(found - set(case.model.trained))
 
 
 def _untransposed(expr: Expr) -> Expr:
-    return expr.args[0] if isinstance(expr, Op) and expr.name == "transpose" else expr
+    """A matrix as it is given: neither turned over, nor with a row of 1 for the biases."""
+    while isinstance(expr, Op) and expr.name in ("transpose", "prepend", "append"):
+        expr = expr.args[0]
+    return expr
 
 
 def _ones(expr: Expr) -> Expr:
@@ -173,15 +180,21 @@ def _other_axis(case: Case, node: Op) -> Iterator[Change]:
 
 
 def _other_function(case: Case, node: Op) -> Iterator[Change]:
-    """Another activation, a softmax that is not normalised."""
+    """Another activation, the argument with another sign or scale, a softmax not normalised."""
     if node.name not in ACTIVATIONS or node.name == "exp":
         return
     (inner,) = node.args
     for name in _TAKEN_FOR:
         if name != node.name and not (name == "softmax" and not case.shape(inner)):
             yield "wrong-activation", op(name, inner)
-    if node.name == "sigmoid":
-        yield "wrong-activation", op("sigmoid", op("neg", inner))
+    match node.name:
+        case "sigmoid":
+            yield "term-sign-flipped", op("sigmoid", op("neg", inner))
+            yield "wrong-activation", op("sigmoid", op("mul", num(2), inner))  # tanh, moved to 0…1
+        case "tanh":
+            yield "factor-two", op("tanh", op("div", inner, num(2)))
+        case "relu":
+            yield "wrong-activation", op("abs", inner)
     if node.name == "softmax":
         powers = op("exp", inner)
         yield "normalisation-left-out", powers
@@ -214,6 +227,8 @@ def _operands(case: Case) -> Iterator[Change]:
 def _other_quantities(case: Case) -> Iterator[Change]:
     """The loss where its gradient is asked, the change where the value is, and the reverse."""
     model = case.model
+    if case.by in model.trained and case.step.phase == "backward":
+        yield "upstream-left-out", _ones(Sym(case.by))  # what a bias is multiplied by, if anything
     if case.by is not None and case.step.phase == "backward":
         updated = (new_id(case.by), change_id(case.by))
         for id in updated if updated[1] in case.steps else ():

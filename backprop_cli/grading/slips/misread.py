@@ -1,4 +1,4 @@
-"""A wrong quantity to whether one digit of one number it is computed from was misread."""
+"""A wrong quantity to whether one digit was misread, of a number behind it or of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.sheets.digits import Figure
+from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.evidence import by_luck
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.wrong_quantity import Wrong, typed
@@ -23,6 +24,7 @@ _MOST_DECIMALS: Final = 6
 _STEPS: Final = 4
 _DIGITS: Final = 9  # other digits that one may be taken for
 _MOST_BY_CHANCE: Final = 0.005
+_MOST_BY_CHANCE_BESIDE_RIGHT: Final = 0.05
 
 
 def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
@@ -30,11 +32,48 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     ways = judge.key.formulas.get(wrong.name, ())
     if not ways or not isinstance(ways[0], Op) or is_jacobian(ways[0]):
         return False
+    if _in_answer(judge, wrong, ways[0]):
+        return True
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)
     if count > _MOST_NUMBERS or _DIGITS * 2 * count * by_luck(judge, wrong) > _MOST_BY_CHANCE:
         return False
     return any(_explains(judge, wrong, ways[0], numbers, name) for name in used)
+
+
+def _in_answer(judge: Judge, wrong: Wrong, expr: Expr) -> bool:
+    """Whether the one wrong entry is what is right there, with another digit in one place.
+
+    That all others are right says that the formula was, so that it takes less proof.
+    """
+    if wrong.mask.sum() != 1:
+        return False
+    place = tuple(np.argwhere(wrong.mask)[0].tolist())
+    if judge.key.truth[wrong.name][place] == 0:
+        return False  # no digits that could have been misread
+    figure = wrong.figure(place)
+    others = list(_with_another_digit(figure))
+    most = _MOST_BY_CHANCE if wrong.mask.size == 1 else _MOST_BY_CHANCE_BESIDE_RIGHT
+    if not others or len(others) * by_luck(judge, wrong) > most:
+        return False
+    typed = standing_for(np.array(others), np.array(figure.unit))
+    right = (
+        point(judge.key.truth[wrong.name][place]),
+        tuple(bound[place] for bound in judge.on_typed_values(expr)),
+    )
+    return any(bool(meets(typed, (low, high)).any()) for low, high in right)
+
+
+def _with_another_digit(figure: Figure) -> Iterator[float]:
+    """The numbers of which one digit, that is no zero in front, was read as another."""
+    whole = figure.text.partition("e")[0]
+    if "e" in figure.text or not all(c.isdigit() or c in "+-." for c in whole):
+        return
+    for at, digit in enumerate(whole):
+        if digit.isdigit() and whole[:at].strip("+-.0") + digit != "0":
+            for other in "0123456789":
+                if other != digit:
+                    yield float(whole[:at] + other + whole[at + 1 :])
 
 
 def _explains(judge: Judge, wrong: Wrong, expr: Expr, numbers: Numbers, name: str) -> bool:

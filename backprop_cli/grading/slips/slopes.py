@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols, walk
 from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case
@@ -56,7 +56,7 @@ _WITHOUT_SLOPE = frozenset({"add", "sub", "neg", "matmul", "dot", "transpose"})
 
 def _has_slope(expr: Expr) -> bool:
     """Whether a formula of one name is more than that name added up or turned."""
-    return isinstance(expr, Op) and expr.name not in _WITHOUT_SLOPE
+    return any(isinstance(node, Op) and node.name not in _WITHOUT_SLOPE for node in walk(expr))
 
 
 def _is_output(case: Case, name: str) -> bool:
@@ -153,7 +153,6 @@ def relu_derivative(case: Case) -> Iterator[Expr]:
         ]
         masks.append(lambda g: op("mul", g, op("switch", g)))
         masks.append(lambda g: op("positive_part", g))
-        masks.append(lambda g, z=z: op("switch", z))  # type: ignore[misc]
         for mask in masks:
             yield from with_pull(case, one, lambda g, _, mask=mask: mask(g))  # type: ignore[misc]
 

@@ -325,8 +325,14 @@ FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
     | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
 )
 
-GENERAL = frozenset(words.id for words in PARTS)
-"""The changes that any part may undergo: there are many, so that a name takes more figures."""
+OF_PARTS = frozenset(words.id for words in PARTS)
+"""The slips that no formula has a list of its own for."""
+
+GENERAL = OF_PARTS - {"loss-for-gradient", "change-for-value", "value-for-gradient"}
+"""The changes that any part may undergo: there are many, so that a name takes more figures.
+
+Another quantity in place of the one that is asked is one of a few.
+"""
 
 VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
     {

@@ -64,7 +64,12 @@ def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
 
 def _is_bias(case: Case, name: str) -> bool:
     """Whether a parameter is only ever added; without a model, whether it is no matrix."""
-    definitions = [one for one in case.model.definitions.values() if name in symbols(one)]
+    model = case.model
+    definitions = [
+        one
+        for used, one in model.definitions.items()
+        if name in symbols(one) and used not in (model.target, *model.silent)  # in a penalty
+    ]
     if not definitions:
         return len(case.step.shape) != 2
     return all(
@@ -120,7 +125,11 @@ def correction_omitted(case: Case) -> Iterator[Expr]:
 
 
 def state_ignored(case: Case) -> Iterator[Expr]:
-    """The state before the step taken as 0."""
+    """The state before the step taken as 0, or plain descent where a rule has states."""
+    found = _change(case)
+    if found is not None and any(step.rule.endswith("-state") for step in case.steps.values()):
+        gradient = case.model.gradient(found[0].name)
+        yield op("sub", found[0], op("mul", Sym(_rate(case)), Sym(gradient)))
     states = map(old_id, state_shapes(case.model))
     olds = [name for name in states if name in symbols(case.expr)]
     if olds:

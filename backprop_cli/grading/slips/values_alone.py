@@ -12,7 +12,15 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.digits import Figure, digits, exchanged, readings
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets, standing_for
-from backprop_cli.grading.slips.wrong_quantity import LEAST_DIGITS, Wrong, as_meant, tight, typed
+from backprop_cli.grading.slips.wrong_quantity import (
+    LEAST_DIGITS,
+    Wrong,
+    as_meant,
+    before,
+    tight,
+    typed,
+    unit_typed,
+)
 from backprop_cli.operations.bounds import Interval, point
 
 Undone = Callable[[Figure], Iterator[tuple[float, float]]]
@@ -111,7 +119,30 @@ def _decimal_slip(judge: Judge, wrong: Wrong, right: Interval) -> bool:
                 if k:
                     yield figure.value * 10.0**k, figure.unit * 10.0**k
 
-    return _each_wrong(judge, wrong, right, undone)
+    return _each_wrong(judge, wrong, right, undone) or _slipped_change(judge, wrong, right)
+
+
+def _slipped_change(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+    """Whether a new parameter has changed by ten times, or a tenth of, what it should.
+
+    A change has few digits of its own, so that it takes several of them together.
+    """
+    old = before(judge, wrong.name)
+    if old is None:
+        return False
+    low, high = (bound - old for bound in typed(judge, wrong))
+    unit = unit_typed(judge, wrong)
+    change = wrong.written.value - old
+    with np.errstate(all="ignore"):
+        counts = np.where(wrong.mask, np.floor(np.log10(np.abs(change) / unit) + 1e-9) + 1, 0.0)
+    if np.where(np.isfinite(counts), np.maximum(counts, 0.0), 0.0).sum() < LEAST_DIGITS + 1:
+        return False
+    for factor in (10.0, 0.1):
+        fits = meets((old + factor * low, old + factor * high), right) | ~wrong.written.present
+        clear = np.abs((factor - 1) * change) > unit
+        if ((fits & clear) | ~wrong.mask).reshape(len(fits), -1).all(axis=1).any():
+            return True
+    return False
 
 
 def _digits_swapped(judge: Judge, wrong: Wrong, right: Interval) -> bool:

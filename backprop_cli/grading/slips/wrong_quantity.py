@@ -51,13 +51,15 @@ def typed(judge: Judge, wrong: Wrong) -> Interval:
 def unit_typed(judge: Judge, wrong: Wrong) -> Array:
     """The finer of the units typed and asked, if any are asked.
 
-    Where none are asked, those typed are taken, if they say anything: 0 and 1 have every slip's
-    value somewhere about them.
+    Significant digits are those of the number typed: how large it should be tells nothing of how
+    exact a slip made it. Where none are asked, those typed are taken, if they say anything: 0 and
+    1 have every slip's value somewhere about them.
     """
     value, unit = wrong.written.value, wrong.written.unit
     if judge.key.assumed and says_enough(wrong.written):
         return unit
-    return finer(value, unit, judge.key.truth[wrong.name], judge.key.unit)
+    known = np.where(value == 0, judge.key.truth[wrong.name], value)
+    return finer(value, unit, known, judge.key.unit)
 
 
 def explains(judge: Judge, wrong: Wrong, typed: Interval, interval: Interval) -> bool:

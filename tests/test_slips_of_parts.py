@@ -1,0 +1,144 @@
+"""What people do to one part of a formula, and what it is called; neighbours get no such name."""
+
+from __future__ import annotations
+
+import pytest
+from judged import graded
+
+NEURON = """values: {{x: [0.7, -1.3], W: [[0.4, -0.9], [1.1, 0.3]], b: [0.25, -0.6]}}
+equations: [z = W @ x + b, h = {function}(z), L = sum(h^2)]
+train: [W, b]
+update: {{rule: {rule}, learning_rate: {rate}}}
+grading: {{precision: {{decimals: 4}}}}
+"""
+
+
+def slips(problem: str, answers: str, name: str) -> set[str]:
+    result = graded(problem, answers)[name]
+    assert result.verdict == "wrong"
+    return set(result.slips)
+
+
+@pytest.mark.parametrize(
+    ("function", "h", "names"),
+    [
+        ("sigmoid", "[0.1545, 0.5548]", {"term-sign-flipped"}),  # of -z
+        ("sigmoid", "[0.9677, 0.3917]", {"wrong-activation"}),  # (1 + tanh z) / 2
+        ("tanh", "[0.6911, -0.1096]", {"factor-two"}),  # of z / 2
+        ("relu", "[1.7000, 0.2200]", {"wrong-activation"}),  # |z|
+        ("sigmoid", "[0.9687, 0.3927]", set()),
+        ("tanh", "[0.6921, -0.1086]", set()),
+    ],
+)
+def test_another_argument_or_another_function(function: str, h: str, names: set[str]) -> None:
+    """Of 1.7 and -0.22."""
+    problem = NEURON.format(function=function, rule="sgd", rate=0.2)
+    assert slips(problem, f"z: [1.7, -0.22], h: {h}", "h") == names
+
+
+BATCH = """values:
+  X: [[0.7, -1.3, 0.41], [1.9, 0.37, -0.83], [-0.61, 1.13, 0.59]]
+  W: [[0.43, -0.91], [1.17, 0.31], [-0.53, 0.77]]
+  y: [[0.5, 1.5], [-1.5, 0.5], [0.25, -0.75]]
+equations: [Z = X @ W, L = sum((Z - y)^2) / 2]
+train: [W]
+update: {rule: sgd, learning_rate: 0.2}
+grading: {precision: {decimals: 4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("z", "names"),
+    [
+        # without x₂ w₂ in the first unit, in every sample: 1.17 times -1.3, 0.37, 1.13 less
+        ("[[0.0837, -0.7243], [1.2569, -2.2534], [-0.5750, 1.3597]]", {"term-left-out"}),
+        ("[[0.0837, -0.7243], [1.2569, -2.2534], [-0.5740, 1.3597]]", set()),
+    ],
+)
+def test_a_term_of_one_unit_left_out(z: str, names: set[str]) -> None:
+    """Z is [[-1.4373, -0.7243], [1.6898, -2.2534], [0.7471, 1.3597]]."""
+    assert slips(BATCH, f"Z: {z}", "Z") == names
+
+
+@pytest.mark.parametrize(
+    ("gradient", "names"),
+    [
+        # the first sample alone: x₁ (z₁ - y₁), which is [-1.9373, -2.2243]
+        ("[[-1.3561, -1.5570], [2.5185, 2.8916], [-0.7943, -0.9120]]", {"term-left-out"}),
+        ("[[-1.3561, -1.5570], [2.5185, 2.8916], [-0.7943, -0.9220]]", set()),
+    ],
+)
+def test_one_sample_for_all(gradient: str, names: set[str]) -> None:
+    answers = (
+        "Z: [[-1.4373, -0.7243], [1.6898, -2.2534], [0.7471, 1.3597]],"
+        f" dL/dZ: [[-1.9373, -2.2243], [3.1898, -2.7534], [0.4971, 2.1097]], dL/dW: {gradient}"
+    )
+    assert slips(BATCH, answers, "dL/dW") == names
+
+
+# Significant digits of wrong numbers --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("typed", "names"), [("1.95", {"bias-left-out"}), ("1.97", set())])
+def test_how_large_it_should_be_tells_nothing_of_the_digits(typed: str, names: set[str]) -> None:
+    """1.953 - 1.2 is 0.753, of which three digits are thousandths: 1.95 has hundredths."""
+    problem = """values: {x: [1.61, 0.5, -0.7], w: 1.213, b: -1.2}
+equations: [z = w * x + b]
+grading: {precision: {significant: 3}}
+"""
+    # w x is [1.95293, 0.6065, -0.8491]
+    assert slips(problem, f"z: [{typed}, 0.606, -0.849]", "z") == names
+
+
+# Updates ------------------------------------------------------------------------------------------
+
+ANSWERS = (
+    "z: [1.7, -0.22], h: [0.9354, -0.2165], dL/dh: [1.8708, -0.4330], dL/dz: [0.2339, -0.4127],"
+    " dL/dW: {dW}"
+)
+
+
+@pytest.mark.parametrize(
+    ("new", "names"),
+    [
+        # dL/dW is [[0.1638, -0.3041], [-0.2888, 0.5364]], and the rate 0.2
+        ("[[0.3967, -0.8939], [1.1058, 0.2893]]", {"decimal-slip"}),  # a tenth of the change
+        ("[[0.0724, -0.2918], [1.6776, -0.7728]]", {"decimal-slip"}),  # ten times
+        ("[[0.3967, -0.8939], [1.1058, 0.2873]]", set()),
+    ],
+)
+def test_a_change_with_its_point_in_the_wrong_place(new: str, names: set[str]) -> None:
+    problem = NEURON.format(function="tanh", rule="sgd", rate=0.2)
+    answers = ANSWERS.format(dW="[[0.1638, -0.3041], [-0.2888, 0.5364]]")
+    assert slips(problem, f"{answers}, W_new: {new}", "W_new") == names
+
+
+@pytest.mark.parametrize(
+    ("new", "names"),
+    [
+        ("[[0.3672, -0.8392], [1.1578, 0.1927]]", {"state-ignored"}),
+        ("[[0.3682, -0.8392], [1.1578, 0.1927]]", set()),
+    ],
+)
+def test_plain_descent_where_there_are_states(new: str, names: set[str]) -> None:
+    """W - 0.2 dL/dW, without root and square."""
+    problem = NEURON.format(function="tanh", rule="rmsprop", rate=0.2)
+    answers = ANSWERS.format(dW="[[0.1638, -0.3041], [-0.2888, 0.5364]]")
+    assert slips(problem, f"{answers}, W_new: {new}", "W_new") == names
+
+
+# One digit of the answer --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("[-0.2889, 0.6366]", {"digit-misread"}),  # 0.5366, beside what is right
+        ("[-0.2889, 0.6376]", set()),  # two digits
+        ("[-0.2789, 0.6366]", set()),  # in two numbers
+    ],
+)
+def test_a_digit_of_the_answer_itself(typed: str, names: set[str]) -> None:
+    problem = NEURON.format(function="tanh", rule="sgd", rate=0.2)
+    answers = ANSWERS.format(dW=f"[[0.1637, -0.3040], {typed}]")
+    assert slips(problem, answers, "dL/dW") == names
