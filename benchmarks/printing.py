@@ -9,9 +9,9 @@ from io import StringIO
 
 import numpy as np
 
+from backprop_cli.document.view import View
 from backprop_cli.notation.drawing import Drawing
 from backprop_cli.render.text import printed
-from backprop_cli.render.view import View
 from benchmarks.timing import OURS, Row, Work, compare
 
 COUNT = 30

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from oracles import networks
 
 from backprop_cli.cli import main
+from backprop_cli.document.view import View
+from backprop_cli.drawing import dot, graph_svg
+from backprop_cli.drawing.canvas import Canvas
+from backprop_cli.drawing.graph import Graph, graph
+from backprop_cli.drawing.layered import layered
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.render import dot, graph_svg
-from backprop_cli.render.canvas import Canvas
-from backprop_cli.render.graph import Graph, graph
-from backprop_cli.render.layered import layered
-from backprop_cli.render.view import View
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import solve
 from backprop_cli.trace import Trace

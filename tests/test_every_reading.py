@@ -18,6 +18,7 @@ from backprop_cli.algebra.expr import Op
 from backprop_cli.cli import main
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.derive.tensors.index_letters import Indices
+from backprop_cli.document.names import Names
 from backprop_cli.notation.boxes import ASCII, plain_text
 from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.expression_tex import latex
@@ -35,7 +36,6 @@ from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.formula import Writer
-from backprop_cli.render.names import Names
 
 EXAMPLES = list(examples())
 NO_SOURCE = {"jacobian"}

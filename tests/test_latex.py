@@ -17,16 +17,16 @@ from oracles import networks
 from backprop_cli.algebra.expr import Sym, num, op
 from backprop_cli.cli import main
 from backprop_cli.derive.steps.functions import names
+from backprop_cli.document.document_data import Page
+from backprop_cli.document.drawn_values import values_of
+from backprop_cli.document.names import Names
+from backprop_cli.document.view import View
 from backprop_cli.notation.expression_tex import latex
-from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming
 from backprop_cli.notation.tex import number, tex, text
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.render.equations import Equations
-from backprop_cli.render.names import Names
-from backprop_cli.render.view import View
 from backprop_cli.solving.loading import loaded
 
 FOLDER = Path(__file__).parent.parent / "problems"
@@ -323,6 +323,6 @@ def squeezed(source: str) -> str:
 
 
 def test_decimal_points_stand_below_one_another() -> None:
-    equations = Equations(Names(), View(), Digits())
+    equations = values_of(Names(), View(), Page())
     drawn = tex(equations.value(np.array([[1.5, 2], [-10, 0.25]])))
     assert r"1.50 & 2\phantom{.25} \\ -10\phantom{.50} & 0.25" in drawn

@@ -30,21 +30,20 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
     ("solving", "derive", "trace_json"),
     ("grading",),
     ("terminal",),
-    ("render", "report"),
+    ("document", "render", "formats", "drawing", "report"),
+    ("said",),
     ("python", "testing"),
     ("backprop_cli",),
     ("cli", "__main__"),
 )
 
+DATA_ALONE = ("problem.file_format", "problem.model", "solving", "grading")
+
 FORBIDDEN = {  # a part of the program, and what it may not import even where its layer would let it
-    "render": (
-        "problem.file_format",
-        "problem.reading",
-        "problem.model",
-        "solve",
-        "solving",
-        "grading",
-    ),
+    "document": ("problem.file_format", "problem.model", "grading"),
+    "formats": DATA_ALONE,
+    "drawing": DATA_ALONE,
+    "render": DATA_ALONE,
     "report": ("problem.file_format", "problem.model", "solving"),
 }
 
@@ -165,6 +164,7 @@ def test_slow_libraries_are_imported_where_they_are_used(module: str) -> None:
 # What a command loads -----------------------------------------------------------------------------
 
 SOLVING = "algebra calculus cli errors notation operations problem readings solving terminal trace"
+SOLVED = f"{SOLVING} document formats said"
 PROBLEM = "problems/sigmoid-softmax.yaml"
 SHEET = "problems/sheets/sigmoid-softmax/right.yaml"
 READS = "click msgspec numpy yaml"
@@ -176,19 +176,19 @@ LOADS = {  # arguments: parts of the program, and packages of others
     "solve --help": ("cli errors terminal", "click msgspec"),
     "check --help": ("cli errors terminal", "click msgspec"),
     "derive --help": ("cli errors terminal", "click msgspec"),
-    f"solve {PROBLEM}": (f"{SOLVING} render", DRAWS),
-    f"solve {PROBLEM} --detail long --entry W1[1,2]": (f"{SOLVING} render", DRAWS),
-    f"solve {PROBLEM} --verify --steps 300 --at 7": (f"{SOLVING} render", DRAWS),
-    f"solve {PROBLEM} --format json": (f"{SOLVING} render trace_json", READS),
-    f"solve {PROBLEM} --format python": (f"{SOLVING} render", READS),
-    f"solve {PROBLEM} --format latex": (f"{SOLVING} render", READS),
-    f"solve {PROBLEM} --format html": (f"{SOLVING} render", READS),
+    f"solve {PROBLEM}": (f"{SOLVED} render", DRAWS),
+    f"solve {PROBLEM} --detail long --entry W1[1,2]": (f"{SOLVED} render", DRAWS),
+    f"solve {PROBLEM} --verify --steps 300 --at 7": (f"{SOLVED} render", DRAWS),
+    f"solve {PROBLEM} --format json": (f"{SOLVED} trace_json", READS),
+    f"solve {PROBLEM} --format python": (f"{SOLVED} render", READS),
+    f"solve {PROBLEM} --format latex": (SOLVED, READS),
+    f"solve {PROBLEM} --format html": (SOLVED, READS),
     f"check {PROBLEM} {SHEET}": (f"{SOLVING} faults grading report", DRAWS),
-    f"blank {PROBLEM}": (f"{SOLVING} grading render report", READS),
-    f"draw {PROBLEM}": (f"{SOLVING} render", DRAWS),
-    f"derive {PROBLEM}": (f"{SOLVING} derive render", DRAWS),
+    f"blank {PROBLEM}": (f"{SOLVING} document grading report", READS),
+    f"draw {PROBLEM}": (f"{SOLVING} document drawing render", DRAWS),
+    f"derive {PROBLEM}": (f"{SOLVED} derive render", DRAWS),
     "derive --function tanh": (
-        f"{SOLVING} derive python render".replace("solving ", ""),
+        f"{SOLVED} derive python render".replace("solving ", ""),
         "click msgspec numpy rich",
     ),
 }
@@ -198,8 +198,8 @@ ONLY_WHERE_NEEDED = {  # what a plain `solve` does not load, and the arguments t
     "solving.verify": "--verify",
     "solving.weight_paths": "--entry W1[1,2]",
     "readings.entries": "--detail long",
-    "render.latex": "--format latex",
-    "render.html": "--format html",
+    "formats.latex": "--format latex",
+    "formats.html": "--format html",
     "trace_json": "--format json",
     "problem.text.parser": "",
     "problem.equations_model": "",

@@ -16,11 +16,11 @@ from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, exact,
 from backprop_cli.derive.regions.halfspaces import Affine, Half, Space
 from backprop_cli.derive.regions.linear_program import TooMuchWorkError
 from backprop_cli.derive.regions.region_words import alternatives, ones
+from backprop_cli.document.view import View
 from backprop_cli.problem.placeholders import with_numbers
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render.free import page_of, region_text
-from backprop_cli.render.view import View
 from backprop_cli.solving.loading import Loaded, checked, stated
 
 INTERVAL = """

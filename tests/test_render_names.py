@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from backprop_cli.document.names import Names
 from backprop_cli.problem.problem_data import Notation
-from backprop_cli.render.names import Names
 
 BASES = frozenset({"W1", "b1", "alpha"})
 LAYERS = Names(bases=BASES)

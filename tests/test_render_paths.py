@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import width
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.render import paths
-from backprop_cli.render.view import View
 from backprop_cli.trace import Given, Trace
 
 ALL = Dialect(all_operations=True, compound=("dL/dW1",))

@@ -11,13 +11,13 @@ from counting import counted
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import symbols
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import width
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.values import evaluate
 from backprop_cli.render import markdown, text
-from backprop_cli.render.view import View
 from backprop_cli.trace import Array, Given, Phase, Step, Trace
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

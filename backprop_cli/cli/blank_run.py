@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from backprop_cli.cli.arguments import Loaded, allowed_for, load
 from backprop_cli.cli.output import Output
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.names import names_of
+from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import UserError
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.sheets.blank_sheet import (
@@ -18,9 +21,6 @@ from backprop_cli.grading.sheets.blank_sheet import (
     json_sheet,
     yaml_sheet,
 )
-from backprop_cli.render.names import names_of
-from backprop_cli.render.view import View, as_written
-from backprop_cli.render.wording import conventions
 from backprop_cli.report.clean import ascii_text
 from backprop_cli.solving.solution import Request, solve
 

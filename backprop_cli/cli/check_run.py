@@ -193,9 +193,9 @@ class Formulas:
         return {stage.number: self._writer(stage) for stage in self._grader.stages}
 
     def _writer(self, stage: Stage) -> Callable[[str], str | None]:
-        from backprop_cli.render.names import Names
+        from backprop_cli.document.names import Names
+        from backprop_cli.document.view import View, as_written
         from backprop_cli.render.one_line import formulas
-        from backprop_cli.render.view import View, as_written
 
         model, steps = stage.model, stage.steps
         view = as_written(model.problem, View(ascii=self._in_ascii))

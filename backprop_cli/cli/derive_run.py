@@ -8,10 +8,12 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.cli.output import Output
 from backprop_cli.derive.derivation_data import Derivation
+from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.formats.registry import Said, written
+from backprop_cli.said import of_chains
 
 
 class Options(Struct, frozen=True):
@@ -49,19 +51,22 @@ def run(problem: Path | None, options: Options) -> None:
     if options.of is not None and problem is None:
         message = "there is no problem in which it stands"
         raise UserError(Complaint(message, instead="PROBLEM before it"), source="--of")
-    if problem is not None and (options.of is not None or options.wrt is not None):
+    found, view = _said(problem, options)
+    options.out.write(written(options.out.format, found, view))
+
+
+def _said(problem: Path | None, options: Options) -> tuple[Said, View]:
+    """What is derived, and how it is to be shown."""
+    view = replace(options.out.view(), layers=False)
+    if problem is None:
+        return of_chains(_derivation(options)), view
+    if options.of is not None or options.wrt is not None:
         from backprop_cli.cli.derive_tensor import derivative
 
-        found = derivative(problem, options.of, options.wrt, options.out.format, options.out.view())
-        options.out.write(found)
-        return
-    if problem is not None:
-        from backprop_cli.cli.derive_problem import whole
+        return derivative(problem, options.of, options.wrt, view)
+    from backprop_cli.cli.derive_problem import whole
 
-        text = whole(problem, options.out.format, options.out.view(), index=options.index)
-        options.out.write(text)
-        return
-    options.out.write(_written(_derivation(options), options))
+    return whole(problem, view, index=options.index)
 
 
 def _derivation(options: Options) -> Derivation:
@@ -74,15 +79,3 @@ def _derivation(options: Options) -> Derivation:
         assert options.function is not None
         found = chain(options.function, options.wrt, numbers, None, "--function")
     return found
-
-
-def _written(derivation: Derivation, options: Options) -> str:
-    view = replace(options.out.view(), layers=False)
-    if options.out.format in ("latex", "html"):
-        from backprop_cli.render.sheet import sheet
-
-        return set_sheet(sheet(derivation, view), options.out.format)
-    from backprop_cli.render.derivation import markdown, text
-
-    written = markdown if options.out.format == "markdown" else text
-    return written(derivation, view)

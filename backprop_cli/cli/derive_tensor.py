@@ -8,27 +8,28 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import derivative_id, typed_entry
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.cli.arguments import load
-from backprop_cli.cli.derive_formats import set_sheet
 from backprop_cli.derive.tensors.gradient import tensor
-from backprop_cli.derive.tensors.gradient_data import TensorDerivation
 from backprop_cli.derive.tensors.setting import Question, TensorError
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.names import Names, names_of
+from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.formats.registry import Said
 from backprop_cli.problem.ids import UnknownIdError, reference
-from backprop_cli.render.names import Names, names_of
-from backprop_cli.render.view import View, as_written
-from backprop_cli.render.wording import conventions
+from backprop_cli.said import of_gradient
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded
 from backprop_cli.trace import Trace
 
 
-def derivative(path: Path, of: str | None, wrt: str | None, format_: str, view: View) -> str:
-    """What `derive PROBLEM --of … --wrt …` writes."""
-    return of_loaded(load(path, numbers=False), of, wrt, format_, view)
+def derivative(path: Path, of: str | None, wrt: str | None, view: View) -> tuple[Said, View]:
+    """What `derive PROBLEM --of … --wrt …` has to say, and how the problem wants it shown."""
+    return of_loaded(load(path, numbers=False), of, wrt, view)
 
 
-def of_loaded(loaded: Loaded, of: str | None, wrt: str | None, format_: str, view: View) -> str:
+def of_loaded(loaded: Loaded, of: str | None, wrt: str | None, view: View) -> tuple[Said, View]:
     """The same of a problem that has been loaded."""
     question = _question(loaded, of, wrt)
     try:
@@ -39,27 +40,15 @@ def of_loaded(loaded: Loaded, of: str | None, wrt: str | None, format_: str, vie
     trace = in_symbols(loaded.model, loaded.plan)
     names = names_of(trace, shown)
     found = replace(found, conventions=_conventions(loaded, trace, question, shown, names))
-    return _written(loaded, question, found, format_, shown, names)
+    return of_gradient(found, names, _shapes(loaded, question.of)), shown
 
 
-def _written(
-    loaded: Loaded,
-    question: Question,
-    found: TensorDerivation,
-    format_: str,
-    view: View,
-    names: Names,
-) -> str:
-    of, shapes = question.of, dict(loaded.model.shapes)
-    if shapes[of] == ():  # the gradient of a number has the shape of its variable
-        shapes |= {derivative_id(of, name): shape for name, shape in loaded.model.shapes.items()}
-    if format_ in ("latex", "html"):
-        from backprop_cli.render.tensor_sheet import tensor_sheet
-
-        return set_sheet(tensor_sheet(found, view, names, shapes), format_)
-    from backprop_cli.render.tensor_text import markdown, text
-
-    return (markdown if format_ == "markdown" else text)(found, view, names, shapes)
+def _shapes(loaded: Loaded, of: str) -> dict[str, Shape]:
+    """The shapes of all quantities; the gradient of a number has the shape of its variable."""
+    shapes = dict(loaded.model.shapes)
+    if shapes[of] != ():
+        return shapes
+    return shapes | {derivative_id(of, name): shape for name, shape in shapes.items()}
 
 
 def _conventions(

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from backprop_cli.cli.arguments import Loaded, allowed_for, source_of
 from backprop_cli.cli.output import Output
+from backprop_cli.drawing.graph import graph
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.render.graph import graph
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import Request, solve
@@ -36,11 +36,11 @@ def run(problem: Path, options: Options) -> None:
     out = replace(options.out, format="svg" if to_svg else "text")
     view = out.view(stated.model.problem)
     if to_svg:
-        from backprop_cli.render.graph_svg import svg
+        from backprop_cli.drawing.graph_svg import svg
 
         out.write(svg(graph(trace, view)))
     else:
-        from backprop_cli.render.graph_text import graph_text
+        from backprop_cli.drawing.graph_text import graph_text
 
         out.write(graph_text(graph(trace, view), view))
 

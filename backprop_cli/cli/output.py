@@ -17,8 +17,8 @@ from backprop_cli.errors import Complaint, UserError
 from backprop_cli.terminal.themes import DEFAULT_THEME, Look, ThemeName
 
 if TYPE_CHECKING:
+    from backprop_cli.document.view import View
     from backprop_cli.problem.problem_data import Problem
-    from backprop_cli.render.view import View
 
 CLOSED_PIPE = 141  # exit code: the reader has gone, as shells have it
 FOR_READERS = ("text", "markdown")  # formats for people, in what their terminal can show
@@ -59,7 +59,7 @@ class Output(Struct, frozen=True):
 
     def view(self, problem: Problem | None = None) -> View:
         """The same for what shows quantities, as `problem` wants them written."""
-        from backprop_cli.render.view import View, as_written
+        from backprop_cli.document.view import View, as_written
 
         look = self.look()
         view = View(

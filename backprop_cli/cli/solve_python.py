@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from backprop_cli.cli.arguments import allowed_for
 from backprop_cli.errors import Complaints
+from backprop_cli.formats.python import Training
 from backprop_cli.problem.build_model import build
 from backprop_cli.problem.model import Model
-from backprop_cli.render.python_code import Training
 from backprop_cli.solving.batches import batches
 from backprop_cli.solving.solution import Request, Solution, solve
 from backprop_cli.solving.update import constant_names

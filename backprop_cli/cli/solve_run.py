@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,22 +15,20 @@ from msgspec.structs import replace
 from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.cli.arguments import Loaded, Selection, allowed_for, entry_of, selected, source_of
 from backprop_cli.cli.output import Output
+from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.formats.registry import written
 from backprop_cli.problem.problem_data import Problem
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.render.view import View
+from backprop_cli.said import of_trace
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import check_differences, work
 from backprop_cli.solving.loading import checked, stated
 from backprop_cli.solving.solution import Progress, Request, Solution, solve
-from backprop_cli.trace import Trace
 
 if TYPE_CHECKING:
     from backprop_cli.solving.verify import Check
     from backprop_cli.solving.weight_paths import EntryPaths
-
-if TYPE_CHECKING:
-    from backprop_cli.render.sheet_parts import Part
 
 LONG = 60_000  # operations from which a terminal is shown a progress bar
 
@@ -51,7 +50,7 @@ def run(problem: Path, options: Options) -> None:
     source = source_of(problem)
     stated_problem, complaints = stated(source)
     if stated_problem is not None and stated_problem.has_letters:
-        options.out.write(_with_letters(stated_problem, complaints, source, options))
+        _write_functions(stated_problem, complaints, source, options)
         return
     loaded = checked(stated_problem, complaints, source, allowed=allowed_for("solving"))
     selection = selected(loaded, options.only, options.until)
@@ -59,8 +58,25 @@ def run(problem: Path, options: Options) -> None:
     solution = _solved(loaded, selection, options)
     paths = _paths(solution, entry) if entry else None
     checks = _checks(loaded, solution, options) if options.verify else None
-    text = _WRITERS[options.out.format](solution, _view(loaded, selection, options), paths, checks)
-    options.out.write(text)
+    view = _view(loaded, selection, options)
+    said = replace(
+        of_trace(solution.trace, selection.ids, paths, checks),
+        program=partial(_program, solution, {"--entry": paths, "--verify": checks}),
+    )
+    options.out.write(written(options.out.format, said, view))
+
+
+def _program(solution: Solution, given: Mapping[str, object], view: View) -> str:
+    from backprop_cli.cli.solve_python import training_of
+    from backprop_cli.formats.python import program
+
+    for option, asked_for in given.items():
+        if asked_for is not None:
+            raise UserError(
+                Complaint(f"a program has no {option}", instead="--format text"), source=option
+            )
+    first = solution.trace.steps[0].iteration if solution.trace.steps else 1
+    return program(solution.trace, view, training_of(solution, first))
 
 
 def _paths(solution: Solution, entry: tuple[str, tuple[int, ...]]) -> EntryPaths:
@@ -69,11 +85,11 @@ def _paths(solution: Solution, entry: tuple[str, tuple[int, ...]]) -> EntryPaths
     return entry_paths(solution.model, solution.values, *entry)
 
 
-def _with_letters(
+def _write_functions(
     problem: Problem, complaints: Complaints, source: Source, options: Options
-) -> str:
+) -> None:
     """The quantities as functions of what is a letter in the file."""
-    from backprop_cli.cli.free import Asked, free_inputs, refuse_numbers_only
+    from backprop_cli.cli.free import Asked, functions_of, refuse_numbers_only
 
     given = {
         "--entry": options.entry is not None,
@@ -81,9 +97,11 @@ def _with_letters(
         "--at": options.at != 1,
         "--verify": options.verify,
     }
-    refuse_numbers_only(given, options.out.format)
+    refuse_numbers_only(given)
     asked = Asked(options.only, options.until)
-    return free_inputs(problem, complaints, source, options.out.format, options.out.view(), asked)
+    said = functions_of(problem, complaints, source, asked)
+    view = options.out.view(problem)
+    options.out.write(written(options.out.format, said, view))
 
 
 def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
@@ -171,143 +189,3 @@ def _view(loaded: Loaded, selection: Selection, options: Options) -> View:
         entries=selection.entries,
         asked=tuple(dict.fromkeys(names)),
     )
-
-
-Checks: TypeAlias = "tuple[Check, ...] | None"
-Writer: TypeAlias = "Callable[[Solution, View, EntryPaths | None, Checks], str]"
-
-
-def _text(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    if paths is None:
-        from backprop_cli.render.text import render
-
-        body = render(solution.trace, view)
-    else:
-        from backprop_cli.render.paths import render as paths_text
-
-        body = paths_text(paths, solution.trace, view)
-    return body if checks is None else body + _checked(checks, view)
-
-
-def _checked(checks: tuple[Check, ...], view: View) -> str:
-    if not checks:
-        return "\nNothing to check against finite differences: there is no gradient.\n"
-    from backprop_cli.render.checks import checks_text
-
-    return checks_text(checks, view)
-
-
-def _markdown(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    if paths is not None:
-        from backprop_cli.render.paths import markdown
-
-        body = markdown(paths, solution.trace, view)
-    else:
-        from backprop_cli.render.markdown import render
-
-        body = render(solution.trace, view)
-    return body if checks is None else f"{body}\n```text{_checked(checks, view)}```\n"
-
-
-def _json(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    from backprop_cli.trace_json import number, to_json, written
-
-    data = to_json(_only(solution.trace, view))
-    if paths is not None:
-        data["entry"] = _paths_data(paths)
-    if checks is not None:
-        data["verify"] = [
-            {
-                "id": check.id,
-                "checked": check.checked,
-                "kinks": check.kinks,
-                "error": number(check.error),
-            }
-            for check in checks
-        ]
-    return written(data, ascii_only=view.ascii)
-
-
-def _only(trace: Trace, view: View) -> Trace:
-    if view.only is None:
-        return trace
-    return replace(trace, steps=tuple(step for step in trace.steps if step.id in view.only))
-
-
-def _paths_data(found: EntryPaths) -> dict[str, Any]:
-    from backprop_cli.trace_json import number
-
-    paths = [
-        {
-            "factors": [
-                {"of": factor.of, "by": factor.by, "value": number(factor.value)}
-                for factor in path.factors
-            ],
-            "product": number(path.product),
-        }
-        for path in found.paths
-    ]
-    return {
-        "id": found.entry,
-        "paths": paths,
-        "omitted": found.omitted,
-        "omitted_total": number(found.omitted_total),
-        "total": number(found.total),
-    }
-
-
-def _latex(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    appended = _parts(solution, view, checks)
-    if paths is not None:
-        from backprop_cli.render.sheet_latex import latex
-        from backprop_cli.render.sheet_paths import sheet
-
-        return latex(sheet(paths, solution.trace, view, appended))
-    from backprop_cli.render.latex import render
-
-    return render(solution.trace, view, appended)
-
-
-def _html(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    appended = _parts(solution, view, checks)
-    if paths is not None:
-        from backprop_cli.render.sheet_html import html
-        from backprop_cli.render.sheet_paths import sheet
-
-        return html(sheet(paths, solution.trace, view, appended))
-    from backprop_cli.render.html import render
-
-    return render(solution.trace, view, appended)
-
-
-def _parts(solution: Solution, view: View, checks: Checks) -> tuple[Part, ...]:
-    """What was checked, as parts of a sheet."""
-    if checks is None:
-        return ()
-    from backprop_cli.render.names import names_of
-    from backprop_cli.render.sheet_checks import parts
-
-    return parts(checks, names_of(solution.trace, view))
-
-
-def _python(solution: Solution, view: View, paths: EntryPaths | None, checks: Checks) -> str:
-    from backprop_cli.cli.solve_python import training_of
-    from backprop_cli.render.python_code import render
-
-    for option, given in (("--entry", paths), ("--verify", checks)):
-        if given is not None:
-            raise UserError(
-                Complaint(f"a program has no {option}", instead="--format text"), source=option
-            )
-    first = solution.trace.steps[0].iteration if solution.trace.steps else 1
-    return render(solution.trace, view, training_of(solution, first))
-
-
-_WRITERS: dict[str, Writer] = {
-    "text": _text,
-    "json": _json,
-    "markdown": _markdown,
-    "latex": _latex,
-    "html": _html,
-    "python": _python,
-}

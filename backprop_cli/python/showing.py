@@ -26,41 +26,37 @@ def refuse_other(format_: str, known: Sequence[str]) -> None:
 
 def view(precision: int = 4, detail: Detail = "normal", width: int = 100, **others: Any) -> Any:
     """How it is to be shown."""
-    found = import_module("backprop_cli.render.view").View
+    found = import_module("backprop_cli.document.view").View
     return found(precision=precision, detail=detail, width=width, **others)
 
 
 def of_problem(problem: Any, shown: Any, asked: Sequence[str]) -> Any:
     """The view of a problem, with what it says of its own notation."""
-    as_written = import_module("backprop_cli.render.view").as_written
+    as_written = import_module("backprop_cli.document.view").as_written
     return replace(as_written(problem, shown), asked=tuple(asked))
 
 
 def solution(format_: str, found: Any, shown: Any) -> str:
     """A solution in one format."""
-    if format_ == "json":
-        data = import_module("backprop_cli.trace_json")
-        return str(data.written(data.to_json(found.trace), ascii_only=shown.ascii))
-    if format_ == "python":
-        first = found.trace.steps[0].iteration if found.trace.steps else 1
+    first = found.trace.steps[0].iteration if found.trace.steps else 1
+
+    def program(how: Any) -> str:
         training = import_module("backprop_cli.cli.solve_python").training_of(found, first)
-        program = import_module("backprop_cli.render.python_code")
-        return str(program.render(found.trace, shown, training))
-    return trace(format_, found.trace, shown)
+        return str(import_module("backprop_cli.formats.python").program(found.trace, how, training))
+
+    said = import_module("backprop_cli.said").of_trace(found.trace)
+    return written(format_, replace(said, program=program), shown)
 
 
-def trace(format_: str, found: Any, shown: Any) -> str:
-    """A trace, with numbers or in symbols, as people read it."""
-    return str(import_module(f"backprop_cli.render.{format_}").render(found, shown))
+def written(format_: str, said: Any, shown: Any) -> str:
+    """What is said in one format."""
+    return str(import_module("backprop_cli.formats.registry").written(format_, said, shown))
 
 
 def chain(format_: str, found: Any, shown: Any) -> str:
     """A derivative line by line."""
-    shown = replace(shown, layers=False)
-    if format_ in ("latex", "html"):
-        sheet = import_module("backprop_cli.render.sheet").sheet(found, shown)
-        return str(import_module("backprop_cli.cli.derive_formats").set_sheet(sheet, format_))
-    return str(getattr(import_module("backprop_cli.render.derivation"), format_)(found, shown))
+    said = import_module("backprop_cli.said").of_chains(found)
+    return written(format_, said, replace(shown, layers=False))
 
 
 def report(format_: str, found: Any, settings: dict[str, Any]) -> str:
@@ -73,11 +69,11 @@ def report(format_: str, found: Any, settings: dict[str, Any]) -> str:
 def symbols(format_: str, source: Any, shown: Any, *, index: bool) -> str:
     """A problem in symbols."""
     whole = import_module("backprop_cli.cli.derive_problem").of_source
-    return str(whole(source, format_, shown, index=index))
+    return written(format_, *whole(source, shown, index=index))
 
 
 def tensor(format_: str, source: Any, of: str | None, wrt: str | None, shown: Any) -> str:
     """One quantity of a problem by another, in symbols."""
     loaded = import_module("backprop_cli.solving.loading").loaded(source, numbers=False)
     derivative = import_module("backprop_cli.cli.derive_tensor").of_loaded
-    return str(derivative(loaded, of, wrt, format_, shown))
+    return written(format_, *derivative(loaded, of, wrt, shown))

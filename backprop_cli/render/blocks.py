@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.names import Names, names_of, shape_text
+from backprop_cli.document.step_words import SECTIONS, in_symbols, reason, remarks, stated
+from backprop_cli.document.view import View
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.at_kinks import at_kinks
-from backprop_cli.render.formula import shape_text
-from backprop_cli.render.names import Names, names_of
-from backprop_cli.render.view import View
-from backprop_cli.render.wording import SECTIONS, conventions, in_symbols, reason, remarks, stated
 from backprop_cli.trace import Given, Step, Trace, Unknown
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from backprop_cli.render.view import View
+from backprop_cli.document.view import View
 
 
 class Checked(Protocol):

@@ -10,15 +10,15 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation, Table
 from backprop_cli.derive.derivation_data import Line as Step
+from backprop_cli.document.names import Names
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import Box, Line, beside, line_width, plain_text, text_box
 from backprop_cli.notation.flow import Token, lines, natural_width, word
 from backprop_cli.notation.small_letters import subscript
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import Layout, layout_of, wrapped
 from backprop_cli.render.markdown import escaped
-from backprop_cli.render.names import Names
 from backprop_cli.render.text import printed
-from backprop_cli.render.view import View
 
 INDENT, GAP = 4, 3
 _LEAST = 24  # columns that reasons need to stand beside their lines

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.names import Names
 from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.flow import Token
 from backprop_cli.notation.nodes import Held, Node, Number
-from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.terminal import Terminal
-from backprop_cli.render.names import Names
 
 Array = NDArray[np.float64]
-
-_UNICODE, _ASCII = Terminal(), Terminal(Drawing(Digits(ascii=True)))
 
 
 class Writer(Struct, frozen=True):
@@ -49,8 +46,3 @@ class Writer(Struct, frozen=True):
     def value(self, value: Array) -> Node:
         """A value: a number, or an array that is drawn."""
         return Held(value) if value.ndim else Number(self.drawing.digits.one(float(value)))
-
-
-def shape_text(shape: Shape, times: str = "×") -> str:
-    """A shape as it is written below a factor: `2×3`, `N₁×N`; letters as they are in ASCII."""
-    return (_ASCII if times == "x" else _UNICODE).shape(shape)

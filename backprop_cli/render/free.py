@@ -8,18 +8,19 @@ from itertools import groupby
 from backprop_cli.algebra.expr import Expr, Num, Sym
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted, symbol
 from backprop_cli.derive.regions.region_words import Alternative, Between, alternatives, ones
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.names import names_of
+from backprop_cli.document.step_words import SECTIONS, reason
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import Box, Line, beside, plain_text, text_box, width
 from backprop_cli.notation.flow import Token, lines
 from backprop_cli.render.blocks import shown_steps
 from backprop_cli.render.derivation import Page
 from backprop_cli.render.layout import wrapped
 from backprop_cli.render.markdown import escaped
-from backprop_cli.render.names import names_of
 from backprop_cli.render.pictures import curves
 from backprop_cli.render.pictures import region as drawn_region
 from backprop_cli.render.text import printed
-from backprop_cli.render.view import View
-from backprop_cli.render.wording import SECTIONS, conventions, reason
 from backprop_cli.trace import Step
 
 _INDENT = 4

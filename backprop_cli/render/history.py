@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from backprop_cli.document.step_words import after_updates
 from backprop_cli.notation.boxes import Line, width
 from backprop_cli.render.blocks import LossBlock
-from backprop_cli.render.wording import after_updates
 
 if TYPE_CHECKING:
     from backprop_cli.render.layout import Layout

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.names import Names, shape_text
+from backprop_cli.document.step_words import PARAMETERS
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import (
     ASCII,
     UNICODE,
@@ -27,10 +30,7 @@ from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.flow import Token, lines, natural_width, word
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.render.blocks import GivenBlock, StatedBlocks, StepBlock
-from backprop_cli.render.formula import Writer, shape_text
-from backprop_cli.render.names import Names
-from backprop_cli.render.view import View
-from backprop_cli.render.wording import PARAMETERS
+from backprop_cli.render.formula import Writer
 
 Array = NDArray[np.float64]
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import Line, plain_text
 from backprop_cli.render.blocks import (
     Block,
@@ -21,7 +22,6 @@ from backprop_cli.render.blocks import (
 )
 from backprop_cli.render.history import history_lines
 from backprop_cli.render.layout import Layout, layout_of
-from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>#|~"})

@@ -7,11 +7,11 @@ from functools import cache
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.names import Names
+from backprop_cli.document.view import View
 from backprop_cli.notation.terminal import on_one_line
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import layout_of
-from backprop_cli.render.names import Names
-from backprop_cli.render.view import View
 
 
 def formulas(

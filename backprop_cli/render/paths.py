@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.document.names import names_of
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import Line, plain_text, text_box, width
 from backprop_cli.notation.flow import Token, word
 from backprop_cli.notation.nodes import Sign
@@ -17,9 +19,7 @@ from backprop_cli.notation.parts import Part, between, placed
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import Layout, layout_of
-from backprop_cli.render.names import names_of
 from backprop_cli.render.text import printed
-from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 
 Array = NDArray[np.float64]

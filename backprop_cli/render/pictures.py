@@ -8,11 +8,11 @@ from itertools import pairwise, zip_longest
 
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
 from backprop_cli.derive.regions.region_words import ones
+from backprop_cli.document.curves import all_breaks, curve, span
+from backprop_cli.document.drawings import Curve, label
+from backprop_cli.document.maps import value_at, window
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import width
-from backprop_cli.render.drawings import Curve, label
-from backprop_cli.render.maps import value_at, window
-from backprop_cli.render.plots import all_breaks, curve, span
-from backprop_cli.render.view import View
 
 _ROWS, _COLUMNS = 7, 41
 _MARGIN = 9  # columns for the numbers beside an axis

@@ -27,6 +27,8 @@ from backprop_cli.derive.tensors.gradient_data import (
     TensorDerivation,
     Where,
 )
+from backprop_cli.document.names import Names, shape_text
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import (
     Box,
     Line,
@@ -40,12 +42,10 @@ from backprop_cli.notation.boxes import (
 )
 from backprop_cli.notation.flow import Token, lines, natural_width, word
 from backprop_cli.render.derivation import INDENT, Page
-from backprop_cli.render.formula import Writer, shape_text
+from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import wrapped
 from backprop_cli.render.markdown import escaped
-from backprop_cli.render.names import Names
 from backprop_cli.render.text import printed
-from backprop_cli.render.view import View
 
 _id = re.compile(r"[^\W\d]\w*\[[^\]]+\]")
 _MARGIN = " " * INDENT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import Line, line_width, plain_text, width
 from backprop_cli.render.blocks import (
     Block,
@@ -19,7 +20,6 @@ from backprop_cli.render.blocks import (
 )
 from backprop_cli.render.history import history_lines
 from backprop_cli.render.layout import Layout, layout_of, wrapped
-from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
@@ -10,16 +11,28 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.names import names_of
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import plain_text, width
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.symbols import derivative
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import Layout, layout_of
-from backprop_cli.render.names import names_of
-from backprop_cli.render.view import View
 from backprop_cli.trace import Array, Step, Trace
 
 Kind = Literal["data", "parameter", "constant", "computed", "result"]
+
+GRAPH = MappingProxyType(
+    {
+        "title": "Computation graph",
+        "data": "data",
+        "parameter": "parameter",
+        "constant": "constant",
+        "computed": "computed",
+        "result": "differentiated",
+        "gradient": "gradient",
+    }
+)
 
 _MOST_LINES = 4
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from html import escape
 from itertools import chain, pairwise
 
-from backprop_cli.render.drawings import Area, Curve, Exact, Map, Point, label
+from backprop_cli.document.drawings import Area, Curve, Exact, Map, Point, label
 
 _WIDE, _HIGH = 300.0, 170.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 22.0, 20.0, 24.0

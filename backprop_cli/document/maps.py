@@ -11,8 +11,8 @@ from msgspec import Struct
 from backprop_cli.derive.regions.free_inputs import Function
 from backprop_cli.derive.regions.halfspaces import Affine, Half, Region
 from backprop_cli.derive.regions.regions_data import Pieces, Value
-from backprop_cli.render.drawings import Area, Border, Corner, Exact, Map, Window
-from backprop_cli.render.plots import span
+from backprop_cli.document.curves import span
+from backprop_cli.document.drawings import Area, Border, Corner, Exact, Map, Window
 
 _SQUARE = 4  # spans that differ by less are drawn at one scale
 _NEAR = Fraction(1, 10**7)  # of the window: how far beside a border is still beside it

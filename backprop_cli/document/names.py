@@ -11,15 +11,17 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
 from backprop_cli.notation.boxes import Role
+from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.nodes import Named, Node
+from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Ending, Naming
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.notation.writer import Array, Draw, FormulaWriter
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.render.view import View
 from backprop_cli.trace import Trace
 
 _layer = re.compile(r"Z\d+").fullmatch
@@ -129,7 +131,7 @@ def _is_delta(id: str, loss: str | None) -> bool:
     return found is not None and found[1] == loss and bool(_layer(found[2]))
 
 
-_ON_ONE_LINE = Terminal()
+_ON_ONE_LINE, _IN_ASCII = Terminal(), Terminal(Drawing(Digits(ascii=True)))
 
 
 @lru_cache(maxsize=4096)
@@ -140,3 +142,13 @@ def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
         return Symbol(id, "fraction" if "/" in id else "plain")
     found = symbols.symbol(naming, id)
     return Symbol(_ON_ONE_LINE.one_line(found.node) or "", found.ending)
+
+
+def shape_text(shape: Shape, times: str = "×") -> str:
+    """A shape as it is written below a factor: `2×3`, `N₁×N`; letters as they are in ASCII."""
+    return (_IN_ASCII if times == "x" else _ON_ONE_LINE).shape(shape)
+
+
+def text_setter(names: Names) -> Terminal:
+    """What writes formulas with these names on single lines."""
+    return Terminal(Drawing(Digits(ascii=names.ascii)), names)

@@ -1,43 +1,39 @@
-"""The functions of free inputs to parts that every format of mathematics sets, with pictures."""
+"""The functions of free inputs to a document: formulas, pieces with their regions, pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Num
+from backprop_cli.algebra.expr import Num, Sym
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted, symbol
 from backprop_cli.derive.regions.region_words import Alternative, Between, alternatives, ones
 from backprop_cli.derive.regions.regions_data import Value
-from backprop_cli.notation.nodes import Cases, Node, Sign, Word, row
-from backprop_cli.render import maps
-from backprop_cli.render.derivation import Page
-from backprop_cli.render.free import (
-    decided,
-    inputs_of,
-    page_of,
-    region_text,
-    sections,
-    stated,
-    titled,
-)
-from backprop_cli.render.plots import all_breaks, curve, forward, span
-from backprop_cli.render.sheet import Maker, spaced
-from backprop_cli.render.sheet_parts import (
+from backprop_cli.document import maps
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.curves import all_breaks, curve, forward, span
+from backprop_cli.document.document_data import (
+    Document,
+    Given,
     Heading,
     Note,
+    Page,
     Part,
     Picture,
     Pictures,
     Row,
     Rows,
     Section,
-    Sheet,
 )
-from backprop_cli.render.view import View
-from backprop_cli.render.wording import SECTIONS, reason
+from backprop_cli.document.from_chains import Maker, listed, spaced
+from backprop_cli.document.from_trace import roles, shown_steps
+from backprop_cli.document.names import names_of, text_setter
+from backprop_cli.document.step_words import SECTIONS, reason
+from backprop_cli.document.view import View
+from backprop_cli.notation.nodes import Cases, Node, Sign, Word, row
 from backprop_cli.trace import Step
 
 _MOST_PICTURES, _MOST_ON_A_PAGE = 12, 48
@@ -46,27 +42,35 @@ _MOST_REGIONS = 24
 _MOST_IN_TIPS = 6
 
 
-def free_sheet(free: FreeInputs, view: View) -> Sheet:
-    """The functions of the inputs as parts."""
-    made = _Sheet(free, view)
-    return Sheet(titled(free), tuple(made.parts()), dict(made.tips()), made.page.names.roles)
+def functions(free: FreeInputs, view: View, page: Page) -> Document:
+    """The functions of the inputs as a document."""
+    made = _Maker(free, view)
+    title = free.trace.title or "Functions of the inputs"
+    said = (made.freed(), *conventions(free.trace, view, made.names))
+    tips = dict(made.tips()) if page.tips else {}
+    return Document(title, said, tuple(made.parts()), roles(free.trace, made.names), tips)
 
 
-class _Sheet:
+class _Maker(Maker):
     def __init__(self, free: FreeInputs, view: View) -> None:
-        self.free = free
-        self.view = view
-        self.page: Page = page_of(free, view)
-        self.maker = Maker(self.page.names)
-        self.drawn = 0
-        self.inputs = inputs_of(self.page, free)
+        super().__init__(names_of(free.trace, view))
+        self.free, self.view, self.drawn = free, view, 0
+        self.inputs = [self.text(self.node(Sym(name))) for name in free.inputs.names]
         self.across = span(all_breaks(free)) if len(free.inputs.names) == 1 else None
         split = [each for each in forward(free) if len(each.pieces or ()) > 1]
         plane = len(free.inputs.names) == 2 and bool(split)
         self.plane = maps.viewed(split, (self.inputs[0], self.inputs[1])) if plane else None
 
+    def text(self, node: Node) -> str:
+        """A formula on one line, for a drawing."""
+        return text_setter(self.names).one_line(node) or "?"
+
+    def freed(self) -> str:
+        """What is free."""
+        *first, last = self.inputs
+        return f"{', '.join(first)} and {last} are free" if first else f"{last} is free"
+
     def parts(self) -> Iterator[Part]:
-        yield Note(" · ".join(stated(self.page, self.free)))
         for phase, steps in sections(self.free, self.view):
             yield Section(SECTIONS.get(phase, phase))
             for step in steps:
@@ -77,7 +81,7 @@ class _Sheet:
 
     def quantity(self, step: Step) -> Iterator[Part]:
         functions = self.free.functions[step.id]
-        yield Heading(reason(step), self.page.names.node(step.id))
+        yield Heading(reason(step), self.names.node(step.id))
         yield Rows(tuple(line for each in functions for line in self.rows(each)))
         if step.phase == "forward" and self.view.detail != "short":
             found = tuple(drawn for each in functions for drawn in self.pictures(each))
@@ -89,30 +93,30 @@ class _Sheet:
 
     def rows(self, function: Function) -> Iterator[Row]:
         formula = counted(function.formula, self.free.bases)
-        yield Row(self.name(function), self.maker.node(formula), _note(function))
+        yield Row(self.name(function), self.node(formula), _note(function))
         if function.pieces is None:
             return
         found = alternatives(function.pieces, self.free.inputs)
         if len(found) > 1 or found[0].regions[0]:
             yield Row(None, Cases(tuple(line for each in found for line in self.cases(each))))
         elif (value := counted(found[0].value, self.free.bases)) != formula:
-            yield Row(None, self.maker.node(value))
+            yield Row(None, self.node(value))
 
-    def tips(self) -> Iterator[tuple[str, Node]]:
+    def tips(self) -> Iterator[tuple[str, Given]]:
         """Every entry as a function, for those who point at its name."""
         for function in (each for found in self.free.functions.values() for each in found):
             if function.pieces is None or len(function.pieces) > _MOST_IN_TIPS:
                 continue
             *_, last = self.rows(function)
             name = symbol(function, self.free.bases).name
-            yield name, row(self.name(function), Sign("="), last.body)
+            yield name, Given(self.name(function), last.body)
 
     def name(self, function: Function) -> Node:
-        return self.maker.node(symbol(function, self.free.bases))
+        return self.node(symbol(function, self.free.bases))
 
     def cases(self, each: Alternative) -> Iterator[tuple[Node, Node]]:
         """A value, and a line for each of its regions."""
-        value = self.maker.node(counted(each.value, self.free.bases))
+        value = self.node(counted(each.value, self.free.bases))
         if not each.regions:
             yield value, Word("otherwise")
         shown = each.regions if self.view.detail == "long" else each.regions[:_MOST_REGIONS]
@@ -125,12 +129,12 @@ class _Sheet:
     def region(self, region: Sequence[Between]) -> Node:
         if not region:
             return Word("everywhere")
-        return self.maker.listed([self.between(each) for each in region])
+        return listed([self.between(each) for each in region])
 
     def between(self, each: Between) -> Node:
-        middle = self.maker.node(each.middle)
-        low = self.maker.node(Num(each.low)) if each.low is not None else None
-        high = self.maker.node(Num(each.high)) if each.high is not None else None
+        middle = self.node(each.middle)
+        low = self.node(Num(each.low)) if each.low is not None else None
+        high = self.node(Num(each.high)) if each.high is not None else None
         if each.single and low is not None:
             return row(middle, Sign("="), low)
         if low is None:
@@ -142,9 +146,7 @@ class _Sheet:
         return row(left, Sign("<" if each.high_strict else "≤"), high)
 
     def one(self, function: Function) -> tuple[Node, ...]:
-        return row(self.name(function), Sign("="), self.maker.node(build.ONE)), *spaced(
-            "exactly where"
-        )
+        return row(self.name(function), Sign("="), self.node(build.ONE)), *spaced("exactly where")
 
     def regions(self, function: Function) -> Iterator[Node]:
         found = ones(function.pieces or (), self.free.inputs) or ()
@@ -157,7 +159,7 @@ class _Sheet:
     # Pictures ---------------------------------------------------------------------------------
 
     def pictures(self, function: Function) -> Iterator[Picture]:
-        name = self.page.one_line(symbol(function, self.free.bases))
+        name = self.text(self.name(function))
         if self.across is not None:
             line = curve(function, self.free, name, self.inputs[0], self.across)
             if line is not None and line.strokes:
@@ -173,14 +175,34 @@ class _Sheet:
             return Picture(drawn, f"{name}, piece by piece", self.name(function))
         one = self.free.inputs.constant(build.ONE.value)
         drawn = maps.drawn(function, name, view, one)
-        where = " or ".join(region_text(self.page, region) for region in found) or "nowhere"
-        caption = row(self.name(function), Sign("="), self.maker.node(build.ONE))
+        where = " or ".join(self.text(self.region(region)) for region in found) or "nowhere"
+        caption = row(self.name(function), Sign("="), self.node(build.ONE))
         return Picture(drawn, f"{name} is 1 where {where}", caption)
 
     def labels(self, function: Function) -> dict[Value, str]:
         """What is written into the areas of a map."""
         values = {piece.value for piece in function.pieces or ()}
-        return {each: self.page.one_line(self.free.inputs.expr(each)) for each in values}
+        return {each: self.text(self.node(self.free.inputs.expr(each))) for each in values}
+
+
+def sections(free: FreeInputs, view: View) -> list[tuple[str, list[Step]]]:
+    """The steps worth showing, forward and backward apart."""
+    steps = shown_steps(free.trace, view) if view.only is None else list(free.trace.steps)
+    found = [step for step in steps if step.id in free.functions]
+    parts = groupby(found, lambda step: "forward" if step.phase == "forward" else "backward")
+    return [(phase, list(each)) for phase, each in parts]
+
+
+def decided(free: FreeInputs) -> tuple[Function, ...]:
+    """The entries of the class, the prediction or the last equation, if they are 0 or 1."""
+    last = [step.id for step in free.trace.steps if step.phase == "forward"][-1:]
+    for id in (*last, "Yhat"):
+        found = free.functions.get(id, ())
+        if found and all(
+            each.pieces and ones(each.pieces, free.inputs) is not None for each in found
+        ):
+            return found
+    return ()
 
 
 def _note(function: Function) -> str:

@@ -14,18 +14,21 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.from_trace import shown_steps
+from backprop_cli.document.names import names_of
+from backprop_cli.document.step_words import SECTIONS, reason
+from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.formats.python_rounding import program_rounding
+from backprop_cli.formats.registry import Said
 from backprop_cli.notation.boxes import plain_text
 from backprop_cli.notation.flow import joined
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.blocks import shown_steps
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import Layout, layout_of
-from backprop_cli.render.names import names_of
-from backprop_cli.render.view import View
-from backprop_cli.render.wording import PROGRAM, SECTIONS, conventions, program_rounding, reason
 from backprop_cli.trace import Array, Step, Trace
 
 _WIDTH = 100
@@ -34,6 +37,10 @@ _OWN = frozenset(
     " rounded Decimal".split()
 )
 """What programs call their own variables and functions."""
+
+
+_UNTITLED = "Forward, backward, update."
+"""What a program is called whose problem has no title."""
 
 
 class Training(Struct, frozen=True):
@@ -53,11 +60,17 @@ class Training(Struct, frozen=True):
     counter: str | None = None
 
 
-def render(trace: Trace, view: View, training: Training = Training()) -> str:
+def render(said: Said, view: View) -> str:
+    """The program, where there is one."""
+    assert said.program is not None  # what has none does not offer this format
+    return said.program(view)
+
+
+def program(trace: Trace, view: View, training: Training = Training()) -> str:
     """The program."""
-    program = _Program(trace, view, training)
-    body = "\n".join(program.body())
-    return "\n".join([*program.opening(), "", body.strip("\n")]) + "\n"
+    made = _Program(trace, view, training)
+    body = "\n".join(made.body())
+    return "\n".join([*made.opening(), "", body.strip("\n")]) + "\n"
 
 
 def identifiers(ids: Iterable[str]) -> dict[str, str]:
@@ -85,7 +98,7 @@ class _Program:
 
     def opening(self) -> Iterator[str]:
         """Title, imports, helpers; known once the body has been written."""
-        title = " ".join(self.trace.title.split()) or PROGRAM["title"]
+        title = " ".join(self.trace.title.split()) or _UNTITLED
         yield '"""' + _in_docstring(self.layout.plain(title))
         phrases = conventions(self.trace, self.view, self.layout.names)
         if phrases:

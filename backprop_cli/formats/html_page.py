@@ -1,4 +1,4 @@
-"""Parts in HTML to a web page: one file, MathML, no scripts, nothing fetched from anywhere."""
+"""The parts of a web page: its frame, and the symbols that a reader can point at."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class Pointed(Struct):
         """A class of its own for every quantity."""
         return self.classes.setdefault(id, f"q{len(self.classes)}")
 
-    def step(self, known: Collection[str]) -> Step:
+    def step(self, known: Collection[str]) -> PointedStep:
         """The next step, in which the values of so many quantities are known."""
         self.steps += 1
-        return Step(self, known, f"s{self.steps}")
+        return PointedStep(self, known, f"s{self.steps}")
 
     def rules(self) -> str:
         """The rules by which pointing at a symbol shows its value: CSS alone, one a quantity."""
@@ -66,7 +66,7 @@ class Pointed(Struct):
         )
 
 
-class Step:
+class PointedStep:
     """Makes the symbols of a step ones that can be pointed at; the first of each can be focused."""
 
     def __init__(self, page: Pointed, known: Collection[str], place: str) -> None:
@@ -95,16 +95,16 @@ class Step:
 
 def whole_page(title: str, body: str, rules: str = "") -> str:
     """A page with the style of all pages and rules of its own."""
-    style = files("backprop_cli.render").joinpath("html.css").read_text(encoding="utf-8")
+    style = files("backprop_cli.formats").joinpath("html.css").read_text(encoding="utf-8")
     return _PAGE.format(title=escape(title) or "backprop", style=style + rules, body=body)
 
 
-def side(nodes: Iterable[Node], attributes: Attributes) -> str:
+def side(nodes: Iterable[Node], attributes: Attributes, kind: str = "") -> str:
     """`= a + b = c` as several formulas, so that a narrow window can break the line between."""
-    inner = "\n".join(
-        f"<span>{math(chunk, attributes)}</span>" for node in nodes for chunk in _chunks(node)
+    opening = f'<span class="{kind}">' if kind else "<span>"
+    return "\n".join(
+        f"{opening}{math(chunk, attributes)}</span>" for node in nodes for chunk in _chunks(node)
     )
-    return f'<span class="side">{inner}</span>'
 
 
 def _chunks(node: Node) -> list[Node]:

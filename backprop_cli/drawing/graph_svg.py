@@ -9,11 +9,10 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from backprop_cli.drawing.dot import positions
+from backprop_cli.drawing.graph import GRAPH, Graph, Vertex
+from backprop_cli.drawing.layered import layered
 from backprop_cli.notation.boxes import width
-from backprop_cli.render.dot import positions
-from backprop_cli.render.graph import Graph, Vertex
-from backprop_cli.render.layered import layered
-from backprop_cli.render.wording import GRAPH
 
 Point = tuple[float, float]
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
 from backprop_cli.derive.regions.halfspaces import Affine, Region
 from backprop_cli.derive.regions.regions_data import Pieces, Value
+from backprop_cli.document.drawings import Curve, Dot, Point, Span
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.drawings import Curve, Dot, Point, Span
 
 _BORDER = Fraction(1, 2)  # of the span between the breaks, drawn on either side of them
 _POINTS = 96  # of a curve that is not straight

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from backprop_cli.document.view import View
+from backprop_cli.drawing.canvas import Canvas
+from backprop_cli.drawing.graph import GRAPH, Graph, Vertex
+from backprop_cli.drawing.layered import Places, layered
 from backprop_cli.notation.boxes import Line, Role, Span, width
-from backprop_cli.render.canvas import Canvas
-from backprop_cli.render.graph import Graph, Vertex
-from backprop_cli.render.layered import Places, layered
 from backprop_cli.render.text import printed
-from backprop_cli.render.view import View
-from backprop_cli.render.wording import GRAPH
 
 _GAP = 2
 _ROLES: Mapping[str, Role] = {"data": "data", "parameter": "parameter", "result": "result"}

@@ -1,0 +1,1 @@
+"""Traces, chains, tensors, functions of free inputs and checks to one kind of document."""

@@ -1,0 +1,308 @@
+"""A trace to a document: what is given, every step, how the loss went, the closing table."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Op, Sym, symbols
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.document_data import (
+    Document,
+    Equation,
+    Given,
+    Givens,
+    Losses,
+    Page,
+    Part,
+    Result,
+    Results,
+    Section,
+)
+from backprop_cli.document.document_data import Step as StepPart
+from backprop_cli.document.drawn_values import values_of
+from backprop_cli.document.names import Names, names_of, shape_text
+from backprop_cli.document.step_equations import (
+    Formulas,
+    Known,
+    is_entrywise,
+    known,
+    written_places,
+)
+from backprop_cli.document.step_words import (
+    SECTIONS,
+    after_updates,
+    in_symbols,
+    reason,
+    remarks,
+    stated,
+)
+from backprop_cli.document.view import View
+from backprop_cli.trace import Given as Stated
+from backprop_cli.trace import Step, Trace
+
+Array = NDArray[np.float64]
+
+FEW_LOSSES = 12
+"""So many losses are said in numbers; more are drawn."""
+
+_entry = re.compile(r"(.+)\[([\d,\s]+)\]").fullmatch
+
+
+def worked(trace: Trace, view: View, page: Page, appended: Iterable[Part] = ()) -> Document:
+    """The document of a trace; `appended` are further parts at its end."""
+    made = _Maker(trace, view, formulas_of(trace, view, page))
+    parts = (*made.parts(), *appended)
+    names = made.formulas.names
+    said = conventions(trace, view, names)
+    return Document(trace.title, said, parts, roles(trace, names), tips(made.formulas, page))
+
+
+def formulas_of(trace: Trace, view: View, page: Page) -> Formulas:
+    """What writes the formulas of a trace."""
+    names = names_of(trace, view)
+    return Formulas(names, values_of(names, view, page), known(trace))
+
+
+def roles(trace: Trace, names: Names) -> dict[str, str]:
+    """What each quantity is, for its colour."""
+    ids = (*trace.given, *trace.unknown, *(step.id for step in trace.steps))
+    return {id: role for id in ids if (role := names.role(id))}
+
+
+def tips(formulas: Formulas, page: Page) -> dict[str, Given]:
+    """The value of every quantity, for those who point at its symbol."""
+    found = formulas.known
+    if not page.tips:
+        return {}
+    return {
+        id: formulas.drawn.given(id, found.values.get(id), shape)
+        for id, shape in found.shapes.items()
+    }
+
+
+def shown_steps(trace: Trace, view: View) -> list[Step]:
+    """The steps a view shows whole: no Jacobian that nothing uses, no change that W⁺ repeats."""
+    if view.detail == "long":
+        return list(trace.steps)
+    plain = [step for step in trace.steps if step.phase != "jacobian"]
+    used = {_whole(name) for step in plain for name in symbols(step.expr)} | set(
+        map(_whole, view.asked)
+    )
+    return [step for step in trace.steps if _whole(step.id) in used or not _optional(step, view)]
+
+
+def _whole(id: str) -> str:
+    """The quantity that an entry is one of."""
+    return id.partition("[")[0]
+
+
+def _optional(step: Step, view: View) -> bool:
+    """Whether a step is left out unless something uses it or asks for it."""
+    to_input = view.layers and _whole(step.id) == "dL/dX"
+    return to_input or step.phase == "jacobian" or step.rule.endswith("-change")
+
+
+class _Maker(Struct, frozen=True):
+    trace: Trace
+    view: View
+    formulas: Formulas
+
+    def parts(self) -> Iterator[Part]:
+        whole = self.view.only is None
+        if whole:
+            yield from self.given()
+            yield from self.stated()
+        yield from self.steps()
+        if whole and len(self.trace.history) > 1 and self.trace.loss is not None:
+            yield Section(SECTIONS["training"])
+            yield self.losses(self.trace.loss)
+        results = tuple(self.results())
+        if results:
+            yield Section(SECTIONS["closing"])
+            yield Results(results)
+
+    # What is given --------------------------------------------------------------------------------
+
+    def given(self) -> Iterator[Part]:
+        drawn = self.formulas.drawn.exactly(6)
+        items = tuple(
+            Given(self.formulas.names.node(id), drawn.value(given.value), given.value.shape)
+            for id, given in self.trace.given.items()
+            if self.is_given(id, given)
+        )
+        if items:
+            yield Section(SECTIONS["given"])
+            yield Givens(items)
+
+    def is_given(self, id: str, given: Stated) -> bool:
+        """Whether a quantity belongs to the problem, not to the update alone."""
+        if given.role in ("data", "parameter"):
+            return True
+        forward = (step for step in self.trace.steps if step.phase == "forward")
+        return any(id in symbols(step.expr) for step in forward)
+
+    def stated(self) -> Iterator[Part]:
+        """What is given without numbers, and how many of them are to be found."""
+        if not self.trace.unknown:
+            return
+        from backprop_cli.calculus.counting import expression, product, total
+
+        letters, items, shapes = self.formulas.letters, [], []
+        for id, found in self.trace.unknown.items():
+            is_parameter = found.role == "parameter"
+            shapes += [found.shape] if is_parameter else []
+            count = letters(product(found.shape)) if is_parameter else None
+            words = stated(id, found.role, self.view)
+            items.append(Given(self.formulas.names.node(id), None, found.shape, words, count))
+        together = expression(total(shapes))
+        yield Section(SECTIONS["given"])
+        yield Givens(tuple(items), letters(together) if together != build.ZERO else None)
+
+    # Steps ----------------------------------------------------------------------------------------
+
+    def steps(self) -> Iterator[Part]:
+        whole = shown_steps(self.trace, self.view)
+        numbers = {id(step): number for number, step in enumerate(whole, start=1)}
+        only = self.view.only
+        shown = whole if only is None else [each for each in self.trace.steps if each.id in only]
+        section = ""
+        for step in shown:
+            if _section(step) != section:
+                section = _section(step)
+                yield Section(SECTIONS[section], self.beside(section))
+            yield self.step(step, numbers.get(id(step), 0))
+
+    def beside(self, section: str) -> tuple[Equation, ...]:
+        """The numbers of the update, beside its heading."""
+        if section != "update":
+            return ()
+        drawn, names = self.formulas.drawn.exactly(10), self.formulas.names
+        return tuple(
+            Equation(names.node(id), result=drawn.value(given.value))
+            for id, given in self.trace.given.items()
+            if given.value.ndim == 0 and not self.is_given(id, given)
+        )
+
+    def step(self, plain: Step, number: int) -> StepPart:
+        step, used = self.formulas.inside(plain)
+        places = self.places(step)
+        alone = bool(places) and step.id in self.view.entries
+        equation = self.formulas.equation(
+            step, used, numbers=not alone and not self.is_brief(step), result=not alone
+        )
+        return StepPart(
+            number,
+            step.id,
+            self.formulas.names.node(step.id),
+            reason(step),
+            step.shape,
+            equation,
+            tuple(self.formulas.entries(step, used, places)),
+            tuple(self.notes(step)),
+        )
+
+    def places(self, step: Step) -> list[tuple[int, ...]]:
+        """The entries that are written out: those asked for, or all of them in long detail."""
+        chosen = self.view.entries.get(step.id)
+        if chosen is not None:
+            writes = step.value is not None and is_entrywise(step, self.formulas.known)
+            return list(chosen) if writes else []
+        return written_places(step, self.formulas.known) if self.view.detail == "long" else []
+
+    def is_brief(self, step: Step) -> bool:
+        """Whether formula and result will do."""
+        again = step.rule == "forward-again" and step.id != f"{self.trace.loss}_new"
+        return self.view.detail == "short" or (again and self.view.detail != "long")
+
+    def notes(self, step: Step) -> Iterator[str]:
+        names = self.formulas.names
+        yield from _delta(step, names)
+        yield from _factors(step, self.formulas.known, names)
+        yield from remarks(step, names)
+        yield from _softmax(step, names)
+        if step.note:
+            yield in_symbols(step.note, names)
+
+    # The end --------------------------------------------------------------------------------------
+
+    def losses(self, loss: str) -> Losses:
+        """All of them where they are few, else the first and the last; what a curve is between."""
+        history, drawn = self.trace.history, self.formulas.drawn
+        shown = history if len(history) <= FEW_LOSSES else (history[0], history[-1])
+        finite = [value for value in history if math.isfinite(value)] or [0.0]
+        low, high = min(finite), max(finite)
+        return Losses(
+            self.formulas.names.node(loss),
+            history,
+            drawn.several(shown),
+            drawn.several((high, (high + low) / 2, low)),
+            after_updates(len(history) - 1),
+        )
+
+    def results(self) -> Iterator[Result]:
+        found: dict[str, Step | Stated] = {**self.trace.given}
+        found |= {step.id: step for step in self.trace.steps}
+        for asked in self.view.asked:
+            only = self.view.only
+            if only is None or asked in only or _whole(asked) in self.view.entries:
+                yield from self.result(asked, found)
+
+    def result(self, asked: str, found: dict[str, Step | Stated]) -> Iterator[Result]:
+        match = _entry(asked)
+        source = found.get(asked) or (found.get(match[1]) if match else None)
+        if source is None or source.value is None:
+            return
+        value: Array = source.value
+        if match and asked not in found:
+            index = tuple(map(int, match[2].split(",")))
+            value = np.asarray(value[self.trace.bases.counted(match[1], index)])
+        words = reason(source) if isinstance(source, Step) else ""
+        node = self.formulas.names.node(asked)
+        yield Result(node, value.shape, self.formulas.drawn.flat(value), words)
+
+
+def _section(step: Step) -> str:
+    if step.rule == "forward-again":
+        return "forward-again"
+    return "backward" if step.phase == "jacobian" else step.phase
+
+
+# Notes --------------------------------------------------------------------------------------------
+
+
+def _factors(step: Step, known: Known, names: Names) -> Iterator[str]:
+    """In a derivation in symbols, the shapes of what the formula is made of."""
+    if step.value is None and not isinstance(step.expr, Sym) and step.shape:
+        times = "x" if names.ascii else "×"
+        used = [(names.text(name), known.shapes.get(name, ())) for name in symbols(step.expr)]
+        said = [f"{text} ({shape_text(shape, times)})" for text, shape in used if shape]
+        if said:
+            yield f"from {', '.join(said)}"
+
+
+def _softmax(step: Step, names: Names) -> Iterator[str]:
+    """Where the formula comes from that goes back through the softmax of many samples at once."""
+    match step.expr:
+        case Op("mul", (Sym(p), Op("sub", (Sym(upstream), _)))) if step.rule == "through-softmax":
+            g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
+            total, dot = ("sum over i of", "*") if names.ascii else ("Σᵢ", "·")
+            minus = "-" if names.ascii else "−"
+            yield (
+                f"in each sample {total} {g} {dot} {p_i} {dot} (1{{i = j}} {minus} {p_j}), "
+                f"where 1{{i = j}} leaves one term"
+            )
+
+
+def _delta(step: Step, names: Names) -> Iterator[str]:
+    """What δ stands for, where it is worked out."""
+    if step.id in names.deltas:
+        plain = replace(names, deltas=frozenset())
+        yield f"{names.text(step.id)} = {plain.text(step.id)}"

@@ -1,0 +1,211 @@
+"""Steps, sections and quantities to the words that stand beside the formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.document.names import Names
+from backprop_cli.document.view import View
+from backprop_cli.operations.losses import LOSSES
+from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.trace import Step
+
+SECTIONS = MappingProxyType(
+    {
+        "given": "Given",
+        "forward": "Forward",
+        "backward": "Backward",
+        "update": "Update",
+        "forward-again": "After the update",
+        "closing": "Results",
+        "training": "Loss",
+    }
+)
+
+_NOUNS = MappingProxyType(
+    {
+        "affine": "weighted sum",
+        "f": "activation f",
+        "matmul": "product",
+        "outer": "product",
+        "mul": "product",
+        "xlogy": "product with a logarithm",
+        "add": "sum",
+        "sub": "difference",
+        "div": "quotient",
+        "ratio": "quotient",
+        "pow": "power",
+        "neg": "sign",
+        "maximum": "larger of two",
+        "minimum": "smaller of two",
+        "max": "largest entry",
+        "linear": "linear output",
+        "formula": "formula",
+        "transpose": "transpose",
+        "stack": "list of entries",
+        "concat": "joined vectors",
+        "at": "entry taken out",
+        "part": "part taken out",
+        "positive_part": "part above 0",
+        "penalty": "penalty",
+        "copy": "equality",
+    }
+)
+_RULES = MappingProxyType(
+    {
+        "upstream": "given from outside",
+        "sum-over-paths": "the paths add up",
+        "fused": "the shortcut",
+        "forward-again": "",
+    }
+)
+
+
+def reason(step: Step) -> str:
+    """What a step is, in a few words: as the trace has it, else from its rule."""
+    if step.words:
+        return step.words
+    if step.rule in _RULES:
+        return _RULES[step.rule]
+    if step.rule.startswith("through-"):
+        return _through(step.rule.removeprefix("through-"))
+    if step.phase == "update":
+        return _UPDATES.get(step.id.partition("[")[0].rpartition("_")[2], "optimizer state")
+    return "how each entry acts on each" if step.phase == "jacobian" else _noun(step.rule)
+
+
+_UPDATES = MappingProxyType({"new": "the new value", "change": "what is added"})
+
+
+def _through(rule: str) -> str:
+    noun = _noun(rule)
+    return f"through the {noun}" if noun else ""
+
+
+def _noun(rule: str) -> str:
+    """What an operation is called; nothing for one that only moves entries."""
+    name = rule.replace("-", "_")
+    if rule in LOSSES:
+        return "loss"
+    if name in _NOUNS:
+        return _NOUNS[name]
+    return TABLE[name].words if name in TABLE and TABLE[name].public else ""
+
+
+_STATED = MappingProxyType(
+    {
+        "X": "input",
+        "Y": "target",
+        "W": "weights of layer {}",
+        "b": "bias of layer {}",
+        "skip": "weights of the skip from {1} into layer {0}",
+    }
+)
+_of_layer = re.compile(r"([WXYb])(\d*)(?:_(\d+))?").fullmatch
+
+
+def stated(id: str, role: str, view: View) -> str:
+    """What a quantity is that a problem states without numbers."""
+    match = _of_layer(id) if view.layers else None
+    if match is None:
+        return "parameter" if role == "parameter" else "given"
+    source = f"layer {match[3]}" if match[3] != "0" else view.notation.input
+    words = _STATED["skip" if match[3] else match[1]]
+    return words.format(match[2], source)
+
+
+PARAMETERS = "parameters together"
+"""What the number of all trained numbers is called."""
+
+
+def after_updates(updates: int) -> str:
+    """How far training went."""
+    return "after the update" if updates == 1 else f"after {updates} updates"
+
+
+def remarks(step: Step, names: Names) -> tuple[str, ...]:
+    """What the symbols of a step leave unsaid: what is added to every column, what ~ means."""
+    found: dict[str, None] = {}
+    for node in walk(step.expr):
+        if isinstance(node, Op) and node.name in _REMARKS:
+            found[_REMARKS[node.name](node, names)] = None
+        if isinstance(node, Op) and node.name in _MET:
+            found |= dict.fromkeys(_spread_out(node, names))
+    found.pop("", None)
+    if len(step.shape) == 3 and step.axes[:1] == ("sample",):
+        found["a block for each sample"] = None
+    return tuple(found)
+
+
+def in_symbols(note: str, names: Names) -> str:
+    """A note with the ids in it printed as in the formulas: `H1[2]` as H¹₂."""
+    return _ID.sub(lambda match: _symbol(match[0], names), note)
+
+
+_ID = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
+
+
+def _symbol(text: str, names: Names) -> str:
+    return names.text(text.replace(" ", "")) if text.partition("[")[0] in names.bases else text
+
+
+def _named(node: Op, names: Names) -> str:
+    inner = node.args[0]
+    return names.text(inner.name) if not isinstance(inner, Op) and hasattr(inner, "name") else "it"
+
+
+_MET = MappingProxyType(
+    {
+        "add": ("is added to", "is added to"),
+        "sub": ("is what is taken from", "is taken from"),
+        "mul": ("multiplies", "multiplies"),
+        "div": ("is divided by", "divides"),
+    }
+)
+"""What a row or column does to a matrix that it meets, on the left and on the right."""
+
+
+def _spread_out(node: Op, names: Names) -> Iterator[str]:
+    """What is done to every row or column by what stands once for all of them."""
+    for place, arg in enumerate(node.args):
+        inner = arg.args[0] if isinstance(arg, Op) and arg.name == "neg" else arg
+        if isinstance(inner, Op) and inner.name in ("column", "row"):
+            yield f"{_named(inner, names)} {_MET[node.name][place]} every {inner.name}"
+
+
+def _softmax_remark(node: Op, _: Names) -> str:
+    axis = node.option("axis")
+    if axis is None:
+        return ""
+    return f"{operation(node).words} along each {'column' if axis in (0, -2) else 'row'}"
+
+
+def _tilde(node: Op, names: Names) -> str:
+    name = _named(node, names)
+    if names.ascii:
+        return f"{name}~ is {name} without its bias entries"
+    return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
+
+
+def _unit(node: Op) -> str:
+    """What the letter of a unit vector or matrix means: the one that the formulas have."""
+    index = node.option("index")
+    if not isinstance(index, tuple) or not all(isinstance(place, int) for place in index):
+        return ""
+    return f"{'e' if len(index) == 1 else 'E'} has a 1 at the index below it and 0 elsewhere"
+
+
+_REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
+    {
+        "softmax": _softmax_remark,
+        "log_softmax": _softmax_remark,
+        "logsumexp": _softmax_remark,
+        "drop_first": _tilde,
+        "drop_last": _tilde,
+        "place": lambda node, names: _unit(node),
+        "jacobian": lambda node, names: "found by pulling each entry back through every path",
+    }
+)

@@ -1,0 +1,41 @@
+"""The formats by name: one file and one row each, loaded only where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from backprop_cli.document.document_data import Document, Page
+    from backprop_cli.document.view import View
+
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        "text": "terminal",
+        "markdown": "markdown_blocks",
+        "latex": "latex",
+        "html": "html",
+        "json": "plain_data",
+        "python": "python",
+    }
+)
+"""The file of each format: its `render` writes what is said."""
+
+
+class Said(Struct, frozen=True):
+    """What a command has to say: as a document for a page, as data, and as a program."""
+
+    document: Callable[[View, Page], Document]
+    data: Callable[[], Mapping[str, object]]
+    program: Callable[[View], str] | None = None
+    lines: Mapping[str, Callable[[View], str]] = MappingProxyType({})
+
+
+def written(format_: str, said: Said, view: View) -> str:
+    """What is said, in one format."""
+    module = import_module(f"backprop_cli.formats.{FORMATS[format_]}")
+    return str(module.render(said, view))
