@@ -136,6 +136,23 @@ def _paths_data(found: EntryPaths) -> dict[str, Any]:
     }
 
 
+def of_symbols(trace: Trace, shown: View) -> Said:
+    """A derivation in symbols; `shown` is how the problem wants it written."""
+
+    def data() -> Mapping[str, object]:
+        from backprop_cli.derive import derivation_json
+        from backprop_cli.document.conventions import conventions
+        from backprop_cli.document.names import names_of
+        from backprop_cli.document.step_words import reason
+
+        said = conventions(trace, shown, names_of(trace, shown))
+        return derivation_json.of_trace(
+            trace, said, {step.id: reason(step) for step in trace.steps}
+        )
+
+    return replace(of_trace(trace), data=data)
+
+
 def of_functions(free: FreeInputs) -> Said:
     """Every quantity as a function of the inputs that are letters."""
 
@@ -180,7 +197,12 @@ def of_chains(derivation: Derivation) -> Said:
 
         return markdown(derivation, view)
 
-    return Said(document, dict, lines={"text": text, "markdown": markdown})
+    def data() -> Mapping[str, object]:
+        from backprop_cli.derive import derivation_json
+
+        return derivation_json.of_chains(derivation)
+
+    return Said(document, data, lines={"text": text, "markdown": markdown})
 
 
 def of_gradient(found: TensorDerivation, names: Names, shapes: Mapping[str, Shape]) -> Said:
@@ -201,4 +223,9 @@ def of_gradient(found: TensorDerivation, names: Names, shapes: Mapping[str, Shap
 
         return markdown(found, view, names, shapes)
 
-    return Said(document, dict, lines={"text": text, "markdown": markdown})
+    def data() -> Mapping[str, object]:
+        from backprop_cli.derive import derivation_json
+
+        return derivation_json.of_gradient(found, shapes, f"d{found.of.name}/d{found.by.name}")
+
+    return Said(document, data, lines={"text": text, "markdown": markdown})

@@ -46,7 +46,7 @@ from backprop_cli.cli.common import output_options, problem_files
     help="A Jacobian's rows are functions (numerator) or variables (denominator).",
 )
 @click.option("--index", is_flag=True, help="Every equation of PROBLEM entry by entry, with sums.")
-@output_options("text", "markdown", "latex", "html")
+@output_options("text", "markdown", "latex", "html", "json")
 def command(problem: Path | None, **options: object) -> None:
     """Derives in symbols: every line with the rule that leads to it.
 

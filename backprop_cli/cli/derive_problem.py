@@ -11,7 +11,7 @@ from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.said import of_trace
+from backprop_cli.said import of_symbols
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded, checked, stated
@@ -37,7 +37,7 @@ def of_source(source: Source, view: View, *, index: bool = False) -> tuple[Said,
     names = tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan)))
     shown = replace(as_written(found.model.problem, view), asked=names)
     trace = in_symbols(found.model, found.plan)
-    return of_trace(_by_index(trace, found) if index else trace), shown
+    return of_symbols(_by_index(trace, found) if index else trace, shown), shown
 
 
 def _by_index(trace: Trace, found: Loaded) -> Trace:

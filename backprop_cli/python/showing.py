@@ -14,7 +14,7 @@ from backprop_cli.python.complaining import Error
 Detail: TypeAlias = Literal["short", "normal", "long"]
 
 SOLUTIONS: Final = ("text", "markdown", "latex", "html", "json", "python")
-DERIVATIONS: Final = ("text", "markdown", "latex", "html")
+DERIVATIONS: Final = ("text", "markdown", "latex", "html", "json")
 
 
 def refuse_other(format_: str, known: Sequence[str]) -> None:
