@@ -36,7 +36,7 @@ def test_no_file_name_stands_twice_in_the_package() -> None:
     assert {name for name in names if names.count(name) > 1} <= MEANT_TWICE
 
 
-MEANT_TWICE = {"free.py", "lint.py", "markdown.py", "text.py", "wording.py"}
+MEANT_TWICE = {"free.py", "lint.py", "markdown.py", "text.py"}
 
 
 def test_the_commands_to_start_with_are_those_of_the_readme() -> None:

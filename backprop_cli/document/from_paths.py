@@ -127,7 +127,7 @@ class _Maker(Struct, frozen=True):
 
     def quotient(self, of: str, by: str) -> Node:
         above, below = (row(Letter("∂"), self.formulas.names.node(id)) for id in (of, by))
-        return Fraction(above, below)
+        return Fraction(above, below, bare=True)
 
     def worked(self, head: Node, expr: Expr, value: float) -> Row:
         """Symbols = numbers put in = value, each where it says more than the next."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
-        "text": "terminal",
+        "text": "terminal_page",
         "markdown": "markdown_blocks",
         "latex": "latex",
         "html": "html",
