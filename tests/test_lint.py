@@ -20,6 +20,7 @@ from backprop_cli.problem.problem_data import Digits
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.render.lint import lint_text
 from backprop_cli.solving.loading import loaded
+from backprop_cli.terminal.themes import Look
 
 Array = NDArray[np.float64]
 
@@ -194,7 +195,7 @@ def test_what_no_numbers_could_tell_is_apart(id: str, slip: str, text: str, tmp_
 def test_what_no_numbers_could_tell_is_no_reason_to_fail(tmp_path: Path) -> None:
     done = lint(tmp_path, QUIET.replace("ask: [Z1]", "ask: [L]"))
     assert (done.exit_code, "Nothing found" in done.stdout) == (0, True), done.output
-    assert "L: target and prediction exchanged changes nothing" in done.stdout
+    assert "L  target and prediction exchanged changes nothing" in done.stdout
 
 
 def test_exit_codes(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_exit_codes(tmp_path: Path) -> None:
 
 def test_equal_findings_are_one_line() -> None:
     found = [Finding("square", name, "square", "other sizes") for name in ("W1", "W2")]
-    assert "  W1, W2: square -> other sizes\n" in lint_text(found, "3 decimals", 80, False)
+    assert "  W1, W2  square -> other sizes\n" in lint_text(found, "3 decimals", Look())
 
 
 def test_a_known_exercise_fits_a_screen() -> None:

@@ -178,6 +178,19 @@ def test_text_of_a_class() -> None:
     same_as_snapshot(shown("text", CLASS), "report_class.txt")
 
 
+def test_a_large_class_is_one_table() -> None:
+    many = 1001
+    class_ = Report(
+        "p", tuple(replace(RIGHT, student=f"s{n:04}") for n in range(many)), Summary(1, 1)
+    )
+    lines = shown("text", class_).splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("s0000"))
+    rows = lines[first : first + many]
+    assert [row[:5] for row in rows] == [f"s{n:04}" for n in range(many)]
+    assert len({row[5:] for row in rows}) == 1
+    assert sum(line.startswith("student") for line in lines) == 1
+
+
 def test_text_says_when_all_is_right() -> None:
     text = shown("text", Report("p", (RIGHT,), Summary(1, 1)))
     assert "Everything is right." in text
@@ -205,7 +218,7 @@ def test_text_fits_the_width(report: Report, columns: int, plain: bool) -> None:
 def test_colours_only_where_asked() -> None:
     plain, painted = shown("text", CLASS), shown("text", CLASS, color="standard")
     assert "\x1b" not in plain
-    assert set(re.findall(r"\x1b\[(\d+)m", painted)) <= {"0", "31", "32", "33"}
+    assert set(re.findall(r"\x1b\[(\d+)m", painted)) <= {"0", "1", "2", "31", "32", "33"}
     assert re.sub(r"\x1b\[\d+m", "", painted) == plain
     one = shown("text", ONE, color="standard")
     assert re.sub(r"\x1b\[\d+m", "", one) == shown("text", ONE)

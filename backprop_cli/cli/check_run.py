@@ -28,6 +28,7 @@ from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import Counts
 from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.report.formats import STEP_SUMMARY, Settings, writer
+from backprop_cli.terminal.themes import ThemeName
 
 FAILED: Final = 1  # exit code: some sheet does not pass
 MOST_TOLD: Final = 50  # files that are not read; the others are counted
@@ -125,7 +126,9 @@ def _desk(loaded: Loaded, folder: str | None) -> Desk:
 def _graded(bench: Bench, files: Sequence[str], options: Options) -> Iterator[Parts]:
     workers = options.workers or (_cores() if len(files) >= MANY else 1)
     found = graded(bench, files, workers)
-    return _counted(found, len(files)) if _shows_progress(len(files)) else found
+    if not _shows_progress(len(files)):
+        return found
+    return _counted(found, len(files), options.out.theme)
 
 
 def _cores() -> int:
@@ -139,16 +142,16 @@ def _shows_progress(files: int) -> bool:
     return files >= MANY and sys.stderr.isatty()
 
 
-def _counted(found: Iterator[Parts], total: int) -> Iterator[Parts]:
+def _counted(found: Iterator[Parts], total: int, theme: ThemeName) -> Iterator[Parts]:
     """The parts as they come, with a progress bar."""
-    from rich.console import Console
-    from rich.progress import Progress
+    from backprop_cli.terminal.progress import progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("grading", total=total)
+    done = 0
+    with progress("grading", total, theme) as show:
         for parts in found:
             yield parts
-            bar.advance(task, len(parts.of))
+            done += len(parts.of)
+            show(done)
 
 
 def _title(loaded: Loaded) -> str:

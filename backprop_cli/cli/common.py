@@ -14,7 +14,7 @@ import click
 
 from backprop_cli.cli.output import FOR_READERS, Output
 from backprop_cli.errors import BUG, USAGE, Complaint, UserError
-from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST
+from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST, Look, ThemeName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
@@ -128,7 +128,7 @@ def _as_options_say(function: Command) -> Callable[..., Any]:
         ctx.meta[_MAX_WORK] = max_work
         names = [name for name in Output.__struct_fields__ if name in kwargs]
         out = Output(**{name: kwargs.pop(name) for name in names})
-        with complaints_end_it():
+        with complaints_end_it(out.theme):
             if not force:
                 _spare_inputs(ctx.params)
             if out.format not in FOR_READERS and hasattr(sys.stdout, "reconfigure"):
@@ -174,12 +174,20 @@ def end_with_fault(trace: str) -> NoReturn:
 
 
 @contextmanager
-def complaints_end_it() -> Iterator[None]:
+def complaints_end_it(theme: ThemeName = DEFAULT_THEME) -> Iterator[None]:
     """Prints what a UserError says and exits with its code."""
     try:
         yield
     except UserError as error:
-        from backprop_cli.render.complaints import complaints_text
-
-        click.echo(complaints_text(error), err=True)
+        _complain(error, theme)
         sys.exit(USAGE)
+
+
+def _complain(error: UserError, theme: ThemeName) -> None:
+    """In colours where a terminal is read; elsewhere a line each, to be searched."""
+    from backprop_cli.render.complaints import IN_A_LINE, complaints_text
+    from backprop_cli.terminal.console import colors, console
+
+    on = console(sys.stderr, theme=theme) if sys.stderr is not None else None
+    look = Look(on.width, colors(on), theme=theme) if on and on.is_terminal else IN_A_LINE
+    click.echo(complaints_text(error, look), err=True, color=True)

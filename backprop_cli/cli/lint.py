@@ -44,14 +44,7 @@ def command(problem: Path, out: Output) -> None:
         asked = f"{unit.count} {said}" + (
             " (assumed: the problem asks for none)" if grader.key.assumed else ""
         )
-        look = out.look()
-        text = lint_text(
-            findings,
-            asked,
-            look.width,
-            look.ascii,
-            left_out,
-        )
+        text = lint_text(findings, asked, out.look(), left_out)
     out.write(text)
     if faults.found:
         end_with_fault(faults.found[0].trace)

@@ -25,6 +25,7 @@ from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import check_differences, work
 from backprop_cli.solving.loading import checked, stated
 from backprop_cli.solving.solution import Progress, Request, Solution, solve
+from backprop_cli.terminal.themes import ThemeName
 
 if TYPE_CHECKING:
     from backprop_cli.solving.verify import Check
@@ -125,7 +126,7 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
     limit = allowed_for("solving").most
     request = Request(options.steps, options.at, selection.extra, limit, planned=loaded.plan)
     try:
-        with _progress(loaded, steps) as progress:
+        with _progress(loaded, steps, options.out.theme) as progress:
             return solve(loaded.model, replace(request, progress=progress))
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
@@ -137,22 +138,20 @@ def _steps(loaded: Loaded) -> int:
 
 
 @contextmanager
-def _progress(loaded: Loaded, steps: int) -> Iterator[Progress | None]:
+def _progress(loaded: Loaded, steps: int, theme: ThemeName) -> Iterator[Progress | None]:
     """A progress bar on the terminal while a long training runs."""
     rounded = loaded.model.problem.rounding is not None
     if not sys.stderr.isatty() or work(loaded.plan, steps, rounded) < LONG:
         yield None
         return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
+    from backprop_cli.terminal.progress import progress
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("training", total=steps)
-        every = max(1, steps // 200)
+    every = max(1, steps // 200)
+    with progress("training", steps, theme) as show:
 
         def told(step: int, loss: float) -> None:
             if step % every == 0:
-                bar.update(task, completed=step, description=f"loss {loss:.4g}")
+                show(step, f"loss {loss:.4g}")
 
         yield told
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from backprop_cli.terminal.console import drawn
+from backprop_cli.terminal.tables import WORDS
+from backprop_cli.terminal.themes import Look
+
+_BLANK = Text()
 
 
 class Found(Protocol):
@@ -49,42 +59,55 @@ def matters(finding: Found) -> bool:
 
 
 def lint_text(
-    findings: Sequence[Found], asked: str, width: int, ascii_: bool, left_out: Sequence[str] = ()
+    findings: Sequence[Found], asked: str, look: Look, left_out: Sequence[str] = ()
 ) -> str:
     """A section for each kind, equal findings in one line, and the precision that would do.
 
     `left_out` is what could not be looked at.
     """
-    lines = [f"At {asked}", ""]
+    text = drawn(_sections(findings, asked, left_out), look)
+    return text.encode("ascii", "replace").decode() if look.ascii else text
+
+
+def _sections(
+    findings: Sequence[Found], asked: str, left_out: Sequence[str]
+) -> Iterator[RenderableType]:
+    yield from (Text(f"At {asked}"), _BLANK)
     if left_out:
-        lines += ["Not looked at, since backprop failed", *(f"  {each}" for each in left_out), ""]
-    elif not any(matters(finding) for finding in findings):
-        lines += [
-            "Nothing found: every mistake that is known shows, and is told from the others.",
-            "",
-        ]
+        yield from _section(
+            "Not looked at, since backprop failed", [("", each) for each in left_out]
+        )
+    elif not any(map(matters, findings)):
+        yield Text("Nothing found: every mistake that is known shows, and is told from the others.")
+        yield _BLANK
     needed = [f.decimals for f in findings if f.decimals is not None]
     for heading in dict.fromkeys(_HEADINGS.values()):
-        rows = [finding for finding in findings if _HEADINGS[finding.kind] == heading]
-        if rows:
-            lines += [heading, *_rows(rows, width), ""]
+        if rows := [finding for finding in findings if _HEADINGS[finding.kind] == heading]:
+            yield from _section(heading, _rows(rows))
         if heading == _LAST_OF_DIGITS and needed:
             settled = "would settle everything that more digits can settle."
-            lines += [f"{max(needed)} decimals {settled}", ""]
-    text = "\n".join(lines)
-    return text.encode("ascii", "replace").decode() if ascii_ else text
+            yield from (Text(f"{max(needed)} decimals {settled}", "result"), _BLANK)
 
 
-def _rows(rows: Sequence[Found], width: int) -> Iterator[str]:
-    """A paragraph for each thing to say, under all the quantities it is said of."""
+def _section(heading: str, rows: Iterable[tuple[str, str | Text]]) -> Iterator[RenderableType]:
+    """What there is to say, each beside the quantities of which it is said."""
+    yield Text(heading, "heading")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="gradient", ratio=1, **WORDS)
+    table.add_column(ratio=4, **WORDS)
+    for ids, words in rows:
+        table.add_row(ids, words)
+    yield from (Padding(table, (0, 0, 0, 2)), _BLANK)
+
+
+def _rows(rows: Sequence[Found]) -> Iterator[tuple[str, Text]]:
+    """The quantities of which a thing is said, and the thing."""
     said: dict[tuple[str, str | None], list[str]] = {}
     for row in rows:
         said.setdefault((row.message, row.advice), []).append(row.id)
     for (message, advice), ids in said.items():
-        words = message + (f" -> {advice}" if advice else "")
-        yield from textwrap.wrap(
-            f"{', '.join(ids)}: {words}", width, initial_indent="  ", subsequent_indent="    "
-        )
+        then = (" -> ", (advice, "instead")) if advice else ()
+        yield ", ".join(ids), Text.assemble(message, *then)
 
 
 def lint_json(findings: Sequence[Found], left_out: Sequence[str] = ()) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from types import MappingProxyType
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
-from backprop_cli.report.columns import GAP, cut, hanging, padded, widest, wrapped
 from backprop_cli.report.facts import cause, counted, facts
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
-    Color,
     average,
     beside_marks,
     doubles,
@@ -31,159 +33,142 @@ from backprop_cli.report.wording import (
     unread,
     verdict_phrase,
 )
+from backprop_cli.terminal.console import drawn
+from backprop_cli.terminal.tables import SHORT, WORDS, beside, headed, widest
 
-_ANSI: MappingProxyType[Color, str] = MappingProxyType(
-    {"green": "\x1b[32m", "yellow": "\x1b[33m", "red": "\x1b[31m"}
-)
-_RESET = "\x1b[0m"
+_INDENT = (0, 0, 0, 4)
+_BLANK = Text()
+_TOGETHER = 500  # lines of a table that are drawn together, each some kilobytes while it is
 
 
 def render(report: Report, settings: Settings) -> str:
     """The report as lines that fit the width, ending in a line break."""
     if len(report.submissions) == 1:
-        lines = _sheet(report.problem, report.submissions[0], settings)
+        shown = _sheet(report.problem, report.submissions[0], settings)
     else:
-        lines = _class(report, settings)
-    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+        shown = _class(report, settings)
+    return drawn(shown, settings).rstrip("\n") + "\n"
 
 
-def _painted(text: str, color: Color, settings: Settings) -> str:
-    return f"{_ANSI[color]}{text}{_RESET}" if settings.color else text
-
-
-def _passed(text: str, passed: bool, settings: Settings) -> str:
-    return _painted(text, "green" if passed else "red", settings)
+def _passed(text: str, passed: bool) -> Text:
+    return Text(text, "good" if passed else "bad")
 
 
 # One sheet -----------------------------------------------------------------------------------
 
 
-def _sheet(problem: str, submission: Submission, settings: Settings) -> Iterator[str]:
-    width = settings.width
+def _sheet(problem: str, submission: Submission, settings: Settings) -> Iterator[RenderableType]:
     if problem:
-        yield from wrapped(problem, width)
-    yield from wrapped(f"{submission.student} ({submission.file})", width)
+        yield Text(problem, "heading", overflow="fold")
+    yield Text(f"{submission.student} ({submission.file})", overflow="fold")
     if submission.error is not None:
-        yield ""
-        for line in wrapped(unread(submission), width):
-            yield _painted(line, "red", settings)
+        yield _BLANK
+        yield Text(unread(submission), "bad", overflow="fold")
         return
-    yield _passed(marks(submission), submission.passed, settings)
+    yield _passed(marks(submission), submission.passed)
     for sentence in first_sentences(submission):
-        yield ""
-        yield from wrapped(sentence, width)
-    yield from _remarks(submission, width)
+        yield _BLANK
+        yield Text(sentence, overflow="fold")
+    if submission.remarks:
+        yield _BLANK
+    for text, mark in submission.remarks:
+        yield beside([("Note:", None)], noted(text, mark), gap=1)
     if submission.results:
-        yield ""
+        yield _BLANK
         yield from _steps(submission.results, settings)
 
 
-def _remarks(submission: Submission, width: int) -> Iterator[str]:
-    if submission.remarks:
-        yield ""
-    for text, mark in submission.remarks:
-        yield from hanging("Note: ", noted(text, mark), width)
-
-
-def _steps(results: tuple[Result, ...], settings: Settings) -> Iterator[str]:
+def _steps(results: tuple[Result, ...], settings: Settings) -> Iterator[RenderableType]:
     """A line a quantity, and below it what there is to say where it is not simply right."""
-    names = widest([result.id for result in results], settings.width // 3)
-    scores = widest([points(result) for result in results], 12)
+    names = widest((result.id for result in results), settings.width // 3)
+    scores = widest(map(points, results), 12)
     for result in results:
-        details = list(_details(result, settings))
-        yield from _verdict(result, (names, scores), settings)
-        yield from details
-        if details:
-            yield ""
+        yield _verdict(result, names, scores, settings)
+        if told := facts(result, settings):
+            labels = widest((label for label, _ in told), 20)
+            for label, text in told:
+                yield Padding(beside([(label, labels)], text), _INDENT)
+            yield _BLANK
 
 
-def _verdict(result: Result, rooms: tuple[int, int], settings: Settings) -> Iterator[str]:
+def _verdict(result: Result, names: int, scores: int, settings: Settings) -> Table:
     words = VERDICTS[result.verdict]
     sign = words.plain_sign if settings.ascii else words.sign
-    head = f"{sign} {_row((result.id, points(result)), rooms)}"
     where = line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
     phrase = f"{verdict_phrase(result)} ({where})" if where else verdict_phrase(result)
-    for line in hanging(head, phrase, settings.width):
-        yield _painted(line, words.color, settings)
-
-
-def _details(result: Result, settings: Settings) -> Iterator[str]:
-    told = facts(result, settings)
-    labels = widest([label for label, _ in told], 20)
-    for label, text in told:
-        yield from hanging(f"    {padded(label, labels)}{GAP}", text, settings.width)
+    head = [(f"{sign} {result.id}", names + 2), (points(result), scores)]
+    return beside(head, phrase, style=words.style)
 
 
 # A class -------------------------------------------------------------------------------------
 
 
-def _class(report: Report, settings: Settings) -> Iterator[str]:
+def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
     heading = f"{report.problem}: " if report.problem else ""
     counts = [sheets(report.summary), average(report.submissions)]
-    yield from wrapped(heading + ", ".join(filter(None, counts)), settings.width)
+    yield Text(heading + ", ".join(filter(None, counts)), overflow="fold")
     if report.submissions:
-        yield ""
+        yield _BLANK
         yield from _students(report.submissions, settings)
+        if note := several(report.submissions):
+            yield _BLANK
+            yield Text(f"Note: {note}", overflow="fold")
     if report.summary.quantities:
-        yield ""
-        yield from _quantities(report.summary, settings)
+        yield _BLANK
+        yield _quantities(report.summary, settings)
 
 
-def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[str]:
+def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[Table]:
+    """A line a sheet; a large class in several tables of the same columns, drawn one by one."""
     twice = doubles(submissions)
     names = widest(["student", *(one.student for one in submissions)], settings.width // 3)
-    rooms = (names, widest(["points", *map(earned, submissions)], 15), len("not passed"))
-    yield cut(_row(("student", "points", ""), rooms) + beside_marks(submissions), settings.width)
-    for submission in submissions:
-        file = submission.file if submission.student in twice else ""
-        yield from _student(submission, file, rooms, settings)
-    if note := several(submissions):
-        yield ""
-        yield from wrapped(f"Note: {note}", settings.width)
+    scores = widest(["points", *map(earned, submissions)], 15)
+    outcomes = widest(map(outcome, submissions), 15)
+    for start in range(0, len(submissions), _TOGETHER):
+        table = headed(settings, with_headings=start == 0)
+        table.add_column("student", width=names, **SHORT)
+        table.add_column("points", width=scores, **SHORT)
+        table.add_column("", width=outcomes, **SHORT)
+        table.add_column(beside_marks(submissions), ratio=1, **WORDS)
+        for submission in submissions[start : start + _TOGETHER]:
+            file = submission.file if submission.student in twice else ""
+            table.add_row(
+                submission.student,
+                earned(submission),
+                _passed(outcome(submission), submission.passed),
+                _about(submission, file, settings),
+            )
+        yield table
 
 
-def _row(cells: Iterable[str], rooms: Iterable[int]) -> str:
-    return "".join(padded(text, room) + GAP for text, room in zip(cells, rooms, strict=True))
-
-
-def _student(
-    submission: Submission, file: str, rooms: tuple[int, ...], settings: Settings
-) -> Iterator[str]:
-    """One line; `file` is named where the student's name does not tell the sheet from others."""
+def _about(submission: Submission, file: str, settings: Settings) -> str:
+    """What a line says; `file` is named where the student's name does not tell the sheet."""
     said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
     if submission.error is not None:
         said, file = unread(submission), submission.file
-    said = ": ".join(filter(None, (file, said)))
-    verdict = outcome(submission)
-    start = _row((submission.student, earned(submission)), rooms[:2])
-    first, *more = hanging(start + _row((verdict,), rooms[2:]), said, settings.width)
-    yield start + _passed(verdict, submission.passed, settings) + first[len(start + verdict) :]
-    yield from more
+    return ": ".join(filter(None, (file, said)))
 
 
-def _quantities(summary: Summary, settings: Settings) -> Iterator[str]:
+def _quantities(summary: Summary, settings: Settings) -> Table:
     """How a class did, a line a quantity: how many right, then what the others wrote."""
-    tallies = summary.quantities
-    names = widest(["quantity", *(tally.id for tally in tallies)], settings.width // 3)
-    rooms = (names, widest(["right", *map(rights, tallies)], 15))
-    yield cut(_row(("quantity", "right"), rooms) + "the others", settings.width)
-    for tally in tallies:
-        head = _row((tally.id, rights(tally)), rooms)
-        for text in _others(tally, settings) or [""]:
-            yield from hanging(head, text, settings.width)
-            head = _row(("", ""), rooms)
+    table = headed(settings)
+    table.add_column("quantity", max_width=settings.width // 3, **SHORT)
+    table.add_column("right", max_width=15, **SHORT)
+    table.add_column("the others", ratio=1, **WORDS)
+    for tally in summary.quantities:
+        others = "\n".join(_others(tally, settings))
+        table.add_row(tally.id, rights(tally), others)
+    return table
 
 
-def _others(tally: Tally, settings: Settings) -> list[str]:
+def _others(tally: Tally, settings: Settings) -> Iterator[str]:
     """What those who were not right did: verdicts, slips, and wrong values several wrote."""
-    lines = []
     if text := other_verdicts(tally):
-        lines.append(text)
+        yield text
     if tally.slips:
         named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
-        lines.append(f"slips: {counted(named)}")
-    lines += [
-        f"unexplained, written by {number(count)}: {cut(value, 2 * settings.width)}"
-        for value, count in tally.shared
-    ]
-    return lines
+        yield f"slips: {counted(named)}"
+    for value, count in tally.shared:
+        short = Text(value)
+        short.truncate(2 * settings.width, overflow="ellipsis")
+        yield f"unexplained, written by {number(count)}: {short.plain}"

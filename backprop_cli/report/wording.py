@@ -12,36 +12,36 @@ from msgspec import Struct
 from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import How, Result, Submission, Summary, Tally, Verdict
 
-Color = Literal["green", "yellow", "red"]
+Style = Literal["good", "partly", "bad"]
 
 
 class Words(Struct, frozen=True):
-    """A verdict: a short word for entries and counts, the sentence, a sign and a colour."""
+    """A verdict: a short word for entries and counts, the sentence, a sign and a style."""
 
     short: str
     phrase: str
     sign: str
     plain_sign: str
-    color: Color
+    style: Style
 
 
 VERDICTS: Mapping[Verdict, Words] = MappingProxyType(
     {
-        "correct": Words("right", "right", "✓", "+", "green"),
+        "correct": Words("right", "right", "✓", "+", "good"),
         "carried": Words(
             "carried",
             "follows from your earlier values, one of which is wrong",
             "→",
             ">",
-            "yellow",
+            "partly",
         ),
         "imprecise": Words(
-            "too few digits", "fits, with fewer digits than asked", "≈", "~", "yellow"
+            "too few digits", "fits, with fewer digits than asked", "≈", "~", "partly"
         ),
-        "wrong": Words("wrong", "wrong", "✗", "x", "red"),
-        "invalid": Words("unreadable", "cannot be read", "!", "!", "red"),
-        "not-judged": Words("not judged", "not judged", "?", "?", "yellow"),
-        "missing": Words("missing", "missing: nothing is written here", "_", "_", "yellow"),
+        "wrong": Words("wrong", "wrong", "✗", "x", "bad"),
+        "invalid": Words("unreadable", "cannot be read", "!", "!", "bad"),
+        "not-judged": Words("not judged", "not judged", "?", "?", "partly"),
+        "missing": Words("missing", "missing: nothing is written here", "_", "_", "partly"),
     }
 )
 """In the order in which they are counted."""
