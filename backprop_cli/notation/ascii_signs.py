@@ -96,6 +96,8 @@ class _Reader:
 
     def read(self, node: Node) -> Node:
         match node:
+            case Named(_, Word(text)) if text.isascii():
+                return node  # an id already
             case Named(id, _):
                 return Named(id, Word(self.called(id)))
             case Letter(text) if not text.isascii():
@@ -155,6 +157,8 @@ class _Reader:
         before, after = (
             inside[at] if 0 <= at < len(inside) else None for at in (place - 1, place + 1)
         )
+        if before is not None and not isinstance(before, Sign):
+            return found  # the arguments of a function
         multiplied = any(isinstance(each, Sign) and each.level == 2 for each in (before, after))
         call = isinstance(found, Fenced) and found.left == "(" and isinstance(found.inner, Row)
         if call and multiplied and isinstance(found, Fenced) and is_simple(found.inner):

@@ -107,6 +107,10 @@ class Drawing(Struct, frozen=True):
             [[centred_text(each, max(map(width, column))) for each in column] for column in columns]
         )
 
+    def has_room(self, columns: Sequence[Sequence[str]]) -> bool:
+        """Whether a matrix of these columns is no wider than one may be."""
+        return _total([[max(column, key=width)] for column in columns]) <= self.most_width
+
     def several(
         self, value: NDArray[np.float64], labels: Sequence[str], role: Role = ""
     ) -> list[Box]:
