@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
-        "text": "terminal",
+        "text": "terminal_page",
         "markdown": "markdown_blocks",
         "latex": "latex",
         "html": "html",
@@ -32,7 +32,6 @@ class Said(Struct, frozen=True):
     document: Callable[[View, Page], Document]
     data: Callable[[], Mapping[str, object]]
     program: Callable[[View], str] | None = None
-    lines: Mapping[str, Callable[[View], str]] = MappingProxyType({})
 
 
 def written(format_: str, said: Said, view: View) -> str:

@@ -23,7 +23,6 @@ from backprop_cli.notation.nodes import (
     Fenced,
     Fraction,
     Grid,
-    Held,
     Letter,
     Named,
     Node,
@@ -106,9 +105,6 @@ class Terminal(Struct, frozen=True):
                 return (word(self._text(text)),)
             case Named(id, inner):
                 return self._named(id, inner)
-            case Held(value, role):
-                label = "" if role == "result" else self.shape(self.drawing.upright(value).shape)
-                return (Token(self.drawing.array(value, role), label=label),)
             case Fenced(left, inner):
                 return self._fenced(left, self._tokens(inner))
             case Script():
@@ -148,6 +144,9 @@ class Terminal(Struct, frozen=True):
                 found += tokens
                 place += 1
                 continue
+            if gap is None and _is_labelled(node) and found:
+                found.append(word(" "))
+                gap = _Gap(_LIST)
             found += _spaced(self._tokens(node), gap)
             gap, place = None, place + 1
             if isinstance(node, Total):
@@ -303,7 +302,14 @@ class Terminal(Struct, frozen=True):
 
     def _entry(self, node: Node) -> str:
         text = on_one_line(self._tokens(node)) or ""
-        return node.lead + text + node.pad if isinstance(node, Number) else text
+        if not isinstance(node, Number):
+            return text
+        return " " * len(node.lead) + text + " " * len(node.pad)
+
+
+def _is_labelled(node: Node) -> bool:
+    """Whether a node is an array with words below it, as those of each sample have."""
+    return isinstance(node, Braced) and isinstance(node.inner, Grid)
 
 
 def _is_of_numbers(grid: Grid) -> bool:
