@@ -14,7 +14,7 @@ from rich.segment import Segment
 from backprop_cli.document.document_data import Equation, Row
 from backprop_cli.notation.boxes import Box, Line, Role, Span, beside, line_width, text_box, width
 from backprop_cli.notation.flow import Token, lines, natural_width, word
-from backprop_cli.notation.nodes import Cases, Fenced, Grid, Node, Word
+from backprop_cli.notation.nodes import Cases, Fenced, Grid, Node, Word, every
 from backprop_cli.notation.symbols import size
 from backprop_cli.notation.terminal import Terminal, Tokens, restyled
 
@@ -173,6 +173,11 @@ def resulting(node: Node, setter: Terminal) -> Tokens:
     return tuple(replace(token, label="") for token in tokens) if isinstance(node, Grid) else tokens
 
 
+def has_drawing(node: Node) -> bool:
+    """Whether a matrix is drawn in a formula, which no line can be broken in."""
+    return any(isinstance(part, Grid) and not part.separator for part in every(node))
+
+
 def without_equal_labels(tokens: Tokens) -> Tokens:
     """The tokens with shapes below them only where these are not all the same."""
     if len({token.label for token in tokens if token.label}) < 2:
@@ -180,9 +185,11 @@ def without_equal_labels(tokens: Tokens) -> Tokens:
     return tokens
 
 
-def equal_lines(head: Tokens, segments: Iterable[Tokens], room: int) -> Iterator[Line]:
+def equal_lines(
+    head: Tokens, segments: Iterable[Tokens], room: int, margin: int = 0
+) -> Iterator[Line]:
     """Segments joined by `=`; each on lines of its own where they do not fit on one."""
-    margin = natural_width(head) + 1
+    margin = margin or natural_width(head) + 1
     rows: list[list[Token]] = []
     for segment in segments:
         equals = [word("="), replace(segment[0], space=True), *segment[1:]]
@@ -202,7 +209,7 @@ def _lead(head: Tokens, margin: int) -> list[Box]:
     """What stands before the `=`: the head, or blanks of its width."""
     if not head:
         return [text_box(" " * margin)]
-    return [_side_by_side(head), text_box(" ")]
+    return [_side_by_side(head), text_box(" " * (margin - natural_width(head)))]
 
 
 def _joins(row: Sequence[Token], more: Sequence[Token], room: int) -> bool:
@@ -235,10 +242,40 @@ class Chain(Drawn, frozen=True):
     def lines(self, room: int) -> Iterator[Line]:
         """The lines."""
         margin = self.width + 1 if self.width else 0
+        if len(self.rows) > 1 and not any(self.is_apart(row) for row in self.rows):
+            yield from self.joined(room)
+            return
         drawn = [self.drawn(row, room - margin) for row in self.rows]
         column = self.column(drawn, room - margin)
         for row, boxes in zip(self.rows, drawn, strict=True):
-            yield from self.step(row, boxes, margin, column, room)
+            if max(box.width for box in boxes) <= room - margin or not has_drawing(row.body):
+                yield from self.step(row, boxes, margin, column, room)
+            else:
+                yield from self.too_wide(row, boxes, room)
+
+    def too_wide(self, row: Row, boxes: Sequence[Box], room: int) -> Iterator[Line]:
+        """A matrix below its name, or the words that it has no room."""
+        head = self.setter.tokens(row.head) if row.head is not None else ()
+        (bare,) = lines(self.setter.tokens(row.body), 10 * boxes[0].width, 0)
+        if bare.width > room:
+            said = word("= (the matrix is too wide to be drawn here)", space=True)
+            yield from _side_by_side((*head, restyled((said,), "note")[0])).lines
+            return
+        yield from _side_by_side((*head, word("=", space=True))).lines
+        yield from with_shape(bare.lines, self.shape(row), room, bare.baseline)
+
+    def is_apart(self, row: Row) -> bool:
+        """Whether a row has a line of its own: it has a reason, or is tall."""
+        return bool(row.words) or isinstance(row.body, Cases) or row.result is not None
+
+    def joined(self, room: int) -> Iterator[Line]:
+        """Forms of one thing on one line where they fit."""
+        first, shape = self.rows[0], self.shape(self.rows[-1])
+        head = self.setter.tokens(first.head) if first.head is not None else ()
+        segments = [self.setter.tokens(row.body) for row in self.rows]
+        left = room - (width(shape) + _HANG if shape else 0)
+        found = list(equal_lines(head, segments, left, self.width + 1))
+        yield from with_shape(found, shape, room, len(found) - 1)
 
     def drawn(self, row: Row, room: int) -> list[Box]:
         """The right side of a row."""
@@ -324,14 +361,14 @@ def tall_cases(cases: Cases, setter: Terminal, room: int) -> Box:
     values = [setter.tokens(value) for value, _ in cases.rows]
     wide = max(map(natural_width, values))
     where = word("where")
-    below = room - wide - 8 - 3 < min(_LEAST, room - 8)
+    below = room - wide - 9 - 3 < min(_LEAST, room - 8)
     found: list[Line] = []
     for (value, when), tokens in zip(cases.rows, values, strict=True):
         said = value == Word("")
         left = 4 if below else wide
         begins = () if isinstance(when, Word) or said else (where,)
         condition = (*begins, *_spaced(setter.tokens(when)))
-        margin = left + 2 + (6 if said else 0)
+        margin = left + 3 + (6 if said else 0)
         conditions = [line for box in lines(condition, room - margin - 2, 6) for line in box.lines]
         if below and not said:
             found += [line for box in lines(tokens, room - 2, 4) for line in box.lines]

@@ -84,7 +84,7 @@ def render(said: Said, view: View) -> str:
 def page_for(view: View) -> Page:
     """What there is room for between the margins of a terminal."""
     rows = _MOST_ROWS_LONG if view.detail == "long" else _MOST_ROWS
-    return Page(max(4, view.width // 6), rows, drawing=view.width - 12)
+    return Page(max(4, view.width // 6), rows, drawing=view.width - 20)
 
 
 class _Called(Struct, frozen=True):
@@ -265,9 +265,10 @@ class TerminalPage:
 
     def step(self, part: Step) -> Iterator[RenderableType]:
         """Number, name, words, the shape at the right; the formula and its entries below."""
-        first, *rest = worded(self.words(part.words))
-        name = self.setter.tokens(part.symbol)
-        words = (*name, word("  "), replace(first, space=False), *rest) if part.words else name
+        words = self.setter.tokens(part.symbol)
+        if part.words:
+            first, *rest = worded(self.words(part.words))
+            words = (*words, word("  "), replace(first, space=False), *rest)
         number = f"{part.number:>2}  " if part.number else "    "
         yield Headline(number, words, self.shape(part.shape))
         yield self.indented(Equal(part.equation, self.setter))
@@ -287,7 +288,8 @@ class TerminalPage:
     def rows(self, part: Rows) -> Iterator[RenderableType]:
         """Chains, their `=` below one another."""
         heads = [natural_width(self.labelled.tokens(row.head)) for row in part.items if row.head]
-        for chain in _chains(part.items):
+        said = [replace(row, words=self.words(row.words)) for row in part.items]
+        for chain in _chains(said):
             yield self.indented(Chain(chain, self.labelled, max(heads, default=0)), _INDENT)
 
     def note(self, part: Note) -> Iterator[RenderableType]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from backprop_cli.document.document_data import Losses, Picture
 from backprop_cli.document.drawings import Area, Curve, Map, label
+from backprop_cli.notation.ascii_signs import ascii_text
 
 _ROWS, _COLUMNS = 7, 41
 _MARGIN = 9  # columns for the numbers beside an axis
@@ -32,7 +33,8 @@ def drawing(picture: Picture, room: int, only_ascii: bool, *, alone: bool) -> Te
         found = list(_curve(picture.drawing, min(_COLUMNS, columns), only_ascii))
     else:
         found = list(_map(picture.drawing, min(_MAP_COLUMNS, columns), only_ascii))
-    return Text("\n".join(line.rstrip() for line in found), no_wrap=True) if found else None
+    text = "\n".join(line.rstrip() for line in found)
+    return Text(ascii_text(text) if only_ascii else text, no_wrap=True) if found else None
 
 
 # One input ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -60,6 +61,9 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "Ŷ": "Yhat",
         "½": "1/2",
         "²": "^2",
+        "ⁿ": "^n",
+        "⁻": "-",
+        "¹": "1",
         "ᵀ": ".T",
         "⁺": "_new",
         "ᵘ": "^u",
@@ -75,14 +79,18 @@ SIGNS: Mapping[str, str] = MappingProxyType(
 """Every sign that the program prints, in ASCII."""
 
 _TABLE = str.maketrans(dict(SIGNS))
+_raised = re.compile("[ⁿ⁻⁺⁰¹²³]{2,}")
+_POWERS = str.maketrans("ⁿ⁻⁺⁰¹²³", "n-+0123")
 _HALF = Fraction(Number("1"), Number("2"), bare=True)
 _BARS = {"|": "abs", "‖": "norm"}
+_LOGARITHMS = frozenset({"ln", "log"})
 _FUNCTIONS = (Letter, Word, Script)
 
 
 def ascii_text(text: str) -> str:
     """Words in ASCII: signs as in formulas, any other letter as its code."""
-    return text.translate(_TABLE).encode("ascii", "backslashreplace").decode()
+    plain = _raised.sub(lambda found: f"^({found[0].translate(_POWERS)})", text)
+    return plain.translate(_TABLE).encode("ascii", "backslashreplace").decode()
 
 
 def in_ascii(node: Node, called: Callable[[str], str]) -> Node:
@@ -176,7 +184,10 @@ def _is_number(node: Node) -> bool:
 
 
 def _is_logarithm(node: Node) -> bool:
-    return isinstance(node, Word | Script)
+    match node:
+        case Word(name) | Script(Word(name), None, Number()):
+            return name in _LOGARITHMS
+    return False
 
 
 def _called(node: Node) -> str:
