@@ -232,10 +232,13 @@ class TerminalPage:
     def filled(self, columns: Mapping[str, Sequence[RenderableType | None]]) -> Table:
         """A table of columns; lines of it that are taller than others keep apart."""
         table = self.table(*columns)
-        cells = [cell for column in columns.values() for cell in column]
-        table.leading = int(any(isinstance(cell, Boxed) and cell.box.height > 1 for cell in cells))
-        for line in zip(*columns.values(), strict=True):
+        before = False
+        for number, line in enumerate(zip(*columns.values(), strict=True)):
+            tall = any(isinstance(cell, Boxed) and cell.box.height > 1 for cell in line)
+            if number and (tall or before):
+                table.add_row()
             table.add_row(*(cell or "" for cell in line))
+            before = tall
         return table
 
     def results(self, part: Results) -> Iterator[RenderableType]:
