@@ -35,43 +35,7 @@ def of_trace(
     return Said(
         partial(_document, trace, paths, checks),
         partial(_data, trace, only, paths, checks),
-        lines={
-            "text": partial(_text, trace, paths, checks),
-            "markdown": partial(_markdown, trace, paths, checks),
-        },
     )
-
-
-def _text(trace: Trace, paths: EntryPaths | None, checks: Checks, view: View) -> str:
-    if paths is None:
-        from backprop_cli.render.text import render
-
-        body = render(trace, view)
-    else:
-        from backprop_cli.render.paths import render as paths_text
-
-        body = paths_text(paths, trace, view)
-    return body if checks is None else body + _checked_text(checks, view)
-
-
-def _checked_text(checks: Sequence[Check], view: View) -> str:
-    if not checks:
-        return "\nNothing to check against finite differences: there is no gradient.\n"
-    from backprop_cli.render.checks import checks_text
-
-    return checks_text(checks, view)
-
-
-def _markdown(trace: Trace, paths: EntryPaths | None, checks: Checks, view: View) -> str:
-    if paths is not None:
-        from backprop_cli.render.paths import markdown
-
-        body = markdown(paths, trace, view)
-    else:
-        from backprop_cli.render.markdown import render
-
-        body = render(trace, view)
-    return body if checks is None else f"{body}\n```text{_checked_text(checks, view)}```\n"
 
 
 def _document(
@@ -166,17 +130,7 @@ def of_functions(free: FreeInputs) -> Said:
 
         return to_json(free)
 
-    def text(view: View) -> str:
-        from backprop_cli.render.free import text
-
-        return text(free, view)
-
-    def markdown(view: View) -> str:
-        from backprop_cli.render.free import markdown
-
-        return markdown(free, view)
-
-    return Said(document, data, lines={"text": text, "markdown": markdown})
+    return Said(document, data)
 
 
 def of_chains(derivation: Derivation) -> Said:
@@ -187,22 +141,12 @@ def of_chains(derivation: Derivation) -> Said:
 
         return derived(derivation, view, page)
 
-    def text(view: View) -> str:
-        from backprop_cli.render.derivation import text
-
-        return text(derivation, view)
-
-    def markdown(view: View) -> str:
-        from backprop_cli.render.derivation import markdown
-
-        return markdown(derivation, view)
-
     def data() -> Mapping[str, object]:
         from backprop_cli.derive import derivation_json
 
         return derivation_json.of_chains(derivation)
 
-    return Said(document, data, lines={"text": text, "markdown": markdown})
+    return Said(document, data)
 
 
 def of_gradient(found: TensorDerivation, names: Names, shapes: Mapping[str, Shape]) -> Said:
@@ -213,19 +157,9 @@ def of_gradient(found: TensorDerivation, names: Names, shapes: Mapping[str, Shap
 
         return gradient(found, view, page, replace(names, ascii=view.ascii), shapes)
 
-    def text(view: View) -> str:
-        from backprop_cli.render.tensor_text import text
-
-        return text(found, view, names, shapes)
-
-    def markdown(view: View) -> str:
-        from backprop_cli.render.tensor_text import markdown
-
-        return markdown(found, view, names, shapes)
-
     def data() -> Mapping[str, object]:
         from backprop_cli.derive import derivation_json
 
         return derivation_json.of_gradient(found, shapes, f"d{found.of.name}/d{found.by.name}")
 
-    return Said(document, data, lines={"text": text, "markdown": markdown})
+    return Said(document, data)

@@ -9,9 +9,8 @@ from io import StringIO
 
 import numpy as np
 
-from backprop_cli.document.view import View
+from backprop_cli.notation.boxes import plain_text
 from backprop_cli.notation.drawing import Drawing
-from backprop_cli.render.text import printed
 from benchmarks.timing import OURS, Row, Work, compare
 
 COUNT = 30
@@ -24,7 +23,8 @@ def rows() -> list[Row]:
 
     def ours() -> str:
         drawing = Drawing()
-        return "".join(printed(drawing.array(one).lines, View()) for one in matrices)
+        lines = (line for one in matrices for line in drawing.array(one).lines)
+        return "".join(f"{plain_text(line)}\n" for line in lines)
 
     works: dict[str, Work] = {OURS: ours, "rich": lambda: by_rich(matrices)}
     return compare("printing a matrix of 3 × 4", works, {"rich": 1 / 10}, 21, per=COUNT)

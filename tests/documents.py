@@ -2,7 +2,7 @@
 
     python tests/documents.py    # brings all of it up to date
 
-In the pages, a console block holds commands and what they print; with `<!-- from Paths -->` or
+In the pages, a console block holds commands and what they print; with `<!-- from Path -->` or
 `<!-- from Forward to Results -->` before it that part, the rest as `…`. A YAML block is a file, its
 name in the first line: a problem, or the answers to one. `problems/` is there as well, and from
 examples/ `answers/` and `homework.yaml`, unless the page has its own. What stands between

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from oracles.operations import Example, examples, point
+from writing import Writer
 
 from backprop_cli.algebra.expr import Op
 from backprop_cli.cli import main
@@ -35,7 +36,6 @@ from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.formula import Writer
 
 EXAMPLES = list(examples())
 NO_SOURCE = {"jacobian"}

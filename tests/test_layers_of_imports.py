@@ -152,7 +152,10 @@ def test_only_commands_import_click(module: str) -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_only_what_draws_imports_rich(module: str) -> None:
-    if not any(inside(module, part) for part in ("terminal", "render", "report", "cli")):
+    if not any(
+        inside(module, part)
+        for part in ("terminal", "formats", "drawing", "render", "report", "cli")
+    ):
         assert "rich" not in outside_imports(module, ast.walk(TREES[module]))
 
 
@@ -176,11 +179,11 @@ LOADS = {  # arguments: parts of the program, and packages of others
     "solve --help": ("cli errors terminal", "click msgspec"),
     "check --help": ("cli errors terminal", "click msgspec"),
     "derive --help": ("cli errors terminal", "click msgspec"),
-    f"solve {PROBLEM}": (f"{SOLVED} render", DRAWS),
-    f"solve {PROBLEM} --detail long --entry W1[1,2]": (f"{SOLVED} render", DRAWS),
-    f"solve {PROBLEM} --verify --steps 300 --at 7": (f"{SOLVED} render", DRAWS),
+    f"solve {PROBLEM}": (SOLVED, DRAWS),
+    f"solve {PROBLEM} --detail long --entry W1[1,2]": (SOLVED, DRAWS),
+    f"solve {PROBLEM} --verify --steps 300 --at 7": (SOLVED, DRAWS),
     f"solve {PROBLEM} --format json": (f"{SOLVED} trace_json", READS),
-    f"solve {PROBLEM} --format python": (f"{SOLVED} render", READS),
+    f"solve {PROBLEM} --format python": (SOLVED, READS),
     f"solve {PROBLEM} --format latex": (SOLVED, READS),
     f"solve {PROBLEM} --format html": (SOLVED, READS),
     f"check {PROBLEM} {SHEET}": (
@@ -188,10 +191,10 @@ LOADS = {  # arguments: parts of the program, and packages of others
         DRAWS,
     ),
     f"blank {PROBLEM}": (f"{SOLVING} document grading report", READS),
-    f"draw {PROBLEM}": (f"{SOLVING} document drawing render", DRAWS),
-    f"derive {PROBLEM}": (f"{SOLVED} derive render", DRAWS),
+    f"draw {PROBLEM}": (f"{SOLVING} document drawing", DRAWS),
+    f"derive {PROBLEM}": (f"{SOLVED} derive", DRAWS),
     "derive --function tanh": (
-        f"{SOLVED} derive python render".replace("solving ", ""),
+        f"{SOLVED} derive python".replace("solving ", ""),
         "click msgspec numpy rich",
     ),
 }

@@ -16,11 +16,11 @@ from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, exact,
 from backprop_cli.derive.regions.halfspaces import Affine, Half, Space
 from backprop_cli.derive.regions.linear_program import TooMuchWorkError
 from backprop_cli.derive.regions.region_words import alternatives, ones
+from backprop_cli.document.from_free_inputs import _Maker
 from backprop_cli.document.view import View
 from backprop_cli.problem.placeholders import with_numbers
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.free import page_of, region_text
 from backprop_cli.solving.loading import Loaded, checked, stated
 
 INTERVAL = """
@@ -55,9 +55,12 @@ def said(
     """The values of a quantity and where it has them, as they are printed."""
     function = next(f for f in found.functions[name] if f.index == index)
     assert function.pieces is not None
-    shown = page_of(found, View(width=100))
+    shown = _Maker(found, View(width=100))
     return [
-        (shown.one_line(each.value), [region_text(shown, region) for region in each.regions])
+        (
+            shown.text(shown.node(each.value)),
+            [shown.text(shown.region(region)) for region in each.regions],
+        )
         for each in alternatives(function.pieces, found.inputs)
     ]
 
@@ -66,8 +69,8 @@ def one_where(found: FreeInputs) -> list[str]:
     (function,) = list(found.functions.values())[-1]
     regions = ones(function.pieces or (), found.inputs)
     assert regions is not None
-    shown = page_of(found, View(width=100))
-    return [region_text(shown, region) for region in regions]
+    shown = _Maker(found, View(width=100))
+    return [shown.text(shown.region(region)) for region in regions]
 
 
 # Published answers --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from writing import Writer
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op, rewrite
 from backprop_cli.document.names import Names
@@ -17,7 +18,6 @@ from backprop_cli.notation.flow import joined
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.problem.text.parser import Dialect, FormulaError, parse
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.formula import Writer
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "x": (2,), "y": (3,), "W": (3, 2), "A": (3, 3), "B": (3, 3), "v": (3,), "u": (3,),

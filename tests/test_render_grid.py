@@ -87,9 +87,10 @@ def test_formulas_are_broken_where_they_do_not_fit(room: int) -> None:
 
 
 def test_lines_break_at_the_outermost_operators_first() -> None:
+    from writing import Writer
+
     from backprop_cli.document.names import Names
     from backprop_cli.problem.text.parser import parse
-    from backprop_cli.render.formula import Writer
 
     names = ["first", "second", "third", "fourth"]
     writer = Writer(Names(layers=False), Drawing(), dict.fromkeys(names, ()))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.document.view import View
+from backprop_cli.formats import markdown_blocks, terminal_page
 from backprop_cli.notation.boxes import width
 from backprop_cli.problem.text.parser import Dialect, parse
-from backprop_cli.render import paths
+from backprop_cli.said import of_trace
 from backprop_cli.trace import Given, Trace
 
 ALL = Dialect(all_operations=True, compound=("dL/dW1",))
@@ -75,25 +77,28 @@ REPORT = EntryPaths(
 )
 
 EXPECTED = """\
-W¹₁₂ acts on L along 2 paths
+one sample, a column · functions, powers and / are taken entry by entry
+indices from 1
+
+    2 paths lead from L back to W¹₁₂
 
 Factors ────────────────────────────────────────────────────────────────
 
-    ∂L/∂Ŷ₂ = −y₂ / Ŷ₂ = −1 / 0.4 = −2.5
-    ∂Ŷ₂/∂H¹₂ = W²₂₁ = 4
-    ∂H¹₂/∂Z¹₂ = H¹₂ · (1 − H¹₂) = 0.5 · (1 − 0.5) = 0.25
+    ∂L/∂Ŷ₂     = −y₂ / Ŷ₂ = −1 / 0.4 = −2.5
+    ∂Ŷ₂/∂H¹₂   = W²₂₁ = 4
+    ∂H¹₂/∂Z¹₂  = H¹₂ · (1 − H¹₂) = 0.5 · (1 − 0.5) = 0.25
     ∂Z¹₂/∂W¹₁₂ = x₁ = 1
-    ∂Ŷ₂/∂Z²₁ = −Ŷ₂ · Ŷ₁ = −0.4 · 0.6 = −0.24
+    ∂Ŷ₂/∂Z²₁   = −Ŷ₂ · Ŷ₁ = −0.4 · 0.6 = −0.24
 
-Paths ──────────────────────────────────────────────────────────────────
+Path 1 L ← Ŷ₂ ← H¹₂ ← Z¹₂ ← W¹₁₂ ───────────────────────────────────────
 
-  1 L ← Ŷ₂ ← H¹₂ ← Z¹₂ ← W¹₁₂
-    path 1 = ∂L/∂Ŷ₂ · ∂Ŷ₂/∂H¹₂ · ∂H¹₂/∂Z¹₂ · ∂Z¹₂/∂W¹₁₂
-           = −2.5 · 4 · 0.25 · 1 = −2.5
+    (∂L/∂W¹₁₂)₁ = ∂L/∂Ŷ₂ · ∂Ŷ₂/∂H¹₂ · ∂H¹₂/∂Z¹₂ · ∂Z¹₂/∂W¹₁₂ = −2.5
+                   −2.5       4         0.25          1
 
-  2 L ← Ŷ₂ ← Z²₁ ← Z¹₂ ← W¹₁₂
-    path 2 = ∂L/∂Ŷ₂ · ∂Ŷ₂/∂Z²₁ · ∂H¹₂/∂Z¹₂ · ∂Z¹₂/∂W¹₁₂
-           = −2.5 · (−0.24) · 0.25 · 1 = 0.15
+Path 2 L ← Ŷ₂ ← Z²₁ ← Z¹₂ ← W¹₁₂ ───────────────────────────────────────
+
+    (∂L/∂W¹₁₂)₂ = ∂L/∂Ŷ₂ · ∂Ŷ₂/∂Z²₁ · ∂H¹₂/∂Z¹₂ · ∂Z¹₂/∂W¹₁₂ = 0.15
+                   −2.5     −0.24       0.25          1
 
 Gradient ───────────────────────────────────────────────────────────────
 
@@ -102,34 +107,39 @@ Gradient ───────────────────────�
 Update ─────────────────────────────────────────────────────────────────
 
     W¹⁺₁₂ = W¹₁₂ − η · (∂L/∂W¹)₁₂ = 6 − 0.5 · 0.157 = 5.9215
+
     a change of −0.0785
 """
 
 
+def text(report: EntryPaths, view: View) -> str:
+    return terminal_page.render(of_trace(TRACE, None, cast(Any, report)), view)
+
+
 def test_text() -> None:
-    assert paths.render(REPORT, TRACE, View(width=72)) == EXPECTED
+    assert text(REPORT, View(width=72)) == EXPECTED
 
 
 def test_ascii_and_narrow() -> None:
-    shown = paths.render(REPORT, TRACE, View(width=50, ascii=True))
+    shown = text(REPORT, View(width=50, ascii=True))
     assert shown.isascii()
     assert max(map(width, shown.splitlines())) <= 50
-    assert "dL/dYhat[2] = -Y[2] / Yhat[2] = -1 / 0.4" in shown
+    assert "= -Y[2] / Yhat[2] = -1 / 0.4" in shown
 
 
 def test_markdown() -> None:
-    shown = paths.markdown(REPORT, TRACE, View())
-    assert shown.startswith("# W¹₁₂ acts on L along 2 paths\n\n## Factors\n\n```text\n∂L/∂Ŷ₂ = ")
+    shown = markdown_blocks.render(of_trace(TRACE, None, cast(Any, REPORT)), View())
+    assert "*2 paths lead from L back to W¹₁₂*\n\n## Factors\n\n```text\n∂L/∂Ŷ₂     = " in shown
 
 
 def test_a_weight_that_does_nothing() -> None:
-    shown = paths.render(EntryPaths("W1[1,2]", "L", (), 0.0), TRACE, View(width=40))
-    assert "no path" in shown
+    shown = text(EntryPaths("W1[1,2]", "L", (), 0.0), View(width=40))
+    assert "No path" in shown
     assert "∂L/∂W¹₁₂ = 0" in shown
 
 
 def test_paths_left_out_are_summed() -> None:
     report = EntryPaths("W1[1,2]", "L", REPORT.paths[:1], -2.35, 7, 0.15)
-    shown = paths.render(report, TRACE, View(width=72))
-    assert "along 8 paths" in shown
-    assert "the last term is the sum of 7 further paths" in shown
+    shown = text(report, View(width=72))
+    assert "8 paths lead" in shown
+    assert "The last term is the sum of 7 further paths" in shown

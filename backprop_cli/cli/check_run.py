@@ -197,8 +197,8 @@ class Formulas:
 
     def _writer(self, stage: Stage) -> Callable[[str], str | None]:
         from backprop_cli.document.names import Names
+        from backprop_cli.document.one_line import formulas
         from backprop_cli.document.view import View, as_written
-        from backprop_cli.render.one_line import formulas
 
         model, steps = stage.model, stage.steps
         view = as_written(model.problem, View(ascii=self._in_ascii))

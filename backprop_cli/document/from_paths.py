@@ -98,8 +98,8 @@ class _Maker(Struct, frozen=True):
         terms += [self.report.omitted_total] if self.report.omitted else []
         yield Heading("Gradient")
         total = self.number(self.report.total)
-        summed = Row(self.gradient, self.sum(terms), result=total)
-        yield Rows((summed if len(terms) > 1 else Row(self.gradient, total),))
+        body, result = (self.sum(terms), total) if len(terms) > 1 else (total, None)
+        yield Rows((Row(self.gradient, body, result=result),))
         if self.report.omitted:
             yield Note(f"The last term is the sum of {self.report.omitted} further paths.")
 

@@ -134,7 +134,12 @@ class _Maker(Struct, frozen=True):
     def given(self) -> Iterator[Part]:
         drawn = self.formulas.drawn.exactly(6)
         items = tuple(
-            Given(self.formulas.names.node(id), drawn.value(given.value), given.value.shape)
+            Given(
+                self.formulas.names.node(id),
+                drawn.value(given.value),
+                given.value.shape,
+                stated(id, given.role, self.view),
+            )
             for id, given in self.trace.given.items()
             if self.is_given(id, given)
         )

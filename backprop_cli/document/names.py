@@ -15,7 +15,7 @@ from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
 from backprop_cli.notation.boxes import Role
 from backprop_cli.notation.drawing import Drawing
-from backprop_cli.notation.nodes import Named, Node
+from backprop_cli.notation.nodes import Named, Node, Word
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Ending, Naming
 from backprop_cli.notation.terminal import Terminal
@@ -67,6 +67,8 @@ class Names(Struct, frozen=True):
 
     def node(self, id: str) -> Node:
         """The printed name as a part of a formula."""
+        if self.ascii:
+            return Named(id, Word(self.text(id)))
         return Named(id, symbols.symbol(self.naming, id).node)
 
     def writer(

@@ -107,6 +107,8 @@ class Formulas(Struct, frozen=True):
 
     def entries(self, step: Step, known: Known, places: Sequence[_Place]) -> Iterator[Equation]:
         """Entries written out, but for those that say no more than the formula of the step."""
+        if not places:
+            return
         from backprop_cli.readings.entries import entry
 
         sizes = Sizes(self.known.shapes, {})

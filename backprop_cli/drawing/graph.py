@@ -7,17 +7,14 @@ from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import names_of
+from backprop_cli.document.one_line import OneLine
 from backprop_cli.document.view import View
-from backprop_cli.notation.boxes import plain_text, width
-from backprop_cli.notation.flow import joined
+from backprop_cli.notation.boxes import width
 from backprop_cli.notation.symbols import derivative
-from backprop_cli.render.formula import Writer
-from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.trace import Array, Step, Trace
 
 Kind = Literal["data", "parameter", "constant", "computed", "result"]
@@ -80,7 +77,7 @@ def graph(trace: Trace, view: View, room: int = 26) -> Graph:
 class _Reader:
     def __init__(self, trace: Trace, view: View, room: int) -> None:
         self.trace, self.room = trace, room
-        self.layout: Layout = layout_of(names_of(trace, view), replace(view, width=1000))
+        self.line = OneLine(names_of(trace, view), view)
         self.gradients = {
             found[2]: step
             for step in trace.steps
@@ -97,7 +94,7 @@ class _Reader:
         vertices = [*self._given(used), *map(self._step, forward)]
         known = {vertex.id for vertex in vertices}
         return Graph(
-            self.layout.plain(self.trace.title),
+            self.line.plain(self.trace.title),
             tuple(vertices),
             tuple(edge for edge in edges if edge[0] in known),
         )
@@ -106,26 +103,23 @@ class _Reader:
         for id, given in self.trace.given.items():
             if id in used:
                 kind: Kind = given.role if given.role in ("data", "parameter") else "constant"
-                yield self._vertex(id, kind, self.layout.names.text(id), given.value)
+                yield self._vertex(id, kind, self.line.names.text(id), given.value)
         for id, stated in self.trace.unknown.items():
             if id in used:
-                yield self._vertex(id, stated.role, self.layout.names.text(id), None)
+                yield self._vertex(id, stated.role, self.line.names.text(id), None)
 
     def _step(self, step: Step) -> Vertex:
         kind: Kind = "result" if step.id == self.trace.loss else "computed"
         return self._vertex(step.id, kind, self._formula(step), step.value)
 
     def _formula(self, step: Step) -> str:
-        name = self.layout.names.text(step.id)
+        name = self.line.names.text(step.id)
         if isinstance(step.expr, Op) and step.expr.name == "jacobian":
             return name
-        names, drawing = self.layout.names, self.layout.drawing
-        writer = Writer(names, drawing, self.shapes, None)
-        box = joined(writer.tokens(step.expr))
-        whole = f"{name} = {plain_text(box.lines[box.baseline])}"
+        whole = f"{name} = {self.line.formula(step.expr, self.shapes)}"
         if width(whole) <= self.room + 8:
             return whole
-        dots = drawing.glyphs.across
+        dots = self.line.dots
         return whole[: self.room + 8 - len(dots)] + dots
 
     def _vertex(self, id: str, kind: Kind, title: str, value: Array | None) -> Vertex:
@@ -133,14 +127,14 @@ class _Reader:
         name = ""
         lines: tuple[str, ...] = ()
         if gradient is not None:
-            name = self.layout.names.text(gradient.id)
+            name = self.line.names.text(gradient.id)
         if gradient is not None and gradient.value is not None:
             lines = self._lines(gradient.value, self.room)
         shown = () if value is None else self._lines(value, self.room)
-        return Vertex(id, kind, title, self.layout.shape(self.shapes[id]), shown, name, lines)
+        return Vertex(id, kind, title, self.line.shape(self.shapes[id]), shown, name, lines)
 
     def _lines(self, value: Array, room: int) -> tuple[str, ...]:
-        lines = self.layout.flat(value, room)
+        lines = self.line.flat(value, room)
         if len(lines) > _MOST_LINES:
-            lines = [*lines[: _MOST_LINES - 1], self.layout.drawing.glyphs.across]
+            lines = [*lines[: _MOST_LINES - 1], self.line.dots]
         return tuple(lines)

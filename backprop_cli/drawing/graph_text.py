@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -10,8 +10,7 @@ from backprop_cli.document.view import View
 from backprop_cli.drawing.canvas import Canvas
 from backprop_cli.drawing.graph import GRAPH, Graph, Vertex
 from backprop_cli.drawing.layered import Places, layered
-from backprop_cli.notation.boxes import Line, Role, Span, width
-from backprop_cli.render.text import printed
+from backprop_cli.notation.boxes import Line, Role, Span, plain_text, width
 
 _GAP = 2
 _ROLES: Mapping[str, Role] = {"data": "data", "parameter": "parameter", "result": "result"}
@@ -24,7 +23,24 @@ def graph_text(graph: Graph, view: View) -> str:
     fits = drawn and wide <= view.width
     body = drawn if fits else list(_listed(graph, view))
     title: list[Line] = [((graph.title, "result"),), ()] if graph.title else []
-    return printed([*title, *body], view)
+    return _printed([*title, *body], view)
+
+
+def _printed(lines: Iterable[Line], view: View) -> str:
+    """Lines as a text, in the styles of the theme where there are colours."""
+    if view.color is None:
+        return "".join(f"{plain_text(line)}\n" for line in lines)
+    from rich.text import Text
+
+    from backprop_cli.terminal.console import console_of
+
+    on = console_of(view)
+    with on.capture() as captured:
+        for line in lines:
+            text = Text.assemble(*((span, role if span.strip() else "") for span, role in line))
+            text.rstrip()
+            on.print(text, soft_wrap=True)
+    return captured.get()
 
 
 # Boxes --------------------------------------------------------------------------------------------

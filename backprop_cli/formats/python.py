@@ -10,25 +10,21 @@ from textwrap import indent, wrap
 
 import numpy as np
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.from_trace import shown_steps
 from backprop_cli.document.names import names_of
+from backprop_cli.document.one_line import OneLine
 from backprop_cli.document.step_words import SECTIONS, reason
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.python_rounding import program_rounding
 from backprop_cli.formats.registry import Said
-from backprop_cli.notation.boxes import plain_text
-from backprop_cli.notation.flow import joined
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
-from backprop_cli.render.formula import Writer
-from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.trace import Array, Step, Trace
 
 _WIDTH = 100
@@ -90,7 +86,7 @@ class _Program:
     def __init__(self, trace: Trace, view: View, training: Training) -> None:
         self.trace, self.view, self.training = trace, view, training
         self.names = identifiers({*trace.given, *(step.id for step in trace.steps)})
-        self.layout = layout_of(names_of(trace, view), replace(view, width=10_000))
+        self.line = OneLine(names_of(trace, view), view)
         self.helpers: set[str] = set()
         self.loops = training.steps - training.first + 1 > 1
 
@@ -99,11 +95,11 @@ class _Program:
     def opening(self) -> Iterator[str]:
         """Title, imports, helpers; known once the body has been written."""
         title = " ".join(self.trace.title.split()) or _UNTITLED
-        yield '"""' + _in_docstring(self.layout.plain(title))
-        phrases = conventions(self.trace, self.view, self.layout.names)
+        yield '"""' + _in_docstring(self.line.plain(title))
+        phrases = conventions(self.trace, self.view, self.line.names)
         if phrases:
             yield ""
-            yield from map(_in_docstring, wrap(self.layout.plain(" · ".join(phrases)), _WIDTH))
+            yield from map(_in_docstring, wrap(self.line.plain(" · ".join(phrases)), _WIDTH))
         yield '"""'
         yield ""
         modules = {name for helper in self.helpers for name in HELPERS[helper].imports}
@@ -170,7 +166,7 @@ class _Program:
 
     def _beside(self, id: str) -> str:
         """The symbol, where it is not the name itself."""
-        text = self.layout.names.text(id)
+        text = self.line.names.text(id)
         return "" if text == self.names[id] else f"  # {text}"
 
     def _steps(self, trace: Trace, steps: Sequence[Step]) -> Iterator[str]:
@@ -196,11 +192,12 @@ class _Program:
 
     def _comment(self, trace: Trace, step: Step) -> str:
         """`Z¹ = (W¹)ᵀ x + b¹ · what the hidden units receive`."""
-        formula = _on_one_line(self.layout, trace, step)
-        words = self.layout.plain(reason(step))
+        formula = self.line.formula(step.expr, _shapes(trace))
+        formula = f"{self.line.names.text(step.id)} = {formula}"
+        words = self.line.plain(reason(step))
         whole = f"{formula} — {words}" if words else formula
         plain = whole.replace("—", "-") if self.view.ascii else whole
-        dots = self.layout.drawing.glyphs.across
+        dots = self.line.dots
         return plain if len(plain) <= _WIDTH - 6 else plain[: _WIDTH - 6 - len(dots)] + dots
 
     # Training -------------------------------------------------------------------------------------
@@ -312,12 +309,6 @@ def _section(step: Step) -> str:
     if step.rule == "forward-again":
         return "forward-again"
     return "backward" if step.phase == "jacobian" else step.phase
-
-
-def _on_one_line(layout: Layout, trace: Trace, step: Step) -> str:
-    writer = Writer(layout.names, layout.drawing, _shapes(trace), None)
-    box = joined(writer.tokens(step.expr))
-    return f"{layout.names.text(step.id)} = {plain_text(box.lines[box.baseline])}"
 
 
 def literal(value: Array) -> str:

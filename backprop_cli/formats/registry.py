@@ -32,7 +32,6 @@ class Said(Struct, frozen=True):
     document: Callable[[View, Page], Document]
     data: Callable[[], Mapping[str, object]]
     program: Callable[[View], str] | None = None
-    lines: Mapping[str, Callable[[View], str]] = MappingProxyType({})
 
 
 def written(format_: str, said: Said, view: View) -> str:

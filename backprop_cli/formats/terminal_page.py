@@ -1,11 +1,383 @@
-"""What is said to lines of text."""
+"""What is said to a page for the terminal, drawn by rich: rules, tables, formulas in lines."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from rich.box import SIMPLE_HEAD, Box
+from rich.columns import Columns as Beside
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from backprop_cli.document.document_data import (
+    Columns,
+    Document,
+    Given,
+    Givens,
+    Heading,
+    Losses,
+    Note,
+    Page,
+    Part,
+    Pictures,
+    Results,
+    Row,
+    Rows,
+    Section,
+    Step,
+)
 from backprop_cli.document.view import View
 from backprop_cli.formats.registry import Said
+from backprop_cli.formats.terminal_formulas import (
+    Boxed,
+    Chain,
+    Drawn,
+    Equal,
+    Flowing,
+    Headline,
+    Moved,
+    Phrases,
+    worded,
+)
+from backprop_cli.formats.terminal_pictures import drawing, losses_curve
+from backprop_cli.notation.ascii_signs import ascii_text
+from backprop_cli.notation.boxes import ASCII, UNICODE, Role
+from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.flow import joined, natural_width, word
+from backprop_cli.notation.nodes import Named, Node
+from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.small_letters import subscript
+from backprop_cli.notation.terminal import Terminal, restyled
+from backprop_cli.terminal.console import drawn
+
+_INDENT, _STEP = 4, 8
+_ASCII_HEAD = Box(
+    "    \n"
+    "    \n"
+    " -- \n"
+    "    \n"
+    "    \n"
+    "    \n"
+    "    \n"
+    "    \n",
+    ascii=True,
+)  # fmt: skip
+_lettered = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
+_MOST_ROWS, _MOST_ROWS_LONG = 10, 16
+_WIDE = 80  # columns, from which on a matrix may take nearly all of them
 
 
 def render(said: Said, view: View) -> str:
-    """The lines."""
-    return said.lines["text"](view)
+    """The page as text, in the styles of the theme where there are colours."""
+    return drawn(TerminalPage(said.document(view, page_for(view)), view).whole(), view)
+
+
+def page_for(view: View) -> Page:
+    """What there is room for between the margins of a terminal."""
+    rows = _MOST_ROWS_LONG if view.detail == "long" else _MOST_ROWS
+    return Page(max(4, view.width // 6), rows, drawing=view.width - 20)
+
+
+class _Called(Struct, frozen=True):
+    """The names of a document, as its setter asks for them."""
+
+    document: Document
+
+    def text(self, id: str) -> str:
+        """The id: in ASCII, names say themselves."""
+        return id
+
+    def role(self, id: str) -> Role:
+        """What a quantity is, for its colour."""
+        return self.document.role(id)  # type: ignore[return-value]
+
+
+class TerminalPage:
+    """Draws the parts of one document for one view."""
+
+    def __init__(self, document: Document, view: View) -> None:
+        self.document, self.view = document, view
+        self.setter = Terminal(
+            Drawing(
+                Digits(view.precision, view.ascii),
+                ASCII if view.ascii else UNICODE,
+                view.rows,
+                most_width=widest(view.width),
+            ),
+            _Called(document),
+        )
+        self.labelled = replace(self.setter, braces=True)
+        self.tabled = replace(self.setter, drawing=replace(self.setter.drawing, gap=False))
+        self.has_sections = any(isinstance(part, Section) for part in document.parts)
+
+    def whole(self) -> Iterator[RenderableType]:
+        """The title, what holds throughout, and the parts with room between them."""
+        if self.document.title:
+            yield Text(self.words(self.document.title), "result")
+        if self.document.conventions:
+            yield self.conventions(self.document.conventions)
+        before: type | None = None
+        for part in self.document.parts:
+            if not (before in _CLOSE and type(part) in _CLOSE):
+                yield Text()
+            before = type(part)
+            yield from self.part(part)
+
+    def conventions(self, phrases: Sequence[str]) -> RenderableType:
+        """The phrases on lines, of which none ends inside one if it can be helped."""
+        return Phrases(tuple(map(self.words, phrases)), " | " if self.view.ascii else " · ")
+
+    def part(self, part: Part) -> Iterator[RenderableType]:
+        """One part."""
+        return _PARTS[type(part)](self, part)
+
+    def words(self, text: str) -> str:
+        """Words in the alphabet that is asked for, their indices below the line: y_j is yⱼ."""
+        if self.view.ascii:
+            return ascii_text(text)
+        return _lettered.sub(_lowered, text.replace("yhat", "ŷ"))
+
+    def one_line(self, node: Node) -> Text:
+        """A formula on one line, in its colours; one that is taller takes its baseline."""
+        box = joined(self.setter.tokens(node))
+        return Text.assemble(*box.lines[box.baseline])
+
+    def shape(self, shape: Sequence[int | str]) -> str:
+        """`(2×3)`, nothing for a number."""
+        return f"({self.setter.shape(shape)})" if shape else ""
+
+    # Headings -------------------------------------------------------------------------------------
+
+    def section(self, part: Section) -> Iterator[RenderableType]:
+        """`Update ────────── η = 0.5`."""
+        sides = [self.one_line(each.head) + " = " + self.one_line(each.result)
+                 for each in part.beside if each.result is not None]  # fmt: skip
+        beside = Text("   ").join(sides)
+        beside.stylize("note")
+        fits = len(self.words(part.words)) + beside.cell_len + 6 <= self.view.width
+        yield self.rule(Text(self.words(part.words), "heading"), beside if fits else Text())
+        if not fits:
+            yield Padding(beside, (0, 0, 0, _STEP))
+
+    def rule(self, words: Text, beside: Text) -> RenderableType:
+        """Words at the left of a rule, and what stands at its right."""
+        dash = "-" if self.view.ascii else "─"
+        if not beside.plain:
+            return Rule(words, characters=dash, align="left")
+        line = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        line.add_column()
+        line.add_column(ratio=1)
+        line.add_column(no_wrap=True)
+        line.add_row(words, Rule(characters=dash), beside)
+        return line
+
+    def heading(self, part: Heading) -> Iterator[RenderableType]:
+        """Words and a formula, as a rule where there is nothing above them."""
+        said = Text(self.words(part.words), "heading")
+        formula = self.one_line(part.formula) if part.formula is not None else Text()
+        shape = Text(self.shape(part.shape), "note")
+        if not self.has_sections:
+            formula.stylize("heading")
+            yield self.rule(Text(" ").join(filter(None, (said, formula))), shape)
+        elif isinstance(part.formula, Named):
+            yield Text.assemble(formula, "  ", (said.plain, "note"))
+        else:
+            yield Text(" ").join(each for each in (said, formula, shape) if each.plain)
+
+    # Tables ---------------------------------------------------------------------------------------
+
+    def table(self, *heads: str) -> Table:
+        """A table with a line below its heads."""
+        head = _ASCII_HEAD if self.view.ascii else SIMPLE_HEAD
+        found = Table(box=head, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for words in heads:
+            found.add_column(self.words(words), vertical="middle")
+        return found
+
+    def givens(self, part: Givens) -> Iterator[RenderableType]:
+        """A line for each quantity: what it is called, what it is, its shape, its value."""
+        columns = _used(
+            part.items,
+            quantity=lambda each: self.one_line(each.symbol),
+            is_=lambda each: Text(self.words(each.words)),
+            shape=lambda each: Text(self.shape(each.shape), "note"),
+            value=self.value,
+            numbers=lambda each: self.one_line(each.count) if each.count is not None else None,
+        )
+        yield Padding(self.filled(columns), (0, 0, 0, _INDENT))
+        if part.total is not None:
+            yield Text()
+            total = Text("parameters together: ") + self.one_line(part.total)
+            yield Padding(total, (0, 0, 0, _INDENT))
+
+    def value(self, given: Given) -> Boxed | None:
+        """A value in two dimensions."""
+        return None if given.value is None else self.drawn(given.value)
+
+    def drawn(self, node: Node, role: Role = "") -> Boxed:
+        """A value, in lines of its own."""
+        tokens = self.tabled.tokens(node)
+        plain = tuple(replace(token, label="") for token in restyled(tokens, role))
+        return Boxed(joined(plain))
+
+    def filled(self, columns: Mapping[str, Sequence[RenderableType | None]]) -> Table:
+        """A table of columns; lines of it that are taller than others keep apart."""
+        table = self.table(*columns)
+        before = False
+        for number, line in enumerate(zip(*columns.values(), strict=True)):
+            tall = any(isinstance(cell, Boxed) and cell.box.height > 1 for cell in line)
+            if number and (tall or before):
+                table.add_row()
+            table.add_row(*(cell or "" for cell in line))
+            before = tall
+        return table
+
+    def results(self, part: Results) -> Iterator[RenderableType]:
+        """The closing table."""
+        columns = _used(
+            part.items,
+            quantity=lambda each: self.one_line(each.symbol),
+            is_=lambda each: Text(self.words(each.words)),
+            shape=lambda each: Text(self.shape(each.shape), "note"),
+            value=lambda each: self.drawn(each.value, "result"),
+        )
+        yield Padding(self.filled(columns), (0, 0, 0, 2))
+
+    def columns(self, part: Columns) -> Iterator[RenderableType]:
+        """A table of words and formulas."""
+        table = self.table(*part.heads)
+        for line in part.rows:
+            table.add_row(
+                *(
+                    self.words(each) if isinstance(each, str) else self.one_line(each)
+                    for each in line
+                )
+            )
+        yield Padding(table, (0, 0, 0, 2))
+
+    # Steps ----------------------------------------------------------------------------------------
+
+    def step(self, part: Step) -> Iterator[RenderableType]:
+        """Number, name, words, the shape at the right; the formula and its entries below."""
+        words = self.setter.tokens(part.symbol)
+        if part.words:
+            first, *rest = worded(self.words(part.words))
+            words = (*words, word("  "), replace(first, space=False), *rest)
+        number = f"{part.number:>2}  " if part.number else "    "
+        yield Headline(number, words, self.shape(part.shape))
+        yield self.indented(Equal(part.equation, self.setter))
+        if part.entries:
+            yield Text()
+        for entry in part.entries:
+            yield self.indented(Equal(entry, self.setter))
+        for note in part.notes:
+            yield self.indented(Flowing(worded(self.words(note), "note")))
+
+    def indented(self, what: Drawn, by: int = _STEP) -> Moved:
+        """Something further to the right."""
+        return Moved(what, by)
+
+    # Formulas -------------------------------------------------------------------------------------
+
+    def rows(self, part: Rows) -> Iterator[RenderableType]:
+        """Chains, their `=` below one another."""
+        heads = [natural_width(self.labelled.tokens(row.head)) for row in part.items if row.head]
+        said = [replace(row, words=self.words(row.words)) for row in part.items]
+        for chain in _chains(said):
+            yield self.indented(Chain(chain, self.labelled, max(heads, default=0)), _INDENT)
+
+    def note(self, part: Note) -> Iterator[RenderableType]:
+        """A sentence, a formula behind it."""
+        tokens = worded(self.words(part.words), "note")
+        if part.formula is not None:
+            first, *rest = self.setter.tokens(part.formula)
+            tokens = (*tokens, replace(first, space=True), *rest)
+        yield self.indented(Flowing(tokens), _INDENT)
+
+    # Pictures -------------------------------------------------------------------------------------
+
+    def pictures(self, part: Pictures) -> Iterator[RenderableType]:
+        """Drawings beside one another where there is room."""
+        room = self.view.width - _INDENT
+        alone = len(part.items) == 1
+        found = [drawing(each, room, self.view.ascii, alone=alone) for each in part.items]
+        shown = Beside([each for each in found if each], padding=(1, 3))
+        yield Padding(shown, (0, 0, 0, _INDENT))
+
+    def losses(self, part: Losses) -> Iterator[RenderableType]:
+        """A few losses in numbers, many as a curve."""
+        arrow = "->" if self.view.ascii else "→"
+        first, last = part.shown[0].text, part.shown[-1].text
+        name = self.one_line(part.symbol)
+        said = Text.assemble(name, f"  {first} {arrow} ", (last, "result"), "   ")
+        yield Padding(said.append(self.words(part.words), "note"), (0, 0, 0, _INDENT))
+        if part.are_few:
+            if len(part.shown) > 2:
+                texts = "  ".join(each.text for each in part.shown)
+                yield Padding(Text(texts, "note"), (0, 0, 0, _INDENT))
+            return
+        yield Text()
+        shown = losses_curve(part, self.view.width - _INDENT, self.view.ascii)
+        yield Padding(shown, (0, 0, 0, _INDENT))
+
+
+def widest(columns: int) -> int:
+    """The columns a matrix may take: in a narrow window it has to share them with a function."""
+    return columns - _STEP - 12 if columns >= _WIDE else max(20, columns // 2)
+
+
+def _lowered(found: re.Match[str]) -> str:
+    return subscript(found[1]) or found[0]
+
+
+def _chains(rows: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
+    """The rows in chains; each with a head begins one."""
+    number = 0
+    numbers = []
+    for row in rows:
+        number += row.head is not None
+        numbers.append(number)
+    for _, group in groupby(zip(numbers, rows, strict=True), lambda pair: pair[0]):
+        yield tuple(row for _, row in group)
+
+
+def _used(items: Sequence[Any], **columns: Callable[[Any], Any]) -> dict[str, list[Any]]:
+    """The columns in which anything is said, by the words above them."""
+    found = {
+        _HEADS.get(head, head): [make(each) for each in items] for head, make in columns.items()
+    }
+    return {
+        head: cells
+        for head, cells in found.items()
+        if any(cell is not None and (not isinstance(cell, Text) or cell.plain) for cell in cells)
+    }
+
+
+_HEADS = {"is_": "what it is"}
+
+_CLOSE = frozenset({Note})
+"""Parts that stand below one another without an empty line."""
+
+_PARTS: Mapping[type, Callable[..., Iterator[RenderableType]]] = MappingProxyType(
+    {
+        Section: TerminalPage.section,
+        Heading: TerminalPage.heading,
+        Givens: TerminalPage.givens,
+        Step: TerminalPage.step,
+        Rows: TerminalPage.rows,
+        Note: TerminalPage.note,
+        Columns: TerminalPage.columns,
+        Pictures: TerminalPage.pictures,
+        Losses: TerminalPage.losses,
+        Results: TerminalPage.results,
+    }
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -60,6 +61,9 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "Ŷ": "Yhat",
         "½": "1/2",
         "²": "^2",
+        "ⁿ": "^n",
+        "⁻": "-",
+        "¹": "1",
         "ᵀ": ".T",
         "⁺": "_new",
         "ᵘ": "^u",
@@ -75,14 +79,18 @@ SIGNS: Mapping[str, str] = MappingProxyType(
 """Every sign that the program prints, in ASCII."""
 
 _TABLE = str.maketrans(dict(SIGNS))
+_raised = re.compile("[ⁿ⁻⁺⁰¹²³]{2,}")
+_POWERS = str.maketrans("ⁿ⁻⁺⁰¹²³", "n-+0123")
 _HALF = Fraction(Number("1"), Number("2"), bare=True)
 _BARS = {"|": "abs", "‖": "norm"}
+_LOGARITHMS = frozenset({"ln", "log"})
 _FUNCTIONS = (Letter, Word, Script)
 
 
 def ascii_text(text: str) -> str:
     """Words in ASCII: signs as in formulas, any other letter as its code."""
-    return text.translate(_TABLE).encode("ascii", "backslashreplace").decode()
+    plain = _raised.sub(lambda found: f"^({found[0].translate(_POWERS)})", text)
+    return plain.translate(_TABLE).encode("ascii", "backslashreplace").decode()
 
 
 def in_ascii(node: Node, called: Callable[[str], str]) -> Node:
@@ -96,6 +104,8 @@ class _Reader:
 
     def read(self, node: Node) -> Node:
         match node:
+            case Named(_, Word(text)) if text.isascii():
+                return node  # an id already
             case Named(id, _):
                 return Named(id, Word(self.called(id)))
             case Letter(text) if not text.isascii():
@@ -155,6 +165,8 @@ class _Reader:
         before, after = (
             inside[at] if 0 <= at < len(inside) else None for at in (place - 1, place + 1)
         )
+        if before is not None and not isinstance(before, Sign):
+            return found  # the arguments of a function
         multiplied = any(isinstance(each, Sign) and each.level == 2 for each in (before, after))
         call = isinstance(found, Fenced) and found.left == "(" and isinstance(found.inner, Row)
         if call and multiplied and isinstance(found, Fenced) and is_simple(found.inner):
@@ -172,7 +184,10 @@ def _is_number(node: Node) -> bool:
 
 
 def _is_logarithm(node: Node) -> bool:
-    return isinstance(node, Word | Script)
+    match node:
+        case Word(name) | Script(Word(name), None, Number()):
+            return name in _LOGARITHMS
+    return False
 
 
 def _called(node: Node) -> str:

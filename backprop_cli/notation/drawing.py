@@ -33,6 +33,8 @@ class Drawing(Struct, frozen=True):
     rows: bool = False
     most_rows: int = 10
     most_width: int = 90
+    gap: bool = True
+    """Whether two rows get a line between them, on which an operator can stand."""
 
     def array(self, value: NDArray[np.float64], role: Role = "") -> Box:
         """A number, a vector (a column, or a row where vectors are rows), a matrix or several."""
@@ -94,7 +96,7 @@ class Drawing(Struct, frozen=True):
         if height == 0:
             return text_box("[]", role)
         texts = [COLUMN_GAP.join(column[row] for column in columns) for row in range(height)]
-        if height == 2:
+        if height == 2 and self.gap:
             texts.insert(1, " " * width(texts[0]))
         baseline = (len(texts) - 1) // 2
         left, right = (fence.drawn(len(texts), baseline) for fence in self.glyphs.brackets)
@@ -106,6 +108,10 @@ class Drawing(Struct, frozen=True):
         return self.bracketed(
             [[centred_text(each, max(map(width, column))) for each in column] for column in columns]
         )
+
+    def has_room(self, columns: Sequence[Sequence[str]]) -> bool:
+        """Whether a matrix of these columns is no wider than one may be."""
+        return _total([[max(column, key=width)] for column in columns]) <= self.most_width
 
     def several(
         self, value: NDArray[np.float64], labels: Sequence[str], role: Role = ""

@@ -11,7 +11,6 @@ from backprop_cli.notation.nodes import (
     Fenced,
     Fraction,
     Grid,
-    Held,
     Letter,
     Named,
     Node,
@@ -110,7 +109,7 @@ def _among(before: Node | None, quotient: Node, after: Node | None) -> tuple[Nod
     """A quotient between its neighbours."""
     if _multiplies(after) or (_multiplies(before) and not _scales(before)):
         return (_fenced(quotient),)
-    if isinstance(before, Sign) and not before.bare and _begins_with_minus(quotient):
+    if isinstance(before, Sign) and before.level in (1, 2) and _begins_with_minus(quotient):
         top, *rest = _cut(quotient)
         return (_fenced(top), *rest)
     return items(quotient)
@@ -156,7 +155,7 @@ def ends_terms(sign: Sign) -> bool:
 def is_simple(node: Node) -> bool:
     """Whether a node is a name, a number, a call or closed otherwise, and nothing is raised."""
     match node:
-        case Letter() | Word() | Fenced() | Accent() | Grid() | Cases() | Held() | Root():
+        case Letter() | Word() | Fenced() | Accent() | Grid() | Cases() | Root():
             return True
         case Number(text):
             return text[:1] not in "−-"

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
-
-from backprop_cli.notation.boxes import Role
 
 
 class Letter(Struct, frozen=True):
@@ -130,13 +126,6 @@ class Braced(Struct, frozen=True):
     label: Node
 
 
-class Held(Struct, frozen=True, eq=False):
-    """An array put in, or the value that results: every format draws what it has room for."""
-
-    value: NDArray[np.float64]
-    role: Role = ""
-
-
 class Named(Struct, frozen=True):
     """The symbol of a quantity."""
 
@@ -161,7 +150,6 @@ Node: TypeAlias = (
     | Cases
     | Stack
     | Braced
-    | Held
     | Named
 )
 

@@ -23,7 +23,6 @@ from backprop_cli.notation.nodes import (
     Fenced,
     Fraction,
     Grid,
-    Held,
     Letter,
     Named,
     Node,
@@ -106,9 +105,6 @@ class Terminal(Struct, frozen=True):
                 return (word(self._text(text)),)
             case Named(id, inner):
                 return self._named(id, inner)
-            case Held(value, role):
-                label = "" if role == "result" else self.shape(self.drawing.upright(value).shape)
-                return (Token(self.drawing.array(value, role), label=label),)
             case Fenced(left, inner):
                 return self._fenced(left, self._tokens(inner))
             case Script():
@@ -148,6 +144,9 @@ class Terminal(Struct, frozen=True):
                 found += tokens
                 place += 1
                 continue
+            if gap is None and _is_labelled(node) and found:
+                found.append(word(" "))
+                gap = _Gap(_LIST)
             found += _spaced(self._tokens(node), gap)
             gap, place = None, place + 1
             if isinstance(node, Total):
@@ -161,7 +160,7 @@ class Terminal(Struct, frozen=True):
         """What a sign is, and the room behind it."""
         if sign.bare:
             if sign.text == " ":
-                return (), gap or _Gap()
+                return (), gap or _Gap(sign.level)
             tokens = _spaced((word(self._text(sign.text)),), gap)
             return tokens, _Gap(_LIST) if sign.text in ",;" else None
         if not sign.text and not self.ascii:
@@ -174,6 +173,10 @@ class Terminal(Struct, frozen=True):
         above, height = _extent(inner)
         first, last = (Token(fence.drawn(height, above)) for fence in self._fences(left))
         return (first, *deeper(inner), last)
+
+    def fence(self, left: str) -> Fences:
+        """A delimiter that opens, in the alphabet that is asked for."""
+        return self._fences(left)[0]
 
     def _fences(self, left: str) -> tuple[Fences, Fences]:
         glyphs = self.drawing.glyphs
@@ -245,9 +248,11 @@ class Terminal(Struct, frozen=True):
 
     def _braced(self, inner: Node, label: Node) -> Tokens:
         tokens = self._tokens(inner)
-        if not self.braces:
+        is_array = isinstance(inner, Grid)
+        if not self.braces and not is_array:
             return tokens
-        return (Token(joined(tokens), label=on_one_line(self._tokens(label)) or ""),)
+        box = tokens[0].box if is_array else joined(tokens)
+        return (Token(box, label=on_one_line(self._tokens(label)) or ""),)
 
     def _cases(self, pairs: Sequence[tuple[Node, Node]]) -> Tokens:
         """`{a if x > 0, b otherwise}`."""
@@ -264,7 +269,7 @@ class Terminal(Struct, frozen=True):
 
     def _grid(self, grid: Grid) -> Tokens:
         if not grid.separator:
-            return (Token(self._drawn(grid)),)
+            return (Token(self._drawn(grid), label=self._label(grid)),)
         nodes = [entry for line in grid.rows for entry in line]
         tokens = [*self._tokens(nodes[0])]
         for node in nodes[1:]:
@@ -275,11 +280,40 @@ class Terminal(Struct, frozen=True):
         """The entries in columns, each in the middle of its own."""
         texts = [[self._entry(entry) for entry in line] for line in grid.rows]
         columns = [list(column) for column in zip(*texts, strict=True)]
+        while _is_of_numbers(grid) and len(columns) > 3 and not self.drawing.has_room(columns):
+            columns = self._fewer(columns)
         return self.drawing.centred(columns)
+
+    def _fewer(self, columns: list[list[str]]) -> list[list[str]]:
+        """One column less: the one before those that are left out, or before the last."""
+        across = self.drawing.glyphs.across
+        dots = [{text.strip() for text in column} <= {across, ""} for column in columns]
+        *first, last = columns
+        if any(dots):
+            place = dots.index(True)
+            return [*columns[: place - 1], *columns[place:]]
+        return [*first[:-1], [across] * len(last), last]
+
+    def _label(self, grid: Grid) -> str:
+        """The shape of a matrix of numbers."""
+        if not _is_of_numbers(grid):
+            return ""
+        return self.shape(grid.full or (len(grid.rows), len(grid.rows[0])))
 
     def _entry(self, node: Node) -> str:
         text = on_one_line(self._tokens(node)) or ""
-        return node.lead + text + node.pad if isinstance(node, Number) else text
+        if not isinstance(node, Number):
+            return text
+        return " " * len(node.lead) + text + " " * len(node.pad)
+
+
+def _is_labelled(node: Node) -> bool:
+    """Whether a node is an array with words below it, as those of each sample have."""
+    return isinstance(node, Braced) and isinstance(node.inner, Grid)
+
+
+def _is_of_numbers(grid: Grid) -> bool:
+    return all(isinstance(entry, Number | Sign) for line in grid.rows for entry in line)
 
 
 class _Gap(Struct, frozen=True):
@@ -293,6 +327,16 @@ def _spaced(tokens: Sequence[Token], gap: _Gap | None) -> Tokens:
         return tuple(tokens)
     first, *rest = tokens
     return (replace(first, space=True, level=gap.level), *rest)
+
+
+def restyled(tokens: Iterable[Token], role: Role) -> Tokens:
+    """The tokens with everything in them in one style."""
+    return tuple(replace(token, box=_restyled(token.box, role)) for token in tokens)
+
+
+def _restyled(box: Box, role: Role) -> Box:
+    styled = tuple(tuple((text, role) for text, _ in line) for line in box.lines)
+    return Box(styled, box.width, box.baseline)
 
 
 def on_one_line(tokens: Iterable[Token]) -> str | None:

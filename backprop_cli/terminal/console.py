@@ -87,9 +87,11 @@ def drawn(what: Iterable[RenderableType], look: Look) -> str:
     Nothing in it moves the cursor, whatever the texts are made of.
     """
     on = console_of(look)
+    found: list[Segment] = []
     for each in what:
-        for line in on.render_lines(each, pad=False):
-            on.print(Segments([*_shown(line), Segment.line()]), end="", crop=False)
+        for line in Segment.split_lines(on.render(each, on.options)):
+            found += [*_shown(line), Segment.line()]
+    on.print(Segments(found), end="", crop=False)
     assert isinstance(on.file, StringIO)
     return on.file.getvalue()
 

@@ -1,0 +1,33 @@
+"""Expressions as the terminal writes them, for tests that look at one formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.document_data import Page
+from backprop_cli.document.drawn_values import Values
+from backprop_cli.document.names import Names
+from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.terminal import Terminal, Tokens
+
+
+class Writer(Struct, frozen=True):
+    """Writes expressions; with `values`, names are drawn as what they stand for."""
+
+    names: Names
+    drawing: Drawing
+    shapes: Mapping[str, Shape]
+    values: Mapping[str, NDArray[np.float64]] | None = None
+
+    def tokens(self, expr: Expr) -> Tokens:
+        """The expression as the tokens of a terminal."""
+        rows = self.drawing.rows
+        drawn = Values(self.names, Page(), self.drawing.digits, rows)
+        writer = self.names.writer(self.shapes, self.values, drawn.value, rows=rows)
+        return Terminal(self.drawing, self.names).tokens(writer.node(expr))
