@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Literal, TypeAlias
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, whole_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.at_kinks import at_kinks
@@ -24,8 +24,6 @@ from backprop_cli.trace import Given, Step, Trace, Unknown
 
 Array = NDArray[np.float64]
 Part = Literal["symbols", "numbers", "result"]
-
-_entry = re.compile(r"(.+)\[([\d,\s]+)\]").fullmatch
 
 
 class Title(Struct, frozen=True):
@@ -194,24 +192,15 @@ def shown_steps(trace: Trace, view: View) -> list[Step]:
     if view.detail == "long":
         return list(trace.steps)
     plain = [step for step in trace.steps if step.phase != "jacobian"]
-    used = {_whole(name) for step in plain for name in symbols(step.expr)} | set(
-        map(_whole, view.asked)
+    used = {whole_id(name) for step in plain for name in symbols(step.expr)} | set(
+        map(whole_id, view.asked)
     )
-    return [step for step in trace.steps if _whole(step.id) in used or not _optional(step, view)]
-
-
-def _whole(id: str) -> str:
-    """The quantity that an entry is one of."""
-    return id.partition("[")[0]
-
-
-def _is_entry(id: str) -> bool:
-    return "[" in id
+    return [step for step in trace.steps if whole_id(step.id) in used or not _optional(step, view)]
 
 
 def _optional(step: Step, view: View) -> bool:
     """Whether a step is left out unless something uses it or asks for it."""
-    to_input = view.layers and _whole(step.id) == "dL/dX"
+    to_input = view.layers and whole_id(step.id) == derivative_id("L", "X")
     return to_input or step.phase == "jacobian" or step.rule.endswith("-change")
 
 
@@ -222,7 +211,7 @@ def _steps(trace: Trace, view: View, names: Names) -> Iterator[Block]:
     numbers = {id(step): number for number, step in enumerate(shown_steps(trace, view), start=1)}
     shapes: dict[str, Shape] = {name: given.value.shape for name, given in trace.given.items()}
     shapes |= {id: found.shape for id, found in trace.unknown.items()}
-    shapes |= {step.id: () if _is_entry(step.id) else step.shape for step in trace.steps}
+    shapes |= {step.id: () if quantity(step.id).index else step.shape for step in trace.steps}
     values = {name: given.value for name, given in trace.given.items()}
     values |= {step.id: step.value for step in trace.steps if step.value is not None}
     section = ""
@@ -345,7 +334,7 @@ def _aside(section: str, trace: Trace) -> tuple[tuple[str, Array], ...]:
 
 
 def _parts(step: Step, view: View, loss: str | None) -> tuple[Part, ...]:
-    brief = step.rule == "forward-again" and step.id != f"{loss}_new" and view.detail != "long"
+    brief = step.rule == "forward-again" and step.id != new_id(loss or "") and view.detail != "long"
     if view.detail == "short" or brief or step.value is None:
         return ("symbols", "result")
     return ("symbols", "numbers", "result")
@@ -363,13 +352,13 @@ def _loss(trace: Trace) -> Iterator[Block]:
 def _rows(trace: Trace, view: View) -> Iterator[Row]:
     known: dict[str, Step | Given] = {**trace.given, **{step.id: step for step in trace.steps}}
     for asked in view.asked:
-        match = _entry(asked)
-        found = known.get(asked) or (known.get(match[1]) if match else None)
-        shown = view.only is None or asked in view.only or _whole(asked) in view.entries
+        whole, index = whole_id(asked), quantity(asked).index
+        found = known.get(asked) or known.get(whole)
+        shown = view.only is None or asked in view.only or whole in view.entries
         if found is None or found.value is None or not shown:
             continue
         value = found.value
-        if match and asked not in known:
-            index = tuple(map(int, match[2].split(",")))
-            value = np.asarray(value[trace.bases.counted(match[1], index)])
+        if index and asked not in known:
+            place = trace.bases.counted(whole, tuple(map(int, index)))
+            value = np.asarray(value[place])
         yield Row(asked, value.shape, value)

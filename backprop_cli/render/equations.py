@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, symbols
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation.drawing import kept_places
 from backprop_cli.notation.nodes import (
@@ -26,7 +27,7 @@ from backprop_cli.notation.nodes import (
     width,
 )
 from backprop_cli.notation.printed_numbers import Digits
-from backprop_cli.notation.symbols import derivative, size, symbol
+from backprop_cli.notation.symbols import size, symbol
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.render.blocks import Entry, StepBlock
 from backprop_cli.render.names import Names
@@ -122,7 +123,7 @@ class Equations(Struct, frozen=True):
     def _is_chain(self, block: StepBlock) -> bool:
         """Whether shapes stand below the factors: in gradients whose factors differ in shape."""
         shapes: Mapping[str, Shape] = block.shapes
-        return derivative(block.id) is not None and len({*shapes.values()} - {()}) > 1
+        return bool(quantity(block.id).by) and len({*shapes.values()} - {()}) > 1
 
     # Values ---------------------------------------------------------------------------------------
 

@@ -9,10 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, symbols
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation.boxes import plain_text, width
 from backprop_cli.notation.flow import joined
-from backprop_cli.notation.symbols import derivative
 from backprop_cli.render.formula import Writer
 from backprop_cli.render.layout import Layout, layout_of
 from backprop_cli.render.names import names_of
@@ -69,9 +69,9 @@ class _Reader:
         self.trace, self.room = trace, room
         self.layout: Layout = layout_of(names_of(trace, view), replace(view, width=1000))
         self.gradients = {
-            found[2]: step
+            by: step
             for step in trace.steps
-            if step.phase == "backward" and (found := derivative(step.id))
+            if step.phase == "backward" and (by := quantity(step.id).by)
         }
         self.shapes: dict[str, Shape] = {id: given.value.shape for id, given in trace.given.items()}
         self.shapes |= {id: stated.shape for id, stated in trace.unknown.items()}

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.quantity import entry_id, new_id, quantity, whole_id
 from backprop_cli.notation.boxes import Line, plain_text, text_box, width
 from backprop_cli.notation.flow import Token, word
 from backprop_cli.notation.nodes import Sign
@@ -240,5 +241,4 @@ def changed(old: float, value: float, digits: Digits) -> str:
 
 def new(entry: str) -> str:
     """`W1[2,1]` as `W1_new[2,1]`."""
-    name, bracket, places = entry.partition("[")
-    return f"{name}_new{bracket}{places}"
+    return entry_id(new_id(whole_id(entry)), quantity(entry).index)

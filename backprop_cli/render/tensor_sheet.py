@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Num
+from backprop_cli.algebra.quantity import entries_written, whole_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition
 from backprop_cli.derive.tensors.gradient_data import (
@@ -51,7 +51,6 @@ from backprop_cli.render.sheet_parts import Heading, Note, Row, Rows, Sheet
 from backprop_cli.render.sheet_parts import Part as SheetPart
 from backprop_cli.render.view import View
 
-_id = re.compile(r"[^\W\d]\w*\[[^\]]+\]")
 _WIDEST = 74
 """Matrices that would be wider than this, in digits, are left out."""
 
@@ -90,7 +89,7 @@ class _Maker:
 
     def symbol(self, id: str) -> Symbol:
         """The symbol of a quantity; who points at an entry is told about the whole."""
-        found, base = symbol(self.names.naming, id), id.partition("[")[0]
+        found, base = symbol(self.names.naming, id), whole_id(id)
         return replace(found, node=Named(base, found.node)) if base in self.shapes else found
 
     def tip(self, id: str, shape: Shape) -> Node:
@@ -116,7 +115,7 @@ class _Maker:
         return Fenced("(", size(shape), ")")
 
     def words(self, said: str) -> str:
-        return _id.sub(lambda found: self.names.text(found[0]), said)
+        return entries_written(said, self.names.text)
 
     def condition(self, condition: Condition) -> Node:
         left, right = self.writer.node(condition.left), self.writer.node(condition.right)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.quantity import entries_written
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.derive.derivation_data import Chain
 from backprop_cli.derive.tensors.gradient_data import (
@@ -47,7 +47,6 @@ from backprop_cli.render.names import Names
 from backprop_cli.render.text import printed
 from backprop_cli.render.view import View
 
-_id = re.compile(r"[^\W\d]\w*\[[^\]]+\]")
 _MARGIN = " " * INDENT
 _DOTS = MappingProxyType({"⋱": ".", "⋮": ":", "…": "..."})
 
@@ -88,7 +87,7 @@ class TensorPage(Page):
 
     def words(self, text: str) -> str:
         """Words with the quantities in them as they are printed."""
-        return super().words(_id.sub(lambda found: self.names.text(found[0]), text))
+        return super().words(entries_written(text, self.names.text))
 
     def title(self, found: TensorDerivation) -> str:
         """What is derived."""
