@@ -18,7 +18,10 @@ from backprop_cli.algebra.quantity import (
     Quantity,
     change_id,
     derivative_id,
+    entries_written,
     entry_id,
+    ids_in,
+    ids_written,
     layer_id,
     layer_name,
     new_id,
@@ -173,6 +176,15 @@ def test_steps_and_derivatives_as_they_are_typed() -> None:
     ]  # fmt: skip
     assert typed_derivative(" ∂L / ∂W1") == typed_derivative("DL/DW1") == ("L", "W1")
     assert typed_derivative("d/dx") is typed_derivative("dx") is None
+
+
+def test_ids_in_running_text() -> None:
+    assert ids_in("sum(dL/dyhat[i] * dyhat[i]/dz[j], axis=i) + y[k] + u") == [
+        "dL/dyhat[i]", "dyhat[i]/dz[j]", "y[k]",
+    ]  # fmt: skip
+    written = ids_written("Z1[1, 2] acts through dL/dW1", lambda text: f"<{text}>")
+    assert written == "<Z1[1, 2]> <acts> <through> <dL/dW1>"
+    assert entries_written("x[i,1] of W", lambda text: f"<{text}>") == "<x[i,1]> of W"
 
 
 # Hostile names ------------------------------------------------------------------------------------
