@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from backprop_cli.algebra.quantity import (
     Quantity,
     change_id,
     derivative_id,
+    entries_written,
     entry_id,
+    ids_in,
+    ids_written,
     layer_id,
     layer_name,
     new_id,
@@ -174,6 +178,15 @@ def test_steps_and_derivatives_as_they_are_typed() -> None:
     assert typed_derivative("d/dx") is typed_derivative("dx") is None
 
 
+def test_ids_in_running_text() -> None:
+    assert ids_in("sum(dL/dyhat[i] * dyhat[i]/dz[j], axis=i) + y[k] + u") == [
+        "dL/dyhat[i]", "dyhat[i]/dz[j]", "y[k]",
+    ]  # fmt: skip
+    written = ids_written("Z1[1, 2] acts through dL/dW1", lambda text: f"<{text}>")
+    assert written == "<Z1[1, 2]> <acts> <through> <dL/dW1>"
+    assert entries_written("x[i,1] of W", lambda text: f"<{text}>") == "<x[i,1]> of W"
+
+
 # Hostile names ------------------------------------------------------------------------------------
 
 HOSTILE = """values: {d: 2, dx: 3, x_old: 1, v_q: 4, dd: 1}
@@ -237,3 +250,65 @@ def test_hostile_names_are_solved() -> None:
     np.testing.assert_allclose(values["ddL"], 100)
     np.testing.assert_allclose(values["dddL/dd"], 2 * 10 * 3)
     np.testing.assert_allclose(values["d_new"], 2 - 0.1 * 60)
+
+
+# The one place -----------------------------------------------------------------------------------
+
+SURGERY = {  # what an id is taken apart or made by, beside its parser and its writer
+    "an ending": r"\}_(?:new|change|old|data|penalty)\b|(?<!: )[\"']_(?:new|change|old)[\"']",
+    "a derivative": r"/d\{|/d[\[(\\]|[\"']/d[\"']",
+    "a cut": r"(?:partition|split|find|index|startswith|endswith|prefix|suffix)"
+    r"\([\"'](?:\[|\]|@|d|(?:mhat|vhat|[vmsG]|L|upstream)_)[\"']",
+    "a look": r"[\"'](?:[\[\]@]|d[A-Z]*/d?)[\"'] in \w",
+    "an entry": r"\}\[\{",
+    "a step": r"[^{]@\{|\}@",
+    "a name of a layer": r"(?<!\\)[WZHb]\]?\)?\(?\\d|\{(?:WEIGHTS|BIAS|PRE|POST)\}",
+}
+ELSEWHERE = {  # what looks alike and is something else
+    "grading/sheets/array_names.py": {"an ending"},  # what programs call their arrays
+    "notation/tex.py": {"a step"},  # a column of TeX
+    "problem/ids.py": {"a step"},  # advice: W1@1 for W1@0
+    "problem/text/plain_tree.py": {"an entry"},  # characters of an expression
+    "readings/formula_text.py": {"an entry"},  # an entry of a formula
+    "readings/source.py": {"an entry"},  # lines of NumPy
+}
+PYTHON = re.compile(r"(?:render|formats)/python")  # writes programs: `x = all_x[batch]`
+
+
+def code_of(path: Path) -> str:
+    """The lines of a module without its docstrings."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str())):
+                first, last = node.lineno - 1, node.end_lineno or node.lineno
+                lines[first:last] = [""] * (last - first)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
+def test_ids_are_taken_apart_and_made_in_one_place(path: Path) -> None:
+    name = path.relative_to(PACKAGE).as_posix()
+    if name == "algebra/quantity.py":
+        return
+    code = code_of(path)
+    found = {what for what, pattern in SURGERY.items() if re.search(pattern, code)}
+    found -= {"an entry"} if PYTHON.match(name) else set()
+    assert found == ELSEWHERE.get(name, set())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'f"{name}_new"', 'f"d{of}/d{by}"', 'id.partition("[")', 'id.partition("@")[0]',
+        'f"{name}[{places}]"', 'f"{id}@{step}"', 'name.endswith("_old")', 'f"{WEIGHTS}{number}"',
+        're.compile(r"d([^/]+)/d([^/]+)")', 're.compile(r"([WbZH])(\\d+)")', '"[" in name',
+        'id.removesuffix("_new")', 'id.partition("/d")', 'name.startswith("v_")',
+    ],
+)  # fmt: skip
+def test_surgery_is_found(line: str) -> None:
+    """Lines as they stood in many modules before there was one place."""
+    assert any(re.search(pattern, line) for pattern in SURGERY.values())

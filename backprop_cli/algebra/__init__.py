@@ -1,1 +1,1 @@
-"""Expressions as data: their nodes, how they are built, their shapes."""
+"""Expressions as data: their nodes, how they are built, their shapes; ids as data."""

@@ -10,7 +10,7 @@ the update from a name that ends like one: who cares says whose states there are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
@@ -23,12 +23,16 @@ STATES: Final = ("v", "m", "G", "s", "mhat", "vhat")
 """The letters of what update rules keep, or work out on the way."""
 
 _PARTS: dict[str, Part] = {"new": "new", "change": "change", "old": "old"}
+_LOSS_PARTS = ("data", "penalty")
 _KEPT = 4096  # ids whose parts are remembered
 _id = re.compile(
     r"(?P<whole>.+?)(?:\[(?P<index>[^\[\]]+)\])?(?:@(?P<step>[2-9]|[1-9][0-9]{1,8}))?", re.DOTALL
 ).fullmatch
 _derivative = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
 _layer = re.compile(r"([WbZH])([0-9]+)(?:_([0-9]+))?").fullmatch
+_in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
+_in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
+_entry_in_words = re.compile(r"[^\W\d]\w*\[[^\]]+\]")
 _typed_entry = re.compile(r"([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)").fullmatch
 _typed_step = re.compile(r"([^@]*)@([0-9]{1,9})").fullmatch
 _typed_derivative = re.compile(r"d(.+)/d(.+)", re.IGNORECASE).fullmatch
@@ -135,6 +139,11 @@ def state_id(letter: str, name: str) -> str:
     return Quantity(name, state=letter).id
 
 
+def kept_state(id: str) -> str:
+    """What a state from before the update, `v_W1_old`, becomes in it: `v_W1`."""
+    return replace(quantity(id), part="").id
+
+
 def state_letter(id: str) -> str:
     """The letter of what reads as a state, whether anything has that state or not."""
     return id.partition("_")[0]
@@ -155,12 +164,18 @@ def _entry(text: str, places: Iterable[str]) -> str:
 
 def step_id(id: str, step: int) -> str:
     """`W1_new@2`; of the first update, its own id."""
-    return replace(quantity(id), step=step).id if step != 1 else id
+    return id if step == 1 and "@" not in id else replace(quantity(id), step=step).id
 
 
 def loss_parts(loss: str) -> tuple[str, str]:
     """The ids of what a penalty splits a loss into: `L_data` and `L_penalty`."""
-    return f"{loss}_data", f"{loss}_penalty"
+    data, penalty = (f"{loss}_{part}" for part in _LOSS_PARTS)
+    return data, penalty
+
+
+def loss_part(id: str, loss: str) -> str:
+    """Which of the two an id is, `data` or `penalty`; empty where it is neither."""
+    return dict(zip(loss_parts(loss), _LOSS_PARTS, strict=True)).get(id, "")
 
 
 def upstream_id(name: str) -> str:
@@ -191,6 +206,31 @@ def layer_name(name: str) -> LayerName | None:
     if found is None:
         return None
     return LayerName(found[1], int(found[2]), None if found[3] is None else int(found[3]))
+
+
+def without_layer(name: str) -> str:
+    """What a quantity or its state is called where there is one layer: Z for Z1, v_W for v_W1."""
+    before, bar, last = name.rpartition("_")
+    found = layer_name(last)
+    return name if found is None else f"{before}{bar}{found.letter}"
+
+
+# Ids in running text -----------------------------------------------------------------------------
+
+
+def ids_in(formula: str) -> list[str]:
+    """The derivatives in a formula of the step tables, and the entries that a letter names."""
+    return _in_formula(formula)
+
+
+def ids_written(words: str, write: Callable[[str], str]) -> str:
+    """Words with everything in them that may be an id, blanks in its index apart, written so."""
+    return _in_words.sub(lambda found: write(found[0]), words)
+
+
+def entries_written(words: str, write: Callable[[str], str]) -> str:
+    """Words with every entry in them, named by numbers or letters, written so."""
+    return _entry_in_words.sub(lambda found: write(found[0]), words)
 
 
 # What a person typed ------------------------------------------------------------------------------

@@ -5,15 +5,13 @@ An entry with a letter for its index is a symbol whose name says so: `z[k]`, `W1
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite
+from backprop_cli.algebra.quantity import entry_id, quantity, whole_id
 
 DERIVATIVE, SUM_OVER, EQUAL = "derivative", "sum_over", "equal"
 """The names of the nodes; no operation of the table has them, since none has a NumPy value."""
-
-_indexed = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]").fullmatch
 
 
 def derivative(of: Expr, by: Expr) -> Op:
@@ -35,13 +33,12 @@ def equal(left: str, right: str) -> Op:
 
 def indexed(name: str, *letters: str) -> Sym:
     """The entry of a quantity that letters name."""
-    return Sym(f"{name}[{','.join(letters)}]") if letters else Sym(name)
+    return Sym(entry_id(name, letters))
 
 
 def parts(name: str) -> tuple[str, tuple[str, ...]]:
     """A name and the index letters behind it: `z[k]` is z and k."""
-    found = _indexed(name)
-    return (found[1], tuple(found[2].split(","))) if found else (name, ())
+    return whole_id(name), quantity(name).index
 
 
 def renamed(expr: Expr, letters: Mapping[str, str]) -> Expr:

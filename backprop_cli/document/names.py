@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -10,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.algebra.quantity import layer_name, plain_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
@@ -23,8 +23,6 @@ from backprop_cli.notation.writer import Array, Draw, FormulaWriter
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.trace import Trace
-
-_layer = re.compile(r"Z\d+").fullmatch
 
 
 class Symbol(Struct, frozen=True):
@@ -93,9 +91,11 @@ class Names(Struct, frozen=True):
 
     def role(self, id: str) -> Role:
         """What a quantity is, for its colour."""
-        if symbols.derivative(id):
+        found = quantity(id)
+        if found.by:
             return "gradient"
-        return self.roles.get(id.removesuffix("_new").removesuffix("_change"), "")
+        moved = found.part in ("new", "change")
+        return self.roles.get(found.name if moved else plain_id(id), "")
 
 
 def names_of(trace: Trace, view: View) -> Names:
@@ -129,8 +129,9 @@ _CALLED = {"sigmoid": "sigma", "normal_cdf": "Phi", "normal_pdf": "phi"}
 
 def _is_delta(id: str, loss: str | None) -> bool:
     """Whether a quantity is what textbooks call δ: the gradient of a layer's pre-activation."""
-    found = symbols.derivative(id)
-    return found is not None and found[1] == loss and bool(_layer(found[2]))
+    found = quantity(id)
+    layered = layer_name(found.by)
+    return found.name == loss and layered is not None and layered.letter == "Z"
 
 
 _ON_ONE_LINE, _IN_ASCII = Terminal(), Terminal(Drawing(Digits(ascii=True)))
@@ -141,7 +142,7 @@ def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
     if in_ascii and id in naming.deltas and naming.letters:
         return Symbol(f"delta{symbols.layer_of(naming.letters, id)}")
     if in_ascii:
-        return Symbol(id, "fraction" if "/" in id else "plain")
+        return Symbol(id, "fraction" if quantity(id).by else "plain")
     found = symbols.symbol(naming, id)
     return Symbol(_ON_ONE_LINE.one_line(found.node) or "", found.ending)
 

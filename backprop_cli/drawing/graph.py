@@ -9,12 +9,12 @@ from typing import Literal
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Op, symbols
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import names_of
 from backprop_cli.document.one_line import OneLine
 from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import width
-from backprop_cli.notation.symbols import derivative
 from backprop_cli.trace import Array, Step, Trace
 
 Kind = Literal["data", "parameter", "constant", "computed", "result"]
@@ -79,9 +79,9 @@ class _Reader:
         self.trace, self.room = trace, room
         self.line = OneLine(names_of(trace, view), view)
         self.gradients = {
-            found[2]: step
+            by: step
             for step in trace.steps
-            if step.phase == "backward" and (found := derivative(step.id))
+            if step.phase == "backward" and (by := quantity(step.id).by)
         }
         self.shapes: dict[str, Shape] = {id: given.value.shape for id, given in trace.given.items()}
         self.shapes |= {id: stated.shape for id, stated in trace.unknown.items()}

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from msgspec import Struct, field
 
+from backprop_cli.algebra.quantity import whole_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation.mathml import math
 from backprop_cli.notation.nodes import EQUALS, Fenced, Node, Row, row, split, width
@@ -74,7 +75,7 @@ class PointedStep:
         self.seen: list[str] = []
 
     def __call__(self, id: str) -> Mapping[str, str]:
-        whole = id.partition("[")[0]
+        whole = whole_id(id)
         if id not in self.known and whole not in self.known:
             return self.page.colour(id)
         id = id if id in self.known else whole

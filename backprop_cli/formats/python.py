@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.algebra.quantity import kept_state, new_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.from_trace import shown_steps
@@ -223,7 +224,7 @@ class _Program:
         yield indent("\n".join(self._results(shown)), "        ")
         yield from self._carried()
         if loss is not None:
-            after = f"{loss}_new"
+            after = new_id(loss)
             if after in self.names:
                 yield f"history.append(float({self.names[after]}))"
 
@@ -252,14 +253,14 @@ class _Program:
     def _carried(self) -> Iterator[str]:
         """New parameters and states take the place of the old ones."""
         pairs = [
-            (name, f"{name}_new")
+            (name, new_id(name))
             for name, given in self.trace.given.items()
-            if given.role == "parameter" and f"{name}_new" in self.names
+            if given.role == "parameter" and new_id(name) in self.names
         ]
         pairs += [
-            (name, name.removesuffix("_old"))
+            (name, state)
             for name, given in self.trace.given.items()
-            if given.role == "state" and name.removesuffix("_old") in self.names
+            if given.role == "state" and (state := kept_state(name)) in self.names
         ]
         yield from (f"    {self.names[old]} = {self.names[new]}" for old, new in pairs)
 
@@ -300,9 +301,9 @@ def _has_source(expr: Expr, shapes: Mapping[str, Shape]) -> bool:
 
 def _goes_on(step: Step, trace: Trace) -> bool:
     """Whether the next update starts from the quantity, or its loss is recorded."""
-    kept = {f"{name}_new" for name, given in trace.given.items() if given.role == "parameter"}
-    kept |= {name.removesuffix("_old") for name in trace.given if name.endswith("_old")}
-    return step.id in kept or step.id in (trace.loss, f"{trace.loss}_new")
+    kept = {new_id(name) for name, given in trace.given.items() if given.role == "parameter"}
+    kept |= {kept_state(name) for name, given in trace.given.items() if given.role == "state"}
+    return step.id in kept or step.id in (trace.loss, new_id(trace.loss or ""))
 
 
 def _section(step: Step) -> str:

@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import layer_name, loss_part, quantity, step_id, whole_id
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.notation.nodes import (
     Accent,
@@ -48,15 +50,11 @@ GREEK = MappingProxyType(
 )
 _CONSTANTS = {"learning_rate": "η", "l2": "λ", "penalty": "λ"}
 _ACCENTS: tuple[Literal["hat", "bar"], ...] = ("hat", "bar")
+_MARKS = {"new": "+", "old": "−"}
 _HATTED_STATES = {"mhat": "m", "vhat": "v"}
 _HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
 
-_entry = re.compile(r"(.+?)\[([^\]]*)\]").fullmatch
-_later = re.compile(r"(.+)@(\d+)").fullmatch
-derivative = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
-_state = re.compile(r"(mhat|vhat|[vmsG])_(.+)").fullmatch
-_of_layer = re.compile(r"([WbZH])(\d+)(?:_(\d+))?").fullmatch
 _numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
 
@@ -111,34 +109,35 @@ class Symbol(Struct, frozen=True):
 @lru_cache(maxsize=4096)
 def symbol(naming: Naming, id: str) -> Symbol:
     """The symbol of a quantity."""
-    if match := _later(id):
-        step = row(Sign("(", bare=True), Word(f"step {match[2]}"), Sign(")", bare=True))
-        return Symbol(row(symbol(naming, match[1]).node, Sign(" ", bare=True), step), "fraction")
-    if match := _entry(id):
-        whole = symbol(naming, match[1])
+    read = quantity(id, naming.bases)
+    if read.step != 1:
+        step = row(Sign("(", bare=True), Word(f"step {read.step}"), Sign(")", bare=True))
+        first = symbol(naming, step_id(id, 1)).node
+        return Symbol(row(first, Sign(" ", bare=True), step), "fraction")
+    if read.index:
+        whole = symbol(naming, whole_id(id))
         inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
-        return Symbol(lowered(inner, Places(tuple(map(str.strip, match[2].split(","))))))
+        return Symbol(lowered(inner, Places(tuple(map(str.strip, read.index)))))
     if id in naming.deltas and naming.letters:
         return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
-    if match := derivative(id):
-        of, by = (row(Letter("∂"), symbol(naming, name).node) for name in match.groups())
+    if read.by:
+        of, by = (row(Letter("∂"), symbol(naming, name).node) for name in (read.name, read.by))
         return Symbol(Fraction(of, by, bare=True), "fraction")
-    for ending, mark in (("_new", "+"), ("_old", "−")):
-        if id.endswith(ending):
-            return Symbol(raised(symbol(naming, id.removesuffix(ending)).node, mark), "raised")
-    if id.endswith("_change"):
-        return Symbol(row(Letter("Δ"), symbol(naming, id.removesuffix("_change")).node), "raised")
-    if (match := _state(id)) and match[2] in naming.bases:
-        inner = Fenced("(", symbol(naming, match[2]).node, ")")
-        return Symbol(row(_state_letter(match[1]), inner))
+    if read.part:
+        before = symbol(naming, replace(read, part="").id).node
+        marked = raised(before, _MARKS[read.part]) if read.part in _MARKS else None
+        return Symbol(marked or row(Letter("Δ"), before), "raised")
+    if read.state:
+        inner = Fenced("(", symbol(naming, read.name).node, ")")
+        return Symbol(row(_state_letter(read.state), inner))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
 
 
 def layer_of(letters: Letters, id: str) -> str:
-    """The number that a layer has in print, from the last number of an id."""
-    match = _numbered(id)
-    assert match is not None, id
-    return str(int(match[2]) + letters.first_layer - 1)
+    """The number in print of the layer that a gradient is taken by."""
+    found = layer_name(quantity(id).by)
+    assert found is not None, id
+    return str(found.layer + letters.first_layer - 1)
 
 
 def size(shape: Sequence[Size]) -> Node:
@@ -218,19 +217,18 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     }
     if id in whole:
         return Symbol(written(whole[id]))
-    if id.startswith("L_"):
-        return Symbol(Script(written(letters.loss), None, Word(id[2:])))
-    match = _of_layer(id)
-    if not match:
+    if part := loss_part(id, "L"):
+        return Symbol(Script(written(letters.loss), None, Word(part)))
+    found = layer_name(id)
+    if found is None:
         return _plain(id, naming.latin)
     kinds = {"W": letters.weights, "b": letters.bias, "Z": letters.pre, "H": letters.post}
     shift = letters.first_layer - 1
-    above: Node = Number(str(int(match[2]) + shift))
-    if match[3]:
-        source = int(match[3])
-        inner = Number(str(source + shift)) if source else Letter("x")
+    above: Node = Number(str(found.layer + shift))
+    if found.source is not None:
+        inner = Number(str(found.source + shift)) if found.source else Letter("x")
         above = row(above, Sign("(", bare=True), inner, Sign(")", bare=True))
-    return Symbol(Script(written(kinds[match[1]]), above), "raised")
+    return Symbol(Script(written(kinds[found.letter]), above), "raised")
 
 
 def _many(naming: Naming, letter: str, default: str) -> str:

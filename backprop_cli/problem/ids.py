@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from backprop_cli.algebra.quantity import (
     derivative_id,
     entry_id,
-    layer_name,
     new_id,
     quantity,
     step_id,
     typed_derivative,
     typed_entry,
     typed_step,
+    without_layer,
 )
 from backprop_cli.problem.typed_numbers import shown
 
@@ -151,17 +151,10 @@ def _same_letters(name: str) -> str:
 def _unnumbered(id: str) -> Iterator[str]:
     """dH1/dZ1 as dH/dZ, dH/dZ1, dH1/dZ: what it is called where there is one such layer."""
     read = quantity(id)
-    name, by = _without_layer(read.name), _without_layer(read.by)
+    name, by = without_layer(read.name), without_layer(read.by)
     yield replace(read, name=name, by=by).id
     yield replace(read, name=name).id
     yield replace(read, by=by).id
-
-
-def _without_layer(name: str) -> str:
-    """Z for Z1, v_W for v_W1."""
-    before, bar, last = name.rpartition("_")
-    found = layer_name(last)
-    return name if found is None else f"{before}{bar}{found.letter}"
 
 
 # Spellings --------------------------------------------------------------------------------------

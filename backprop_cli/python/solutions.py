@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop_cli.algebra.quantity import typed_derivative
+from backprop_cli.algebra.quantity import derivative_id, typed_derivative
 from backprop_cli.errors import Complaint
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.python import showing
@@ -123,7 +123,7 @@ class Solution(Shown):
 
     def _derivative(self, name: str) -> NDArray[np.float64]:
         """A gradient or Jacobian between any two quantities."""
-        pair = typed_derivative(name.replace("∂", "d"))
+        pair = typed_derivative(name)
         if pair is None:
             self._loaded.reference(name)  # which says what is meant
             raise Error(Complaint(f"there is no quantity `{name}`"), source="solution[…]")
@@ -131,7 +131,7 @@ class Solution(Shown):
         of, by = (reference(part, self._known, model.gradient_of, model.aliases) for part in pair)
         if of.id not in model.definitions or by.id not in model.shapes:
             raise Error(Complaint(f"{of.id} does not depend on {by.id}"), source="solution[…]")
-        id = f"d{of.id}/d{by.id}"
+        id = derivative_id(of.id, by.id)
         solved = solve(model, Request(at=self._at, steps=self._solved.steps or None, extra=(id,)))
         return self._entry(Reference(id), solved.values[id])
 

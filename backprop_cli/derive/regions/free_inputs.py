@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, depth, op, rewrite, substitute, walk
+from backprop_cli.algebra.quantity import entry_id, quantity, whole_id
 from backprop_cli.derive.regions.halfspaces import Affine, Space
 from backprop_cli.derive.regions.piecewise import NotWrittenError, pieces
 from backprop_cli.derive.regions.regions_data import Inputs, Piece, Pieces
@@ -148,10 +149,6 @@ def exact(value: float) -> Fraction:
     return short if float(short) == value else Fraction(repr(value))
 
 
-def _entry_name(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}[{','.join(map(str, index))}]" if index else name
-
-
 class _Reading(Struct):
     """Goes through the steps; `known` are the entries so far.
 
@@ -178,7 +175,7 @@ class _Reading(Struct):
                 if letter is None and not isfinite(number):
                     continue
                 found = self.inputs.input(letter) if letter else self.inputs.constant(exact(number))
-                self.stated[_entry_name(name, index)] = self.inputs.expr(found)
+                self.stated[entry_id(name, index)] = self.inputs.expr(found)
         self.known |= {x: (Piece((), self.inputs.input(x)),) for x in self.inputs.names}
 
     def count(self, parts: int, name: str) -> None:
@@ -205,7 +202,7 @@ class _Reading(Struct):
             found.append(self.function(step, index, scalar))
         written = all(each.pieces is not None for each in found)
         for each in found if written else map(_only_linear, found):
-            key = _entry_name(each.name, each.index)
+            key = entry_id(each.name, each.index)
             self.known[key] = each.pieces or (Piece((), Sym(key)),)
             yield each
 
@@ -301,7 +298,7 @@ def _as_names(node: Expr) -> Expr | None:
         case Op("at", (Sym(name),)):
             index = node.option("index")
             assert isinstance(index, tuple)
-            return Sym(f"{name}[{','.join(map(str, index))}]")
+            return Sym(entry_id(name, index))
     return None
 
 
@@ -318,9 +315,8 @@ def counted(expr: Expr, bases: Bases) -> Expr:
 
     def rule(node: Expr) -> Expr | None:
         match node:
-            case Sym(name) if name.endswith("]"):
-                base, _, places = name[:-1].partition("[")
-                return Sym(bases.entry(base, map(int, places.split(","))))
+            case Sym(name) if index := quantity(name).index:
+                return Sym(bases.entry(whole_id(name), map(int, index)))
         return None
 
     return rewrite(expr, rule)

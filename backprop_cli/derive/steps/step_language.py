@@ -6,12 +6,11 @@ import re
 from functools import lru_cache
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite
+from backprop_cli.algebra.quantity import entry_id, ids_in, quantity
 from backprop_cli.derive.derivation_data import Condition, Relation
 from backprop_cli.derive.derivation_nodes import derivative, equal, sum_over
 from backprop_cli.problem.text.parser import Dialect, parse
 
-_ids = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
-_quotient = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
 _relation = re.compile(r"(.+?) (=|≠|<|>|≤|≥) (.+)").fullmatch
 
 
@@ -24,13 +23,13 @@ def formula(text: str) -> Expr:
     `equal(i, j)`, 1 where the letters are the same.
     """
     same = text.replace("equal(", "maximum(")
-    return rewrite(parse(same, Dialect(compound=frozenset(_ids(text)))), _on_paper)
+    return rewrite(parse(same, Dialect(compound=frozenset(ids_in(text)))), _on_paper)
 
 
 def _on_paper(node: Expr) -> Expr | None:
     match node:
-        case Sym(name) if found := _quotient(name):
-            return derivative(Sym(found[1]), Sym(found[2]))
+        case Sym(name) if (found := quantity(name)).by:
+            return derivative(Sym(found.name), Sym(entry_id(found.by, found.index)))
         case Op("maximum", (Sym(left), Sym(right))):
             return equal(left, right)
         case Op("sum", (body,)):

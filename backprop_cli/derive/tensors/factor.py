@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
+from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.calculus.differentiate import has_slope
 from backprop_cli.calculus.jacobians import local_jacobian
@@ -133,7 +134,7 @@ def _of_sample(setting: Setting, name: str) -> str:
     axis = setting.samples.get(name)
     if axis is None:
         return name
-    return f"{name}[{','.join(setting.sample if i == axis else ':' for i in (0, 1))}]"
+    return entry_id(name, (setting.sample if i == axis else ":" for i in (0, 1)))
 
 
 def _unsampled(node: Expr) -> Expr | None:

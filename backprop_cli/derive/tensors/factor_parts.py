@@ -8,6 +8,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Sym
+from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.derive.derivation_data import Chain
 from backprop_cli.derive.derivation_nodes import derivative, indexed, partial
@@ -75,5 +76,5 @@ class Setting(Struct, frozen=True):
 
 def quotient(of: Sym, by: Sym) -> Expr:
     """∂of/∂by as it is named: of whole quantities an id, of entries a fraction."""
-    whole = "[" not in of.name + by.name
-    return Sym(f"d{of.name}/d{by.name}") if whole else partial(derivative(of, by))
+    whole = not (quantity(of.name).index or quantity(by.name).index)
+    return Sym(derivative_id(of.name, by.name)) if whole else partial(derivative(of, by))

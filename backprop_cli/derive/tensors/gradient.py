@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.algebra.quantity import derivative_id, entry_id
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.derive.derivation_data import Chain
 from backprop_cli.derive.steps.engine import TooLongError
@@ -136,7 +137,7 @@ def _constants(work: Chainwork, names: set[str]) -> Iterator[Remark]:
         if axis is not None:
             letters.insert(axis, work.setting.sample)
         value = f"{convention.bias_input:g}"
-        yield Remark(f"{name}[{','.join(letters)}] stands for the constant {value} of the bias")
+        yield Remark(f"{entry_id(name, letters)} stands for the constant {value} of the bias")
 
 
 def _next(size: object, work: Chainwork) -> str:
@@ -351,7 +352,7 @@ def _pulled_back(work: Chainwork) -> Expr | None:
     for name in dict.fromkeys(path[-2] for path in work.paths):
         if name == question.of:
             return None
-        upstream = Sym(f"d{question.of}/d{name}")
+        upstream = Sym(derivative_id(question.of, name))
         shapes = {**work.setting.sizes.names, upstream.name: work.setting.sizes.names[name]}
         from msgspec.structs import replace
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import symbols
+from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise, Letters, counting
 from backprop_cli.derive.tensors.factor_parts import Place, Setting
 from backprop_cli.derive.tensors.index_letters import Indices, Range, over
@@ -218,7 +219,7 @@ class _Lettering(Struct):
         if len(letters) != len(shape):
             many = "one index" if len(shape) == 1 else f"{len(shape)} indices"
             message = f"an entry of {name} has {many if shape else 'no index'}"
-            raise TensorError(message, f"{name}[{','.join('ij'[: len(shape)])}]" if shape else name)
+            raise TensorError(message, entry_id(name, "ij"[: len(shape)]))
         return tuple(self.index(name, axis, text) for axis, text in enumerate(letters))
 
     def index(self, name: str, axis: int, text: str) -> str:
