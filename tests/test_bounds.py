@@ -24,6 +24,7 @@ EXAMPLES: dict[str, Callable[..., Expr]] = {
     "sum": lambda a: op("sum", a, axis=1),
     "mean": lambda a: op("mean", a, axis=0),
     "max": lambda a: op("max", a, axis=0),
+    "var": lambda a: op("var", a, axis=0),
     "norm": lambda a: op("norm", a),
     "log_others": lambda a: op("log_others", a, axis=0),
     "others_share": lambda a: op("others_share", a, Sym("B"), axis=0),

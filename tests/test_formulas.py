@@ -159,7 +159,7 @@ def parts(expr: Expr, env: dict[str, Any]) -> list[Any]:
         ("a[0]", 2, "1"),
         ("a[b]", 2, "whole number"),
         ("a[1.5]", 2, "whole number"),
-        ("a[1:2]", 3, "]"),
+        ("a[2:1]", 2, "both included"),
         ("1e999", 0, "large"),
         ("spread(a)", 0, "spread"),
         ("squared_error(a)", 0, "prediction"),

@@ -17,6 +17,7 @@ import numpy as np
 from backprop_cli.algebra.build import ONE
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, fold, num, op, unfold
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Array, Value
@@ -77,8 +78,12 @@ def _applied(node: Op, args: list[Array]) -> Array:
     return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
 
 
-class NoValueError(Exception):
-    """An operation with neither a value nor a definition; the message names it."""
+class NoValueError(UserError):
+    """An operation with neither a value nor a definition, by its name."""
+
+    def __init__(self, name: str) -> None:
+        instead = "two axes at most, and sizes that are numbers"
+        super().__init__(Complaint(f"{name} has no value here", instead=instead))
 
 
 def _defined(expr: Expr, definitions: Definitions) -> Op | None:

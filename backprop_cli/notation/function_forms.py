@@ -105,7 +105,8 @@ def function(writer: Writer, node: Op) -> Part:
     nodes = [inner.node]
     for key, value in node.options:
         if key not in UNWRITTEN and value != operation(node).options.get(key):
-            nodes += [Sign(";", bare=True), Number(str(value))]
+            said = "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            nodes += [Sign(";", bare=True), Number(said)]
     return applied(name_of(node), Part(row(*nodes), "sum", drawn=inner.drawn))
 
 

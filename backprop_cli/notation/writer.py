@@ -61,9 +61,6 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "drop_last": structure.dropped,
         "part": structure.part_of,
         "sum": functions.total,
-        "mean": functions.of_each,
-        "max": functions.of_each,
-        "argmax": functions.of_each,
         "abs": functions.bars("|"),
         "norm": functions.bars("‖"),
         "log": functions.logarithm,
@@ -160,7 +157,8 @@ class FormulaWriter(Struct, frozen=True):
         record = TABLE.get(expr.name)
         if record is not None and record.notation.kind == "defined" and record.definition:
             return self.part(record.definition(expr, self.sizes))
-        return FORMS.get(expr.name, functions.function)(self, expr)
+        usual = functions.of_each if record is not None and record.reduces else functions.function
+        return FORMS.get(expr.name, usual)(self, expr)
 
     def _value(self, expr: Expr, values: Mapping[str, Array]) -> Part:
         turned = isinstance(expr, Op) and expr.name == FLIPPED

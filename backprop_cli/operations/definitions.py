@@ -29,7 +29,7 @@ def written_out(node: Op, rules: Rules) -> Expr | None:
         return None
     found = stacked(shape, lambda index: entry(node, index, write))
     by_itself = any(isinstance(part, Op) and part.name == node.name for part in walk(found))
-    return None if by_itself else found
+    return None if by_itself and not record.moves else found
 
 
 def in_placeholders(node: Op, shapes: Sequence[Shape]) -> tuple[Expr, Sizes] | None:

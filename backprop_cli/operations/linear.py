@@ -90,10 +90,10 @@ def diag(v: Array, samples: int | None = None) -> Array:
     return np.asarray(rows[:, :, None] * np.eye(rows.shape[1]))
 
 
-def _diagonal_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
+def _diagonal_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ShapeError(f"diagonal takes a square matrix, and this is {described(shape)}")
+        raise ShapeError(f"{node.name} takes a square matrix, and this is {described(shape)}")
     return shape[:1]
 
 
@@ -200,6 +200,16 @@ PRODUCTS = (
         entry=_diag_entry,
         rises=True,
         moves=True,
+    ),
+    Operation(
+        "trace",
+        "trace",
+        Notation("function", "tr", r"\operatorname{tr}"),
+        lambda shapes, node: _diagonal_shape(shapes, node)[:0],
+        pullback=lambda g, r, node, rules: (
+            build.mul(g, op("diag", op("spread", build.ONE, shape=rules.shape(node.args[0])[:1]))),
+        ),
+        definition=lambda node, rules: op("sum", op("diagonal", *node.args)),
     ),
     Operation(
         "diagonal",

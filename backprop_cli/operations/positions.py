@@ -31,7 +31,8 @@ class Lettered(Struct, frozen=True):
     def _unknown(self, *_: object) -> NoReturn:
         raise UnknownPlaceError
 
-    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __mul__ = __rmul__ = _unknown
+    __lt__ = __le__ = __gt__ = __ge__ = __index__ = _unknown
+    __mul__ = __rmul__ = __floordiv__ = __mod__ = _unknown
 
     def text(self) -> str:
         """`i+k-1`."""

@@ -217,6 +217,15 @@ def _mean(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     return (build.div(_whole(g, node, rules), count(shape, axis_of(node, shape))),)
 
 
+def _var(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    """What comes through the mean adds up to 0, which the definition's share does not say."""
+    x = node.args[0]
+    shape = rules.shape(x)
+    twice = build.div(num(2), count(shape, axis_of(node, shape)))
+    share = build.mul(twice, op("sub", x, _middle(node, rules)))
+    return (build.mul(_whole(g, node, rules), share),)
+
+
 def _max(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     at_tie = None if rules.tie() == "first" else rules.tie()
     share = op("largest_shares", node.args[0], axis=node.option("axis"), at_tie=at_tie)
@@ -278,6 +287,19 @@ def _kept_sum(node: Op, x: Expr, rules: Rules) -> Expr:
 def _mean_of_sum(node: Op, rules: Rules) -> Expr:
     shape = rules.shape(node.args[0])
     return build.div(_like("sum", node, node.args[0]), count(shape, axis_of(node, shape)))
+
+
+def _mean_of_squares(node: Op, rules: Rules) -> Expr:
+    """The mean of the squares of the deviations, with 1/n."""
+    deviations = op("sub", node.args[0], _middle(node, rules))
+    return _like("mean", node, op("pow", deviations, num(2)))
+
+
+def _middle(node: Op, rules: Rules) -> Expr:
+    (x,), axis = node.args, node.option("axis")
+    if axis is None or len(rules.shape(x)) == 1:
+        return op("mean", x)
+    return op("mean", x, axis=axis, keep=1)
 
 
 def _logarithm_of_sum(node: Op, _: Rules) -> Expr:
@@ -398,6 +420,14 @@ REDUCTIONS = (
         _mean,
         rises=True,
         definition=_mean_of_sum,
+        reduces=True,
+    ),
+    _reduction(
+        "var",
+        "variance",
+        None,
+        _var,
+        definition=_mean_of_squares,
         reduces=True,
     ),
     _reduction(

@@ -122,6 +122,8 @@ def _at_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
         if choice is None:
             kept.append(size)
         elif isinstance(choice, tuple):
+            if isinstance(size, int) and choice[1] > size:
+                raise ShapeError(f"there are no such entries in {described(shape)}")
             kept.append(choice[1] - choice[0])
         elif isinstance(size, int) and not 0 <= choice < size:
             raise ShapeError(f"there is no such entry in {described(shape)}")

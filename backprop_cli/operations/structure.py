@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described, plus
 from backprop_cli.operations.fitting import fit, total
-from backprop_cli.operations.positions import Index
+from backprop_cli.operations.positions import Index, Position
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -179,6 +181,49 @@ def _through_flat(node: Op, index: Index, write: Entries) -> Expr:
     return write.at(node.args[0], (*index, 0) if is_column else (0, *index))
 
 
+_MOST_AXES = 2  # of what is reshaped
+
+
+def _count(shape: Shape, node: Op) -> int:
+    """How many entries there are."""
+    if not all(isinstance(size, int) for size in shape):
+        raise ShapeError(f"{node.name} needs sizes that are numbers")
+    return prod(map(int, shape))
+
+
+def _reshaped(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    wanted = node.option("shape")
+    if not isinstance(wanted, tuple) or not all(isinstance(n, int) and n > 0 for n in wanted):
+        raise ShapeError("reshape takes a shape in whole numbers", "reshape(x, [2, 3])")
+    if not 0 < len(wanted) <= _MOST_AXES:
+        raise ShapeError("reshape gives a vector or a matrix", "reshape(x, [2, 3])")
+    wanted = sizes(node)
+    have, want = _count(shapes[0], node), _count(wanted, node)
+    if have != want:
+        raise ShapeError(f"{described(shapes[0])} has {have} entries, and the shape {want}")
+    return wanted
+
+
+def _in_shape(a: Expr, shape: Shape) -> Expr:
+    """`a` in a shape; what had it before it was reshaped as it was."""
+    return op("reshape", a, shape=shape) if shape else op("at", op("flatten", a), index=(0,))
+
+
+def _in_a_row(node: Op, rules: Rules) -> Expr:
+    return op("reshape", *node.args, shape=(_count(rules.shape(node.args[0]), node),))
+
+
+def _entry_reshaped(node: Op, index: Index, write: Entries) -> Expr:
+    place: Position = 0
+    for i, size in zip(index, sizes(node), strict=True):
+        place = place * int(size) + i
+    found: list[Position] = []
+    for size in reversed(write.shape(node.args[0])):
+        found.append(place % int(size))
+        place = place // int(size)
+    return write.at(node.args[0], tuple(reversed(found)))
+
+
 STRUCTURE = (
     Operation(
         "column",
@@ -240,6 +285,26 @@ STRUCTURE = (
         public=False,
         rises=True,
         moves=True,
+    ),
+    Operation(
+        "reshape",
+        "in another shape",
+        Notation("function", "reshape"),
+        _reshaped,
+        lambda x, shape=(): np.reshape(x, shape),
+        pullback=lambda g, r, node, rules: (_in_shape(g, rules.shape(node.args[0])),),
+        entry=_entry_reshaped,
+        options={"shape": ...},
+        rises=True,
+        moves=True,
+    ),
+    Operation(
+        "flatten",
+        "row by row in a vector",
+        Notation("function", "flatten"),
+        lambda shapes, node: (_count(shapes[0], node),),
+        definition=_in_a_row,
+        exact=True,
     ),
     _grown("prepend", "with a constant entry in front", "drop_first", True),
     _grown("append", "with a constant entry behind", "drop_last", False),

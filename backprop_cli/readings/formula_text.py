@@ -78,7 +78,7 @@ def _option(key: str, value: Option, base: int) -> str:
 
 
 def _index(value: Option, base: int) -> str:
-    """`1, 2`; a whole axis is `:`, a range of slices `2:4` (its end left out, as in NumPy)."""
+    """`1, 2`; a whole axis is `:`, a range of slices `2:4`, both ends included."""
     assert isinstance(value, tuple)
     return ", ".join(_place(i, base) for i in value)
 
@@ -90,5 +90,5 @@ def _place(value: Option, base: int) -> str:
         case int():
             return str(value + base)
         case (int(start), int(stop)):
-            return f"{start + base}:{stop + base}"
+            return f"{start + base}:{stop + base - 1}"
     raise AssertionError(value)

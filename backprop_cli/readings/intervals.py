@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
 from backprop_cli.calculus.stable import function_of
+from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Operation
@@ -139,8 +140,12 @@ def enclosure(expr: Expr, names: Names, unit: Unit | None = None) -> Interval:
         return _Enclosing(names, unit).of(expr).bare
 
 
-class NoBoundsError(Exception):
-    """An operation with neither bounds nor a definition; the message names it."""
+class NoBoundsError(UserError):
+    """An operation with neither bounds nor a definition, by its name."""
+
+    def __init__(self, name: str) -> None:
+        message = f"{name} has no bounds here, so that nothing made with it can be graded"
+        super().__init__(Complaint(message, instead="two axes at most, and sizes that are numbers"))
 
 
 class _Reached(Struct, frozen=True):

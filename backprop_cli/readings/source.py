@@ -374,6 +374,10 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
             5,
         ),
         "spread": _spread,
+        "reshape": lambda source, node: (
+            f"{source.inside(node.args[0], 5)}.reshape({node.option('shape')})",
+            5,
+        ),
         "prepend": _grown,
         "append": _grown,
         "drop_first": _shrunk,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Option, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.text.foreign_names import elsewhere
@@ -48,6 +48,8 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
     name = _ALIASES.get(token.text, token.text)
     if name in _LOSS_NAMES and not (name == "huber" and len(args) == 1):
         return _loss(token, name, args, options, dialect)
+    if name == "reshape" and len(args) > 1:
+        return _reshaped(token, args)
     match name, args:
         case "linear", [inner]:
             return inner
@@ -68,6 +70,17 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
     if name == "step" and dialect.step_at_zero != 1:
         options.setdefault("at_zero", dialect.step_at_zero)
     return _checked(token, name, args, options, dialect)
+
+
+def _reshaped(token: Token, args: list[Expr]) -> Expr:
+    """reshape(x, [2, 3]), whose sizes are whole numbers in brackets."""
+    match args:
+        case [inner, Op("stack", sizes)]:
+            whole = [int(n.value) for n in sizes if isinstance(n, Num) and n.value % 1 == 0]
+            if len(whole) == len(sizes):
+                return op("reshape", inner, shape=tuple(whole))
+    message = "reshape takes a shape in whole numbers"
+    raise FormulaError(message, token.offset, "reshape(x, [2, 3])")
 
 
 def _checked(

@@ -48,6 +48,7 @@ _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "exp": ("exponential", "expo"),
         "sum": ("reducesum", "total", "∑"),
         "mean": ("avg", "average", "reducemean"),
+        "var": ("variance",),
         "norm": ("l2norm", "length", "frobenius"),
         "max": ("reducemax", "amax"),
         "min": ("reducemin", "amin"),
@@ -56,7 +57,7 @@ _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "dot": ("inner", "innerproduct", "scalarproduct", "vdot"),
         "abs": ("fabs", "absolute", "modulus"),
         "clip": ("clamp", "clipbyvalue"),
-        "flat": ("flatten", "ravel", "vec"),
+        "flatten": ("ravel", "vec"),
         "transpose": ("t", "tr", "transposed"),
     }
 )  # fmt: skip
@@ -99,13 +100,10 @@ _FORMULAS: Final[Mapping[str, str]] = MappingProxyType(
         "log1p": "ln(1 + z)",
         "rsqrt": "1 / sqrt(z)",
         "exp2": "2^z",
-        "var": "mean((z - mean(z))^2)",
-        "variance": "mean((z - mean(z))^2)",
         "std": "sqrt(mean((z - mean(z))^2))",
         "standarddeviation": "sqrt(mean((z - mean(z))^2))",
         "prod": "z[1] * z[2]",
         "product": "z[1] * z[2]",
-        "trace": "sum(diagonal(A))",
         "where": "step(z) * a + (1 - step(z)) * b",
         "mae": "mean(abs(yhat - y))",
         "meanabsoluteerror": "mean(abs(yhat - y))",
@@ -134,7 +132,7 @@ _FORMULAS: Final[Mapping[str, str]] = MappingProxyType(
 _ABSENT: Final = frozenset(
     {
         "arctan", "atan", "arcsin", "asin", "arccos", "acos", "maxout", "rrelu", "glu", "swiglu",
-        "geglu", "gumbelsoftmax", "sparsemax", "floor", "ceil", "round", "mod", "gamma", "reshape",
+        "geglu", "gumbelsoftmax", "sparsemax", "floor", "ceil", "round", "mod", "gamma",
         "view", "squeeze", "unsqueeze", "conv", "conv1d", "conv2d", "convolve", "convolution",
         "maxpool", "maxpool2d", "avgpool", "meanpool", "averagepooling", "pool", "batchnorm",
         "batchnormalization", "layernorm", "layernormalization", "dropout", "attention",

@@ -158,10 +158,14 @@ class _Reader(Struct):
     def place(self) -> Option:
         if self.accept(":"):
             return None
-        first = self.whole_number()
-        if self.dialect.all_operations and self.accept(":"):
-            return (first, self.whole_number())
-        return first
+        start, first = self.token.offset, self.whole_number()
+        if not self.accept(":"):
+            return first
+        last = self.whole_number()
+        if last < first:
+            message = "a range goes from its first entry to its last, both included"
+            raise FormulaError(message, start, "x[2:4]")
+        return (first, last + 1)
 
     def whole_number(self) -> int:
         token = self.take()
