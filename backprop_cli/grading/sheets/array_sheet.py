@@ -123,11 +123,11 @@ class ArraySheets(Struct):
         """The width of what an entry stands for: twice its tolerance."""
         if not self._terms:
             self._terms.update(terms_behind(self.exercise.stages))
-        size = max(largest(truth), largest(value))
         tolerance = kind.behind(self._terms.get(id, 1))
-        if kind.rtol is None and not _within(value, truth, tolerance * size):
-            tolerance = min(max(tolerance, self._off(id, kind)), kind.most)
-        return 2 * tolerance * size
+        room = tolerance * max(largest(truth), largest(value))
+        if kind.rtol is None and not _within(value, truth, room):
+            room = max(room, self._off(id, kind) * largest(truth))
+        return 2 * room
 
     def _span(self, ids: Iterable[str], kind: FloatType) -> tuple[float, float]:
         """The least and the largest tolerance among these quantities."""
