@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backprop_cli.python.complaining import Error as Error
     from backprop_cli.python.derivations import Derivation as Derivation
     from backprop_cli.python.derivations import derive as derive
+    from backprop_cli.python.from_torch import from_torch as from_torch
     from backprop_cli.python.graded_reports import Report as Report
     from backprop_cli.python.problems import Problem as Problem
     from backprop_cli.python.problems import load as load
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Derivation", "Error", "Problem", "Report", "Solution", "derive", "load", "testing"]
+__all__ = [
+    "Derivation",
+    "Error",
+    "Problem",
+    "Report",
+    "Solution",
+    "derive",
+    "from_torch",
+    "load",
+    "testing",
+]
 
 _PLACES = {
     "Derivation": "python.derivations",
@@ -40,6 +51,7 @@ _PLACES = {
     "Report": "python.graded_reports",
     "Solution": "python.solutions",
     "derive": "python.derivations",
+    "from_torch": "python.from_torch",
     "load": "python.problems",
 }
 """Where each of them is: a room is opened when somebody asks for what is in it."""

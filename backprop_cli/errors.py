@@ -54,10 +54,14 @@ class UserError(Exception):
 
 
 class Complaints(Struct):
-    """Collects complaints, so that a file is told all that is wrong with it at once."""
+    """Collects complaints, so that a file is told all that is wrong with it at once.
+
+    `folder` is where the file lies, and what it may name beside it.
+    """
 
     found: list[Complaint] = field(default_factory=list)
     stage: int = 0
+    folder: str = ""
 
     @property
     def full(self) -> bool:

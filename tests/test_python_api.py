@@ -21,7 +21,7 @@ from backprop_cli.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
 SHEETS = ROOT / "problems" / "sheets" / "sigmoid-softmax"
-PUBLIC = {"Derivation", "Error", "Problem", "Report", "Solution", "derive", "load", "testing"}
+PUBLIC = set("Derivation Error Problem Report Solution derive from_torch load testing".split())
 
 
 @pytest.fixture(scope="module")

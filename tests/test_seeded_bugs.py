@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from seeded_bugs import right_programs
 from seeded_bugs.bugs import BUGS
 from seeded_bugs.programs import NETWORKS, Network
 from seeded_bugs.tried import KINDS, everything, graded
 
+import backprop_cli as backprop
 from backprop_cli.grading.slips.table_of_slips import PROGRAM_SLIPS
 
 
@@ -17,6 +19,20 @@ def test_a_right_program_has_no_fault(network: Network, kind: str) -> None:
     verdicts = {result.id: result.verdict for result in submission.results}
     assert len(verdicts) >= len(network.keeps) - 1
     assert set(verdicts.values()) == {"correct"}, verdicts
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_right_programs_made_at_random_have_no_fault(seed: int) -> None:
+    """In both types, with all arrays and with the gradients of the parameters alone."""
+    made = right_programs.made(seed)
+    problem = backprop.load(made)
+    for kind in KINDS:
+        arrays = right_programs.worked_out(made, kind)
+        gradients = {name: one for name, one in arrays.items() if name[:2] in ("dW", "db")}
+        for answers in (arrays, gradients):
+            report = problem.check(answers)
+            assert report.error is None
+            assert {result.verdict for result in report} == {"correct"}, report.render()
 
 
 def test_every_bug_is_another() -> None:

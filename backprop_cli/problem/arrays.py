@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
+from backprop_cli.problem.numbers_beside import is_reference, values_beside
 from backprop_cli.problem.problem_data import Values
 from backprop_cli.problem.text.commas import pair_of, refuse_quotes, refuse_semicolons
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, is_pair
@@ -34,6 +35,8 @@ Row: TypeAlias = list[float]
 
 def read_values(node: Node, complaints: Complaints, *, letters: bool = False) -> Values:
     """The numbers of `node`; with `letters`, a name in place of a number leaves that entry free."""
+    if isinstance(node, MapNode) and is_reference(node):
+        return values_beside(node, complaints)
     return _Reader(complaints, letters).read(node)
 
 

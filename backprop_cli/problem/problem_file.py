@@ -22,6 +22,11 @@ class Source(Struct, frozen=True):
     name: str
     data: bytes
 
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in; that of the caller for what is no file."""
+        return os.path.dirname(self.name) if self.name[:1] != "<" else ""  # noqa: PTH120
+
     def error(self, *complaints: Complaint) -> UserError:
         """The error that says all of this about the file."""
         return UserError(*complaints, source=self.name, lines=source_lines(self.data))

@@ -79,7 +79,7 @@ def _with_first_causes(
     meant = with_points(tree, pairs) if tree is not None else None
     if tree is None or meant is None or not pairs:
         return told
-    complaints = Complaints()
+    complaints = Complaints(folder=source.folder)
     problem = PROBLEM.read(meant, "the file", complaints)
     try:
         _built(problem, complaints, source, numbers, allowed)
@@ -95,7 +95,7 @@ def _with_first_causes(
 
 def stated(source: Source) -> tuple[Problem | None, Complaints]:
     """The problem that a file states, and all that is wrong with how it is written."""
-    complaints = Complaints()
+    complaints = Complaints(folder=source.folder)
     return read_problem(source.data, complaints), complaints
 
 

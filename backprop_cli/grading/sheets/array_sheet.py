@@ -16,13 +16,13 @@ from backprop_cli.grading.program_words import tolerances
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sheets.array_cells import ArrayCells
-from backprop_cli.grading.sheets.array_files import as_array
 from backprop_cli.grading.sheets.array_names import layers_named, meant
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
 from backprop_cli.grading.sheets.stored_ways import as_declared, stored
 from backprop_cli.grading.tolerance.floating import EPSILONS, FloatType, largest
 from backprop_cli.grading.tolerance.measured import moved
 from backprop_cli.grading.tolerance.sums import terms_behind
+from backprop_cli.problem.array_files import as_array
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import printable, shown
@@ -123,11 +123,11 @@ class ArraySheets(Struct):
         """The width of what an entry stands for: twice its tolerance."""
         if not self._terms:
             self._terms.update(terms_behind(self.exercise.stages))
-        size = max(largest(truth), largest(value))
         tolerance = kind.behind(self._terms.get(id, 1))
-        if kind.rtol is None and not _within(value, truth, tolerance * size):
-            tolerance = min(max(tolerance, self._off(id, kind)), kind.most)
-        return 2 * tolerance * size
+        room = tolerance * max(largest(truth), largest(value))
+        if kind.rtol is None and not _within(value, truth, room):
+            room = max(room, self._off(id, kind) * largest(truth))
+        return 2 * room
 
     def _span(self, ids: Iterable[str], kind: FloatType) -> tuple[float, float]:
         """The least and the largest tolerance among these quantities."""

@@ -10,8 +10,8 @@ from typing import Final
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
-from backprop_cli.grading.sheets.array_files import MOST_BYTES, MOST_JSON
 from backprop_cli.grading.sheets.handed_in import Unread, unread
+from backprop_cli.problem.array_files import MOST_BYTES, MOST_JSON
 from backprop_cli.problem.problem_file import read_up_to
 
 ENDINGS: Final = (".yaml", ".yml", ".json", ".csv", ".npz")

@@ -17,6 +17,7 @@ EPSILONS: Final = {name: float(np.finfo(name).eps) for name in ("float16", "floa
 _ROUNDINGS = 16
 """Roundings that one operation is allowed: of its arguments, within it, of its result."""
 
+_WORST = 0.05
 _LEAST = 1e-9
 """What is asked of nobody: the judge's own figures are no better known."""
 
@@ -39,6 +40,14 @@ class FloatType(Struct, frozen=True):
     def most(self) -> float:
         """What no rounding excuses, however long the sums are: half of the digits are wrong."""
         return max(float(self.epsilon**0.5), self.rtol or 0.0)
+
+    @property
+    def worst(self) -> float:
+        """What is measured where numbers cancel, or units are saturated, excuses no more than this.
+
+        At a kink nothing is what it was a rounding before, and that is no measure for a program.
+        """
+        return min(_WORST, 1e3 * self.most)
 
     def behind(self, terms: int) -> float:
         """The relative tolerance behind sums of so many terms, one after the other.

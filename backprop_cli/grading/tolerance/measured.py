@@ -7,6 +7,7 @@ are a rounding off, instead of being guessed at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -21,15 +22,31 @@ _RUNS: Final = 3
 _ROOM: Final = 8
 """So many times as far as in these runs a program may be off."""
 
+_FINER: Final = 100
+_LINEAR: Final = 10
+"""With roundings a hundredth as large, what moves for them moves less than a tenth as far."""
+
 
 def moved(exercise: Exercise, kind: FloatType) -> dict[str, float]:
-    """How far each quantity may be off for its roundings, by its largest entry."""
+    """How far each quantity may be off for its roundings, by its largest entry.
+
+    At a kink everything moves, however small the roundings are: that excuses no more than `worst`.
+    """
+    far = _moved(exercise, kind.epsilon, range(_RUNS))
+    near = _moved(exercise, kind.epsilon / _FINER, range(_RUNS))
+    return {
+        name: _ROOM * (size if _LINEAR * near[name] <= size else min(size, kind.worst / _ROOM))
+        for name, size in far.items()
+    }
+
+
+def _moved(exercise: Exercise, epsilon: float, seeds: Iterable[int]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for seed in range(_RUNS):
-        for name, value in _off(exercise, kind.epsilon, seed).items():
+    for seed in seeds:
+        for name, value in _off(exercise, epsilon, seed).items():
             truth = exercise.key.truth[name]
             distance = largest(value - truth) / (largest(truth) or 1.0)
-            found[name] = max(found.get(name, 0.0), _ROOM * distance)
+            found[name] = max(found.get(name, 0.0), distance)
     return found
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.arrays import kind_of, read_values
+from backprop_cli.problem.numbers_beside import is_reference
 from backprop_cli.problem.problem_data import Text, Values
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.near import folded, nearest
@@ -289,7 +290,13 @@ class Numbers(Struct, frozen=True):
     def schema(self) -> Schema:
         number = {"type": ["number", "string"]}
         row = {"type": "array", "items": number}
-        return {"anyOf": [number, {"type": "array", "items": {"anyOf": [number, row]}}]}
+        file = {
+            "type": "object",
+            "properties": {"file": {"type": "string"}, "name": {"type": "string"}},
+            "required": ["file"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [number, {"type": "array", "items": {"anyOf": [number, row]}}, file]}
 
 
 class NumbersOrTrue(Struct, frozen=True):
@@ -376,8 +383,12 @@ class ByKind(Struct, Generic[T], frozen=True):
     def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
         if isinstance(node, ScalarNode):
             chosen = None if node.empty else self.scalar
+        elif isinstance(node, ListNode) or (
+            is_reference(node) and isinstance(self.listed, Numbers)
+        ):
+            chosen = self.listed
         else:
-            chosen = self.listed if isinstance(node, ListNode) else self.mapped
+            chosen = self.mapped
         if chosen is None:
             unexpected(node, name, self, complaints, self.instead)
             return None
@@ -389,6 +400,10 @@ class ByKind(Struct, Generic[T], frozen=True):
             if choice is not None and choice.schema() not in schemas:
                 schemas.append(choice.schema())
         return {"anyOf": schemas} if len(schemas) > 1 else schemas[0]
+
+    def _in_a_file(self, node: Node) -> bool:
+        """Whether the numbers of a list are kept in a file."""
+        return is_reference(node) and isinstance(self.listed, Numbers)
 
 
 class Made(Struct, Generic[T], frozen=True):

@@ -1,0 +1,196 @@
+"""A small model of PyTorch -> the same network as a problem, with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from backprop_cli.errors import Complaint
+from backprop_cli.python.complaining import Error
+from backprop_cli.python.given_numbers import leaf
+from backprop_cli.python.problems import Problem, load
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_PARAMETERS: Final = 20_000
+"""A model with more is nothing that anybody follows by hand."""
+
+Layer = dict[str, Any]
+
+_ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Identity": "linear",
+        "Dropout": "linear",
+        "ReLU": "relu",
+        "relu": "relu",
+        "Tanh": "tanh",
+        "tanh": "tanh",
+        "Sigmoid": "sigmoid",
+        "sigmoid": "sigmoid",
+        "Softmax": "softmax",
+        "softmax": "softmax",
+        "SiLU": "silu",
+        "silu": "silu",
+        "Softplus": "softplus",
+        "softplus": "softplus",
+    }
+)
+"""What is called otherwise here, or has no options that would have to be looked at."""
+
+
+def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
+    """The problem that a small `nn.Module` is: its layers one behind the other, and a loss.
+
+    `x` are samples as rows, (samples, inputs), `y` what the loss takes: class numbers from 0, or an
+    array of the outputs' shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Linear layers,
+    activations, `Dropout` and `Identity` in `eval()` are known, and the losses MSE, L1, Huber,
+    cross-entropy and binary cross-entropy. Error, by name, for what is not, and for more than
+    20,000 parameters.
+    """
+    inputs, targets = leaf("x", x), leaf("y", y)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    if count > MOST_PARAMETERS:
+        raise _refused(f"{count:,} parameters are more than can be followed by hand")
+    if model.training and any(type(one).__name__ == "Dropout" for one in model.modules()):
+        raise _refused("dropout is random while a model trains", "model.eval()")
+    layers = _layers(model)
+    outputs = layers[-1]["weights"].shape[0]
+    return load(
+        {
+            "title": f"From PyTorch: {type(model).__name__}",
+            "convention": {"affine": "x W^T + b"},
+            "x": inputs,
+            "layers": layers,
+            **_loss(loss, targets, outputs),
+        }
+    )
+
+
+def _refused(message: str, instead: str | None = None) -> Error:
+    return Error(Complaint(message, instead=instead), source="from_torch")
+
+
+# The layers ---------------------------------------------------------------------------------------
+
+
+def _layers(model: Any) -> list[Layer]:
+    """The layers in the order in which they are called, each with its activation."""
+    found: list[Layer] = []
+    for called, module in _calls(model):
+        if called == "Linear":
+            bias = {} if module.bias is None else {"bias": leaf("bias", module.bias)}
+            found.append({"weights": leaf("weight", module.weight), **bias})
+            continue
+        activation = _activation(called, module)
+        if activation == "linear":
+            continue
+        if not found or "activation" in found[-1]:
+            raise _refused(f"{called} does not stand behind a Linear layer")
+        found[-1]["activation"] = activation
+    if not found:
+        raise _refused("the model has no Linear layer")
+    return found
+
+
+def _calls(model: Any) -> Iterator[tuple[str, Any]]:
+    """What is called, by name, with the module that it is, one behind the other."""
+    import torch
+
+    whole = torch.nn.Sequential(model)  # so that a layer alone is called like any other
+    try:
+        graph = torch.fx.symbolic_trace(whole).graph
+    except Exception as error:  # noqa: BLE001  # whatever its code does
+        raise _refused(f"its way through the model depends on the data: {error}") from None
+    modules = dict(whole.named_modules())
+    before = None
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            if before is not None:
+                raise _refused("the model has several inputs")
+        elif node.op != "output":
+            if list(node.all_input_nodes) != [before]:
+                raise _refused(f"{node.name} takes more than what is right before it")
+            module = modules.get(node.target) if node.op == "call_module" else None
+            yield _name(node, module), module
+        before = node
+
+
+def _name(node: Any, module: Any) -> str:
+    if module is not None:
+        return type(module).__name__
+    return str(getattr(node.target, "__name__", node.target))
+
+
+def _activation(called: str, module: Any) -> Any:
+    if called in ("Softmax", "softmax") and getattr(module, "dim", -1) not in (-1, 1):
+        raise _refused("a softmax here runs over the outputs", "Softmax(dim=1)")
+    if called == "LeakyReLU":
+        return {"name": "leaky-relu", "slope": module.negative_slope}
+    if called == "ELU":
+        return {"name": "elu", "alpha": module.alpha} if module.alpha != 1 else "elu"
+    if called == "GELU" and module.approximate == "none":
+        return "gelu"
+    if called not in _ACTIVATIONS:
+        known = ", ".join(sorted({"Linear", "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS}))
+        raise _refused(f"{called} is not known here", f"one of {known}")
+    return _ACTIVATIONS[called]
+
+
+# The loss -----------------------------------------------------------------------------------------
+
+
+def _loss(loss: Any, targets: np.ndarray[Any, Any], outputs: int) -> dict[str, Any]:
+    """The loss, and the targets as it takes them."""
+    name = type(loss).__name__.removesuffix("Loss")
+    if name not in _LOSSES:
+        raise _refused(f"the loss {type(loss).__name__} is not known here", ", ".join(_LOSSES))
+    if loss.reduction not in ("mean", "sum"):
+        raise _refused("a loss for each sample is no loss to differentiate", "reduction='mean'")
+    _refuse_options(loss)
+    mean = loss.reduction == "mean"
+    said = _LOSSES[name](loss, mean, outputs)
+    return {"y": _targets(name, targets, outputs), "loss": {**said, "over_samples": loss.reduction}}
+
+
+def _refuse_options(loss: Any) -> None:
+    """Weights of classes, smoothing and the like change the formula."""
+    usual = {"weight": None, "pos_weight": None, "label_smoothing": 0.0, "ignore_index": -100}
+    for option, value in usual.items():
+        if getattr(loss, option, value) != value:
+            raise _refused(f"{type(loss).__name__} with {option} is not known here")
+
+
+def _targets(name: str, targets: np.ndarray[Any, Any], outputs: int) -> Any:
+    if name == "CrossEntropy" and targets.ndim == 1 and targets.dtype.kind in "iu":
+        return {"labels": (targets + 1).tolist(), "classes": outputs}
+    return targets.reshape(-1, outputs)
+
+
+def _of_all(name: str) -> Callable[[Any, bool, int], dict[str, Any]]:
+    """A loss that PyTorch averages over outputs, too, where it averages at all."""
+
+    def said(_: Any, mean: bool, outputs: int) -> dict[str, Any]:
+        if mean and outputs > 1:
+            message = "its mean is over the outputs, too, and this one is over samples alone"
+            raise _refused(message, "reduction='sum', or one output")
+        return {"name": name}
+
+    return said
+
+
+def _huber(loss: Any, mean: bool, outputs: int) -> dict[str, Any]:
+    return {**_of_all("huber")(loss, mean, outputs), "delta": loss.delta}
+
+
+_LOSSES: Mapping[str, Callable[[Any, bool, int], dict[str, Any]]] = MappingProxyType(
+    {
+        "CrossEntropy": lambda *_: {"name": "cross-entropy-with-logits"},
+        "MSE": lambda _, mean, __: {"name": "mean-squared-error" if mean else "squared-error"},
+        "L1": _of_all("absolute-error"),
+        "Huber": _huber,
+        "BCE": _of_all("binary-cross-entropy"),
+        "BCEWithLogits": _of_all("binary-cross-entropy-with-logits"),
+    }
+)
