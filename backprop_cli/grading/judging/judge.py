@@ -270,16 +270,16 @@ class _One:
         """
         asked = self.key.unit
         other = Unit(asked.count, not asked.significant)
-        found = [replace(reading, unit=unit) for unit in self.key.units[0]]
-        if asked in self.key.units[0] and other not in self.key.units[0]:
+        found = [replace(reading, unit=unit) for unit in self.units[0]]
+        if asked in self.units[0] and other not in self.units[0]:
             found.append(replace(reading, unit=other, definite=True))
         return found
 
     def _coarsely(self, reading: Reading) -> Iterator[Reading]:
         """The same with the fewer digits in use here, and with as many of the other kind."""
-        for unit in self.key.units[1]:
+        for unit in self.units[1]:
             yield replace(reading, unit=unit)
-        for unit in self.key.units[1]:
+        for unit in self.units[1]:
             if unit.significant == self.key.unit.significant:
                 other = Unit(unit.count, not unit.significant)
                 yield replace(reading, unit=other, definite=True)
