@@ -569,6 +569,12 @@ def test_a_digit_elsewhere_shows_that_a_zero_was_dropped(
     assert verdicts(problem, f"a: [{beside}], b: [{typed}]")["b"] == verdict
 
 
+def test_one_digit_elsewhere_shows_nothing() -> None:
+    """0.3 for 0.3126 is no sign that 1 is a 1.0."""
+    problem = TWO_QUANTITIES.format(x=2.084, digits="decimals: 3").replace("3.15", "0.15")
+    assert verdicts(problem, "a: [0.3], b: [1]")["b"] == "wrong"
+
+
 @pytest.mark.parametrize(
     ("typed", "verdict"),
     [("[2.3, 1, .55]", "imprecise"), ("[2, 1, .6]", "wrong"), ("[2.3, 1.1, .55]", "wrong")],
@@ -584,13 +590,13 @@ grading: {precision: {significant: 3}}
     assert verdicts(problem, f"a: {typed}")["a"] == verdict
 
 
-@pytest.mark.parametrize(("typed", "verdict"), [("0.00004745", "correct"), ("0.00004557", "wrong")])
+@pytest.mark.parametrize(("typed", "verdict"), [("0.00004791", "correct"), ("0.00004747", "wrong")])
 def test_the_decimals_of_significant_digits_are_no_digits_in_use(typed: str, verdict: str) -> None:
-    """-0.001700 has four significant digits, as is asked: that is no sign of six decimals."""
-    problem = """values: {k: -0.0017001, m: 0.27909, p: 0.1}
+    """-0.0001700 has four significant digits, as is asked: no sign of seven decimals."""
+    problem = """values: {k: -0.00017001, m: 0.0279, p: 10.1}
 equations: [a = 1 * k, b = a * m * p]
 ask: [a, b]
 grading: {precision: {significant: 4}}
 """
     minus = f"-{typed}"
-    assert verdicts(problem, f"a: -0.001700, b: {minus}")["b"] == verdict
+    assert verdicts(problem, f"a: -0.0001700, b: {minus}")["b"] == verdict

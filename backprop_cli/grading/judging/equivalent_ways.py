@@ -10,6 +10,10 @@ from backprop_cli.solving.plan import plan
 
 Formulas = Mapping[str, tuple[Expr, ...]]
 
+_MOST_USERS = 6
+"""Of a quantity used more often than that, no use is written otherwise than the others: each of
+them apart would be as many formulas, each as long as all."""
+
 
 def variants(model: Model, extra: Collection[str] = ()) -> Formulas:
     """All formulas of every planned quantity, `extra` ones too, the one that is printed first."""
@@ -121,9 +125,15 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     by = model.gradient_by(id)
     if by is None:
         return
-    for user in consumers(model, by):
+    used, users = set(symbols(expr)), consumers(model, by)
+    made = {user: model.definitions[user] for user in users if user in used}
+    written_out = {user: one for user, one in made.items() if isinstance(one, Op)}
+    if len(written_out) > _MOST_USERS:  # in one and the same way for all of them
+        yield substitute(expr, written_out)
+        return
+    for user in users:
         definition = model.definitions[user]
-        if user in symbols(expr) and by in symbols(definition) and isinstance(definition, Op):
+        if user in written_out:
             yield substitute(expr, {user: definition})
         match definition:
             case Op("relu" | "leaky_relu", (Sym(z),)) if z == by:

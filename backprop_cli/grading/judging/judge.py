@@ -38,7 +38,7 @@ _MOVES = 3
 cannot be the reason that it does not."""
 
 
-_SAME = "every number {} is the same, and nothing can be carried from that"
+_ONE_NUMBER = "every number {} is the same, and nothing can be carried from that"
 
 _SEVERAL = 4
 """So many quantities with the same number in every box are no work."""
@@ -68,7 +68,6 @@ class Judge:
         self.one_forward = _is_one_number(passed)
         self.written = written
         self.lost = lost
-        self.unit = key.unit
         self.betrayed = betrayed
         self.unusable = unusable
         self.judged: dict[str, Judged] = dict(judged or {})
@@ -81,7 +80,7 @@ class Judge:
         self, expr: Expr, repaired: bool, rounded: bool, side: Side | None = None
     ) -> Interval:
         """The interval of a formula on the student's values; those around 0 on one side of it."""
-        reading = Reading(repaired, lax=True, unit=self.unit if rounded else None)
+        reading = Reading(repaired, lax=True, unit=self.key.unit if rounded else None)
         return self.standing.enclosed(expr, reading, side)
 
     def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
@@ -94,7 +93,7 @@ class Judge:
 
     def persons(self) -> tuple[Rounding, ...]:
         """The definite ways to round to the digits asked."""
-        return persons(self.unit)
+        return persons(self.key.unit)
 
     @cached_property
     def afresh(self) -> Standing:
@@ -104,8 +103,8 @@ class Judge:
 
     @cached_property
     def shown(self) -> tuple[Unit, ...]:
-        """The digits in use on the sheet where they are fewer than asked."""
-        return shown(self.written.values(), self.unit)
+        """The digits in use on the sheet where they are fewer than asked; a program drops none."""
+        return () if self.key.computed else shown(self.written.values(), self.key.unit)
 
     # Judging --------------------------------------------------------------------------------------
 
@@ -122,7 +121,7 @@ class Judge:
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
         if judged.misleads and self.one_number:
-            why = _SAME.format("on this sheet")
+            why = _ONE_NUMBER.format("on this sheet")
         elif judged.misleads and self.one_forward and name in self.key.forward:
             why = (
                 "every number of the forward pass is the same, and nothing can be carried from that"

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr
-from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.algebra.expr import Expr, Op
+from backprop_cli.algebra.subformulas import Folded
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
@@ -54,7 +54,13 @@ def candidates(case: Case, *, programs: bool = False) -> list[Candidate]:
                 found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
     for one in case.cases():
         found += [change for change in changes(one) if one.fits(change[1])]
-    return [one for one in found if not is_jacobian(one[1])]  # what is pulled back has no parts
+    pulled_back = Folded(lambda leaf: False, _is_pulled_back)  # once for all that they share
+    return [one for one in found if not pulled_back.of(one[1])]
+
+
+def _is_pulled_back(node: Op, args: list[bool]) -> bool:
+    """Whether a formula is only computed by pulling back, so that it has no parts."""
+    return node.name == "jacobian" or any(args)
 
 
 def shaped(case: Case, shape: tuple[int, ...]) -> list[Candidate]:
@@ -122,7 +128,7 @@ class Detector:
 
     def _values(self, expr: Expr) -> list[Array]:
         first = self.as_typed.of(expr)
-        return [first, self.repaired.of(expr)]
+        return [first, self.repaired.of(expr)] if self.judge.any_wrong() else [first]
 
 
 def _giving(
