@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.formats.registry import Said
 
 if TYPE_CHECKING:
@@ -160,6 +161,8 @@ def of_gradient(found: TensorDerivation, names: Names, shapes: Mapping[str, Shap
     def data() -> Mapping[str, object]:
         from backprop_cli.derive import derivation_json
 
-        return derivation_json.of_gradient(found, shapes, f"d{found.of.name}/d{found.by.name}")
+        return derivation_json.of_gradient(
+            found, shapes, derivative_id(found.of.name, found.by.name)
+        )
 
     return Said(document, data)

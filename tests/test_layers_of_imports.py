@@ -199,8 +199,6 @@ LOADS = {  # arguments: parts of the program, and packages of others
     ),
 }
 
-TABLES = {f"check {PROBLEM} {SHEET}"}  # what sets words in the columns of a table of rich
-
 ONLY_WHERE_NEEDED = {  # what a plain `solve` does not load, and the arguments that do
     "readings.backends": "--steps 300",
     "solving.verify": "--verify",
@@ -262,7 +260,6 @@ def test_a_command_loads_these_and_no_others(arguments: str) -> None:
     loaded = loaded_by(*arguments.split())
     ours, theirs = LOADS[arguments]
     assert (parts(loaded), packages(loaded)) == (set(ours.split()), set(theirs.split()))
-    assert ("rich.table" in loaded) == (arguments in TABLES)
 
 
 def test_solve_loads_what_it_is_asked_for() -> None:

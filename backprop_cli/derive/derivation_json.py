@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op
+from backprop_cli.algebra.quantity import derivative_id, whole_id
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
 from backprop_cli.derive.tensors.gradient_data import Stated, TensorDerivation
@@ -37,7 +38,7 @@ class Text(Struct, frozen=True):
             case Op("equal", (left, right)):
                 return Sym(f"delta({self.of(left)}, {self.of(right)})")
             case Op("derivative", (Sym(of), Sym(by))):
-                return Sym(f"d{of}/d{by}")
+                return Sym(derivative_id(of, by))
             case Op("derivative", (inner, by)):
                 return Sym(f"derivative({self.of(inner)}, {self.of(by)})")
             case Op(name, args, options):
@@ -128,7 +129,7 @@ def of_trace(trace: Trace, conventions: Sequence[str], words: Mapping[str, str])
         _lines(words[step.id], step.id, [text.of(step.expr)], step.shape, step.rule)
         for step in trace.steps
     ]
-    shapes |= {step.id.partition("[")[0]: step.shape for step in trace.steps}
+    shapes |= {whole_id(step.id): step.shape for step in trace.steps}
     return _whole(trace.title, conventions, ranges, shapes, [], chains)
 
 

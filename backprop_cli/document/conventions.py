@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
@@ -142,9 +143,9 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     """What notation of our own means."""
     if used & {"switch", "largest_shares"}:
         yield "1{…} is 1 where that holds, else 0"
-    if not names.ascii and any(step.id.endswith("_new") for step in trace.steps):
+    if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):
         yield "⁺ marks a value after the update"
-    if not names.ascii and any(id.endswith("_old") for id in trace.given):
+    if not names.ascii and any(quantity(id).part == "old" for id in trace.given):
         yield "⁻ one before it"
 
 

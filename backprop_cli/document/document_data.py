@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
+from backprop_cli.algebra.quantity import whole_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.drawings import Curve, Map
 from backprop_cli.notation.nodes import Node, Number
@@ -192,4 +193,4 @@ class Document(Struct, frozen=True):
 
     def role(self, id: str) -> str:
         """What a quantity is, or the one that an entry is of; nothing where it is not known."""
-        return self.roles.get(id) or self.roles.get(id.partition("[")[0], "")
+        return self.roles.get(id) or self.roles.get(whole_id(id), "")

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.quantity import entry_id, new_id, quantity, whole_id
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (
     Document,
@@ -171,5 +172,4 @@ def changed(old: float, value: float, digits: Digits) -> str:
 
 def new(entry: str) -> str:
     """`W1[2,1]` as `W1_new[2,1]`."""
-    name, bracket, places = entry.partition("[")
-    return f"{name}_new{bracket}{places}"
+    return entry_id(new_id(whole_id(entry)), quantity(entry).index)

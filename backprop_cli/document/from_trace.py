@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Op, Sym, symbols
+from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, whole_id
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (
     Document,
@@ -53,8 +53,6 @@ Array = NDArray[np.float64]
 FEW_LOSSES = 12
 """So many losses are said in numbers; more are drawn."""
 
-_entry = re.compile(r"(.+)\[([\d,\s]+)\]").fullmatch
-
 
 def worked(trace: Trace, view: View, page: Page, appended: Iterable[Part] = ()) -> Document:
     """The document of a trace; `appended` are further parts at its end."""
@@ -93,20 +91,15 @@ def shown_steps(trace: Trace, view: View) -> list[Step]:
     if view.detail == "long":
         return list(trace.steps)
     plain = [step for step in trace.steps if step.phase != "jacobian"]
-    used = {_whole(name) for step in plain for name in symbols(step.expr)} | set(
-        map(_whole, view.asked)
+    used = {whole_id(name) for step in plain for name in symbols(step.expr)} | set(
+        map(whole_id, view.asked)
     )
-    return [step for step in trace.steps if _whole(step.id) in used or not _optional(step, view)]
-
-
-def _whole(id: str) -> str:
-    """The quantity that an entry is one of."""
-    return id.partition("[")[0]
+    return [step for step in trace.steps if whole_id(step.id) in used or not _optional(step, view)]
 
 
 def _optional(step: Step, view: View) -> bool:
     """Whether a step is left out unless something uses it or asks for it."""
-    to_input = view.layers and _whole(step.id) == "dL/dX"
+    to_input = view.layers and whole_id(step.id) == derivative_id("L", "X")
     return to_input or step.phase == "jacobian" or step.rule.endswith("-change")
 
 
@@ -224,7 +217,7 @@ class _Maker(Struct, frozen=True):
 
     def is_brief(self, step: Step) -> bool:
         """Whether formula and result will do."""
-        again = step.rule == "forward-again" and step.id != f"{self.trace.loss}_new"
+        again = step.rule == "forward-again" and step.id != new_id(self.trace.loss or "")
         return self.view.detail == "short" or (again and self.view.detail != "long")
 
     def notes(self, step: Step) -> Iterator[str]:
@@ -257,18 +250,18 @@ class _Maker(Struct, frozen=True):
         found |= {step.id: step for step in self.trace.steps}
         for asked in self.view.asked:
             only = self.view.only
-            if only is None or asked in only or _whole(asked) in self.view.entries:
+            if only is None or asked in only or whole_id(asked) in self.view.entries:
                 yield from self.result(asked, found)
 
     def result(self, asked: str, found: dict[str, Step | Stated]) -> Iterator[Result]:
-        match = _entry(asked)
-        source = found.get(asked) or (found.get(match[1]) if match else None)
+        whole, index = whole_id(asked), quantity(asked).index
+        source = found.get(asked) or found.get(whole)
         if source is None or source.value is None:
             return
         value: Array = source.value
-        if match and asked not in found:
-            index = tuple(map(int, match[2].split(",")))
-            value = np.asarray(value[self.trace.bases.counted(match[1], index)])
+        if index and asked not in found:
+            place = self.trace.bases.counted(whole, tuple(map(int, index)))
+            value = np.asarray(value[place])
         words = reason(source) if isinstance(source, Step) else ""
         node = self.formulas.names.node(asked)
         yield Result(node, value.shape, self.formulas.drawn.flat(value), words)

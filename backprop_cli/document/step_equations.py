@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.document_data import Equation
 from backprop_cli.document.drawn_values import Values
 from backprop_cli.document.names import Names
 from backprop_cli.notation.nodes import Braced, Grid, Node, Number, width
-from backprop_cli.notation.symbols import derivative, symbol
+from backprop_cli.notation.symbols import symbol
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.at_kinks import at_kinks
@@ -37,7 +38,7 @@ def known(trace: Trace) -> Known:
     """What a trace knows; an entry that is a step of its own has no shape."""
     shapes: dict[str, Shape] = {name: given.value.shape for name, given in trace.given.items()}
     shapes |= {id: found.shape for id, found in trace.unknown.items()}
-    shapes |= {step.id: () if "[" in step.id else step.shape for step in trace.steps}
+    shapes |= {step.id: () if quantity(step.id).index else step.shape for step in trace.steps}
     values = {name: given.value for name, given in trace.given.items()}
     values |= {step.id: step.value for step in trace.steps if step.value is not None}
     return Known(shapes, values)
@@ -83,7 +84,7 @@ class Formulas(Struct, frozen=True):
         return _equation(self.names.node(step.id), sides, came_out)
 
     def _symbols(self, step: Step, known: Known) -> Node:
-        braces = derivative(step.id) is not None and len({*known.shapes.values()} - {()}) > 1
+        braces = bool(quantity(step.id).by) and len({*known.shapes.values()} - {()}) > 1
         return self.writer(known, braces=braces).node(step.expr)
 
     def _numbers(self, step: Step, known: Known) -> Node | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Op, walk
+from backprop_cli.algebra.quantity import ids_written, layer_name, quantity, whole_id
 from backprop_cli.document.names import Names
 from backprop_cli.document.view import View
 from backprop_cli.operations.losses import LOSSES
@@ -73,7 +73,7 @@ def reason(step: Step) -> str:
     if step.rule.startswith("through-"):
         return _through(step.rule.removeprefix("through-"))
     if step.phase == "update":
-        return _UPDATES.get(step.id.partition("[")[0].rpartition("_")[2], "optimizer state")
+        return _UPDATES.get(quantity(step.id).part, "optimizer state")
     return "how each entry acts on each" if step.phase == "jacobian" else _noun(step.rule)
 
 
@@ -104,17 +104,18 @@ _STATED = MappingProxyType(
         "skip": "weights of the skip from {1} into layer {0}",
     }
 )
-_of_layer = re.compile(r"([WXYb])(\d*)(?:_(\d+))?").fullmatch
 
 
 def stated(id: str, role: str, view: View) -> str:
     """What a quantity is that a problem states without numbers."""
-    match = _of_layer(id) if view.layers else None
-    if match is None:
+    if view.layers and id in ("X", "Y"):
+        return _STATED[id]
+    found = layer_name(id) if view.layers else None
+    if found is None or found.letter not in _STATED:
         return "parameter" if role == "parameter" else "given"
-    source = f"layer {match[3]}" if match[3] != "0" else view.notation.input
-    words = _STATED["skip" if match[3] else match[1]]
-    return words.format(match[2], source)
+    source = f"layer {found.source}" if found.source != 0 else view.notation.input
+    words = _STATED[found.letter if found.source is None else "skip"]
+    return words.format(found.layer, source)
 
 
 PARAMETERS = "parameters together"
@@ -142,14 +143,11 @@ def remarks(step: Step, names: Names) -> tuple[str, ...]:
 
 def in_symbols(note: str, names: Names) -> str:
     """A note with the ids in it printed as in the formulas: `H1[2]` as H¹₂."""
-    return _ID.sub(lambda match: _symbol(match[0], names), note)
-
-
-_ID = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
+    return ids_written(note, lambda text: _symbol(text, names))
 
 
 def _symbol(text: str, names: Names) -> str:
-    return names.text(text.replace(" ", "")) if text.partition("[")[0] in names.bases else text
+    return names.text(text.replace(" ", "")) if whole_id(text) in names.bases else text
 
 
 def _named(node: Op, names: Names) -> str:
