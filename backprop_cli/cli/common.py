@@ -143,11 +143,6 @@ def allow_work(most: int | None) -> None:
     click.get_current_context().meta[_MAX_WORK] = most
 
 
-def shows_progress(things: int, least: int = 2) -> bool:
-    """Whether a bar is to show how far the work on so many things has come."""
-    return things >= least and sys.stderr is not None and sys.stderr.isatty()
-
-
 def max_work() -> int | None:
     """The operations that the command line allows, where it says so."""
     ctx = click.get_current_context(silent=True)

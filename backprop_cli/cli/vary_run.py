@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -12,8 +13,9 @@ from msgspec import Struct
 from backprop_cli.classroom.rosters import Roster, file_names, read_roster, roster_of
 from backprop_cli.classroom.variants import Variant, Varied
 from backprop_cli.cli.arguments import allowed_for, load
-from backprop_cli.cli.common import shows_progress, write
+from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.terminal.themes import DEFAULT_THEME
 
 _ENDINGS = (".yaml", ".yml", ".json")
 
@@ -33,7 +35,7 @@ def run(problem: Path, options: Options) -> None:
     varied = Varied(load(problem, task="linting"), allowed_for("linting"))
     roster = _roster(options)
     if options.output is None:
-        write(varied.variant(roster.students[0].id, options.seed).text, None)
+        Output("text").write(varied.variant(roster.students[0].id, options.seed).text)
         return
     names = file_names(roster)
     ending = problem.suffix if problem.suffix in _ENDINGS else ".yaml"
@@ -73,20 +75,17 @@ def _folder(output: Path) -> None:
 
 
 def _variants(varied: Varied, students: Sequence[str], seed: int) -> Iterator[Variant]:
+    """The variants as they come, with a progress bar where somebody looks on."""
     made = (varied.variant(student, seed) for student in students)
-    return _counted(made, len(students)) if shows_progress(len(students)) else made
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield from made
+        return
+    from backprop_cli.terminal.progress import progress
 
-
-def _counted(made: Iterable[Variant], total: int) -> Iterator[Variant]:
-    """The variants as they come, with a progress bar."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("drawing numbers", total=total)
-        for variant in made:
+    with progress("drawing numbers", len(students), DEFAULT_THEME) as show:
+        for done, variant in enumerate(made, 1):
             yield variant
-            bar.advance(task)
+            show(done)
 
 
 def _write(variant: Variant, path: Path, force: bool) -> None:
@@ -96,7 +95,7 @@ def _write(variant: Variant, path: Path, force: bool) -> None:
             return
         message = "it is there already, with other numbers"
         raise UserError(Complaint(message, instead="another folder, or --force"), source=str(path))
-    write(variant.text, path)
+    write_file(variant.text, path)
 
 
 def _alike(made: Sequence[Variant]) -> Iterator[list[str]]:
