@@ -31,7 +31,7 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
     ("grading",),
     ("terminal",),
     ("document", "render", "formats", "drawing", "report"),
-    ("said",),
+    ("said", "classroom"),
     ("python", "testing"),
     ("backprop_cli",),
     ("cli", "__main__"),

@@ -25,6 +25,7 @@ _COMMANDS = {
     "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
     "blank": "An empty answer sheet: every asked quantity with its shape.",
     "lint": "What a teacher should know before handing a problem out.",
+    "vary": "The same problem with other numbers, one for each student.",
     "derive": "The same in symbols: derivatives line by line, Jacobians, regions of free inputs.",
     "draw": "The computation graph: values forward and gradients back, as SVG or in the terminal.",
 }

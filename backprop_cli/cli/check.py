@@ -8,7 +8,7 @@ import click
 
 from backprop_cli.cli.common import PROBLEM, output_options
 
-FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope")
+FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html", "gradebook")
 _PATH = click.Path(path_type=Path)
 
 
@@ -34,6 +34,25 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="none: marks only; where: what is wrong; what: and which slip; value: and what is right.",
 )
+@click.option(
+    "--roster",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The class list, a CSV file with a heading: whose sheet each is, and who has none.",
+)
+@click.option(
+    "--feedback",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write a reply to each student there.",
+)
+@click.option(
+    "--feedback-format",
+    type=click.Choice(["text", "markdown", "html"]),
+    default="text",
+    show_default=True,
+    help="What replies are written in.",
+)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where a sheet does not pass.")
 @click.option(
     "--workers",
@@ -44,9 +63,10 @@ _PATH = click.Path(path_type=Path)
 def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.
 
-    Folders are searched for .yaml, .yml, .json, .csv and .npz files: what people
-    typed, or the arrays of a program. Exit code 0: every sheet passes;
-    1: some sheet does not; 2: the problem or every answer file is unusable.
+    PROBLEM may be a folder that `backprop vary` wrote: each sheet is graded by its student's
+    problem. Folders and .zip files are searched for .yaml, .yml, .json, .csv and .npz files: what
+    people typed, or the arrays of a program. Exit code 0: every sheet passes; 1: some sheet does
+    not; 2: the problem or every answer file is unusable.
     """
     from backprop_cli.cli.check_run import Options, run
 

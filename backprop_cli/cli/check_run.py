@@ -7,16 +7,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import plain_id, quantity
 from backprop_cli.cli.arguments import Loaded, allowed_for, load
 from backprop_cli.cli.common import end_with_fault
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
-from backprop_cli.cli.output import Output
+from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import BUG, USAGE, Complaint, UserError
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.grader import Desk
@@ -27,8 +28,12 @@ from backprop_cli.grading.sheets.handed_in import Unread, folder_of_students
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import Counts
 from backprop_cli.problem.typed_numbers import printable
-from backprop_cli.report.formats import STEP_SUMMARY, Settings, writer
+from backprop_cli.report.formats import STEP_SUMMARY, Settings, Writer, writer
 from backprop_cli.terminal.themes import ThemeName
+
+if TYPE_CHECKING:  # loaded where a class is graded
+    from backprop_cli.classroom.class_desk import ClassDesk
+    from backprop_cli.classroom.rosters import Roster
 
 FAILED: Final = 1  # exit code: some sheet does not pass
 MOST_TOLD: Final = 50  # files that are not read; the others are counted
@@ -44,23 +49,40 @@ class Options(Struct, frozen=True):
     reveal: Reveal
     exit_zero: bool
     workers: int | None
+    roster: Path | None
+    feedback: Path | None
+    feedback_format: str
+
+
+class Task(Struct, frozen=True):
+    """The files to grade, what grades them, and what has to be told about a class."""
+
+    files: list[str]
+    desk: Desk | ClassDesk
+    grader: Grader
+    title: str
+    roster: Roster | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
-    loaded = load(problem, task="checking")
     left: list[Unread] = []
-    files = _files(problem, options, left)
-    formats = [options.out.format, *([STEP_SUMMARY] if _wants_step_summary(options) else [])]
-    desk = _desk(loaded, folder_of_students(files))
-    settings = _settings(options, desk.grader)
-    writers = tuple(writer(name, settings, alone=len(files) == 1) for name in formats)
-    graded = _Graded(_graded(Bench(desk, writers), files, options))
-    title, summary = _title(loaded), graded.counts.summary
-    options.out.write_pieces(writers[0].text(title, graded.parts(), summary))
+    task = _task(problem, options, left)
+    settings = _settings(options, task.grader)
+    writers = tuple(_writers(options, settings, task))
+    graded = _Graded(_graded(Bench(task.desk, writers), task.files, options))
+    summary = graded.counts.summary
+    options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
     _tell_unread([each for each in left if not _is_same(each.file, options.out.file)])
-    for other in writers[1:]:
-        _write_step_summary("".join(other.text(title, graded.beside, summary)))
+    for note in task.notes:
+        click.echo(printable(note), err=True)
+    for place, other in enumerate(writers[1:]):
+        parts = [each[place] for each in graded.beside]
+        if options.feedback is not None and place == len(writers) - 2:
+            _write_replies(parts, options.feedback, options.feedback_format, task.roster)
+        else:
+            _write_step_summary("".join(other.text(task.title, parts, summary)))
     for how in graded.deaths:
         click.echo(f"a process {how}; the sheets that it had were graded again", err=True)
     if (trace := graded.counts.fault) is not None:
@@ -73,7 +95,7 @@ class _Graded:
 
     def __init__(self, found: Iterable[Parts]) -> None:
         self.counts = Counts()
-        self.beside: list[Any] = []  # parts of the step summary
+        self.beside: list[tuple[Any, ...]] = []  # parts of what is written beside the report
         self.deaths: list[str] = []  # of processes that graded
         self._found = found
 
@@ -83,8 +105,44 @@ class _Graded:
             self.counts.join(found.counts)
             self.deaths += found.deaths
             for part, *others in found.of:
-                self.beside += others
+                if others:
+                    self.beside.append(tuple(others))
                 yield part
+
+
+def _task(problem: Path, options: Options, left: list[Unread]) -> Task:
+    """What is to be graded, and by what: one problem for all, or everyone's own."""
+    if problem.is_dir() or options.roster is not None:
+        from backprop_cli.cli.check_class import class_problems
+
+        problems = class_problems(problem, options.roster)
+        files = _files(problem, options, left)
+        found = problems.task(files, (*options.answers, *options.paths))
+        notes, roster = tuple(found.handed_in.notes()), problems.roster
+        title = _title(found.loaded)
+        return Task(files, found.desk, found.first.grader, title, roster, notes)
+    loaded = load(problem, task="checking")
+    files = _files(problem, options, left)
+    desk = _desk(loaded, folder_of_students(files))
+    return Task(files, desk, desk.grader, _title(loaded))
+
+
+def _writers(options: Options, settings: Settings, task: Task) -> Iterator[Writer]:
+    """What writes the report, and then what is written beside it."""
+    alone = len(task.files) == 1
+    if options.out.format == "gradebook":
+        from backprop_cli.classroom.gradebook import GradebookWriter
+
+        yield GradebookWriter(settings, task.roster)
+    else:
+        yield writer(options.out.format, settings, alone=alone)
+    if _wants_step_summary(options):
+        yield writer(STEP_SUMMARY, settings, alone=alone)
+    if options.feedback is not None:
+        from backprop_cli.classroom.feedback import FeedbackWriter
+
+        told = replace(settings, color=None, ascii=options.out.ascii)
+        yield FeedbackWriter(told, task.title, options.feedback_format)
 
 
 def exit_code(counts: Counts, *, exit_zero: bool) -> int:
@@ -215,6 +273,14 @@ class Formulas:
 
 def _wants_step_summary(options: Options) -> bool:
     return options.out.format == "github" and bool(os.environ.get("GITHUB_STEP_SUMMARY"))
+
+
+def _write_replies(replies: list[Any], folder: Path, form: str, roster: Roster | None) -> None:
+    from backprop_cli.classroom.feedback import write_replies
+
+    known = None if roster is None else {one.id for one in roster.students}
+    count = write_replies(replies, folder, form, write_file, known)
+    click.echo(f"{count} replies in {folder}", err=True)
 
 
 def _write_step_summary(text: str) -> None:

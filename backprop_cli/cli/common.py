@@ -138,6 +138,11 @@ def _as_options_say(function: Command) -> Callable[..., Any]:
     return checked
 
 
+def allow_work(most: int | None) -> None:
+    """Keeps what `--max-work` says, for a command that has other options for its output."""
+    click.get_current_context().meta[_MAX_WORK] = most
+
+
 def max_work() -> int | None:
     """The operations that the command line allows, where it says so."""
     ctx = click.get_current_context(silent=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
 
-from backprop_cli.grading.grader import Desk
-from backprop_cli.grading.report_data import Submission
+from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import unusable
 from backprop_cli.grading.summary import Counts
 from backprop_cli.report.stream import Writer
@@ -31,10 +30,20 @@ class LostError(Exception):
     """The process that graded a sheet died of it."""
 
 
+class Grades(Protocol):
+    """What grades sheets: the desk of one problem, or of a class."""
+
+    def grade_file(self, path: str, /) -> Submission:
+        """The submission in a file."""
+
+    def failed(self, sheet: Sheet | Submission, error: Exception, /) -> Submission:
+        """The submission of a sheet at which the program failed."""
+
+
 class Bench(Struct):
     """What grades sheets and makes their parts of the reports."""
 
-    desk: Desk
+    desk: Grades
     writers: tuple[Writer, ...]
 
     def parts(self, files: Sequence[str]) -> Parts:

@@ -14,7 +14,13 @@ from backprop_cli.cli.output import Output
 @click.command("lint", epilog="\b\nExample:\n  backprop lint problems/three-layers.yaml")
 @PROBLEM
 @output_options("text", "json")
-def command(problem: Path, out: Output) -> None:
+@click.option(
+    "--variants",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Also draw the numbers of N students, and say how they differ.",
+)
+def command(problem: Path, out: Output, variants: int | None) -> None:
     """Says which mistakes PROBLEM would not notice at the precision it asks for.
 
     Exit code 0 where nothing is found, 1 where something is.
@@ -37,14 +43,28 @@ def command(problem: Path, out: Output) -> None:
     findings = lint(grader, Digits(out.precision, ascii=True).one, faults)
     left_out = [fault.what for fault in faults.found]
     unit = grader.key.unit
+    differing = None
+    if variants is not None:
+        from backprop_cli.classroom.variants import Varied
+        from backprop_cli.classroom.variants_compared import (
+            compared,
+            compared_data,
+            compared_lines,
+        )
+
+        differing = compared(Varied(loaded, allowed_for("linting")), variants)
     if out.format == "json":
-        text = lint_json(findings, left_out)
+        more = {} if differing is None else {"variants": compared_data(differing)}
+        text = lint_json(findings, left_out, more)
     else:
         said = "significant digits" if unit.significant else "decimals"
         asked = f"{unit.count} {said}" + (
             " (assumed: the problem asks for none)" if grader.key.assumed else ""
         )
         text = lint_text(findings, asked, out.look(), left_out)
+        if differing is not None:
+            shown = Digits(out.precision, ascii=True).one
+            text += "\n".join(["", *compared_lines(differing, shown)])
     out.write(text)
     if faults.found:
         end_with_fault(faults.found[0].trace)

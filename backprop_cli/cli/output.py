@@ -94,6 +94,11 @@ class Output(Struct, frozen=True):
             _write_blocks(device, self.file, pieces)
 
 
+def write_file(text: str, path: Path) -> None:
+    """Writes a text to a file, which exists whole or not at all."""
+    Output("text", path).write(text)
+
+
 def _print(pieces: Iterable[str]) -> None:
     if sys.stdout is None:
         raise UserError(Complaint("it is closed", instead="-o FILE"), source="standard output")

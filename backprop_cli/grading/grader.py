@@ -65,6 +65,13 @@ class Desk:
         sheet, grader = self._of_numbers(leaves, stem(name), name, {})
         return grader.grade(sheet)
 
+    def sheet_in(self, path: str) -> Sheet:
+        """What stands in a file, ungraded; where it cannot be read, a sheet that says so."""
+        try:
+            return self._of_file(path)[0]
+        except Exception as error:  # noqa: BLE001  # told where the sheet is graded
+            return unusable(path, str(error))
+
     # Reading --------------------------------------------------------------------------------------
 
     def _of_file(self, path: str) -> Read:

@@ -206,6 +206,17 @@ class Grading(Struct, frozen=True):
     rtol: float | None = None
 
 
+class Interval(Struct, frozen=True):
+    """Numbers from one to another, both included."""
+
+    from_: float
+    to: float
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is among them."""
+        return self.from_ <= value <= self.to
+
+
 class Problem(Struct, frozen=True):
     """A problem file. Either `layers`, or `equations` with `values`/`shapes`, or `gradients`."""
 
@@ -233,6 +244,7 @@ class Problem(Struct, frozen=True):
     ask: tuple[Text, ...] | None = None
     grading: Grading = Grading()
     rounding: Rounding | None = None
+    vary: Mapping[str, tuple[Text, Interval | Literal["keep"]]] = field(default_factory=dict)
 
     @property
     def in_letters(self) -> bool:

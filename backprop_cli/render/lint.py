@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from rich.console import RenderableType
@@ -110,12 +111,17 @@ def _rows(rows: Sequence[Found]) -> Iterator[tuple[str, Text]]:
         yield ", ".join(ids), Text.assemble(message, *then)
 
 
-def lint_json(findings: Sequence[Found], left_out: Sequence[str] = ()) -> str:
-    """The findings as a list of objects, and what could not be looked at."""
+def lint_json(
+    findings: Sequence[Found],
+    left_out: Sequence[str] = (),
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> str:
+    """The findings as a list of objects, what could not be looked at, and more that was asked."""
     keys = ("kind", "id", "message", "advice", "slips", "decimals")
     data = {
         "schema": "backprop-lint/1",
         "findings": [{key: getattr(finding, key) for key in keys} for finding in findings],
         "left_out": list(left_out),
+        **more,
     }
     return json.dumps(data, ensure_ascii=False, indent=1)

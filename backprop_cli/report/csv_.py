@@ -55,8 +55,8 @@ class CsvWriter:
         """The rows of one sheet."""
         head = of_submission(replace(submission, results=()), self._settings.reveal)
         told = cleaned(head, only_ascii=self._settings.ascii)
-        whose = _line(told.student, told.file) + ","
-        rows = [whose + _line(*_sheet(told))]
+        whose = csv_line(told.student, told.file) + ","
+        rows = [whose + csv_line(*_sheet(told))]
         if self._settings.reveal != "none":
             rows += [whose + self._results(result) for result in submission.results]
         return self._plain("\n".join(rows) + "\n")
@@ -68,18 +68,18 @@ class CsvWriter:
         summary: Callable[[], Summary],  # noqa: ARG002  # all writers have this signature
     ) -> Iterator[str]:
         """The report, sheet by sheet."""
-        yield _line(*COLUMNS) + "\n"
+        yield csv_line(*COLUMNS) + "\n"
         yield from parts
 
     def _result(self, result: Result) -> str:
         told = of_result(result, self._settings.reveal)
-        return _line(*_quantity(cleaned(told, only_ascii=self._settings.ascii)))
+        return csv_line(*_quantity(cleaned(told, only_ascii=self._settings.ascii)))
 
     def _plain(self, text: str) -> str:
         return without_commands(ascii_text(text) if self._settings.ascii else text)
 
 
-def _line(*cells: str) -> str:
+def csv_line(*cells: str) -> str:
     """Cells with commas between them, quoted where it takes that."""
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(map(defused, cells))

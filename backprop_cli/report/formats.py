@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.report_data import Report
-from backprop_cli.report import github, gradescope, markdown, text
+from backprop_cli.report import github, gradescope, markdown, page, text
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.csv_ import CsvWriter
 from backprop_cli.report.github import GithubWriter
@@ -55,6 +55,7 @@ _WHOLE: Mapping[str, Render] = MappingProxyType(
         "text": _Lines(text.render),
         "markdown": _Lines(markdown.render),
         "gradescope": _Shown(gradescope.render),
+        "html": _Shown(page.render),
         STEP_SUMMARY: _Lines(github.step_summary),
     }
 )
@@ -81,7 +82,7 @@ def rendered(name: str, report: Report, settings: Settings) -> str:
     return "".join(writes.text(report.problem, parts, lambda: report.summary))
 
 
-FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope")
+FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html")
 
 RENDER: Mapping[str, Render] = MappingProxyType({name: partial(rendered, name) for name in FORMATS})
 

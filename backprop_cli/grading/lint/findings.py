@@ -33,16 +33,30 @@ def lint(
 
 
 def _all(grader: Grader, shown: Shown, kept: Kept) -> list[Finding]:
-    unit = grader.key.unit
-    names = list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
-    return [
-        *slip_findings(grader, names, unit, kept),
-        *kept("the loss", _remarks(grader)),
-        *kept("weights", _matrices(grader)),
-        *kept("units", _units(grader)),
-        *kept("kinks", _kinks(grader)),
-        *kept("small values", _small(grader, names, unit, shown)),
-    ]
+    names = _asked(grader)
+    slips = slip_findings(grader, names, grader.key.unit, kept)
+    return [*slips, *_at_a_glance(grader, names, shown, kept)]
+
+
+def _asked(grader: Grader) -> list[str]:
+    return list(dict.fromkeys(q.name for q in grader.questions if q.name in grader.steps))
+
+
+def _at_a_glance(grader: Grader, names: list[str], shown: Shown, kept: Kept) -> Iterator[Finding]:
+    """What is seen in the values themselves, no slip being tried."""
+    yield from kept("the loss", _remarks(grader))
+    yield from kept("weights", _matrices(grader))
+    yield from kept("units", _units(grader))
+    yield from kept("kinks", _kinks(grader))
+    yield from kept("small values", _small(grader, names, grader.key.unit, shown))
+
+
+def soonest(grader: Grader) -> Iterator[Finding]:
+    """The same findings as they come, those first that take no time to find."""
+    names, kept = _asked(grader), Faults().kept
+    with np.errstate(all="ignore"):
+        yield from _at_a_glance(grader, names, "{:.2g}".format, kept)
+        yield from slip_findings(grader, names, grader.key.unit, kept)
 
 
 # The problem itself -------------------------------------------------------------------------------

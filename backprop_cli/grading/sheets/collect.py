@@ -10,7 +10,8 @@ from typing import Final
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
-from backprop_cli.grading.sheets.handed_in import Unread, unread
+from backprop_cli.grading.sheets.archives import is_archive, is_inside, members, read_member
+from backprop_cli.grading.sheets.handed_in import OF_PLATFORMS, Unread, unread
 from backprop_cli.problem.array_files import MOST_BYTES, MOST_JSON
 from backprop_cli.problem.problem_file import read_up_to
 
@@ -43,7 +44,7 @@ def read_answers(path: str) -> bytes | Sheet:
     """The bytes of an answer file; a sheet with an error where it cannot be read."""
     most = _MOST.get(os.path.splitext(path)[1].casefold(), MAX_SHEET)
     try:
-        return read_up_to(path, most + 1)
+        return (read_member if is_inside(path) else read_up_to)(path, most + 1)
     except OSError as error:
         return unusable(path, f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
@@ -51,14 +52,15 @@ def read_answers(path: str) -> bytes | Sheet:
 
 
 def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:
-    if not os.path.isdir(path):
+    archive = is_archive(path) and os.path.isfile(path)
+    if not archive and not os.path.isdir(path):
         if not os.path.lexists(path):
             raise UserError(Complaint("there is no such file or folder"), source=path)
         return [path]
-    files = list(_below(path, problem, left))
+    files = list(_in_archive(path, left) if archive else _below(path, problem, left))
     if not files:
         kinds = ", ".join(f"*{ending}" for ending in ENDINGS)
-        message = "there are no answer files in this folder"
+        message = f"there are no answer files in this {'archive' if archive else 'folder'}"
         raise UserError(Complaint(message, instead=f"a folder with {kinds}"), source=path)
     return files
 
@@ -81,10 +83,30 @@ def _below(folder: str, problem: str | None, left: list[Unread]) -> Iterator[str
                 wanted = entry.is_file()  # a pipe would never end
             if not wanted or target == problem:
                 continue
-            if entry.name.casefold().endswith(ENDINGS):
-                yield path
-            else:
-                left.append(unread(path))
+            yield from _in_archive(path, left) if is_archive(path) else _sheet(path, left)
+
+
+def _sheet(path: str, left: list[Unread]) -> Iterator[str]:
+    """The file, where it is one with answers."""
+    name = os.path.basename(path)
+    if name in OF_PLATFORMS:
+        return
+    if name.casefold().endswith(ENDINGS):
+        yield path
+    else:
+        left.append(unread(path))
+
+
+def _in_archive(path: str, left: list[Unread]) -> Iterator[str]:
+    """The answer files in an archive but for hidden ones."""
+    try:
+        found = members(path)
+    except OSError as error:
+        left.append(Unread(path, str(error.strerror or error)))
+        return
+    for file in sorted(found):
+        if all(map(_wanted, os.path.relpath(file, path).split(os.sep))):
+            yield from _sheet(file, left)
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -10,7 +10,11 @@ from typing import Final
 
 from msgspec import Struct
 
-_platform = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_.*").fullmatch
+OF_PLATFORMS: Final = frozenset({"submission_metadata.yml"})
+"""Files that a platform puts beside the sheets, to say whose they are."""
+
+_moodle = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_.*").fullmatch
+_canvas = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?\d+_\d+_.+", re.IGNORECASE).fullmatch
 _OTHER = "no .yaml, .yml, .json, .csv or .npz file"
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -62,5 +66,23 @@ def name_by_folder(file: str, above: str) -> str | None:
     first, slash, _ = os.path.relpath(file, above).partition(os.sep)
     if not slash or first == os.pardir:
         return None
-    match = _platform(first)
+    match = _moodle(first)
     return match["name"] if match is not None else first
+
+
+def claimed_names(file: str, above: str) -> list[str]:
+    """Whose a file may be by where it lies below `above`, and by its name; what is surest first.
+
+    Moodle: `Anna Muster_11_assignsubmission_file/…`, Canvas: `musteranna_LATE_11_12_sheet.yaml`.
+    """
+    *folders, name = os.path.relpath(file, above).split(os.sep)  # noqa: PTH206
+    parts = [folder for folder in folders if folder not in (os.pardir, os.curdir)]
+    parts.append(os.path.splitext(name)[0])  # noqa: PTH122
+    matches = [match for part in parts for match in (_moodle(part), _canvas(part)) if match]
+    return [*(match["name"] for match in matches), *parts]
+
+
+def is_late(file: str) -> bool:
+    """Whether a platform says in a file's name that it came late."""
+    match = _canvas(os.path.splitext(os.path.basename(file))[0])  # noqa: PTH119, PTH122
+    return match is not None and match["late"] is not None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from backprop_cli.problem.file_format.records import Given
-from backprop_cli.problem.problem_data import Layer, Problem
+from backprop_cli.problem.problem_data import Layer, Problem, Values
+from backprop_cli.problem.text.near import nearest
 from backprop_cli.problem.typed_numbers import shown
 
 _MODELS = ("layers", "equations", "gradients")
@@ -22,6 +25,17 @@ def check_together(problem: Problem, given: Given) -> None:
         _check_gradients(given)
     if given.empty("ask"):
         given.complain("ask", "`ask` names nothing", "leave it out for the usual quantities")
+    _check_varied(problem, given)
+
+
+def _check_varied(problem: Problem, given: Given) -> None:
+    """Complains about `vary` where it names what has no numbers in the file."""
+    known = tuple(stated_quantities(problem))
+    for name, (text, _) in problem.vary.items():
+        if name not in known:
+            near = nearest(name, known) or f"one of {', '.join(known)}"
+            message = f"{shown(name)} has no numbers in this file that could vary"
+            given.complaints.add(message, text.mark, near)
 
 
 def _check_model(given: Given) -> None:
@@ -92,3 +106,15 @@ def _check_gradients(given: Given) -> None:
     for key in (*_OF_LAYERS, *_OF_EQUATIONS, "penalty", "upstream"):
         if given.has(key):
             given.complain(key, f"`{key}` has no meaning beside `gradients`: there is no model")
+
+
+def stated_quantities(problem: Problem) -> Iterator[str]:
+    """The quantities whose numbers a file states, as `vary` calls them."""
+    yield from (name for name in ("x", "y") if isinstance(getattr(problem, name), Values))
+    for number, layer in enumerate(problem.layers or (), 1):
+        yield from [f"W{number}"] if layer.weights is not None else []
+        yield from [f"b{number}"] if layer.bias is not None else []
+        yield from (f"W{number}_{skip.source}" for skip in layer.skips if skip.weights is not None)
+    yield from problem.values
+    yield from (f"dL/d{name}" for name in (*problem.gradients, *problem.upstream))
+    yield from problem.update.state if problem.update is not None else ()

@@ -21,7 +21,13 @@ from backprop_cli.problem.file_format.fields import (
 )
 from backprop_cli.problem.file_format.model_keys import CONVENTION, LAYER, LOSS, NOTATION, PENALTY
 from backprop_cli.problem.file_format.records import Given, Key, Record
-from backprop_cli.problem.file_format.training_keys import ASK, GRADING, ROUNDING, UPDATE
+from backprop_cli.problem.file_format.training_keys import (
+    ASK,
+    GRADING,
+    ROUNDING,
+    UPDATE,
+    VARY,
+)
 from backprop_cli.problem.problem_data import Labels, Problem, Text
 from backprop_cli.problem.reserved_names import taken
 from backprop_cli.problem.text import other_keys
@@ -143,6 +149,11 @@ PROBLEM = Record(
         "ask": Key(ASK, "the quantities asked for"),
         "grading": Key(GRADING, "how answers are marked"),
         "rounding": Key(ROUNDING, "solve as a person would, rounding after every step"),
+        "vary": Key(
+            VARY,
+            "which numbers `backprop vary` keeps, and between which it draws others; without it, "
+            "numbers of the same sign and size",
+        ),
     },
     _problem,
     "keys such as `x: [1, 0]`, one a line",

@@ -1,9 +1,10 @@
-"""What a file may say about updates, questions, grading and rounding -> data."""
+"""What a file may say about updates, questions, grading, rounding, other numbers -> data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -22,7 +23,7 @@ from backprop_cli.problem.file_format.fields import (
     Written,
 )
 from backprop_cli.problem.file_format.records import Given, Key, Record
-from backprop_cli.problem.problem_data import Digits, Grading, Rounding, Update
+from backprop_cli.problem.problem_data import Digits, Grading, Interval, Rounding, Update
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.tree import Node
 from backprop_cli.problem.typed_numbers import shown
@@ -243,4 +244,36 @@ GRADING = Record(
     _grading,
     "{precision: {decimals: 3}}",
     other_keys.OF_GRADING,
+)
+
+# Other numbers ------------------------------------------------------------------------------------
+
+
+def _interval(given: Given) -> Interval | None:
+    if not {"from", "to"} <= given.values.keys():
+        return None  # of which a complaint has told
+    found = Interval(given.values["from"], given.values["to"])
+    if found.from_ < found.to:
+        return found
+    given.complain("from", "`from` is not below `to`", "{from: -3, to: 3}, or keep")
+    return None
+
+
+_INTERVAL = Record(
+    "what a quantity may be",
+    {
+        "from": Key(Number(), "the smallest number", required=True),
+        "to": Key(Number(), "the largest number", required=True),
+    },
+    _interval,
+    "{from: -3, to: 3}",
+)
+_KEEP: ByKind[Interval | Literal["keep"] | Any] = ByKind(
+    "`keep`, or {from: -3, to: 3}",
+    scalar=Choice(("keep",)),
+    mapped=_INTERVAL,
+    instead="keep, or {from: -3, to: 3}",
+)
+VARY = NamedOf(
+    _KEEP, "a mapping from quantities to what they may be", "{x: {from: -3, to: 3}, W1: keep}"
 )

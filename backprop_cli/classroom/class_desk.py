@@ -1,0 +1,109 @@
+"""The sheets of a class -> submissions, each graded by the problem of the student whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from backprop_cli.classroom.rosters import Roster, WhoIsWho, file_name
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.grading.grade import ungraded
+from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.report_data import Sheet, Submission
+from backprop_cli.grading.sheets.answer_files import stem
+from backprop_cli.problem.model import Model
+from backprop_cli.problem.problem_file import read_source
+from backprop_cli.solving.limits import Allowed
+from backprop_cli.solving.loading import Loaded, loaded
+
+MOST_KEPT: Final = 64
+"""So many problems are kept with all that has been worked out; others are made again."""
+_ENDINGS = (".yaml", ".yml", ".json")
+
+
+class ClassDesk:
+    """Reads and grades the sheets of a class, of which each student has a problem.
+
+    Does what a desk of one problem does, and is picklable like it. `whose` says of each file whose
+    it is; a sheet of nobody has an error.
+    """
+
+    def __init__(
+        self, problems: Mapping[str, Model], whose: Mapping[str, str | None], most_work: int
+    ) -> None:
+        self._problems = problems
+        self._whose = whose
+        self._most_work = most_work
+        self._desks: dict[int, Desk] = {}
+
+    @cached_property
+    def first(self) -> Desk:
+        """The desk of the first problem, which has the formulas and names of all."""
+        return self._desk(next(iter(self._problems)))
+
+    def grade_file(self, path: str) -> Submission:
+        """The submission in a file; where it cannot be read, one that says so."""
+        student = self._whose.get(path)
+        if student is None:
+            sheet = self.first.sheet_in(path)
+            return ungraded(sheet, self.first.grader.most, "no student of the class is named on it")
+        return replace(self._desk(student).grade_file(path), student=student)
+
+    def signed(self, path: str) -> str | None:
+        """The name that stands on a sheet; None where there is none."""
+        student = self.first.sheet_in(path).student
+        return None if student == stem(path) else student
+
+    def failed(self, sheet: Sheet | Submission, error: Exception) -> Submission:
+        """The submission of a sheet at which the program failed."""
+        student = self._whose.get(sheet.file)
+        failed = self.first.failed(sheet, error)
+        return failed if student is None else replace(failed, student=student)
+
+    def _desk(self, student: str) -> Desk:
+        model = self._problems[student]
+        if (desk := self._desks.get(id(model))) is None:
+            if len(self._desks) >= MOST_KEPT:
+                self._desks.clear()
+            desk = self._desks[id(model)] = Desk(model, None, self._most_work)
+        return desk
+
+    def __reduce__(self) -> tuple[type[ClassDesk], tuple[object, ...]]:
+        return ClassDesk, (self._problems, self._whose, self._most_work)
+
+
+def problems_in(folder: Path, allowed: Allowed) -> dict[str, Loaded]:
+    """The problem of each student, by the name of its file; UserError where one is unusable."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.casefold() in _ENDINGS)
+    if not files:
+        message = "there are no problem files in this folder"
+        raise UserError(
+            Complaint(message, instead="what `backprop vary` wrote"), source=str(folder)
+        )
+    return {path.stem: loaded(read_source(path), True, allowed) for path in files}
+
+
+def by_student(problems: Mapping[str, Loaded], roster: Roster) -> dict[str, Loaded]:
+    """The problem of each student of a list; UserError where one has none."""
+    found, missing = {}, []
+    who = WhoIsWho(roster)
+    owners = {who.student(name) or name: name for name in problems}
+    for one in roster.students:
+        name = next((n for n in (file_name(one.id), owners.get(one.id)) if n in problems), None)
+        if name is None:
+            missing.append(one.id)
+        else:
+            found[one.id] = problems[name]
+    if missing:
+        raise UserError(_without(missing))
+    return found
+
+
+def _without(missing: Sequence[str]) -> Complaint:
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    message = f"these students of the list have no problem: {', '.join(missing[:5])}{more}"
+    return Complaint(message, instead="a file of their name in the folder of problems")

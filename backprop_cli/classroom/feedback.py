@@ -1,0 +1,94 @@
+"""Submissions -> a reply for each student, a file in a folder: never more than may be revealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from backprop_cli.classroom.rosters import file_name
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.grading.report_data import Submission, Summary
+from backprop_cli.grading.summary import summarised
+from backprop_cli.report.formats import rendered
+from backprop_cli.report.settings import Settings
+
+ENDINGS: Final = {"text": ".txt", "markdown": ".md", "html": ".html"}
+
+
+class Reply(Struct, frozen=True):
+    """What one sheet is answered with."""
+
+    student: str
+    score: float
+    text: str
+
+
+class FeedbackWriter:
+    """Makes the reply to each sheet where it is graded; the folder is filled at the end."""
+
+    def __init__(self, settings: Settings, problem: str, form: str) -> None:
+        self._settings = settings
+        self._problem = problem
+        self._form = form
+
+    def part(self, submission: Submission) -> Reply:
+        """The reply to one sheet."""
+        report = summarised(self._problem, [submission])
+        text = rendered(self._form, report, self._settings)
+        return Reply(submission.student, submission.score, text)
+
+    def text(
+        self,
+        problem: str,  # noqa: ARG002  # all writers have this signature
+        parts: Iterable[Reply],
+        summary: Callable[[], Summary],  # noqa: ARG002  # all writers have this signature
+    ) -> Iterator[str]:
+        """All replies, one below the other."""
+        yield from (reply.text for reply in parts)
+
+
+def write_replies(
+    replies: Iterable[Reply],
+    folder: Path,
+    form: str,
+    write: Callable[[str, Path], None],
+    known: Collection[str] | None = None,
+) -> int:
+    """Writes the reply of each student, to the sheet that counts, and says how many there are.
+
+    Where a class is `known`, others get none. UserError where the folder cannot be made.
+    """
+    best: dict[str, Reply] = {}
+    for reply in replies:
+        if known is not None and reply.student not in known:
+            continue
+        if reply.student not in best or reply.score >= best[reply.student].score:
+            best[reply.student] = reply
+    _made(folder)
+    for name, reply in _named(best.values()):
+        write(reply.text, folder / f"{name}{ENDINGS[form]}")
+    return len(best)
+
+
+def _named(replies: Iterable[Reply]) -> Iterator[tuple[str, Reply]]:
+    """The replies with names for files; students whose names come to one file have numbers."""
+    taken: set[str] = set()
+    for reply in replies:
+        name = wanted = file_name(reply.student)
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{wanted} ({number})"
+        taken.add(name.casefold())
+        yield name, reply
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = Complaint(f"the folder cannot be made: {error.strerror}")
+        raise UserError(why, source=str(folder)) from None

@@ -1,0 +1,166 @@
+"""A problem file, a student and a seed -> the same problem with numbers of the student's own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.classroom.counted_draws import Draws
+from backprop_cli.classroom.fair_numbers import Measure, measured, sizes, why_unfair
+from backprop_cli.classroom.like_numbers import drawn
+from backprop_cli.classroom.numbers_in_file import NumbersOfFile, TypedNumber, numbers_of
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.grading.grade import Grader
+from backprop_cli.problem.problem_data import Interval
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.problem.typed_numbers import printable
+from backprop_cli.solving.limits import Allowed
+from backprop_cli.solving.loading import Loaded, loaded
+
+MOST_TRIES: Final = 120
+"""So many sets of numbers are drawn for a student until one is fair."""
+
+_STAGES: Final = 12  # in which numbers are drawn ever nearer to the original, most staying at last
+
+_KEEP = "vary: {W1: keep}, for what makes it so, or {x: {from: -3, to: 3}} for more room"
+
+
+_HEAD = (
+    "# Numbers of {}: drawn by `backprop vary`, seed {}. Figures in comments and notes are those of"
+    " the original."
+)
+
+
+_USUAL = Allowed("linting")
+
+
+class Variant(Struct, frozen=True):
+    """A problem file of one student, and how many sets of numbers were drawn for it.
+
+    `numbers` is the same file without the line that says whose it is.
+    """
+
+    student: str
+    text: str
+    tries: int
+    numbers: str
+
+
+class Varied:
+    """A problem whose numbers vary. What is known of the original is worked out once.
+
+    UserError where nothing in the file may vary. `variant` is pure: a student and a seed have the
+    same text for ever, whoever else is in the class.
+    """
+
+    def __init__(self, original: Loaded, allowed: Allowed = _USUAL) -> None:
+        self._original = original
+        self._allowed = allowed
+        self._file: NumbersOfFile = numbers_of(original.source)
+        self._varying = tuple(self._chosen())
+        if not self._varying:
+            message = "no number of this problem may vary"
+            hint = "vary: {x: {from: -3, to: 3}}, for what may be other than it is"
+            raise original.source.error(Complaint(message, instead=hint))
+
+    @cached_property
+    def _measure(self) -> Measure:
+        return measured(self._grader(self._original))
+
+    def variant(self, student: str, seed: int) -> Variant:
+        """The problem of one student; UserError where none of many is fair."""
+        why: Counter[str] = Counter()
+        for number in range(MOST_TRIES):
+            text = self.drawn(Draws(seed, student, number), number * _STAGES // MOST_TRIES)
+            reason = self._why_not(text)
+            if reason is None:
+                headed = self._headed(text, student, seed)
+                return Variant(student, headed, number + 1, text)
+            why[reason] += 1
+        (reason, count), *_ = why.most_common(1)
+        message = f"none of {MOST_TRIES} sets of numbers is fair; {count} times: {reason}"
+        raise self._original.source.error(Complaint(message, instead=_KEEP))
+
+    def _headed(self, text: str, student: str, seed: int) -> str:
+        """The text with a line on top that says whose it is; JSON has no room for one."""
+        if text.lstrip().startswith("{"):
+            return text
+        who = printable(" ".join(student.split())) or "nobody in particular"
+        return f"{_HEAD.format(who, seed)}\n{text}"
+
+    # Numbers ------------------------------------------------------------------------------------
+
+    def _chosen(self) -> Iterator[tuple[TypedNumber, float, Interval | None]]:
+        """The numbers that vary, each with the largest beside it, and between which it may lie."""
+        said = self._original.model.problem.vary
+        for quantity, numbers in self._file.found.items():
+            wanted = said[quantity][1] if quantity in said else None
+            if wanted == "keep" or (wanted is None and self._tells_which(quantity, numbers)):
+                continue
+            largest = max(abs(number.value) for number in numbers)
+            among = wanted if isinstance(wanted, Interval) else None
+            if largest or among is not None:
+                yield from ((number, largest, among) for number in numbers)
+
+    def _tells_which(self, quantity: str, numbers: tuple[TypedNumber, ...]) -> bool:
+        """Whether numbers say which one is meant, and not how much: classes, shares, switches.
+
+        What is trained is none of that, whatever its numbers are.
+        """
+        model = self._original.model
+        if quantity in model.trained or not model.shapes:
+            return False
+        if quantity == "y" and _labels(self._original):
+            return True
+        values = {number.value for number in numbers}
+        return quantity in ("x", "y", *model.problem.values) and values <= {0.0, 1.0}
+
+    def drawn(self, draws: Draws, stage: int) -> str:
+        others = {
+            number.start: drawn(number.text, largest, among, draws, number.name)
+            for number, largest, among in self._varying
+            if draws.number(f"{number.name} stays") % _STAGES >= stage
+        }
+        return self._file.with_others(others)
+
+    @property
+    def own_sizes(self) -> Mapping[str, float]:
+        """How large each quantity of the original is, by its largest entry."""
+        return self._measure.sizes
+
+    def sizes(self, numbers: str) -> dict[str, float]:
+        """The same for the text of a variant."""
+        return sizes(self._grader(self._loaded(numbers)))
+
+    # Fairness -----------------------------------------------------------------------------------
+
+    def _why_not(self, text: str) -> str | None:
+        if text == self._file.text:
+            return "they are the numbers of the original"
+        try:
+            with np.errstate(all="ignore"):
+                return why_unfair(self._grader(self._loaded(text)), self._measure)
+        except UserError as error:
+            return str(error)
+
+    def _loaded(self, text: str) -> Loaded:
+        return loaded(Source(self._original.source.name, text.encode()), True, self._allowed)
+
+    def _grader(self, problem: Loaded) -> Grader:
+        return Grader(problem.model, self._allowed.most)
+
+
+_OF_CLASSES = ("cross_entropy", "hinge")
+
+
+def _labels(problem: Loaded) -> bool:
+    """Whether the targets of a network are classes, or shares of them."""
+    loss, layers = problem.model.problem.loss, problem.model.problem.layers or ()
+    name = (loss.function.name or "") if loss is not None else ""
+    bounded = bool(layers) and layers[-1].activation.name in ("sigmoid", "softmax", "step", "tanh")
+    return bounded or any(part in name.replace("-", "_") for part in _OF_CLASSES)

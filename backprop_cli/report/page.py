@@ -1,0 +1,139 @@
+"""A report to one HTML file: one sheet step by step, several as tables of the class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import Final
+
+from backprop_cli.grading.report_data import Report, Result, Submission, Tally
+from backprop_cli.report.facts import cause, counted, facts
+from backprop_cli.report.settings import Settings
+from backprop_cli.report.wording import (
+    VERDICTS,
+    average,
+    beside_marks,
+    doubles,
+    earned,
+    first_sentences,
+    line_of,
+    marks,
+    noted,
+    number,
+    other_verdicts,
+    outcome,
+    points,
+    remarked,
+    rights,
+    several,
+    sheets,
+    unread,
+    verdict_phrase,
+)
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --line: #8884; --green: #2a7; --yellow: #b80; --red: #d44; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
+tr { border-bottom: 1px solid var(--line); }
+code { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+dl { margin: .2rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
+.green { color: var(--green); } .yellow { color: var(--yellow); } .red { color: var(--red); }
+.bar { display: inline-block; width: 6rem; height: .7rem; background: var(--line); }
+.bar > span { display: block; height: 100%; background: var(--green); }
+"""
+_QUANTITIES: Final = ("quantity", "right", "", "the others", "slips", "unexplained, by several")
+_CODE_LABELS: Final = frozenset({"you wrote", "formula", "right value"})
+
+
+def render(report: Report, settings: Settings) -> str:
+    """The report as a page that needs nothing else."""
+    one = len(report.submissions) == 1
+    parts = _sheet(report.submissions[0], settings) if one else _class(report, settings)
+    title = escape(report.problem or "Report")
+    body = "\n".join(parts)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+        f"{body}\n</body>\n</html>\n"
+    )
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; the cells are HTML already."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heading)
+    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
+    body = "\n".join(lines)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+# One sheet -----------------------------------------------------------------------------------
+
+
+def _sheet(submission: Submission, settings: Settings) -> Iterator[str]:
+    yield f"<p>{escape(submission.student)} ({_code(submission.file)})</p>"
+    if submission.error is not None:
+        yield f'<p class="red">{escape(unread(submission))}</p>'
+        return
+    yield f"<p><strong>{escape(marks(submission))}</strong></p>"
+    yield from (f"<p>{escape(sentence)}</p>" for sentence in first_sentences(submission))
+    if submission.remarks:
+        notes = "".join(f"<li>{escape(noted(*remark))}</li>" for remark in submission.remarks)
+        yield f"<ul>{notes}</ul>"
+    if submission.results:
+        rows = (_row(result, settings) for result in submission.results)
+        yield _table(("quantity", "points", "verdict"), rows)
+
+
+def _row(result: Result, settings: Settings) -> tuple[str, ...]:
+    words = VERDICTS[result.verdict]
+    where = line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
+    phrase = escape(verdict_phrase(result) + (f" ({where})" if where else ""))
+    told = "".join(
+        f"<dt>{escape(label)}</dt><dd>{_code(text) if label in _CODE_LABELS else escape(text)}</dd>"
+        for label, text in facts(result, settings)
+    )
+    verdict = f'<span class="{words.color}">{escape(words.sign)} {phrase}</span>'
+    return _code(result.id), points(result), verdict + (f"<dl>{told}</dl>" if told else "")
+
+
+# A class -------------------------------------------------------------------------------------
+
+
+def _class(report: Report, settings: Settings) -> Iterator[str]:
+    counts = [sheets(report.summary), average(report.submissions)]
+    yield f"<p><strong>{escape(', '.join(filter(None, counts)))}</strong></p>"
+    if report.submissions:
+        twice = doubles(report.submissions)
+        heading = ("student", "points", "", beside_marks(report.submissions))
+        rows = (_student(one, one.student in twice, settings) for one in report.submissions)
+        yield _table(heading, rows)
+        if note := several(report.submissions):
+            yield f"<p>{escape(note)}</p>"
+    if report.summary.quantities:
+        yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
+
+
+def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
+    said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
+    if submission.error is not None:
+        said = unread(submission)
+    file = f" ({_code(submission.file)})" if named_twice else ""
+    color = "green" if submission.passed else "red"
+    verdict = f'<span class="{color}">{escape(outcome(submission))}</span>'
+    return escape(submission.student) + file, earned(submission), verdict, escape(said)
+
+
+def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
+    named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
+    shared = ", ".join(f"{_code(value)} {number(count)}×" for value, count in tally.shared)
+    share = 100 * tally.counts.get("correct", 0) / max(sum(tally.counts.values()), 1)
+    bar = f'<span class="bar"><span style="width: {share:.0f}%"></span></span>'
+    others = (escape(other_verdicts(tally)), escape(counted(named)), shared)
+    return _code(tally.id), rights(tally), bar, *others
