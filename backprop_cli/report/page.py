@@ -32,16 +32,16 @@ from backprop_cli.report.wording import (
 )
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --line: #8884; --green: #2a7; --yellow: #b80; --red: #d44; }
+:root { color-scheme: light dark; --line: #8884; --good: #2a7; --partly: #b80; --bad: #d44; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
 tr { border-bottom: 1px solid var(--line); }
 code { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
 dl { margin: .2rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
-.green { color: var(--green); } .yellow { color: var(--yellow); } .red { color: var(--red); }
+.good { color: var(--good); } .partly { color: var(--partly); } .bad { color: var(--bad); }
 .bar { display: inline-block; width: 6rem; height: .7rem; background: var(--line); }
-.bar > span { display: block; height: 100%; background: var(--green); }
+.bar > span { display: block; height: 100%; background: var(--good); }
 """
 _QUANTITIES: Final = ("quantity", "right", "", "the others", "slips", "unexplained, by several")
 _CODE_LABELS: Final = frozenset({"you wrote", "formula", "right value"})
@@ -79,7 +79,7 @@ def _code(text: str) -> str:
 def _sheet(submission: Submission, settings: Settings) -> Iterator[str]:
     yield f"<p>{escape(submission.student)} ({_code(submission.file)})</p>"
     if submission.error is not None:
-        yield f'<p class="red">{escape(unread(submission))}</p>'
+        yield f'<p class="bad">{escape(unread(submission))}</p>'
         return
     yield f"<p><strong>{escape(marks(submission))}</strong></p>"
     yield from (f"<p>{escape(sentence)}</p>" for sentence in first_sentences(submission))
@@ -99,7 +99,7 @@ def _row(result: Result, settings: Settings) -> tuple[str, ...]:
         f"<dt>{escape(label)}</dt><dd>{_code(text) if label in _CODE_LABELS else escape(text)}</dd>"
         for label, text in facts(result, settings)
     )
-    verdict = f'<span class="{words.color}">{escape(words.sign)} {phrase}</span>'
+    verdict = f'<span class="{words.style}">{escape(words.sign)} {phrase}</span>'
     return _code(result.id), points(result), verdict + (f"<dl>{told}</dl>" if told else "")
 
 
@@ -125,8 +125,8 @@ def _student(submission: Submission, named_twice: bool, settings: Settings) -> t
     if submission.error is not None:
         said = unread(submission)
     file = f" ({_code(submission.file)})" if named_twice else ""
-    color = "green" if submission.passed else "red"
-    verdict = f'<span class="{color}">{escape(outcome(submission))}</span>'
+    style = "good" if submission.passed else "bad"
+    verdict = f'<span class="{style}">{escape(outcome(submission))}</span>'
     return escape(submission.student) + file, earned(submission), verdict, escape(said)
 
 

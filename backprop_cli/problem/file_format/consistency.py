@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backprop_cli.algebra.quantity import derivative_id, layer_id
 from backprop_cli.problem.file_format.records import Given
 from backprop_cli.problem.problem_data import Layer, Problem, Values
 from backprop_cli.problem.text.near import nearest
@@ -112,9 +113,11 @@ def stated_quantities(problem: Problem) -> Iterator[str]:
     """The quantities whose numbers a file states, as `vary` calls them."""
     yield from (name for name in ("x", "y") if isinstance(getattr(problem, name), Values))
     for number, layer in enumerate(problem.layers or (), 1):
-        yield from [f"W{number}"] if layer.weights is not None else []
-        yield from [f"b{number}"] if layer.bias is not None else []
-        yield from (f"W{number}_{skip.source}" for skip in layer.skips if skip.weights is not None)
+        yield from [layer_id("W", number)] if layer.weights is not None else []
+        yield from [layer_id("b", number)] if layer.bias is not None else []
+        yield from (
+            layer_id("W", number, skip.source) for skip in layer.skips if skip.weights is not None
+        )
     yield from problem.values
-    yield from (f"dL/d{name}" for name in (*problem.gradients, *problem.upstream))
+    yield from (derivative_id("L", name) for name in (*problem.gradients, *problem.upstream))
     yield from problem.update.state if problem.update is not None else ()
