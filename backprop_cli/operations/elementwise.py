@@ -12,137 +12,41 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.algebra.shapes import broadcast
+from backprop_cli.operations.elementwise_slopes import (
+    by_sign,
+    elu_slope,
+    erf_slope,
+    flat,
+    gelu_slope,
+    leaky_slope,
+    log_slope,
+    one_minus,
+    relu_slope,
+    silu_slope,
+    softsign_slope,
+)
+from backprop_cli.operations.elementwise_values import (
+    choose,
+    elu,
+    entry_by_entry,
+    erf,
+    huber,
+    normal_cdf,
+    normal_pdf,
+    sigmoid,
+    softplus,
+    switch,
+    times_x,
+)
 from backprop_cli.operations.record import (
-    Array,
     Definition,
     Derivative,
     Domain,
     Notation,
     Operation,
-    Rules,
 )
 
 Form: TypeAlias = Callable[..., Expr]
-
-_erf = np.vectorize(math.erf, otypes=[float])
-_erfc = np.vectorize(math.erfc, otypes=[float])
-
-
-def _all(function: Any, x: Array) -> Array:
-    """A vectorised Python function; np.vectorize refuses empty arrays unless told the type."""
-    return np.asarray(function(x), dtype=float).reshape(np.shape(x))
-
-
-def sigmoid(x: Array) -> Array:
-    """1 / (1 + e^-x) without overflow: the exponential is only taken of -|x|."""
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, small) / (1.0 + small)
-
-
-def softplus(x: Array) -> Array:
-    """ln(1 + e^x) without overflow."""
-    return np.logaddexp(0.0, x)
-
-
-def elu(x: Array, alpha: float = 1.0) -> Array:
-    """x above 0, alpha (e^x - 1) below (Clevert, Unterthiner and Hochreiter 2016)."""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
-
-
-def normal_cdf(x: Array) -> Array:
-    """The standard normal distribution function, accurate in both tails."""
-    return 0.5 * _all(_erfc, -x / math.sqrt(2.0))
-
-
-def normal_pdf(x: Array) -> Array:
-    """The standard normal density."""
-    return np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
-
-
-def switch(x: Array, below: float = 0.0, at: float = 0.0, above: float = 1.0) -> Array:
-    """One of three constants, by the sign of x."""
-    return np.where(
-        x > 0, float(above), np.where(x < 0, float(below), np.where(x == 0, float(at), x))
-    )
-
-
-def choose(x: Array, above: Array, otherwise: Array) -> Array:
-    """One of two arrays, entry by entry, by the sign of x."""
-    return np.where(x > 0, above, otherwise)
-
-
-def huber(x: Array, delta: float = 1.0) -> Array:
-    """Half the square up to delta, a straight line beyond (Huber 1964)."""
-    size = np.abs(x)
-    inner = np.minimum(size, delta)
-    return 0.5 * inner * inner + delta * (size - inner)
-
-
-def _times_x(function: Any) -> Any:
-    def value(x: Array) -> Array:
-        return np.where(np.isneginf(x), 0.0, x * function(x))
-
-    return value
-
-
-def _by_sign(x: Expr, below: float, at: float, above: float) -> Expr:
-    return op("switch", x, below=_plain(below), at=_plain(at), above=_plain(above))
-
-
-def _plain(value: float) -> float:
-    """Whole numbers as integers, so that they are written without a point."""
-    return int(value) if value == int(value) else value
-
-
-def _relu_slope(kink: str) -> Derivative:
-    def derivative(x: Expr, _: Expr, __: Op, rules: Rules) -> Expr:
-        return _by_sign(x, 0, rules.kink(kink), 1)
-
-    return derivative
-
-
-def _leaky_slope(x: Expr, _: Expr, node: Op, rules: Rules) -> Expr:
-    slope = float(str(node.option("slope", 0.01)))
-    return _by_sign(x, slope, rules.kink("leaky_relu"), 1)
-
-
-def _elu_slope(x: Expr, r: Expr, node: Op, _: Rules) -> Expr:
-    alpha = num(float(str(node.option("alpha", 1))))
-    return op("choose", x, build.ONE, build.add(r, alpha))
-
-
-def _silu_slope(x: Expr, r: Expr, _: Op, __: Rules) -> Expr:
-    gate = op("sigmoid", x)
-    return build.add(gate, build.mul(r, build.sub(build.ONE, gate)))
-
-
-def _gelu_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
-    return build.add(op("normal_cdf", x), build.mul(x, op("normal_pdf", x)))
-
-
-def _softsign_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
-    """The definition's would ask for the slope of |x| at 0, of which nothing is left."""
-    return build.div(build.ONE, build.power(build.add(build.ONE, op("abs", x)), num(2)))
-
-
-def _log_slope(base: int | None) -> Derivative:
-    def derivative(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
-        return build.div(build.ONE, x if base is None else build.mul(x, op("log", num(base))))
-
-    return derivative
-
-
-def _erf_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
-    bell = op("exp", build.neg(build.power(x, num(2))))
-    return build.mul(build.div(num(2), op("sqrt", op("pi"))), bell)
-
-
-def _one_minus(r: Expr) -> Expr:
-    return build.sub(build.ONE, r)
-
-
-def _flat(*_: object) -> Expr:
-    return build.ZERO
 
 
 def _logistic(z: Expr) -> Expr:
@@ -215,7 +119,7 @@ ACTIVATIONS = (
         "sigmoid",
         "sigmoid",
         sigmoid,
-        lambda x, r, node, rules: build.mul(r, _one_minus(r)),
+        lambda x, r, node, rules: build.mul(r, one_minus(r)),
         _named("σ", r"\sigma"),
         activation=True,
         definition=_in(_logistic),
@@ -225,7 +129,7 @@ ACTIVATIONS = (
         "tanh",
         "hyperbolic tangent",
         np.tanh,
-        lambda x, r, node, rules: _one_minus(build.power(r, num(2))),
+        lambda x, r, node, rules: one_minus(build.power(r, num(2))),
         _named("tanh"),
         activation=True,
         definition=_in(lambda z: op("div", op("sinh", z), op("cosh", z))),
@@ -236,7 +140,7 @@ ACTIVATIONS = (
         "relu",
         "rectified linear unit",
         lambda x: np.maximum(x, 0.0),
-        _relu_slope("relu"),
+        relu_slope("relu"),
         _named("ReLU", r"\operatorname{ReLU}"),
         activation=True,
         kink="relu",
@@ -248,7 +152,7 @@ ACTIVATIONS = (
         "leaky_relu",
         "leaky rectified linear unit",
         lambda x, slope=0.01: np.where(x > 0, x, slope * x),
-        _leaky_slope,
+        leaky_slope,
         _named("LeakyReLU", r"\operatorname{LeakyReLU}"),
         {"slope": 0.01},
         activation=True,
@@ -260,7 +164,7 @@ ACTIVATIONS = (
         "elu",
         "exponential linear unit",
         elu,
-        _elu_slope,
+        elu_slope,
         _named("ELU", r"\operatorname{ELU}"),
         {"alpha": 1},
         activation=True,
@@ -279,8 +183,8 @@ ACTIVATIONS = (
     _function(
         "silu",
         "sigmoid-weighted unit",
-        _times_x(sigmoid),
-        _silu_slope,
+        times_x(sigmoid),
+        silu_slope,
         _named("SiLU", r"\operatorname{SiLU}"),
         activation=True,
         definition=_in(lambda z: op("mul", z, op("sigmoid", z))),
@@ -289,8 +193,8 @@ ACTIVATIONS = (
     _function(
         "gelu",
         "Gaussian error linear unit",
-        _times_x(normal_cdf),
-        _gelu_slope,
+        times_x(normal_cdf),
+        gelu_slope,
         _named("GELU", r"\operatorname{GELU}"),
         activation=True,
         definition=_in(lambda z: op("mul", z, op("normal_cdf", z))),
@@ -307,7 +211,7 @@ ACTIVATIONS = (
         "softsign",
         lambda z: op("div", z, op("add", build.ONE, op("abs", z))),
         value=lambda x: x / (1.0 + np.abs(x)),
-        derivative=_softsign_slope,
+        derivative=softsign_slope,
         activation=True,
         rises=True,
     ),
@@ -334,7 +238,7 @@ ACTIVATIONS = (
         "step",
         "hard threshold",
         lambda x, at_zero=1: switch(x, 0, at_zero, 1),
-        lambda x, r, node, rules: _by_sign(x, 0, rules.kink("step"), 0),
+        lambda x, r, node, rules: by_sign(x, 0, rules.kink("step"), 0),
         options={"at_zero": 1},
         activation=True,
         kink="step",
@@ -346,7 +250,7 @@ ACTIVATIONS = (
         "sign",
         "sign",
         np.sign,
-        _flat,
+        flat,
         activation=True,
         rises=True,
         exact=True,
@@ -359,7 +263,7 @@ FUNCTIONS = (
         "log",
         "natural logarithm",
         np.log,
-        _log_slope(None),
+        log_slope(None),
         _named("ln"),
         domain=_POSITIVE,
         rises=True,
@@ -368,7 +272,7 @@ FUNCTIONS = (
         "log2",
         "logarithm to base 2",
         np.log2,
-        _log_slope(2),
+        log_slope(2),
         _named("log₂", r"\log_2"),
         domain=_POSITIVE,
         rises=True,
@@ -377,7 +281,7 @@ FUNCTIONS = (
         "log10",
         "logarithm to base 10",
         np.log10,
-        _log_slope(10),
+        log_slope(10),
         _named("log₁₀", r"\log_{10}"),
         domain=_POSITIVE,
         rises=True,
@@ -395,7 +299,7 @@ FUNCTIONS = (
         "abs",
         "absolute value",
         np.abs,
-        lambda x, r, node, rules: _by_sign(x, -1, rules.kink("abs"), 1),
+        lambda x, r, node, rules: by_sign(x, -1, rules.kink("abs"), 1),
         Notation("special", "abs"),
         kink="abs",
         exact=True,
@@ -422,8 +326,8 @@ FUNCTIONS = (
     _function(
         "erf",
         "error function",
-        lambda x: _all(_erf, x),
-        _erf_slope,
+        lambda x: entry_by_entry(erf, x),
+        erf_slope,
         _named("erf", r"\operatorname{erf}"),
         rises=True,
     ),
@@ -454,7 +358,7 @@ FUNCTIONS = (
         "positive_part",
         "the part above 0",
         lambda x: np.maximum(x, 0.0),
-        _relu_slope("hinge"),
+        relu_slope("hinge"),
         Notation("special", "max"),
         kink="hinge",
         definition=_in(lambda z: op("choose", z, z, build.ZERO)),
@@ -475,7 +379,7 @@ FUNCTIONS = (
         "switch",
         "constant on either side of 0",
         switch,
-        _flat,
+        flat,
         Notation("special", "switch"),
         {"below": 0, "at": 0, "above": 1},
         public=False,
@@ -491,8 +395,8 @@ FUNCTIONS = (
         elementwise=True,
         pullback=lambda g, r, node, rules: (
             None,
-            build.mul(g, _by_sign(node.args[0], 0, 0, 1)),
-            build.mul(g, _by_sign(node.args[0], 1, 1, 0)),
+            build.mul(g, by_sign(node.args[0], 0, 0, 1)),
+            build.mul(g, by_sign(node.args[0], 1, 1, 0)),
         ),
         public=False,
         exact=True,

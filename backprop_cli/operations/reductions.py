@@ -7,7 +7,6 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, num, op
@@ -16,13 +15,24 @@ from backprop_cli.operations.fitting import total
 from backprop_cli.operations.positions import Index
 from backprop_cli.operations.record import (
     Along,
-    Array,
     Domain,
     Entries,
     Notation,
     Operation,
     Rules,
     Shares,
+)
+from backprop_cli.operations.reduction_values import (
+    along_axis,
+    argmax,
+    largest_shares,
+    log_others,
+    log_softmax,
+    logsumexp,
+    mean,
+    norm,
+    others_share,
+    softmax,
 )
 
 _AXIS = {"axis": None, "keep": None}
@@ -60,109 +70,6 @@ def _along(shapes: tuple[Shape, ...], node: Op) -> Shape:
     if not shape:
         raise ShapeError(f"{node.name} needs a vector or a matrix, and this is a number")
     return shape
-
-
-def mean(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
-    """The mean; each entry is divided first where their sum would overflow."""
-    found = np.mean(x, axis=axis, keepdims=bool(keep))
-    if np.all(np.isfinite(found)):
-        return np.asarray(found)
-    parts = x / (x.size if axis is None else x.shape[axis])
-    return np.asarray(np.where(np.isfinite(found), found, np.sum(parts, axis, keepdims=bool(keep))))
-
-
-def _numpy(function: Any) -> Any:
-    def value(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
-        return np.asarray(function(x, axis=axis, keepdims=bool(keep)))
-
-    return value
-
-
-def _squeezed(kept: Array, axis: int | None, keep: int | None) -> Array:
-    """The result of a reduction without the axes that were kept as size 1, unless they stay."""
-    if keep:
-        return kept
-    return kept.reshape(()) if axis is None else np.squeeze(kept, axis=axis)
-
-
-def logsumexp(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
-    """ln of the sum of e^x, the largest entry taken out before the exponential."""
-    top = np.max(x, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    sums = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return _squeezed(sums, axis, keep)
-
-
-def softmax(x: Array, axis: int | None = None) -> Array:
-    """e^x over its sum along the axis, the largest entry taken out first."""
-    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True))
-
-
-def log_softmax(x: Array, axis: int | None = None) -> Array:
-    """ln of the softmax, without going through numbers that underflow."""
-    return np.asarray(x - logsumexp(x, axis=axis, keep=1))
-
-
-def log_others(x: Array, axis: int | None = None) -> Array:
-    """ln(1 - softmax): of the largest entry, summed over the others, since its 1 - p cancels."""
-    return np.asarray(np.where(_is_top(x, axis), _log_rest(x, axis), np.log1p(-softmax(x, axis))))
-
-
-def _is_top(x: Array, axis: int | None) -> NDArray[np.bool_]:
-    """Whether an entry is the (first) largest along the axis; no other can be above one half."""
-    along = axis or 0
-    places = np.expand_dims(np.argmax(x, axis=along), along)
-    mask = np.zeros(x.shape, dtype=bool)
-    np.put_along_axis(mask, places, True, along)
-    return mask
-
-
-def _log_rest(x: Array, axis: int | None) -> Array:
-    others = np.where(_is_top(x, axis), -np.inf, x)
-    return np.asarray(logsumexp(others, axis, keep=1) - logsumexp(x, axis, keep=1))
-
-
-def others_share(g: Array, x: Array, axis: int | None = None) -> Array:
-    """The sum over i ≠ j of g_i p_j / (1 - p_i), for each j, where p is the softmax of x.
-
-    The term of the largest p_i is formed from the softmax of the others: both p_j and 1 - p_i may
-    be too small for a number, and their quotient is not.
-    """
-    top, p = _is_top(x, axis), softmax(x, axis)
-    weights = np.where(top, 0.0, g / (1.0 - p))
-    if x.shape[axis or 0] == 1:
-        return np.zeros(x.shape)
-    of_top = np.sum(np.where(top, g, 0.0), axis=axis, keepdims=True)
-    others = softmax(np.where(top, -np.inf, x), axis)
-    rest = np.sum(weights, axis=axis, keepdims=True) - weights
-    return np.asarray(p * rest + of_top * others)
-
-
-def norm(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
-    """The Euclidean length, scaled so that squares do not overflow."""
-    top = np.max(np.abs(x), axis=axis, keepdims=True)
-    scale = np.where((top == 0) | ~np.isfinite(top), 1.0, top)
-    length = scale * np.sqrt(np.sum((x / scale) ** 2, axis=axis, keepdims=True))
-    return _squeezed(length, axis, keep)
-
-
-def largest_shares(x: Array, axis: int | None = None, at_tie: float | str = "first") -> Array:
-    """1 at the only largest entry; where several tie, what `at_tie` says: 1 at the first of them,
-    equal shares, or that number at each."""
-    is_top = x == np.max(x, axis=axis, keepdims=True)
-    if at_tie == "first":
-        flat = is_top.reshape(-1) if axis is None else is_top
-        first = flat & (np.cumsum(flat, axis=axis) == 1)
-        return np.asarray(first.reshape(x.shape), dtype=float)
-    count = np.sum(is_top, axis=axis, keepdims=True)
-    share = 1.0 / count if at_tie == "shared" else np.where(count > 1, float(at_tie), 1.0)
-    return np.asarray(np.where(is_top, share, 0.0))
-
-
-def argmax(x: Array, axis: int | None = None, first: int = 0) -> Array:
-    """The number of the largest entry along the axis, counted from `first`."""
-    return np.asarray(np.argmax(x, axis=axis) + first, dtype=float)
 
 
 def count(shape: Shape, axis: int | None) -> Expr:
@@ -405,7 +312,7 @@ REDUCTIONS = (
     _reduction(
         "sum",
         "sum",
-        _numpy(np.sum),
+        along_axis(np.sum),
         _sum,
         "Σ",
         rises=True,
@@ -433,7 +340,7 @@ REDUCTIONS = (
     _reduction(
         "max",
         "largest entry",
-        _numpy(np.max),
+        along_axis(np.max),
         _max,
         kink="max",
         rises=True,
