@@ -6,13 +6,16 @@ import csv
 import io
 import json
 import re
+import shlex
+import subprocess
+import sys
 import zipfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from classes import grader_of, right_answers, sheet, typed
+from classes import PROBLEMS, grader_of, right_answers, sheet, typed
 from click.testing import CliRunner, Result
 
 from backprop_cli.classroom.hand_ins import handed_in
@@ -268,3 +271,31 @@ def test_a_list_without_a_heading_is_one_of_names(tmp_path: Path) -> None:
     roster = read_roster(str(tmp_path / "r.csv"))
     assert roster.columns == ("student",)
     assert [one.id for one in roster.students] == ["anna", "ben"]
+
+
+def test_the_commands_of_the_page_grade_and_answer_a_class(tmp_path: Path) -> None:
+    """Run as they stand there, with six students; one has handed in nothing."""
+    page = (PROBLEMS.parent / "docs" / "class.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert len(commands.splitlines()) == 5
+    (tmp_path / "homework.yaml").write_text(PROBLEM)
+    rows = [",".join(names) for names in NAMES[:6]]
+    (tmp_path / "roster.csv").write_text("\n".join(["ID number,First name,Surname", *rows]))
+    for n in range(5):
+        put(tmp_path / "hand-ins", n, answers(n))
+    for line in commands.splitlines():
+        done = subprocess.run(
+            [sys.executable, "-m", "backprop_cli", *shlex.split(line)[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stderr
+    marks = list(csv.DictReader(io.StringIO((tmp_path / "marks.csv").read_text(encoding="utf-8"))))
+    assert [row["ID number"] for row in marks] == [id for id, _, _ in NAMES[:6]]
+    assert [row["percent"] == "100" for row in marks[:5]] == [right(n) for n in range(5)]
+    assert marks[5]["score"] == ""
+    replies = sorted(path.name for path in (tmp_path / "replies").iterdir())
+    assert replies == [f"{id}.html" for id, _, _ in NAMES[:5]]
+    assert "5 sheets" in (tmp_path / "class.html").read_text(encoding="utf-8")

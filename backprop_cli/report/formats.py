@@ -42,6 +42,14 @@ class _Lines(_Shown):
         return without_commands(ascii_text(out) if plain else out)
 
 
+class _Page(_Shown):
+    """HTML, which writes any other character as a reference, and whose lines are no commands."""
+
+    def __call__(self, report: Report, settings: Settings) -> str:
+        out = without_commands(super().__call__(report, settings))
+        return out.encode("ascii", "xmlcharrefreplace").decode() if settings.ascii else out
+
+
 _STREAMED: Mapping[str, Callable[[Settings], Writer]] = MappingProxyType(
     {"json": JsonWriter, "csv": CsvWriter, "junit": JunitWriter, "github": GithubWriter}
 )
@@ -55,7 +63,7 @@ _WHOLE: Mapping[str, Render] = MappingProxyType(
         "text": _Lines(text.render),
         "markdown": _Lines(markdown.render),
         "gradescope": _Shown(gradescope.render),
-        "html": _Shown(page.render),
+        "html": _Page(page.render),
         STEP_SUMMARY: _Lines(github.step_summary),
     }
 )
