@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.notation.ascii_signs import SIGNS, ascii_text
-from backprop_cli.notation.boxes import ASCII
+from backprop_cli.notation.boxes import ASCII, plain_text
 from backprop_cli.notation.drawing import Drawing
-from backprop_cli.notation.nodes import Fraction, every
+from backprop_cli.notation.nodes import (
+    Braced,
+    Fraction,
+    Grid,
+    Letter,
+    Number,
+    Sign,
+    every,
+    row,
+)
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.terminal import Terminal
@@ -44,6 +53,24 @@ WRITER = FormulaWriter(lambda id: symbol(Naming(), id), SHAPES)
 )
 def test_ascii_is_what_numpy_reads(formula: str, written: str) -> None:
     assert PLAIN.one_line(WRITER.node(parse(formula, ALL))) == written
+
+
+def test_a_label_below_a_list_leaves_the_list_whole() -> None:
+    joined = WRITER.node(parse("concat(x, y)", ALL))
+    braced = row(Braced(joined, Number("5")), Sign("", 2), Letter("A"))
+    assert PLAIN.one_line(braced) == "[x; y] @ A"
+    assert UNICODE.one_line(braced) == "[x; y] A"
+
+
+def test_a_matrix_keeps_the_columns_it_has_room_for() -> None:
+    numbers = tuple(Number(str(10 + place)) for place in range(30))
+    narrow = Terminal(Drawing(most_width=20))
+    (token,) = narrow.tokens(Grid((numbers,), (1, 30)))
+    assert plain_text(token.box.lines[0]) == "[10  11  12  …  39]"
+    assert token.label == "1×30"
+    padded = Grid(((Number("1", pad=".5", lead=""),), (Number("−2.5"),)))
+    (token,) = UNICODE.tokens(padded)
+    assert [plain_text(line) for line in token.box.lines][::2] == ["⎡1   ⎤", "⎣−2.5⎦"]
 
 
 def test_every_sign_of_the_table_has_its_ascii() -> None:

@@ -134,7 +134,8 @@ def _equation(head: Node, sides: Sequence[Node], result: Node | None) -> Equatio
 
 def is_value(node: Node) -> bool:
     """Whether a formula is a drawn value and nothing else."""
-    return isinstance(node, Number | Grid | Braced)
+    listed = isinstance(node, Grid) and bool(node.separator)
+    return isinstance(node, Number | Grid | Braced) and not listed
 
 
 _MOST_ENTRIES = 12

@@ -164,7 +164,7 @@ def _heading(part: Heading, page: _Page) -> Iterator[str]:
 
 
 def _givens(part: Givens, page: _Page) -> Iterator[str]:
-    if any(item.words for item in part.items):
+    if any(item.value is None for item in part.items):
         yield from _table([_counted(item, page) for item in part.items])
     else:
         yield '<div class="given">'

@@ -114,7 +114,7 @@ def _heading(part: Heading) -> Iterator[str]:
 
 
 def _givens(part: Givens) -> Iterator[str]:
-    if any(item.words for item in part.items):
+    if any(item.value is None for item in part.items):
         yield columns([_counted(item) for item in part.items])
     else:
         given = " \\qquad\n".join(map(_given, part.items))

@@ -242,7 +242,8 @@ class Chain(Drawn, frozen=True):
     def lines(self, room: int) -> Iterator[Line]:
         """The lines."""
         margin = self.width + 1 if self.width else 0
-        if len(self.rows) > 1 and not any(self.is_apart(row) for row in self.rows):
+        forms = self.rows[0].head is not None and not any(map(self.is_apart, self.rows))
+        if forms and len(self.rows) > 1:
             yield from self.joined(room)
             return
         drawn = [self.drawn(row, room - margin) for row in self.rows]
@@ -281,19 +282,14 @@ class Chain(Drawn, frozen=True):
         """The right side of a row."""
         shape = self.shape(row)
         room -= len(shape) + _HANG if shape else 0
-        if isinstance(row.body, Cases):
+        if isinstance(row.body, Cases) and row.result is None:
             return [beside([text_box("= "), tall_cases(row.body, self.setter, room - 2)])]
-        begins = () if self.stands_alone(row) else (word("="),)
         body = self.setter.tokens(row.body)
-        tokens = [*begins, replace(body[0], space=True), *body[1:]]
+        tokens = [word("="), replace(body[0], space=True), *body[1:]]
         if row.result is not None:
             result = resulting(row.result, self.setter)
             tokens += [word("=", space=True, level=0), replace(result[0], space=True), *result[1:]]
         return list(lines(tokens, room, _HANG))
-
-    def stands_alone(self, row: Row) -> bool:
-        """Whether there is nothing that the row is equal to."""
-        return row.head is None and row is self.rows[0]
 
     def shape(self, row: Row) -> str:
         """`(2×3)` at the margin."""

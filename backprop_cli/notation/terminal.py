@@ -144,6 +144,8 @@ class Terminal(Struct, frozen=True):
                 found += tokens
                 place += 1
                 continue
+            if place and isinstance(node, Fenced) and isinstance(inside[place - 1], Fenced):
+                gap = gap or _Gap(_LIST)
             if gap is None and _is_labelled(node) and found:
                 found.append(word(" "))
                 gap = _Gap(_LIST)
@@ -248,7 +250,7 @@ class Terminal(Struct, frozen=True):
 
     def _braced(self, inner: Node, label: Node) -> Tokens:
         tokens = self._tokens(inner)
-        is_array = isinstance(inner, Grid)
+        is_array = isinstance(inner, Grid) and not inner.separator
         if not self.braces and not is_array:
             return tokens
         box = tokens[0].box if is_array else joined(tokens)
@@ -309,7 +311,8 @@ class Terminal(Struct, frozen=True):
 
 def _is_labelled(node: Node) -> bool:
     """Whether a node is an array with words below it, as those of each sample have."""
-    return isinstance(node, Braced) and isinstance(node.inner, Grid)
+    inner = node.inner if isinstance(node, Braced) else None
+    return isinstance(inner, Grid) and not inner.separator
 
 
 def _is_of_numbers(grid: Grid) -> bool:
