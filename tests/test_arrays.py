@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ GIVEN = {
 def test_gradients_end_as_on_paper(formula: str, wanted: tuple[str, str]) -> None:
     used = {name: value for name, value in GIVEN.items() if name in symbols(parse(formula))}
     text = printed(json.dumps({"values": used, "equations": [f"J = {formula}"]}))
-    assert f"{wanted[0]} = {wanted[1]}\n" in text
+    assert re.search(re.escape(f"{wanted[0]} = {wanted[1]}") + r"( =|\n)", text)
 
 
 def printed(problem: str, *options: str) -> str:
@@ -179,7 +180,7 @@ def test_layer_norm_ends_in_its_compact_form(of: str, wanted: str) -> None:
     arguments = ["derive", "-", "--of", of, "--wrt", "x", "--width", "110"]
     result = CliRunner().invoke(main, arguments, input=LAYER_NORM)
     assert result.output.rstrip().endswith(wanted)
-    assert "deviations from a mean add up" in result.output
+    assert "deviations from a mean" in result.output
 
 
 def test_that_form_is_the_slope_of_the_layer_norm() -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.notation.ascii_signs import ascii_text, in_ascii
 from backprop_cli.notation.boxes import Box, Fences, Line, Role, text_box, width
 from backprop_cli.notation.drawing import Drawing
@@ -35,6 +36,7 @@ from backprop_cli.notation.nodes import (
     Total,
     Word,
     items,
+    row,
 )
 from backprop_cli.notation.small_letters import indexed, subscript, superscript
 from backprop_cli.notation.symbols import size
@@ -114,7 +116,8 @@ class Terminal(Struct, frozen=True):
     def _built(self, node: Node) -> Tokens:
         match node:
             case Fraction(top, bottom):
-                return _joined((*self._tokens(top), word("/"), *self._tokens(bottom)))
+                under = _fenced_entry(bottom) if self.ascii and _by_entry(top, bottom) else bottom
+                return _joined((*self._tokens(top), word("/"), *self._tokens(under)))
             case Root(inner):
                 return (word("√"), *self._tokens(inner))
             case Total(below):
@@ -383,3 +386,17 @@ def _suffixed(tokens: Tokens, text: str) -> Tokens:
     (spans,) = tokens[0].box.lines
     role = spans[-1][1] if spans else ""
     return (Token(Box(((*spans, (text, role)),), tokens[0].box.width + width(text))),)
+
+
+def _by_entry(top: Node, bottom: Node) -> bool:
+    """Whether a whole is derived by an entry: dY/dW[1] would read as an entry of dY/dW."""
+    return _is_entry(bottom) and not _is_entry(top)
+
+
+def _is_entry(node: Node) -> bool:
+    return any(quantity(one.id).index for one in items(node) if isinstance(one, Named))
+
+
+def _fenced_entry(bottom: Node) -> Node:
+    sign, *entry = items(bottom)
+    return row(sign, Fenced("(", row(*entry), ")"))
