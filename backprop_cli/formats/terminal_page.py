@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 from rich.box import SIMPLE_HEAD, Box
-from rich.columns import Columns as Beside
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -48,16 +47,16 @@ from backprop_cli.formats.terminal_formulas import (
     Phrases,
     worded,
 )
-from backprop_cli.formats.terminal_pictures import drawing, losses_curve
 from backprop_cli.notation.ascii_signs import ascii_text
-from backprop_cli.notation.boxes import ASCII, UNICODE, Role
+from backprop_cli.notation.boxes import ASCII, UNICODE, Role, plain_text, text_box
 from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.flow import joined, natural_width, word
 from backprop_cli.notation.nodes import Named, Node
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.small_letters import subscript
 from backprop_cli.notation.terminal import Terminal, restyled
-from backprop_cli.terminal.console import drawn
+from backprop_cli.problem.typed_numbers import printable
+from backprop_cli.terminal.console import console_of, drawn, shown_lines
 
 _INDENT, _STEP = 4, 8
 _ASCII_HEAD = Box(
@@ -71,20 +70,37 @@ _ASCII_HEAD = Box(
     "    \n",
     ascii=True,
 )  # fmt: skip
+_BLANK = Boxed(text_box(""))
 _lettered = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 _MOST_ROWS, _MOST_ROWS_LONG = 10, 16
+_LEAST, _BESIDE = 16, 46  # columns of an array in a table at least, and those of its neighbours
 _WIDE = 80  # columns, from which on a matrix may take nearly all of them
 
 
 def render(said: Said, view: View) -> str:
     """The page as text, in the styles of the theme where there are colours."""
-    return drawn(TerminalPage(said.document(view, page_for(view)), view).whole(), view)
+    shown = TerminalPage(said.document(view, page_for(view)), view).whole()
+    return drawn(shown, view) if view.color is not None else "".join(_plain(shown, view))
+
+
+def _plain(shown: Iterable[RenderableType], view: View) -> Iterator[str]:
+    """The same without styles: what is lines already needs no console."""
+    on = console_of(view)
+    for each in shown:
+        if isinstance(each, Drawn):
+            yield from (f"{printable(plain_text(line))}\n" for line in each.lines(view.width))
+        else:
+            for line in shown_lines(each, on):
+                yield "".join(segment.text for segment in line) + "\n"
 
 
 def page_for(view: View) -> Page:
     """What there is room for between the margins of a terminal."""
     rows = _MOST_ROWS_LONG if view.detail == "long" else _MOST_ROWS
     return Page(max(4, view.width // 6), rows, drawing=view.width - 20)
+
+
+_Cells: TypeAlias = "Mapping[str, Sequence[Text | Boxed | None]]"
 
 
 class _Called(Struct, frozen=True):
@@ -116,19 +132,24 @@ class TerminalPage:
             _Called(document),
         )
         self.labelled = replace(self.setter, braces=True)
-        self.tabled = replace(self.setter, drawing=replace(self.setter.drawing, gap=False))
+        self.tabled = replace(self.setter, drawing=self.in_table())
         self.has_sections = any(isinstance(part, Section) for part in document.parts)
+
+    def in_table(self) -> Drawing:
+        """How arrays are drawn in a table: no line between two rows, room for the other columns."""
+        room = max(_LEAST, self.view.width - _BESIDE)
+        return replace(self.setter.drawing, gap=False, most_width=room)
 
     def whole(self) -> Iterator[RenderableType]:
         """The title, what holds throughout, and the parts with room between them."""
         if self.document.title:
-            yield Text(self.words(self.document.title), "result")
+            yield Flowing(worded(self.words(self.document.title), "result"))
         if self.document.conventions:
             yield self.conventions(self.document.conventions)
         before: type | None = None
         for part in self.document.parts:
             if not (before in _CLOSE and type(part) in _CLOSE):
-                yield Text()
+                yield _BLANK
             before = type(part)
             yield from self.part(part)
 
@@ -200,7 +221,8 @@ class TerminalPage:
         head = _ASCII_HEAD if self.view.ascii else SIMPLE_HEAD
         found = Table(box=head, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
         for words in heads:
-            found.add_column(self.words(words), vertical="middle")
+            alone = words not in _IN_WORDS
+            found.add_column(self.words(words), vertical="middle", no_wrap=alone)
         return found
 
     def givens(self, part: Givens) -> Iterator[RenderableType]:
@@ -213,7 +235,7 @@ class TerminalPage:
             value=self.value,
             numbers=lambda each: self.one_line(each.count) if each.count is not None else None,
         )
-        yield Padding(self.filled(columns), (0, 0, 0, _INDENT))
+        yield from self.tabulated(columns, _INDENT)
         if part.total is not None:
             yield Text()
             total = Text("parameters together: ") + self.one_line(part.total)
@@ -229,7 +251,17 @@ class TerminalPage:
         plain = tuple(replace(token, label="") for token in restyled(tokens, role))
         return Boxed(joined(plain))
 
-    def filled(self, columns: Mapping[str, Sequence[RenderableType | None]]) -> Table:
+    def tabulated(self, columns: _Cells, indent: int) -> Iterator[RenderableType]:
+        """A table, or what it would say one below the other where it is too wide to be one."""
+        if indent + _needed(columns) <= self.view.width:
+            yield Padding(self.filled(columns), (0, 0, 0, indent))
+            return
+        for line in zip(*columns.values(), strict=True):
+            said = (cell for cell in line if isinstance(cell, Text) and cell.plain)
+            yield Padding(Text("  ").join(said), (0, 0, 0, indent))
+            yield from (Moved(cell, indent + 2) for cell in line if isinstance(cell, Boxed))
+
+    def filled(self, columns: _Cells) -> Table:
         """A table of columns; lines of it that are taller than others keep apart."""
         table = self.table(*columns)
         before = False
@@ -250,7 +282,7 @@ class TerminalPage:
             shape=lambda each: Text(self.shape(each.shape), "note"),
             value=lambda each: self.drawn(each.value, "result"),
         )
-        yield Padding(self.filled(columns), (0, 0, 0, 2))
+        yield from self.tabulated(columns, 2)
 
     def columns(self, part: Columns) -> Iterator[RenderableType]:
         """A table of words and formulas."""
@@ -276,7 +308,7 @@ class TerminalPage:
         yield Headline(number, words, self.shape(part.shape))
         yield self.indented(Equal(part.equation, self.setter))
         if part.entries:
-            yield Text()
+            yield _BLANK
         for entry in part.entries:
             yield self.indented(Equal(entry, self.setter))
         for note in part.notes:
@@ -307,9 +339,13 @@ class TerminalPage:
 
     def pictures(self, part: Pictures) -> Iterator[RenderableType]:
         """Drawings beside one another where there is room."""
+        from backprop_cli.formats.terminal_pictures import drawing
+
         room = self.view.width - _INDENT
         alone = len(part.items) == 1
         found = [drawing(each, room, self.view.ascii, alone=alone) for each in part.items]
+        from rich.columns import Columns as Beside
+
         shown = Beside([each for each in found if each], padding=(1, 3))
         yield Padding(shown, (0, 0, 0, _INDENT))
 
@@ -326,6 +362,8 @@ class TerminalPage:
                 yield Padding(Text(texts, "note"), (0, 0, 0, _INDENT))
             return
         yield Text()
+        from backprop_cli.formats.terminal_pictures import losses_curve
+
         shown = losses_curve(part, self.view.width - _INDENT, self.view.ascii)
         yield Padding(shown, (0, 0, 0, _INDENT))
 
@@ -350,6 +388,23 @@ def _chains(rows: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
         yield tuple(row for _, row in group)
 
 
+def _needed(columns: _Cells) -> int:
+    """The columns of the terminal that a table takes at least."""
+    wide = (max(_least(cell, head) for cell in (head, *column)) for head, column in columns.items())
+    return sum(wide) + _COLUMN_GAP * (len(columns) - 1)
+
+
+def _least(cell: Text | Boxed | str | None, head: str) -> int:
+    """How narrow a cell can be; words may be broken between them."""
+    if cell is None or isinstance(cell, str):
+        return len(cell or "")
+    if isinstance(cell, Boxed):
+        return cell.box.width
+    if head in _IN_WORDS:
+        return max(map(len, cell.plain.split()), default=0)
+    return cell.cell_len
+
+
 def _used(items: Sequence[Any], **columns: Callable[[Any], Any]) -> dict[str, list[Any]]:
     """The columns in which anything is said, by the words above them."""
     found = {
@@ -362,7 +417,11 @@ def _used(items: Sequence[Any], **columns: Callable[[Any], Any]) -> dict[str, li
     }
 
 
+_COLUMN_GAP = 3
 _HEADS = {"is_": "what it is"}
+
+_IN_WORDS = frozenset({"what it is"})
+"""Columns whose texts may take more lines than one."""
 
 _CLOSE = frozenset({Note})
 """Parts that stand below one another without an empty line."""

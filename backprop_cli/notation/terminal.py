@@ -91,7 +91,9 @@ class Terminal(Struct, frozen=True):
 
     def shape(self, shape: Sequence[int | str]) -> str:
         """A shape as it is written below a factor: `2×3`, `N₁×N`; letters as they are in ASCII."""
-        return self.one_line(size(shape)) or "" if shape else ""
+        if all(isinstance(length, int) for length in shape):
+            return ("x" if self.ascii else "×").join(map(str, shape))
+        return self.one_line(size(shape)) or ""
 
     def _text(self, text: str) -> str:
         """A sign or word in the alphabet that is asked for."""

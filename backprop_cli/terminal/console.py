@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import StringIO
 from typing import IO, Literal, cast
@@ -89,11 +89,16 @@ def drawn(what: Iterable[RenderableType], look: Look) -> str:
     on = console_of(look)
     found: list[Segment] = []
     for each in what:
-        for line in Segment.split_lines(on.render(each, on.options)):
-            found += [*_shown(line), Segment.line()]
+        for line in shown_lines(each, on):
+            found += [*line, Segment.line()]
     on.print(Segments(found), end="", crop=False)
     assert isinstance(on.file, StringIO)
     return on.file.getvalue()
+
+
+def shown_lines(each: RenderableType, on: Console) -> Iterator[list[Segment]]:
+    """What is drawn, line by line, each up to the last of it that shows."""
+    return map(_shown, Segment.split_lines(on.render(each, on.options)))
 
 
 def _shown(line: list[Segment]) -> list[Segment]:
