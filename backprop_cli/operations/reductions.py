@@ -186,9 +186,17 @@ def _softmax_of(node: Op) -> Op:
 def _kept_sum(node: Op, x: Expr, rules: Rules) -> Expr:
     """The sum along the node's axis, so that it can be combined with what was summed."""
     axis = node.option("axis")
-    if axis is None or len(rules.shape(node.args[-1])) == 1:
+    if axis is None or _is_vector(node.args[-1], rules):
         return op("sum", x)
     return op("sum", x, axis=axis, keep=1)
+
+
+def _is_vector(x: Expr, rules: Rules) -> bool:
+    """Whether there is one axis; in a formula of unknown shapes there may be more."""
+    try:
+        return len(rules.shape(x)) == 1
+    except (KeyError, ShapeError):
+        return False
 
 
 def _mean_of_sum(node: Op, rules: Rules) -> Expr:
