@@ -9,8 +9,12 @@ from io import StringIO
 
 import numpy as np
 
+from backprop_cli.document.document_data import Page
+from backprop_cli.document.drawn_values import values_of
+from backprop_cli.document.names import Names
+from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import plain_text
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.terminal import Terminal
 from benchmarks.timing import OURS, Row, Work, compare
 
 COUNT = 30
@@ -22,9 +26,9 @@ def rows() -> list[Row]:
     matrices = rng.normal(size=(COUNT, 3, 4))
 
     def ours() -> str:
-        drawing = Drawing()
-        lines = (line for one in matrices for line in drawing.array(one).lines)
-        return "".join(f"{plain_text(line)}\n" for line in lines)
+        values, setter = values_of(Names(), View(), Page()), Terminal()
+        boxes = (setter.tokens(values.matrix(one))[0].box for one in matrices)
+        return "".join(f"{plain_text(line)}\n" for box in boxes for line in box.lines)
 
     works: dict[str, Work] = {OURS: ours, "rich": lambda: by_rich(matrices)}
     return compare("printing a matrix of 3 × 4", works, {"rich": 1 / 10}, 21, per=COUNT)

@@ -154,7 +154,7 @@ def test_only_commands_import_click(module: str) -> None:
 def test_only_what_draws_imports_rich(module: str) -> None:
     if not any(
         inside(module, part)
-        for part in ("terminal", "formats", "drawing", "render", "report", "cli")
+        for part in ("terminal", "formats", "drawing", "notation.boxes", "render", "report", "cli")
     ):
         assert "rich" not in outside_imports(module, ast.walk(TREES[module]))
 
@@ -183,7 +183,7 @@ LOADS = {  # arguments: parts of the program, and packages of others
     f"solve {PROBLEM} --detail long --entry W1[1,2]": (SOLVED, DRAWS),
     f"solve {PROBLEM} --verify --steps 300 --at 7": (SOLVED, DRAWS),
     f"solve {PROBLEM} --format json": (f"{SOLVED} trace_json", READS),
-    f"solve {PROBLEM} --format python": (SOLVED, READS),
+    f"solve {PROBLEM} --format python": (SOLVED, DRAWS),
     f"solve {PROBLEM} --format latex": (SOLVED, READS),
     f"solve {PROBLEM} --format html": (SOLVED, READS),
     f"check {PROBLEM} {SHEET}": (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from writing import Writer, array_box
 
 from backprop_cli.notation.boxes import ASCII, Box, beside, line_width, plain_text, width
 from backprop_cli.notation.drawing import Drawing
@@ -18,7 +19,7 @@ def text(box: Box) -> str:
 
 
 def test_a_matrix_is_aligned_on_the_decimal_point() -> None:
-    drawn = Drawing().array(np.array([[1.00554, -5.92167], [4, 5], [0.5, 10]]))
+    drawn = array_box(Drawing(), np.array([[1.00554, -5.92167], [4, 5], [0.5, 10]]))
     assert text(drawn) == (
         "⎡1.0055  −5.9217⎤\n"
         "⎢4        5     ⎥\n"
@@ -27,38 +28,38 @@ def test_a_matrix_is_aligned_on_the_decimal_point() -> None:
 
 
 def test_two_rows_have_their_operator_between_them() -> None:
-    drawn = Drawing().array(np.array([1.0, -6.0]))
+    drawn = array_box(Drawing(), np.array([1.0, -6.0]))
     assert text(drawn) == "⎡ 1⎤\n⎢  ⎥\n⎣−6⎦"
     assert drawn.baseline == 1
 
 
 def test_vectors_are_columns_or_rows() -> None:
     vector = np.array([1.0, 0.25])
-    assert text(Drawing(rows=True).array(vector)) == "[1  0.25]"
-    assert Drawing().array(vector).height == 3
-    assert text(Drawing().array(np.array([7.0]))) == "[7]"
+    assert text(array_box(Drawing(rows=True), vector)) == "[1  0.25]"
+    assert array_box(Drawing(), vector).height == 3
+    assert text(array_box(Drawing(), np.array([7.0]))) == "[7]"
 
 
 def test_ascii() -> None:
-    drawn = Drawing(Digits(ascii=True), ASCII).array(np.array([[1.0, -2], [3, 4], [5, 6]]))
+    drawn = array_box(Drawing(Digits(ascii=True), ASCII), np.array([[1.0, -2], [3, 4], [5, 6]]))
     assert text(drawn) == "[1  -2]\n|3   4|\n[5   6]"
 
 
 def test_a_long_vector_shows_its_ends() -> None:
-    drawn = Drawing().array(np.arange(784.0))
+    drawn = array_box(Drawing(), np.arange(784.0))
     assert text(drawn) == "⎡  0⎤\n⎢  1⎥\n⎢  2⎥\n⎢ ⋮ ⎥\n⎣783⎦"
 
 
 def test_a_wide_matrix_shows_its_sides() -> None:
-    drawn = Drawing(most_width=40).array(np.arange(784.0).reshape(1, 784))
-    assert text(drawn) == "[0  1  2  …  783]"
-    assert Drawing(most_width=20).array(np.full((300, 300), 1 / 3)).width <= 20
+    drawn = array_box(Drawing(most_width=40), np.arange(784.0).reshape(1, 784))
+    assert text(drawn) == "[0  1  2  3  4  5  …  783]"
+    assert array_box(Drawing(most_width=20), np.full((300, 300), 1 / 3)).width <= 20
 
 
 def test_only_what_is_shown_decides_the_decimals() -> None:
     values = np.zeros(100)
     values[50] = 1 / 3
-    assert text(Drawing().array(values)).splitlines()[0] == "⎡0⎤"
+    assert text(array_box(Drawing(), values)).splitlines()[0] == "⎡0⎤"
 
 
 def test_marks_above_letters_take_no_room() -> None:
@@ -68,7 +69,7 @@ def test_marks_above_letters_take_no_room() -> None:
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4))
 def test_boxes_stand_on_one_baseline(heights: list[int]) -> None:
-    boxes = [Drawing().array(np.arange(float(height))) for height in heights]
+    boxes = [array_box(Drawing(), np.arange(float(height))) for height in heights]
     whole = beside(boxes)
     assert whole.height == max(box.height for box in boxes) or len(set(heights)) > 1
     assert {line_width(line) for line in whole.lines} == {sum(box.width for box in boxes)}
@@ -87,7 +88,6 @@ def test_formulas_are_broken_where_they_do_not_fit(room: int) -> None:
 
 
 def test_lines_break_at_the_outermost_operators_first() -> None:
-    from writing import Writer
 
     from backprop_cli.document.names import Names
     from backprop_cli.problem.text.parser import parse

@@ -13,8 +13,10 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.document_data import Page
 from backprop_cli.document.drawn_values import Values
 from backprop_cli.document.names import Names
+from backprop_cli.notation.boxes import Box
 from backprop_cli.notation.drawing import Drawing
-from backprop_cli.notation.terminal import Terminal, Tokens
+from backprop_cli.notation.flow import Tokens
+from backprop_cli.notation.terminal import Terminal
 
 
 class Writer(Struct, frozen=True):
@@ -31,3 +33,11 @@ class Writer(Struct, frozen=True):
         drawn = Values(self.names, Page(), self.drawing.digits, rows)
         writer = self.names.writer(self.shapes, self.values, drawn.value, rows=rows)
         return Terminal(self.drawing, self.names).tokens(writer.node(expr))
+
+
+def array_box(drawing: Drawing, value: NDArray[np.float64], rows: int = 10) -> Box:
+    """An array as it is drawn where it stands alone."""
+    page = Page(columns=max(4, drawing.most_width // 3), rows=rows)
+    drawn = Values(Names(), page, drawing.digits, drawing.rows).value(value)
+    (token,) = Terminal(drawing).tokens(drawn)
+    return token.box

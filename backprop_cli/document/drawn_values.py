@@ -90,15 +90,16 @@ class Values(Struct, frozen=True):
         self, value: Array, rows: _Places, columns: _Places
     ) -> dict[tuple[int, int], Node]:
         """The entries shown, decimal points below one another."""
-        places = [(r, c) for c in columns if c is not None for r in rows if r is not None]
-        texts = self.digits.several([float(value[place]) for place in places])
-        found: dict[tuple[int, int], Node] = {}
-        for column in {c for _, c in places}:
-            own = {
-                place: text for place, text in zip(places, texts, strict=True) if place[1] == column
-            }
-            found |= _aligned(own)
-        return found
+        kept = [row for row in rows if row is not None]
+        across = [column for column in columns if column is not None]
+        texts = self.digits.several(float(value[row, column]) for column in across for row in kept)
+        return {
+            (row, column): entry
+            for place, column in enumerate(across)
+            for row, entry in zip(
+                kept, _aligned(texts[place * len(kept) : (place + 1) * len(kept)]), strict=True
+            )
+        }
 
     def exactly(self, precision: int) -> Values:
         """The same with at least so many decimals, for what the problem states."""
@@ -124,17 +125,15 @@ def _line(
     return tuple(DOTS if column is None else entries[line, column] for column in columns)
 
 
-def _aligned(column: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], Node]:
+def _aligned(column: Sequence[str]) -> list[Node]:
     """The numbers of a column with room beside them that brings their points below one another."""
-    halves = {place: _halves(text) for place, text in column.items()}
-    before = max((left for left, _ in halves.values()), key=len)
-    behind = max((right for _, right in halves.values()), key=len)
-    return {
-        place: Number(
-            column[place], behind[len(right) :], before[: max(len(before) - len(left), 0)]
-        )
-        for place, (left, right) in halves.items()
-    }
+    halves = [_halves(text) for text in column]
+    before = max((left for left, _ in halves), key=len)
+    behind = max((right for _, right in halves), key=len)
+    return [
+        Number(text, behind[len(right) :], before[: max(len(before) - len(left), 0)])
+        for text, (left, right) in zip(column, halves, strict=True)
+    ]
 
 
 def _halves(text: str) -> tuple[str, str]:

@@ -120,7 +120,8 @@ class _Writer:
 
     def flat(self, node: Node) -> str:
         """A value on one line: `3.0055 5.9217; 4 5`."""
-        lines = ["".join(text for text, _ in line) for line in self.page.drawn(node).box.lines]
+        drawn = self.page.drawn(node)
+        lines = ["".join(text for text, _ in line) for line in drawn.box.lines] if drawn else []
         return "; ".join(" ".join(line.strip("[]⎡⎢⎣⎤⎥⎦| ").split()) for line in lines)
 
 

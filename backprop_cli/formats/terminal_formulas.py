@@ -13,10 +13,10 @@ from rich.segment import Segment
 
 from backprop_cli.document.document_data import Equation, Row
 from backprop_cli.notation.boxes import Box, Line, Role, Span, beside, line_width, text_box, width
-from backprop_cli.notation.flow import Token, lines, natural_width, word
+from backprop_cli.notation.flow import Token, Tokens, lines, natural_width, restyled, word
 from backprop_cli.notation.nodes import Cases, Fenced, Grid, Node, Word, every
 from backprop_cli.notation.symbols import size
-from backprop_cli.notation.terminal import Terminal, Tokens, restyled
+from backprop_cli.notation.terminal import Terminal
 
 TALLEST = 24
 """Numbers put in that would take more lines than this are left out; the result still follows."""

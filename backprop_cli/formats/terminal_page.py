@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
-from rich.box import SIMPLE_HEAD, Box
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -47,29 +45,19 @@ from backprop_cli.formats.terminal_formulas import (
     Phrases,
     worded,
 )
+from backprop_cli.formats.terminal_tables import WHAT_IT_IS, headed, tabulated
 from backprop_cli.notation.ascii_signs import ascii_text
 from backprop_cli.notation.boxes import ASCII, UNICODE, Role, plain_text, text_box
 from backprop_cli.notation.drawing import Drawing
-from backprop_cli.notation.flow import joined, natural_width, word
+from backprop_cli.notation.flow import joined, natural_width, restyled, word
 from backprop_cli.notation.nodes import Named, Node
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.small_letters import subscript
-from backprop_cli.notation.terminal import Terminal, restyled
+from backprop_cli.notation.terminal import Terminal
 from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.terminal.console import console_of, drawn, shown_lines
 
-_INDENT, _STEP = 4, 8
-_ASCII_HEAD = Box(
-    "    \n"
-    "    \n"
-    " -- \n"
-    "    \n"
-    "    \n"
-    "    \n"
-    "    \n"
-    "    \n",
-    ascii=True,
-)  # fmt: skip
+_INDENT, _STEP, _TABLE = 4, 8, 2
 _BLANK = Boxed(text_box(""))
 _lettered = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 _MOST_ROWS, _MOST_ROWS_LONG = 10, 16
@@ -98,9 +86,6 @@ def page_for(view: View) -> Page:
     """What there is room for between the margins of a terminal."""
     rows = _MOST_ROWS_LONG if view.detail == "long" else _MOST_ROWS
     return Page(max(4, view.width // 6), rows, drawing=view.width - 20)
-
-
-_Cells: TypeAlias = "Mapping[str, Sequence[Text | Boxed | None]]"
 
 
 class _Called(Struct, frozen=True):
@@ -216,85 +201,53 @@ class TerminalPage:
 
     # Tables ---------------------------------------------------------------------------------------
 
-    def table(self, *heads: str) -> Table:
-        """A table with a line below its heads."""
-        head = _ASCII_HEAD if self.view.ascii else SIMPLE_HEAD
-        found = Table(box=head, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
-        for words in heads:
-            alone = words not in _IN_WORDS
-            found.add_column(self.words(words), vertical="middle", no_wrap=alone)
-        return found
-
     def givens(self, part: Givens) -> Iterator[RenderableType]:
         """A line for each quantity: what it is called, what it is, its shape, its value."""
-        columns = _used(
-            part.items,
-            quantity=lambda each: self.one_line(each.symbol),
-            is_=lambda each: Text(self.words(each.words)),
-            shape=lambda each: Text(self.shape(each.shape), "note"),
-            value=self.value,
-            numbers=lambda each: self.one_line(each.count) if each.count is not None else None,
+        columns = (
+            ("quantity", [self.one_line(each.symbol) for each in part.items]),
+            (WHAT_IT_IS, [Text(self.words(each.words)) for each in part.items]),
+            ("shape", [Text(self.shape(each.shape), "note") for each in part.items]),
+            ("value", [self.drawn(each.value) for each in part.items]),
+            ("numbers", [self.counted(each) for each in part.items]),
         )
-        yield from self.tabulated(columns, _INDENT)
+        yield from tabulated(columns, _INDENT, self.view.width, self.view.ascii)
         if part.total is not None:
             yield Text()
             total = Text("parameters together: ") + self.one_line(part.total)
             yield Padding(total, (0, 0, 0, _INDENT))
 
-    def value(self, given: Given) -> Boxed | None:
-        """A value in two dimensions."""
-        return None if given.value is None else self.drawn(given.value)
+    def counted(self, given: Given) -> Text:
+        """How many numbers are in a quantity, where that is said."""
+        return self.one_line(given.count) if given.count is not None else Text()
 
-    def drawn(self, node: Node, role: Role = "") -> Boxed:
+    def drawn(self, node: Node | None, role: Role = "") -> Boxed | None:
         """A value, in lines of its own."""
+        if node is None:
+            return None
         tokens = self.tabled.tokens(node)
         plain = tuple(replace(token, label="") for token in restyled(tokens, role))
         return Boxed(joined(plain))
 
-    def tabulated(self, columns: _Cells, indent: int) -> Iterator[RenderableType]:
-        """A table, or what it would say one below the other where it is too wide to be one."""
-        if indent + _needed(columns) <= self.view.width:
-            yield Padding(self.filled(columns), (0, 0, 0, indent))
-            return
-        for line in zip(*columns.values(), strict=True):
-            said = (cell for cell in line if isinstance(cell, Text) and cell.plain)
-            yield Padding(Text("  ").join(said), (0, 0, 0, indent))
-            yield from (Moved(cell, indent + 2) for cell in line if isinstance(cell, Boxed))
-
-    def filled(self, columns: _Cells) -> Table:
-        """A table of columns; lines of it that are taller than others keep apart."""
-        table = self.table(*columns)
-        before = False
-        for number, line in enumerate(zip(*columns.values(), strict=True)):
-            tall = any(isinstance(cell, Boxed) and cell.box.height > 1 for cell in line)
-            if number and (tall or before):
-                table.add_row()
-            table.add_row(*(cell or "" for cell in line))
-            before = tall
-        return table
-
     def results(self, part: Results) -> Iterator[RenderableType]:
         """The closing table."""
-        columns = _used(
-            part.items,
-            quantity=lambda each: self.one_line(each.symbol),
-            is_=lambda each: Text(self.words(each.words)),
-            shape=lambda each: Text(self.shape(each.shape), "note"),
-            value=lambda each: self.drawn(each.value, "result"),
+        columns = (
+            ("quantity", [self.one_line(each.symbol) for each in part.items]),
+            (WHAT_IT_IS, [Text(self.words(each.words)) for each in part.items]),
+            ("shape", [Text(self.shape(each.shape), "note") for each in part.items]),
+            ("value", [self.drawn(each.value, "result") for each in part.items]),
         )
-        yield from self.tabulated(columns, 2)
+        yield from tabulated(columns, _TABLE, self.view.width, self.view.ascii)
 
     def columns(self, part: Columns) -> Iterator[RenderableType]:
         """A table of words and formulas."""
-        table = self.table(*part.heads)
+        table = headed(map(self.words, part.heads), self.view.ascii)
         for line in part.rows:
-            table.add_row(
-                *(
-                    self.words(each) if isinstance(each, str) else self.one_line(each)
-                    for each in line
-                )
-            )
-        yield Padding(table, (0, 0, 0, 2))
+            table.add_row(*map(self.cell, line))
+        yield Padding(table, (0, 0, 0, _TABLE))
+
+    def cell(self, said: Node | str) -> Text:
+        """Words or a formula."""
+        return Text(self.words(said)) if isinstance(said, str) else self.one_line(said)
 
     # Steps ----------------------------------------------------------------------------------------
 
@@ -387,41 +340,6 @@ def _chains(rows: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
     for _, group in groupby(zip(numbers, rows, strict=True), lambda pair: pair[0]):
         yield tuple(row for _, row in group)
 
-
-def _needed(columns: _Cells) -> int:
-    """The columns of the terminal that a table takes at least."""
-    wide = (max(_least(cell, head) for cell in (head, *column)) for head, column in columns.items())
-    return sum(wide) + _COLUMN_GAP * (len(columns) - 1)
-
-
-def _least(cell: Text | Boxed | str | None, head: str) -> int:
-    """How narrow a cell can be; words may be broken between them."""
-    if cell is None or isinstance(cell, str):
-        return len(cell or "")
-    if isinstance(cell, Boxed):
-        return cell.box.width
-    if head in _IN_WORDS:
-        return max(map(len, cell.plain.split()), default=0)
-    return cell.cell_len
-
-
-def _used(items: Sequence[Any], **columns: Callable[[Any], Any]) -> dict[str, list[Any]]:
-    """The columns in which anything is said, by the words above them."""
-    found = {
-        _HEADS.get(head, head): [make(each) for each in items] for head, make in columns.items()
-    }
-    return {
-        head: cells
-        for head, cells in found.items()
-        if any(cell is not None and (not isinstance(cell, Text) or cell.plain) for cell in cells)
-    }
-
-
-_COLUMN_GAP = 3
-_HEADS = {"is_": "what it is"}
-
-_IN_WORDS = frozenset({"what it is"})
-"""Columns whose texts may take more lines than one."""
 
 _CLOSE = frozenset({Note})
 """Parts that stand below one another without an empty line."""

@@ -13,6 +13,7 @@ from backprop_cli.notation.nodes import (
     Accent,
     Fenced,
     Fraction,
+    Grid,
     Letter,
     Named,
     Node,
@@ -23,6 +24,7 @@ from backprop_cli.notation.nodes import (
     Sign,
     Total,
     Word,
+    is_of_numbers,
     items,
     mapped,
     row,
@@ -122,6 +124,8 @@ class _Reader:
                 return _call("sqrt", self.read(inner))
             case Fenced("|" | "‖" as bar, inner, _):
                 return _call(_BARS[bar], self.read(inner))
+            case Grid() if is_of_numbers(node):
+                return node
             case Fraction() if node == _HALF:
                 return Number("0.5")
         return mapped(node, self.read)

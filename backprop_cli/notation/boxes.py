@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
@@ -96,10 +95,9 @@ def width(text: str) -> int:
     """How many terminal columns `text` takes: marks above a letter take none."""
     if text.isascii() or text.replace(MINUS, "-").isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def text_box(text: str, role: Role = "") -> Box:
@@ -148,10 +146,3 @@ def centred_text(text: str, wide: int) -> str:
     """The text in the middle of a given width."""
     left = (wide - width(text)) // 2
     return " " * left + text + " " * (wide - width(text) - left)
-
-
-def labelled(box: Box, label: str) -> Box:
-    """The box with a dim label centred below it."""
-    wide = max(box.width, width(label))
-    lines = centred(box, wide).lines
-    return Box((*lines, ((centred_text(label, wide), "note"),)), wide, box.baseline)

@@ -21,6 +21,7 @@ from backprop_cli.notation.nodes import (
     Sign,
     Total,
     Word,
+    is_of_numbers,
     items,
     mapped,
     row,
@@ -39,6 +40,8 @@ def flat(node: Node) -> Node:
         case Fraction(top, bottom, bare):
             return _short(node) if bare else row(*_quotient(flat(top), flat(bottom)))
         case Named():
+            return node
+        case Grid() if is_of_numbers(node):
             return node
         case Root(inner):
             under = flat(inner)

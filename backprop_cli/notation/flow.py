@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.notation.boxes import Box, beside, centred, centred_text, text_box
+from backprop_cli.notation.boxes import (
+    Box,
+    Line,
+    Role,
+    beside,
+    centred,
+    centred_text,
+    text_box,
+    width,
+)
 
 NEST = 4
 """How much deeper the inside of a pair of parentheses is, as a place to break."""
@@ -22,6 +31,9 @@ class Token(Struct, frozen=True):
     space: bool = False
     level: int | None = None
     label: str = ""
+
+
+Tokens = tuple[Token, ...]
 
 
 def word(text: str, *, space: bool = False, level: int | None = None) -> Token:
@@ -100,3 +112,59 @@ def _filled(tokens: tuple[Token, ...], width: int, hang: int) -> list[tuple[Toke
 def _split(tokens: tuple[Token, ...], level: int) -> list[tuple[Token, ...]]:
     starts = [0, *(i for i, token in enumerate(tokens) if i and token.level == level), len(tokens)]
     return [tokens[a:b] for a, b in pairwise(starts)]
+
+
+# Words and corners --------------------------------------------------------------------------------
+
+
+def restyled(tokens: Iterable[Token], role: Role) -> Tokens:
+    """The tokens with everything in them in one style."""
+    return tuple(replace(token, box=_restyled(token.box, role)) for token in tokens)
+
+
+def _restyled(box: Box, role: Role) -> Box:
+    styled = tuple(tuple((text, role) for text, _ in line) for line in box.lines)
+    return Box(styled, box.width, box.baseline)
+
+
+def on_one_line(tokens: Iterable[Token]) -> str | None:
+    """The tokens as text; None where one of them takes several lines."""
+    text = ""
+    for token in tokens:
+        if token.box.height > 1:
+            return None
+        text += " " if token.space and text else ""
+        text += "".join(part for part, _ in token.box.lines[0])
+    return text
+
+
+def as_one_word(tokens: Tokens) -> Tokens:
+    """The tokens as one word, where they stand on one line."""
+    text = on_one_line(tokens)
+    return tokens if text is None else (word(text),)
+
+
+def extent(tokens: Iterable[Token]) -> tuple[int, int]:
+    """How far the tokens reach above their baseline, and how many lines they take."""
+    boxes = [token.box for token in tokens]
+    above = max((box.baseline for box in boxes), default=0)
+    return above, above + max((box.height - box.baseline for box in boxes), default=1)
+
+
+def cornered(tokens: Tokens, exponent: str) -> Tokens:
+    """The tokens with a small text at their upper right corner."""
+    above, height = extent(tokens)
+    if height == 1:
+        return suffixed(tokens, exponent)
+    blank = " " * width(exponent)
+    lines: tuple[Line, ...] = tuple(((blank if row else exponent, ""),) for row in range(height))
+    return (*tokens, Token(Box(lines, width(exponent), above)))
+
+
+def suffixed(tokens: Tokens, text: str) -> Tokens:
+    """The tokens with a text behind them: as one word where they are one."""
+    if len(tokens) != 1 or tokens[0].box.height > 1 or tokens[0].label:
+        return (*tokens, word(text))
+    (spans,) = tokens[0].box.lines
+    role = spans[-1][1] if spans else ""
+    return (Token(Box(((*spans, (text, role)),), tokens[0].box.width + width(text))),)

@@ -240,6 +240,14 @@ def _arranged(node: Node, change: Callable[[Node], Node]) -> Node:
     return node
 
 
+def is_of_numbers(node: Node) -> bool:
+    """Whether a node is a matrix of numbers, some left out perhaps."""
+    return isinstance(node, Grid) and all({*map(type, line)} <= _NUMERIC for line in node.rows)
+
+
+_NUMERIC = frozenset({Number, Sign})
+
+
 def every(node: Node) -> Iterator[Node]:
     """The node and all nodes inside it."""
     yield node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -12,10 +12,21 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.notation.ascii_signs import ascii_text, in_ascii
-from backprop_cli.notation.boxes import Box, Fences, Line, Role, text_box, width
+from backprop_cli.notation.boxes import Box, Fences, Role, text_box
 from backprop_cli.notation.drawing import Drawing
 from backprop_cli.notation.flattened import flat, is_simple, reach
-from backprop_cli.notation.flow import Token, deeper, joined, word
+from backprop_cli.notation.flow import (
+    Token,
+    Tokens,
+    as_one_word,
+    cornered,
+    deeper,
+    extent,
+    joined,
+    on_one_line,
+    suffixed,
+    word,
+)
 from backprop_cli.notation.nodes import (
     TIMES,
     Accent,
@@ -35,13 +46,12 @@ from backprop_cli.notation.nodes import (
     Sign,
     Total,
     Word,
+    is_of_numbers,
     items,
     row,
 )
 from backprop_cli.notation.small_letters import indexed, subscript, superscript
 from backprop_cli.notation.symbols import size
-
-Tokens = tuple[Token, ...]
 
 _MARKS = MappingProxyType(
     {
@@ -119,7 +129,7 @@ class Terminal(Struct, frozen=True):
         match node:
             case Fraction(top, bottom):
                 under = _fenced_entry(bottom) if self.ascii and _by_entry(top, bottom) else bottom
-                return _joined((*self._tokens(top), word("/"), *self._tokens(under)))
+                return as_one_word((*self._tokens(top), word("/"), *self._tokens(under)))
             case Root(inner):
                 return (word("√"), *self._tokens(inner))
             case Total(below):
@@ -177,7 +187,7 @@ class Terminal(Struct, frozen=True):
 
     def _fenced(self, left: str, inner: Tokens) -> Tokens:
         """The inner between delimiters of its height."""
-        above, height = _extent(inner)
+        above, height = extent(inner)
         first, last = (Token(fence.drawn(height, above)) for fence in self._fences(left))
         return (first, *deeper(inner), last)
 
@@ -203,7 +213,7 @@ class Terminal(Struct, frozen=True):
         tokens = self._tokens(node.base)
         if node.up is not None:
             tokens = self._raised(tokens, node.up)
-        return tokens if node.down is None else _suffixed(tokens, self._lowered(node.down))
+        return tokens if node.down is None else suffixed(tokens, self._lowered(node.down))
 
     def _lowered(self, down: Node) -> str:
         if isinstance(down, Places):
@@ -216,15 +226,15 @@ class Terminal(Struct, frozen=True):
 
     def _raised(self, base: Tokens, up: Node) -> Tokens:
         if up == Word("T"):
-            return _cornered(base, ".T" if self.ascii else "ᵀ")
+            return cornered(base, ".T" if self.ascii else "ᵀ")
         tokens = self._tokens(up)
         text = on_one_line(tokens)
         if not self.ascii and text is not None:
             small = text if text == "′" else superscript(text)
             if small is not None:
-                return _cornered(base, small)
+                return cornered(base, small)
         if text is not None and len(tokens) == 1 and is_simple(up):
-            return _cornered(base, f"^{text}")
+            return cornered(base, f"^{text}")
         closed = is_simple(up) or isinstance(up, Fenced)
         return (*base, word("^"), *(tokens if closed else self._fenced("(", tokens)))
 
@@ -233,7 +243,7 @@ class Terminal(Struct, frozen=True):
         text = on_one_line(tokens)
         if self.ascii or text is None or len(tokens) > 1:
             closed = tokens if is_simple(base) else self._fenced("(", tokens)
-            return _suffixed(closed, "~")
+            return suffixed(closed, "~")
         whole = unicodedata.normalize("NFC", text[0] + mark)
         first = whole if whole in _ONE_CHARACTER else text[0] + mark
         return (Token(text_box(first + text[1:], tokens[0].box.lines[0][0][1])),)
@@ -287,9 +297,9 @@ class Terminal(Struct, frozen=True):
         """The entries in columns, each in the middle of its own."""
         texts = [[self._entry(entry) for entry in line] for line in grid.rows]
         columns = [list(column) for column in zip(*texts, strict=True)]
-        while _is_of_numbers(grid) and len(columns) > 3 and not self.drawing.has_room(columns):
+        while len(columns) > 3 and is_of_numbers(grid) and not self.drawing.has_room(columns):
             columns = self._fewer(columns)
-        return self.drawing.centred(columns)
+        return self.drawing.bracketed(columns)
 
     def _fewer(self, columns: list[list[str]]) -> list[list[str]]:
         """One column less: the one before those that are left out, or before the last."""
@@ -303,25 +313,23 @@ class Terminal(Struct, frozen=True):
 
     def _label(self, grid: Grid) -> str:
         """The shape of a matrix of numbers."""
-        if not _is_of_numbers(grid):
+        if not is_of_numbers(grid):
             return ""
         return self.shape(grid.full or (len(grid.rows), len(grid.rows[0])))
 
     def _entry(self, node: Node) -> str:
-        text = on_one_line(self._tokens(node)) or ""
-        if not isinstance(node, Number):
-            return text
-        return " " * len(node.lead) + text + " " * len(node.pad)
+        match node:
+            case Number(text, pad, lead):
+                return " " * len(lead) + self._text(text) + " " * len(pad)
+            case Sign(text):
+                return self._text(text)
+        return on_one_line(self._tokens(node)) or ""
 
 
 def _is_labelled(node: Node) -> bool:
     """Whether a node is an array with words below it, as those of each sample have."""
     inner = node.inner if isinstance(node, Braced) else None
     return isinstance(inner, Grid) and not inner.separator
-
-
-def _is_of_numbers(grid: Grid) -> bool:
-    return all(isinstance(entry, Number | Sign) for line in grid.rows for entry in line)
 
 
 class _Gap(Struct, frozen=True):
@@ -335,59 +343,6 @@ def _spaced(tokens: Sequence[Token], gap: _Gap | None) -> Tokens:
         return tuple(tokens)
     first, *rest = tokens
     return (replace(first, space=True, level=gap.level), *rest)
-
-
-def restyled(tokens: Iterable[Token], role: Role) -> Tokens:
-    """The tokens with everything in them in one style."""
-    return tuple(replace(token, box=_restyled(token.box, role)) for token in tokens)
-
-
-def _restyled(box: Box, role: Role) -> Box:
-    styled = tuple(tuple((text, role) for text, _ in line) for line in box.lines)
-    return Box(styled, box.width, box.baseline)
-
-
-def on_one_line(tokens: Iterable[Token]) -> str | None:
-    """The tokens as text; None where one of them takes several lines."""
-    text = ""
-    for token in tokens:
-        if token.box.height > 1:
-            return None
-        text += " " if token.space and text else ""
-        text += "".join(part for part, _ in token.box.lines[0])
-    return text
-
-
-def _joined(tokens: Tokens) -> Tokens:
-    """The tokens as one word, where they stand on one line."""
-    text = on_one_line(tokens)
-    return tokens if text is None else (word(text),)
-
-
-def _extent(tokens: Iterable[Token]) -> tuple[int, int]:
-    """How far the tokens reach above their baseline, and how many lines they take."""
-    boxes = [token.box for token in tokens]
-    above = max((box.baseline for box in boxes), default=0)
-    return above, above + max((box.height - box.baseline for box in boxes), default=1)
-
-
-def _cornered(tokens: Tokens, exponent: str) -> Tokens:
-    """The tokens with a small text at their upper right corner."""
-    above, height = _extent(tokens)
-    if height == 1:
-        return _suffixed(tokens, exponent)
-    blank = " " * width(exponent)
-    lines: tuple[Line, ...] = tuple(((blank if row else exponent, ""),) for row in range(height))
-    return (*tokens, Token(Box(lines, width(exponent), above)))
-
-
-def _suffixed(tokens: Tokens, text: str) -> Tokens:
-    """The tokens with a text behind them: as one word where they are one."""
-    if len(tokens) != 1 or tokens[0].box.height > 1 or tokens[0].label:
-        return (*tokens, word(text))
-    (spans,) = tokens[0].box.lines
-    role = spans[-1][1] if spans else ""
-    return (Token(Box(((*spans, (text, role)),), tokens[0].box.width + width(text))),)
 
 
 def _by_entry(top: Node, bottom: Node) -> bool:
