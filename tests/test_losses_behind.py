@@ -71,7 +71,7 @@ def test_it_is_computed_with_a_remark(activation: Any, loss: str, units: int, sa
     data = problem(activation, loss, units)
     assert said in note(data)
     text = " ".join(run(data, "lint", "-").split())
-    assert "The loss L: " in text
+    assert "The loss L " in text
     assert said in text
     findings = json.loads(run(data, "lint", "-", "--format", "json"))["findings"]
     assert [found["id"] for found in findings if found["kind"] == "loss"] == ["L"]

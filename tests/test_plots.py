@@ -161,10 +161,10 @@ layers:
 
 def test_the_region_in_characters() -> None:
     said = run(file("threshold-triangle"), "--width", "80").stdout.splitlines()
-    start = next(i for i, row in enumerate(said) if "where ŷ₁ is 1; x₁ to the right" in row)
+    start = next(i for i, row in enumerate(said) if row.strip() == "█ where ŷ₁ is 1")
     for row in range(17):
         y = Fraction(3, 2) - Fraction(row, 8)
-        marks = said[start + 1 + row][13:]
+        marks = said[start + 2 + row][13:]
         expected = [
             (x := Fraction(c, 24) - Fraction(1, 2)) >= 0 <= y and x + y < 1 for c in range(49)
         ]

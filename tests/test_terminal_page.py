@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from rich.cells import cell_len
 
+from backprop_cli.derive.regions.halfspaces import Half
 from backprop_cli.document.document_data import (
     Document,
     Equation,
@@ -22,7 +23,7 @@ from backprop_cli.document.document_data import (
     Rows,
     Section,
 )
-from backprop_cli.document.drawings import Area, Map
+from backprop_cli.document.drawings import Map
 from backprop_cli.document.view import View
 from backprop_cli.formats import markdown_blocks, terminal_page
 from backprop_cli.formats.registry import Said
@@ -107,26 +108,18 @@ def test_labels_of_factors_stand_below_them() -> None:
     ]
 
 
-def corners(*points: tuple[int, int]) -> tuple[tuple[Fraction, Fraction], ...]:
-    return tuple((Fraction(x), Fraction(y)) for x, y in points)
-
-
-def area(value: int, *points: tuple[int, int]) -> Area:
-    return Area(corners(*points), value, (Fraction(0), Fraction(0)))
-
-
 SPAN = (Fraction(0), Fraction(4))
-HALVES = (area(1, (0, 0), (2, 0), (2, 4), (0, 4)), area(0, (2, 0), (4, 0), (4, 4), (2, 4)))
+LEFT = Half((-1, 0, 2))  # u ≤ 2
+HALVES = (((LEFT,), 1), ((LEFT.outside,), 0))
 
 
 @pytest.mark.parametrize(("marked", "left", "right"), [(1, "█", "·"), (None, "a", "b")])
 def test_a_map_is_drawn_cell_by_cell(marked: int | None, left: str, right: str) -> None:
-    drawn = Map(
-        "y", ("u", "v"), (SPAN, SPAN), HALVES, (), (), (), (), marked, {1: "one", 0: "nought"}
-    )
+    labels: dict[object, str] = {1: "one", 0: "nought"}
+    drawn = Map("y", ("u", "v"), (SPAN, SPAN), (), (), (), (), (), marked, labels, HALVES)
     lines = shown(Pictures((Picture(drawn, "a map", X),))).splitlines()
     cells = lines[3].split(maxsplit=1)[1]
-    assert cells[:24] == left * 24
+    assert cells[:25] == left * 25  # the border belongs to the left half
     assert cells[25:] == right * 24
     assert lines[1].strip() == ("█ where y is 1" if marked else "y is a one, b nought")
 

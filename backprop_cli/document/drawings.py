@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from backprop_cli.derive.regions.halfspaces import Region
 
 Point: TypeAlias = tuple[float, float]
 Exact: TypeAlias = tuple[Fraction, Fraction]
@@ -91,8 +94,9 @@ class Corner(Struct, frozen=True):
 class Map(Struct, frozen=True):
     """A function of two inputs in a window.
 
-    `marked` is the value whose area is shaded, if any; `ticks` are points worth naming on the axes,
-    `labels` what is written into the areas of a value.
+    `pieces` are the regions with their values, each border belonging to one of them; `areas` what
+    is drawn of these. `marked` is the value whose area is shaded, if any; `ticks` are points worth
+    naming on the axes, `labels` what is written into the areas of a value.
     """
 
     name: str
@@ -105,6 +109,7 @@ class Map(Struct, frozen=True):
     ticks: tuple[Exact, ...]
     marked: object
     labels: Mapping[object, str] = field(default_factory=dict)
+    pieces: tuple[tuple[Region, object], ...] = ()
 
 
 # Numbers ------------------------------------------------------------------------------------------

@@ -130,7 +130,18 @@ def drawn(function: Function, name: str, view: View, marked: Value | None) -> Ma
     lines = dict.fromkeys(line for line in _lines(found, ends) if line is not None)
     borders = tuple(_borders(function, areas, ends, marked))
     corners = tuple(_corners(function, borders, ends, marked))
-    return Map(name, view.inputs, ends, areas, borders, corners, tuple(lines), view.ticks, marked)
+    return Map(
+        name,
+        view.inputs,
+        ends,
+        areas,
+        borders,
+        corners,
+        tuple(lines),
+        view.ticks,
+        marked,
+        pieces=tuple((piece.region, piece.value) for piece in found),
+    )
 
 
 def _areas(found: Pieces, ends: Window) -> Iterator[Area]:

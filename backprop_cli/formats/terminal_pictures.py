@@ -10,7 +10,7 @@ from itertools import pairwise
 from rich.text import Text
 
 from backprop_cli.document.document_data import Losses, Picture
-from backprop_cli.document.drawings import Area, Curve, Map, label
+from backprop_cli.document.drawings import Curve, Map, label
 from backprop_cli.notation.ascii_signs import ascii_text
 
 _ROWS, _COLUMNS = 7, 41
@@ -126,7 +126,7 @@ def _map(found: Map, columns: int, only_ascii: bool) -> Iterator[str]:
     for row in range(rows):
         y = up[1] - (up[1] - up[0]) * row / (rows - 1)
         places = (across[0] + (across[1] - across[0]) * i / (columns - 1) for i in range(columns))
-        cells = "".join(marks[_value_at(found.areas, (x, y))] for x in places)
+        cells = "".join(marks[_value_at(found, (x, y))] for x in places)
         text = label(y) if row % 4 == 0 else ""
         yield f"{text:>{_MARGIN - 1}} {cells}"
     left, right = map(label, across)
@@ -141,7 +141,7 @@ def _window(found: Map) -> tuple[tuple[Fraction, Fraction], tuple[Fraction, Frac
 def _marks(found: Map, only_ascii: bool) -> tuple[dict[object, str], str]:
     """What stands for each value, and the words that say so."""
     full, empty = ("#", ".") if only_ascii else ("█", "·")
-    values = list(dict.fromkeys(area.value for area in found.areas))
+    values = list(dict.fromkeys(value for _, value in found.pieces))
     if found.marked is not None:
         marks = {value: full if value == found.marked else empty for value in values}
         return marks | {None: empty}, f"{full} where {found.name} is 1"
@@ -150,18 +150,10 @@ def _marks(found: Map, only_ascii: bool) -> tuple[dict[object, str], str]:
     return {None: " "} | dict.fromkeys(values, "?") | marks, f"{found.name} is {said}"
 
 
-def _value_at(areas: Sequence[Area], at: tuple[Fraction, Fraction]) -> object:
-    """The value of the area that holds a point; None where none does."""
-    return next((area.value for area in areas if _inside(area.corners, at)), None)
-
-
-def _inside(corners: Sequence[tuple[Fraction, Fraction]], at: tuple[Fraction, Fraction]) -> bool:
-    """Whether a point is in a convex area: on one side of all its edges."""
-    turns = [
-        (x2 - x1) * (at[1] - y1) - (y2 - y1) * (at[0] - x1)
-        for (x1, y1), (x2, y2) in pairwise((*corners, corners[0]))
-    ]
-    return all(turn >= 0 for turn in turns) or all(turn <= 0 for turn in turns)
+def _value_at(found: Map, at: tuple[Fraction, Fraction]) -> object:
+    """The value at a point, that of its own piece on a border; None where there is no piece."""
+    held = (value for region, value in found.pieces if all(half.holds(at) for half in region))
+    return next(held, None)
 
 
 # Losses -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.report_data import Report
-from backprop_cli.report import github, gradescope, markdown, page, text
+from backprop_cli.report import github, gradescope, markdown, page
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.csv_ import CsvWriter
 from backprop_cli.report.github import GithubWriter
@@ -50,6 +50,13 @@ class _Page(_Shown):
         return out.encode("ascii", "xmlcharrefreplace").decode() if settings.ascii else out
 
 
+def _text(report: Report, settings: Settings) -> str:
+    """For the terminal: only this loads what draws there."""
+    from backprop_cli.report.text import render
+
+    return render(report, settings)
+
+
 _STREAMED: Mapping[str, Callable[[Settings], Writer]] = MappingProxyType(
     {"json": JsonWriter, "csv": CsvWriter, "junit": JunitWriter, "github": GithubWriter}
 )
@@ -60,7 +67,7 @@ STEP_SUMMARY = "step-summary"
 
 _WHOLE: Mapping[str, Render] = MappingProxyType(
     {
-        "text": _Lines(text.render),
+        "text": _Lines(_text),
         "markdown": _Lines(markdown.render),
         "gradescope": _Shown(gradescope.render),
         "html": _Page(page.render),
