@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 from judged import graded
+
+from backprop_cli.cli import main
 
 NEURON = """values: {{x: [0.7, -1.3], W: [[0.4, -0.9], [1.1, 0.3]], b: [0.25, -0.6]}}
 equations: [z = W @ x + b, h = {function}(z), L = sum(h^2)]
@@ -142,3 +148,14 @@ def test_a_digit_of_the_answer_itself(typed: str, names: set[str]) -> None:
     problem = NEURON.format(function="tanh", rule="sgd", rate=0.2)
     answers = ANSWERS.format(dW=f"[[0.1637, -0.3040], {typed}]")
     assert slips(problem, answers, "dL/dW") == names
+
+
+@pytest.mark.parametrize("typed", ["0-1", "1e1", "2*4", "\u22128"])
+def test_what_is_typed_as_a_formula_has_no_digits_to_misread(typed: str, tmp_path: Path) -> None:
+    problem, answers = tmp_path / "p.yaml", tmp_path / "a.yaml"
+    problem.write_text("values: {x: 3}\nequations: [y = x^2, L = 2*y]\n", encoding="utf-8")
+    answers.write_text(f"answers: {{y: {typed}}}\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", str(problem), str(answers), "--format", "json"])
+    assert done.exit_code == 1, done.output
+    (found,) = json.loads(done.stdout)["submissions"]
+    assert found["error"] is None

@@ -11,7 +11,8 @@ import numpy as np
 
 from backprop_cli.readings.intervals import Unit
 
-_plain = re.compile(r"[+-]?[0-9]*\.?[0-9]*").fullmatch
+is_plain = re.compile(r"[+-]?[0-9]*\.?[0-9]*").fullmatch
+"""Whether a text is a decimal written out, no power of ten and no formula such as 0-1."""
 
 
 class Figure(NamedTuple):
@@ -40,7 +41,7 @@ def readings(figure: Figure, asked: Unit) -> Iterator[Figure]:
 def padded(text: str, asked: Unit) -> str:
     """A number with the zeros behind it that were left out; only of a plain decimal are any."""
     text = text.replace("\u2212", "-")
-    if not _plain(text):
+    if not is_plain(text):
         return text
     there = digits(text) if asked.significant else len(text.partition(".")[2])
     zeros = "0" * (asked.count - there)

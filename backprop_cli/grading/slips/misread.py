@@ -10,7 +10,7 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.digits import Figure
+from backprop_cli.grading.sheets.digits import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.evidence import by_luck
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
@@ -66,8 +66,8 @@ def _in_answer(judge: Judge, wrong: Wrong, expr: Expr) -> bool:
 
 def _with_another_digit(figure: Figure) -> Iterator[float]:
     """The numbers of which one digit, that is no zero in front, was read as another."""
-    whole = figure.text.partition("e")[0]
-    if "e" in figure.text or not all(c.isdigit() or c in "+-." for c in whole):
+    whole = figure.text.replace("\u2212", "-")
+    if not is_plain(whole):
         return
     for at, digit in enumerate(whole):
         if digit.isdigit() and whole[:at].strip("+-.0") + digit != "0":
