@@ -8,8 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.classroom.rosters import file_name
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.classroom.rosters import file_name, make_folder
 from backprop_cli.grading.report_data import Submission, Summary
 from backprop_cli.grading.summary import summarised
 from backprop_cli.report.formats import rendered
@@ -67,7 +66,7 @@ def write_replies(
             continue
         if reply.student not in best or reply.score >= best[reply.student].score:
             best[reply.student] = reply
-    _made(folder)
+    make_folder(folder)
     for name, reply in _named(best.values()):
         write(reply.text, folder / f"{name}{ENDINGS[form]}")
     return len(best)
@@ -84,11 +83,3 @@ def _named(replies: Iterable[Reply]) -> Iterator[tuple[str, Reply]]:
             name = f"{wanted} ({number})"
         taken.add(name.casefold())
         yield name, reply
-
-
-def _made(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = Complaint(f"the folder cannot be made: {error.strerror}")
-        raise UserError(why, source=str(folder)) from None

@@ -28,12 +28,12 @@ def drawn(text: str, largest: float, among: Interval | None, draws: Draws, name:
     Where `among` says so, it is one of these, and else it keeps its sign and about its size. 0 is
     0, and what has no digits to change stays, too.
     """
-    if _decimal(text) and any(map(str.isdigit, text)):
+    if _is_decimal(text):
         return _decimal_like(text, largest, among, draws, name)
     return _expression_like(text, among, draws, name)
 
 
-def is_decimal(text: str) -> bool:
+def _is_decimal(text: str) -> bool:
     """Whether a number is typed with digits alone."""
     return bool(_decimal(text)) and any(map(str.isdigit, text))
 

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -166,6 +167,15 @@ def _names(roster: Roster, student: Student) -> Iterator[str]:
 
 def _first_of(cells: Mapping[str, str], names: Sequence[str]) -> str:
     return next((cells[name] for name in names if cells.get(name)), "")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder for files of students, and those around it; UserError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = Complaint(f"the folder cannot be made: {error.strerror}")
+        raise UserError(why, source=str(folder)) from None
 
 
 def file_names(roster: Roster) -> dict[str, str]:

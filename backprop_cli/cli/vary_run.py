@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
-from backprop_cli.classroom.rosters import Roster, file_names, read_roster, roster_of
+from backprop_cli.classroom.rosters import Roster, file_names, make_folder, read_roster, roster_of
 from backprop_cli.classroom.variants import Variant, Varied
 from backprop_cli.cli.arguments import allowed_for, load
 from backprop_cli.cli.output import Output, write_file
@@ -39,7 +39,7 @@ def run(problem: Path, options: Options) -> None:
         return
     names = file_names(roster)
     ending = problem.suffix if problem.suffix in _ENDINGS else ".yaml"
-    _folder(options.output)
+    make_folder(options.output)
     made = []
     for variant in _variants(varied, list(names), options.seed):
         path = options.output / f"{names[variant.student]}{ending}"
@@ -64,14 +64,6 @@ def _roster(options: Options) -> Roster:
         message = f"{len(roster.students)} problems need a folder"
         raise UserError(Complaint(message, instead="-o variants/"))
     return roster
-
-
-def _folder(output: Path) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = Complaint(f"the folder cannot be made: {error.strerror}")
-        raise UserError(why, source=str(output)) from None
 
 
 def _variants(varied: Varied, students: Sequence[str], seed: int) -> Iterator[Variant]:

@@ -29,6 +29,7 @@ from backprop_cli.document.document_data import (
     Section,
     Step,
 )
+from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
 from backprop_cli.formats.curve_points import sampled
 from backprop_cli.formats.html_page import Attributes, Pointed, PointedStep, shape, side, whole_page
@@ -171,7 +172,7 @@ def _givens(part: Givens, page: _Page) -> Iterator[str]:
         yield from (_given(item, page) for item in part.items)
         yield "</div>"
     if part.total is not None:
-        yield f"<p>parameters together: {page.math(part.total)}</p>"
+        yield f"<p>{PARAMETERS}: {page.math(part.total)}</p>"
 
 
 def _given(item: Given, page: _Page) -> str:

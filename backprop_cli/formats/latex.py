@@ -28,6 +28,7 @@ from backprop_cli.document.document_data import (
     Section,
     Step,
 )
+from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
 from backprop_cli.formats.curve_points import sampled
 from backprop_cli.formats.latex_page import columns, shaped, title, whole_page, words
@@ -120,7 +121,7 @@ def _givens(part: Givens) -> Iterator[str]:
         given = " \\qquad\n".join(map(_given, part.items))
         yield rf"{{\raggedright\lineskip=1ex {given}\par}}"
     if part.total is not None:
-        yield rf"\smallskip parameters together: {_math(part.total)}\par"
+        yield rf"\smallskip {PARAMETERS}: {_math(part.total)}\par"
 
 
 def _given(item: Given) -> str:

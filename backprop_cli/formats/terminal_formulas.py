@@ -14,8 +14,7 @@ from rich.segment import Segment
 from backprop_cli.document.document_data import Equation, Row
 from backprop_cli.notation.boxes import Box, Line, Role, Span, beside, line_width, text_box, width
 from backprop_cli.notation.flow import Token, Tokens, lines, natural_width, restyled, word
-from backprop_cli.notation.nodes import Cases, Fenced, Grid, Node, Word, every
-from backprop_cli.notation.symbols import size
+from backprop_cli.notation.nodes import Cases, Grid, Node, Word, every
 from backprop_cli.notation.terminal import Terminal
 
 TALLEST = 24
@@ -382,8 +381,3 @@ def tall_cases(cases: Cases, setter: Terminal, room: int) -> Box:
 def _spaced(tokens: Tokens) -> Tokens:
     first, *rest = tokens
     return (replace(first, space=True), *rest)
-
-
-def parenthesised(shape: Sequence[int | str]) -> Node:
-    """`(2×3)`."""
-    return Fenced("(", size(shape), ")")

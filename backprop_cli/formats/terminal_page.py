@@ -32,6 +32,7 @@ from backprop_cli.document.document_data import (
     Section,
     Step,
 )
+from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
 from backprop_cli.formats.registry import Said
 from backprop_cli.formats.terminal_formulas import (
@@ -213,7 +214,7 @@ class TerminalPage:
         yield from tabulated(columns, _INDENT, self.view.width, self.view.ascii)
         if part.total is not None:
             yield Text()
-            total = Text("parameters together: ") + self.one_line(part.total)
+            total = Text(f"{PARAMETERS}: ") + self.one_line(part.total)
             yield Padding(total, (0, 0, 0, _INDENT))
 
     def counted(self, given: Given) -> Text:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -227,8 +226,3 @@ def _repeated(number: Node, shape: Node) -> Node:
         spread += [Sign(",", bare=True), size] if spread else [size]
     ones = row(Word("ones"), Fenced("(", row(*spread), ")"))
     return ones if number == Number("1") else row(number, Sign("·", 2), ones)
-
-
-def plain_letters(text: str) -> str:
-    """Raised and lowered digits as they stand on the line: N₁ is N1."""
-    return unicodedata.normalize("NFKC", text)

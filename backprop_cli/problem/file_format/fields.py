@@ -383,9 +383,7 @@ class ByKind(Struct, Generic[T], frozen=True):
     def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
         if isinstance(node, ScalarNode):
             chosen = None if node.empty else self.scalar
-        elif isinstance(node, ListNode) or (
-            is_reference(node) and isinstance(self.listed, Numbers)
-        ):
+        elif isinstance(node, ListNode) or self._in_a_file(node):
             chosen = self.listed
         else:
             chosen = self.mapped
