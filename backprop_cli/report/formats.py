@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from types import MappingProxyType
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.report_data import Report
-from backprop_cli.report import github, gradescope, markdown, page
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.csv_ import CsvWriter
 from backprop_cli.report.github import GithubWriter
@@ -24,10 +24,19 @@ Render = Callable[[Report, Settings], str]
 
 
 class _Shown:
-    """A format that has escapes of its own: what may be said, with clean texts."""
+    """A format that has escapes of its own: what may be said, with clean texts.
 
-    def __init__(self, render: Render) -> None:
-        self._render = render
+    Its module is loaded only where it is asked for: some bring what others do without.
+    """
+
+    def __init__(self, module: str, function: str = "render") -> None:
+        self._place = module, function
+
+    def _render(self, report: Report, settings: Settings) -> str:
+        module, function = self._place
+        return str(
+            getattr(import_module(f"backprop_cli.report.{module}"), function)(report, settings)
+        )
 
     def __call__(self, report: Report, settings: Settings) -> str:
         return self._render(cleaned(revealed(report, settings.reveal)), settings)
@@ -50,13 +59,6 @@ class _Page(_Shown):
         return out.encode("ascii", "xmlcharrefreplace").decode() if settings.ascii else out
 
 
-def _text(report: Report, settings: Settings) -> str:
-    """For the terminal: only this loads what draws there."""
-    from backprop_cli.report.text import render
-
-    return render(report, settings)
-
-
 _STREAMED: Mapping[str, Callable[[Settings], Writer]] = MappingProxyType(
     {"json": JsonWriter, "csv": CsvWriter, "junit": JunitWriter, "github": GithubWriter}
 )
@@ -67,11 +69,11 @@ STEP_SUMMARY = "step-summary"
 
 _WHOLE: Mapping[str, Render] = MappingProxyType(
     {
-        "text": _Lines(_text),
-        "markdown": _Lines(markdown.render),
-        "gradescope": _Shown(gradescope.render),
-        "html": _Page(page.render),
-        STEP_SUMMARY: _Lines(github.step_summary),
+        "text": _Lines("text"),
+        "markdown": _Lines("markdown"),
+        "gradescope": _Shown("gradescope"),
+        "html": _Page("page"),
+        STEP_SUMMARY: _Lines("github", "step_summary"),
     }
 )
 
