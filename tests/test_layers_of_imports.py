@@ -30,7 +30,7 @@ LAYERS = (  # low to high: a module imports from its own line or from those abov
     ("solving", "derive", "trace_json"),
     ("grading",),
     ("terminal",),
-    ("document", "render", "formats", "drawing", "report"),
+    ("document", "formats", "drawing", "report"),
     ("said", "classroom"),
     ("python", "testing"),
     ("backprop_cli",),
@@ -43,7 +43,6 @@ FORBIDDEN = {  # a part of the program, and what it may not import even where it
     "document": ("problem.file_format", "problem.model", "grading"),
     "formats": DATA_ALONE,
     "drawing": DATA_ALONE,
-    "render": DATA_ALONE,
     "report": ("problem.file_format", "problem.model", "solving"),
 }
 
@@ -154,7 +153,7 @@ def test_only_commands_import_click(module: str) -> None:
 def test_only_what_draws_imports_rich(module: str) -> None:
     if not any(
         inside(module, part)
-        for part in ("terminal", "formats", "drawing", "notation.boxes", "render", "report", "cli")
+        for part in ("terminal", "formats", "drawing", "notation.boxes", "report", "cli")
     ):
         assert "rich" not in outside_imports(module, ast.walk(TREES[module]))
 

@@ -18,7 +18,7 @@ from backprop_cli.grading.lint.unnoticed_slips import Finding
 from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_data import Digits
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.render.lint import lint_text
+from backprop_cli.report.lint_findings import lint_text
 from backprop_cli.solving.loading import loaded
 from backprop_cli.terminal.themes import Look
 

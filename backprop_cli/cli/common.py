@@ -190,7 +190,7 @@ def complaints_end_it(theme: ThemeName = DEFAULT_THEME) -> Iterator[None]:
 
 def _complain(error: UserError, theme: ThemeName) -> None:
     """In colours where a terminal is read; elsewhere a line each, to be searched."""
-    from backprop_cli.render.complaints import IN_A_LINE, complaints_text
+    from backprop_cli.terminal.complaints import IN_A_LINE, complaints_text
     from backprop_cli.terminal.console import colors, console
 
     on = console(sys.stderr, theme=theme) if sys.stderr is not None else None

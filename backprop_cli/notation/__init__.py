@@ -1,1 +1,1 @@
-"""How formulas look, apart from any format: expressions to nodes, nodes to LaTeX and MathML."""
+"""How formulas look: expressions to nodes, nodes to LaTeX, MathML and the terminal."""

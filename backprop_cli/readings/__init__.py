@@ -1,1 +1,1 @@
-"""Readings of an expression: as values, as one entry written out, as text."""
+"""Readings of an expression: values, bounds, entries written out, programs, text to read back."""

@@ -1,1 +1,1 @@
-"""A grading report as data to one format a module."""
+"""A grading report, or what lint found, as data to one format a module."""
