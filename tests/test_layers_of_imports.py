@@ -76,10 +76,17 @@ def absolute(module: str, node: ast.ImportFrom) -> str:
     return ".".join([*kept, *([node.module] if node.module else [])])
 
 
+def named_in_texts(module: str) -> Iterator[str]:
+    """Modules of this package that stand in a text, for who loads them by name."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in FILES:
+            yield node.value
+
+
 def own_imports(module: str) -> set[str]:
-    """The modules of this package that `module` imports, anywhere in it."""
+    """The modules of this package that `module` imports, anywhere in it and in whatever way."""
     found = set()
-    for name in imported(module, ast.walk(TREES[module])):
+    for name in (*imported(module, ast.walk(TREES[module])), *named_in_texts(module)):
         target = name if name in FILES else name.rpartition(".")[0]
         if target in FILES and target != module:
             found.add(target)

@@ -349,3 +349,24 @@ def test_the_cell_magic_solves_and_derives() -> None:
     for line in ("draw", "solve --at x", "solve --steps 3", "solve --what 3"):
         with pytest.raises(backprop.Error):
             magic(line, cell)
+
+
+def test_deriving_loads_no_command_line() -> None:
+    loaded = run(
+        "import sys, backprop_cli as b\n"
+        "p = b.load({'values': {'x': 2}, 'equations': ['L = x^2']})\n"
+        "p.derive().render('latex'), p.derive(of='L', wrt='x').render('latex')\n"
+        "p.solve().render('python')\n"
+        "print(sorted(sys.modules))"
+    )
+    assert not [name for name in eval(loaded) if name.split(".")[0] == "click"]  # noqa: S307
+    assert not [name for name in eval(loaded) if name.startswith("backprop_cli.cli")]  # noqa: S307
+
+
+@pytest.mark.parametrize("format_", ["json", "text", "python"])
+def test_only_means_in_every_format_what_the_command_says(format_: str) -> None:
+    path = str(ROOT / "problems" / "sigmoid-softmax.yaml")
+    words = ["solve", path, "--format", format_, "--only", "dL/dW1", "--width", "100"]
+    printed = CliRunner().invoke(main, words).stdout
+    shown = backprop.load(path).solve().render(format_, only=["dL/dW1"])
+    assert shown.rstrip("\n") == printed.rstrip("\n")

@@ -12,7 +12,7 @@ from backprop_cli.document.view import View
 from backprop_cli.formats import markdown_blocks, terminal_page
 from backprop_cli.notation.boxes import width
 from backprop_cli.problem.text.parser import Dialect, parse
-from backprop_cli.said import of_trace
+from backprop_cli.said.solved import of_trace
 from backprop_cli.trace import Given, Trace
 
 ALL = Dialect(all_operations=True, compound=("dL/dW1",))

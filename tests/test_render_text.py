@@ -18,7 +18,7 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.values import evaluate
-from backprop_cli.said import of_trace
+from backprop_cli.said.solved import of_trace
 from backprop_cli.trace import Array, Given, Phase, Step, Trace
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from backprop_cli.cli.arguments import Loaded, allowed_for, load
+from backprop_cli.cli.arguments import allowed_for, load
 from backprop_cli.cli.output import Output
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.names import names_of
@@ -22,6 +22,7 @@ from backprop_cli.grading.sheets.blank_sheet import (
     yaml_sheet,
 )
 from backprop_cli.report.clean import ascii_text
+from backprop_cli.solving.loading import Loaded
 from backprop_cli.solving.solution import Request, solve
 
 _MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sheet has none

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import plain_id, quantity
-from backprop_cli.cli.arguments import Loaded, allowed_for, load
+from backprop_cli.cli.arguments import allowed_for, load
 from backprop_cli.cli.common import end_with_fault
 from backprop_cli.cli.grading_pool import Bench, Parts, graded
 from backprop_cli.cli.output import Output, write_file
@@ -29,6 +29,7 @@ from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import Counts
 from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.report.formats import STEP_SUMMARY, Settings, Writer, writer
+from backprop_cli.solving.loading import Loaded
 from backprop_cli.terminal.themes import ThemeName
 
 if TYPE_CHECKING:  # loaded where a class is graded

@@ -13,7 +13,7 @@ from backprop_cli.derive.derivation_data import Derivation
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.registry import Said, written
-from backprop_cli.said import of_chains
+from backprop_cli.said.derived import of_chains
 
 
 class Options(Struct, frozen=True):
@@ -60,13 +60,15 @@ def _said(problem: Path | None, options: Options) -> tuple[Said, View]:
     view = replace(options.out.view(), layers=False)
     if problem is None:
         return of_chains(_derivation(options)), view
+    from backprop_cli.cli.arguments import allowed_for, load, source_of
+
     if options.of is not None or options.wrt is not None:
-        from backprop_cli.cli.derive_tensor import derivative
+        from backprop_cli.said.one_gradient import of_loaded
 
-        return derivative(problem, options.of, options.wrt, view)
-    from backprop_cli.cli.derive_problem import whole
+        return of_loaded(load(problem, numbers=False), options.of, options.wrt, view)
+    from backprop_cli.said.problem_in_symbols import of_source
 
-    return whole(problem, view, index=options.index)
+    return of_source(source_of(problem), view, allowed_for("solving"), index=options.index)
 
 
 def _derivation(options: Options) -> Derivation:

@@ -7,13 +7,13 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.cli.arguments import Loaded, allowed_for, source_of
+from backprop_cli.cli.arguments import allowed_for, source_of
 from backprop_cli.cli.output import Output
 from backprop_cli.drawing.graph import graph
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.in_symbols import in_symbols
-from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.trace import Trace
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +12,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import entry_id
-from backprop_cli.cli.arguments import Loaded, Selection, allowed_for, entry_of, selected, source_of
+from backprop_cli.cli.arguments import allowed_for, source_of
 from backprop_cli.cli.output import Output
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.formats.registry import written
 from backprop_cli.problem.problem_data import Problem
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.said import of_trace
+from backprop_cli.said.solved import of_solution
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.limits import check_differences, work
-from backprop_cli.solving.loading import checked, stated
+from backprop_cli.solving.loading import Loaded, checked, stated
+from backprop_cli.solving.selection import Selection, entry_of, selected
 from backprop_cli.solving.solution import Progress, Request, Solution, solve
 from backprop_cli.terminal.themes import ThemeName
 
@@ -60,24 +60,8 @@ def run(problem: Path, options: Options) -> None:
     paths = _paths(solution, entry) if entry else None
     checks = _checks(loaded, solution, options) if options.verify else None
     view = _view(loaded, selection, options)
-    said = replace(
-        of_trace(solution.trace, selection.ids, paths, checks),
-        program=partial(_program, solution, {"--entry": paths, "--verify": checks}),
-    )
+    said = of_solution(solution, selection.ids, paths, checks, allowed_for("solving").most)
     options.out.write(written(options.out.format, said, view))
-
-
-def _program(solution: Solution, given: Mapping[str, object], view: View) -> str:
-    from backprop_cli.cli.solve_python import training_of
-    from backprop_cli.formats.python import program
-
-    for option, asked_for in given.items():
-        if asked_for is not None:
-            raise UserError(
-                Complaint(f"a program has no {option}", instead="--format text"), source=option
-            )
-    first = solution.trace.steps[0].iteration if solution.trace.steps else 1
-    return program(solution.trace, view, training_of(solution, first))
 
 
 def _paths(solution: Solution, entry: tuple[str, tuple[int, ...]]) -> EntryPaths:
@@ -90,7 +74,7 @@ def _write_functions(
     problem: Problem, complaints: Complaints, source: Source, options: Options
 ) -> None:
     """The quantities as functions of what is a letter in the file."""
-    from backprop_cli.cli.free import Asked, functions_of, refuse_numbers_only
+    from backprop_cli.said.functions_of_inputs import Asked, functions_of, refuse_numbers_only
 
     given = {
         "--entry": options.entry is not None,
@@ -100,7 +84,7 @@ def _write_functions(
     }
     refuse_numbers_only(given)
     asked = Asked(options.only, options.until)
-    said = functions_of(problem, complaints, source, asked)
+    said = functions_of(problem, complaints, source, allowed_for("solving"), asked)
     view = options.out.view(problem)
     options.out.write(written(options.out.format, said, view))
 

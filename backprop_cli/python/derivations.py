@@ -29,7 +29,7 @@ class Derivation(Shown):
         width: int = 100,
         ascii: bool = False,  # noqa: A002
     ) -> str:
-        """The derivation as `text`, `markdown`, `latex` or `html`; Error for another format."""
+        """The derivation as `text`, `markdown`, `latex`, `html` or `json`; Error for another."""
         showing.refuse_other(format, showing.DERIVATIONS)
         with told("derive"):
             return self._written(format, showing.view(width=width, ascii=ascii))

@@ -1,15 +1,26 @@
-"""What is known of a problem -> a text in one of the formats: all that Python shows goes here."""
+"""What is known of a problem -> a text in one of the formats: all that Python shows goes here.
+
+What draws or derives is loaded where it is asked for, and not with the package.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint
 from backprop_cli.python.complaining import Error
+
+if TYPE_CHECKING:
+    from backprop_cli.derive.derivation_data import Derivation
+    from backprop_cli.document.view import View
+    from backprop_cli.formats.registry import Said
+    from backprop_cli.grading.report_data import Report
+    from backprop_cli.problem.problem_data import Problem
+    from backprop_cli.problem.problem_file import Source
+    from backprop_cli.solving.solution import Solution
 
 Detail: TypeAlias = Literal["short", "normal", "long"]
 
@@ -24,56 +35,64 @@ def refuse_other(format_: str, known: Sequence[str]) -> None:
         raise Error(Complaint(message, instead=f"one of {', '.join(known)}"), source="render")
 
 
-def view(precision: int = 4, detail: Detail = "normal", width: int = 100, **others: Any) -> Any:
+def view(precision: int = 4, detail: Detail = "normal", width: int = 100, **others: Any) -> View:
     """How it is to be shown."""
-    found = import_module("backprop_cli.document.view").View
-    return found(precision=precision, detail=detail, width=width, **others)
+    from backprop_cli.document.view import View
+
+    return View(precision=precision, detail=detail, width=width, **others)
 
 
-def of_problem(problem: Any, shown: Any, asked: Sequence[str]) -> Any:
+def of_problem(problem: Problem, shown: View, asked: Sequence[str]) -> View:
     """The view of a problem, with what it says of its own notation."""
-    as_written = import_module("backprop_cli.document.view").as_written
+    from backprop_cli.document.view import as_written
+
     return replace(as_written(problem, shown), asked=tuple(asked))
 
 
-def solution(format_: str, found: Any, shown: Any) -> str:
+def solution(format_: str, found: Solution, shown: View) -> str:
     """A solution in one format."""
-    first = found.trace.steps[0].iteration if found.trace.steps else 1
+    from backprop_cli.said.solved import of_solution
 
-    def program(how: Any) -> str:
-        training = import_module("backprop_cli.cli.solve_python").training_of(found, first)
-        return str(import_module("backprop_cli.formats.python").program(found.trace, how, training))
-
-    said = import_module("backprop_cli.said").of_trace(found.trace)
-    return written(format_, replace(said, program=program), shown)
+    return _written(format_, of_solution(found, shown.only), shown)
 
 
-def written(format_: str, said: Any, shown: Any) -> str:
-    """What is said in one format."""
-    return str(import_module("backprop_cli.formats.registry").written(format_, said, shown))
-
-
-def chain(format_: str, found: Any, shown: Any) -> str:
+def chain(format_: str, found: Derivation, shown: View) -> str:
     """A derivative line by line."""
-    said = import_module("backprop_cli.said").of_chains(found)
-    return written(format_, said, replace(shown, layers=False))
+    from backprop_cli.said.derived import of_chains
+
+    return _written(format_, of_chains(found), replace(shown, layers=False))
 
 
-def report(format_: str, found: Any, settings: dict[str, Any]) -> str:
+def report(format_: str, found: Report, settings: dict[str, Any]) -> str:
     """A report in one format."""
-    formats = import_module("backprop_cli.report.formats")
-    words = dict(import_module("backprop_cli.grading.slips.table_of_slips").SLIP_WORDS)
-    return str(formats.RENDER[format_](found, formats.Settings(slip_words=words, **settings)))
+    from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+    from backprop_cli.report.formats import RENDER, Settings
+
+    return RENDER[format_](found, Settings(slip_words=dict(SLIP_WORDS), **settings))
 
 
-def symbols(format_: str, source: Any, shown: Any, *, index: bool) -> str:
+def symbols(source: Source, shown: View, *, index: bool) -> tuple[Said, View]:
     """A problem in symbols."""
-    whole = import_module("backprop_cli.cli.derive_problem").of_source
-    return written(format_, *whole(source, shown, index=index))
+    from backprop_cli.said.problem_in_symbols import of_source
+    from backprop_cli.solving.limits import Allowed
+
+    return of_source(source, shown, Allowed(), index=index)
 
 
-def tensor(format_: str, source: Any, of: str | None, wrt: str | None, shown: Any) -> str:
+def tensor(source: Source, of: str | None, wrt: str | None, shown: View) -> tuple[Said, View]:
     """One quantity of a problem by another, in symbols."""
-    loaded = import_module("backprop_cli.solving.loading").loaded(source, numbers=False)
-    derivative = import_module("backprop_cli.cli.derive_tensor").of_loaded
-    return written(format_, *derivative(loaded, of, wrt, shown))
+    from backprop_cli.said.one_gradient import of_loaded
+    from backprop_cli.solving.loading import loaded
+
+    return of_loaded(loaded(source, numbers=False), of, wrt, shown)
+
+
+def written(format_: str, said: tuple[Said, View]) -> str:
+    """What is said in one format, as it wants to be shown."""
+    return _written(format_, *said)
+
+
+def _written(format_: str, said: Said, shown: View) -> str:
+    from backprop_cli.formats.registry import written
+
+    return written(format_, said, shown)

@@ -1,10 +1,9 @@
-"""What was solved or derived to what is said of it: a document, data, a program."""
+"""A derivation in symbols to what is said of it: a document and data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,93 +15,18 @@ if TYPE_CHECKING:
     from backprop_cli.derive.derivation_data import Derivation
     from backprop_cli.derive.regions.free_inputs import FreeInputs
     from backprop_cli.derive.tensors.gradient_data import TensorDerivation
-    from backprop_cli.document.document_data import Document, Page, Part
+    from backprop_cli.document.document_data import Document, Page
     from backprop_cli.document.names import Names
     from backprop_cli.document.view import View
     from backprop_cli.solving.verify import Check
-    from backprop_cli.solving.weight_paths import EntryPaths
     from backprop_cli.trace import Trace
 
     Checks = Sequence[Check] | None
 
 
-def of_trace(
-    trace: Trace,
-    only: frozenset[str] | None = None,
-    paths: EntryPaths | None = None,
-    checks: Checks = None,
-) -> Said:
-    """A solution: its steps (or those in `only`), or one weight's paths, and what was checked."""
-    return Said(
-        partial(_document, trace, paths, checks),
-        partial(_data, trace, only, paths, checks),
-    )
-
-
-def _document(
-    trace: Trace, paths: EntryPaths | None, checks: Checks, view: View, page: Page
-) -> Document:
-    appended = _checked(trace, checks, view)
-    if paths is not None:
-        from backprop_cli.document.from_paths import followed
-
-        return followed(paths, trace, view, page, appended)
-    from backprop_cli.document.from_trace import worked
-
-    return worked(trace, view, page, appended)
-
-
-def _checked(trace: Trace, checks: Checks, view: View) -> Sequence[Part]:
-    if checks is None:
-        return ()
-    from backprop_cli.document.from_checks import checked
-    from backprop_cli.document.names import names_of
-
-    return checked(checks, names_of(trace, view))
-
-
-def _data(
-    trace: Trace, only: frozenset[str] | None, paths: EntryPaths | None, checks: Checks
-) -> dict[str, Any]:
-    from backprop_cli.trace_json import number, to_json
-
-    if only is not None:
-        trace = replace(trace, steps=tuple(step for step in trace.steps if step.id in only))
-    data = to_json(trace)
-    if paths is not None:
-        data["entry"] = _paths_data(paths)
-    if checks is not None:
-        data["verify"] = [
-            {"id": one.id, "checked": one.checked, "kinks": one.kinks, "error": number(one.error)}
-            for one in checks
-        ]
-    return data
-
-
-def _paths_data(found: EntryPaths) -> dict[str, Any]:
-    from backprop_cli.trace_json import number
-
-    paths = [
-        {
-            "factors": [
-                {"of": factor.of, "by": factor.by, "value": number(factor.value)}
-                for factor in path.factors
-            ],
-            "product": number(path.product),
-        }
-        for path in found.paths
-    ]
-    return {
-        "id": found.entry,
-        "paths": paths,
-        "omitted": found.omitted,
-        "omitted_total": number(found.omitted_total),
-        "total": number(found.total),
-    }
-
-
 def of_symbols(trace: Trace, shown: View) -> Said:
     """A derivation in symbols; `shown` is how the problem wants it written."""
+    from backprop_cli.said.solved import of_trace
 
     def data() -> Mapping[str, object]:
         from backprop_cli.derive import derivation_json

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import derivative_id, typed_entry
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.cli.arguments import load
 from backprop_cli.derive.tensors.gradient import tensor
 from backprop_cli.derive.tensors.setting import Question, TensorError
 from backprop_cli.document.conventions import conventions
@@ -18,19 +16,14 @@ from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.ids import UnknownIdError, reference
-from backprop_cli.said import of_gradient
+from backprop_cli.said.derived import of_gradient
 from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded
 from backprop_cli.trace import Trace
 
 
-def derivative(path: Path, of: str | None, wrt: str | None, view: View) -> tuple[Said, View]:
-    """What `derive PROBLEM --of … --wrt …` has to say, and how the problem wants it shown."""
-    return of_loaded(load(path, numbers=False), of, wrt, view)
-
-
 def of_loaded(loaded: Loaded, of: str | None, wrt: str | None, view: View) -> tuple[Said, View]:
-    """The same of a problem that has been loaded."""
+    """The derivation of one quantity by another, and how the problem wants it shown."""
     question = _question(loaded, of, wrt)
     try:
         found = tensor(loaded.model, question)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.cli.arguments import Selection, allowed_for, selected
 from backprop_cli.derive.regions.free_inputs import (
     NotGivenError,
     check_letters,
@@ -19,10 +18,12 @@ from backprop_cli.formats.registry import Said
 from backprop_cli.problem.placeholders import with_numbers
 from backprop_cli.problem.problem_data import Problem
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.said import of_functions
+from backprop_cli.said.derived import of_functions
 from backprop_cli.solving.asked import asked_pairs
+from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded, checked
 from backprop_cli.solving.plan import plan
+from backprop_cli.solving.selection import Selection, selected
 
 
 class Asked(Struct, frozen=True):
@@ -36,10 +37,14 @@ _ALL = Asked()
 
 
 def functions_of(
-    problem: Problem, complaints: Complaints, source: Source, asked: Asked = _ALL
+    problem: Problem,
+    complaints: Complaints,
+    source: Source,
+    allowed: Allowed,
+    asked: Asked = _ALL,
 ) -> Said:
     """The functions of a problem with letters, for any format."""
-    loaded = checked(with_numbers(problem), complaints, source, allowed=allowed_for("solving"))
+    loaded = checked(with_numbers(problem), complaints, source, allowed=allowed)
     clashes = list(check_letters(problem, loaded.model))
     if clashes:
         raise source.error(*clashes)

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from msgspec.structs import replace
 
-from backprop_cli.cli.arguments import allowed_for, source_of
 from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.said import of_symbols
+from backprop_cli.said.derived import of_symbols
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.in_symbols import in_symbols
+from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded, checked, stated
 from backprop_cli.trace import Trace
 
 
-def whole(path: Path, view: View, *, index: bool = False) -> tuple[Said, View]:
-    """What `derive PROBLEM` has to say, and how the problem wants it shown."""
-    return of_source(source_of(path), view, index=index)
-
-
-def of_source(source: Source, view: View, *, index: bool = False) -> tuple[Said, View]:
-    """The same of a problem that has been read."""
+def of_source(
+    source: Source, view: View, allowed: Allowed, *, index: bool = False
+) -> tuple[Said, View]:
+    """What there is to say of a problem in symbols, and how the problem wants it shown."""
     stated_problem, complaints = stated(source)
     if stated_problem is not None and stated_problem.has_letters and not index:
-        from backprop_cli.cli.free import functions_of
+        from backprop_cli.said.functions_of_inputs import functions_of
 
-        said = functions_of(stated_problem, complaints, source)
+        said = functions_of(stated_problem, complaints, source, allowed)
         return said, as_written(stated_problem, view)
-    found = checked(
-        stated_problem, complaints, source, numbers=False, allowed=allowed_for("solving")
-    )
+    found = checked(stated_problem, complaints, source, numbers=False, allowed=allowed)
     names = tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan)))
     shown = replace(as_written(found.model.problem, view), asked=names)
     trace = in_symbols(found.model, found.plan)
