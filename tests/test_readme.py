@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from click import Context
 from click.testing import CliRunner
 from documents import PAGES, PICTURE, PROBLEM_SCHEMA, ROOT, commands, documents, files, folder
 
@@ -122,6 +123,12 @@ def test_the_two_commands_to_start_with_are_those_that_exist() -> None:
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) < 200
     assert max(map(len, commands(README))) < 95
+
+
+def test_every_command_has_its_options_on_the_page_of_commands() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"<!-- options (\w+) -->", page))
+    assert shown == set(main.list_commands(Context(main)))
 
 
 def test_an_editor_finds_the_schema_of_the_problem_file() -> None:
