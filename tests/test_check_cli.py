@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 from test_cli import listening
 
-from backprop_cli.cli import check_run, grading_pool, main
+from backprop_cli.cli import check, grading_pool, main
 from backprop_cli.cli.check import FORMATS
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET
 
@@ -267,9 +267,9 @@ def test_many_sheets_take_all_cores_and_few_take_none(
         seen.append(workers)
         return real(bench, files, 1)
 
-    monkeypatch.setattr(check_run, "graded", graded)
+    monkeypatch.setattr(grading_pool, "graded", graded)
     report(folder, code=1)
-    monkeypatch.setattr(check_run, "MANY", 2)
+    monkeypatch.setattr(check, "MANY", 2)
     report(folder, code=1)
     report(folder, "--workers", 3, code=1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -277,9 +277,9 @@ def test_many_sheets_take_all_cores_and_few_take_none(
 
 
 def test_a_progress_bar_only_on_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_run, "MANY", 2)
+    monkeypatch.setattr(check, "MANY", 2)
     assert invoke(PROBLEM, folder).stderr == ""
-    monkeypatch.setattr(check_run, "_shows_progress", lambda files: True)
+    monkeypatch.setattr(check, "_shows_progress", lambda files: True)
     assert report(folder, code=1)["summary"]["submissions"] == 3
 
 

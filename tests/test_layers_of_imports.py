@@ -196,9 +196,9 @@ LOADS = {  # arguments: parts of the program, and packages of others
         f"{SOLVING} faults grading report".replace("notation ", ""),
         DRAWS,
     ),
-    f"blank {PROBLEM}": (f"{SOLVING} document grading report", READS),
+    f"blank {PROBLEM}": (f"{SOLVING} document grading", READS),
     f"draw {PROBLEM}": (f"{SOLVING} document drawing", DRAWS),
-    f"derive {PROBLEM}": (f"{SOLVED} derive", DRAWS),
+    f"derive {PROBLEM}": (SOLVED, DRAWS),
     "derive --function tanh": (
         f"{SOLVED} derive python".replace("solving ", ""),
         "click msgspec numpy rich",

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.cli.common import PROBLEM, output_options
+from backprop_cli.cli.common import PROBLEM, end_with_fault, output_options
+from backprop_cli.cli.output import Output, write_file
+from backprop_cli.errors import BUG, USAGE, Complaint, UserError
+
+if TYPE_CHECKING:  # loaded where the command runs
+    from backprop_cli.classroom.class_desk import ClassDesk
+    from backprop_cli.classroom.rosters import Roster
+    from backprop_cli.cli.grading_pool import Bench, Parts
+    from backprop_cli.grading.grade import Grader
+    from backprop_cli.grading.grader import Desk
+    from backprop_cli.grading.judging.stages import Stage
+    from backprop_cli.grading.report_data import Reveal
+    from backprop_cli.grading.sheets.handed_in import Unread
+    from backprop_cli.grading.summary import Counts
+    from backprop_cli.report.formats import Settings, Writer
+    from backprop_cli.solving.loading import Loaded
+    from backprop_cli.terminal.themes import ThemeName
+
+FAILED: Final = 1  # exit code: some sheet does not pass
+MOST_TOLD: Final = 50  # files that are not read; the others are counted
+MANY: Final = 400  # sheets from which more than one process is worth its start
 
 FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html", "gradebook")
 _PATH = click.Path(path_type=Path)
@@ -68,6 +95,280 @@ def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     people typed, or the arrays of a program. Exit code 0: every sheet passes; 1: some sheet does
     not; 2: the problem or every answer file is unusable.
     """
-    from backprop_cli.cli.check_run import Options, run
-
     run(problem, Options(paths=paths, **options))  # type: ignore[arg-type]  # checked by click
+
+
+class Options(Struct, frozen=True):
+    """The options of `backprop check`, as click has checked them."""
+
+    paths: tuple[Path, ...]
+    answers: tuple[Path, ...]
+    out: Output
+    reveal: Reveal
+    exit_zero: bool
+    workers: int | None
+    roster: Path | None
+    feedback: Path | None
+    feedback_format: str
+
+
+class Task(Struct, frozen=True):
+    """The files to grade, what grades them, and what has to be told about a class."""
+
+    files: list[str]
+    desk: Desk | ClassDesk
+    grader: Grader
+    title: str
+    roster: Roster | None = None
+    notes: tuple[str, ...] = ()
+
+
+def run(problem: Path, options: Options) -> None:
+    """Grades every sheet, writes the report and ends with the exit code that says how it went."""
+    from backprop_cli.cli.grading_pool import Bench
+    from backprop_cli.problem.typed_numbers import printable
+
+    left: list[Unread] = []
+    task = _task(problem, options, left)
+    settings = _settings(options, task.grader)
+    writers = tuple(_writers(options, settings, task))
+    graded = _Graded(_graded(Bench(task.desk, writers), task.files, options))
+    summary = graded.counts.summary
+    options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
+    _tell_unread([each for each in left if not _is_same(each.file, options.out.file)])
+    for note in task.notes:
+        click.echo(printable(note), err=True)
+    for place, other in enumerate(writers[1:]):
+        parts = [each[place] for each in graded.beside]
+        if options.feedback is not None and place == len(writers) - 2:
+            _write_replies(parts, options.feedback, options.feedback_format, task.roster)
+        else:
+            _write_step_summary("".join(other.text(task.title, parts, summary)))
+    for how in graded.deaths:
+        click.echo(f"a process {how}; the sheets that it had were graded again", err=True)
+    if (trace := graded.counts.fault) is not None:
+        end_with_fault(trace)
+    sys.exit(BUG if graded.deaths else exit_code(graded.counts, exit_zero=options.exit_zero))
+
+
+class _Graded:
+    """What comes from grading: the parts of the report, and what is kept until they are written."""
+
+    def __init__(self, found: Iterable[Parts]) -> None:
+        from backprop_cli.grading.summary import Counts
+
+        self.counts = Counts()
+        self.beside: list[tuple[Any, ...]] = []  # parts of what is written beside the report
+        self.deaths: list[str] = []  # of processes that graded
+        self._found = found
+
+    def parts(self) -> Iterator[Any]:
+        """The parts of the report as they come."""
+        for found in self._found:
+            self.counts.join(found.counts)
+            self.deaths += found.deaths
+            for part, *others in found.of:
+                if others:
+                    self.beside.append(tuple(others))
+                yield part
+
+
+def _task(problem: Path, options: Options, left: list[Unread]) -> Task:
+    """What is to be graded, and by what: one problem for all, or everyone's own."""
+    from backprop_cli.cli.arguments import load
+    from backprop_cli.grading.sheets.handed_in import folder_of_students
+
+    if problem.is_dir() or options.roster is not None:
+        from backprop_cli.cli.check_class import class_problems
+
+        problems = class_problems(problem, options.roster)
+        files = _files(problem, options, left)
+        found = problems.task(files, (*options.answers, *options.paths))
+        notes, roster = tuple(found.handed_in.notes()), problems.roster
+        title = _title(found.loaded)
+        return Task(files, found.desk, found.first.grader, title, roster, notes)
+    loaded = load(problem, task="checking")
+    files = _files(problem, options, left)
+    desk = _desk(loaded, folder_of_students(files))
+    return Task(files, desk, desk.grader, _title(loaded))
+
+
+def _writers(options: Options, settings: Settings, task: Task) -> Iterator[Writer]:
+    """What writes the report, and then what is written beside it."""
+    from backprop_cli.report.formats import STEP_SUMMARY, writer
+
+    alone = len(task.files) == 1
+    if options.out.format == "gradebook":
+        from backprop_cli.classroom.gradebook import GradebookWriter
+
+        yield GradebookWriter(settings, task.roster)
+    else:
+        yield writer(options.out.format, settings, alone=alone)
+    if _wants_step_summary(options):
+        yield writer(STEP_SUMMARY, settings, alone=alone)
+    if options.feedback is not None:
+        from backprop_cli.classroom.feedback import FeedbackWriter
+
+        told = replace(settings, color=None, ascii=options.out.ascii)
+        yield FeedbackWriter(told, task.title, options.feedback_format)
+
+
+def exit_code(counts: Counts, *, exit_zero: bool) -> int:
+    """0 where every sheet passes, 2 where none could be read, else 1."""
+    if counts.unread == counts.submissions:
+        return USAGE
+    return 0 if counts.passed == counts.submissions or exit_zero else FAILED
+
+
+def _is_same(file: str, output: Path | None) -> bool:
+    """Whether a file is the report itself, which no one takes for a hand-in."""
+    return output is not None and os.path.realpath(file) == os.path.realpath(output)
+
+
+def _tell_unread(left: Sequence[Unread]) -> None:
+    """Says on standard error which files of the folders are no sheets, so that none is missed."""
+    from backprop_cli.problem.typed_numbers import printable
+
+    for each in sorted(left, key=lambda each: each.file)[:MOST_TOLD]:
+        click.echo(f"not read: {printable(each.file)}: {each.why}", err=True)
+    if len(left) > MOST_TOLD:
+        click.echo(f"not read: {len(left) - MOST_TOLD} more", err=True)
+
+
+def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:
+    from backprop_cli.grading.sheets.collect import answer_files
+
+    paths = (*options.answers, *options.paths)
+    if not paths:
+        message = "no answers are given"
+        hint = f"backprop check {problem} --answers sheet.yaml, or a folder of sheets"
+        raise UserError(Complaint(message, instead=hint))
+    return answer_files(paths, None if str(problem) == "-" else problem, left)
+
+
+def _desk(loaded: Loaded, folder: str | None) -> Desk:
+    from backprop_cli.cli.arguments import allowed_for
+    from backprop_cli.grading.grader import Desk
+
+    try:
+        return Desk(loaded.model, folder, allowed_for("checking").most)
+    except UserError as error:
+        raise loaded.source.error(*error.complaints) from None
+
+
+def _graded(bench: Bench, files: Sequence[str], options: Options) -> Iterator[Parts]:
+    from backprop_cli.cli.grading_pool import graded
+
+    workers = options.workers or (_cores() if len(files) >= MANY else 1)
+    found = graded(bench, files, workers)
+    if not _shows_progress(len(files)):
+        return found
+    return _counted(found, len(files), options.out.theme)
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _shows_progress(files: int) -> bool:
+    return files >= MANY and sys.stderr.isatty()
+
+
+def _counted(found: Iterator[Parts], total: int, theme: ThemeName) -> Iterator[Parts]:
+    """The parts as they come, with a progress bar."""
+    from backprop_cli.terminal.progress import progress
+
+    done = 0
+    with progress("grading", total, theme) as show:
+        for parts in found:
+            yield parts
+            done += len(parts.of)
+            show(done)
+
+
+def _title(loaded: Loaded) -> str:
+    problem = loaded.model.problem
+    return problem.title or problem.id or Path(loaded.source.name).stem
+
+
+def _settings(options: Options, grader: Grader) -> Settings:
+    from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+    from backprop_cli.report.formats import Settings
+
+    look = options.out.look()
+    return Settings(
+        width=look.width,
+        color=look.color,
+        ascii=look.ascii,
+        theme=look.theme,
+        reveal=options.reveal,
+        slip_words=dict(SLIP_WORDS),  # one that can be sent to other processes
+        formula=Formulas(grader, look.ascii),
+    )
+
+
+class Formulas:
+    """Gives the formulas of a problem as `solve` prints them, made when one is first shown."""
+
+    def __init__(self, grader: Grader, in_ascii: bool) -> None:
+        self._grader = grader
+        self._in_ascii = in_ascii
+        self._known: dict[str, str | None] = {}
+
+    def __reduce__(self) -> tuple[type[Formulas], tuple[Grader, bool]]:
+        return Formulas, (self._grader, self._in_ascii)
+
+    def __call__(self, id: str) -> str | None:
+        from backprop_cli.algebra.quantity import plain_id, quantity
+
+        if id not in self._known:
+            step = quantity(id).step
+            writer = self._writers.get(step)
+            formula = None if writer is None else writer(plain_id(id))
+            self._known[id] = f"step {step}: {formula}" if step != 1 and formula else formula
+        return self._known[id]
+
+    @cached_property
+    def _writers(self) -> dict[int, Callable[[str], str | None]]:
+        return {stage.number: self._writer(stage) for stage in self._grader.stages}
+
+    def _writer(self, stage: Stage) -> Callable[[str], str | None]:
+        from backprop_cli.document.names import Names
+        from backprop_cli.document.one_line import formulas
+        from backprop_cli.document.view import View, as_written
+
+        model, steps = stage.model, stage.steps
+        view = as_written(model.problem, View(ascii=self._in_ascii))
+        names = Names(
+            view.notation,
+            view.layers,
+            model.samples is not None,
+            self._in_ascii,
+            frozenset((*model.given, *steps)),
+        )
+        exprs = {id: step.expr for id, step in steps.items()}
+        return formulas(exprs, stage.plan.shapes, names, view)
+
+
+def _wants_step_summary(options: Options) -> bool:
+    return options.out.format == "github" and bool(os.environ.get("GITHUB_STEP_SUMMARY"))
+
+
+def _write_replies(replies: list[Any], folder: Path, form: str, roster: Roster | None) -> None:
+    from backprop_cli.classroom.feedback import write_replies
+
+    known = None if roster is None else {one.id for one in roster.students}
+    count = write_replies(replies, folder, form, write_file, known)
+    click.echo(f"{count} replies in {folder}", err=True)
+
+
+def _write_step_summary(text: str) -> None:
+    """Adds the table of marks to the page of the job."""
+    try:
+        with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        click.echo(f"GITHUB_STEP_SUMMARY cannot be written: {error.strerror}", err=True)

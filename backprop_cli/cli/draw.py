@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from backprop_cli.cli.common import PROBLEM, output_options
+from backprop_cli.cli.output import Output
+from backprop_cli.errors import Complaint, UserError
+
+if TYPE_CHECKING:  # loaded where the command runs
+    from backprop_cli.problem.problem_file import Source
+    from backprop_cli.solving.loading import Loaded
+    from backprop_cli.trace import Trace
 
 
 @click.command(
@@ -15,11 +23,59 @@ from backprop_cli.cli.common import PROBLEM, output_options
 )
 @PROBLEM
 @output_options("text", "svg")
-def command(problem: Path, **options: object) -> None:
+def command(problem: Path, out: Output) -> None:
     """Draws the computation graph of PROBLEM: values forward, gradients below them.
 
     A file that ends in .svg is written as SVG. PROBLEM is a YAML file, or - for standard input.
     """
-    from backprop_cli.cli.draw_run import Options, run
+    from msgspec.structs import replace
 
-    run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
+    from backprop_cli.drawing.graph import graph
+
+    stated, trace = _first_step(problem)
+    to_svg = out.format == "svg" or _ends_in_svg(out.file)
+    out = replace(out, format="svg" if to_svg else "text")
+    view = out.view(stated.model.problem)
+    if to_svg:
+        from backprop_cli.drawing.graph_svg import svg
+
+        out.write(svg(graph(trace, view)))
+    else:
+        from backprop_cli.drawing.graph_text import graph_text
+
+        out.write(graph_text(graph(trace, view), view))
+
+
+def _first_step(problem: Path) -> tuple[Loaded, Trace]:
+    """The problem and its first step; formulas and shapes alone where it has no numbers."""
+    from backprop_cli.cli.arguments import allowed_for, source_of
+    from backprop_cli.solving.in_symbols import in_symbols
+    from backprop_cli.solving.loading import loaded
+
+    source = source_of(problem)
+    stated = loaded(source, numbers=False, allowed=allowed_for("drawing"))
+    if not stated.model.equations:
+        message = "there is nothing to draw: the file has an update and no computation before it"
+        raise source.error(Complaint(message))
+    if stated.model.unknown:
+        return stated, in_symbols(stated.model, stated.plan)
+    return stated, _solved(source, loaded(source, allowed=allowed_for("drawing")))
+
+
+def _solved(source: Source, found: Loaded) -> Trace:
+    from backprop_cli.cli.arguments import allowed_for
+    from backprop_cli.solving.solution import Request, solve
+
+    steps = min(1, _steps(found))
+    try:
+        return solve(found.model, Request(steps, max_work=allowed_for("drawing").most)).trace
+    except UserError as error:
+        raise source.error(*error.complaints) from None
+
+
+def _steps(found: Loaded) -> int:
+    return 1 if found.model.update is not None and found.model.trained else 0
+
+
+def _ends_in_svg(output: Path | None) -> bool:
+    return output is not None and output.suffix.lower() == ".svg"

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
-from backprop_cli.cli.common import PROBLEM, complaints_end_it
+from backprop_cli.cli.common import PROBLEM, allow_work, complaints_end_it
+from backprop_cli.cli.output import Output, write_file
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.terminal.themes import DEFAULT_THEME
+
+if TYPE_CHECKING:  # loaded where the command runs
+    from backprop_cli.classroom.rosters import Roster
+    from backprop_cli.classroom.variants import Variant, Varied
+
+_ENDINGS = (".yaml", ".yml", ".json")
+
+
+class Options(Struct, frozen=True):
+    """The options of `backprop vary`, as click has checked them."""
+
+    students: Path | None
+    count: int | None
+    seed: int
+    output: Path | None
+    force: bool
 
 
 @click.command(
@@ -50,9 +74,80 @@ def command(problem: Path, max_work: int | None, **options: object) -> None:
     kink, and `lint` finds nothing that it does not find in PROBLEM. `vary:` in the file says what
     is to stay, or between what it may lie. `backprop check FOLDER hand-ins/` grades the class.
     """
-    from backprop_cli.cli.common import allow_work
-    from backprop_cli.cli.vary_run import Options, run
-
     allow_work(max_work)
     with complaints_end_it():
         run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
+
+
+def run(problem: Path, options: Options) -> None:
+    """Writes the problem of each student, and tells who has the same numbers as another."""
+    from backprop_cli.classroom.rosters import file_names, make_folder
+    from backprop_cli.classroom.variants import Varied
+    from backprop_cli.cli.arguments import allowed_for, load
+
+    varied = Varied(load(problem, task="linting"), allowed_for("linting"))
+    roster = _roster(options)
+    if options.output is None:
+        Output("text").write(varied.variant(roster.students[0].id, options.seed).text)
+        return
+    names = file_names(roster)
+    ending = problem.suffix if problem.suffix in _ENDINGS else ".yaml"
+    make_folder(options.output)
+    made = []
+    for variant in _variants(varied, list(names), options.seed):
+        path = options.output / f"{names[variant.student]}{ending}"
+        _write(variant, path, options.force)
+        made.append(variant)
+    click.echo(f"{len(made)} problems in {options.output}", err=True)
+    for students in _alike(made):
+        click.echo(f"the same numbers: {', '.join(students)}", err=True)
+
+
+def _roster(options: Options) -> Roster:
+    """The class; UserError where it is not said once who is in it."""
+    from backprop_cli.classroom.rosters import read_roster, roster_of
+
+    if options.students is not None and options.count is not None:
+        message = "--students says how many there are, and so does --count"
+        raise UserError(Complaint(message, instead="one of the two"))
+    if options.students is not None:
+        roster = read_roster(str(options.students))
+    else:
+        wide = len(str(options.count or 1))
+        roster = roster_of([f"{n:0{wide}}" for n in range(1, (options.count or 1) + 1)])
+    if options.output is None and len(roster.students) > 1:
+        message = f"{len(roster.students)} problems need a folder"
+        raise UserError(Complaint(message, instead="-o variants/"))
+    return roster
+
+
+def _variants(varied: Varied, students: Sequence[str], seed: int) -> Iterator[Variant]:
+    """The variants as they come, with a progress bar where somebody looks on."""
+    made = (varied.variant(student, seed) for student in students)
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield from made
+        return
+    from backprop_cli.terminal.progress import progress
+
+    with progress("drawing numbers", len(students), DEFAULT_THEME) as show:
+        for done, variant in enumerate(made, 1):
+            yield variant
+            show(done)
+
+
+def _write(variant: Variant, path: Path, force: bool) -> None:
+    """The file of a student; one that is there already and says something else is spared."""
+    if path.exists() and not force:
+        if path.read_bytes() == variant.text.encode():
+            return
+        message = "it is there already, with other numbers"
+        raise UserError(Complaint(message, instead="another folder, or --force"), source=str(path))
+    write_file(variant.text, path)
+
+
+def _alike(made: Sequence[Variant]) -> Iterator[list[str]]:
+    """The students that have the same numbers as others."""
+    by_numbers: dict[str, list[str]] = defaultdict(list)
+    for variant in made:
+        by_numbers[variant.numbers].append(variant.student)
+    return (students for students in by_numbers.values() if len(students) > 1)
