@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.notation.expression_tex import latex
 from backprop_cli.notation.symbols import Naming
+from backprop_cli.notation.tex import latex
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from backprop_cli.readings.backends import InBuffers
+from backprop_cli.readings.program import InBuffers
 from benchmarks.networks import RATE, Arrays, batch
 from benchmarks.peers import by_torch, there
 from benchmarks.timing import OURS, Row, Work, compare

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from backprop_cli.readings.backends import InBuffers, InScalars
+from backprop_cli.readings.program import InBuffers, InScalars
 from backprop_cli.solving.prepared import Batches
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.solving.training import training_program

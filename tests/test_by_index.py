@@ -19,8 +19,8 @@ from backprop_cli.cli import main
 from backprop_cli.derive.derivation_nodes import parts
 from backprop_cli.derive.tensors.by_index import by_index
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded
+from backprop_cli.solving.solution import in_symbols
 from backprop_cli.trace import Trace
 
 CONSTANTS = {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3, "t": 3.0}

@@ -10,8 +10,7 @@ from oracles import networks
 
 from backprop_cli.algebra.expr import Op
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.readings.compiled import compiled
-from backprop_cli.readings.values import evaluate
+from backprop_cli.readings.values import compiled, evaluate
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import Solution, solve
 

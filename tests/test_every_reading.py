@@ -20,13 +20,12 @@ from backprop_cli.cli import main
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.derive.tensors.index_letters import Indices
 from backprop_cli.document.names import Names
-from backprop_cli.notation.boxes import ASCII, plain_text
-from backprop_cli.notation.drawing import Drawing
-from backprop_cli.notation.expression_tex import latex
+from backprop_cli.notation.boxes import ASCII, Drawing, plain_text
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.mathml import math as mathml
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming, symbol
+from backprop_cli.notation.tex import latex
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.text.parser import Dialect, parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backprop_cli.grading.sheets.digits import Figure, digits, exchanged, padded, readings
+from backprop_cli.grading.sheets.cells import Figure, digits, exchanged, padded, readings
 from backprop_cli.readings.intervals import Unit
 
 

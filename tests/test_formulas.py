@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from oracles.expressions import COMPOUND, Typed, expressions, formulas
 
 from backprop_cli.algebra.expr import Expr, Num, Sym, num, op, symbols, walk
-from backprop_cli.notation.expression_tex import latex
+from backprop_cli.notation.tex import latex
 from backprop_cli.problem.text.parser import Dialect, FormulaError, parse, parse_constant
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate

@@ -19,8 +19,8 @@ from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded, loaded
+from backprop_cli.solving.solution import in_symbols
 
 Array = NDArray[np.float64]
 Env = dict[str, Array]

@@ -21,9 +21,8 @@ from backprop_cli.document.document_data import Page
 from backprop_cli.document.drawn_values import values_of
 from backprop_cli.document.names import Names
 from backprop_cli.document.view import View
-from backprop_cli.notation.expression_tex import latex
 from backprop_cli.notation.symbols import Naming
-from backprop_cli.notation.tex import number, tex, text
+from backprop_cli.notation.tex import latex, number, tex, text
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.index_bases import Bases

@@ -206,7 +206,7 @@ LOADS = {  # arguments: parts of the program, and packages of others
 }
 
 ONLY_WHERE_NEEDED = {  # what a plain `solve` does not load, and the arguments that do
-    "readings.backends": "--steps 300",
+    "readings.scalars": "--steps 300",
     "solving.verify": "--verify",
     "solving.weight_paths": "--entry W1[1,2]",
     "readings.entries": "--detail long",

@@ -266,7 +266,7 @@ SURGERY = {  # what an id is taken apart or made by, beside its parser and its w
 }
 ELSEWHERE = {  # what looks alike and is something else
     "classroom/rosters.py": {"a cut"},  # the name in an address of mail
-    "grading/sheets/array_names.py": {"an ending"},  # what programs call their arrays
+    "grading/sheets/array_sheet.py": {"an ending"},  # what programs call their arrays
     "notation/tex.py": {"a step"},  # a column of TeX
     "problem/ids.py": {"a step"},  # advice: W1@1 for W1@0
     "problem/text/plain_tree.py": {"an entry"},  # characters of an expression

@@ -12,8 +12,7 @@ from writing import Writer
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op, rewrite
 from backprop_cli.document.names import Names
-from backprop_cli.notation.boxes import ASCII, plain_text
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.boxes import ASCII, Drawing, plain_text
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.problem.text.parser import Dialect, FormulaError, parse

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from writing import Writer, array_box
 
-from backprop_cli.notation.boxes import ASCII, Box, beside, line_width, plain_text, width
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.boxes import ASCII, Box, Drawing, beside, line_width, plain_text, width
 from backprop_cli.notation.flow import Token, lines, word
 from backprop_cli.notation.printed_numbers import Digits
 

@@ -51,7 +51,7 @@ from backprop_cli.report.csv_ import defused
 from backprop_cli.report.facts import written
 from backprop_cli.report.formats import RENDER, step_summary
 from backprop_cli.report.github import SUMMARY_BYTES
-from backprop_cli.report.reveal import LEVELS, revealed
+from backprop_cli.report.settings import LEVELS, revealed
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FORMATS = list(RENDER)

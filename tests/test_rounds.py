@@ -23,9 +23,9 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.operations.record import Array
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings import scalar_code
-from backprop_cli.readings.backends import InBuffers, InScalars, NoScalarsError
-from backprop_cli.readings.program import Program
-from backprop_cli.readings.scalar_forms import FUNCTIONS
+from backprop_cli.readings.program import InBuffers, InScalars, Program
+from backprop_cli.readings.scalar_code import FUNCTIONS
+from backprop_cli.readings.scalars import NoScalarsError
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.prepared import Batches

@@ -15,7 +15,7 @@ from backprop_cli.derive.derivation_data import Chain, Derivation
 from backprop_cli.derive.derivation_nodes import equal, indexed, parts, sum_over
 from backprop_cli.derive.simplify.simplify import lines, simplified
 from backprop_cli.derive.steps.formulas import of_formula
-from backprop_cli.derive.steps.step_language import formula
+from backprop_cli.derive.steps.step_table import formula
 
 K = Sym("K")
 

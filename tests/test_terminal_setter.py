@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.notation.ascii_signs import SIGNS, ascii_text
-from backprop_cli.notation.boxes import ASCII, plain_text
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.boxes import ASCII, Drawing, plain_text
 from backprop_cli.notation.nodes import (
     Braced,
     Fraction,

@@ -11,8 +11,7 @@ import pytest
 from classes import PROBLEMS, grader_of, right_answers, sheet
 from click.testing import CliRunner, Result
 
-from backprop_cli.classroom.counted_draws import Draws
-from backprop_cli.classroom.like_numbers import drawn
+from backprop_cli.classroom.like_numbers import Draws, drawn
 from backprop_cli.classroom.numbers_in_file import numbers_of
 from backprop_cli.classroom.variants import MOST_TRIES, Varied
 from backprop_cli.cli import main

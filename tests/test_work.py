@@ -11,8 +11,7 @@ from click.testing import CliRunner, Result
 from backprop_cli.algebra.expr import Sym, op
 from backprop_cli.cli import main
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.readings.backends import InScalars
-from backprop_cli.readings.program import Program
+from backprop_cli.readings.program import InScalars, Program
 from backprop_cli.solving.limits import MAX_WORK, work
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.prepared import Batches

@@ -13,8 +13,7 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.document_data import Page
 from backprop_cli.document.drawn_values import Values
 from backprop_cli.document.names import Names
-from backprop_cli.notation.boxes import Box
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.boxes import Box, Drawing
 from backprop_cli.notation.flow import Tokens
 from backprop_cli.notation.terminal import Terminal
 

@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from hashlib import sha256
+from typing import Final, TypeVar
 
-from backprop_cli.classroom.counted_draws import Draws
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.typed_numbers import NumberError, read_number
 
@@ -120,3 +120,24 @@ def _alike(old: float, new: float) -> bool:
     if old == 0:
         return new == 0
     return 1 / _FACTOR <= new / old <= _FACTOR
+
+
+Thing = TypeVar("Thing")
+
+
+class Draws:
+    """What is drawn for one key. Each draw has a name of its own, and depends on nothing else.
+
+    So a number that is added to a file changes no other.
+    """
+
+    def __init__(self, *key: object) -> None:
+        self._key = "\0".join(map(str, key))
+
+    def number(self, name: str) -> int:
+        """A whole number of 64 bits."""
+        return int.from_bytes(sha256(f"{self._key}\0{name}".encode()).digest()[:8], "big")
+
+    def one_of(self, things: Sequence[Thing], name: str) -> Thing:
+        """One of the things."""
+        return things[self.number(name) % len(things)]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import asdict
 
-from backprop_cli.classroom.counted_draws import Draws
 from backprop_cli.classroom.fair_numbers import Measure, measured, sizes, why_unfair
-from backprop_cli.classroom.like_numbers import drawn
+from backprop_cli.classroom.like_numbers import Draws, drawn
 from backprop_cli.classroom.numbers_in_file import NumbersOfFile, TypedNumber, numbers_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grade import Grader
@@ -164,3 +164,54 @@ def _labels(problem: Loaded) -> bool:
     name = (loss.function.name or "") if loss is not None else ""
     bounded = bool(layers) and layers[-1].activation.name in ("sigmoid", "softmax", "step", "tanh")
     return bounded or any(part in name.replace("-", "_") for part in _OF_CLASSES)
+
+
+class Spread(Struct, frozen=True):
+    """How large a quantity is: in the original, and at the least and the most in a variant."""
+
+    id: str
+    original: float
+    least: float
+    most: float
+
+
+class Compared(Struct, frozen=True):
+    """What so many variants have in common, and what not."""
+
+    variants: int
+    different: int
+    most_tries: int
+    quantities: tuple[Spread, ...]
+
+
+def compared(varied: Varied, count: int, seed: int = 1) -> Compared:
+    """How the variants of so many students differ; UserError where one cannot be made."""
+    made = [varied.variant(str(number), seed) for number in range(1, count + 1)]
+    sizes = [varied.sizes(one.numbers) for one in made]
+    spreads = (
+        Spread(id, own, min(one[id] for one in sizes), max(one[id] for one in sizes))
+        for id, own in varied.own_sizes.items()
+    )
+    different = len({one.numbers for one in made})
+    return Compared(count, different, max(one.tries for one in made), tuple(spreads))
+
+
+def compared_lines(found: Compared, shown: Callable[[float], str]) -> Iterator[str]:
+    """What is said of the variants: the largest entry of each quantity, in a table."""
+    yield f"Among {found.variants} variants"
+    yield (
+        f"  {found.different} have numbers of their own; the most that were drawn until one was"
+        f" fair: {found.most_tries}"
+    )
+    rows: list[tuple[str, ...]] = [("largest entry of", "here", "least", "most")]
+    rows += [(q.id, *map(shown, (q.original, q.least, q.most))) for q in found.quantities]
+    rooms = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        numbers = (f"{cell:>{room}}" for cell, room in zip(others, rooms[1:], strict=True))
+        yield "  ".join([f"  {first:<{rooms[0]}}", *numbers])
+    yield ""
+
+
+def compared_data(found: Compared) -> dict[str, Any]:
+    """The same for JSON."""
+    return {**asdict(found), "quantities": [asdict(one) for one in found.quantities]}

@@ -279,7 +279,7 @@ def _shows_progress(files: int) -> bool:
 
 def _counted(found: Iterator[Parts], total: int, theme: ThemeName) -> Iterator[Parts]:
     """The parts as they come, with a progress bar."""
-    from backprop_cli.terminal.progress import progress
+    from backprop_cli.terminal.console import progress
 
     done = 0
     with progress("grading", total, theme) as show:

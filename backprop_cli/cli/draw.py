@@ -49,8 +49,8 @@ def command(problem: Path, out: Output) -> None:
 def _first_step(problem: Path) -> tuple[Loaded, Trace]:
     """The problem and its first step; formulas and shapes alone where it has no numbers."""
     from backprop_cli.cli.arguments import allowed_for, source_of
-    from backprop_cli.solving.in_symbols import in_symbols
     from backprop_cli.solving.loading import loaded
+    from backprop_cli.solving.solution import in_symbols
 
     source = source_of(problem)
     stated = loaded(source, numbers=False, allowed=allowed_for("drawing"))

@@ -45,8 +45,8 @@ def command(problem: Path, out: Output, variants: int | None) -> None:
     unit = grader.key.unit
     differing = None
     if variants is not None:
-        from backprop_cli.classroom.variants import Varied
-        from backprop_cli.classroom.variants_compared import (
+        from backprop_cli.classroom.variants import (
+            Varied,
             compared,
             compared_data,
             compared_lines,

@@ -163,7 +163,7 @@ def _write_functions(
     """The quantities as functions of what is a letter in the file."""
     from backprop_cli.cli.arguments import allowed_for
     from backprop_cli.formats.registry import written
-    from backprop_cli.said.functions_of_inputs import Asked, functions_of, refuse_numbers_only
+    from backprop_cli.said.problem_in_symbols import Asked, functions_of, refuse_numbers_only
 
     given = {
         "--entry": options.entry is not None,
@@ -222,7 +222,7 @@ def _progress(loaded: Loaded, steps: int, theme: ThemeName) -> Iterator[Progress
     if not sys.stderr.isatty() or work(loaded.plan, steps, rounded) < LONG:
         yield None
         return
-    from backprop_cli.terminal.progress import progress
+    from backprop_cli.terminal.console import progress
 
     every = max(1, steps // 200)
     with progress("training", steps, theme) as show:

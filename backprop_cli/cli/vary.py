@@ -127,7 +127,7 @@ def _variants(varied: Varied, students: Sequence[str], seed: int) -> Iterator[Va
     if sys.stderr is None or not sys.stderr.isatty():
         yield from made
         return
-    from backprop_cli.terminal.progress import progress
+    from backprop_cli.terminal.console import progress
 
     with progress("drawing numbers", len(students), DEFAULT_THEME) as show:
         for done, variant in enumerate(made, 1):

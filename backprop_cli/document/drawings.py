@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
@@ -120,3 +121,14 @@ def label(value: float | Fraction) -> str:
     number = float(value) + 0.0  # no −0
     text = f"{number:.4g}" if len(f"{number:.4g}") <= _LONGEST else f"{number:.1e}"
     return text.replace("-", "−").replace("e+", "e")
+
+
+def sampled(values: Sequence[float], most: int) -> tuple[list[tuple[float, float]], float, float]:
+    """At most so many points for a picture, each how far along and its value; lowest, highest."""
+    count = min(most, len(values))
+    last = len(values) - 1
+    places = [round(i * last / max(count - 1, 1)) for i in range(count)]
+    points = [(place / max(last, 1), values[place]) for place in places]
+    finite = [(share, value) for share, value in points if math.isfinite(value)]
+    heights = [value for _, value in finite] or [0.0]
+    return finite, min(heights), max(heights)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
@@ -15,11 +16,13 @@ from backprop_cli.algebra.expr import Op, Sym, symbols
 from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, whole_id
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (
+    Columns,
     Document,
     Equation,
     Given,
     Givens,
     Losses,
+    Note,
     Page,
     Part,
     Result,
@@ -45,8 +48,12 @@ from backprop_cli.document.step_words import (
     stated,
 )
 from backprop_cli.document.view import View
+from backprop_cli.notation.nodes import Node, Number, slashed
 from backprop_cli.trace import Given as Stated
 from backprop_cli.trace import Step, Trace
+
+if TYPE_CHECKING:
+    from backprop_cli.solving.verify import Check
 
 Array = NDArray[np.float64]
 
@@ -304,3 +311,34 @@ def _delta(step: Step, names: Names) -> Iterator[str]:
     if step.id in names.deltas:
         plain = replace(names, deltas=frozenset())
         yield f"{names.text(step.id)} = {plain.text(step.id)}"
+
+
+# Gradients checked --------------------------------------------------------------------------------
+
+
+_HEADS = ("gradient", "largest error", "entries", "left out at a kink")
+
+
+def checked(checks: Sequence[Check], names: Names) -> tuple[Part, ...]:
+    """A table: a line for each gradient."""
+    section = Section("Checked against finite differences")
+    if not checks:
+        return section, Note("There is no gradient to check.")
+    columns = 4 if any(check.kinks for check in checks) else 3
+    rows = tuple(tuple(_cells(check, names))[:columns] for check in checks)
+    largest = max(check.error for check in checks)
+    return (
+        section,
+        Columns(_HEADS[:columns], rows),
+        Note(
+            "Errors are relative to each gradient's largest entry; the largest of all is",
+            Number(f"{largest:.1e}"),
+        ),
+    )
+
+
+def _cells(check: Check, names: Names) -> Iterator[Node | str]:
+    yield slashed(names.node(check.id))
+    yield Number(f"{check.error:.1e}")
+    yield Number(str(check.checked))
+    yield Number(str(check.kinks))

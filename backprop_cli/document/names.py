@@ -13,8 +13,7 @@ from backprop_cli.algebra.quantity import layer_name, plain_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
-from backprop_cli.notation.boxes import Role
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.boxes import Drawing, Role
 from backprop_cli.notation.nodes import Named, Node, Word
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Ending, Naming

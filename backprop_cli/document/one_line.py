@@ -14,8 +14,7 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
 from backprop_cli.notation.ascii_signs import ascii_text
-from backprop_cli.notation.boxes import ASCII, UNICODE, plain_text, width
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, plain_text, width
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.terminal import Terminal

@@ -9,9 +9,8 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from backprop_cli.drawing.dot import positions
 from backprop_cli.drawing.graph import GRAPH, Graph, Vertex
-from backprop_cli.drawing.layered import layered
+from backprop_cli.drawing.layered import layered, positions
 from backprop_cli.notation.boxes import width
 
 Point = tuple[float, float]

@@ -29,16 +29,15 @@ from backprop_cli.document.document_data import (
     Section,
     Step,
 )
+from backprop_cli.document.drawings import sampled
 from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
-from backprop_cli.formats.curve_points import sampled
 from backprop_cli.formats.html_page import Attributes, Pointed, PointedStep, shape, side, whole_page
 from backprop_cli.formats.pictures_svg import STYLE, svg
 from backprop_cli.formats.registry import Said
 from backprop_cli.notation.mathml import math
 from backprop_cli.notation.nodes import Braced, Fenced, Node, Sign, row, slashed, tall
-from backprop_cli.notation.small_letters import subscript
-from backprop_cli.notation.symbols import size
+from backprop_cli.notation.symbols import size, subscript
 
 _ROWS, _ROWS_LONG = 10, 16
 _POINTS = 300

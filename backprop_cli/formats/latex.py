@@ -28,9 +28,9 @@ from backprop_cli.document.document_data import (
     Section,
     Step,
 )
+from backprop_cli.document.drawings import sampled
 from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
-from backprop_cli.formats.curve_points import sampled
 from backprop_cli.formats.latex_page import columns, shaped, title, whole_page, words
 from backprop_cli.formats.registry import Said
 from backprop_cli.notation.nodes import (

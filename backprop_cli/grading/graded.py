@@ -10,11 +10,9 @@ import numpy as np
 
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.exercise import Exercise, Question
-from backprop_cli.grading.judging.answer_key import Judged, Words
+from backprop_cli.grading.judging.answer_key import Judged, Words, overall, points, weakest
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.judging.marks import overall, points, weakest
 from backprop_cli.grading.judging.right_answers import MOST_ENTRIES, RightAnswers
-from backprop_cli.grading.program_words import about, factor
 from backprop_cli.grading.report_data import (
     Answer,
     EntryResult,
@@ -24,10 +22,11 @@ from backprop_cli.grading.report_data import (
     Sheet,
     Verdict,
 )
-from backprop_cli.grading.sentences import explanation, message
-from backprop_cli.grading.sheets.array_cells import ArrayCells, Texts
+from backprop_cli.grading.sentences import about, explanation, factor, message
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
+    ArrayCells,
+    Texts,
     Written,
     finer,
     meets,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction as Exact
 from types import MappingProxyType
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Option, num
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num
 from backprop_cli.notation import conditions
 from backprop_cli.notation.nodes import (
     Cases,
@@ -22,8 +22,19 @@ from backprop_cli.notation.nodes import (
     Word,
     row,
 )
-from backprop_cli.notation.parentheses import AXES, UNWRITTEN, WITHIN
-from backprop_cli.notation.parts import Form, Part, Writer, applied, called, listed, put
+from backprop_cli.notation.parts import (
+    AXES,
+    UNWRITTEN,
+    WITHIN,
+    Form,
+    Part,
+    Writer,
+    applied,
+    called,
+    fenced,
+    listed,
+    put,
+)
 from backprop_cli.operations.table import TABLE, operation
 
 _NAMES: Mapping[str, Node] = MappingProxyType(
@@ -203,3 +214,39 @@ def jacobian(writer: Writer, node: Op) -> Part:
     """∂a over ∂b."""
     of, by = (row(Letter("∂"), writer.part(arg).node) for arg in node.args)
     return Part(Fraction(of, by, bare=True), "fraction")
+
+
+# In derivations -----------------------------------------------------------------------------------
+
+
+def derivative(writer: Writer, node: Op) -> Part:
+    """df over dz of a name, d over dz before brackets of anything else; ∂ for an entry."""
+    of, by = node.args
+    alone = isinstance(by, Sym) and len(by.name) == 1 and not node.option("partial")
+    sign = Letter("d" if alone else "∂")
+    below = row(sign, writer.part(by).node)
+    if isinstance(of, Sym):
+        above = row(sign, writer.part(of).node)
+        return Part(Fraction(above, below, bare=True), "fraction")
+    return Part(
+        row(Fraction(sign, below, bare=True), fenced(writer.part(of), "[", "]").node), "atom"
+    )
+
+
+def sum_over(writer: Writer, node: Op) -> Part:
+    """Σ with its letter below, and the letter it leaves out."""
+    below: Node = Letter(str(node.option("index")))
+    if node.option("without") is not None:
+        below = row(below, Sign("≠", bare=True), Letter(str(node.option("without"))))
+    inner = put(writer, node.args[0], "sum of")
+    return Part(row(Total(below), inner.node), "total", open=True)
+
+
+def equal(writer: Writer, node: Op) -> Part:
+    """1{i = j}."""
+    left, right = node.args
+    return indicator(Part(row(_letter(writer, left), Sign("="), _letter(writer, right)), "sum"))
+
+
+def _letter(writer: Writer, expr: Expr) -> Node:
+    return writer.part(expr).node

@@ -29,8 +29,7 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
-from backprop_cli.notation.small_letters import joins
-from backprop_cli.notation.symbols import lowered, marked, takes_index
+from backprop_cli.notation.symbols import joins, lowered, marked, takes_index
 
 Attributes = Callable[[str], Mapping[str, str]]
 """What the symbol of a quantity carries, by its id."""

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.notation.ascii_signs import ascii_text, in_ascii
-from backprop_cli.notation.boxes import Box, Fences, Role, text_box
-from backprop_cli.notation.drawing import Drawing
+from backprop_cli.notation.boxes import Box, Drawing, Fences, Role, text_box
 from backprop_cli.notation.flattened import flat, is_simple, reach
 from backprop_cli.notation.flow import (
     Token,
@@ -50,8 +49,7 @@ from backprop_cli.notation.nodes import (
     items,
     row,
 )
-from backprop_cli.notation.small_letters import indexed, subscript, superscript
-from backprop_cli.notation.symbols import size
+from backprop_cli.notation.symbols import indexed, size, subscript, superscript
 
 _MARKS = MappingProxyType(
     {

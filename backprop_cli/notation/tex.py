@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from types import MappingProxyType
 
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation.nodes import (
     TIMES,
     Accent,
@@ -28,8 +31,9 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
-from backprop_cli.notation.small_letters import joins
-from backprop_cli.notation.symbols import GREEK, lowered, marked, takes_index
+from backprop_cli.notation.symbols import GREEK, Naming, joins, lowered, marked, symbol, takes_index
+from backprop_cli.notation.writer import FormulaWriter
+from backprop_cli.readings.index_bases import Bases
 
 _LETTERS = MappingProxyType(
     {char: rf"\{name}" for name, char in GREEK.items()}
@@ -314,3 +318,23 @@ def _grid(rows: tuple[tuple[Node, ...], ...]) -> str:
     columns = ("r" if numbers else "c") * len(rows[0])
     body = r" \\ ".join(" & ".join(map(tex, line)) for line in rows)
     return rf"\left[\begin{{array}}{{@{{}}{columns}@{{}}}} {body} \end{{array}}\right]"
+
+
+_PLAIN, _COUNTED = Naming(), Bases()
+
+
+def latex(
+    expr: Expr,
+    bases: Bases = _COUNTED,
+    naming: Naming = _PLAIN,
+    shapes: Mapping[str, Shape] | None = None,
+    *,
+    rows: bool = False,
+) -> str:
+    """The formula with the names of `naming`; entries count from `bases`.
+
+    Where `shapes` are known, products of arrays are told from products with numbers, and vectors
+    are turned as they stand in a product (`rows`: they are rows).
+    """
+    writer = FormulaWriter(lambda id: symbol(naming, id), shapes or {}, bases=bases, rows=rows)
+    return tex(writer.node(expr))

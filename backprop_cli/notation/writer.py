@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.notation import derivation_forms as paper
 from backprop_cli.notation import function_forms as functions
 from backprop_cli.notation import nodes
 from backprop_cli.notation import product_forms as products
 from backprop_cli.notation import structure_forms as structure
 from backprop_cli.notation.nodes import Node, Number, row
-from backprop_cli.notation.parentheses import Kind
-from backprop_cli.notation.parts import FLIPPED, Form, Part
-from backprop_cli.notation.rewritten import only_moves
-from backprop_cli.notation.spreading import ONES, PRODUCT
+from backprop_cli.notation.parts import FLIPPED, Form, Kind, Part
+from backprop_cli.notation.product_forms import only_moves
+from backprop_cli.notation.structure_forms import ONES, PRODUCT
 from backprop_cli.notation.symbols import Ending, Symbol, size
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE
@@ -74,9 +72,9 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "diag": functions.diagonal,
         "jacobian": functions.jacobian,
         "pi": functions.pi,
-        "derivative": paper.derivative,
-        "sum_over": paper.sum_over,
-        "equal": paper.equal,
+        "derivative": functions.derivative,
+        "sum_over": functions.sum_over,
+        "equal": functions.equal,
     }
 )
 """Operations with a form of their own; the others are written name(args)."""

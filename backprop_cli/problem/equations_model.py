@@ -12,8 +12,7 @@ from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.ids import names_said
-from backprop_cli.problem.lettered import checked_letters
-from backprop_cli.problem.model import Built, Equation, Model, Outline
+from backprop_cli.problem.model import Built, Equation, Model, Outline, checked_letters
 from backprop_cli.problem.penalty import penalty_term
 from backprop_cli.problem.problem_data import Penalty, Problem
 from backprop_cli.problem.read_equations import AXES, Equations, read_equations, read_values

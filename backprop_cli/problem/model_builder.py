@@ -11,11 +11,8 @@ from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.belonging import Remark
-from backprop_cli.problem.kinks import kinks
-from backprop_cli.problem.lettered import state_shape
-from backprop_cli.problem.model import Array, Equation
-from backprop_cli.problem.problem_data import Convention, Function, Layer, Problem
+from backprop_cli.problem.model import Array, Equation, Remark, state_shape
+from backprop_cli.problem.problem_data import Convention, Function, Layer, Problem, kinks
 from backprop_cli.trace import Given, Unknown
 
 Role: TypeAlias = Literal["data", "parameter", "constant"]

@@ -9,8 +9,7 @@ from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.algebra.quantity import upstream_id
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.layers import add_layer
-from backprop_cli.problem.lettered import checked_letters
-from backprop_cli.problem.model import Array, Built, Model, Outline
+from backprop_cli.problem.model import Array, Built, Model, Outline, checked_letters
 from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.network_loss import add_loss, decision, fusion
 from backprop_cli.problem.penalty import add_penalty

@@ -9,8 +9,7 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
 from backprop_cli.algebra.quantity import layer_id, loss_parts
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
-from backprop_cli.problem.belonging import Remark, behind, unsuited
-from backprop_cli.problem.model import Equation, Fusion
+from backprop_cli.problem.model import Equation, Fusion, Remark, behind, unsuited
 from backprop_cli.problem.model_builder import PRE, Draft, rule_of
 from backprop_cli.problem.problem_data import Function
 from backprop_cli.problem.samples import per_sample

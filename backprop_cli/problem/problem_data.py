@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from backprop_cli.errors import Mark
@@ -259,3 +260,8 @@ class Problem(Struct, frozen=True):
         """Whether letters stand in place of some of the numbers it starts from."""
         x = self.x is not None and bool(self.x.free)
         return x or any(values.free for _, values in self.values.values())
+
+
+def kinks(values: Kinks) -> dict[str, float | str]:
+    """Each kink's value by the name of its operation; that of a tie may be a word."""
+    return asdict(values)

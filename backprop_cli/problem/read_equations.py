@@ -10,11 +10,9 @@ from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
-from backprop_cli.problem.lettered import state_shape
-from backprop_cli.problem.model import Equation
+from backprop_cli.problem.model import Equation, state_shape
 from backprop_cli.problem.named import loss_of, rule_of
-from backprop_cli.problem.problem_data import Problem, Text
+from backprop_cli.problem.problem_data import Problem, Text, kinks
 from backprop_cli.problem.reserved_names import taken
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.text.formula_texts import dialect, moved, parsed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import told
-from backprop_cli.python.fragments import Shown
+from backprop_cli.python.showing import Shown
 
 if TYPE_CHECKING:
     from backprop_cli.derive.derivation_data import Derivation as Chain

@@ -9,11 +9,11 @@ from backprop_cli.errors import Complaint
 from backprop_cli.grading.quantities import Quantities, Unknown
 from backprop_cli.grading.report_data import Report as Graded
 from backprop_cli.grading.report_data import Result, Reveal, Submission
-from backprop_cli.grading.sheets.array_names import meant
+from backprop_cli.grading.sheets.array_sheet import meant
 from backprop_cli.grading.summary import summarised
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error
-from backprop_cli.python.fragments import Shown
+from backprop_cli.python.showing import Shown
 
 FORMATS = ("text", "markdown", "json", "csv", "junit", "github", "gradescope", "html", "latex")
 

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from backprop_cli.errors import Complaint
 from backprop_cli.problem.problem_file import Source, read_source
+from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error, told
+from backprop_cli.python.derivations import Derivation
 from backprop_cli.python.given_numbers import leaves, plain
 from backprop_cli.python.solutions import Solution
 from backprop_cli.solving.loading import Loaded, checked, stated
 from backprop_cli.solving.solution import Request, solve
 
 if TYPE_CHECKING:
+    from backprop_cli.document.view import View
+    from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
     from backprop_cli.python.derivations import Derivation
     from backprop_cli.python.graded_reports import Report
@@ -117,8 +121,6 @@ class Problem:
         `wrt` may be an entry with letters, `W1[i,j]`; `index` writes every entry out with sums.
         Error for names that mean nothing here.
         """
-        from backprop_cli.python.symbols_of_problems import derived
-
         return derived(self._source, of, wrt, index=index)
 
     # What it needs --------------------------------------------------------------------------------
@@ -142,3 +144,18 @@ class Problem:
         most = max(1, steps if steps is not None else update.steps if update and trains else 0)
         if not 1 <= at <= most or (steps is not None and steps < 0):
             raise Error(Complaint(f"there are {most} steps, and no step {at}"), source="at")
+
+
+def derived(source: Source, of: str | None, wrt: str | None, *, index: bool) -> Derivation:
+    """The whole derivation, or that of one quantity with respect to another."""
+    if index and (of or wrt):
+        raise Error(Complaint("entry by entry the whole is derived: index, or of and wrt"))
+
+    def found(view: View) -> tuple[Said, View]:
+        if of is None and wrt is None:
+            return showing.symbols(source, view, index=index)
+        return showing.tensor(source, of, wrt, view)
+
+    with told("derive"):  # what is asked for has to be there before it is shown
+        found(showing.view())
+    return Derivation(lambda format_, view: showing.written(format_, found(view)))

@@ -11,7 +11,7 @@ from backprop_cli.errors import Complaint
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error, told
-from backprop_cli.python.fragments import Shown
+from backprop_cli.python.showing import Shown
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.solving.solution import Solution as Solved

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from backprop_cli.readings.scalar_forms import FUNCTIONS
+from backprop_cli.operations.record import Value
 
 Loop: TypeAlias = Callable[[int, Sequence[float], list[float]], "list[float]"]
 """So many rounds from the varying numbers, each round's told number appended to the list."""
@@ -212,3 +213,54 @@ def _executed(text: str, given: tuple[float | None, ...]) -> Loop:
     exec(code, space)  # noqa: S102  # nothing in the text comes from a file, see above
     loop: Loop = space["run"]  # type: ignore[assignment]
     return loop
+
+
+FUNCTIONS: Mapping[str, Value] = MappingProxyType(
+    {
+        name: getattr(math, name)
+        for name in (
+            "exp expm1 log log1p log2 log10 sqrt sin cos sinh cosh tanh erf erfc pow hypot".split()
+        )
+    }
+    | {"abs": abs, "range": range}
+)
+"""What the text may call."""
+
+_FUNCTIONS_OF_ONE = "exp log log2 log10 sqrt sin cos sinh cosh tanh erf abs".split()
+_ROOT_2, _ROOT_2_PI = repr(math.sqrt(2.0)), repr(math.sqrt(2.0 * math.pi))
+SMALL = "exp(-{0} if {0} >= 0.0 else {0})"
+"""e^-|x|, from which the sigmoid and the softplus are formed without overflow."""
+SIGMOID = "(1.0 if {0} >= 0.0 else {1}) / (1.0 + {1})"
+COMPLEMENT = "({1} if {0} >= 0.0 else 1.0) / (1.0 + {1})"
+SOFTPLUS = "(0.0 if {0} <= 0.0 else {0}) + log1p({1})"
+SOFTPLUS_OF_MINUS = "(0.0 if {0} >= 0.0 else -{0}) + log1p({1})"
+_NORMAL_CDF = f"0.5 * erfc(-{{0}} / {_ROOT_2})"
+_ABOVE_0 = "0.0 if {0} <= 0.0 else {0}"
+
+FORMS: Mapping[str, str] = MappingProxyType(
+    {name: f"{name}({{0}})" for name in _FUNCTIONS_OF_ONE}
+    | {
+        "identity": "{0}",
+        "div": "{0} / {1}",
+        "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+        "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
+        "xlogy": "0.0 if {0} == 0.0 else {0} * log({1})",
+        "xtimes": "0.0 if {0} == 0.0 else {0} * {1}",
+        "ratio": "0.0 if {0} == 0.0 else {0} / {1}",
+        "relu": _ABOVE_0,
+        "positive_part": _ABOVE_0,
+        "leaky_relu": "{0} if {0} > 0.0 else {slope} * {0}",
+        "elu": "{0} if {0} > 0.0 else {alpha} * expm1({0})",
+        "gelu": f"{{0}} * ({_NORMAL_CDF})",
+        "normal_cdf": _NORMAL_CDF,
+        "normal_pdf": f"exp(-0.5 * {{0}} * {{0}}) / {_ROOT_2_PI}",
+        "step": "1.0 if {0} > 0.0 else 0.0 if {0} < 0.0 else {at_zero} if {0} == 0.0 else {0}",
+        "sign": "1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0}",
+        "clip": "{limit} if {0} > {limit} else -{limit} if {0} < -{limit} else {0}",
+        "switch": "{above} if {0} > 0.0 else {below} if {0} < 0.0 else {at} if {0} == 0.0 else {0}",
+        "choose": "{1} if {0} > 0.0 else {2}",
+        "huber": "0.5 * {0} * {0} if abs({0}) <= {delta}"
+        " else {delta} * (abs({0}) - {delta}) + 0.5 * {delta} * {delta}",
+    }
+)
+"""By operation; `{0}` stands for the first argument, `{slope}` for an option."""

@@ -19,9 +19,8 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
 from backprop_cli.calculus.stable import careful, function_of
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.table import TABLE
-from backprop_cli.readings import scalar_forms as forms
-from backprop_cli.readings.scalar_code import Registers
-from backprop_cli.readings.scalar_forms import FORMS
+from backprop_cli.readings import scalar_code as forms
+from backprop_cli.readings.scalar_code import FORMS, Registers
 
 Entries: TypeAlias = NDArray[np.float64]
 """The numbers of registers, as floats, since the functions of the table make arrays of floats."""

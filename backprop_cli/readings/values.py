@@ -1,9 +1,14 @@
-"""An expression to its value: NumPy arrays, computed so that nothing overflows on the way."""
+"""An expression to its value: NumPy arrays, computed so that nothing overflows on the way.
+
+At once, as a function that is called more than once, or rounded as a person has it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from operator import itemgetter
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +36,57 @@ def evaluate(expr: Expr, env: Environment, definitions: Definitions | None = Non
 
 def _applied(node: Op, args: list[Array]) -> Array:
     return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
+
+
+# Rounded ------------------------------------------------------------------------------------------
+
+Mode = Literal["half-up", "half-even", "truncate"]
+_MODES = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN, "truncate": ROUND_DOWN}
+_WIDE = Context(prec=400)
+
+
+def rounded(
+    values: NDArray[np.float64], digits: int, kind: Literal["decimals", "significant"], mode: Mode
+) -> NDArray[np.float64]:
+    """Each entry to so many decimals or significant digits; halves are those of decimals."""
+    flat = [_one(float(value), digits, kind, _MODES[mode]) for value in values.ravel()]
+    return np.asarray(flat, dtype=float).reshape(values.shape)
+
+
+def _one(value: float, digits: int, kind: str, mode: str) -> float:
+    if value == 0 or not np.isfinite(value):
+        return value
+    exact = Decimal(repr(value))
+    places = digits if kind == "decimals" else digits - 1 - exact.adjusted()
+    return float(exact.quantize(Decimal(1).scaleb(-places), rounding=mode, context=_WIDE))
+
+
+Function: TypeAlias = Callable[[Environment], Array]
+
+
+def compiled(expr: Expr, definitions: Definitions) -> Function:
+    """The function that takes each name's value to the value of `expr`, as `evaluate` does.
+
+    It leaves NumPy's warnings to who calls it.
+    """
+    return _compiled(careful(expr, definitions))
+
+
+def _compiled(expr: Expr) -> Function:
+    match expr:
+        case Sym(name):
+            return itemgetter(name)
+        case Num(number):
+            constant: Array = np.float64(number)  # type: ignore[assignment]
+            return lambda env: constant
+    return _calling(expr, [_compiled(arg) for arg in expr.args])
+
+
+def _calling(node: Op, args: list[Function]) -> Function:
+    value, options = function_of(node), dict(node.options)
+    match args:
+        case [only]:
+            return lambda env: np.asarray(value(only(env), **options), dtype=float)
+        case [left, right]:
+            return lambda env: np.asarray(value(left(env), right(env), **options), dtype=float)
+    return lambda env: np.asarray(value(*(arg(env) for arg in args), **options), dtype=float)

@@ -17,8 +17,7 @@ from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import Result, Submission, Summary
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import written
-from backprop_cli.report.reveal import of_result, of_submission
-from backprop_cli.report.settings import Settings
+from backprop_cli.report.settings import Settings, of_result, of_submission
 from backprop_cli.report.stream import PerResult
 from backprop_cli.report.wording import number
 

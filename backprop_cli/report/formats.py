@@ -14,8 +14,7 @@ from backprop_cli.report.csv_ import CsvWriter
 from backprop_cli.report.github import GithubWriter
 from backprop_cli.report.json_ import JsonWriter
 from backprop_cli.report.junit import JunitWriter
-from backprop_cli.report.reveal import revealed
-from backprop_cli.report.settings import Settings
+from backprop_cli.report.settings import Settings, revealed
 from backprop_cli.report.stream import WholeWriter, Writer
 
 __all__ = ["RENDER", "STEP_SUMMARY", "Settings", "Writer", "step_summary", "writer"]

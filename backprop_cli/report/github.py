@@ -12,8 +12,7 @@ from backprop_cli.grading.report_data import Report, Result, Submission, Summary
 from backprop_cli.report import markdown
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import facts
-from backprop_cli.report.reveal import of_submission
-from backprop_cli.report.settings import Settings
+from backprop_cli.report.settings import Settings, of_submission
 from backprop_cli.report.stream import Spool
 from backprop_cli.report.wording import VERDICTS, marks, sheets, unread, verdict_phrase
 

@@ -12,8 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from backprop_cli.terminal.console import drawn
-from backprop_cli.terminal.tables import WORDS
+from backprop_cli.terminal.console import WORDS, drawn
 from backprop_cli.terminal.themes import Look
 
 _BLANK = Text()

@@ -33,8 +33,7 @@ from backprop_cli.report.wording import (
     unread,
     verdict_phrase,
 )
-from backprop_cli.terminal.console import drawn
-from backprop_cli.terminal.tables import SHORT, WORDS, beside, headed, widest
+from backprop_cli.terminal.console import SHORT, WORDS, beside, drawn, headed, widest
 
 _INDENT = (0, 0, 0, 4)
 _BLANK = Text()

@@ -51,7 +51,7 @@ def of_functions(free: FreeInputs) -> Said:
         return functions(free, view, page)
 
     def data() -> Mapping[str, object]:
-        from backprop_cli.derive.regions.regions_json import to_json
+        from backprop_cli.derive.regions.region_words import to_json
 
         return to_json(free)
 

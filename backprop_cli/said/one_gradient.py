@@ -17,8 +17,8 @@ from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.said.derived import of_gradient
-from backprop_cli.solving.in_symbols import in_symbols
 from backprop_cli.solving.loading import Loaded
+from backprop_cli.solving.solution import in_symbols
 from backprop_cli.trace import Trace
 
 

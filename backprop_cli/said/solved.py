@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.formats.python import Training
 from backprop_cli.formats.registry import Said
+from backprop_cli.problem.build_model import build
+from backprop_cli.problem.model import Model
 from backprop_cli.solving.limits import MAX_WORK
+from backprop_cli.solving.prepared import batches
+from backprop_cli.solving.solution import Request, Solution, solve
+from backprop_cli.solving.update import constant_names
+from backprop_cli.trace import Trace
 
 if TYPE_CHECKING:
     from backprop_cli.document.document_data import Document, Page, Part
@@ -20,14 +27,12 @@ if TYPE_CHECKING:
     from backprop_cli.solving.weight_paths import EntryPaths
     from backprop_cli.trace import Trace
 
-    Checks = Sequence[Check] | None
-
 
 def of_solution(
     solution: Solution,
     only: frozenset[str] | None = None,
     paths: EntryPaths | None = None,
-    checks: Checks = None,
+    checks: Sequence[Check] | None = None,
     most: int = MAX_WORK,
 ) -> Said:
     """A solution: its steps (or those in `only`), or one weight's paths, and what was checked.
@@ -45,7 +50,7 @@ def of_trace(
     trace: Trace,
     only: frozenset[str] | None = None,
     paths: EntryPaths | None = None,
-    checks: Checks = None,
+    checks: Sequence[Check] | None = None,
 ) -> Said:
     """The same of a trace alone, of which there is no program."""
     return Said(
@@ -55,7 +60,6 @@ def of_trace(
 
 def _program(solution: Solution, given: Mapping[str, object], most: int, view: View) -> str:
     from backprop_cli.formats.python import program
-    from backprop_cli.said.whole_training import training_of
 
     for option, asked_for in given.items():
         if asked_for is not None:
@@ -67,7 +71,7 @@ def _program(solution: Solution, given: Mapping[str, object], most: int, view: V
 
 
 def _document(
-    trace: Trace, paths: EntryPaths | None, checks: Checks, view: View, page: Page
+    trace: Trace, paths: EntryPaths | None, checks: Sequence[Check] | None, view: View, page: Page
 ) -> Document:
     appended = _checked(trace, checks, view)
     if paths is not None:
@@ -79,17 +83,20 @@ def _document(
     return worked(trace, view, page, appended)
 
 
-def _checked(trace: Trace, checks: Checks, view: View) -> Sequence[Part]:
+def _checked(trace: Trace, checks: Sequence[Check] | None, view: View) -> Sequence[Part]:
     if checks is None:
         return ()
-    from backprop_cli.document.from_checks import checked
+    from backprop_cli.document.from_trace import checked
     from backprop_cli.document.names import names_of
 
     return checked(checks, names_of(trace, view))
 
 
 def _data(
-    trace: Trace, only: frozenset[str] | None, paths: EntryPaths | None, checks: Checks
+    trace: Trace,
+    only: frozenset[str] | None,
+    paths: EntryPaths | None,
+    checks: Sequence[Check] | None,
 ) -> dict[str, Any]:
     from backprop_cli.trace_json import number, to_json
 
@@ -126,3 +133,50 @@ def _paths_data(found: EntryPaths) -> dict[str, Any]:
         "omitted_total": number(found.omitted_total),
         "total": number(found.total),
     }
+
+
+# Programs that train ------------------------------------------------------------------------------
+
+
+def training_of(solution: Solution, first: int, most: int) -> Training:
+    """The training whose step `first` the solution shows; a step may take `most` operations."""
+    model, steps = solution.model, solution.steps
+    if model.update is None or steps == 0:
+        return Training()
+    counter = constant_names(model)["t"] if model.update.rule == "adam" else None
+    if model.update.batches is None or steps == first:
+        return Training(steps, first, counter=counter)
+    return _with_batches(solution, first, counter, most)
+
+
+def _with_batches(solution: Solution, first: int, counter: str | None, most: int) -> Training:
+    built = build(solution.model.problem, Complaints())
+    assert built is not None
+    assert built.model is not None
+    whole = built.model
+    taken = batches(whole)
+    groups = tuple(batch for batch in taken if batch is not None)
+    if len(groups) != len(taken):
+        return Training(solution.steps, first, counter=counter)
+    return Training(
+        solution.steps,
+        first,
+        groups,
+        {name: given.value for name, given in whole.given.items() if "sample" in given.axes},
+        whole.sample_axis or 0,
+        _other_sizes(solution, whole, groups, first, most),
+        counter,
+    )
+
+
+def _other_sizes(
+    solution: Solution, whole: Model, groups: tuple[tuple[int, ...], ...], first: int, most: int
+) -> tuple[Trace, ...]:
+    """The trace of a step with each size of batch that is not that of the step shown."""
+    found: dict[int, Trace] = {}
+    shown = len(groups[(first - 1) % len(groups)])
+    for number in range(first, min(solution.steps, first + len(groups) - 1) + 1):
+        size = len(groups[(number - 1) % len(groups)])
+        if size != shown and size not in found:
+            found[size] = solve(whole, Request(number, number, max_work=most)).trace
+    return tuple(found.values())

@@ -15,7 +15,7 @@ from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.backend_choice import fastest, size_of
+from backprop_cli.readings.program import fastest, size_of
 from backprop_cli.solving.plan import Plan, Planned
 
 MAX_WORK = 300_000

@@ -17,9 +17,9 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.commas import Pair, has_spaces, with_points
 from backprop_cli.problem.text.tree import read_tree
 from backprop_cli.solving.asked import asked_pairs, check_asked, check_names
-from backprop_cli.solving.batches import check_batches
 from backprop_cli.solving.limits import Allowed, check_depth, check_formulas, check_task
 from backprop_cli.solving.plan import Plan, plan
+from backprop_cli.solving.prepared import check_batches
 from backprop_cli.solving.update import check_state
 
 MOST_REREAD: Final = 200_000

@@ -14,8 +14,8 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import local_jacobian
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.fused import shortcuts_of
 from backprop_cli.solving.update import constant_names, state_shapes, updates
 from backprop_cli.trace import Phase
@@ -179,13 +179,13 @@ class _Planner:
         return replace(gradient, expr=shorter(gradient.expr, self.sizes()))
 
     def careful_definitions(self) -> dict[str, Expr]:
-        from backprop_cli.calculus.logarithms import in_logits
+        from backprop_cli.calculus.stable import in_logits
 
         return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
 
     def past_infinities(self) -> dict[str, dict[str, Expr]]:
         """The gradients of logits whose output goes into a logarithm, without that output."""
-        from backprop_cli.calculus.logarithms import Sources, through_logits
+        from backprop_cli.calculus.stable import Sources, through_logits
 
         sources = Sources(self.model.seeds, self.model.silent, self.model.gradient)
         found = {}

@@ -8,8 +8,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.problem.kinks import kinks
-from backprop_cli.problem.problem_data import Digits, Kinks, Rounding
+from backprop_cli.problem.problem_data import Digits, Kinks, Rounding, kinks
 from backprop_cli.solving.run import Machine, rounder
 from backprop_cli.trace import Trace
 

@@ -10,10 +10,9 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
-from backprop_cli.problem.problem_data import Rounding
-from backprop_cli.readings.compiled import Function, compiled
+from backprop_cli.problem.problem_data import Rounding, kinks
+from backprop_cli.readings.values import Function, compiled
 from backprop_cli.solving.plan import Plan
 
 Round: TypeAlias = Callable[[Array], Array]
@@ -71,7 +70,7 @@ def machine(model: Model, planned: Plan) -> Machine:
 
 def rounder(rounding: Rounding) -> Round:
     """What rounds each value as the problem says."""
-    from backprop_cli.readings.rounded import rounded
+    from backprop_cli.readings.values import rounded
 
     digits = rounding.digits
     return lambda value: rounded(value, digits.count, digits.kind, rounding.mode)

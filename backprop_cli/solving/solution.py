@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -19,7 +19,7 @@ from backprop_cli.solving.prepared import Batches, Prepared, State
 from backprop_cli.solving.run import Machine
 from backprop_cli.solving.training import training
 from backprop_cli.solving.update import constants
-from backprop_cli.trace import Given, Step, Trace
+from backprop_cli.trace import Given, Step, Trace, Unknown
 
 Progress = Callable[[int, float], None]
 
@@ -145,3 +145,46 @@ def convention(model: Model) -> dict[str, object]:
         rounding = model.problem.rounding
         found["rounding"] = {rounding.digits.kind: rounding.digits.count, "mode": rounding.mode}
     return found
+
+
+# In symbols ---------------------------------------------------------------------------------------
+
+
+def in_symbols(model: Model, planned: Plan) -> Trace:
+    """The derivation up to the update; numbers that the problem has are left out as well."""
+    return Trace(
+        title=model.problem.title,
+        convention=convention(model),
+        given={},
+        steps=tuple(without_value(step) for step in planned.steps if step.rule != "forward-again"),
+        loss=model.target,
+        samples=model.samples,
+        unknown=dict(_stated(model)),
+    )
+
+
+def _stated(model: Model) -> Iterator[tuple[str, Unknown]]:
+    """What the problem states, in its order."""
+    for name, shape in model.shapes.items():
+        given = model.given.get(name)
+        if name in model.unknown:
+            yield name, model.unknown[name]
+        elif given is not None and given.role in ("data", "parameter"):
+            is_parameter = given.role == "parameter"
+            yield name, Unknown(shape, given.axes, "parameter" if is_parameter else "data")
+
+
+def without_value(planned: Planned) -> Step:
+    """A planned step as it stands before anything is computed."""
+    return Step(
+        planned.id,
+        planned.phase,
+        1,
+        planned.rule,
+        planned.expr,
+        planned.axes,
+        planned.shape,
+        None,
+        planned.note,
+        planned.words,
+    )

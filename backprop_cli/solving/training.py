@@ -18,8 +18,7 @@ from backprop_cli.algebra.build import ONE, add
 from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.quantity import new_id, old_id
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.backend_choice import Size, fastest, rounds, size_of
-from backprop_cli.readings.program import Program, Rounds
+from backprop_cli.readings.program import Program, Rounds, Size, fastest, rounds, size_of
 from backprop_cli.solving.limits import MAX_ENTRIES, Budget, entries
 from backprop_cli.solving.plan import Plan, essential
 from backprop_cli.solving.prepared import (

@@ -12,8 +12,7 @@ from msgspec import Struct
 from backprop_cli.algebra.build import add
 from backprop_cli.algebra.expr import Expr, Sym, op, symbols
 from backprop_cli.problem.model import Array, Model
-from backprop_cli.readings.backend_choice import fastest, rounds, size_of
-from backprop_cli.readings.program import Program, Rounds
+from backprop_cli.readings.program import Program, Rounds, fastest, rounds, size_of
 from backprop_cli.readings.values import evaluate
 
 MAX_ENTRIES = 200

@@ -13,8 +13,8 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
 from backprop_cli.algebra.quantity import change_id, new_id
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.problem.problem_data import kinks
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.values import evaluate
 

@@ -1,12 +1,15 @@
-"""A file, or memory in its place, to the console of rich that draws on it."""
+"""A file, or memory in its place, to the console of rich that draws on it; bars and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from io import StringIO
-from typing import IO, Literal, cast
+from typing import IO, TYPE_CHECKING, Final, Literal, TypedDict, cast
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.segment import Segment, Segments
 from rich.theme import Theme
@@ -21,6 +24,9 @@ from backprop_cli.terminal.themes import (
     Look,
     ThemeName,
 )
+
+if TYPE_CHECKING:  # loaded where a table is drawn
+    from rich.table import Table
 
 _HEIGHT = 25  # lines, which nothing asks for; rich believes a width that has a height
 
@@ -109,3 +115,68 @@ def _shown(line: list[Segment]) -> list[Segment]:
     if shown:
         shown[-1] = Segment(shown[-1].text.rstrip(), shown[-1].style)
     return shown
+
+
+@contextmanager
+def progress(what: str, total: int, theme: ThemeName) -> Iterator[Callable[..., None]]:
+    """Gives what is called with `completed`, how much is done, and `description`, what it is."""
+    from rich.progress import Progress
+
+    with Progress(console=console(sys.stderr, theme=theme), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+
+        def told(completed: int, description: str = what) -> None:
+            bar.update(task, completed=completed, description=description)
+
+        yield told
+
+
+# Tables -------------------------------------------------------------------------------------------
+
+
+_PLAIN_HEAD = "    \n    \n -- \n    \n    \n    \n    \n    \n"
+
+
+class _Column(TypedDict, total=False):
+    no_wrap: bool
+    overflow: Literal["fold", "ellipsis"]
+
+
+SHORT: Final[_Column] = {"no_wrap": True, "overflow": "ellipsis"}
+"""A column of names or numbers: a line each."""
+WORDS: Final[_Column] = {"overflow": "fold"}
+"""A column of sentences."""
+
+
+def headed(look: Look, *, with_headings: bool = True) -> Table:
+    """A table whose columns have headings with a rule below them; or one that goes on with it."""
+    from rich.box import SIMPLE_HEAD, Box
+    from rich.table import Table
+
+    return Table(
+        expand=True,
+        show_header=with_headings,
+        box=Box(_PLAIN_HEAD, ascii=True) if look.ascii else SIMPLE_HEAD,
+        border_style="note",
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
+def beside(
+    head: Sequence[tuple[str, int | None]], words: str, *, gap: int = 2, style: str = ""
+) -> Table:
+    """`words` beside something short, each part of which may have a width of its own."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, gap, 0, 0))
+    for _, width in head:
+        table.add_column(width=width, **SHORT)
+    table.add_column(**WORDS)
+    table.add_row(*(text for text, _ in head), words, style=style)
+    return table
+
+
+def widest(texts: Iterable[str], most: int) -> int:
+    """The columns that the texts take, at most `most`."""
+    return min(max(map(cell_len, texts), default=0), most)

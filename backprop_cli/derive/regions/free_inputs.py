@@ -23,9 +23,8 @@ from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import Problem, Values
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.solving.in_symbols import without_value
 from backprop_cli.solving.plan import Plan, Planned, essential
-from backprop_cli.solving.solution import convention
+from backprop_cli.solving.solution import convention, without_value
 from backprop_cli.trace import Trace
 
 _SIMPLE = 10**6  # denominators up to this are taken for a fraction that was typed

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted
 from backprop_cli.derive.regions.halfspaces import Affine, Half, Region
 from backprop_cli.derive.regions.regions_data import Inputs, Piece, Pieces, Value
+from backprop_cli.readings.formula_text import number, plain
+from backprop_cli.trace_json import to_json as trace_to_json
 
 _FAR = Fraction(10**30)
 _DIGITS = 2  # of the whole numbers before an input
@@ -113,3 +118,55 @@ def ones(found: Pieces, inputs: Inputs) -> tuple[tuple[Between, ...], ...] | Non
     return tuple(
         written(piece.region, inputs) for piece in sorted(found, key=_place) if piece.value == one
     )
+
+
+def to_json(free: FreeInputs) -> dict[str, Any]:
+    """The trace as plain data, letters in what is given, and `functions` in every step."""
+    data = trace_to_json(free.trace)
+    for name, letters in free.letters.items():
+        data["given"][name] = _with_letters(free.trace.given[name].value, letters)
+    for step in data["steps"]:
+        step["functions"] = [_function(each, free) for each in free.functions[step["id"]]]
+    return {**data, "free": list(free.inputs.names)}
+
+
+def _with_letters(value: np.ndarray[Any, Any], letters: Any) -> Any:
+    found = np.array(value, dtype=object)
+    for index, letter in letters.items():
+        found[index] = letter
+    return found.tolist() if found.shape else found.item()
+
+
+def _function(function: Function, free: FreeInputs) -> dict[str, Any]:
+    bases, base = free.bases, free.bases.first
+    found = function.pieces
+    return {
+        "index": [int(place) for place in bases.shown(function.name, function.index)],
+        "formula": plain(counted(function.formula, bases), base),
+        "pieces": None
+        if found is None
+        else [
+            {
+                "value": plain(counted(free.inputs.expr(piece.value), bases), base),
+                "where": list(_conditions(piece.region, free.inputs)),
+            }
+            for piece in found
+        ],
+        "note": function.note or None,
+    }
+
+
+def _conditions(region: Region, inputs: Inputs) -> Iterator[str]:
+    for each in written(region, inputs):
+        yield from _bounds(each)
+
+
+def _bounds(each: Between) -> Iterator[str]:
+    middle = plain(each.middle)
+    if each.single and each.low is not None:
+        yield f"{middle} == {number(each.low)}"
+        return
+    if each.low is not None:
+        yield f"{middle} {'>' if each.low_strict else '>='} {number(each.low)}"
+    if each.high is not None:
+        yield f"{middle} {'<' if each.high_strict else '<='} {number(each.high)}"

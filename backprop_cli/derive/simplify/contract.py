@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite
-from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, parts, renamed, sum_over
-from backprop_cli.derive.simplify.summed_letters import inside
+from backprop_cli.algebra.shapes import Size, plus
+from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, equal, parts, renamed, sum_over
 from backprop_cli.derive.simplify.tidy import factors
 from backprop_cli.derive.tensors.index_letters import Range
+from backprop_cli.readings.entries import NoEntryError
 
 Power: TypeAlias = tuple[Expr, int]
 Stage = Literal["picked", "in front", "split"]
@@ -285,3 +286,45 @@ def carried_out(expr: Expr) -> Expr:
 def delta(expr: Expr, left: str, right: str) -> bool:
     """Whether 1{left = right} is a factor of the expression."""
     return any(power == 1 and picks(factor, left) == right for factor, power in factors(expr))
+
+
+_MOST = 6  # numbers that are listed one by one
+
+
+def inside(place: str, index: str, ranges: Mapping[str, Range]) -> Expr:
+    """1 where `place` is one of the numbers over which `index` runs, else 0: often always 1.
+
+    The sum over the weights of a penalty has no term for a bias that is a row of them.
+    """
+    summed = ranges.get(index)
+    own = Range(int(place), int(place)) if place.isdecimal() else ranges.get(place)
+    if summed is None or own is None or own == summed:
+        return build.ONE
+    if place.isdecimal():
+        beyond = isinstance(summed.last, int) and own.first > summed.last
+        return build.ZERO if beyond or own.first < summed.first else build.ONE
+    left_out = [str(number) for number in range(own.first, summed.first)]
+    if own.last == plus(summed.last, 1):
+        left_out.append(str(own.last))
+    elif not _reaches(summed.last, own.last):
+        return _one_of(place, summed)
+    found: Expr = build.ONE
+    for number in left_out:
+        found = build.scalar_mul(found, build.sub(build.ONE, equal(place, number)))
+    return found
+
+
+def _reaches(last: Size, other: Size) -> bool:
+    """Whether a range that ends with `last` has what one that ends with `other` has."""
+    if isinstance(last, int) and isinstance(other, int):
+        return last >= other
+    return last in (other, plus(other, 1))
+
+
+def _one_of(place: str, summed: Range) -> Expr:
+    if not isinstance(summed.last, int) or summed.last - summed.first >= _MOST:
+        raise NoEntryError("a sum over a part of an axis")
+    total: Expr = build.ZERO
+    for number in range(summed.first, summed.last + 1):
+        total = build.add(total, equal(place, str(number)))
+    return total

@@ -12,12 +12,15 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ZERO
 from backprop_cli.algebra.expr import Expr, Op, op, walk
-from backprop_cli.derive.derivation_data import Line
+from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, has_derivative, renamed
 from backprop_cli.derive.simplify.contract import has_index, picks
 from backprop_cli.derive.simplify.factor_rules import (
     absorbed,
+    common,
     constant,
+    denominator,
+    nested,
     with_sigmoids,
     without_negative_sigmoids,
 )
@@ -32,8 +35,6 @@ from backprop_cli.derive.simplify.monomials import (
     weight,
     written,
 )
-from backprop_cli.derive.simplify.sum_rules import common, denominator, nested
-from backprop_cli.derive.steps.reasons import REASONS
 
 STAGES = (
     "simplification",

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
-from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Line
+from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import derivative, partial
 from backprop_cli.derive.simplify.endings import Ending
 from backprop_cli.derive.steps.engine import worked_out
-from backprop_cli.derive.steps.reasons import REASONS
 from backprop_cli.derive.steps.rules import Scalars
-from backprop_cli.derive.steps.step_language import condition, formula
-from backprop_cli.derive.steps.step_table import Case, Finish
-from backprop_cli.problem.kinks import kinks as declared
+from backprop_cli.derive.steps.step_table import Case, Finish, condition, formula
 from backprop_cli.problem.problem_data import Kinks
+from backprop_cli.problem.problem_data import kinks as declared
 
 
 def scalars(kinks: Kinks = Kinks()) -> Scalars:

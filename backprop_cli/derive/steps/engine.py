@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
-from backprop_cli.derive.derivation_data import Line
+from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import (
     DERIVATIVE,
     SUM_OVER,
@@ -18,7 +18,6 @@ from backprop_cli.derive.derivation_nodes import (
 )
 from backprop_cli.derive.simplify.endings import Ending, ending
 from backprop_cli.derive.simplify.tidy import factors, tidy
-from backprop_cli.derive.steps.reasons import REASONS
 from backprop_cli.derive.steps.rules import Outcome, Scalars, applied
 
 MOST_LINES = 200

@@ -7,16 +7,22 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
 from backprop_cli.derive.derivation_nodes import derivative, indexed
 from backprop_cli.derive.simplify.endings import Ending, Name
-from backprop_cli.derive.steps.activation_endings import (
+from backprop_cli.derive.steps.chains import at_kink, case_chain, chain, fixed, line, scalars
+from backprop_cli.derive.steps.loss_endings import (
     ACTIVATIONS,
+    LOSS_STEPS,
     SOFTMAX_CASES,
     SOFTMAX_TOGETHER,
 )
-from backprop_cli.derive.steps.chains import at_kink, case_chain, chain, fixed, line, scalars
-from backprop_cli.derive.steps.loss_endings import LOSS_STEPS
 from backprop_cli.derive.steps.rules import Scalars
-from backprop_cli.derive.steps.step_language import condition, formula
-from backprop_cli.derive.steps.step_table import Behind, Finish, LossSteps, Steps
+from backprop_cli.derive.steps.step_table import (
+    Behind,
+    Finish,
+    LossSteps,
+    Steps,
+    condition,
+    formula,
+)
 from backprop_cli.derive.tensors.entrywise import OfVectors
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.losses import LOSSES, Loss, Setting

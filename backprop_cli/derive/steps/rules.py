@@ -20,7 +20,7 @@ from backprop_cli.derive.derivation_nodes import (
     renamed,
     sum_over,
 )
-from backprop_cli.derive.simplify.summed_letters import inside
+from backprop_cli.derive.simplify.contract import inside
 from backprop_cli.derive.tensors.index_letters import Range
 from backprop_cli.operations.table import operation
 

@@ -13,8 +13,8 @@ from backprop_cli.derive.tensors.axes import SameAxes
 from backprop_cli.derive.tensors.entrywise import Entrywise, Letters, counting
 from backprop_cli.derive.tensors.index_letters import Indices, NoMoreLettersError, over
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.problem_data import kinks
 from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.trace import Step, Trace
 

@@ -21,7 +21,7 @@ from backprop_cli.derive.simplify.contract import (
     delta,
     without_minus,
 )
-from backprop_cli.derive.simplify.finished import finished
+from backprop_cli.derive.simplify.endings import finished
 from backprop_cli.derive.simplify.fractions import cleared
 from backprop_cli.derive.simplify.tidy import factors
 from backprop_cli.derive.steps.chains import without_repeats

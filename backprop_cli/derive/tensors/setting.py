@@ -12,8 +12,8 @@ from backprop_cli.derive.tensors.entrywise import Counting, Entrywise, Letters, 
 from backprop_cli.derive.tensors.factor_parts import Place, Setting
 from backprop_cli.derive.tensors.index_letters import Indices, Range, over
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.problem_data import kinks
 
 MAX_PATHS = 24
 """Paths that are written out."""

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, walk
 from backprop_cli.grading.judging.equivalent_ways import Formulas
+from backprop_cli.grading.report_data import How, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval
+from backprop_cli.problem.problem_data import Grading
 from backprop_cli.readings.intervals import Unit
 
 Words: TypeAlias = NDArray[np.object_]
@@ -115,3 +117,39 @@ def has_kink(expr: Expr) -> bool:
 def is_jacobian(expr: Expr) -> bool:
     """Whether a formula is only computed by pulling back, so that it has no interval."""
     return any(getattr(node, "name", "") == "jacobian" for node in walk(expr))
+
+
+HOW_WEAKEST: tuple[How, ...] = ("exact", "rounded", "truncated", "carried-rounding")
+VERDICT_FIRST: tuple[Verdict, ...] = (
+    "wrong",
+    "invalid",
+    "not-judged",
+    "carried",
+    "imprecise",
+    "missing",
+    "correct",
+)
+
+
+def overall(verdicts: NDArray[np.object_]) -> Verdict:
+    """A quantity's verdict: the first of these that any entry has."""
+    present = set(verdicts.ravel())
+    return next(verdict for verdict in VERDICT_FIRST if verdict in present)
+
+
+def weakest(how: NDArray[np.object_], verdict: Verdict) -> How | None:
+    """How a correct quantity is correct: the weakest of its entries."""
+    if verdict != "correct":
+        return None
+    present = {word for word in how.ravel() if word is not None}
+    return max(present, key=HOW_WEAKEST.index, default=None)
+
+
+def points(grading: Grading, most: float, verdicts: NDArray[np.object_]) -> float:
+    """The points for a quantity: for each entry its share, or for all of them the least."""
+    worth = {"correct": 1.0, "carried": grading.carried, "imprecise": grading.imprecise}
+    shares = [worth.get(verdict, 0.0) for verdict in verdicts.ravel()]
+    if not shares:
+        return 0.0
+    share = min(shares) if grading.entries == "all-or-nothing" else sum(shares) / len(shares)
+    return round(most * share, 9)

@@ -18,8 +18,8 @@ from backprop_cli.calculus.differentiate import gradients
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.plan import Plan, Planned
 
 MOST_ENTRIES = 400

@@ -16,11 +16,10 @@ from msgspec import Struct
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.exercise import Exercise, Question
-from backprop_cli.grading.judging.answer_key import Judged, Words
-from backprop_cli.grading.judging.marks import points, weakest
+from backprop_cli.grading.judging.answer_key import Judged, Words, points, weakest
 from backprop_cli.grading.report_data import Answer, EntryResult, How, Index, Result, Typed
-from backprop_cli.grading.sheets.array_cells import ArrayCells
 from backprop_cli.grading.sheets.typed_arrays import (
+    ArrayCells,
     Written,
     finer,
     how_right,

@@ -16,8 +16,8 @@ from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
 from backprop_cli.algebra.quantity import new_id, old_id, step_id
 from backprop_cli.grading.judging.equivalent_ways import Formulas, variants
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.kinks import kinks
 from backprop_cli.problem.model import Array, Model
+from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.plan import Plan, Planned, plan
 from backprop_cli.solving.solution import Request, Solution, solve
 from backprop_cli.solving.update import state_shapes

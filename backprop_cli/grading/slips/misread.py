@@ -10,7 +10,7 @@ import numpy as np
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.digits import Figure, is_plain
+from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.evidence import by_luck
 from backprop_cli.grading.slips.plain_workings import Numbers, Values

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.digits import Figure, digits, exchanged, readings
+from backprop_cli.grading.sheets.cells import Figure, digits, exchanged, readings
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets, standing_for
 from backprop_cli.grading.slips.wrong_quantity import (
     LEAST_DIGITS,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.few_digits import has_digits as says_enough
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.digits import Figure, digits, padded
+from backprop_cli.grading.sheets.cells import Figure, digits, padded
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
