@@ -80,7 +80,7 @@ def test_the_files_shown_can_be_solved(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     with folder(text):
         for name, content in files(text).items():
-            if "\nanswers:\n" in content:
+            if "\nanswers:\n" in content or name == "points.yaml":  # no problems
                 continue
             done = CliRunner().invoke(main, ["solve", name])
             assert done.exit_code == (2 if "(wrong)" in content else 0), done.output

@@ -37,7 +37,7 @@ class Measure(Struct, frozen=True):
 def measured(grader: Grader) -> Measure:
     """The measure that a problem is."""
     return Measure(
-        frozenset(_weaknesses(grader)), _dead(grader), sizes(grader), frozenset(_near(grader))
+        frozenset(_weaknesses(grader)), _dead(grader), sizes(grader), frozenset(near_kinks(grader))
     )
 
 
@@ -54,7 +54,7 @@ def _reasons(grader: Grader, own: Measure) -> Iterator[str]:
             yield f"all of {name} is 0"
         elif not size <= most:
             yield f"{name} is {_TIMES} times as large as anything in the original"
-    yield from (f"{name} is near a kink" for name in _near(grader) if name not in own.near)
+    yield from (f"{name} is near a kink" for name in near_kinks(grader) if name not in own.near)
     for name, count in _dead(grader).items():
         if count > own.dead.get(name, 0):
             yield f"a unit of {name} is dead"
@@ -84,7 +84,7 @@ def sizes(grader: Grader) -> dict[str, float]:
     return {name: float(np.max(np.abs(truth[name]), initial=0.0)) for name in asked}
 
 
-def _near(grader: Grader) -> Iterator[str]:
+def near_kinks(grader: Grader) -> Iterator[str]:
     """The quantities in which an argument lies so near to a kink that rounding may move it."""
     unit = grader.key.unit
     reach = 0.0 if unit.significant else _NEAR * 10.0**-unit.count

@@ -1,0 +1,156 @@
+"""`backprop new`: a sketch such as `4-3-2`, or labelled points, to a problem file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from backprop_cli.cli.common import allow_work, complaints_end_it
+
+
+@click.command(
+    "new",
+    epilog="\b\nExample:\n  backprop new 4-3-2 --activation tanh --batch 3 -o net.yaml",
+)
+@click.argument("sketch", required=False)
+@click.option(
+    "--activation",
+    default="relu",
+    show_default=True,
+    metavar="NAME",
+    help="Of the hidden layers; several with commas, one for each.",
+)
+@click.option("--output", metavar="NAME", help="The last activation (default: fits the loss).")
+@click.option("--loss", metavar="NAME", help="The loss (default: fits the output); none for none.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="So many samples.",
+)
+@click.option(
+    "--numbers",
+    type=click.Choice(["whole", "tenths", "random"]),
+    default="tenths",
+    show_default=True,
+    help="What weights and inputs look like; random: of three decimals.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Other numbers. The same choices have the same numbers for ever.",
+)
+@click.option(
+    "--decimals",
+    type=click.IntRange(1, 9),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Digits that answers are to have.",
+)
+@click.option("--learning-rate", metavar="X", help="Of the update (default: one that fits).")
+@click.option(
+    "--affine",
+    type=click.Choice(["W x + b", "W^T x + b", "x W + b", "x W^T + b"]),
+    default="W x + b",
+    show_default=True,
+    help="How a layer is written.",
+)
+@click.option(
+    "--bias",
+    type=click.Choice(["separate", "first", "last"]),
+    default="separate",
+    show_default=True,
+    help="By itself, or that row or column of the weights.",
+)
+@click.option(
+    "--indices",
+    type=click.Choice(["1", "0"]),
+    default="1",
+    show_default=True,
+    help="From which indices count.",
+)
+@click.option(
+    "--output-gradient",
+    type=click.Choice(["chain", "fused"]),
+    default="chain",
+    show_default=True,
+    help="By the chain rule, or straight to ŷ - y where that holds.",
+)
+@click.option(
+    "--separate",
+    type=click.Path(path_type=Path),
+    metavar="POINTS",
+    help="In place of a sketch, a file with `x`, and `y` of 0 and 1: a network of thresholds that"
+    " tells the points apart with the fewest hidden units.",
+)
+@click.option(
+    "--letters",
+    is_flag=True,
+    help="With --separate: inputs in letters, so that `solve` draws where the output is 1.",
+)
+@click.option(
+    "-o",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write to this file, whole or not at all.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def command(
+    sketch: str | None,
+    separate: Path | None,
+    letters: bool,
+    file: Path | None,
+    force: bool,
+    **choices: object,
+) -> None:
+    """Writes a problem file: a network of these sizes with numbers that `lint` finds nothing
+    wrong with.
+
+    SKETCH is 4-3-2 for 4 inputs, a hidden layer of 3 units and 2 outputs.
+    """
+    from backprop_cli.cli.output import Output
+    from backprop_cli.errors import Complaint, UserError
+
+    allow_work(None)
+    with complaints_end_it():
+        if (sketch is None) == (separate is None):
+            why = "a sketch, or --separate with a file of points, says what to write"
+            raise UserError(Complaint(why, instead="backprop new 4-3-2 -o net.yaml"))
+        if file is not None and file.exists() and not force:
+            message = "it is there already, and would be replaced"
+            raise UserError(
+                Complaint(message, instead="another name, or --force"), source=str(file)
+            )
+        text, remarks = (
+            _of_sketch(sketch, choices) if sketch else _of_points(separate, letters=letters)
+        )
+        Output("text", file).write(text)
+    for remark in remarks:
+        click.echo(remark, err=True)
+
+
+def _of_sketch(sketch: str, choices: dict[str, object]) -> tuple[str, tuple[str, ...]]:
+    from backprop_cli.classroom.new_problem import new_problem
+    from backprop_cli.classroom.sketches import Choices, sketched
+    from backprop_cli.cli.arguments import allowed_for
+
+    indices = int(str(choices.pop("indices")))
+    chosen = Choices(**choices, indices=indices)  # type: ignore[arg-type]  # click has checked them
+    made = new_problem(sketched(sketch, chosen), allowed_for("linting"))
+    return made.text, made.remarks
+
+
+def _of_points(separate: Path | None, *, letters: bool) -> tuple[str, tuple[str, ...]]:
+    from backprop_cli.classroom.separated_points import separating_problem
+    from backprop_cli.cli.arguments import source_of
+
+    assert separate is not None  # `command` has seen to it
+    return separating_problem(source_of(separate), letters=letters), ()
