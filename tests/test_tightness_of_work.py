@@ -55,6 +55,48 @@ def test_when_a_value_is_all_zero_or_copied(u: str, v: str, verdict: str) -> Non
     assert (found["u"].verdict, found["v"].verdict) == ("wrong", verdict)
 
 
+@pytest.mark.parametrize(
+    ("x", "u", "s", "verdict"),
+    [("0.02", "0.0", "0.0", "not-judged"), ("0.03", "0.1", "5.0", "correct")],
+)
+def test_a_written_0_that_is_divided_by_excuses_nothing_behind_what_is_wrong(
+    x: str, u: str, s: str, verdict: str
+) -> None:
+    """r = 3/0.04 = 75 is not to be had from 0.0, so nobody has 0.0 · 75 = 0; 0.1 · 50 = 5 may be.
+
+    3/0.06 = 50 is what is right for a wrong r, and 0.1 what is written for 0.06.
+    """
+    problem = f"""values: {{a: 3, x: {x}, w: 2}}
+equations: [u = w * x, r = a / u, s = u * r, t = s * w]
+ask: [u, r, s, t]
+grading: {{precision: {{decimals: 1}}}}
+"""
+    found = graded(problem, f"u: {u}, r: 7, s: {s}, t: 0")
+    assert (found["r"].verdict, found["s"].verdict) == ("wrong", verdict)
+    assert found["t"].verdict in ("wrong", "not-judged")
+
+
+@pytest.mark.parametrize(("y", "second", "output"), [(1, -2.7, "0.00"), (0, 1.3, "1.00")])
+@pytest.mark.parametrize(("z", "verdict"), [("zero", "not-judged"), ("right", "correct")])
+def test_zeros_behind_a_saturated_output_are_no_work(
+    y: int, second: float, output: str, z: str, verdict: str
+) -> None:
+    """∂L/∂Ŷ = -1/ŷ, or 1/(1 - ŷ), times ŷ(1 - ŷ) is ŷ - y, whatever ŷ was rounded to."""
+    problem = f"""x: [2, 3]
+layers:
+- {{weights: [[1, {second}]], bias: [0.05], activation: sigmoid}}
+y: [{y}]
+loss: binary-cross-entropy
+update: {{rule: sgd, learning_rate: 0.1}}
+grading: {{precision: {{decimals: 2}}}}
+"""
+    dz = "0" if z == "zero" else f"{float(output) - y:.2f}"
+    found = graded(problem, f"Yhat: [{output}], dL/dYhat: [0], dL/dZ1: [{dz}], dL/db1: [{dz}]")
+    assert found["Yhat"].verdict == "correct"
+    assert found["dL/dYhat"].verdict == "wrong"
+    assert {found[name].verdict for name in ("dL/dZ1", "dL/db1")} == {verdict}
+
+
 # How far own values are followed ------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct, field
@@ -29,9 +29,14 @@ class Calculator(Struct):
     lax: bool = True
     way: Rounding | None = None
     found: dict[str, Array] = field(default_factory=dict)
+    given_up: frozenset[str] | None = None
 
     def interval(self, name: str) -> Interval:
         """One quantity as an interval without width."""
+        if self.given_up is None and self.repaired:
+            self.given_up = frozenset()
+            self.given_up = frozenset(self._leading_nowhere())
+            self.found.clear()
         if name not in self.found:
             for behind in self.key.behind(name, self.written):
                 if behind not in self.found:  # no recursion: chains may be long
@@ -39,7 +44,24 @@ class Calculator(Struct):
             self.found[name] = self._value(name)
         return point(self.found[name])
 
+    def _leading_nowhere(self) -> Iterator[str]:
+        """Names whose figures give 1/0 or ln 0 on the way to a value that is wrong.
+
+        Nobody got from these to what is right there, so nobody goes on with both: 0.00 times a
+        gradient of 1/0.003 is no rounded product.
+        """
+        key = self.key
+        for name, judged in self.judged.items():
+            expr = key.first(name)
+            if expr is None or np.all(judged.right) or key.never_zero.isdisjoint(key.uses[name]):
+                continue
+            value = enclosure(expr, self.interval)[0]
+            if not np.all(np.isfinite(value) | judged.right):
+                yield from key.uses[name]
+
     def _value(self, name: str) -> Array:
+        if self.given_up and name in self.given_up:
+            return self.key.truth[name]
         if name in self.key.given or name not in self.key.formulas:
             return self._given(self.key.truth[name])
         written = self.written.get(name)

@@ -60,7 +60,7 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
             continue
         for other in case.nearby(name, case.sizes.names[name]):
             if other != "Y":
-                yield substitute(case.expr, {name: Sym(other)})
+                yield case.exchanged(name, Sym(other))
     yield from _shifted(case)
     for place, node in each(case.expr, frozenset({"prepend", "append"})):
         no_constant = op(node.name, node.args[0], num(0), axis=node.option("axis"))

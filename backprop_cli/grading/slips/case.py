@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.algebra.subformulas import Folded, Place, places, put
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.algebra.subformulas import Place, places, put
+from backprop_cli.grading.slips.long_sums import LongSum
+from backprop_cli.operations.sizes import Sharing, Sizes
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import Planned
@@ -152,11 +153,29 @@ class Case(Struct, frozen=True):
         step = self.steps.get(name)
         return step is not None and step.phase == "backward"
 
+    @property
+    def rules(self) -> Sharing:
+        """The shapes of formulas, and the values at kinks."""
+        return self.kept("rules", self.sizes.sharing)
+
+    @property
+    def sum(self) -> LongSum:
+        """The terms of the formula."""
+        return self.kept("sum", lambda: LongSum(list(signed_terms(self.expr))))
+
+    def exchanged(self, name: str, other: Expr) -> Expr:
+        """The right formula with another quantity everywhere in the place of one."""
+        terms = self.sum
+        where = terms.with_name(name) if terms.is_long else ()
+        if len(where) != 1:
+            return substitute(self.expr, {name: other})
+        (k,) = where
+        return terms.put(k, substitute(terms.parts[k], {name: other}))
+
     def shape(self, expr: Expr) -> Shape | None:
         """The shape of a rewritten formula; None where it does not fit together."""
-        shapes: Folded[Shape] = self.kept("shapes", self.sizes.shared)
         try:
-            return shapes.of(expr)
+            return self.rules.shape(expr)
         except (ShapeError, KeyError):
             return None
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.algebra.subformulas import Folded
+from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
-from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.grading.slips.case import Case
-from backprop_cli.grading.slips.evidence import by_luck, is_near, neighbours
+from backprop_cli.grading.slips.evidence import are_near, by_luck, neighbours
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread
 from backprop_cli.grading.slips.origins import Candidates, origin
@@ -54,6 +56,8 @@ def candidates(case: Case, *, programs: bool = False) -> list[Candidate]:
                 found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
     for one in case.cases():
         found += [change for change in changes(one) if one.fits(change[1])]
+    if not any(is_jacobian(step.expr) for step in case.steps.values()):
+        return found
     pulled_back = Folded(lambda leaf: False, _is_pulled_back)  # once for all that they share
     return [one for one in found if not pulled_back.of(one[1])]
 
@@ -108,27 +112,44 @@ class Detector:
 
     def _by_formula(self, wrong: Wrong, *, general: bool) -> list[str]:
         """The formulas of known mistakes, or of what any part may undergo, that give it."""
-        proved = has_digits(self.judge, wrong)
         numbers = typed(self.judge, wrong)
-        pool = [
-            (one, self._values(one[1]))
-            for one in wrong.candidates
-            if (proved or not FORMULA_SLIPS[one[0]].factor) and (general or one[0] not in GENERAL)
-        ]
-        tried = [
-            one
-            for one, ways in pool
-            if (one[0] in GENERAL) == general and any(is_near(wrong, numbers, v) for v in ways)
-        ]
+        pool = self._pool(wrong, general=general)
+        near = [one for one, hit in zip(pool, _near(wrong, numbers, pool), strict=True) if hit]
+        tried = [one.candidate for one in near if (one.candidate[0] in GENERAL) == general]
         most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
-        count = neighbours(self.judge, wrong, [ways[0] for _, ways in pool])
+        count = neighbours(self.judge, wrong, [one.values[0] for one in pool])
         if not tried or count * by_luck(self.judge, wrong) > most:
             return []
         return said_best(_giving(self.judge, wrong, numbers, tried, most / max(count, 1)))
 
+    def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
+        """The wrong formulas that may be named, worked out."""
+        proved = has_digits(self.judge, wrong)
+        return [
+            _Worked(one, self._values(one[1]))
+            for one in wrong.candidates
+            if (proved or not FORMULA_SLIPS[one[0]].factor) and (general or one[0] not in GENERAL)
+        ]
+
     def _values(self, expr: Expr) -> list[Array]:
         first = self.as_typed.of(expr)
         return [first, self.repaired.of(expr)] if self.judge.any_wrong() else [first]
+
+
+class _Worked(Struct, frozen=True):
+    """A wrong formula and what it gives: on the numbers as typed, and with wrong ones repaired."""
+
+    candidate: Candidate
+    values: Sequence[Array]
+
+
+def _near(wrong: Wrong, numbers: Interval, pool: Sequence[_Worked]) -> Mask:
+    """Which of them come near in one reading or the other."""
+    shape = (len(pool), -1, *wrong.written.value.shape)
+    if not pool:
+        return np.zeros(0, dtype=bool)
+    values = np.array([one.values for one in pool]).reshape(shape)
+    return np.asarray(are_near(wrong, numbers, values).any(axis=1))
 
 
 def _giving(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_cli.grading.judging.judge import Judge
-from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask
 from backprop_cli.grading.slips.wrong_quantity import Wrong, before, unit_typed
 from backprop_cli.operations.bounds import Interval
 
@@ -16,14 +16,18 @@ _SHARE = 0.25
 _ZERO = 0.4  # how often a wrong entry is 0 for one reason or another
 
 
-def is_near(wrong: Wrong, typed: Interval, value: Array) -> bool:
-    """Whether a formula comes so near to most of what is wrong that it may be the one."""
+def are_near(wrong: Wrong, typed: Interval, values: Array) -> Mask:
+    """Which formulas come so near to most of what is wrong that one may be it.
+
+    The last axes of their `values` are those of the quantity.
+    """
     low, high = typed
-    size = np.maximum(np.abs(value), np.maximum(np.abs(low), np.abs(high)))
+    size = np.maximum(np.abs(values), np.maximum(np.abs(low), np.abs(high)))
     room = _ROUNDING * (high - low) + _SHARE * size
-    off = np.maximum(low - value, value - high)
-    near = (off <= room) | ~np.isfinite(value)
-    return bool(2 * np.sum(near & wrong.mask) >= np.sum(wrong.mask))
+    off = np.maximum(low - values, values - high)
+    near = ((off <= room) | ~np.isfinite(values)) & wrong.mask
+    axes = tuple(range(-wrong.mask.ndim, 0))
+    return np.asarray(2 * np.sum(near, axis=axes) >= np.sum(wrong.mask))
 
 
 def chance(judge: Judge, wrong: Wrong, values: Sequence[Array]) -> float:

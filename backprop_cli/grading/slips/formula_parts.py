@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -11,6 +11,7 @@ from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.algebra.subformulas import Place, places, put
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
 from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
 from backprop_cli.grading.slips.lost_terms import with_terms_lost
 from backprop_cli.operations.table import TABLE
 
@@ -37,10 +38,12 @@ def changes(case: Case) -> Iterator[Change]:
 
 def _changes(case: Case) -> Iterator[Change]:
     yield from _operands(case)
-    for place, node in places(case.expr):
+    if case.sum.is_long:
+        yield from terms_gone_wrong(case.sum)
+    for place, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Op):
             for slip, part in _of_node(case, place, node):
-                yield slip, put(case.expr, place, part)
+                yield slip, put_in(part)
     yield from _other_quantities(case)
 
 
@@ -207,19 +210,19 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
 
 def _operands(case: Case) -> Iterator[Change]:
     """Another quantity of the same shape in the place of one, everywhere or in one place."""
-    where: dict[str, list[Place]] = {}
-    for place, node in places(case.expr):
+    where: dict[str, list[Callable[[Expr], Expr]]] = {}
+    for _, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Sym):
-            where.setdefault(node.name, []).append(place)
+            where.setdefault(node.name, []).append(put_in)
     most = max(_FEWEST_OTHERS, _OTHERS // max(len(where), 1))
     for name, found in where.items():
         if name not in case.sizes.names:
             continue
         for other in case.nearby(name, case.sizes.names[name], most):
-            yield "wrong-operand", substitute(case.expr, {name: Sym(other)})
+            yield "wrong-operand", case.exchanged(name, Sym(other))
             if len(found) > 1:
-                for place in found:
-                    yield "wrong-operand", put(case.expr, place, Sym(other))
+                for put_in in found:
+                    yield "wrong-operand", put_in(Sym(other))
         if name in case.upstreams:
             yield "upstream-left-out", substitute(case.expr, {name: _ones(Sym(name))})
 

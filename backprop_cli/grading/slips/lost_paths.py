@@ -10,7 +10,8 @@ from backprop_cli.algebra.expr import Expr, substitute, symbols
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.grading.slips.case import Case, signed_terms
 from backprop_cli.grading.slips.forward import branch_lost
-from backprop_cli.grading.slips.pull_backs import right_shares, total
+from backprop_cli.grading.slips.long_sums import LONG, LongSum
+from backprop_cli.grading.slips.pull_backs import added_up, right_shares, total
 
 _ALL_SUBSETS: Final = 4
 """Of so many paths any may be lost together; of more, one, all but one, or all from one on."""
@@ -31,14 +32,38 @@ def _consumers_lost(case: Case) -> Iterator[Expr]:
     except (ShapeError, KeyError):
         return
     found = [uses for uses in found if uses]
-    for kept in _parts(len(found)):
-        yield total(case, [share for i in kept for share in found[i]])
+    if len(found) > LONG:
+        yield from _some_of(added_up(case), len(found))
+    else:
+        for kept in _parts(len(found)):
+            yield total(case, [share for i in kept for share in found[i]])
     yield from _through_one(case, found)
     flat = [share for uses in found for share in uses]
     if len(flat) > len(found):
-        for lost in range(len(flat)):
-            yield total(case, [share for i, share in enumerate(flat) if i != lost])
+        yield from _one_lost(case, flat)
         yield from flat
+
+
+def _some_of(paths: LongSum, count: int) -> Iterator[Expr]:
+    """As `_parts` has them, for many paths: what is left of a sum is the same for all of it."""
+    for k in range(count):
+        yield paths.without(k)
+    for k in range(count):
+        for some in (paths.before(k), paths.behind(k)):
+            if some is not None:
+                yield some
+    yield from paths.parts[:count]
+
+
+def _one_lost(case: Case, uses: Sequence[Expr]) -> Iterator[Expr]:
+    """All uses but one."""
+    if len(uses) > LONG:
+        seed = case.model.seeds.get(case.by or "")
+        terms = LongSum([*uses, *([] if seed is None else [seed])])
+        yield from (terms.without(k) for k in range(len(uses)))
+        return
+    for lost in range(len(uses)):
+        yield total(case, [share for i, share in enumerate(uses) if i != lost])
 
 
 def _through_one(case: Case, found: Sequence[Sequence[Expr]]) -> Iterator[Expr]:
@@ -53,7 +78,7 @@ def _through_one(case: Case, found: Sequence[Sequence[Expr]]) -> Iterator[Expr]:
 
 
 def _parts(count: int) -> Iterator[Sequence[int]]:
-    """The paths kept where some are forgotten, most of them first."""
+    """The paths kept where some of a few are forgotten, most of them first."""
     everything = range(count)
     if count <= _ALL_SUBSETS:
         for size in range(count - 1, 0, -1):

@@ -11,6 +11,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, walk
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.calculus.differentiate import pull_back
 from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.long_sums import LONG, LongSum, added
 from backprop_cli.operations.fitting import fit
 
 WrongPull = Callable[[Expr, Expr], Expr]
@@ -83,10 +84,10 @@ def shares(
         if expr is at and wrong is not None:
             pulled: Sequence[Expr | None] = (wrong(g, result), *(None,) * (len(expr.args) - 1))
         else:
-            pulled = pull_back(expr, g, result, case.sizes)
+            pulled = pull_back(expr, g, result, case.rules)
         for arg, share in zip(reversed(expr.args), reversed(pulled), strict=True):
             if share is not None and case.by in symbols(arg):
-                stack.append((arg, fit(share, arg, case.sizes), arg))
+                stack.append((arg, fit(share, arg, case.rules), arg))
     return found
 
 
@@ -98,17 +99,36 @@ def right_shares(case: Case) -> list[tuple[User, list[Expr]]]:
 def with_pull(case: Case, one: Applied, wrong: WrongPull) -> Iterator[Expr]:
     """The gradient with one operation pulled back wrongly, and all else as it should be."""
     try:
+        users_ = right_shares(case)
+        place = next(k for k, (user, _) in enumerate(users_) if user.name == one.user.name)
+        changed = shares(case, one.user, one.node, wrong)
+        if len(users_) > LONG and changed and all(right for _, right in users_):
+            yield added_up(case).put(place, _sum(changed))
+            return
         parts = [
             share
-            for user, right in right_shares(case)
-            for share in (
-                shares(case, user, one.node, wrong) if user.name == one.user.name else right
-            )
+            for k, (_, right) in enumerate(users_)
+            for share in (changed if k == place else right)
         ]
         if parts:
             yield total(case, parts)
     except (ShapeError, KeyError):  # what is put in does not fit: nobody could go on with it
         return
+
+
+def added_up(case: Case) -> LongSum:
+    """What comes through each user, as a sum that goes wrong in one term at a time."""
+
+    def made() -> LongSum:
+        parts = [_sum(uses) for _, uses in right_shares(case) if uses]
+        seed = case.model.seeds.get(case.by or "")
+        return LongSum(parts if seed is None else [*parts, seed])
+
+    return case.kept("added up", made)
+
+
+def _sum(parts: Sequence[Expr]) -> Expr:
+    return added(parts, range(len(parts)))
 
 
 def total(case: Case, parts: Sequence[Expr]) -> Expr:
