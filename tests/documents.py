@@ -35,11 +35,16 @@ from test_layers_of_imports import LAYERS, PACKAGE
 from backprop_cli.cli import main as backprop
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, SLIP_WORDS
 from backprop_cli.operations.table import SAME, TABLE
+from backprop_cli.problem.file_format import layer_keys as format_layer
 from backprop_cli.problem.file_format import model_keys as format_model
 from backprop_cli.problem.file_format import reading as format_
 from backprop_cli.problem.file_format import training_keys as format_training
 from backprop_cli.problem.file_format.function_names import ACTIVATION, LOSS_NAMES
 from backprop_cli.problem.file_format.records import Key, Record
+from backprop_cli.problem.layer_types.dense import DENSE
+from backprop_cli.problem.layer_types.layer_table import TYPES
+from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.layer_types.skips import SKIP
 from backprop_cli.problem.text import parser as formula
 from backprop_cli.problem.text import tree
 from backprop_cli.problem.typed_numbers import LONGEST_NUMBER
@@ -66,7 +71,8 @@ FENCED = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 MADE = re.compile(
-    r"<!-- (?P<what>(?:keys|options|limit) \w+|functions|limits|schema|slips|floors|seeded) -->"
+    r"<!-- (?P<what>(?:keys|options|limit) \w+"
+    r"|functions|layers|limits|schema|slips|floors|seeded) -->"
     r".*?<!-- end -->",
     re.DOTALL,
 )
@@ -212,7 +218,28 @@ def records() -> dict[str, Record[Any]]:
         for name, value in vars(module).items()
         if isinstance(value, Record)
     }
-    return {**found, "ACTIVATION": activation, "LOSS": loss}
+    layer = format_layer.RECORDS["dense"]
+    return {**found, "LAYER": layer, "SKIP": SKIP, "ACTIVATION": activation, "LOSS": loss}
+
+
+def _layers(_: str) -> str:
+    """The types of layers, each with the keys that the others have not."""
+    rows = [
+        (f"`{kind.name}`", kind.words, ", ".join(map(_key, kind.keys.items())), _ids(kind))
+        for kind in TYPES.values()
+    ]
+    return table(("type", "what it does", "keys", "ids"), *rows)
+
+
+def _key(item: tuple[str, Key]) -> str:
+    name, key = item
+    default = "" if key.default is None else f": {key.default}"
+    return f"`{name}{default}` ({key.says})" if name not in DENSE.keys else f"`{name}`"
+
+
+def _ids(kind: LayerType) -> str:
+    letters = (*kind.parameters.values(), *kind.ids)
+    return ", ".join(f"`{letter}1`" for letter in letters)
 
 
 def _options(name: str) -> str:
@@ -364,6 +391,7 @@ def described(field: Mapping[str, Any], top: Mapping[str, Any]) -> str:
 
 _MAKERS: Mapping[str, Callable[[str], str]] = {
     "keys": _keys,
+    "layers": _layers,
     "options": _options,
     "functions": _functions,
     "floors": _floors,

@@ -12,8 +12,8 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from backprop_cli.classroom.counted_draws import Draws
 from backprop_cli.classroom.fair_numbers import near_kinks
+from backprop_cli.classroom.like_numbers import Draws
 from backprop_cli.classroom.sketches import Choices, Sketch
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grade import Grader

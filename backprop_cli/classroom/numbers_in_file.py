@@ -8,8 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.arrays import lines_of
+from backprop_cli.problem.file_format.layer_keys import type_named
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_text, tree_of
 from backprop_cli.problem.typed_numbers import NumberError, entries_of, read_number
@@ -125,9 +127,11 @@ def _arrays(root: MapNode) -> Iterator[tuple[str, Node]]:
 def _of_layer(number: int, layer: Node) -> Iterator[tuple[str, Node]]:
     if not isinstance(layer, MapNode):
         return
-    for key, letter in (("weights", "W"), ("bias", "b")):
+    said = _at(layer, "type")
+    kind = type_named(said.text if isinstance(said, ScalarNode) else None)
+    for key, letter in kind.parameters.items():
         if (node := _at(layer, key)) is not None:
-            yield f"{letter}{number}", node
+            yield layer_id(letter, number), node
     skips = _at(layer, "skip")
     for skip in skips.items if isinstance(skips, ListNode) else ():
         if isinstance(skip, MapNode) and (node := _at(skip, "weights")) is not None:

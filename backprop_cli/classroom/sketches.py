@@ -11,13 +11,13 @@ from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.operations.losses import LOSSES
-from backprop_cli.problem.belonging import behind, unsuited
 from backprop_cli.problem.file_format.function_names import (
     ACTIVATION_NAMES,
     GENERIC,
     LOSS_NAMES,
     FunctionNames,
 )
+from backprop_cli.problem.model import behind, unsuited
 from backprop_cli.problem.problem_data import Convention, Function
 from backprop_cli.problem.text.near import nearest
 from backprop_cli.problem.typed_numbers import shown

@@ -1,4 +1,4 @@
-"""A node of the file -> Values: a number, a vector or a matrix, however it was written."""
+"""A node of the file -> Values: a number, a vector, a matrix or a list of those, as written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
+from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.numbers_beside import is_reference, values_beside
 from backprop_cli.problem.problem_data import Values
@@ -30,14 +32,22 @@ MOST_EXPRESSIONS = 100_000
 
 _EXAMPLE = "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix"
 
+_MATRIX = 2  # lists in one another
+
 Row: TypeAlias = list[float]
+Array: TypeAlias = NDArray[np.float64]
 
 
-def read_values(node: Node, complaints: Complaints, *, letters: bool = False) -> Values:
-    """The numbers of `node`; with `letters`, a name in place of a number leaves that entry free."""
+def read_values(
+    node: Node, complaints: Complaints, *, letters: bool = False, deepest: int = 2
+) -> Values:
+    """The numbers of `node`; with `letters`, a name in place of a number leaves that entry free.
+
+    At most `deepest` lists may stand in one another.
+    """
     if isinstance(node, MapNode) and is_reference(node):
-        return values_beside(node, complaints)
-    return _Reader(complaints, letters).read(node)
+        return values_beside(node, complaints, deepest)
+    return _Reader(complaints, letters, deepest).read(node)
 
 
 class _Reader(Struct):
@@ -45,15 +55,45 @@ class _Reader(Struct):
 
     complaints: Complaints
     letters: bool
+    deepest: int = 2
     bad: int = 0
     expressions: int = 0
     free: list[tuple[tuple[int, ...], str]] = field(default_factory=list)
 
     def read(self, node: Node) -> Values:
-        numbers = self._numbers(node)
+        depth = min(_depth(node), self.deepest)
+        numbers = self._blocks(node, depth) if depth > _MATRIX else self._array(node)
         if numbers is None or self.bad:
             return Values(None, node.mark)
-        return Values(np.array(numbers, dtype=np.float64), node.mark, tuple(self.free))
+        return Values(numbers, node.mark, tuple(self.free))
+
+    def _array(self, node: Node) -> Array | None:
+        """A number, a vector or a matrix."""
+        numbers = self._numbers(node)
+        return None if numbers is None or self.bad else np.array(numbers, dtype=np.float64)
+
+    def _blocks(self, node: Node, depth: int) -> Array | None:
+        """A list of matrices, or of such lists, of one shape."""
+        if not isinstance(node, ListNode):
+            self._complain(f"a list belongs here, not {kind_of(node)}", node.mark)
+            return None
+        found: list[Array] = []
+        for place, item in enumerate(node.items):
+            before = len(self.free)
+            inner = self._block(item, depth - 1)
+            if inner is None:
+                return None
+            self.free[before:] = [((place, *i), letter) for i, letter in self.free[before:]]
+            if found and inner.shape != found[0].shape:
+                have, want = described(inner.shape), described(found[0].shape)
+                message = f"this is {have}, and the first one here is {want}"
+                self._complain(message, item.mark, "blocks of one shape")
+                return None
+            found.append(inner)
+        return np.array(found)
+
+    def _block(self, node: Node, depth: int) -> Array | None:
+        return self._blocks(node, depth) if depth > _MATRIX else self._array(node)
 
     def _numbers(self, node: Node) -> float | Row | list[Row] | None:
         if isinstance(node, MapNode):
@@ -199,6 +239,17 @@ class _Reader(Struct):
             self.complaints.add(message, mark, instead)
         elif self.bad == MOST_BAD_ENTRIES + 1:
             self.complaints.add("there are more unreadable entries after this one", mark)
+
+
+def _depth(node: Node) -> int:
+    """How many lists stand in one another, as the first of each says."""
+    depth = 0
+    while isinstance(node, ListNode):
+        depth += 1
+        if not node.items:
+            break
+        node = node.items[0]
+    return depth
 
 
 def kind_of(node: Node) -> str:

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.quantity import layer_id
-from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.algebra.shapes import Shape, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Equation, Remark, state_shape
@@ -16,6 +16,12 @@ from backprop_cli.problem.problem_data import Convention, Function, Layer, Probl
 from backprop_cli.trace import Given, Unknown
 
 Role: TypeAlias = Literal["data", "parameter", "constant"]
+
+PICTURE = ("channel", "height", "width")
+"""The axes of a picture; of one without channels the last two."""
+
+SEQUENCE = ("step", "input")
+"""The axes of a sequence, a vector a time step."""
 
 PRE, POST, WEIGHTS, BIAS = "Z", "H", "W", "b"
 
@@ -68,6 +74,11 @@ class Draft(Struct):
         return not any(skip.into == "post" for skip in self.layers[-1].skips)
 
     @property
+    def input(self) -> str:
+        """What x is: samples, one picture, one sequence."""
+        return self.problem.input
+
+    @property
     def unit_axis(self) -> int | None:
         """The axis of the units in a batch; None for a single sample, which has no other."""
         return None if self.samples is None else 1 if self.convention.rows else 0
@@ -76,6 +87,8 @@ class Draft(Struct):
     def samples_of_x(self) -> int | None:
         """How many samples the numbers of x are, whichever of them are in this batch."""
         x = self.problem.x.array if self.problem.x is not None else None
+        if self.input != "samples":
+            return None
         return None if x is None or x.ndim < 2 else int(x.shape[0])
 
     @property
@@ -89,11 +102,47 @@ class Draft(Struct):
             return "X"
         return "Yhat" if layer == len(self.layers) else layer_id(POST, layer)
 
+    def takes_vector(self, number: int) -> bool:
+        """Whether a vector comes into layer `number`; a complaint, and a stand-in, if not."""
+        source = self.output_of(number - 1)
+        if self.input == "samples" or len(self.shapes[source]) == 1 or source in self.doubtful:
+            return True
+        gives = "x is" if number == 1 else f"layer {number - 1} gives"
+        layer = self.layers[number - 1]
+        self.complaints.add(
+            f"layer {number} is {layer.type} and takes a vector: {gives} "
+            f"{described(self.shapes[source])}",
+            layer.mark,
+            "- {type: flatten} in the line before it",
+        )
+        self.stand_in(number, ())
+        return False
+
+    def stand_in(self, number: int, ids: tuple[str, ...]) -> None:
+        """Notes a layer whose equations cannot be told, so that those behind it can be checked."""
+        for letter in ids:
+            self.computed_anyhow(layer_id(letter, number))
+        self.computed_anyhow(self.output_of(number))
+        self.units.append(1)
+        self.guessed.add(number)
+
+    def computed_anyhow(self, name: str) -> None:
+        """A quantity of which nothing is known but that there will be one."""
+        self.state(name, (1,), ("unit",), "data")
+        self.doubtful.add(name)
+
     def axes(self, what: str = "unit") -> tuple[str, ...]:
         """The axes of a quantity of one layer."""
         if self.samples is None:
             return (what,)
         return ("sample", what) if self.convention.rows else (what, "sample")
+
+    def axes_of(self, name: str) -> tuple[str, ...]:
+        """What the axes of a quantity that is there already run over."""
+        for equation in self.equations:
+            if equation.name == name:
+                return equation.axes
+        return (self.given.get(name) or self.unknown[name]).axes
 
     def shape(self, units: Size) -> Shape:
         """The shape of a quantity with so many units."""

@@ -7,15 +7,16 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.algebra.quantity import upstream_id
+from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.layers import add_layer
+from backprop_cli.problem.layer_types.layer_table import add_layer
 from backprop_cli.problem.model import Array, Built, Model, Outline, checked_letters
-from backprop_cli.problem.model_builder import Draft
+from backprop_cli.problem.model_builder import PICTURE, SEQUENCE, Draft
 from backprop_cli.problem.network_loss import add_loss, decision, fusion
 from backprop_cli.problem.penalty import add_penalty
-from backprop_cli.problem.problem_data import Problem
-from backprop_cli.problem.targets import Expected, guessed_input, stacked, targets
-from backprop_cli.problem.upstream import upstream
+from backprop_cli.problem.problem_data import Labels, Problem
+from backprop_cli.problem.targets import Expected, guessed_input, one_sample, stacked, targets
+from backprop_cli.problem.upstream import fitted, upstream
 
 
 def network(
@@ -77,6 +78,8 @@ def _begun(
         net.state("X", net.shape(problem.inputs), net.axes("input"), "data")
         net.units.append(problem.inputs)
         return net
+    if problem.input != "samples":
+        return _begun_as_one(problem, complaints, numbers)
     x = stacked(problem, complaints, chosen)
     rows = problem.convention.rows
     if x is None:
@@ -93,22 +96,39 @@ def _begun(
     return net
 
 
+def _begun_as_one(problem: Problem, complaints: Complaints, numbers: bool) -> Draft:
+    """The draft with X in it where x is one picture or one sequence."""
+    net = Draft(problem, complaints, None, numbers=numbers)
+    x = one_sample(problem, complaints)
+    if x is None:
+        net.units.append(1)
+        net.state("X", (1,), ("input",), "data")
+        net.guessed.add(0)
+        net.doubtful.add("X")
+        return net
+    picture = problem.input == "picture"
+    net.give("X", x, PICTURE[-x.ndim :] if picture else SEQUENCE, "data")
+    net.units.append(x.size if picture else x.shape[1])
+    return net
+
+
 def _loss(net: Draft, chosen: tuple[int, ...] | None) -> tuple[str, ...]:
     """Defines the loss where there is one; the names whose gradient is 1, the loss itself first."""
     problem = net.problem
     y = _targets(net, chosen)
     if problem.loss is None:
         if y is not None:
-            net.give("Y", y, net.axes(), "data")
+            net.give("Y", y, net.axes_of(net.output_of(len(net.layers))), "data")
         _complain_without_loss(net)
         return ()
     if problem.y is None and net.numbers:
         instead = "y: […], or `loss: none` for a forward pass alone"
         net.complaints.add("a loss needs the target y", problem.loss.function.mark, instead)
     if y is not None:
-        net.give("Y", y, net.axes(), "data")
+        net.give("Y", y, net.axes_of(net.output_of(len(net.layers))), "data")
     else:
-        net.state("Y", net.shape(net.units[-1]), net.axes(), "data")
+        output = net.output_of(len(net.layers))
+        net.state("Y", net.shapes[output], net.axes_of(output), "data")
         if problem.y is not None or net.numbers:
             net.doubtful.add("Y")
     return ("L", *add_penalty(net)) if add_loss(net) else ()
@@ -117,6 +137,8 @@ def _loss(net: Draft, chosen: tuple[int, ...] | None) -> tuple[str, ...]:
 def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:
     """Y, where there is one with numbers and it fits."""
     units, y = net.units[-1], net.problem.y
+    if len(net.shapes[net.output_of(len(net.layers))]) != len(net.axes()):
+        return _targets_in_shape(net)
     if isinstance(units, str) or isinstance(net.samples, str):
         if y is not None:
             message = "y has numbers, and the sizes of the network are letters"
@@ -126,6 +148,19 @@ def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:
     certain = net.certain_samples
     expected = Expected(None if len(net.layers) in net.guessed else units, count, certain)
     return targets(net.problem, expected, net.complaints, chosen)
+
+
+def _targets_in_shape(net: Draft) -> Array | None:
+    """Y where the network gives no vector: it has the shape of what is given."""
+    shape, y = net.shapes[net.output_of(len(net.layers))], net.problem.y
+    if isinstance(y, Labels):
+        message = (
+            f"labels stand for the classes of a vector, and the network gives {described(shape)}"
+        )
+        net.complaints.add(message, y.mark, f"y: {described(shape)}")
+    elif y is not None and y.array is not None:
+        return fitted(y.array, shape, "the network's output", y.mark, net.complaints)
+    return None
 
 
 def _complain_without_loss(net: Draft) -> None:
@@ -144,8 +179,7 @@ def _seeds(net: Draft, chosen: tuple[int, ...] | None) -> dict[str, Expr]:
     whole = {name: _whole(net, shape) for name, shape in shapes.items()}
     found = upstream(net.problem, net.complaints, known, whole, net.aliases)
     for name, array in found.items():
-        axes = net.axes() if array.ndim else ()
-        net.give(upstream_id(name), _taken(net, array, chosen), axes, "data")
+        net.give(upstream_id(name), _taken(net, array, chosen), net.axes_of(name), "data")
         seeds[name] = Sym(upstream_id(name))
     return seeds
 

@@ -24,7 +24,6 @@ from backprop_cli.trace import Array
 
 KEYS: Final = ("file", "name")
 _FORM: Final = "{file: weights.npz, name: W1}"
-_MOST_AXES: Final = 2
 _MOST_NAMED: Final = 12
 
 
@@ -33,16 +32,17 @@ def is_reference(node: object) -> bool:
     return isinstance(node, MapNode) and "file" in node.entries
 
 
-def values_beside(node: MapNode, complaints: Complaints) -> Values:
+def values_beside(node: MapNode, complaints: Complaints, deepest: int) -> Values:
     """The numbers that a mapping refers to; None for them, with a complaint, where there are none.
 
-    The file lies beside the problem, or in a folder there: nothing else on the machine is read.
+    They have at most `deepest` axes. The file lies beside the problem, or in a folder there:
+    nothing else on the machine is read.
     """
     texts = _texts(node, complaints)
     if texts is None:
         return Values(None, node.mark)
     try:
-        found = _numbers(_file(texts["file"], complaints.folder), texts.get("name"))
+        found = _numbers(_file(texts["file"], complaints.folder), texts.get("name"), deepest)
     except ArrayFileError as error:
         complaints.add(error.message, node.mark, error.instead)
         return Values(None, node.mark)
@@ -83,7 +83,7 @@ def _file(name: str, folder: str) -> bytes:
     return data
 
 
-def _numbers(data: bytes, name: str | None) -> Array:
+def _numbers(data: bytes, name: str | None, deepest: int) -> Array:
     if is_archive(data):
         arrays, refused = from_archive(data)
         name = name or (next(iter(arrays)) if len(arrays) == 1 else None)
@@ -95,7 +95,7 @@ def _numbers(data: bytes, name: str | None) -> Array:
     else:
         found = array_of(data)
     value = np.asarray(found, dtype=np.float64)
-    if value.ndim > _MOST_AXES or not value.size:
+    if value.ndim > deepest or not value.size:
         shape = " × ".join(map(str, value.shape))
         message = f"the array has the shape {shape}: a number, a vector or a matrix belongs here"
         raise ArrayFileError(message)

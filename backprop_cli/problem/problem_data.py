@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
@@ -24,7 +24,7 @@ class Text(Struct, frozen=True):
 
 
 class Values(Struct, frozen=True):
-    """Numbers as written: a scalar (0 axes), a vector (1) or a matrix (2, rows first).
+    """Numbers as written: a scalar (0 axes), a vector (1), a matrix (2, rows first) or lists.
 
     `array` is None where the text could not be read (a complaint says so). `free` holds the letters
     that stand in place of numbers, by position; those entries of `array` are nan.
@@ -70,6 +70,7 @@ class Convention(Struct, frozen=True):
     output_gradient: Literal["chain", "fused"] = "chain"
     batch_gradients: Literal["mean", "per-sample"] = "mean"
     kinks: Kinks = Kinks()
+    convolution: Literal["cross-correlation", "flipped"] = "cross-correlation"
     log: Literal["natural", "2", "10"] = "natural"
     stated: frozenset[str] = frozenset()
 
@@ -122,19 +123,51 @@ class Skip(Struct, frozen=True):
 
 
 class Layer(Struct, frozen=True):
-    """One layer: weights or just a number of units, bias, activation, skips, what is trained.
+    """One layer: its type, what the keys of that type say (`own`), activation, what is trained.
 
-    `biased`: it has a bias, whose numbers are not given.
+    A dense layer has weights or just a number of units, perhaps a bias and skips. `biased`: it has
+    a bias, whose numbers are not given. `train` are the keys whose numbers are trained.
     """
 
-    weights: Values | None = None
-    units: Size | None = None
-    bias: Values | None = None
-    biased: bool = False
+    type: str = "dense"
+    own: Mapping[str, Any] = field(default_factory=dict)
     activation: Function = Function("linear")
-    skips: tuple[Skip, ...] = ()
     train: frozenset[str] = frozenset({"weights", "bias"})
     mark: Mark = Mark()
+
+    def numbers(self, key: str) -> Values | None:
+        """The numbers that stand at a key; None where there are none."""
+        found = self.own.get(key)
+        return found if isinstance(found, Values) else None
+
+    def whole(self, key: str) -> int:
+        """The whole number at a key that has a default."""
+        return int(self.own[key])
+
+    @property
+    def weights(self) -> Values | None:
+        """The weights of a dense layer."""
+        return self.numbers("weights")
+
+    @property
+    def bias(self) -> Values | None:
+        """The bias, where its numbers are given."""
+        return self.numbers("bias")
+
+    @property
+    def biased(self) -> bool:
+        """Whether there is a bias without numbers."""
+        return self.own.get("bias") is True
+
+    @property
+    def units(self) -> Size | None:
+        """How many units a dense layer has, where it is said."""
+        return self.own.get("units")
+
+    @property
+    def skips(self) -> tuple[Skip, ...]:
+        """What else is added to a dense layer."""
+        return self.own.get("skip") or ()
 
 
 class Loss(Struct, frozen=True):
@@ -229,6 +262,7 @@ class Problem(Struct, frozen=True):
     notation: Notation = Notation()
     x: Values | None = None
     y: Values | Labels | None = None
+    input: Literal["samples", "picture", "sequence"] = "samples"
     inputs: Size | None = None
     samples: Size | None = None
     layers: tuple[Layer, ...] | None = None

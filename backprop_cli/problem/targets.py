@@ -35,9 +35,33 @@ def stacked(
         return None
     if complain_of_letters("x", x, complaints):
         return None
+    if x.array.ndim > 2:
+        message = f"x is {described(x.array.shape)}, and a sample is a vector"
+        complaints.add(message, x.mark, "`input: picture` where it is one picture with channels")
+        return None
     _check_sizes(problem, x.array, complaints)
     array = x.array.reshape(1) if x.array.ndim == 0 else x.array
     return _oriented(array, problem, chosen)
+
+
+_ONE = {"picture": "a matrix, or a list of matrices", "sequence": "a list of vectors"}
+
+
+def one_sample(problem: Problem, complaints: Complaints) -> Array | None:
+    """X where it is one picture or one sequence, as typed; None where there is none to use."""
+    x, kind = problem.x, problem.input
+    if x is None:
+        instead = f"x: {_ONE[kind]}"
+        complaints.add(f"there is no `x`, and `input: {kind}` says what it is", instead=instead)
+        return None
+    if x.array is None or complain_of_letters("x", x, complaints):
+        return None
+    array = x.array.reshape(-1, 1) if kind == "sequence" and x.array.ndim == 1 else x.array
+    if array.ndim not in ((2, 3) if kind == "picture" else (2,)):
+        message = f"x is {described(array.shape)}, and a {kind} is {_ONE[kind]}"
+        complaints.add(message, x.mark, "x: [[1, 0], [2, 1]]")
+        return None
+    return array
 
 
 def complain_of_letters(name: str, values: Values, complaints: Complaints) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backprop_cli.algebra.expr import Expr, op
 from backprop_cli.algebra.shapes import Shape, Size, described, plus
 from backprop_cli.errors import Mark
 from backprop_cli.problem.model import Array
@@ -30,6 +31,12 @@ def weight_axes(convention: Convention) -> tuple[str, str]:
     """What the two axes of a weight matrix run over."""
     units_first = convention.affine in ("W x + b", "x W^T + b")
     return ("unit", "input") if units_first else ("input", "unit")
+
+
+def product(convention: Convention, weights: Expr, inputs: Expr) -> Expr:
+    """The weights times what comes in, as the convention writes it."""
+    factor = op("transpose", weights) if convention.transposed else weights
+    return op("matmul", inputs, factor) if convention.rows else op("matmul", factor, inputs)
 
 
 def fan(shape: tuple[int, ...], convention: Convention) -> tuple[int, int]:

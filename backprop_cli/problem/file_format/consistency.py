@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backprop_cli.algebra.quantity import derivative_id, layer_id
+from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.problem.file_format.records import Given
+from backprop_cli.problem.layer_types.layer_table import stated_parameters
 from backprop_cli.problem.problem_data import Layer, Problem, Values
 from backprop_cli.problem.text.near import nearest
 from backprop_cli.problem.typed_numbers import shown
 
 _MODELS = ("layers", "equations", "gradients")
-_OF_LAYERS = ("x", "y", "inputs", "samples", "loss")
+_OF_LAYERS = ("x", "y", "input", "inputs", "samples", "loss")
 _OF_EQUATIONS = ("equations", "train", "differentiate", "shapes")
 
 
@@ -84,7 +85,8 @@ def _check_layers(problem: Problem, given: Given) -> None:
 
 def _check_layer(number: int, layer: Layer, problem: Problem, given: Given) -> None:
     add = given.complaints.add
-    if (layer.bias is not None or layer.biased) and problem.convention.bias != "separate":
+    biased = layer.type == "dense" and (layer.bias is not None or layer.biased)
+    if biased and problem.convention.bias != "separate":
         where = f"with `bias: {problem.convention.bias}` it is part of the weights"
         mark = layer.bias.mark if layer.bias is not None else layer.mark
         add(f"layer {number} has a `bias`, and {where}", mark, "leave it out")
@@ -113,11 +115,7 @@ def stated_quantities(problem: Problem) -> Iterator[str]:
     """The quantities whose numbers a file states, as `vary` calls them."""
     yield from (name for name in ("x", "y") if isinstance(getattr(problem, name), Values))
     for number, layer in enumerate(problem.layers or (), 1):
-        yield from [layer_id("W", number)] if layer.weights is not None else []
-        yield from [layer_id("b", number)] if layer.bias is not None else []
-        yield from (
-            layer_id("W", number, skip.source) for skip in layer.skips if skip.weights is not None
-        )
+        yield from (id for id, _ in stated_parameters(number, layer))
     yield from problem.values
     yield from (derivative_id("L", name) for name in (*problem.gradients, *problem.upstream))
     yield from problem.update.state if problem.update is not None else ()

@@ -279,13 +279,17 @@ class Written(Struct, frozen=True):
 
 
 class Numbers(Struct, frozen=True):
-    """A number, a vector or a matrix, as lists or as text. Unreadable ones have array None."""
+    """A number, a vector or a matrix, as lists or as text. Unreadable ones have array None.
+
+    `deepest` is how many lists may stand in one another: 3 for a list of matrices.
+    """
 
     letters: bool = False
+    deepest: int = 2
     words = "numbers: a number, a vector or a matrix"
 
     def read(self, node: Node, _name: str, complaints: Complaints) -> Values:
-        return read_values(node, complaints, letters=self.letters)
+        return read_values(node, complaints, letters=self.letters, deepest=self.deepest)
 
     def schema(self) -> Schema:
         number = {"type": ["number", "string"]}
@@ -296,7 +300,10 @@ class Numbers(Struct, frozen=True):
             "required": ["file"],
             "additionalProperties": False,
         }
-        return {"anyOf": [number, {"type": "array", "items": {"anyOf": [number, row]}}, file]}
+        items = {"type": "array", "items": {"anyOf": [number, row]}}
+        for _ in range(2, self.deepest):
+            items = {"type": "array", "items": {"anyOf": [number, items]}}
+        return {"anyOf": [number, items, file]}
 
 
 class NumbersOrTrue(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What a file may say about the model: conventions, notation, layers, loss, penalty -> data."""
+"""What a file may say about the model: conventions, notation, loss, penalty -> data."""
 
 from __future__ import annotations
 
@@ -20,26 +20,19 @@ from backprop_cli.problem.file_format.fields import (
     ListOf,
     Made,
     Number,
-    Numbers,
-    NumbersOrTrue,
     Schema,
-    Size,
     Words,
     Written,
     unexpected,
 )
-from backprop_cli.problem.file_format.function_names import ACTIVATION, LOSS_NAMES
+from backprop_cli.problem.file_format.function_names import LOSS_NAMES
 from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.problem_data import (
     Convention,
-    Function,
     Kinks,
-    Layer,
     Loss,
     Notation,
     Penalty,
-    Skip,
-    Values,
 )
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.near import nearest
@@ -152,6 +145,11 @@ CONVENTION = Record(
             "sample's own loss, so that 1/M comes in with dL/dW and dL/db",
             default=_DEFAULT.batch_gradients,
         ),
+        "convolution": Key(
+            Choice(("cross-correlation", "flipped"), meant=other_keys.CONVOLUTIONS),
+            "whether `conv` takes the kernel as it is, or turned by 180° first",
+            default=_DEFAULT.convolution,
+        ),
         "kinks": Key(KINKS, "the values taken where a derivative does not exist"),
         "log": Key(Choice(("natural", "2", "10")), "the logarithm of losses", default="natural"),
     },
@@ -183,92 +181,6 @@ NOTATION = Record(
     },
     lambda given: Notation(**given.values),
     "{post: A}",
-)
-
-# Layers -------------------------------------------------------------------------------------------
-
-
-def _skip(given: Given) -> Skip:
-    weights = given.get("weights")
-    return Skip(
-        given.get("from", 0),
-        weights if isinstance(weights, Values) else None,
-        weights is True,
-        given.get("into", "pre"),
-        given.mark,
-    )
-
-
-SKIP = Record(
-    "a skip",
-    {
-        "from": Key(
-            Integer(NOT_NEGATIVE), "the layer whose output is added; 0 is x", required=True
-        ),
-        "weights": Key(
-            NumbersOrTrue(),
-            "the matrix it is multiplied by (`true` without numbers); unchanged without one",
-        ),
-        "into": Key(Choice(("pre", "post")), "added before or after the activation", default="pre"),
-    },
-    _skip,
-    "{from: 0}",
-)
-
-_ALL_TRAINED = frozenset({"weights", "bias"})
-TRAIN = ByKind(
-    "`false`, or a list of `weights` and `bias`",
-    scalar=Made(
-        Boolean(), lambda trained, node, complaints: _ALL_TRAINED if trained else frozenset()
-    ),
-    listed=Made(
-        ListOf(Choice(("weights", "bias")), "a list of `weights` and `bias`"),
-        lambda names, node, complaints: frozenset(names),
-    ),
-    instead="false, or [weights]",
-)
-
-
-def _layer(given: Given) -> Layer:
-    if not given.has("weights") and not given.has("units"):
-        given.complain(
-            "weights",
-            "this layer has neither `weights` nor `units`",
-            "weights: [[3, 6], [4, 5]], or units: N1 where there are no numbers",
-        )
-    if given.has("weights") and given.has("units"):
-        given.complain("units", "the weights say how many units there are: leave `units` out")
-    bias = given.get("bias")
-    return Layer(
-        weights=given.get("weights"),
-        units=given.get("units"),
-        bias=bias if isinstance(bias, Values) else None,
-        biased=bias is True,
-        activation=given.get("activation", Function("linear")),
-        skips=given.get("skip", ()),
-        train=given.get("train", _ALL_TRAINED),
-        mark=given.mark,
-    )
-
-
-LAYER = Record(
-    "a layer",
-    {
-        "weights": Key(Numbers(), "the matrix, oriented as `affine` says"),
-        "units": Key(Size(), "how many units, in a problem without numbers"),
-        "bias": Key(
-            NumbersOrTrue(),
-            "a vector, or one number that the units share; absent: none; `true` without numbers",
-        ),
-        "activation": Key(
-            ACTIVATION, "a name, {name: …, constants} or {formula: …}", default="linear"
-        ),
-        "skip": Key(ListOf(SKIP, "a list of skips, such as [{from: 0}]"), "what else is added"),
-        "train": Key(TRAIN, "`false`, or the list of what is trained"),
-    },
-    _layer,
-    "{weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}",
-    other_keys.OF_LAYER,
 )
 
 # Loss and penalty ---------------------------------------------------------------------------------

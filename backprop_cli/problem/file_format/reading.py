@@ -9,6 +9,7 @@ from backprop_cli.problem.file_format.consistency import check_together
 from backprop_cli.problem.file_format.fields import (
     Bounds,
     ByKind,
+    Choice,
     Integer,
     ListOf,
     Made,
@@ -19,7 +20,8 @@ from backprop_cli.problem.file_format.fields import (
     Words,
     Written,
 )
-from backprop_cli.problem.file_format.model_keys import CONVENTION, LAYER, LOSS, NOTATION, PENALTY
+from backprop_cli.problem.file_format.layer_keys import LAYER
+from backprop_cli.problem.file_format.model_keys import CONVENTION, LOSS, NOTATION, PENALTY
 from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.file_format.training_keys import (
     ASK,
@@ -81,11 +83,14 @@ LABELS = Record(
     meant=other_keys.OF_LABELS,
 )
 TARGETS: ByKind[Any] = ByKind(
-    "numbers, or `{labels: [2, 1], classes: 3}`", scalar=Numbers(), listed=Numbers(), mapped=LABELS
+    "numbers, or `{labels: [2, 1], classes: 3}`",
+    scalar=Numbers(),
+    listed=Numbers(deepest=3),
+    mapped=LABELS,
 )
 _NUMBERS, _NUMBERS_OR_LETTERS = (
     NamedOf(each, "a mapping from names to numbers", "{W: [[1, 0], [0, 1]], b: [0, -1]}")
-    for each in (Numbers(), Numbers(letters=True))
+    for each in (Numbers(deepest=4), Numbers(letters=True, deepest=4))
 )
 _SHAPE = ListOf(Size(), "a list of sizes, such as [M, N]", single=True)
 _TEXTS = {
@@ -113,8 +118,18 @@ PROBLEM = Record(
         "convention": Key(CONVENTION, "how things are written"),
         "notation": Key(NOTATION, "what quantities are called in print"),
         "x": Key(
-            Numbers(letters=True),
+            Numbers(letters=True, deepest=3),
             "the input: a vector, or a list of vectors, a sample each; letters stay free",
+        ),
+        "input": Key(
+            ByKind(
+                "`picture` or `sequence`",
+                scalar=Choice(("samples", "picture", "sequence"), meant=other_keys.INPUTS),
+                instead="x: […] for the numbers; `input: picture` where x is one picture",
+            ),
+            "`picture`: x is one sample, a matrix or a list of matrices, a channel each; "
+            "`sequence`: x is one sample, a vector a time step",
+            default="samples",
         ),
         "y": Key(TARGETS, "the target, or class numbers"),
         "samples": Key(Size(), "how many samples, where there are no numbers"),
@@ -141,7 +156,7 @@ PROBLEM = Record(
         "loss": Key(LOSS, "the loss", default="none"),
         "penalty": Key(PENALTY, "what large weights cost"),
         "upstream": Key(
-            NamedOf(Numbers(), "a mapping from quantities to numbers", "{Yhat: [1, 0]}"),
+            NamedOf(Numbers(deepest=4), "a mapping from quantities to numbers", "{Yhat: [1, 0]}"),
             "given gradients",
         ),
         "update": Key(UPDATE, "how parameters change"),

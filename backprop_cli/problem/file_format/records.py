@@ -87,7 +87,8 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 class Record(Struct, Generic[T], frozen=True):
     """A mapping with known keys, each read by its field, and then made into data.
 
-    `meant` are keys that people bring from elsewhere, with the key, or the line, to write instead.
+    `meant` are keys that people bring from elsewhere, with the key, or the line, to write instead;
+    `owned` are keys of records of another type, with the types that have them.
     """
 
     called: str
@@ -95,6 +96,7 @@ class Record(Struct, Generic[T], frozen=True):
     make: Callable[[Given], T | None]
     example: str | None = None
     meant: Mapping[str, str] = NOTHING
+    owned: Mapping[str, str] = NOTHING
     words: ClassVar[str] = "a mapping (`key: value`)"
 
     @property
@@ -142,6 +144,10 @@ class Record(Struct, Generic[T], frozen=True):
             given.meant.add(head)
             message = f"a space is missing after the colon of {shown(text)}"
             given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
+            return
+        if text in self.owned:
+            message = f"{shown(text)} belongs to {self.owned[text]}, and this is {self.called}"
+            given.complaints.add(message, entry.key.mark, f"leave `{text}` out, or another `type`")
             return
         instead = self._instead(text)
         key = self.aliases.get(instead, instead) if instead is not None else None

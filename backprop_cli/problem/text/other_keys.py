@@ -17,7 +17,7 @@ _LAYER = "layers: with a line `- {weights: …, bias: …}` for each layer"
 
 OF_PROBLEM: Final = _meant(
     {
-        "x": "input inputvector inputdata xs data features feature",
+        "x": "inputvector inputdata xs data features feature",
         "y": "target targets label labels t output outputs ys desired truth ytrue expected d",
         "layers": "network net model architecture hidden",
         _LAYER: "weights weight w w1 w2 bias biases b b1 b2 activation activations act",
@@ -89,6 +89,7 @@ OF_CONVENTION: Final = _meant(
         "affine": "layer orientation weights form z",
         "bias_input": "biasvalue x0",
         "log": "logarithm logbase",
+        "convolution": "conv kernel",
         "output_gradient": "gradient output",
     }
 )
@@ -104,6 +105,12 @@ OF_LABELS: Final = _meant({"labels": "label class y", "classes": "nclasses numcl
 # Words that stand for a value, in the same way
 RULES: Final = _meant({"sgd": "gd gradientdescent stochasticgradientdescent vanilla batchgd"})
 MEAN_OR_SUM: Final = _meant({"mean": "average avg batchmean", "sum": "total none"})
+INPUTS: Final = _meant(
+    {"picture": "image matrix channels", "sequence": "time steps", "samples": "batch vectors"}
+)
+CONVOLUTIONS: Final = _meant(
+    {"cross-correlation": "correlation crosscorrelated plain none", "flipped": "convolution turned"}
+)
 WHERE_BIAS_IS: Final = _meant(
     {"first": "start front top left begin 0", "last": "end bottom right", "separate": "none own"}
 )

@@ -1,0 +1,143 @@
+"""What a file may say about a layer of each type -> data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.fields import (
+    Boolean,
+    ByKind,
+    Choice,
+    ListOf,
+    Made,
+    Schema,
+    unexpected,
+)
+from backprop_cli.problem.file_format.function_names import ACTIVATION
+from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.layer_types.layer_table import TYPES
+from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.problem_data import Function, Layer
+from backprop_cli.problem.text.near import folded
+from backprop_cli.problem.text.tree import MapNode, Node
+
+_DEFAULT: Final = "dense"
+_ALSO = MappingProxyType({word: kind.name for kind in TYPES.values() for word in kind.also.split()})
+TYPE = Key(Choice(tuple(TYPES), folded, _ALSO), "what kind of layer it is", default=_DEFAULT)
+_ACTIVATION = Key(ACTIVATION, "a name, {name: …, constants} or {formula: …}", default="linear")
+
+
+def _train(kind: LayerType) -> Key:
+    """What is trained: nothing, or some of the keys that hold numbers."""
+    names = tuple(kind.parameters)
+    words = " and ".join(f"`{name}`" for name in names)
+    field = ByKind(
+        f"`false`, or a list of {words}",
+        scalar=Made(
+            Boolean(), lambda trained, node, complaints: frozenset(names if trained else ())
+        ),
+        listed=Made(
+            ListOf(Choice(names), f"a list of {words}"),
+            lambda chosen, node, complaints: frozenset(chosen),
+        ),
+        instead=f"false, or [{names[0]}]",
+    )
+    return Key(field, "`false`, or the list of what is trained")
+
+
+def _record(kind: LayerType) -> Record[Layer]:
+    trained = {"train": _train(kind)} if kind.parameters else {}
+
+    def made(given: Given) -> Layer:
+        kind.check(given)
+        return Layer(
+            kind.name,
+            {key: given.get(key, what.default) for key, what in kind.keys.items()},
+            given.get("activation", Function("linear")),
+            given.get("train", frozenset(kind.parameters)),
+            given.mark,
+        )
+
+    default = kind.name == _DEFAULT
+    type_ = TYPE if default else replace(TYPE, required=True, default=None)
+    return Record(
+        "a layer" if default else f"a layer of type `{kind.name}`",
+        {"type": type_, **kind.keys, "activation": _ACTIVATION, **trained},
+        made,
+        kind.example,
+        kind.meant,
+        MappingProxyType({key: owners for key in _others(kind) if (owners := _owners(key))}),
+    )
+
+
+def _others(kind: LayerType) -> dict[str, None]:
+    """The keys of other types that this one does not have."""
+    every = dict.fromkeys(key for other in TYPES.values() for key in other.keys)
+    return {key: None for key in every if key not in kind.keys}
+
+
+def _owners(key: str) -> str:
+    """The types that have a key, in words."""
+    names = [f"`{kind.name}`" for kind in TYPES.values() if key in kind.keys]
+    return " or ".join(names)
+
+
+RECORDS: Mapping[str, Record[Layer]] = MappingProxyType(
+    {name: _record(kind) for name, kind in TYPES.items()}
+)
+"""What a file may say of a layer, by its type."""
+
+
+class LayerField(Struct, frozen=True):
+    """A layer: a mapping whose keys depend on its `type`."""
+
+    words = "a mapping (`key: value`)"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Layer | None:
+        if not isinstance(node, MapNode):
+            unexpected(node, name, self, complaints, TYPES[_DEFAULT].example)
+            return None
+        kind = _type_of(node, complaints)
+        return RECORDS[kind].read(node, name, complaints) if kind else Layer(mark=node.mark)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [_of_type(name, record.schema()) for name, record in RECORDS.items()]}
+
+
+def _of_type(name: str, schema: Schema) -> Schema:
+    """The schema of a layer with the one type that it is for."""
+    said = {**schema["properties"]["type"], "enum": [name, name.replace("-", "_")]}
+    return {**schema, "properties": {**schema["properties"], "type": said}}
+
+
+def _type_of(node: MapNode, complaints: Complaints) -> str | None:
+    """The type of a layer; None, with a complaint, where there is no such type.
+
+    A layer that does not say it and has keys of another type alone is taken for one of that.
+    """
+    if (said := node.entries.get("type")) is not None:
+        return TYPE.field.read(said.value, "`type`", complaints)
+    if any(key in TYPES[_DEFAULT].keys for key in node.entries):
+        return _DEFAULT
+    for key, entry in node.entries.items():
+        owners = [kind.name for kind in TYPES.values() if key in kind.keys]
+        if owners:
+            message = f"`{key}` is a key of layers of type {_owners(key)}: which is this?"
+            complaints.add(message, entry.key.mark, f"type: {owners[0]}, beside it")
+            return owners[0]
+    return _DEFAULT
+
+
+def type_named(said: str | None) -> LayerType:
+    """The type that the text at `type` names in a file that could be read."""
+    names = {folded(name): name for name in TYPES}
+    return TYPES[names.get(folded(said or ""), _DEFAULT)]
+
+
+LAYER = LayerField()

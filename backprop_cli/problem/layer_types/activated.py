@@ -1,0 +1,82 @@
+"""What comes behind any layer's own formula: the activation, and what the layer puts out."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.expr import Expr, op, substitute
+from backprop_cli.algebra.shapes import ShapeError, described
+from backprop_cli.problem.file_format.function_names import GENERIC
+from backprop_cli.problem.model_builder import Draft, rule_of
+from backprop_cli.problem.problem_data import Function
+from backprop_cli.problem.samples import per_sample
+from backprop_cli.problem.text.formula_texts import dialect, parsed
+
+
+def put_out(net: Draft, number: int, result: Expr, rule: str, axes: tuple[str, ...]) -> None:
+    """Defines what layer `number` puts out, in the words of what it is to the network."""
+    last = number == len(net.layers)
+    words = "prediction" if last else f"output of layer {number}"
+    net.define(net.output_of(number), result, rule, axes, words)
+
+
+def activated(net: Draft, activation: Function, z: Expr) -> Expr:
+    """The activation of z, which is what a layer computes or an equation's name for it."""
+    if activation.formula is not None:
+        return _own_activation(net, activation, z)
+    name = (activation.name or "linear").replace("-", "_")
+    options = {key: _plain(value) for key, value in activation.options}
+    if name == "linear" or (name == GENERIC and not _in_letters(net, activation)):
+        return z
+    if name == "softmax":
+        return _softmax(net, activation, z)
+    if name == "step" and net.convention.kinks.step_at_zero != 1:
+        options["at_zero"] = _plain(net.convention.kinks.step_at_zero)
+    return op(name, z, **options)
+
+
+def rule_behind(activation: Function, rule: str) -> str:
+    """The stable name of the step that computes something and applies an activation to it."""
+    return rule if activation.name == "linear" else rule_of(activation)
+
+
+def _softmax(net: Draft, activation: Function, z: Expr) -> Expr:
+    shape = net.sizes().shape(z)
+    if net.samples is None and len(shape) > 1:
+        message = f"softmax is taken of a vector, and this layer gives {described(shape)}"
+        instead = "`- {type: flatten}` in between, or another activation"
+        net.complaints.add(message, activation.mark, instead)
+        return z
+    return op("softmax", z, axis=net.unit_axis)
+
+
+def _in_letters(net: Draft, activation: Function) -> bool:
+    """Whether f may stand for any activation: nothing is computed with it."""
+    if net.numbers:
+        message = "`f` stands for any activation, and has no values"
+        net.complaints.add(message, activation.mark, "sigmoid; or `units` in place of all numbers")
+    return not net.numbers
+
+
+def _plain(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+def _own_activation(net: Draft, activation: Function, z: Expr) -> Expr:
+    """The formula in place of a name; z itself where there is something wrong with it."""
+    assert activation.formula is not None
+    formula = parsed(activation.formula, dialect(net.convention), net.complaints, ("z",))
+    if formula is None:
+        return z
+    try:
+        expr = per_sample(substitute(formula, {"z": z}), net.unit_axis)
+        shape, wanted = net.sizes().shape(expr), net.sizes().shape(z)
+    except ShapeError as error:
+        net.complaints.add(f"in this activation, {error}", activation.formula.mark, error.instead)
+        return z
+    if shape != wanted:
+        net.complaints.add(
+            f"this activation makes {described(shape)} of {described(wanted)}",
+            activation.formula.mark,
+            "a formula entry by entry, such as z * sigmoid(z)",
+        )
+        return z
+    return expr

@@ -1,0 +1,189 @@
+"""Dense layers: their keys, and their equations, Z from what comes in and H or Yhat from Z."""
+
+from __future__ import annotations
+
+from backprop_cli.algebra.expr import Expr, Sym, num, op
+from backprop_cli.algebra.quantity import layer_id
+from backprop_cli.algebra.shapes import Shape, Size, described
+from backprop_cli.errors import Mark
+from backprop_cli.problem.file_format.fields import ListOf, Numbers, NumbersOrTrue
+from backprop_cli.problem.file_format.fields import Size as SizeField
+from backprop_cli.problem.file_format.records import Given, Key
+from backprop_cli.problem.layer_types.activated import activated, put_out
+from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.layer_types.skips import SKIP, added
+from backprop_cli.problem.model import Array
+from backprop_cli.problem.model_builder import BIAS, PRE, WEIGHTS, Draft, rule_of
+from backprop_cli.problem.problem_data import Layer, Values
+from backprop_cli.problem.text import other_keys
+from backprop_cli.problem.weights import (
+    as_matrix,
+    expected_inputs,
+    fan,
+    fits_transposed,
+    guessed_units,
+    mismatch,
+    oriented,
+    product,
+    weight_axes,
+)
+
+
+def _check(given: Given) -> None:
+    if not given.has("weights") and not given.has("units"):
+        given.complain(
+            "weights",
+            "this layer has neither `weights` nor `units`",
+            "weights: [[3, 6], [4, 5]], or units: N1 where there are no numbers",
+        )
+    if given.has("weights") and given.has("units"):
+        given.complain("units", "the weights say how many units there are: leave `units` out")
+
+
+def add_dense(net: Draft, number: int) -> None:
+    """Puts the equations of a dense layer into the draft; every complaint about it is noted."""
+    layer = net.layers[number - 1]
+    if not net.takes_vector(number):
+        return
+    source = net.output_of(number - 1)
+    _weights(net, number, layer)
+    weights = Sym(layer_id(WEIGHTS, number))
+    total = product(net.convention, weights, _with_bias_input(net, source))
+    bias = _bias(net, number, layer)
+    if bias is not None:
+        total = op("add", total, bias)
+    for skip in layer.skips:
+        if skip.into == "pre":
+            total = added(net, number, total, skip)
+    pre, post = layer_id(PRE, number), net.output_of(number)
+    net.define(pre, total, "affine", net.axes(), f"pre-activation of layer {number}")
+    _neighbours(net, pre, source, layer, "pre")
+    result = activated(net, layer.activation, Sym(pre))
+    for skip in layer.skips:
+        if skip.into == "post":
+            result = added(net, number, result, skip)
+    put_out(net, number, result, rule_of(layer.activation), net.axes())
+    _neighbours(net, post, pre, layer, "post")
+    if number in net.guessed:
+        net.doubtful |= {pre, post}
+
+
+def _neighbours(net: Draft, of: str, by: str, layer: Layer, into: str) -> None:
+    skipped = [net.output_of(skip.source) for skip in layer.skips if skip.into == into]
+    known = [name for name in skipped if name in net.shapes]
+    net.neighbours += [(of, name) for name in (by, *known)]
+
+
+# Weights and bias -------------------------------------------------------------------------------
+
+
+def _weights(net: Draft, number: int, layer: Layer) -> None:
+    """The weight matrix and the number of units it gives; a stand-in where it does not fit."""
+    name, inputs = layer_id(WEIGHTS, number), expected_inputs(net)
+    matrix = as_matrix(layer.weights, net.convention, inputs)
+    if matrix is None:
+        _complain_of_absent(net, number, layer, inputs)
+        units, known = guessed_units(net, number)
+        if net.numbers or not known:
+            net.doubtful.add(name)
+        if not known:
+            net.guessed.add(number)
+    else:
+        have, has = fan(matrix.shape, net.convention)
+        units = has
+        if have != inputs:
+            net.doubtful.add(name)
+            if number - 1 not in net.guessed and layer.weights is not None:
+                mismatch(net, number, layer.weights.mark, matrix.shape)
+                units = have if fits_transposed(net, number, matrix.shape) else has
+    net.units.append(units)
+    shape = oriented(inputs, units, net.convention)
+    value = matrix if matrix is not None and matrix.shape == shape else None
+    net.parameter(name, value, shape, weight_axes(net.convention), "weights" in layer.train)
+    net.penalised.append((name, "weights"))
+
+
+def _complain_of_absent(net: Draft, number: int, layer: Layer, inputs: Size) -> None:
+    """Solving needs numbers; weights that are there and unreadable were complained of before."""
+    if layer.weights is not None or layer.units is None or not net.numbers:
+        return
+    certain = isinstance(layer.units, int) and number - 1 not in net.guessed
+    if certain and isinstance(layer.units, int):
+        shape = oriented(inputs, layer.units, net.convention)
+        instead = f"weights: {described(shape)}, with numbers in it"
+    else:
+        instead = "weights: [[…], […]], with numbers"
+    net.complaints.add(
+        f"layer {number} has no weights: without numbers there is nothing to solve",
+        layer.mark,
+        instead,
+    )
+
+
+def _with_bias_input(net: Draft, source: str) -> Expr:
+    if net.convention.bias == "separate":
+        return Sym(source)
+    name = "prepend" if net.convention.bias == "first" else "append"
+    axis = -1 if net.convention.rows else 0
+    return op(name, Sym(source), num(net.convention.bias_input), axis=axis)
+
+
+def _bias(net: Draft, number: int, layer: Layer) -> Expr | None:
+    if (layer.bias is None and not layer.biased) or net.convention.bias != "separate":
+        return None
+    if layer.biased and net.numbers:
+        message = f"the bias of layer {number} has no numbers: without them nothing can be solved"
+        net.complaints.add(message, layer.mark, "bias: […], a number for each unit")
+    name, units = layer_id(BIAS, number), net.units[-1]
+    array = _as_vector(layer.bias) if layer.bias is not None else None
+    if layer.bias is not None and (array is None or array.shape not in ((), (units,))):
+        net.doubtful.add(name)
+        if array is not None and number not in net.guessed:
+            _complain_of_bias(net, number, array, layer.bias.mark)
+        array = None
+    shape: Shape = (units,) if array is None else array.shape
+    net.parameter(name, array, shape, ("unit",)[: len(shape)], "bias" in layer.train)
+    net.penalised.append((name, "bias"))
+    if not shape or net.samples is None:
+        return Sym(name)
+    return op("row" if net.convention.rows else "column", Sym(name))
+
+
+def _as_vector(values: Values) -> Array | None:
+    """A bias as typed; a row or column of a matrix is the vector it holds."""
+    array = values.array
+    return (
+        array.reshape(-1) if array is not None and array.ndim == 2 and 1 in array.shape else array
+    )
+
+
+def _complain_of_bias(net: Draft, number: int, array: Array, mark: Mark) -> None:
+    units = net.units[-1]
+    has = "1 unit" if units == 1 else f"{units} units"
+    net.complaints.add(
+        f"the bias of layer {number} is {described(array.shape)}, and the layer has {has}",
+        mark,
+        f"a vector of {units}, or a number alone for one bias shared by all",
+    )
+
+
+DENSE = LayerType(
+    "dense",
+    "every unit takes all inputs, each times a weight",
+    {
+        "weights": Key(Numbers(), "the matrix, oriented as `affine` says"),
+        "units": Key(SizeField(), "how many units, in a problem without numbers"),
+        "bias": Key(
+            NumbersOrTrue(),
+            "a vector, or one number that the units share; absent: none; `true` without numbers",
+        ),
+        "skip": Key(ListOf(SKIP, "a list of skips, such as [{from: 0}]"), "what else is added"),
+    },
+    add_dense,
+    "{weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}",
+    {"weights": WEIGHTS, "bias": BIAS},
+    (PRE, "H"),
+    _check,
+    "linear fc fullyconnected affine",
+    other_keys.OF_LAYER,
+)
