@@ -20,6 +20,7 @@ def in_symbols(model: Model, planned: Plan) -> Trace:
         loss=model.target,
         samples=model.samples,
         unknown=dict(_stated(model)),
+        over_time=model.over_time,
     )
 
 
