@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.quantity import at_step
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.readings.index_bases import Bases, bases_of
 
@@ -82,12 +83,37 @@ class Given(Struct, frozen=True):
     __hash__ = None  # type: ignore[assignment]  # holds arrays, compared by value
 
 
+class OverTime(Struct, frozen=True):
+    """Quantities that are one over time: `h` of `bases` is h_1, h_2, … from `first` to `last`.
+
+    `length` is the letter that stands for the last step where the steps are not counted, and only
+    some of them are written out.
+    """
+
+    letter: str
+    first: int
+    last: int
+    bases: tuple[str, ...]
+    length: str = ""
+
+    @property
+    def steps(self) -> range:
+        """The steps, as they are counted."""
+        return range(self.first, self.last + 1)
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Each base with what its quantities are called, in the order of the steps."""
+        return {base: tuple(at_step(base, t) for t in self.steps) for base in self.bases}
+
+
 class Trace(Struct, frozen=True):
     """A whole derivation. `samples` is the batch size, None for a single sample.
 
     `given` are the values before the step shown; `parameters` those after all updates; `history`
     the losses, one more than there are updates. A derivation in symbols has no values: what the
-    problem states is `unknown`, and letters stand for sizes.
+    problem states is `unknown`, and letters stand for sizes. `over_time` says what belongs together
+    over time.
     """
 
     title: str
@@ -99,11 +125,15 @@ class Trace(Struct, frozen=True):
     loss: str | None = None
     samples: Size | None = None
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
+    over_time: tuple[OverTime, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
             return NotImplemented
-        plain = ("title", "convention", "given", "steps", "history", "loss", "samples", "unknown")
+        plain = (
+            "title", "convention", "given", "steps", "history", "loss", "samples", "unknown",
+            "over_time",
+        )  # fmt: skip
         if any(getattr(self, name) != getattr(other, name) for name in plain):
             return False
         return self.parameters.keys() == other.parameters.keys() and all(

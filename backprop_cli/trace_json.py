@@ -15,7 +15,7 @@ from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.trace import Array, Given, Step, Trace
+from backprop_cli.trace import Array, Given, OverTime, Step, Trace
 
 SCHEMA = "backprop-trace/1"
 WIDTH = 100
@@ -39,6 +39,9 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "steps": [_step(step, writing) for step in trace.steps],
         "parameters": {name: numbers(value) for name, value in trace.parameters.items()},
         "loss": _loss(trace),
+        **(
+            {"over_time": [_over_time(each) for each in trace.over_time]} if trace.over_time else {}
+        ),
     }
 
 
@@ -100,7 +103,16 @@ def from_json(data: Mapping[str, Any]) -> Trace:
         history=tuple(float(array(value)) for value in loss["history"]) if loss else (),
         loss=loss["id"] if loss else None,
         samples=data["samples"],
+        over_time=tuple(
+            OverTime(each["letter"], each["first"], each["last"], tuple(each["names"]))
+            for each in data.get("over_time", ())
+        ),
     )
+
+
+def _over_time(each: OverTime) -> dict[str, Any]:
+    names = {base: list(names) for base, names in each.names.items()}
+    return {"letter": each.letter, "first": each.first, "last": each.last, "names": names}
 
 
 def numbers(value: Array) -> Any:

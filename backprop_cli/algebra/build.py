@@ -8,6 +8,7 @@ leaves repeating a number to broadcasting; whoever needs the shape fits it after
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
@@ -210,3 +211,15 @@ def _name(expr: Expr) -> str:
 def scalar_mul(a: Expr, b: Expr) -> Expr:
     """a · b where both are numbers without axes, so that 0 · b may vanish."""
     return ZERO if ZERO in (a, b) else mul(a, b)
+
+
+def added(terms: Sequence[Expr]) -> Expr:
+    """The sum as it is written, a minus before a term kept: a - b, not a + (-b)."""
+    total = terms[0]
+    for term in terms[1:]:
+        match term:
+            case Op("neg", (inner,)):
+                total = op("sub", total, inner)
+            case _:
+                total = op("add", total, term)
+    return total

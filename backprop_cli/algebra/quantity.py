@@ -183,6 +183,22 @@ def upstream_id(name: str) -> str:
     return f"upstream_{name}"
 
 
+# Steps in time ------------------------------------------------------------------------------------
+
+
+def at_step(base: str, step: int | str) -> str:
+    """`h_2`, what is called h at step 2; `h_{t-1}` at a step that is a formula."""
+    text = str(step)
+    return f"{base}_{text}" if text.isalnum() else f"{base}_{{{text}}}"
+
+
+@lru_cache(_KEPT)
+def step_of(name: str) -> tuple[str, int] | None:
+    """The base and the step of a name such as `h_2`; None where it ends in no number."""
+    base, bar, step = name.rpartition("_")
+    return (base, int(step)) if bar and base and step.isdecimal() else None
+
+
 # The names of a network ---------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.model import Built, Equation, Model, Outline, checked_letters
 from backprop_cli.problem.penalty import penalty_term
 from backprop_cli.problem.problem_data import Penalty, Problem
-from backprop_cli.problem.read_equations import AXES, Equations, read_equations, read_values
+from backprop_cli.problem.read_equations import AXES, Equations, read_equations, read_values, unroll
 from backprop_cli.problem.reserved_names import NAMED
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.problem.upstream import fitted, upstream
@@ -40,10 +40,10 @@ def general(problem: Problem, complaints: Complaints, numbers: bool = True) -> B
     """
     read = Equations(problem, complaints, numbers)
     read_values(read)
-    if len(problem.equations or ()) > MAX_EQUATIONS:
-        count = len(problem.equations or ())
-        message = f"here are {count:,} equations, and {MAX_EQUATIONS:,} is the limit"
-        complaints.add(message, (problem.equations or ())[MAX_EQUATIONS].mark)
+    unroll(read)
+    if len(read.stated) > MAX_EQUATIONS:
+        message = f"here are {len(read.stated):,} equations, and {MAX_EQUATIONS:,} is the limit"
+        complaints.add(message, read.stated[MAX_EQUATIONS].text.mark)
         return Built(_outline(read, (), _Start({}, "L", True)), None)
     read_equations(read)
     trained = _trained(read)
@@ -89,6 +89,7 @@ def _model(
         update=problem.update,
         unknown={name: _trained_or_not(one, name in trained) for name, one in read.unknown.items()},
         letters=letters,
+        over_time=read.over_time,
     )
 
 
@@ -202,10 +203,7 @@ def _complain_of_target(read: Equations, target: str) -> None:
 
 def _mark_of(read: Equations, name: str) -> Mark:
     """Where the equation of `name` stands."""
-    for text in read.problem.equations or ():
-        if text.text.partition("=")[0].strip() == name:
-            return text.mark
-    return Mark()
+    return next((each.text.mark for each in read.stated if each.name == name), Mark())
 
 
 def _given_gradients(read: Equations) -> _Start:

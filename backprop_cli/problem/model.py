@@ -18,7 +18,7 @@ from backprop_cli.operations.losses import Loss
 from backprop_cli.problem.problem_data import Function, Problem, Update
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.readings.index_bases import Bases, bases_of
-from backprop_cli.trace import Given, Unknown
+from backprop_cli.trace import Given, OverTime, Unknown
 
 Array = NDArray[np.float64]
 
@@ -54,7 +54,8 @@ class Model(Struct, frozen=True):
     `d{gradient_of}/d…`. `silent` are parts of the target whose gradient is 1 and not worth a step.
     `wanted` are the names whose gradients are asked, `trained` those that get new values. Where
     sizes are letters, these are numbers named in `letters`; `unknown` is what has a shape alone.
-    `summed` is the loss as a sum over the samples where each has gradients of its own.
+    `summed` is the loss as a sum over the samples where each has gradients of its own. `over_time`
+    says which quantities belong together over time.
     """
 
     problem: Problem
@@ -77,6 +78,7 @@ class Model(Struct, frozen=True):
     letters: frozenset[str] = frozenset()
     given_gradients: bool = False
     summed: Mapping[str, Expr] = field(default_factory=dict)
+    over_time: tuple[OverTime, ...] = ()
 
     @property
     def definitions(self) -> dict[str, Expr]:

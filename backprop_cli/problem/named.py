@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from itertools import repeat
 from math import prod
@@ -10,10 +11,11 @@ from math import prod
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, symbols, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.record import Array
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import evaluate
 
 _MOST_ENTRIES = 10_000
@@ -41,8 +43,33 @@ class Written(Struct, frozen=True):
 
     loss: Loss
     prediction: str
-    target: str
+    target: Expr
     count: int
+
+
+def losses_of(
+    expr: Expr, shapes: Mapping[str, Shape], factor: Fraction = Fraction(1)
+) -> Iterator[tuple[Fraction, Written | None]]:
+    """The losses that a formula adds up, each with the number before it; None for another term."""
+    found = loss_of(expr, shapes)
+    if found is not None:
+        yield factor, found
+        return
+    match expr:
+        case Op("add", (left, right)):
+            yield from losses_of(left, shapes, factor)
+            yield from losses_of(right, shapes, factor)
+        case Op("sub", (left, right)):
+            yield from losses_of(left, shapes, factor)
+            yield from losses_of(op("neg", right), shapes, factor)
+        case Op("neg", (inner,)):
+            yield from losses_of(inner, shapes, -factor)
+        case Op("div", (inner, Num(count))) if count:
+            yield from losses_of(inner, shapes, factor / count)
+        case Op("mul", (Num(times), inner)):
+            yield from losses_of(inner, shapes, factor * times)
+        case _:
+            yield factor, None
 
 
 def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
@@ -50,6 +77,9 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
 
     Two formulas are the same if they have the same values, however they are written.
     """
+    expr, rows = _with_names(expr, shapes)
+    if rows:
+        shapes = {**shapes, **{name: Sizes(shapes, {}).shape(part) for name, part in rows.items()}}
     names = [name for name in symbols(expr) if name in shapes]
     if len(names) != 2 or not isinstance(expr, Op) or shapes[names[0]] != shapes[names[1]]:
         return None
@@ -65,8 +95,22 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
                 for place, (prediction, target) in enumerate((names, names[::-1])):
                     wanted = _usual(loss.name, sizes, place)
                     if all(map(_same, found, wanted, repeat(count))):
-                        return Written(loss, prediction, target, count)
+                        return Written(loss, prediction, rows.get(target, Sym(target)), count)
     return None
+
+
+def _with_names(expr: Expr, shapes: Mapping[str, Shape]) -> tuple[Expr, dict[str, Expr]]:
+    """The formula with names of their own for the rows in it: y[1] may be a target as y may."""
+    found: dict[str, Expr] = {}
+
+    def named(node: Expr) -> Expr | None:
+        match node:
+            case Op("at", (Sym(name),)) if shapes.get(name):
+                found.setdefault(f"{name} {node.option('index')}", node)
+                return Sym(f"{name} {node.option('index')}")
+        return None
+
+    return rewrite(expr, named), found
 
 
 @lru_cache(maxsize=256)

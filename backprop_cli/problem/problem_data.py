@@ -23,6 +23,16 @@ class Text(Struct, frozen=True):
     mark: Mark = Mark()
 
 
+class ForEach(Struct, frozen=True):
+    """Equations written once under `for t in 1..3`, and taken for each t from first to last."""
+
+    letter: str
+    first: Text
+    last: Text
+    equations: tuple[Text, ...]
+    mark: Mark = Mark()
+
+
 class Values(Struct, frozen=True):
     """Numbers as written: a scalar (0 axes), a vector (1), a matrix (2, rows first) or lists.
 
@@ -266,7 +276,7 @@ class Problem(Struct, frozen=True):
     inputs: Size | None = None
     samples: Size | None = None
     layers: tuple[Layer, ...] | None = None
-    equations: tuple[Text, ...] | None = None
+    equations: tuple[Text | ForEach, ...] | None = None
     values: Mapping[str, tuple[Text, Values]] = field(default_factory=dict)
     shapes: Mapping[str, tuple[Text, tuple[Size, ...]]] = field(default_factory=dict)
     train: tuple[Text, ...] | None = None

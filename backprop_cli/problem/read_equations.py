@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr, Op, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
+from backprop_cli.algebra.quantity import step_of
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
+from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Equation, state_shape
-from backprop_cli.problem.named import loss_of, rule_of
+from backprop_cli.problem.named import loss_of, losses_of, rule_of
 from backprop_cli.problem.problem_data import Problem, Text, kinks
 from backprop_cli.problem.reserved_names import taken
 from backprop_cli.problem.targets import complain_of_letters
@@ -19,17 +21,21 @@ from backprop_cli.problem.text.formula_texts import dialect, moved, parsed
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.parser import FUNCTIONS
 from backprop_cli.problem.typed_numbers import shown
+from backprop_cli.problem.unrolled import Stated, hints, unrolled
 from backprop_cli.readings.formula_text import plain
-from backprop_cli.trace import Given, Unknown
+from backprop_cli.trace import Given, OverTime, Unknown
 
 AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("row",), 2: ("row", "column")}
 
-_EQUATION = re.compile(r"\s*(?P<name>[^\W\d_]\w*)\s*=(?!=)\s*")
 _LONGEST = 60  # characters of a formula that a message repeats
 
 
 class Equations(Struct):
-    """The quantities gathered while the list is read; something is wrong with those in `failed`."""
+    """The quantities gathered while the list is read; something is wrong with those in `failed`.
+
+    `stated` are the equations to be read, one a step where they are taken for each of several, and
+    `hints` what to say of names that somebody may write in them.
+    """
 
     problem: Problem
     complaints: Complaints
@@ -41,6 +47,9 @@ class Equations(Struct):
     failed: dict[str, None] = field(default_factory=dict)
     failed_values: dict[str, None] = field(default_factory=dict)
     later: dict[str, tuple[str, str]] = field(default_factory=dict)
+    stated: list[Stated] = field(default_factory=list)
+    over_time: tuple[OverTime, ...] = ()
+    hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def values(self) -> list[str]:
@@ -87,22 +96,34 @@ def _read_shape(read: Equations, name: str, mark: Mark, shape: Shape) -> None:
     state_shape(read.shapes, name, shape)
 
 
+def unroll(read: Equations) -> None:
+    """Takes what is written once for several steps once for each."""
+    found = unrolled(read.problem.equations or (), read.values, read.complaints)
+    read.stated, read.over_time = found.equations, tuple(found.over_time)
+    read.hints = hints(read.over_time, read.values)
+
+
 def read_equations(read: Equations) -> None:
-    """The equations, each with the names before it."""
-    texts = read.problem.equations or ()
-    found = [_EQUATION.match(text.text) for text in texts]
-    for text, match in zip(texts, found, strict=True):
-        if match:
-            where = f"on line {text.mark.line}" if text.mark.line else "later"
-            said = f"{shown(match['name'])} is used before it is defined ({where})"
-            read.later.setdefault(match["name"], (said, "the equations in order of computing"))
-    for text, match in zip(texts, found, strict=True):
+    """The equations of `stated`, each with the names before it."""
+    for each in read.stated:
+        if each.name:
+            line = each.text.mark.line
+            where = f"on line {line}" if line else "later"
+            said = f"{shown(each.name)} is used before it is defined ({where})"
+            read.later.setdefault(each.name, (said, "the equations in order of computing"))
+    wrong: set[Mark] = set()
+    for each in read.stated:
         if read.complaints.full:
             return
-        if match is None or not is_name(match["name"]):
-            _complain_of_form(read, text)
+        before = len(read.complaints.found)
+        if each.text.mark in wrong and each.running:  # what is wrong is said for one step
+            read.failed[each.name] = None
+        elif is_name(each.name):
+            _equation(read, each)
         else:
-            _equation(read, text, match)
+            _complain_of_form(read, each.text)
+        if len(read.complaints.found) > before:
+            wrong.add(each.text.mark)
 
 
 def _complain_of_form(read: Equations, text: Text) -> None:
@@ -137,7 +158,8 @@ def _check_name(read: Equations, name: str, mark: Mark) -> bool:
         return False
     if name in read.known:
         message = f"{shown(name)} is there already, and a name is given once"
-        read.complaints.add(message, mark, f"{name}2, or another name")
+        instead = "another name" if step_of(name) else f"{name}2, or another name"
+        read.complaints.add(message, mark, instead)
         return False
     return True
 
@@ -146,9 +168,10 @@ _MEAN = {"mean-squared-error": "mean squared error"}
 """Over what the mean is taken, outputs or samples, a formula does not say."""
 
 
-def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
-    name = match["name"]
-    allowed = _check_name(read, name, moved(text.mark, match.start("name")))
+def _equation(read: Equations, stated: Stated) -> None:
+    name, text = stated.name, stated.text
+    blanks = len(text.text) - len(text.text.lstrip())
+    allowed = _check_name(read, name, moved(text.mark, blanks))
     known = read.known
     later = {other: said for other, said in read.later.items() if other not in known}
     if allowed:
@@ -156,21 +179,32 @@ def _equation(read: Equations, text: Text, match: re.Match[str]) -> None:
             f"{shown(name)} is used in its own equation",
             f"{name}2 = …, a name of its own",
         )
-    how = dialect(read.problem.convention)
-    expr = parsed(text, how, read.complaints, read.known, match.end(), later)
+    how = dialect(read.problem.convention, stated.running)
+    expr = parsed(text, how, read.complaints, read.known, stated.start, {**read.hints, **later})
     shape = None
     if expr is not None and all(used in read.shapes for used in symbols(expr)):
-        shape = _shape(read, name, expr, text, match.end())
+        shape = _shape(read, name, expr, text, stated.start)
     if not allowed:
         return
     if expr is None or shape is None:
         read.failed[name] = None
         return
     read.shapes[name] = shape
-    found = loss_of(expr, read.shapes) if not shape else None
-    rule = found.loss.name if found else rule_of(expr)
-    words = _MEAN.get(rule, found.loss.words) if found else ""
+    rule, words = _called(expr, read, shape)
     read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
+
+
+def _called(expr: Expr, read: Equations, shape: Shape) -> tuple[str, str]:
+    """The stable name of a step, and what its quantity is where it is a loss."""
+    found = loss_of(expr, read.shapes) if not shape else None
+    if found is not None:
+        return found.loss.name, _MEAN.get(found.loss.name, found.loss.words)
+    if shape or not read.over_time or isinstance(expr, Sym):
+        return rule_of(expr), ""
+    terms = {each.loss.name if each else "" for _, each in losses_of(expr, read.shapes)}
+    if len(terms) == 1 and (loss := LOSSES.get(min(terms))) is not None:
+        return loss.name, f"{loss.words}, summed over the steps"
+    return rule_of(expr), ""
 
 
 # Shapes -----------------------------------------------------------------------------------------

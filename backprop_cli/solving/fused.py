@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 from msgspec import Struct
@@ -12,7 +13,8 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Rules
 from backprop_cli.problem.model import Model
-from backprop_cli.problem.named import Written, loss_of
+from backprop_cli.problem.named import Written, losses_of
+from backprop_cli.readings.values import evaluate
 
 
 class Shortcut(Struct, frozen=True):
@@ -29,27 +31,40 @@ def shortcuts_of(model: Model, rules: Rules) -> dict[str, Shortcut]:
     definitions = model.definitions
     found = {}
     for loss, expr in definitions.items():
-        written = loss_of(expr, model.shapes) if not model.shapes[loss] else None
-        output = definitions.get(written.prediction) if written is not None else None
-        if written is None or not isinstance(output, Op) or written.loss.fused != output.name:
+        if model.shapes[loss]:
             continue
-        if written.count != 1 and any(
-            isinstance(size, str) for size in model.shapes[written.target]
-        ):
-            continue  # over which letter the mean is taken is not known
-        users = [name for name, each in definitions.items() if written.prediction in symbols(each)]
-        if users == [loss] and written.prediction not in model.seeds:
-            found[written.prediction] = _shortcut(model, loss, written, output, rules)
+        terms = [*losses_of(expr, model.shapes)]
+        used = [written.prediction for _, written in terms if written is not None]
+        for factor, written in terms:
+            output = definitions.get(written.prediction) if written is not None else None
+            if written is None or not isinstance(output, Op) or written.loss.fused != output.name:
+                continue
+            once = used.count(written.prediction) == 1
+            if once and _fits(model, loss, written, rules):
+                shortcut = _shortcut(model, loss, written, output, rules, factor)
+                found[written.prediction] = shortcut
     return found
 
 
-def _shortcut(model: Model, loss: str, written: Written, output: Op, rules: Rules) -> Shortcut:
-    p, y = Sym(written.prediction), Sym(written.target)
+def _fits(model: Model, loss: str, written: Written, rules: Rules) -> bool:
+    """Whether the output goes into this loss and nowhere else, the mean over a known number."""
+    if written.count != 1 and any(isinstance(size, str) for size in rules.shape(written.target)):
+        return False  # over which letter the mean is taken is not known
+    name = written.prediction
+    users = [user for user, expr in model.definitions.items() if name in symbols(expr)]
+    return users == [loss] and name not in model.seeds
+
+
+def _shortcut(
+    model: Model, loss: str, written: Written, output: Op, rules: Rules, factor: Fraction
+) -> Shortcut:
+    p, y = Sym(written.prediction), written.target
     known = output.name != "softmax" or _sums_to_one(model, written.target, output)
     total = build.ONE if known else _total(y, output)
     delta = build.sub(build.mul(total, p), y)
     if written.count != 1:
         delta = build.mul(build.div(build.ONE, num(written.count)), delta)
+    delta = build.scaled(factor, delta)
     if loss not in model.silent:
         delta = build.mul(Sym(model.gradient(loss)), delta)
     parts: dict[str, Expr] = {}
@@ -65,16 +80,17 @@ def _shortcut(model: Model, loss: str, written: Written, output: Op, rules: Rule
     return Shortcut(parts, why)
 
 
-def _total(y: Sym, output: Op) -> Expr:
+def _total(y: Expr, output: Op) -> Expr:
     """The sum of the targets over the units of each sample."""
     axis = output.option("axis")
     return op("sum", y) if axis is None else op("sum", y, axis=axis, keep=1)
 
 
-def _sums_to_one(model: Model, target: str, output: Op) -> bool:
+def _sums_to_one(model: Model, target: Expr, output: Op) -> bool:
     """Whether the targets are numbers that add up to 1 for each sample."""
-    if target not in model.given:
+    if not model.given.keys() >= set(symbols(target)):
         return False
     axis = output.option("axis")
-    sums = model.given[target].value.sum(axis=axis if isinstance(axis, int) else None)
+    values = evaluate(target, {name: model.given[name].value for name in symbols(target)})
+    sums = values.sum(axis=axis if isinstance(axis, int) else None)
     return bool(np.all(np.abs(sums - 1) < 1e-9))

@@ -98,6 +98,7 @@ def _shown(
         steps=tuple(_step(step, values, model, number) for step in planned.steps),
         loss=model.target,
         samples=model.sample_count,
+        over_time=model.over_time,
     )
     return Solution(trace, model, planned, values, how)
 
@@ -160,6 +161,7 @@ def in_symbols(model: Model, planned: Plan) -> Trace:
         loss=model.target,
         samples=model.samples,
         unknown=dict(_stated(model)),
+        over_time=model.over_time,
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from msgspec import Struct
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format.consistency import check_together
@@ -30,11 +33,12 @@ from backprop_cli.problem.file_format.training_keys import (
     UPDATE,
     VARY,
 )
-from backprop_cli.problem.problem_data import Labels, Problem, Text
+from backprop_cli.problem.problem_data import ForEach, Labels, Problem, Text
 from backprop_cli.problem.reserved_names import taken
 from backprop_cli.problem.text import other_keys
+from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.lexer import is_name, plain_name
-from backprop_cli.problem.text.tree import Node, read_tree
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_tree
 from backprop_cli.problem.typed_numbers import shown
 
 
@@ -67,6 +71,53 @@ def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complain
         elif (why := taken(name)) is not None:
             complaints.add(why[0], text.mark, why[1])
     return found
+
+
+_for = re.compile(
+    r"\s*for\s+(?P<letter>[^\W\d_]\w*)\s+in\s+(?P<first>[\w+ -]+?)\s*\.\.\s*(?P<last>[\w+ -]+?)\s*"
+).fullmatch
+_AN_EQUATION = Written("an equation", equation=True)
+
+
+class EquationOrMany(Struct, frozen=True):
+    """An equation; or a list of them under `for t in 1..3`, written once and taken for each t."""
+
+    words = "an equation, or `for t in 1..3:` with a list of equations under it"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Text | ForEach | None:
+        key = _key_of_many(node)
+        if key is None:
+            return _AN_EQUATION.read(node, name, complaints)
+        assert isinstance(node, MapNode)
+        found = _for(key.text)
+        if found is None:
+            message = f"{shown(key.text)} should be `for`, a letter, `in` and a range"
+            complaints.add(message, key.mark, "for t in 1..3:")
+            return None
+        equations = _OF_MANY.read(node.entries[key.text].value, f"`{key.text}`", complaints)
+        if not equations:
+            return None
+        first, last = (
+            Text(found[part], moved(key.inside, found.start(part))) for part in ("first", "last")
+        )
+        return ForEach(found["letter"], first, last, equations, key.mark)
+
+    def schema(self) -> Schema:
+        many = {"^for ": _OF_MANY.schema()}
+        listed = {"type": "object", "patternProperties": many, "additionalProperties": False}
+        return {"anyOf": [_AN_EQUATION.schema(), listed]}
+
+
+_OF_MANY = ListOf(_AN_EQUATION, "a list of equations")
+
+
+def _key_of_many(node: Node) -> ScalarNode | None:
+    """The `for t in 1..3` above a list; None where something else stands there."""
+    if not isinstance(node, MapNode) or len(node.entries) != 1:
+        return None
+    (entry,) = node.entries.values()
+    is_many = entry.key.text.split()[:1] == ["for"] or isinstance(entry.value, ListNode)
+    return entry.key if is_many else None
 
 
 LABELS = Record(
@@ -144,7 +195,8 @@ PROBLEM = Record(
             "the shapes of what the equations start from, where there are no numbers",
         ),
         "equations": Key(
-            ListOf(Written("an equation", equation=True), "a list of equations"), "name = formula"
+            ListOf(EquationOrMany(), "a list of equations"),
+            "name = formula; under `for t in 1..3:` a list that is taken for each t",
         ),
         "train": Key(
             ListOf(Written("a name"), "a list of names", single=True), "the values that are updated"

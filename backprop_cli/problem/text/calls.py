@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -33,7 +34,8 @@ class Dialect(Struct, frozen=True):
     """What a formula's words mean where it stands: index base, log's base, step(0), known ids.
 
     `compound` are ids such as `dL/dW1` to be read as one name; `all_operations` lets the formulas
-    of a trace use operations that a file may not.
+    of a trace use operations that a file may not. `running` says what the letters are that run
+    over time: where t is 2, `h_t` is h_2 and `x[t]` its second row.
     """
 
     indices: int = 1
@@ -41,6 +43,7 @@ class Dialect(Struct, frozen=True):
     step_at_zero: float = 1.0
     compound: Collection[str] = ()
     all_operations: bool = False
+    running: Mapping[str, int] = MappingProxyType({})
 
 
 def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:

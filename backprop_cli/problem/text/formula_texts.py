@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from backprop_cli.algebra.expr import Expr, symbols
@@ -21,11 +22,12 @@ def log_base(convention: Convention) -> int | None:
     return None if convention.log == "natural" else int(convention.log)
 
 
-def dialect(convention: Convention) -> Dialect:
-    """How formulas are read under the conventions of a file."""
+def dialect(convention: Convention, running: Mapping[str, int] = MappingProxyType({})) -> Dialect:
+    """How formulas are read under the conventions of a file, where these letters run over time."""
     from backprop_cli.problem.text.calls import Dialect
 
-    return Dialect(convention.indices, log_base(convention), convention.kinks.step_at_zero)
+    at_zero = convention.kinks.step_at_zero
+    return Dialect(convention.indices, log_base(convention), at_zero, running=running)
 
 
 def parsed(
@@ -41,16 +43,16 @@ def parsed(
     `known` are the names it may use, `skip` the characters before the formula itself, `later` what
     to say, and to write instead, of names that it may not use yet.
     """
-    from backprop_cli.problem.text.parser import FormulaError, parse
+    from backprop_cli.problem.text.parser import FormulaError, parse_placed
 
     try:
-        expr = parse(text.text[skip:], how)
+        expr, places = parse_placed(text.text[skip:], how)
     except FormulaError as error:
         complaints.add(error.message, moved(text.mark, skip + error.offset), error.instead)
         return None
     unknown = [name for name in symbols(expr) if name not in known]
     for name in unknown:
-        mark = moved(text.mark, skip + _place(text.text[skip:], name))
+        mark = moved(text.mark, skip + places.get(name, 0))
         if later and name in later:
             said, instead = later[name]
             complaints.add(said, mark, instead)
@@ -68,9 +70,3 @@ def parsed(
 def moved(mark: Mark, offset: int) -> Mark:
     """The place so many characters further on."""
     return Mark(mark.line, mark.column + offset)
-
-
-def _place(text: str, name: str) -> int:
-    from backprop_cli.problem.text.lexer import tokens_of
-
-    return next((token.offset for token in tokens_of(text) if token.text == name), 0)

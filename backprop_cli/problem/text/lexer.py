@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
 LONGEST = 40
+_DIGITS = 10  # of a step
 _NAME = r"[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*"
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    rf"|(?P<name>{_NAME})"
-    r"|(?P<sign>\*\*|\.T(?!\w)|[-+*/^@()\[\],=:]))"
+    r"\s*(?:(?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+    rf"|(?P<name>{_NAME}(?:(?<=_)\{{[^{{}}]*\}})?)"
+    r"|(?P<sign>\*\*|\.T(?!\w)|\.\.|[-+*/^@()\[\],=:]))"
 )
 _name = re.compile(_NAME).fullmatch
+_step = re.compile(r"(?P<base>.*\w)_(?:\{(?P<inner>[^{}]*)\}|(?P<letter>[^\W\d_]\w*))").fullmatch
+_TERMS = re.compile(r"\s*(?P<sign>[+-])?\s*(?P<term>\w+)\s*")
 _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
 
 
@@ -38,6 +41,48 @@ class FormulaError(Exception):
         self.message = message
         self.offset = offset
         self.instead = instead
+
+    def moved(self, offset: int) -> FormulaError:
+        """The same, so many characters further on."""
+        return FormulaError(self.message, self.offset + offset, self.instead)
+
+
+def stepped(text: str, running: Mapping[str, int]) -> str:
+    """A name with its step in numbers: `h_{t-1}` is h_0 where t is 1; other names as they are.
+
+    FormulaError, its place counted from the name's, where the step is no whole number from 0.
+    """
+    found = _step(text)
+    if found is None or (found["inner"] is None and found["letter"] not in running):
+        return text
+    place = len(found["base"]) + 1
+    step = whole(found["letter"] or found["inner"], running, place + (found["inner"] is not None))
+    if step < 0:
+        where = ", ".join(f"{letter} = {value}" for letter, value in running.items())
+        raise FormulaError(f"{quoted(text)} would be a step before 0 where {where}", 0)
+    return f"{found['base']}_{step}"
+
+
+def whole(text: str, letters: Mapping[str, int], offset: int = 0) -> int:
+    """The whole number that `t-1` is, `offset` where it begins; FormulaError where it is none."""
+    total, position = 0, 0
+    while position < len(text) or not position:
+        found = _TERMS.match(text, position)
+        if found is None or bool(position) > bool(found["sign"]):
+            message = f"{quoted(text.strip())} is no step: a whole number, or a letter and a number"
+            raise FormulaError(message, offset, "t-1")
+        term = found["term"]
+        if term not in letters and not (term.isascii() and term.isdigit() and len(term) < _DIGITS):
+            message = f"{quoted(term)} is no number here, and no letter that runs"
+            raise FormulaError(message, offset + found.start("term"), _letters(letters))
+        number = letters[term] if term in letters else int(term)
+        total += -number if found["sign"] == "-" else number
+        position = found.end()
+    return total
+
+
+def _letters(letters: Mapping[str, int]) -> str:
+    return ", ".join(letters) or "a whole number; a letter runs under `for t in 1..3`"
 
 
 class Token(Struct, frozen=True):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from backprop_cli.algebra.build import added
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.text.calls import FUNCTIONS, Dialect, applied
-from backprop_cli.problem.text.lexer import FormulaError, Token, quoted, tokens_of
+from backprop_cli.problem.text.lexer import FormulaError, Token, quoted, stepped, tokens_of
 from backprop_cli.readings.values import evaluate
 
 __all__ = ["FUNCTIONS", "Dialect", "FormulaError", "parse", "parse_constant"]
@@ -20,12 +22,18 @@ _PLAIN = Dialect()
 MAX_LENGTH = 5_000
 MAX_DEPTH = 100
 _LARGEST = 10**308  # what is larger is left to be computed, which makes it infinite
+MOST_STEPS = 1_000
+"""Steps of a range."""
 MAX_TOWER = 10
 """Powers of powers; more would only be written by a program."""
 
 
 class _Reader(Struct):
-    """Reads tokens from the first to the last, one method a level of precedence."""
+    """Reads tokens from the first to the last, one method a level of precedence.
+
+    `running` are the letters that run over time, with what they are at the moment; `places` says
+    where each name first stands.
+    """
 
     tokens: list[Token]
     dialect: Dialect
@@ -33,6 +41,8 @@ class _Reader(Struct):
     depth: int = 0
     tower: int = 0
     in_list: bool = False
+    running: dict[str, int] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
 
     # What comes next --------------------------------------------------------------------------
 
@@ -168,19 +178,39 @@ class _Reader(Struct):
         return (first, last + 1)
 
     def whole_number(self) -> int:
-        token = self.take()
-        if token.kind != "number" or not token.text.isdigit():
-            raise FormulaError("an index is a whole number or `:`", token.offset)
-        value = int(token.text) - self.dialect.indices
+        start = self.token.offset
+        value = self.whole() - self.dialect.indices
         if value < 0:
-            raise FormulaError(f"indices count from {self.dialect.indices}", token.offset)
+            raise FormulaError(f"indices count from {self.dialect.indices}{self.now()}", start)
         return value
+
+    def whole(self) -> int:
+        """A whole number; where letters run, they and sums of them as well."""
+        total = self.whole_term()
+        while self.running and (sign := self.accept("+", "-")):
+            total += self.whole_term() if sign.text == "+" else -self.whole_term()
+        return total
+
+    def whole_term(self) -> int:
+        token = self.take()
+        if token.text in self.running:
+            return self.running[token.text]
+        if token.kind != "number" or not token.text.isdigit():
+            letters = "".join(f", {letter}" for letter in self.running)
+            raise FormulaError(f"an index is a whole number{letters} or `:`", token.offset)
+        return int(token.text)
+
+    def now(self) -> str:
+        """What the letters that run are, for a message."""
+        said = ", ".join(f"{letter} = {value}" for letter, value in self.running.items())
+        return f", and here {said}" if said else ""
 
     # Names and calls --------------------------------------------------------------------------
 
     def named(self, token: Token) -> Expr:
         if self.accept("("):
-            return self.call(token)
+            over = self.tokens[self.position + 1].text == "in" and self.token.kind == "name"
+            return self.over_time(token) if over else self.call(token)
         if token.text == "pi":
             return op("pi")
         if token.text in FUNCTIONS and token.text not in self.dialect.compound:
@@ -189,7 +219,52 @@ class _Reader(Struct):
                 token.offset,
                 f"{token.text}(…)",
             )
-        return Sym(token.text)
+        if token.text in self.running:
+            return num(self.running[token.text])
+        return Sym(self.name(token))
+
+    def name(self, token: Token) -> str:
+        """The name of a quantity, its step in numbers."""
+        try:
+            name = stepped(token.text, self.running)
+        except FormulaError as error:
+            raise error.moved(token.offset) from None
+        self.places.setdefault(name, token.offset)
+        return name
+
+    def over_time(self, token: Token) -> Expr:
+        """sum(t in 1..3, …): what stands behind the comma for each t, added up."""
+        if token.text not in ("sum", "mean"):
+            message = f"only `sum` and `mean` go over a range, not {quoted(token.text)}"
+            raise FormulaError(message, token.offset, "sum(t in 1..3, …)")
+        letter = self.take()
+        self.take()
+        if letter.text in self.running or letter.text in FUNCTIONS:
+            raise FormulaError(f"{quoted(letter.text)} is taken", letter.offset, "another letter")
+        first, last = self.range()
+        self.expect(",")
+        start, terms = self.position, []
+        for value in range(first, last + 1):
+            self.position = start
+            self.running[letter.text] = value
+            terms.append(self.sum())
+        del self.running[letter.text]
+        self.expect(")")
+        total = added(terms)
+        return op("div", total, num(len(terms))) if token.text == "mean" else total
+
+    def range(self) -> tuple[int, int]:
+        """`1..3`, not empty and not endless."""
+        start = self.token.offset
+        first = self.whole()
+        self.expect("..")
+        last = self.whole()
+        if last < first:
+            message = f"the range {first}..{last} is empty{self.now()}"
+            raise FormulaError(message, start, "1..3")
+        if last - first >= MOST_STEPS:
+            raise FormulaError(f"a range has at most {MOST_STEPS} steps", start)
+        return first, last
 
     def call(self, token: Token) -> Expr:
         args: list[Expr] = []
@@ -234,14 +309,19 @@ class _Reader(Struct):
 
 def parse(text: str, dialect: Dialect = _PLAIN) -> Expr:
     """The expression that `text` writes; FormulaError where it is none."""
+    return parse_placed(text, dialect)[0]
+
+
+def parse_placed(text: str, dialect: Dialect) -> tuple[Expr, Mapping[str, int]]:
+    """The same, and where each name in it first stands."""
     if len(text) > MAX_LENGTH and not dialect.all_operations:
         raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", 0)
-    reader = _Reader(tokens_of(text, dialect.compound), dialect)
+    reader = _Reader(tokens_of(text, dialect.compound), dialect, running=dict(dialect.running))
     result = reader.sum()
     if reader.token.kind != "end":
         raise _leftover(reader.token)
     _check_depth(result)
-    return result
+    return result, reader.places
 
 
 def parse_constant(text: str) -> float:

@@ -1,0 +1,150 @@
+"""Equations under `for t in 1..3` to one equation a step, and what belongs together over time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from msgspec import Struct, field
+
+from backprop_cli.algebra.quantity import at_step
+from backprop_cli.errors import Complaints
+from backprop_cli.problem.problem_data import ForEach, Text
+from backprop_cli.problem.text.formula_texts import moved
+from backprop_cli.problem.text.lexer import FormulaError, stepped, whole
+from backprop_cli.problem.text.parser import FUNCTIONS, MOST_STEPS
+from backprop_cli.problem.typed_numbers import shown
+from backprop_cli.trace import OverTime
+
+_EQUATION = re.compile(r"\s*(?P<name>[^\W\d_]\w*(?:(?<=_)\{[^{}]*\})?)\s*=(?!=)\s*")
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+class Stated(Struct, frozen=True):
+    """One equation as it is to be read.
+
+    `name` is empty where it is none. `start` is where its formula begins, `running` says what the
+    letters that run are in it.
+    """
+
+    text: Text
+    name: str = ""
+    start: int = 0
+    running: Mapping[str, int] = _NOTHING
+
+
+class Unrolled(Struct):
+    """The equations in the order of computing, and which of them belong together over time."""
+
+    equations: list[Stated] = field(default_factory=list)
+    over_time: list[OverTime] = field(default_factory=list)
+
+
+def unrolled(
+    equations: Sequence[Text | ForEach], values: Sequence[str], complaints: Complaints
+) -> Unrolled:
+    """Each equation for each step; `values` are the names that the file gives."""
+    found = Unrolled()
+    for each in equations:
+        if isinstance(each, Text):
+            found.equations.append(_stated(each, _NOTHING, complaints))
+        else:
+            _add_steps(each, values, found, complaints)
+    return found
+
+
+def _stated(text: Text, running: Mapping[str, int], complaints: Complaints) -> Stated:
+    match = _EQUATION.match(text.text)
+    if match is None:
+        return Stated(text, running=running)
+    try:
+        return Stated(text, stepped(match["name"], running), match.end(), running)
+    except FormulaError as error:
+        mark = moved(text.mark, match.start("name") + error.offset)
+        complaints.add(error.message, mark, error.instead)
+        return Stated(text, match["name"], match.end(), running)
+
+
+def _add_steps(
+    each: ForEach, values: Sequence[str], found: Unrolled, complaints: Complaints
+) -> None:
+    steps = _range(each, complaints)
+    bases = _bases(each, complaints)
+    if not steps or each.letter in values or each.letter in FUNCTIONS:
+        if steps:
+            what = "a value of this file" if each.letter in values else "a function"
+            message = f"{shown(each.letter)} is {what}, and cannot count the steps as well"
+            complaints.add(message, each.mark, "another letter")
+        steps = steps[:1]
+    for step in steps:
+        taken = each.equations if step == steps[0] else bases
+        running = {each.letter: step}
+        found.equations += [_stated(text, running, complaints) for text in taken]
+    if steps:
+        found.over_time.append(OverTime(each.letter, steps[0], steps[-1], (*bases.values(),)))
+
+
+def _range(each: ForEach, complaints: Complaints) -> range:
+    """The steps; none, with a complaint, where they cannot be told."""
+    bounds = [_bound(text, complaints) for text in (each.first, each.last)]
+    first, last = bounds
+    if first is None or last is None:
+        return range(0)
+    if first < 0 or last < first:
+        what = "begins before 0" if first < 0 else "is empty"
+        message = f"the range {first}..{last} {what}"
+        complaints.add(message, each.first.mark, f"for {each.letter} in 1..3:")
+        return range(0)
+    if last - first >= MOST_STEPS:
+        complaints.add(f"a range has at most {MOST_STEPS} steps", each.first.mark)
+        return range(0)
+    return range(first, last + 1)
+
+
+def _bound(text: Text, complaints: Complaints) -> int | None:
+    try:
+        return whole(text.text, {})
+    except FormulaError as error:
+        complaints.add(error.message, moved(text.mark, error.offset), "a whole number: 1..3")
+        return None
+
+
+def _bases(each: ForEach, complaints: Complaints) -> dict[Text, str]:
+    """What quantities are called without their step; names that have none are complained of."""
+    found = {}
+    for text in each.equations:
+        match = _EQUATION.match(text.text)
+        if match is None:
+            continue
+        base, bar, step = match["name"].rpartition("_")
+        if bar and step.strip("{} ") == each.letter:
+            found[text] = base
+            continue
+        name = match["name"].partition("_{")[0]
+        message = (
+            f"{shown(match['name'])} is under `for {each.letter} in …`, and its name has "
+            f"no step {each.letter}: each step would give it again"
+        )
+        if "{" in match["name"]:
+            message = f"what a step gives is of that step, not {shown(match['name'])}"
+        mark = moved(text.mark, match.start("name"))
+        complaints.add(message, mark, f"{name}_{each.letter} = …")
+    return found
+
+
+def hints(over_time: Sequence[OverTime], values: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What to say, and to write instead, of names that nothing gives: h_0, and x_t for x[t]."""
+    found = {}
+    for each in over_time:
+        for base in each.bases:
+            for step in range(each.first):
+                name, first = at_step(base, step), at_step(base, each.first)
+                said = f"{shown(name)}, from which {first} starts, is not given"
+                found[name] = (said, f"values: {{{name}: …}}")
+        for name in values:
+            for step in range(each.last + 1):
+                whole_name = at_step(name, step)
+                said = f"{shown(whole_name)} is not known here: the rows of {name} are {name}[…]"
+                found[whole_name] = (said, f"{name}[{each.letter}]")
+    return found

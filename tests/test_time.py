@@ -1,0 +1,185 @@
+"""Equations and layers over time against PyTorch's own modules, and plain loops in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import solve
+from backprop_cli.trace import OverTime, Trace
+from backprop_cli.trace_json import from_json, to_json
+
+Array = NDArray[np.float64]
+Values = dict[str, Array]
+
+
+def worked(text: str) -> Trace:
+    """The trace of a problem."""
+    return solve(loaded(Source("time.yaml", text.encode())).model).trace
+
+
+def values_of(trace: Trace) -> Values:
+    """Every value by its id."""
+    return {step.id: step.value for step in trace.steps if step.value is not None}
+
+
+def plain(array: Any) -> str:
+    """An array as it is typed into a file, every digit of it."""
+    return str(np.asarray(array).tolist())
+
+
+def assert_close(found: Values, wanted: Values) -> None:
+    """All of `wanted` is there, to nine digits."""
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def file_of(values: Values, equations: str, **keys: str) -> str:
+    """A problem file."""
+    lines = [f"  {name}: {plain(value)}" for name, value in values.items()]
+    more = "".join(f"{key}: {value}\n" for key, value in keys.items())
+    return "values:\n" + "\n".join(lines) + f"\nequations:\n{equations}\n{more}"
+
+
+# Networks over time, written out in plain NumPy ---------------------------------------------------
+
+
+def drawn(seed: int, steps: int, inputs: int = 2, units: int = 3, classes: int = 2) -> Values:
+    """Numbers for a recurrent network: its data, its weights, its targets."""
+    draw = np.random.default_rng(seed)
+    sizes = {
+        "x": (steps, inputs), "h_0": (units,), "U": (units, inputs), "W": (units, units),
+        "b": (units,), "V": (classes, units), "c": (classes,),
+    }  # fmt: skip
+    found: Values = {name: draw.normal(size=size).round(3) for name, size in sizes.items()}
+    found["y"] = np.eye(classes)[draw.integers(classes, size=steps)]
+    return found
+
+
+def softmax(o: Array) -> Array:
+    powers = np.exp(o - o.max())
+    return np.asarray(powers / powers.sum())
+
+
+def through_time(v: Values, own: Callable[[int, Array], Array]) -> tuple[Values, list[Array]]:
+    """The gradients of a recurrent network by a plain loop; `own` is what a step's h has itself."""
+    steps = len(v["x"])
+    h = [v["h_0"]]
+    for t in range(steps):
+        h.append(np.tanh(v["U"] @ v["x"][t] + v["W"] @ h[t] + v["b"]))
+    found = {f"dL/d{name}": np.zeros_like(v[name]) for name in "UWb"}
+    found |= {f"h_{t}": h[t] for t in range(1, steps + 1)}
+    later = np.zeros_like(v["h_0"])
+    for t in range(steps, 0, -1):
+        found[f"dL/dh_{t}"] = own(t, h[t]) + later
+        delta = found[f"dL/dh_{t}"] * (1 - h[t] ** 2)
+        found[f"dL/dz_{t}"] = delta
+        found["dL/dU"] += np.outer(delta, v["x"][t - 1])
+        found["dL/dW"] += np.outer(delta, h[t - 1])
+        found["dL/db"] += delta
+        later = v["W"].T @ delta
+    found["dL/dh_0"] = later
+    return found, h
+
+
+EVERY_STEP = """
+  - for t in 1..{T}:
+      - z_t = U @ x[t] + W @ h_{{t-1}} + b
+      - h_t = tanh(z_t)
+      - o_t = V @ h_t + c
+      - p_t = softmax(o_t)
+  - L = sum(t in 1..{T}, cross_entropy(p_t, y[t]))"""
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+@pytest.mark.parametrize("fused", ["chain", "fused"])
+def test_a_loss_at_every_step(steps: int, fused: str) -> None:
+    v = drawn(steps, steps)
+    convention = f"{{output_gradient: {fused}}}"
+    trace = worked(file_of(v, EVERY_STEP.format(T=steps), convention=convention))
+
+    def own(t: int, h: Array) -> Array:
+        return np.asarray(v["V"].T @ (softmax(v["V"] @ h + v["c"]) - v["y"][t - 1]))
+
+    wanted, h = through_time(v, own)
+    outputs = [softmax(v["V"] @ h[t] + v["c"]) for t in range(1, steps + 1)]
+    wanted["L"] = np.array(
+        -sum((y * np.log(p)).sum() for p, y in zip(outputs, v["y"], strict=True))
+    )
+    wanted["dL/dV"] = sum(
+        (np.outer(p - y, h[t]) for t, (p, y) in enumerate(zip(outputs, v["y"], strict=True), 1)),
+        np.zeros_like(v["V"]),
+    )
+    wanted |= {f"dL/do_{t}": p - v["y"][t - 1] for t, p in enumerate(outputs, 1)}
+    assert_close(values_of(trace), wanted)
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_a_loss_at_the_last_step(steps: int) -> None:
+    v = drawn(10 + steps, steps)
+    equations = f"""
+  - for t in 1..{steps}:
+      - z_t = U @ x[t] + W @ h_{{t-1}} + b
+      - h_t = tanh(z_t)
+  - o = V @ h_{steps}
+  - L = half_squared_error(o, y[{steps}])"""
+    del v["c"]
+
+    def own(t: int, h: Array) -> Array:
+        return np.asarray(v["V"].T @ (v["V"] @ h - v["y"][t - 1]) * (t == steps))
+
+    wanted, _ = through_time(v, own)
+    assert_close(values_of(worked(file_of(v, equations))), wanted)
+
+
+def test_what_is_written_once_is_what_is_written_out() -> None:
+    v = drawn(3, 3)
+    written = file_of(v, EVERY_STEP.format(T=3))
+    by_hand = file_of(
+        v,
+        "\n".join(
+            f"  - z_{t} = U @ x[{t}] + W @ h_{t - 1} + b\n  - h_{t} = tanh(z_{t})\n"
+            f"  - o_{t} = V @ h_{t} + c\n  - p_{t} = softmax(o_{t})"
+            for t in (1, 2, 3)
+        )
+        + "\n  - L = cross_entropy(p_1, y[1]) + cross_entropy(p_2, y[2])"
+        " + cross_entropy(p_3, y[3])",
+    )
+    assert_close(values_of(worked(written)), values_of(worked(by_hand)))
+
+
+def test_a_trace_knows_what_belongs_together() -> None:
+    trace = worked(file_of(drawn(3, 3), EVERY_STEP.format(T=3)))
+    assert trace.over_time == (OverTime("t", 1, 3, ("z", "h", "o", "p")),)
+    assert trace.over_time[0].names["h"] == ("h_1", "h_2", "h_3")
+    assert from_json(to_json(trace)) == trace
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        ("sum(t in 1..3, x[t])", 2 + 3 + 5),
+        ("mean(t in 2..3, x[t])", 4),
+        ("sum(t in 1..3, t * x[t])", 2 + 6 + 15),
+        ("sum(t in 1..3, a^(3-t) * x[t])", 4 * 2 + 2 * 3 + 5),
+        ("sum(t in 1..3, sum(s in 1..t, x[s]))", 2 + 5 + 10),
+        ("sum(s in 2..3, x[s-1] - x[s])", 2 - 5),
+        ("sum(t in 1..2, sum(x[t:t+1]))", 5 + 8),
+        ("sum(t in 1..2, -x[t]) - 1", -6),
+        ("a_{1+1} + a_{3}", 7 + 8),
+    ],
+)
+def test_sums_over_time(formula: str, value: float) -> None:
+    text = f"values: {{x: [2, 3, 5], a: 2, a_2: 7, a_3: 8}}\nequations:\n  - L = {formula}"
+    assert float(values_of(worked(text))["L"]) == value
+
+
+def test_numbers_with_points_are_no_ranges() -> None:
+    text = "values: {x: [2., 3, .5]}\nequations:\n  - L = 1. * sum(t in 1..3, x[t]) + 2.5"
+    assert float(values_of(worked(text))["L"]) == 8
