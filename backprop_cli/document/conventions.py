@@ -10,6 +10,7 @@ from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
+from backprop_cli.operations.inverses import INVERTED
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE
 from backprop_cli.trace import Trace
@@ -143,6 +144,8 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     """What notation of our own means."""
     if used & {"switch", "largest_shares"}:
         yield "1{…} is 1 where that holds, else 0"
+    if not names.ascii and used & INVERTED:
+        yield "A⁻¹ is the inverse of a matrix, |A| its determinant"
     if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):
         yield "⁺ marks a value after the update"
     if not names.ascii and any(quantity(id).part == "old" for id in trace.given):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣ")
+_SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijxT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣᵀ")
 _SUBSCRIPT = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _numbered = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch
 
