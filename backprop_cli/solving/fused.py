@@ -11,6 +11,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Rules
+from backprop_cli.problem.assumptions import summing_to_one
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.named import Written, loss_of
 
@@ -72,7 +73,9 @@ def _total(y: Sym, output: Op) -> Expr:
 
 
 def _sums_to_one(model: Model, target: str, output: Op) -> bool:
-    """Whether the targets are numbers that add up to 1 for each sample."""
+    """Whether the targets add up to 1 for each sample: their numbers do, or the file says so."""
+    if target in summing_to_one(model.problem):
+        return True
     if target not in model.given:
         return False
     axis = output.option("axis")

@@ -9,6 +9,7 @@ from backprop_cli.problem.file_format.consistency import check_together
 from backprop_cli.problem.file_format.fields import (
     Bounds,
     ByKind,
+    Choice,
     Integer,
     ListOf,
     Made,
@@ -127,6 +128,15 @@ PROBLEM = Record(
         "shapes": Key(
             Made(NamedOf(_SHAPE, "a mapping from names to shapes", "{W: [M, N], x: [N]}"), _names),
             "the shapes of what the equations start from, where there are no numbers",
+        ),
+        "assume": Key(
+            NamedOf(
+                Choice(("symmetric", "one-hot", "distribution")),
+                "a mapping from quantities to what they are",
+                "{A: symmetric, y: one-hot}",
+            ),
+            "what derivations may use of a quantity: it is its own transpose, it is 1 in one place "
+            "and else 0, or its entries add up to 1",
         ),
         "equations": Key(
             ListOf(Written("an equation", equation=True), "a list of equations"), "name = formula"
