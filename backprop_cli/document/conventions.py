@@ -10,6 +10,7 @@ from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
+from backprop_cli.operations.inverses import INVERTED
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE
 from backprop_cli.trace import Trace
@@ -80,6 +81,7 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
     phrases += _at_kinks(said, _operations(trace, ("forward",)))
     phrases += _signs(trace, used, names)
+    phrases += _assumed(said, names)
     phrases.append("functions, powers and / are taken entry by entry")
     phrases += _indices(said, view, names)
     phrases.append(_rounding(said.get("rounding")))
@@ -143,10 +145,28 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     """What notation of our own means."""
     if used & {"switch", "largest_shares"}:
         yield "1{…} is 1 where that holds, else 0"
+    if not names.ascii and used & INVERTED:
+        yield "A⁻¹ is the inverse of a matrix, |A| its determinant"
     if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):
         yield "⁺ marks a value after the update"
     if not names.ascii and any(quantity(id).part == "old" for id in trace.given):
         yield "⁻ one before it"
+
+
+_ASSUMED = MappingProxyType(
+    {
+        "symmetric": "{} is symmetric",
+        "one-hot": "{} is one-hot: its entries add up to 1",
+        "distribution": "{} is a distribution: its entries add up to 1",
+    }
+)
+
+
+def _assumed(said: Mapping[str, object], names: Names) -> Iterator[str]:
+    """What derivations may use of what is given."""
+    assumed = said.get("assume")
+    for name, kind in assumed.items() if isinstance(assumed, Mapping) else ():
+        yield _ASSUMED[kind].format(names.text(name))
 
 
 def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:

@@ -8,6 +8,9 @@ from types import MappingProxyType
 
 from backprop_cli.notation.flattened import is_simple, reach
 from backprop_cli.notation.nodes import (
+    DETERMINANT,
+    INVERSE,
+    INVERSE_TRANSPOSED,
     TIMES,
     Accent,
     Fenced,
@@ -83,7 +86,7 @@ _TABLE = str.maketrans(dict(SIGNS))
 _raised = re.compile("[ⁿ⁻⁺⁰¹²³]{2,}")
 _POWERS = str.maketrans("ⁿ⁻⁺⁰¹²³", "n-+0123")
 _HALF = Fraction(Number("1"), Number("2"), bare=True)
-_BARS = {"|": "abs", "‖": "norm"}
+_BARS = {"|": "abs", "‖": "norm", DETERMINANT: "det"}
 _LOGARITHMS = frozenset({"ln", "log"})
 _FUNCTIONS = (Letter, Word, Script)
 
@@ -121,7 +124,7 @@ class _Reader:
         match node:
             case Root(inner):
                 return _call("sqrt", self.read(inner))
-            case Fenced("|" | "‖" as bar, inner, _):
+            case Fenced(bar, inner, _) if bar in _BARS:
                 return _call(_BARS[bar], self.read(inner))
             case Grid() if is_of_numbers(node):
                 return node
@@ -133,6 +136,9 @@ class _Reader:
         match node:
             case Script(Letter("f"), Sign("′"), None):
                 return Word("f_prime")
+            case Script(base, power, None) if power in (INVERSE, INVERSE_TRANSPOSED):
+                found = _call("inv", self.read(base))
+                return found if power == INVERSE else Script(found, Word("T"))
             case Script(number, None, shape) if shape is not None and _is_number(number):
                 return _repeated(self.read(number), self.read(shape))
             case Script(Fenced("(", inner, _), up, down):

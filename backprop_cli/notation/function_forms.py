@@ -9,6 +9,7 @@ from types import MappingProxyType
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num
 from backprop_cli.notation import conditions
 from backprop_cli.notation.nodes import (
+    DETERMINANT,
     Cases,
     Fenced,
     Fraction,
@@ -86,6 +87,13 @@ def bars(fence: str) -> Form:
         return Part(Fenced(fence, inner.node, fence), drawn=inner.drawn)
 
     return form
+
+
+def logarithm_of_determinant(writer: Writer, node: Op) -> Part:
+    """ln |A|."""
+    inner = bars(DETERMINANT)(writer, node)
+    joined = row(Word("ln"), Sign(" ", bare=True), inner.node)
+    return Part(joined, "prefix", drawn=inner.drawn)
 
 
 def logarithm(writer: Writer, node: Op) -> Part:

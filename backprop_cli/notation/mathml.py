@@ -8,6 +8,7 @@ from html import escape
 from types import MappingProxyType
 
 from backprop_cli.notation.nodes import (
+    DETERMINANT,
     TIMES,
     Accent,
     Braced,
@@ -134,6 +135,7 @@ class _Writer:
         return _tag(name, "".join(parts))
 
     def fenced(self, left: str, inner: str, right: str, *, grows: bool) -> str:
+        left, right = (fence.replace(DETERMINANT, "|") for fence in (left, right))
         stretchy = "true" if grows else "false"
         opening = _operator(left, fence="true", form="prefix", stretchy=stretchy)
         closing = _operator(right, fence="true", form="postfix", stretchy=stretchy)

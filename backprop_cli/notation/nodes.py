@@ -82,6 +82,10 @@ class Root(Struct, frozen=True):
     inner: Node
 
 
+DETERMINANT = "∣"
+"""The bars of a determinant, which look like those of |x| and are another function."""
+
+
 class Fenced(Struct, frozen=True):
     """Something between delimiters of its height."""
 
@@ -176,6 +180,11 @@ def _flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
             yield from _flat(item.items)
         else:
             yield item
+
+
+INVERSE = row(Sign("−", bare=True), Word("1"))
+INVERSE_TRANSPOSED = row(Sign("−", bare=True), Word("T"))
+"""Exponents of a matrix that is turned round as a whole; that of a power is a number."""
 
 
 def items(node: Node) -> tuple[Node, ...]:

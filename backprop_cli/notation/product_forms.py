@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from backprop_cli.algebra.expr import Expr, Num, Op, num, op
 from backprop_cli.notation.nodes import (
+    INVERSE,
+    INVERSE_TRANSPOSED,
     TIMES,
     Braced,
     Fraction,
+    Node,
     Script,
     Sign,
     Word,
@@ -149,9 +152,21 @@ def flipped(writer: Writer, node: Op) -> Part:
 
 
 def turned(writer: Writer, inner: Expr) -> Part:
-    """Aᵀ, whatever A is."""
+    """Aᵀ, whatever A is; of an inverse it is A⁻ᵀ."""
+    if isinstance(inner, Op) and inner.name == "inv":
+        return _inverse(writer, inner, INVERSE_TRANSPOSED)
     base = put(writer, inner, "base")
     return Part(Script(base.node, Word("T")), "power", drawn=base.drawn)
+
+
+def inverse(writer: Writer, node: Op) -> Part:
+    """A⁻¹."""
+    return _inverse(writer, node, INVERSE)
+
+
+def _inverse(writer: Writer, node: Op, power: Node) -> Part:
+    base = put(writer, node.args[0], "base")
+    return Part(Script(base.node, power), "power", drawn=base.drawn)
 
 
 def is_root(base: Expr) -> bool:

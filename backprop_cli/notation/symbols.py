@@ -267,7 +267,7 @@ def written(text: str) -> Node:
     return Letter(text) if len(text) == 1 else Word(text)
 
 
-_SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣ")
+_SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijxT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣᵀ")
 _SUBSCRIPT = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _with_number = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch
 

@@ -27,6 +27,7 @@ from backprop_cli.notation.flow import (
     word,
 )
 from backprop_cli.notation.nodes import (
+    DETERMINANT,
     TIMES,
     Accent,
     Braced,
@@ -200,6 +201,7 @@ class Terminal(Struct, frozen=True):
             "[": glyphs.brackets,
             "{": glyphs.braces,
             "|": (glyphs.bars, glyphs.bars),
+            DETERMINANT: (glyphs.bars, glyphs.bars),
             "‖": (glyphs.double_bars, glyphs.double_bars),
         }[left]
 

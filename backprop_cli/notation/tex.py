@@ -10,6 +10,7 @@ from types import MappingProxyType
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation.nodes import (
+    DETERMINANT,
     TIMES,
     Accent,
     Braced,
@@ -60,7 +61,7 @@ _SIGNS = MappingProxyType(
     }
 )
 _FENCES = MappingProxyType({"{": r"\{", "}": r"\}"})
-_BARS = MappingProxyType({"|": "vert", "‖": "Vert"})
+_BARS = MappingProxyType({"|": "vert", DETERMINANT: "vert", "‖": "Vert"})
 _SCIENTIFIC = re.compile(r"(?P<digits>.+)e(?P<sign>[+-]?)0*(?P<power>\d+)").fullmatch
 _numbered = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch  # an index such as N1 or N+1
 

@@ -41,6 +41,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "matmul": products.matmul,
         "outer": products.outer,
         "transpose": products.transpose,
+        "inv": products.inverse,
         FLIPPED: products.flipped,
         "column": structure.upright(True),
         "row": structure.upright(False),
@@ -61,6 +62,8 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "sum": functions.total,
         "abs": functions.bars("|"),
         "norm": functions.bars("‖"),
+        "det": functions.bars(nodes.DETERMINANT),
+        "logdet": functions.logarithm_of_determinant,
         "log": functions.logarithm,
         "log2": functions.logarithm,
         "log10": functions.logarithm,
@@ -147,14 +150,16 @@ class FormulaWriter(Struct, frozen=True):
         """The expression as a part of a formula."""
         if isinstance(expr, Num):
             return _number(expr.value)
-        if self.values is not None and only_moves(expr):
+        if self.values is not None and (only_moves(expr) or _of_inverse(expr)):
             return self._value(expr, self.values)
         if isinstance(expr, Sym):
             found = self.symbol(expr.name)
             return Part(found.node, _KIND[found.ending])
         record = TABLE.get(expr.name)
         if record is not None and record.notation.kind == "defined" and record.definition:
-            return self.part(record.definition(expr, self.sizes))
+            defined = record.definition(expr, self.sizes)
+            assert defined is not None, expr
+            return self.part(defined)
         usual = functions.of_each if record is not None and record.reduces else functions.function
         return FORMS.get(expr.name, usual)(self, expr)
 
@@ -174,6 +179,14 @@ class FormulaWriter(Struct, frozen=True):
         if value.ndim:
             return Part(node, drawn=True)
         return Part(node, "sign" if value < 0 else "atom", minus=bool(value < 0))
+
+
+def _of_inverse(expr: Expr) -> bool:
+    """Whether it is an entry of an inverse, of which a number says more than the whole matrix."""
+    match expr:
+        case Op("at", (Op("inv"),)):
+            return True
+    return False
 
 
 def _number(value: Fraction) -> Part:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_cli.operations.inverse_bounds import determinant, inverse
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
 
@@ -309,6 +310,8 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "xlogy": _corners("xlogy"),
         "outer": _corners("outer"),
         "matmul": _matmul,
+        "inv": inverse,
+        "det": determinant,
         "sqrt": _root,
         "abs": _even("abs"),
         "cosh": _even("cosh"),

@@ -7,6 +7,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.operations.inverses import square
 from backprop_cli.operations.positions import Index
 from backprop_cli.operations.record import Array, Entries, Notation, Operation, Rules, Shares
 
@@ -91,10 +92,7 @@ def diag(v: Array, samples: int | None = None) -> Array:
 
 
 def _diagonal_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
-    (shape,) = shapes
-    if len(shape) != 2 or shape[0] != shape[1]:
-        raise ShapeError(f"{node.name} takes a square matrix, and this is {described(shape)}")
-    return shape[:1]
+    return square(shapes, node)[:1]
 
 
 def _transpose_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:

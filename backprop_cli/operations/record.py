@@ -35,7 +35,7 @@ class Rules(Protocol):
 
 ShapeRule: TypeAlias = Callable[[tuple[Shape, ...], Op], Shape]
 Value: TypeAlias = Callable[..., Array]
-Definition: TypeAlias = Callable[[Op, Rules], Expr]
+Definition: TypeAlias = Callable[[Op, Rules], "Expr | None"]
 Shares: TypeAlias = tuple[Expr | None, ...]
 Derivative: TypeAlias = Callable[[Expr, Expr, Op, Rules], Expr]
 Pullback: TypeAlias = Callable[[Expr, Expr, Op, Rules], Shares]
@@ -97,7 +97,8 @@ class Operation(Struct, frozen=True):
     """One operation.
 
     `words` says what it does. `shape` gives the result's shape and raises ShapeError.
-    `definition(node, rules)` is the operation written in others. Whatever reading has no form of
+    `definition(node, rules)` is the operation written in others; None where nobody writes so much.
+    Whatever reading has no form of
     its own for an operation reads that, and for one without a definition its entries, of which
     `entry(node, index, write)` is one. All that follows says what a definition does not, or better:
 

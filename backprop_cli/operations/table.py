@@ -8,6 +8,7 @@ from backprop_cli.algebra.expr import Op
 from backprop_cli.operations.arithmetic import ARITHMETIC
 from backprop_cli.operations.elementwise import ACTIVATIONS, FUNCTIONS
 from backprop_cli.operations.generic import GENERIC
+from backprop_cli.operations.inverses import INVERSES
 from backprop_cli.operations.linear import PRODUCTS
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.reductions import REDUCTIONS
@@ -22,6 +23,7 @@ TABLE = MappingProxyType(
             *ACTIVATIONS,
             *FUNCTIONS,
             *PRODUCTS,
+            *INVERSES,
             *REDUCTIONS,
             *STRUCTURE,
             *PARTS,

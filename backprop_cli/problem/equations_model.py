@@ -11,6 +11,7 @@ from backprop_cli.algebra.quantity import derivative_id, loss_parts, old_id, sta
 from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.updates import RULES
+from backprop_cli.problem.assumptions import check_assumed
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.model import Built, Equation, Model, Outline, checked_letters
 from backprop_cli.problem.penalty import penalty_term
@@ -54,6 +55,9 @@ def general(problem: Problem, complaints: Complaints, numbers: bool = True) -> B
     penalised = _penalised(read, trained)
     start = _start(read, target)
     _check_taken(read, trained, target)
+    stated = {name: read.shapes[name] for name in read.values if name in read.shapes}
+    numbers = {name: given.value for name, given in read.given.items()}
+    check_assumed(problem, stated, numbers, complaints)
     outline = _outline(read, trained, start)
     if complaints.found or target is None:
         return Built(outline, None)

@@ -9,6 +9,7 @@ from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.algebra.quantity import upstream_id
 from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.assumptions import check_assumed
 from backprop_cli.problem.layer_types.layer_table import add_layer
 from backprop_cli.problem.model import Array, Built, Model, Outline, checked_letters
 from backprop_cli.problem.model_builder import PICTURE, SEQUENCE, Draft
@@ -131,7 +132,15 @@ def _loss(net: Draft, chosen: tuple[int, ...] | None) -> tuple[str, ...]:
         net.state("Y", net.shapes[output], net.axes_of(output), "data")
         if problem.y is not None or net.numbers:
             net.doubtful.add("Y")
+    _check_assumed(net, y)
     return ("L", *add_penalty(net)) if add_loss(net) else ()
+
+
+def _check_assumed(net: Draft, y: Array | None) -> None:
+    """A network gives x and y, and of these only y is of a kind that its derivation uses."""
+    shapes = {name: net.shapes["Y"] for name in ("y", "Y") if name in net.problem.assume}
+    numbers = {} if y is None else dict.fromkeys(shapes, y)
+    check_assumed(net.problem, shapes or {"y": net.shapes["Y"]}, numbers, net.complaints)
 
 
 def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:

@@ -16,6 +16,10 @@ Size: TypeAlias = "int | str"
 """A size: a number, or a letter such as `N1` in a problem without numbers."""
 
 
+Assumption: TypeAlias = Literal["symmetric", "one-hot", "distribution"]
+"""What derivations may use of a quantity that the file gives."""
+
+
 class Text(Struct, frozen=True):
     """A formula, name or id as it stands in the file, and where it begins."""
 
@@ -279,6 +283,7 @@ class Problem(Struct, frozen=True):
     equations: tuple[Text | ForEach, ...] | None = None
     values: Mapping[str, tuple[Text, Values]] = field(default_factory=dict)
     shapes: Mapping[str, tuple[Text, tuple[Size, ...]]] = field(default_factory=dict)
+    assume: Mapping[str, tuple[Text, Assumption]] = field(default_factory=dict)
     train: tuple[Text, ...] | None = None
     differentiate: Text | None = None
     loss: Loss | None = None

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
-from backprop_cli.operations.definitions import InNumbers
+from backprop_cli.operations.definitions import InNumbers, written_out
+from backprop_cli.operations.inverses import COFACTORS
 from backprop_cli.operations.positions import Index, UnknownPlaceError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -30,7 +31,14 @@ def entry(expr: Expr, index: Index, sizes: Sizes, known: Known | None = None) ->
     `known` gives, for a name, what stands for its entries (those left out are 0): a one-hot
     upstream gradient makes the entry of a pull-back the derivative of one entry by another.
     """
-    return EntryWriter(sizes, known).at(expr, index)
+    return EntryWriter(sizes, known).at(_opened(expr, sizes), index)
+
+
+def _opened(expr: Expr, sizes: Sizes) -> Expr:
+    """A determinant or inverse that is the whole formula, by its cofactors."""
+    if isinstance(expr, Op) and expr.name in COFACTORS:
+        return written_out(expr, sizes) or expr
+    return expr
 
 
 class EntryWriter(InNumbers):
@@ -57,8 +65,9 @@ class EntryWriter(InNumbers):
         if record.elementwise or not expr.args:
             args = tuple(self.at(arg, self.matching(arg, index)) for arg in expr.args)
             return self.applied(expr, args)
-        if record.definition is not None:
-            return self.at(record.definition(expr, self.rules), index)
+        found = None if record.definition is None else record.definition(expr, self.rules)
+        if found is not None:
+            return self.at(found, index)
         raise NoEntryError(called(expr))
 
     def named(self, name: str, index: Index) -> Expr:

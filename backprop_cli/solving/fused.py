@@ -12,6 +12,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Rules
+from backprop_cli.problem.assumptions import summing_to_one
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.named import Written, losses_of
 from backprop_cli.readings.values import evaluate
@@ -87,7 +88,9 @@ def _total(y: Expr, output: Op) -> Expr:
 
 
 def _sums_to_one(model: Model, target: Expr, output: Op) -> bool:
-    """Whether the targets are numbers that add up to 1 for each sample."""
+    """Whether the targets add up to 1 for each sample: their numbers do, or the file says so."""
+    if isinstance(target, Sym) and target.name in summing_to_one(model.problem):
+        return True
     if not model.given.keys() >= set(symbols(target)):
         return False
     axis = output.option("axis")

@@ -14,6 +14,7 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import local_jacobian
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.fused import shortcuts_of
@@ -75,7 +76,8 @@ def _may_be_shorter(expr: Expr) -> bool:
     nodes = [node for node in walk(expr) if isinstance(node, Op)]
     names = {node.name for node in nodes}
     signed = any(_signed(arg) for node in nodes if node.name == "matmul" for arg in node.args)
-    return signed or "diag" in names or ("mul" in names and bool(names & _CANCEL))
+    twice = names >= {"add", "matmul"}  # A x + A x
+    return signed or twice or "diag" in names or ("mul" in names and bool(names & _CANCEL))
 
 
 _CANCEL = frozenset({"div", "ratio", "spread"})
@@ -170,6 +172,7 @@ class _Planner:
 
     def shortened(self, gradient: Gradient) -> Gradient:
         """The gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
+        gradient = replace(gradient, expr=assumed(gradient.expr, self.model.problem, self.sizes()))
         if not _may_be_shorter(gradient.expr):
             return gradient
         from backprop_cli.derive.simplify.array_rules import (

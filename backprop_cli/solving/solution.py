@@ -142,6 +142,8 @@ def convention(model: Model) -> dict[str, object]:
     if loss is not None:
         found["loss"] = loss.function.name or "formula"
         found["over_samples"] = loss.over_samples
+    if model.problem.assume:
+        found["assume"] = {name: kind for name, (_, kind) in model.problem.assume.items()}
     if model.problem.rounding is not None:
         rounding = model.problem.rounding
         found["rounding"] = {rounding.digits.kind: rounding.digits.count, "mode": rounding.mode}

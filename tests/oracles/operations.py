@@ -63,6 +63,9 @@ SHAPES: dict[str, list[Way]] = {
         (((1,),), {}),
     ],
     "trace": [(((3, 3),), {}), (((1, 1),), {})],
+    "inv": [(((size, size),), {}) for size in (1, 2, 3, 5)],
+    "det": [(((size, size),), {}) for size in (1, 2, 3, 5)],
+    "logdet": [(((size, size),), {}) for size in (1, 2, 4)],
     "reshape": [
         (((6,),), {"shape": (2, 3)}),
         (((2, 3),), {"shape": (3, 2)}),
@@ -176,5 +179,7 @@ def point(example: Example, seed: int) -> dict[str, Array]:
         start += length
     domain = TABLE[example.node.name].domain
     if domain is not None and np.any(domain.outside(*found.values())):
-        return {name: np.asarray(np.abs(value)) for name, value in found.items()}
+        found = {name: np.asarray(np.abs(value)) for name, value in found.items()}
+        if np.any(domain.outside(*found.values())):  # a matrix whose determinant is below 0
+            found = {name: value + 3 * np.eye(len(value)) for name, value in found.items()}
     return found

@@ -194,6 +194,15 @@ PROBLEM = Record(
             Made(NamedOf(_SHAPE, "a mapping from names to shapes", "{W: [M, N], x: [N]}"), _names),
             "the shapes of what the equations start from, where there are no numbers",
         ),
+        "assume": Key(
+            NamedOf(
+                Choice(("symmetric", "one-hot", "distribution")),
+                "a mapping from quantities to what they are",
+                "{A: symmetric, y: one-hot}",
+            ),
+            "what derivations may use of a quantity: it is its own transpose, it is 1 in one place "
+            "and else 0, or its entries add up to 1",
+        ),
         "equations": Key(
             ListOf(EquationOrMany(), "a list of equations"),
             "name = formula; under `for t in 1..3:` a list that is taken for each t",

@@ -1,0 +1,202 @@
+"""Square matrices to their determinants and inverses: values, entries by cofactors, pull-backs."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.operations.positions import Index, UnknownPlaceError
+from backprop_cli.operations.record import (
+    Array,
+    Domain,
+    Entries,
+    Notation,
+    Operation,
+    Rules,
+    Shares,
+)
+
+Places: TypeAlias = "tuple[int, ...]"
+
+COFACTORS = frozenset({"inv", "det"})
+"""What is worked out by cofactors, which are written out where nothing stands around it."""
+
+INVERTED = COFACTORS | {"logdet"}
+
+BY_HAND = 3
+"""Rows up to which a determinant is written out in products, as people do."""
+
+_NEARLY = 4 * float(np.finfo(float).eps)  # times the rows: what rounding leaves of a zero
+
+
+def square(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    """The shape of a square matrix."""
+    (shape,) = shapes
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ShapeError(f"{node.name} takes a square matrix, and this is {described(shape)}")
+    return shape
+
+
+# Values -------------------------------------------------------------------------------------------
+
+
+def det(a: Array) -> Array:
+    """The determinant: by products where people do so, and exactly 0 where rounding hides that."""
+    if not np.isfinite(a).all():
+        return np.asarray(np.nan)
+    size = len(a)
+    found = _by_products(a) if size <= BY_HAND else float(np.linalg.det(a))
+    least = size * _NEARLY * float(np.prod(np.linalg.norm(a, axis=1)))
+    return np.asarray(0.0 if abs(found) <= least else found)
+
+
+def _by_products(a: Array) -> float:
+    if len(a) == 1:
+        return float(a[0, 0])
+    return sum(float(a[0, j]) * _cofactor(a, 0, j) for j in range(len(a)))
+
+
+def _cofactor(a: Array, i: int, j: int) -> float:
+    if len(a) == 1:
+        return 1.0
+    return float((-1) ** (i + j)) * _by_products(np.delete(np.delete(a, i, 0), j, 1))
+
+
+def inv(a: Array) -> Array:
+    """The inverse; no number anywhere where the matrix is singular."""
+    found = det(a)
+    if not np.isfinite(found) or found == 0:
+        return np.full(a.shape, np.nan)
+    size = range(len(a))
+    if len(a) <= BY_HAND:
+        return np.array([[_cofactor(a, j, i) / found for j in size] for i in size])
+    return np.asarray(np.linalg.inv(a))
+
+
+def logdet(a: Array) -> Array:
+    """ln |A|, which is a number where the determinant is above 0."""
+    if not det(a) > 0:
+        return np.asarray(np.nan)
+    return np.asarray(np.linalg.slogdet(a)[1])
+
+
+# Entries ------------------------------------------------------------------------------------------
+
+
+def _opaque(node: Op, index: Index, _: Entries) -> Expr:
+    """The entry of the matrix or number itself: its cofactors would hide what is around it."""
+    if not index:
+        return node
+    if not all(isinstance(place, int) for place in index):
+        raise UnknownPlaceError
+    return op("at", node, index=tuple(place for place in index if isinstance(place, int)))
+
+
+def _rows(a: Expr, rules: Rules) -> Places | None:
+    """The rows of a matrix, where so many are worked out by hand."""
+    size = rules.shape(a)[0]
+    return tuple(range(size)) if isinstance(size, int) and size <= BY_HAND else None
+
+
+def _minor(a: Expr, rows: Places, columns: Places) -> Expr:
+    """The determinant of what stands in some rows and columns, by its first row."""
+    if not rows:
+        return build.ONE
+    total: Expr = build.ZERO
+    for place, column in enumerate(columns):
+        rest = _minor(a, rows[1:], _without(columns, column))
+        term = build.scalar_mul(op("at", a, index=(rows[0], column)), rest)
+        total = build.sub(total, term) if place % 2 else build.add(total, term)
+    return total
+
+
+def _without(places: Places, one: int) -> Places:
+    return tuple(place for place in places if place != one)
+
+
+def _det_written_out(node: Op, rules: Rules) -> Expr | None:
+    rows = _rows(node.args[0], rules)
+    return None if rows is None else _minor(node.args[0], rows, rows)
+
+
+def _inv_written_out(node: Op, rules: Rules) -> Expr | None:
+    """1 over the determinant, times the cofactor of the entry across the diagonal."""
+    (a,) = node.args
+    rows = _rows(a, rules)
+    if rows is None:
+        return None
+    over = op("div", build.ONE, _minor(a, rows, rows))
+
+    def entry(i: int, j: int) -> Expr:
+        minor = _minor(a, _without(rows, j), _without(rows, i))
+        return build.scalar_mul(over, minor if (i + j) % 2 == 0 else build.neg(minor))
+
+    return Op("stack", tuple(Op("stack", tuple(entry(i, j) for j in rows)) for i in rows))
+
+
+# Pull-backs ---------------------------------------------------------------------------------------
+
+
+def _inverse_transposed(a: Expr) -> Expr:
+    return build.transpose(op("inv", a))
+
+
+def _inv(g: Expr, r: Expr, _: Op, __: Rules) -> Shares:
+    turned = build.transpose(r)
+    return (build.neg(build.matmul(build.matmul(turned, g), turned)),)
+
+
+def _det(g: Expr, r: Expr, node: Op, _: Rules) -> Shares:
+    return (build.mul(build.mul(g, r), _inverse_transposed(node.args[0])),)
+
+
+def _logdet(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
+    return (build.mul(g, _inverse_transposed(node.args[0])),)
+
+
+def _singular(a: Array) -> NDArray[np.bool_]:
+    return np.full(np.shape(a), bool(det(a) == 0))
+
+
+INVERSES = (
+    Operation(
+        "inv",
+        "inverse matrix",
+        Notation("special", "inv"),
+        square,
+        inv,
+        pullback=_inv,
+        definition=_inv_written_out,
+        entry=_opaque,
+        domain=Domain(_singular, "a singular matrix, whose determinant is 0, has no inverse"),
+    ),
+    Operation(
+        "det",
+        "determinant",
+        Notation("special", "det"),
+        lambda shapes, node: square(shapes, node)[:0],
+        det,
+        pullback=_det,
+        definition=_det_written_out,
+        entry=_opaque,
+    ),
+    Operation(
+        "logdet",
+        "logarithm of the determinant",
+        Notation("special", "logdet"),
+        lambda shapes, node: square(shapes, node)[:0],
+        logdet,
+        pullback=_logdet,
+        definition=lambda node, rules: op("log", op("det", *node.args)),
+        entry=_opaque,
+        domain=Domain(
+            lambda a: np.asarray(det(a) <= 0),
+            "the determinant is not above 0, and has no logarithm",
+        ),
+    ),
+)

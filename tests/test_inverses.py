@@ -1,0 +1,247 @@
+"""Inverses and determinants: values, gradients, bounds, sheets, what is printed and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import backprop_cli as backprop
+from backprop_cli.algebra.expr import Sym, op
+from backprop_cli.cli import main
+from backprop_cli.operations.bounds import BOUNDS
+from backprop_cli.readings.intervals import Unit, enclosure
+from backprop_cli.readings.values import evaluate
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+A2 = [[2, 1], [1, 3]]
+A3 = [[2, 1, 0], [1, 3, 1], [0, 1, 4]]
+
+
+def run(data: dict[str, Any], *arguments: str) -> str:
+    done = CliRunner().invoke(main, [*arguments, "-"], input=yaml.safe_dump(data))
+    assert done.exit_code in (0, 1), done.output
+    return str(done.output)
+
+
+def differences(function: Callable[[Array], float], a: Array, step: float = 1e-6) -> Array:
+    found = np.zeros(a.shape)
+    for place in np.ndindex(a.shape):
+        moved = np.zeros(a.shape)
+        moved[place] = step
+        found[place] = (function(a + moved) - function(a - moved)) / (2 * step)
+    return found
+
+
+FORMULAS: dict[str, Callable[[Array], float]] = {
+    "sum(inv(A) * C)": lambda a: float(np.sum(np.linalg.inv(a) * C(len(a)))),
+    "det(A)^2": lambda a: float(np.linalg.det(a) ** 2),
+    "logdet(A.T @ A)": lambda a: float(np.log(np.linalg.det(a.T @ a))),
+    "trace(inv(A) @ C) * det(A)": lambda a: float(
+        np.trace(np.linalg.inv(a) @ C(len(a))) * np.linalg.det(a)
+    ),
+}
+
+
+def C(size: int) -> Array:  # noqa: N802
+    return np.arange(size * size, dtype=float).reshape(size, size) - 2
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 6])
+def test_gradients_are_differences_of_numpy(formula: str, size: int) -> None:
+    a = np.random.default_rng(size).normal(size=(size, size)) + 2 * np.eye(size)
+    values = {"A": a.tolist(), "C": C(size).tolist()}
+    used = {name: value for name, value in values.items() if name in formula}
+    solution = backprop.load({"values": used, "equations": [f"L = {formula}"]}).solve()
+    own = FORMULAS[formula]
+    assert solution["L"] == pytest.approx(own(a), rel=1e-9)
+    wanted = differences(own, a)
+    np.testing.assert_allclose(
+        solution["dL/dA"], wanted, rtol=1e-6, atol=1e-7 * np.abs(wanted).max()
+    )
+
+
+def test_small_whole_numbers_leave_no_noise() -> None:
+    singular = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert evaluate(op("det", Sym("A")), {"A": singular}) == 0
+    assert np.isnan(evaluate(op("inv", Sym("A")), {"A": singular})).all()
+    tenths = singular / 10
+    assert evaluate(op("det", Sym("A")), {"A": tenths}) == 0
+    found = evaluate(op("inv", Sym("A")), {"A": np.array([[2.0, 1], [1, 1]])})
+    assert found.tolist() == [[1, -1], [-1, 2]]
+    wide = np.diag([1e-9, 1e9, 1.0, 2.0, 3.0])
+    assert evaluate(op("det", Sym("A")), {"A": wide}) == pytest.approx(6)
+
+
+# ---- Bounds -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_bounds_enclose_what_is_drawn_and_are_tight(size: int) -> None:
+    rng = np.random.default_rng(size)
+    for radius in (1e-3, 0.05):
+        a = rng.normal(size=(size, size)) + 2 * np.eye(size)
+        r = radius * rng.uniform(0, 1, a.shape)
+        bounds = {name: BOUNDS[name]((a - r, a + r)) for name in ("inv", "det")}
+        for _ in range(200):
+            drawn = a + r * rng.choice((-1.0, 1.0), a.shape)
+            for name, value in (("inv", np.linalg.inv(drawn)), ("det", np.linalg.det(drawn))):
+                low, high = bounds[name]
+                assert np.all((low <= value) & (value <= high)), name
+        inverse = np.linalg.inv(a)
+        first_order = 2 * np.abs(inverse) @ r @ np.abs(inverse)  # as far as it goes for small radii
+        if radius == 1e-3:
+            low, high = bounds["inv"]
+            assert np.all(high - low <= 1.1 * first_order + 1e-9)
+            low, high = bounds["det"]
+            cofactors = np.abs(np.linalg.det(a) * inverse.T)
+            assert high - low <= 1.1 * 2 * np.sum(cofactors * r) + 1e-9
+
+
+def test_bounds_around_a_singular_matrix() -> None:
+    a = np.array([[2.0, 1.0], [4.0, 2.0]])
+    low, high = BOUNDS["det"]((a - 0.5, a + 0.5))
+    assert low <= 1.5 * 1.5 - 1.5 * 4.5
+    assert high >= 2.5 * 2.5 - 0.5 * 3.5
+    low, high = BOUNDS["inv"]((a - 0.5, a + 0.5))
+    assert np.isneginf(low).all()
+    assert np.isposinf(high).all()
+    a = np.ones((8, 8))
+    low, high = BOUNDS["det"]((a, a + 0.01))
+    assert low < 0 < high
+
+
+def test_a_hand_may_round_within() -> None:
+    """1/|A| at two decimals, then each cofactor times that."""
+    a = np.array([[4.0, 3.0], [2.0, 5.0]])
+    low, high = enclosure(op("inv", Sym("A")), lambda _: (a, a), Unit(2))
+    by_hand = 0.07 * np.array([[5.0, -3.0], [-2.0, 4.0]])
+    assert np.all((low <= by_hand) & (by_hand <= high))
+    assert np.all(high - low < 0.11)
+    large = np.diag([4.0, 2.0, 5.0, 3.0])
+    low, high = enclosure(op("inv", Sym("A")), lambda _: (large, large), Unit(2))
+    np.testing.assert_allclose(low, np.linalg.inv(large), atol=1e-12)
+
+
+# ---- Sheets -------------------------------------------------------------------------------------
+
+SHEET = {
+    "values": {"A": [[4, 3], [2, 5]], "x": [1, 2]},
+    "equations": ["B = inv(A)", "s = x @ B @ x", "L = s + logdet(A)"],
+    "ask": ["B", "s", "L", "dL/dA"],
+    "grading": {"precision": {"decimals": 3}},
+}
+
+
+def graded(answers: dict[str, Any]) -> Any:
+    return backprop.load(SHEET).check(answers)
+
+
+def honest() -> dict[str, Any]:
+    a, x = np.array([[4.0, 3], [2, 5]]), np.array([1.0, 2])
+    b = np.round(np.linalg.inv(a), 3)
+    s = round(float(x @ b @ x), 3)
+    gradient = np.round(b.T - np.round(b.T @ np.outer(x, x) @ b.T, 3), 3)
+    return {"B": b, "s": s, "L": round(s + round(float(np.log(14)), 3), 3), "dL/dA": gradient}
+
+
+def typed(answers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        id: [[f"{one:.3f}" for one in row] for row in value]
+        if isinstance(value, np.ndarray)
+        else f"{value:.3f}"
+        for id, value in answers.items()
+    }
+
+
+def test_a_rounded_sheet_is_right() -> None:
+    report = graded(typed(honest()))
+    assert report.passed
+    assert all(report[id].verdict == "correct" for id in SHEET["ask"])
+
+
+def test_wrong_sheets_are_wrong() -> None:
+    a, x = np.array([[4.0, 3], [2, 5]]), np.array([1.0, 2])
+    b = np.linalg.inv(a)
+    adjugate = np.array([[5.0, -3], [-2, 4]])
+    wrong = {
+        "without 1/|A|": {"B": adjugate},
+        "cofactors not across the diagonal": {"B": np.array([[5.0, -2], [-3, 4]]) / 14},
+        "signs lost": {"B": np.abs(b)},
+        "entry by entry": {"B": 1 / a},
+        "sign of the inverse's derivative": {"dL/dA": b.T + b.T @ np.outer(x, x) @ b.T},
+        "transposes lost": {"dL/dA": b - b @ np.outer(x, x) @ b},
+        "log of 1/|A|": {"L": float(x @ b @ x - np.log(14))},
+    }
+    for made, answers in wrong.items():
+        (id,) = answers
+        report = graded(typed({**honest(), **answers}))
+        assert report[id].verdict == "wrong", made
+
+
+# ---- What is printed, and what is refused -------------------------------------------------------
+
+
+def test_notation() -> None:
+    data = {
+        "shapes": {"A": ["n", "n"], "B": ["n", "n"]},
+        "equations": ["L = trace(inv(A) @ B) + logdet(A) + det(A)"],
+    }
+    text = run(data, "derive", "--width", "100")
+    assert "L = tr(A⁻¹ B) + ln |A| + |A|" in text
+    assert "∂L/∂B = A⁻ᵀ" in text
+    assert "A⁻ᵀ Bᵀ A⁻ᵀ" in text
+    ascii_text = run(data, "derive", "--width", "100", "--ascii")
+    assert "trace(inv(A) @ B)" in ascii_text.replace("tr(", "trace(")
+    assert "inv(A).T" in ascii_text
+    assert "det(A)" in ascii_text
+    assert "abs(" not in ascii_text
+    tex = run(data, "derive", "--format", "latex")
+    assert r"\lvert A\rvert" in tex
+    assert r"{A}^{-\mathrm{T}}" in tex.replace("{-}", "-").replace(" ", "")
+
+
+def test_cofactors_are_written_out_where_nothing_stands_around_them() -> None:
+    data = {"values": {"A": A2}, "equations": ["B = inv(A)", "L = det(A) + sum(B)"]}
+    text = run(data, "solve", "--detail", "long", "--width", "100")
+    assert "A₁₁ · A₂₂ − A₁₂ · A₂₁" in text
+    data = {"values": {"A": A3}, "equations": ["L = trace(inv(A))"]}
+    text = run(data, "solve", "--detail", "long", "--width", "100")
+    assert "(A⁻¹)₁₁ + (A⁻¹)₂₂ + (A⁻¹)₃₃" in text
+
+
+def test_a_singular_matrix_is_said_to_be_one() -> None:
+    data = {"values": {"A": [[2, 1], [4, 2]]}, "equations": ["B = inv(A)", "L = sum(B)"]}
+    text = " ".join(run(data, "solve").split())
+    assert "a singular matrix, whose determinant is 0, has no inverse" in text
+    data = {"values": {"A": [[0, 1], [1, 0]]}, "equations": ["L = logdet(A)"]}
+    text = " ".join(run(data, "solve").split())
+    assert "the determinant is not above 0, and has no logarithm" in text
+
+
+def test_only_square_matrices_have_them() -> None:
+    for name in ("inv", "det", "logdet"):
+        data = {"values": {"A": [[1, 2, 3], [4, 5, 6]]}, "equations": [f"L = sum({name}(A))"]}
+        done = CliRunner().invoke(main, ["solve", "-"], input=yaml.safe_dump(data))
+        assert done.exit_code == 2
+        assert f"{name} takes a square matrix, and this is a 2 × 3 matrix" in done.output
+
+
+def test_training_through_an_inverse_is_the_same_compiled() -> None:
+    data = {
+        "values": {"A": A3, "x": [1, 2, 3]},
+        "equations": ["L = x @ inv(A) @ x - logdet(A)"],
+        "train": ["A"],
+        "update": {"rule": "sgd", "learning_rate": 0.01, "steps": 300},
+    }
+    a, x = np.array(A3, dtype=float), np.array([1.0, 2, 3])
+    for _ in range(300):
+        b = np.linalg.inv(a)
+        a = a + 0.01 * (b.T + b.T @ np.outer(x, x) @ b.T)
+    solution = backprop.load(data).solve(steps=300, at=300)
+    np.testing.assert_allclose(solution["A_new"], a, rtol=1e-9)
