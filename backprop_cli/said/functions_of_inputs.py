@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,7 +13,6 @@ from backprop_cli.derive.regions.free_inputs import (
     check_letters,
     free_functions,
 )
-from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.placeholders import with_numbers
@@ -88,6 +88,6 @@ def refuse_numbers_only(given: dict[str, bool]) -> None:
         raise UserError(*found, source="solve")
 
 
-def _no_program(_: View) -> str:
+def _no_program() -> NoReturn:
     message = "a program needs numbers, and this file has letters"
     raise UserError(Complaint(message, instead=f"{_INSTEAD}, or --format text"), source="solve")

@@ -15,6 +15,7 @@ from backprop_cli.solving.limits import MAX_WORK
 if TYPE_CHECKING:
     from backprop_cli.document.document_data import Document, Page, Part
     from backprop_cli.document.view import View
+    from backprop_cli.formats.program_text import Training
     from backprop_cli.solving.solution import Solution
     from backprop_cli.solving.verify import Check
     from backprop_cli.solving.weight_paths import EntryPaths
@@ -53,8 +54,7 @@ def of_trace(
     )
 
 
-def _program(solution: Solution, given: Mapping[str, object], most: int, view: View) -> str:
-    from backprop_cli.formats.python import program
+def _program(solution: Solution, given: Mapping[str, object], most: int) -> tuple[Trace, Training]:
     from backprop_cli.said.whole_training import training_of
 
     for option, asked_for in given.items():
@@ -63,7 +63,7 @@ def _program(solution: Solution, given: Mapping[str, object], most: int, view: V
                 Complaint(f"a program has no {option}", instead="--format text"), source=option
             )
     first = solution.trace.steps[0].iteration if solution.trace.steps else 1
-    return program(solution.trace, view, training_of(solution, first, most))
+    return solution.trace, training_of(solution, first, most)
 
 
 def _document(

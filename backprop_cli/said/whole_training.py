@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backprop_cli.errors import Complaints
-from backprop_cli.formats.python import Training
+from backprop_cli.formats.program_text import Training
 from backprop_cli.problem.build_model import build
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.batches import batches
