@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 IDS = "L Z1 H1 W1 b1 Yhat X dL/dW1 dL/dZ1 dL/db1 W1_new L_new dYhat/dW1 z q s x W1[1,1] nothing"
 NAMES = tuple(IDS.split())
 FORMATS = {
-    "solve": ("text", "json", "markdown", "latex", "html", "python"),
+    "solve": ("text", "json", "markdown", "latex", "html", "python", "pytorch"),
     "derive": ("text", "markdown", "latex", "html"),
     "draw": ("text", "svg"),
     "blank": ("text", "json", "csv"),
@@ -57,7 +57,7 @@ def ill_formed(options: list[str], output: str) -> str | None:
             json.loads(output)
         elif format_ == "svg":
             ET.fromstring(output)  # noqa: S314  # our own
-        elif format_ == "python":
+        elif format_ in ("python", "pytorch"):
             compile(output, "program", "exec")
     except (ValueError, SyntaxError) as error:
         return f"no {format_}: {error}"

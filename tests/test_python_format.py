@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from oracles import networks
 
 from backprop_cli.cli import main
-from backprop_cli.formats.python import identifiers
+from backprop_cli.formats.program_text import identifiers
 
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").glob("*.yaml"))
 SEEDS = range(40)

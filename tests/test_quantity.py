@@ -273,7 +273,7 @@ ELSEWHERE = {  # what looks alike and is something else
     "readings/formula_text.py": {"an entry"},  # an entry of a formula
     "readings/source.py": {"an entry"},  # lines of NumPy
 }
-PYTHON = re.compile(r"(?:render|formats)/python")  # writes programs: `x = all_x[batch]`
+PYTHON = re.compile(r"formats/(?:python|program_text)")  # writes programs: `x = all_x[batch]`
 
 
 def code_of(path: Path) -> str:

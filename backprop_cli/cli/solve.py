@@ -81,7 +81,7 @@ def _known(ctx: click.Context) -> list[str]:
     epilog="\b\nExample:\n  backprop solve problems/momentum.yaml --steps 20 --at 20 --only update",
 )
 @PROBLEM
-@output_options("text", "json", "markdown", "latex", "html", "python")
+@output_options("text", "json", "markdown", "latex", "html", "python", "pytorch")
 @click.option(
     "--detail",
     type=click.Choice(["short", "normal", "long"]),

@@ -12,6 +12,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from backprop_cli.document.document_data import Document, Page
     from backprop_cli.document.view import View
+    from backprop_cli.formats.program_text import Training
+    from backprop_cli.trace import Trace
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
@@ -21,17 +23,18 @@ FORMATS: Mapping[str, str] = MappingProxyType(
         "html": "html",
         "json": "plain_data",
         "python": "python",
+        "pytorch": "pytorch",
     }
 )
 """The file of each format: its `render` writes what is said."""
 
 
 class Said(Struct, frozen=True):
-    """What a command has to say: as a document for a page, as data, and as a program."""
+    """What a command has to say: as a document for a page, as data, and what a program is of."""
 
     document: Callable[[View, Page], Document]
     data: Callable[[], Mapping[str, object]]
-    program: Callable[[View], str] | None = None
+    program: Callable[[], tuple[Trace, Training]] | None = None
 
 
 def written(format_: str, said: Said, view: View) -> str:

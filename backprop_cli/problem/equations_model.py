@@ -56,8 +56,8 @@ def general(problem: Problem, complaints: Complaints, numbers: bool = True) -> B
     start = _start(read, target)
     _check_taken(read, trained, target)
     stated = {name: read.shapes[name] for name in read.values if name in read.shapes}
-    numbers = {name: given.value for name, given in read.given.items()}
-    check_assumed(problem, stated, numbers, complaints)
+    known = {name: given.value for name, given in read.given.items()}
+    check_assumed(problem, stated, known, complaints)
     outline = _outline(read, trained, start)
     if complaints.found or target is None:
         return Built(outline, None)

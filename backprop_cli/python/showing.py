@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Detail: TypeAlias = Literal["short", "normal", "long"]
 
-SOLUTIONS: Final = ("text", "markdown", "latex", "html", "json", "python")
+SOLUTIONS: Final = ("text", "markdown", "latex", "html", "json", "python", "pytorch")
 DERIVATIONS: Final = ("text", "markdown", "latex", "html", "json")
 
 

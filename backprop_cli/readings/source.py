@@ -1,4 +1,7 @@
-"""An expression to a line of NumPy as a person would write it, and the helpers it calls."""
+"""An expression to a line of NumPy as a person would write it, and the helpers it calls.
+
+What else is written in Python has the same lines with other words: see `torch_source`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE, operation
-from backprop_cli.readings.source_helpers import HELPERS
+from backprop_cli.readings.source_helpers import HELPERS, Helper
 
 Code: TypeAlias = "tuple[str, int]"
 """The text and its precedence: 1 sums, 2 products, 3 signs, 4 powers, 5 what follows a name."""
@@ -37,6 +40,16 @@ class Source(Struct, frozen=True):
     positive: Callable[[Expr], bool] = lambda expr: False
     helpers: set[str] = field(default_factory=set)
 
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """How operations are written."""
+        return FORMS
+
+    @property
+    def functions(self) -> Mapping[str, Helper]:
+        """What a program defines itself."""
+        return HELPERS
+
     def text(self, expr: Expr) -> str:
         """The expression as code."""
         return self.code(expr)[0]
@@ -46,12 +59,16 @@ class Source(Struct, frozen=True):
         text, precedence = self.code(expr)
         return text if precedence >= floor else f"({text})"
 
-    def rank(self, expr: Expr) -> int:
-        """The number of axes; 0 where it is unknown."""
+    def shape(self, expr: Expr) -> Shape:
+        """The shape of an expression; that of a number where it is unknown."""
         try:
-            return len(Sizes(self.shapes, {}).shape(expr))
+            return Sizes(self.shapes, {}).shape(expr)
         except (KeyError, ShapeError):
-            return 0
+            return ()
+
+    def rank(self, expr: Expr) -> int:
+        """The number of axes."""
+        return len(self.shape(expr))
 
     def code(self, expr: Expr) -> Code:
         """The code and how tightly it binds."""
@@ -59,10 +76,10 @@ class Source(Struct, frozen=True):
             return self.names[expr.name], ATOM
         if isinstance(expr, Num):
             return _number(expr)
-        form = _FORMS.get(expr.name)
+        form = self.forms.get(expr.name)
         if form is not None:
             return form(self, expr)
-        if expr.name in HELPERS:
+        if expr.name in self.functions:
             return self.called(self.helper(expr.name), expr)
         return self.code(self.written_out(expr))
 
@@ -79,7 +96,7 @@ class Source(Struct, frozen=True):
     def helper(self, name: str) -> str:
         """The name of a function that the program defines."""
         self.helpers.add(name)
-        for other in HELPERS[name].needs:
+        for other in self.functions[name].needs:
             self.helper(other)
         return name
 
@@ -347,7 +364,7 @@ def _concat(source: Source, node: Op) -> Code:
     return f"np.concatenate([{parts}]{f', axis={axis}' if axis else ''})", 5
 
 
-_FORMS: Mapping[str, Form] = MappingProxyType(
+FORMS: Mapping[str, Form] = MappingProxyType(
     {
         "add": _infix("+", 1),
         "sub": _infix("-", 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -122,6 +123,6 @@ def refuse_numbers_only(given: dict[str, bool]) -> None:
         raise UserError(*found, source="solve")
 
 
-def _no_program(_: View) -> str:
+def _no_program() -> NoReturn:
     message = "a program needs numbers, and this file has letters"
     raise UserError(Complaint(message, instead=f"{_INSTEAD}, or --format text"), source="solve")

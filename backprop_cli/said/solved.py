@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint, Complaints, UserError
-from backprop_cli.formats.python import Training
+from backprop_cli.formats.program_text import Training
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.build_model import build
 from backprop_cli.problem.model import Model
@@ -22,10 +22,8 @@ from backprop_cli.trace import Trace
 if TYPE_CHECKING:
     from backprop_cli.document.document_data import Document, Page, Part
     from backprop_cli.document.view import View
-    from backprop_cli.solving.solution import Solution
     from backprop_cli.solving.verify import Check
     from backprop_cli.solving.weight_paths import EntryPaths
-    from backprop_cli.trace import Trace
 
 
 def of_solution(
@@ -58,8 +56,7 @@ def of_trace(
     )
 
 
-def _program(solution: Solution, given: Mapping[str, object], most: int, view: View) -> str:
-    from backprop_cli.formats.python import program
+def _program(solution: Solution, given: Mapping[str, object], most: int) -> tuple[Trace, Training]:
 
     for option, asked_for in given.items():
         if asked_for is not None:
@@ -67,7 +64,7 @@ def _program(solution: Solution, given: Mapping[str, object], most: int, view: V
                 Complaint(f"a program has no {option}", instead="--format text"), source=option
             )
     first = solution.trace.steps[0].iteration if solution.trace.steps else 1
-    return program(solution.trace, view, training_of(solution, first, most))
+    return solution.trace, training_of(solution, first, most)
 
 
 def _document(

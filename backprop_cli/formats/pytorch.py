@@ -1,0 +1,280 @@
+"""A trace to a program in PyTorch whose own autograd gives the same numbers, and asserts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from textwrap import indent
+
+import numpy as np
+
+from backprop_cli.algebra.expr import Expr, Sym, symbols
+from backprop_cli.algebra.quantity import quantity, upstream_id
+from backprop_cli.document.step_words import SECTIONS
+from backprop_cli.document.view import View
+from backprop_cli.errors import Complaint, UserError
+from backprop_cli.formats.program_text import (
+    ProgramText,
+    Training,
+    by_section,
+    filled,
+    literal,
+    nested,
+    shapes_of,
+    unwritten,
+)
+from backprop_cli.formats.registry import Said
+from backprop_cli.readings.source import Source
+from backprop_cli.readings.torch_helpers import TORCH_HELPERS
+from backprop_cli.readings.torch_source import TorchSource
+from backprop_cli.trace import Array, Step, Trace
+
+_OF_STEP = "rtol=1e-9, atol=1e-12"
+_NAMES = 75  # characters of names before a line is broken
+_AFTER_TRAINING = "rtol=1e-6, atol=1e-9"  # differences in the last digit grow from step to step
+
+
+def render(said: Said, view: View) -> str:
+    """The program, where there is one."""
+    assert said.program is not None  # what has none does not offer this format
+    trace, training = said.program()
+    if trace.convention.get("rounding"):
+        message = "a derivation that is rounded after every step has no autograd: it does not round"
+        raise UserError(Complaint(message, instead="no `rounding` in the file, or --format python"))
+    return _Program(trace, view, training).whole()
+
+
+class _Program(ProgramText):
+    library = "PyTorch"
+    helpers_there_are = TORCH_HELPERS
+
+    def __init__(self, trace: Trace, view: View, training: Training) -> None:
+        super().__init__(trace, view, training)
+        self.step_of = {step.id: step for step in trace.steps}
+
+    # What is differentiated -----------------------------------------------------------------------
+
+    @cached_property
+    def seeds(self) -> list[str]:
+        """What gradients reach from outside."""
+        known = (*self.trace.given, *(step.id for step in self.trace.steps))
+        return [id for id in known if upstream_id(id) in self.trace.given]
+
+    @property
+    def targets(self) -> list[str]:
+        """Where autograd starts from."""
+        return self.seeds or [self.trace.loss or ""]
+
+    def uses(self, step: Step) -> Iterable[str]:
+        if step.phase == "backward":
+            return [quantity(step.id).by, *self.targets, *map(upstream_id, self.seeds)]
+        if step.phase == "jacobian":
+            return [quantity(step.id).name, quantity(step.id).by]
+        return symbols(step.expr)
+
+    def lacks(self, step: Step, source: Source) -> str | None:
+        if step.phase in ("backward", "jacobian"):
+            of_one = quantity(step.id)
+            known = {*self.trace.given, *self.step_of}
+            return None if {of_one.name, of_one.by} <= {*known, *self.targets, "L"} else step.id
+        return unwritten(step.expr, source)
+
+    @cached_property
+    def leaves(self) -> frozenset[str]:
+        """What is given and autograd has to follow: what is differentiated by, or is behind it."""
+        derived = [step for step in self.steps if step.phase in ("backward", "jacobian")]
+        by = {quantity(step.id).by for step in derived}
+        found = by & self.trace.given.keys()
+        for name in by - found:
+            behind = self._behind(name)
+            found |= set() if behind & found else behind
+        return frozenset(found)
+
+    def _behind(self, name: str) -> set[str]:
+        """What is given and a quantity is computed from: its parameters, or else its data."""
+        given: dict[str, str] = {}
+        seen, waiting = {name}, [name]
+        while waiting:
+            id = waiting.pop()
+            if id in self.trace.given:
+                given[id] = self.trace.given[id].role
+                continue
+            inputs = {*symbols(self.step_of[id].expr)} - seen
+            seen |= inputs
+            waiting += inputs
+        parameters = {id for id, role in given.items() if role == "parameter"}
+        return parameters or {id for id, role in given.items() if role == "data"}
+
+    # The words of PyTorch -------------------------------------------------------------------------
+
+    def opening(self) -> Iterator[str]:
+        yield "import torch"
+        yield ""
+        yield "torch.set_default_dtype(torch.float64)"
+        yield f"torch.set_printoptions(precision={self.view.precision}, sci_mode=False)"
+        yield from self.defined()
+        if self.helpers:
+            yield ""
+
+    def literal(self, id: str, value: Array) -> str:
+        given = self.trace.given[id]
+        if given.role == "constant" and value.ndim == 0:
+            return _number(float(value))
+        closing = ", requires_grad=True)" if id in self.leaves else ")"
+        if value.ndim == 0:
+            return f"torch.tensor({_number(float(value))}{closing}"
+        return literal(value, "torch.tensor(", _number, closing)
+
+    def source(self, trace: Trace) -> TorchSource:
+        known = self.known(trace)
+        constants = (id for id, given in trace.given.items() if given.role == "constant")
+        kinks = trace.convention.get("kinks")
+
+        def positive(expr: Expr) -> bool:
+            value = known(expr)
+            return value is not None and bool(np.all(value > 0))
+
+        def may_be_zero(expr: Expr) -> bool:
+            value = known(expr)
+            return value is None or bool(np.any(value == 0))
+
+        return TorchSource(
+            self.names,
+            shapes_of(trace),
+            positive,
+            self.helpers,
+            kinks=kinks if isinstance(kinks, dict) else {},
+            may_be_zero=may_be_zero,
+            plain=frozenset(id for id in constants if trace.given[id].value.ndim == 0),
+        )
+
+    def sections(self, trace: Trace, steps: Sequence[Step]) -> Iterator[str]:
+        in_update = False
+        for section, own in by_section(steps):
+            if section == "backward":
+                yield from (
+                    "",
+                    f"# {SECTIONS[section]}: PyTorch's own",
+                    *self._autograd(trace, own),
+                )
+                continue
+            lines = ["", f"# {SECTIONS[section]}", *self.formulas(trace, own)]
+            if section != "forward":
+                lines = [indent(line, "    ") for line in lines]
+                yield from () if in_update else ("", "with torch.no_grad():")
+                lines = lines if in_update else lines[1:]
+                in_update = True
+            yield from lines
+
+    def calculated(self, source: Source, step: Step) -> str:
+        assert isinstance(source, TorchSource)
+        if source.is_plain(step.expr):
+            return f"{source.tensor(step.expr)[:-1]}, requires_grad=True)"
+        code = source.text(step.expr)
+        is_name = code in self.names.values()
+        return f"{code}.clone()" if is_name and isinstance(step.expr, Sym) else code
+
+    def as_number(self, id: str) -> str:
+        return f"{self.names[id]}.item()"
+
+    def carried_over(self, old: str, new: str) -> str:
+        line = super().carried_over(old, new)
+        return f"{line}.requires_grad_()" if old in self.leaves else line
+
+    # Derivatives ----------------------------------------------------------------------------------
+
+    def _autograd(self, trace: Trace, steps: Sequence[Step]) -> Iterator[str]:
+        for step in steps:
+            if step.phase == "jacobian":
+                yield f"{self.names[step.id]} = {self._jacobian(trace, step)}"
+        gradients = [step for step in steps if step.phase == "backward"]
+        if gradients:
+            yield from self._gradients(gradients)
+            yield from self._of_each_sample(trace, gradients)
+
+    def _gradients(self, gradients: Sequence[Step]) -> Iterator[str]:
+        of = [self.names[target] for target in self.targets]
+        by = [self.names[quantity(step.id).by] for step in gradients]
+        names = ", ".join(self.names[step.id] for step in gradients)
+        if len(gradients) == 1:
+            names += ","
+        elif len(names) > _NAMES:
+            names = filled("(", names.split(", "), ")")
+        seeds = [self.names[upstream_id(seed)] for seed in self.seeds]
+        yield f"{names} = torch.autograd.grad("
+        yield f"    {of[0] if len(of) == 1 else '[' + ', '.join(of) + ']'},"
+        yield indent(filled("[", by, "],"), "    ")
+        if seeds:
+            yield f"    grad_outputs=[{', '.join(seeds)}],"
+        yield "    materialize_grads=True,"
+        yield ")"
+
+    def _of_each_sample(self, trace: Trace, gradients: Sequence[Step]) -> Iterator[str]:
+        """A mean over the samples is taken back where the problem has gradients of each one."""
+        said = trace.convention
+        if said.get("batch_gradients") != "per-sample" or said.get("over_samples") != "mean":
+            return
+        if trace.samples is None:
+            return
+        for step in gradients:
+            if "sample" in step.axes:
+                name = self.names[step.id]
+                yield f"{name} = {trace.samples} * {name}  # of each sample's own loss"
+
+    def _jacobian(self, trace: Trace, step: Step) -> str:
+        found = quantity(step.id)
+        of, by = self.names[found.name], self.names[found.by]
+        turned = trace.convention.get("jacobian") == "denominator"
+        shapes = shapes_of(trace)
+        axes = self._axes(trace, found.name), self._axes(trace, found.by)
+        if step.axes[:1] == ("sample",) and all("sample" in each for each in axes):
+            self.helpers |= {"jacobian", "jacobian_by_sample"}
+            places = ", ".join(str(each.index("sample")) for each in axes)
+            code = f"jacobian_by_sample({of}, {by}, {places})"
+            return f"{code}.transpose(1, 2)" if turned else code
+        self.helpers.add("jacobian")
+        first, second = len(shapes[found.name]), len(shapes[found.by])
+        code = f"jacobian({of}, {by})"
+        if not (turned and first and second):
+            return code
+        order = (*range(first, first + second), *range(first))
+        return f"{code}.permute({', '.join(map(str, order))})"
+
+    def _axes(self, trace: Trace, name: str) -> tuple[str, ...]:
+        given = trace.given.get(name)
+        return self.step_of[name].axes if given is None else given.axes
+
+    # The end --------------------------------------------------------------------------------------
+
+    def closing(self, shown: Sequence[Step]) -> Iterator[str]:
+        if not self.loops:
+            yield from self.results(shown)
+        yield ""
+        yield "# What backprop has, in full"
+        yield "expected = {"
+        for step in shown:
+            assert step.value is not None
+            yield indent(_expected(step.id, step.value), "    ")
+        yield "}"
+        yield "for name, value in results.items():"
+        yield "    value = torch.as_tensor(value, dtype=torch.float64).detach()"
+        yield "    wanted = torch.tensor(expected[name])"
+        yield '    print(name, "=", value + 0.0)'
+        yield f"    assert torch.allclose(value, wanted, {_OF_STEP}, equal_nan=True), name"
+        yield from self.told_at_the_end()
+        if self.loops and self.trace.loss is not None:
+            last = f"torch.tensor(history[-1]), torch.tensor({_number(self.trace.history[-1])})"
+            yield f"assert torch.allclose({last}, {_AFTER_TRAINING})"
+        yield f'print("autograd has the same {len(shown)} results")'
+
+
+def _expected(id: str, value: Array) -> str:
+    """One line of the expected results, or several."""
+    opening = f'"{id}": '
+    if value.ndim == 0:
+        return f"{opening}{_number(float(value))},"
+    return filled(f"{opening}[", [nested(part, _number) for part in value.tolist()], "],")
+
+
+def _number(value: float) -> str:
+    return repr(value) if np.isfinite(value) else f'float("{value}")'
