@@ -29,8 +29,8 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
         (-1.39587e-11, "−1.396e-11"),
         (1.6e20, "1.6e+20"),
         (123456.789, "123456.789"),
-        (math.inf, "inf"),
-        (-math.inf, "−inf"),
+        (math.inf, "∞"),
+        (-math.inf, "−∞"),
         (math.nan, "nan"),
     ],
 )

@@ -8,7 +8,7 @@ from functools import partial
 from msgspec import Struct, field
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.operations.definitions import stacked, written_out
 from backprop_cli.operations.fitting import fit
@@ -22,16 +22,25 @@ def shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> list[tuple[str, E
     """What each name in `expr` gets of the upstream gradient `g`, a share for each use of it.
 
     `result` is the name that `expr` defines: rules written in the result (h(1 - h)) then use it.
+    Of a name's uses, one that nothing comes back from (a comparison) is named where there is no
+    other.
     """
+    found = list(_shares(expr, g, result, rules))
+    alive = {name for name, _, dead in found if not dead}
+    return [(name, share) for name, share, dead in found if not dead or name not in alive]
+
+
+def _shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> Iterator[tuple[str, Expr, bool]]:
+    """The same with whether it is a product with the number 0."""
     if isinstance(expr, Sym):
-        return [(expr.name, g)]
-    if isinstance(expr, Num):
-        return []
-    found: list[tuple[str, Expr]] = []
+        yield expr.name, g, False
+    if not isinstance(expr, Op):
+        return
     for arg, share in zip(expr.args, pull_back(expr, g, result, rules), strict=True):
         if share is not None and symbols(arg):
-            found += shares(arg, fit(share, arg, rules), arg, rules)
-    return found
+            nothing = not build.coefficient(share)[0]
+            for name, own, dead in _shares(arg, fit(share, arg, rules), arg, rules):
+                yield name, own, dead or nothing
 
 
 def pull_back(node: Op, g: Expr, result: Expr, rules: Rules) -> tuple[Expr | None, ...]:

@@ -233,6 +233,7 @@ class _Maker(Struct, frozen=True):
         yield from _factors(step, self.formulas.known, names)
         yield from remarks(step, names)
         yield from _softmax(step, names)
+        yield from _standardized(step, names)
         if step.note:
             yield in_symbols(step.note, names)
 
@@ -304,6 +305,16 @@ def _softmax(step: Step, names: Names) -> Iterator[str]:
                 f"in each sample {total} {g} {dot} {p_i} {dot} (1{{i = j}} {minus} {p_j}), "
                 f"where 1{{i = j}} leaves one term"
             )
+
+
+def _standardized(step: Step, names: Names) -> Iterator[str]:
+    """What became of the paths through the mean and the variance."""
+    if step.rule == "through-standardize":
+        total, mean = ("sum of", "mu") if names.ascii else ("Σ", "μ")
+        yield (
+            f"three paths in one: {total} (x - {mean}) = 0, so that nothing comes through the"
+            " variance to the mean"
+        ).replace("-", "-" if names.ascii else "−")
 
 
 def _delta(step: Step, names: Names) -> Iterator[str]:

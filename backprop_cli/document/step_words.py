@@ -48,6 +48,8 @@ _NOUNS = MappingProxyType(
         "stack": "list of entries",
         "concat": "joined vectors",
         "at": "entry taken out",
+        "rows": "rows taken out",
+        "switch": "comparison",
         "part": "part taken out",
         "positive_part": "part above 0",
         "penalty": "penalty",

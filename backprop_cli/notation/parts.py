@@ -154,6 +154,8 @@ def _place(place: Option, base: int) -> str:
             return ":"
         case (int(start), int(stop)):
             return f"{start + base}:{stop - 1 + base}"
+        case (tuple(rows),):
+            return f"[{','.join(_place(row, base) for row in rows)}]"
         case int():
             return str(place + base)
     return str(place)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-MINUS = "\N{MINUS SIGN}"
+MINUS, INFINITE = "\N{MINUS SIGN}", "\N{INFINITY}"
 
 _NOISE = 4e-15  # what floating-point arithmetic leaves behind: 0.1 + 0.2 is shown as 0.3
 _LARGE = 1e10  # from here on an exponent is easier to read than the digits
@@ -39,6 +39,8 @@ class Digits(Struct, frozen=True):
 
     def _written(self, value: float, decimals: int) -> str:
         text = _unsigned(value, decimals)
+        if text == "inf" and not self.ascii:
+            text = INFINITE
         negative = value < 0
         return (("-" if self.ascii else MINUS) if negative else "") + text
 

@@ -189,6 +189,7 @@ _MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"d
     "flipped",
     "switch",
     "largest_shares",
+    "causal_mask",
 }
 """Operations that move entries, or are 0 and 1: with numbers put in, their result is drawn."""
 

@@ -244,6 +244,9 @@ def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
         return Symbol(Script(_letter(match[1], latin), None, Number(match[2])))
     if (match := _lettered(id)) and match[2] in _LOWERED:
         return Symbol(Script(_letter(match[1], latin), None, Letter(match[2])))
+    base, _, below = id.partition("_")
+    if below and isinstance(_letter(base, latin), Letter | Accent):
+        return Symbol(Script(_letter(base, latin), None, _plain(below, latin).node))
     return Symbol(_letter(id, latin))
 
 

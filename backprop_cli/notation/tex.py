@@ -32,6 +32,7 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
+from backprop_cli.notation.printed_numbers import INFINITE
 from backprop_cli.notation.symbols import GREEK, Naming, joins, lowered, marked, symbol, takes_index
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.readings.index_bases import Bases
@@ -264,8 +265,9 @@ def number(digits: str) -> str:
         sign = "-" if found["sign"] == "-" else ""
         return rf"{found['digits']} \cdot 10^{{{sign}{found['power']}}}"
     signless = plain.removeprefix("-")
-    if signless.isalpha():
-        body = r"\infty" if signless == "inf" else rf"\mathrm{{{signless}}}"
+    if signless == INFINITE or signless.isalpha():
+        infinite = signless in (INFINITE, "inf")
+        body = r"\infty" if infinite else rf"\mathrm{{{signless}}}"
         return "-" * (signless != plain) + body
     return plain
 

@@ -16,7 +16,7 @@ from backprop_cli.notation import function_forms as functions
 from backprop_cli.notation import nodes
 from backprop_cli.notation import product_forms as products
 from backprop_cli.notation import structure_forms as structure
-from backprop_cli.notation.nodes import Node, Number, row
+from backprop_cli.notation.nodes import Node, Number, Word, row
 from backprop_cli.notation.parts import FLIPPED, Form, Kind, Part
 from backprop_cli.notation.product_forms import only_moves
 from backprop_cli.notation.structure_forms import ONES, PRODUCT
@@ -75,6 +75,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "diag": functions.diagonal,
         "jacobian": functions.jacobian,
         "pi": functions.pi,
+        "causal_mask": lambda writer, node: Part(Word("mask")),
         "derivative": functions.derivative,
         "sum_over": functions.sum_over,
         "equal": functions.equal,
@@ -125,6 +126,15 @@ class FormulaWriter(Struct, frozen=True):
             )
         try:
             return self.sizes.shape(expr)
+        except (KeyError, ShapeError):
+            return self._with_letters(expr)
+
+    def _with_letters(self, expr: Expr) -> Shape | None:
+        """The shape where the letters of sizes are numbers, which stand in formulas, too."""
+        letters = {size for shape in self.shapes.values() for size in shape}
+        names = dict.fromkeys(filter(str.isidentifier, map(str, letters)), ())
+        try:
+            return Sizes({**names, **self.shapes}, {}).shape(expr) if names else None
         except (KeyError, ShapeError):
             return None
 

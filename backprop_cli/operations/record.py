@@ -71,6 +71,17 @@ class Entries(Protocol):
 Entry: TypeAlias = Callable[[Op, Index, Entries], Expr]
 
 
+class Stage(Struct, frozen=True):
+    """A step in which a person works an operation out: its name, what it is, its formula.
+
+    The name of the last is empty: it is the result.
+    """
+
+    name: str
+    words: str
+    expr: Expr
+
+
 class Notation(Struct, frozen=True):
     """How an operation is written. `text` and `latex` are its symbol or function name.
 
@@ -105,7 +116,8 @@ class Operation(Struct, frozen=True):
     `value` takes arrays and the options by keyword. Elementwise operations may state
     `derivative(x, r, node, rules)`, an expression in the argument x and the result r; the others
     `pullback(g, r, node, rules)`, the share of each argument (None where it has none) in the
-    upstream gradient g. `options` maps each option to its default (`...` where it must be given).
+    upstream gradient g. `stages` are the steps of a definition that a person has names for.
+    `options` maps each option to its default (`...` where it must be given).
     `also` are other names that a file may use.
 
     `rises`: in every argument, so that its bounds are its values at the ends. `moves`: it only
@@ -125,6 +137,7 @@ class Operation(Struct, frozen=True):
     elementwise: bool = False
     derivative: Derivative | None = None
     pullback: Pullback | None = None
+    stages: Callable[[Op, Rules], tuple[Stage, ...]] | None = None
     definition: Definition | None = None
     entry: Entry | None = None
     options: Mapping[str, object] = field(default_factory=dict)

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
-from backprop_cli.operations.positions import Index, Position
+from backprop_cli.operations.positions import Index, Position, UnknownPlaceError
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -22,8 +22,10 @@ from backprop_cli.operations.record import (
 from backprop_cli.operations.reductions import axis_of
 from backprop_cli.operations.structure import shifted, sizes
 
-Choice: TypeAlias = "int | tuple[int, int] | None"
-"""What is taken along one axis: one slice, those from a start up to a stop, or all."""
+Rows: TypeAlias = "list[int]"
+Choice: TypeAlias = "int | tuple[int, int] | Rows | None"
+"""What is taken along one axis: one slice, those from a start up to a stop, those of a list of
+numbers (an option holds it as a tuple in a tuple), or all."""
 
 
 def _stack_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
@@ -103,12 +105,15 @@ def _choice(written: object) -> Choice:
             return written
         case (int(start), int(stop)):
             return start, stop
+        case (tuple(rows),):
+            return [row for row in rows if isinstance(row, int)]
     raise AssertionError(written)
 
 
-def _selector(index: tuple[Choice, ...]) -> tuple[int | slice, ...]:
+def _selector(index: tuple[Option, ...]) -> tuple[int | slice | Rows, ...]:
     return tuple(
-        slice(*i) if isinstance(i, tuple) else slice(None) if i is None else i for i in index
+        slice(*i) if isinstance(i, tuple) else slice(None) if i is None else i
+        for i in map(_choice, index)
     )
 
 
@@ -125,6 +130,10 @@ def _at_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
             if isinstance(size, int) and choice[1] > size:
                 raise ShapeError(f"there are no such entries in {described(shape)}")
             kept.append(choice[1] - choice[0])
+        elif isinstance(choice, list):
+            if isinstance(size, int) and max(choice) >= size:
+                raise ShapeError(f"there are no such entries in {described(shape)}")
+            kept.append(len(choice))
         elif isinstance(size, int) and not 0 <= choice < size:
             raise ShapeError(f"there is no such entry in {described(shape)}")
     return (*kept, *shape[len(chosen) :])
@@ -138,15 +147,19 @@ def _place_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     return whole
 
 
-def at(x: Array, index: tuple[Choice, ...] = ()) -> Array:
-    """One entry, row or column; None takes a whole axis."""
+def at(x: Array, index: tuple[Option, ...] = ()) -> Array:
+    """One entry, row or column, or several; None takes a whole axis."""
     return np.asarray(x[_selector(index)])
 
 
-def place(g: Array, index: tuple[Choice, ...] = (), shape: tuple[int, ...] = ()) -> Array:
-    """Zeros of a shape with `g` in the place that `index` names."""
+def place(g: Array, index: tuple[Option, ...] = (), shape: tuple[int, ...] = ()) -> Array:
+    """Zeros of a shape with `g` in the place that `index` names; what meets in one adds up."""
     whole = np.zeros(shape)
-    whole[_selector(index)] = g
+    chosen = _selector(index)
+    if any(isinstance(choice, list) for choice in chosen):
+        np.add.at(whole, chosen, g)  # type: ignore[arg-type]  # slices and lists will do
+    else:
+        whole[chosen] = g
     return whole
 
 
@@ -156,24 +169,44 @@ def _at_entry(node: Op, index: Index, write: Entries) -> Expr:
     for choice in choices(node):
         if isinstance(choice, int):
             full.append(choice)
+        elif isinstance(choice, list):
+            full.append(choice[_number(rest.pop(0))])
         else:
             full.append(rest.pop(0) + (choice[0] if choice else 0))
     return write.at(node.args[0], (*full, *rest))
 
 
+def _number(position: Position) -> int:
+    """A place in a list, which has to be known."""
+    if isinstance(position, int):
+        return position
+    raise UnknownPlaceError
+
+
 def _place_entry(node: Op, index: Index, write: Entries) -> Expr:
+    """The entry that was put there; where rows were, those that meet in it."""
     chosen = choices(node)
     inner: list[Position] = []
+    found: list[list[Position]] = [inner]
     for i, choice in zip(index, (*chosen, *(None,) * (len(index) - len(chosen))), strict=True):
         if choice is None:
-            inner.append(i)
+            for inner in found:
+                inner.append(i)
+            continue
+        if isinstance(choice, list):
+            here = [k for k, row in enumerate(choice) if row == _number(i)]
+            found = [[*inner, k] for inner in found for k in here]
             continue
         start, stop = choice if isinstance(choice, tuple) else (choice, choice + 1)
         if not start <= i < stop:
             return build.ZERO
         if isinstance(choice, tuple):
-            inner.append(i - start)
-    return write.at(node.args[0], tuple(inner))
+            for inner in found:
+                inner.append(i - start)
+    total: Expr = build.ZERO
+    for inner in found:
+        total = build.add(total, write.at(node.args[0], tuple(inner)))
+    return total
 
 
 PARTS = (

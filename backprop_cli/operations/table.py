@@ -14,6 +14,7 @@ from backprop_cli.operations.record import Operation
 from backprop_cli.operations.reductions import REDUCTIONS
 from backprop_cli.operations.slicing import PARTS
 from backprop_cli.operations.structure import STRUCTURE
+from backprop_cli.operations.worked_out import WORKED_OUT
 
 TABLE = MappingProxyType(
     {
@@ -27,6 +28,7 @@ TABLE = MappingProxyType(
             *REDUCTIONS,
             *STRUCTURE,
             *PARTS,
+            *WORKED_OUT,
         )
     }
 )

@@ -18,6 +18,7 @@ from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, 
 from backprop_cli.problem.typed_numbers import (
     NumberError,
     entries_of,
+    is_minus_infinity,
     is_simple,
     read_number,
     shown,
@@ -39,15 +40,21 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 def read_values(
-    node: Node, complaints: Complaints, *, letters: bool = False, deepest: int = 2
+    node: Node,
+    complaints: Complaints,
+    *,
+    letters: bool = False,
+    deepest: int = 2,
+    masks: bool = False,
 ) -> Values:
     """The numbers of `node`; with `letters`, a name in place of a number leaves that entry free.
 
-    At most `deepest` lists may stand in one another.
+    At most `deepest` lists may stand in one another. With `masks`, an entry of a vector or matrix
+    may be minus infinity.
     """
     if isinstance(node, MapNode) and is_reference(node):
         return values_beside(node, complaints, deepest)
-    return _Reader(complaints, letters, deepest).read(node)
+    return _Reader(complaints, letters, deepest, masks).read(node)
 
 
 class _Reader(Struct):
@@ -56,6 +63,7 @@ class _Reader(Struct):
     complaints: Complaints
     letters: bool
     deepest: int = 2
+    masks: bool = False
     bad: int = 0
     expressions: int = 0
     free: list[tuple[tuple[int, ...], str]] = field(default_factory=list)
@@ -208,6 +216,8 @@ class _Reader(Struct):
     def _entry(self, text: str, mark: Mark, index: tuple[int, ...]) -> float:
         if is_simple(text):
             return float(text)
+        if self.masks and index and is_minus_infinity(text):
+            return float("-inf")
         self.expressions += 1
         if self.expressions > MOST_EXPRESSIONS:
             return self._too_many(mark)

@@ -16,6 +16,7 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.slicing import choices
 from backprop_cli.readings.values import evaluate
 
 _MOST_ENTRIES = 10_000
@@ -35,6 +36,8 @@ def rule_of(expr: Expr) -> str:
             return rule_of(inner)
         case Op("div", (Op() as inner, Num())):
             return rule_of(inner)
+        case Op("at") if any(isinstance(choice, list) for choice in choices(expr)):
+            return "rows"
     return expr.name
 
 

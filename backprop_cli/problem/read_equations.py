@@ -12,6 +12,8 @@ from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import operation
+from backprop_cli.operations.worked_out import in_steps, with_named_arguments
 from backprop_cli.problem.model import Equation, state_shape
 from backprop_cli.problem.named import loss_of, losses_of, rule_of
 from backprop_cli.problem.problem_data import Problem, Text, kinks
@@ -189,6 +191,9 @@ def _equation(read: Equations, stated: Stated) -> None:
     if expr is None or shape is None:
         read.failed[name] = None
         return
+    if isinstance(expr, Op) and operation(expr).stages is not None:
+        _in_steps(read, name, expr, moved(text.mark, match.start("name")))
+        return
     read.shapes[name] = shape
     rule, words = _called(expr, read, shape)
     read.equations.append(Equation(name, expr, rule, AXES.get(len(shape), ()), words))
@@ -205,6 +210,29 @@ def _called(expr: Expr, read: Equations, shape: Shape) -> tuple[str, str]:
     if len(terms) == 1 and (loss := LOSSES.get(min(terms))) is not None:
         return loss.name, f"{loss.words}, summed over the steps"
     return rule_of(expr), ""
+
+
+def _in_steps(read: Equations, name: str, node: Op, mark: Mark) -> None:
+    """An equation for each step of what is worked out in steps, each with a name of its own."""
+
+    def called(step: str) -> str:
+        return f"{step}_{name}" if step else name
+
+    node, before = with_named_arguments(node, called)
+    inner = read.sizes()
+    names = {**read.shapes, **{stage.name: inner.shape(stage.expr) for stage in before}}
+    stages = operation(node).stages
+    assert stages is not None
+    found = [*before, *in_steps(node, Sizes(names, inner.kinks), stages, called)]
+    free = [_check_name(read, stage.name, mark) for stage in found if stage.name != name]
+    if not all(free):
+        read.failed[name] = None
+        return
+    for stage in found:
+        shape = read.shapes[stage.name] = read.sizes().shape(stage.expr)
+        axes = AXES.get(len(shape), ())
+        rule = rule_of(stage.expr)
+        read.equations.append(Equation(stage.name, stage.expr, rule, axes, stage.words))
 
 
 # Shapes -----------------------------------------------------------------------------------------

@@ -22,6 +22,14 @@ _decimal = re.compile(rf"[+-]?({_DIGITS})(?:[eE]([+-]?[0-9]+))?").fullmatch
 _THOUSANDS = r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 
 
+_minus_infinity = re.compile(r"-\.?(?:inf|infinity|∞)", re.IGNORECASE).fullmatch
+
+
+def is_minus_infinity(text: str) -> bool:
+    """Whether −∞ is typed, which stands in a mask."""
+    return _minus_infinity(normal_minus(text.strip())) is not None
+
+
 class NumberError(ValueError):
     """Text that is no number: why, what to write instead, and whether it could be a letter."""
 
@@ -160,7 +168,7 @@ def _constant(text: str) -> float:
 
     if _is_word(text) and text not in FUNCTIONS:
         raise NumberError(f"{shown(text)} is a word where a number belongs", letter=is_name(text))
-    if match := re.search(r"[@=:\[\]]", text):
+    if match := re.search(r"[@=:<>\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())
     if (missing := text.count("(") - text.count(")")) > 0:

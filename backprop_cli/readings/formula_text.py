@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from backprop_cli.algebra.comparisons import comparison
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
 from backprop_cli.operations.table import operation
 
-ATOM = 6
+ATOM, COMPARED = 6, 0
 
 
 def plain(expr: Expr, indices: int = 1) -> str:
@@ -35,6 +36,9 @@ def _written(expr: Expr, base: int) -> tuple[str, int]:
             return f"{_inside(inner, 5, base)}[{_index(expr.option('index'), base)}]", ATOM
         case Op("stack", args):
             return f"[{', '.join(plain(arg, base) for arg in args)}]", ATOM
+        case Op("switch") if (found := comparison(expr)) is not None:
+            left, sign, right = found
+            return f"{_inside(left, 1, base)} {sign} {_inside(right, 1, base)}", COMPARED
     return _operation(expr, base)
 
 
@@ -91,4 +95,6 @@ def _place(value: Option, base: int) -> str:
             return str(value + base)
         case (int(start), int(stop)):
             return f"{start + base}:{stop + base - 1}"
+        case (tuple(rows),):
+            return f"[{', '.join(_place(row, base) for row in rows)}]"
     raise AssertionError(value)

@@ -46,7 +46,7 @@ class Unit(Struct, frozen=True):
             return np.asarray(10.0**-self.count)
         size = np.abs(value)
         with np.errstate(divide="ignore"):
-            place = np.floor(np.log10(np.where(size == 0, 1.0, size)))
+            place = np.floor(np.log10(np.where((size == 0) | np.isinf(size), 1.0, size)))
         return 10.0 ** (place - self.count + 1)
 
     @property

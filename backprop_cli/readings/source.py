@@ -336,14 +336,18 @@ def _at(source: Source, node: Op) -> Code:
 def _index(node: Op) -> str:
     index = node.option("index")
     assert isinstance(index, tuple), node
-    return ", ".join(
-        ":"
-        if place is None
-        else f"{place[0]}:{place[1]}"
-        if isinstance(place, tuple)
-        else str(place)
-        for place in index
-    )
+    return ", ".join(map(_chosen, index))
+
+
+def _chosen(place: Option) -> str:
+    match place:
+        case None:
+            return ":"
+        case (tuple(rows),):
+            return str(list(rows))
+        case (start, stop):
+            return f"{start}:{stop}"
+    return str(place)
 
 
 def _place(source: Source, node: Op) -> Code:
@@ -417,6 +421,10 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "stack": _stack,
         "concat": _concat,
         "pi": lambda source, node: ("np.pi", 5),
+        "causal_mask": lambda source, node: (
+            f"np.triu(np.full({node.option('shape')}, -np.inf), 1)",
+            5,
+        ),
     }
     | {
         name: _numpy(name)

@@ -105,7 +105,7 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
         "placed": Helper(
             "def placed(value, index, shape):\n"
             "    whole = np.zeros(shape)\n"
-            "    whole[index] = value\n"
+            "    np.add.at(whole, index, value)\n"
             "    return whole"
         ),
     }

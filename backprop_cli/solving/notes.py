@@ -14,6 +14,7 @@ from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.index_bases import Bases
+from backprop_cli.readings.noise import without_noise
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.plan import Planned
 
@@ -37,6 +38,8 @@ def note(step: Planned, env: Env, model: Model) -> str | None:
     ]
     if step.phase == "forward":
         remarks += [_lost_digits(step, value, env, model), *_kinks(step, env, model)]
+    if step.phase == "backward":
+        remarks.append(_no_path(step, env, model))
     if step.rule == "sum-over-paths":
         remarks.append(_several_paths(step, env, model))
     return "; ".join(remark for remark in remarks if remark) or None
@@ -240,6 +243,41 @@ def _tied(node: Op, env: Env) -> int:
     value = evaluate(node.args[0], env)
     is_top = value == np.max(value, axis=axis, keepdims=True)
     return int(np.max(is_top.sum(axis=axis), initial=0))
+
+
+def _no_path(step: Planned, env: Env, model: Model) -> str | None:
+    """Where Σ (x - μ) = 0 leaves nothing of a path to a mean, that through the variance."""
+    name = quantity(step.id).by
+    match model.definitions.get(name):
+        case Op("mean", (Sym(x),)):
+            pass
+        case _:
+            return None
+    for term in _terms(step.expr):
+        deviations = any(_deviates(node, x, name) for node in walk(term))
+        value = evaluate(term, env) if deviations else np.ones(1)
+        if not without_noise(value, term, env, {}).any():
+            ways = [by for by in (quantity(id).by for id in symbols(term)) if by]
+            through = f": nothing comes through {' and '.join(dict.fromkeys(ways))}" if ways else ""
+            return f"Σ ({x} − {name}) = 0{through}"
+    return None
+
+
+def _terms(expr: Expr) -> Iterator[Expr]:
+    """The terms of a sum, their signs apart."""
+    if isinstance(expr, Op) and expr.name in ("add", "sub", "neg"):
+        for arg in expr.args:
+            yield from _terms(arg)
+    else:
+        yield expr
+
+
+def _deviates(node: Expr, x: str, mean: str) -> bool:
+    """Whether it is x - μ, the mean in each row or column."""
+    match node:
+        case Op("sub", (Sym(left), Op("row" | "column" | "expand", (Sym(right),)) | Sym(right))):
+            return (left, right) == (x, mean)
+    return False
 
 
 def _several_paths(step: Planned, env: Env, model: Model) -> str:

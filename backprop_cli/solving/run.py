@@ -12,6 +12,7 @@ from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import Rounding, kinks
+from backprop_cli.readings.noise import without_noise
 from backprop_cli.readings.values import Function, compiled
 from backprop_cli.solving.plan import Plan
 
@@ -41,7 +42,8 @@ class Machine(Struct, frozen=True):
         else:
             plain = compiled(expr, self.definitions)
         if self.round is None:
-            return lambda env: plain(env) + 0.0  # -0 is a 0 that nobody writes
+            # + 0: -0 is a 0 that nobody writes
+            return lambda env: without_noise(plain(env) + 0.0, expr, env, self.definitions)
         round_ = self.round
         return lambda env: round_(plain(env) + 0.0)
 

@@ -51,7 +51,8 @@ def verify(model: Model, values: Mapping[str, Array]) -> tuple[Check, ...]:
 
 
 def _check(model: Model, values: Mapping[str, Array], name: str, gradient: Array) -> Check:
-    places = list(np.ndindex(gradient.shape))
+    finite = np.isfinite(values[name])  # what is infinite cannot be moved
+    places = [place for place in np.ndindex(gradient.shape) if finite[place]]
     chosen = places[:: max(1, -(-len(places) // MAX_ENTRIES))]
     target = _Target(model, values, name, len(chosen))
     largest = float(np.max(np.abs(gradient), initial=0.0))

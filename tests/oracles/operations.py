@@ -104,13 +104,45 @@ SHAPES: dict[str, list[Way]] = {
         (((2, 3),), {"index": (1, None)}),
         (((4, 3),), {"index": ((1, 3), None)}),
         (((4, 3),), {"index": ((1, 3), 2)}),
+        (((4, 3),), {"index": (((2, 0, 2),),)}),
+        (((4, 3),), {"index": (None, ((2, 0),))}),
+        (((4, 3),), {"index": (((3, 1, 1),), 2)}),
+        (((4,),), {"index": (((3,),),)}),
     ],
     "place": [
         (((),), {"index": (2,), "shape": (4,)}),
         (((3,),), {"index": (1,), "shape": (2, 3)}),
         (((2,),), {"index": (None, 1), "shape": (2, 3)}),
         (((2, 3),), {"index": ((1, 3), None), "shape": (4, 3)}),
+        (((3, 2),), {"index": (((2, 0, 2),), None), "shape": (3, 2)}),
+        (((2, 3),), {"index": (None, ((2, 2, 0),)), "shape": (2, 3)}),
+        (((3,),), {"index": (((1, 1, 0),), 1), "shape": (2, 2)}),
     ],
+}
+_NORMS: list[Way] = [
+    (((4,), (), ()), {}),
+    (((3, 2), (2,), (2,)), {"epsilon": 0.1}),
+    (((3, 2), (2,), ()), {"axis": 0}),
+]
+SHAPES |= {
+    "batch_norm": [*_NORMS, (((2, 3), (2,), (2,)), {"axis": 1})],
+    "layer_norm": [
+        (((4,), (4,), (4,)), {}),
+        (((4,), (), ()), {}),
+        (((2, 3), (3,), (3,)), {"epsilon": 0.1}),
+        (((3, 2), (3,), (3,)), {"axis": 0}),
+    ],
+    "standardize": [
+        (((4,),), {}),
+        (((3, 2),), {"axis": 0}),
+        (((2, 3),), {"axis": 1, "epsilon": 0.1}),
+    ],
+    "attention": [
+        (((3, 2), (4, 2), (4, 3)), {}),
+        (((3, 2), (3, 2), (3, 2)), {"mask": "causal"}),
+        (((3, 4), (3, 4), (3, 2)), {"mask": "causal", "heads": 2}),
+    ],
+    "causal_mask": [((), {"shape": (3, 3)})],
 }
 SHAPES["log_softmax"] = SHAPES["largest_shares"] = SHAPES["softmax"]
 SHAPES["log_others"] = SHAPES["softmax"][:-1]  # of a single unit there are no others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import product
 
 from msgspec import Struct
 
@@ -11,7 +12,7 @@ from backprop_cli.algebra.build import ONE, ZERO
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
 from backprop_cli.derive.derivation_data import REASONS, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import SUM_OVER, indexed, parts, renamed, sum_over
-from backprop_cli.derive.simplify.monomials import alike, monomial, weight, written
+from backprop_cli.derive.simplify.monomials import alike, is_sum, monomial, weight, written
 from backprop_cli.derive.simplify.simplify import lines, simplified
 from backprop_cli.derive.tensors.factor_parts import Setting
 
@@ -79,8 +80,10 @@ def _entries(
     """The name and what it stands for, for each letter that an entry may have."""
     if not letters:
         return [(Sym(base), form)]
+    chosen = product(_letters(expr), repeat=len(letters))
     return [
-        (indexed(base, letter), renamed(form, {letters[0]: letter})) for letter in _letters(expr)
+        (indexed(base, *each), renamed(form, dict(zip(letters, each, strict=True))))
+        for each in chosen
     ]
 
 
@@ -99,6 +102,9 @@ def _ways(form: Expr, entries: Sequence[tuple[Sym, Expr]], sums: bool) -> Iterat
     tops = [
         pair for symbol, each in entries if (pair := _numerator(symbol, each, sums)) is not None
     ]
+    turned = {alike(build.neg(top)): build.neg(name) for top, name in tops if is_sum(top)}
+    if turned:  # (x̄ − x) / s is −f
+        yield {**whole, **dict(tops), **turned}
     kept = {alike(node): node for node in walk(form) if _is_total(node)} if tops else {}
     yield kept | dict(tops)
     for pair in tops:
@@ -197,7 +203,7 @@ def _bases(expr: Expr) -> set[str]:
     return {parts(name)[0] for name in symbols(expr)}
 
 
-_LETTER = ("one",)  # an index that no derivation has: the name is put in for any
+_LETTERS = ("one", "two")  # indices that no derivation has: the name is put in for any
 _DEPTH = 3  # definitions within definitions that are looked up
 
 
@@ -223,15 +229,32 @@ def _without_deviations(setting: Setting, expr: Expr) -> Expr:
 
 def _adds_up_to_0(setting: Setting, node: Expr) -> bool:
     match node:
-        case Op("sum_over", (Sym(name),)) if node.option("without") is None:
-            base, letters = parts(name)
+        case Op("sum_over", (Sym() | Op("sub", (Sym(), Sym())) as body,)):
             index = str(node.option("index"))
-            if base not in setting.definitions or letters.count(index) != 1:
+            size = _size_of(setting, body, index)
+            if node.option("without") is not None or size is None:
                 return False
-            size = setting.sizes.names[base][letters.index(index)]
-            entry = setting.write.entry(_in_full(setting, base), letters, base)
-            return simplified(sum_over(entry, index), build.size(size)) == ZERO
+            return simplified(sum_over(_entries_given(setting, body), index), size) == ZERO
     return False
+
+
+def _size_of(setting: Setting, body: Expr, index: str) -> Expr | None:
+    """How far an index runs; None where what is summed has it not, or more than once."""
+    for name in symbols(body):
+        base, letters = parts(name)
+        if letters.count(index) == 1 and base in setting.sizes.names:
+            return build.size(setting.sizes.names[base][letters.index(index)])
+    return None
+
+
+def _entries_given(setting: Setting, body: Expr) -> Expr:
+    """The body with every entry in what is given."""
+    found: dict[str, Expr] = {}
+    for name in symbols(body):
+        base, letters = parts(name)
+        if base in setting.definitions:
+            found[name] = setting.write.entry(_in_full(setting, base), letters, base)
+    return substitute(body, found)
 
 
 def _in_full(setting: Setting, name: str) -> Expr:
@@ -247,8 +270,9 @@ def _with_quotients(setting: Setting, expr: Expr) -> Expr:
     """The expression with x̂ₖ for cₖ / s, for every quotient that has a name."""
     for name, definition in setting.definitions.items():
         shape = setting.sizes.names[name]
-        if len(shape) == 1 and isinstance(definition, Op) and definition.name == "div":
-            form = setting.write.entry(definition, _LETTER, name)
-            named = Name(indexed(name, *_LETTER), form)
+        if shape and isinstance(definition, Op) and definition.name == "div":
+            letters = _LETTERS[: len(shape)]
+            form = setting.write.entry(definition, letters, name)
+            named = Name(indexed(name, *letters), form)
             expr = put_in(expr, named, build.size(shape[0]), sums=False)
     return expr

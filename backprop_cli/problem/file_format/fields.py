@@ -286,10 +286,13 @@ class Numbers(Struct, frozen=True):
 
     letters: bool = False
     deepest: int = 2
+    masks: bool = False
     words = "numbers: a number, a vector or a matrix"
 
     def read(self, node: Node, _name: str, complaints: Complaints) -> Values:
-        return read_values(node, complaints, letters=self.letters, deepest=self.deepest)
+        return read_values(
+            node, complaints, letters=self.letters, deepest=self.deepest, masks=self.masks
+        )
 
     def schema(self) -> Schema:
         number = {"type": ["number", "string"]}

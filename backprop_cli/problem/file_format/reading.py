@@ -141,7 +141,7 @@ TARGETS: ByKind[Any] = ByKind(
 )
 _NUMBERS, _NUMBERS_OR_LETTERS = (
     NamedOf(each, "a mapping from names to numbers", "{W: [[1, 0], [0, 1]], b: [0, -1]}")
-    for each in (Numbers(deepest=4), Numbers(letters=True, deepest=4))
+    for each in (Numbers(deepest=4, masks=True), Numbers(letters=True, deepest=4, masks=True))
 )
 _SHAPE = ListOf(Size(), "a list of sizes, such as [M, N]", single=True)
 _TEXTS = {

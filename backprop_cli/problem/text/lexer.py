@@ -14,7 +14,7 @@ _NAME = r"[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*"
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
     rf"|(?P<name>{_NAME}(?:(?<=_)\{{[^{{}}]*\}})?)"
-    r"|(?P<sign>\*\*|\.T(?!\w)|\.\.|[-+*/^@()\[\],=:]))"
+    r"|(?P<sign>\*\*|\.T(?!\w)|\.\.|[<>=!]=|[-+*/^@()\[\],=:<>]))"
 )
 _name = re.compile(_NAME).fullmatch
 _step = re.compile(r"(?P<base>.*\w)_(?:\{(?P<inner>[^{}]*)\}|(?P<letter>[^\W\d_]\w*))").fullmatch
@@ -144,8 +144,9 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "∑": "sum(…)",
         "‖": "norm(…)",
         "∞": "a number, such as 1e6",
-        "≥": "step(a - b)",
-        "≤": "step(b - a)",
+        "≥": ">=",
+        "≤": "<=",
+        "≠": "!=",
         "“": "no quotes",
         "”": "no quotes",
         "„": "no quotes",

@@ -8,6 +8,7 @@ from fractions import Fraction
 from msgspec import Struct, field
 
 from backprop_cli.algebra.build import added
+from backprop_cli.algebra.comparisons import COMPARISONS, compared
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.sizes import Sizes
@@ -67,6 +68,18 @@ class _Reader(Struct):
             raise FormulaError(f"expected `{text}` here, and found {found}", self.token.offset)
 
     # The grammar, loosest first ---------------------------------------------------------------
+
+    def formula(self) -> Expr:
+        """A sum, or 1 where two compare as is said and 0 elsewhere."""
+        left = self.sum()
+        sign = self.accept(*COMPARISONS)
+        if not sign:
+            return left
+        right = self.sum()
+        if self.token.kind == "sign" and self.token.text in COMPARISONS:
+            message = "two are compared at a time"
+            raise FormulaError(message, self.token.offset, "(a < b) * (b < c)")
+        return compared(left, sign.text, right)
 
     def sum(self) -> Expr:
         self.depth += 1
@@ -140,9 +153,9 @@ class _Reader(Struct):
     def inside(self, end: str, *, in_list: bool) -> list[Expr]:
         """What stands in brackets: one thing in round ones, in square ones a list."""
         before, self.in_list = self.in_list, in_list
-        items = [self.sum()]
+        items = [self.formula()]
         while in_list and self.accept(","):
-            items.append(self.sum())
+            items.append(self.formula())
         self.expect(end)
         self.in_list = before
         return items
@@ -159,15 +172,25 @@ class _Reader(Struct):
             )
 
     def index(self) -> tuple[Option, ...]:
+        start = self.token.offset
         places = [self.place()]
         while self.accept(","):
             places.append(self.place())
         self.expect("]")
+        if sum(isinstance(place, tuple) and len(place) == 1 for place in places) > 1:
+            message = "numbers in a list are taken along one axis at a time"
+            raise FormulaError(message, start, "A[[1, 2], :][:, [3, 1]]")
         return tuple(places)
 
     def place(self) -> Option:
         if self.accept(":"):
             return None
+        if self.accept("["):
+            rows = [self.whole_number()]
+            while self.accept(","):
+                rows.append(self.whole_number())
+            self.expect("]")
+            return (tuple(rows),)
         start, first = self.token.offset, self.whole_number()
         if not self.accept(":"):
             return first
@@ -197,7 +220,8 @@ class _Reader(Struct):
             return self.running[token.text]
         if token.kind != "number" or not token.text.isdigit():
             letters = "".join(f", {letter}" for letter in self.running)
-            raise FormulaError(f"an index is a whole number{letters} or `:`", token.offset)
+            message = f"an index is a whole number{letters}, `:` or a list of numbers"
+            raise FormulaError(message, token.offset, "E[[3, 1]] for rows 3 and 1")
         return int(token.text)
 
     def now(self) -> str:
@@ -247,7 +271,7 @@ class _Reader(Struct):
         for value in range(first, last + 1):
             self.position = start
             self.running[letter.text] = value
-            terms.append(self.sum())
+            terms.append(self.formula())
         del self.running[letter.text]
         self.expect(")")
         total = added(terms)
@@ -278,7 +302,7 @@ class _Reader(Struct):
                 self.take()
                 options[name.text] = self.option(name.text)
             else:
-                args.append(self.sum())
+                args.append(self.formula())
         self.in_list = before
         return applied(token, args, options, self.dialect)
 
@@ -317,7 +341,7 @@ def parse_placed(text: str, dialect: Dialect) -> tuple[Expr, Mapping[str, int]]:
     if len(text) > MAX_LENGTH and not dialect.all_operations:
         raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", 0)
     reader = _Reader(tokens_of(text, dialect.compound), dialect, running=dict(dialect.running))
-    result = reader.sum()
+    result = reader.formula()
     if reader.token.kind != "end":
         raise _leftover(reader.token)
     _check_depth(result)
