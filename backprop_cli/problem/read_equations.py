@@ -192,7 +192,7 @@ def _equation(read: Equations, stated: Stated) -> None:
         read.failed[name] = None
         return
     if isinstance(expr, Op) and operation(expr).stages is not None:
-        _in_steps(read, name, expr, moved(text.mark, match.start("name")))
+        _in_steps(read, name, expr, moved(text.mark, blanks))
         return
     read.shapes[name] = shape
     rule, words = _called(expr, read, shape)
