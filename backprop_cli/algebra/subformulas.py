@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
@@ -66,3 +66,39 @@ class Folded(Generic[Found]):
                 found[id(one)] = one, self._node(one, [found[id(arg)][1] for arg in one.args])
                 stack.pop()
         return found[id(expr)][1]
+
+
+Parts = Sequence[tuple[Expr, Sequence[int]]]
+"""The parts of a formula from its leaves up, each once, with the places of its arguments there."""
+
+_MOST_KEPT = 5_000
+_KEPT: dict[int, tuple[Expr, Parts]] = {}
+"""What formulas that are worked out again and again consist of: a cache, and nothing else."""
+
+
+def in_order(expr: Expr) -> Parts:
+    """A formula as its parts from the leaves up; without recursion, for formulas may be deep."""
+    found = _KEPT.get(id(expr))  # which holds the formula, so that no other has its identity
+    if found is None:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        found = _KEPT[id(expr)] = expr, _ordered(expr)
+    return found[1]
+
+
+def _ordered(expr: Expr) -> Parts:
+    places: dict[int, int] = {}
+    parts: list[tuple[Expr, Sequence[int]]] = []
+    stack: list[tuple[Expr, bool]] = [(expr, False)]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in places:
+            continue
+        if isinstance(node, Op) and not ready:
+            stack.append((node, True))
+            stack += [(arg, False) for arg in reversed(node.args)]
+            continue
+        args = node.args if isinstance(node, Op) else ()
+        places[id(node)] = len(parts)
+        parts.append((node, [places[id(arg)] for arg in args]))
+    return parts

@@ -119,6 +119,7 @@ class Exercise:
             truth |= {stage.called(name): value for name, value in stage.values.items()}
         for stage in self.stages:
             formulas |= stage.on_sheet(self._verified(stage, stage.formulas))
+        uses, never_zero = _uses(formulas), frozenset(_never_zero(formulas))
         return Key(
             truth,
             formulas,
@@ -126,9 +127,10 @@ class Exercise:
             frozenset(question.name for question in self.questions),
             _unit(self.model.problem.grading.precision),
             self._on_sheet(lambda stage: {new_id(name): name for name in stage.model.trained}),
-            _uses(formulas),
+            uses,
             assumed=self.model.problem.grading.precision is None,
-            never_zero=frozenset(_never_zero(formulas)),
+            never_zero=never_zero,
+            dividing=frozenset(id for id, used in uses.items() if not never_zero.isdisjoint(used)),
             forward=self._named(lambda step: step.phase == "forward"),
             again=self._named(lambda step: step.rule == "forward-again"),
             gradients=self._on_sheet(_gradients),
@@ -208,7 +210,7 @@ class Exercise:
             own = self._verified(stage, fused_first(stage.model, own) if fused else own)
             formulas |= stage.on_sheet(own)
         uses = _uses(formulas)
-        return replace(self.key, formulas=formulas, uses=uses)
+        return replace(self.key, formulas=formulas, uses=uses, _firsts={})
 
     def quantities(self) -> Quantities:
         """What a sheet may name."""

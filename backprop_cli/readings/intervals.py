@@ -8,7 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym
+from backprop_cli.algebra.subformulas import in_order
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
@@ -170,21 +171,27 @@ class _Enclosing:
         self.divides = True  # else nothing asks for what is exact
 
     def of(self, expr: Expr) -> _Reached:
-        self.divides = any(isinstance(n, Op) and n.name in _QUOTIENTS for n in walk(expr))
-        done: dict[int, _Reached] = {}
-        stack: list[tuple[Expr, bool]] = [(expr, False)]
-        while stack:
-            node, ready = stack.pop()
-            if id(node) in done:
-                continue
-            if not isinstance(node, Op):
-                done[id(node)] = self.leaf(node)
-            elif ready:
-                done[id(node)] = self.step(node, [done[id(arg)] for arg in node.args])
+        parts = in_order(expr)
+        self.divides = any(isinstance(one, Op) and one.name in _QUOTIENTS for one, _ in parts)
+        done: list[_Reached] = []
+        for node, places in parts:
+            if isinstance(node, Op):
+                args = [done[place] for place in places]
+                done.append(self.at_once(node, args) or self.step(node, args))
             else:
-                stack.append((node, True))
-                stack += [(arg, False) for arg in reversed(node.args)]
-        return done[id(expr)]
+                done.append(self.leaf(node))
+        return done[-1]
+
+    def at_once(self, node: Op, args: Sequence[_Reached]) -> _Reached | None:
+        """The same for one person's numbers, where nothing is written down within the operation."""
+        unit = self.unit
+        if unit is None or not unit.definite or self.divides or node.name not in _AT_ONCE:
+            return None
+        if not all(arg.rounded[0] is arg.rounded[1] for arg in args):
+            return None
+        value = function_of(node)(*(arg.rounded[0] for arg in args), **dict(node.options))
+        bare = point(np.asarray(value, dtype=float))
+        return _Reached(bare, self.after(node, args, bare), bare, False)
 
     def leaf(self, node: Sym | Num) -> _Reached:
         """A name as it stands; a number as it is written."""
@@ -393,3 +400,5 @@ _IN_STEPS = _names(lambda each: bool(each.definition) and not (each.in_one_step 
 """Operations within which somebody may write down the steps of their definition."""
 _BY_ENTRIES = _names(lambda each: bool(each.entry) and each.name not in BOUNDS)
 """Operations known by their entries alone, which are sums of products as in a matrix product."""
+_AT_ONCE = frozenset(TABLE) - {*_ROUNDED_INSIDE, *_IN_STEPS, *_BY_ENTRIES}
+"""Operations within which nothing is written down."""

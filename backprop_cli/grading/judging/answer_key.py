@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, walk
@@ -38,6 +38,8 @@ class Key(Struct, frozen=True):
     """Whether the problem asks for no digits, so that `unit` is only what is usual."""
     never_zero: frozenset[str] = frozenset()
     """What is divided by, or whose logarithm is taken: nobody goes on with a 0 there."""
+    dividing: frozenset[str] = frozenset()
+    """The quantities in whose formulas such a one stands."""
     forward: frozenset[str] = frozenset()
     """The quantities of the forward pass."""
     again: frozenset[str] = frozenset()
@@ -47,6 +49,8 @@ class Key(Struct, frozen=True):
     compared: frozenset[tuple[str, str]] = frozenset()
     """Prediction and target, as the loss compares them."""
 
+    _firsts: dict[str, Expr | None] = field(default_factory=dict)
+
     @property
     def computed(self) -> bool:
         """Whether it is for what a program computed, and not for what somebody typed."""
@@ -54,7 +58,9 @@ class Key(Struct, frozen=True):
 
     def first(self, name: str) -> Expr | None:
         """The formula by which a quantity is worked out; None where it has none but its name."""
-        return first_way(self.formulas.get(name, ()))
+        if name not in self._firsts:
+            self._firsts[name] = first_way(self.formulas.get(name, ()))
+        return self._firsts[name]
 
     def behind(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
         """What is computed on the way to a quantity, since nobody wrote it: the first step first.

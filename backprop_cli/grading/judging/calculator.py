@@ -51,9 +51,9 @@ class Calculator(Struct):
         gradient of 1/0.003 is no rounded product.
         """
         key = self.key
-        for name, judged in self.judged.items():
-            expr = key.first(name)
-            if expr is None or np.all(judged.right) or key.never_zero.isdisjoint(key.uses[name]):
+        for name in key.dividing.intersection(self.judged):
+            expr, judged = key.first(name), self.judged[name]
+            if expr is None or np.all(judged.right):
                 continue
             value = enclosure(expr, self.interval)[0]
             if not np.all(np.isfinite(value) | judged.right):
