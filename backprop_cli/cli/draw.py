@@ -12,6 +12,7 @@ from backprop_cli.cli.output import Output
 from backprop_cli.errors import Complaint, UserError
 
 if TYPE_CHECKING:  # loaded where the command runs
+    from backprop_cli.document.view import View
     from backprop_cli.problem.problem_file import Source
     from backprop_cli.solving.loading import Loaded
     from backprop_cli.trace import Trace
@@ -23,7 +24,12 @@ if TYPE_CHECKING:  # loaded where the command runs
 )
 @PROBLEM
 @output_options("text", "svg")
-def command(problem: Path, out: Output) -> None:
+@click.option(
+    "--network",
+    is_flag=True,
+    help="The network as courses draw it: circles in columns, edges with their weights.",
+)
+def command(problem: Path, out: Output, network: bool) -> None:
     """Draws the computation graph of PROBLEM: values forward, gradients below them.
 
     A file that ends in .svg is written as SVG. PROBLEM is a YAML file, or - for standard input.
@@ -36,7 +42,9 @@ def command(problem: Path, out: Output) -> None:
     to_svg = out.format == "svg" or _ends_in_svg(out.file)
     out = replace(out, format="svg" if to_svg else "text")
     view = out.view(stated.model.problem)
-    if to_svg:
+    if network:
+        out.write(_network(stated, trace, view, to_svg=to_svg))
+    elif to_svg:
         from backprop_cli.drawing.graph_svg import svg
 
         out.write(svg(graph(trace, view)))
@@ -44,6 +52,28 @@ def command(problem: Path, out: Output) -> None:
         from backprop_cli.drawing.graph_text import graph_text
 
         out.write(graph_text(graph(trace, view), view))
+
+
+def _network(stated: Loaded, trace: Trace, view: View, *, to_svg: bool) -> str:
+    from backprop_cli.document.networks import network_of
+
+    network = network_of(trace, stated.model.problem, view)
+    if network is None:
+        message = "this is no network of units joined by weights alone"
+        complaint = Complaint(message, instead="backprop draw, without --network")
+        raise stated.source.error(complaint)
+    if to_svg:
+        from backprop_cli.drawing.network_svg import network_file
+
+        return network_file(network, trace.title or "Network")
+    from backprop_cli.drawing.network_text import network_lines
+
+    lines = network_lines(network, view.width, view.ascii)
+    if lines is None:
+        message = f"{view.width} columns are too few for a network of so many layers"
+        complaint = Complaint(message, instead="--width 160, or -o network.svg")
+        raise UserError(complaint, source="--network")
+    return "\n".join(lines)
 
 
 def _first_step(problem: Path) -> tuple[Loaded, Trace]:

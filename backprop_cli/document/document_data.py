@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from backprop_cli.algebra.quantity import whole_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.drawings import Curve, Map
+from backprop_cli.document.networks import Network
 from backprop_cli.notation.nodes import Node, Number
 
 
@@ -126,17 +127,23 @@ class Columns(Struct, frozen=True):
 
 
 class Picture(Struct, frozen=True):
-    """A drawing, what it shows in words, and the formula that stands below it."""
+    """A drawing, what it shows in words, and the formula that stands below it, if any."""
 
-    drawing: Curve | Map
+    drawing: Curve | Map | Network
     words: str
-    caption: Node
+    caption: Node | None = None
 
 
 class Pictures(Struct, frozen=True):
     """Drawings beside one another; what they show is also said in formulas."""
 
     items: tuple[Picture, ...]
+
+
+class Room(Struct, frozen=True):
+    """Lines left free, for who works it out on paper."""
+
+    lines: int
 
 
 class Losses(Struct, frozen=True):
@@ -174,7 +181,7 @@ class Results(Struct, frozen=True):
 
 
 Part: TypeAlias = (
-    "Section | Heading | Givens | Step | Rows | Note | Columns | Pictures | Losses | Results"
+    "Section | Heading | Givens | Step | Rows | Note | Columns | Pictures | Room | Losses | Results"
 )
 
 

@@ -132,6 +132,7 @@ class _Maker(Struct, frozen=True):
     # What is given --------------------------------------------------------------------------------
 
     def given(self) -> Iterator[Part]:
+        """What the problem states, each quantity with its value."""
         drawn = self.formulas.drawn.exactly(6)
         items = tuple(
             Given(

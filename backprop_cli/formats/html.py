@@ -24,12 +24,14 @@ from backprop_cli.document.document_data import (
     Pictures,
     Result,
     Results,
+    Room,
     Row,
     Rows,
     Section,
     Step,
 )
 from backprop_cli.document.drawings import sampled
+from backprop_cli.document.networks import Network
 from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
 from backprop_cli.formats.html_page import Attributes, Pointed, PointedStep, shape, side, whole_page
@@ -41,6 +43,7 @@ from backprop_cli.notation.symbols import size, subscript
 
 _ROWS, _ROWS_LONG = 10, 16
 _POINTS = 300
+_BOXES = ".step mtd { padding-block: .55em; }\n"  # that somebody is to write in
 _index = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 
 
@@ -55,7 +58,8 @@ def html(document: Document) -> str:
     page = _Page(document, Pointed(document.role))
     body = [*_title(document), *(line for part in document.parts for line in page.part(part))]
     drawn = any(isinstance(part, Pictures) for part in document.parts)
-    rules = page.pointed.rules() + STYLE * drawn
+    free = any(isinstance(part, Room) for part in document.parts)
+    rules = page.pointed.rules() + STYLE * drawn + _BOXES * free
     return whole_page(document.title, "\n".join([*body, *page.ended()]), rules)
 
 
@@ -264,9 +268,16 @@ def _table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> Iterator
 def _pictures(part: Pictures, page: _Page) -> Iterator[str]:
     yield '<div class="plots">'
     for item in part.items:
-        yield f"<figure>{svg(item.drawing, item.words)}"
-        yield f"<figcaption>{page.math(item.caption)}</figcaption></figure>"
+        below = ""
+        if item.caption is not None:
+            below = f"\n<figcaption>{page.math(item.caption)}</figcaption>"
+        wide = ' class="wide"' if isinstance(item.drawing, Network) else ""
+        yield f"<figure{wide}>{svg(item.drawing, item.words)}{below}</figure>"
     yield "</div>"
+
+
+def _room(part: Room, _page: _Page) -> Iterator[str]:
+    yield f'<div class="room" style="height:{1.6 * part.lines:.1f}em"></div>'
 
 
 def _losses(part: Losses, page: _Page) -> Iterator[str]:
@@ -318,6 +329,7 @@ _PARTS: MappingProxyType[type, Callable[..., Iterator[str]]] = MappingProxyType(
         Note: _note,
         Columns: _columns,
         Pictures: _pictures,
+        Room: _room,
         Losses: _losses,
         Results: _results,
     }

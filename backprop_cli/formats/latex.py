@@ -23,12 +23,14 @@ from backprop_cli.document.document_data import (
     Pictures,
     Result,
     Results,
+    Room,
     Row,
     Rows,
     Section,
     Step,
 )
 from backprop_cli.document.drawings import sampled
+from backprop_cli.document.networks import Network
 from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
 from backprop_cli.formats.latex_page import columns, shaped, title, whole_page, words
@@ -322,9 +324,17 @@ def _result(item: Result) -> tuple[str, ...]:
     return _math(slashed(item.symbol)), _size(item.shape), _math(item.value), text(item.words)
 
 
-def _none(_: Pictures) -> Iterable[str]:
-    """Curves and areas need packages that not every installation has."""
-    return ()
+def _pictures(part: Pictures) -> Iterator[str]:
+    """Networks; curves and areas need packages that not every installation has."""
+    from backprop_cli.drawing.network_latex import network_latex
+
+    for item in part.items:
+        if isinstance(item.drawing, Network):
+            yield from network_latex(item.drawing)
+
+
+def _free(part: Room) -> Iterator[str]:
+    yield rf"\par\vspace*{{{part.lines}\baselineskip}}"
 
 
 _PARTS: MappingProxyType[type[Part], Callable[..., Iterable[str]]] = MappingProxyType(
@@ -336,7 +346,8 @@ _PARTS: MappingProxyType[type[Part], Callable[..., Iterable[str]]] = MappingProx
         Rows: _rows,
         Note: _note,
         Columns: _columns,
-        Pictures: _none,
+        Pictures: _pictures,
+        Room: _free,
         Losses: _losses,
         Results: _results,
     }

@@ -18,6 +18,7 @@ from backprop_cli.document.document_data import (
     Part,
     Pictures,
     Results,
+    Room,
     Rows,
     Section,
     Step,
@@ -103,6 +104,10 @@ class _Writer:
         """A part as the terminal has it."""
         yield self.block(self.page.part(part))
 
+    def room(self, part: Room) -> Iterator[str]:
+        """Lines that are free wherever Markdown is set."""
+        yield "\n".join(["<br>"] * part.lines)
+
     def columns(self, part: Columns) -> Iterator[str]:
         cells = [
             [self.words(each) if isinstance(each, str) else self.formula(each) for each in line]
@@ -140,6 +145,7 @@ _PARTS: Mapping[type, Callable[..., Iterator[str]]] = MappingProxyType(
         Note: _Writer.note,
         Columns: _Writer.columns,
         Pictures: _Writer.drawn,
+        Room: _Writer.room,
         Losses: _Writer.drawn,
         Results: _Writer.results,
     }

@@ -8,6 +8,7 @@ from html import escape
 from itertools import chain, pairwise
 
 from backprop_cli.document.drawings import Area, Curve, Exact, Map, Point, label
+from backprop_cli.document.networks import Network
 
 _WIDE, _HIGH = 300.0, 170.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 22.0, 20.0, 24.0
@@ -21,6 +22,8 @@ STYLE = """
 h2.section { display: block; margin-top: 1.6rem; border-bottom: 1px solid var(--line); }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem 1.6rem; margin: .4rem 0 1.2rem; }
 .plots figure { margin: 0; flex: 0 1 17.4rem; min-width: 14rem; break-inside: avoid; }
+.plots figure.wide { flex: 1 1 100%; }
+.plots figure.wide svg { width: auto; }
 .plots svg { width: 100%; height: auto; display: block; }
 .plots figcaption { text-align: center; color: var(--faint); font-size: .92rem; }
 .plots text { fill: var(--faint); font: 12px system-ui, -apple-system, "Noto Sans", sans-serif; }
@@ -39,8 +42,12 @@ h2.section { display: block; margin-top: 1.6rem; border-bottom: 1px solid var(--
 """
 
 
-def svg(drawing: Curve | Map, words: str) -> str:
+def svg(drawing: Curve | Map | Network, words: str) -> str:
     """The picture; `words` are for those who cannot see it."""
+    if isinstance(drawing, Network):
+        from backprop_cli.drawing.network_svg import NETWORK_STYLE, network_picture
+
+        return f"<style>{NETWORK_STYLE}</style>{network_picture(drawing, words)}"
     if isinstance(drawing, Map):
         body, high, wide = _Map(drawing).parts(), _SIDE, _SIDE
     else:

@@ -27,6 +27,7 @@ from backprop_cli.document.document_data import (
     Part,
     Pictures,
     Results,
+    Room,
     Row,
     Rows,
     Section,
@@ -302,6 +303,10 @@ class TerminalPage:
         shown = Beside([each for each in found if each], padding=(1, 3))
         yield Padding(shown, (0, 0, 0, _INDENT))
 
+    def room(self, part: Room) -> Iterator[RenderableType]:
+        """Lines left free."""
+        yield Text("\n" * (part.lines - 1))
+
     def losses(self, part: Losses) -> Iterator[RenderableType]:
         """A few losses in numbers, many as a curve."""
         arrow = "->" if self.view.ascii else "→"
@@ -354,6 +359,7 @@ _PARTS: Mapping[type, Callable[..., Iterator[RenderableType]]] = MappingProxyTyp
         Note: TerminalPage.note,
         Columns: TerminalPage.columns,
         Pictures: TerminalPage.pictures,
+        Room: TerminalPage.room,
         Losses: TerminalPage.losses,
         Results: TerminalPage.results,
     }

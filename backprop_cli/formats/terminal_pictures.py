@@ -11,6 +11,7 @@ from rich.text import Text
 
 from backprop_cli.document.document_data import Losses, Picture
 from backprop_cli.document.drawings import Curve, Map, label
+from backprop_cli.document.networks import Network
 from backprop_cli.notation.ascii_signs import ascii_text
 
 _ROWS, _COLUMNS = 7, 41
@@ -29,7 +30,12 @@ def drawing(picture: Picture, room: int, only_ascii: bool, *, alone: bool) -> Te
     nothing to draw."""
     half = (room - _GAP) // 2 - _MARGIN
     columns = half if not alone and half >= _LEAST else room - _MARGIN
-    if isinstance(picture.drawing, Curve):
+    found: list[str]
+    if isinstance(picture.drawing, Network):
+        from backprop_cli.drawing.network_text import network_lines
+
+        found = network_lines(picture.drawing, room, only_ascii) or []
+    elif isinstance(picture.drawing, Curve):
         found = list(_curve(picture.drawing, min(_COLUMNS, columns), only_ascii))
     else:
         found = list(_map(picture.drawing, min(_MAP_COLUMNS, columns), only_ascii))

@@ -1,0 +1,278 @@
+"""A problem to the exercise as it is handed out: what is given and asked, and no solution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
+from math import prod
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from backprop_cli.algebra.quantity import quantity
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.conventions import conventions
+from backprop_cli.document.document_data import (
+    Document,
+    Equation,
+    Given,
+    Givens,
+    Note,
+    Page,
+    Part,
+    Picture,
+    Pictures,
+    Room,
+    Row,
+    Rows,
+    Section,
+)
+from backprop_cli.document.document_data import Step as StepPart
+from backprop_cli.document.from_trace import formulas_of, roles, shown_steps
+from backprop_cli.document.networks import network_of
+from backprop_cli.document.step_equations import Formulas
+from backprop_cli.document.step_words import stated
+from backprop_cli.document.view import View, as_written
+from backprop_cli.formats.registry import Said
+from backprop_cli.grading.exercise import Exercise
+from backprop_cli.grading.sheets.blank_sheet import digits_said
+from backprop_cli.notation.nodes import Grid, Letter, Node, Number, Word
+from backprop_cli.problem.ids import Reference
+from backprop_cli.problem.problem_data import Values
+from backprop_cli.solving.asked import asked
+from backprop_cli.solving.loading import Loaded
+from backprop_cli.solving.loading import stated as as_stated
+from backprop_cli.solving.plan import Planned
+from backprop_cli.solving.solution import Request, in_symbols, solve
+from backprop_cli.trace import Given as Stated
+from backprop_cli.trace import Step, Trace
+
+MOST_BLANKS: Final = 60
+"""A quantity with more entries has no box for each of them."""
+
+_MOST_LINES: Final = 8  # left free by themselves below a quantity
+_BLANK: Final = Word("____")
+_OF_THE_SOLUTION: Final = ("⁻", "1{")
+"""How phrases begin that are about formulas which only a solution has."""
+
+
+def exercise_sheet(loaded: Loaded, lines: int | None = None) -> Said:
+    """The exercise; `lines` are left free below each quantity asked (None: as many as it takes)."""
+    return Said(partial(_document, loaded, lines), dict)
+
+
+def _document(loaded: Loaded, lines: int | None, view: View, page: Page) -> Document:
+    maker = _Maker(loaded, as_written(loaded.model.problem, view), page, lines)
+    trace, names = maker.trace, maker.formulas.names
+    said = conventions(trace, maker.view, names)
+    kept = tuple(phrase for phrase in said if not phrase.startswith(_OF_THE_SOLUTION))
+    return Document(trace.title or "Exercise", kept, tuple(maker.parts()), roles(trace, names))
+
+
+class _Question(Struct, frozen=True):
+    """What is asked: under which name, of which step, and for how many points (None: unmarked)."""
+
+    asked: Reference
+    step: Planned
+    points: float | None
+
+
+class _Maker:
+    """Writes the parts of one exercise, from formulas and from what the file states alone."""
+
+    def __init__(self, loaded: Loaded, view: View, page: Page, lines: int | None) -> None:
+        self.loaded, self.view, self.page, self.lines = loaded, view, page, lines
+        model = loaded.model
+        self.trace: Trace = in_symbols(model, loaded.plan)
+        self.formulas: Formulas = formulas_of(self.trace, self.view, page)
+        self.questions = tuple(self._questions())
+
+    def parts(self) -> Iterator[Part]:
+        yield Section("Given")
+        yield Givens(tuple(self._given()))
+        yield from self._picture()
+        yield from self._model()
+        yield from self._update()
+        yield Section("Asked")
+        yield from map(Note, self._instructions())
+        for number, question in enumerate(self.questions, 1):
+            yield self._box(number, question)
+            yield Room(self._room(question))
+
+    # What is given --------------------------------------------------------------------------------
+
+    def _given(self) -> Iterator[Given]:
+        """What the file states; letters stand where it has letters."""
+        names = self.formulas.names
+        for id, found in self._stated.items():
+            if id not in self._of_update:
+                node, words = names.node(self._called(id)), stated(id, found.role, self.view)
+                yield Given(node, self._value(id, found), found.value.shape, words)
+        for id, unknown in self.loaded.model.unknown.items():
+            yield Given(names.node(id), None, unknown.shape, stated(id, unknown.role, self.view))
+
+    @cached_property
+    def _stated(self) -> Mapping[str, Stated]:
+        """What is given before anything is worked out, the numbers of the update included."""
+        model = self.loaded.model
+        return (
+            {}
+            if model.unknown
+            else solve(model, Request(steps=1 if model.update else 0)).trace.given
+        )
+
+    @cached_property
+    def _of_update(self) -> dict[str, Stated]:
+        """The numbers of the update, such as η: what no other step uses."""
+        steps = (step for step in self.trace.steps if step.phase != "update")
+        used = {name for step in steps for name in step.inputs}
+        given = self._stated.items()
+        return {id: one for id, one in given if one.role == "constant" and id not in used}
+
+    def _called(self, id: str) -> str:
+        """The id by which a quantity is known: a gradient from outside is one."""
+        of = id.removeprefix("upstream_")
+        return id if of == id else self.loaded.model.gradient(of)
+
+    def _value(self, id: str, found: Stated) -> Node:
+        """The value as typed; letters in the places that are left free."""
+        drawn = self.formulas.drawn.exactly(6)
+        free = self._free.get(id)
+        if free is None or free.array is None:
+            return drawn.value(found.value)
+        letters = {
+            place: Letter(name[0]) if len(name) == 1 else Word(name) for place, name in free.free
+        }
+        nodes = [
+            letters.get(place) or Number(drawn.digits.one(float(free.array[place])))
+            for place in np.ndindex(free.array.shape)
+        ]
+        wide = free.array.shape[1] if free.array.ndim == 2 else 1
+        rows = tuple(tuple(nodes[at : at + wide]) for at in range(0, len(nodes), wide))
+        return Grid(rows) if free.array.ndim else nodes[0]
+
+    @cached_property
+    def _free(self) -> Mapping[str, Values]:
+        """The values that have letters in them, as the file has them."""
+        problem, _ = as_stated(self.loaded.source)
+        if problem is None:
+            return {}
+        found = {name: values for name, (_, values) in problem.values.items() if values.free}
+        return found | ({"X": problem.x} if problem.x is not None and problem.x.free else {})
+
+    def _picture(self) -> Iterator[Part]:
+        """The network, where it is one, with the weights that the file states."""
+        model = self.loaded.model
+        known = replace(self.trace, given=dict(model.given), unknown=dict(model.unknown))
+        network = network_of(known, model.problem, self.view)
+        if network is not None:
+            yield Pictures((Picture(network, "the network"),))
+
+    # What is done with it -------------------------------------------------------------------------
+
+    def _model(self) -> Iterator[Part]:
+        """The formulas that the file stands for."""
+        steps = [
+            step for step in self._shown if step.phase == "forward" and step.rule != "decision"
+        ]
+        if steps:
+            yield Section("The model")
+            yield Rows(tuple(map(self._row, steps)))
+
+    @cached_property
+    def _shown(self) -> list[Step]:
+        return shown_steps(self.trace, replace(self.view, asked=()))
+
+    def _row(self, step: Step) -> Row:
+        inside, used = self.formulas.inside(step)
+        equation = self.formulas.equation(inside, used, numbers=False, result=False)
+        return Row(equation.head, equation.all_sides[0] if equation.all_sides else equation.head)
+
+    def _update(self) -> Iterator[Part]:
+        """The rule for the first parameter, and its numbers."""
+        update = self.loaded.model.update
+        trained = self.loaded.model.trained
+        if update is None or not trained:
+            return
+        first = trained[0]
+        drawn = self.formulas.drawn.exactly(10)
+        numbers = tuple(
+            Equation(self.formulas.names.node(id), result=drawn.value(given.value))
+            for id, given in self._of_update.items()
+        )
+        steps = [step for step in self._shown if step.phase == "update" and _is_of(step.id, first)]
+        yield Section("Update", numbers)
+        yield Rows(tuple(map(self._row, steps)))
+        if len(trained) > 1:
+            yield Note("and every other parameter in the same way")
+        if update.steps > 1:
+            yield Note(f"{update.steps} updates, one after the other")
+
+    # What is asked --------------------------------------------------------------------------------
+
+    def _questions(self) -> Iterator[_Question]:
+        model, marks = self.loaded.model, {}
+        if not model.unknown and not self._free:
+            marks = {one.id: one.points for one in Exercise(model).questions}
+        for wanted in asked(model, self.loaded.plan):
+            step = next(step for step in self.loaded.plan.steps if step.id == wanted.id)
+            yield _Question(wanted, step, marks.get(wanted.text))
+
+    def _instructions(self) -> Iterator[str]:
+        """Digits and points, where there are some."""
+        marked = [each.points for each in self.questions if each.points is not None]
+        if marked:
+            yield digits_said(self.loaded.model.problem.grading.precision)
+            yield f"{_points(sum(marked))} in all."
+
+    def _box(self, number: int, question: _Question) -> StepPart:
+        wanted, step = question.asked, question.step
+        shape = () if wanted.index is not None else step.shape
+        symbol = self.formulas.names.node(wanted.id if wanted.index is None else _entry(wanted))
+        words = ", ".join(filter(None, self._words(question)))
+        equation = Equation(symbol, result=self._blank(shape))
+        return StepPart(number, wanted.id, symbol, words, shape, equation)
+
+    def _words(self, question: _Question) -> Iterator[str]:
+        """What it is, no word on how it is found; of which step; for how many points."""
+        if question.step.phase == "forward":
+            yield question.step.words
+        if question.asked.step > 1:
+            yield f"in step {question.asked.step}"
+        if question.points is not None:
+            yield _points(question.points)
+
+    def _blank(self, shape: Shape) -> Node:
+        """A box for each entry, drawn as the array would be."""
+        sizes = [size for size in shape if isinstance(size, int)]
+        if len(sizes) < len(shape) or len(shape) > 2 or prod(sizes) > MOST_BLANKS:
+            return _BLANK
+        if not sizes:
+            return _BLANK
+        rows, columns = sizes if len(sizes) == 2 else (1, *sizes) if self.view.rows else (*sizes, 1)
+        return Grid(tuple(tuple(_BLANK for _ in range(columns)) for _ in range(rows)))
+
+    def _room(self, question: _Question) -> int:
+        """Lines to work in: more for a matrix than for a number."""
+        if self.lines is not None:
+            return self.lines
+        shape = () if question.asked.index is not None else question.step.shape
+        rows = shape[0] if shape and isinstance(shape[0], int) else 1
+        return min(2 + rows, _MOST_LINES)
+
+
+def _is_of(id: str, parameter: str) -> bool:
+    """Whether a quantity of the update belongs to a parameter: its state, its new value."""
+    found = quantity(id)
+    return parameter in (found.name, found.by) or id.endswith(f"_{parameter}")
+
+
+def _entry(wanted: Reference) -> str:
+    """The name of an entry without the step it is of."""
+    return wanted.text.partition("@")[0]
+
+
+def _points(count: float) -> str:
+    return f"{count:g} point{'s' * (count != 1)}"

@@ -1,0 +1,36 @@
+"""`backprop handout`: a problem file to the exercise as it is handed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from backprop_cli.cli.common import PROBLEM, output_options
+from backprop_cli.cli.output import Output
+
+
+@click.command(
+    "handout",
+    epilog="\b\nExample:\n  backprop handout problems/adam.yaml --format latex -o sheet.tex",
+)
+@PROBLEM
+@output_options("text", "markdown", "latex", "html")
+@click.option(
+    "--room",
+    type=click.IntRange(0, 40),
+    metavar="N",
+    help="Lines to work in below each quantity (default: as many as it may take).",
+)
+def command(problem: Path, out: Output, room: int | None) -> None:
+    """Writes the exercise of PROBLEM: what is given, drawn with the network, and what is asked.
+
+    No value that has to be worked out is in it. PROBLEM is a YAML file, or - for standard input.
+    """
+    from backprop_cli.classroom.exercise_sheet import exercise_sheet
+    from backprop_cli.cli.arguments import load
+    from backprop_cli.formats.registry import written
+
+    loaded = load(problem, numbers=False)
+    view = out.view(loaded.model.problem)
+    out.write(written(out.format, exercise_sheet(loaded, room), view))

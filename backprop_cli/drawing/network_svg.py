@@ -1,0 +1,91 @@
+"""A network to SVG: circles in columns, lines with their weights, for a page or by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Final
+
+from backprop_cli.document.networks import Network, NetworkUnit
+from backprop_cli.drawing.network_layout import Placed, Point, Scale, placed
+
+_SCALE: Final = Scale(across=190.0, down=72.0, letter=7.6, line=17.0)
+_RADIUS: Final = 23.0
+_MARGIN: Final = 34.0
+_BELOW: Final = 34.0
+
+NETWORK_STYLE: Final = """
+.network { max-width: 100%; height: auto; }
+.network text, .plots .network text { font: 14px system-ui, -apple-system, "Noto Sans", sans-serif;
+  fill: var(--ink); text-anchor: middle; }
+.network .edge { fill: none; stroke: var(--faint); stroke-width: 1.2; }
+.network .plain { stroke-dasharray: 5 4; }
+.network .weight, .plots .network .weight { font-size: 12.5px; paint-order: stroke;
+  stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
+.network circle { fill: var(--paper); stroke: var(--ink); stroke-width: 1.5; }
+.network .bias { stroke-dasharray: 3 3; }
+.network .head, .plots .network .head { fill: var(--faint); font-size: 12.5px; }
+"""
+
+_COLOURS: Final = """
+svg { color-scheme: light dark; --paper: #fff; --ink: #1b1f24; --faint: #667; }
+@media (prefers-color-scheme: dark) { svg { --paper: #14171b; --ink: #e4e7eb; --faint: #9aa4af; } }
+"""
+
+
+def network_picture(network: Network, words: str) -> str:
+    """The picture for a page that has the style; `words` are for those who cannot see it."""
+    found = placed(network, _SCALE)
+    wide = found.size[0] + 2 * (_MARGIN + _RADIUS)
+    high = found.size[1] + 2 * _MARGIN + _RADIUS + _BELOW
+    head = (
+        f'<svg class="network" xmlns="http://www.w3.org/2000/svg" width="{wide:.0f}"'
+        f' height="{high:.0f}" viewBox="0 0 {wide:.0f} {high:.0f}" role="img"'
+        f' aria-label="{escape(words)}">'
+    )
+    moved = f'<g transform="translate({_MARGIN + _RADIUS:.0f} {_MARGIN:.0f})">'
+    return "\n".join([head, moved, *_parts(network, found), "</g></svg>"])
+
+
+def network_file(network: Network, title: str) -> str:
+    """The picture by itself, with colours of its own."""
+    style = f"<title>{escape(title)}</title><style>{_COLOURS}{NETWORK_STYLE}</style>"
+    paper = '<rect width="100%" height="100%" style="fill:var(--paper)"/>'
+    head, _, rest = network_picture(network, title).partition("\n")
+    return f"{head}\n{style}\n{paper}\n{rest}\n"
+
+
+def _parts(network: Network, found: Placed) -> Iterator[str]:
+    """Edges first, so that circles lie on them; labels last, so that no line crosses one."""
+    for edge, bend in zip(network.edges, found.bends, strict=True):
+        start, end = found.middles[edge.start], found.middles[edge.end]
+        kind = "edge plain" if edge.plain else "edge"
+        yield f'<path class="{kind}" d="M{_at(start)}{_to(end, bend)}"/>'
+    for unit, middle in zip(network.units, found.middles, strict=True):
+        yield from _unit(unit, middle)
+    for edge, at in zip(network.edges, found.labels, strict=True):
+        if at is not None:
+            yield _text(edge.text, at, "weight")
+    bottom = found.size[1] + _RADIUS + _BELOW
+    for column, words in enumerate(network.heads):
+        yield _text(words, (column * _SCALE.across, bottom - 5), "head")
+
+
+def _unit(unit: NetworkUnit, middle: Point) -> Iterator[str]:
+    if unit.kind != "dots":
+        kind = ' class="bias"' if unit.kind == "bias" else ""
+        yield f'<circle{kind} cx="{middle[0]:.1f}" cy="{middle[1]:.1f}" r="{_RADIUS:.0f}"/>'
+    yield _text(unit.text, middle)
+
+
+def _at(point: Point) -> str:
+    return f"{point[0]:.1f} {point[1]:.1f}"
+
+
+def _to(end: Point, bend: Point | None) -> str:
+    return f"L{_at(end)}" if bend is None else f"Q{_at(bend)} {_at(end)}"
+
+
+def _text(text: str, at: Point, kind: str = "") -> str:
+    named = f' class="{kind}"' if kind else ""
+    return f'<text{named} x="{at[0]:.1f}" y="{at[1] + 4.5:.1f}">{escape(text)}</text>'

@@ -1,0 +1,126 @@
+"""The exercise as it is handed out: all that is given and asked, and nothing of the solution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from classes import PROBLEMS, grader_of
+from click.testing import CliRunner
+
+from backprop_cli.cli import main
+from backprop_cli.problem.problem_file import read_source
+from backprop_cli.solving.loading import loaded
+
+ALL = sorted(PROBLEMS.glob("*.yaml"))
+FORMATS = ("text", "markdown", "latex", "html")
+_NUMBER = re.compile(r"(?<![\w.])\d*\.?\d+(?:e-?\d+)?")
+
+
+@cache
+def handout(path: Path, form: str, *words: str) -> str:
+    done = CliRunner().invoke(main, ["handout", str(path), "--format", form, *words])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def numbers_in(text: str) -> set[str]:
+    """Every number that is written somewhere, without its sign."""
+    plain = re.sub(
+        r"<style>.*?</style>|\\documentclass.*?\\begin{document}", " ", text, flags=re.DOTALL
+    )
+    plain = re.sub(
+        r"<svg.*?</svg>|\\begin{picture}.*?\\end{picture}", _labels, plain, flags=re.DOTALL
+    )
+    return set(_NUMBER.findall(plain))
+
+
+def _labels(found: re.Match[str]) -> str:
+    """What is written in a picture, without where its parts are."""
+    return " ".join(re.findall(r">([^<>]+)</text>|makebox\(0,0\){([^\n]*)}}", found[0]).__str__())
+
+
+def worked_out(text: str) -> Iterator[str]:
+    """Every value that has to be worked out, as it might be printed, where it is no short number.
+
+    A short one, such as 2 or 0.5, may well stand there for something else.
+    """
+    grader = grader_of(text)
+    given = {f"{abs(v):.6g}" for one in grader.model.given.values() for v in one.value.flat}
+    for name, value in grader.key.truth.items():
+        if name in grader.key.given:
+            continue
+        for number in np.abs(np.asarray(value, float)).flat:
+            if np.isfinite(number) and f"{number:.6g}" not in given:
+                for digits in (2, 3, 4, 5, 6):
+                    shown = f"{number:.{digits}f}"
+                    if len(shown.strip("0").replace(".", "")) >= 3:
+                        yield shown
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_no_value_that_has_to_be_worked_out_is_there(path: Path, form: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    stated = set(_NUMBER.findall(text))
+    shown = numbers_in(handout(path, form))
+    assert not (set(worked_out(text)) - stated) & shown
+
+
+def test_the_search_would_find_a_value() -> None:
+    """In the solution it finds nearly all of them."""
+    path = PROBLEMS / "sigmoid-softmax.yaml"
+    solution = CliRunner().invoke(main, ["solve", str(path)]).stdout
+    found = set(worked_out(path.read_text(encoding="utf-8"))) & numbers_in(solution)
+    assert len(found) > 15
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_all_that_is_asked_is_there_in_order(form: str) -> None:
+    path = PROBLEMS / "batch-columns.yaml"
+    grader = grader_of(path.read_text(encoding="utf-8"))
+    text = handout(path, form)
+    points = [float(found) for found in re.findall(r"([\d.]+) points?\b(?! in all)", text)]
+    assert points == [question.points for question in grader.questions]
+    assert f"{grader.most:g} points in all" in text
+    blanks = sum(
+        1 if question.index is not None else grader.key.truth[question.name].size
+        for question in grader.questions
+    )
+    assert len(re.findall(r"(?:\\_){4}|____", text)) == blanks
+
+
+def test_every_number_that_is_given_is_there() -> None:
+    path = PROBLEMS / "sigmoid-softmax.yaml"
+    shown = [float(n) for n in numbers_in(handout(path, "text"))]
+    for one in loaded(read_source(path)).model.given.values():
+        assert all(abs(number) in shown for number in one.value.flat)
+
+
+@pytest.mark.parametrize("path", sorted(PROBLEMS.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_problems_in_letters_are_handed_out_too(path: Path) -> None:
+    text = handout(path, "text")
+    assert "Asked" in text
+    assert "0.5000" not in text
+
+
+def test_letters_stand_where_inputs_are_free() -> None:
+    text = handout(PROBLEMS / "functions" / "threshold-triangle.yaml", "text")
+    given = text.partition("Given")[2].partition("The model")[0]
+    assert "x₁" in given
+    assert "x₂" in given
+
+
+def test_room_is_left_as_it_is_asked_for() -> None:
+    path = PROBLEMS / "sigmoid-softmax.yaml"
+    text = [handout(path, "text", "--room", str(room)).count("\n") for room in (1, 6)]
+    assert text[1] - text[0] == 5 * 18
+
+
+def test_notes_of_the_file_are_left_out() -> None:
+    path = PROBLEMS / "threshold-points.yaml"
+    assert "published table" not in handout(path, "text")
