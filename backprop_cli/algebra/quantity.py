@@ -29,7 +29,8 @@ _id = re.compile(
     r"(?P<whole>.+?)(?:\[(?P<index>[^\[\]]+)\])?(?:@(?P<step>[2-9]|[1-9][0-9]{1,8}))?", re.DOTALL
 ).fullmatch
 _derivative = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
-_layer = re.compile(r"([WbZH])([0-9]+)(?:_([0-9]+))?").fullmatch
+_LETTERS = "[WbZHDEQKVSA]|W[QKV]|mu|var|Xhat|gamma|beta"  # of what layers have
+_layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
 _in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
 _in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
 _entry_in_words = re.compile(r"[^\W\d]\w*\[[^\]]+\]")

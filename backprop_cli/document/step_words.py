@@ -103,6 +103,8 @@ _STATED = MappingProxyType(
         "Y": "target",
         "W": "weights of layer {}",
         "b": "bias of layer {}",
+        "gamma": "scale of layer {}",
+        "beta": "shift of layer {}",
         "skip": "weights of the skip from {1} into layer {0}",
     }
 )

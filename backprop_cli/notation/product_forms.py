@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction as Exact
+
 from backprop_cli.algebra.expr import Expr, Num, Op, num, op
 from backprop_cli.notation.nodes import (
     INVERSE,
@@ -10,6 +12,7 @@ from backprop_cli.notation.nodes import (
     Braced,
     Fraction,
     Node,
+    Number,
     Script,
     Sign,
     Word,
@@ -64,12 +67,14 @@ def mul(writer: Writer, node: Op) -> Part:
 def div(writer: Writer, node: Op) -> Part:
     """a over b; a / b with arrays put in, or where fractions would stand too deep to be read."""
     a, b = node.args
-    top, bottom = writer.part(a), writer.part(b)
+    half = b == num(Exact(1, 2))  # nobody divides by ½
+    top, bottom = writer.part(a), Part(Number("0.5")) if half else writer.part(b)
     nested = top.kind == "fraction" or storeys(top.node) > 1 or storeys(bottom.node) > 0
     if not (top.drawn or bottom.drawn or nested):
         return Part(Fraction(top.node, bottom.node), "fraction")
     left = top if top.kind == "fraction" else put(writer, a, "a /")
-    return between(left, Sign("/", _PRODUCT), put(writer, b, "/ b"), "quotient")
+    right = bottom if half else put(writer, b, "/ b")
+    return between(left, Sign("/", _PRODUCT), right, "quotient")
 
 
 def matmul(writer: Writer, node: Op) -> Part:

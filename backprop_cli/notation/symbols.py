@@ -228,7 +228,11 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     if found.source is not None:
         inner = Number(str(found.source + shift)) if found.source else Letter("x")
         above = row(above, Sign("(", bare=True), inner, Sign(")", bare=True))
-    return Symbol(Script(written(kinds[found.letter]), above), "raised")
+    letter = found.letter
+    if letter in ("WQ", "WK", "WV"):
+        return Symbol(Script(written(letters.weights), above, Letter(letter[1])), "raised")
+    base = written(kinds[letter]) if letter in kinds else _letter(letter, naming.latin)
+    return Symbol(Script(base, above), "raised")
 
 
 def _many(naming: Naming, letter: str, default: str) -> str:

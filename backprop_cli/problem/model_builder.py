@@ -70,8 +70,9 @@ class Draft(Struct):
 
     @property
     def ends_plainly(self) -> bool:
-        """Whether the prediction is the last activation and nothing added to it."""
-        return not any(skip.into == "post" for skip in self.layers[-1].skips)
+        """Whether the prediction is the last activation, nothing added to it or taken away."""
+        last = self.layers[-1]
+        return last.dropout is None and not any(skip.into == "post" for skip in last.skips)
 
     @property
     def input(self) -> str:
@@ -105,7 +106,8 @@ class Draft(Struct):
     def takes_vector(self, number: int) -> bool:
         """Whether a vector comes into layer `number`; a complaint, and a stand-in, if not."""
         source = self.output_of(number - 1)
-        if self.input == "samples" or len(self.shapes[source]) == 1 or source in self.doubtful:
+        several = self.samples is not None
+        if several or len(self.shapes[source]) == 1 or source in self.doubtful:
             return True
         gives = "x is" if number == 1 else f"layer {number - 1} gives"
         layer = self.layers[number - 1]

@@ -136,6 +136,13 @@ class Skip(Struct, frozen=True):
     mark: Mark = Mark()
 
 
+class Dropout(Struct, frozen=True):
+    """Which outputs of a layer are kept, 1 or 0 each, and what these are divided by."""
+
+    mask: Values
+    keep: float
+
+
 class Layer(Struct, frozen=True):
     """One layer: its type, what the keys of that type say (`own`), activation, what is trained.
 
@@ -146,6 +153,7 @@ class Layer(Struct, frozen=True):
     type: str = "dense"
     own: Mapping[str, Any] = field(default_factory=dict)
     activation: Function = Function("linear")
+    dropout: Dropout | None = None
     train: frozenset[str] = frozenset({"weights", "bias"})
     mark: Mark = Mark()
 

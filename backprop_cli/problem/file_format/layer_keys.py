@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format.fields import (
     Boolean,
+    Bounds,
     ByKind,
     Choice,
     ListOf,
     Made,
+    Number,
+    Numbers,
     Schema,
     unexpected,
 )
@@ -23,7 +27,7 @@ from backprop_cli.problem.file_format.function_names import ACTIVATION
 from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.layer_types.layer_table import TYPES
 from backprop_cli.problem.layer_types.layer_type import LayerType
-from backprop_cli.problem.problem_data import Function, Layer
+from backprop_cli.problem.problem_data import Dropout, Function, Layer, Values
 from backprop_cli.problem.text.near import folded
 from backprop_cli.problem.text.tree import MapNode, Node
 
@@ -31,6 +35,34 @@ _DEFAULT: Final = "dense"
 _ALSO = MappingProxyType({word: kind.name for kind in TYPES.values() for word in kind.also.split()})
 TYPE = Key(Choice(tuple(TYPES), folded, _ALSO), "what kind of layer it is", default=_DEFAULT)
 _ACTIVATION = Key(ACTIVATION, "a name, {name: …, constants} or {formula: …}", default="linear")
+
+
+def _dropout(given: Given) -> Dropout | None:
+    mask, keep = given.get("mask"), given.get("keep")
+    if not isinstance(mask, Values) or mask.array is None or keep is None:
+        return None
+    if not np.isin(mask.array, (0, 1)).all():
+        given.complain("mask", "a mask has a 1 for each unit that is kept, and else 0", _MASK)
+        return None
+    return Dropout(mask, keep)
+
+
+_MASK = "mask: [1, 0, 1]"
+_DROPOUT = Key(
+    Record(
+        "a dropout",
+        {
+            "mask": Key(Numbers(), "1 for a unit that is kept, else 0; a list a sample", True),
+            "keep": Key(
+                Number(Bounds(above=0, at_most=1)), "what those that are kept are divided by", True
+            ),
+        },
+        _dropout,
+        "{mask: [1, 0, 1], keep: 0.5}",
+        {"p": "keep, which is 1 - p", "rate": "keep, which is 1 - rate"},
+    ),
+    "which outputs are kept, behind the activation",
+)
 
 
 def _train(kind: LayerType) -> Key:
@@ -60,6 +92,7 @@ def _record(kind: LayerType) -> Record[Layer]:
             kind.name,
             {key: given.get(key, what.default) for key, what in kind.keys.items()},
             given.get("activation", Function("linear")),
+            given.get("dropout"),
             given.get("train", frozenset(kind.parameters)),
             given.mark,
         )
@@ -68,7 +101,7 @@ def _record(kind: LayerType) -> Record[Layer]:
     type_ = TYPE if default else replace(TYPE, required=True, default=None)
     return Record(
         "a layer" if default else f"a layer of type `{kind.name}`",
-        {"type": type_, **kind.keys, "activation": _ACTIVATION, **trained},
+        {"type": type_, **kind.keys, "activation": _ACTIVATION, "dropout": _DROPOUT, **trained},
         made,
         kind.example,
         kind.meant,

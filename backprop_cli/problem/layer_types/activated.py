@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import Expr, op, substitute
+from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
+from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.problem.file_format.function_names import GENERIC
 from backprop_cli.problem.model_builder import Draft, rule_of
-from backprop_cli.problem.problem_data import Function
+from backprop_cli.problem.problem_data import Dropout, Function
 from backprop_cli.problem.samples import per_sample
 from backprop_cli.problem.text.formula_texts import dialect, parsed
 
@@ -15,7 +16,32 @@ def put_out(net: Draft, number: int, result: Expr, rule: str, axes: tuple[str, .
     """Defines what layer `number` puts out, in the words of what it is to the network."""
     last = number == len(net.layers)
     words = "prediction" if last else f"output of layer {number}"
+    dropout = net.layers[number - 1].dropout
+    if dropout is not None:
+        result = _dropped(net, number, result, dropout, axes)
     net.define(net.output_of(number), result, rule, axes, words)
+
+
+def _dropped(
+    net: Draft, number: int, result: Expr, dropout: Dropout, axes: tuple[str, ...]
+) -> Expr:
+    """The outputs that are kept, divided by how many of them are on average."""
+    shape, mask = net.sizes().shape(result), dropout.mask.array
+    assert mask is not None
+    if net.samples is not None and mask.ndim == len(shape) and not net.convention.rows:
+        mask = mask.T
+    each = net.samples is not None and mask.ndim == 1  # one mask for every sample
+    if mask.shape != ((shape[axes.index("unit")],) if each else shape):
+        message = f"the mask of layer {number} is {described(dropout.mask.array.shape)}"  # type: ignore[union-attr]
+        message += f", and the layer gives {described(shape)}"
+        net.complaints.add(message, dropout.mask.mark, "mask: a 1 or 0 for each of these")
+        return result
+    name = layer_id("D", number)
+    net.give(name, mask, ("unit",) if each else axes, "data")
+    kept: Expr = Sym(name)
+    if each:
+        kept = op("row" if net.convention.rows else "column", kept)
+    return op("div", op("mul", kept, result), num(dropout.keep))
 
 
 def activated(net: Draft, activation: Function, z: Expr) -> Expr:

@@ -7,13 +7,14 @@ from types import MappingProxyType
 
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.problem.layer_types.dense import DENSE
+from backprop_cli.problem.layer_types.in_steps import IN_STEPS
 from backprop_cli.problem.layer_types.layer_type import LayerType
 from backprop_cli.problem.layer_types.pictures import PICTURES
 from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.problem_data import Layer, Values
 
 TYPES: MappingProxyType[str, LayerType] = MappingProxyType(
-    {kind.name: kind for kind in (DENSE, *PICTURES)}
+    {kind.name: kind for kind in (DENSE, *PICTURES, *IN_STEPS)}
 )
 
 
