@@ -56,6 +56,7 @@ _HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
 
 _numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
+_stepped = re.compile(r"(.+)_\{(.+)\}").fullmatch
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
 
 
@@ -118,8 +119,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
         whole = symbol(naming, whole_id(id))
         inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
         return Symbol(lowered(inner, Places(tuple(map(str.strip, read.index)))))
-    if id in naming.deltas and naming.letters:
-        return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
+    if id in naming.deltas:
+        return _delta(naming, id)
     if read.by:
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in (read.name, read.by))
         return Symbol(Fraction(of, by, bare=True), "fraction")
@@ -131,6 +132,15 @@ def symbol(naming: Naming, id: str) -> Symbol:
         inner = Fenced("(", symbol(naming, read.name).node, ")")
         return Symbol(row(_state_letter(read.state), inner))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
+
+
+def _delta(naming: Naming, id: str) -> Symbol:
+    """δ with the number of its layer above it, and its step in time below."""
+    by = quantity(id).by
+    step = by.rpartition("_")[2].strip("{}") if layer_name(by) is None else ""
+    above = Number(layer_of(naming.letters, id)) if naming.letters else None
+    below = Places((step,)) if step else None
+    return Symbol(Script(Letter("δ"), above, below), "raised" if above else "plain")
 
 
 def layer_of(letters: Letters, id: str) -> str:
@@ -244,6 +254,8 @@ def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
         return Symbol(Script(_letter(match[1], latin), None, Number(match[2])))
     if (match := _lettered(id)) and match[2] in _LOWERED:
         return Symbol(Script(_letter(match[1], latin), None, Letter(match[2])))
+    if match := _stepped(id):
+        return Symbol(lowered(_plain(match[1], latin).node, Places((match[2],))))
     base, _, below = id.partition("_")
     if below and isinstance(_letter(base, latin), Letter | Accent):
         return Symbol(Script(_letter(base, latin), None, _plain(below, latin).node))
