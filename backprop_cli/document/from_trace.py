@@ -109,7 +109,7 @@ def shown_steps(trace: Trace, view: View) -> list[Step]:
 def _optional(step: Step, view: View) -> bool:
     """Whether a step is left out unless something uses it or asks for it."""
     to_input = view.layers and whole_id(step.id) == derivative_id("L", "X")
-    return to_input or step.phase == "jacobian" or step.rule.endswith("-change")
+    return to_input or step.phase == "jacobian" or step.rule.endswith(("-change", "over-time"))
 
 
 class _Maker(Struct, frozen=True):

@@ -149,11 +149,19 @@ def deltas_over_time(trace: Trace) -> frozenset[str]:
     bases = [(over, base) for over in trace.over_time for base in over.bases]
     found = [(over, base) for over, base in bases if _is_pre_activation(trace, over, base)]
     named = {name.partition("_")[0] for name in (*trace.given, *(step.id for step in trace.steps))}
-    if len(found) != 1 or trace.loss is None or "delta" in named:
+    layered = all(layer_name(base) for _, base in found)
+    if not (len(found) == 1 or layered) or trace.loss is None or "delta" in named:
         return frozenset()
-    (over, base), letter = found[0], found[0][0].letter
-    steps = (*over.steps, over.last + 1, letter, *(f"{letter}{by:+d}" for by in (-2, -1, 1, 2)))
-    return frozenset(derivative_id(trace.loss, at_step(base, step)) for step in steps)
+    return frozenset(
+        derivative_id(trace.loss, at_step(base, step))
+        for over, base in found
+        for step in (
+            *over.steps,
+            over.last + 1,
+            over.letter,
+            *(f"{over.letter}{by:+d}" for by in (-2, -1, 1, 2)),
+        )
+    )
 
 
 def _is_pre_activation(trace: Trace, over: OverTime, base: str) -> bool:

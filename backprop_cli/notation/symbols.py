@@ -136,8 +136,7 @@ def symbol(naming: Naming, id: str) -> Symbol:
 
 def _delta(naming: Naming, id: str) -> Symbol:
     """δ with the number of its layer above it, and its step in time below."""
-    by = quantity(id).by
-    step = by.rpartition("_")[2].strip("{}") if layer_name(by) is None else ""
+    step = quantity(id).by.partition("_")[2].strip("{}")
     above = Number(layer_of(naming.letters, id)) if naming.letters else None
     below = Places((step,)) if step else None
     return Symbol(Script(Letter("δ"), above, below), "raised" if above else "plain")
@@ -145,7 +144,7 @@ def _delta(naming: Naming, id: str) -> Symbol:
 
 def layer_of(letters: Letters, id: str) -> str:
     """The number in print of the layer that a gradient is taken by."""
-    found = layer_name(quantity(id).by)
+    found = layer_name(quantity(id).by.partition("_")[0])
     assert found is not None, id
     return str(found.layer + letters.first_layer - 1)
 
@@ -229,6 +228,8 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
         return Symbol(written(whole[id]))
     if part := loss_part(id, "L"):
         return Symbol(Script(written(letters.loss), None, Word(part)))
+    if (timed := _over_time(naming, letters, id)) is not None:
+        return timed
     found = layer_name(id)
     if found is None:
         return _plain(id, naming.latin)
@@ -238,7 +239,19 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     if found.source is not None:
         inner = Number(str(found.source + shift)) if found.source else Letter("x")
         above = row(above, Sign("(", bare=True), inner, Sign(")", bare=True))
-    return Symbol(Script(written(kinds[found.letter]), above), "raised")
+    return Symbol(Script(written(kinds.get(found.letter, found.letter)), above), "raised")
+
+
+def _over_time(naming: Naming, letters: Letters, id: str) -> Symbol | None:
+    """A step of a layer's quantity, or a gate's parameter, below its letter: H1_2, W1_i."""
+    base, _, below = id.rpartition("_")
+    below = below.strip("{}")
+    of_layer = layer_name(base)
+    if not below or (of_layer is None and base not in ("X", "Y", "Yhat")):
+        return None
+    if of_layer is not None and of_layer.letter == "W" and below.isdecimal():
+        return None  # the weights of a skip
+    return Symbol(lowered(_layered(naming, letters, base).node, Places((below,))), "raised")
 
 
 def _many(naming: Naming, letter: str, default: str) -> str:

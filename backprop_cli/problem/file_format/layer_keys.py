@@ -59,16 +59,17 @@ def _record(kind: LayerType) -> Record[Layer]:
         return Layer(
             kind.name,
             {key: given.get(key, what.default) for key, what in kind.keys.items()},
-            given.get("activation", Function("linear")),
+            given.get("activation", Function(kind.activation)),
             given.get("train", frozenset(kind.parameters)),
             given.mark,
         )
 
     default = kind.name == _DEFAULT
+    activation = replace(_ACTIVATION, default=kind.activation)
     type_ = TYPE if default else replace(TYPE, required=True, default=None)
     return Record(
         "a layer" if default else f"a layer of type `{kind.name}`",
-        {"type": type_, **kind.keys, "activation": _ACTIVATION, **trained},
+        {"type": type_, **kind.keys, "activation": activation, **trained},
         made,
         kind.example,
         kind.meant,
