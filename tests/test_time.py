@@ -57,7 +57,9 @@ def drawn(seed: int, steps: int, inputs: int = 2, units: int = 3, classes: int =
         "x": (steps, inputs), "h_0": (units,), "U": (units, inputs), "W": (units, units),
         "b": (units,), "V": (classes, units), "c": (classes,),
     }  # fmt: skip
-    found: Values = {name: draw.normal(size=size).round(3) for name, size in sizes.items()}
+    found: Values = {
+        name: draw.normal(scale=0.6, size=size).round(3) for name, size in sizes.items()
+    }
     found["y"] = np.eye(classes)[draw.integers(classes, size=steps)]
     return found
 

@@ -29,7 +29,7 @@ _id = re.compile(
     r"(?P<whole>.+?)(?:\[(?P<index>[^\[\]]+)\])?(?:@(?P<step>[2-9]|[1-9][0-9]{1,8}))?", re.DOTALL
 ).fullmatch
 _derivative = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
-_LETTERS = "[WbZHDEQKVSA]|W[QKV]|mu|var|Xhat|gamma|beta"  # of what layers have
+_LETTERS = "[WbZHUifogczrhDEQKVSA]|W[QKV]|mu|var|Xhat|gamma|beta"  # of what layers have
 _layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
 _in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
 _in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
@@ -204,7 +204,10 @@ def step_of(name: str) -> tuple[str, int] | None:
 
 
 class LayerName(Struct, frozen=True):
-    """What the name of a network's quantity says: `W3_1` is W of layer 3, from layer 1."""
+    """What the name of a network's quantity says: `W3_1` is W of layer 3, from layer 1.
+
+    Of what is over time, `H1_2`, the second number is the step.
+    """
 
     letter: str
     layer: int

@@ -12,6 +12,7 @@ from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.arrays import lines_of
 from backprop_cli.problem.file_format.layer_keys import type_named
+from backprop_cli.problem.numbers_beside import is_reference
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_text, tree_of
 from backprop_cli.problem.typed_numbers import NumberError, entries_of, read_number
@@ -124,6 +125,15 @@ def _arrays(root: MapNode) -> Iterator[tuple[str, Node]]:
         yield from _mapped(_at(update, "state"), "")
 
 
+def _of_parameter(id: str, node: Node) -> Iterator[tuple[str, Node]]:
+    """The numbers of a parameter, or of each gate that has its own."""
+    if isinstance(node, MapNode) and not is_reference(node):
+        for gate, entry in node.entries.items():
+            yield f"{id}_{gate}", entry.value
+    else:
+        yield id, node
+
+
 def _of_layer(number: int, layer: Node) -> Iterator[tuple[str, Node]]:
     if not isinstance(layer, MapNode):
         return
@@ -131,7 +141,7 @@ def _of_layer(number: int, layer: Node) -> Iterator[tuple[str, Node]]:
     kind = type_named(said.text if isinstance(said, ScalarNode) else None)
     for key, letter in kind.parameters.items():
         if (node := _at(layer, key)) is not None:
-            yield layer_id(letter, number), node
+            yield from _of_parameter(layer_id(letter, number), node)
     skips = _at(layer, "skip")
     for skip in skips.items if isinstance(skips, ListNode) else ():
         if isinstance(skip, MapNode) and (node := _at(skip, "weights")) is not None:

@@ -120,9 +120,9 @@ class Note(Struct, frozen=True):
 
 
 class Columns(Struct, frozen=True):
-    """A table: the words above its columns, and rows of formulas and words."""
+    """A table: words and formulas above its columns, and rows of them."""
 
-    heads: tuple[str, ...]
+    heads: tuple[Node | str, ...]
     rows: tuple[tuple[Node | str, ...], ...]
 
 

@@ -53,6 +53,8 @@ from backprop_cli.trace import Given as Stated
 from backprop_cli.trace import Step, Trace
 
 if TYPE_CHECKING:
+    from backprop_cli.derive.over_time import Block
+    from backprop_cli.document.time_parts import OverTimeMaker
     from backprop_cli.solving.verify import Check
 
 Array = NDArray[np.float64]
@@ -107,7 +109,7 @@ def shown_steps(trace: Trace, view: View) -> list[Step]:
 def _optional(step: Step, view: View) -> bool:
     """Whether a step is left out unless something uses it or asks for it."""
     to_input = view.layers and whole_id(step.id) == derivative_id("L", "X")
-    return to_input or step.phase == "jacobian" or step.rule.endswith("-change")
+    return to_input or step.phase == "jacobian" or step.rule.endswith(("-change", "over-time"))
 
 
 class _Maker(Struct, frozen=True):
@@ -175,16 +177,34 @@ class _Maker(Struct, frozen=True):
     # Steps ----------------------------------------------------------------------------------------
 
     def steps(self) -> Iterator[Part]:
-        whole = shown_steps(self.trace, self.view)
+        whole = self.units()
         numbers = {id(step): number for number, step in enumerate(whole, start=1)}
         only = self.view.only
         shown = whole if only is None else [each for each in self.trace.steps if each.id in only]
         section = ""
-        for step in shown:
-            if _section(step) != section:
-                section = _section(step)
+        for each in shown:
+            kind = _section(each) if isinstance(each, Step) else "backward"
+            if kind != section:
+                section = kind
                 yield Section(SECTIONS[section], self.beside(section))
-            yield self.step(step, numbers.get(id(step), 0))
+            if isinstance(each, Step):
+                yield self.step(each, numbers.get(id(each), 0))
+            else:
+                yield from self.over_time.block(each, numbers[id(each)])
+
+    def units(self) -> Sequence[Step | Block]:
+        """The steps that are shown, those together that are one formula over time."""
+        shown = shown_steps(self.trace, self.view)
+        if not self.trace.over_time:
+            return shown
+        return self.over_time.units(shown, alone=self.view.detail == "long")
+
+    @property
+    def over_time(self) -> OverTimeMaker:
+        """What writes the steps that are one formula over time; few problems have such."""
+        from backprop_cli.document.time_parts import OverTimeMaker
+
+        return OverTimeMaker(self.trace, self.formulas)
 
     def beside(self, section: str) -> tuple[Equation, ...]:
         """The numbers of the update, beside its heading."""
@@ -204,6 +224,9 @@ class _Maker(Struct, frozen=True):
         equation = self.formulas.equation(
             step, used, numbers=not alone and not self.is_brief(step), result=not alone
         )
+        if self.trace.over_time and step.phase == "backward":
+            whole = self.over_time.sum_over_time(plain)
+            equation = replace(equation, sides=(*((whole,) if whole else ()), *equation.sides))
         return StepPart(
             number,
             step.id,

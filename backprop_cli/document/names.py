@@ -9,7 +9,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Op, walk
-from backprop_cli.algebra.quantity import layer_name, plain_id, quantity
+from backprop_cli.algebra.quantity import (
+    at_step,
+    derivative_id,
+    layer_name,
+    plain_id,
+    quantity,
+    step_of,
+)
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
@@ -21,7 +28,7 @@ from backprop_cli.notation.terminal import Terminal
 from backprop_cli.notation.writer import Array, Draw, FormulaWriter
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.trace import Trace
+from backprop_cli.trace import OverTime, Trace
 
 
 class Symbol(Struct, frozen=True):
@@ -107,6 +114,7 @@ def names_of(trace: Trace, view: View) -> Names:
         id: "data" if stated.role == "data" else "parameter" for id, stated in trace.unknown.items()
     }
     bases = frozenset([*trace.given, *trace.unknown]) | {step.id for step in trace.steps}
+    layered = view.notation.delta and view.layers
     deltas = frozenset(step.id for step in trace.steps if _is_delta(step.id, trace.loss))
     used = {node.name for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)}
     return Names(
@@ -115,7 +123,7 @@ def names_of(trace: Trace, view: View) -> Names:
         trace.samples is not None,
         view.ascii,
         bases,
-        deltas if view.notation.delta and view.layers else frozenset(),
+        (deltas if layered else frozenset()) | deltas_over_time(trace),
         roles,
         trace.bases,
         frozenset(letter for name, letter in _CALLED.items() if name in used),
@@ -133,13 +141,49 @@ def _is_delta(id: str, loss: str | None) -> bool:
     return found.name == loss and layered is not None and layered.letter == "Z"
 
 
+def deltas_over_time(trace: Trace) -> frozenset[str]:
+    """The gradients δₜ = ∂L/∂zₜ, where zₜ alone goes into an activation and from step to step.
+
+    None where several quantities do: which of them δ is would have to be said.
+    """
+    bases = [(over, base) for over in trace.over_time for base in over.bases]
+    found = [(over, base) for over, base in bases if _is_pre_activation(trace, over, base)]
+    named = {name.partition("_")[0] for name in (*trace.given, *(step.id for step in trace.steps))}
+    layered = all(layer_name(base) for _, base in found)
+    if not (len(found) == 1 or layered) or trace.loss is None or "delta" in named:
+        return frozenset()
+    return frozenset(
+        derivative_id(trace.loss, at_step(base, step))
+        for over, base in found
+        for step in (
+            *over.steps,
+            over.last + 1,
+            over.letter,
+            *(f"{over.letter}{by:+d}" for by in (-2, -1, 1, 2)),
+        )
+    )
+
+
+def _is_pre_activation(trace: Trace, over: OverTime, base: str) -> bool:
+    """Whether what it is at one step goes into an activation, and that into the next step."""
+    last = over.names[base][-1]
+    users = [step for step in trace.steps if step.phase == "forward" and last in step.inputs]
+    if len(users) != 1 or users[0].inputs != (last,) or len(over.steps) < 2:
+        return False
+    post = step_of(users[0].id)
+    before = at_step(post[0], over.last - 1) if post and post[0] in over.bases else ""
+    return any(step.id == last and before in step.inputs for step in trace.steps)
+
+
 _ON_ONE_LINE, _IN_ASCII = Terminal(), Terminal(Drawing(Digits(ascii=True)))
 
 
 @lru_cache(maxsize=4096)
 def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
-    if in_ascii and id in naming.deltas and naming.letters:
-        return Symbol(f"delta{symbols.layer_of(naming.letters, id)}")
+    if in_ascii and id in naming.deltas:
+        by = quantity(id).by
+        layer = symbols.layer_of(naming.letters, id) if naming.letters else ""
+        return Symbol(f"delta{layer}" + (f"_{by.rpartition('_')[2]}" if "_" in by else ""))
     if in_ascii:
         return Symbol(id, "fraction" if quantity(id).by else "plain")
     found = symbols.symbol(naming, id)

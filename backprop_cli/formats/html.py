@@ -246,7 +246,8 @@ def _note(part: Note, page: _Page) -> Iterator[str]:
 
 def _columns(part: Columns, page: _Page) -> Iterator[str]:
     rows = [[_cell(cell, page) for cell in line] for line in part.rows]
-    yield from _table(rows, part.heads if any(part.heads) else ())
+    heads = [_cell(head, page) for head in part.heads] if any(part.heads) else []
+    yield from _table(rows, heads)
 
 
 def _cell(cell: Node | str, page: _Page) -> str:
@@ -257,7 +258,7 @@ def _table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> Iterator
     """A table whose first column names its rows."""
     yield '<div class="table"><table>'
     if heads:
-        cells = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+        cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
         yield f"<thead><tr>{cells}</tr></thead>"
     for first, *rest in rows:
         cells = "".join(f"<td>{cell}</td>" for cell in rest)

@@ -276,8 +276,20 @@ def _note(part: Note) -> Iterator[str]:
 
 
 def _columns(part: Columns) -> Iterator[str]:
-    heads = [[rf"\itshape {text(head)}" for head in part.heads]] if any(part.heads) else []
-    yield columns([*heads, *([_cell(cell) for cell in line] for line in part.rows)])
+    heads = [[*map(_head, part.heads)]] if any(part.heads) else []
+    widest = [max(map(_width, column)) for column in zip(part.heads, *part.rows, strict=True)]
+    room = sum(widest) + 2 * len(widest)
+    fitting = (command for command, most in _SIZES[1:] if room <= most)
+    lines = [*heads, *([_cell(cell) for cell in line] for line in part.rows)]
+    yield columns(lines, next(fitting, _SIZES[-1][0]))
+
+
+def _width(cell: Node | str) -> float:
+    return _WORDS * len(cell) if isinstance(cell, str) else width(cell)
+
+
+def _head(head: Node | str) -> str:
+    return rf"\itshape {text(head)}" if isinstance(head, str) else _math(head)
 
 
 def _cell(cell: Node | str) -> str:

@@ -109,11 +109,11 @@ class _Writer:
         yield "\n".join(["<br>"] * part.lines)
 
     def columns(self, part: Columns) -> Iterator[str]:
-        cells = [
+        heads, *cells = (
             [self.words(each) if isinstance(each, str) else self.formula(each) for each in line]
-            for line in part.rows
-        ]
-        yield _table(list(map(self.words, part.heads)), cells)
+            for line in (part.heads, *part.rows)
+        )
+        yield _table(heads, cells)
 
     def results(self, part: Results) -> Iterator[str]:
         flat = [self.flat(each.value) for each in part.items]

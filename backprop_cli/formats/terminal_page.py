@@ -47,11 +47,11 @@ from backprop_cli.formats.terminal_formulas import (
     Phrases,
     worded,
 )
-from backprop_cli.formats.terminal_tables import WHAT_IT_IS, headed, tabulated
+from backprop_cli.formats.terminal_tables import WHAT_IT_IS, fitting, headed, tabulated
 from backprop_cli.notation.ascii_signs import ascii_text
 from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, Role, plain_text, text_box
 from backprop_cli.notation.flow import joined, natural_width, restyled, word
-from backprop_cli.notation.nodes import Named, Node
+from backprop_cli.notation.nodes import Grid, Named, Node, Number, is_of_numbers
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import subscript
 from backprop_cli.notation.terminal import Terminal
@@ -241,14 +241,28 @@ class TerminalPage:
 
     def columns(self, part: Columns) -> Iterator[RenderableType]:
         """A table of words and formulas."""
-        table = headed(map(self.words, part.heads), self.view.ascii)
-        for line in part.rows:
-            table.add_row(*map(self.cell, line))
-        yield Padding(table, (0, 0, 0, _TABLE))
+        columns = [
+            [self.cell(each) for each in column]
+            for column in zip(part.heads, *part.rows, strict=True)
+        ]
+        for number, chosen in enumerate(fitting(columns, self.view.width - _TABLE)):
+            if number:
+                yield _BLANK
+            table = headed([head for head, *_ in chosen], self.view.ascii)
+            for line in zip(*(cells for _, *cells in chosen), strict=True):
+                table.add_row(*line)
+            yield Padding(table, (0, 0, 0, _TABLE))
 
     def cell(self, said: Node | str) -> Text:
-        """Words or a formula."""
+        """Words or a formula; the numbers of a vector without brackets."""
+        if isinstance(said, Grid) and len(said.rows) == 1 and is_of_numbers(said):
+            return Text("  ").join(map(self.padded, said.rows[0]))
         return Text(self.words(said)) if isinstance(said, str) else self.one_line(said)
+
+    def padded(self, entry: Node) -> Text:
+        """A number with the room beside it that brings its point below those above it."""
+        lead, pad = (entry.lead, entry.pad) if isinstance(entry, Number) else ("", "")
+        return Text.assemble(" " * len(lead), self.one_line(entry), " " * len(pad))
 
     # Steps ----------------------------------------------------------------------------------------
 

@@ -47,7 +47,26 @@ def tabulated(
         yield from (Moved(cell, indent + 2) for cell in line if isinstance(cell, Boxed))
 
 
-def headed(heads: Iterable[str], only_ascii: bool) -> Table:
+def fitting(columns: Sequence[Sequence[Text]], width: int) -> Iterator[list[Sequence[Text]]]:
+    """The columns in tables that fit, the first column in each of them."""
+    if not columns:
+        return
+    names, *others = columns
+    taken, used = [names], _wide(names)
+    for column in others:
+        if used + _GAP + _wide(column) > width and len(taken) > 1:
+            yield taken
+            taken, used = [names], _wide(names)
+        taken.append(column)
+        used += _GAP + _wide(column)
+    yield taken
+
+
+def _wide(column: Sequence[Text]) -> int:
+    return max(cell.cell_len for cell in column)
+
+
+def headed(heads: Iterable[str | Text], only_ascii: bool) -> Table:
     """An empty table with a line below its heads."""
     head = _ASCII_HEAD if only_ascii else SIMPLE_HEAD
     found = Table(box=head, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))

@@ -56,6 +56,7 @@ _HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
 
 _numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
+_stepped = re.compile(r"(.+)_\{(.+)\}").fullmatch
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
 
 
@@ -118,8 +119,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
         whole = symbol(naming, whole_id(id))
         inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
         return Symbol(lowered(inner, Places(tuple(map(str.strip, read.index)))))
-    if id in naming.deltas and naming.letters:
-        return Symbol(Script(Letter("δ"), Number(layer_of(naming.letters, id))), "raised")
+    if id in naming.deltas:
+        return _delta(naming, id)
     if read.by:
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in (read.name, read.by))
         return Symbol(Fraction(of, by, bare=True), "fraction")
@@ -133,9 +134,17 @@ def symbol(naming: Naming, id: str) -> Symbol:
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
 
 
+def _delta(naming: Naming, id: str) -> Symbol:
+    """δ with the number of its layer above it, and its step in time below."""
+    step = quantity(id).by.partition("_")[2].strip("{}")
+    above = Number(layer_of(naming.letters, id)) if naming.letters else None
+    below = Places((step,)) if step else None
+    return Symbol(Script(Letter("δ"), above, below), "raised" if above else "plain")
+
+
 def layer_of(letters: Letters, id: str) -> str:
     """The number in print of the layer that a gradient is taken by."""
-    found = layer_name(quantity(id).by)
+    found = layer_name(quantity(id).by.partition("_")[0])
     assert found is not None, id
     return str(found.layer + letters.first_layer - 1)
 
@@ -219,6 +228,8 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
         return Symbol(written(whole[id]))
     if part := loss_part(id, "L"):
         return Symbol(Script(written(letters.loss), None, Word(part)))
+    if (timed := _over_time(naming, letters, id)) is not None:
+        return timed
     found = layer_name(id)
     if found is None:
         return _plain(id, naming.latin)
@@ -235,6 +246,18 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     return Symbol(Script(base, above), "raised")
 
 
+def _over_time(naming: Naming, letters: Letters, id: str) -> Symbol | None:
+    """A step of a layer's quantity, or a gate's parameter, below its letter: H1_2, W1_i."""
+    base, _, below = id.rpartition("_")
+    below = below.strip("{}")
+    of_layer = layer_name(base)
+    if not below or (of_layer is None and base not in ("X", "Y", "Yhat")):
+        return None
+    if of_layer is not None and of_layer.letter == "W" and below.isdecimal():
+        return None  # the weights of a skip
+    return Symbol(lowered(_layered(naming, letters, base).node, Places((below,))), "raised")
+
+
 def _many(naming: Naming, letter: str, default: str) -> str:
     """A batch of vectors x is the matrix X, unless the problem names it itself."""
     return letter.upper() if naming.batch and letter == default else letter
@@ -248,6 +271,8 @@ def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
         return Symbol(Script(_letter(match[1], latin), None, Number(match[2])))
     if (match := _lettered(id)) and match[2] in _LOWERED:
         return Symbol(Script(_letter(match[1], latin), None, Letter(match[2])))
+    if match := _stepped(id):
+        return Symbol(lowered(_plain(match[1], latin).node, Places((match[2],))))
     base, _, below = id.partition("_")
     if below and isinstance(_letter(base, latin), Letter | Accent):
         return Symbol(Script(_letter(base, latin), None, _plain(below, latin).node))

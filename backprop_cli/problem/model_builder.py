@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr
-from backprop_cli.algebra.quantity import layer_id
+from backprop_cli.algebra.expr import Expr, Sym, op
+from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
@@ -32,7 +33,8 @@ class Draft(Struct):
     Where something cannot be read or does not fit, its shape alone takes its place, so that what
     comes after can still be checked. `doubtful` are the names whose shape is then a guess,
     `guessed` the layers whose number of units is; nothing is said about how those fit. Without
-    `numbers` a problem may state shapes alone, with letters for sizes.
+    `numbers` a problem may state shapes alone, with letters for sizes. `over_time` are the bases of
+    what there is once a step, and how many steps; `steps_of` the same of what a layer puts out.
     """
 
     problem: Problem
@@ -52,6 +54,8 @@ class Draft(Struct):
     doubtful: set[str] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)
     summed: dict[str, Expr] = field(default_factory=dict)
+    over_time: dict[str, int] = field(default_factory=dict)
+    steps_of: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def convention(self) -> Convention:
@@ -119,6 +123,64 @@ class Draft(Struct):
         )
         self.stand_in(number, ())
         return False
+
+    # Over time --------------------------------------------------------------------------------
+
+    def goes_over_time(self, layer: int) -> bool:
+        """Whether a layer puts out something at every step."""
+        return self.output_of(layer) in self.steps_of
+
+    def steps_into(self, number: int) -> int | None:
+        """How many steps come into layer `number`; None, with a complaint, if it is no sequence."""
+        source = self.output_of(number - 1)
+        if source in self.steps_of:
+            return self.steps_of[source][1]
+        shape = self.shapes[source]
+        if source in self.doubtful:
+            return None
+        if self.samples is None and len(shape) == 2 and isinstance(shape[0], int):
+            return shape[0]
+        layer = self.layers[number - 1]
+        gives = "x is" if number == 1 else f"layer {number - 1} gives"
+        what = described(shape) if self.samples is None else "several samples"
+        message = f"layer {number} is {layer.type} and goes over a sequence: {gives} {what}"
+        instead = "`input: sequence`, with x a list of vectors, one a step"
+        self.complaints.add(message, layer.mark, instead if number == 1 else None)
+        return None
+
+    def input_at(self, layer: int, step: int) -> Expr:
+        """What layer `layer` puts out at a step (0: the step's row of x)."""
+        source = self.output_of(layer)
+        if source in self.steps_of:
+            return Sym(at_step(self.steps_of[source][0], step))
+        return op("at", Sym(source), index=(step - 1,))
+
+    def inputs_at(self, layer: int) -> Size:
+        """How many numbers that is."""
+        source = self.output_of(layer)
+        return self.units[layer] if source in self.steps_of else self.shapes[source][1]
+
+    def at_last(self, number: int) -> bool:
+        """Whether a layer is about the last step alone."""
+        return self.layers[number - 1].own.get("at") == "last-step"
+
+    def add_over_time(self, bases: Iterable[str], steps: int) -> None:
+        """Notes what there is once a step."""
+        self.over_time |= dict.fromkeys(bases, steps)
+
+    def put_out_over_time(self, number: int, base: str, steps: int, *, last: bool = False) -> None:
+        """What a layer puts out: all steps, a row each, or the last one alone."""
+        name = self.output_of(number)
+        if last:
+            words = "prediction" if number == len(self.layers) else f"output of layer {number}"
+            self.define(name, Sym(at_step(base, steps)), "copy", ("unit",), words)
+            self.neighbours.append((name, at_step(base, steps)))
+            return
+        rows = [Sym(at_step(base, step)) for step in range(1, steps + 1)]
+        self.define(
+            name, op("stack", *rows), "over-time", ("step", "unit"), "all steps, a row each"
+        )
+        self.steps_of[name] = (base, steps)
 
     def stand_in(self, number: int, ids: tuple[str, ...]) -> None:
         """Notes a layer whose equations cannot be told, so that those behind it can be checked."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.algebra.quantity import upstream_id
-from backprop_cli.algebra.shapes import described
+from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.assumptions import check_assumed
 from backprop_cli.problem.layer_types.layer_table import add_layer
@@ -18,6 +21,7 @@ from backprop_cli.problem.penalty import add_penalty
 from backprop_cli.problem.problem_data import Labels, Problem
 from backprop_cli.problem.targets import Expected, guessed_input, one_sample, stacked, targets
 from backprop_cli.problem.upstream import fitted, upstream
+from backprop_cli.trace import OverTime
 
 
 def network(
@@ -66,8 +70,16 @@ def network(
             net.unknown,
             letters,
             summed=net.summed,
+            over_time=tuple(_together(net)),
         ),
     )
+
+
+def _together(net: Draft) -> Iterator[OverTime]:
+    """What belongs together over time: the steps of all layers are those of the sequence."""
+    for steps in dict.fromkeys(net.over_time.values()):
+        bases = tuple(base for base, count in net.over_time.items() if count == steps)
+        yield OverTime("t", 1, steps, bases)
 
 
 def _begun(
@@ -146,6 +158,8 @@ def _check_assumed(net: Draft, y: Array | None) -> None:
 def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:
     """Y, where there is one with numbers and it fits."""
     units, y = net.units[-1], net.problem.y
+    if net.input == "sequence" and net.guessed:
+        return None  # whether there is something at every step is not known
     if len(net.shapes[net.output_of(len(net.layers))]) != len(net.axes()):
         return _targets_in_shape(net)
     if isinstance(units, str) or isinstance(net.samples, str):
@@ -162,6 +176,8 @@ def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:
 def _targets_in_shape(net: Draft) -> Array | None:
     """Y where the network gives no vector: it has the shape of what is given."""
     shape, y = net.shapes[net.output_of(len(net.layers))], net.problem.y
+    if net.goes_over_time(len(net.layers)):
+        return _targets_of_steps(net, shape)
     if isinstance(y, Labels):
         message = (
             f"labels stand for the classes of a vector, and the network gives {described(shape)}"
@@ -170,6 +186,13 @@ def _targets_in_shape(net: Draft) -> Array | None:
     elif y is not None and y.array is not None:
         return fitted(y.array, shape, "the network's output", y.mark, net.complaints)
     return None
+
+
+def _targets_of_steps(net: Draft, shape: Shape) -> Array | None:
+    """Y of a network over time: a row a step, as the samples of a batch would be."""
+    steps, units = (int(size) for size in shape)
+    rows = replace(net.problem, convention=replace(net.problem.convention, affine="x W + b"))
+    return targets(rows, Expected(units, steps), net.complaints, None)
 
 
 def _complain_without_loss(net: Draft) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
-from backprop_cli.algebra.quantity import layer_id, loss_parts
+from backprop_cli.algebra.quantity import at_step, layer_id, loss_parts
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Equation, Fusion, Remark, behind, unsuited
 from backprop_cli.problem.model_builder import PRE, Draft, rule_of
 from backprop_cli.problem.problem_data import Function
@@ -26,13 +27,35 @@ def add_loss(net: Draft) -> bool:
         value = _named_loss(net, function, LOSSES[function.name or ""])
     if value is None:
         return False
+    if net.goes_over_time(len(net.layers)):
+        value = _over_time(net, value)
     name = loss_parts("L")[0] if net.problem.penalty else "L"
     if net.samples is not None and net.problem.loss.over_samples == "mean":
         if net.convention.batch_gradients == "per-sample":
             net.summed[name] = value
         value = build.div(value, build.size(net.samples))
-    net.define(name, value, function.name or "formula", (), "loss", _remark(net, function))
+    words = "loss, summed over the steps" if net.goes_over_time(len(net.layers)) else "loss"
+    net.define(name, value, function.name or "formula", (), words, _remark(net, function))
     return True
+
+
+def _over_time(net: Draft, value: Expr) -> Expr:
+    """The loss of each step, added up or averaged: `value` is that of a step called Yhat, Y."""
+    base, steps = net.steps_of["Yhat"]
+    each = [
+        substitute(
+            value,
+            {
+                "Yhat": Sym(at_step(base, t)),
+                layer_id(PRE, len(net.layers)): Sym(layer_id(PRE, len(net.layers), t)),
+                "Y": op("at", Sym("Y"), index=(t - 1,)),
+            },
+        )
+        for t in range(1, steps + 1)
+    ]
+    assert net.problem.loss is not None
+    mean = net.problem.loss.over_steps == "mean"
+    return build.div(build.added(each), build.size(steps)) if mean else build.added(each)
 
 
 def _remark(net: Draft, function: Function) -> Remark | None:
@@ -71,7 +94,10 @@ def _own_loss(net: Draft, function: Function) -> Expr | None:
     try:
         expr = substitute(formula, {"y": Sym("Y"), "yhat": Sym("Yhat")})
         expr = per_sample(expr, net.unit_axis)
-        shape = net.sizes().shape(expr)
+        shapes = net.sizes()
+        if net.goes_over_time(len(net.layers)):
+            shapes = Sizes(dict.fromkeys(("Y", "Yhat"), (net.units[-1],)), {})
+        shape = shapes.shape(expr)
     except ShapeError as error:
         net.complaints.add(f"in this loss, {error}", function.formula.mark, error.instead)
         return None
@@ -96,6 +122,8 @@ def fusion(net: Draft) -> Fusion | None:
     activation = rule_of(net.last_activation)
     if loss is None or loss.fused != activation or not net.ends_plainly:
         return None
+    if net.goes_over_time(len(net.layers)):
+        return None  # each step has its own
     if activation == "softmax" and not _targets_sum_to_one(net):
         return None
     difference = build.mul(num(loss.factor), op("sub", Sym("Yhat"), Sym("Y")))
@@ -133,14 +161,17 @@ def decision(net: Draft) -> Equation | None:
     if net.units[-1] == 1 and (rule == "sigmoid" or logits):
         threshold = op("sub", Sym("Yhat"), num("1/2")) if rule == "sigmoid" else Sym("Yhat")
         chosen = op("step", threshold)
-        flat = op("at", chosen, index=(0,)) if net.samples is None else op("flat", chosen)
+        single = net.samples is None and not net.goes_over_time(len(net.layers))
+        flat = op("at", chosen, index=(0,)) if single else op("flat", chosen)
         return _class(net, flat)
     if rule == "softmax" or loss in ("cross-entropy", "cross-entropy-with-logits"):
         first = net.convention.indices or None
-        return _class(net, op("argmax", Sym("Yhat"), axis=net.unit_axis, first=first))
+        axis = 1 if net.goes_over_time(len(net.layers)) else net.unit_axis
+        return _class(net, op("argmax", Sym("Yhat"), axis=axis, first=first))
     return None
 
 
 def _class(net: Draft, expr: Expr) -> Equation:
     axes = () if net.samples is None else ("sample",)
+    axes = ("step",) if net.goes_over_time(len(net.layers)) else axes
     return Equation("class", expr, "decision", axes, "the class decided on")

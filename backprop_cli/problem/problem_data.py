@@ -193,10 +193,11 @@ class Layer(Struct, frozen=True):
 
 
 class Loss(Struct, frozen=True):
-    """The loss, and how it is taken over the samples."""
+    """The loss, and how it is taken over the samples, and over the steps of a sequence."""
 
     function: Function
     over_samples: Literal["mean", "sum"] = "mean"
+    over_steps: Literal["sum", "mean"] = "sum"
 
 
 class Penalty(Struct, frozen=True):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
-from backprop_cli.algebra.quantity import at_step
+from backprop_cli.algebra.quantity import at_step, entry_id
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.problem_data import ForEach, Text
 from backprop_cli.problem.text.formula_texts import moved
@@ -145,6 +145,9 @@ def hints(over_time: Sequence[OverTime], values: Sequence[str]) -> dict[str, tup
         for name in values:
             for step in range(each.last + 1):
                 whole_name = at_step(name, step)
-                said = f"{shown(whole_name)} is not known here: the rows of {name} are {name}[…]"
-                found[whole_name] = (said, f"{name}[{each.letter}]")
+                row = entry_id(name, each.letter)
+                found[whole_name] = (
+                    f"{shown(whole_name)} is not known here: its rows are {row}",
+                    row,
+                )
     return found

@@ -42,7 +42,7 @@ def _usual(model: Model, planned: Plan) -> Iterator[str]:
     input_ = model.gradient("X") if model.problem.layers is not None else None
     for step in planned.steps:
         if (
-            (step.phase == "forward" and step.id not in parts)
+            (step.phase == "forward" and step.id not in parts and step.rule != "over-time")
             or (step.phase == "backward" and step.id != input_)
             or (step.phase == "update" and step.id in kept)
         ):

@@ -27,7 +27,8 @@ class Shortcut(Struct, frozen=True):
 
 def shortcuts_of(model: Model, rules: Rules) -> dict[str, Shortcut]:
     """Those of every output of a problem in equations that goes into its own loss and no other."""
-    if model.fusion is not None or model.problem.layers is not None or model.target is None:
+    in_layers = model.problem.layers is not None and not model.over_time
+    if model.fusion is not None or in_layers or model.target is None:
         return {}
     definitions = model.definitions
     found = {}
@@ -52,7 +53,12 @@ def _fits(model: Model, loss: str, written: Written, rules: Rules) -> bool:
     if written.count != 1 and any(isinstance(size, str) for size in rules.shape(written.target)):
         return False  # over which letter the mean is taken is not known
     name = written.prediction
-    users = [user for user, expr in model.definitions.items() if name in symbols(expr)]
+    used = {each for expr in model.definitions.values() for each in symbols(expr)}
+    users = [
+        each.name
+        for each in model.equations
+        if name in symbols(each.expr) and (each.rule != "over-time" or each.name in used)
+    ]
     return users == [loss] and name not in model.seeds
 
 

@@ -91,17 +91,18 @@ def _record(kind: LayerType) -> Record[Layer]:
         return Layer(
             kind.name,
             {key: given.get(key, what.default) for key, what in kind.keys.items()},
-            given.get("activation", Function("linear")),
+            given.get("activation", Function(kind.activation)),
             given.get("dropout"),
             given.get("train", frozenset(kind.parameters)),
             given.mark,
         )
 
     default = kind.name == _DEFAULT
+    activation = replace(_ACTIVATION, default=kind.activation)
     type_ = TYPE if default else replace(TYPE, required=True, default=None)
     return Record(
         "a layer" if default else f"a layer of type `{kind.name}`",
-        {"type": type_, **kind.keys, "activation": _ACTIVATION, "dropout": _DROPOUT, **trained},
+        {"type": type_, **kind.keys, "activation": activation, "dropout": _DROPOUT, **trained},
         made,
         kind.example,
         kind.meant,

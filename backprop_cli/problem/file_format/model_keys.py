@@ -187,7 +187,9 @@ NOTATION = Record(
 
 
 def _loss(given: Given) -> Loss:
-    return Loss(LOSS_NAMES.make(given), given.get("over_samples", "mean"))
+    return Loss(
+        LOSS_NAMES.make(given), given.get("over_samples", "mean"), given.get("over_steps", "sum")
+    )
 
 
 LOSS = ByKind(
@@ -201,6 +203,11 @@ LOSS = ByKind(
                 Choice(("mean", "sum"), meant=other_keys.MEAN_OR_SUM),
                 "how it is taken over the samples",
                 default="mean",
+            ),
+            "over_steps": Key(
+                Choice(("sum", "mean"), meant=other_keys.MEAN_OR_SUM),
+                "how it is taken over the steps of a sequence",
+                default="sum",
             ),
         },
         _loss,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import Expr, Sym, num, op
-from backprop_cli.algebra.quantity import layer_id
+from backprop_cli.algebra.expr import Expr, Sym, num, op, symbols
+from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, Size, described
 from backprop_cli.errors import Mark
-from backprop_cli.problem.file_format.fields import ListOf, Numbers, NumbersOrTrue
+from backprop_cli.problem.file_format.fields import Choice, ListOf, Numbers, NumbersOrTrue
 from backprop_cli.problem.file_format.fields import Size as SizeField
 from backprop_cli.problem.file_format.records import Given, Key
 from backprop_cli.problem.layer_types.activated import activated, put_out
@@ -43,15 +43,16 @@ def _check(given: Given) -> None:
 def add_dense(net: Draft, number: int) -> None:
     """Puts the equations of a dense layer into the draft; every complaint about it is noted."""
     layer = net.layers[number - 1]
-    if not net.takes_vector(number):
+    over_time = net.goes_over_time(number - 1)
+    if not over_time and not net.takes_vector(number):
+        return
+    _weights(net, number, layer)
+    bias = _bias(net, number, layer)
+    if over_time:
+        _over_time(net, number, bias)
         return
     source = net.output_of(number - 1)
-    _weights(net, number, layer)
-    weights = Sym(layer_id(WEIGHTS, number))
-    total = product(net.convention, weights, _with_bias_input(net, source))
-    bias = _bias(net, number, layer)
-    if bias is not None:
-        total = op("add", total, bias)
+    total = _total(net, number, Sym(source), bias)
     for skip in layer.skips:
         if skip.into == "pre":
             total = added(net, number, total, skip)
@@ -66,6 +67,37 @@ def add_dense(net: Draft, number: int) -> None:
     _neighbours(net, post, pre, layer, "post")
     if number in net.guessed:
         net.doubtful |= {pre, post}
+
+
+def _total(net: Draft, number: int, source: Expr, bias: Expr | None) -> Expr:
+    """W x + b."""
+    weights = Sym(layer_id(WEIGHTS, number))
+    total = product(net.convention, weights, _with_bias_input(net, source))
+    return total if bias is None else op("add", total, bias)
+
+
+def _over_time(net: Draft, number: int, bias: Expr | None) -> None:
+    """The same weights at every step of what comes in, or at the last one alone."""
+    layer, output = net.layers[number - 1], net.output_of(number)
+    if layer.skips:
+        message = f"layer {number} is behind a layer over time, where there are no skips"
+        net.complaints.add(message, layer.skips[0].mark, "leave it out")
+    steps = net.steps_of[net.output_of(number - 1)][1]
+    last = net.at_last(number)
+    for t in [steps] if last else range(1, steps + 1):
+        source = net.input_at(number - 1, t)
+        pre = layer_id(PRE, number, None if last else t)
+        post = output if last else at_step(output, t)
+        total = _total(net, number, source, bias)
+        net.define(pre, total, "affine", ("unit",), f"pre-activation of layer {number}")
+        result = activated(net, layer.activation, Sym(pre))
+        words = "prediction" if number == len(net.layers) else f"output of layer {number}"
+        net.define(post, result, rule_of(layer.activation), ("unit",), words)
+        net.neighbours += [(pre, name) for name in symbols(source)]
+        net.neighbours.append((post, pre))
+    if not last:
+        net.add_over_time([layer_id(PRE, number), output], steps)
+        net.put_out_over_time(number, output, steps)
 
 
 def _neighbours(net: Draft, of: str, by: str, layer: Layer, into: str) -> None:
@@ -120,12 +152,12 @@ def _complain_of_absent(net: Draft, number: int, layer: Layer, inputs: Size) -> 
     )
 
 
-def _with_bias_input(net: Draft, source: str) -> Expr:
+def _with_bias_input(net: Draft, source: Expr) -> Expr:
     if net.convention.bias == "separate":
-        return Sym(source)
+        return source
     name = "prepend" if net.convention.bias == "first" else "append"
     axis = -1 if net.convention.rows else 0
-    return op(name, Sym(source), num(net.convention.bias_input), axis=axis)
+    return op(name, source, num(net.convention.bias_input), axis=axis)
 
 
 def _bias(net: Draft, number: int, layer: Layer) -> Expr | None:
@@ -176,6 +208,11 @@ DENSE = LayerType(
         "bias": Key(
             NumbersOrTrue(),
             "a vector, or one number that the units share; absent: none; `true` without numbers",
+        ),
+        "at": Key(
+            Choice(("every-step", "last-step")),
+            "behind a layer over time: at every step, or at the last one alone",
+            default="every-step",
         ),
         "skip": Key(ListOf(SKIP, "a list of skips, such as [{from: 0}]"), "what else is added"),
     },

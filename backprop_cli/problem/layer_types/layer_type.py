@@ -23,7 +23,7 @@ class LayerType(Struct, frozen=True):
     the letters of what is computed, what the layer puts out last. `build(net, number)` puts the
     equations of layer `number` into the draft, and notes every complaint about it. `check` notes
     what its keys together say wrong. `also` are names that people bring from elsewhere, `meant`
-    their names of keys.
+    their names of keys. `activation` is the one that it has if the file does not say it.
     """
 
     name: str
@@ -36,3 +36,4 @@ class LayerType(Struct, frozen=True):
     check: Callable[[Given], None] = _nothing
     also: str = ""
     meant: Mapping[str, str] = NOTHING
+    activation: str = "linear"

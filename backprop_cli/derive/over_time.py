@@ -1,0 +1,253 @@
+"""Gradients of single steps in time to one formula for all: h_1 and z_2 to h_t and z_{t+1}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from msgspec import Struct
+
+from backprop_cli.algebra.build import added
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
+from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of, whole_id
+from backprop_cli.trace import OverTime, Step, Trace
+
+
+class Form(Struct, frozen=True):
+    """What a gradient is at some steps, in the letter that counts them.
+
+    `own` are the terms that come from the step itself, `later` those from steps behind it, which
+    the last step has not.
+    """
+
+    steps: tuple[int, ...]
+    own: tuple[Expr, ...]
+    later: tuple[Expr, ...]
+
+    @property
+    def expr(self) -> Expr:
+        """All of them together."""
+        return added((*self.own, *self.later))
+
+
+class Family(Struct, frozen=True):
+    """The gradients by one quantity over time: `name` is `dL/dh_t`, `ids` that of each step.
+
+    Steps are in the order of computing, from the end to the start.
+    """
+
+    name: str
+    base: str
+    ids: Mapping[int, str]
+    forms: tuple[Form, ...]
+
+    @property
+    def through_time(self) -> bool:
+        """Whether something comes from later steps."""
+        return any(form.later for form in self.forms)
+
+
+class Block(Struct, frozen=True):
+    """Families that are worked out together, each step from those behind it."""
+
+    over: OverTime
+    families: tuple[Family, ...]
+
+    @property
+    def through_time(self) -> bool:
+        """Whether something comes from later steps."""
+        return any(family.through_time for family in self.families)
+
+
+# One formula for all steps ------------------------------------------------------------------------
+
+
+def at_letter(expr: Expr, over: OverTime, step: int, first: int, *, rows: bool = True) -> Expr:
+    """The formula of a step in the letter that counts them.
+
+    `first` is what indices count from; with `rows`, x[3] is a row of its step.
+    """
+
+    def renamed(node: Expr) -> Expr | None:
+        match node:
+            case Sym(name):
+                return Sym(name_at_letter(name, over, step))
+            case Op("at", (Sym(name),)) if rows and not step_of(name):
+                index = node.option("index")
+                if isinstance(index, tuple) and len(index) == 1 and isinstance(index[0], int):
+                    return Sym(at_step(name, _offset(over.letter, index[0] + first - step)))
+        return None
+
+    return rewrite(expr, renamed)
+
+
+def name_at_letter(name: str, over: OverTime, step: int) -> str:
+    """`dL/dh_3` as `dL/dh_{t+1}` where t is 2; names that are not over time as they are."""
+    found = quantity(name)
+    if found.by and not found.index and found.step == 1 and not found.part and not found.state:
+        inner = (name_at_letter(each, over, step) for each in (found.name, found.by))
+        return derivative_id(*inner)
+    own = step_of(name)
+    if own is None or own[0] not in over.bases:
+        return name
+    return at_step(own[0], _offset(over.letter, own[1] - step))
+
+
+def _offset(letter: str, steps: int) -> str:
+    return f"{letter}{steps:+d}" if steps else letter
+
+
+def terms(expr: Expr) -> Iterator[Expr]:
+    """What a formula adds up."""
+    match expr:
+        case Op("add", (left, right)):
+            yield from terms(left)
+            yield from terms(right)
+        case Op("sub", (left, right)):
+            yield from terms(left)
+            yield from (op("neg", each) for each in terms(right))
+        case _:
+            yield expr
+
+
+def step_behind(expr: Expr, over: OverTime) -> int | None:
+    """The latest step among the gradients in a formula; None where there are none over time."""
+    found = (step_of(quantity(name).by) for name in symbols(expr) if quantity(name).by)
+    return max((each[1] for each in found if each and each[0] in over.bases), default=None)
+
+
+def is_later(term: Expr, over: OverTime, t: int) -> bool:
+    """Whether a term of a gradient at step t comes from a later step."""
+    behind = step_behind(term, over)
+    return behind is not None and behind > t
+
+
+def families(trace: Trace, over: OverTime) -> Iterator[Family]:
+    """Those whose steps are all alike, the last and its start apart."""
+    steps = {step.id: step for step in trace.steps if step.phase == "backward"}
+    first = trace.bases.first
+    for base, names in over.names.items():
+        of = trace.loss or next((quantity(id).name for id in steps), "")
+        ids = {t: derivative_id(of, name) for t, name in zip(over.steps, names, strict=True)}
+        found = {t: steps[id] for t, id in reversed(ids.items()) if id in steps}
+        if len(found) < 2 or [*found] != [*range(max(found), min(found) - 1, -1)]:
+            continue
+        forms = _forms(found, over, first, rows=True) or _forms(found, over, first, rows=False)
+        if forms:
+            name = derivative_id(of, at_step(base, over.letter))
+            yield Family(name, base, {t: step.id for t, step in found.items()}, forms)
+
+
+def _forms(
+    found: Mapping[int, Step], over: OverTime, first: int, *, rows: bool
+) -> tuple[Form, ...]:
+    """The forms, where they are at most two; none where the steps differ more."""
+    each = [_form(step, t, over, first, rows=rows) for t, step in found.items()]
+    if len(each) > 1 and each[0].own == each[1].own and not each[0].later:
+        each[0] = Form(each[0].steps, each[1].own, each[1].later)
+    joined = [
+        Form(tuple(t for form in group for t in form.steps), *parts)
+        for parts, group in (
+            (parts, [*group]) for parts, group in groupby(each, lambda form: (form.own, form.later))
+        )
+    ]
+    return tuple(joined) if len(joined) <= 2 else ()
+
+
+def _form(step: Step, t: int, over: OverTime, first: int, *, rows: bool) -> Form:
+    own: list[Expr] = []
+    later: list[Expr] = []
+    for term in terms(step.expr):
+        kind = later if is_later(term, over, t) else own
+        kind.append(at_letter(term, over, t, first, rows=rows))
+    return Form((t,), tuple(own), tuple(later))
+
+
+def summed(expr: Expr, over: OverTime, first: int) -> Expr | None:
+    """δ₃h₂ᵀ + δ₂h₁ᵀ + δ₁h₀ᵀ as Σₜ δₜhₜ₋₁ᵀ; None for what is no such sum over all steps."""
+    found: dict[int, set[Expr]] = {}
+    order: dict[Expr, None] = {}
+    for term in terms(expr):
+        t = step_behind(term, over)
+        if t is None:
+            return None
+        form = at_letter(term, over, t, first)
+        order[form] = None
+        if form in found.setdefault(t, set()):
+            return None
+        found[t].add(form)
+    alike = all(each == {*order} for each in found.values())
+    if not alike or len(found) < 2 or sorted(found) != [*over.steps]:
+        return None
+    return op("sum_over", added(tuple(order)), index=over.letter)
+
+
+# What is worked out together ----------------------------------------------------------------------
+
+
+def in_blocks(trace: Trace, shown: Sequence[Step]) -> list[Step | Block]:
+    """The steps, those of a family together, each behind what it is computed from."""
+    found = {
+        id: (over, family)
+        for over in trace.over_time
+        for family in families(trace, over)
+        for id in family.ids.values()
+    }
+    key = {step.id: step.id for step in trace.steps}
+    key |= {id: family.name for id, (_, family) in found.items()}
+    needs: dict[str, dict[str, None]] = {}
+    for step in trace.steps:
+        used = needs.setdefault(key[step.id], {})
+        used |= {key[whole_id(name)]: None for name in symbols(step.expr) if whole_id(name) in key}
+    kept = {step.id: step for step in shown}
+    ordered: list[Step | Block] = []
+    for together in _in_order(needs):
+        members = [id for id in key if key[id] in together]
+        shared = {found[id][0] for id in members if id in found}
+        if len(shared) == 1 and all(id in found for id in members):
+            unlike = {found[id][1].name: found[id][1] for id in members}
+            ordered.append(Block(shared.pop(), tuple(unlike.values())))
+        else:
+            ordered += [kept[id] for id in members if id in kept]
+    return ordered
+
+
+def with_blocks(steps: Sequence[Step], units: Sequence[Step | Block]) -> list[Step | Block]:
+    """Every step by itself, and what they are together behind the last of them."""
+    last = {
+        family.ids[min(family.ids)]: unit
+        for unit in units
+        if isinstance(unit, Block)
+        if unit.through_time
+        for family in unit.families[-1:]
+    }
+    found: list[Step | Block] = []
+    for step in steps:
+        found.append(step)
+        if step.id in last:
+            found.append(last[step.id])
+    return found
+
+
+def _in_order(needs: Mapping[str, Iterable[str]]) -> Iterator[set[str]]:
+    """The names in groups that need one another, each group behind what it needs (Tarjan)."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    open_: list[str] = []
+
+    def visit(name: str) -> Iterator[set[str]]:
+        number[name] = lowest[name] = len(number)
+        open_.append(name)
+        for other in needs[name]:
+            if other not in number:
+                yield from visit(other)
+            if other in open_:
+                lowest[name] = min(lowest[name], lowest[other])
+        if lowest[name] == number[name]:
+            first = open_.index(name)
+            yield {*open_[first:]}
+            del open_[first:]
+
+    for name in needs:
+        if name not in number:
+            yield from visit(name)

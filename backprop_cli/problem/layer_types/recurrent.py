@@ -1,0 +1,334 @@
+"""Layers over time: their keys, and their equations, the same for each step of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Sym, op, symbols
+from backprop_cli.algebra.quantity import layer_id
+from backprop_cli.algebra.shapes import Size, described
+from backprop_cli.problem.file_format.fields import ByKind, Choice, Numbers
+from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.layer_types.activated import activated
+from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.model import Array
+from backprop_cli.problem.model_builder import BIAS, POST, PRE, WEIGHTS, Draft, rule_of
+from backprop_cli.problem.problem_data import Layer, Values
+from backprop_cli.problem.weights import as_matrix, fan, oriented, product, weight_axes
+
+_INPUT = "U"
+_MATRICES = {"input_weights": _INPUT, "recurrent_weights": WEIGHTS}
+PARAMETERS = {**_MATRICES, "bias": BIAS}
+
+_AT = Key(
+    Choice(("every-step", "last-step")),
+    "whether what is behind it goes on from every step, or from the last one alone",
+    default="every-step",
+)
+
+
+class _Cell(Struct, frozen=True):
+    """A layer whose parameters are in the draft: what each gate computes, step by step."""
+
+    net: Draft
+    number: int
+    steps: int
+    biased: bool
+
+    @property
+    def layer(self) -> Layer:
+        """The layer as written."""
+        return self.net.layers[self.number - 1]
+
+    def at(self, letter: str, step: int) -> str:
+        """The id of a quantity at a step: `Z1_2`."""
+        return layer_id(letter, self.number, step)
+
+    def total(self, gate: str, step: int, state: Expr | None = None) -> Expr:
+        """U xₜ + W hₜ₋₁ + b with the parameters of a gate; `state` in place of hₜ₋₁."""
+        name = partial(_parameter, number=self.number, gate=gate)
+        way = self.net.convention
+        state = state or Sym(self.at(POST, step - 1))
+        fed = product(way, Sym(name(_INPUT)), self.net.input_at(self.number - 1, step))
+        total = op("add", fed, product(way, Sym(name(WEIGHTS)), state))
+        return op("add", total, Sym(name(BIAS))) if self.biased else total
+
+    def define(self, letter: str, step: int, expr: Expr, rule: str, words: str) -> None:
+        """A quantity of a step, and what it comes from."""
+        self.net.define(self.at(letter, step), expr, rule, ("unit",), f"{words} at step {step}")
+
+    def activated(self, z: Expr) -> Expr:
+        """The activation of the layer."""
+        return activated(self.net, self.layer.activation, z)
+
+
+def _parameter(letter: str, number: int, gate: str) -> str:
+    name = layer_id(letter, number)
+    return f"{name}_{gate}" if gate else name
+
+
+# Cells --------------------------------------------------------------------------------------------
+
+
+def _rnn_step(cell: _Cell, t: int) -> None:
+    rule = rule_of(cell.layer.activation)
+    cell.define(PRE, t, cell.total("", t), "affine", "pre-activation")
+    cell.define(POST, t, cell.activated(Sym(cell.at(PRE, t))), rule, "state")
+
+
+def _lstm_step(cell: _Cell, t: int) -> None:
+    words = {"i": "input gate", "f": "forget gate", "o": "output gate", "g": "what is let in"}
+    for gate, what in words.items():
+        total = cell.total(gate, t)
+        value = cell.activated(total) if gate == "g" else op("sigmoid", total)
+        rule = rule_of(cell.layer.activation) if gate == "g" else "sigmoid"
+        cell.define(gate, t, value, rule, what)
+    i, f, o, g = (Sym(cell.at(gate, t)) for gate in words)
+    kept, let_in = op("mul", f, Sym(cell.at("c", t - 1))), op("mul", i, g)
+    cell.define("c", t, op("add", kept, let_in), "add", "cell")
+    cell.define(POST, t, op("mul", o, cell.activated(Sym(cell.at("c", t)))), "mul", "state")
+
+
+def _gru_step(cell: _Cell, t: int) -> None:
+    before = Sym(cell.at(POST, t - 1))
+    for gate, what in (("z", "update gate"), ("r", "reset gate")):
+        cell.define(gate, t, op("sigmoid", cell.total(gate, t)), "sigmoid", what)
+    z, r = (Sym(cell.at(gate, t)) for gate in "zr")
+    new = cell.activated(cell.total("h", t, op("mul", r, before)))
+    cell.define("h", t, new, rule_of(cell.layer.activation), "new state offered")
+    mixed = op("mul", op("sub", build.ONE, z), Sym(cell.at("h", t)))
+    cell.define(POST, t, op("add", op("mul", z, before), mixed), "add", "state")
+
+
+def _add(
+    net: Draft,
+    number: int,
+    *,
+    gates: str,
+    letters: tuple[str, ...],
+    step: Callable[[_Cell, int], None],
+) -> None:
+    """The equations of each step, one after the other."""
+    steps = net.steps_into(number)
+    cell = None if steps is None else _begun(net, number, gates, steps, letters)
+    if cell is None:
+        net.stand_in(number, ())
+        return
+    for t in range(1, cell.steps + 1):
+        first = len(net.equations)
+        step(cell, t)
+        for equation in net.equations[first:]:
+            net.neighbours += [(equation.name, name) for name in _computed(net, equation.expr)]
+    net.add_over_time([layer_id(letter, number) for letter in letters], cell.steps)
+    net.put_out_over_time(number, layer_id(POST, number), cell.steps, last=net.at_last(number))
+
+
+def _computed(net: Draft, expr: Expr) -> Iterable[str]:
+    known = {equation.name for equation in net.equations}
+    return [name for name in symbols(expr) if name in known]
+
+
+# Parameters ---------------------------------------------------------------------------------------
+
+
+def _begun(
+    net: Draft, number: int, gates: str, steps: int, letters: tuple[str, ...]
+) -> _Cell | None:
+    """The cell with its parameters and where it starts in the draft; None where they do not fit."""
+    layer, before = net.layers[number - 1], len(net.complaints.found)
+    inputs, units = net.inputs_at(number - 1), _units(net, number, gates)
+    if units is None:
+        return None
+    for key, letter in PARAMETERS.items():
+        for gate in gates or ("",):
+            values = _of_gate(layer, key, gate)
+            if values is not None:
+                _give(net, number, (key, letter, gate), values, (inputs, units))
+    _start(net, number, units, [letter for letter in letters if letter in (POST, "c")])
+    if len(net.complaints.found) > before:
+        return None
+    net.units.append(units)
+    return _Cell(net, number, steps, layer.own.get("bias") is not None)
+
+
+def _of_gate(layer: Layer, key: str, gate: str) -> Values | None:
+    found = layer.own.get(key)
+    return found.get(gate) if isinstance(found, Mapping) else found
+
+
+def _units(net: Draft, number: int, gates: str) -> int | None:
+    """How many units there are: the recurrent weights are square."""
+    values = _of_gate(net.layers[number - 1], "recurrent_weights", gates[:1])
+    array = values.array if values is not None else None
+    if array is None:
+        return None
+    if array.size == 1:
+        return 1
+    if array.ndim == 2 and array.shape[0] == array.shape[1]:
+        return int(array.shape[0])
+    assert values is not None
+    message = f"the recurrent weights of layer {number} are {described(array.shape)}"
+    instead = "a square matrix: they take the layer's own output of the step before"
+    net.complaints.add(message, values.mark, instead)
+    return None
+
+
+def _give(
+    net: Draft,
+    number: int,
+    place: tuple[str, str, str],
+    values: Values,
+    sizes: tuple[Size, int],
+) -> None:
+    """One parameter, or a complaint that it does not fit."""
+    (key, letter, gate), (inputs, units) = place, sizes
+    name, trained = _parameter(letter, number, gate), key in net.layers[number - 1].train
+    if values.array is None:
+        return
+    if key == "bias":
+        array: Array | None = values.array.reshape(-1)
+        wanted: tuple[Size, ...] = (units,)
+        axes: tuple[str, ...] = ("unit",)
+    else:
+        wanted = oriented(inputs if letter == _INPUT else units, units, net.convention)
+        array = as_matrix(values, net.convention, inputs if letter == _INPUT else units)
+        axes = weight_axes(net.convention)
+    if array is None or array.shape != wanted:
+        of = f" of gate {gate}" if gate else ""
+        have = described(values.array.shape)
+        message = f"`{key}`{of} in layer {number} is {have}"
+        if key == "input_weights" and array is not None and array.ndim == 2:
+            takes = fan(array.shape, net.convention)[0]
+            message += f" and takes {takes} numbers, and each step has {inputs}"
+        net.complaints.add(message, values.mark, described(wanted))
+        return
+    net.parameter(name, array, wanted, axes, trained)
+    net.penalised.append((name, "bias" if key == "bias" else "weights"))
+
+
+def _start(net: Draft, number: int, units: int, letters: Iterable[str]) -> None:
+    """What the first step starts from: zero where the file says nothing."""
+    initial = net.layers[number - 1].own.get("initial")
+    for letter in letters:
+        values = initial.get(letter.lower()) if isinstance(initial, Mapping) else initial
+        if letter == "c" and not isinstance(initial, Mapping):
+            values = None
+        array = np.zeros(()) if values is None or values.array is None else values.array
+        if array.ndim and array.size != units:
+            assert values is not None
+            message = f"`initial` of layer {number} is {described(array.shape)}"
+            net.complaints.add(message, values.mark, f"a vector of {units}, or one number")
+            return
+        value = np.array(np.broadcast_to(array.reshape(-1), (units,)), dtype=float)
+        net.give(layer_id(letter, number, 0), value, ("unit",), "data")
+
+
+# Keys ---------------------------------------------------------------------------------------------
+
+
+def _gates(letters: str, what: str) -> Record[Mapping[str, Values]]:
+    return Record(
+        f"the {what} of gates",
+        {letter: Key(Numbers(), f"of gate {letter}", required=True) for letter in letters},
+        lambda given: dict(given.values),
+        f"{{{', '.join(f'{letter}: …' for letter in letters)}}}",
+    )
+
+
+_START: ByKind[object] = ByKind(
+    "a number or a vector, or `{h: …, c: …}`",
+    scalar=Numbers(),
+    listed=Numbers(),
+    mapped=Record(
+        "`initial`",
+        {"h": Key(Numbers(), "the state"), "c": Key(Numbers(), "the cell")},
+        lambda given: dict(given.values),
+        "{h: 0, c: 0}",
+    ),
+)
+
+
+def _keys(gates: str) -> dict[str, Key]:
+    """The keys of a layer over time."""
+    fields = {
+        key: _gates(gates, key.replace("_", " ")) if gates else Numbers() for key in PARAMETERS
+    }
+    each = ", of each gate" if gates else ""
+    return {
+        "input_weights": Key(
+            fields["input_weights"], f"U, what the step's input is multiplied by{each}"
+        ),
+        "recurrent_weights": Key(
+            fields["recurrent_weights"], f"W, what the state before is multiplied by{each}"
+        ),
+        "bias": Key(fields["bias"], f"a vector{each}; absent: none"),
+        "initial": Key(
+            _START if "f" in gates else Numbers(), "the state before the first step; 0 if absent"
+        ),
+        "at": _AT,
+    }
+
+
+def _check(given: Given) -> None:
+    for key in _MATRICES:
+        if not given.has(key):
+            given.complain(key, f"this layer has no `{key}`", f"{key}: [[…], […]]")
+
+
+def _type(
+    name: str,
+    words: str,
+    gates: str,
+    letters: tuple[str, ...],
+    step: Callable[[_Cell, int], None],
+    also: str,
+) -> LayerType:
+    numbers = f"{{{', '.join(f'{gate}: …' for gate in gates)}}}"
+    return LayerType(
+        name,
+        words,
+        _keys(gates),
+        partial(_add, gates=gates, letters=letters, step=step),
+        "{type: rnn, input_weights: [[0.5], [-1]], recurrent_weights: [[0.5, 0.2], [-0.3, 0.4]]}"
+        if not gates
+        else f"{{type: {name}, input_weights: {numbers}, recurrent_weights: {numbers}}}",
+        PARAMETERS,
+        letters,
+        _check,
+        also,
+        {"weights": "input_weights", "recurrent": "recurrent_weights", "h0": "initial"},
+        "tanh",
+    )
+
+
+RECURRENT = (
+    _type(
+        "rnn",
+        "over time: each step takes its input and the state of the step before",
+        "",
+        (PRE, POST),
+        _rnn_step,
+        "recurrent simplernn elman",
+    ),
+    _type(
+        "lstm",
+        "over time, with a cell, and gates that say what is let in, kept and let out",
+        "ifog",
+        ("i", "f", "o", "g", "c", POST),
+        _lstm_step,
+        "",
+    ),
+    _type(
+        "gru",
+        "over time, with gates that mix the state before, z of it, with a new one",
+        "zrh",
+        ("z", "r", "h", POST),
+        _gru_step,
+        "",
+    ),
+)

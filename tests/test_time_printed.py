@@ -1,0 +1,249 @@
+"""Gradients over time as they are printed: one formula for all steps, each checked by number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from test_time import EVERY_STEP, drawn, file_of, worked
+
+from backprop_cli.algebra.expr import Op, Sym, rewrite, symbols
+from backprop_cli.cli import main
+from backprop_cli.derive.over_time import Block, in_blocks, summed
+from backprop_cli.readings.formula_text import plain
+from backprop_cli.readings.values import evaluate
+from backprop_cli.trace import OverTime, Trace
+
+Array = NDArray[np.float64]
+
+LSTM = """
+  - for t in 1..{T}:
+      - i_t = sigmoid(U @ x[t] + W @ h_{{t-1}})
+      - f_t = sigmoid(U @ x[t] - W @ h_{{t-1}} + b)
+      - g_t = tanh(W @ h_{{t-1}} + b)
+      - k_t = f_t * k_{{t-1}} + i_t * g_t
+      - h_t = i_t * tanh(k_t)
+  - L = sum(t in 1..{T}, sum((V @ h_t - y[t])^2))"""
+LAST_STEP = """
+  - for t in 1..{T}:
+      - h_t = tanh(U @ x[t] + W @ h_{{t-1}} + b)
+  - L = half_squared_error(V @ h_{T}, y[{T}])"""
+ENCODER = """
+  - for t in 1..{T}:
+      - h_t = tanh(U @ x[t] + W @ h_{{t-1}} + b)
+  - k_0 = W @ h_{T}
+  - for s in 1..{T}:
+      - k_s = tanh(W @ k_{{s-1}})
+      - o_s = V @ k_s + c
+  - L = sum(s in 1..{T}, sum((o_s - y[s])^2))"""
+EQUATIONS = {"every": EVERY_STEP, "lstm": LSTM, "last": LAST_STEP, "encoder": ENCODER}
+
+
+def network(kind: str, steps: int) -> Trace:
+    """A worked problem over time."""
+    v = drawn(20 + steps, steps)
+    if kind == "lstm":
+        v["k_0"] = np.array([0.5, -1, 0.25])
+    return worked(file_of(v, EQUATIONS[kind].format(T=steps)))
+
+
+def at(step: int, over: OverTime, known: Mapping[str, Array]) -> dict[str, Array]:
+    """What the names in the letter stand for at a step: h_t, h_{t-1}, x_t, dL/dz_{t+1}."""
+
+    def lettered(number: int) -> str:
+        offset = number - step
+        return over.letter if not offset else f"{{{over.letter}{offset:+d}}}"
+
+    found = dict(known)
+    for name, value in known.items():
+        renamed = re.sub(r"_(\d+)(?=/|$)", lambda match: f"_{lettered(int(match[1]))}", name)
+        found[renamed] = value
+    for name in ("x", "y"):
+        found |= {f"{name}_{lettered(row)}": each for row, each in enumerate(known[name], 1)}
+    return found
+
+
+def values_of(trace: Trace) -> dict[str, Array]:
+    """Every value, what is given included."""
+    found = {name: given.value for name, given in trace.given.items()}
+    return found | {step.id: step.value for step in trace.steps if step.value is not None}
+
+
+@pytest.mark.parametrize("kind", EQUATIONS)
+@pytest.mark.parametrize("steps", [2, 3, 5])
+def test_one_formula_gives_every_step(kind: str, steps: int) -> None:
+    trace = network(kind, steps)
+    known = values_of(trace)
+    blocks = [each for each in in_blocks(trace, trace.steps) if isinstance(each, Block)]
+    assert any(block.through_time for block in blocks)
+    tried = 0
+    for block in blocks:
+        for family in block.families:
+            for form in family.forms:
+                for t in form.steps:
+                    names = at(t, block.over, known)
+                    parts = [
+                        part for part in (*form.own, *form.later) if set(symbols(part)) <= {*names}
+                    ]
+                    left_out = [part for part in form.later if part not in parts]
+                    assert not left_out or t == block.over.last
+                    assert len(parts) + len(left_out) == len(form.own) + len(form.later)
+                    total = sum(np.asarray(evaluate(part, names)) for part in parts)
+                    np.testing.assert_allclose(total, known[family.ids[t]], rtol=1e-12, atol=1e-15)
+                    tried += 1
+    assert tried >= steps
+
+
+@pytest.mark.parametrize("kind", EQUATIONS)
+def test_the_sum_over_time_is_the_gradient(kind: str) -> None:
+    trace = network(kind, 4)
+    known = values_of(trace)
+    found = 0
+    for step in trace.steps:
+        for over in trace.over_time:
+            whole = summed(step.expr, over, 1) if step.phase == "backward" else None
+            if whole is not None:
+                (body,) = whole.args if isinstance(whole, Op) else ()
+                total = sum(np.asarray(evaluate(body, at(t, over, known))) for t in over.steps)
+                np.testing.assert_allclose(total, known[step.id], rtol=1e-12, atol=1e-15)
+                found += 1
+    assert found >= 2
+
+
+def test_each_step_stands_behind_what_it_needs() -> None:
+    for kind in EQUATIONS:
+        trace = network(kind, 3)
+        done = set(trace.given)
+        for each in in_blocks(trace, trace.steps):
+            if isinstance(each, Block):
+                ids = {id for family in each.families for id in family.ids.values()}
+                used = {name for id in ids for name in symbols(trace.step(id).expr)} - ids
+                done |= ids
+            else:
+                used = set(symbols(each.expr))
+                done.add(each.id)
+            assert used <= done
+
+
+def test_a_step_that_is_unlike_the_others_is_not_said_by_their_formula() -> None:
+    trace = worked(
+        file_of(
+            drawn(1, 4),
+            """
+  - for t in 1..4:
+      - h_t = tanh(U @ x[t] + W @ h_{t-1} + b)
+  - L = sum(h_4) + sum((V @ h_2)^2)""",
+        )
+    )
+    ids = {step.id for step in trace.steps if step.id.startswith("dL/dh_")}
+    units = in_blocks(trace, trace.steps)
+    assert ids <= {each.id for each in units if not isinstance(each, Block)}
+
+
+# On the page --------------------------------------------------------------------------------------
+
+
+def printed(*options: str, kind: str = "every", numbers: bool = True) -> str:
+    v = drawn(3, 3, units=2)
+    text = file_of(
+        v, EQUATIONS[kind].format(T=3), convention="{output_gradient: fused}", train="[U, W, b, V]"
+    )
+    command = "solve" if numbers else "derive"
+    result = CliRunner().invoke(main, [command, "-", "--width", "80", *options], input=text)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_it_reads_as_people_write_it() -> None:
+    page = " ".join(printed().split())
+    for line in (
+        "δₜ from the end to the start",
+        "∂L/∂hₜ = Vᵀ ∂L/∂oₜ + Wᵀ δₜ₊₁",
+        "δₜ = ∂L/∂hₜ ⊙ (1 − hₜ²)",
+        "δₜ = ∂L/∂zₜ, and δ₄ = 0",
+        "t Vᵀ ∂L/∂oₜ Wᵀ δₜ₊₁ ∂L/∂hₜ δₜ",
+        "∂L/∂oₜ = pₜ − yₜ",
+        "∂L/∂W = Σₜ δₜ hₜ₋₁ᵀ = δ₃ h₂ᵀ + δ₂ h₁ᵀ + δ₁ h₀ᵀ",
+        "∂L/∂U = Σₜ δₜ xₜᵀ = δ₃ x₃ᵀ + δ₂ x₂ᵀ + δ₁ x₁ᵀ",
+        "∂L/∂b = Σₜ δₜ = δ₃ + δ₂ + δ₁",
+    ):
+        assert line in page
+    assert "h_1" not in page  # names are printed, not written
+
+
+def test_the_table_holds_the_values_of_each_step() -> None:
+    v = drawn(23, 3)
+    trace = worked(file_of(v, EVERY_STEP.format(T=3)))
+    page = CliRunner().invoke(
+        main, ["solve", "-", "--width", "160", "--precision", "6"],
+        input=file_of(v, EVERY_STEP.format(T=3)),
+    ).stdout  # fmt: skip
+    known = values_of(trace)
+    lines = [line.replace("−", "-").split() for line in page.splitlines()]
+    for t in (1, 2, 3):
+        own = v["V"].T @ known[f"dL/do_{t}"]
+        later = v["W"].T @ known[f"dL/dz_{t + 1}"] if t < 3 else np.zeros(3)
+        numbers = [*own, *later, *known[f"dL/dh_{t}"], *known[f"dL/dz_{t}"]]
+        rows = [line for line in lines if line[:1] == [str(t)] and len(line) == 13]
+        assert any(
+            np.allclose([float(text) for text in row[1:]], numbers, atol=6e-7) for row in rows
+        )
+
+
+def test_long_detail_has_every_step_and_the_table() -> None:
+    page = " ".join(printed("--detail", "long").split())
+    assert "δₜ from the end to the start" in page
+    for t in (1, 2, 3):
+        assert f"∂L/∂h{'₀₁₂₃'[t]} = " in page
+        assert f"δ{'₀₁₂₃'[t]} = ∂L/∂h{'₀₁₂₃'[t]} ⊙" in page
+
+
+@pytest.mark.parametrize("kind", EQUATIONS)
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
+@pytest.mark.parametrize("command", ["solve", "derive"])
+def test_every_format_has_it(kind: str, format_: str, command: str) -> None:
+    v = drawn(3, 3) | ({"k_0": np.zeros(3)} if kind == "lstm" else {})
+    text = file_of(v, EQUATIONS[kind].format(T=3))
+    result = CliRunner().invoke(main, [command, "-", "--format", format_], input=text)
+    assert result.exit_code == 0, result.output
+    assert "from the end to the start" in result.stdout
+
+
+def test_a_page_in_ascii() -> None:
+    page = printed("--ascii")
+    assert page.isascii()
+    assert "dL/dh_t = V.T @ dL/do_t + W.T @ delta_{t+1}" in page
+
+
+def test_a_quantity_called_delta_keeps_its_name() -> None:
+    text = file_of(
+        drawn(3, 2) | {"delta": np.array(2.0)},
+        """
+  - for t in 1..2:
+      - z_t = U @ x[t] + delta * h_{t-1}
+      - h_t = tanh(z_t)
+  - L = sum(h_2)""",
+    )
+    page = CliRunner().invoke(main, ["solve", "-"], input=text).stdout
+    assert "∂L/∂zₜ = ∂L/∂hₜ ⊙ (1 − hₜ²)" in page
+    assert "δₜ" not in page
+
+
+def test_letters_are_renamed_back_to_every_step() -> None:
+    """What stands in the letter is the step's own formula, name by name."""
+    trace = network("every", 3)
+    (block,) = [
+        each
+        for each in in_blocks(trace, trace.steps)
+        if isinstance(each, Block) and each.through_time
+    ]
+    family = next(each for each in block.families if each.base == "z")
+    back = rewrite(
+        family.forms[0].expr,
+        lambda node: Sym(node.name.replace("_t", "_2")) if isinstance(node, Sym) else None,
+    )
+    assert plain(back) == plain(trace.step("dL/dz_2").expr)
