@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from backprop_cli.python.complaining import Error as Error
     from backprop_cli.python.derivations import Derivation as Derivation
     from backprop_cli.python.derivations import derive as derive
+    from backprop_cli.python.from_onnx import from_onnx as from_onnx
+    from backprop_cli.python.from_sklearn import from_sklearn as from_sklearn
     from backprop_cli.python.from_torch import from_torch as from_torch
     from backprop_cli.python.graded_reports import Report as Report
     from backprop_cli.python.problems import Problem as Problem
@@ -39,6 +41,8 @@ __all__ = [
     "Report",
     "Solution",
     "derive",
+    "from_onnx",
+    "from_sklearn",
     "from_torch",
     "load",
     "testing",
@@ -51,6 +55,8 @@ _PLACES = {
     "Report": "python.graded_reports",
     "Solution": "python.solutions",
     "derive": "python.derivations",
+    "from_onnx": "python.from_onnx",
+    "from_sklearn": "python.from_sklearn",
     "from_torch": "python.from_torch",
     "load": "python.problems",
 }

@@ -16,7 +16,7 @@ import json
 import re
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from io import StringIO
 from pathlib import Path
@@ -27,9 +27,19 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
-from seeded_bugs.bugs import BUGS
-from seeded_bugs.programs import NETWORKS
-from seeded_bugs.tried import KINDS, everything
+from seeded_bugs.bugs import Bug
+from seeded_bugs.bugs_of_courses import TORCH_BUGS
+from seeded_bugs.programs import Network
+from seeded_bugs.torch_programs import TORCH
+from seeded_bugs.tried import (
+    HAS_TORCH,
+    IN_NUMPY,
+    KINDS,
+    NUMPY_BUGS,
+    Found,
+    everything,
+    in_torch,
+)
 from test_layers_of_imports import LAYERS, PACKAGE
 
 from backprop_cli.cli import main as backprop
@@ -72,7 +82,7 @@ FENCED = re.compile(
 )
 MADE = re.compile(
     r"<!-- (?P<what>(?:keys|options|limit) \w+"
-    r"|functions|layers|limits|schema|slips|floors|seeded) -->"
+    r"|functions|layers|limits|schema|slips|floors|seeded|seeded_torch) -->"
     r".*?<!-- end -->",
     re.DOTALL,
 )
@@ -169,9 +179,14 @@ class folder(chdir[str]):  # noqa: N801  # used like the function it extends
 
 def tables(page: str) -> str:
     """The page with the tables that the program gives today."""
-    return MADE.sub(
-        lambda found: f"<!-- {found['what']} -->{made(found['what'])}<!-- end -->", page
-    )
+    return MADE.sub(_again, page)
+
+
+def _again(found: re.Match[str]) -> str:
+    """A table made again; as it stands where what it is made with is not installed."""
+    if found["what"] == "seeded_torch" and not HAS_TORCH:
+        return found[0]
+    return f"<!-- {found['what']} -->{made(found['what'])}<!-- end -->"
 
 
 def made(what: str) -> str:
@@ -328,13 +343,22 @@ def _slips(_: str) -> str:
 
 
 def _seeded(_: str) -> str:
-    """How many bugs in programs are placed and named."""
+    """How many bugs in NumPy programs are placed and named."""
+    return _found_bugs(IN_NUMPY, NUMPY_BUGS, everything())
+
+
+def _seeded_torch(_: str) -> str:
+    """The same of programs in PyTorch, where it is installed."""
+    return _found_bugs(TORCH, TORCH_BUGS, in_torch())
+
+
+def _found_bugs(networks: Sequence[Network], all_bugs: Sequence[Bug], found: Found) -> str:
     rows = []
-    for network in NETWORKS:
-        bugs = [bug for bug in BUGS if bug.network is network]
+    for network in networks:
+        bugs = [bug for bug in all_bugs if bug.network is network]
         cells = [network.name, str(len(bugs))]
         for kind in KINDS:
-            results = [everything()[str(bug), kind] for bug in bugs]
+            results = [found[str(bug), kind] for bug in bugs]
             cells += [str(sum(column)) for column in zip(*results, strict=True)]
         rows.append(cells)
     totals = [str(sum(int(row[k]) for row in rows)) for k in range(1, len(rows[0]))]
@@ -400,6 +424,7 @@ _MAKERS: Mapping[str, Callable[[str], str]] = {
     "schema": _schema,
     "slips": _slips,
     "seeded": _seeded,
+    "seeded_torch": _seeded_torch,
 }
 
 # The picture and the schema -----------------------------------------------------------------------

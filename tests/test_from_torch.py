@@ -118,7 +118,7 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
     ("model", "loss", "said"),
     [
         (lambda: sequence(nn.Linear(3, 2), nn.Hardswish()), nn.MSELoss(), "Hardswish"),
-        (lambda: sequence(nn.ReLU(), nn.Linear(3, 2)), nn.MSELoss(), "behind a Linear"),
+        (lambda: sequence(nn.ReLU(), nn.Linear(3, 2)), nn.MSELoss(), "behind a linear"),
         (lambda: nn.Linear(3, 2), nn.KLDivLoss(), "KLDivLoss"),
         (lambda: nn.Linear(3, 2), nn.L1Loss(), "over the outputs"),
         (lambda: nn.Linear(3, 2), nn.MSELoss(reduction="none"), "each sample"),
@@ -126,7 +126,7 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
         (lambda: sequence(nn.Linear(3, 2), nn.Dropout()), nn.MSELoss(), "eval"),
         (lambda: nn.Linear(300, 200), nn.MSELoss(), "by hand"),
         (Branching, nn.MSELoss(), "right before it"),
-        (nn.Identity, nn.MSELoss(), "no Linear"),
+        (nn.Identity, nn.MSELoss(), "no linear"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(model: Any, loss: Any, said: str) -> None:

@@ -21,7 +21,8 @@ from backprop_cli.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
 SHEETS = ROOT / "problems" / "sheets" / "sigmoid-softmax"
-PUBLIC = set("Derivation Error Problem Report Solution derive from_torch load testing".split())
+PUBLIC = set("Derivation Error Problem Report Solution derive load testing".split())
+PUBLIC |= {"from_onnx", "from_sklearn", "from_torch"}
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,7 @@ def test_letters_and_paths_have_no_program() -> None:
 # The table of operations --------------------------------------------------------------------------
 
 NO_WORD = {
-    "jacobian", "switch", "ratio", "largest_shares", "others_share", "log_others", "place"
+    "jacobian", "ratio", "largest_shares", "others_share", "log_others", "place"
 }  # fmt: skip
 """What only stands in derivatives, which are autograd's business here."""
 

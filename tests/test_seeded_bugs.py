@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import pytest
 from seeded_bugs import right_programs
-from seeded_bugs.bugs import BUGS
-from seeded_bugs.programs import NETWORKS, Network
-from seeded_bugs.tried import KINDS, everything, graded
+from seeded_bugs.bugs_of_courses import TORCH_BUGS
+from seeded_bugs.programs import Network
+from seeded_bugs.torch_programs import TORCH
+from seeded_bugs.tried import (
+    HAS_TORCH,
+    IN_NUMPY,
+    KINDS,
+    NUMPY_BUGS,
+    everything,
+    graded,
+    in_torch,
+)
 
 import backprop_cli as backprop
 from backprop_cli.grading.slips.table_of_slips import PROGRAM_SLIPS
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda one: one.name)
+@pytest.mark.parametrize("network", [*IN_NUMPY, *TORCH], ids=lambda one: one.name)
 def test_a_right_program_has_no_fault(network: Network, kind: str) -> None:
+    if network.library == "torch":
+        pytest.importorskip("torch", reason="PyTorch is not installed")
     submission = graded(network, network.source, kind)
     verdicts = {result.id: result.verdict for result in submission.results}
     assert len(verdicts) >= len(network.keeps) - 1
@@ -36,21 +47,27 @@ def test_right_programs_made_at_random_have_no_fault(seed: int) -> None:
 
 
 def test_every_bug_is_another() -> None:
-    assert len(set(map(str, BUGS))) == len(BUGS) >= 60
-    assert all(sum(bug.network is network for bug in BUGS) >= 8 for network in NETWORKS)
+    bugs = [*NUMPY_BUGS, *TORCH_BUGS]
+    assert len({(bug.network.name, bug.source) for bug in bugs}) == len(bugs) >= 150
+    for network in (*IN_NUMPY, *TORCH):
+        assert sum(bug.network is network for bug in bugs) >= 8
 
 
 def test_every_mistake_of_code_is_put_into_some_program() -> None:
     """But that of a value of an earlier step, which takes two steps."""
-    named = {name for bug in BUGS for name in bug.names}
+    named = {name for bug in NUMPY_BUGS for name in bug.names}
     assert PROGRAM_SLIPS - named == {"earlier-step-used"}
 
 
+def found() -> dict[tuple[str, str], tuple[bool, bool]]:
+    return {**everything(), **(in_torch() if HAS_TORCH else {})}
+
+
 def test_bugs_are_placed_where_they_are() -> None:
-    missed = [bug for bug, (placed, _) in everything().items() if not placed]
-    assert len(missed) <= 0.01 * len(everything()), missed
+    missed = [bug for bug, (placed, _) in found().items() if not placed]
+    assert len(missed) <= 0.01 * len(found()), missed
 
 
 def test_bugs_are_named() -> None:
-    unnamed = [bug for bug, (_, named) in everything().items() if not named]
-    assert len(unnamed) <= 0.1 * len(everything()), unnamed
+    unnamed = [bug for bug, (_, named) in found().items() if not named]
+    assert len(unnamed) <= 0.1 * len(found()), unnamed

@@ -6,18 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from backprop_cli.errors import Complaint
 from backprop_cli.python.complaining import Error
 from backprop_cli.python.given_numbers import leaf
+from backprop_cli.python.one_behind_another import Chain, Layer
 from backprop_cli.python.problems import Problem, load
 
 if TYPE_CHECKING:
     import numpy as np
-
-MOST_PARAMETERS: Final = 20_000
-"""A model with more is nothing that anybody follows by hand."""
-
-Layer = dict[str, Any]
 
 _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -50,9 +45,7 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     20,000 parameters.
     """
     inputs, targets = leaf("x", x), leaf("y", y)
-    count = sum(parameter.numel() for parameter in model.parameters())
-    if count > MOST_PARAMETERS:
-        raise _refused(f"{count:,} parameters are more than can be followed by hand")
+    Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
     if model.training and any(type(one).__name__ == "Dropout" for one in model.modules()):
         raise _refused("dropout is random while a model trains", "model.eval()")
     layers = _layers(model)
@@ -69,7 +62,7 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
 
 
 def _refused(message: str, instead: str | None = None) -> Error:
-    return Error(Complaint(message, instead=instead), source="from_torch")
+    return Chain("from_torch").refused(message, instead)
 
 
 # The layers ---------------------------------------------------------------------------------------
@@ -77,21 +70,14 @@ def _refused(message: str, instead: str | None = None) -> Error:
 
 def _layers(model: Any) -> list[Layer]:
     """The layers in the order in which they are called, each with its activation."""
-    found: list[Layer] = []
+    chain = Chain("from_torch")
     for called, module in _calls(model):
         if called == "Linear":
             bias = {} if module.bias is None else {"bias": leaf("bias", module.bias)}
-            found.append({"weights": leaf("weight", module.weight), **bias})
-            continue
-        activation = _activation(called, module)
-        if activation == "linear":
-            continue
-        if not found or "activation" in found[-1]:
-            raise _refused(f"{called} does not stand behind a Linear layer")
-        found[-1]["activation"] = activation
-    if not found:
-        raise _refused("the model has no Linear layer")
-    return found
+            chain.layers.append({"weights": leaf("weight", module.weight), **bias})
+        else:
+            chain.activate(called, _activation(called, module))
+    return chain.found()
 
 
 def _calls(model: Any) -> Iterator[tuple[str, Any]]:
@@ -133,8 +119,8 @@ def _activation(called: str, module: Any) -> Any:
     if called == "GELU" and module.approximate == "none":
         return "gelu"
     if called not in _ACTIVATIONS:
-        known = ", ".join(sorted({"Linear", "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS}))
-        raise _refused(f"{called} is not known here", f"one of {known}")
+        known = ["Linear", "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS]
+        raise Chain("from_torch").refuse_unknown(called, known)
     return _ACTIVATIONS[called]
 
 

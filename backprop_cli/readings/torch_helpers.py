@@ -52,6 +52,11 @@ TORCH_HELPERS: Mapping[str, Helper] = MappingProxyType(
             "def smallest(parts, tie):\n    return -largest([-part for part in parts], tie)",
             ("largest",),
         ),
+        "switch": Helper(
+            "def switch(x, below, at, above):\n"
+            "    level = torch.where(x > 0, above, torch.where(x == 0, at, below))\n"
+            "    return level + 0 * torch.sign(x)  # flat everywhere"
+        ),
         "huber": Helper(
             "def huber(e, delta):\n"
             "    line = delta * (torch.abs(e) - delta / 2)\n"

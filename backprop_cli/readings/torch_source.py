@@ -251,6 +251,24 @@ def _choose(source: Source, node: Op) -> Code:
     return _call("torch.where", f"{source.inside(x, 1)} > 0", source.text(yes), source.text(no))
 
 
+def _switch(source: Source, node: Op) -> Code:
+    """A comparison: autograd is told that it does not rise anywhere."""
+    assert isinstance(source, TorchSource)
+    levels = [repr(float(str(node.option(key, usual)))) for key, usual in _LEVELS]
+    return _call(source.helper("switch"), source.tensor(node.args[0]), *levels)
+
+
+_LEVELS = (("below", 0), ("at", 0), ("above", 1))
+
+
+def _causal_mask(_: Source, node: Op) -> Code:
+    return f"torch.triu(torch.full({node.option('shape')}, -torch.inf), 1)", 5
+
+
+def _logdet(source: Source, node: Op) -> Code:
+    return f"torch.linalg.slogdet({source.text(node.args[0])}).logabsdet", 5
+
+
 def _argmax(source: Source, node: Op) -> Code:
     text, precedence = _reduced("argmax")(source, node)
     first = node.option("first", 0)
@@ -328,6 +346,11 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
         "normal_cdf": _torch("special.ndtr"),
         "huber": _huber,
         "clip": _clip,
+        "switch": _switch,
+        "causal_mask": _causal_mask,
+        "inv": _torch("linalg.inv"),
+        "det": _torch("linalg.det"),
+        "logdet": _logdet,
         "choose": _choose,
         "xlogy": _xlogy,
         "sum": _reduced("sum"),

@@ -6,6 +6,8 @@ run on the numbers of its problem and leaves its arrays under the names it uses.
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +19,17 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True)
 class Network:
-    """A problem for the grader, the program that works it out, and what the program keeps."""
+    """A problem for the grader, the program that works it out, and what the program keeps.
+
+    What is kept is a name, or a name and where it is: `grads/W1=grads["W1"]`.
+    """
 
     name: str
     problem: dict[str, Any]
     source: str
     given: dict[str, Any]
     keeps: tuple[str, ...]
+    library: str = "numpy"
 
     def run(self, source: str, kind: str) -> Arrays:
         """What a program leaves, in a type of floats; of one that stops, all up to there.
@@ -31,20 +37,34 @@ class Network:
         A wrong shape may end a program a few lines on: then what it had is looked at.
         """
         space: Arrays = {"np": np}
+        if self.library == "torch":
+            space["torch"] = importlib.import_module("torch")
         for name, value in self.given.items():
             array = np.array(value)
-            space[name] = array if array.dtype.kind == "i" else array.astype(kind)
-        with np.errstate(all="ignore"), suppress(ValueError):
+            typed = array if name == "labels" else array.astype(kind)
+            space[name] = typed if self.library == "numpy" else space["torch"].tensor(typed)
+        with np.errstate(all="ignore"), suppress(ValueError, RuntimeError):
             exec(compile(source, self.name, "exec"), space)  # noqa: S102  # texts of this folder
-        return {name: np.array(space[name]) for name in self.keeps if name in space}
+        return dict(self._kept(space))
+
+    def _kept(self, space: Arrays) -> Iterator[tuple[str, Any]]:
+        for said in self.keeps:
+            name, _, place = said.partition("=")
+            with suppress(NameError, KeyError, AttributeError):
+                value = eval(place or name, space)  # noqa: S307
+                if value is not None:
+                    yield (
+                        name,
+                        np.array(value.detach().numpy() if hasattr(value, "detach") else value),
+                    )
 
 
-def _numbers(seed: int, *shape: int) -> list[Any]:
+def numbers(seed: int, *shape: int) -> list[Any]:
     found: list[Any] = np.random.default_rng(seed).uniform(-1.5, 1.5, shape).round(2).tolist()
     return found
 
 
-def _one_hot(labels: list[int], count: int) -> list[list[int]]:
+def one_hot(labels: list[int], count: int) -> list[list[int]]:
     return [[int(label == k) for k in range(count)] for label in labels]
 
 
@@ -71,9 +91,9 @@ W2_new = W2 - lr * dW2
 b2_new = b2 - lr * db2
 """
 _X, _W1, _b1, _W2, _b2 = (
-    _numbers(1, 5, 4), _numbers(2, 4, 3), _numbers(3, 3), _numbers(4, 3, 5), _numbers(5, 5),
+    numbers(1, 5, 4), numbers(2, 4, 3), numbers(3, 3), numbers(4, 3, 5), numbers(5, 5),
 )  # fmt: skip
-_Y = _one_hot([0, 2, 4, 2, 1], 5)
+_Y = one_hot([0, 2, 4, 2, 1], 5)
 ROWS = Network(
     "softmax in rows",
     {
@@ -117,8 +137,8 @@ dZ1 = dA1 * (Z1 > 0)
 dW1 = dZ1 @ X.T / m
 db1 = np.sum(dZ1, axis=1, keepdims=True) / m
 """
-_CX, _CW = _numbers(11, 6, 3), (_numbers(12, 4, 3), _numbers(13, 4, 4), _numbers(14, 1, 4))
-_Cb = (_numbers(15, 4), _numbers(16, 4), _numbers(17, 1))
+_CX, _CW = numbers(11, 6, 3), (numbers(12, 4, 3), numbers(13, 4, 4), numbers(14, 1, 4))
+_Cb = (numbers(15, 4), numbers(16, 4), numbers(17, 1))
 _CY = [1, 0, 0, 1, 1, 0]
 COLUMNS = Network(
     "logistic in columns",
@@ -161,9 +181,9 @@ db1 = dZ1.sum(axis=0)
 V1 = beta * V0 - lr * dW1
 W1_new = W1 + V1
 """
-_RX, _RY = _numbers(21, 6, 2), _numbers(22, 6, 1)
-_RW1, _Rb1, _RW2, _Rb2 = _numbers(23, 2, 4), _numbers(24, 4), _numbers(25, 4, 1), _numbers(26, 1)
-_RV = _numbers(27, 2, 4)
+_RX, _RY = numbers(21, 6, 2), numbers(22, 6, 1)
+_RW1, _Rb1, _RW2, _Rb2 = numbers(23, 2, 4), numbers(24, 4), numbers(25, 4, 1), numbers(26, 1)
+_RV = numbers(27, 2, 4)
 REGRESSION = Network(
     "regression",
     {
@@ -206,7 +226,7 @@ dW1 = np.outer(dz1, x)
 db1 = dz1
 """
 _SX, _SW1, _Sb1, _SW2, _Sb2 = (
-    _numbers(31, 3), _numbers(32, 3, 3), _numbers(33, 3), _numbers(34, 3, 3), _numbers(35, 3),
+    numbers(31, 3), numbers(32, 3, 3), numbers(33, 3), numbers(34, 3, 3), numbers(35, 3),
 )  # fmt: skip
 SQUARE = Network(
     "one sample, square",
@@ -249,9 +269,9 @@ for a, x, h in ((a3, x3, h2), (a2, x2, h1), (a1, x1, h0)):
     db += a
 """
 _TV = {
-    "W": _numbers(41, 3, 2), "U": _numbers(42, 3, 3), "V": _numbers(43, 2, 3),
-    "b": _numbers(44, 3), "h0": _numbers(45, 3), "x1": _numbers(46, 2), "x2": _numbers(47, 2),
-    "x3": _numbers(48, 2), "y": _numbers(49, 2),
+    "W": numbers(41, 3, 2), "U": numbers(42, 3, 3), "V": numbers(43, 2, 3),
+    "b": numbers(44, 3), "h0": numbers(45, 3), "x1": numbers(46, 2), "x2": numbers(47, 2),
+    "x3": numbers(48, 2), "y": numbers(49, 2),
 }  # fmt: skip
 RECURRENT = Network(
     "recurrent",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
+from importlib.util import find_spec
 
 import yaml
 
@@ -11,14 +13,21 @@ from backprop_cli.grading.report_data import Result, Submission
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 from seeded_bugs.bugs import BUGS, Bug
+from seeded_bugs.bugs_of_courses import COURSE_BUGS, TORCH_BUGS
+from seeded_bugs.course_programs import COURSES
 from seeded_bugs.programs import NETWORKS, Network
+from seeded_bugs.torch_programs import TORCH
 
 KINDS = ("float64", "float32")
+HAS_TORCH = find_spec("torch") is not None
+IN_NUMPY = (*NETWORKS, *COURSES)
+NUMPY_BUGS = (*BUGS, *COURSE_BUGS)
+Found = dict[tuple[str, str], tuple[bool, bool]]
 
 
 @cache
 def desk(name: str) -> Desk:
-    (network,) = [one for one in NETWORKS if one.name == name]
+    (network,) = [one for one in (*IN_NUMPY, *TORCH) if one.name == name]
     text = yaml.safe_dump(network.problem)
     return Desk(loaded(Source("problem.yaml", text.encode())).model)
 
@@ -36,5 +45,16 @@ def found(bug: Bug, kind: str) -> tuple[bool, bool]:
 
 
 @cache
-def everything() -> dict[tuple[str, str], tuple[bool, bool]]:
-    return {(str(bug), kind): found(bug, kind) for bug in BUGS for kind in KINDS}
+def everything() -> Found:
+    """All bugs in NumPy."""
+    return _all(NUMPY_BUGS)
+
+
+@cache
+def in_torch() -> Found:
+    """All bugs in PyTorch."""
+    return _all(TORCH_BUGS)
+
+
+def _all(bugs: Iterable[Bug]) -> Found:
+    return {(str(bug), kind): found(bug, kind) for bug in bugs for kind in KINDS}

@@ -1,0 +1,188 @@
+"""A small model in an ONNX file -> the same network as a problem, with its numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.python.given_numbers import leaf
+from backprop_cli.python.one_behind_another import Chain
+from backprop_cli.python.problems import Problem, load
+
+_MOST_BYTES = 2_000_000
+
+_ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Identity": "linear",
+        "Dropout": "linear",  # which only acts where a model trains
+        "Relu": "relu",
+        "Tanh": "tanh",
+        "Sigmoid": "sigmoid",
+        "Softplus": "softplus",
+        "Softsign": "softsign",
+        "Mish": "mish",
+        "Exp": "exp",
+        "LeakyRelu": "leaky-relu",
+        "Elu": "elu",
+        "Gelu": "gelu",
+        "Softmax": "softmax",
+    }
+)
+_KNOWN = ["Gemm", "MatMul", "Add", "Flatten", *_ACTIVATIONS]
+
+
+def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = None) -> Problem:
+    """The problem that a small ONNX file is: its layers one behind the other.
+
+    `x` are samples as rows. With `y` and a `loss`, both as in a problem file (`"cross-entropy"`,
+    `{"labels": [2, 1], "classes": 3}`), there are gradients, too. `Gemm`, `MatMul` with `Add`, and
+    activations are known. Needs the package onnx. Error, by name, for what is not known, and for
+    more than 20,000 parameters.
+    """
+    chain = Chain("from_onnx")
+    model = _read(chain, Path(path))
+    reader = _Graph(chain, _constants(chain, model.graph))
+    reader.follow(model.graph)
+    turned = all(layer["turned"] for layer in chain.found())
+    for layer in chain.layers:
+        del layer["turned"]
+        layer["weights"] = layer["weights"] if turned else layer["weights"].T
+    return load(
+        {
+            "title": f"From ONNX: {Path(path).name}",
+            "convention": {"affine": "x W^T + b" if turned else "x W + b"},
+            "x": leaf("x", x),
+            "layers": chain.layers,
+            **({} if y is None else {"y": y if isinstance(y, dict) else leaf("y", y)}),
+            **({} if loss is None else {"loss": loss}),
+        }
+    )
+
+
+def _read(chain: Chain, path: Path) -> Any:
+    try:
+        import onnx
+    except ImportError:
+        raise chain.refused("the package onnx is not installed", "pip install onnx") from None
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise chain.refused(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > _MOST_BYTES:
+        raise chain.refused(f"{path.name} is larger than what can be followed by hand")
+    try:
+        return onnx.load_from_string(data)
+    except Exception as error:  # noqa: BLE001  # whatever the package says of it
+        raise chain.refused(f"{path.name} is no ONNX file: {error}") from None
+
+
+def _constants(chain: Chain, graph: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """The numbers in the file by name."""
+    from onnx import numpy_helper
+
+    sizes = [int(np.prod(one.dims)) for one in graph.initializer]
+    chain.refuse_too_many(sum(sizes))
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    for one in graph.initializer:
+        if one.data_location == 1:
+            raise chain.refused(f"the numbers of {one.name} lie in another file", "one file")
+        found[one.name] = numpy_helper.to_array(one)
+    for node in graph.node:
+        if node.op_type == "Constant":
+            values = [each.t for each in node.attribute if each.name == "value"]
+            if values:
+                found[node.output[0]] = numpy_helper.to_array(values[0])
+    return found
+
+
+class _Graph(Struct, frozen=True):
+    """Follows a graph from its input to its output."""
+
+    chain: Chain
+    constants: dict[str, np.ndarray[Any, Any]]
+
+    def follow(self, graph: Any) -> None:
+        """Every node in turn."""
+        inputs = [one.name for one in graph.input if one.name not in self.constants]
+        if len(inputs) != 1 or len(graph.output) != 1:
+            raise self.chain.refused("the model has several inputs or outputs")
+        current = inputs[0]
+        for node in graph.node:
+            if node.op_type == "Constant":
+                continue
+            if current not in node.input:
+                name = node.name or node.op_type
+                raise self.chain.refused(f"{name} takes more than what is right before it")
+            self._node(node, current)
+            current = node.output[0]
+        if current != graph.output[0].name:
+            raise self.chain.refused("the output is not that of the last node")
+
+    def _node(self, node: Any, current: str) -> None:
+        said = {each.name: _attribute(each) for each in node.attribute}
+        others = [self._number(node, name) for name in node.input if name not in ("", current)]
+        kind = node.op_type
+        if kind in ("Gemm", "MatMul"):
+            self._linear(node, current, said, others)
+        elif kind == "Add":
+            self._bias(others)
+        elif kind == "Flatten" and said.get("axis", 1) == 1:
+            return
+        elif kind in _ACTIVATIONS:
+            self.chain.activate(kind, self._activation(kind, said))
+        else:
+            raise self.chain.refuse_unknown(kind, _KNOWN)
+
+    def _number(self, node: Any, name: str) -> np.ndarray[Any, Any]:
+        if name not in self.constants:
+            raise self.chain.refused(f"{node.op_type} takes {name}, which is no number of the file")
+        return self.constants[name]
+
+    def _linear(
+        self, node: Any, current: str, said: dict[str, Any], others: list[np.ndarray[Any, Any]]
+    ) -> None:
+        usual = {"alpha": 1, "beta": 1, "transA": 0}
+        odd = [key for key, value in usual.items() if said.get(key, value) != value]
+        if odd or node.input[0] != current or others[0].ndim != 2:
+            wrong = f"with {odd[0]}" if odd else "whose second input is not a matrix of the file"
+            raise self.chain.refused(f"{node.op_type} {wrong} is not known here")
+        turned = bool(said.get("transB", 0))
+        weights = others[0] if turned else others[0].T
+        layer = {"weights": weights.astype(float), "turned": turned}
+        self.chain.layers.append(layer)
+        if len(others) > 1:
+            self._bias(others[1:])
+
+    def _bias(self, others: list[np.ndarray[Any, Any]]) -> None:
+        layers = self.chain.layers
+        if not layers or {"bias", "activation"} & layers[-1].keys():
+            raise self.chain.refused("Add does not stand behind a MatMul")
+        units = len(layers[-1]["weights"])
+        if others[0].size not in (1, units):
+            raise self.chain.refused(f"a bias of {others[0].size} for {units} units")
+        layers[-1]["bias"] = np.broadcast_to(others[0].astype(float).ravel(), units)
+
+    def _activation(self, kind: str, said: dict[str, Any]) -> Any:
+        name = _ACTIVATIONS[kind]
+        if kind == "Softmax" and said.get("axis", -1) not in (-1, 1):
+            raise self.chain.refused("a softmax here runs over the outputs", "axis=-1")
+        if kind == "Gelu" and said.get("approximate", "none") != "none":
+            raise self.chain.refused("Gelu by tanh is not known here", 'approximate="none"')
+        if kind == "LeakyRelu":
+            return {"name": name, "slope": float(said.get("alpha", 0.01))}
+        if kind == "Elu" and said.get("alpha", 1) != 1:
+            return {"name": name, "alpha": float(said["alpha"])}
+        return name
+
+
+def _attribute(said: Any) -> Any:
+    """What an attribute of a node says."""
+    value = {1: said.f, 2: said.i, 3: said.s}.get(said.type)
+    return value.decode() if isinstance(value, bytes) else value

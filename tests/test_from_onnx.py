@@ -1,0 +1,135 @@
+"""Small ONNX files as problems: their outputs are those of onnx's own evaluator."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backprop_cli as backprop
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+helper: Any = pytest.importorskip("onnx.helper")
+numpy_helper: Any = pytest.importorskip("onnx.numpy_helper")
+X = np.array([[0.5, -1.0, 2.0], [1.5, 0.3, -0.2]])
+Node = tuple[str, list[str], dict[str, Any]]
+
+
+def numbers(seed: int, *shape: int) -> Any:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+CONSTANTS = {
+    "W1": numbers(1, 4, 3),
+    "b1": numbers(2, 4),
+    "W2": numbers(3, 2, 4),
+    "b2": numbers(4, 2),
+    "M1": numbers(5, 3, 4),
+    "M2": numbers(6, 4, 2),
+}
+
+
+def saved(folder: Path, *nodes: Node, constants: dict[str, Any] = CONSTANTS) -> Path:
+    """A file with the nodes one behind the other; `.` stands for what comes from before."""
+    made, current = [], "x"
+    for number, (kind, inputs, said) in enumerate(nodes):
+        names = [current if name == "." else name for name in inputs]
+        current = f"out{number}"
+        made.append(helper.make_node(kind, names, [current], **said))
+    double = onnx.TensorProto.DOUBLE
+    graph = helper.make_graph(
+        made,
+        "small",
+        [helper.make_tensor_value_info("x", double, [None, 3])],
+        [helper.make_tensor_value_info(current, double, None)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    path = folder / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)]), path)
+    return path
+
+
+GEMM: list[Node] = [("Gemm", [".", "W1", "b1"], {"transB": 1})]
+LAST: list[Node] = [("Gemm", [".", "W2", "b2"], {"transB": 1})]
+PRODUCTS: list[Node] = [("MatMul", [".", "M1"], {}), ("Add", [".", "b1"], {})]
+MODELS: dict[str, list[Node]] = {
+    "turned": [*GEMM, ("Relu", ["."], {}), *LAST, ("Softmax", ["."], {"axis": 1})],
+    "products": [*PRODUCTS, ("Tanh", ["."], {}), ("MatMul", [".", "M2"], {})],
+    "both": [*PRODUCTS, ("Sigmoid", ["."], {}), *LAST],
+    "leaky": [*GEMM, ("LeakyRelu", ["."], {"alpha": 0.3}), *LAST],
+    "elu": [*GEMM, ("Elu", ["."], {"alpha": 0.5}), *LAST],
+    "softplus": [*GEMM, ("Softplus", ["."], {}), *LAST],
+    "softsign": [("Flatten", ["."], {}), *GEMM, ("Softsign", ["."], {}), *LAST],
+    "mish": [*GEMM, ("Mish", ["."], {}), *LAST],
+    "identity": [*GEMM, ("Identity", ["."], {}), *LAST],
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_outputs_are_those_of_the_file(name: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, *MODELS[name])
+    wanted = pytest.importorskip("onnx.reference").ReferenceEvaluator(str(path)).run(None, {"x": X})
+    solution = backprop.from_onnx(path, X).solve()
+    np.testing.assert_allclose(solution["Yhat"], wanted[0], 1e-9, 1e-12)
+
+
+def test_gelu_is_the_exact_one(tmp_path: Path) -> None:
+    """In plain NumPy: onnx's evaluator has only the seven digits of float32 there."""
+    path = saved(tmp_path, *GEMM, ("Gelu", ["."], {}), *LAST)
+    z = X @ CONSTANTS["W1"].T + CONSTANTS["b1"]
+    h = z * (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2
+    wanted = h @ CONSTANTS["W2"].T + CONSTANTS["b2"]
+    np.testing.assert_allclose(backprop.from_onnx(path, X).solve()["Yhat"], wanted, 1e-12)
+
+
+def test_gradients_are_slopes_of_the_file_s_own_loss(tmp_path: Path) -> None:
+    """Central differences of the loss, the outputs taken from onnx's evaluator."""
+    path = saved(tmp_path, *MODELS["turned"])
+    target = np.array([[0, 1], [1, 0]])
+    solution = backprop.from_onnx(path, X, target, "cross-entropy").solve()
+    evaluator = pytest.importorskip("onnx.reference").ReferenceEvaluator
+
+    def loss(weights: Any) -> float:
+        moved = saved(tmp_path, *MODELS["turned"], constants={**CONSTANTS, "W1": weights})
+        outputs = evaluator(str(moved)).run(None, {"x": X})[0]
+        return float(-np.sum(target * np.log(outputs)) / 2)
+
+    for place in ((0, 0), (2, 1), (3, 2)):
+        ends = []
+        for sign in (1, -1):
+            weights = CONSTANTS["W1"].copy()
+            weights[place] += sign * 1e-5
+            ends.append(loss(weights))
+        assert solution["dW1"][place] == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ([*GEMM, ("Hardmax", ["."], {})], "Hardmax is not known here"),
+        ([("Relu", ["."], {}), *GEMM], "behind a linear"),
+        ([("Gemm", [".", "W1", "b1"], {"transB": 1, "alpha": 2.0})], "with alpha"),
+        ([*GEMM, ("Add", [".", "b1"], {}), *LAST], "behind a MatMul"),
+        ([*GEMM, ("Add", [".", "x"], {})], "x, which is no number"),
+        ([*GEMM, ("Softmax", ["."], {"axis": 0})], "over the outputs"),
+        ([*GEMM, ("Gelu", ["."], {"approximate": "tanh"})], "by tanh"),
+        ([("Identity", ["."], {})], "no linear layer"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(nodes: list[Node], said: str, tmp_path: Path) -> None:
+    with pytest.raises(backprop.Error, match=said):
+        backprop.from_onnx(saved(tmp_path, *nodes), X)
+
+
+def test_what_is_no_file_or_too_large(tmp_path: Path) -> None:
+    with pytest.raises(backprop.Error, match="cannot be read"):
+        backprop.from_onnx(tmp_path / "none.onnx", X)
+    (tmp_path / "text.onnx").write_text("this is no model", encoding="utf-8")
+    with pytest.raises(backprop.Error, match="no ONNX file"):
+        backprop.from_onnx(tmp_path / "text.onnx", X)
+    constants = {"W1": numbers(1, 4, 3), "b1": numbers(2, 4), "much": numbers(1, 200, 200)}
+    with pytest.raises(backprop.Error, match="by hand"):
+        backprop.from_onnx(saved(tmp_path, *GEMM, constants=constants), X)
