@@ -79,6 +79,14 @@ def reason(step: Step) -> str:
     return "how each entry acts on each" if step.phase == "jacobian" else _noun(step.rule)
 
 
+def rule_in_words(step: Step) -> str:
+    """How a step is worked out, in words: as its reason says, and by which function."""
+    said, noun = reason(step), _noun(step.rule)
+    if step.phase == "forward" and noun and noun not in said:
+        return f"{said}, by the {noun}" if said else f"by the {noun}"
+    return said or "by its formula"
+
+
 _UPDATES = MappingProxyType({"new": "the new value", "change": "what is added"})
 
 

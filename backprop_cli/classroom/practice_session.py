@@ -1,0 +1,313 @@
+"""A problem, and lines that somebody types -> one question after the other, judged at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from hashlib import sha256
+from typing import Final, Literal
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.algebra.shapes import described
+from backprop_cli.classroom.hints import LAST, Hints
+from backprop_cli.classroom.practice_sheet import (
+    Answered,
+    Session,
+    as_typed,
+    written_sheet,
+)
+from backprop_cli.document.view import View
+from backprop_cli.grading.exercise import Question
+from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.report_data import Answer, Result, Submission
+from backprop_cli.grading.sheets.answer_files import Reader
+from backprop_cli.grading.sheets.blank_sheet import digits_said
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+from backprop_cli.report.facts import facts
+from backprop_cli.report.settings import Settings, of_result
+from backprop_cli.report.wording import VERDICTS, number, points, verdict_phrase
+from backprop_cli.solving.loading import Loaded
+from backprop_cli.trace import Array
+
+Style = Literal["", "heading", "good", "partly", "bad", "note"]
+
+_HELP: Final = (
+    "Type the answer: a number, a vector `1 2`, a matrix `1 2; 3 4`. 2/3 and ln(2) will do.",
+    "hint  the next of four: the rule, the formula, the numbers put in, the result (no points)",
+    "skip  go on and leave it    back  the one before    show  the sheet so far    quit  for today",
+)
+_LEFT_FREE: Final = ("_", "?", "~")
+
+
+class Line(Struct, frozen=True):
+    """A line of a reply, and how it looks where there are colours.
+
+    One that is `drawn` has its colours already.
+    """
+
+    text: str
+    style: Style = ""
+    drawn: bool = False
+
+
+class Reply(Struct, frozen=True):
+    """What is said to a line that was typed; `changed`: the sheet is another now."""
+
+    lines: tuple[Line, ...]
+    changed: bool = False
+
+
+class Practice:
+    """One session. `reply` takes a line at a time; `sheet` is all that has to be kept of it."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        view: View,
+        *,
+        worked: int = 0,
+        seed: int | None = None,
+        answered: Answered | None = None,
+    ) -> None:
+        self._loaded = loaded
+        self._settings = Settings(ascii=view.ascii, slip_words=dict(SLIP_WORDS))
+        self._grader = Grader(loaded.model)
+        self._reader = Reader(self._grader.quantities())
+        self.questions: tuple[Question, ...] = self._grader.questions
+        names = frozenset(question.name for question in self.questions)
+        self._hints = Hints(loaded.model, names, view)
+        self.session = Session(fingerprint(loaded), seed, worked)
+        self._kept = answered or Answered()
+        self._kept.at = min(self._kept.at, len(self.questions))
+        self._quit = False
+
+    # Where it stands ------------------------------------------------------------------------------
+
+    @property
+    def ended(self) -> bool:
+        """Whether every question has been asked, or somebody has had enough."""
+        return self._quit or self._kept.at >= len(self.questions)
+
+    @property
+    def sheet(self) -> str:
+        """The answers so far, as `check` grades them."""
+        return written_sheet(self._ids, self._kept, self.session)
+
+    @property
+    def _ids(self) -> list[str]:
+        return [question.id for question in self.questions]
+
+    @property
+    def _now(self) -> Question:
+        return self.questions[self._kept.at]
+
+    def opening(self) -> Iterator[Line]:
+        """The title, what is to be known, and the first question, or the one where it stood."""
+        problem = self._loaded.model.problem
+        yield Line(problem.title or "Practice", "heading")
+        yield Line(digits_said(problem.grading.precision), "note")
+        yield from (Line(text, "note") for text in _HELP)
+        if self._kept.at:
+            yield Line(f"Going on at {self._kept.at + 1} of {len(self.questions)}.", "note")
+        yield from self._asked()
+
+    def _asked(self) -> Iterator[Line]:
+        """The next question; worked examples, and hints that fade behind them, come before it."""
+        while not self.ended and self._kept.at < self.session.worked:
+            yield from self._headed()
+            yield from self._worked()
+            self._kept.at += 1
+        if self.ended:
+            yield from self.closing()
+            return
+        yield from self._headed()
+        if given := self._given_level():
+            for level in range(1, given + 1):
+                yield from self._hint(level)
+            yield Line(f"{given} of {LAST} hints, to begin with", "note")
+
+    def _given_level(self) -> int:
+        """The hints that are given unasked: all but the result, and fewer from one to the next."""
+        if not self.session.worked or self._kept.hints.get(self._now.id):
+            return 0
+        return max(0, LAST - 1 - (self._kept.at - self.session.worked))
+
+    def _headed(self) -> Iterator[Line]:
+        question = self._now
+        value = self._grader.key.truth[question.name]
+        shape = described(value.shape if question.index is None else ())
+        words = ", ".join(filter(None, (self._hints.words(question), shape)))
+        marked = f", {number(question.points)} point{'s' * (question.points != 1)}"
+        yield Line("")
+        yield Line(f"{self._kept.at + 1} of {len(self.questions)}: {question.id}", "heading")
+        yield Line(f"{words}{marked}", "note")
+
+    def _worked(self) -> Iterator[Line]:
+        for level in range(1, LAST + 1):
+            yield from self._hint(level)
+
+    # What is typed --------------------------------------------------------------------------------
+
+    def reply(self, line: str) -> Reply:
+        """What to say to a line; nothing is asked any more once it has ended."""
+        typed = line.strip()
+        if self.ended:
+            return Reply(())
+        command = self._commands.get(typed.casefold())
+        if command is not None:
+            before = self.sheet
+            lines = tuple(command())
+            return Reply(lines, self.sheet != before)
+        if typed in _LEFT_FREE:
+            return Reply((Line("Nothing is written; `skip` leaves it, `hint` helps.", "note"),))
+        return Reply(tuple(self._judged(typed)), changed=True)
+
+    @cached_property
+    def _commands(self) -> dict[str, Callable[[], Iterator[Line]]]:
+        return {
+            "": self._asked,
+            "hint": self._next_hint,
+            "skip": self._skipped,
+            "back": self._back,
+            "show": self._so_far,
+            "help": lambda: iter([Line(text, "note") for text in _HELP]),
+            "quit": self._leave,
+        }
+
+    def _skipped(self) -> Iterator[Line]:
+        self._kept.at += 1
+        yield from self._asked()
+
+    def _back(self) -> Iterator[Line]:
+        first = self.session.worked
+        if self._kept.at <= first:
+            yield Line("This is the first.", "note")
+        self._kept.at = max(first, self._kept.at - 1)
+        yield from self._asked()
+
+    def _so_far(self) -> Iterator[Line]:
+        for question in self.questions:
+            text = self._kept.texts.get(question.id, "_")
+            shown = "  (shown)" if question.id in self._kept.shown else ""
+            yield Line(f"  {question.id}: {text}{shown}")
+
+    def _leave(self) -> Iterator[Line]:
+        self._quit = True
+        yield from self._marks()
+
+    # Hints ----------------------------------------------------------------------------------------
+
+    def _next_hint(self) -> Iterator[Line]:
+        level = min(LAST, max(self._kept.hints.get(self._now.id, 0), self._given_level()) + 1)
+        yield from self._hint(level)
+        if level == LAST:
+            self._kept.at += 1
+            yield from self._asked()
+        else:
+            yield Line(f"hint {level} of {LAST}", "note")
+
+    def _hint(self, level: int) -> Iterator[Line]:
+        question = self._now
+        self._kept.hints[question.id] = level
+        yield Line(self._hints.text(question, level, self._values()), drawn=True)
+        if level == LAST:
+            self._kept.shown.add(question.id)
+            self._kept.texts.pop(question.id, None)
+
+    def _values(self) -> dict[str, Array]:
+        """The numbers on the sheet, whole quantities; what was shown is as good as answered."""
+        truth = self._grader.key.truth
+        found = {name: truth[name] for name in self._kept.shown if name in truth}
+        answers = self._reader.sheet(self.sheet.encode(), "sheet.yaml").answers
+        return found | {
+            name: array
+            for name, answer in answers.items()
+            if name in truth and (array := _array(answer, truth[name].shape)) is not None
+        }
+
+    # Verdicts -------------------------------------------------------------------------------------
+
+    def _judged(self, typed: str) -> Iterator[Line]:
+        """The verdict on an answer; what is right, or follows, leads to the next question."""
+        question = self._now
+        self._kept.texts[question.id] = as_typed(typed)
+        self._kept.shown.discard(question.id)
+        self._kept.tries[question.id] = self._kept.tries.get(question.id, 0) + 1
+        result = self._result(question)
+        yield from self._told(result)
+        if result.verdict in ("correct", "carried") or result.points >= result.max_points > 0:
+            self._kept.at += 1
+            yield from self._asked()
+        else:
+            yield Line("Try again, or `hint`, or `skip`.", "note")
+
+    def _graded(self, sheet: str) -> Submission:
+        return self._grader.grade(self._reader.sheet(sheet.encode(), "practice.yaml"))
+
+    def _result(self, question: Question) -> Result:
+        """The verdict on an answer, what was shown standing on the sheet like what was typed."""
+        texts = {
+            each.id: self._shown_text(each) for each in self.questions if self._was_shown(each)
+        }
+        seen = Answered(texts=self._kept.texts | texts)
+        found = self._graded(written_sheet(self._ids, seen, self.session))
+        return next(each for each in found.results if each.id == question.id)
+
+    def _was_shown(self, question: Question) -> bool:
+        return question.id in self._kept.shown
+
+    def _shown_text(self, question: Question) -> str:
+        """A true value as somebody would type it, with digits enough."""
+        value = np.asarray(self._grader.key.truth[question.name])
+        value = value if question.index is None else np.asarray(value[question.index])
+        rows = value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1)
+        return "; ".join(" ".join(f"{entry:.12g}" for entry in row) for row in rows)
+
+    def _told(self, result: Result) -> Iterator[Line]:
+        """As `check` tells it, no more than may be revealed."""
+        words = VERDICTS[result.verdict]
+        sign = words.plain_sign if self._settings.ascii else words.sign
+        yield Line(f"{sign} {verdict_phrase(result)}", words.style)
+        for label, text in facts(of_result(result, "what"), self._settings):
+            yield Line(f"    {label}: {text}")
+
+    # The end --------------------------------------------------------------------------------------
+
+    def closing(self) -> Iterator[Line]:
+        """The marks, once everything has been asked."""
+        yield Line("")
+        yield Line("That was all.", "heading")
+        yield from self._marks()
+
+    def _marks(self) -> Iterator[Line]:
+        graded = self._graded(self.sheet)
+        right = [each for each in graded.results if each.verdict == "correct"]
+        at_once = [each for each in right if self._alone(each.id)]
+        example = sum(each.points for each in self.questions[: self.session.worked])
+        most = graded.max_score - example
+        yield Line(f"{number(graded.score)} of {number(most)} points", "heading")
+        yield Line(f"right: {len(right)}; at once and without a hint: {len(at_once)}")
+        for each in graded.results:
+            if each.verdict != "correct" and each.asked and each.id in self._kept.texts:
+                yield Line(f"  {each.id}  {points(each)}  {VERDICTS[each.verdict].short}")
+        shown = [q.id for q in self.questions[self.session.worked :] if self._was_shown(q)]
+        if shown:
+            yield Line(f"shown, and without points: {', '.join(shown)}")
+
+    def _alone(self, id: str) -> bool:
+        return self._kept.tries.get(id) == 1 and not self._kept.hints.get(id)
+
+
+def fingerprint(loaded: Loaded) -> str:
+    """What tells a problem, with its numbers, from any other."""
+    return sha256(loaded.source.data).hexdigest()[:12]
+
+
+def _array(answer: Answer, shape: tuple[int, ...]) -> Array | None:
+    """The numbers of an answer that has one for each entry."""
+    cells = [answer.cells.get(place) for place in np.ndindex(shape)]
+    if any(cell is None for cell in cells):
+        return None
+    return np.array([cell.value for cell in cells if cell is not None]).reshape(shape)

@@ -1,0 +1,192 @@
+"""`backprop practice`: works through a problem with somebody, a question at a time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+from backprop_cli.cli.common import PROBLEM, allow_work, complaints_end_it
+from backprop_cli.cli.output import Output, write_file
+from backprop_cli.errors import Complaint, UserError
+
+if TYPE_CHECKING:  # loaded where the command runs
+    from backprop_cli.classroom.practice_session import Line, Practice
+    from backprop_cli.solving.loading import Loaded
+
+_WHO = "practice"  # for whom other numbers are drawn
+
+
+class Options(Struct, frozen=True):
+    """The options of `backprop practice`, as click has checked them."""
+
+    vary: bool
+    seed: int
+    worked: int
+    resume: Path | None
+    ascii: bool
+    width: int | None
+
+
+@click.command(
+    "practice",
+    epilog="\b\nExample:\n  echo quit | backprop practice problems/sigmoid-softmax.yaml",
+)
+@PROBLEM
+@click.option("--vary", is_flag=True, help="With other numbers, as `backprop vary` draws them.")
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="With --vary: which numbers; another seed has others.",
+)
+@click.option(
+    "--worked",
+    type=click.IntRange(0, 1000),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Show the first N worked out, then give fewer and fewer hints.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Go on with this sheet, or begin it (default: practice-PROBLEM.yaml, a new one).",
+)
+@click.option("--ascii", is_flag=True, help="Use ASCII characters only.")
+@click.option(
+    "--width",
+    type=click.IntRange(40, 1000),
+    metavar="N",
+    help="Columns to fill (default: the terminal's, or 80).",
+)
+def command(problem: Path, **options: object) -> None:
+    """Works through PROBLEM with you: each answer is judged at once, and the mistake named.
+
+    `hint` gives the next of four, `skip`, `back`, `show` and `quit` do what they say. The sheet is
+    written after every answer; `backprop check` grades it.
+    """
+    allow_work(None)
+    with complaints_end_it():
+        run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
+
+
+def run(problem: Path, options: Options) -> None:
+    """Begins a session, or goes on with one, and keeps its sheet."""
+    if str(problem) == "-":
+        message = "answers are read from standard input, so a problem cannot be"
+        raise UserError(Complaint(message, instead="the name of its file"), source="PROBLEM")
+    sheet = options.resume or _new_name(problem)
+    practice, loaded = _begun(problem, options, sheet)
+    if practice.session.seed is not None:
+        beside = sheet.with_name(f"{sheet.stem}-problem.yaml")
+        write_file(loaded.source.data.decode(), beside)
+        problem = beside
+    _converse(practice, sheet, _printer(options))
+    click.echo(f"backprop check {problem} {sheet}", err=True)
+
+
+def _new_name(problem: Path) -> Path:
+    """A file that is not there yet."""
+    number, found = 1, Path(f"practice-{problem.stem}.yaml")
+    while found.exists():
+        number += 1
+        found = Path(f"practice-{problem.stem}-{number}.yaml")
+    return found
+
+
+def _begun(problem: Path, options: Options, sheet: Path) -> tuple[Practice, Loaded]:
+    """A new session, or the one that a sheet belongs to."""
+    from backprop_cli.classroom.practice_session import Practice, fingerprint
+    from backprop_cli.classroom.practice_sheet import read_session
+    from backprop_cli.cli.arguments import load
+    from backprop_cli.problem.problem_file import read_source
+
+    seed, worked, answered = options.seed if options.vary else None, options.worked, None
+    kept = read_session(read_source(sheet).data, str(sheet)) if sheet.exists() else None
+    if kept is not None:
+        session, answered = kept
+        seed, worked = session.seed, session.worked
+    loaded = load(problem, task="checking") if seed is None else _varied(problem, seed)
+    if kept is not None and kept[0].problem != fingerprint(loaded):
+        message = "this sheet was begun with another problem, or with other numbers"
+        raise UserError(Complaint(message, instead="the problem as it was"), source=str(sheet))
+    out = _output(options)
+    view = out.view(loaded.model.problem)
+    try:
+        made = Practice(loaded, view, worked=worked, seed=seed, answered=answered)
+    except UserError as error:
+        raise loaded.source.error(*error.complaints) from None
+    return made, loaded
+
+
+def _output(options: Options) -> Output:
+    return Output("text", ascii=options.ascii, width=options.width)
+
+
+def _varied(problem: Path, seed: int) -> Loaded:
+    """The problem with other numbers, as a file would hold them."""
+    from backprop_cli.classroom.variants import Varied
+    from backprop_cli.cli.arguments import allowed_for, load
+    from backprop_cli.problem.problem_file import Source
+    from backprop_cli.solving.loading import loaded
+
+    varied = Varied(load(problem, task="linting"), allowed_for("linting"))
+    text = varied.variant(_WHO, seed).text
+    return loaded(Source(str(problem), text.encode()), True, allowed_for("checking"))
+
+
+# Talking ------------------------------------------------------------------------------------------
+
+Printer = Callable[[Iterable["Line"]], None]
+
+
+def _printer(options: Options) -> Printer:
+    """What prints lines: plain ones in a pipe, in their styles on a terminal."""
+    from rich.text import Text
+
+    from backprop_cli.notation.ascii_signs import ascii_text
+    from backprop_cli.problem.typed_numbers import printable
+    from backprop_cli.terminal.console import drawn
+
+    out = _output(options)
+    look = out.look()
+
+    def show(lines: Iterable[Line]) -> None:
+        for line in lines:
+            text = line.text if line.drawn else printable(line.text)
+            text = ascii_text(text) if look.ascii else text
+            if look.color is not None and not line.drawn:
+                text = drawn([Text(text, line.style, overflow="fold")], look).rstrip("\n")
+            click.echo(text, color=True)
+
+    return show
+
+
+def _converse(practice: Practice, sheet: Path, show: Printer) -> None:
+    """Asks and answers until it has ended; the sheet is written before anything is said."""
+    from backprop_cli.problem.typed_numbers import printable
+
+    opening = list(practice.opening())
+    write_file(practice.sheet, sheet)
+    show(opening)
+    while not practice.ended:
+        click.echo("> ", nl=False)
+        sys.stdout.flush()
+        typed = sys.stdin.readline() if sys.stdin is not None else ""
+        if not typed.endswith("\n"):  # the end, perhaps in the middle of an answer
+            click.echo()
+            return
+        if not sys.stdin.isatty():  # which would show what is typed
+            click.echo(printable(typed.rstrip("\n")))
+        reply = practice.reply(typed)
+        if reply.changed:
+            write_file(practice.sheet, sheet)
+        show(reply.lines)

@@ -1,0 +1,385 @@
+"""Practice: typed through to full marks, slips named at once, no hint tells a value before the
+last, and nothing lost whenever it ends."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from classes import PROBLEMS, sheet
+from click.testing import CliRunner, Result
+
+from backprop_cli.classroom.practice_session import Line, Practice
+from backprop_cli.classroom.practice_sheet import Answered, as_typed, read_session
+from backprop_cli.cli import main
+from backprop_cli.document.view import View, as_written
+from backprop_cli.errors import UserError
+from backprop_cli.grading.exercise import Question
+from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.problem.problem_file import read_source
+from backprop_cli.solving.loading import Loaded, loaded
+
+ALL = sorted(PROBLEMS.glob("*.yaml"))
+NET = PROBLEMS / "sigmoid-softmax.yaml"
+_number = re.compile(r"[-\N{MINUS SIGN}]?\d*\.?\d+(?:e-?\d+)?")
+
+
+@cache
+def problem(path: Path) -> tuple[Loaded, Grader]:
+    found = loaded(read_source(path))
+    return found, Grader(found.model)
+
+
+def session(path: Path, worked: int = 0, answered: Answered | None = None) -> Practice:
+    found, _ = problem(path)
+    view = as_written(found.model.problem, View(width=100))
+    return Practice(found, view, worked=worked, answered=answered)
+
+
+def truth(path: Path, question: Question) -> np.ndarray:
+    value = problem(path)[1].key.truth[question.name]
+    return np.asarray(value if question.index is None else value[question.index])
+
+
+def typed(value: np.ndarray, decimals: int = 4) -> str:
+    """A value as `solve` prints it at four decimals, typed in one line."""
+    rows = value.reshape(-1, value.shape[-1]) if value.ndim else value.reshape(1, 1)
+    digits = Digits(decimals)
+    return "; ".join(" ".join(digits.one(float(entry)) for entry in row) for row in rows)
+
+
+def text(lines: tuple[Line, ...] | Iterator[Line]) -> str:
+    return "\n".join(line.text for line in lines)
+
+
+# All the way through ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_what_solve_prints_brings_full_marks(path: Path) -> None:
+    practice = session(path)
+    list(practice.opening())
+    said = ""
+    for question in practice.questions:
+        assert not practice.ended
+        said = text(practice.reply(typed(truth(path, question))).lines)
+    assert practice.ended
+    most = problem(path)[1].most
+    assert f"{most:g} of {most:g} points" in said
+
+
+def slips_at(path: Path) -> Iterator[tuple[int, str, str, set[str]]]:
+    """For some questions of a problem a slip with what it leads to, drawn at random.
+
+    Beside it all slips that come to the same digits: any of them is a right guess.
+    """
+    _, grader = problem(path)
+    rng = np.random.default_rng(sum(map(ord, path.stem)))
+    for place in rng.permutation(len(grader.questions))[:3]:
+        question = grader.questions[place]
+        found = grader.mistaken(question.name)
+        if question.index is not None or not found.ids:
+            continue
+        pick = int(rng.integers(len(found.ids)))
+        value = np.asarray(found.values[pick])
+        same = {
+            found.ids[n]
+            for n in range(len(found.ids))
+            if typed(np.asarray(found.values[n])) == typed(value)
+        }
+        if typed(value) != typed(truth(path, question)):
+            yield int(place), question.id, typed(value), same
+
+
+def names_one(said: str, slips: set[str]) -> bool:
+    return any(SLIP_WORDS[slip].title in said for slip in slips)
+
+
+def test_a_slip_is_named_in_the_first_reply() -> None:
+    """Everything before it is right. What `check` names on a sheet with all lines on it, practice
+    names at once with those before it alone: 98 in 100, and nine in ten of all slips drawn."""
+    tried, named, first = 0, 0, 0
+    for path in ALL:
+        for place, id, value, same in slips_at(path):
+            answered = Answered(at=place)
+            practice = session(path, answered=answered)
+            for question in practice.questions[:place]:
+                answered.texts[question.id] = typed(truth(path, question))
+            at_once = names_one(text(practice.reply(value).lines), same)
+            tried, first = tried + 1, first + at_once
+            named += at_once or names_one(told_by_check(path, id, value), same)
+    assert tried > 50
+    assert first >= 0.98 * named
+    assert first >= 0.9 * tried
+
+
+def told_by_check(path: Path, id: str, value: str) -> str:
+    """What a full sheet is told of one wrong quantity."""
+    _, grader = problem(path)
+    answers = {q.id: f'"{typed(truth(path, q))}"' for q in grader.questions} | {id: f'"{value}"'}
+    found = read_sheet(sheet(answers).encode(), "a.yaml", grader.quantities())
+    result = next(each for each in grader.grade(found).results if each.id == id)
+    return "; ".join(SLIP_WORDS[slip].title for slip in result.slips)
+
+
+# Hints --------------------------------------------------------------------------------------------
+
+
+def numbers(said: str) -> set[str]:
+    return {found.replace("\N{MINUS SIGN}", "-").lstrip("-") for found in _number.findall(said)}
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_no_hint_before_the_last_has_the_value(path: Path) -> None:
+    """Searched for at any digits; what stands in an input of the step may well stand there too."""
+    practice = session(path)
+    list(practice.opening())
+    _, grader = problem(path)
+    for question in practice.questions:
+        value = truth(path, question)
+        known = {f"{abs(v):.4f}" for g in grader.model.given.values() for v in g.value.flat}
+        for name in grader.key.formulas:
+            if name != question.name and name in grader.key.truth:
+                known |= {f"{abs(v):.4f}" for v in np.asarray(grader.key.truth[name]).flat}
+        hidden = {
+            f"{abs(entry):.{digits}f}"
+            for entry in value.flat
+            if f"{abs(entry):.4f}" not in known and abs(entry) != round(abs(entry), 1)
+            for digits in (2, 3, 4, 5)
+        } - {f"{float(k):.{d}f}" for k in known for d in (2, 3, 4, 5)}
+        for _ in range(3):
+            said = text(practice.reply("hint").lines)
+            assert not hidden & numbers(said), (question.id, said)
+            assert not practice.ended
+        practice.reply(typed(value))
+    assert practice.ended
+
+
+def test_the_four_hints_and_the_price_of_the_last() -> None:
+    practice = session(NET)
+    list(practice.opening())
+    said = [text(practice.reply("hint").lines) for _ in range(4)]
+    assert "weighted sum" in said[0]
+    assert "Z¹ = (W¹)ᵀ x + b¹" in said[1]
+    assert "3  4" in said[2]
+    assert "⎡4⎤" in said[3]
+    assert "2 of 18: H1" in said[3]
+    for question in practice.questions[1:]:
+        end = text(practice.reply(typed(truth(NET, question))).lines)
+    assert "17 of 18 points" in end
+    assert "shown, and without points: Z1" in end
+
+
+def test_a_hint_does_not_tell_what_was_skipped() -> None:
+    practice = session(NET)
+    list(practice.opening())
+    practice.reply("skip")
+    for _ in range(3):
+        said = text(practice.reply("hint").lines)
+    assert "Z¹ is not on your sheet yet" in said
+
+
+def test_a_hint_puts_in_the_numbers_of_the_sheet_even_wrong_ones() -> None:
+    practice = session(NET)
+    list(practice.opening())
+    practice.reply("1.25 2.75")
+    practice.reply("skip")
+    for _ in range(3):
+        said = text(practice.reply("hint").lines)
+    assert {"1.2500", "2.7500"} <= numbers(said) or {"1.25", "2.75"} <= numbers(said)
+
+
+def test_worked_steps_fade() -> None:
+    """Two are worked out, then three hints come unasked, two, one, none."""
+    practice = session(NET, worked=2)
+    said = text(practice.opening())
+    assert "3 of 4 hints, to begin with" in said.partition("3 of 18")[2]
+    for question, hints in zip(practice.questions[2:6], (2, 1, None, None), strict=True):
+        said = text(practice.reply(typed(truth(NET, question))).lines)
+        assert (f"{hints} of 4 hints" in said) == (hints is not None)
+    for question in practice.questions[6:]:
+        end = text(practice.reply(typed(truth(NET, question))).lines)
+    assert "16 of 16 points" in end
+
+
+def test_what_follows_from_something_shown_is_judged() -> None:
+    practice = session(NET, answered=Answered(at=1, shown={"Z1"}))
+    said = text(practice.reply("1 1").lines)
+    assert "wrong" in said
+    assert "not judged" not in said
+
+
+# Commands -----------------------------------------------------------------------------------------
+
+
+def test_skip_back_show_and_other_words() -> None:
+    practice = session(NET)
+    list(practice.opening())
+    assert "2 of 18" in text(practice.reply("skip").lines)
+    assert "1 of 18" in text(practice.reply("BACK").lines)
+    assert "the first" in text(practice.reply("back").lines)
+    practice.reply("4 0")
+    assert "Z1: 4 0" in text(practice.reply("show").lines)
+    assert "2 of 18" in text(practice.reply("").lines)
+    assert "hint" in text(practice.reply("help").lines)
+    assert not practice.reply("_").changed
+    assert "cannot be read" in text(practice.reply("four and a half").lines)
+    assert "1 of 18 points" in text(practice.reply("quit").lines)
+    assert practice.ended
+    assert practice.reply("4 0").lines == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [("[4, 0]", "4 0"), ("[[1,2],[3, 4]]", "1 2; 3 4"), (" 1  2 ", "1 2"), ("ln(2)", "ln(2)")],
+)
+def test_answers_are_typed_as_on_a_sheet(line: str, kept: str) -> None:
+    assert as_typed(line) == kept
+
+
+# The sheet, and going on --------------------------------------------------------------------------
+
+
+def run(folder: Path, typed_: str, *words: object) -> Result:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return CliRunner().invoke(main, ["practice", *map(str, words)], input=typed_)
+    finally:
+        os.chdir(before)
+
+
+def script(path: Path) -> str:
+    lines = [typed(truth(path, question)) for question in session(path).questions]
+    return "\n".join([lines[0], "hint", "1 2", *lines[1:]]) + "\n"
+
+
+def test_ended_at_any_byte_it_goes_on_with_nothing_lost(tmp_path: Path) -> None:
+    """Input ends after each byte; what is typed again from that line on leads to the same sheet."""
+    path = PROBLEMS / "momentum.yaml"
+    whole = script(path)
+    assert run(tmp_path, whole, path, "--resume", "whole.yaml").exit_code == 0
+    wanted = (tmp_path / "whole.yaml").read_text(encoding="utf-8")
+    answers = wanted.partition("\n")[2]
+    for cut in range(0, len(whole), 3):
+        name = f"cut{cut}.yaml"
+        run(tmp_path, whole[:cut], path, "--resume", name)
+        rest = whole[whole.rfind("\n", 0, cut) + 1 :]
+        done = run(tmp_path, rest, path, "--resume", name)
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / name).read_text(encoding="utf-8").partition("\n")[2] == answers, cut
+
+
+def test_check_grades_the_sheet_as_the_session_did(tmp_path: Path) -> None:
+    done = run(tmp_path, script(NET), NET)
+    assert "18 of 18 points" in done.stdout
+    sheet = tmp_path / "practice-sigmoid-softmax.yaml"
+    graded = CliRunner().invoke(main, ["check", str(NET), str(sheet)])
+    assert graded.exit_code == 0
+    assert "18 of 18 points" in graded.stdout
+
+
+def test_another_session_has_another_file(tmp_path: Path) -> None:
+    run(tmp_path, "4 0\n", NET)
+    run(tmp_path, "", NET)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["practice-sigmoid-softmax-2.yaml", "practice-sigmoid-softmax.yaml"]
+
+
+def test_own_numbers_stay_over_a_break_and_are_graded(tmp_path: Path) -> None:
+    run(tmp_path, "hint\n", NET, "--vary", "--seed", 3, "--resume", "s.yaml")
+    beside = tmp_path / "s-problem.yaml"
+    assert beside.read_bytes() != NET.read_bytes()
+    practice = session(beside)
+    lines = "".join(f"{typed(truth(beside, q))}\n" for q in practice.questions)
+    done = run(tmp_path, lines, NET, "--resume", "s.yaml")
+    assert "18 of 18 points" in done.stdout
+    graded = CliRunner().invoke(main, ["check", str(beside), str(tmp_path / "s.yaml")])
+    assert "18 of 18 points" in graded.stdout
+
+
+def test_a_sheet_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("answers: {Z1: [4, 0]}\n")
+    assert (
+        "no sheet of a practice session" in run(tmp_path, "", NET, "--resume", "other.yaml").stderr
+    )
+    run(tmp_path, "", NET, "--resume", "s.yaml")
+    done = run(tmp_path, "", PROBLEMS / "adam.yaml", "--resume", "s.yaml")
+    assert (done.exit_code, "another problem" in done.stderr) == (2, True)
+    assert "standard input" in run(tmp_path, "", "-").stderr
+    with pytest.raises(UserError):
+        read_session(b'# backprop practice: {"at": "x"}\n', "s.yaml")
+
+
+# A real terminal, a real kill ---------------------------------------------------------------------
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "backprop_cli", "practice", *map(str, words)]
+
+
+def read_until(handle: int, wanted: str) -> str:
+    said, end = "", time.monotonic() + 60
+    while wanted not in said and time.monotonic() < end:
+        if select.select([handle], [], [], 1)[0]:
+            try:
+                said += os.read(handle, 65536).decode()
+            except OSError:
+                break
+    return said
+
+
+def test_on_a_terminal_with_colours(tmp_path: Path) -> None:
+    mine, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
+    with subprocess.Popen(
+        command(NET),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=tmp_path,
+        env=environment | {"TERM": "xterm-256color"},
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        said = read_until(mine, "> ")
+        os.write(mine, b"4 0\n")
+        said += read_until(mine, "of 18: H1")
+        os.write(mine, b"quit\n")
+        said += read_until(mine, "backprop check")
+        assert process.wait(60) == 0
+    os.close(mine)
+    assert "\x1b[" in said
+    assert "✓ right" in re.sub(r"\x1b\[[\d;]*m", "", said)
+
+
+def test_killed_it_goes_on(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command(NET, "--resume", "s.yaml"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"4 0\n")
+        process.stdin.flush()
+        read_until(process.stdout.fileno(), "of 18: H1")
+        process.send_signal(signal.SIGKILL)
+    said = run(tmp_path, "show\n", NET, "--resume", "s.yaml").stdout
+    assert "Z1: 4 0" in said
+    assert "2 of 18: H1" in said
