@@ -12,7 +12,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, wa
 from backprop_cli.algebra.quantity import derivative_id, new_id, old_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
-from backprop_cli.calculus.jacobians import local_jacobian
+from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
@@ -279,13 +279,7 @@ class _Planner:
         denominator = self.model.problem.convention.jacobian == "denominator"
         expr = self.definitions[of]
         if by not in symbols(expr) or self.through_others(of, by):
-            return op(
-                "jacobian",
-                Sym(of),
-                Sym(by),
-                samples=axis,
-                layout="denominator" if denominator else None,
-            )
+            return jacobian_by_name(of, by, axis, denominator)
         return local_jacobian(of, by, expr, self.sizes(), axis, denominator)
 
     def through_others(self, of: str, by: str) -> bool:
