@@ -10,8 +10,8 @@ from io import StringIO
 import numpy as np
 
 from backprop_cli.document.document_data import Page
-from backprop_cli.document.drawn_values import values_of
 from backprop_cli.document.names import Names
+from backprop_cli.document.step_equations import values_of
 from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import plain_text
 from backprop_cli.notation.terminal import Terminal

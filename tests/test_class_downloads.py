@@ -9,8 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backprop_cli.cli import main
-from backprop_cli.grading.sheets.collect import answer_files
-from backprop_cli.grading.sheets.handed_in import Unread, folder_of_students, name_by_folder
+from backprop_cli.grading.sheets.collect import (
+    Unread,
+    answer_files,
+    folder_of_students,
+    name_by_folder,
+)
 
 PROBLEM = """x: [1, 2]
 y: [1, 0]

@@ -17,8 +17,8 @@ from writing import Writer
 
 from backprop_cli.algebra.expr import Op
 from backprop_cli.cli import main
+from backprop_cli.derive.derivation_nodes import Indices
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
-from backprop_cli.derive.tensors.index_letters import Indices
 from backprop_cli.document.names import Names
 from backprop_cli.notation.boxes import ASCII, Drawing, plain_text
 from backprop_cli.notation.flow import joined

@@ -12,8 +12,7 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Option, rewrite
-from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.counting import expression, product, total
+from backprop_cli.algebra.shapes import Shape, expression, product, total
 from backprop_cli.cli import main
 from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source

@@ -18,8 +18,8 @@ from backprop_cli.algebra.expr import Sym, num, op
 from backprop_cli.cli import main
 from backprop_cli.derive.steps.functions import names
 from backprop_cli.document.document_data import Page
-from backprop_cli.document.drawn_values import values_of
 from backprop_cli.document.names import Names
+from backprop_cli.document.step_equations import values_of
 from backprop_cli.document.view import View
 from backprop_cli.notation.symbols import Naming
 from backprop_cli.notation.tex import latex, number, tex, text

@@ -14,9 +14,8 @@ from test_regions import free
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
 from backprop_cli.derive.regions.halfspaces import Affine
 from backprop_cli.derive.regions.regions_data import Pieces
-from backprop_cli.document.curves import all_breaks, curve, forward, span
 from backprop_cli.document.drawings import Curve, Dot, Exact, Map
-from backprop_cli.document.maps import drawn, viewed
+from backprop_cli.document.maps import all_breaks, curve, drawn, forward, span, viewed
 from backprop_cli.formats.pictures_svg import svg
 
 ONE_INPUT = [seed for seed in range(48) if seed % 4 == 0]

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from oracles import networks, reading
 from oracles.compare import differences
 from oracles.reading import Array, Problem
+from oracles.replay import replay
 from oracles.solved import changed, in_equations, of_one_sample, oriented, solved
 
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.replay import replay
 from backprop_cli.solving.solution import Solution
 from backprop_cli.solving.verify import verify
 from backprop_cli.trace import Trace

@@ -18,7 +18,6 @@ from backprop_cli.algebra.quantity import (
     Quantity,
     change_id,
     derivative_id,
-    entries_written,
     entry_id,
     ids_in,
     ids_written,
@@ -38,8 +37,8 @@ from backprop_cli.algebra.quantity import (
 from backprop_cli.errors import UserError
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.operations.updates import RULES
+from backprop_cli.problem.ids import NAMED
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.problem.reserved_names import NAMED
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.solution import solve
@@ -184,7 +183,6 @@ def test_ids_in_running_text() -> None:
     ]  # fmt: skip
     written = ids_written("Z1[1, 2] acts through dL/dW1", lambda text: f"<{text}>")
     assert written == "<Z1[1, 2]> <acts> <through> <dL/dW1>"
-    assert entries_written("x[i,1] of W", lambda text: f"<{text}>") == "<x[i,1]> of W"
 
 
 # Hostile names ------------------------------------------------------------------------------------

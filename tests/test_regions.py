@@ -13,12 +13,11 @@ from click.testing import CliRunner
 
 from backprop_cli.cli import main
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, exact, free_functions
-from backprop_cli.derive.regions.halfspaces import Affine, Half, Space
-from backprop_cli.derive.regions.linear_program import TooMuchWorkError
+from backprop_cli.derive.regions.halfspaces import Affine, Half, Space, TooMuchWorkError
 from backprop_cli.derive.regions.region_words import alternatives, ones
 from backprop_cli.document.from_free_inputs import _Maker
 from backprop_cli.document.view import View
-from backprop_cli.problem.placeholders import with_numbers
+from backprop_cli.problem.problem_data import with_numbers
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.loading import Loaded, checked, stated

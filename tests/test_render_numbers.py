@@ -1,4 +1,4 @@
-"""How numbers are printed: decimals, tiny and huge ones, whole ones, one column below another."""
+"""How numbers are printed: decimals, tiny and huge ones, whole ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_cli.notation.printed_numbers import Digits, aligned
+from backprop_cli.notation.printed_numbers import Digits
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -67,19 +67,3 @@ def test_what_is_shown_is_the_number_rounded(value: float, precision: int) -> No
     assert math.isinf(shown) or math.isclose(
         shown, value, rel_tol=0.5, abs_tol=0.51 * 10.0**-precision
     )
-
-
-@given(st.lists(FINITE, min_size=1, max_size=6))
-def test_decimal_points_stand_below_one_another(values: list[float]) -> None:
-    texts = aligned(Digits().several(values))
-    assert len(set(map(len, texts))) == 1
-    assert len({text.index(".") for text in texts if "." in text}) <= 1
-
-
-def test_a_column_as_it_looks() -> None:
-    assert aligned(["1.0055", "4", "−10", "inf"]) == [
-        "  1.0055",
-        "  4     ",
-        "−10     ",
-        "inf     ",
-    ]

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from judged import graded, grader_of
 
-from backprop_cli.algebra.expr import num, op
-from backprop_cli.algebra.subformulas import places, put
+from backprop_cli.algebra.expr import num, op, places, put
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS
 
 GATE = """

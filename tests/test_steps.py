@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oracles.replay import replay
 
 from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving import training
 from backprop_cli.solving.limits import MAX_WORK, work
 from backprop_cli.solving.loading import Loaded, loaded
-from backprop_cli.solving.replay import replay
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.trace import Trace
 

@@ -12,7 +12,7 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.problem.text.near import nearest
+from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.typed_numbers import NumberError, read_number, split_row
 from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.solution import solve

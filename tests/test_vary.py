@@ -18,7 +18,7 @@ from backprop_cli.cli import main
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.lint.findings import lint
 from backprop_cli.grading.sheets.answer_files import read_sheet
-from backprop_cli.problem.file_format.consistency import stated_quantities
+from backprop_cli.problem.file_format.reading import stated_quantities
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.solving.loading import loaded

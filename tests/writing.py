@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.document_data import Page
-from backprop_cli.document.drawn_values import Values
 from backprop_cli.document.names import Names
+from backprop_cli.document.step_equations import Values
 from backprop_cli.notation.boxes import Box, Drawing
 from backprop_cli.notation.flow import Tokens
 from backprop_cli.notation.terminal import Terminal

@@ -174,20 +174,20 @@ def transpose(a: Expr) -> Expr:
 
 def matmul(a: Expr, b: Expr) -> Expr:
     """a @ b, numbers drawn to the front."""
-    left_factor, left = coefficient(a)
-    right_factor, right = coefficient(b)
-    if ONE in (left, right) or "spread" in (_name(left), _name(right)):
-        return op("matmul", a, b)
-    return scaled(left_factor * right_factor, op("matmul", left, right))
+    return _product("matmul", a, b)
 
 
 def outer(a: Expr, b: Expr) -> Expr:
-    """The outer product of two vectors, a number drawn to the front."""
+    """The outer product of two vectors, numbers drawn to the front."""
+    return _product("outer", a, b)
+
+
+def _product(name: str, a: Expr, b: Expr) -> Expr:
     left_factor, left = coefficient(a)
     right_factor, right = coefficient(b)
     if ONE in (left, right) or "spread" in (_name(left), _name(right)):
-        return op("outer", a, b)
-    return scaled(left_factor * right_factor, op("outer", left, right))
+        return op(name, a, b)
+    return scaled(left_factor * right_factor, op(name, left, right))
 
 
 def drop(name: str, a: Expr, axis: int) -> Expr:

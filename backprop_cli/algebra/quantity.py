@@ -38,7 +38,6 @@ _LETTERS = "[WbZHUifogczrhDEQKVSA]|W[QKV]|mu|var|Xhat|gamma|beta"  # of what lay
 _layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
 _in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
 _in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
-_entry_in_words = re.compile(r"[^\W\d]\w*\[[^\]]+\]")
 _typed_entry = re.compile(r"([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)").fullmatch
 _typed_step = re.compile(r"([^@]*)@([0-9]{1,9})").fullmatch
 _typed_derivative = re.compile(r"d(.+)/d(.+)", re.IGNORECASE).fullmatch
@@ -304,11 +303,6 @@ def ids_in(formula: str) -> list[str]:
 def ids_written(words: str, write: Callable[[str], str]) -> str:
     """Words with everything in them that may be an id, blanks in its index apart, written so."""
     return _in_words.sub(lambda found: write(found[0]), words)
-
-
-def entries_written(words: str, write: Callable[[str], str]) -> str:
-    """Words with every entry in them, named by numbers or letters, written so."""
-    return _entry_in_words.sub(lambda found: write(found[0]), words)
 
 
 # What a person typed ------------------------------------------------------------------------------

@@ -31,13 +31,13 @@ def local_jacobian(
         matrix = _matrix(expr, by, Sym(of), rules, sample_axis)
         if matrix is not None:
             return _finished(matrix, of, rules, sample_axis, denominator)
-    return op(
-        "jacobian",
-        Sym(of),
-        Sym(by),
-        samples=sample_axis,
-        layout="denominator" if denominator else None,
-    )
+    return jacobian_by_name(of, by, sample_axis, denominator)
+
+
+def jacobian_by_name(of: str, by: str, sample_axis: int | None, denominator: bool) -> Expr:
+    """∂of/∂by where no formula is shorter than its name."""
+    layout = "denominator" if denominator else None
+    return op("jacobian", Sym(of), Sym(by), samples=sample_axis, layout=layout)
 
 
 def _finished(

@@ -11,8 +11,15 @@ from msgspec import Struct
 
 from backprop_cli.classroom.rosters import Roster, WhoIsWho
 from backprop_cli.errors import Complaints
-from backprop_cli.grading.sheets.collect import is_archive, is_inside, members, read_member
-from backprop_cli.grading.sheets.handed_in import OF_PLATFORMS, claimed_names, is_late
+from backprop_cli.grading.sheets.collect import (
+    OF_PLATFORMS,
+    claimed_names,
+    is_archive,
+    is_inside,
+    is_late,
+    members,
+    read_member,
+)
 from backprop_cli.problem.problem_file import read_up_to
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_tree
 

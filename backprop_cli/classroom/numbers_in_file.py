@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.errors import Complaints, Mark
+from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.arrays import lines_of
 from backprop_cli.problem.file_format.layer_keys import type_named
-from backprop_cli.problem.numbers_beside import is_reference
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_text, tree_of
 from backprop_cli.problem.typed_numbers import NumberError, entries_of, read_number

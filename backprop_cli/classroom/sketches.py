@@ -19,7 +19,7 @@ from backprop_cli.problem.file_format.function_names import (
 )
 from backprop_cli.problem.model import behind, unsuited
 from backprop_cli.problem.problem_data import Convention, Function
-from backprop_cli.problem.text.near import nearest
+from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.typed_numbers import shown
 
 Numbers = Literal["whole", "tenths", "random"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.grading.grader import Desk
     from backprop_cli.grading.judging.stages import Stage
     from backprop_cli.grading.report_data import Reveal
-    from backprop_cli.grading.sheets.handed_in import Unread
+    from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.grading.summary import Counts
     from backprop_cli.report.formats import Settings, Writer
     from backprop_cli.solving.loading import Loaded
@@ -176,7 +176,7 @@ class _Graded:
 def _task(problem: Path, options: Options, left: list[Unread]) -> Task:
     """What is to be graded, and by what: one problem for all, or everyone's own."""
     from backprop_cli.cli.arguments import load
-    from backprop_cli.grading.sheets.handed_in import folder_of_students
+    from backprop_cli.grading.sheets.collect import folder_of_students
 
     if problem.is_dir() or options.roster is not None:
         from backprop_cli.cli.check_class import class_problems

@@ -14,7 +14,6 @@ from backprop_cli.derive.regions.region_words import Alternative, Between, alter
 from backprop_cli.derive.regions.regions_data import Value
 from backprop_cli.document import maps
 from backprop_cli.document.conventions import conventions
-from backprop_cli.document.curves import all_breaks, curve, forward, span
 from backprop_cli.document.document_data import (
     Document,
     Given,
@@ -30,6 +29,7 @@ from backprop_cli.document.document_data import (
 )
 from backprop_cli.document.from_chains import Maker, listed, spaced
 from backprop_cli.document.from_trace import roles, shown_steps
+from backprop_cli.document.maps import all_breaks, curve, forward, span
 from backprop_cli.document.names import names_of, text_setter
 from backprop_cli.document.step_words import SECTIONS, reason
 from backprop_cli.document.view import View

@@ -30,13 +30,13 @@ from backprop_cli.document.document_data import (
     Section,
 )
 from backprop_cli.document.document_data import Step as StepPart
-from backprop_cli.document.drawn_values import values_of
 from backprop_cli.document.names import Names, names_of, shape_text
 from backprop_cli.document.step_equations import (
     Formulas,
     Known,
     is_entrywise,
     known,
+    values_of,
     written_places,
 )
 from backprop_cli.document.step_words import (
@@ -161,7 +161,7 @@ class _Maker(Struct, frozen=True):
         """What is given without numbers, and how many of them are to be found."""
         if not self.trace.unknown:
             return
-        from backprop_cli.calculus.counting import expression, product, total
+        from backprop_cli.algebra.shapes import expression, product, total
 
         letters, items, shapes = self.formulas.letters, [], []
         for id, found in self.trace.unknown.items():

@@ -13,8 +13,7 @@ from backprop_cli.grading.grade import Grader, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
 from backprop_cli.grading.sheets.array_sheet import ArraySheets, is_computed, meant, typed_sheet
-from backprop_cli.grading.sheets.collect import read_answers
-from backprop_cli.grading.sheets.handed_in import name_by_folder
+from backprop_cli.grading.sheets.collect import name_by_folder, read_answers
 from backprop_cli.problem.array_files import (
     ArrayFileError,
     from_archive,

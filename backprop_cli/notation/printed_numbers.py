@@ -81,20 +81,3 @@ def _scientific(size: float, decimals: int) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{exponent}"
-
-
-def aligned(texts: list[str]) -> list[str]:
-    """The texts of one column, padded to one width with their decimal points below one another."""
-    halves = [_halves(text) for text in texts]
-    left = max((len(before) for before, _ in halves), default=0)
-    right = max((len(after) for _, after in halves), default=0)
-    return [before.rjust(left) + after.ljust(right) for before, after in halves]
-
-
-def _halves(text: str) -> tuple[str, str]:
-    """What stands before the decimal point, and the rest; a word (inf, …) ends where units do."""
-    for sign in ".e":
-        before, found, after = text.partition(sign)
-        if found and before.strip("-−").isdigit():
-            return before, found + after
-    return text, ""

@@ -9,8 +9,7 @@ from itertools import product
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, op, walk
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.operations.positions import Index, Position
-from backprop_cli.operations.record import Along, Rules
+from backprop_cli.operations.record import Along, Index, Position, Rules
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 

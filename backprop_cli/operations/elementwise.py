@@ -12,29 +12,27 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.algebra.shapes import broadcast
-from backprop_cli.operations.elementwise_slopes import (
+from backprop_cli.operations.elementwise_values import (
     by_sign,
+    choose,
+    elu,
     elu_slope,
+    entry_by_entry,
+    erf,
     erf_slope,
     flat,
     gelu_slope,
+    huber,
     leaky_slope,
     log_slope,
-    one_minus,
-    relu_slope,
-    silu_slope,
-    softsign_slope,
-)
-from backprop_cli.operations.elementwise_values import (
-    choose,
-    elu,
-    entry_by_entry,
-    erf,
-    huber,
     normal_cdf,
     normal_pdf,
+    one_minus,
+    relu_slope,
     sigmoid,
+    silu_slope,
     softplus,
+    softsign_slope,
     switch,
     times_x,
 )

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop_cli.operations.record import Array
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, num, op
+from backprop_cli.operations.record import Array, Derivative, Rules
 
 erf = np.vectorize(math.erf, otypes=[float])
 _erfc = np.vectorize(math.erfc, otypes=[float])
@@ -70,3 +72,75 @@ def times_x(function: Any) -> Any:
         return np.where(np.isneginf(x), 0.0, x * function(x))
 
     return value
+
+
+def by_sign(x: Expr, below: float, at: float, above: float) -> Expr:
+    """A constant on either side of 0, another at 0."""
+    return op("switch", x, below=_plain(below), at=_plain(at), above=_plain(above))
+
+
+def _plain(value: float) -> float:
+    """Whole numbers as integers, so that they are written without a point."""
+    return int(value) if value == int(value) else value
+
+
+def relu_slope(kink: str) -> Derivative:
+    """1 above 0, 0 below, at 0 what the convention says."""
+
+    def derivative(x: Expr, _: Expr, __: Op, rules: Rules) -> Expr:
+        return by_sign(x, 0, rules.kink(kink), 1)
+
+    return derivative
+
+
+def leaky_slope(x: Expr, _: Expr, node: Op, rules: Rules) -> Expr:
+    """1 above 0, the slope below, at 0 what the convention says."""
+    slope = float(str(node.option("slope", 0.01)))
+    return by_sign(x, slope, rules.kink("leaky_relu"), 1)
+
+
+def elu_slope(x: Expr, r: Expr, node: Op, _: Rules) -> Expr:
+    """1 above 0, f + α below."""
+    alpha = num(float(str(node.option("alpha", 1))))
+    return op("choose", x, build.ONE, build.add(r, alpha))
+
+
+def silu_slope(x: Expr, r: Expr, _: Op, __: Rules) -> Expr:
+    """σ(x) + f · (1 − σ(x))."""
+    gate = op("sigmoid", x)
+    return build.add(gate, build.mul(r, build.sub(build.ONE, gate)))
+
+
+def gelu_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+    """Φ(x) + x · φ(x)."""
+    return build.add(op("normal_cdf", x), build.mul(x, op("normal_pdf", x)))
+
+
+def softsign_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+    """The definition's would ask for the slope of |x| at 0, of which nothing is left."""
+    return build.div(build.ONE, build.power(build.add(build.ONE, op("abs", x)), num(2)))
+
+
+def log_slope(base: int | None) -> Derivative:
+    """1 / (x · ln of the base)."""
+
+    def derivative(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+        return build.div(build.ONE, x if base is None else build.mul(x, op("log", num(base))))
+
+    return derivative
+
+
+def erf_slope(x: Expr, _: Expr, __: Op, ___: Rules) -> Expr:
+    """2/√π · exp(−x²)."""
+    bell = op("exp", build.neg(build.power(x, num(2))))
+    return build.mul(build.div(num(2), op("sqrt", op("pi"))), bell)
+
+
+def one_minus(r: Expr) -> Expr:
+    """1 − f."""
+    return build.sub(build.ONE, r)
+
+
+def flat(*_: object) -> Expr:
+    """0: a step does not rise anywhere."""
+    return build.ZERO

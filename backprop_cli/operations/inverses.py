@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
-from backprop_cli.operations.positions import Index, UnknownPlaceError
 from backprop_cli.operations.record import (
     Array,
     Domain,
     Entries,
+    Index,
     Notation,
     Operation,
     Rules,
     Shares,
+    UnknownPlaceError,
 )
 
 Places: TypeAlias = "tuple[int, ...]"

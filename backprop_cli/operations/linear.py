@@ -10,8 +10,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.operations.inverses import square
-from backprop_cli.operations.positions import Index
-from backprop_cli.operations.record import Array, Entries, Notation, Operation, Rules, Shares
+from backprop_cli.operations.record import Array, Entries, Index, Notation, Operation, Rules, Shares
 
 
 def _matmul_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NoReturn, Protocol, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
@@ -11,7 +11,44 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Option
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.operations.positions import Index, Position
+
+
+class UnknownPlaceError(Exception):
+    """Something that depends on which number a letter stands for."""
+
+
+class Lettered(Struct, frozen=True):
+    """i, i + 1, i + k - 1: the numbers that the letters stand for, added up."""
+
+    letters: tuple[str, ...]
+    offset: int = 0
+
+    def __add__(self, other: Position) -> Lettered:
+        if isinstance(other, int):
+            return Lettered(self.letters, self.offset + other)
+        return Lettered(self.letters + other.letters, self.offset + other.offset)
+
+    def __radd__(self, other: int) -> Lettered:
+        return self + other
+
+    def __sub__(self, other: int) -> Lettered:
+        return self + -other
+
+    def _unknown(self, *_: object) -> NoReturn:
+        raise UnknownPlaceError
+
+    __lt__ = __le__ = __gt__ = __ge__ = __index__ = _unknown
+    __mul__ = __rmul__ = __floordiv__ = __mod__ = _unknown
+
+    def text(self) -> str:
+        """`i+k-1`."""
+        shift = f"{self.offset:+d}" if self.offset else ""
+        return "+".join(self.letters) + shift
+
+
+Position: TypeAlias = "int | Lettered"
+Index: TypeAlias = "tuple[Position, ...]"
+
 
 Array: TypeAlias = NDArray[np.float64]
 Options: TypeAlias = Mapping[str, Option]

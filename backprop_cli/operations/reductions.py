@@ -12,11 +12,11 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.operations.fitting import total
-from backprop_cli.operations.positions import Index
 from backprop_cli.operations.record import (
     Along,
     Domain,
     Entries,
+    Index,
     Notation,
     Operation,
     Rules,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.algebra.subformulas import Folded
 from backprop_cli.operations.table import operation
 
 _NOT_NEGATIVE = frozenset({"delta", "limit"})

@@ -10,14 +10,16 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
-from backprop_cli.operations.positions import Index, Position, UnknownPlaceError
 from backprop_cli.operations.record import (
     Array,
     Entries,
+    Index,
     Notation,
     Operation,
+    Position,
     Rules,
     Shares,
+    UnknownPlaceError,
 )
 from backprop_cli.operations.reductions import axis_of
 from backprop_cli.operations.structure import shifted, sizes

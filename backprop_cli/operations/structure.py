@@ -10,13 +10,14 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described, plus
 from backprop_cli.operations.fitting import fit, total
-from backprop_cli.operations.positions import Index, Position
 from backprop_cli.operations.record import (
     Array,
     Entries,
     Entry,
+    Index,
     Notation,
     Operation,
+    Position,
     Rules,
     ShapeRule,
     Shares,

@@ -15,10 +15,10 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
-from backprop_cli.operations.positions import Index
 from backprop_cli.operations.record import (
     Array,
     Entries,
+    Index,
     Notation,
     Operation,
     Rules,

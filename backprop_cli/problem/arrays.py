@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints, Mark
-from backprop_cli.problem.numbers_beside import is_reference, values_beside
+from backprop_cli.problem.array_files import is_reference, values_beside
 from backprop_cli.problem.problem_data import Values
 from backprop_cli.problem.text.commas import pair_of, refuse_quotes, refuse_semicolons
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, is_pair

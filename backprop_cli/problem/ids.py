@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.quantity import (
     derivative_id,
     entry_id,
@@ -19,6 +20,7 @@ from backprop_cli.algebra.quantity import (
     typed_step,
     without_layer,
 )
+from backprop_cli.operations.updates import Terms
 from backprop_cli.problem.typed_numbers import shown
 
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
@@ -189,3 +191,15 @@ def in_letters(name: str) -> str:
     """Ŷ and ŷ as Yhat and yhat, ∂ as d, raised and lowered digits as digits."""
     decomposed = unicodedata.normalize("NFD", name.translate(_SIGNS))
     return "".join(decomposed.replace("\u0302", "hat").split())
+
+
+NAMED = Terms(Sym("gradient"), Sym, Sym, Sym)
+"""Asked only for which states a rule has."""
+
+
+def taken(name: str) -> tuple[str, str] | None:
+    """Why no quantity of a file may be called so, and what it may be called."""
+    found = quantity(name)
+    if found.part not in ("new", "change"):
+        return None
+    return f"names that end in `_{found.part}` are taken: the update makes them", found.name

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
 from backprop_cli.errors import Mark
@@ -323,3 +323,22 @@ class Problem(Struct, frozen=True):
 def kinks(values: Kinks) -> dict[str, float | str]:
     """Each kink's value by the name of its operation; that of a tie may be a word."""
     return asdict(values)
+
+
+# With numbers for letters -------------------------------------------------------------------------
+
+
+_STAND_IN = 0.5  # takes the place of a letter where only formulas count
+
+
+def with_numbers(problem: Problem) -> Problem:
+    """The problem with numbers in place of its letters, so that its model can be built."""
+    values = {name: (text, _numbered(each)) for name, (text, each) in problem.values.items()}
+    x = _numbered(problem.x) if problem.x is not None else None
+    return replace(problem, x=x, values=values)
+
+
+def _numbered(values: Values) -> Values:
+    if values.array is None or not values.free:
+        return values
+    return Values(np.where(np.isnan(values.array), _STAND_IN, values.array), values.mark)

@@ -14,10 +14,10 @@ from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.operations.worked_out import in_steps, with_named_arguments
+from backprop_cli.problem.ids import taken
 from backprop_cli.problem.model import Equation, state_shape
 from backprop_cli.problem.named import loss_of, losses_of, rule_of
 from backprop_cli.problem.problem_data import Problem, Text, kinks
-from backprop_cli.problem.reserved_names import taken
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.text.formula_texts import dialect, moved, parsed
 from backprop_cli.problem.text.lexer import is_name

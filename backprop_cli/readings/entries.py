@@ -8,7 +8,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.operations.definitions import InNumbers, written_out
 from backprop_cli.operations.inverses import COFACTORS
-from backprop_cli.operations.positions import Index, UnknownPlaceError
+from backprop_cli.operations.record import Index, UnknownPlaceError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 

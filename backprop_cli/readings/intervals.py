@@ -8,8 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym
-from backprop_cli.algebra.subformulas import in_order
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point

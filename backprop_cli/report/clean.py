@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from operator import is_
 from typing import TypeVar, cast
 
@@ -19,29 +20,6 @@ Cleanable = TypeVar("Cleanable", Report, Submission, Result, Settings)
 
 LONGEST = 4000
 """Characters of one text that are shown: no report needs more, and a sheet may hold megabytes."""
-
-_ASCII = str.maketrans(
-    {
-        "…": "~",
-        "×": "x",
-        "–": "-",
-        "—": "-",
-        "−": "-",
-        "·": "|",
-        "’": "'",
-        "′": "'",
-        "“": '"',
-        "”": '"',
-        "→": "->",
-        "∂": "d",
-        "σ": "sigmoid",
-        "η": "eta",
-        "∇": "grad ",
-        "ŷ": "yhat",
-        "ᵀ": ".T",
-        "⊙": "*",
-    }
-)
 
 
 def clean(text: str) -> str:
@@ -87,7 +65,15 @@ def _mapped_record(record: Struct, change: Callable[[str], str]) -> Struct:
 
 def ascii_text(text: str) -> str:
     """The text in ASCII: signs as words, any other letter as its code."""
-    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode()
+    return text.translate(_signs()).encode("ascii", "backslashreplace").decode()
+
+
+@cache
+def _signs() -> dict[int, str]:
+    """The signs of formulas in ASCII, but for what cuts a text off and what parts two of them."""
+    from backprop_cli.notation.ascii_signs import SIGNS
+
+    return str.maketrans({**SIGNS, "…": "~", "·": "|"})
 
 
 def without_commands(text: str) -> str:

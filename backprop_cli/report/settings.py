@@ -36,8 +36,6 @@ class Settings(Look, frozen=True):
 
 # What may be said ---------------------------------------------------------------------------------
 
-LEVELS: tuple[Reveal, ...] = ("none", "where", "what", "value")
-
 
 def revealed(report: Report, reveal: Reveal) -> Report:
     """What of the report may be said."""

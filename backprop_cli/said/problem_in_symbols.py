@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.formats.registry import Said
-from backprop_cli.problem.placeholders import with_numbers
-from backprop_cli.problem.problem_data import Problem
+from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.said.derived import of_functions, of_symbols
 from backprop_cli.solving.asked import asked, asked_pairs

@@ -18,10 +18,9 @@ from backprop_cli.algebra.quantity import (
 )
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.updates import RULES
-from backprop_cli.problem.ids import Reference, UnknownIdError, reference
+from backprop_cli.problem.ids import NAMED, Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model, Outline
 from backprop_cli.problem.problem_data import Problem, Text
-from backprop_cli.problem.reserved_names import NAMED
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.solving.plan import Plan
 

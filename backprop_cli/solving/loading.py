@@ -11,8 +11,7 @@ from backprop_cli.problem.build_model import build
 from backprop_cli.problem.file_format.reading import PROBLEM, read_problem
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
-from backprop_cli.problem.placeholders import with_numbers
-from backprop_cli.problem.problem_data import Problem
+from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.commas import Pair, has_spaces, with_points
 from backprop_cli.problem.text.tree import read_tree

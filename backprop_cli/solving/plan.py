@@ -18,7 +18,7 @@ from backprop_cli.algebra.quantity import (
 )
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
-from backprop_cli.calculus.jacobians import local_jacobian
+from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
@@ -290,13 +290,7 @@ class _Planner:
         denominator = self.model.problem.convention.jacobian == "denominator"
         expr = self.definitions[of]
         if by not in symbols(expr) or self.through_others(of, by):
-            return op(
-                "jacobian",
-                Sym(of),
-                Sym(by),
-                samples=axis,
-                layout="denominator" if denominator else None,
-            )
+            return jacobian_by_name(of, by, axis, denominator)
         return local_jacobian(of, by, expr, self.sizes(), axis, denominator)
 
     def through_others(self, of: str, by: str) -> bool:

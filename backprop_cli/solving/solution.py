@@ -15,8 +15,7 @@ from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.solving.limits import MAX_WORK, check_work
 from backprop_cli.solving.notes import note
 from backprop_cli.solving.plan import Plan, Planned
-from backprop_cli.solving.prepared import Batches, Prepared, State
-from backprop_cli.solving.run import Machine
+from backprop_cli.solving.prepared import Batches, Machine, Prepared, State
 from backprop_cli.solving.training import training
 from backprop_cli.solving.update import constants
 from backprop_cli.trace import Given, Step, Trace, Unknown

@@ -29,8 +29,8 @@ from backprop_cli.solving.prepared import (
     environment,
     first_state,
     goals,
+    machine,
 )
-from backprop_cli.solving.run import machine
 from backprop_cli.solving.update import constant_names
 
 _FEWEST, _MOST = 50, 3200  # steps that are made before anyone looks whether all is finite

@@ -14,8 +14,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, rewrite, symbo
 from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.derive.derivation_data import Condition
-from backprop_cli.derive.derivation_nodes import parts
-from backprop_cli.derive.tensors.index_letters import Range
+from backprop_cli.derive.derivation_nodes import Range, parts
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.values import evaluate
 

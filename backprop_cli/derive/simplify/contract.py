@@ -11,9 +11,16 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite
 from backprop_cli.algebra.shapes import Size, plus
-from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, equal, parts, renamed, sum_over
+from backprop_cli.derive.derivation_nodes import (
+    EQUAL,
+    SUM_OVER,
+    Range,
+    equal,
+    parts,
+    renamed,
+    sum_over,
+)
 from backprop_cli.derive.simplify.tidy import factors
-from backprop_cli.derive.tensors.index_letters import Range
 from backprop_cli.readings.entries import NoEntryError
 
 Power: TypeAlias = tuple[Expr, int]

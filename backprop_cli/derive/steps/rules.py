@@ -13,6 +13,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import pull_back, slope
 from backprop_cli.derive.derivation_nodes import (
+    Range,
     depends,
     derivative,
     equal,
@@ -21,7 +22,6 @@ from backprop_cli.derive.derivation_nodes import (
     sum_over,
 )
 from backprop_cli.derive.simplify.contract import inside
-from backprop_cli.derive.tensors.index_letters import Range
 from backprop_cli.operations.table import operation
 
 

@@ -9,6 +9,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, entry_id
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.derive.derivation_data import Chain
+from backprop_cli.derive.derivation_nodes import NoMoreLettersError
 from backprop_cli.derive.steps.engine import TooLongError
 from backprop_cli.derive.tensors.drawn import drawing
 from backprop_cli.derive.tensors.factor import direct, factor
@@ -23,7 +24,6 @@ from backprop_cli.derive.tensors.gradient_data import (
     TensorDerivation,
     Where,
 )
-from backprop_cli.derive.tensors.index_letters import NoMoreLettersError
 from backprop_cli.derive.tensors.product import (
     Edge,
     Walk,

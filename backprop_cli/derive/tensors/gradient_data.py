@@ -9,7 +9,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.derive.derivation_data import Chain, Condition
-from backprop_cli.derive.tensors.index_letters import Range
+from backprop_cli.derive.derivation_nodes import Range
 
 
 class Stated(Struct, frozen=True):

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints
 from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode, split_lines, tree_of
-from backprop_cli.problem.text.yaml_slips import Slip, slips
+from backprop_cli.problem.text.yaml_errors import Slip, slips
 
 MOST_BROKEN: Final = 20
 """So often a sheet is read again without a line of it."""

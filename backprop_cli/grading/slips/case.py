@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Place, Sym, op, places, put, substitute, symbols
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.algebra.subformulas import Place, places, put
 from backprop_cli.grading.slips.long_sums import LongSum
 from backprop_cli.operations.sizes import Sharing, Sizes
 from backprop_cli.operations.table import TABLE

@@ -8,8 +8,7 @@ from functools import partial
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op
-from backprop_cli.algebra.subformulas import Folded
+from backprop_cli.algebra.expr import Expr, Folded, Op
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, put, substitute, symbols
 from backprop_cli.algebra.quantity import loss_parts, new_id
-from backprop_cli.algebra.subformulas import put
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
     Case,

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, symbols
-from backprop_cli.algebra.subformulas import Place, places, put
+from backprop_cli.algebra.expr import Expr, Op, Place, places, put, symbols
 
 LONG: Final = 8
 """A sum of so many terms is put together as it stands, one after the other, as people do."""

@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Sym, symbols
-from backprop_cli.algebra.subformulas import put
+from backprop_cli.algebra.expr import Sym, put, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import SLACK, Array

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols
-from backprop_cli.algebra.subformulas import Folded
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, symbols
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, num, op
+from backprop_cli.algebra.expr import Expr, Op, num, op, places, put
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.algebra.subformulas import places, put
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, each
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.pull_backs import applied, right_shares, total, with_pull

@@ -10,7 +10,6 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.report_data import SlipWords
 from backprop_cli.grading.slips import backward, forward, slopes
-from backprop_cli.grading.slips import lost_paths as paths
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips.case import Case
@@ -91,7 +90,7 @@ _FORWARD = (
         "path-lost",
         "a path left out",
         "Several branches add up here, and one of them is missing.",
-        paths.path_lost,
+        backward.path_lost,
         "Z = W h without the skip connection",
     ),
 )

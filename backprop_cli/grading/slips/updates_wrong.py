@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Place, Sym, num, op, places, substitute, symbols
 from backprop_cli.algebra.quantity import change_id, new_id, old_id, quantity, state_id
-from backprop_cli.algebra.subformulas import Place, places
 from backprop_cli.grading.slips.case import Case, plain_name, terms
 from backprop_cli.solving.update import state_shapes
 

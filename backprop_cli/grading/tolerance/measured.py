@@ -13,9 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.algebra.expr import Expr, Folded, Op, symbols, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.algebra.subformulas import Folded
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.judging.answer_key import first_way
 from backprop_cli.grading.judging.stages import Stage

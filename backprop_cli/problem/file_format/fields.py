@@ -10,11 +10,11 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from msgspec import Struct
 
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.arrays import kind_of, read_values
-from backprop_cli.problem.numbers_beside import is_reference
 from backprop_cli.problem.problem_data import Text, Values
 from backprop_cli.problem.text.lexer import is_name
-from backprop_cli.problem.text.near import folded, nearest
+from backprop_cli.problem.text.other_keys import folded, nearest
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import (
     NumberError,

@@ -28,7 +28,7 @@ from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.layer_types.layer_table import TYPES
 from backprop_cli.problem.layer_types.layer_type import LayerType
 from backprop_cli.problem.problem_data import Dropout, Function, Layer, Values
-from backprop_cli.problem.text.near import folded
+from backprop_cli.problem.text.other_keys import folded
 from backprop_cli.problem.text.tree import MapNode, Node
 
 _DEFAULT: Final = "dense"

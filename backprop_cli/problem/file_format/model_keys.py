@@ -35,7 +35,7 @@ from backprop_cli.problem.problem_data import (
     Penalty,
 )
 from backprop_cli.problem.text import other_keys
-from backprop_cli.problem.text.near import nearest
+from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode
 
 LONGEST_SYMBOL = 20

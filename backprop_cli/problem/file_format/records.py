@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.file_format.fields import Field, Schema, unexpected
-from backprop_cli.problem.text.near import folded, nearest
+from backprop_cli.problem.text.other_keys import folded, nearest
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 

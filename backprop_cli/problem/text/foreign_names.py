@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from backprop_cli.operations.table import TABLE
-from backprop_cli.problem.text.near import LONGEST, folded
+from backprop_cli.problem.text.other_keys import LONGEST, folded
 
 _letters = re.compile(r"[A-Za-z]\w*(?![\w(])").findall
 

@@ -10,7 +10,7 @@ from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.ids import in_letters, listed
 from backprop_cli.problem.problem_data import Convention, Text
-from backprop_cli.problem.text.near import nearest
+from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.typed_numbers import shown
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 Whatever is not plainly of that form (quotes inside quotes, anchors, tags, keys given twice, errors)
 is left to the full reader: where this one gives a tree at all, it is the same tree.
+What it gains, measured on the right sheets of benchmarks/grading.py: half as many again are graded
+in a second, although each passage is read only once.
 """
 
 from __future__ import annotations

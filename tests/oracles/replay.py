@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.problem.problem_data import Digits, Kinks, Rounding, kinks
-from backprop_cli.solving.run import Machine, rounder
+from backprop_cli.solving.prepared import Machine, rounder
 from backprop_cli.trace import Trace
 
 
