@@ -2,6 +2,8 @@
 
     W1    dL/dW1    W1_new    v_W1_old    dL/dW1[2,1]    W1_new[2,1]@2    dyhat[i]/dz[j]
 
+A second derivative, d2L/dw2 or d2L/dwdb, is a name to whoever does not ask for its parts.
+
 An id is text wherever it is a key or a name in a formula; who asks what it says gets a `Quantity`.
 The grammar of ids alone cannot tell a state from a name that begins like one, nor a value before
 the update from a name that ends like one: who cares says whose states there are, or asks the role.
@@ -10,7 +12,7 @@ the update from a name that ends like one: who cares says whose states there are
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
@@ -28,7 +30,10 @@ _KEPT = 4096  # ids whose parts are remembered
 _id = re.compile(
     r"(?P<whole>.+?)(?:\[(?P<index>[^\[\]]+)\])?(?:@(?P<step>[2-9]|[1-9][0-9]{1,8}))?", re.DOTALL
 ).fullmatch
-_derivative = re.compile(r"d([^/]+)/d([^/]+)").fullmatch
+_derivative = re.compile(r"d([^/\d][^/]*)/d([^/]+)").fullmatch
+_second = re.compile(r"d2([^/]+)/d([^/]+)").fullmatch
+_simple = re.compile(r"[^\W\d_]\d*(_\d+)?").fullmatch  # a letter and its number
+_name = re.compile(r"[^\W\d]\w*").fullmatch
 _LETTERS = "[WbZHUifogczrhDEQKVSA]|W[QKV]|mu|var|Xhat|gamma|beta"  # of what layers have
 _layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
 _in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
@@ -105,6 +110,59 @@ def whole_id(id: str) -> str:
 def plain_id(id: str) -> str:
     """The id without an entry and a step: what it is called in each update's own formulas."""
     return replace(quantity(id), index=(), step=1).id
+
+
+# Second derivatives -------------------------------------------------------------------------------
+
+
+class Second(Struct, frozen=True):
+    """A second derivative of `of`: by one quantity, then by another or once more the same."""
+
+    of: str
+    by: str
+    then: str
+
+    @property
+    def id(self) -> str:
+        """`d2L/dw2`, `d2L/dwdb`; with a dot where these would be read as something else."""
+        below = f"{self.by}2" if self.by == self.then else f"{self.by}d{self.then}"
+        if next(_both(below), None) != (self.by, self.then):
+            below = f"{self.by}.d{self.then}"
+        return f"d2{self.of}/d{below}"
+
+
+def _both(below: str) -> Iterator[tuple[str, str]]:
+    """The two quantities that may stand below, the likeliest first: w2, wdb, W1dW2."""
+    first, dot, then = below.partition(".d")
+    if dot:
+        yield first, then
+        return
+    places = [place for place, sign in enumerate(below) if sign == "d" and place]
+    pairs = [(below[:place], below[place + 1 :]) for place in places]
+    pairs = [pair for pair in pairs if all(map(_name, pair))]
+    yield from (pair for pair in pairs if all(map(_simple, pair)))
+    if below.endswith("2") and _name(below[:-1]):
+        yield below[:-1], below[:-1]
+    yield from (pair for pair in pairs if not all(map(_simple, pair)))
+
+
+@lru_cache(_KEPT)
+def second_derivative(id: str) -> Second | None:
+    """What the id of a second derivative says; None where it is another id."""
+    found = _second(id) if id.startswith("d2") else None
+    both = next(_both(found[2]), None) if found else None
+    return Second(found[1], *both) if found and both else None
+
+
+def typed_second(text: str, known: Callable[[str], str | None]) -> Second | None:
+    """The second derivative that was typed, by what `known` says is meant by its names."""
+    found = _second("".join(text.replace("∂", "d").replace("²", "2").split()))
+    of = known(found[1]) if found else None
+    for pair in _both(found[2]) if found else ():
+        by, then = map(known, pair)
+        if of and by and then:
+            return Second(of, by, then)
+    return None
 
 
 # Ids made of names and of other ids ---------------------------------------------------------------

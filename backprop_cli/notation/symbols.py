@@ -12,7 +12,15 @@ from typing import Literal, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.quantity import layer_name, loss_part, quantity, step_id, whole_id
+from backprop_cli.algebra.quantity import (
+    Second,
+    layer_name,
+    loss_part,
+    quantity,
+    second_derivative,
+    step_id,
+    whole_id,
+)
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.notation.nodes import (
     Accent,
@@ -119,6 +127,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
         whole = symbol(naming, whole_id(id))
         inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
         return Symbol(lowered(inner, Places(tuple(map(str.strip, read.index)))))
+    if (twice := second_derivative(id)) is not None:
+        return _second(naming, twice)
     if id in naming.deltas:
         return _delta(naming, id)
     if read.by:
@@ -140,6 +150,29 @@ def _delta(naming: Naming, id: str) -> Symbol:
     above = Number(layer_of(naming.letters, id)) if naming.letters else None
     below = Places((step,)) if step else None
     return Symbol(Script(Letter("δ"), above, below), "raised" if above else "plain")
+
+
+def _second(naming: Naming, twice: Second) -> Symbol:
+    """∂²L over ∂w², or over ∂w ∂b."""
+    of, by, then = (symbol(naming, name).node for name in (twice.of, twice.by, twice.then))
+    top = row(Script(Letter("∂"), Number("2")), of)
+    if twice.by == twice.then:
+        return Symbol(Fraction(top, row(Letter("∂"), _squared(by)), bare=True), "fraction")
+    below = row(Letter("∂"), by, Sign(" ", bare=True), Letter("∂"), then)
+    return Symbol(Fraction(top, below, bare=True), "fraction")
+
+
+def _squared(node: Node) -> Node:
+    """w², and (W¹)² where a number stands there already."""
+    closed = Fenced("(", node, ")") if isinstance(node, Script) and node.up is not None else node
+    return raised_by(closed, Number("2"))
+
+
+def raised_by(node: Node, power: Node) -> Node:
+    """The symbol with a power, over an index that stands below it."""
+    if isinstance(node, Script) and node.up is None:
+        return Script(node.base, power, node.down)
+    return Script(node, power)
 
 
 def layer_of(letters: Letters, id: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from backprop_cli.algebra import build
@@ -130,11 +132,20 @@ def _diag_entry(node: Op, index: Index, write: Entries) -> Expr:
 
 def _jacobian_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     of, by = shapes
+    if node.option("flat"):
+        return (*_in_a_row(of), *_in_a_row(by))
     if node.option("samples") is not None:
         axis = node.whole("samples")
         blocks = (of[1 - axis], by[1 - axis])
         return (of[axis], *(blocks[::-1] if node.option("layout") else blocks))
     return by + of if node.option("layout") else of + by
+
+
+def _in_a_row(shape: Shape) -> Shape:
+    """The entries of a matrix one after the other; sizes in letters stay the axes they are."""
+    if len(shape) < 2 or any(isinstance(size, str) for size in shape):
+        return shape
+    return (prod(map(int, shape)),)
 
 
 def _by_pulling_back(*_: object, **__: object) -> Array:
@@ -150,7 +161,7 @@ PRODUCTS = (
         _jacobian_shape,
         _by_pulling_back,
         arity=2,
-        options={"samples": None, "layout": None},
+        options={"samples": None, "layout": None, "flat": None},
         public=False,
     ),
     Operation(

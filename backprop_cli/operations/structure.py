@@ -129,9 +129,22 @@ def _grown_entry(first: bool) -> Entry:
     return entry
 
 
+def _is_product(g: Expr) -> bool:
+    _, rest = build.coefficient(g)
+    return isinstance(rest, Op) and rest.name == "matmul"
+
+
+def _axis_of_product(g: Expr, rules: Rules) -> int:
+    """Which way the entries of a vector A x, or x A, run: down A or along it."""
+    _, rest = build.coefficient(g)
+    assert isinstance(rest, Op)
+    return 0 if len(rules.shape(rest.args[0])) == 2 else -1
+
+
 def _grown(name: str, words: str, drop: str, first: bool) -> Operation:
     def pullback(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
         axis, rank = node.whole("axis"), len(rules.shape(node.args[0]))
+        axis = _axis_of_product(g, rules) if rank == 1 and _is_product(g) else axis
         if isinstance(node.args[1], Num):
             return build.drop(drop, g, axis), None
         position = 0 if first else int(rules.shape(g)[axis]) - 1

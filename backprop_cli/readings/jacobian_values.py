@@ -24,6 +24,9 @@ def jacobian(
     basis vector for all samples at once, since samples do not act on each other.
     """
     of, by = (arg.name for arg in node.args if isinstance(arg, Sym))
+    if node.option("flat"):
+        shape = sizes.shape(node)
+        return _array(of, by, equations, env, sizes).reshape(tuple(map(int, shape)))
     if node.option("samples") is None:
         return _laid_out(_array(of, by, equations, env, sizes), env[of].ndim, node)
     pull = _PullBack(of, by, equations, env, sizes)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from backprop_cli.algebra.quantity import (
+    Second,
     change_id,
     derivative_id,
+    entry_id,
     loss_parts,
     new_id,
     state_id,
     typed_derivative,
+    typed_entry,
+    typed_second,
 )
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.updates import RULES
@@ -54,14 +58,34 @@ def asked_pairs(model: Model) -> tuple[str, ...]:
     names = [*model.definitions, *model.given]
     found = []
     for text in model.problem.ask or ():
+        second = asked_second(model, text.text)
+        found += [] if second is None else [second.id]
         pair = _pair(text.text, names, model.aliases)
         if pair is not None and pair[0] in model.definitions and pair[1] in model.shapes:
             found.append(derivative_id(*pair))
     return tuple(found)
 
 
+def asked_second(model: Model, text: str) -> Second | None:
+    """The second derivative of the target that a text, which may name an entry, asks for."""
+    names = [name for name in model.shapes if name not in model.letters]
+
+    def known(part: str) -> str | None:
+        try:
+            return reference(part, names, "", model.aliases).id
+        except UnknownIdError:
+            return None
+
+    found = typed_second(typed_entry(text)[0], known)
+    return found if found is not None and found.of == model.target else None
+
+
 def _found(text: str, known: Collection[str], model: Model) -> Reference:
     """What a text names: an id, or a Jacobian written with other names of its two quantities."""
+    second = asked_second(model, text)
+    if second is not None and second.id in known:
+        place = typed_entry(text)[1]
+        return reference(entry_id(second.id, place.split(",") if place else ()), known, "", {})
     try:
         return reference(text, known, model.gradient_of, model.aliases)
     except UnknownIdError:
@@ -127,6 +151,8 @@ def check_names(outline: Outline, complaints: Complaints) -> None:
         try:
             reference(text.text, known, outline.gradient_of, outline.aliases)
         except UnknownIdError as unknown:
+            if typed_second(typed_entry(text.text)[0], lambda part: part) is not None:
+                continue  # which of its names there are is told once the model stands
             if _pair(text.text, names, outline.aliases) is None:
                 complaints.add(str(unknown), text.mark, unknown.instead)
 

@@ -9,7 +9,13 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
-from backprop_cli.algebra.quantity import derivative_id, new_id, old_id, quantity
+from backprop_cli.algebra.quantity import (
+    derivative_id,
+    new_id,
+    old_id,
+    quantity,
+    second_derivative,
+)
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import local_jacobian
@@ -52,6 +58,8 @@ class Plan(Struct, frozen=True):
 
     steps: tuple[Planned, ...]
     shapes: Mapping[str, Shape]
+    behind: Mapping[str, Expr] = {}
+    """The equations of the gradients that second derivatives are taken of."""
 
 
 def plan(
@@ -65,10 +73,11 @@ def plan(
     planner = _Planner(model, True if careful else fused, careful)
     planner.forward()
     planner.backward(extra)
+    planner.second_derivatives(extra)
     if model.update is not None and model.trained:
         planner.update()
         planner.forward_again()
-    return Plan(tuple(planner.steps), planner.shapes)
+    return Plan(tuple(planner.steps), planner.shapes, planner.behind)
 
 
 def _may_be_shorter(expr: Expr) -> bool:
@@ -97,6 +106,7 @@ class _Planner:
         self.steps: list[Planned] = []
         self.shapes: dict[str, Shape] = dict(model.shapes)
         self.definitions = model.definitions
+        self.behind: dict[str, Expr] = {}
 
     def sizes(self) -> Sizes:
         return Sizes(self.shapes, kinks(self.model.problem.convention.kinks))
@@ -139,10 +149,11 @@ class _Planner:
     def backward(self, extra: Collection[str]) -> None:
         model = self.model
         asked = [(found.name, found.by) for found in map(quantity, extra) if found.by]
+        twice = [(found.of, found.by) for found in map(second_derivative, extra) if found]
         wanted = list(model.wanted)
         wanted += [
             by
-            for of, by in asked
+            for of, by in (*asked, *twice)
             if of == model.gradient_of and by not in wanted and model.stated(by)
         ]
         for name in model.shapes:  # gradients' shapes are known before they are planned
@@ -331,6 +342,19 @@ class _Planner:
             other + one if self.model.problem.convention.jacobian == "denominator" else one + other
         )
         return (("sample",) if blocks else ()) + ordered
+
+    # Second derivatives -----------------------------------------------------------------------
+
+    def second_derivatives(self, extra: Collection[str]) -> None:
+        asked = [*filter(None, map(second_derivative, extra))]
+        if asked:
+            from backprop_cli.solving.hessians import gradients_behind, hessian
+
+            self.behind = gradients_behind(self.model, self.sizes(), [one.by for one in asked])
+        for one in asked:
+            found = hessian(self.model, one, self.behind, self.sizes())
+            axes = found.axes[: len(self.sizes().shape(found.expr))]
+            self.add(one.id, "jacobian", "hessian", found.expr, axes, found.words, found.note)
 
     # Update -----------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ def machine(model: Model, planned: Plan) -> Machine:
     defined = {step.id: step.expr for step in planned.steps if step.phase in ("forward", "update")}
     rounding = model.problem.rounding
     return Machine(
-        model.definitions,
+        {**model.definitions, **planned.behind},
         {} if rounding else defined,
         kinks(model.problem.convention.kinks),
         rounder(rounding) if rounding else None,

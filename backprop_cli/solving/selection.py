@@ -11,6 +11,7 @@ from backprop_cli.algebra.quantity import derivative_id, typed_derivative
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.readings.index_bases import Index
+from backprop_cli.solving.asked import asked_second
 from backprop_cli.solving.loading import Loaded
 
 PHASES = ("forward", "backward", "jacobian", "update")
@@ -78,6 +79,8 @@ def _computable(loaded: Loaded, text: str, option: str) -> str:
         found = loaded.reference(text)
         return found.id
     except UnknownIdError as unknown:
+        if (second := asked_second(loaded.model, text)) is not None:
+            return second.id
         asked = typed_derivative(text)
         if asked is None:
             raise _complaint(option, unknown) from None

@@ -1,0 +1,100 @@
+"""A model to the formulas of its second derivatives, from the equations of its own gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from backprop_cli.algebra.build import ZERO
+from backprop_cli.algebra.expr import Expr, Sym, op, walk
+from backprop_cli.algebra.quantity import Second
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.differentiate import gradients
+from backprop_cli.calculus.second import NoClosedFormError, closed_form
+from backprop_cli.derive.simplify.array_rules import shorter
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.assumptions import assumed
+from backprop_cli.problem.model import Model
+from backprop_cli.solving.fused import shortcuts_of
+
+_LONGEST = 120
+"""Parts of a formula that anyone would still read."""
+
+_FLAT = "the entries of a matrix count row by row: a row for each of the first, a column for each "
+_FLAT += "of the second"
+
+
+class Hessian(Struct, frozen=True):
+    """The formula of a second derivative, what it is, and what is to be said of it."""
+
+    expr: Expr
+    axes: tuple[str, ...]
+    words: str
+    note: str | None
+
+
+def gradients_behind(model: Model, sizes: Sizes, wanted: Sequence[str]) -> dict[str, Expr]:
+    """The gradients as equations in the order of computing, straight to ŷ − y where that holds."""
+    fusion = model.fusion
+    short = {fusion.output: {fusion.logits: fusion.expr}} if fusion is not None else {}
+    short |= {name: dict(one.shares) for name, one in shortcuts_of(model, sizes).items()}
+    found = gradients(
+        model.differentiated,
+        model.seeds,
+        [*dict.fromkeys(wanted)],
+        sizes,
+        model.gradient,
+        short,
+        model.silent,
+        model.passed_on,
+    )
+    exprs = {model.gradient(one.of): assumed(one.expr, model.problem, sizes) for one in found}
+    return {name: shorter(expr, sizes) for name, expr in exprs.items()}
+
+
+def hessian(model: Model, asked: Second, behind: Mapping[str, Expr], sizes: Sizes) -> Hessian:
+    """The derivative of ∂L/∂w by another quantity, or by w again."""
+    gradient = model.gradient(asked.by)
+    words = "Hessian" if asked.by == asked.then else "mixed second derivatives"
+    shapes = sizes.shape(Sym(asked.by)), sizes.shape(Sym(asked.then))
+    axes = (*_axes(model, asked.by), *_axes(model, asked.then))
+    expr = _written(gradient, asked.then, {**model.definitions, **behind}, sizes)
+    if expr is not None:
+        return Hessian(shorter(assumed(expr, model.problem, sizes), sizes), axes, words, None)
+    flat = any(len(shape) > 1 for shape in shapes)
+    pulled = op("jacobian", Sym(gradient), Sym(asked.then), flat=1)
+    return Hessian(pulled, _flat(axes, shapes) if flat else axes, words, _FLAT if flat else None)
+
+
+def _axes(model: Model, name: str) -> tuple[str, ...]:
+    return model.axes(name)
+
+
+def _flat(axes: tuple[str, ...], shapes: tuple[Shape, Shape]) -> tuple[str, ...]:
+    """The axes where those of a matrix have become one; in letters they stay."""
+    found: list[str] = []
+    rest = iter(axes)
+    for shape in shapes:
+        own = [next(rest) for _ in shape]
+        in_numbers = all(isinstance(size, int) for size in shape)
+        found += ["entry"] if len(own) > 1 and in_numbers else own
+    return tuple(found)
+
+
+def _written(of: str, by: str, equations: Mapping[str, Expr], sizes: Sizes) -> Expr | None:
+    """The closed form, where there is one that can be read."""
+    if len(sizes.shape(Sym(of))) > 1:
+        return None
+    try:
+        found = closed_form(of, by, equations, sizes)
+    except NoClosedFormError:
+        return None
+    shape = (*sizes.shape(Sym(of)), *sizes.shape(Sym(by)))
+    if found is None:
+        found = op("spread", ZERO, shape=shape) if shape else ZERO
+    if sum(1 for _ in walk(found)) > _LONGEST:
+        return None
+    if sizes.shape(found) != shape:
+        found = op("spread", found, shape=shape)
+    return found
