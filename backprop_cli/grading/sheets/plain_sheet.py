@@ -5,8 +5,8 @@ into passages, a quantity each, and each passage is read once. Whatever is not p
 quantities (something unreadable, a name given twice, single entries) is left to the full reader:
 where this one gives answers at all, they are the same answers.
 
-What it gains, measured on the sheets of benchmarks/grading.py: right ones are graded some six times,
-ones with a slip more than ten times as fast as by the full reader alone.
+What it gains, measured on the sheets of benchmarks/grading.py: right ones are graded some six
+times, ones with a slip more than ten times as fast as by the full reader alone.
 """
 
 from __future__ import annotations
