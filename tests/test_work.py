@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from backprop_cli.algebra.expr import Sym, op
 from backprop_cli.cli import main
+from backprop_cli.grading.grade import Grader
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.program import InScalars, Program
 from backprop_cli.solving.limits import MAX_WORK, work
@@ -155,3 +157,51 @@ def test_long_sums_of_shares_are_done_or_refused(
     done = CliRunner().invoke(main, words)
     assert done.exit_code == (0 if steps == 50 else 2), done.exception
     assert steps == 50 or "p.yaml" in done.stderr
+
+
+def recurrent(steps: int) -> str:
+    lines = "\n".join(f"  - h{n} = tanh(W @ h{n - 1} + U * {n})" for n in range(1, steps + 1))
+    return (
+        "values: {h0: [0, 0], W: [[0.5, 0.1], [-0.2, 0.4]], U: [1, -1], y: [1, 0]}\n"
+        f"equations:\n{lines}\n  - L = sum((h{steps} - y)^2)\ntrain: [W, U]\n"
+        "update: {rule: sgd, learning_rate: 0.1}\n"
+    )
+
+
+def parts_of_slips(text: str, name: str) -> int:
+    """Of how many parts the wrong formulas of a quantity consist, each part that is shared once."""
+    grader = Grader(loaded(Source("p.yaml", text.encode())).model)
+    seen: set[int] = set()
+    stack = [expr for _, expr in grader.candidates(name)]
+    kept = list(stack)  # so that no other has the identity of one of them
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            stack.extend(getattr(node, "args", ()))
+    assert kept
+    return len(seen)
+
+
+@pytest.mark.parametrize(("text", "name"), [(recurrent, "dL/dW"), (shared, "dz{}/dw")])
+def test_slips_of_a_long_sum_are_as_much_work_as_it_is_long(
+    text: Callable[[int], str], name: str
+) -> None:
+    """Twice as long is twice the work; four times it would be, each written out from the start."""
+    short, long = (parts_of_slips(text(steps), name.format(steps)) for steps in (12, 24))
+    assert long < 3 * short
+
+
+@pytest.mark.parametrize(("steps", "refused"), [(12, False), (60, True)])
+@pytest.mark.parametrize("command", ["check", "lint"])
+def test_what_is_made_of_long_sums_is_counted(
+    command: str, steps: int, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a quantity is used twelve times, or sixty."""
+    monkeypatch.setattr("backprop_cli.grading.lint.findings._all", lambda *_: iter(()))
+    (tmp_path / "p.yaml").write_text(recurrent(steps))
+    (tmp_path / "s.yaml").write_text("answers: {h1: [0, 0]}\n")
+    sheet = [str(tmp_path / "s.yaml")] if command == "check" else []
+    done = CliRunner().invoke(main, [command, str(tmp_path / "p.yaml"), *sheet])
+    assert (done.exit_code == 2) is refused, done.output
+    assert ("--max-work " in done.stderr) is refused

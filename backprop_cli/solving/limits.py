@@ -103,17 +103,17 @@ def _pulled_back(node: Op, sizes: Sizes) -> int:
 
 
 Task: TypeAlias = Literal["solving", "drawing", "checking", "linting"]
-_TASKS: Mapping[Task, tuple[float, float, float]] = MappingProxyType(
+_TASKS: Mapping[Task, tuple[float, float, int]] = MappingProxyType(
     {
         "solving": (200, 0.4, 0),
         "drawing": (200, 1.5, 0),
-        "checking": (1_500, 25, 0.3),
-        "linting": (2_000, 10, 0.3),
+        "checking": (1_000, 25, 150),
+        "linting": (2_000, 10, 150),
     }
 )
-"""Operations for each equation, for each pair of equations, and for each pair of parts of a planned
-formula, measured with deep networks, recurrent ones and long products: what planning,
-differentiating and printing take, and what a task takes beside."""
+"""Operations for each equation, for each pair of equations, and for each part of a planned formula,
+measured with deep networks, recurrent ones and long products: what planning, differentiating and
+printing take, and what a task takes beside, which tries what may go wrong at each part."""
 
 
 class Allowed(Struct, frozen=True):
@@ -125,21 +125,26 @@ class Allowed(Struct, frozen=True):
 
 def check_task(model: Model, allowed: Allowed) -> None:
     """Refuses, before anything is planned, a problem of too many equations for what is asked."""
-    count = len(model.equations)
-    each, pair, _ = _TASKS[allowed.task]
-    needed = ceil(each * count + pair * count**2)
-    _refuse_over(allowed, needed, f"a problem of {count:,} equations")
+    what = f"a problem of {len(model.equations):,} equations"
+    _refuse_over(allowed, _for_equations(model, allowed), what)
 
 
-def check_formulas(planned: Plan, allowed: Allowed) -> None:
-    """Refuses formulas too long for a task that changes each part of them."""
-    _, _, pair = _TASKS[allowed.task]
-    if not pair:
+def check_formulas(model: Model, planned: Plan, allowed: Allowed) -> None:
+    """Refuses formulas too long, or too many, for a task that changes each part of them."""
+    part = _TASKS[allowed.task][2]
+    if not part:
         return
     sizes = {step.id: sum(1 for _ in walk(step.expr)) for step in planned.steps}
-    needed = ceil(pair * sum(size**2 for size in sizes.values()))
+    needed = _for_equations(model, allowed) + part * sum(sizes.values())
     longest = max(sizes, key=lambda id: sizes[id], default="")
-    _refuse_over(allowed, needed, f"formulas as long as that of {longest}")
+    what = f"{len(sizes):,} formulas, that of {longest} of {sizes.get(longest, 0):,} parts,"
+    _refuse_over(allowed, needed, what)
+
+
+def _for_equations(model: Model, allowed: Allowed) -> int:
+    each, pair, _ = _TASKS[allowed.task]
+    count = len(model.equations)
+    return ceil(each * count + pair * count**2)
 
 
 def _refuse_over(allowed: Allowed, needed: int, what: str) -> None:

@@ -137,7 +137,7 @@ def _built(
         check_task(built.model, allowed)
         planned = plan(built.model, asked_pairs(built.model))
         check_depth(planned)
-        check_formulas(planned, allowed)
+        check_formulas(built.model, planned, allowed)
     except UserError as error:
         raise source.error(*error.complaints) from None
     except RecursionError:

@@ -14,6 +14,7 @@ from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
 from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero
+from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.intervals import WITHIN, Rounding, Unit, Within
 
 _MOST_DIGITS = 12
@@ -37,9 +38,9 @@ class Way(Struct, frozen=True):
 class Ways(Struct):
     """The ways to work out one quantity in one reading of a sheet.
 
-    `expected` is what it should come to, from where it starts, `value` what was typed, from there,
-    and `wanted` where that is not explained yet. `again` is the sheet without its forward pass, for
-    who works that out from the start once more.
+    `expected` is what it should come to, from where it starts (`base`), `value` what was typed,
+    from there, and `wanted` where that is not explained yet. `again` is the sheet without its
+    forward pass, for who works that out from the start once more.
     """
 
     standing: Standing
@@ -47,6 +48,7 @@ class Ways(Struct):
     reading: Reading
     expected: Array
     value: Array
+    base: Array | float
     wanted: Mask
     again: Standing | None = None
     _found: list[Way] = field(default_factory=list)
@@ -74,10 +76,7 @@ class Ways(Struct):
         if not plain and not self._near(self.wanted, _FAR_UNTOLD):
             return
         if reading.definite and reading.unit is not None:
-            yield from self._definitely(expr, reading.unit, WITHIN)
-            if self._near(self.wanted, _FAR):
-                for more in _finer(reading.unit):
-                    yield from self._definitely(expr, more, WITHIN)
+            yield from self._always(expr, reading.unit)
             return
         first = self._way(standing.enclosed(expr, reading), plain)
         yield first
@@ -90,9 +89,19 @@ class Ways(Struct):
         if plain and untold.any():
             yield self._definite(standing.as_person(expr, None, reading))
         if reading.unit is not None:
-            yield from self._persons(expr, reading.unit, untold)
+            reached = self._reached(expr, self.wanted, first.interval, reading.unit)
+            yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
 
-    def _persons(self, expr: Expr, unit: Unit, untold: Mask) -> Iterator[Way]:
+    def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
+        """Who rounds, or cuts off, to a kind of digits that nobody asked for."""
+        widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
+        if self._reached(expr, self.wanted, widest, unit).any():
+            yield from self._definitely(expr, unit, WITHIN)
+            if self._near(self.wanted, _FAR):
+                for more in _finer(unit):
+                    yield from self._definitely(expr, more, WITHIN)
+
+    def _persons(self, expr: Expr, unit: Unit, untold: Mask, told_: Mask) -> Iterator[Way]:
         """Who rounds, or cuts off, all the time; where a range tells enough, only each product.
 
         Many keep a digit or two more than they write, which a range that tells enough has in it.
@@ -106,7 +115,7 @@ class Ways(Struct):
             if self._near(untold, _FAR):
                 for more in _finer(unit):
                     yield from self._definitely(expr, more, WITHIN)
-        elif self._near(self.wanted & ~untold, _FAR) and _has_products(expr):
+        elif self._near(told_, _FAR) and _has_products(expr):
             for one in (unit, *_finer(unit)):
                 yield from self._definitely(expr, one, _PRODUCTS)
 
@@ -114,6 +123,30 @@ class Ways(Struct):
         for way in persons(unit, within):
             found = self.standing.as_person(expr, way, self.reading)
             yield self._definite(found, way.names_only)
+
+    def _reached(self, expr: Expr, where: Mask, widest: Interval, unit: Unit) -> Mask:
+        """Where what was typed lies in the widest range of a formula, or next to it.
+
+        That range holds what any definite way of rounding gives, but for sums of products that are
+        rounded one by one.
+        """
+        if self._sums_products(expr):
+            return where
+        typed = self.value + self.base
+        room = _BESIDE * unit.at(np.abs(typed))
+        beyond = np.maximum(widest[0] - typed, typed - widest[1]) > room
+        return np.asarray(where & ~beyond)
+
+    def _sums_products(self, expr: Expr) -> bool:
+        """Whether products are added up in a formula, or in what is computed on the way to it."""
+        key = self.standing.key
+        behind = (key.first(name) for name in key.behind(self.name, self.standing.written))
+        return any(
+            isinstance(node, Op) and node.name in _SUMS_OF_PRODUCTS
+            for one in (expr, *behind)
+            if one is not None
+            for node in walk(one)
+        )
 
     def _near(self, where: Mask, share: float) -> bool:
         """Whether something there is near enough to what it should be to have come of rounding."""
@@ -137,6 +170,14 @@ rounding is tried. Where a range tells enough, that saves time and decides nothi
 is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the value is no rounding.
 """
 
+
+_BESIDE = 2
+"""So many units beside the widest range of a formula a number may have been typed that is in it."""
+
+_SUMS_OF_PRODUCTS = frozenset(
+    name for name, each in TABLE.items() if each.entry or name in ("matmul", "mean")
+)
+"""Operations whose bounds hold no rounding of what is added up in them."""
 
 _MORE = 2
 """So many digits more than they write people keep of what nobody asks for."""

@@ -360,6 +360,7 @@ class _One:
                 reading,
                 self._expected(reading.repaired) - base,
                 self.written.value - base,
+                base,
                 self.open,
                 self.judge.afresh if self.name in self.key.again else None,
             )
