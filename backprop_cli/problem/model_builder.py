@@ -170,7 +170,10 @@ class Draft(Struct):
 
     def put_out_over_time(self, number: int, base: str, steps: int, *, last: bool = False) -> None:
         """What a layer puts out: all steps, a row each, or the last one alone."""
-        name = self.output_of(number)
+        name, layer = self.output_of(number), self.layers[number - 1]
+        if layer.dropout is not None:
+            message = f"layer {number} goes over time, where there is no dropout"
+            self.complaints.add(message, layer.mark, "leave it out")
         if last:
             words = "prediction" if number == len(self.layers) else f"output of layer {number}"
             self.define(name, Sym(at_step(base, steps)), "copy", ("unit",), words)

@@ -144,10 +144,9 @@ def hints(over_time: Sequence[OverTime], values: Sequence[str]) -> dict[str, tup
                 found[name] = (said, f"values: {{{name}: …}}")
         for name in values:
             for step in range(each.last + 1):
-                whole_name = at_step(name, step)
                 row = entry_id(name, each.letter)
-                found[whole_name] = (
-                    f"{shown(whole_name)} is not known here: its rows are {row}",
-                    row,
+                said = (
+                    f"{shown(at_step(name, step))} is not known here: the rows of {name} are {row}"
                 )
+                found[at_step(name, step)] = (said, row)
     return found

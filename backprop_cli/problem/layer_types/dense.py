@@ -91,8 +91,11 @@ def _over_time(net: Draft, number: int, bias: Expr | None) -> None:
         total = _total(net, number, source, bias)
         net.define(pre, total, "affine", ("unit",), f"pre-activation of layer {number}")
         result = activated(net, layer.activation, Sym(pre))
-        words = "prediction" if number == len(net.layers) else f"output of layer {number}"
-        net.define(post, result, rule_of(layer.activation), ("unit",), words)
+        if last:
+            put_out(net, number, result, rule_of(layer.activation), ("unit",))
+        else:
+            words = "prediction" if number == len(net.layers) else f"output of layer {number}"
+            net.define(post, result, rule_of(layer.activation), ("unit",), words)
         net.neighbours += [(pre, name) for name in symbols(source)]
         net.neighbours.append((post, pre))
     if not last:
