@@ -158,6 +158,25 @@ def test_what_is_masked_is_exactly_0_and_so_is_its_gradient(typed: str) -> None:
     assert r"-\infty" in found.render("latex")
 
 
+def test_a_masked_score_is_answered_by_minus_infinity() -> None:
+    problem = backprop.load(
+        {
+            "values": {"Q": [[1, 2], [3, 1]], "M": [[0, "-inf"], [0, 0]]},
+            "equations": ["S = Q @ Q.T + M", "A = softmax(S, axis=1)", "L = sum(A[:, 1])"],
+            "train": ["Q"],
+        }
+    )
+    right = {"S": [["5", "−∞"], ["5", "10"]], "A": [["1", "0"], ["0.007", "0.993"]]}
+    report = problem.check(right)
+    assert [report[id].verdict for id in right] == ["correct", "correct"]
+    for typed in ("5", "-1e9"):
+        report = problem.check({**right, "S": [["5", typed], ["5", "10"]]})
+        assert report["S"].verdict == "wrong"
+        assert [one.verdict for one in report["S"].entries].count("wrong") == 1
+    report = problem.check({**right, "S": [["5", "−∞"], ["−∞", "10"]]})
+    assert report["S"].verdict == "wrong"
+
+
 @pytest.mark.parametrize(
     "file",
     [

@@ -246,14 +246,16 @@ class _One:
 
     def exact(self) -> None:
         """The true value, at the digits typed or asked."""
-        value, unit = self.written.value, self.written.unit
-        at_digits, to_digits = is_right(value, unit, self.truth, self.key.unit, self.key.assumed)
+        masked = np.isneginf(self.written.value) & np.isneginf(self.truth)  # the same −∞
+        value, truth = (np.where(masked, 0.0, one) for one in (self.written.value, self.truth))
+        unit = self.written.unit
+        at_digits, to_digits = is_right(value, unit, truth, self.key.unit, self.key.assumed)
         beyond = to_digits & ~at_digits & self.written.present
         if beyond.any() and self.judge.betrayed(self.name):
             to_digits = at_digits
         right = (at_digits | to_digits) & self.written.present
         self.verdicts[right] = "correct"
-        self.how[right] = how_right(value, unit, self.truth, self.key.unit)[right]
+        self.how[right] = how_right(value, unit, truth, self.key.unit)[right]
 
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""

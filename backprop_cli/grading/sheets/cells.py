@@ -27,6 +27,7 @@ from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode, is_pair
 from backprop_cli.problem.typed_numbers import (
     NumberError,
     entries_of,
+    is_minus_infinity,
     is_simple,
     last_place,
     read_number,
@@ -243,7 +244,9 @@ def _unit(text: str) -> float | None:
     return None if place is None else float(f"1e{min(max(place, -_FURTHEST), _FURTHEST)}")
 
 
-_number = lru_cache(maxsize=4096)(read_number)
+@lru_cache(maxsize=4096)
+def _number(text: str) -> float:
+    return float("-inf") if is_minus_infinity(text) else read_number(text)
 
 
 def _rectangle(shapes: Sequence[Shape], marks: Sequence[Mark]) -> Shape:

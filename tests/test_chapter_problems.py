@@ -1,0 +1,202 @@
+"""The problems of the later chapters: their losses once more in NumPy, their ends, their sheets.
+
+Gradients are central differences of the loss that is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace as Values
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+import backprop_cli as backprop
+
+ROOT = Path(__file__).resolve().parent.parent / "problems"
+STEP = 1e-6
+CHAPTERS = ("norms", "attention", "words", "models")
+
+
+def sigmoid(z: Any) -> Any:
+    return 1 / (1 + np.exp(-z))
+
+
+def softmax(z: Any, axis: int = -1) -> Any:
+    powers = np.exp(z - z.max(axis=axis, keepdims=True))
+    return powers / powers.sum(axis=axis, keepdims=True)
+
+
+def standard(x: Any, eps: float) -> Any:
+    return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
+
+
+def network(v: Any) -> Any:
+    z = standard(v.X @ v.W1, 0.1) * v.gamma2 + v.beta2
+    p = softmax(np.maximum(z, 0) @ v.W3 + v.b3)
+    return -np.log((p * np.array([[0, 1], [1, 0], [0, 1], [1, 0]])).sum(axis=1)).mean()
+
+
+def dropout(v: Any) -> Any:
+    h = np.array([1, 0, 1, 1]) * np.tanh(v.W1 @ v.X) / 0.75
+    return ((v.W2 @ h - 1) ** 2).sum() / 2
+
+
+def causal(v: Any) -> Any:
+    q, k, u = v.X @ v.WQ, v.X @ v.WK, v.X @ v.WV
+    powers = np.exp(q @ k.T / np.sqrt(2)) * np.tril(np.ones((3, 3)))
+    out = powers / powers.sum(axis=1, keepdims=True) @ u
+    return ((out - v.T) ** 2).sum() / 2
+
+
+def two_heads(v: Any) -> Any:
+    heads = [softmax(np.outer(v.Q[:, i], v.K[:, i])) @ v.V[:, i] for i in (0, 1)]
+    return ((np.stack(heads, axis=1) @ v.W - v.T) ** 2).sum() / 2
+
+
+def language(v: Any) -> Any:
+    return -np.log(softmax(np.concatenate([v.E1[2], v.E1[0]]) @ v.W3 + v.b3)[1])
+
+
+def variational(v: Any) -> Any:
+    mu, s = v.Wm @ v.x, v.Ws @ v.x
+    shown = sigmoid(v.Wd @ (mu + np.exp(s / 2) * v.noise))
+    lost = -(v.x * np.log(shown) + (1 - v.x) * np.log(1 - shown)).sum()
+    return lost + (np.exp(s) + mu**2 - 1 - s).sum() / 2
+
+
+def triplet(v: Any) -> Any:
+    near, far = v.W @ (v.a - v.p), v.W @ (v.a - v.n)
+    return max(near @ near - far @ far + 1.5, 0)
+
+
+def gan(v: Any) -> Any:
+    return -np.log(sigmoid(v.w @ v.x)) - np.log(1 - sigmoid(v.w @ (v.G @ v.noise)))
+
+
+def autoencoder(v: Any) -> Any:
+    return ((v.W.T @ np.tanh(v.W @ v.x + v.b) + v.c - v.x) ** 2).sum() / 2
+
+
+def graph(v: Any) -> Any:
+    return -(v.Y * np.log(softmax(v.A @ np.maximum(v.A @ v.X @ v.W, 0) @ v.V))).sum()
+
+
+LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "norms/batch-norm": (
+        lambda v: ((standard(v.X, 0.01) * v.gamma + v.beta - v.T) ** 2).sum() / 2,
+        "X gamma beta",
+    ),
+    "norms/batch-norm-compact": (lambda v: (v.G * standard(v.X, 0.01)).sum(), "X"),
+    "norms/network": (network, "X W1 gamma2 beta2 W3 b3"),
+    "norms/dropout": (dropout, "X W1 W2"),
+    "attention/causal": (causal, "WQ WK WV"),
+    "attention/two-heads": (two_heads, "Q K V W"),
+    "words/language-model": (language, "E1 W3 b3"),
+    "words/naive-softmax": (lambda v: -np.log(softmax(v.U @ v.v)[1]), "U v"),
+    "words/negative-sampling": (
+        lambda v: -np.log(sigmoid(np.array([1, -1, -1]) * (v.U @ v.v))).sum(),
+        "U v",
+    ),
+    "models/variational": (variational, "Wm Ws Wd"),
+    "models/graph": (graph, "W V"),
+    "models/triplet": (triplet, "W"),
+    "models/gan": (gan, "w"),
+    "models/tied-autoencoder": (autoencoder, "W b c"),
+    "models/reinforce": (lambda v: -1.5 * np.log(softmax(v.W @ v.s)[1]), "W"),
+}
+MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is called
+    "norms/batch-norm": ("mean-path-lost", "dL/dX", "path-lost"),
+    "norms/batch-norm-compact": ("mean-lost", "dL/dX", "term-left-out"),
+    "norms/network": ("output-for-input", "dL/dgamma2", "wrong-layer-input"),
+    "norms/dropout": ("not-rescaled", "H1", "factor-left-out"),
+    "attention/causal": ("root-lost", "S_O", "factor-left-out"),
+    "attention/two-heads": ("columns", "A1_H", "wrong-axis"),
+    "words/language-model": ("sign", "dL/dZ3", "sign-flipped"),
+    "words/naive-softmax": ("sign", "dJ/dz", "sign-flipped"),
+    "words/negative-sampling": ("slope-twice", "dJ/ds", "softmax-shortcut-misused"),
+    "models/variational": ("variance-for-deviation", "z", "factor-left-out"),
+    "models/graph": ("neighbours-lost", "dL/dH", "factor-left-out"),
+    "models/triplet": ("anchor-alone", "dL/dW", "path-lost"),
+    "models/gan": ("real-alone", "dL/dw", "path-lost"),
+    "models/tied-autoencoder": ("decoder-lost", "dL/dW", "path-lost"),
+    "models/reinforce": ("advantage-lost", "dL/dz", "softmax-shortcut-misused"),
+}
+ENDS = {  # the formula in which the textbook's derivation ends
+    "norms/network": ("dL/dZ3", "0.25 * (Yhat - Y)"),
+    "words/language-model": ("dL/dZ3", "Yhat - Y"),
+    "words/naive-softmax": ("dJ/dz", "yhat - y"),
+    "words/negative-sampling": ("dJ/ds", "p - t"),
+    "models/graph": ("dL/dS", "P - Y"),
+    "models/gan": ("dL/ds", "D - t"),
+    "models/reinforce": ("dL/dz", "1.5 * (policy - a)"),
+}
+
+
+def loaded(name: str) -> Any:
+    return backprop.load(ROOT / f"{name}.yaml")
+
+
+def test_every_problem_of_a_chapter_is_tested_listed_and_has_a_sheet() -> None:
+    found = {f"{part}/{path.stem}" for part in CHAPTERS for path in (ROOT / part).glob("*.yaml")}
+    assert found == set(LOSSES) == set(MISTAKES)
+    listed = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"]({name}.yaml)" in listed for name in found)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_and_gradients(name: str) -> None:
+    loss, wrt = LOSSES[name]
+    trace = loaded(name).solve().trace
+    steps = {step["id"]: np.array(step["value"], float) for step in trace["steps"]}
+    given = {id: np.array(value, float) for id, value in trace["given"].items()}
+    of = "J" if "J" in steps else "L"
+    assert float(loss(Values(**given))) == pytest.approx(float(steps[of]), rel=1e-9)
+    for id in wrt.split():
+        wanted = np.zeros(given[id].shape)
+        for place in np.ndindex(wanted.shape):
+            ends = []
+            for change in (STEP, -STEP):
+                moved = given[id].copy()
+                moved[place] += change
+                ends.append(float(loss(Values(**{**given, id: moved}))))
+            wanted[place] = (ends[0] - ends[1]) / (2 * STEP)
+        np.testing.assert_allclose(steps[f"d{of}/d{id}"], wanted, rtol=1e-5, atol=1e-8, err_msg=id)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_derivations_end_where_the_textbook_s_do(name: str) -> None:
+    id, wanted = ENDS[name]
+    formulas = {step["id"]: step["formula"] for step in loaded(name).solve().trace["steps"]}
+    assert formulas[id] == wanted
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_sheet_beside_it_has_its_mistake(name: str) -> None:
+    sheet, id, slip = MISTAKES[name]
+    report = loaded(name).check(ROOT / "sheets" / name.split("/")[1] / f"{sheet}.yaml")
+    assert report.score != report.max_score
+    assert report.first_wrong == id
+    assert slip in report[id].slips
+    assert len(report[id].slips) <= 3
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_right_sheets_are_right_at_any_digits(name: str) -> None:
+    """Every value rounded from the exact one, as whoever has a calculator writes it."""
+    problem = yaml.safe_load((ROOT / f"{name}.yaml").read_text(encoding="utf-8"))
+    values = {step["id"]: step["value"] for step in loaded(name).solve().trace["steps"]}
+    asked = [one.id for one in loaded(name).check({}).results]
+    for decimals in (2, 3, 5):
+        problem["grading"] = {"precision": {"decimals": decimals}}
+        report = backprop.load(problem).check({id: typed(values[id], decimals) for id in asked})
+        assert report.score == report.max_score, (decimals, report.first_wrong)
+
+
+def typed(value: Any, decimals: int) -> Any:
+    if isinstance(value, list):
+        return [typed(each, decimals) for each in value]
+    return f"{value + 0.0:.{decimals}f}"
