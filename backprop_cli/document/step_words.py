@@ -113,6 +113,11 @@ _STATED = MappingProxyType(
         "b": "bias of layer {}",
         "gamma": "scale of layer {}",
         "beta": "shift of layer {}",
+        "D": "dropout mask of layer {}",
+        "E": "table of layer {}",
+        "WQ": "query weights of layer {}",
+        "WK": "key weights of layer {}",
+        "WV": "value weights of layer {}",
         "skip": "weights of the skip from {1} into layer {0}",
     }
 )
