@@ -102,3 +102,60 @@ def test_every_line_by_index_gives_the_number_that_was_solved(name: str) -> None
                 np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=id)
                 compared += 1
     assert compared > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "wrt", "sizes"),
+    [("batch-norm", "X", {"M": 3, "N": 2}), ("layer-norm", "x", {"n": 4})],
+)
+def test_every_line_of_a_norm_s_gradient_gives_the_same_number(
+    name: str, wrt: str, sizes: dict[str, int]
+) -> None:
+    """In letters, at numbers that are drawn; the gradient itself by central differences."""
+    derived = output("derive", f"problems/letters/{name}.yaml", "--of", "L", "--wrt", wrt)
+    rng = np.random.default_rng(5)
+    given = {
+        id: rng.normal(size=tuple(sizes[size] for size in shape))
+        for id, shape in derived["sizes"].items()
+        if id in ("X", "x", "gamma", "beta", "G", "g")
+    }
+    upstream = given["G" if name == "batch-norm" else "g"]
+    result = "O" if name == "batch-norm" else "y"
+
+    def steps(x: Any) -> dict[str, Any]:
+        mean, variance = x.mean(axis=0), x.var(axis=0)
+        hat = (x - mean) / np.sqrt(variance)
+        out = given["gamma"] * hat + given["beta"]
+        return {
+            f"mu_{result}": mean,
+            f"var_{result}": variance,
+            f"xhat_{result}": hat,
+            result: out,
+            "L": (upstream * out).sum(),
+        }
+
+    (chain,) = [
+        chain
+        for chain in derived["chains"]
+        if chain["left"].startswith(f"dL/d{wrt}[") and len(chain["lines"]) > 2
+    ]
+    free = chain["left"].partition("[")[2].rstrip("]").split(",")
+    values = {**given, **steps(given[wrt])}
+    compared = 0
+    for place in np.ndindex(given[wrt].shape):
+        ends = []
+        for change in (1e-6, -1e-6):
+            moved = given[wrt].copy()
+            moved[place] += change
+            ends.append(steps(moved)["L"])
+        wanted = (ends[0] - ends[1]) / 2e-6
+        letters = {**sizes, **dict(zip(free, (i + 1 for i in place), strict=True))}
+        for line in chain["lines"]:
+            if "dL/d" not in line["formula"]:  # the first is in derivatives, each its own chain
+                found = number(line["formula"], letters, values)
+                np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-8)
+                compared += 1
+    assert compared >= 4 * given[wrt].size
+    last = chain["lines"][-1]["formula"]
+    assert f"mu_{result}" not in last
+    assert last.count("sum(") == 2
