@@ -5,6 +5,7 @@ Gradients are central differences of the loss that is written here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace as Values
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 import backprop_cli as backprop
 
@@ -165,6 +167,13 @@ def test_loss_and_gradients(name: str) -> None:
                 ends.append(float(loss(Values(**{**given, id: moved}))))
             wanted[place] = (ends[0] - ends[1]) / (2 * STEP)
         np.testing.assert_allclose(steps[f"d{of}/d{id}"], wanted, rtol=1e-5, atol=1e-8, err_msg=id)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_traces_keep_to_their_schema(name: str) -> None:
+    schema = Path(backprop.__file__).parent / "schemas" / "trace.schema.json"
+    validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+    validator.validate(loaded(name).solve().trace)
 
 
 @pytest.mark.parametrize("name", ENDS)
