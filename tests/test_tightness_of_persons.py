@@ -239,3 +239,16 @@ equations: ["p = a / b", "r = p * (h * (1 - h))"]
 ask: [p, r]
 """
     assert graded(problem, f"p: {p}, r: {r}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(("q", "verdict"), [("0.06232", "correct"), ("0.06226", "wrong")])
+def test_how_far_a_way_of_rounding_may_lead(q: str, verdict: str) -> None:
+    """0.501 - 4 · 0.125 = 0.001 for 0.50148 - 4 · 2q, next to 1/0, where a range tells nothing.
+
+    1000 is within thrice 1/0.00292 = 342, and beyond thrice 1/0.0034 = 294.
+    """
+    problem = f"""values: {{p: 0.25074, a: {q}, b: {q}, c: {q}, d: {q}}}
+equations: [r = 1 / (2 * p - 2 * a - 2 * b - 2 * c - 2 * d)]
+grading: {{precision: {{decimals: 3}}}}
+"""
+    assert graded(problem, "r: 1000.000")["r"].verdict == verdict
