@@ -81,7 +81,7 @@ class Case(Struct, frozen=True):
 
     @property
     def counts(self) -> frozenset[int]:
-        """Over how many samples, or outputs, the loss adds up or takes the mean; never 1."""
+        """Over how many samples, outputs or steps the loss adds up or takes the mean; never 1."""
         model = self.model
         loss = model.problem.loss
         entropy = loss is not None and (loss.function.name or "").startswith("cross-entropy")
@@ -92,6 +92,7 @@ class Case(Struct, frozen=True):
                 del shape[model.sample_axis]
             if not entropy:  # a mean over classes is no one's habit
                 sizes |= {*shape, prod(shape)}
+        sizes |= {len(over.steps) for over in model.over_time}
         return frozenset(sizes - {1})
 
     def _forward(self, name: str) -> tuple[str, ...]:
