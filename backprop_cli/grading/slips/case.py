@@ -68,12 +68,14 @@ class Case(Struct, frozen=True):
         model = self.model
         if model.target is None:
             return ()
-        used = [name for part in (model.target, *model.silent) for name in self._forward(part)]
+        definitions = model.definitions
+        parts = (definitions.get(part) for part in (model.target, *model.silent))
+        used = [name for expr in parts if expr is not None for name in symbols(expr)]
         return tuple(
             (computed, given)
             for computed in used
             for given in used
-            if computed in model.definitions
+            if computed in definitions
             and given in model.given
             and model.given[given].role == "data"
             and self.sizes.names[computed] == self.sizes.names[given]
@@ -94,10 +96,6 @@ class Case(Struct, frozen=True):
                 sizes |= {*shape, prod(shape)}
         sizes |= {len(over.steps) for over in model.over_time}
         return frozenset(sizes - {1})
-
-    def _forward(self, name: str) -> tuple[str, ...]:
-        definition = self.model.definitions.get(name)
-        return () if definition is None else symbols(definition)
 
     @property
     def by(self) -> str | None:
