@@ -20,7 +20,7 @@ import backprop_cli as backprop
 
 ROOT = Path(__file__).resolve().parent.parent / "problems"
 STEP = 1e-6
-CHAPTERS = ("norms", "attention", "words", "models")
+CHAPTERS = ("norms", "attention", "words", "models", "time")
 
 
 def sigmoid(z: Any) -> Any:
@@ -59,6 +59,40 @@ def two_heads(v: Any) -> Any:
     return ((np.stack(heads, axis=1) @ v.W - v.T) ** 2).sum() / 2
 
 
+def every_step(v: Any) -> Any:
+    h, loss = v.h_0, 0.0
+    for x, y in zip(v.x, v.y, strict=True):
+        h = np.tanh(v.U @ x + v.W @ h + v.b)
+        loss -= (y * np.log(softmax(v.V @ h + v.c))).sum()
+    return loss
+
+
+def last_step(v: Any) -> Any:
+    h = np.zeros(2)
+    for x in v.X:
+        h = np.tanh(v.U1 @ x + v.W1 @ h + v.b1)
+    return ((v.W2 @ h + v.b2 - 1) ** 2).sum() / 2
+
+
+def lstm(v: Any) -> Any:
+    h = c = np.zeros(2)
+    for x in v.X:
+        i = sigmoid(v.U1_i @ x + v.W1_i @ h)
+        f = sigmoid(v.U1_f @ x + v.W1_f @ h + v.b1_f)
+        o = sigmoid(v.U1_o @ x + v.W1_o @ h)
+        c = f * c + i * np.tanh(v.U1_g @ x + v.W1_g @ h)
+        h = o * np.tanh(c)
+    return ((h - np.array([1, 0])) ** 2).sum() / 2
+
+
+def gru(v: Any) -> Any:
+    h = np.zeros(2)
+    for x in v.X:
+        z, r = sigmoid(v.U1_z @ x + v.W1_z @ h), sigmoid(v.U1_r @ x + v.W1_r @ h)
+        h = z * h + (1 - z) * np.tanh(v.U1_h @ x + v.W1_h @ (r * h) + v.b1_h)
+    return ((h - np.array([1, 0])) ** 2).sum() / 2
+
+
 def language(v: Any) -> Any:
     return -np.log(softmax(np.concatenate([v.E1[2], v.E1[0]]) @ v.W3 + v.b3)[1])
 
@@ -88,6 +122,10 @@ def graph(v: Any) -> Any:
 
 
 LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "time/every-step": (every_step, "U W b V c"),
+    "time/last-step": (last_step, "U1 W1 b1 W2 b2"),
+    "time/lstm": (lstm, "U1_i W1_i U1_f W1_f b1_f U1_o W1_o U1_g W1_g"),
+    "time/gru": (gru, "U1_z W1_z U1_r W1_r U1_h W1_h b1_h"),
     "norms/batch-norm": (
         lambda v: ((standard(v.X, 0.01) * v.gamma + v.beta - v.T) ** 2).sum() / 2,
         "X gamma beta",
@@ -120,6 +158,10 @@ MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is cal
     "words/language-model": ("sign", "dL/dZ3", "sign-flipped"),
     "words/naive-softmax": ("sign", "dJ/dz", "sign-flipped"),
     "words/negative-sampling": ("slope-twice", "dJ/ds", "softmax-shortcut-misused"),
+    "time/every-step": ("last-step-only", "dL/dW", "path-lost"),
+    "time/last-step": ("state-of-its-own-step", "dL/dW1", "wrong-layer-input"),
+    "time/lstm": ("cell-path-lost", "dL/dc1_2", "path-lost"),
+    "time/gru": ("kept-state-lost", "dL/dH1_2", "path-lost"),
     "models/variational": ("variance-for-deviation", "z", "factor-left-out"),
     "models/graph": ("neighbours-lost", "dL/dH", "factor-left-out"),
     "models/triplet": ("anchor-alone", "dL/dW", "path-lost"),
@@ -133,6 +175,7 @@ ENDS = {  # the formula in which the textbook's derivation ends
     "words/naive-softmax": ("dJ/dz", "yhat - y"),
     "words/negative-sampling": ("dJ/ds", "p - t"),
     "models/graph": ("dL/dS", "P - Y"),
+    "time/every-step": ("dL/do_2", "p_2 - y[2]"),
     "models/gan": ("dL/ds", "D - t"),
     "models/reinforce": ("dL/dz", "1.5 * (policy - a)"),
 }

@@ -135,6 +135,8 @@ class Exercise:
             again=self._named(lambda step: step.rule == "forward-again"),
             gradients=self._on_sheet(_gradients),
             compared=frozenset(self._on_sheet(self._compared).items()),
+            over_time=self.model.over_time,
+            counted_from=self.model.bases.first,
         )
 
     def _on_sheet(self, found: Callable[[Stage], Mapping[str, str]]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.problem.problem_data import Grading
 from backprop_cli.readings.intervals import Unit
+from backprop_cli.trace import OverTime
 
 Words: TypeAlias = NDArray[np.object_]
 
@@ -48,6 +49,10 @@ class Key(Struct, frozen=True):
     """The gradient by each quantity that has one."""
     compared: frozenset[tuple[str, str]] = frozenset()
     """Prediction and target, as the loss compares them."""
+    over_time: tuple[OverTime, ...] = ()
+    """What belongs together over time."""
+    counted_from: int = 1
+    """What indices count from."""
 
     _firsts: dict[str, Expr | None] = field(default_factory=dict)
 

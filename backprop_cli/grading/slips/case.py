@@ -68,12 +68,14 @@ class Case(Struct, frozen=True):
         model = self.model
         if model.target is None:
             return ()
-        used = [name for part in (model.target, *model.silent) for name in self._forward(part)]
+        definitions = model.definitions
+        parts = (definitions.get(part) for part in (model.target, *model.silent))
+        used = [name for expr in parts if expr is not None for name in symbols(expr)]
         return tuple(
             (computed, given)
             for computed in used
             for given in used
-            if computed in model.definitions
+            if computed in definitions
             and given in model.given
             and model.given[given].role == "data"
             and self.sizes.names[computed] == self.sizes.names[given]
@@ -81,7 +83,7 @@ class Case(Struct, frozen=True):
 
     @property
     def counts(self) -> frozenset[int]:
-        """Over how many samples, or outputs, the loss adds up or takes the mean; never 1."""
+        """Over how many samples, outputs or steps the loss adds up or takes the mean; never 1."""
         model = self.model
         loss = model.problem.loss
         entropy = loss is not None and (loss.function.name or "").startswith("cross-entropy")
@@ -92,11 +94,8 @@ class Case(Struct, frozen=True):
                 del shape[model.sample_axis]
             if not entropy:  # a mean over classes is no one's habit
                 sizes |= {*shape, prod(shape)}
+        sizes |= {len(over.steps) for over in model.over_time}
         return frozenset(sizes - {1})
-
-    def _forward(self, name: str) -> tuple[str, ...]:
-        definition = self.model.definitions.get(name)
-        return () if definition is None else symbols(definition)
 
     @property
     def by(self) -> str | None:

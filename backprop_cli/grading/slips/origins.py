@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
+from backprop_cli.grading.slips.every_step import at_every_step
 from backprop_cli.grading.slips.evidence import chance
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
@@ -44,7 +45,16 @@ def origin(
 
     `general`: what any part of a formula may undergo is tried, too, which takes more proof.
     """
+    often = list(_tried_at_every_step(judge, wrong, numbers, candidates, general=general))
+    found = _named(judge, wrong, often, general=general)
+    if found is not None:
+        return found
     tried = list(_tried(judge, wrong, numbers, candidates, general=general))
+    return _named(judge, wrong, [*often, *tried], general=general)
+
+
+def _named(judge: Judge, wrong: Wrong, tried: Sequence[_Hit], *, general: bool) -> Origin | None:
+    """The slips at the nearest step that give what was typed, where that is no chance."""
     low, high = typed(judge, wrong)
     room = (_ROOM - 1) / 2 * (high - low)
     hits = [
@@ -60,6 +70,28 @@ def origin(
     return Origin(nearest, tuple(said_best(names))[:_MOST_NAMED])
 
 
+def _tried_at_every_step(
+    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
+) -> Iterator[_Hit]:
+    """What a slip leads to that is made at every step of time."""
+    over_time = judge.key.over_time
+    formulas = judge.key.formulas
+    if not over_time or wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
+        return
+    behind, proved = unwritten(judge, wrong.name, numbers), has_digits(judge, wrong)
+    users = _users(judge, behind)
+    for one in at_every_step(behind, over_time, candidates, judge.key.counted_from):
+        slip = one.slip
+        if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
+            continue
+        touched = _touched(users, one.formulas)
+        kept = {name: numbers[name] for name in behind if name not in touched}
+        changed = Numbers(judge, changed=kept, formulas=one.formulas)
+        value = Values(changed).of(formulas[wrong.name][0])
+        if value.shape == wrong.written.value.shape and np.isfinite(value).all():
+            yield _Hit(one.first, slip, value)
+
+
 def _tried(
     judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
 ) -> Iterator[_Hit]:
@@ -68,10 +100,11 @@ def _tried(
     if wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
         return
     behind = unwritten(judge, wrong.name, numbers)
+    users = _users(judge, behind)
     proved, work = has_digits(judge, wrong), 0
     as_typed = Values(numbers)
     for step in behind:
-        touched = _touched(judge, behind, step)
+        touched = _touched(users, [step])
         kept = {name: numbers[name] for name in behind if name not in touched}
         for slip, expr in candidates(step):
             if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
@@ -99,16 +132,23 @@ def unwritten(judge: Judge, name: str, numbers: Numbers) -> list[str]:
     return list(found)
 
 
-def _touched(judge: Judge, behind: Sequence[str], step: str) -> set[str]:
-    """The steps whose values change with one of them."""
-    found = {step}
-    grows = True
-    while grows:
-        more = {
-            name
-            for name in behind
-            if name not in found and found.intersection(symbols(judge.key.formulas[name][0]))
-        }
-        found |= more
-        grows = bool(more)
+def _users(judge: Judge, behind: Sequence[str]) -> dict[str, list[str]]:
+    """For each of the steps those that use it."""
+    found: dict[str, list[str]] = {name: [] for name in behind}
+    for name in behind:
+        for used in symbols(judge.key.formulas[name][0]):
+            if used in found:
+                found[used].append(name)
+    return found
+
+
+def _touched(users: Mapping[str, Sequence[str]], steps: Iterable[str]) -> set[str]:
+    """The steps whose values change with some of them."""
+    found: set[str] = set()
+    left = list(steps)
+    while left:
+        step = left.pop()
+        if step not in found:
+            found.add(step)
+            left += users[step]
     return found

@@ -37,13 +37,19 @@ class Values:
 class Numbers(Mapping[str, Array]):
     """Every quantity as somebody goes on with it: as typed, and worked out where nothing is.
 
-    `repaired` puts the true values for wrong ones, `changed` other values for some quantities.
+    `repaired` puts the true values for wrong ones, `changed` other values for some quantities, and
+    `formulas` other formulas for some that are not written.
     """
 
     def __init__(
-        self, judge: Judge, repaired: bool = False, changed: Mapping[str, Array] | None = None
+        self,
+        judge: Judge,
+        repaired: bool = False,
+        changed: Mapping[str, Array] | None = None,
+        formulas: Mapping[str, Expr] | None = None,
     ) -> None:
         self.judge = judge
+        self._formulas = formulas or {}
         self.repaired = repaired
         self._found: dict[str, Array] = dict(changed or {})
         self._values = Values(self)
@@ -94,10 +100,13 @@ class Numbers(Mapping[str, Array]):
         return np.where(judged.right | judged.imprecise, value, self.judge.key.truth[name])
 
     def _inputs(self, name: str) -> Collection[str]:
-        return symbols(self.judge.key.formulas[name][0])
+        return symbols(self._formula(name))
+
+    def _formula(self, name: str) -> Expr:
+        return self._formulas.get(name) or self.judge.key.formulas[name][0]
 
     def _computed(self, name: str) -> Array:
-        value = self._values.of(self.judge.key.formulas[name][0])
+        value = self._values.of(self._formula(name))
         written = self.judge.written.get(name)
         if written is None:
             return value
