@@ -100,6 +100,14 @@ def test_a_rate_for_each_step() -> None:
     assert "there are 2 learning rates and 3 steps" in said
 
 
+def test_a_program_has_the_rate_of_each_step() -> None:
+    namespace: dict[str, Any] = {}
+    data = regression(learning_rate=[0.1, 0.01, 0.05], steps=3, clip={"norm": 1})
+    exec(run(data, "solve", "--format", "python"), namespace)  # noqa: S102
+    solution = backprop.load(data).solve(at=3)
+    np.testing.assert_allclose(namespace["history"][-1], solution["L_new"])
+
+
 @pytest.mark.parametrize("l2", [0, 0.3])
 def test_l1(l2: float) -> None:
     penalty = {"l1": 0.2, **({"l2": l2} if l2 else {})}
