@@ -208,6 +208,7 @@ def test_every_update_rule_is_listed() -> None:
     expected = [
         (name, form, rule.constants)
         for name, rule in RULES.items()
+        if name not in ("newton", "perceptron")  # no functions of a gradient: in words below
         for form in rule.forms or (None,)
     ]
     assert listed == expected

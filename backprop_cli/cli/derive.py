@@ -30,6 +30,8 @@ class Options(Struct, frozen=True):
     layout: Literal["numerator", "denominator"]
     index: bool
     numbers: str | None = None
+    taylor: int | None = None
+    at: str | None = None
 
 
 @click.command(
@@ -61,6 +63,13 @@ class Options(Struct, frozen=True):
     metavar="T,C",
     help="Which letters of --function are numbers, beside vectors such as z.",
 )
+@click.option(
+    "--taylor",
+    type=click.IntRange(1, 2),
+    metavar="ORDER",
+    help="The Taylor polynomial of --function, order 1 or 2, with its gradient and Hessian.",
+)
+@click.option("--at", metavar="'X=0'", help="The point of --taylor; letters such as x0 if absent.")
 @click.option(
     "--layout",
     type=click.Choice(["numerator", "denominator"]),
@@ -105,6 +114,12 @@ def _refuse(problem: Path | None, options: Options) -> None:
     if options.numbers is not None and options.function is None:
         said = "which letters are numbers is asked of a formula"
         raise UserError(Complaint(said, instead="--function 'softmax(z/T)'"), source="--numbers")
+    if options.taylor is not None and options.function is None:
+        said = "a Taylor polynomial is of a formula"
+        raise UserError(Complaint(said, instead="--function 'exp(x)*sin(y)'"), source="--taylor")
+    if options.at is not None and options.taylor is None:
+        said = "a point belongs to a Taylor polynomial"
+        raise UserError(Complaint(said, instead="--taylor 2"), source="--at")
     if options.index and problem is None:
         said = "entries are those of a problem's quantities"
         raise UserError(Complaint(said, instead="derive PROBLEM --index"), source="--index")
@@ -134,6 +149,11 @@ def _said(problem: Path | None, options: Options) -> tuple[Said, View]:
 def _derivation(options: Options) -> Derivation:
     from backprop_cli.python.derivations import chain
 
+    if options.taylor is not None:
+        from backprop_cli.python.derivations import taylor
+
+        assert options.function is not None
+        return taylor(options.function, options.taylor, options.at, options.wrt)
     numbers = [each.strip() for each in (options.numbers or "").split(",") if each.strip()]
     if options.expression is not None:
         found = chain(options.expression, options.wrt, (), options.layout, "--expression")

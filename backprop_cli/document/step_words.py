@@ -62,6 +62,8 @@ _RULES = MappingProxyType(
         "sum-over-paths": "the paths add up",
         "fused": "the shortcut",
         "forward-again": "",
+        "clip-norm": "how long all gradients are together",
+        "clip-scale": "what makes them short enough",
     }
 )
 

@@ -50,7 +50,8 @@ class Training(Struct, frozen=True):
 
     `steps` updates in all, the trace shows number `first`. `batches` are the samples of each batch,
     counted from 0 (None: all at once), taken along `sample_axis` from the arrays in `data`; `sizes`
-    has the trace of a batch of each other size. `counter` is the constant that counts steps.
+    has the trace of a batch of each other size. `counter` is the constant that counts steps,
+    and `rate` the one that has `rates` of its own for each of them.
     """
 
     steps: int = 0
@@ -60,6 +61,8 @@ class Training(Struct, frozen=True):
     sample_axis: int = 0
     sizes: tuple[Trace, ...] = ()
     counter: str | None = None
+    rate: str = ""
+    rates: tuple[float, ...] = ()
 
 
 def identifiers(ids: Iterable[str]) -> dict[str, str]:
@@ -244,6 +247,8 @@ class ProgramText(ABC):
             value = float(self.trace.given[str(training.counter)].value)
             shift = int(value) - training.first
             yield f"    {self.names[str(training.counter)]} = step{f' + {shift}' if shift else ''}"
+        if training.rates and training.rate in self.names:
+            yield f"    {self.names[training.rate]} = {[*training.rates]!r}[step - 1]"
         yield from self._bodies(steps)
         yield ""
         if loss is not None:

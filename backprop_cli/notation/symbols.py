@@ -56,7 +56,14 @@ GREEK = MappingProxyType(
         )
     )
 )
-_CONSTANTS = {"learning_rate": "η", "l2": "λ", "penalty": "λ"}
+_CONSTANTS = {
+    "learning_rate": "η",
+    "l2": "λ",
+    "penalty": "λ",
+    "weight_decay": "λ",
+    "clip_norm": "c",
+    "clip_scale": "s",
+}
 _ACCENTS: tuple[Literal["hat", "bar"], ...] = ("hat", "bar")
 _MARKS = {"new": "+", "old": "−"}
 _HATTED_STATES = {"mhat": "m", "vhat": "v"}
@@ -298,6 +305,8 @@ def _many(naming: Naming, letter: str, default: str) -> str:
 
 def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
     """A name of the user's own: Greek letters, hats, bars, and digits below the line."""
+    if id == "gradient_norm":
+        return Symbol(Fenced("‖", Letter("g"), "‖"))
     if id in _CONSTANTS:
         return Symbol(Letter(_CONSTANTS[id]))
     if match := _numbered(id):

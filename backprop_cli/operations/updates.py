@@ -19,6 +19,10 @@ class Terms(Struct, frozen=True):
     old: Callable[[str], Expr]
     new: Callable[[str], Expr]
     constant: Callable[[str], Expr]
+    hessian: Expr = build.ONE
+    is_number: bool = False
+    error: Expr = build.ONE
+    """What y − ŷ gives the parameter, where no gradient is taken."""
 
 
 class UpdateRule(Struct, frozen=True):
@@ -106,6 +110,13 @@ def _adam(t: Terms) -> dict[str, Expr]:
     }
 
 
+def _newton(t: Terms) -> Expr:
+    """−H⁻¹ g; −g / H for a number."""
+    if t.is_number:
+        return build.neg(build.div(t.gradient, t.hessian))
+    return build.neg(build.matmul(op("inv", t.hessian), t.gradient))
+
+
 RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
     {
         ("sgd", None): UpdateRule("gradient descent", (), lambda t: {}, _descent(_gradient)),
@@ -123,6 +134,10 @@ RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
         ("rmsprop", None): UpdateRule("RMSprop", ("s",), _rmsprop, _scaled_by_root(_gradient, "s")),
         ("adam", None): UpdateRule(
             "Adam", ("m", "v"), _adam, _scaled_by_root(lambda t: t.new("mhat"), "vhat")
+        ),
+        ("newton", None): UpdateRule("Newton's step", (), lambda t: {}, _newton),
+        ("perceptron", None): UpdateRule(
+            "perceptron rule", (), lambda t: {}, lambda t: build.mul(_eta(t), t.error)
         ),
     }
 )

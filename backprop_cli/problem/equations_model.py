@@ -14,7 +14,7 @@ from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.assumptions import check_assumed
 from backprop_cli.problem.ids import NAMED, names_said
 from backprop_cli.problem.model import Built, Equation, Model, Outline, checked_letters
-from backprop_cli.problem.penalty import penalty_term
+from backprop_cli.problem.penalty import penalty_term, penalty_weights
 from backprop_cli.problem.problem_data import Penalty, Problem
 from backprop_cli.problem.read_equations import AXES, Equations, read_equations, read_values, unroll
 from backprop_cli.problem.typed_numbers import shown
@@ -265,21 +265,22 @@ def _add_penalty(read: Equations, target: str, names: list[str]) -> None:
     penalty = read.problem.penalty
     if penalty is None:
         return
-    (data, part), weight = loss_parts(target), "lambda"
-    while weight in read.known:
-        weight += "_"
+    data, part = loss_parts(target)
+    weights = penalty_weights(penalty, read.known)
     for position, equation in enumerate(read.equations):
         if equation.name == target:
             read.equations[position] = Equation(
                 data, equation.expr, equation.rule, equation.axes, "loss"
             )
             read.shapes[data] = read.shapes[target]
-    read.given[weight] = Given(np.asarray(penalty.l2), (), "constant")
-    term = penalty_term(penalty, weight, [Sym(name) for name in names], None)
+    for key, name in weights.items():
+        read.given[name] = Given(np.asarray(getattr(penalty, key)), (), "constant")
+        read.shapes[name] = ()
+    term = penalty_term(penalty, weights, [Sym(name) for name in names], None)
     read.equations.append(Equation(part, term, "penalty", (), "penalty"))
     total = op("add", Sym(data), Sym(part))
     read.equations.append(Equation(target, total, "total-loss", (), "loss with its penalty"))
-    read.shapes |= {weight: (), part: (), target: ()}
+    read.shapes |= {part: (), target: ()}
 
 
 def _check_taken(read: Equations, trained: tuple[str, ...], target: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 
 from backprop_cli.algebra import build
@@ -16,9 +18,40 @@ from backprop_cli.problem.weights import weight_axes
 
 
 def penalty_term(
-    penalty: Penalty, weight: str, penalised: list[Expr], samples: Size | None
+    penalty: Penalty, weights: Mapping[str, str], penalised: list[Expr], samples: Size | None
 ) -> Expr:
-    """λ·½ΣW², or what the file makes of it; `weight` is what λ is called."""
+    """λ·½ΣW² or λΣ|W|, or both of them, each λ by what `weights` calls it."""
+    parts = []
+    if "l2" in weights:
+        parts.append(_of_squares(penalty, weights["l2"], penalised, samples))
+    if "l1" in weights:
+        sizes: Expr = build.ZERO
+        for part in penalised:
+            sizes = build.add(sizes, op("sum", op("abs", part)))
+        factor: Expr = Sym(weights["l1"])
+        if penalty.divided_by_samples and samples:
+            factor = build.div(factor, build.size(samples))
+        parts.append(op("mul", factor, sizes))
+    return parts[0] if len(parts) == 1 else op("add", *parts)
+
+
+def penalty_weights(penalty: Penalty, taken: Collection[str]) -> dict[str, str]:
+    """What each λ is called, by its key: lambda, and lambda1 beside it."""
+    found: dict[str, str] = {}
+    if penalty.l2 or not penalty.l1:
+        found["l2"] = "lambda"
+    if penalty.l1:
+        found["l1"] = "lambda1" if found else "lambda"
+    return {key: _free(name, taken) for key, name in found.items()}
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _of_squares(penalty: Penalty, weight: str, penalised: list[Expr], samples: Size | None) -> Expr:
     squares: Expr = build.ZERO
     for part in penalised:
         squares = build.add(squares, op("sum", op("pow", part, num(2))))
@@ -51,8 +84,10 @@ def add_penalty(net: Draft) -> tuple[str, ...]:
         for name, kind in net.penalised
         if (name in named if named is not None else kind in kinds)
     ]
-    net.give("lambda", np.asarray(penalty.l2), (), "constant")
-    term = penalty_term(penalty, "lambda", chosen, net.samples)
+    weights = penalty_weights(penalty, ())
+    for key, name in weights.items():
+        net.give(name, np.asarray(getattr(penalty, key)), (), "constant")
+    term = penalty_term(penalty, weights, chosen, net.samples)
     data, part = loss_parts("L")
     net.define(part, term, "penalty", (), "penalty on the weights")
     total = op("add", Sym(data), Sym(part))

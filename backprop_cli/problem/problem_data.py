@@ -201,9 +201,10 @@ class Loss(Struct, frozen=True):
 
 
 class Penalty(Struct, frozen=True):
-    """λ·½ΣW², or without the ½; `on` names the parameters (None: all weights)."""
+    """λ·½ΣW², or without the ½, and λΣ|W|; `on` names the parameters (None: all weights)."""
 
-    l2: float
+    l2: float = 0.0
+    l1: float = 0.0
     form: Literal["half", "full"] = "half"
     divided_by_samples: bool = False
     biases: bool = False
@@ -215,7 +216,10 @@ class Update(Struct, frozen=True):
     """The rule that makes new parameters from gradients, and for how many steps.
 
     `constants` are the rule's numbers by their key in the file (learning_rate, beta, …), defaults
-    filled in. `batches` is a batch size or explicit sample numbers, as written (from `indices`).
+    filled in; `rates` are the learning rates of the steps where each has its own. `decay` is λ of
+    W − ηλW, of weights alone. All gradients are made shorter together where they are longer than
+    `longest`, or every entry of them cut off at `largest`. `batches` is a batch size or explicit
+    sample numbers, as written (from `indices`).
     """
 
     rule: str
@@ -225,8 +229,18 @@ class Update(Struct, frozen=True):
     steps: int = 1
     state: Mapping[str, tuple[Text, Values]] = field(default_factory=dict)
     batches: int | tuple[tuple[int, ...], ...] | None = None
+    rates: tuple[float, ...] = ()
+    decay: float = 0.0
+    longest: float | None = None
+    largest: float | None = None
     mark: Mark = Mark()
     batches_mark: Mark = Mark()
+
+    @property
+    def plain_descent(self) -> bool:
+        """Whether the change is −η times the gradient and nothing else."""
+        clipped = self.longest is not None or self.largest is not None
+        return self.rule == "sgd" and not self.decay and not clipped
 
 
 class Digits(Struct, frozen=True):

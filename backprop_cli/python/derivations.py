@@ -53,6 +53,13 @@ def derive(
     return Derivation(lambda format_, view: showing.chain(format_, found, view))
 
 
+def taylor(text: str, order: int, at: str | None, wrt: str | None) -> Chain:
+    """The Taylor polynomial of a formula; UserError where there is none."""
+    from backprop_cli.derive.steps.taylor import of_taylor
+
+    return _told(lambda: of_taylor(_as_formula(text, "--taylor"), order, at, wrt), text, "--taylor")
+
+
 def chain(
     text: str, wrt: str | None, numbers: Sequence[str], layout: Layout | None, source: str
 ) -> Chain:
@@ -60,16 +67,26 @@ def chain(
 
     UserError, with the `source` of the text, where there is none.
     """
-    from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions, of_formula
+    from backprop_cli.derive.steps.formulas import of_expressions, of_formula
     from backprop_cli.derive.steps.functions import named
-    from backprop_cli.problem.text.parser import FormulaError
 
-    try:
+    def derived() -> Chain:
         if layout is not None:
             return of_expressions(text, wrt, layout)
         if not numbers and (found := named(text)) is not None:
             return found
         return of_formula(_as_formula(text, source), wrt, numbers=list(numbers))
+
+    return _told(derived, text, source)
+
+
+def _told(derived: Callable[[], Chain], text: str, source: str) -> Chain:
+    """A derivation, with what is wrong with its text told as a UserError."""
+    from backprop_cli.derive.steps.formulas import UnderivableError
+    from backprop_cli.problem.text.parser import FormulaError
+
+    try:
+        return derived()
     except FormulaError as error:
         mark = Mark(1, error.offset + 1)
         complaint = Complaint(error.message, mark, error.instead)

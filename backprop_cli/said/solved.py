@@ -137,6 +137,15 @@ def _paths_data(found: EntryPaths) -> dict[str, Any]:
 
 def training_of(solution: Solution, first: int, most: int) -> Training:
     """The training whose step `first` the solution shows; a step may take `most` operations."""
+    found, update = _training_of(solution, first, most), solution.model.update
+    if update is None or not update.rates:
+        return found
+    last = update.rates[-1:] * max(0, solution.steps - len(update.rates))
+    name = constant_names(solution.model)["learning_rate"]
+    return replace(found, rate=name, rates=(*update.rates, *last))
+
+
+def _training_of(solution: Solution, first: int, most: int) -> Training:
     model, steps = solution.model, solution.steps
     if model.update is None or steps == 0:
         return Training()

@@ -24,7 +24,7 @@ from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.fused import shortcuts_of
-from backprop_cli.solving.update import constant_names, state_shapes, updates
+from backprop_cli.solving.update import constant_names, newton_hessian, state_shapes, updates
 from backprop_cli.trace import Phase
 
 MAX_JACOBIAN = 10_000
@@ -70,6 +70,7 @@ def plan(
     `fused` says how the output gradient is formed (None: as the file says); `careful` goes from
     the loss to the logits at once, where -y/ŷ would be infinite.
     """
+    extra = (*extra, *newton_hessian(model))
     planner = _Planner(model, True if careful else fused, careful)
     planner.forward()
     planner.backward(extra)
@@ -358,8 +359,10 @@ class _Planner:
             self.shapes[old_id(id)] = shape
         known = {*self.model.given, *self.model.unknown, *(step.id for step in self.steps)}
         reached = [name for name in self.model.trained if self.model.gradient(name) in known]
-        for id, expr, rule, parameter in updates(self.model, reached):
-            self.add(id, "update", rule, expr, self.model.axes(parameter))
+        if self.model.update is not None and self.model.update.rule == "perceptron":
+            reached = list(self.model.trained)
+        for id, expr, rule, parameter in updates(self.model, reached, self.sizes()):
+            self.add(id, "update", rule, expr, self.model.axes(parameter) if parameter else ())
 
     def forward_again(self) -> None:
         """The loss with the new parameters, through every quantity that they change."""

@@ -161,6 +161,9 @@ class _Compiled:
         buffers of all batches together take too much room."""
         count = len(self.prepared.batches)
         first = self.prepared.at(0)
+        update = first.model.update
+        if update is not None and (update.rates or update.rule == "newton"):
+            return []  # what stays the same in compiled steps changes, or is inverted
         if first.machine.round is not None or count * entries(first.training) > MAX_ENTRIES:
             return []
         way = fastest(training_size(first), self.steps // count)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Sym
-from backprop_cli.algebra.quantity import change_id, new_id, old_id, state_id, state_letter
+from backprop_cli.algebra.expr import Expr, Sym, num, op
+from backprop_cli.algebra.quantity import (
+    Second,
+    change_id,
+    layer_id,
+    new_id,
+    old_id,
+    state_id,
+    state_letter,
+)
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.differentiate import shares
 from backprop_cli.errors import Complaints
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.model import Array, Model, Outline
+from backprop_cli.problem.problem_data import Update
 from backprop_cli.problem.upstream import fitted
 from backprop_cli.trace import Given
 
@@ -24,24 +35,89 @@ def rule_of(model: Model) -> UpdateRule:
     return RULES[model.update.rule, model.update.form]
 
 
-def updates(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Expr, str, str]]:
-    """Each new state, parameter and change: its id, formula, rule name, and its parameter."""
+def updates(
+    model: Model, parameters: Sequence[str], sizes: Sizes
+) -> Iterator[tuple[str, Expr, str, str]]:
+    """Each new state, parameter and change: its id, formula, rule name, and its parameter.
+
+    What all parameters have in common comes first, and belongs to none.
+    """
     assert model.update is not None
     rule = rule_of(model)
     name = model.update.rule
+    yield from _clipped(model, parameters)
     for parameter in parameters:
-        terms = _terms(model, parameter)
+        terms = _terms(model, parameter, sizes)
         for letter, expr in rule.states(terms).items():
             yield state_id(letter, parameter), expr, f"{name}-state", parameter
-        change = rule.change(terms)
-        yield new_id(parameter), build.add(Sym(parameter), change), name, parameter
-        yield change_id(parameter), change, f"{name}-change", parameter
+        change, shrunk = rule.change(terms), _decay(model, parameter)
+        new = build.add(Sym(parameter), change)
+        yield new_id(parameter), build.sub(new, shrunk), name, parameter
+        yield change_id(parameter), build.sub(change, shrunk), f"{name}-change", parameter
 
 
-def _terms(model: Model, parameter: str) -> Terms:
+def _clipped(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Expr, str, str]]:
+    """How long all gradients are together, and what they are multiplied by to be short enough."""
+    assert model.update is not None
+    if model.update.longest is None:
+        return
     names = constant_names(model)
+    squares: Expr = build.ZERO
+    for parameter in parameters:
+        gradient = Sym(model.gradient(parameter))
+        square = op("pow", gradient, num(2))
+        squares = build.add(squares, op("sum", square) if model.shapes[parameter] else square)
+    yield names["gradient_norm"], op("sqrt", squares), "clip-norm", ""
+    share = op("div", Sym(names["clip_norm"]), Sym(names["gradient_norm"]))
+    yield names["clip_scale"], op("minimum", build.ONE, share), "clip-scale", ""
+
+
+def _gradient(model: Model, parameter: str, names: Mapping[str, str]) -> Expr:
+    """The gradient as it is used."""
+    assert model.update is not None
+    plain = Sym(model.gradient(parameter))
+    if model.update.longest is not None:
+        return op("mul", Sym(names["clip_scale"]), plain)
+    if model.update.largest is not None:
+        return op("clip", plain, limit=model.update.largest)
+    return plain
+
+
+def _decay(model: Model, parameter: str) -> Expr:
+    """ηλW, which weights lose beside the rule's own change."""
+    assert model.update is not None
+    if not model.update.decay or parameter.startswith("b"):
+        return build.ZERO
+    names = constant_names(model)
+    shrunk = build.mul(Sym(names["weight_decay"]), Sym(parameter))
+    return build.mul(Sym(names["learning_rate"]), shrunk)
+
+
+def newton_hessian(model: Model) -> list[str]:
+    """The second derivative that Newton's step divides by."""
+    if model.update is None or model.update.rule != "newton":
+        return []
+    return [Second(model.gradient_of, name, name).id for name in model.trained]
+
+
+def _error(model: Model, parameter: str, sizes: Sizes) -> Expr:
+    """(y − ŷ) xᵀ, whichever way the layer is written."""
+    if model.update is None or model.update.rule != "perceptron":
+        return build.ONE
+    weighted = layer_id("Z", 1)
+    difference = op("sub", Sym("Y"), Sym("Yhat"))
+    found = shares(model.definitions[weighted], difference, Sym(weighted), sizes)
+    return dict(found)[parameter]
+
+
+def _terms(model: Model, parameter: str, sizes: Sizes) -> Terms:
+    names = constant_names(model)
+    twice = Second(model.gradient_of, parameter, parameter).id
     return Terms(
-        gradient=Sym(model.gradient(parameter)),
+        hessian=Sym(twice),
+        is_number=not model.shapes[parameter],
+        error=_error(model, parameter, sizes),
+        gradient=_gradient(model, parameter, names),
         old=lambda letter: Sym(old_id(state_id(letter, parameter))),
         new=lambda letter: Sym(state_id(letter, parameter)),
         constant=lambda key: Sym(names[key]),
@@ -52,8 +128,15 @@ def constant_names(model: Model) -> dict[str, str]:
     """What each constant of the rule is called: its key, unless the problem uses that name."""
     assert model.update is not None
     keys = [key for key, _ in model.update.constants] + ["t"]
+    if model.update.decay:
+        keys.append("weight_decay")
+    if model.update.longest is not None:
+        keys += ["clip_norm", "gradient_norm", "clip_scale"]
     taken = {*model.problem.values, *model.definitions}
-    return {key: f"{key}_" if key in taken else key for key in keys}
+    names = {key: f"{key}_" if key in taken else key for key in keys}
+    if model.problem.penalty is not None and "weight_decay" in names:
+        names["weight_decay"] = "decay" if "decay" not in taken else "decay_"  # λ is the penalty's
+    return names
 
 
 def constants(model: Model, step: int) -> dict[str, Given]:
@@ -65,6 +148,13 @@ def constants(model: Model, step: int) -> dict[str, Given]:
         names[key]: Given(np.asarray(value), (), "constant")
         for key, value in model.update.constants
     }
+    if model.update.rates:
+        rate = model.update.rates[min(step, len(model.update.rates) - 1)]
+        found[names["learning_rate"]] = Given(np.asarray(rate), (), "constant")
+    if model.update.decay:
+        found[names["weight_decay"]] = Given(np.asarray(model.update.decay), (), "constant")
+    if model.update.longest is not None:
+        found[names["clip_norm"]] = Given(np.asarray(model.update.longest), (), "constant")
     if model.update.rule == "adam":
         found[names["t"]] = Given(np.asarray(float(model.update.t + step)), (), "constant")
     return found
@@ -93,12 +183,33 @@ def initial_state(model: Model) -> dict[str, Array]:
     return state
 
 
+_MOST = 10
+"""Entries of a parameter whose Hessian anyone inverts."""
+
+
+def _check_rule(outline: Outline, update: Update, complaints: Complaints) -> None:
+    """Complains where a rule asks for more than the problem has."""
+    problem, trained = outline.problem, outline.trained
+    if update.rule == "perceptron":
+        one = problem.layers is not None and len(problem.layers) == 1
+        if not one or problem.y is None:
+            message = "the perceptron rule is for one layer and a target y"
+            complaints.add(message, update.mark, "layers with one entry, y: […], or rule: sgd")
+    if update.rule == "newton":
+        shapes = [outline.shapes.get(name, ()) for name in trained]
+        fits = len(shapes) == 1 and len(shapes[0]) < 2 and all(int(n) <= _MOST for n in shapes[0])
+        if not fits or problem.gradients:
+            message = f"Newton's step is for one number or vector of up to {_MOST} entries"
+            complaints.add(message, update.mark, "train: [w], with the bias as an entry of w")
+
+
 def check_state(outline: Outline, complaints: Complaints) -> None:
     """Complains of an update without gradients, and of states that do not fit the rule."""
     update = outline.problem.update
     if update is None:
         return
-    if outline.gradients is False:
+    _check_rule(outline, update, complaints)
+    if outline.gradients is False and update.rule != "perceptron":
         complaints.add(
             "an update needs gradients, and here is nothing they could come from",
             update.mark,

@@ -94,7 +94,7 @@ def _update(
     if change_id(name) not in values:
         return None
     step = build.sub(Sym(name), build.neg(Sym(change_id(name))))
-    if model.update is not None and model.update.rule == "sgd":
+    if model.update is not None and model.update.plain_descent:
         step = op("sub", Sym(name), op("mul", Sym("learning_rate"), Sym(model.gradient(name))))
     sizes = Sizes({id: value.shape for id, value in values.items()}, {})
     return (

@@ -218,13 +218,16 @@ LOSS = ByKind(
 
 
 def _penalty(given: Given) -> Penalty:
-    return Penalty(**{"l2": 0.0, **given.values}, mark=given.mark)
+    if not given.has("l2") and not given.has("l1"):
+        given.complain("l2", "the penalty has no λ", "l2: 0.1, or l1: 0.1")
+    return Penalty(**given.values, mark=given.mark)
 
 
 PENALTY = Record(
     "`penalty`",
     {
-        "l2": Key(Number(NOT_NEGATIVE), "λ in λ·½ΣW²", required=True),
+        "l2": Key(Number(NOT_NEGATIVE), "λ in λ·½ΣW²"),
+        "l1": Key(Number(NOT_NEGATIVE), "λ in λΣ|W|"),
         "form": Key(Choice(("half", "full")), "with the ½, or without", default="half"),
         "divided_by_samples": Key(
             Boolean(), "whether λ is divided by the number of samples", default=False

@@ -310,7 +310,8 @@ def _check_layers(problem: Problem, given: Given) -> None:
     for number, layer in enumerate(problem.layers or (), 1):
         _check_layer(number, layer, problem, given)
     no_loss = problem.loss is None and ("loss" in given.values or not given.has("loss"))
-    if given.has("update") and no_loss and not given.has("upstream"):
+    without_gradients = problem.update is not None and problem.update.rule == "perceptron"
+    if given.has("update") and no_loss and not given.has("upstream") and not without_gradients:
         message = "an update needs gradients, and there is no loss"
         given.complain("update", message, "loss: squared-error, or upstream: {Yhat: …}")
 

@@ -40,6 +40,7 @@ class Rule(Struct, frozen=True):
     constants: Mapping[str, float]
     state: tuple[str, ...] = ()
     forms: tuple[str, ...] = ()
+    rate: bool = True
 
 
 _BETA = {"beta": 0.9}
@@ -52,9 +53,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "adagrad": Rule(_EPSILON, ("G",)),
         "rmsprop": Rule({**_BETA, **_EPSILON}, ("s",)),
         "adam": Rule({"beta1": 0.9, "beta2": 0.999, **_EPSILON}, ("m", "v")),
+        "newton": Rule({}, rate=False),
+        "perceptron": Rule({}),
     }
 )
-"""The update rules; each also takes `learning_rate`."""
+"""The update rules; each but Newton's also takes `learning_rate`."""
 
 _FORMS = tuple(form for rule in RULES.values() for form in rule.forms)
 _DECAY = Number(Bounds(at_least=0, below=1))
@@ -91,9 +94,12 @@ def _update(given: Given) -> Update | None:
     for key in given.get("state", {}):
         if not key.startswith(tuple(f"{letter}_" for letter in rule.state)):
             _complain_of_state(key, name, rule, given)
-    if not given.has("learning_rate"):
+    if rule.rate and not given.has("learning_rate"):
         given.complain("learning_rate", f"`{name}` needs a `learning_rate`", "learning_rate: 0.1")
-    rate = {"learning_rate": given.get("learning_rate", 0.0)}
+    rates = given.get("learning_rate", (0.0,))
+    _check_rates(rates, given)
+    rate = {"learning_rate": rates[0] if rates else 0.0} if rule.rate else {}
+    clip = given.get("clip", _NO_CLIP)
     constants = {key: given.get(key, default) for key, default in rule.constants.items()}
     return Update(
         rule=name,
@@ -103,6 +109,10 @@ def _update(given: Given) -> Update | None:
         steps=given.get("steps", 1),
         state=given.get("state", {}),
         batches=given.get("batches"),
+        rates=rates if len(rates) > 1 else (),
+        decay=given.get("weight_decay", 0.0),
+        longest=clip.norm,
+        largest=clip.value,
         mark=given.mark,
         batches_mark=given.value_at("batches"),
     )
@@ -110,6 +120,10 @@ def _update(given: Given) -> Update | None:
 
 def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
     """Complains about constants and forms that belong to other rules."""
+    if not rule.rate:
+        for key in ("learning_rate", "weight_decay", "clip"):
+            if given.has(key):
+                given.complain(key, f"the rule `{name}` has no {shown(key)}", "leave it out")
     for key in given.entries:
         if key in _CONSTANTS and key not in rule.constants:
             has = ", ".join(("learning_rate", *rule.constants))
@@ -127,13 +141,58 @@ def _complain_of_state(key: str, name: str, rule: Rule, given: Given) -> None:
     given.complaints.add(f"{shown(key)} is not a state of the rule `{name}`; {has}", text.mark)
 
 
+class Clip(Struct, frozen=True):
+    """How long all gradients together may be, or how large an entry of them."""
+
+    norm: float | None = None
+    value: float | None = None
+
+
+_NO_CLIP = Clip()
+
+
+def _clip(given: Given) -> Clip:
+    if given.has("norm") == given.has("value"):
+        given.complain("norm", "gradients are cut off by `norm` or by `value`", "{norm: 1}")
+    return Clip(given.get("norm"), given.get("value"))
+
+
+CLIP = Record(
+    "`clip`",
+    {
+        "norm": Key(Number(NOT_NEGATIVE), "all gradients together are made no longer than this"),
+        "value": Key(Number(NOT_NEGATIVE), "each entry of a gradient is cut off at this"),
+    },
+    _clip,
+    "{norm: 1}, or {value: 0.5}",
+)
+
+
+def _check_rates(rates: tuple[float, ...], given: Given) -> None:
+    """Complains of learning rates that are too few for the steps."""
+    steps = given.get("steps", 1)
+    if not rates:
+        given.complain("learning_rate", "there is no learning rate in this list", "0.1")
+    elif 1 < len(rates) < steps:
+        message = f"there are {len(rates)} learning rates and {steps} steps"
+        given.complain("learning_rate", message, "one for each step, or one for all")
+
+
 UPDATE = Record(
     "`update`",
     {
         "rule": Key(
             Choice(tuple(RULES), meant=other_keys.RULES), "how parameters change", required=True
         ),
-        "learning_rate": Key(Number(NOT_NEGATIVE), "η"),
+        "learning_rate": Key(
+            ListOf(Number(NOT_NEGATIVE), "a list of numbers, one a step", single=True),
+            "η, or a list of them, one a step",
+        ),
+        "weight_decay": Key(
+            Number(NOT_NEGATIVE),
+            "λ in W − ηλW beside the rule's own change; not of biases, b…",
+        ),
+        "clip": Key(CLIP, "how gradients are made shorter before they are used"),
         "form": Key(Choice(_FORMS), "how momentum is written", default=_FORMS[0]),
         "beta": Key(_DECAY, "β", default=0.9),
         "beta1": Key(_DECAY, "β₁ of adam", default=0.9),

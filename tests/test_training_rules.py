@@ -1,0 +1,257 @@
+"""Clipping, decay, rates by step, L1, Newton's step, the perceptron rule: against NumPy loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import backprop_cli as backprop
+from backprop_cli.cli import main
+
+Data = dict[str, Any]
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+X = np.array([[1, 2], [1, -1], [1, 0.5]])
+Y = np.array([1.0, 0, 1])
+
+
+def run(data: Data, *arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(main, [*arguments, "-"], input=yaml.safe_dump(data))
+    assert done.exit_code == code, done.output
+    return str(done.output)
+
+
+def regression(**update: Any) -> Data:
+    return {
+        "values": {"X": X.tolist(), "y": [3, -1, 2], "w": [1, -2], "b": 0.5},
+        "equations": ["r = X @ w + b - y", "L = sum(r^2)"],
+        "train": ["w", "b"],
+        "update": {"rule": "sgd", "learning_rate": 0.1, **update},
+    }
+
+
+def gradients(w: Array, b: float) -> tuple[Array, float]:
+    r = X @ w + b - np.array([3, -1, 2])
+    return 2 * X.T @ r, float(2 * r.sum())
+
+
+@pytest.mark.parametrize("steps", [1, 3, 400])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"clip": {"norm": 1.5}},
+        {"clip": {"norm": 1e6}},
+        {"clip": {"value": 0.4}},
+        {"weight_decay": 0.05},
+        {"weight_decay": 0.05, "clip": {"norm": 2}},
+    ],
+    ids=str,
+)
+def test_what_is_done_beside_descent(more: Data, steps: int) -> None:
+    rate = 0.02
+    solution = backprop.load(regression(learning_rate=rate, steps=steps, **more)).solve(at=steps)
+    w, b = np.array([1.0, -2]), 0.5
+    clip, decay = more.get("clip", {}), more.get("weight_decay", 0)
+    for _ in range(steps):
+        gw, gb = gradients(w, b)
+        if "norm" in clip:
+            scale = min(1.0, clip["norm"] / float(np.sqrt(gw @ gw + gb**2)))
+            gw, gb = scale * gw, scale * gb
+        if "value" in clip:
+            gw, gb = np.clip(gw, -clip["value"], clip["value"]), np.clip(gb, -0.4, 0.4)
+        w, b = w - rate * gw - rate * decay * w, b - rate * gb
+    np.testing.assert_allclose(solution["w_new"], w, rtol=1e-9)
+    np.testing.assert_allclose(solution["b_new"], b, rtol=1e-9)
+
+
+def test_clipping_step_by_step() -> None:
+    text = run(regression(clip={"norm": 1}), "solve", "--width", "100")
+    assert "‖g‖ = √(Σ (∂L/∂w)² + (∂L/∂b)²)" in text
+    assert "s = min(1, c / ‖g‖)" in text
+    assert "w⁺ = w − η · s · ∂L/∂w" in text
+    text = run(regression(weight_decay=0.01), "solve", "--width", "100")
+    assert "w⁺ = w − η · ∂L/∂w − η · λ · w" in text
+    assert "b⁺ = b − η · ∂L/∂b\n" in text or "b⁺ = b − η · ∂L/∂b =" in text
+
+
+@pytest.mark.parametrize("rule", ["momentum", "adam", "rmsprop"])
+def test_every_rule_may_have_them(rule: str) -> None:
+    data = regression(rule=rule, clip={"value": 0.4}, weight_decay=0.01)
+    plain = backprop.load(regression(rule=rule, clip={"value": 0.4})).solve()
+    found = backprop.load(data).solve()
+    np.testing.assert_allclose(found["w_new"], plain["w_new"] - 0.1 * 0.01 * np.array([1, -2]))
+    np.testing.assert_allclose(found["b_new"], plain["b_new"])
+
+
+def test_a_rate_for_each_step() -> None:
+    rates = [0.1, 0.01, 0.05]
+    solution = backprop.load(regression(learning_rate=rates, steps=3)).solve(at=3)
+    w, b = np.array([1.0, -2]), 0.5
+    for rate in rates:
+        gw, gb = gradients(w, b)
+        w, b = w - rate * gw, b - rate * gb
+    np.testing.assert_allclose(solution["w_new"], w, rtol=1e-12)
+    said = run(regression(learning_rate=[0.1, 0.2], steps=3), "solve", code=2)
+    assert "there are 2 learning rates and 3 steps" in said
+
+
+def test_a_program_has_the_rate_of_each_step() -> None:
+    namespace: dict[str, Any] = {}
+    data = regression(learning_rate=[0.1, 0.01, 0.05], steps=3, clip={"norm": 1})
+    exec(run(data, "solve", "--format", "python"), namespace)  # noqa: S102
+    solution = backprop.load(data).solve(at=3)
+    np.testing.assert_allclose(namespace["history"][-1], solution["L_new"])
+
+
+@pytest.mark.parametrize("l2", [0, 0.3])
+def test_l1(l2: float) -> None:
+    penalty = {"l1": 0.2, **({"l2": l2} if l2 else {})}
+    data = {
+        "x": [1, 2],
+        "y": [1],
+        "layers": [{"weights": [[0.5, -0.3]], "bias": [0.1]}],
+        "loss": "half-squared-error",
+        "penalty": penalty,
+        "update": {"rule": "sgd", "learning_rate": 0.1},
+    }
+    solution = backprop.load(data).solve()
+    w, error = np.array([[0.5, -0.3]]), 0.5 - 0.6 + 0.1 - 1
+    loss = error**2 / 2 + 0.2 * 0.8 + l2 / 2 * float((w**2).sum())
+    assert solution["L"] == pytest.approx(loss)
+    gradient = error * np.array([[1, 2]]) + 0.2 * np.sign(w) + l2 * w
+    np.testing.assert_allclose(solution["dL/dW1"], gradient)
+    equations = {
+        "values": {"w": [0.5, -0.3], "lambda": 7},
+        "equations": ["L = w[1] * w[2] * lambda"],
+        "train": ["w"],
+        "penalty": penalty,
+    }
+    w1 = np.array([0.5, -0.3])
+    found = backprop.load(equations).solve()["dL/dw"]
+    np.testing.assert_allclose(found, 7 * w1[::-1] + 0.2 * np.sign(w1) + l2 * w1)
+    assert "the penalty has no λ" in run({**data, "penalty": {"form": "half"}}, "solve", code=2)
+
+
+# ---- Newton --------------------------------------------------------------------------------------
+
+NEWTON: Data = {
+    "values": {"X": X.tolist(), "y": Y.tolist(), "w": [0, 0]},
+    "equations": [
+        "z = X @ w",
+        "p = sigmoid(z)",
+        "L = binary_cross_entropy(p, y) + 0.5 * dot(w, w)",
+    ],
+    "train": ["w"],
+    "update": {"rule": "newton"},
+}
+
+
+def newton_step(w: Array) -> Array:
+    p = 1 / (1 + np.exp(-X @ w))
+    gradient = X.T @ (p - Y) + w
+    hessian = X.T @ np.diag(p * (1 - p)) @ X + np.eye(2)
+    return np.asarray(w - np.linalg.solve(hessian, gradient))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 8, 60])
+def test_newton(steps: int) -> None:
+    w = np.zeros(2)
+    for _ in range(steps):
+        w = newton_step(w)
+    data = {**NEWTON, "update": {"rule": "newton", "steps": steps}}
+    solution = backprop.load(data).solve(at=steps)
+    np.testing.assert_allclose(solution["w_new"], w, rtol=1e-9)
+    if steps >= 8:
+        p = 1 / (1 + np.exp(-X @ w))
+        np.testing.assert_allclose(X.T @ (p - Y) + w, 0, atol=1e-9)  # it is there
+
+
+def test_newton_is_printed_with_its_hessian() -> None:
+    text = run(NEWTON, "solve", "--width", "80")
+    assert "w⁺ = w − (∂²L/∂w²)⁻¹ ∂L/∂w" in text
+    assert "∂²L/∂w² = I + Xᵀ diag(p ⊙ (1 − p)) X" in text
+
+
+def test_newton_for_a_number() -> None:
+    data = {
+        "values": {"w": 2.0},
+        "equations": ["L = w^4 - 3 * w"],
+        "train": ["w"],
+        "update": {"rule": "newton"},
+    }
+    assert backprop.load(data).solve()["w_new"] == pytest.approx(2 - (4 * 8 - 3) / (12 * 4))
+
+
+def test_what_newton_is_not_for() -> None:
+    data = {**NEWTON, "values": {**NEWTON["values"], "b": 1.0}, "train": ["w", "b"]}
+    data["equations"] = ["p = sigmoid(X @ w + b)", "L = binary_cross_entropy(p, y)"]
+    assert "Newton's step is for one number or vector" in run(data, "solve", code=2)
+    data = {**NEWTON, "update": {"rule": "newton", "learning_rate": 0.1}}
+    assert "has no `learning_rate`" in run(data, "solve", code=2)
+
+
+def test_a_sheet_with_a_newton_step() -> None:
+    data = {**NEWTON, "ask": ["dL/dw", "d2L/dw2", "w_new"]}
+    p = np.full(3, 0.5)
+    gradient, hessian = X.T @ (p - Y), X.T @ np.diag(p * (1 - p)) @ X + np.eye(2)
+    new = -np.linalg.solve(hessian, gradient)
+    right = {"dL/dw": gradient, "d2L/dw2": hessian, "w_new": new}
+    sheet = {id: np.round(value, 3).astype(str).tolist() for id, value in right.items()}
+    assert backprop.load(data).check(sheet).passed
+    wrong = {
+        "H instead of its inverse": -hessian @ gradient,
+        "ascent": -new,
+        "no Hessian": -gradient,
+    }
+    for made, value in wrong.items():
+        changed = {**sheet, "w_new": np.round(value, 3).astype(str).tolist()}
+        assert backprop.load(data).check(changed)["w_new"].verdict == "wrong", made
+
+
+# ---- Perceptron ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("affine", ["W x + b", "W^T x + b", "x W + b", "x W^T + b"])
+@pytest.mark.parametrize("single", [True, False])
+def test_the_perceptron_rule(affine: str, single: bool) -> None:
+    x, y = np.array([[1.0, 2], [-1, 1], [2, -3]]), np.array([[1.0, 0], [0, 0], [1, 1]])
+    w, b = np.array([[0.5, -0.3], [-0.2, 0.4]]), np.array([0.1, -0.1])  # a row a unit
+    if single:
+        x, y = x[:1], y[:1]
+    stored = w if affine in ("W x + b", "x W^T + b") else w.T
+    data = {
+        "convention": {"affine": affine},
+        "x": x[0].tolist() if single else x.tolist(),
+        "y": y[0].tolist() if single else y.tolist(),
+        "layers": [{"weights": stored.tolist(), "bias": b.tolist(), "activation": "step"}],
+        "update": {"rule": "perceptron", "learning_rate": 0.5},
+    }
+    solution = backprop.load(data).solve()
+    error = y - (x @ w.T + b >= 0)
+    new = w + 0.5 * error.T @ x
+    np.testing.assert_allclose(solution["W1_new"], new if stored is w else new.T)
+    np.testing.assert_allclose(solution["b1_new"], b + 0.5 * error.sum(axis=0))
+
+
+def test_what_the_perceptron_rule_is_not_for() -> None:
+    data = regression(rule="perceptron")
+    assert "the perceptron rule is for one layer" in run(data, "solve", code=2)
+
+
+@pytest.mark.parametrize(
+    ("update", "said"),
+    [
+        ({"clip": {}}, "by `norm` or by `value`"),
+        ({"clip": {"norm": 1, "value": 2}}, "by `norm` or by `value`"),
+        ({"clip": {"norm": -1}}, "`norm` should be a number, at least 0"),
+        ({"learning_rate": []}, "learning"),
+        ({"weight_decay": "x"}, "weight_decay"),
+    ],
+)
+def test_what_cannot_be(update: Data, said: str) -> None:
+    assert said in run(regression(**update), "solve", code=2)
