@@ -123,8 +123,7 @@ def _with_bias(net: Draft, number: int, total: Expr) -> Expr:
     if values is None or values.array is None:
         return total
     shape, name = net.sizes().shape(total), layer_id(BIAS, number)
-    filters = shape[:1] if len(shape) == len(net.shapes[layer_id("K", number)]) - 1 else ()
-    filters = filters if _filtered(net, number, shape) else ()
+    filters = shape[:1] if _filtered(net, number, shape) else ()
     array = values.array.reshape(-1) if values.array.ndim > 1 else values.array
     if array.ndim == 1 and array.size == 1 and not filters:
         array = array.reshape(())
