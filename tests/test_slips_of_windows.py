@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class Hand:
 
     @staticmethod
     def slid(x: Array, k: Array) -> Array:
-        return convolved(x[None], k[None, None], 1, 0)[0]
+        found: Array = convolved(x[None], k[None, None], 1, 0)[0]
+        return found
 
     @staticmethod
     def back(g: Array, k: Array) -> Array:
@@ -105,10 +107,10 @@ def at_one_place(hand: Hand, place: tuple[int, int]) -> Array:
 
 
 def living(hand: Hand) -> list[tuple[int, int]]:
-    return [tuple(map(int, place)) for place in np.argwhere(hand.dz)]
+    return [(int(i), int(j)) for i, j in np.argwhere(hand.dz)]
 
 
-WRONG = {
+WRONG: dict[str, tuple[str, Callable[[Hand], Array], str]] = {
     "turned forward": ("z", lambda v: v.slid(v.x, v.k[::-1, ::-1]) + v.b, "kernel-flipped"),
     "not turned back": ("dL/dx", lambda v: v.back(v.dz, v.k[::-1, ::-1]), "kernel-flipped"),
     "turned in the kernel": ("dL/dk", lambda v: v.dk[::-1, ::-1], "kernel-flipped"),
@@ -185,7 +187,10 @@ def test_honest_sheets_are_right_however_they_are_rounded(seed: int, decimals: i
 
 def step_by_step(hand: Hand, decimals: int) -> dict[str, Array]:
     """Every quantity worked out from the rounded ones before it."""
-    r = lambda value: np.array(rounded(value, decimals), dtype=float)  # noqa: E731
+
+    def r(value: Any) -> Array:
+        return np.array(rounded(value, decimals), dtype=float)
+
     z = r(hand.slid(hand.x, hand.k) + hand.b)
     h = r(np.tanh(z))
     values, shares = pooled(h[None], 2, 2, "first")

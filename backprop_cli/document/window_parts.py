@@ -8,9 +8,8 @@ from itertools import islice
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, walk
-from backprop_cli.derive.derivation_nodes import EQUAL, indexed
+from backprop_cli.derive.derivation_nodes import EQUAL, Indices, indexed
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
-from backprop_cli.derive.tensors.index_letters import Indices
 from backprop_cli.document.document_data import Equation
 from backprop_cli.document.step_equations import Formulas
 from backprop_cli.operations.convolutions import AXES

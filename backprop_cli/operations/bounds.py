@@ -215,11 +215,20 @@ def _of_windows(factors: Callable[..., Factors]) -> Bounds:
     """What slides over a picture is a product of two matrices, and its bounds are those."""
 
     def bounds(a: Interval, b: Interval, **options: Any) -> Interval:
-        lows, highs = factors(a[0], b[0], **options), factors(a[1], b[1], **options)
-        low, high = _matmul((lows.left, highs.left), (lows.right, highs.right))
-        return low.reshape(lows.shape), high.reshape(lows.shape)
+        (left, right), shape = windows_of(factors, a, b, options)
+        low, high = _matmul(left, right)
+        return low.reshape(shape), high.reshape(shape)
 
     return bounds
+
+
+def windows_of(
+    factors: Callable[..., Factors], a: Interval, b: Interval, options: Mapping[str, Any]
+) -> tuple[tuple[Interval, Interval], tuple[int, ...]]:
+    """The two matrices whose product a convolution is, and the shape of what comes out."""
+    lows = factors(a[0], b[0], **options)
+    highs = lows if is_point(a) and is_point(b) else factors(a[1], b[1], **options)
+    return ((lows.left, highs.left), (lows.right, highs.right)), lows.shape
 
 
 def _apply_blocks(blocks: Interval, vectors: Interval, samples: int = 0) -> Interval:

@@ -36,12 +36,21 @@ class Factors(Struct, frozen=True):
 
 def pad(x: Array, width: int | Shape = 0, axes: int = 2) -> Array:
     """Zeros all around in the last axes, as many in each or in all; below 0 they are taken away."""
-    for axis, more in enumerate(widths(width, axes), x.ndim - axes):
-        if more >= 0:
-            x = np.pad(x, [(more, more) if place == axis else (0, 0) for place in range(x.ndim)])
-        else:
-            x = np.take(x, range(-more, x.shape[axis] + more), axis)
-    return x
+    each = widths(width, axes)
+    sizes: Shape = x.shape[x.ndim - axes :]
+    less, more = [max(-w, 0) for w in each], [max(w, 0) for w in each]
+    ends = [size - w for w, size in zip(less, sizes, strict=True)]
+    kept: Array = x[_last(list(map(slice, less, ends)))]
+    if not any(more):
+        return kept
+    wide = np.zeros(x.shape[: x.ndim - axes] + tuple(map(_grown, sizes, each)))
+    ends = [w + size for w, size in zip(more, kept.shape[x.ndim - axes :], strict=True)]
+    wide[_last(list(map(slice, more, ends)))] = kept
+    return wide
+
+
+def _grown(size: int, width: int) -> int:
+    return size + 2 * width
 
 
 def widths(width: int | Shape, axes: int) -> Shape:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
+from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, windows_of
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE, operation
@@ -365,10 +365,9 @@ def _sliding(name: str) -> Inside:
         a, b = args
         if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
             return BOUNDS[name](a, b, **options)
-        lows, highs = (CONVOLUTIONS[name](a[i], b[i], **options) for i in (0, 1))
-        factors = (lows.left, highs.left), (lows.right, highs.right)
+        factors, shape = windows_of(CONVOLUTIONS[name], a, b, options)
         low, high = _matmul(factors, {}, unit)
-        return low.reshape(lows.shape), high.reshape(lows.shape)
+        return low.reshape(shape), high.reshape(shape)
 
     return inside
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice, product
 
-from backprop_cli.algebra.expr import Expr, Op, num, op
-from backprop_cli.algebra.subformulas import Place, places, put
+from backprop_cli.algebra.expr import Expr, Op, Place, num, op, places, put
 from backprop_cli.grading.slips import slopes
 from backprop_cli.grading.slips.case import Case, each
 from backprop_cli.operations.convolutions import AXES
@@ -33,7 +32,8 @@ def kernel_flipped(case: Case) -> Iterator[Expr]:
 
 def _above(expr: Expr, place: Place) -> Op | None:
     """The operation that a part is an argument of."""
-    return next((one for at, one in places(expr) if at == place[:-1] and place), None)  # type: ignore[return-value]
+    above = (one for at, one in places(expr) if place and at == place[:-1])
+    return next((one for one in above if isinstance(one, Op)), None)
 
 
 def _turned(k: Expr, node: Op, case: Case) -> Expr:
