@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import backprop_cli as backprop
 from backprop_cli.cli import main
 
 Array = NDArray[np.float64]
+PROBLEMS = Path(__file__).resolve().parent.parent / "problems"
 SEEDS = range(60)
 
 
@@ -334,3 +336,61 @@ def test_samples_are_no_picture() -> None:
 def test_an_equation_that_does_not_fit_is_told_what_would(formula: str, said: str) -> None:
     values = {"X": PICTURE["x"], "K": [[1, 2], [0, 1]], "x": [1, 2, 3]}
     assert said in told({"values": values, "equations": [f"z = {formula}"]})
+
+
+# What is printed ---------------------------------------------------------------------------------
+
+
+def printed(name: str, *options: str) -> str:
+    done = CliRunner().invoke(
+        main, ["solve", str(PROBLEMS / f"{name}.yaml"), "--width", "80", *options]
+    )
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_page_has_the_sum_of_any_entry_and_one_window_written_out() -> None:
+    """The last entry of z by hand: 0.5 · (-1) - 1 · 0 + 2 · 3 + 0.5 = 6; the middle of dL/dx:
+    0 · 2 - 2.5 + 4 · 0.5 = -0.5."""
+    page = printed("convolution-1d")
+    for line in (
+        "z = x ∗ w + b",
+        "zᵢ = Σᵤ wᵤ · xᵢ₊ᵤ₋₁ + b",
+        "z₁ = w₁ · x₁ + w₂ · x₂ + w₃ · x₃ + b",
+        "∂L/∂w = x ∗ ∂L/∂z",
+        "∂L/∂x = pad(∂L/∂z) ∗ rot(w)",
+        "(∂L/∂x)₃ = (∂L/∂z)₁ · w₃ + (∂L/∂z)₂ · w₂ + (∂L/∂z)₃ · w₁",
+        "= 0 · 2 + 2.5 · (−1) + 4 · 0.5 = −0.5",
+    ):
+        assert line in page, line
+    assert "z₃ = " not in page
+    long = printed("convolution-1d", "--detail", "long")
+    assert "z₃ = w₁ · x₃ + w₂ · x₄ + w₃ · x₅ + b" in long
+
+
+def test_a_page_says_where_each_gradient_of_a_window_goes() -> None:
+    page = printed("convolution-network")
+    assert "H²₁₂ = max(H¹₁₃, H¹₁₄, H¹₂₃, H¹₂₄) = max(6.5, 0, 9.5, 0) = 9.5" in page
+    assert "(∂L/∂H²)₁₁ = −5 goes to H¹₁₁ alone" in page
+    assert "(∂L/∂H²)₁₂ = 2.5 goes to H¹₂₃ alone" in page
+    assert "(∂L/∂P)₁₂ = 4 goes to X₁₃, X₁₄ and X₂₄" in printed("pooling-ties")
+
+
+def test_letters_of_sizes_are_added_up() -> None:
+    text = "shapes: {x: [n], w: [k]}\nequations: ['z = conv(x, w)', L = sum(z^2)]\n"
+    done = CliRunner().invoke(main, ["derive", "-"], input=text)
+    assert done.exit_code == 0, done.output
+    assert "(n−k+1)" in done.output
+    assert "∂L/∂x = pad(∂L/∂z) ∗ rot(w)" in done.output
+
+
+def index_by_index(one: Drawn) -> str:
+    data = {**one.problem(), "convention": {"indices": 0}}
+    return CliRunner().invoke(main, ["derive", "-", "--index"], input=yaml.safe_dump(data)).output
+
+
+def test_any_entry_has_sums_over_offsets_with_the_stride_in_them() -> None:
+    one = Drawn(0)
+    one.axes, one.stride, one.padding = 1, 2, 0
+    one.x, one.k = np.arange(5.0), np.ones(3)
+    assert "zᵢ = Σₘ kₘ · x[2*i+m]" in index_by_index(one)

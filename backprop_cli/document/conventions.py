@@ -115,7 +115,7 @@ def _samples(trace: Trace, view: View) -> str:
     drawn = "row" if view.rows else "column"
     if not view.layers:
         return f"vectors are drawn as {drawn}s"
-    x = trace.given.get("X")
+    x = trace.given.get("X") or trace.unknown.get("X")
     for axis, words in _ONE.items():
         if x is not None and axis in x.axes:
             return words
