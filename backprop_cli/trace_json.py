@@ -148,6 +148,10 @@ def _indices(convention: Mapping[str, Any]) -> int:
     return int(convention.get("indices", 1))
 
 
+_OF_INPUTS = frozenset({"input", "height", "step"})
+"""An axis of what comes into a network: equations have rows and columns."""
+
+
 class _Writing(Struct, frozen=True):
     """What formulas need besides themselves: names, shapes, the orientation of vectors."""
 
@@ -159,7 +163,7 @@ class _Writing(Struct, frozen=True):
 
 
 def _writing(trace: Trace) -> _Writing:
-    layered = any("input" in given.axes for given in trace.given.values())
+    layered = any(_OF_INPUTS.intersection(given.axes) for given in trace.given.values())
     bases = frozenset(trace.given) | {step.id for step in trace.steps}
     shapes = {name: given.value.shape for name, given in trace.given.items()}
     return _Writing(

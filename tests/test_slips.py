@@ -306,7 +306,9 @@ ELSEWHERE = {
     "wrong-sample": {("layers", "batch")},
     "wrong-axis": IN_BATCHES,
     "digit-misread": IN_BATCHES,
-    "gradient-to-all": set(),  # no network of these has a maximum
+    "gradient-to-all": set(),  # no network of these has a maximum,
+    "kernel-flipped": set(),  # or a kernel
+    "one-position-only": set(),
 }
 """Slips that make no sense in every setting: where they do."""
 

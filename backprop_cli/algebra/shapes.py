@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
@@ -11,6 +12,9 @@ from backprop_cli.algebra.expr import Expr, Sym, num
 
 Size: TypeAlias = "int | str"
 Shape: TypeAlias = "tuple[Size, ...]"
+
+
+_TERM = re.compile(r"([+-]?)(?:(?:(\d+)\*)?([^\W\d]\w*)|(\d+))")
 
 
 class ShapeError(Exception):
@@ -50,6 +54,43 @@ def plus(size: Size, change: int) -> Size:
         tail = "-" + tail
     total = int(tail or 0) + change
     return base if total == 0 else f"{base}{total:+d}"
+
+
+def combined(*terms: tuple[int, Size], more: int = 0) -> Size:
+    """Sizes added up or taken from one another, such as n - k + 1."""
+    letters: dict[str, int] = {}
+    for sign, size in terms:
+        for letter, times in _linear(size).items():
+            letters[letter] = letters.get(letter, 0) + sign * times
+    total = letters.pop("", 0) + more
+    named = [(letter, times) for letter, times in letters.items() if times]
+    if not named:
+        return total
+    named.sort(key=lambda each: each[1] < 0)  # what is added before what is taken away
+    text = "".join(_sized(letter, times) for letter, times in named)
+    if text.startswith("-"):
+        return f"{total}{text}"
+    return text.removeprefix("+") + (f"{total:+d}" if total else "")
+
+
+def letters_in(size: Size) -> list[str]:
+    """The letters of a size; of N+1 only N."""
+    return [letter for letter in _linear(size) if letter]
+
+
+def _sized(letter: str, times: int) -> str:
+    return f"{'+' if times > 0 else '-'}{'' if abs(times) == 1 else f'{abs(times)}*'}{letter}"
+
+
+def _linear(size: Size) -> dict[str, int]:
+    """How often each letter is in a size; the number in it under no letter."""
+    if isinstance(size, int):
+        return {"": size}
+    found: dict[str, int] = {}
+    for sign, times, letter, number in _TERM.findall(size):
+        factor = (-1 if sign == "-" else 1) * int(times or number or 1)
+        found[letter] = found.get(letter, 0) + factor
+    return found
 
 
 def broadcast(left: Shape, right: Shape, words: str = "combined") -> Shape:

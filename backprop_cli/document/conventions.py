@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Op, walk
-from backprop_cli.algebra.quantity import quantity
+from backprop_cli.algebra.quantity import layer_name, quantity
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
@@ -69,7 +69,8 @@ _TIES = MappingProxyType(
 def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     """Every convention that matters for this trace, a phrase each."""
     said = trace.convention
-    phrases = [*_layers(said, view), _samples(trace, view), *_loss(said, names)]
+    affine = _layers(said, view) if _has_weights(trace) else ()
+    phrases = [*affine, _samples(trace, view), *_loss(said, names)]
     used = _operations(trace)
     if used & _LOGARITHMIC:
         phrases.append(_LOG.get(str(said.get("log", "natural")), ""))
@@ -101,10 +102,23 @@ def _layers(said: Mapping[str, object], view: View) -> Iterator[str]:
         yield f"{bias.format(**letters)}, its input {said.get('bias_input', 1):g}"
 
 
+def _has_weights(trace: Trace) -> bool:
+    """Whether there is a weighted sum to say the form of."""
+    names = (layer_name(id) for id in (*trace.given, *trace.unknown))
+    return any(name is not None and name.letter == "W" for name in names)
+
+
+_ONE = MappingProxyType({"height": "one picture", "step": "one sequence, a row a step"})
+
+
 def _samples(trace: Trace, view: View) -> str:
     drawn = "row" if view.rows else "column"
     if not view.layers:
         return f"vectors are drawn as {drawn}s"
+    x = trace.given.get("X") or trace.unknown.get("X")
+    for axis, words in _ONE.items():
+        if x is not None and axis in x.axes:
+            return words
     if trace.samples is None:
         return f"one sample, a {drawn}"
     return f"a batch of {trace.samples}, samples are {drawn}s"
@@ -147,6 +161,7 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
         yield "1{…} is 1 where that holds, else 0"
     if not names.ascii and used & INVERTED:
         yield "A⁻¹ is the inverse of a matrix, |A| its determinant"
+    yield from _sliding(trace, used, names)
     if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):
         yield "⁺ marks a value after the update"
     if not names.ascii and any(quantity(id).part == "old" for id in trace.given):
@@ -167,6 +182,17 @@ def _assumed(said: Mapping[str, object], names: Names) -> Iterator[str]:
     assumed = said.get("assume")
     for name, kind in assumed.items() if isinstance(assumed, Mapping) else ():
         yield _ASSUMED[kind].format(names.text(name))
+
+
+def _sliding(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
+    """Which way a kernel lies when it slides."""
+    if not used & {"conv", "conv_input", "conv_kernel"}:
+        return
+    yield f"{'(*)' if names.ascii else '∗'} slides the kernel as it is (cross-correlation)"
+    if trace.convention.get("convolution") == "flipped":
+        yield "a convolution turns its kernel by 180° first: rot"
+    elif "conv_input" in used:
+        yield "rot turns by 180°"
 
 
 def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:

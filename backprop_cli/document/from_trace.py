@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Op, Sym, symbols
+from backprop_cli.algebra.expr import Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, whole_id
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (
@@ -49,6 +49,7 @@ from backprop_cli.document.step_words import (
 )
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import Node, Number, slashed
+from backprop_cli.operations.pooling import WINDOWED
 from backprop_cli.trace import Given as Stated
 from backprop_cli.trace import Step, Trace
 
@@ -234,9 +235,28 @@ class _Maker(Struct, frozen=True):
             reason(step),
             step.shape,
             equation,
-            tuple(self.formulas.entries(step, used, places)),
+            (
+                *self.any_entry(step),
+                *self.formulas.entries(step, used, places or self.example(step)),
+            ),
             tuple(self.notes(step)),
         )
+
+    def any_entry(self, step: Step) -> Iterator[Equation]:
+        """How an entry comes about, where a window slides and the whole step is shown."""
+        if not self.is_brief(step) and step.id not in self.view.entries and _slides(step):
+            from backprop_cli.document.window_parts import any_entry
+
+            yield from any_entry(step, self.formulas)
+
+    def example(self, step: Step) -> list[tuple[int, ...]]:
+        """One window as an example, of what is not written out anyway."""
+        alone = self.is_brief(step) or step.id in self.view.entries
+        if alone or not _slides(step):
+            return []
+        from backprop_cli.document.window_parts import example
+
+        return list(example(step, self.formulas))
 
     def places(self, step: Step) -> list[tuple[int, ...]]:
         """The entries that are written out: those asked for, or all of them in long detail."""
@@ -256,6 +276,10 @@ class _Maker(Struct, frozen=True):
         yield from _delta(step, names)
         yield from _factors(step, self.formulas.known, names)
         yield from remarks(step, names)
+        if _slides(step):
+            from backprop_cli.document.window_parts import notes
+
+            yield from (in_symbols(said, names) for said in notes(step, self.formulas))
         yield from _softmax(step, names)
         yield from _standardized(step, names)
         if step.note:
@@ -297,6 +321,11 @@ class _Maker(Struct, frozen=True):
         words = reason(source) if isinstance(source, Step) else ""
         node = self.formulas.names.node(asked)
         yield Result(node, value.shape, self.formulas.drawn.flat(value), words)
+
+
+def _slides(step: Step) -> bool:
+    """Whether a window slides in a step, of which there is more to say."""
+    return any(isinstance(node, Op) and node.name in WINDOWED for node in walk(step.expr))
 
 
 def _section(step: Step) -> str:

@@ -52,6 +52,10 @@ _NOUNS = MappingProxyType(
         "switch": "comparison",
         "part": "part taken out",
         "positive_part": "part above 0",
+        "flatten": "flattening",
+        "reshape": "new shape",
+        "max_pool": "max pooling",
+        "mean_pool": "mean pooling",
         "penalty": "penalty",
         "copy": "equality",
     }
@@ -120,6 +124,7 @@ _STATED = MappingProxyType(
         "WQ": "query weights of layer {}",
         "WK": "key weights of layer {}",
         "WV": "value weights of layer {}",
+        "K": "kernel of layer {}",
         "skip": "weights of the skip from {1} into layer {0}",
     }
 )
@@ -189,6 +194,8 @@ def _spread_out(node: Op, names: Names) -> Iterator[str]:
     """What is done to every row or column by what stands once for all of them."""
     for place, arg in enumerate(node.args):
         inner = arg.args[0] if isinstance(arg, Op) and arg.name == "neg" else arg
+        if isinstance(inner, Op) and inner.name == "per_channel":
+            yield f"each entry of {_named(inner, names)} {_MET[node.name][place]} a whole channel"
         if isinstance(inner, Op) and inner.name in ("column", "row"):
             yield f"{_named(inner, names)} {_MET[node.name][place]} every {inner.name}"
 
@@ -207,6 +214,15 @@ def _tilde(node: Op, names: Names) -> str:
     return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
 
 
+def _steps_of_kernel(node: Op, _: Names) -> str:
+    """How far a kernel moves and how much is around, where that is not usual."""
+    stride, padding = node.option("stride", 1), node.option("padding", 0)
+    said = [f"the kernel moves {stride} at a time"] if stride != 1 else []
+    zeros = "1 zero" if padding == 1 else f"{padding} zeros"
+    said += [f"pad puts {zeros} on every side"] if padding else []
+    return "; ".join(said)
+
+
 def _unit(node: Op) -> str:
     """What the letter of a unit vector or matrix means: the one that the formulas have."""
     index = node.option("index")
@@ -222,6 +238,12 @@ _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
         "logsumexp": _softmax_remark,
         "drop_first": _tilde,
         "drop_last": _tilde,
+        "channel_sums": lambda node, names: "a sum for each channel",
+        "conv": _steps_of_kernel,
+        "conv_kernel": lambda node, names: "every place of the kernel adds up",
+        "conv_input": lambda node, names: "each entry through every window it is in",
+        "to_winners": lambda node, names: "each entry goes to the largest of its window",
+        "to_windows": lambda node, names: "each entry goes to all entries of its window",
         "place": lambda node, names: _unit(node),
         "jacobian": lambda node, names: "found by pulling each entry back through every path",
     }

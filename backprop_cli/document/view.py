@@ -32,11 +32,18 @@ class View(Look, frozen=True):
     asked: tuple[str, ...] = ()
 
 
+def _notation(problem: Problem) -> Notation:
+    """The letters of a problem; one picture or sequence is the matrix X, unless it is named."""
+    own = problem.notation
+    is_matrix = problem.input != "samples" and own.input == Notation().input
+    return replace(own, input=own.input.upper()) if is_matrix else own
+
+
 def as_written(problem: Problem, view: View) -> View:
     """The view with what a problem says about how its quantities are written."""
     return replace(
         view,
-        notation=problem.notation,
+        notation=_notation(problem),
         layers=problem.layers is not None,
         rows=problem.convention.rows,
         indices=problem.convention.indices,

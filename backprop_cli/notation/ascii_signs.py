@@ -38,6 +38,7 @@ SIGNS: Mapping[str, str] = MappingProxyType(
         "·": "*",
         TIMES: "*",
         "⊙": "*",
+        "∗": "(*)",
         "×": "x",
         "≤": "<=",
         "≥": ">=",

@@ -79,6 +79,18 @@ def of_each(writer: Writer, node: Op) -> Part:
     return called(writer, head, *node.args)
 
 
+def of_several(writer: Writer, node: Op) -> Part:
+    """max(a, b, c) for the larger of a and b, and of that and c."""
+    return called(writer, name_of(node), *_alike(node, node.name))
+
+
+def _alike(expr: Expr, name: str) -> list[Expr]:
+    """What stands in operations of one name within one another."""
+    if isinstance(expr, Op) and expr.name == name:
+        return [part for arg in expr.args for part in _alike(arg, name)]
+    return [expr]
+
+
 def bars(fence: str) -> Form:
     """|a| or ‖a‖."""
 

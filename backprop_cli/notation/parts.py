@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Option, Sym
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation.nodes import Fenced, Node, Sign, Word, items, row
 from backprop_cli.readings.index_bases import Bases
 
@@ -66,6 +67,10 @@ class Writer(Hand, Protocol):
     @property
     def braces(self) -> bool:
         """Whether shapes are written under the factors of a product."""
+        ...
+
+    def shape(self, expr: Expr) -> Shape | None:
+        """The shape of an expression as it is drawn; None where it is unknown."""
         ...
 
     def shape_label(self, expr: Expr) -> Node | None:
@@ -218,6 +223,8 @@ STANDS_BARE = MappingProxyType(
             "total",
         },
         "/ b": {"power", "raised", "atom"},
+        "a slid": _CLOSED,
+        "slid b": _CLOSED,
         "base": {"atom"},
         "sum of": _CLOSED | {"scalar", "entry", "matrix", "quotient", "total"},
         "each of": _NAMES,
@@ -231,5 +238,5 @@ BEFORE_A_PRODUCT = frozenset({"a scalar", "a entry", "a matrix", "a /", "base"})
 
 AXES = MappingProxyType({0: "rows", -2: "rows", 1: "columns", -1: "columns"})
 WITHIN = MappingProxyType({0: "column", -2: "column", 1: "row", -1: "row"})
-UNWRITTEN = frozenset({"axis", "keep", "samples", "first", "at_tie"})
+UNWRITTEN = frozenset({"axis", "keep", "samples", "first", "at_tie", "axes"})
 """Options that formulas leave out: they follow from shapes, or are conventions."""

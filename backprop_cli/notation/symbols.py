@@ -373,7 +373,7 @@ def numbered(place: str) -> str:
     """A letter with a number behind it has it below: N1 is N₁."""
     found = _with_number(place)
     if found is None:
-        return place
+        return place.replace("-", "−")
     return found[1] + (subscript(found[2]) or "") + (found[3] or "").replace("-", "−")
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from backprop_cli.operations.inverse_bounds import determinant, inverse
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.window_values import CONVOLUTIONS, Factors
 
 Array: TypeAlias = NDArray[np.float64]
 Interval: TypeAlias = tuple[Array, Array]
@@ -210,6 +211,26 @@ def _matmul(a: Interval, b: Interval) -> Interval:
     return centre - reach, centre + reach
 
 
+def _of_windows(factors: Callable[..., Factors]) -> Bounds:
+    """What slides over a picture is a product of two matrices, and its bounds are those."""
+
+    def bounds(a: Interval, b: Interval, **options: Any) -> Interval:
+        (left, right), shape = windows_of(factors, a, b, options)
+        low, high = _matmul(left, right)
+        return low.reshape(shape), high.reshape(shape)
+
+    return bounds
+
+
+def windows_of(
+    factors: Callable[..., Factors], a: Interval, b: Interval, options: Mapping[str, Any]
+) -> tuple[tuple[Interval, Interval], tuple[int, ...]]:
+    """The two matrices whose product a convolution is, and the shape of what comes out."""
+    lows = factors(a[0], b[0], **options)
+    highs = lows if is_point(a) and is_point(b) else factors(a[1], b[1], **options)
+    return ((lows.left, highs.left), (lows.right, highs.right)), lows.shape
+
+
 def _apply_blocks(blocks: Interval, vectors: Interval, samples: int = 0) -> Interval:
     """A matrix a sample times a vector a sample; only grading writes softmax gradients this way."""
     rows = vectors if samples == 0 else (vectors[0].T, vectors[1].T)
@@ -312,6 +333,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "matmul": _matmul,
         "inv": inverse,
         "det": determinant,
+        **{name: _of_windows(factors) for name, factors in CONVOLUTIONS.items()},
         "sqrt": _root,
         "abs": _even("abs"),
         "cosh": _even("cosh"),

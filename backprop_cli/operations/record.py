@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NoReturn, Protocol, TypeAlias
 
@@ -18,7 +19,7 @@ class UnknownPlaceError(Exception):
 
 
 class Lettered(Struct, frozen=True):
-    """i, i + 1, i + k - 1: the numbers that the letters stand for, added up."""
+    """i, i + 1, 2 i + k - 2: the numbers that the letters stand for, added up."""
 
     letters: tuple[str, ...]
     offset: int = 0
@@ -31,19 +32,29 @@ class Lettered(Struct, frozen=True):
     def __radd__(self, other: int) -> Lettered:
         return self + other
 
-    def __sub__(self, other: int) -> Lettered:
+    def __rsub__(self, other: Position) -> NoReturn:
+        self._unknown(other)
+
+    def __sub__(self, other: Position) -> Lettered:
+        if not isinstance(other, int):
+            self._unknown(other)
         return self + -other
+
+    def __mul__(self, times: int) -> Lettered:
+        return Lettered(self.letters * times, self.offset * times)
 
     def _unknown(self, *_: object) -> NoReturn:
         raise UnknownPlaceError
 
     __lt__ = __le__ = __gt__ = __ge__ = __index__ = _unknown
-    __mul__ = __rmul__ = __floordiv__ = __mod__ = _unknown
+    __floordiv__ = __mod__ = _unknown
 
     def text(self) -> str:
-        """`i+k-1`."""
+        """`i+k-1`; `2*i+k-2` of i twice."""
+        times = Counter(self.letters)
+        terms = (letter if n == 1 else f"{n}*{letter}" for letter, n in times.items())
         shift = f"{self.offset:+d}" if self.offset else ""
-        return "+".join(self.letters) + shift
+        return "+".join(terms) + shift
 
 
 Position: TypeAlias = "int | Lettered"

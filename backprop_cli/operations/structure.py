@@ -195,7 +195,7 @@ def _through_flat(node: Op, index: Index, write: Entries) -> Expr:
     return write.at(node.args[0], (*index, 0) if is_column else (0, *index))
 
 
-_MOST_AXES = 2  # of what is reshaped
+_MOST_AXES = 4  # of what is reshaped
 
 
 def _count(shape: Shape, node: Op) -> int:
@@ -210,7 +210,7 @@ def _reshaped(shapes: tuple[Shape, ...], node: Op) -> Shape:
     if not isinstance(wanted, tuple) or not all(isinstance(n, int) and n > 0 for n in wanted):
         raise ShapeError("reshape takes a shape in whole numbers", "reshape(x, [2, 3])")
     if not 0 < len(wanted) <= _MOST_AXES:
-        raise ShapeError("reshape gives a vector or a matrix", "reshape(x, [2, 3])")
+        raise ShapeError("reshape gives at most 4 axes", "reshape(x, [2, 3])")
     wanted = sizes(node)
     have, want = _count(shapes[0], node), _count(wanted, node)
     if have != want:

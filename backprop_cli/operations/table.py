@@ -6,13 +6,16 @@ from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Op, op
 from backprop_cli.operations.arithmetic import ARITHMETIC
+from backprop_cli.operations.convolutions import CONVOLUTIONS
 from backprop_cli.operations.elementwise import ACTIVATIONS, FUNCTIONS
 from backprop_cli.operations.inverses import INVERSES
 from backprop_cli.operations.linear import PRODUCTS
+from backprop_cli.operations.pooling import POOLING
 from backprop_cli.operations.record import Array, Notation, Operation
 from backprop_cli.operations.reductions import REDUCTIONS
 from backprop_cli.operations.slicing import PARTS
 from backprop_cli.operations.structure import STRUCTURE
+from backprop_cli.operations.turning import TURNING
 from backprop_cli.operations.worked_out import WORKED_OUT
 
 
@@ -56,6 +59,9 @@ TABLE = MappingProxyType(
             *STRUCTURE,
             *PARTS,
             *WORKED_OUT,
+            *CONVOLUTIONS,
+            *POOLING,
+            *TURNING,
         )
     }
 )

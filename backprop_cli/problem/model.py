@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.quantity import derivative_id, quantity
-from backprop_cli.algebra.shapes import Shape, Size
+from backprop_cli.algebra.shapes import Shape, Size, letters_in
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.losses import Loss
 from backprop_cli.problem.problem_data import Function, Problem, Update
@@ -183,8 +183,7 @@ class Built(Struct, frozen=True):
 
 def letters_of(shapes: Iterable[Shape]) -> frozenset[str]:
     """The letters among the sizes; N+1 counts as N."""
-    sizes = {size for shape in shapes for size in shape if isinstance(size, str)}
-    return frozenset(size.partition("+")[0].partition("-")[0] for size in sizes)
+    return frozenset(letter for shape in shapes for size in shape for letter in letters_in(size))
 
 
 def state_shape(shapes: MutableMapping[str, Shape], name: str, shape: Shape) -> None:

@@ -38,6 +38,8 @@ def rule_of(expr: Expr) -> str:
             return rule_of(inner)
         case Op("at") if any(isinstance(choice, list) for choice in choices(expr)):
             return "rows"
+        case Op("add" | "sub", (Op("conv"), Sym() | Op("per_channel"))):
+            return "conv"  # with its bias
     return expr.name
 
 

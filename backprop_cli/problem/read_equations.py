@@ -27,7 +27,13 @@ from backprop_cli.problem.unrolled import Stated, hints, unrolled
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.trace import Given, OverTime, Unknown
 
-AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("row",), 2: ("row", "column")}
+AXES: dict[int, tuple[str, ...]] = {
+    0: (),
+    1: ("row",),
+    2: ("row", "column"),
+    3: ("channel", "row", "column"),
+    4: ("filter", "channel", "row", "column"),
+}
 
 _LONGEST = 60  # characters of a formula that a message repeats
 
@@ -90,7 +96,7 @@ def read_values(read: Equations) -> None:
 def _read_shape(read: Equations, name: str, mark: Mark, shape: Shape) -> None:
     """A quantity of which the file states the shape alone."""
     if len(shape) not in AXES:
-        message = f"{shown(name)} is {described(shape)}, and a quantity has two axes at most"
+        message = f"{shown(name)} is {described(shape)}, and a quantity has four axes at most"
         read.complaints.add(message, mark, "[M, N]")
         read.failed_values[name] = None
         return

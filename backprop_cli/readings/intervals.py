@@ -11,10 +11,11 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point
+from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, windows_of
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.window_values import CONVOLUTIONS
 
 Names = Callable[[str], Interval]
 Options = Mapping[str, object]
@@ -357,6 +358,20 @@ def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     return point(found.reshape((a[0] @ b[0]).shape))
 
 
+def _sliding(name: str) -> Inside:
+    """A convolution, which is a matrix product of the windows."""
+
+    def inside(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
+        a, b = args
+        if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
+            return BOUNDS[name](a, b, **options)
+        factors, shape = windows_of(CONVOLUTIONS[name], a, b, options)
+        low, high = _matmul(factors, {}, unit)
+        return low.reshape(shape), high.reshape(shape)
+
+    return inside
+
+
 def _outer(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """Each product, which is a sum of one."""
     found = BOUNDS["outer"](*args, **options)
@@ -390,6 +405,7 @@ def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
 _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "sigmoid": _sigmoid,  # two ways of working it out, and e^z in its last digit only once
     "matmul": _matmul,  # one way has each product, and bounds by midpoints are tighter
+    **{name: _sliding(name) for name in CONVOLUTIONS},  # each is a matrix product
     "outer": _outer,  # its products are those of a sum of one
     "mean": _mean,  # whoever means numbers of other people's digits writes down their sum
     "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for

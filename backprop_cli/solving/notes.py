@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols, walk
 from backprop_cli.algebra.quantity import entry_id, quantity
 from backprop_cli.operations.arithmetic import parts_of
+from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.index_bases import Bases
@@ -235,6 +236,8 @@ def _equal_maxima(node: Op, env: Env, tie: float | str) -> str | None:
 
 def _tied(node: Op, env: Env) -> int:
     """How many at most are equally large in one place."""
+    if node.name == "max_pool":
+        return _tied_in_windows(node, env)
     if len(node.args) == 2:
         parts = [evaluate(part, env) for part in parts_of(node)]
         whole = evaluate(node, env)
@@ -278,6 +281,13 @@ def _deviates(node: Expr, x: str, mean: str) -> bool:
         case Op("sub", (Sym(left), Op("row" | "column" | "expand", (Sym(right),)) | Sym(right))):
             return (left, right) == (x, mean)
     return False
+
+
+def _tied_in_windows(node: Op, env: Env) -> int:
+    """How many at most are equally large in one window."""
+    x = evaluate(node.args[0], env)
+    entries = op("window_entries", node.args[0], **pool_of(node, x.shape).options)
+    return _tied(op("max", entries, axis=-1), env)
 
 
 def _several_paths(step: Planned, env: Env, model: Model) -> str:

@@ -144,6 +144,82 @@ SHAPES |= {
     ],
     "causal_mask": [((), {"shape": (3, 3)})],
 }
+_PICTURES: list[tuple[tuple[Shape, ...], dict[str, Any]]] = [
+    (((5,), (2,)), {}),
+    (((4,), (3,)), {"padding": 1}),
+    (((5,), (2, 3)), {"stride": 2}),
+    (((2, 5), (3, 2, 3)), {"axes": 1, "padding": 1, "stride": 2}),
+    (((3, 4), (2, 3)), {}),
+    (((3, 3), (2, 2)), {"padding": 1, "stride": 1}),
+    (((5, 5), (3, 3)), {"padding": 1, "stride": 2}),
+    (((3, 3), (2, 2, 2)), {}),
+    (((2, 3, 3), (2, 2, 2)), {"padding": 1}),
+    (((2, 3, 3), (3, 2, 2, 2)), {}),
+]
+SHAPES["conv"] = list(_PICTURES)
+SHAPES["conv_input"] = [
+    (((4,), (2,)), {"axes": 1}),
+    (((4,), (3,)), {"axes": 1, "padding": 1}),
+    (((2, 2), (2, 3)), {"axes": 1, "stride": 2}),
+    (((3, 3), (3, 2, 3)), {"axes": 1, "stride": 2, "padding": 1}),
+    (((2, 2), (2, 3)), {}),
+    (((3, 3), (3, 3)), {"padding": 1, "stride": 2}),
+    (((2, 2, 2), (2, 2, 2)), {}),
+    (((2, 2), (2, 2, 2)), {"padding": 1}),
+    (((3, 2, 2), (3, 2, 2, 2)), {}),
+]
+SHAPES["conv_kernel"] = [
+    (((5,), (4,)), {"axes": 1}),
+    (((4,), (4,)), {"axes": 1, "padding": 1}),
+    (((5,), (2, 2)), {"axes": 1, "stride": 2}),
+    (((2, 5), (3, 3)), {"axes": 1, "stride": 2, "padding": 1}),
+    (((3, 4), (2, 2)), {}),
+    (((5, 5), (3, 3)), {"padding": 1, "stride": 2}),
+    (((3, 3), (2, 2, 2)), {}),
+    (((2, 3, 3), (2, 2)), {}),
+    (((2, 3, 3), (2, 2, 2)), {"padding": 1}),
+]
+SHAPES["rot"] = [(((3,),), {}), (((2, 3),), {}), (((2, 3),), {"axes": 1}), (((2, 2, 3),), {})]
+SHAPES["zero_padded"] = [
+    (((3,),), {"axes": 1, "width": 2}),
+    (((2, 3),), {"width": 1}),
+    (((3, 3),), {"width": -1}),
+    (((2, 3, 3),), {"width": (1, 0)}),
+    (((3, 2),), {"width": (-1, 2)}),
+]
+SHAPES["zeros_between"] = [
+    (((3,),), {"axes": 1, "step": 2}),
+    (((2, 2),), {"step": 3}),
+    (((2, 2, 2),), {"step": 2}),
+]
+_POOLED: list[tuple[tuple[Shape, ...], dict[str, Any]]] = [
+    (((4,),), {"axes": 1}),
+    (((2, 4),), {}),
+    (((3, 3),), {"stride": 1}),
+    (((3, 5),), {"size": 3, "stride": 2}),
+    (((2, 2, 4),), {}),
+]
+SHAPES["window_entries"] = SHAPES["max_pool"] = SHAPES["mean_pool"] = _POOLED
+SHAPES["window_sums"] = [
+    (((2, 2),), {"axes": 1}),
+    (((1, 2, 4),), {}),
+    (((2, 2, 4),), {"stride": 1}),
+    (((2, 1, 2, 4),), {}),
+]
+SHAPES["to_windows"] = [
+    (((2,),), {"axes": 1}),
+    (((1, 2),), {}),
+    (((2, 2),), {"stride": 1}),
+    (((2, 1, 2),), {}),
+]
+SHAPES["to_winners"] = [
+    (((2,), (4,)), {"axes": 1}),
+    (((1, 2), (2, 4)), {}),
+    (((2, 2), (3, 3)), {"stride": 1, "at_tie": "shared"}),
+    (((2, 1, 2), (2, 2, 4)), {"at_tie": 0.5}),
+]
+SHAPES["per_channel"] = [(((2,),), {"shape": (2, 3)}), (((2,),), {"shape": (2, 2, 3)})]
+SHAPES["channel_sums"] = [(((2, 3),), {}), (((2, 2, 3),), {})]
 SHAPES["log_softmax"] = SHAPES["largest_shares"] = SHAPES["softmax"]
 SHAPES["log_others"] = SHAPES["softmax"][:-1]  # of a single unit there are no others
 SHAPES["others_share"] = [((shape, shape), options) for (shape,), options in SHAPES["softmax"]]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Op, Sym, walk
+from backprop_cli.algebra.expr import Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import change_id, quantity
 from backprop_cli.faults import Faults
 from backprop_cli.grading.grade import Grader
@@ -70,10 +70,13 @@ def _remarks(grader: Grader) -> Iterator[Finding]:
 
 
 def _matrices(grader: Grader) -> Iterator[Finding]:
-    """Weights for which a forgotten transpose still fits."""
+    """Weights for which a forgotten transpose still fits; nobody transposes a kernel."""
+    slid = _kernels(grader)
     for name, given in grader.model.given.items():
         value = given.value
         if given.role != "parameter" or value.ndim != 2 or value.shape[0] != value.shape[1]:
+            continue
+        if name in slid:
             continue
         if value.shape[0] > 1 and np.array_equal(value, value.T):
             yield Finding(
@@ -89,6 +92,13 @@ def _matrices(grader: Grader) -> Iterator[Finding]:
                 "square: a forgotten transpose still has the right shape",
                 "layers of different sizes",
             )
+
+
+def _kernels(grader: Grader) -> frozenset[str]:
+    """What slides over something, and is never transposed."""
+    nodes = (node for each in grader.model.equations for node in walk(each.expr))
+    convolutions = (n for n in nodes if isinstance(n, Op) and n.name == "conv")
+    return frozenset(name for node in convolutions for name in symbols(node.args[1]))
 
 
 def _units(grader: Grader) -> Iterator[Finding]:
@@ -128,7 +138,7 @@ def _kinks(grader: Grader) -> Iterator[Finding]:
             if not isinstance(node, Op) or operation(node).kink is None or len(node.args) != 1:
                 continue
             inside = evaluate(node.args[0], grader.key.truth)
-            if node.name != "max" and np.any(inside == 0):
+            if operation(node).kink != "max" and np.any(inside == 0):
                 yield Finding(
                     "kink",
                     equation.name,

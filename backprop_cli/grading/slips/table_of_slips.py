@@ -12,6 +12,7 @@ from backprop_cli.grading.report_data import SlipWords
 from backprop_cli.grading.slips import backward, forward, slopes
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
+from backprop_cli.grading.slips import windows_wrong as window
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.table_of_parts import PARTS
 
@@ -152,7 +153,7 @@ _BACKWARD = (
         "gradient-to-all",
         "gradient of a maximum given to all",
         "Only what the maximum was taken from gets its gradient: all others get 0.",
-        slopes.gradient_to_all,
+        window.gradient_to_all,
         "the gradient in every place of a pooling window",
     ),
     _slip(
@@ -199,6 +200,21 @@ _BACKWARD = (
         "The bias acts on every sample (or unit): its gradient is the sum over them.",
         backward.bias_not_summed,
         "δ of one sample instead of Σ δ",
+    ),
+    _slip(
+        "kernel-flipped",
+        "kernel turned the wrong way",
+        "The kernel lies the other way round: look at whether it is to be turned by 180°.",
+        window.kernel_flipped,
+        "pad(δ) ∗ K instead of pad(δ) ∗ rot(K)",
+    ),
+    _slip(
+        "one-position-only",
+        "one position of the kernel only",
+        "This is what comes from one place: the kernel acts at every place, and all of them add"
+        " up.",
+        window.one_position_only,
+        "δ₁₁ times the first window instead of X ∗ δ",
     ),
 )
 _UPDATE = (

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import Sym, op
+from collections.abc import Callable
+from math import prod
+
+from backprop_cli.algebra.expr import Expr, Sym, op
+from backprop_cli.algebra.quantity import layer_id
+from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.errors import Mark
+from backprop_cli.problem.file_format.fields import NOT_NEGATIVE, Bounds, Integer, Numbers
+from backprop_cli.problem.file_format.records import Key
 from backprop_cli.problem.layer_types.activated import activated, put_out, rule_behind
 from backprop_cli.problem.layer_types.layer_type import LayerType
-from backprop_cli.problem.model_builder import Draft
+from backprop_cli.problem.model import Array
+from backprop_cli.problem.model_builder import BIAS, PICTURE, PRE, Draft, rule_of
+from backprop_cli.problem.text import other_keys
 
 
 def _flatten(net: Draft, number: int) -> None:
@@ -21,7 +31,196 @@ def _flatten(net: Draft, number: int) -> None:
     net.neighbours.append((net.output_of(number), source))
 
 
+def _picture_into(net: Draft, number: int) -> Shape | None:
+    """The shape of what comes in; None, with a stand-in, where nothing can slide over it."""
+    source, layer = net.output_of(number - 1), net.layers[number - 1]
+    kind = TYPE_WORDS[layer.type]
+    if source in net.doubtful:
+        net.stand_in(number, kind)
+        return None
+    if net.samples is not None:
+        message = f"{layer.type} takes one sample, and here are {net.samples}"
+        instead = "`input: picture` in the file, where x is one picture"
+        net.complaints.add(message, layer.mark, instead)
+        net.stand_in(number, kind)
+        return None
+    return net.shapes[source]
+
+
+TYPE_WORDS = {"conv": ("Z",), "max-pool": (), "mean-pool": ()}
+
+
+def _fits(net: Draft, number: int, expr: Expr, mark: Mark) -> bool:
+    """Whether a layer's formula has a shape; a complaint, and a stand-in, where it has none."""
+    try:
+        net.sizes().shape(expr)
+    except ShapeError as error:
+        message = f"in layer {number}, {error}"
+        net.complaints.add(message, mark, error.instead)
+        net.stand_in(number, TYPE_WORDS[net.layers[number - 1].type])
+        return False
+    return True
+
+
+def _along(shape: Shape, rank: int) -> tuple[str, ...]:
+    """What the axes of a picture of so many places run over."""
+    places = PICTURE[1:] if rank == 2 else ("place",)
+    return PICTURE[:1] * (len(shape) - rank) + places
+
+
+def _conv(net: Draft, number: int) -> None:
+    shape, layer = _picture_into(net, number), net.layers[number - 1]
+    values = layer.numbers("kernel")
+    if shape is None:
+        return
+    if values is None or values.array is None:
+        net.stand_in(number, ("Z",))
+        return
+    axes = min(2, len(shape))
+    kernel = _one_channel(values.array, shape, axes)
+    names = ("filter", *_along((0,) * (axes + 1), axes))
+    name = layer_id("K", number)
+    axes_of_kernel = (
+        names[-kernel.ndim :]
+        if kernel.ndim != axes + 1 or len(shape) > axes
+        else ("filter", *names[2:])
+    )
+    net.parameter(name, kernel, kernel.shape, axes_of_kernel, "kernel" in layer.train)
+    net.penalised.append((name, "weights"))
+    k: Expr = Sym(name)
+    if net.convention.convolution == "flipped":
+        k = op("rot", k, axes=None if axes == 2 else axes)
+    stride, padding = layer.whole("stride"), layer.whole("padding")
+    total: Expr = op(
+        "conv",
+        Sym(net.output_of(number - 1)),
+        k,
+        stride=None if stride == 1 else stride,
+        padding=padding or None,
+    )
+    if not _fits(net, number, total, values.mark):
+        return
+    total = _with_bias(net, number, total)
+    pre = layer_id(PRE, number)
+    shape = net.sizes().shape(total)
+    net.define(pre, total, "conv", _along(shape, axes), f"pre-activation of layer {number}")
+    net.neighbours.append((pre, net.output_of(number - 1)))
+    result = activated(net, layer.activation, Sym(pre))
+    put_out(net, number, result, rule_of(layer.activation), _along(shape, axes))
+    net.neighbours.append((net.output_of(number), pre))
+    net.units.append(_count(shape))
+
+
+def _one_channel(kernel: Array, shape: Shape, axes: int) -> Array:
+    """A kernel for a picture without channels, where each filter is a list of one channel."""
+    single = kernel.ndim == axes + 2 and kernel.shape[1] == 1 and len(shape) == axes
+    return kernel[:, 0] if single else kernel
+
+
+def _with_bias(net: Draft, number: int, total: Expr) -> Expr:
+    layer = net.layers[number - 1]
+    values = layer.numbers("bias")
+    if values is None or values.array is None:
+        return total
+    shape, name = net.sizes().shape(total), layer_id(BIAS, number)
+    filters = shape[:1] if _filtered(net, number, shape) else ()
+    array = values.array.reshape(-1) if values.array.ndim > 1 else values.array
+    if array.ndim == 1 and array.size == 1 and not filters:
+        array = array.reshape(())
+    if array.shape not in ((), filters):
+        wanted = f"a vector of {filters[0]}, a number a filter" if filters else "a number"
+        message = f"the bias of layer {number} is {described(array.shape)}"
+        net.complaints.add(message, values.mark, f"{wanted}, or a number alone for all")
+        return total
+    net.parameter(name, array, array.shape, ("filter",)[: array.ndim], "bias" in layer.train)
+    net.penalised.append((name, "bias"))
+    bias: Expr = op("per_channel", Sym(name), shape=shape) if array.ndim else Sym(name)
+    return op("add", total, bias)
+
+
+def _filtered(net: Draft, number: int, shape: Shape) -> bool:
+    """Whether the layer gives a channel for each of its filters."""
+    axes = min(2, len(net.shapes[net.output_of(number - 1)]))
+    return len(shape) > axes
+
+
+def _count(shape: Shape) -> int:
+    return prod(size for size in shape if isinstance(size, int))
+
+
+def _pool(name: str) -> Callable[[Draft, int], None]:
+    def build(net: Draft, number: int) -> None:
+        shape, layer = _picture_into(net, number), net.layers[number - 1]
+        if shape is None:
+            return
+        size, stride = layer.whole("size"), layer.own.get("stride")
+        pooled = op(
+            name,
+            Sym(net.output_of(number - 1)),
+            size=None if size == 2 else size,
+            stride=None if stride in (None, size) else stride,
+        )
+        if not _fits(net, number, pooled, layer.mark):
+            return
+        result = activated(net, layer.activation, pooled)
+        rule = rule_behind(layer.activation, name.replace("_", "-"))
+        axes = _along(net.sizes().shape(pooled), min(2, len(shape)))
+        put_out(net, number, result, rule, axes)
+        net.neighbours.append((net.output_of(number), net.output_of(number - 1)))
+        net.units.append(_count(net.shapes[net.output_of(number)]))
+
+    return build
+
+
+_SIZES = {
+    "size": Key(
+        Integer(Bounds(at_least=1)), "how many entries a window has along each axis", default=2
+    ),
+    "stride": Key(Integer(Bounds(at_least=1)), "how far apart windows are; as `size` if absent"),
+}
+
 PICTURES = (
+    LayerType(
+        "conv",
+        "a kernel, or several, slides over the picture",
+        {
+            "kernel": Key(
+                Numbers(deepest=4),
+                "a matrix; a list of matrices, one a channel of the input; a list of those, "
+                "one a filter",
+                required=True,
+            ),
+            "bias": Key(Numbers(), "a number a filter"),
+            "stride": Key(Integer(Bounds(at_least=1)), "how far it moves at a time", default=1),
+            "padding": Key(
+                Integer(NOT_NEGATIVE), "how many zeros stand around the picture", default=0
+            ),
+        },
+        _conv,
+        "{type: conv, kernel: [[2, 1], [1, 1]], bias: 0}",
+        {"kernel": "K", "bias": BIAS},
+        (PRE, "H"),
+        also="convolution convolutional conv1d conv2d correlation",
+        meant=other_keys.OF_CONV,
+    ),
+    LayerType(
+        "max-pool",
+        "the largest entry of each window",
+        _SIZES,
+        _pool("max_pool"),
+        "{type: max-pool, size: 2}",
+        also="maxpooling maxpool1d maxpool2d pool pooling",
+        meant=other_keys.OF_POOL,
+    ),
+    LayerType(
+        "mean-pool",
+        "the mean of each window",
+        _SIZES,
+        _pool("mean_pool"),
+        "{type: mean-pool, size: 2}",
+        also="meanpooling averagepool averagepooling avgpool avgpool1d avgpool2d",
+        meant=other_keys.OF_POOL,
+    ),
     LayerType(
         "flatten",
         "a picture as one vector: channel by channel, row by row",

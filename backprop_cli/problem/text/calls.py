@@ -16,6 +16,7 @@ from backprop_cli.problem.text.other_keys import nearest
 
 _ALIASES = {"ln": "log", "identity": "linear", "cross": "outer", **SAME}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
+_POOLS = frozenset({"max_pool", "mean_pool"})
 _SPECIAL = frozenset({"linear", "dot", "max", "min", "sum", "log", "ln", "e", "pi"})
 FUNCTIONS = frozenset(
     {
@@ -35,7 +36,8 @@ class Dialect(Struct, frozen=True):
 
     `compound` are ids such as `dL/dW1` to be read as one name; `all_operations` lets the formulas
     of a trace use operations that a file may not. `running` says what the letters are that run
-    over time: where t is 2, `h_t` is h_2 and `x[t]` its second row.
+    over time: where t is 2, `h_t` is h_2 and `x[t]` its second row. `flipped`: `conv` turns its
+    kernel.
     """
 
     indices: int = 1
@@ -44,6 +46,7 @@ class Dialect(Struct, frozen=True):
     compound: Collection[str] = ()
     all_operations: bool = False
     running: Mapping[str, int] = MappingProxyType({})
+    flipped: bool = False
 
 
 def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:
@@ -53,6 +56,7 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
         return _loss(token, name, args, options, dialect)
     if name == "reshape" and len(args) > 1:
         return _reshaped(token, args)
+    args, options = _slid(token, name, args, options, dialect)
     match name, args:
         case "linear", [inner]:
             return inner
@@ -73,6 +77,36 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
     if name == "step" and dialect.step_at_zero != 1:
         options.setdefault("at_zero", dialect.step_at_zero)
     return _checked(token, name, args, options, dialect)
+
+
+def _slid(
+    token: Token, name: str, args: list[Expr], options: dict[str, Option], dialect: Dialect
+) -> tuple[list[Expr], dict[str, Option]]:
+    """The arguments of what slides a window as the table has them; others as they are."""
+    if name in _POOLS and len(args) > 1:
+        return _sized(token, args, options)
+    if name == "conv" and dialect.flipped and len(args) == 2:
+        return [args[0], _turned(args[1], options)], options
+    return args, options
+
+
+def _sized(
+    token: Token, args: list[Expr], options: dict[str, Option]
+) -> tuple[list[Expr], dict[str, Option]]:
+    """max_pool(A, 2), whose second argument is the size of the windows."""
+    match args:
+        case [inner, Num(value)] if value.denominator == 1 and "size" not in options:
+            return [inner], {**options, "size": int(value)}
+    message = f"`{token.text}` takes what is pooled and the size of the windows, a whole number"
+    raise FormulaError(message, token.offset, f"{token.text}(A, 2), or with stride=1")
+
+
+def _turned(expr: Expr, options: dict[str, Option]) -> Expr:
+    """The kernel turned by 180°, as convolution means in a file that says so."""
+    axes = options.get("axes")
+    if isinstance(expr, Op) and expr.name == "rot" and expr.option("axes") == axes:
+        return expr.args[0]
+    return op("rot", expr, axes=axes)
 
 
 def _reshaped(token: Token, args: list[Expr]) -> Expr:

@@ -26,8 +26,11 @@ def dialect(convention: Convention, running: Mapping[str, int] = MappingProxyTyp
     """How formulas are read under the conventions of a file, where these letters run over time."""
     from backprop_cli.problem.text.calls import Dialect
 
+    flipped = convention.convolution == "flipped"
     at_zero = convention.kinks.step_at_zero
-    return Dialect(convention.indices, log_base(convention), at_zero, running=running)
+    return Dialect(
+        convention.indices, log_base(convention), at_zero, running=running, flipped=flipped
+    )
 
 
 def parsed(

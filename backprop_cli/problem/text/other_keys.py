@@ -52,6 +52,17 @@ OF_LAYER: Final = _meant(
         "train": "trainable trained frozen",
     }
 )
+OF_CONV: Final = _meant(
+    {
+        "kernel": "k k1 weights weight w w1 filter filters kernels mask",
+        "bias": "b b1 biases offset",
+        "padding": "pad zeros zeropadding p",
+        "stride": "step strides s",
+    }
+)
+OF_POOL: Final = _meant(
+    {"size": "kernel kernelsize poolsize window windows k pool", "stride": "step strides s"}
+)
 OF_UPDATE: Final = _meant(
     {
         "learning_rate": "lr eta η alpha α rate stepsize learning",

@@ -326,7 +326,7 @@ class _Reader(Struct):
 
     def letter(self) -> Option:
         text = self.take().text
-        if sign := self.accept("+", "-"):
+        while sign := self.accept("+", "-"):
             text += sign.text + self.take().text
         return None if text == "None" else text
 

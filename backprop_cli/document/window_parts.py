@@ -1,0 +1,141 @@
+"""A step that slides a window to what is said of it beside its formula: one window written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, walk
+from backprop_cli.derive.derivation_nodes import EQUAL, Indices, indexed
+from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
+from backprop_cli.document.document_data import Equation
+from backprop_cli.document.step_equations import Formulas
+from backprop_cli.operations.convolutions import AXES
+from backprop_cli.operations.pooling import pool_of, windows_at
+from backprop_cli.operations.sizes import Sizes
+from backprop_cli.readings.entries import NoEntryError
+from backprop_cli.readings.values import evaluate
+from backprop_cli.trace import Step
+
+_SLIDING = ("conv", "conv_kernel", "conv_input")
+_POOLING = ("max_pool", "mean_pool")
+_MOST_TERMS = 40  # of a window that is written out
+_MOST_WINDOWS = 6  # of a step that pools, all of which are written out
+_INDEX = {"conv": "fij", "conv_kernel": "fcuv"}
+_SUMMED = {"conv": "cuvmprst", "conv_kernel": "ijmprst"}
+
+
+def _windowed(step: Step) -> Op | None:
+    """The operation that slides a window in the formula of a step."""
+    for node in walk(step.expr):
+        if isinstance(node, Op) and node.name in (*_SLIDING, *_POOLING):
+            return node
+    return None
+
+
+def any_entry(step: Step, formulas: Formulas) -> Iterator[Equation]:
+    """The formula of any entry: sums over offsets, or over places, without a condition in them."""
+    node = _windowed(step)
+    if node is None or node.name not in _INDEX:
+        return
+    writer = _Offsets(formulas, node)
+    letters = writer.index(step)
+    try:
+        found = writer.entry(step.expr, letters, step.id)
+    except NoEntryError:
+        return
+    if not any(isinstance(one, Op) and one.name == EQUAL for one in walk(found)):
+        head = formulas.names.node(indexed(step.id, *letters).name)
+        yield Equation(head, (formulas.writer().node(found),))
+
+
+class _Offsets(Entrywise):
+    """Writes entries with the letters that convolutions are written with, where they are free."""
+
+    def __init__(self, formulas: Formulas, node: Op) -> None:
+        bases = formulas.names.counting
+        sizes = Sizes(formulas.known.shapes, {})
+        super().__init__(sizes, Counting(bases.first, {}), Indices(), shifts=True)
+        self.node = node
+        self.taken = {name for name in formulas.known.shapes if len(name) == 1}
+
+    def free(self, liked: str) -> Iterator[str]:
+        """Letters that mean nothing else."""
+        return (letter for letter in liked if letter not in self.taken | self.around)
+
+    def index(self, step: Step) -> tuple[str, ...]:
+        """The letters of the entry itself: f and c for filters and channels, i and j for places."""
+        liked, rank = _INDEX[self.node.name], len(step.shape)
+        axes = self._axes()
+        before = liked[: len(liked) - AXES][: rank - axes]
+        own = before + liked[len(liked) - AXES :][:axes]
+        letters: list[str] = []
+        for letter in own:
+            self.around = set(letters)
+            letters.append(next(self.free(letter + "mnpqrst")))
+        return tuple(letters)
+
+    def _axes(self) -> int:
+        rank = len(self.shape(self.node.args[0]))
+        return int(str(self.node.option("axes") or (1 if rank == 1 else AXES)))
+
+    def letter(self, own: object, first: int, node: Op) -> str:  # noqa: ARG002
+        """A letter of a sum, none that is in use."""
+        channels = len(self.shape(self.node.args[0])) > self._axes()
+        liked = _SUMMED[self.node.name]
+        skipped = liked[1:] if self.node.name == "conv" and not channels else liked
+        return next(self.free(skipped))
+
+
+def example(step: Step, formulas: Formulas) -> Iterator[tuple[int, ...]]:
+    """The places of entries that are written out: one window of a convolution, a few of pooling."""
+    node, value = _windowed(step), step.value
+    if node is None or value is None or not value.size:
+        return
+    if node.name in _POOLING:
+        yield from islice(np.ndindex(value.shape), _MOST_WINDOWS)
+        return
+    window = formulas.known.shapes[node.args[1].name] if isinstance(node.args[1], Sym) else ()
+    if np.prod([size for size in window if isinstance(size, int)], dtype=int) > _MOST_TERMS:
+        return
+    middle = node.name == "conv_input"
+    yield tuple(size // 2 if middle else 0 for size in value.shape)
+
+
+def notes(step: Step, formulas: Formulas) -> Iterator[str]:
+    """Where the largest entry of each window is, and where each entry of a gradient goes."""
+    for node in walk(step.expr):
+        if isinstance(node, Op) and node.name == "to_winners":
+            yield from _winners(node, formulas)
+
+
+def _winners(node: Op, formulas: Formulas) -> Iterator[str]:
+    g, x = node.args
+    values = formulas.known.values
+    if not (isinstance(g, Sym) and isinstance(x, Sym) and g.name in values and x.name in values):
+        return
+    how, bases = pool_of(node), formulas.names.counting
+    shares = evaluate(_shares(node), values)
+    for place, inside in islice(windows_at(values[g.name].shape, how), _MOST_WINDOWS):
+        own = [
+            bases.entry(x.name, at)
+            for at, share in zip(inside, shares[place], strict=True)
+            if share
+        ]
+        what = bases.entry(g.name, place)
+        amount = formulas.drawn.digits.one(float(values[g.name][place]))
+        yield f"{what} = {amount} goes to {_listed(own)}"
+
+
+def _shares(node: Op) -> Expr:
+    how = pool_of(node)
+    tie = node.option("at_tie")
+    return op(
+        "largest_shares", op("window_entries", node.args[1], **how.options), axis=-1, at_tie=tie
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return f"{names[0]} alone" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

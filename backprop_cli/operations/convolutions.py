@@ -1,0 +1,360 @@
+"""Convolutions: how a kernel slides over a picture, and what comes back to both.
+
+The last one or two axes of an array are places (`axes`; a vector has one); one before them is of
+channels, in a kernel of channels or filters, and one before that in a kernel is of filters. The
+three convolutions are the three sides of Σ g · conv(x, k), so that each pulls back to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, op
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, combined, described
+from backprop_cli.operations import window_values as values
+from backprop_cli.operations.record import (
+    Along,
+    Array,
+    Entries,
+    Index,
+    Notation,
+    Operation,
+    Position,
+    Rules,
+    Shares,
+)
+
+AXES = 2  # of a picture
+_SLIDING = {"stride": 1, "padding": 0, "axes": None}
+_BACK = {"stride": 1, "padding": 0, "axes": AXES}
+
+
+class Sliding(Struct, frozen=True):
+    """How a node slides: along so many last axes, so far at a time, zeros around."""
+
+    axes: int
+    stride: int
+    padding: int
+
+    @property
+    def options(self) -> dict[str, int | None]:
+        """As options of an operation that goes back."""
+        return {
+            "stride": self.stride if self.stride != 1 else None,
+            "padding": self.padding or None,
+            "axes": self.axes if self.axes != AXES else None,
+        }
+
+
+def sliding(node: Op, shape: Shape) -> Sliding:
+    """How a node slides over what has this shape."""
+    axes = node.option("axes") or (1 if len(shape) == 1 else AXES)
+    found = [node.option(name, usual) for name, usual in (("stride", 1), ("padding", 0))]
+    for name, value, least in zip(("stride", "padding"), found, (1, 0), strict=True):
+        if not isinstance(value, int) or value < least:
+            raise ShapeError(f"the {name} of {node.name} is a whole number, at least {least}")
+    if axes not in (1, AXES):
+        raise ShapeError(f"{node.name} slides along 1 axis or 2", "axes=1, or no `axes`")
+    return Sliding(int(str(axes)), int(str(found[0])), int(str(found[1])))
+
+
+def count(size: Size, window: Size, stride: int, padding: int, what: str) -> Size:
+    """How many places a window has along an axis: (n + 2p - k)/s + 1, which has to be whole."""
+    if not (isinstance(size, int) and isinstance(window, int)):
+        if stride != 1:
+            raise ShapeError(f"with a stride, {what} needs sizes that are numbers")
+        return combined((1, size), (-1, window), more=2 * padding + 1)
+    room = size + 2 * padding - window
+    if room < 0:
+        has = f"{size} entries" + (f" and {2 * padding} zeros" if padding else "")
+        raise ShapeError(f"{what} of {window} does not fit into {has}", f"at most {window + room}")
+    if room % stride:
+        worked = f"({size} + 2·{padding} - {window})/{stride} + 1 = {room / stride + 1:g}"
+        raise ShapeError(
+            f"{what} of {window} with stride {stride} does not come out whole: {worked}",
+            _that_comes_out(room, stride),
+        )
+    return room // stride + 1
+
+
+def _that_comes_out(room: int, stride: int) -> str:
+    fitting = [step for step in range(1, room + 1) if room % step == 0]
+    nearest = min(fitting, key=lambda step: abs(step - stride))
+    more = next((p for p in range(1, stride) if (room + 2 * p) % stride == 0), None)
+    return f"stride={nearest}" + (f", or padding larger by {more}" if more else "")
+
+
+# Shapes of convolutions ---------------------------------------------------------------------------
+
+
+def split(shape: Shape, axes: int) -> tuple[Shape, Shape]:
+    """What stands before the places, and the places."""
+    return shape[: len(shape) - axes], shape[len(shape) - axes :]
+
+
+def _conv_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    x, k = shapes
+    how = sliding(node, x)
+    (channels, places), (own, window) = split(x, how.axes), split(k, how.axes)
+    if len(places) < how.axes or len(channels) > 1 or len(window) < how.axes:
+        raise ShapeError(_unfit(x, k, how), _fitting(how))
+    if len(own) not in ((1, 2) if channels else (0, 1)):
+        raise ShapeError(_unfit(x, k, how), _fitting(how))
+    if channels and own[-1] != channels[0]:
+        raise ShapeError(
+            f"{described(x)} has {channels[0]} channels, and the kernel is for {own[-1]}",
+            f"a matrix for each of the {channels[0]} channels" if how.axes == AXES else None,
+        )
+    filters = own[: len(own) - len(channels)]
+    return filters + _counts(places, window, how)
+
+
+def _counts(places: Shape, window: Shape, how: Sliding) -> Shape:
+    pairs = zip(places, window, strict=True)
+    return tuple(count(n, k, how.stride, how.padding, "a kernel") for n, k in pairs)
+
+
+def _unfit(x: Shape, k: Shape, how: Sliding) -> str:
+    return f"a kernel that is {described(k)} does not slide over {described(x)}" + (
+        " along 1 axis" if how.axes == 1 and len(x) > 1 else ""
+    )
+
+
+def _fitting(how: Sliding) -> str:
+    one = "a vector" if how.axes == 1 else "a matrix"
+    return (
+        f"{one}; a list of these, one a channel of x or one a filter; a list of such, one a filter"
+    )
+
+
+def _input_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    g, k = shapes
+    how = sliding(node, (1,) * AXES)
+    (filters, places), (own, window) = split(g, how.axes), split(k, how.axes)
+    pairs = zip(places, window, strict=True)
+    return own[len(filters) :] + tuple(_before(o, n, how) for o, n in pairs)
+
+
+def _before(places: Size, window: Size, how: Sliding) -> Size:
+    """The size that so many places of a window come from; the other way round the window."""
+    if how.stride == 1:
+        return combined((1, places), (1, window), more=-1 - 2 * how.padding)
+    return (in_numbers(places) - 1) * how.stride + in_numbers(window) - 2 * how.padding
+
+
+def _kernel_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    x, g = shapes
+    how = sliding(node, (1,) * AXES)
+    (channels, places), (filters, counts) = split(x, how.axes), split(g, how.axes)
+    pairs = zip(places, counts, strict=True)
+    return filters + channels + tuple(_window(n, o, how) for n, o in pairs)
+
+
+def _window(size: Size, places: Size, how: Sliding) -> Size:
+    if how.stride == 1:
+        return combined((1, size), (-1, places), more=1 + 2 * how.padding)
+    return in_numbers(size) + 2 * how.padding - (in_numbers(places) - 1) * how.stride
+
+
+def in_numbers(size: Size) -> int:
+    """A size that has to be a number."""
+    if not isinstance(size, int):
+        raise ShapeError("with a stride, sizes that are numbers are needed")
+    return size
+
+
+# Pull-backs of convolutions -----------------------------------------------------------------------
+
+
+def _conv(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    x, k = node.args
+    options = sliding(node, rules.shape(x)).options
+    return op("conv_input", g, k, **options), op("conv_kernel", x, g, **options)
+
+
+def _own(node: Op) -> dict[str, int | None]:
+    return sliding(node, (1,) * AXES).options
+
+
+def _conv_input(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
+    g, k = node.args
+    return _forward(u, k, node), op("conv_kernel", u, g, **_own(node))
+
+
+def _conv_kernel(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
+    x, g = node.args
+    return op("conv_input", g, u, **_own(node)), _forward(x, u, node)
+
+
+def _forward(x: Expr, k: Expr, node: Op) -> Expr:
+    return op("conv", x, k, **_own(node))
+
+
+# Entries of convolutions --------------------------------------------------------------------------
+
+
+def known(index: Index) -> bool:
+    """Whether all places are numbers."""
+    return all(isinstance(place, int) for place in index)
+
+
+def _axes_of(expr: Expr, write: Entries, axes: int) -> list[Along]:
+    """The last axes of an expression, for a sum along each."""
+    rank = len(write.shape(expr))
+    return [((expr, axis),) for axis in range(rank - axes, rank)]
+
+
+def _conv_entry(node: Op, index: Index, write: Entries) -> Expr:
+    """Σ over channels and offsets of K with the window that begins at the place."""
+    x, k = node.args
+    shape = write.shape(x)
+    how = sliding(node, shape)
+    channels = len(shape) - how.axes
+    filters, at = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    along: list[Along] = [((k, len(filters)), (x, 0))] if channels else []
+
+    def term(chosen: Index) -> Expr:
+        weight = write.at(k, (*filters, *chosen))
+        places = _begun(at, chosen[channels:], how)
+        return _times(weight, x, chosen[:channels], places, _Reach(node, write, how))
+
+    return write.total(node, along + _axes_of(k, write, how.axes), term)
+
+
+def _kernel_entry(node: Op, index: Index, write: Entries) -> Expr:
+    """Σ over places of g with what the offset meets there."""
+    x, g = node.args
+    how = sliding(node, (1,) * AXES)
+    before, offsets = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    filters = before[: len(write.shape(g)) - how.axes]
+    channels = before[len(filters) :]
+
+    def term(chosen: Index) -> Expr:
+        weight = write.at(g, (*filters, *chosen))
+        places = _begun(chosen, offsets, how)
+        return _times(weight, x, channels, places, _Reach(node, write, how))
+
+    return write.total(node, _axes_of(g, write, how.axes), term)
+
+
+def _input_entry(node: Op, index: Index, write: Entries) -> Expr:
+    """Σ over filters and places of g whose window the place is in, with the offset it has there."""
+    g, k = node.args
+    how = sliding(node, (1,) * AXES)
+    filtered = len(write.shape(g)) - how.axes
+    channels, at = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    along: list[Along] = [((g, 0), (k, 0))] if filtered else []
+
+    def term(chosen: Index) -> Expr:
+        filters, places = chosen[:filtered], chosen[filtered:]
+        weight = write.at(g, chosen)
+        first = _begun(places, (-how.padding,) * how.axes, replace(how, padding=0))
+        if known(at) and known(places):
+            offsets = [i - j for i, j in zip(at, first, strict=True)]
+            return _times(weight, k, (*filters, *channels), offsets, _Reach(node, write, how))
+
+        def each(chosen_offsets: Index) -> Expr:
+            ends = [j + a for j, a in zip(first, chosen_offsets, strict=True)]
+            factor = build.scalar_mul(weight, write.at(k, (*filters, *channels, *chosen_offsets)))
+            return _where(factor, at, ends, write)
+
+        return write.total(node, _axes_of(k, write, how.axes), each)
+
+    return write.total(node, along + _axes_of(g, write, how.axes), term)
+
+
+class _Reach(Struct, frozen=True):
+    """Of which sum a term is, and how far what slides may go beyond the ends."""
+
+    node: Op
+    write: Entries
+    how: Sliding
+
+
+def _begun(places: Index, offsets: Index, how: Sliding) -> list[Position]:
+    """Where offsets of the windows that begin at places are in the picture."""
+    pairs = zip(places, offsets, strict=True)
+    return [i * how.stride + a + -how.padding for i, a in pairs]
+
+
+def _times(weight: Expr, x: Expr, before: Index, places: list[Position], reach: _Reach) -> Expr:
+    """A weight times the entry of x at the places; 0 where they are beyond its ends."""
+    write, how = reach.write, reach.how
+    inside = write.shape(x)[len(before) :]
+    in_numbers = known(tuple(places))
+    if in_numbers and not within(tuple(places), inside):
+        return build.ZERO
+    if in_numbers or not how.padding:
+        return build.scalar_mul(weight, write.at(x, (*before, *places)))
+
+    def each(chosen: Index) -> Expr:
+        factor = build.scalar_mul(weight, write.at(x, (*before, *chosen)))
+        return _where(factor, chosen, places, write)
+
+    return write.total(reach.node, _axes_of(x, write, how.axes), each)
+
+
+def within(places: Index, room: Shape) -> bool:
+    """Whether numbers are places of an array."""
+    pairs = zip(places, room, strict=True)
+    return all(isinstance(i, int) and 0 <= i < int(n) for i, n in pairs)
+
+
+def _where(factor: Expr, ones: Index, others: list[Position], write: Entries) -> Expr:
+    """The factor where all places are the same, else 0."""
+    for one, other in zip(ones, others, strict=True):
+        factor = build.scalar_mul(factor, write.same(one, other))
+    return factor
+
+
+def _of_factors(name: str) -> Callable[..., Array]:
+    def value(a: Array, b: Array, **options: int | None) -> Array:
+        return values.CONVOLUTIONS[name](a, b, **options).product
+
+    return value
+
+
+CONVOLUTIONS = (
+    Operation(
+        "conv",
+        "convolution",
+        Notation("special", "∗"),
+        _conv_shape,
+        _of_factors("conv"),
+        arity=2,
+        pullback=_conv,
+        entry=_conv_entry,
+        options=_SLIDING,
+        multiplies=True,
+    ),
+    Operation(
+        "conv_input",
+        "convolution with the turned kernel",
+        Notation("special", "∗"),
+        _input_shape,
+        _of_factors("conv_input"),
+        arity=2,
+        pullback=_conv_input,
+        entry=_input_entry,
+        options=_BACK,
+        public=False,
+        multiplies=True,
+    ),
+    Operation(
+        "conv_kernel",
+        "convolution with what is convolved",
+        Notation("special", "∗"),
+        _kernel_shape,
+        _of_factors("conv_kernel"),
+        arity=2,
+        pullback=_conv_kernel,
+        entry=_kernel_entry,
+        options=_BACK,
+        public=False,
+        multiplies=True,
+    ),
+)

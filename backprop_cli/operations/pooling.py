@@ -1,0 +1,278 @@
+"""Pooling: the largest entry or the mean of each window, and where a gradient goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from itertools import product
+
+from msgspec import Struct
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr, Op, num, op
+from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.operations import window_values as values
+from backprop_cli.operations.convolutions import (
+    AXES,
+    count,
+    in_numbers,
+    known,
+    sliding,
+    split,
+)
+from backprop_cli.operations.record import (
+    Entries,
+    Index,
+    Notation,
+    Operation,
+    Position,
+    Rules,
+    Shares,
+    UnknownPlaceError,
+)
+
+_POOLING = {"size": 2, "stride": None, "axes": None}
+
+
+class Pool(Struct, frozen=True):
+    """How windows stand: along so many last axes, so large, so far apart."""
+
+    axes: int
+    size: int
+    stride: int
+
+    @property
+    def options(self) -> dict[str, int | None]:
+        """As options of an operation that goes back."""
+        return {
+            "size": self.size if self.size != 2 else None,
+            "stride": self.stride if self.stride != self.size else None,
+            "axes": self.axes if self.axes != AXES else None,
+        }
+
+    def first(self, place: Position) -> Position:
+        """Where the window at a place begins."""
+        return place * self.stride
+
+
+def pool_of(node: Op, shape: Shape = (1,) * AXES) -> Pool:
+    """How a node's windows stand on what has this shape."""
+    how = sliding(Op(node.name, (), tuple(o for o in node.options if o[0] == "axes")), shape)
+    size = node.option("size", 2)
+    stride = node.option("stride", size)
+    for name, value in (("size", size), ("stride", stride)):
+        if not isinstance(value, int) or value < 1:
+            raise ShapeError(f"the {name} of {node.name} is a whole number, at least 1")
+    return Pool(how.axes, int(str(size)), int(str(stride)))
+
+
+def _pooled(shape: Shape, how: Pool) -> Shape:
+    before, places = split(shape, how.axes)
+    if len(places) < how.axes or len(before) > 1:
+        wanted = "a vector" if how.axes == 1 else "a matrix, or a list of matrices"
+        raise ShapeError(f"windows slide over {wanted}, and this is {described(shape)}")
+    if not all(isinstance(size, int) for size in places):
+        raise ShapeError("pooling needs sizes that are numbers")
+    return before + tuple(count(n, how.size, how.stride, 0, "a window") for n in places)
+
+
+def _pool_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
+    return _pooled(shapes[0], pool_of(node, shapes[0]))
+
+
+def _unpooled(shape: Shape, how: Pool) -> Shape:
+    before, places = split(shape, how.axes)
+    return before + tuple((in_numbers(n) - 1) * how.stride + how.size for n in places)
+
+
+def _windows(x: Expr, how: Pool) -> Expr:
+    return op("window_entries", x, **how.options)
+
+
+def _in_windows(g: Expr, how: Pool, rules: Rules) -> Expr:
+    """A number a window, given to each of its entries."""
+    shape = (*rules.shape(g), how.size**how.axes)
+    return op("spread", g, axis=-1, shape=shape)
+
+
+def _put_back(entries: Expr, how: Pool) -> Expr:
+    return op("window_sums", entries, **how.options)
+
+
+def _winners(node: Op, rules: Rules) -> Expr:
+    g, x = node.args
+    how = pool_of(node)
+    tie = None if node.option("at_tie", "first") == "first" else node.option("at_tie")
+    share = op("largest_shares", _windows(x, how), axis=-1, at_tie=tie)
+    return _put_back(op("mul", _in_windows(g, how, rules), share), how)
+
+
+def _max_pool(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    x = node.args[0]
+    tie = None if rules.tie() == "first" else rules.tie()
+    how = pool_of(node, rules.shape(x))
+    return (op("to_winners", g, x, at_tie=tie, **how.options),)
+
+
+def _mean_pool(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
+    how = pool_of(node, rules.shape(node.args[0]))
+    return (build.div(op("to_windows", g, **how.options), num(how.size**how.axes)),)
+
+
+def _unpool_max(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
+    """Back to g: what stands where the largest entry is; where that is does not change."""
+    how, tie = pool_of(node), node.option("at_tie")
+    share = op("largest_shares", _windows(node.args[1], how), axis=-1, at_tie=tie)
+    return op("sum", op("mul", _windows(u, how), share), axis=-1), None
+
+
+def _offset(number: Position, how: Pool) -> Index:
+    """The offset within a window of its how manyth entry."""
+    return (number,) if how.axes == 1 else (number // how.size, number % how.size)
+
+
+def _windows_entry(node: Op, index: Index, write: Entries) -> Expr:
+    how = pool_of(node, write.shape(node.args[0]))
+    *places, number = index
+    before, at = places[: len(places) - how.axes], places[len(places) - how.axes :]
+    offsets = _offset(number, how)
+    inner = [how.first(i) + a for i, a in zip(at, offsets, strict=True)]
+    return write.at(node.args[0], (*before, *inner))
+
+
+def _every_place(shape: Shape, axes: int) -> Iterator[tuple[int, ...]]:
+    """Every place in the last axes."""
+    return product(*(range(int(size)) for size in shape[len(shape) - axes :]))
+
+
+def _windows_sum_entry(node: Op, index: Index, write: Entries) -> Expr:
+    how = pool_of(node)
+    shape = write.shape(node.args[0])[:-1]
+    before, at = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    found: Expr = build.ZERO
+    for places in _every_place(shape, how.axes):
+        offsets = [i - how.first(j) for i, j in zip(at, places, strict=True)]
+        if all(0 <= a < how.size for a in offsets):
+            number = reduce(lambda whole, a: whole * how.size + a, offsets)
+            found = build.add(found, write.at(node.args[0], (*before, *places, number)))
+    return found
+
+
+def windows_at(
+    shape: tuple[int, ...], how: Pool
+) -> Iterator[tuple[tuple[int, ...], list[tuple[int, ...]]]]:
+    """Each place of what has been pooled to this shape, and the places of its window's entries."""
+    for place in product(*map(range, shape)):
+        before, at = place[: len(place) - how.axes], place[len(place) - how.axes :]
+        offsets = product(range(how.size), repeat=how.axes)
+        inside = [
+            tuple(i * how.stride + a for i, a in zip(at, one, strict=True)) for one in offsets
+        ]
+        yield place, [(*before, *one) for one in inside]
+
+
+def _pool_terms(node: Op, index: Index, write: Entries) -> list[Expr]:
+    """The entries of the window at a place."""
+    how = pool_of(node, write.shape(node.args[0]))
+    whole = _windows(node.args[0], how)
+    if not known(index):
+        raise UnknownPlaceError
+    return [_windows_entry(whole, (*index, n), write) for n in range(how.size**how.axes)]  # type: ignore[arg-type]
+
+
+def _max_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
+    terms = _pool_terms(node, index, write)
+    return reduce(lambda one, other: op("maximum", one, other), terms)
+
+
+def _mean_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
+    terms = _pool_terms(node, index, write)
+    return build.div(reduce(build.add, terms), num(len(terms)))
+
+
+WINDOWED = frozenset({"conv", "conv_kernel", "conv_input", "max_pool", "mean_pool", "to_winners"})
+"""Operations of which one window says more than the whole."""
+
+POOLING = (
+    Operation(
+        "window_entries",
+        "the entries of each window",
+        Notation("function", "windows"),
+        lambda shapes, node: (
+            *_pool_shape(shapes, node),
+            pool_of(node, shapes[0]).size ** pool_of(node, shapes[0]).axes,
+        ),
+        lambda x, size=2, stride=None, axes=AXES: values.windows(x, size, stride or size, axes),
+        pullback=lambda g, r, node, rules: (
+            op("window_sums", g, **pool_of(node, rules.shape(node.args[0])).options),
+        ),
+        entry=_windows_entry,
+        options={**_POOLING, "axes": AXES},
+        public=False,
+        rises=True,
+        moves=True,
+    ),
+    Operation(
+        "window_sums",
+        "the entries of all windows put back and added up",
+        Notation("function", "window sums"),
+        lambda shapes, node: _unpooled(shapes[0][:-1], pool_of(node)),
+        lambda w, size=2, stride=None, axes=AXES: values.windows_sum(w, size, stride or size, axes),
+        pullback=lambda g, r, node, rules: (op("window_entries", g, **pool_of(node).options),),
+        entry=_windows_sum_entry,
+        options={**_POOLING, "axes": AXES},
+        public=False,
+        rises=True,
+        adds=True,
+    ),
+    Operation(
+        "max_pool",
+        "largest entry of each window",
+        Notation("special", "maxpool"),
+        _pool_shape,
+        lambda x, size=2, stride=None, axes=None: values.max_pool(x, size, stride or size, axes),
+        pullback=_max_pool,
+        entry=_max_pool_entry,
+        options=_POOLING,
+        kink="max",
+        rises=True,
+        exact=True,
+    ),
+    Operation(
+        "mean_pool",
+        "mean of each window",
+        Notation("special", "meanpool"),
+        _pool_shape,
+        pullback=_mean_pool,
+        entry=_mean_pool_entry,
+        definition=lambda node, rules: op(
+            "mean", _windows(node.args[0], pool_of(node, rules.shape(node.args[0]))), axis=-1
+        ),
+        options=_POOLING,
+    ),
+    Operation(
+        "to_windows",
+        "each to all entries of its window",
+        Notation("special", "unpool"),
+        lambda shapes, node: _unpooled(shapes[0], pool_of(node)),
+        pullback=lambda g, r, node, rules: (op("sum", _windows(g, pool_of(node)), axis=-1),),
+        definition=lambda node, rules: _put_back(
+            _in_windows(node.args[0], pool_of(node), rules), pool_of(node)
+        ),
+        options={**_POOLING, "axes": AXES},
+        public=False,
+        adds=True,
+    ),
+    Operation(
+        "to_winners",
+        "each to the largest entry of its window",
+        Notation("special", "unpool"),
+        lambda shapes, _: shapes[1],
+        arity=2,
+        pullback=_unpool_max,
+        definition=_winners,
+        options={**_POOLING, "axes": AXES, "at_tie": "first"},
+        public=False,
+        exact=True,
+    ),
+)
