@@ -35,7 +35,8 @@ class Dialect(Struct, frozen=True):
 
     `compound` are ids such as `dL/dW1` to be read as one name; `all_operations` lets the formulas
     of a trace use operations that a file may not. `running` says what the letters are that run
-    over time: where t is 2, `h_t` is h_2 and `x[t]` its second row.
+    over time: where t is 2, `h_t` is h_2 and `x[t]` its second row. `lengths` are those that stand
+    for themselves in a formula.
     """
 
     indices: int = 1
@@ -44,6 +45,7 @@ class Dialect(Struct, frozen=True):
     compound: Collection[str] = ()
     all_operations: bool = False
     running: Mapping[str, int] = MappingProxyType({})
+    lengths: Collection[str] = ()
 
 
 def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:
