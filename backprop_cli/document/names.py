@@ -166,6 +166,8 @@ def deltas_over_time(trace: Trace) -> frozenset[str]:
 
 def _is_pre_activation(trace: Trace, over: OverTime, base: str) -> bool:
     """Whether what it is at one step goes into an activation, and that into the next step."""
+    if over.length:
+        return _goes_on(trace, base, over)
     last = over.names[base][-1]
     users = [step for step in trace.steps if step.phase == "forward" and last in step.inputs]
     if len(users) != 1 or users[0].inputs != (last,) or len(over.steps) < 2:
@@ -173,6 +175,17 @@ def _is_pre_activation(trace: Trace, over: OverTime, base: str) -> bool:
     post = step_of(users[0].id)
     before = at_step(post[0], over.last - 1) if post and post[0] in over.bases else ""
     return any(step.id == last and before in step.inputs for step in trace.steps)
+
+
+def _goes_on(trace: Trace, base: str, over: OverTime) -> bool:
+    """The same where the steps are a letter."""
+    now = at_step(base, over.letter)
+    users = [step for step in trace.steps if step.phase == "forward" and now in step.inputs]
+    posts = [step.id.rpartition("_")[0] for step in users if step.inputs == (now,)]
+    before = {at_step(post, f"{over.letter}-1") for post in posts}
+    return len(users) == 1 and any(
+        step.id == now and before & set(step.inputs) for step in trace.steps
+    )
 
 
 _ON_ONE_LINE, _IN_ASCII = Terminal(), Terminal(Drawing(Digits(ascii=True)))

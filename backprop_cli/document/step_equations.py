@@ -53,9 +53,24 @@ def known(trace: Trace) -> Known:
     shapes: dict[str, Shape] = {name: given.value.shape for name, given in trace.given.items()}
     shapes |= {id: found.shape for id, found in trace.unknown.items()}
     shapes |= {step.id: () if quantity(step.id).index else step.shape for step in trace.steps}
+    shapes = _over_time(trace, shapes) | shapes
     values = {name: given.value for name, given in trace.given.items()}
     values |= {step.id: step.value for step in trace.steps if step.value is not None}
     return Known(shapes, values)
+
+
+def _over_time(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shapes of what has the letter of a step in its name, where their number is a letter."""
+    found: dict[str, Shape] = {}
+    for over in trace.over_time if any(over.length for over in trace.over_time) else ():
+        for id, shape in shapes.items():
+            whole = f"_{over.letter}"
+            if id.endswith(whole):
+                found |= {f"{id[:-1]}{{{over.letter}{by:+d}}}": shape for by in (-1, 1)}
+                found[f"{id[:-1]}{over.length}"] = shape
+            elif id in trace.unknown and len(shape) == 2:
+                found[f"{id}{whole}"] = shape[1:]
+    return found
 
 
 class Formulas(Struct, frozen=True):

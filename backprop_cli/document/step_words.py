@@ -65,6 +65,8 @@ _RULES = MappingProxyType(
         "upstream": "given from outside",
         "sum-over-paths": "the paths add up",
         "fused": "the shortcut",
+        "through-time": "from the end to the start",
+        "at-every-step": "at every step",
         "forward-again": "",
         "clip-norm": "how long all gradients are together",
         "clip-scale": "what makes them short enough",

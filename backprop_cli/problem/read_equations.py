@@ -15,7 +15,7 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.operations.worked_out import in_steps, with_named_arguments
 from backprop_cli.problem.ids import taken
-from backprop_cli.problem.model import Equation, state_shape
+from backprop_cli.problem.model import Equation, letters_of, state_shape
 from backprop_cli.problem.named import loss_of, losses_of, rule_of
 from backprop_cli.problem.problem_data import Problem, Text, kinks
 from backprop_cli.problem.targets import complain_of_letters
@@ -58,6 +58,7 @@ class Equations(Struct):
     stated: list[Stated] = field(default_factory=list)
     over_time: tuple[OverTime, ...] = ()
     hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lengths: frozenset[str] = frozenset()
 
     @property
     def values(self) -> list[str]:
@@ -106,8 +107,10 @@ def _read_shape(read: Equations, name: str, mark: Mark, shape: Shape) -> None:
 
 def unroll(read: Equations) -> None:
     """Takes what is written once for several steps once for each."""
-    found = unrolled(read.problem.equations or (), read.values, read.complaints)
+    sizes = frozenset() if read.numbers else letters_of(read.shapes.values())
+    found = unrolled(read.problem.equations or (), read.values, read.complaints, sizes)
     read.stated, read.over_time = found.equations, tuple(found.over_time)
+    read.lengths = frozenset(found.lengths)
     read.hints = hints(read.over_time, read.values)
 
 
@@ -187,7 +190,7 @@ def _equation(read: Equations, stated: Stated) -> None:
             f"{shown(name)} is used in its own equation",
             f"{name}2 = …, a name of its own",
         )
-    how = dialect(read.problem.convention, stated.running)
+    how = dialect(read.problem.convention, stated.running, read.lengths)
     expr = parsed(text, how, read.complaints, read.known, stated.start, {**read.hints, **later})
     shape = None
     if expr is not None and all(used in read.shapes for used in symbols(expr)):

@@ -18,6 +18,8 @@ from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.trace import OverTime
 
 _EQUATION = re.compile(r"\s*(?P<name>[^\W\d_]\w*(?:(?<=_)\{[^{}]*\})?)\s*=(?!=)\s*")
+_SOME = 4
+"""The last step that is written out where it is a letter: there are steps between both ends."""
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
@@ -39,16 +41,28 @@ class Unrolled(Struct):
 
     equations: list[Stated] = field(default_factory=list)
     over_time: list[OverTime] = field(default_factory=list)
+    lengths: dict[str, int] = field(default_factory=dict)
 
 
 def unrolled(
-    equations: Sequence[Text | ForEach], values: Sequence[str], complaints: Complaints
+    equations: Sequence[Text | ForEach],
+    values: Sequence[str],
+    complaints: Complaints,
+    sizes: frozenset[str] = frozenset(),
 ) -> Unrolled:
-    """Each equation for each step; `values` are the names that the file gives."""
-    found = Unrolled()
+    """Each equation for each step; `values` are the names that the file gives.
+
+    Where the last step is one of `sizes`, a letter, a few steps stand for all of them.
+    """
+    lengths = {
+        each.last.text.strip()
+        for each in equations
+        if isinstance(each, ForEach) and each.last.text.strip() in sizes
+    }
+    found = Unrolled(lengths=dict.fromkeys(lengths, _SOME))
     for each in equations:
         if isinstance(each, Text):
-            found.equations.append(_stated(each, _NOTHING, complaints))
+            found.equations.append(_stated(each, found.lengths, complaints))
         else:
             _add_steps(each, values, found, complaints)
     return found
@@ -69,7 +83,7 @@ def _stated(text: Text, running: Mapping[str, int], complaints: Complaints) -> S
 def _add_steps(
     each: ForEach, values: Sequence[str], found: Unrolled, complaints: Complaints
 ) -> None:
-    steps = _range(each, complaints)
+    steps = _range(each, complaints, found.lengths)
     bases = _bases(each, complaints)
     if not steps or each.letter in values or each.letter in FUNCTIONS:
         if steps:
@@ -79,15 +93,18 @@ def _add_steps(
         steps = steps[:1]
     for step in steps:
         taken = each.equations if step == steps[0] else bases
-        running = {each.letter: step}
+        running = {**found.lengths, each.letter: step}
         found.equations += [_stated(text, running, complaints) for text in taken]
+    length = each.last.text.strip() if each.last.text.strip() in found.lengths else ""
     if steps:
-        found.over_time.append(OverTime(each.letter, steps[0], steps[-1], (*bases.values(),)))
+        found.over_time.append(
+            OverTime(each.letter, steps[0], steps[-1], (*bases.values(),), length)
+        )
 
 
-def _range(each: ForEach, complaints: Complaints) -> range:
+def _range(each: ForEach, complaints: Complaints, lengths: Mapping[str, int]) -> range:
     """The steps; none, with a complaint, where they cannot be told."""
-    bounds = [_bound(text, complaints) for text in (each.first, each.last)]
+    bounds = [_bound(text, complaints, lengths) for text in (each.first, each.last)]
     first, last = bounds
     if first is None or last is None:
         return range(0)
@@ -102,9 +119,9 @@ def _range(each: ForEach, complaints: Complaints) -> range:
     return range(first, last + 1)
 
 
-def _bound(text: Text, complaints: Complaints) -> int | None:
+def _bound(text: Text, complaints: Complaints, lengths: Mapping[str, int]) -> int | None:
     try:
-        return whole(text.text, {})
+        return whole(text.text, lengths)
     except FormulaError as error:
         complaints.add(error.message, moved(text.mark, error.offset), "a whole number: 1..3")
         return None

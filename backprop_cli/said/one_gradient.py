@@ -25,6 +25,10 @@ from backprop_cli.trace import Trace
 def of_loaded(loaded: Loaded, of: str | None, wrt: str | None, view: View) -> tuple[Said, View]:
     """The derivation of one quantity by another, and how the problem wants it shown."""
     question = _question(loaded, of, wrt)
+    if any(over.length for over in loaded.model.over_time):
+        message = "how many steps there are is a letter, and the paths back can only be counted"
+        instead = "a number of steps in the file, such as `for t in 1..3:`"
+        raise _refused("--of", message, instead)
     try:
         found = tensor(loaded.model, question)
     except TensorError as error:

@@ -35,6 +35,9 @@ def of_source(
     names = tuple(dict.fromkeys(each.id for each in asked(found.model, found.plan)))
     shown = replace(as_written(found.model.problem, view), asked=names)
     trace = in_symbols(found.model, found.plan)
+    if any(over.length for over in trace.over_time):
+        trace = _of_any_length(trace, source, index=index)
+        return of_symbols(trace, shown), shown
     return of_symbols(_by_index(trace, found) if index else trace, shown), shown
 
 
@@ -125,3 +128,17 @@ def refuse_numbers_only(given: dict[str, bool]) -> None:
 def _no_program() -> NoReturn:
     message = "a program needs numbers, and this file has letters"
     raise UserError(Complaint(message, instead=f"{_INSTEAD}, or --format text"), source="solve")
+
+
+def _of_any_length(trace: Trace, source: Source, *, index: bool) -> Trace:
+    """The trace in the letter that counts the steps, where their number is a letter."""
+    from backprop_cli.derive.any_length import NotAlikeError, in_letters
+
+    instead = "a number of steps, such as `for t in 1..3:`"
+    if index:
+        message = "--index needs a number of steps, and it is a letter here"
+        raise UserError(Complaint(message, instead=instead), source="--index")
+    try:
+        return in_letters(trace)
+    except NotAlikeError as error:
+        raise source.error(Complaint(str(error), instead=instead)) from None

@@ -95,7 +95,8 @@ def _total(y: Expr, output: Op) -> Expr:
 
 def _sums_to_one(model: Model, target: Expr, output: Op) -> bool:
     """Whether the targets add up to 1 for each sample: their numbers do, or the file says so."""
-    if isinstance(target, Sym) and target.name in summing_to_one(model.problem):
+    whole = target.args[0] if isinstance(target, Op) and target.name == "at" else target
+    if isinstance(whole, Sym) and whole.name in summing_to_one(model.problem):
         return True
     if not model.given.keys() >= set(symbols(target)):
         return False

@@ -12,7 +12,6 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
-from backprop_cli.grading.slips.every_step import at_every_step
 from backprop_cli.grading.slips.evidence import chance
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
@@ -78,6 +77,8 @@ def _tried_at_every_step(
     formulas = judge.key.formulas
     if not over_time or wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
         return
+    from backprop_cli.grading.slips.every_step import at_every_step  # few problems are over time
+
     behind, proved = unwritten(judge, wrong.name, numbers), has_digits(judge, wrong)
     users = _users(judge, behind)
     for one in at_every_step(behind, over_time, candidates, judge.key.counted_from):

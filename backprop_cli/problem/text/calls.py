@@ -37,7 +37,7 @@ class Dialect(Struct, frozen=True):
     `compound` are ids such as `dL/dW1` to be read as one name; `all_operations` lets the formulas
     of a trace use operations that a file may not. `running` says what the letters are that run
     over time: where t is 2, `h_t` is h_2 and `x[t]` its second row. `flipped`: `conv` turns its
-    kernel.
+    kernel. `lengths` are those that stand for themselves in a formula.
     """
 
     indices: int = 1
@@ -47,6 +47,7 @@ class Dialect(Struct, frozen=True):
     all_operations: bool = False
     running: Mapping[str, int] = MappingProxyType({})
     flipped: bool = False
+    lengths: Collection[str] = ()
 
 
 def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect: Dialect) -> Expr:

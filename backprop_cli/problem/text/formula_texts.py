@@ -22,14 +22,26 @@ def log_base(convention: Convention) -> int | None:
     return None if convention.log == "natural" else int(convention.log)
 
 
-def dialect(convention: Convention, running: Mapping[str, int] = MappingProxyType({})) -> Dialect:
-    """How formulas are read under the conventions of a file, where these letters run over time."""
+def dialect(
+    convention: Convention,
+    running: Mapping[str, int] = MappingProxyType({}),
+    lengths: Collection[str] = (),
+) -> Dialect:
+    """How formulas are read under the conventions of a file, where these letters run over time.
+
+    `lengths` are those among them that count all steps, and are sizes themselves.
+    """
     from backprop_cli.problem.text.calls import Dialect
 
     flipped = convention.convolution == "flipped"
     at_zero = convention.kinks.step_at_zero
     return Dialect(
-        convention.indices, log_base(convention), at_zero, running=running, flipped=flipped
+        convention.indices,
+        log_base(convention),
+        at_zero,
+        running=running,
+        flipped=flipped,
+        lengths=lengths,
     )
 
 

@@ -243,7 +243,7 @@ class _Reader(Struct):
                 token.offset,
                 f"{token.text}(…)",
             )
-        if token.text in self.running:
+        if token.text in self.running and token.text not in self.dialect.lengths:
             return num(self.running[token.text])
         return Sym(self.name(token))
 
@@ -266,6 +266,7 @@ class _Reader(Struct):
         if letter.text in self.running or letter.text in FUNCTIONS:
             raise FormulaError(f"{quoted(letter.text)} is taken", letter.offset, "another letter")
         first, last = self.range()
+        end = self.tokens[self.position - 1].text
         self.expect(",")
         start, terms = self.position, []
         for value in range(first, last + 1):
@@ -275,7 +276,8 @@ class _Reader(Struct):
         del self.running[letter.text]
         self.expect(")")
         total = added(terms)
-        return op("div", total, num(len(terms))) if token.text == "mean" else total
+        count = Sym(end) if end in self.dialect.lengths else num(len(terms))
+        return op("div", total, count) if token.text == "mean" else total
 
     def range(self) -> tuple[int, int]:
         """`1..3`, not empty and not endless."""

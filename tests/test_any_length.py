@@ -1,0 +1,123 @@
+"""Backpropagation through any number of steps in letters, checked by number at several."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from test_time import EVERY_STEP, drawn, file_of, values_of, worked
+
+from backprop_cli.cli import main
+from backprop_cli.problem.text.calls import Dialect
+from backprop_cli.problem.text.parser import parse
+from backprop_cli.readings.values import evaluate
+
+LETTERS = Path(__file__).resolve().parent.parent / "problems" / "letters"
+LAST_STEP = """shapes: {x: [T, d], y: [k], h_0: [n], U: [n, d], W: [n, n], b: [n], V: [k, n]}
+equations:
+  - for t in 1..T:
+      - z_t = U @ x[t] + W @ h_{t-1} + b
+      - h_t = tanh(z_t)
+  - o = V @ h_T
+  - L = half_squared_error(o, y)
+train: [U, W, b, V]
+"""
+
+
+def derived(text: str, *options: str) -> str:
+    result = CliRunner().invoke(main, ["derive", "-", "--width", "80", *options], input=text)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def formulas(text: str) -> dict[str, str]:
+    """The formula of each quantity."""
+    data = json.loads(derived(text, "--format", "json"))
+    assert data["indices"] == {"t": {"first": 1, "last": "T"}}
+    return {chain["left"]: chain["lines"][-1]["formula"] for chain in data["chains"]}
+
+
+def at_step(formula: str, t: int, last: int) -> str:
+    """A formula at a step: h_{t-1} as h_1 where t is 2, x_t as x[2]."""
+    named = re.sub(r"_\{t([+-]\d+)\}", lambda found: f"_{t + int(found[1])}", formula)
+    named = re.sub(r"_t(?!\w)", f"_{t}", named)
+    named = re.sub(r"_T(?!\w)", f"_{last}", named)
+    return re.sub(r"\b([xy])_(\d+)", r"\1[\2]", named)
+
+
+def value(formula: str, known: dict[str, Any]) -> Any:
+    expr = parse(formula, Dialect(compound=set(known), all_operations=True))
+    return np.asarray(evaluate(expr, known))
+
+
+@pytest.mark.parametrize("last", [3, 5])
+@pytest.mark.parametrize("kind", ["every step", "last step"])
+def test_each_line_holds_at_every_step(kind: str, last: int) -> None:
+    v = drawn(50 + last, last)
+    if kind == "every step":
+        text = (LETTERS / "through-time.yaml").read_text(encoding="utf-8")
+        numbers = EVERY_STEP.format(T=last).replace(" + c", "")
+    else:
+        text = LAST_STEP
+        v["y"] = v["y"][0]
+        body = LAST_STEP.partition("equations:\n")[2].partition("train")[0]
+        numbers = body.replace("1..T", f"1..{last}").replace("h_T", f"h_{last}").rstrip()
+    del v["c"]
+    trace = worked(file_of(v, numbers))
+    known = values_of(trace) | {name: given.value for name, given in trace.given.items()}
+    known |= {f"dL/d{base}_{last + 1}": np.zeros(3) for base in "zh"}
+    checked = 0
+    for left, formula in formulas(text).items():
+        total = re.fullmatch(r"sum\(t in 1\.\.T, (.*)\)", formula)
+        if total is not None:
+            found = sum(value(at_step(total[1], t, last), known) for t in range(1, last + 1))
+            np.testing.assert_allclose(found, known[left], rtol=1e-9, atol=1e-12)
+            checked += 1
+            continue
+        alone = "_t" not in left
+        end = last - (kind == "last step" and left == "dL/dh_t")
+        for t in [last] if alone else range(1, end + 1):
+            found = value(at_step(formula, t, last), known)
+            wanted = known[at_step(left, t, last)]
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12, err_msg=left)
+            checked += 1
+    assert checked > 4 * last
+
+
+def test_the_recursion_reads_as_in_a_textbook() -> None:
+    page = " ".join(derived((LETTERS / "through-time.yaml").read_text(encoding="utf-8")).split())
+    for line in (
+        "zₜ = U xₜ + W hₜ₋₁ + b",
+        "∂L/∂oₜ = pₜ − yₜ",
+        "∂L/∂hₜ = Vᵀ ∂L/∂oₜ + Wᵀ δₜ₊₁",
+        "δₜ = ∂L/∂hₜ ⊙ (1 − hₜ²)",
+        "∂L/∂W = Σₜ δₜ hₜ₋₁ᵀ",
+        "∂L/∂U = Σₜ δₜ xₜᵀ",
+    ):
+        assert line in page
+    assert "h₄" not in page
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
+def test_every_format(format_: str) -> None:
+    assert "from the end to the start" in derived(LAST_STEP, "--format", format_)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (LAST_STEP.replace("h_T)", "h_T) + sum(h_2)").replace("V @ h_T", "V @ (h_T + h_2)"), ()),
+        (LAST_STEP, ("--of", "L", "--wrt", "W")),
+        (LAST_STEP, ("--index",)),
+        (LAST_STEP.replace("1..T", "1..N"), ()),
+    ],
+)
+def test_what_cannot_be_said_for_any_length_is_refused(text: str, options: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, ["derive", "-", *options], input=text)
+    assert result.exit_code == 2
+    assert "instead:" in result.output
