@@ -248,6 +248,19 @@ def test_right_sheets_are_right_at_any_digits(name: str) -> None:
         assert report.score == report.max_score, (decimals, report.first_wrong)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_whoever_rounds_at_every_step_and_carries_on_is_right(name: str) -> None:
+    problem = yaml.safe_load((ROOT / f"{name}.yaml").read_text(encoding="utf-8"))
+    for decimals, mode in ((2, "truncate"), (3, "half-up")):
+        rounding = {"rounding": {"decimals": decimals, "mode": mode}}
+        steps = backprop.load({**problem, **rounding}).solve().trace["steps"]
+        values = {step["id"]: step["value"] for step in steps}
+        key = backprop.load({**problem, "grading": {"precision": {"decimals": decimals}}})
+        asked = [one.id for one in key.check({}).results]
+        report = key.check({id: typed(values[id], decimals) for id in asked})
+        assert not [one.id for one in report.results if one.verdict in ("wrong", "invalid")]
+
+
 def typed(value: Any, decimals: int) -> Any:
     if isinstance(value, list):
         return [typed(each, decimals) for each in value]

@@ -20,6 +20,7 @@ from backprop_cli.readings.values import Array, Environment
 
 _UNIT = 2.0**-53
 _NAMED = 4 * _UNIT  # what a quantity that was computed may be off, of its size
+_SMALL = 1e-6  # nothing above is looked at
 _SUSPICIOUS = 1e-11  # of the largest number around: what is above is no noise
 _MOST_ENTRIES = 100_000  # nobody reads more, and it is not worth the time
 
@@ -30,8 +31,11 @@ Inexact: TypeAlias = tuple[Array, Array]
 def without_noise(value: Array, expr: Expr, env: Environment, definitions: Definitions) -> Array:
     """`value`, what `expr` has, with the entries put to 0 that cannot be told from it."""
     size = np.abs(value)
-    tiny = (size > 0) & (size < _SUSPICIOUS * _largest(size, expr, env))
-    if size.size > _MOST_ENTRIES or not tiny.any():
+    small = (size < _SMALL) & (size > 0)
+    if not small.any() or size.size > _MOST_ENTRIES:
+        return value
+    tiny = small & (size < _SUSPICIOUS * _largest(size, expr, env))
+    if not tiny.any():
         return value
     with np.errstate(all="ignore"):
         _, off = fold(careful(expr, definitions), lambda one: _leaf(one, env), _step)
