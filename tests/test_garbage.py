@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,6 +129,18 @@ def garbage(task: Task) -> Iterator[tuple[str, Fill]]:
     yield "right up to the loss, then 0.000", _lazily(_right, "0.000")
 
 
+def zeros_from_one_on(task: Task) -> Iterator[tuple[str, Fill]]:
+    """Right until somebody has enough of it, then zeros and the old parameters."""
+    ids = [quantity.id for quantity in task.quantities]
+    for part in (1 / 3, 1 / 2, 2 / 3):
+        kept = set(ids[: int(part * len(ids))])
+        lazy = _lazily(_always("0"), "0")
+        yield (
+            f"right up to {ids[len(kept)]}, then zeros",
+            lambda q, kept=kept, lazy=lazy: _right(q) if q.id in kept else lazy(q),  # type: ignore[misc]
+        )
+
+
 def _always(text: str) -> Fill:
     return lambda _: text
 
@@ -216,18 +228,32 @@ def _is_right(text: str, true: float, unit: float) -> bool:
 @pytest.mark.parametrize("file", _files(), ids=lambda file: file.stem)
 def test_sheets_without_work_get_next_to_nothing(file: Path, precision: str) -> None:
     chosen = task(file)
-    made = [(name, sheet(chosen, fill)) for name, fill in garbage(chosen)]
+    assert not too_good(chosen, garbage(chosen), precision)
+
+
+@pytest.mark.parametrize("file", _files(), ids=lambda file: file.stem)
+def test_zeros_from_any_quantity_on_get_nothing_more(file: Path) -> None:
+    """But for new weights that change by less than three units, which rounding may leave alone."""
+    chosen = task(file)
+    assert not too_good(chosen, zeros_from_one_on(chosen), "decimals: 3", room=0.03)
+
+
+def too_good(
+    chosen: Task, ways: Iterable[tuple[str, Fill]], precision: str, room: float = 0.01
+) -> list[str]:
+    """The sheets that get more than they deserve."""
+    made = [(name, sheet(chosen, fill)) for name, fill in ways]
     texts = [as_yaml(chosen, filled) for _, filled in made]
-    too_good = []
+    found = []
     for (name, filled), submission in zip(
         made, submissions(graded_at(chosen, precision), texts), strict=True
     ):
         share, right = submission["score"] / submission["max_score"], 0.0
         if share > CEILING or submission["passed"]:
             right = deserved(chosen, filled, submission, precision)
-        if share > max(CEILING, right + 0.01) or (submission["passed"] and right < 0.6):
-            too_good.append(f"{name}: {share:.2f} of the points, {right:.2f} deserved")
-    assert not too_good, "\n".join(too_good)
+        if share > max(CEILING, right + room) or (submission["passed"] and right < 0.6):
+            found.append(f"{name}: {share:.2f} of the points, {right:.2f} deserved")
+    return found
 
 
 def test_every_problem_that_can_be_graded_is_tried() -> None:

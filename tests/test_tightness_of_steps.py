@@ -333,3 +333,24 @@ grading: {{precision: {{decimals: 3}}}}
 """
     found = graded(text, f"z: {z}, dL/dz: {2 * slope:.3f}")
     assert (found["z"].verdict, found["dL/dz"].verdict) == ("correct", verdict)
+
+
+@pytest.mark.parametrize(
+    ("u", "typed", "verdict"),
+    [
+        ("1.2345", "2.19", "correct"),  # 0.7345 cut off to 0.73, times 3
+        ("1.2345", "2.17", "correct"),  # what rounding in any way gives: from 3 · 0.7245 on
+        ("1.2345", "2.16", "wrong"),
+        ("1.23", "2.17", "correct"),  # 1.23 - 0.5 has no digit too many: 3 · 0.725 is the least
+        ("1.23", "2.16", "wrong"),
+    ],
+)
+def test_a_sum_of_numbers_with_more_decimals_may_be_rounded(
+    u: str, typed: str, verdict: str
+) -> None:
+    problem = """values: {a: 1.2345, b: 1, c: 0.5}
+equations: [u = a * b, r = 3 * (u - c)]
+ask: [u, r]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"u: {u}, r: {typed}")["r"].verdict == verdict

@@ -18,6 +18,7 @@ from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.operations.window_values import CONVOLUTIONS
 
 Names = Callable[[str], Interval]
+Finer = Callable[[str], bool]
 Options = Mapping[str, object]
 
 
@@ -132,13 +133,16 @@ class Rounding(Unit, frozen=True):
 Inside = Callable[[Sequence[Interval], Options, Unit], Interval]
 
 
-def enclosure(expr: Expr, names: Names, unit: Unit | None = None) -> Interval:
+def enclosure(
+    expr: Expr, names: Names, unit: Unit | None = None, finer: Finer | None = None
+) -> Interval:
     """Bounds of `expr`; with `unit`, each unwritten step in it may have been rounded on the way.
 
-    The outermost step is not: its own rounding is that of the number typed.
+    The outermost step is not: its own rounding is that of the number typed. `finer` tells which
+    names have more digits than that, so that there is something to round in their sum.
     """
     with np.errstate(all="ignore"):
-        return _Enclosing(names, unit).of(expr).bare
+        return _Enclosing(names, unit, finer=finer).of(expr).bare
 
 
 class NoBoundsError(UserError):
@@ -164,8 +168,15 @@ class _Reached(Struct, frozen=True):
 class _Enclosing:
     """Goes through a formula from its leaves, without recursion: formulas may be deep."""
 
-    def __init__(self, names: Names, unit: Unit | None, within: bool = False) -> None:
+    def __init__(
+        self,
+        names: Names,
+        unit: Unit | None,
+        within: bool = False,
+        finer: Finer | None = None,
+    ) -> None:
         self.names = names
+        self.finer = finer
         self.unit = unit
         self.within = within  # an operation, whose sums may be of terms that nobody wrote down
         self.divides = True  # else nothing asks for what is exact
@@ -199,7 +210,8 @@ class _Enclosing:
             found = self.names(node.name)
         else:
             found = point(np.asarray(float(node.value)))
-        return _Reached(found, found, found, True)
+        fine = isinstance(node, Sym) and self.finer is not None and self.finer(node.name)
+        return _Reached(found, found, found, not fine)
 
     def defined(self, expr: Expr) -> Interval:
         """What an operation is by its definition, whose last step is the number typed.

@@ -170,8 +170,23 @@ class Standing(Struct):
             interval = self.interval(name, reading)
             return interval if side is None else side(interval)
 
-        key = id(expr), reading, side
-        return self._once(key, expr, lambda: enclosure(expr, named, reading.unit))
+        key, unit = (id(expr), reading, side), reading.unit
+        return self._once(key, expr, lambda: enclosure(expr, named, unit, self._finer_than(unit)))
+
+    def _finer_than(self, unit: Unit | None) -> Callable[[str], bool] | None:
+        """Which names have more decimals than this, so that a sum of them may have been rounded."""
+        if unit is None or unit.significant or self.key.computed:
+            return None
+        least = float(unit.at(np.zeros(()))) * (1 - 1e-9)
+
+        def is_finer(name: str) -> bool:
+            written = self.written.get(name)
+            if written is None:
+                return False
+            stated = written.present & (written.unit > 0)
+            return bool((written.unit[stated] < least).any())
+
+        return is_finer
 
     def as_person(
         self, expr: Expr, way: Rounding | None, reading: Reading, last: Unit | None = None
