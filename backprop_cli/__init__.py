@@ -8,8 +8,9 @@
 >>> report.first_wrong, report["dL/dw"].verdict
 ('dL/dw', 'wrong')
 
-`load` gives a problem, with `solve`, `check` and `derive`; `derive` takes a function or a formula;
-`testing` has assertions; `Error` is what all of them raise. Nothing prints and nothing exits.
+`load` gives a problem, with `solve`, `check`, `derive`, `vary`, `handout` and `practice`; `new`
+makes one; `derive` takes a function or a formula; `testing` has assertions; `Error` is what all of
+them raise. Nothing prints and nothing exits.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from backprop_cli.python.complaining import Error as Error
     from backprop_cli.python.derivations import Derivation as Derivation
     from backprop_cli.python.derivations import derive as derive
+    from backprop_cli.python.exercises import Practice as Practice
     from backprop_cli.python.from_onnx import from_onnx as from_onnx
     from backprop_cli.python.from_sklearn import from_sklearn as from_sklearn
     from backprop_cli.python.from_torch import from_torch as from_torch
     from backprop_cli.python.graded_reports import Report as Report
     from backprop_cli.python.problems import Problem as Problem
     from backprop_cli.python.problems import load as load
+    from backprop_cli.python.problems import new as new
     from backprop_cli.python.solutions import Solution as Solution
 
 __version__ = "0.1.0"
@@ -37,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Derivation",
     "Error",
+    "Practice",
     "Problem",
     "Report",
     "Solution",
@@ -45,12 +49,14 @@ __all__ = [
     "from_sklearn",
     "from_torch",
     "load",
+    "new",
     "testing",
 ]
 
 _PLACES = {
     "Derivation": "python.derivations",
     "Error": "python.complaining",
+    "Practice": "python.exercises",
     "Problem": "python.problems",
     "Report": "python.graded_reports",
     "Solution": "python.solutions",
@@ -59,6 +65,7 @@ _PLACES = {
     "from_sklearn": "python.from_sklearn",
     "from_torch": "python.from_torch",
     "load": "python.problems",
+    "new": "python.problems",
 }
 """Where each of them is: a room is opened when somebody asks for what is in it."""
 

@@ -21,7 +21,7 @@ from backprop_cli.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
 SHEETS = ROOT / "problems" / "sheets" / "sigmoid-softmax"
-PUBLIC = set("Derivation Error Problem Report Solution derive load testing".split())
+PUBLIC = set("Derivation Error Practice Problem Report Solution derive load new testing".split())
 PUBLIC |= {"from_onnx", "from_sklearn", "from_torch"}
 
 
@@ -47,7 +47,13 @@ def test_these_names_are_public_and_no_others() -> None:
 
 
 def public_methods() -> list[Any]:
-    kinds = [backprop.Problem, backprop.Solution, backprop.Report, backprop.Derivation]
+    kinds = [
+        backprop.Problem,
+        backprop.Practice,
+        backprop.Solution,
+        backprop.Report,
+        backprop.Derivation,
+    ]
     return [
         member
         for kind in kinds
@@ -371,3 +377,42 @@ def test_only_means_in_every_format_what_the_command_says(format_: str) -> None:
     printed = CliRunner().invoke(main, words).stdout
     shown = backprop.load(path).solve().render(format_, only=["dL/dW1"])
     assert shown.rstrip("\n") == printed.rstrip("\n")
+
+
+# For a class --------------------------------------------------------------------------------------
+
+
+def test_a_new_problem_is_that_of_the_command() -> None:
+    made = backprop.new("3-2-1", activation="tanh", seed=4)
+    words = ["new", "3-2-1", "--activation", "tanh", "--seed", "4"]
+    assert made.text == CliRunner().invoke(main, words).stdout
+    with pytest.raises(backprop.Error, match="no choice"):
+        backprop.new("3-2-1", activations="tanh")
+    with pytest.raises(backprop.Error, match="a size is missing"):
+        backprop.new("3-")
+
+
+def test_a_variant_is_that_of_the_command(problem: backprop.Problem) -> None:
+    made = problem.vary("1", seed=5)
+    done = CliRunner().invoke(main, ["vary", str(PROBLEM), "--seed", "5"])
+    assert made.text == done.stdout
+    assert made.solve()["Z1"].shape == (2,)
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "latex", "html"])
+def test_a_handout_is_that_of_the_command(problem: backprop.Problem, form: str) -> None:
+    words = ["handout", str(PROBLEM), "--format", form, "--width", "80", "--room", "2"]
+    printed = CliRunner().invoke(main, words).stdout
+    assert problem.handout(form, room=2).rstrip("\n") == printed.rstrip("\n")
+    with pytest.raises(backprop.Error, match="no format"):
+        problem.handout("json")
+
+
+def test_practice_line_by_line(problem: backprop.Problem) -> None:
+    practice = problem.practice()
+    assert "1 of 18: Z1" in practice.opening
+    assert "right" in practice.reply("4 0")
+    assert "weighted sum" not in practice.reply("hint")
+    ended = [practice.ended, practice.reply("quit") and practice.ended]
+    assert ended == [False, True]
+    assert problem.check(practice.sheet.encode()).score == 1

@@ -160,7 +160,7 @@ def all_same(one: object, other: object) -> bool:
     return all(np.allclose(truths[0][name], truths[1][name], atol=1e-3) for name in names)
 
 
-@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_drawn_numbers_load_and_keep_signs_and_decimals(path: Path) -> None:
     """A dozen sets of numbers for each problem, fair or not."""
     source = read_source(path)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
     from backprop_cli.python.derivations import Derivation
+    from backprop_cli.python.exercises import Practice
     from backprop_cli.python.graded_reports import Report
 
 _TEXT_SIGNS = ("\n", "{", ": ")
@@ -40,6 +41,26 @@ def load(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Problem
     """
     with told():
         return Problem(_source(problem))
+
+
+def new(sketch: str, **choices: Any) -> Problem:
+    """A problem from a sketch: `new("4-3-2", activation="tanh", batch=3, seed=2)`.
+
+    The choices are the options of `backprop new`: activation, output, loss, batch, numbers, seed,
+    decimals, learning_rate, affine, bias, indices, output_gradient. `text` of the problem is the
+    file. Error for a sketch or a choice that means nothing, or where no numbers will do.
+    """
+    from backprop_cli.classroom.new_problem import new_problem
+    from backprop_cli.classroom.sketches import Choices, sketched
+    from backprop_cli.solving.limits import Allowed
+
+    unknown = [name for name in choices if name not in Choices.__struct_fields__]
+    if unknown:
+        known = ", ".join(Choices.__struct_fields__)
+        raise Error(Complaint(f"`{unknown[0]}` is no choice", instead=known), source="new")
+    with told("new"):
+        made = new_problem(sketched(sketch, Choices(**choices)), Allowed("linting"))
+    return load(made.text)
 
 
 def _source(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Source:
@@ -122,6 +143,50 @@ class Problem:
         Error for names that mean nothing here.
         """
         return derived(self._source, of, wrt, index=index)
+
+    # For a class ----------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """The problem file, as it was read."""
+        return self._source.data.decode("utf-8", "replace")
+
+    def vary(self, student: str, *, seed: int = 1) -> Problem:
+        """The same problem with numbers of a student's own: the same ones for the same seed.
+
+        Error where nothing in it may vary, or no numbers are fair.
+        """
+        from backprop_cli.python.exercises import varied
+
+        self._need_numbers("vary")
+        return Problem(varied(self._loaded, student, seed))
+
+    def handout(
+        self,
+        format: str = "text",  # noqa: A002  # as the option of the command is called
+        *,
+        room: int | None = None,
+        width: int = 80,
+        ascii: bool = False,  # noqa: A002
+    ) -> str:
+        """The exercise as `text`, `markdown`, `latex` or `html`: what is given, what is asked.
+
+        No value that has to be worked out is in it. `room` are the lines left free below each
+        quantity. Error for an unknown format.
+        """
+        from backprop_cli.python.exercises import handout
+
+        return handout(self._loaded, format, room, width=width, ascii_=ascii)
+
+    def practice(self, *, worked: int = 0) -> Practice:
+        """The problem to be worked through, a line at a time; the first `worked` are shown.
+
+        Error where it has no numbers.
+        """
+        from backprop_cli.python.exercises import Practice
+
+        self._need_numbers("practice")
+        return Practice(self._loaded, worked)
 
     # What it needs --------------------------------------------------------------------------------
 
