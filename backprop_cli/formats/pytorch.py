@@ -76,7 +76,8 @@ class _Program(ProgramText):
         if step.phase in ("backward", "jacobian"):
             of_one = quantity(step.id)
             known = {*self.trace.given, *self.step_of}
-            return None if {of_one.name, of_one.by} <= {*known, *self.targets, "L"} else step.id
+            is_plain = {of_one.name, of_one.by} <= {*known, *self.targets, "L"}
+            return None if is_plain else "a second derivative"
         return unwritten(step.expr, source)
 
     @cached_property
