@@ -260,11 +260,13 @@ def _ids(kind: LayerType) -> str:
 def _options(name: str) -> str:
     command = backprop.get_command(click.Context(backprop), name)
     assert command is not None
-    rows = [
+    commands = command.commands.values() if isinstance(command, click.Group) else [command]
+    rows = dict.fromkeys(
         (_spelled(option), option.help or "")
-        for option in command.params
+        for one in commands
+        for option in one.params
         if isinstance(option, click.Option)
-    ]
+    )
     return table(("option", "does"), *rows)
 
 

@@ -147,6 +147,14 @@ def test_a_quantity_that_is_another_one_has_its_own_gradient() -> None:
     assert found["results"]["dL/dx"] == 12
 
 
+def test_second_derivatives_are_autograd_s_own_twice() -> None:
+    values = {"w": [2, 1], "b": 1, "W": [[1, 2], [3, 4]]}
+    equation = "L = sum(w^3) * b + exp(b) + sum(W^2)"
+    asked = ["d2L/dw2", "d2L/dwdb", "d2L/db2", "d2L/dW2"]
+    found = compare({"values": values, "equations": [equation], "ask": asked})
+    assert set(asked) <= found["results"].keys()
+
+
 def test_gradients_that_reach_quantities_from_outside() -> None:
     layers = [{"weights": [[1, 2], [0.5, -1]], "activation": "tanh"}, {"weights": [[1, 1]]}]
     compare(

@@ -60,15 +60,23 @@ _OF_THE_SOLUTION: Final = ("⁻", "1{")
 
 def exercise_sheet(loaded: Loaded, lines: int | None = None) -> Said:
     """The exercise; `lines` are left free below each quantity asked (None: as many as it takes)."""
-    return Said(partial(_document, loaded, lines), dict)
+    return Said(partial(_document, loaded, lines, False), dict)
 
 
-def _document(loaded: Loaded, lines: int | None, view: View, page: Page) -> Document:
+def given_part(loaded: Loaded) -> Said:
+    """The exercise without what is asked, for whatever has boxes of its own for that."""
+    return Said(partial(_document, loaded, None, True), dict)
+
+
+def _document(
+    loaded: Loaded, lines: int | None, given_alone: bool, view: View, page: Page
+) -> Document:
     maker = _Maker(loaded, as_written(loaded.model.problem, view), page, lines)
     trace, names = maker.trace, maker.formulas.names
     said = conventions(trace, maker.view, names)
     kept = tuple(phrase for phrase in said if not phrase.startswith(_OF_THE_SOLUTION))
-    return Document(trace.title or "Exercise", kept, tuple(maker.parts()), roles(trace, names))
+    parts = maker.given_parts() if given_alone else maker.parts()
+    return Document(trace.title or "Exercise", kept, tuple(parts), roles(trace, names))
 
 
 class _Question(Struct, frozen=True):
@@ -89,12 +97,15 @@ class _Maker:
         self.formulas: Formulas = formulas_of(self.trace, self.view, page)
         self.questions = tuple(self._questions())
 
-    def parts(self) -> Iterator[Part]:
+    def given_parts(self) -> Iterator[Part]:
         yield Section("Given")
         yield Givens(tuple(self._given()))
         yield from self._picture()
         yield from self._model()
         yield from self._update()
+
+    def parts(self) -> Iterator[Part]:
+        yield from self.given_parts()
         yield Section("Asked")
         yield from map(Note, self._instructions())
         for number, question in enumerate(self.questions, 1):

@@ -29,6 +29,7 @@ _COMMANDS = {
     "new": "A problem file from a sketch such as 4-3-2, or from labelled points.",
     "handout": "The exercise as it is handed out: what is given, what is asked, no solution.",
     "practice": "Work through a problem: each answer judged at once, hints step by step.",
+    "export": "A question of PrairieLearn or Moodle.",
     "derive": "The same in symbols: derivatives line by line, Jacobians, regions of free inputs.",
     "draw": "The computation graph: values forward and gradients back, as SVG or in the terminal.",
 }

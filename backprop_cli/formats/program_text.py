@@ -166,7 +166,8 @@ class ProgramText(ABC):
         kept: list[Step] = []
         asked, used = {*self.view.asked, *(self.view.only or ())}, set[str]()
         source = replace(self.source(trace), helpers=set())
-        for step in reversed(trace.steps):
+        once = {step.id: step for step in trace.steps}  # what is asked may be a step as well
+        for step in reversed(once.values()):
             if step.id not in ids:
                 continue
             lacking = self.lacks(step, source)

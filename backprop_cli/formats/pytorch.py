@@ -9,7 +9,7 @@ from textwrap import indent
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Sym, symbols
-from backprop_cli.algebra.quantity import quantity, upstream_id
+from backprop_cli.algebra.quantity import quantity, second_derivative, upstream_id
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
@@ -68,22 +68,24 @@ class _Program(ProgramText):
     def uses(self, step: Step) -> Iterable[str]:
         if step.phase == "backward":
             return [quantity(step.id).by, *self.targets, *map(upstream_id, self.seeds)]
+        second = second_derivative(step.id)
+        if second is not None:
+            return [second.of, second.by, second.then]
         if step.phase == "jacobian":
             return [quantity(step.id).name, quantity(step.id).by]
         return symbols(step.expr)
 
     def lacks(self, step: Step, source: Source) -> str | None:
-        if step.phase in ("backward", "jacobian"):
-            of_one = quantity(step.id)
-            known = {*self.trace.given, *self.step_of}
-            return None if {of_one.name, of_one.by} <= {*known, *self.targets, "L"} else step.id
-        return unwritten(step.expr, source)
+        is_derivative = step.phase in ("backward", "jacobian")
+        return None if is_derivative else unwritten(step.expr, source)
 
     @cached_property
     def leaves(self) -> frozenset[str]:
         """What is given and autograd has to follow: what is differentiated by, or is behind it."""
         derived = [step for step in self.steps if step.phase in ("backward", "jacobian")]
-        by = {quantity(step.id).by for step in derived}
+        by = {quantity(step.id).by for step in derived if second_derivative(step.id) is None}
+        seconds = [two for step in derived if (two := second_derivative(step.id)) is not None]
+        by |= {name for two in seconds for name in (two.by, two.then)}
         found = by & self.trace.given.keys()
         for name in by - found:
             behind = self._behind(name)
@@ -222,6 +224,11 @@ class _Program(ProgramText):
                 yield f"{name} = {trace.samples} * {name}  # of each sample's own loss"
 
     def _jacobian(self, trace: Trace, step: Step) -> str:
+        second = second_derivative(step.id)
+        if second is not None:
+            self.helpers |= {"jacobian", "second_derivative"}
+            names = (self.names[name] for name in (second.of, second.by, second.then))
+            return f"second_derivative({', '.join(names)})"
         found = quantity(step.id)
         of, by = self.names[found.name], self.names[found.by]
         turned = trace.convention.get("jacobian") == "denominator"

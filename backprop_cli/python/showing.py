@@ -5,9 +5,7 @@ What draws or derives is loaded where it is asked for, and not with the package.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec.structs import replace
@@ -100,11 +98,6 @@ def _written(format_: str, said: Said, shown: View) -> str:
     return written(format_, said, shown)
 
 
-_STYLES = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
-_BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
-_CLASS = "backprop-cli"
-
-
 class Shown:
     """Shows itself in notebooks, in each format that it can be rendered in."""
 
@@ -115,6 +108,8 @@ class Shown:
         wanted = {"text/plain": "text", "text/markdown": "markdown", "text/latex": "latex"}
         found = {kind: self._rendered(name) for kind, name in wanted.items()}
         page = self._rendered("html")
+        from backprop_cli.formats.html_fragment import fragment, plain_fragment
+
         found["text/html"] = fragment(page) if page else plain_fragment(found["text/plain"] or "")
         chosen = {kind: text for kind, text in found.items() if text}
         if include:
@@ -126,22 +121,3 @@ class Shown:
             return self.render(format_)
         except Error:
             return None
-
-
-def fragment(page: str) -> str:
-    """What a page shows, as a part of another page, with its own styles around nothing else.
-
-    The styles are nested in the part's own class, so that a notebook's stay as they are.
-    """
-    body = _BODY.search(page)
-    styles = "\n".join(_STYLES.findall(page))
-    inside = styles.replace(":root", "&").replace("body", "&")
-    return (
-        f'<div class="{_CLASS}"><style>.{_CLASS} {{ {inside} }}</style>'
-        f"{body[1] if body else page}</div>"
-    )
-
-
-def plain_fragment(text: str) -> str:
-    """Plain text as a part of a page."""
-    return f'<pre class="{_CLASS}">{escape(text)}</pre>'

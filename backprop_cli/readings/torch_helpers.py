@@ -68,13 +68,19 @@ TORCH_HELPERS: Mapping[str, Helper] = MappingProxyType(
             "        torch.autograd.grad(entry, by, retain_graph=True, materialize_grads=True)[0]\n"
             "        for entry in of.ravel()\n"
             "    ]\n"
-            "    return torch.stack(rows).reshape(*of.shape, *by.shape)"
+            "    return torch.stack(rows).reshape((*of.shape, *by.shape))"
         ),
         "jacobian_by_sample": Helper(
             "def jacobian_by_sample(of, by, axis_of, axis_by):  # a matrix for each sample\n"
             "    units = of.movedim(axis_of, 0).unbind(1)\n"
             "    rows = [jacobian(unit.sum(), by) for unit in units]\n"
             "    return torch.stack([row.movedim(axis_by, 0) for row in rows], dim=1)",
+            ("jacobian",),
+        ),
+        "second_derivative": Helper(
+            "def second_derivative(of, by, then):\n"
+            "    slopes = torch.autograd.grad(of, by, create_graph=True, materialize_grads=True)\n"
+            "    return jacobian(slopes[0] + 0 * by, then)  # a constant one has no graph",
             ("jacobian",),
         ),
         "normal_pdf": Helper(

@@ -1,0 +1,89 @@
+"""What PrairieLearn hands to a question to what it takes back: numbers drawn, boxes marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from backprop_cli.classroom.exercise_sheet import given_part
+from backprop_cli.classroom.exports.answer_boxes import Boxes, boxes_of
+from backprop_cli.classroom.exports.prairielearn_files import PROBLEM, varies
+from backprop_cli.classroom.variants import Varied
+from backprop_cli.document.view import View, as_written
+from backprop_cli.formats.html_fragment import fragment
+from backprop_cli.formats.registry import written
+from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.report_data import Submission
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+from backprop_cli.grading.summary import summarised
+from backprop_cli.problem.problem_data import Grading
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.report.formats import rendered
+from backprop_cli.report.settings import Settings
+from backprop_cli.said.solved import of_solution
+from backprop_cli.solving.loading import Loaded, loaded
+from backprop_cli.solving.solution import solve
+
+Data: TypeAlias = dict[str, Any]
+
+
+def generate(data: Data) -> None:
+    """Draws the numbers of a variant by its seed; exercise and solution go into `params`."""
+    original = _read((_folder(data) / PROBLEM).read_text(encoding="utf-8"))
+    text = original.source.data.decode("utf-8")
+    if varies(original):
+        text = Varied(original).variant("", int(data["variant_seed"])).text
+    own = _read(text)
+    view = as_written(own.model.problem, View(width=100))
+    solution = of_solution(solve(own.model))
+    data["params"] |= {
+        "problem": text,
+        "exercise": fragment(written("html", given_part(own), view)),
+        "solution": fragment(written("html", solution, view)),
+    }
+
+
+def _folder(data: Data) -> Path:
+    """Where the question lies; PrairieLearn also runs its code there."""
+    return Path(data.get("options", {}).get("question_path") or ".")
+
+
+def _read(text: str) -> Loaded:
+    return loaded(Source(PROBLEM, text.encode()))
+
+
+def grade(data: Data) -> None:
+    """Sets the score of each box and of all of them, and says what is wrong and why."""
+    own = _read(data["params"]["problem"])
+    boxes = boxes_of(own)
+    answers = {one.place.name: one.typed(data["submitted_answers"]) for one in boxes}
+    submission = Desk(own.model).grade_numbers(answers, "answers")
+    data["partial_scores"] |= dict(_boxes_marked(own, boxes, submission))
+    data["score"] = submission.score / submission.max_score if submission.max_score else 0.0
+    data["feedback"]["backprop"] = f"<pre>{escape(_said(own, submission))}</pre>"
+
+
+def _boxes_marked(
+    own: Loaded, boxes: list[Boxes], submission: Submission
+) -> Iterator[tuple[str, dict[str, float]]]:
+    grading = own.model.problem.grading
+    for one in boxes:
+        result = one.result(own, submission)
+        verdicts = one.verdicts(result) if result is not None else []
+        weight = result.max_points / len(one.cells) if result is not None else 0.0
+        for box, verdict in zip(one.cells, verdicts, strict=False):
+            yield box.name, {"score": _share(verdict, grading), "weight": weight}
+
+
+def _share(verdict: str, grading: Grading) -> float:
+    """The part of its points that an entry has."""
+    return {"correct": 1.0, "carried": grading.carried, "imprecise": grading.imprecise}.get(
+        verdict, 0.0
+    )
+
+
+def _said(own: Loaded, submission: Submission) -> str:
+    report = summarised(own.model.problem.title, [submission])
+    return rendered("text", report, Settings(slip_words=dict(SLIP_WORDS), width=100))
