@@ -42,6 +42,7 @@ from backprop_cli.notation.nodes import (
     Grid,
     Node,
     Sign,
+    Strong,
     folded,
     items,
     lines,
@@ -49,6 +50,9 @@ from backprop_cli.notation.nodes import (
     slashed,
     tall,
     width,
+)
+from backprop_cli.notation.nodes import (
+    Row as Formula,
 )
 from backprop_cli.notation.symbols import size
 from backprop_cli.notation.tex import tex, text
@@ -97,6 +101,11 @@ def _unbroken(phrase: str) -> str:
 
 def _math(node: Node) -> str:
     return f"${tex(node)}$"
+
+
+def _strong(result: Node) -> Node:
+    """A result, which stands out where it need not be broken across lines."""
+    return result if isinstance(result, Formula) else Strong(result)
 
 
 # Headings and what is given -----------------------------------------------------------------------
@@ -189,7 +198,10 @@ def _without_numbers(equations: Sequence[Equation]) -> list[Equation]:
 def _lines(equation: Equation, room: float) -> Iterator[tuple[str, float]]:
     """The lines of an equation, and how wide they are."""
     margin = width(equation.head) + 3
-    for position, side in enumerate(_joined(equation.all_sides, room - margin)):
+    sides = equation.sides
+    if equation.result is not None:
+        sides = (*sides, _strong(equation.result))
+    for position, side in enumerate(_joined(sides, room - margin)):
         head = tex(equation.head) if position == 0 else ""
         for number, line in enumerate(lines(side, room - margin - 3)):
             start = f"{head} &= " if number == 0 else r"& \quad "
@@ -231,7 +243,7 @@ def _rows(part: Rows) -> Iterator[str]:
 def _body(item: Row) -> Node:
     """What stands right of the head, the result and the shape behind it."""
     blank = Sign(" ", bare=True)
-    result = (EQUALS, item.result) if item.result is not None else ()
+    result = (EQUALS, _strong(item.result)) if item.result is not None else ()
     shape = (blank, blank, Fenced("(", size(item.shape), ")")) if item.shape else ()
     return row(item.body, *result, *shape)
 
@@ -297,7 +309,7 @@ def _cell(cell: Node | str) -> str:
 
 
 def _losses(part: Losses) -> Iterator[str]:
-    numbers = list(map(_math, part.shown))
+    numbers = [*map(_math, part.shown[:-1]), _math(_strong(part.shown[-1]))]
     name = _math(slashed(part.symbol))
     yield rf"{name}: {numbers[0]} $\to$ {numbers[-1]} \quad {text(part.words)}\par"
     if not part.are_few:
@@ -325,7 +337,7 @@ def _curve(part: Losses) -> Iterator[str]:
 
 def _results(part: Results) -> Iterator[str]:
     """The closing table, in a size in which it fits."""
-    widest = max(width(item.symbol) + width(item.value) for item in part.items)
+    widest = max(width(item.symbol) + width(_strong(item.value)) for item in part.items)
     said = _WORDS * max(len(item.words) for item in part.items)
     fitting = (command for command, room in _SIZES[1:] if widest + said + _BESIDE <= room)
     size_ = next(fitting, _SIZES[-1][0])
@@ -333,7 +345,12 @@ def _results(part: Results) -> Iterator[str]:
 
 
 def _result(item: Result) -> tuple[str, ...]:
-    return _math(slashed(item.symbol)), _size(item.shape), _math(item.value), text(item.words)
+    return (
+        _math(slashed(item.symbol)),
+        _size(item.shape),
+        _math(_strong(item.value)),
+        text(item.words),
+    )
 
 
 def _pictures(part: Pictures) -> Iterator[str]:

@@ -130,6 +130,12 @@ class Braced(Struct, frozen=True):
     label: Node
 
 
+class Strong(Struct, frozen=True):
+    """Something that stands out: the result of a step."""
+
+    inner: Node
+
+
 class Named(Struct, frozen=True):
     """The symbol of a quantity."""
 
@@ -154,9 +160,12 @@ Node: TypeAlias = (
     | Cases
     | Stack
     | Braced
+    | Strong
     | Named
 )
 
+
+_BOLD = 1.15  # how much wider digits are in bold type
 
 EQUALS = Sign("=", 0)
 """Between sides of an equation that may stand on lines of their own."""
@@ -201,7 +210,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return top, bottom
         case Script(base, up, down):
             return tuple(part for part in (base, up, down) if part is not None)
-        case Fenced(_, inner, _) | Accent(inner, _) | Root(inner) | Named(_, inner):
+        case Fenced(_, inner, _) | Accent(inner, _) | Root(inner) | Named(_, inner) | Strong(inner):
             return (inner,)
         case Braced(inner, label):
             return inner, label
@@ -233,6 +242,8 @@ def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
             return Root(change(inner))
         case Braced(inner, label):
             return Braced(change(inner), change(label))
+        case Strong(inner):
+            return Strong(change(inner))
         case Total(below):
             return Total(below and change(below))
     return _arranged(node, change)
@@ -310,6 +321,8 @@ def width(node: Node) -> float:
             return width(base) + max(0.75 * width(part) if part else 0 for part in (up, down))
         case Braced(inner, label):
             return max(width(inner), 0.75 * width(label))
+        case Strong(inner):
+            return _BOLD * width(inner)
         case Total(below):
             return max(2.5, 0.75 * width(below) if below else 0)
     around = 1.6 if isinstance(node, Root) else 0

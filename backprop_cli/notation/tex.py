@@ -28,6 +28,7 @@ from backprop_cli.notation.nodes import (
     Script,
     Sign,
     Stack,
+    Strong,
     Total,
     Word,
     tall,
@@ -150,6 +151,7 @@ OTHER = r"\backpropcharacter"
 """The command for a character that LaTeX has no name for; `preamble` defines it."""
 
 PREAMBLE = rf"""\usepackage{{amsmath}}
+\newcommand{{\result}}[1]{{\boldsymbol{{#1}}}}
 \providecommand{{{OTHER}}}[1]{{\ifx\Umathchar\undefined[U+#1]\else\symbol{{"#1}}\fi}}"""
 """What a document needs for what this module writes."""
 
@@ -252,6 +254,8 @@ def _built(node: Node) -> str:
             return _fenced(node)
         case Total(below):
             return r"\sum" + (rf"_{{{tex(below)}}}" if below is not None else "")
+        case Strong(inner):
+            return rf"\result{{{tex(inner)}}}"
         case Braced(inner, label):
             return rf"\underbrace{{{tex(inner)}}}_{{{tex(label)}}}"
         case Grid() | Cases() | Stack():
