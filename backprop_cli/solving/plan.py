@@ -86,8 +86,7 @@ def _may_be_shorter(expr: Expr) -> bool:
     nodes = [node for node in walk(expr) if isinstance(node, Op)]
     names = {node.name for node in nodes}
     signed = any(_signed(arg) for node in nodes if node.name == "matmul" for arg in node.args)
-    twice = names >= {"add", "matmul"}  # A x + A x
-    return signed or twice or "diag" in names or ("mul" in names and bool(names & _CANCEL))
+    return signed or "diag" in names or ("mul" in names and bool(names & _CANCEL))
 
 
 _CANCEL = frozenset({"div", "ratio", "spread"})
@@ -185,7 +184,7 @@ class _Planner:
     def shortened(self, gradient: Gradient) -> Gradient:
         """The gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
         gradient = replace(gradient, expr=assumed(gradient.expr, self.model.problem, self.sizes()))
-        if not _may_be_shorter(gradient.expr):
+        if not self.model.problem.assume and not _may_be_shorter(gradient.expr):
             return gradient
         from backprop_cli.derive.simplify.array_rules import (
             shorter,  # here alone: most formulas are short
