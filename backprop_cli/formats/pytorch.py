@@ -228,7 +228,10 @@ class _Program(ProgramText):
         if second is not None:
             self.helpers |= {"jacobian", "second_derivative"}
             names = (self.names[name] for name in (second.of, second.by, second.then))
-            return f"second_derivative({', '.join(names)})"
+            code = f"second_derivative({', '.join(names)})"
+            shapes = shapes_of(trace)
+            is_same = step.shape == shapes[second.by] + shapes[second.then]
+            return code if is_same else f"{code}.reshape({step.shape})"  # a matrix entry by entry
         found = quantity(step.id)
         of, by = self.names[found.name], self.names[found.by]
         turned = trace.convention.get("jacobian") == "denominator"
