@@ -23,8 +23,11 @@ from backprop_cli.classroom.rosters import Roster, Student, WhoIsWho, read_roste
 from backprop_cli.classroom.variants import Varied
 from backprop_cli.cli import main
 from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.report_data import Summary, Tally
 from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source
+from backprop_cli.report.facts import to_teach
+from backprop_cli.report.settings import Settings
 from backprop_cli.solving.loading import loaded
 
 PROBLEM = """title: One layer
@@ -299,3 +302,18 @@ def test_the_commands_of_the_page_grade_and_answer_a_class(tmp_path: Path) -> No
     replies = sorted(path.name for path in (tmp_path / "replies").iterdir())
     assert replies == [f"{id}.html" for id, _, _ in NAMES[:5]]
     assert "5 sheets" in (tmp_path / "class.html").read_text(encoding="utf-8")
+
+
+def test_a_class_report_ends_in_what_to_go_over_again() -> None:
+    """Counted by hand: Z1 is wrong twice, H1 once, which is no news; a slip is made three times."""
+    tallies = (
+        Tally("H1", {"correct": 3, "wrong": 1}, {"activation-omitted": 1}),
+        Tally("Z1", {"correct": 2, "wrong": 2}, {"bias-left-out": 2, "activation-omitted": 2}),
+        Tally("L", {"correct": 4}, {}),
+    )
+    said = list(to_teach(Summary(4, 2, tallies), Settings()))
+    assert said == [
+        "wrong most often: Z1 (2 of 4)",
+        "mistakes made most often: activation omitted 3×, bias left out 2×",
+    ]
+    assert not list(to_teach(Summary(1, 1, tallies[2:]), Settings()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from backprop_cli.algebra.quantity import whole_id
-from backprop_cli.grading.report_data import EntryResult, Result, Submission, Verdict
+from backprop_cli.grading.report_data import EntryResult, Result, Submission, Summary, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number
@@ -155,6 +155,33 @@ def _lacking(submission: Submission) -> str:
         if verdict != "correct" and counts[verdict]
     ]
     return ", ".join(["nothing wrong", *parts]) if parts else ""
+
+
+_MOST_TOLD = 3  # of what a class found hardest, and of its mistakes
+
+
+def to_teach(summary: Summary, settings: Settings) -> Iterator[str]:
+    """What to go over again: where fewest were right, and the mistakes made most often.
+
+    What happened once is no news of a class; what only follows from earlier mistakes is none.
+    """
+    hard = sorted(
+        (tally for tally in summary.quantities if tally.counts.get("wrong", 0) > 1),
+        key=lambda tally: -tally.counts["wrong"] / sum(tally.counts.values()),
+    )
+    if hard:
+        told = (
+            f"{t.id} ({number(t.counts['wrong'])} of {number(sum(t.counts.values()))})"
+            for t in hard[:_MOST_TOLD]
+        )
+        yield f"wrong most often: {', '.join(told)}"
+    slips: Counter[str] = Counter()
+    for tally in summary.quantities:
+        slips.update(tally.slips)
+    often = [(id, count) for id, count in slips.most_common(_MOST_TOLD) if count > 1]
+    if often:
+        named = [(settings.slip(id).title, count) for id, count in often]
+        yield f"mistakes made most often: {counted(named)}"
 
 
 def counted(counts: Sequence[tuple[str, int]]) -> str:

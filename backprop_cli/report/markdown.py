@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Tally
-from backprop_cli.report.facts import cause, counted, facts
+from backprop_cli.report.facts import cause, counted, facts, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
@@ -127,6 +127,8 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
             yield escaped(note)
     if report.summary.quantities:
         yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
+    if told := list(to_teach(report.summary, settings)):
+        yield "\n".join(f"- {escaped(line)}" for line in told)
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Tally
-from backprop_cli.report.facts import cause, counted, facts
+from backprop_cli.report.facts import cause, counted, facts, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
@@ -118,6 +118,8 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
             yield f"<p>{escape(note)}</p>"
     if report.summary.quantities:
         yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
+    if told := list(to_teach(report.summary, settings)):
+        yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:

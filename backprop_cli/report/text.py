@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
-from backprop_cli.report.facts import cause, counted, facts
+from backprop_cli.report.facts import cause, counted, facts, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     VERDICTS,
@@ -115,6 +115,9 @@ def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
     if report.summary.quantities:
         yield _BLANK
         yield _quantities(report.summary, settings)
+    if told := list(to_teach(report.summary, settings)):
+        yield _BLANK
+        yield from (Text(line, overflow="fold") for line in told)
 
 
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[Table]:
