@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.build import added
 from backprop_cli.algebra.expr import Expr, Op, op, symbols
-from backprop_cli.algebra.quantity import at_step, derivative_id, step_of
+from backprop_cli.algebra.quantity import at_step, step_of
 from backprop_cli.derive.over_time import (
     Block,
     Family,
@@ -117,6 +117,5 @@ def _at_end(id: str, over: OverTime) -> str:
 
 def _names_a_step(name: str, over: OverTime) -> bool:
     """Whether a name counts back from the last step, which says nothing of any other."""
-    return any(
-        name.startswith((f"{base}_{{", derivative_id("", base))) for base in over.bases
-    ) or any(f"/d{base}_{{" in name for base in over.bases)
+    before = at_step("", f"{over.length}-").removesuffix("}")
+    return before in name and any(base + before in name for base in over.bases)
