@@ -309,12 +309,8 @@ def width(node: Node) -> float:
     match node:
         case Letter() | Word() | Number() | Sign() | Places():
             return _text_width(node)
-        case Grid(rows):
-            return 2 * len(rows[0]) - 0.4 + _columns_width(rows)
-        case Cases(pairs):
-            return 2.5 + _columns_width(pairs)
-        case Stack(rows):
-            return max(map(width, rows)) + 2
+        case Grid() | Cases() | Stack():
+            return _arranged_width(node)
         case Fraction(top, bottom):
             return max(width(top), width(bottom)) + 0.6
         case Script(base, up, down):
@@ -347,6 +343,16 @@ def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
         case Letter(text) if text.isupper():
             return 1.4
     return len(node.text)
+
+
+def _arranged_width(node: Grid | Cases | Stack) -> float:
+    match node:
+        case Grid(rows):
+            return 2 * len(rows[0]) - 0.4 + _columns_width(rows)
+        case Cases(pairs):
+            return 2.5 + _columns_width(pairs)
+        case Stack(rows):
+            return max(map(width, rows)) + 2
 
 
 def _columns_width(rows: Sequence[Sequence[Node]]) -> float:
