@@ -243,11 +243,11 @@ class _Program(ProgramText):
             code = f"jacobian_by_sample({of}, {by}, {places})"
             return f"{code}.transpose(1, 2)" if turned else code
         self.helpers.add("jacobian")
-        first, second = len(shapes[found.name]), len(shapes[found.by])
+        above, below = len(shapes[found.name]), len(shapes[found.by])
         code = f"jacobian({of}, {by})"
-        if not (turned and first and second):
+        if not (turned and above and below):
             return code
-        order = (*range(first, first + second), *range(first))
+        order = (*range(above, above + below), *range(above))
         return f"{code}.permute({', '.join(map(str, order))})"
 
     def _axes(self, trace: Trace, name: str) -> tuple[str, ...]:

@@ -311,20 +311,27 @@ def width(node: Node) -> float:
             return _text_width(node)
         case Grid() | Cases() | Stack():
             return _arranged_width(node)
+        case Fraction() | Script() | Braced() | Total():
+            return _stacked_width(node)
+        case Strong(inner):
+            return _BOLD * width(inner)
+    around = 1.6 if isinstance(node, Root) else 0
+    if isinstance(node, Fenced):
+        around = 2.0 if tall(node) else 1.5
+    return around + sum(map(width, children(node)))
+
+
+def _stacked_width(node: Fraction | Script | Braced | Total) -> float:
+    """Of parts that stand above one another, the widest."""
+    match node:
         case Fraction(top, bottom):
             return max(width(top), width(bottom)) + 0.6
         case Script(base, up, down):
             return width(base) + max(0.75 * width(part) if part else 0 for part in (up, down))
         case Braced(inner, label):
             return max(width(inner), 0.75 * width(label))
-        case Strong(inner):
-            return _BOLD * width(inner)
         case Total(below):
             return max(2.5, 0.75 * width(below) if below else 0)
-    around = 1.6 if isinstance(node, Root) else 0
-    if isinstance(node, Fenced):
-        around = 2.0 if tall(node) else 1.5
-    return around + sum(map(width, children(node)))
 
 
 def _text_width(node: Letter | Word | Number | Sign | Places) -> float:
