@@ -6,13 +6,11 @@ What an archive says of its size is read before anything of it is unpacked.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any, Final, TypeAlias
-from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -23,6 +21,9 @@ from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import MapNode, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.trace import Array
+
+if TYPE_CHECKING:  # loaded where there is an archive
+    from zipfile import ZipFile, ZipInfo
 
 MOST_BYTES: Final = 200_000_000
 """So large may the arrays of one archive be, unpacked."""
@@ -49,11 +50,17 @@ class ArrayFileError(Exception):
 
 def is_archive(data: bytes) -> bool:
     """Whether these are the bytes of an `.npz`."""
-    return data[:4] == b"PK\x03\x04" and is_zipfile(BytesIO(data))
+    if data[:4] != b"PK\x03\x04":
+        return False
+    from zipfile import is_zipfile
+
+    return is_zipfile(BytesIO(data))
 
 
 def from_archive(data: bytes) -> tuple[dict[str, Leaf], dict[str, str]]:
     """The arrays of an `.npz` by name, and why some of them cannot be read."""
+    from zipfile import BadZipFile, ZipFile
+
     try:
         with ZipFile(BytesIO(data)) as file:
             entries = _checked(file)
@@ -117,6 +124,8 @@ def from_json(data: bytes) -> tuple[str | None, dict[str, Leaf]] | None:
     """Whose it is and the numbers by name, where it is JSON and no answer sheet; else None."""
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{" or len(data) > MOST_JSON:
         return None
+    import json
+
     try:
         tree = json.loads(data.decode("utf-8-sig"), parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
