@@ -263,6 +263,7 @@ SURGERY = {  # what an id is taken apart or made by, beside its parser and its w
     "a name of a layer": r"(?<!\\)[WZHb]\]?\)?\(?\\d|\{(?:WEIGHTS|BIAS|PRE|POST)\}",
 }
 ELSEWHERE = {  # what looks alike and is something else
+    "classroom/practice_sheet.py": {"a cut"},  # the brackets of a matrix as it is typed
     "classroom/rosters.py": {"a cut"},  # the name in an address of mail
     "grading/sheets/array_sheet.py": {"an ending"},  # what programs call their arrays
     "notation/tex.py": {"a step"},  # a column of TeX

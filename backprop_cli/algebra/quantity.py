@@ -241,6 +241,12 @@ def upstream_id(name: str) -> str:
     return f"upstream_{name}"
 
 
+def from_outside(id: str) -> str | None:
+    """What a gradient from outside reaches; None where an id is no such gradient."""
+    name = id.removeprefix("upstream_")
+    return None if name == id else name
+
+
 # Steps in time ------------------------------------------------------------------------------------
 
 

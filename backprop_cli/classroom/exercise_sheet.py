@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.quantity import quantity
+from backprop_cli.algebra.quantity import from_outside, quantity, step_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (
@@ -144,8 +144,8 @@ class _Maker:
 
     def _called(self, id: str) -> str:
         """The id by which a quantity is known: a gradient from outside is one."""
-        of = id.removeprefix("upstream_")
-        return id if of == id else self.loaded.model.gradient(of)
+        of = from_outside(id)
+        return id if of is None else self.loaded.model.gradient(of)
 
     def _value(self, id: str, found: Stated) -> Node:
         """The value as typed; letters in the places that are left free."""
@@ -282,7 +282,7 @@ def _is_of(id: str, parameter: str) -> bool:
 
 def _entry(wanted: Reference) -> str:
     """The name of an entry without the step it is of."""
-    return wanted.text.partition("@")[0]
+    return step_id(wanted.text, 1)
 
 
 def _points(count: float) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.algebra.quantity import new_id, quantity
+from backprop_cli.algebra.quantity import new_id, quantity, step_id
 from backprop_cli.document.document_data import Document, Note, Page, Part, Row, Rows
 from backprop_cli.document.from_trace import formulas_of, roles
 from backprop_cli.document.step_equations import Formulas, Known
@@ -72,7 +72,7 @@ class _Update:
         return roles(self._trace, self._formulas.names)
 
     def _step(self, question: Question) -> Step:
-        return self._steps[question.name.partition("@")[0]]
+        return self._steps[step_id(question.name, 1)]
 
     def words(self, question: Question) -> str:
         """A few words on what a quantity is; none on how a gradient is found."""
@@ -138,12 +138,12 @@ class _Update:
 
     def _asked_as(self, name: str) -> str | None:
         """The question that a quantity answers: a parameter of a later update, one before it."""
-        called = name if self._number == 1 else f"{name}@{self._number}"
+        called = step_id(name, self._number)
         if called in self._asked:
             return called
         if self._number > 1 and name in self._model.trained:
             before = self._number - 1
-            made = new_id(name) if before == 1 else f"{new_id(name)}@{before}"
+            made = step_id(new_id(name), before)
             return made if made in self._asked else None
         return None
 

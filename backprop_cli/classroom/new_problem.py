@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from backprop_cli.algebra.quantity import new_id
 from backprop_cli.classroom.fair_numbers import near_kinks
 from backprop_cli.classroom.like_numbers import Draws
 from backprop_cli.classroom.sketches import Choices, Sketch
@@ -91,7 +92,7 @@ def _at_once(grader: Grader) -> Iterator[str]:
     """What lint does not mind, and whoever works it out by hand does."""
     yield from (f"{name} is near a kink" for name in near_kinks(grader))
     truth, loss = grader.key.truth, grader.model.target or ""
-    before, after = truth.get(loss), truth.get(f"{loss}_new")
+    before, after = truth.get(loss), truth.get(new_id(loss))
     if before is not None and after is not None and not after < before:
         yield "the update makes the loss no smaller"
 

@@ -34,7 +34,7 @@ class Options(Struct, frozen=True):
 
 @click.command(
     "practice",
-    epilog="\b\nExample:\n  echo quit | backprop practice problems/sigmoid-softmax.yaml",
+    epilog="\b\nExample:\n  backprop practice problems/sigmoid-softmax.yaml",
 )
 @PROBLEM
 @click.option("--vary", is_flag=True, help="With other numbers, as `backprop vary` draws them.")

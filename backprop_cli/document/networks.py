@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from backprop_cli.algebra.quantity import layer_id
+from backprop_cli.algebra.quantity import entry_id, layer_id
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.document.names import Names, names_of, text_setter
 from backprop_cli.document.view import View
@@ -143,7 +143,7 @@ class _Drawer:
     ) -> NetworkUnit:
         if unit is None:
             return NetworkUnit("dots", column, place, VERTICAL_DOTS, ":" if self.ascii else "⋮")
-        label = self.names.node(f"{id}[{_counted(unit, self._base(id))}]")
+        label = self.names.node(entry_id(id, [_counted(unit, self._base(id))]))
         return NetworkUnit(kind, column, place, label, self._text(label))
 
     @property
@@ -213,8 +213,8 @@ class _Drawer:
             value: Array = found.value
             entry = value if value.ndim == 0 else value[int(unit)]
             return Number(self.digits.one(float(entry)))
-        index = f"[{_counted(unit, self._base(id))}]" if found.shape else ""
-        return self.names.node(id + index)
+        index = [_counted(unit, self._base(id))] if found.shape else []
+        return self.names.node(entry_id(id, index))
 
     def _entry(self, id: str, place: int | str, unit: int | str) -> Node:
         """One weight: its number, or its name where there are none."""
@@ -224,7 +224,7 @@ class _Drawer:
             return Number(self.digits.one(float(found.value[tuple(map(int, order))])))
         bases = self.names.counting.of(id, 2)
         counted = (_counted(each, base) for each, base in zip(order, bases, strict=True))
-        return self.names.node(f"{id}[{','.join(counted)}]")
+        return self.names.node(entry_id(id, counted))
 
     def _plain(self, source: int, target: int) -> Iterator[NetworkEdge]:
         """What is handed on unchanged, unit by unit."""

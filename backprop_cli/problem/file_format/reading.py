@@ -160,6 +160,8 @@ def _problem(given: Given) -> Problem:
     loss = values.get("loss")
     if loss is not None and loss.function.name == "none":
         values["loss"] = None
+    if given.has("input") and "input" not in values and not given.has("x"):
+        values["x"] = Values(None, given.value_at("input"))  # said to be x, and not missing as well
     problem = Problem(**values)
     check_together(problem, given)
     return problem
