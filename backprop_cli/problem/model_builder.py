@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Sym, op
 from backprop_cli.algebra.quantity import at_step, layer_id
-from backprop_cli.algebra.shapes import Shape, Size, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Equation, Remark, state_shape
@@ -254,9 +254,15 @@ class Draft(Struct):
         words: str,
         remark: Remark | None = None,
     ) -> None:
-        """A quantity that is computed."""
+        """A quantity that is computed; behind a complaint it may be of what is not there."""
         self.equations.append(Equation(name, expr, rule, axes, words, remark))
-        self.shapes[name] = self.sizes().shape(expr)
+        try:
+            self.shapes[name] = self.sizes().shape(expr)
+        except (ShapeError, KeyError):
+            if not self.complaints.found:
+                raise
+            self.shapes[name] = ()
+            self.doubtful.add(name)
 
 
 def rule_of(activation: Function) -> str:

@@ -12,6 +12,8 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, Op, Sym, depth, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Complaint, Mark, UserError
+from backprop_cli.operations.convolutions import CONVOLUTIONS
+from backprop_cli.operations.pooling import POOLING
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 from backprop_cli.problem.model import Model
@@ -38,6 +40,12 @@ _COMPILED = {"scalars": 20, "buffers": 3, "plain": 1}
 def entries(planned: Plan) -> int:
     """The entries of all values of one step together."""
     return sum(_entries(step.shape) for step in planned.steps if not step.skipped)
+
+
+_WINDOWS = frozenset(operation.name for operation in (*CONVOLUTIONS, *POOLING))
+_SLIDING = 40
+"""How many simple operations one that slides windows takes, however small its arrays: measured with
+pictures of 4 × 4, where windows are laid out anew at every call."""
 
 
 def _entries(shape: Shape) -> int:
@@ -87,7 +95,8 @@ def _cost(expr: Expr, sizes: Sizes) -> tuple[Shape, int]:
     shapes = tuple(shape for shape, _ in parts)
     shape = operation(expr).shape(shapes, expr)
     largest = max(_entries(one) for one in (shape, *shapes))
-    cost = 1 + largest // _ENTRIES + sum(cost for _, cost in parts)
+    call = _SLIDING if expr.name in _WINDOWS else 1
+    cost = call + largest // _ENTRIES + sum(cost for _, cost in parts)
     if expr.name == "matmul":
         cost += _entries(shape) * int(shapes[0][-1]) // _PRODUCTS
     return shape, cost
