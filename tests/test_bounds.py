@@ -49,6 +49,7 @@ EXAMPLES: dict[str, Callable[..., Expr]] = {
 }
 NOT_TRIED = {"jacobian", "pi"}
 ON_MATRICES = {"matmul", "transpose", "diagonal", "stack", "concat"}
+NOT_EVERYWHERE = {"logdet"}
 POSITIVE = {"log", "log2", "log10", "sqrt", "xlogy", "div", "ratio"}
 
 
@@ -78,8 +79,15 @@ def test_bounds_enclose_values_at_random_points(name: str) -> None:
         for _ in range(8):
             inside = {letter: rng.uniform(*pair) for letter, pair in boxes.items()}
             value = evaluate(expr, inside)
-            assert np.all(value >= low - 1e-9 * (1 + np.abs(low))), name
-            assert np.all(value <= high + 1e-9 * (1 + np.abs(high))), name
+            nowhere = np.isnan(value)  # a logarithm of what is below 0
+            assert np.all(nowhere | (value >= low - slack(low))), name
+            assert np.all(nowhere | (value <= high + slack(high))), name
+            assert name in NOT_EVERYWHERE or not nowhere.any(), name
+
+
+def slack(end: Array) -> Array:
+    """What rounding may come to at an end of an interval; an infinity is itself."""
+    return np.where(np.isfinite(end), 1e-9 * (1 + np.abs(end)), 0.0)
 
 
 def box(rng: np.random.Generator, positive: bool, shape: tuple[int, ...]) -> Interval:

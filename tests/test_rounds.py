@@ -33,7 +33,7 @@ from backprop_cli.solving.training import training_program
 
 EXAMPLES = [example for example in examples() if example.node.name != "jacobian"]
 WAYS = (InScalars, InBuffers)
-IN_BUFFERS_ONLY = {"largest_shares", "argmax"}
+IN_BUFFERS_ONLY = {"largest_shares", "to_winners", "argmax", "inv", "det", "logdet"}
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").glob("*.yaml"))
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, 36.0, -36.0, 800.0, -800.0, 1e-300, 1e200, -1e200)
 LOSES_DIGITS = "log_others"  # the plain one, a difference of two logarithms that may be huge
@@ -54,8 +54,10 @@ def ran(way: Any, expr: Expr, given: Mapping[str, Array], state: Mapping[str, Ar
 
 def close(found: Array, wanted: Array, size: float = 0.0) -> bool:
     """Equal to the last bits of the largest number; below 1e-300 numbers lose their digits."""
-    largest = max(float(np.max(np.abs(wanted), initial=0.0)), size)
-    return bool(np.max(np.abs(found - wanted), initial=0.0) <= max(CLOSE * largest, 1e-300))
+    finite = np.isfinite(wanted)
+    largest = max(float(np.max(np.abs(wanted), initial=0.0, where=finite)), size)
+    apart = np.subtract(found, wanted, out=np.zeros(wanted.shape), where=found != wanted)
+    return bool(np.max(np.abs(apart), initial=0.0) <= max(CLOSE * largest, 1e-300))
 
 
 def splits(env: Mapping[str, Array]) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.operations.inverse_bounds import determinant, inverse
+from backprop_cli.operations.inverse_bounds import determinant, inverse, log_determinant
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
 from backprop_cli.operations.window_values import CONVOLUTIONS, Factors
@@ -333,6 +333,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "matmul": _matmul,
         "inv": inverse,
         "det": determinant,
+        "logdet": log_determinant,
         **{name: _of_windows(factors) for name, factors in CONVOLUTIONS.items()},
         "sqrt": _root,
         "abs": _even("abs"),

@@ -41,6 +41,14 @@ def determinant(a: Interval) -> Interval:
     return np.asarray(min(ends)), np.asarray(max(ends))
 
 
+def log_determinant(a: Interval) -> Interval:
+    """ln |A| of those that have one: the determinant may come as near to 0 as it likes."""
+    low, high = determinant(a)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        top = np.log(high)
+        return np.where(np.isnan(top), top, np.log(np.maximum(low, 0.0))), np.asarray(top)
+
+
 def _around(a: Interval) -> tuple[Array, Array] | None:
     """The inverse R of the middle, and P = |R| times the radii; None where A may be singular."""
     middle, radius = (a[0] + a[1]) / 2, (a[1] - a[0]) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -52,8 +53,10 @@ def det(a: Array) -> Array:
         return np.asarray(np.nan)
     size = len(a)
     found = _by_products(a) if size <= BY_HAND else float(np.linalg.det(a))
-    least = size * _NEARLY * float(np.prod(np.linalg.norm(a, axis=1)))
-    return np.asarray(0.0 if abs(found) <= least else found)
+    share = abs(found)  # of the product of the rows' lengths, which may itself be too large
+    for length in (math.hypot(*row) for row in a.tolist()):
+        share = share / length if length else 0.0
+    return np.asarray(0.0 if share <= size * _NEARLY else found)
 
 
 def _by_products(a: Array) -> float:

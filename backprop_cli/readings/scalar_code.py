@@ -53,8 +53,9 @@ class Registers:
         return self.all[register].value
 
     def is_plain(self, register: int) -> bool:
-        """Whether it is known to be finite: a constant, or what varies, which is checked."""
-        return not self.all[register].form
+        """Whether it is known to be finite: such a constant, or what varies, which is checked."""
+        value = self.all[register].value
+        return not self.all[register].form and (value is None or math.isfinite(value))
 
     def apply(self, form: str, *args: int) -> int:
         """The register of what a form makes of others."""

@@ -15,17 +15,30 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, walk
 from backprop_cli.calculus.stable import careful, function_of
 from backprop_cli.operations.definitions import in_placeholders
+from backprop_cli.operations.inverses import INVERTED
+from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.slicing import at
+from backprop_cli.operations.structure import sizes
 from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.window_values import CONVOLUTIONS, windows, windows_sum
 from backprop_cli.readings import scalar_code as forms
 from backprop_cli.readings.scalar_code import FORMS, Registers
 
 Entries: TypeAlias = NDArray[np.float64]
 """The numbers of registers, as floats, since the functions of the table make arrays of floats."""
 
-_MOVES = frozenset(name for name, record in TABLE.items() if record.moves)
+_MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"place"}
+"""Not `place`, in which entries may meet, and are added up."""
+_BY_VALUE = frozenset({"causal_mask"})
+"""What is made of nothing: its numbers stay the same."""
+
+
+_REFUSED = INVERTED | {"to_winners"}
+"""Their definitions will not do. Products do not tell a singular matrix from what rounding leaves
+of it, as the value does; and which entry is the largest has no form."""
 
 
 class NoScalarsError(Exception):
@@ -41,8 +54,12 @@ class Scalars:
 
     def given(self, name: str, value: NDArray[np.float64]) -> None:
         """A quantity that stays the same."""
+        self.names[name] = self.constants(value)
+
+    def constants(self, value: NDArray[np.float64]) -> Entries:
+        """An array of numbers that stay the same."""
         numbers = [self.registers.constant(one) for one in value.ravel().tolist()]
-        self.names[name] = _entries(numbers, value.shape)
+        return _entries(numbers, value.shape)
 
     def vary(self, name: str, shape: tuple[int, ...]) -> None:
         """A quantity that changes from round to round."""
@@ -61,6 +78,8 @@ class Scalars:
             case Num(value):
                 return np.asarray(float(self.registers.constant(float(value))))
         args = [self.read(arg) for arg in expr.args]
+        if expr.name in _BY_VALUE:
+            return self.constants(np.asarray(function_of(expr)(**dict(expr.options))))
         if expr.name in _MOVES:
             return np.asarray(function_of(expr)(*args, **dict(expr.options)))
         if expr.name not in _KNOWN:
@@ -76,7 +95,8 @@ class Scalars:
     def written_out(self, node: Op, args: list[Entries]) -> Entries:
         """What has no form of its own by its definition; NoScalarsError where it has none."""
         shapes = [np.shape(arg) for arg in args]
-        found = in_placeholders(node, shapes) if node.name in TABLE else None
+        written = node.name in TABLE and node.name not in _REFUSED
+        found = in_placeholders(node, shapes) if written else None
         if found is None:
             raise NoScalarsError(node.name)
         around, self.names = self.names, dict(zip(found[1].names, args, strict=True))
@@ -295,6 +315,48 @@ def _dot(registers: Registers, a: Entries, b: Entries) -> int:
     return registers.add(*(registers.mul(int(x), int(y)) for x, y in pairs))
 
 
+def _conv(scalars: Scalars, node: Op, a: Entries, b: Entries) -> Entries:
+    """A product of two matrices, into which the entries are only moved."""
+    factors = CONVOLUTIONS[node.name](a, b, **dict(node.options))
+    return _matmul(scalars, node, factors.left, factors.right).reshape(factors.shape)
+
+
+def _max_pool(scalars: Scalars, node: Op, x: Entries) -> Entries:
+    how = pool_of(node, x.shape)
+    whole = windows(x, how.size, how.stride, how.axes)
+    return _by_lane(_largest, scalars.registers, op("max", *node.args, axis=-1), [whole])
+
+
+def _place(scalars: Scalars, node: Op, g: Entries) -> Entries:
+    """What `at` would take, put back."""
+    shape = tuple(map(int, sizes(node)))
+    index: Any = node.option("index")
+    return _put(scalars, g, at(_numbered(shape), index), shape)
+
+
+def _window_sums(scalars: Scalars, node: Op, w: Entries) -> Entries:
+    """What `windows` would take, put back: the first entry of each window, then the second."""
+    how = pool_of(node)
+    shape = windows_sum(w, how.size, how.stride, how.axes).shape
+    taken = windows(_numbered(shape), how.size, how.stride, how.axes)
+    return _put(scalars, np.moveaxis(w, -1, 0), np.moveaxis(taken, -1, 0), shape)
+
+
+def _numbered(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    return np.arange(np.prod(shape, dtype=int), dtype=float).reshape(shape)
+
+
+def _put(
+    scalars: Scalars, entries: Entries, places: NDArray[np.float64], shape: tuple[int, ...]
+) -> Entries:
+    """Entries in places of an array; what meets in one adds up."""
+    terms: list[list[int]] = [[] for _ in range(int(np.prod(shape, dtype=int)))]
+    spread = np.broadcast_to(entries, places.shape)
+    for number, place in zip(spread.flat, places.flat, strict=True):
+        terms[int(place)].append(int(number))
+    return _entries([scalars.registers.add(*each) for each in terms], shape)
+
+
 def _outer(scalars: Scalars, node: Op, a: Entries, b: Entries) -> Entries:
     if node.option("samples") == 1:
         a, b = a.T, b.T
@@ -357,10 +419,16 @@ _WHOLE: Mapping[str, Any] = MappingProxyType(
     {
         "others_share": _others_share,
         "matmul": _matmul,
+        **dict.fromkeys(CONVOLUTIONS, _conv),
+        "max_pool": _max_pool,
         "outer": _outer,
+        "place": _place,
+        "window_sums": _window_sums,
         "softmax_share": _softmax_share,
         "softmax_jacobian": _softmax_jacobian,
     }
 )
-_KNOWN = frozenset({*_WHOLE, *_ALONG, *_ONE, *_MOVES, *FORMS})
-_WRITTEN_OUT = frozenset(name for name, each in TABLE.items() if each.definition or each.entry)
+_KNOWN = frozenset({*_WHOLE, *_ALONG, *_ONE, *_MOVES, *_BY_VALUE, *FORMS})
+_WRITTEN_OUT = (
+    frozenset(name for name, each in TABLE.items() if each.definition or each.entry) - _REFUSED
+)
