@@ -116,6 +116,22 @@ def test_bounds_around_a_singular_matrix() -> None:
     assert low < 0 < high
 
 
+def test_a_determinant_is_not_0_because_its_rows_are_long() -> None:
+    for matrix in ([[1e200]], [[1e200, 0.0], [0.0, 2.0]]):
+        value = np.array(matrix)
+        wanted = float(np.prod(np.diag(value)))
+        assert evaluate(op("det", Sym("A")), {"A": value}) == pytest.approx(wanted)
+    singular = np.array([[1e100, 2e100], [3e100, 6e100]])
+    assert evaluate(op("det", Sym("A")), {"A": singular}) == 0
+
+
+def test_the_logarithm_of_a_determinant_that_may_be_0_has_no_least_value() -> None:
+    box = np.diag([0.9, -0.1]), np.diag([1.1, 0.3])
+    low, high = enclosure(op("logdet", Sym("A")), lambda _: box)
+    assert low == -np.inf
+    assert high >= np.log(1.1 * 0.3)
+
+
 def test_a_hand_may_round_within() -> None:
     """1/|A| at two decimals, then each cofactor times that."""
     a = np.array([[4.0, 3.0], [2.0, 5.0]])
