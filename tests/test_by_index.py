@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from test_in_symbols import NETWORKS, SIZES, Env, drawn, forward, read, sized, with_sizes
+from test_in_symbols import NETWORKS, Env, drawn, forward, read, sized, with_sizes
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Size
@@ -38,6 +38,8 @@ loss: cross-entropy
 update: {rule: sgd, learning_rate: 0.1}
 """,
 }
+REFUSED = {"through-time": "--index needs a number of steps, and it is a letter here"}
+BY_INDEX = {name: text for name, text in {**NETWORKS, **MORE}.items() if name not in REFUSED}
 
 
 def ranges(trace: Trace) -> dict[str, range]:
@@ -101,9 +103,9 @@ def computed(found: Loaded) -> Env:
     return values
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+@pytest.mark.parametrize("name", BY_INDEX)
 def test_every_equation_is_an_entry_of_the_whole(name: str) -> None:
-    found = read({**NETWORKS, **MORE}[name])
+    found = read(BY_INDEX[name])
     trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
     runs, env = ranges(trace), computed(found)
     reader = Reader(found, env, runs)
@@ -124,14 +126,14 @@ def test_every_equation_is_an_entry_of_the_whole(name: str) -> None:
     assert seen > 20
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+@pytest.mark.parametrize("name", BY_INDEX)
 def test_a_letter_counts_one_thing(name: str) -> None:
-    found = read({**NETWORKS, **MORE}[name])
+    found = read(BY_INDEX[name])
     trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
     runs = cast("tuple[tuple[str, int, Size], ...]", trace.convention["indices_run"])
     letters = [letter for letter, _, _ in runs]
     assert len(set(letters)) == len(letters)
-    assert not set(letters) & {*found.model.shapes, *SIZES}
+    assert not set(letters) & {*found.model.shapes, *found.model.letters}
 
 
 # One letter, one axis ----------------------------------------------------------------------------
@@ -213,10 +215,10 @@ class PutIn(Reader):
         return super().value(expr, places)
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *MORE, *SQUARES])
+@pytest.mark.parametrize("name", [*BY_INDEX, *SQUARES])
 def test_lines_may_be_put_into_one_another(name: str) -> None:
     """A gradient by what is given, all lines before it put in, is the entry of the whole."""
-    found = read({**NETWORKS, **MORE, **SQUARES}[name])
+    found = read({**BY_INDEX, **SQUARES}[name])
     trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
     runs, env = ranges(trace), computed(found)
     reader = PutIn(found, env, runs, trace)
@@ -242,6 +244,14 @@ def test_the_command_writes_entries(tmp_path: Path, format_: str) -> None:
         assert "Zᵢⱼ = Σₘ Xᵢₘ · Wⱼₘ + bⱼ" in done.stdout
         assert "(∂L/∂W)ⱼₘ = Σᵢ (∂L/∂Z)ᵢⱼ · Xᵢₘ" in done.stdout
         assert "i = 1 … N · j = 1 … M · m = 1 … K" in " · ".join(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_entries_is_refused_by_name(name: str) -> None:
+    done = CliRunner().invoke(main, ["derive", "-", "--index"], input=NETWORKS[name])
+    assert done.exit_code == 2
+    assert REFUSED[name] in " ".join(done.stderr.split())
+    assert not done.stdout
 
 
 def test_entries_belong_to_a_problem() -> None:

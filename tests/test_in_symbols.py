@@ -15,6 +15,7 @@ from backprop_cli.algebra.expr import Expr, Op, Option, rewrite
 from backprop_cli.algebra.shapes import Shape, expression, product, total
 from backprop_cli.cli import main
 from backprop_cli.errors import UserError
+from backprop_cli.problem.problem_data import Assumption
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
@@ -87,6 +88,7 @@ NETWORKS |= {
     if path.stem != JACOBIANS  # no loss, hence no gradients
 }
 SIZES = {"N": 3, "N1": 4, "K": 2, "M": 5, "P": 3, "N_i": 2, "N_h": 3}
+SIZES |= {"n": 3, "m": 5, "d": 2, "k": 4, "T": 4}  # T: as many steps as are written out for it
 
 
 def read(text: str) -> Loaded:
@@ -121,7 +123,7 @@ def with_sizes(expr: Expr) -> Expr:
 
 def drawn(found: Loaded) -> Env:
     random = np.random.default_rng(7)
-    env: Env = {letter: np.asarray(float(size)) for letter, size in SIZES.items()}
+    env: Env = {letter: np.asarray(float(SIZES[letter])) for letter in sorted(found.model.letters)}
     for name in found.model.unknown:
         env[name] = random.normal(size=sized(found.model.shapes[name]))
     if "Y" in env:  # targets that each loss has a meaning for: from 0 to 1, 1 together
@@ -129,7 +131,20 @@ def drawn(found: Loaded) -> Env:
         axis = found.model.sample_axis
         along = None if axis is None else 1 - axis
         env["Y"] = positive / (positive.sum(axis=along, keepdims=True) + (positive.shape[-1] == 1))
+    for name, (_, kind) in found.model.problem.assume.items():
+        env[name] = as_assumed(kind, env[name])
     return env | {name: given.value for name, given in found.model.given.items()}
+
+
+def as_assumed(kind: Assumption, value: Array) -> Array:
+    """Numbers that are what the file says of them; vectors that add up to 1 are rows."""
+    match kind:
+        case "symmetric":
+            return value + value.T
+        case "one-hot":
+            return np.asarray(np.eye(value.shape[-1])[value.argmax(axis=-1)])
+        case "distribution":
+            return np.asarray(np.abs(value) / np.abs(value).sum(axis=-1, keepdims=True))
 
 
 def forward(found: Loaded, env: Mapping[str, Array]) -> Env:
@@ -173,7 +188,24 @@ def test_every_step_has_its_shape_and_every_gradient_is_a_difference_quotient(na
                 values[step.id], slopes(found, env, by), rtol=1e-7, atol=1e-9
             )
             gradients += 1
-    assert gradients >= len(found.model.trained) > 0
+    assert gradients >= len(found.model.trained or found.model.unknown) > 0
+
+
+def test_a_hessian_in_letters_is_the_difference_quotient_of_the_gradient() -> None:
+    found = read(NETWORKS["logistic-hessian"])
+    steps = {step.id: step.expr for step in in_symbols(found.model, found.plan).steps}
+    env = drawn(found)
+
+    def gradient(w: Array) -> Array:
+        values = forward(found, {**env, "w": w})
+        for id in ("dL/dz", "dL/dw"):
+            values[id] = evaluate(with_sizes(steps[id]), values)
+        return values["dL/dw"]
+
+    moves = 1e-5 * np.eye(SIZES["n"])
+    quotients = [(gradient(env["w"] + by) - gradient(env["w"] - by)) / 2e-5 for by in moves]
+    hessian = evaluate(with_sizes(steps["d2L/dw2"]), forward(found, env))
+    np.testing.assert_allclose(hessian, np.transpose(quotients), rtol=1e-7, atol=1e-9)
 
 
 def test_the_jacobians_of_a_layer_are_difference_quotients() -> None:
@@ -268,7 +300,7 @@ def test_a_problem_with_numbers_is_derived_in_symbols_too(tmp_path: Path) -> Non
             "inputs: N\nlayers: [{units: K}]\nloss: none\nupstream: {Yhat: [1]}\n",
             "Yhat has letters for sizes, and what is given for it has numbers",
         ),
-        ("shapes: {W: [M, N, K]}\nequations: [L = sum(W)]\n", "two axes at most"),
+        ("shapes: {W: [M, N, K, P, Q]}\nequations: [L = sum(W)]\n", "four axes at most"),
         (
             "shapes: {W: [M, N], x: [K]}\nequations: [z = W @ x]\n",
             "an M × N matrix cannot be multiplied with a vector of K",

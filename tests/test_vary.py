@@ -175,6 +175,45 @@ def test_drawn_numbers_load_and_keep_signs_and_decimals(path: Path) -> None:
                 assert old.text.count(".") == new.text.count(".")
 
 
+@pytest.mark.parametrize("said", ["", "vary: {A: {from: -9, to: 9}}\n"])
+def test_a_symmetric_matrix_stays_symmetric(said: str) -> None:
+    """What stands across the diagonal is drawn together; the rest of the matrix by itself."""
+    text = (
+        "values: {A: [[2, 1, -3], [1, 3, 5], [-3, 5, 4]], x: [1, 2, 3]}\n"
+        "assume: {A: symmetric}\nequations: [L = x @ A @ x]\n" + said
+    )
+    made = set()
+    for seed in range(20):
+        other = of_text(text).drawn(Draws(seed, "anna", 0), 0)
+        a = np.reshape(
+            [one.value for one in numbers_of(Source("p", other.encode())).found["A"]], (3, 3)
+        )
+        np.testing.assert_array_equal(a, a.T)
+        made.add(tuple(a.ravel()))
+    assert len(made) > 10
+    assert len({len(set(one)) for one in made}) > 1
+
+
+def test_a_symmetric_matrix_with_rows_that_are_one_is_kept() -> None:
+    text = (
+        "values: {A: [&r [2, 2], *r], x: [1, 2]}\n"
+        "assume: {A: symmetric}\nequations: [L = x @ A @ x]\n"
+    )
+    made = {of_text(text).drawn(Draws(seed, "anna", 0), 0) for seed in range(10)}
+    assert all("A: [&r [2, 2], *r]" in other for other in made)
+    assert len(made) > 1
+
+
+def test_a_distribution_is_kept_unless_the_file_says_otherwise() -> None:
+    text = (
+        "values: {q: [0.2, 0.5, 0.3], z: [1, 2, 3]}\n"
+        "assume: {q: distribution}\nequations:\n  - L = dot(q, z)\n"
+    )
+    other = of_text(text).drawn(Draws(1, "anna", 0), 0)
+    assert "q: [0.2, 0.5, 0.3]" in other
+    assert other != text
+
+
 def test_what_vary_says_is_kept_or_drawn_from() -> None:
     text = SMALL + "vary: {x: {from: -9, to: 9}, W1: keep, y: keep, b1: keep}\n"
     made = [of_text(text).variant(f"s{n}", 1).numbers for n in range(30)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -16,6 +17,7 @@ from backprop_cli.classroom.like_numbers import Draws, drawn
 from backprop_cli.classroom.numbers_in_file import NumbersOfFile, TypedNumber, numbers_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grade import Grader
+from backprop_cli.problem.assumptions import summing_to_one, symmetric
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.typed_numbers import printable
@@ -102,6 +104,8 @@ class Varied:
             wanted = said[quantity][1] if quantity in said else None
             if wanted == "keep" or (wanted is None and self._tells_which(quantity, numbers)):
                 continue
+            if quantity in self._mirrored and not self._square(quantity, numbers):
+                continue
             largest = max(abs(number.value) for number in numbers)
             among = wanted if isinstance(wanted, Interval) else None
             if largest or among is not None:
@@ -117,14 +121,35 @@ class Varied:
             return False
         if quantity == "y" and _labels(self._original):
             return True
+        if quantity in summing_to_one(model.problem):
+            return True
         values = {number.value for number in numbers}
         return quantity in ("x", "y", *model.problem.values) and values <= {0.0, 1.0}
 
+    @cached_property
+    def _mirrored(self) -> frozenset[str]:
+        return symmetric(self._original.model.problem)
+
+    def _square(self, quantity: str, numbers: tuple[TypedNumber, ...]) -> bool:
+        """Whether each entry of a matrix stands in the file by itself, so that two may be one."""
+        value = self._original.model.given[quantity].value
+        return len({number.start for number in numbers}) == value.size
+
+    def _across(self, number: TypedNumber) -> TypedNumber:
+        """The number itself; below the diagonal of a symmetric matrix, the one that it equals."""
+        if number.quantity not in self._mirrored:
+            return number
+        numbers = self._file.found[number.quantity]
+        size = math.isqrt(len(numbers))
+        row, column = divmod(number.place, size)
+        return numbers[column * size + row] if row > column else number
+
     def drawn(self, draws: Draws, stage: int) -> str:
         others = {
-            number.start: drawn(number.text, largest, among, draws, number.name)
+            number.start: drawn(like.text, largest, among, draws, like.name)
             for number, largest, among in self._varying
-            if draws.number(f"{number.name} stays") % _STAGES >= stage
+            for like in (self._across(number),)
+            if draws.number(f"{like.name} stays") % _STAGES >= stage
         }
         return self._file.with_others(others)
 

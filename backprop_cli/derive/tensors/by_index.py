@@ -14,6 +14,7 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.readings.entries import NoEntryError
+from backprop_cli.solving.asked import asked_pairs
 from backprop_cli.trace import Step, Trace
 
 _LIKED = "ijkmnprstuv"
@@ -26,7 +27,7 @@ def by_index(trace: Trace, model: Model, shapes: Mapping[str, Shape]) -> Trace:
     one axis throughout (the samples, the units of one layer), so that lines may be put into one
     another; an axis has a second letter where two of its numbers are meant. What has no such
     form (a class decided on, a Jacobian of four axes) keeps its formula, and a Jacobian that
-    nothing uses is left out.
+    nothing uses and nobody asks for is left out.
     """
     writer = _Writer(model, shapes)
     steps = tuple(writer.steps(trace.steps))
@@ -48,6 +49,7 @@ class _Writer:
         for step in steps:
             self.same.take(step.id, step.expr)
         used = {name for step in steps if step.phase != "jacobian" for name in step.inputs}
+        used |= set(asked_pairs(self.model))
         for step in steps:
             if step.phase == "jacobian" and step.id not in used:
                 continue
