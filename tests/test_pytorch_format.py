@@ -119,6 +119,9 @@ AT_KINKS = [
     "L = sum(max(M, axis=0))",
     "L = sum(max(M, axis=1)^2)",
     "L = max(y)",
+    "L = sum(max_pool(M, 2, stride=1) * [[1, 2]])",
+    "L = sum(max_pool(y)^2 * [1, 3])",
+    "L = sum(max_pool(M, 3, stride=1, axes=1) * [[1], [2]])",
     "L = sum(maximum(x, y) * y)",
     "L = sum(minimum(x, y) * y)",
     "L = sum(maximum(maximum(x, y), 1) * [1, 2, 3, 4])",
@@ -138,6 +141,39 @@ def test_slopes_at_kinks_are_those_of_the_problem(equation: str, kinks: dict[str
     values = {"x": [0, 1, -1, 2], "y": [1, 1, -1, 1], "M": [[2, 1, 2], [0, 2, 2]]}
     used = {name: value for name, value in values.items() if name in equation.split("=", 1)[1]}
     compare({"values": used, "equations": [equation], "convention": {"kinks": kinks}})
+
+
+PICTURE = [[1, 3, 2, 4], [4, 8, 3, 1], [2, 1, 4, 3], [4, 7, 2, 3]]
+CHANNELS = [PICTURE, [[0.5, -1, 1, 0]] * 4]
+
+
+@pytest.mark.parametrize("pool", ["max-pool", "mean-pool"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_layers_of_pictures(pool: str, channels: int) -> None:
+    kernel = [[1, -1], [0.5, 2]]
+    filters = [kernel, [[0, 1], [-1, 0.25]]]
+    whole = {
+        "x": PICTURE if channels == 1 else CHANNELS,
+        "input": "picture",
+        "layers": [
+            {
+                "type": "conv",
+                "kernel": filters if channels == 1 else [filters, filters[::-1]],
+                "bias": [0.5, -0.5],
+                "activation": "relu",
+                "stride": 2,
+                "padding": 1,
+            },
+            {"type": pool, "size": 2, "stride": 1},
+            {"type": "flatten"},
+            {"weights": [[0.1, 0.2, -0.1, 0.3, 0.5, -0.2, 0.4, 0.1]], "bias": [0.1]},
+        ],
+        "y": [1],
+        "loss": "half-squared-error",
+        "update": {"rule": "sgd", "learning_rate": 0.02},
+    }
+    found = compare(whole)
+    assert {"dL/dK1", "dL/db1", "K1_new"} <= found["results"].keys()
 
 
 def test_a_quantity_that_is_another_one_has_its_own_gradient() -> None:
@@ -180,7 +216,9 @@ def test_letters_and_paths_have_no_program() -> None:
 # The table of operations --------------------------------------------------------------------------
 
 NO_WORD = {
-    "jacobian", "ratio", "largest_shares", "others_share", "log_others", "place"
+    "jacobian", "ratio", "largest_shares", "others_share", "log_others", "place",
+    "conv_input", "conv_kernel", "window_sums", "to_windows", "to_winners",
+    "zero_padded", "zeros_between", "channel_sums",
 }  # fmt: skip
 """What only stands in derivatives, which are autograd's business here."""
 

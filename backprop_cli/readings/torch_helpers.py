@@ -62,6 +62,46 @@ TORCH_HELPERS: Mapping[str, Helper] = MappingProxyType(
             "    line = delta * (torch.abs(e) - delta / 2)\n"
             "    return torch.where(torch.abs(e) <= delta, e * e / 2, line)"
         ),
+        "conv": Helper(
+            "def conv(x, k, stride=1, padding=0, axes=None):\n"
+            "    axes = axes or min(2, x.ndim)\n"
+            "    functions = torch.nn.functional\n"
+            "    slide = functions.conv1d if axes == 1 else functions.conv2d\n"
+            "    channels = x.reshape(-1, *x.shape[-axes:])\n"
+            "    filters = k.reshape(-1, len(channels), *k.shape[-axes:])\n"
+            "    z = slide(channels, filters, stride=stride, padding=padding)\n"
+            "    return z if k.ndim > x.ndim else z[0]"
+        ),
+        "max_pool": Helper(
+            "def max_pool(x, size=2, stride=None, axes=None):  # the first of equal ones\n"
+            "    axes = axes or min(2, x.ndim)\n"
+            "    functions = torch.nn.functional\n"
+            "    pool = functions.max_pool1d if axes == 1 else functions.max_pool2d\n"
+            "    z = pool(x.reshape(-1, *x.shape[-axes:]), size, stride)\n"
+            "    return z.reshape(*x.shape[:-axes], *z.shape[1:])"
+        ),
+        "mean_pool": Helper(
+            "def mean_pool(x, size=2, stride=None, axes=None):\n"
+            "    axes = axes or min(2, x.ndim)\n"
+            "    functions = torch.nn.functional\n"
+            "    pool = functions.avg_pool1d if axes == 1 else functions.avg_pool2d\n"
+            "    z = pool(x.reshape(-1, *x.shape[-axes:]), size, stride)\n"
+            "    return z.reshape(*x.shape[:-axes], *z.shape[1:])"
+        ),
+        "window_entries": Helper(
+            "def window_entries(x, size=2, stride=None, axes=2):  # the entries of each in a row\n"
+            "    for axis in range(x.ndim - axes, x.ndim):\n"
+            "        x = x.unfold(axis, size, stride or size)\n"
+            "    return x.flatten(-axes)"
+        ),
+        "rot": Helper(
+            "def rot(x, axes=None):  # turned by 180 degrees\n"
+            "    return torch.flip(x, tuple(range(-(axes or min(2, x.ndim)), 0)))"
+        ),
+        "per_channel": Helper(
+            "def per_channel(b, shape):  # a number for each channel\n"
+            "    return torch.broadcast_to(b.reshape(-1, *(1,) * (len(shape) - 1)), shape)"
+        ),
         "jacobian": Helper(
             "def jacobian(of, by):  # a row for each entry of `of`\n"
             "    rows = [\n"

@@ -10,6 +10,7 @@ from msgspec import field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, walk
 from backprop_cli.operations.arithmetic import parts_of
+from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.source import FORMS, Code, Form, NoSourceError, Source
 from backprop_cli.readings.source_helpers import Helper
@@ -205,6 +206,19 @@ def _max(source: Source, node: Op) -> Code:
     return _call(source.helper("largest_along"), text, *_axes(node), repr(tie))
 
 
+def _max_pool(source: Source, node: Op) -> Code:
+    """The usual one has its gradient at the first of equal entries: others are of the windows."""
+    assert isinstance(source, TorchSource)
+    tie = source.kinks.get("max", "first")
+    if tie == "first":
+        return source.called(source.helper("max_pool"), node)
+    (x,) = node.args
+    windows = source.text(op("window_entries", x, **pool_of(node, source.shape(x)).options))
+    if tie == "shared":  # as PyTorch does here
+        return _call("torch.amax", windows, "dim=-1")
+    return _call(source.helper("largest_along"), windows, "-1", "False", repr(tie))
+
+
 def _kept(node: Op) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted({**dict(node.options), "keep": 1}.items()))
 
@@ -337,6 +351,7 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
         "maximum": _largest("maximum", ">="),
         "minimum": _largest("minimum", "<="),
         "max": _max,
+        "max_pool": _max_pool,
         "elu": _with_option("torch.nn.functional.elu", "alpha", 1),
         "softplus": _torch("nn.functional.softplus", "threshold=50"),
         "silu": _torch("nn.functional.silu"),
