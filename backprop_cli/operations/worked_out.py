@@ -24,6 +24,7 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
     Stage,
+    UnknownPlaceError,
 )
 from backprop_cli.operations.reductions import axis_of
 
@@ -299,7 +300,10 @@ def _above_diagonal(shape: tuple[int, int] = (1, 1)) -> Array:
 
 
 def _mask_entry(node: Op, index: Index, _: Entries) -> Expr:
-    return op("at", node, index=tuple(i for i in index if isinstance(i, int)))
+    known = tuple(place for place in index if isinstance(place, int))
+    if len(known) < len(index):
+        raise UnknownPlaceError  # whether it is masked depends on which place it is
+    return op("at", node, index=known)
 
 
 WORKED_OUT = (
