@@ -150,6 +150,12 @@ class Trace(Struct, frozen=True):
             self.convention, axes | {id: each.axes for id, each in self.unknown.items()}
         )
 
+    @property
+    def quantities(self) -> frozenset[str]:
+        """The ids of what is stated or worked out; the constants of an update rule are none."""
+        stated = {id for id, each in self.given.items() if each.role != "constant"}
+        return frozenset((*stated, *self.unknown, *(step.id for step in self.steps)))
+
     def step(self, id: str) -> Step:
         """The step that gives `id`; KeyError where there is none."""
         for step in self.steps:

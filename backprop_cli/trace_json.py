@@ -164,10 +164,9 @@ class _Writing(Struct, frozen=True):
 
 def _writing(trace: Trace) -> _Writing:
     layered = any(_OF_INPUTS.intersection(given.axes) for given in trace.given.values())
-    bases = frozenset(trace.given) | {step.id for step in trace.steps}
     shapes = {name: given.value.shape for name, given in trace.given.items()}
     return _Writing(
-        Naming(Notation() if layered else None, trace.samples is not None, bases),
+        Naming(Notation() if layered else None, trace.samples is not None, trace.quantities),
         shapes | {step.id: step.shape for step in trace.steps},
         _indices(trace.convention),
         trace.bases,

@@ -62,7 +62,10 @@ def test_pages_are_well_formed_and_their_formulas_are_mathml(path: Path) -> None
     root = tree(source)
     steps = [node for node in root.iter("details") if node.get("class") == "step"]
     equations = [node for node in root.iter("div") if node.get("class") == "equation"]
-    assert len(equations) == len(steps) > 0
+    own = [node for step in steps for node in step if node.get("class") == "equation"]
+    entries = [node for step in steps for node in step if node.get("class") == "entries"]
+    assert len(own) == len(steps) > 0
+    assert len(equations) == len(own) + sum(map(len, entries))
     assert check_mathml(root) >= 3 * len(steps)
     for equation in equations:
         words = [node.text for node in equation.iter("span") if (node.text or "").strip()]

@@ -149,6 +149,28 @@ def test_the_steps_of_layers_have_the_letters_of_textbooks() -> None:
     assert "mean of each row" in page  # samples are columns
 
 
+def test_the_shift_of_a_layer_and_the_constants_of_adam_are_told_apart() -> None:
+    page = (
+        backprop.load(
+            {
+                "x": [[1, 2], [3, 0]],
+                "layers": [
+                    {"weights": [[1, 2], [0, 1]]},
+                    {"type": "batch-norm", "scale": [2, 1], "shift": [0, 1]},
+                ],
+                "y": [[1, 0], [0, 1]],
+                "loss": "squared-error",
+                "update": {"rule": "adam", "learning_rate": 0.1},
+            }
+        )
+        .solve()
+        .render("text")
+    )
+    assert "β₁" in page
+    assert "β²" in page
+    assert "β¹" not in page
+
+
 def test_letters_of_a_norm() -> None:
     problem = backprop.load(
         {

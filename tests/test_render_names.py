@@ -47,6 +47,14 @@ def test_symbols_of_layers(id: str, symbol: str) -> None:
 
 @pytest.mark.parametrize(
     ("id", "symbol"),
+    [("beta1", "β¹"), ("dL/dbeta1", "∂L/∂β¹"), ("beta1_new", "β¹⁺"), ("beta2", "β₂")],
+)
+def test_a_beta_is_of_a_layer_where_a_layer_has_it(id: str, symbol: str) -> None:
+    assert Names(bases=BASES | {"beta1"}).text(id) == symbol
+
+
+@pytest.mark.parametrize(
+    ("id", "symbol"),
     [
         ("alpha", "α"),
         ("yhat", "ŷ"),

@@ -113,7 +113,6 @@ def names_of(trace: Trace, view: View) -> Names:
     roles |= {
         id: "data" if stated.role == "data" else "parameter" for id, stated in trace.unknown.items()
     }
-    bases = frozenset([*trace.given, *trace.unknown]) | {step.id for step in trace.steps}
     layered = view.notation.delta and view.layers
     deltas = frozenset(step.id for step in trace.steps if _is_delta(step.id, trace.loss))
     used = {node.name for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)}
@@ -122,7 +121,7 @@ def names_of(trace: Trace, view: View) -> Names:
         view.layers,
         trace.samples is not None,
         view.ascii,
-        bases,
+        trace.quantities,
         (deltas if layered else frozenset()) | deltas_over_time(trace),
         roles,
         trace.bases,

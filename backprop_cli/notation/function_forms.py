@@ -136,9 +136,16 @@ def function(writer: Writer, node: Op) -> Part:
     nodes = [inner.node]
     for key, value in node.options:
         if key not in UNWRITTEN and value != operation(node).options.get(key):
-            said = "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            nodes += [Sign(";", bare=True), Number(said)]
+            nodes += [Sign(";", bare=True), _constant(value)]
     return applied(name_of(node), Part(row(*nodes), "sum", drawn=inner.drawn))
+
+
+def _constant(value: Option) -> Node:
+    """A constant behind the arguments: a number, a word, or a shape with its signs as signs."""
+    if not isinstance(value, tuple):
+        return Number(str(value))
+    each = [node for one in value for node in (Sign("×", bare=True), Number(str(one)))]
+    return row(*each[1:])
 
 
 def diagonal(writer: Writer, node: Op) -> Part:

@@ -66,6 +66,7 @@ _CONSTANTS = {
 }
 _ACCENTS: tuple[Literal["hat", "bar"], ...] = ("hat", "bar")
 _MARKS = {"new": "+", "old": "−"}
+_SHIFT = "beta"  # of a norm; beta1 and beta2 are constants of Adam as well, which no state is of
 _HATTED_STATES = {"mhat": "m", "vhat": "v"}
 _HAT = "\N{COMBINING CIRCUMFLEX ACCENT}"
 _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the line
@@ -271,7 +272,7 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     if (timed := _over_time(naming, letters, id)) is not None:
         return timed
     found = layer_name(id)
-    if found is None:
+    if found is None or (found.letter == _SHIFT and id not in naming.bases):
         return _plain(id, naming.latin)
     kinds = {"W": letters.weights, "b": letters.bias, "Z": letters.pre, "H": letters.post}
     shift = letters.first_layer - 1

@@ -6,7 +6,6 @@ from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.notation.nodes import Node, Number, Script, Sign, Total, Word, row
 from backprop_cli.notation.parts import Part, Writer, applied, between, put
 from backprop_cli.operations.convolutions import AXES, sliding
-from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.window_values import around
 
 _PRODUCT = 2
@@ -83,11 +82,12 @@ def spaced(writer: Writer, node: Op) -> Part:
 def pooled(writer: Writer, node: Op) -> Part:
     """maxpool(X), with the size of the windows below where it is not 2 × 2."""
     words = {"max_pool": "maxpool", "mean_pool": "meanpool", "window_entries": "windows"}
-    how = pool_of(node, writer.shape(node.args[0]) or (1, 1))
-    return applied(_of_size(words.get(node.name, "unpool"), how.size), writer.part(node.args[0]))
+    return applied(_of_size(words.get(node.name, "unpool"), node), writer.part(node.args[0]))
 
 
-def _of_size(word: str, size: int) -> Node:
+def _of_size(word: str, node: Op) -> Node:
+    """The word with the size as it is stated: whether there are such windows, a shape rule says."""
+    size = node.option("size", 2)
     return Word(word) if size == 2 else Script(Word(word), None, Number(str(size)))
 
 
@@ -95,8 +95,7 @@ def to_winners(writer: Writer, node: Op) -> Part:
     """unpool(G; X): each entry of G to the largest entry of its window in X."""
     g, x = (writer.part(arg) for arg in node.args)
     inner = row(g.node, Sign(";", bare=True), x.node)
-    name = _of_size("unpool", pool_of(node).size)
-    return applied(name, Part(inner, drawn=g.drawn or x.drawn))
+    return applied(_of_size("unpool", node), Part(inner, drawn=g.drawn or x.drawn))
 
 
 def each_channel(writer: Writer, node: Op) -> Part:

@@ -181,12 +181,21 @@ class FormulaWriter(Struct, frozen=True):
             found = self.symbol(expr.name)
             return Part(found.node, _KIND[found.ending])
         record = TABLE.get(expr.name)
-        if record is not None and record.notation.kind == "defined" and record.definition:
-            defined = record.definition(expr, self.sizes)
-            assert defined is not None, expr
+        defined = self._defined(expr)
+        if defined is not None:
             return self.part(defined)
         usual = functions.of_each if record is not None and record.reduces else functions.function
         return FORMS.get(expr.name, usual)(self, expr)
+
+    def _defined(self, expr: Op) -> Expr | None:
+        """What is written for an operation that is written out; None where shapes for it lack."""
+        record = TABLE.get(expr.name)
+        if record is None or record.notation.kind != "defined" or record.definition is None:
+            return None
+        try:
+            return record.definition(expr, self.sizes)
+        except (KeyError, ShapeError):
+            return None
 
     def _value(self, expr: Expr, values: Mapping[str, Array]) -> Part:
         turned = isinstance(expr, Op) and expr.name == FLIPPED

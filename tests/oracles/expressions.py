@@ -32,6 +32,12 @@ _values: dict[str, st.SearchStrategy[Option]] = {
     "start": st.integers(0, 3),
     "stop": st.integers(4, 6),
     "first": st.integers(0, 1),
+    "axes": st.integers(1, 2),
+    "size": st.integers(1, 4),
+    "stride": st.integers(1, 3),
+    "step": st.integers(1, 3),
+    "padding": st.integers(0, 2),
+    "width": st.one_of(st.integers(-2, 3), st.tuples(st.integers(-2, 3), st.integers(-2, 3))),
 }
 _constants = st.one_of(st.integers(-3, 3), st.sampled_from((0.01, -0.5, 1e-8, 2.75)))
 
