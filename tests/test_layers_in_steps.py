@@ -166,8 +166,8 @@ def test_the_shift_of_a_layer_and_the_constants_of_adam_are_told_apart() -> None
         .solve()
         .render("text")
     )
-    assert "β₁" in page
-    assert "β²" in page
+    assert "β₁ = 0.9   β₂ = 0.999" in page
+    assert "β²⁺ = β² − η · m̂(β²)" in page
     assert "β¹" not in page
 
 

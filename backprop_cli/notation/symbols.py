@@ -273,7 +273,7 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
         return timed
     found = layer_name(id)
     if found is None or (found.letter == _SHIFT and id not in naming.bases):
-        return _plain(id, naming.latin)
+        return _plain(id.removesuffix("_"), naming.latin)  # a constant whose name a layer has
     kinds = {"W": letters.weights, "b": letters.bias, "Z": letters.pre, "H": letters.post}
     shift = letters.first_layer - 1
     above: Node = Number(str(found.layer + shift))

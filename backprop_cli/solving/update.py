@@ -132,7 +132,7 @@ def constant_names(model: Model) -> dict[str, str]:
         keys.append("weight_decay")
     if model.update.longest is not None:
         keys += ["clip_norm", "gradient_norm", "clip_scale"]
-    taken = {*model.problem.values, *model.definitions}
+    taken = {*model.given, *model.problem.values, *model.definitions}
     names = {key: f"{key}_" if key in taken else key for key in keys}
     if model.problem.penalty is not None and "weight_decay" in names:
         names["weight_decay"] = "decay" if "decay" not in taken else "decay_"  # λ is the penalty's
