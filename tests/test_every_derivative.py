@@ -24,10 +24,15 @@ from backprop_cli.solving.solution import Request, solve
 
 PROBLEMS = sorted((Path(__file__).parent.parent / "problems").rglob("*.yaml"))
 PROBLEMS = [path for path in PROBLEMS if "sheets" not in path.parts]
+# Where the number of steps is a letter there are no such pages: tests/test_any_length.py.
+PROBLEMS = [path for path in PROBLEMS if path.stem != "through-time"]
 
 
 MOST = 200
 """Entries that are varied one by one; a page by more of them says nothing that another does not."""
+
+MOST_PAIRS = 150
+"""Pages of one problem: of more, as networks over many steps have, every second or third and so on."""
 
 LAYERS = """
 convention: {affine: AFFINE, jacobian: LAYOUT, bias: BIAS, indices: BASE}
@@ -147,7 +152,8 @@ def test_every_pair_of_every_problem(path: Path) -> None:
         model = loaded(read_source(path), numbers=False).model
     except UserError:
         pytest.skip("its inputs are letters")
-    for question in pairs(model):
+    questions = list(pairs(model))
+    for question in questions[:: -(-len(questions) // MOST_PAIRS)]:
         check(model, question)
 
 
