@@ -32,7 +32,7 @@ MOST = 200
 """Entries that are varied one by one; a page by more of them says nothing that another does not."""
 
 MOST_PAIRS = 150
-"""Pages of one problem: of more, as networks over many steps have, every second or third and so on."""
+"""Pages of one problem: of more, as networks over many steps have, every second, or third …"""
 
 LAYERS = """
 convention: {affine: AFFINE, jacobian: LAYOUT, bias: BIAS, indices: BASE}
