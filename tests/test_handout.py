@@ -125,3 +125,19 @@ def test_room_is_left_as_it_is_asked_for() -> None:
 def test_notes_of_the_file_are_left_out() -> None:
     path = PROBLEMS / "threshold-points.yaml"
     assert "published table" not in handout(path, "text")
+
+
+WIDE = """
+x: [[1.25, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13.125, 14, 15, 16, 17, 18, 19, 20.5]]
+layers:
+  - weights: [[1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12.75, 13, 14, 15, 16, 17, 18, 19, 21.5]]
+loss: none
+"""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_nothing_that_is_given_is_left_out(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "wide.yaml"
+    path.write_text(WIDE, encoding="utf-8")
+    written = {float(number) for number in numbers_in(handout(path, form))}
+    assert written >= {1.25, 13.125, 20.5, 1.5, 12.75, 21.5, *map(float, range(2, 20))}

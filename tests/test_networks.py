@@ -152,3 +152,17 @@ def test_what_is_no_network_is_refused() -> None:
     done = CliRunner().invoke(main, narrow)
     assert done.exit_code == 2
     assert "--width 160" in done.stderr
+
+
+def test_where_two_weights_would_meet_on_a_terminal_none_is_written(tmp_path: Path) -> None:
+    weights = [[round(0.11 * (i + j + 1), 2) for j in range(4)] for i in range(4)]
+    path = tmp_path / "crowded.yaml"
+    path.write_text(
+        f"x: [1, 2, 3, 4]\nlayers: [{{weights: {weights}}}, {{weights: {weights}}},"
+        f" {{weights: {weights}}}]\n",
+        encoding="utf-8",
+    )
+    narrow = drawn(path, "--width", 70)
+    assert "no room for the weights" in narrow
+    assert "0.11" not in narrow
+    assert "0.11" in drawn(path, "--width", 200)

@@ -52,6 +52,7 @@ from backprop_cli.trace import Step, Trace
 MOST_BLANKS: Final = 60
 """A quantity with more entries has no box for each of them."""
 
+_ALL: Final = 10**9  # entries of what is given, since nobody can work with what is left out
 _MOST_LINES: Final = 8  # left free by themselves below a quantity
 _BLANK: Final = Word("____")
 _OF_THE_SOLUTION: Final = ("⁻", "1{")
@@ -91,15 +92,16 @@ class _Maker:
     """Writes the parts of one exercise, from formulas and from what the file states alone."""
 
     def __init__(self, loaded: Loaded, view: View, page: Page, lines: int | None) -> None:
-        self.loaded, self.view, self.page, self.lines = loaded, view, page, lines
+        self.loaded, self.view, self.lines = loaded, view, lines
         model = loaded.model
         self.trace: Trace = in_symbols(model, loaded.plan)
-        self.formulas: Formulas = formulas_of(self.trace, self.view, page)
+        whole = replace(page, columns=_ALL, rows=_ALL, blocks=_ALL)
+        self.formulas: Formulas = formulas_of(self.trace, self.view, whole)
         self.questions = tuple(self._questions())
 
     def given_parts(self) -> Iterator[Part]:
         yield Section("Given")
-        yield Givens(tuple(self._given()))
+        yield Givens(tuple(self._given()), whole=True)
         yield from self._picture()
         yield from self._model()
         yield from self._update()

@@ -17,13 +17,15 @@ from backprop_cli.notation.nodes import Node, Number
 class Page(Struct, frozen=True):
     """What a format has room for, in digits where nothing else is said.
 
-    `columns` and `rows` of a large matrix are drawn, the rest is left out; `numbers` put in that
-    would be wider are, and a matrix of formulas wider than `drawing`. `tips` are made only for a
+    `columns` and `rows` of a large matrix are drawn, and so many `blocks` of what has more axes,
+    the rest is left out; `numbers` put in that would be wider are, and a matrix of formulas wider
+    than `drawing`. `tips` are made only for a
     format in which a reader can point at something.
     """
 
     columns: int = 10
     rows: int = 10
+    blocks: int = 4
     numbers: float = 400
     drawing: float = 74
     tips: bool = False
@@ -73,10 +75,14 @@ class Given(Struct, frozen=True):
 
 
 class Givens(Struct, frozen=True):
-    """Quantities that are stated; without numbers, how many are trained together."""
+    """Quantities that are stated; without numbers, how many are trained together.
+
+    Whoever is to work with them needs them `whole`: nothing of a value is left out.
+    """
 
     items: tuple[Given, ...]
     total: Node | None = None
+    whole: bool = False
 
 
 class Step(Struct, frozen=True):

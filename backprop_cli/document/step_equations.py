@@ -266,7 +266,7 @@ class Values(Struct, frozen=True):
             return self.matrix(value)
         blocks = value.reshape(-1, *value.shape[-2:])
         places = list(np.ndindex(value.shape[:-2]))
-        shown = kept_places(len(places), 4)
+        shown = kept_places(len(places), self.page.blocks)
         return row(
             *(DOTS if i is None else self._block(blocks[i], places[i], axes, id) for i in shown)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Final
 
@@ -15,6 +15,7 @@ _ROWS_MANY: Final = 2  # the same where there are many
 _MANY: Final = 6
 _WIDEST: Final = 34  # characters between two columns
 _LEAST: Final = 14
+_NO_ROOM: Final = "there is no room for the weights between so many units"
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a Braille cell, by row and column."""
 
@@ -31,9 +32,9 @@ def network_lines(network: Network, room: int, only_ascii: bool) -> list[str] | 
     found = placed(_without_long(network), Scale(across, down, 1.0, 1.0))
     drawn = _Drawn(ends // 2, only_ascii)
     drawn.edges(_without_long(network), found)
-    drawn.texts(_without_long(network), found)
+    has_room = drawn.texts(_without_long(network), found)
     lines = [*drawn.lines(), "", _heads(network, across, ends, room)]
-    return [*lines, *_long_said(network)]
+    return [*lines, *([] if has_room else [_NO_ROOM]), *_long_said(network)]
 
 
 def _without_long(network: Network) -> Network:
@@ -72,17 +73,35 @@ class _Drawn:
         bit = _DOTS[int((y - row) * 4)][int((x - column) * 2)]
         self._cells[row, column] = self._cells.get((row, column), 0) | bit
 
-    def texts(self, network: Network, found: Placed) -> None:
-        """Units and weights, a blank on either side of a weight."""
-        for edge, at in zip(network.edges, found.labels, strict=True):
-            if at is not None:
-                self._text(f" {edge.text} ", at)
+    def texts(self, network: Network, found: Placed) -> bool:
+        """Units and weights, a blank on either side of a weight; no weight where two would meet."""
+        labels = zip(network.edges, found.labels, strict=True)
+        weights = [(f" {edge.text} ", at) for edge, at in labels if at is not None]
+        has_room = self._apart(weights)
+        for text, at in weights if has_room else ():
+            self._text(text, at)
         for unit, at in zip(network.units, found.middles, strict=True):
             self._text(_shown(unit), at)
+        return has_room
+
+    def _apart(self, texts: Sequence[tuple[str, Point]]) -> bool:
+        """Whether of no two texts one would hide a part of the other; their blanks may meet."""
+        taken: dict[tuple[int, int], bool] = {}
+        for text, at in texts:
+            row, first = self._start(text, at)
+            for column, char in enumerate(text, first):
+                said, place = char != " ", (row, column)
+                if place in taken and (said or taken[place]):
+                    return False
+                taken[place] = said
+        return True
+
+    def _start(self, text: str, at: Point) -> tuple[int, int]:
+        """The row of a text, and the column of its first character."""
+        return round(at[1]), max(0, round(at[0] + self._margin - (width(text) - 1) / 2))
 
     def _text(self, text: str, at: Point) -> None:
-        row = round(at[1])
-        column = max(0, round(at[0] + self._margin - (width(text) - 1) / 2))
+        row, column = self._start(text, at)
         for char in text:
             if width(char) == 0:
                 self._texts[row, column - 1] += char

@@ -63,6 +63,7 @@ _BLANK = Boxed(text_box(""))
 _lettered = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 _MOST_ROWS, _MOST_ROWS_LONG = 10, 16
 _LEAST, _BESIDE = 16, 46  # columns of an array in a table at least, and those of its neighbours
+_ANY_WIDTH = 10**9
 _WIDE = 80  # columns, from which on a matrix may take nearly all of them
 
 
@@ -208,7 +209,7 @@ class TerminalPage:
             ("quantity", [self.one_line(each.symbol) for each in part.items]),
             (WHAT_IT_IS, [Text(self.words(each.words)) for each in part.items]),
             ("shape", [Text(self.shape(each.shape), "note") for each in part.items]),
-            ("value", [self.drawn(each.value) for each in part.items]),
+            ("value", [self.drawn(each.value, whole=part.whole) for each in part.items]),
             ("numbers", [self.counted(each) for each in part.items]),
         )
         yield from tabulated(columns, _INDENT, self.view.width, self.view.ascii)
@@ -221,11 +222,14 @@ class TerminalPage:
         """How many numbers are in a quantity, where that is said."""
         return self.one_line(given.count) if given.count is not None else Text()
 
-    def drawn(self, node: Node | None, role: Role = "") -> Boxed | None:
-        """A value, in lines of its own."""
+    def drawn(self, node: Node | None, role: Role = "", *, whole: bool = False) -> Boxed | None:
+        """A value, in lines of its own; as wide as it is where it is to be seen `whole`."""
         if node is None:
             return None
-        tokens = self.tabled.tokens(node)
+        setter = self.tabled
+        if whole:
+            setter = replace(setter, drawing=replace(setter.drawing, most_width=_ANY_WIDTH))
+        tokens = setter.tokens(node)
         plain = tuple(replace(token, label="") for token in restyled(tokens, role))
         return Boxed(joined(plain))
 
