@@ -122,3 +122,46 @@ def test_what_does_not_fit_is_said(formula: str, said: str) -> None:
 def test_a_range_in_the_trace_is_read_back_as_it_was_typed() -> None:
     steps = {step["id"]: step["formula"] for step in solved("A[1:2, :]")["steps"]}
     assert steps["q"] == "A[1:2, :]"
+
+
+NORM = """
+values: {{X: [[1.0, 2.0], [3.0, -1.0], [0.0, 0.5]]}}
+equations:
+  - mu = mean(X, axis=0)
+  - {name} = var(X, axis=0)
+  - Y = (X - row(mu)) / row(sqrt({name} + 0.001))
+  - L = sum(Y^3) + sum({name})
+"""
+
+
+@pytest.mark.parametrize("name", ["var", "det", "trace", "conv", "attention", "sigma2"])
+def test_a_quantity_may_be_called_as_a_newer_function(name: str) -> None:
+    x = np.array([[1.0, 2.0], [3.0, -1.0], [0.0, 0.5]])
+
+    def total(values: Array) -> float:
+        variance = values.var(axis=0)
+        y = (values - values.mean(axis=0)) / np.sqrt(variance + 0.001)
+        return float(np.sum(y**3) + variance.sum())
+
+    text = NORM.format(name=name)
+    done = CliRunner().invoke(main, ["solve", "-", "--format", "json"], input=text)
+    assert done.exit_code == 0, done.output
+    values = {step["id"]: step["value"] for step in json.loads(done.stdout)["steps"]}
+    assert np.allclose(values[name], x.var(axis=0))
+    steps = 1e-6 * np.eye(6).reshape(6, 3, 2)
+    slopes = [(total(x + step) - total(x - step)) / 2e-6 for step in steps]
+    assert np.allclose(values["dL/dX"], np.reshape(slopes, (3, 2)), atol=1e-6)
+
+
+def test_a_newer_function_without_its_argument_is_told_so() -> None:
+    done = run("solve", "sum(x) * det")
+    assert done.exit_code == 2
+    assert "`det` is a function and needs its argument in parentheses" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["exp", "sum", "tanh", "mean"])
+def test_other_functions_name_no_quantity(name: str) -> None:
+    text = f"values: {{x: [1, 2]}}\nequations:\n  - {name} = 2 * x\n  - L = sum({name})\n"
+    done = CliRunner().invoke(main, ["solve", "-"], input=text)
+    assert done.exit_code == 2
+    assert f"`{name}` is the name of a function" in done.stderr

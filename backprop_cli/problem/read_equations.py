@@ -21,7 +21,7 @@ from backprop_cli.problem.problem_data import Problem, Text, kinks
 from backprop_cli.problem.targets import complain_of_letters
 from backprop_cli.problem.text.formula_texts import dialect, moved, parsed
 from backprop_cli.problem.text.lexer import is_name
-from backprop_cli.problem.text.parser import FUNCTIONS
+from backprop_cli.problem.text.parser import TAKEN
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.problem.unrolled import Stated, hints, unrolled
 from backprop_cli.readings.formula_text import plain
@@ -149,7 +149,7 @@ def _complain_of_form(read: Equations, text: Text) -> None:
 
 
 def _check_not_function(read: Equations, name: str, mark: Mark) -> bool:
-    if name not in FUNCTIONS:
+    if name not in TAKEN:
         return True
     message = f"{shown(name)} is the name of a function, and so cannot name a quantity"
     read.complaints.add(message, mark, f"{name}1, or another name")

@@ -28,7 +28,14 @@ FUNCTIONS = frozenset(
     | _SPECIAL
     | {"transpose", "outer", "identity", *SAME}
 ) - {"e", "neg", "place"}
-"""The names a formula may call, which are therefore taken."""
+"""The names a formula may call."""
+_ALSO_QUANTITIES = frozenset(
+    {"var", "trace", "inv", "det", "logdet", "reshape", "flatten", "conv", "max_pool", "mean_pool"}
+    | {"batch_norm", "layer_norm", "standardize", "attention"}
+)
+"""Words that courses also call a result by: `var` is the variance that `mu` is the mean of."""
+TAKEN = FUNCTIONS - _ALSO_QUANTITIES
+"""What no quantity may be called; the others are functions before a parenthesis alone."""
 
 
 class Dialect(Struct, frozen=True):
@@ -134,6 +141,11 @@ def _checked(
             token.offset,
         )
     return Op(name, tuple(args), _options(token, name, options, dialect))
+
+
+def no_argument(name: str) -> tuple[str, str]:
+    """What to say of a function that stands without one, and what to write instead."""
+    return f"`{name}` is a function and needs its argument in parentheses", f"{name}(…)"
 
 
 def _unknown(token: Token) -> FormulaError:

@@ -58,6 +58,7 @@ def parsed(
     `known` are the names it may use, `skip` the characters before the formula itself, `later` what
     to say, and to write instead, of names that it may not use yet.
     """
+    from backprop_cli.problem.text.calls import FUNCTIONS, no_argument
     from backprop_cli.problem.text.parser import FormulaError, parse_placed
 
     try:
@@ -75,7 +76,10 @@ def parsed(
             near = in_letters(name) if in_letters(name) in known else nearest(name, known)
             meant = f"; did you mean `{near}`?" if near else ""
             said = f"{shown(name)} is not known here{meant}"
-            if name == "e":
+            if name in FUNCTIONS:
+                said, instead = no_argument(name)
+                complaints.add(said, mark, instead)
+            elif name == "e":
                 complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
             else:
                 complaints.add(said, mark, near or listed(known))

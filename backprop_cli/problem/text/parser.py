@@ -12,11 +12,11 @@ from backprop_cli.algebra.comparisons import COMPARISONS, compared
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.text.calls import FUNCTIONS, Dialect, applied
+from backprop_cli.problem.text.calls import FUNCTIONS, TAKEN, Dialect, applied, no_argument
 from backprop_cli.problem.text.lexer import FormulaError, Token, quoted, stepped, tokens_of
 from backprop_cli.readings.values import evaluate
 
-__all__ = ["FUNCTIONS", "Dialect", "FormulaError", "parse", "parse_constant"]
+__all__ = ["FUNCTIONS", "TAKEN", "Dialect", "FormulaError", "parse", "parse_constant"]
 
 _PLAIN = Dialect()
 
@@ -237,12 +237,9 @@ class _Reader(Struct):
             return self.over_time(token) if over else self.call(token)
         if token.text == "pi":
             return op("pi")
-        if token.text in FUNCTIONS and token.text not in self.dialect.compound:
-            raise FormulaError(
-                f"`{token.text}` is a function and needs its argument in parentheses",
-                token.offset,
-                f"{token.text}(…)",
-            )
+        if token.text in TAKEN and token.text not in self.dialect.compound:
+            message, instead = no_argument(token.text)
+            raise FormulaError(message, token.offset, instead)
         if token.text in self.running and token.text not in self.dialect.lengths:
             return num(self.running[token.text])
         return Sym(self.name(token))
