@@ -6,6 +6,7 @@ that is one of them becomes an equation for each step.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
@@ -24,7 +25,6 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
     Stage,
-    UnknownPlaceError,
 )
 from backprop_cli.operations.reductions import axis_of
 
@@ -300,10 +300,8 @@ def _above_diagonal(shape: tuple[int, int] = (1, 1)) -> Array:
 
 
 def _mask_entry(node: Op, index: Index, _: Entries) -> Expr:
-    known = tuple(place for place in index if isinstance(place, int))
-    if len(known) < len(index):
-        raise UnknownPlaceError  # whether it is masked depends on which place it is
-    return op("at", node, index=known)
+    # whether it is masked depends on which place it is: a letter is refused
+    return op("at", node, index=tuple(map(operator.index, index)))
 
 
 WORKED_OUT = (
