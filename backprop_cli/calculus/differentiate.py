@@ -9,10 +9,10 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
-from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.definitions import stacked, written_out
 from backprop_cli.operations.fitting import fit
-from backprop_cli.operations.record import Rules
+from backprop_cli.operations.record import Rules, standing_for
 from backprop_cli.operations.table import operation
 
 Equations = Mapping[str, Expr]
@@ -76,34 +76,27 @@ def has_slope(node: Op) -> bool:
 
 
 class _Held(Struct, frozen=True):
-    """The rules where names stand in place of the arguments of an operation."""
+    """An operation on names: what it is in others, what they stand for, and the rules for them."""
 
-    rules: Rules
+    inside: Expr | None
     args: Mapping[str, Expr]
-
-    def shape(self, expr: Expr) -> Shape:
-        return self.rules.shape(substitute(expr, self.args))
-
-    def kink(self, name: str) -> float:
-        return self.rules.kink(name)
-
-    def tie(self) -> float | str:
-        return self.rules.tie()
+    rules: Rules
 
 
-def _held(node: Op, rules: Rules) -> tuple[Expr | None, _Held]:
-    """What an operation is in others, written in names for its arguments."""
+def _held(node: Op, rules: Rules) -> _Held:
+    """An operation written in names for its arguments."""
     args = {f"argument {i}": arg for i, arg in enumerate(node.args)}  # no id has a space in it
-    held = _Held(rules, args)
-    return written_out(Op(node.name, tuple(map(Sym, args)), node.options), held), held
+    inside = standing_for(rules, args)
+    named = Op(node.name, tuple(map(Sym, args)), node.options)
+    return _Held(written_out(named, inside), args, inside)
 
 
 def _through_definition(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, ...]:
     """The shares of the arguments in what the operation is in others."""
-    inside, held = _held(node, rules)
-    assert inside is not None
+    held = _held(node, rules)
+    assert held.inside is not None
     found: dict[str, Expr] = {}
-    for name, share in shares(inside, g, inside, held):
+    for name, share in shares(held.inside, g, held.inside, held.rules):
         found[name] = build.add(found[name], share) if name in found else share
     return tuple(
         substitute(found[name], held.args) if name in found else None for name in held.args
@@ -112,21 +105,21 @@ def _through_definition(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, .
 
 def _through_entries(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, ...]:
     """The shares of the arguments entry by entry: what each has in all entries of the result."""
-    whole, held = _held(node, rules)
-    if whole is None:
+    held = _held(node, rules)
+    if held.inside is None:
         raise ShapeError(f"{operation(node).words} needs sizes that are numbers")
-    parts = list(_entries(whole, ()))
+    parts = list(_entries(held.inside, ()))
 
     def share(arg: Expr, index: tuple[int, ...]) -> Expr:
         own = op("at", arg, index=index) if index else arg
         total: Expr = build.ZERO
         for place, entry in parts:
-            found = _share_in(entry, own, op("at", g, index=place) if place else g, held)
+            found = _share_in(entry, own, op("at", g, index=place) if place else g, held.rules)
             total = total if found is None else build.add(total, found)
         return substitute(total, held.args)
 
     return tuple(
-        stacked(tuple(map(int, held.shape(Sym(name)))), partial(share, Sym(name)))
+        stacked(tuple(map(int, held.rules.shape(Sym(name)))), partial(share, Sym(name)))
         for name in held.args
     )
 

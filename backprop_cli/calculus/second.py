@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
-
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import pull_back
 from backprop_cli.operations.fitting import fit
-from backprop_cli.operations.record import Rules
+from backprop_cli.operations.record import OtherShapes, Rules
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 
@@ -172,27 +170,11 @@ class _Forward:
         return self.of(expr.args[0], expr.args[0])
 
 
-class _InOneShape(Struct, frozen=True):
-    """The rules where every argument of an operation has the shape of its result."""
-
-    rules: Rules
-    names: Sizes
-
-    def shape(self, expr: Expr) -> Shape:
-        return self.names.shape(expr)
-
-    def kink(self, name: str) -> float:
-        return self.rules.kink(name)
-
-    def tie(self) -> float | str:
-        return self.rules.tie()
-
-
 def _slopes(expr: Op, result: Expr, rules: Rules) -> list[Expr | None]:
     """The derivative by each argument, entry by entry; what a number is spread over stays apart."""
     held = {f"argument {i}": arg for i, arg in enumerate(expr.args)} | {"result": result}
     shape = rules.shape(expr)
-    inside = _InOneShape(rules, Sizes(dict.fromkeys(held, shape), {}))
+    inside = OtherShapes(rules, Sizes(dict.fromkeys(held, shape), {}).shape)
     names = [Sym(name) for name in held]
     node = Op(expr.name, tuple(names[:-1]), expr.options)
     slopes = pull_back(node, build.ONE, names[-1], inside)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backprop_cli.operations.inverse_bounds import determinant, inverse, log_determinant
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
-from backprop_cli.operations.window_values import CONVOLUTIONS, Factors
+from backprop_cli.operations.window_values import FACTORS, Factors
 
 Array: TypeAlias = NDArray[np.float64]
 Interval: TypeAlias = tuple[Array, Array]
@@ -334,7 +334,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "inv": inverse,
         "det": determinant,
         "logdet": log_determinant,
-        **{name: _of_windows(factors) for name, factors in CONVOLUTIONS.items()},
+        **{name: _of_windows(factors) for name, factors in FACTORS.items()},
         "sqrt": _root,
         "abs": _even("abs"),
         "cosh": _even("cosh"),

@@ -8,6 +8,7 @@ three convolutions are the three sides of Σ g · conv(x, k), so that each pulls
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
 )
+
+Each = TypeVar("Each")
 
 AXES = 2  # of a picture
 _SLIDING = {"stride": 1, "padding": 0, "axes": None}
@@ -50,16 +53,26 @@ class Sliding(Struct, frozen=True):
         }
 
 
-def sliding(node: Op, shape: Shape) -> Sliding:
+def sliding(node: Op, shape: Shape = (1,) * AXES) -> Sliding:
     """How a node slides over what has this shape."""
+    stride, padding = whole(node, "stride", 1), whole(node, "padding", 0, least=0)
+    return Sliding(axes_of(node, shape), stride, padding)
+
+
+def whole(node: Op, name: str, usual: int, least: int = 1) -> int:
+    """An option that is a whole number."""
+    value = node.option(name, usual)
+    if not isinstance(value, int) or value < least:
+        raise ShapeError(f"the {name} of {node.name} is a whole number, at least {least}")
+    return value
+
+
+def axes_of(node: Op, shape: Shape) -> int:
+    """Along how many last axes of what has this shape a node slides."""
     axes = node.option("axes") or (1 if len(shape) == 1 else AXES)
-    found = [node.option(name, usual) for name, usual in (("stride", 1), ("padding", 0))]
-    for name, value, least in zip(("stride", "padding"), found, (1, 0), strict=True):
-        if not isinstance(value, int) or value < least:
-            raise ShapeError(f"the {name} of {node.name} is a whole number, at least {least}")
     if axes not in (1, AXES):
         raise ShapeError(f"{node.name} slides along 1 axis or 2", "axes=1, or no `axes`")
-    return Sliding(int(str(axes)), int(str(found[0])), int(str(found[1])))
+    return int(str(axes))
 
 
 def count(size: Size, window: Size, stride: int, padding: int, what: str) -> Size:
@@ -91,9 +104,9 @@ def _that_comes_out(room: int, stride: int) -> str:
 # Shapes of convolutions ---------------------------------------------------------------------------
 
 
-def split(shape: Shape, axes: int) -> tuple[Shape, Shape]:
-    """What stands before the places, and the places."""
-    return shape[: len(shape) - axes], shape[len(shape) - axes :]
+def split(each: tuple[Each, ...], axes: int) -> tuple[tuple[Each, ...], tuple[Each, ...]]:
+    """Of what there is once an axis: what stands before the places, and that of the places."""
+    return each[: len(each) - axes], each[len(each) - axes :]
 
 
 def _conv_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -133,7 +146,7 @@ def _fitting(how: Sliding) -> str:
 
 def _input_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     g, k = shapes
-    how = sliding(node, (1,) * AXES)
+    how = sliding(node)
     (filters, places), (own, window) = split(g, how.axes), split(k, how.axes)
     pairs = zip(places, window, strict=True)
     return own[len(filters) :] + tuple(_before(o, n, how) for o, n in pairs)
@@ -148,7 +161,7 @@ def _before(places: Size, window: Size, how: Sliding) -> Size:
 
 def _kernel_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     x, g = shapes
-    how = sliding(node, (1,) * AXES)
+    how = sliding(node)
     (channels, places), (filters, counts) = split(x, how.axes), split(g, how.axes)
     pairs = zip(places, counts, strict=True)
     return filters + channels + tuple(_window(n, o, how) for n, o in pairs)
@@ -177,7 +190,7 @@ def _conv(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 
 def _own(node: Op) -> dict[str, int | None]:
-    return sliding(node, (1,) * AXES).options
+    return sliding(node).options
 
 
 def _conv_input(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
@@ -202,7 +215,7 @@ def known(index: Index) -> bool:
     return all(isinstance(place, int) for place in index)
 
 
-def _axes_of(expr: Expr, write: Entries, axes: int) -> list[Along]:
+def _last_axes(expr: Expr, write: Entries, axes: int) -> list[Along]:
     """The last axes of an expression, for a sum along each."""
     rank = len(write.shape(expr))
     return [((expr, axis),) for axis in range(rank - axes, rank)]
@@ -214,7 +227,7 @@ def _conv_entry(node: Op, index: Index, write: Entries) -> Expr:
     shape = write.shape(x)
     how = sliding(node, shape)
     channels = len(shape) - how.axes
-    filters, at = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    filters, at = split(index, how.axes)
     along: list[Along] = [((k, len(filters)), (x, 0))] if channels else []
 
     def term(chosen: Index) -> Expr:
@@ -222,14 +235,14 @@ def _conv_entry(node: Op, index: Index, write: Entries) -> Expr:
         places = _begun(at, chosen[channels:], how)
         return _times(weight, x, chosen[:channels], places, _Reach(node, write, how))
 
-    return write.total(node, along + _axes_of(k, write, how.axes), term)
+    return write.total(node, along + _last_axes(k, write, how.axes), term)
 
 
 def _kernel_entry(node: Op, index: Index, write: Entries) -> Expr:
     """Σ over places of g with what the offset meets there."""
     x, g = node.args
-    how = sliding(node, (1,) * AXES)
-    before, offsets = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    how = sliding(node)
+    before, offsets = split(index, how.axes)
     filters = before[: len(write.shape(g)) - how.axes]
     channels = before[len(filters) :]
 
@@ -238,15 +251,15 @@ def _kernel_entry(node: Op, index: Index, write: Entries) -> Expr:
         places = _begun(chosen, offsets, how)
         return _times(weight, x, channels, places, _Reach(node, write, how))
 
-    return write.total(node, _axes_of(g, write, how.axes), term)
+    return write.total(node, _last_axes(g, write, how.axes), term)
 
 
 def _input_entry(node: Op, index: Index, write: Entries) -> Expr:
     """Σ over filters and places of g whose window the place is in, with the offset it has there."""
     g, k = node.args
-    how = sliding(node, (1,) * AXES)
+    how = sliding(node)
     filtered = len(write.shape(g)) - how.axes
-    channels, at = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    channels, at = split(index, how.axes)
     along: list[Along] = [((g, 0), (k, 0))] if filtered else []
 
     def term(chosen: Index) -> Expr:
@@ -262,9 +275,9 @@ def _input_entry(node: Op, index: Index, write: Entries) -> Expr:
             factor = build.scalar_mul(weight, write.at(k, (*filters, *channels, *chosen_offsets)))
             return _where(factor, at, ends, write)
 
-        return write.total(node, _axes_of(k, write, how.axes), each)
+        return write.total(node, _last_axes(k, write, how.axes), each)
 
-    return write.total(node, along + _axes_of(g, write, how.axes), term)
+    return write.total(node, along + _last_axes(g, write, how.axes), term)
 
 
 class _Reach(Struct, frozen=True):
@@ -295,7 +308,7 @@ def _times(weight: Expr, x: Expr, before: Index, places: list[Position], reach: 
         factor = build.scalar_mul(weight, write.at(x, (*before, *chosen)))
         return _where(factor, chosen, places, write)
 
-    return write.total(reach.node, _axes_of(x, write, how.axes), each)
+    return write.total(reach.node, _last_axes(x, write, how.axes), each)
 
 
 def within(places: Index, room: Shape) -> bool:
@@ -313,7 +326,7 @@ def _where(factor: Expr, ones: Index, others: list[Position], write: Entries) ->
 
 def _of_factors(name: str) -> Callable[..., Array]:
     def value(a: Array, b: Array, **options: int | None) -> Array:
-        return values.CONVOLUTIONS[name](a, b, **options).product
+        return values.FACTORS[name](a, b, **options).product
 
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +21,6 @@ from backprop_cli.operations.record import (
     Operation,
     Rules,
     Shares,
-    UnknownPlaceError,
 )
 
 Places: TypeAlias = "tuple[int, ...]"
@@ -94,11 +94,7 @@ def logdet(a: Array) -> Array:
 
 def _opaque(node: Op, index: Index, _: Entries) -> Expr:
     """The entry of the matrix or number itself: its cofactors would hide what is around it."""
-    if not index:
-        return node
-    if not all(isinstance(place, int) for place in index):
-        raise UnknownPlaceError
-    return op("at", node, index=tuple(place for place in index if isinstance(place, int)))
+    return op("at", node, index=tuple(map(operator.index, index))) if index else node
 
 
 def _rows(a: Expr, rules: Rules) -> Places | None:

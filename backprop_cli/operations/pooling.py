@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from functools import reduce
 from itertools import product
@@ -14,11 +15,11 @@ from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.operations import window_values as values
 from backprop_cli.operations.convolutions import (
     AXES,
+    axes_of,
     count,
     in_numbers,
-    known,
-    sliding,
     split,
+    whole,
 )
 from backprop_cli.operations.record import (
     Entries,
@@ -28,7 +29,6 @@ from backprop_cli.operations.record import (
     Position,
     Rules,
     Shares,
-    UnknownPlaceError,
 )
 
 _POOLING = {"size": 2, "stride": None, "axes": None}
@@ -57,13 +57,8 @@ class Pool(Struct, frozen=True):
 
 def pool_of(node: Op, shape: Shape = (1,) * AXES) -> Pool:
     """How a node's windows stand on what has this shape."""
-    how = sliding(Op(node.name, (), tuple(o for o in node.options if o[0] == "axes")), shape)
-    size = node.option("size", 2)
-    stride = node.option("stride", size)
-    for name, value in (("size", size), ("stride", stride)):
-        if not isinstance(value, int) or value < 1:
-            raise ShapeError(f"the {name} of {node.name} is a whole number, at least 1")
-    return Pool(how.axes, int(str(size)), int(str(stride)))
+    axes, size = axes_of(node, shape), whole(node, "size", 2)
+    return Pool(axes, size, whole(node, "stride", size))
 
 
 def _pooled(shape: Shape, how: Pool) -> Shape:
@@ -134,23 +129,18 @@ def _offset(number: Position, how: Pool) -> Index:
 def _windows_entry(node: Op, index: Index, write: Entries) -> Expr:
     how = pool_of(node, write.shape(node.args[0]))
     *places, number = index
-    before, at = places[: len(places) - how.axes], places[len(places) - how.axes :]
+    before, at = split(tuple(places), how.axes)
     offsets = _offset(number, how)
     inner = [how.first(i) + a for i, a in zip(at, offsets, strict=True)]
     return write.at(node.args[0], (*before, *inner))
 
 
-def _every_place(shape: Shape, axes: int) -> Iterator[tuple[int, ...]]:
-    """Every place in the last axes."""
-    return product(*(range(int(size)) for size in shape[len(shape) - axes :]))
-
-
 def _windows_sum_entry(node: Op, index: Index, write: Entries) -> Expr:
     how = pool_of(node)
     shape = write.shape(node.args[0])[:-1]
-    before, at = index[: len(index) - how.axes], index[len(index) - how.axes :]
+    before, at = split(index, how.axes)
     found: Expr = build.ZERO
-    for places in _every_place(shape, how.axes):
+    for places in product(*(range(int(size)) for size in split(shape, how.axes)[1])):
         offsets = [i - how.first(j) for i, j in zip(at, places, strict=True)]
         if all(0 <= a < how.size for a in offsets):
             number = reduce(lambda whole, a: whole * how.size + a, offsets)
@@ -163,7 +153,7 @@ def windows_at(
 ) -> Iterator[tuple[tuple[int, ...], list[tuple[int, ...]]]]:
     """Each place of what has been pooled to this shape, and the places of its window's entries."""
     for place in product(*map(range, shape)):
-        before, at = place[: len(place) - how.axes], place[len(place) - how.axes :]
+        before, at = split(place, how.axes)
         offsets = product(range(how.size), repeat=how.axes)
         inside = [
             tuple(i * how.stride + a for i, a in zip(at, one, strict=True)) for one in offsets
@@ -174,10 +164,10 @@ def windows_at(
 def _pool_terms(node: Op, index: Index, write: Entries) -> list[Expr]:
     """The entries of the window at a place."""
     how = pool_of(node, write.shape(node.args[0]))
-    whole = _windows(node.args[0], how)
-    if not known(index):
-        raise UnknownPlaceError
-    return [_windows_entry(whole, (*index, n), write) for n in range(how.size**how.axes)]  # type: ignore[arg-type]
+    windows = _windows(node.args[0], how)
+    assert isinstance(windows, Op)
+    places = tuple(map(operator.index, index))
+    return [_windows_entry(windows, (*places, n), write) for n in range(how.size**how.axes)]
 
 
 def _max_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
@@ -202,7 +192,7 @@ POOLING = (
             *_pool_shape(shapes, node),
             pool_of(node, shapes[0]).size ** pool_of(node, shapes[0]).axes,
         ),
-        lambda x, size=2, stride=None, axes=AXES: values.windows(x, size, stride or size, axes),
+        values.windows,
         pullback=lambda g, r, node, rules: (
             op("window_sums", g, **pool_of(node, rules.shape(node.args[0])).options),
         ),
@@ -217,7 +207,7 @@ POOLING = (
         "the entries of all windows put back and added up",
         Notation("function", "window sums"),
         lambda shapes, node: _unpooled(shapes[0][:-1], pool_of(node)),
-        lambda w, size=2, stride=None, axes=AXES: values.windows_sum(w, size, stride or size, axes),
+        values.windows_sum,
         pullback=lambda g, r, node, rules: (op("window_entries", g, **pool_of(node).options),),
         entry=_windows_sum_entry,
         options={**_POOLING, "axes": AXES},
@@ -230,7 +220,7 @@ POOLING = (
         "largest entry of each window",
         Notation("special", "maxpool"),
         _pool_shape,
-        lambda x, size=2, stride=None, axes=None: values.max_pool(x, size, stride or size, axes),
+        values.max_pool,
         pullback=_max_pool,
         entry=_max_pool_entry,
         options=_POOLING,

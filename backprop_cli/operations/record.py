@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Op, Option
+from backprop_cli.algebra.expr import Expr, Op, Option, substitute
 from backprop_cli.algebra.shapes import Shape
 
 
@@ -79,6 +79,30 @@ class Rules(Protocol):
     def tie(self) -> float | str:
         """What each of several equal maxima has: `first`, `shared`, or a number."""
         ...
+
+
+class OtherShapes(Struct, frozen=True):
+    """Rules by which shapes are told in another way; kinks are as they were."""
+
+    rules: Rules
+    shapes: Callable[[Expr], Shape]
+
+    def shape(self, expr: Expr) -> Shape:
+        """The shape of `expr`."""
+        return self.shapes(expr)
+
+    def kink(self, name: str) -> float:
+        """As the rules have it."""
+        return self.rules.kink(name)
+
+    def tie(self) -> float | str:
+        """As the rules have it."""
+        return self.rules.tie()
+
+
+def standing_for(rules: Rules, names: Mapping[str, Expr]) -> OtherShapes:
+    """The rules where names stand for formulas."""
+    return OtherShapes(rules, lambda expr: rules.shape(substitute(expr, names)))
 
 
 ShapeRule: TypeAlias = Callable[[tuple[Shape, ...], Op], Shape]

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.operations.record import OtherShapes
 from backprop_cli.operations.table import operation
 
 _NOT_NEGATIVE = frozenset({"delta", "limit"})
@@ -53,9 +54,9 @@ class Sizes(Struct, frozen=True):
         except IndexError:
             raise ShapeError(f"{node.name} does not fit these shapes") from None
 
-    def sharing(self) -> Sharing:
-        """The same for who asks for many shapes of formulas with parts in common."""
-        return Sharing(self, self.shared())
+    def sharing(self) -> OtherShapes:
+        """The rules that remember the shape of each part of a formula, for who asks for many."""
+        return OtherShapes(self, self.shared().of)
 
     def kink(self, name: str) -> float:
         """The value taken for the derivative of `name` where it does not exist."""
@@ -64,22 +65,3 @@ class Sizes(Struct, frozen=True):
     def tie(self) -> float | str:
         """What each of several equal maxima has: `first`, `shared`, or a number."""
         return self.kinks.get("max", "first")
-
-
-class Sharing(Struct, frozen=True):
-    """Sizes that remember the shape of each part of a formula (see record.Rules)."""
-
-    sizes: Sizes
-    shapes: Folded[Shape]
-
-    def shape(self, expr: Expr) -> Shape:
-        """The shape of `expr`."""
-        return self.shapes.of(expr)
-
-    def kink(self, name: str) -> float:
-        """The value taken for the derivative of `name` where it does not exist."""
-        return self.sizes.kink(name)
-
-    def tie(self) -> float | str:
-        """What each of several equal maxima has."""
-        return self.sizes.tie()

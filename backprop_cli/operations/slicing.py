@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -19,7 +20,6 @@ from backprop_cli.operations.record import (
     Position,
     Rules,
     Shares,
-    UnknownPlaceError,
 )
 from backprop_cli.operations.reductions import axis_of
 from backprop_cli.operations.structure import shifted, sizes
@@ -172,17 +172,10 @@ def _at_entry(node: Op, index: Index, write: Entries) -> Expr:
         if isinstance(choice, int):
             full.append(choice)
         elif isinstance(choice, list):
-            full.append(choice[_number(rest.pop(0))])
+            full.append(choice[operator.index(rest.pop(0))])
         else:
             full.append(rest.pop(0) + (choice[0] if choice else 0))
     return write.at(node.args[0], (*full, *rest))
-
-
-def _number(position: Position) -> int:
-    """A place in a list, which has to be known."""
-    if isinstance(position, int):
-        return position
-    raise UnknownPlaceError
 
 
 def _place_entry(node: Op, index: Index, write: Entries) -> Expr:
@@ -196,7 +189,7 @@ def _place_entry(node: Op, index: Index, write: Entries) -> Expr:
                 inner.append(i)
             continue
         if isinstance(choice, list):
-            here = [k for k, row in enumerate(choice) if row == _number(i)]
+            here = [k for k, row in enumerate(choice) if row == operator.index(i)]
             found = [[*inner, k] for inner in found for k in here]
             continue
         start, stop = choice if isinstance(choice, tuple) else (choice, choice + 1)

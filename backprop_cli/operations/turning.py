@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, combined, described
 from backprop_cli.operations import window_values as values
-from backprop_cli.operations.convolutions import AXES, known, split, within
+from backprop_cli.operations.convolutions import AXES, split, within
 from backprop_cli.operations.record import (
     Entries,
     Index,
     Notation,
     Operation,
-    Position,
     Rules,
     Shares,
-    UnknownPlaceError,
 )
 from backprop_cli.operations.structure import sizes
 
@@ -58,13 +58,11 @@ def _pad(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
 
 def _pad_entry(node: Op, index: Index, write: Entries) -> Expr:
     axes, widths = _axes_option(node), _widths(node)
-    before, at = index[: len(index) - axes], index[len(index) - axes :]
+    before, at = split(index, axes)
     inner = tuple(place - width for place, width in zip(at, widths, strict=True))
     if max(widths) > 0:
         room = write.shape(node.args[0])[len(before) :]
-        if not known(inner):
-            raise UnknownPlaceError
-        if not within(inner, room):
+        if not within(tuple(map(operator.index, inner)), room):
             return build.ZERO
     return write.at(node.args[0], (*before, *inner))
 
@@ -100,15 +98,9 @@ def _rot_axes(node: Op, shape: Shape) -> int:
 def _rot_entry(node: Op, index: Index, write: Entries) -> Expr:
     shape = write.shape(node.args[0])
     axes = _rot_axes(node, shape)
-    before, at = index[: len(index) - axes], index[len(index) - axes :]
-    turned = [int(n) - 1 - _number(i) for n, i in zip(shape[len(before) :], at, strict=True)]
+    before, at = split(index, axes)
+    turned = [int(n) - 1 - i for n, i in zip(shape[len(before) :], at, strict=True)]
     return write.at(node.args[0], (*before, *turned))
-
-
-def _number(place: Position) -> int:
-    if not isinstance(place, int):
-        raise UnknownPlaceError
-    return place
 
 
 def _channel_sums(node: Op, rules: Rules) -> Expr:
@@ -133,7 +125,7 @@ TURNING = (
         "turned by 180°",
         Notation("function", "rot", r"\operatorname{rot}"),
         _rot_shape,
-        lambda x, axes=None: values.rot(x, axes or min(AXES, x.ndim)),
+        values.rot,
         pullback=lambda g, r, node, rules: (op("rot", g, axes=node.option("axes")),),
         entry=_rot_entry,
         options={"axes": None},

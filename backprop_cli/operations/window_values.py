@@ -58,9 +58,9 @@ def widths(width: int | Shape, axes: int) -> Shape:
     return (width,) * axes if isinstance(width, int) else width
 
 
-def rot(x: Array, axes: int = 2) -> Array:
+def rot(x: Array, axes: int | None = None) -> Array:
     """Turned by 180°: the last axes backwards."""
-    return np.flip(x, tuple(range(-axes, 0)))
+    return np.flip(x, tuple(range(-(axes or min(2, x.ndim)), 0)))
 
 
 def spaced(x: Array, step: int = 1, axes: int = 2) -> Array:
@@ -76,7 +76,7 @@ def _last(slices: list[slice]) -> Any:
     return (..., *slices)
 
 
-def windows(x: Array, size: int = 2, stride: int = 0, axes: int = 2) -> Array:
+def windows(x: Array, size: int = 2, stride: int | None = None, axes: int = 2) -> Array:
     """The entries of each window in a row of their own, along a last axis."""
     views = sliding_window_view(x, (size,) * axes, tuple(range(-axes, 0)))
     rank = x.ndim - axes
@@ -84,7 +84,7 @@ def windows(x: Array, size: int = 2, stride: int = 0, axes: int = 2) -> Array:
     return np.ascontiguousarray(kept).reshape(*kept.shape[: x.ndim], size**axes)
 
 
-def windows_sum(w: Array, size: int = 2, stride: int = 0, axes: int = 2) -> Array:
+def windows_sum(w: Array, size: int = 2, stride: int | None = None, axes: int = 2) -> Array:
     """The entries of windows put back to where they are from, and added up."""
     step = stride or size
     counts = w.shape[-axes - 1 : -1]
@@ -96,7 +96,7 @@ def windows_sum(w: Array, size: int = 2, stride: int = 0, axes: int = 2) -> Arra
     return whole
 
 
-def max_pool(x: Array, size: int = 2, stride: int = 0, axes: int | None = None) -> Array:
+def max_pool(x: Array, size: int = 2, stride: int | None = None, axes: int | None = None) -> Array:
     """The largest entry of each window."""
     return np.asarray(windows(x, size, stride, axes or min(2, x.ndim)).max(axis=-1))
 
@@ -166,7 +166,7 @@ def _each_channel(x: Array, window: Shape) -> tuple[Array, Shape]:
     return np.hstack([columns for columns, _ in found]), found[0][1]
 
 
-CONVOLUTIONS: Mapping[str, Callable[..., Factors]] = MappingProxyType(
+FACTORS: Mapping[str, Callable[..., Factors]] = MappingProxyType(
     {"conv": conv, "conv_input": conv_input, "conv_kernel": conv_kernel}
 )
 """The factors of each convolution."""

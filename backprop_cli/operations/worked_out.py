@@ -6,6 +6,7 @@ that is one of them becomes an equation for each step.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
@@ -24,7 +25,7 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
     Stage,
-    UnknownPlaceError,
+    standing_for,
 )
 from backprop_cli.operations.reductions import axis_of
 
@@ -132,7 +133,7 @@ def _norm_steps(node: Op, rules: Rules) -> tuple[Stage, ...]:
     x, scale, shift = node.args
     each = _each(node, rules)
     middle = _reduced("mean", x, node, rules)
-    held = _Held(rules, {"step mu": middle, "step var": middle})
+    held = standing_for(rules, {"step mu": middle, "step var": middle})
     spread = _upright(step("mu"), node, held)
     squares = op("pow", op("sub", x, spread), num(2))
     below = _deviation(node, _upright(step("var"), node, held))
@@ -151,25 +152,6 @@ def _each(node: Op, rules: Rules) -> str:
     if len(shape) == 1:
         return ""
     return f" of each {('column', 'row')[_axis(node, shape)]}"
-
-
-class _Held:
-    """Rules that know the shapes of steps as well."""
-
-    def __init__(self, rules: Rules, steps: Mapping[str, Expr]) -> None:
-        self.rules, self.steps = rules, steps
-
-    def shape(self, expr: Expr) -> Shape:
-        """The shape of `expr`."""
-        return self.rules.shape(substitute(expr, self.steps))
-
-    def kink(self, name: str) -> float:
-        """As the rules have it."""
-        return self.rules.kink(name)
-
-    def tie(self) -> float | str:
-        """As the rules have it."""
-        return self.rules.tie()
 
 
 def _norm_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
@@ -300,10 +282,8 @@ def _above_diagonal(shape: tuple[int, int] = (1, 1)) -> Array:
 
 
 def _mask_entry(node: Op, index: Index, _: Entries) -> Expr:
-    known = tuple(place for place in index if isinstance(place, int))
-    if len(known) < len(index):
-        raise UnknownPlaceError  # whether it is masked depends on which place it is
-    return op("at", node, index=known)
+    # whether it is masked depends on which place it is: a letter is refused
+    return op("at", node, index=tuple(map(operator.index, index)))
 
 
 WORKED_OUT = (

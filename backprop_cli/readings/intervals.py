@@ -15,7 +15,7 @@ from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, po
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE, operation
-from backprop_cli.operations.window_values import CONVOLUTIONS
+from backprop_cli.operations.window_values import FACTORS
 
 Names = Callable[[str], Interval]
 Finer = Callable[[str], bool]
@@ -377,7 +377,7 @@ def _sliding(name: str) -> Inside:
         a, b = args
         if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
             return BOUNDS[name](a, b, **options)
-        factors, shape = windows_of(CONVOLUTIONS[name], a, b, options)
+        factors, shape = windows_of(FACTORS[name], a, b, options)
         low, high = _matmul(factors, {}, unit)
         return low.reshape(shape), high.reshape(shape)
 
@@ -417,7 +417,7 @@ def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
 _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "sigmoid": _sigmoid,  # two ways of working it out, and e^z in its last digit only once
     "matmul": _matmul,  # one way has each product, and bounds by midpoints are tighter
-    **{name: _sliding(name) for name in CONVOLUTIONS},  # each is a matrix product
+    **{name: _sliding(name) for name in FACTORS},  # each is a matrix product
     "outer": _outer,  # its products are those of a sum of one
     "mean": _mean,  # whoever means numbers of other people's digits writes down their sum
     "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for

@@ -23,7 +23,7 @@ from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.slicing import at
 from backprop_cli.operations.structure import sizes
 from backprop_cli.operations.table import TABLE
-from backprop_cli.operations.window_values import CONVOLUTIONS, windows, windows_sum
+from backprop_cli.operations.window_values import FACTORS, windows, windows_sum
 from backprop_cli.readings import scalar_code as forms
 from backprop_cli.readings.scalar_code import FORMS, Registers
 
@@ -317,7 +317,7 @@ def _dot(registers: Registers, a: Entries, b: Entries) -> int:
 
 def _conv(scalars: Scalars, node: Op, a: Entries, b: Entries) -> Entries:
     """A product of two matrices, into which the entries are only moved."""
-    factors = CONVOLUTIONS[node.name](a, b, **dict(node.options))
+    factors = FACTORS[node.name](a, b, **dict(node.options))
     return _matmul(scalars, node, factors.left, factors.right).reshape(factors.shape)
 
 
@@ -419,7 +419,7 @@ _WHOLE: Mapping[str, Any] = MappingProxyType(
     {
         "others_share": _others_share,
         "matmul": _matmul,
-        **dict.fromkeys(CONVOLUTIONS, _conv),
+        **dict.fromkeys(FACTORS, _conv),
         "max_pool": _max_pool,
         "outer": _outer,
         "place": _place,

@@ -13,7 +13,8 @@ from backprop_cli.algebra.expr import Expr, Op, Place, Sym, op, places, put, sub
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.grading.slips.long_sums import LongSum
-from backprop_cli.operations.sizes import Sharing, Sizes
+from backprop_cli.operations.record import OtherShapes
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import Planned
@@ -152,7 +153,7 @@ class Case(Struct, frozen=True):
         return step is not None and step.phase == "backward"
 
     @property
-    def rules(self) -> Sharing:
+    def rules(self) -> OtherShapes:
         """The shapes of formulas, and the values at kinks."""
         return self.kept("rules", self.sizes.sharing)
 
