@@ -22,7 +22,7 @@ from backprop_cli.document.conventions import conventions
 from backprop_cli.document.from_trace import shown_steps
 from backprop_cli.document.names import names_of
 from backprop_cli.document.one_line import OneLine
-from backprop_cli.document.step_words import SECTIONS, reason
+from backprop_cli.document.step_words import SECTIONS, reason, section_of
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.registry import Training
@@ -295,7 +295,7 @@ class ProgramText(ABC):
 
 def by_section(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
     """The parts of a derivation, each with its heading."""
-    return ((section, [*own]) for section, own in groupby(steps, key=_section))
+    return ((section, [*own]) for section, own in groupby(steps, key=section_of))
 
 
 def shapes_of(trace: Trace) -> dict[str, Shape]:
@@ -319,12 +319,6 @@ def _goes_on(step: Step, trace: Trace) -> bool:
     kept = {new_id(name) for name, given in trace.given.items() if given.role == "parameter"}
     kept |= {kept_state(name) for name, given in trace.given.items() if given.role == "state"}
     return step.id in kept or step.id in (trace.loss, new_id(trace.loss or ""))
-
-
-def _section(step: Step) -> str:
-    if step.rule == "forward-again":
-        return "forward-again"
-    return "backward" if step.phase == "jacobian" else step.phase
 
 
 def literal(value: Array, opening: str, number: Callable[[float], str], closing: str) -> str:
