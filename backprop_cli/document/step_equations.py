@@ -28,10 +28,10 @@ from backprop_cli.notation.nodes import (
     Sign,
     Word,
     row,
-    width,
 )
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import size, symbol
+from backprop_cli.notation.widths import width
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import evaluate

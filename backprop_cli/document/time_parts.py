@@ -28,7 +28,8 @@ from backprop_cli.document.document_data import Columns, Equation, Part
 from backprop_cli.document.document_data import Step as StepPart
 from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.document.step_words import in_symbols
-from backprop_cli.notation.nodes import Braced, Grid, Node, Number, Sign, Word, row, slashed, width
+from backprop_cli.notation.nodes import Braced, Grid, Node, Number, Sign, Word, row, slashed
+from backprop_cli.notation.widths import width
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.step_letters import at_letter
