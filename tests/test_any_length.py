@@ -121,3 +121,12 @@ def test_what_cannot_be_said_for_any_length_is_refused(text: str, options: tuple
     result = CliRunner().invoke(main, ["derive", "-", *options], input=text)
     assert result.exit_code == 2
     assert "instead:" in result.output
+
+
+def test_a_longer_letter_counts_the_steps_as_well() -> None:
+    def shapes(text: str) -> list[str]:
+        lines = derived(text, "--ascii").splitlines()
+        return [line.strip() for line in lines if line.lstrip().startswith("from ")]
+
+    longer = re.sub(r"(for |x\[|_|_\{)t\b", r"\1tau", LAST_STEP)
+    assert [line.replace("tau", "t") for line in shapes(longer)] == shapes(LAST_STEP) != []

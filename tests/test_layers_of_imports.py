@@ -212,6 +212,7 @@ ONLY_WHERE_NEEDED = {  # what a plain `solve` does not load, and the arguments t
     "readings.entries": "--detail long",
     "formats.latex": "--format latex",
     "formats.html": "--format html",
+    "formats.program_text": "--format python",
     "trace_json": "--format json",
     "problem.text.parser": "",
     "problem.equations_model": "",

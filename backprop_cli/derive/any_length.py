@@ -12,12 +12,11 @@ from backprop_cli.algebra.quantity import at_step, step_of
 from backprop_cli.derive.over_time import (
     Block,
     Family,
-    at_letter,
     in_blocks,
-    name_at_letter,
     summed,
     terms,
 )
+from backprop_cli.solving.step_letters import at_letter, name_at_letter
 from backprop_cli.trace import OverTime, Step, Trace
 
 

@@ -8,8 +8,9 @@ from itertools import groupby
 from msgspec import Struct
 
 from backprop_cli.algebra.build import added
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
+from backprop_cli.algebra.expr import Expr, Op, op, symbols
 from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of, whole_id
+from backprop_cli.solving.step_letters import at_letter
 from backprop_cli.trace import OverTime, Step, Trace
 
 
@@ -60,41 +61,6 @@ class Block(Struct, frozen=True):
 
 
 # One formula for all steps ------------------------------------------------------------------------
-
-
-def at_letter(expr: Expr, over: OverTime, step: int, first: int, *, rows: bool = True) -> Expr:
-    """The formula of a step in the letter that counts them.
-
-    `first` is what indices count from; with `rows`, x[3] is a row of its step.
-    """
-
-    def renamed(node: Expr) -> Expr | None:
-        match node:
-            case Sym(name):
-                return Sym(name_at_letter(name, over, step))
-            case Op("at", (Sym(name),)) if rows and not step_of(name):
-                index = node.option("index")
-                if isinstance(index, tuple) and len(index) == 1 and isinstance(index[0], int):
-                    return Sym(at_step(name, _offset(over.letter, index[0] + first - step)))
-        return None
-
-    return rewrite(expr, renamed)
-
-
-def name_at_letter(name: str, over: OverTime, step: int) -> str:
-    """`dL/dh_3` as `dL/dh_{t+1}` where t is 2; names that are not over time as they are."""
-    found = quantity(name)
-    if found.by and not found.index and found.step == 1 and not found.part and not found.state:
-        inner = (name_at_letter(each, over, step) for each in (found.name, found.by))
-        return derivative_id(*inner)
-    own = step_of(name)
-    if own is None or own[0] not in over.bases:
-        return name
-    return at_step(own[0], _offset(over.letter, own[1] - step))
-
-
-def _offset(letter: str, steps: int) -> str:
-    return f"{letter}{steps:+d}" if steps else letter
 
 
 def terms(expr: Expr) -> Iterator[Expr]:

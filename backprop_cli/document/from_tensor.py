@@ -54,9 +54,9 @@ from backprop_cli.notation.nodes import (
     Word,
     items,
     row,
-    width,
 )
 from backprop_cli.notation.symbols import size
+from backprop_cli.notation.widths import width
 
 _id = re.compile(r"[^\W\d]\w*\[[^\]]+\]")
 _BLANK, _BREAK = Sign(" ", bare=True), Sign("", 2)

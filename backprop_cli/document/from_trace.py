@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Op, Sym, symbols, walk
+from backprop_cli.algebra.expr import Op, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, whole_id
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (
@@ -30,10 +30,9 @@ from backprop_cli.document.document_data import (
     Section,
 )
 from backprop_cli.document.document_data import Step as StepPart
-from backprop_cli.document.names import Names, names_of, shape_text
+from backprop_cli.document.names import Names, names_of
 from backprop_cli.document.step_equations import (
     Formulas,
-    Known,
     is_entrywise,
     known,
     values_of,
@@ -45,6 +44,7 @@ from backprop_cli.document.step_words import (
     in_symbols,
     reason,
     remarks,
+    section_of,
     stated,
 )
 from backprop_cli.document.view import View
@@ -184,7 +184,7 @@ class _Maker(Struct, frozen=True):
         shown = whole if only is None else [each for each in self.trace.steps if each.id in only]
         section = ""
         for each in shown:
-            kind = _section(each) if isinstance(each, Step) else "backward"
+            kind = section_of(each) if isinstance(each, Step) else "backward"
             if kind != section:
                 section = kind
                 yield Section(SECTIONS[section], self.beside(section))
@@ -273,15 +273,11 @@ class _Maker(Struct, frozen=True):
 
     def notes(self, step: Step) -> Iterator[str]:
         names = self.formulas.names
-        yield from _delta(step, names)
-        yield from _factors(step, self.formulas.known, names)
-        yield from remarks(step, names)
+        yield from remarks(step, self.formulas.known.shapes, names)
         if _slides(step):
             from backprop_cli.document.window_parts import notes
 
             yield from (in_symbols(said, names) for said in notes(step, self.formulas))
-        yield from _softmax(step, names)
-        yield from _standardized(step, names)
         if step.note:
             yield in_symbols(step.note, names)
 
@@ -326,55 +322,6 @@ class _Maker(Struct, frozen=True):
 def _slides(step: Step) -> bool:
     """Whether a window slides in a step, of which there is more to say."""
     return any(isinstance(node, Op) and node.name in WINDOWED for node in walk(step.expr))
-
-
-def _section(step: Step) -> str:
-    if step.rule == "forward-again":
-        return "forward-again"
-    return "backward" if step.phase == "jacobian" else step.phase
-
-
-# Notes --------------------------------------------------------------------------------------------
-
-
-def _factors(step: Step, known: Known, names: Names) -> Iterator[str]:
-    """In a derivation in symbols, the shapes of what the formula is made of."""
-    if step.value is None and not isinstance(step.expr, Sym) and step.shape:
-        times = "x" if names.ascii else "×"
-        used = [(names.text(name), known.shapes.get(name, ())) for name in symbols(step.expr)]
-        said = [f"{text} ({shape_text(shape, times)})" for text, shape in used if shape]
-        if said:
-            yield f"from {', '.join(said)}"
-
-
-def _softmax(step: Step, names: Names) -> Iterator[str]:
-    """Where the formula comes from that goes back through the softmax of many samples at once."""
-    match step.expr:
-        case Op("mul", (Sym(p), Op("sub", (Sym(upstream), _)))) if step.rule == "through-softmax":
-            g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
-            total, dot = ("sum over i of", "*") if names.ascii else ("Σᵢ", "·")
-            minus = "-" if names.ascii else "−"
-            yield (
-                f"in each sample {total} {g} {dot} {p_i} {dot} (1{{i = j}} {minus} {p_j}), "
-                f"where 1{{i = j}} leaves one term"
-            )
-
-
-def _standardized(step: Step, names: Names) -> Iterator[str]:
-    """What became of the paths through the mean and the variance."""
-    if step.rule == "through-standardize":
-        total, mean = ("sum of", "mu") if names.ascii else ("Σ", "μ")
-        yield (
-            f"three paths in one: {total} (x - {mean}) = 0, so that nothing comes through the"
-            " variance to the mean"
-        ).replace("-", "-" if names.ascii else "−")
-
-
-def _delta(step: Step, names: Names) -> Iterator[str]:
-    """What δ stands for, where it is worked out."""
-    if step.id in names.deltas:
-        plain = replace(names, deltas=frozenset())
-        yield f"{names.text(step.id)} = {plain.text(step.id)}"
 
 
 # Gradients checked --------------------------------------------------------------------------------

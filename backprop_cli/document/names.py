@@ -17,7 +17,7 @@ from backprop_cli.algebra.quantity import (
     quantity,
     step_of,
 )
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, plus
 from backprop_cli.document.view import View
 from backprop_cli.notation import symbols
 from backprop_cli.notation.boxes import Drawing, Role
@@ -154,12 +154,7 @@ def deltas_over_time(trace: Trace) -> frozenset[str]:
     return frozenset(
         derivative_id(trace.loss, at_step(base, step))
         for over, base in found
-        for step in (
-            *over.steps,
-            over.last + 1,
-            over.letter,
-            *(f"{over.letter}{by:+d}" for by in (-2, -1, 1, 2)),
-        )
+        for step in (*over.steps, over.last + 1, *(plus(over.letter, by) for by in range(-2, 3)))
     )
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols, walk
-from backprop_cli.algebra.quantity import quantity
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.quantity import at_step, quantity
+from backprop_cli.algebra.shapes import Shape, plus
 from backprop_cli.document.document_data import Equation, Given, Page
 from backprop_cli.document.names import Names
 from backprop_cli.document.view import View
@@ -28,10 +28,10 @@ from backprop_cli.notation.nodes import (
     Sign,
     Word,
     row,
-    width,
 )
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import size, symbol
+from backprop_cli.notation.widths import width
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import evaluate
@@ -64,12 +64,12 @@ def _over_time(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
     found: dict[str, Shape] = {}
     for over in trace.over_time if any(over.length for over in trace.over_time) else ():
         for id, shape in shapes.items():
-            whole = f"_{over.letter}"
-            if id.endswith(whole):
-                found |= {f"{id[:-1]}{{{over.letter}{by:+d}}}": shape for by in (-1, 1)}
-                found[f"{id[:-1]}{over.length}"] = shape
+            base, _, step = id.rpartition("_")
+            if step == over.letter:
+                others = (plus(over.letter, -1), plus(over.letter, 1), over.length)
+                found |= dict.fromkeys((at_step(base, other) for other in others), shape)
             elif id in trace.unknown and len(shape) == 2:
-                found[f"{id}{whole}"] = shape[1:]
+                found[at_step(id, over.letter)] = shape[1:]
     return found
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from backprop_cli.algebra.expr import Op, walk
+from msgspec.structs import replace
+
+from backprop_cli.algebra.expr import Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import ids_written, layer_name, quantity, whole_id
-from backprop_cli.document.names import Names
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE, operation
@@ -153,8 +156,64 @@ def after_updates(updates: int) -> str:
     return "after the update" if updates == 1 else f"after {updates} updates"
 
 
-def remarks(step: Step, names: Names) -> tuple[str, ...]:
-    """What the symbols of a step leave unsaid: what is added to every column, what ~ means."""
+def section_of(step: Step) -> str:
+    """The section that a step is in."""
+    if step.rule == "forward-again":
+        return "forward-again"
+    return "backward" if step.phase == "jacobian" else step.phase
+
+
+def remarks(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
+    """What the formula of a step leaves unsaid: what δ is, what is added to every column."""
+    yield from _delta(step, names)
+    yield from _factors(step, shapes, names)
+    yield from _operations(step, names)
+    yield from _softmax(step, names)
+    yield from _standardized(step, names)
+
+
+def _factors(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
+    """In a derivation in symbols, the shapes of what the formula is made of."""
+    if step.value is None and not isinstance(step.expr, Sym) and step.shape:
+        times = "x" if names.ascii else "×"
+        used = [(names.text(name), shapes.get(name, ())) for name in symbols(step.expr)]
+        said = [f"{text} ({shape_text(shape, times)})" for text, shape in used if shape]
+        if said:
+            yield f"from {', '.join(said)}"
+
+
+def _softmax(step: Step, names: Names) -> Iterator[str]:
+    """Where the formula comes from that goes back through the softmax of many samples at once."""
+    match step.expr:
+        case Op("mul", (Sym(p), Op("sub", (Sym(upstream), _)))) if step.rule == "through-softmax":
+            g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
+            total, dot = ("sum over i of", "*") if names.ascii else ("Σᵢ", "·")
+            minus = "-" if names.ascii else "−"
+            yield (
+                f"in each sample {total} {g} {dot} {p_i} {dot} (1{{i = j}} {minus} {p_j}), "
+                f"where 1{{i = j}} leaves one term"
+            )
+
+
+def _standardized(step: Step, names: Names) -> Iterator[str]:
+    """What became of the paths through the mean and the variance."""
+    if step.rule == "through-standardize":
+        total, mean = ("sum of", "mu") if names.ascii else ("Σ", "μ")
+        yield (
+            f"three paths in one: {total} (x - {mean}) = 0, so that nothing comes through the"
+            " variance to the mean"
+        ).replace("-", "-" if names.ascii else "−")
+
+
+def _delta(step: Step, names: Names) -> Iterator[str]:
+    """What δ stands for, where it is worked out."""
+    if step.id in names.deltas:
+        plain = replace(names, deltas=frozenset())
+        yield f"{names.text(step.id)} = {plain.text(step.id)}"
+
+
+def _operations(step: Step, names: Names) -> tuple[str, ...]:
+    """What its symbols leave unsaid."""
     found: dict[str, None] = {}
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in _REMARKS:

@@ -17,7 +17,6 @@ from backprop_cli.derive.over_time import (
     Block,
     Family,
     Form,
-    at_letter,
     in_blocks,
     is_later,
     step_behind,
@@ -29,9 +28,11 @@ from backprop_cli.document.document_data import Columns, Equation, Part
 from backprop_cli.document.document_data import Step as StepPart
 from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.document.step_words import in_symbols
-from backprop_cli.notation.nodes import Braced, Grid, Node, Number, Sign, Word, row, slashed, width
+from backprop_cli.notation.nodes import Braced, Grid, Node, Number, Sign, Word, row, slashed
+from backprop_cli.notation.widths import width
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import evaluate
+from backprop_cli.solving.step_letters import at_letter
 from backprop_cli.trace import OverTime, Step, Trace
 
 Array = NDArray[np.float64]

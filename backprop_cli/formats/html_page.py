@@ -11,8 +11,9 @@ from msgspec import Struct, field
 from backprop_cli.algebra.quantity import whole_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.notation.mathml import math
-from backprop_cli.notation.nodes import EQUALS, Fenced, Node, Row, row, split, width
+from backprop_cli.notation.nodes import EQUALS, Fenced, Node, Row, row
 from backprop_cli.notation.symbols import size
+from backprop_cli.notation.widths import split, width
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

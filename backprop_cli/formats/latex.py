@@ -43,19 +43,17 @@ from backprop_cli.notation.nodes import (
     Node,
     Sign,
     Strong,
-    folded,
     items,
-    lines,
     row,
     slashed,
     tall,
-    width,
 )
 from backprop_cli.notation.nodes import (
     Row as Formula,
 )
 from backprop_cli.notation.symbols import size
 from backprop_cli.notation.tex import tex, text
+from backprop_cli.notation.widths import folded, lines, width
 
 _ROWS, _ROWS_LONG = 10, 16
 _SIZES = (("", 78.0), (r"\small", 83.0), (r"\footnotesize", 90.0), (r"\scriptsize", 97.0))

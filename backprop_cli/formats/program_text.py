@@ -13,7 +13,6 @@ from itertools import groupby
 from textwrap import indent, wrap
 from typing import ClassVar
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, symbols
@@ -23,9 +22,10 @@ from backprop_cli.document.conventions import conventions
 from backprop_cli.document.from_trace import shown_steps
 from backprop_cli.document.names import names_of
 from backprop_cli.document.one_line import OneLine
-from backprop_cli.document.step_words import SECTIONS, reason
+from backprop_cli.document.step_words import SECTIONS, reason, section_of
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
+from backprop_cli.formats.registry import Training
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.source import NoSourceError, Source
 from backprop_cli.readings.source_helpers import HELPERS, Helper
@@ -43,26 +43,6 @@ _OWN = frozenset(
 
 _UNTITLED = "Forward, backward, update."
 """What a program is called whose problem has no title."""
-
-
-class Training(Struct, frozen=True):
-    """What goes beyond the step that a trace shows.
-
-    `steps` updates in all, the trace shows number `first`. `batches` are the samples of each batch,
-    counted from 0 (None: all at once), taken along `sample_axis` from the arrays in `data`; `sizes`
-    has the trace of a batch of each other size. `counter` is the constant that counts steps,
-    and `rate` the one that has `rates` of its own for each of them.
-    """
-
-    steps: int = 0
-    first: int = 1
-    batches: tuple[tuple[int, ...], ...] | None = None
-    data: Mapping[str, Array] = field(default_factory=dict)
-    sample_axis: int = 0
-    sizes: tuple[Trace, ...] = ()
-    counter: str | None = None
-    rate: str = ""
-    rates: tuple[float, ...] = ()
 
 
 def identifiers(ids: Iterable[str]) -> dict[str, str]:
@@ -315,7 +295,7 @@ class ProgramText(ABC):
 
 def by_section(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
     """The parts of a derivation, each with its heading."""
-    return ((section, [*own]) for section, own in groupby(steps, key=_section))
+    return ((section, [*own]) for section, own in groupby(steps, key=section_of))
 
 
 def shapes_of(trace: Trace) -> dict[str, Shape]:
@@ -339,12 +319,6 @@ def _goes_on(step: Step, trace: Trace) -> bool:
     kept = {new_id(name) for name, given in trace.given.items() if given.role == "parameter"}
     kept |= {kept_state(name) for name, given in trace.given.items() if given.role == "state"}
     return step.id in kept or step.id in (trace.loss, new_id(trace.loss or ""))
-
-
-def _section(step: Step) -> str:
-    if step.rule == "forward-again":
-        return "forward-again"
-    return "backward" if step.phase == "jacobian" else step.phase
 
 
 def literal(value: Array, opening: str, number: Callable[[float], str], closing: str) -> str:

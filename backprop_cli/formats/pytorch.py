@@ -15,7 +15,6 @@ from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.program_text import (
     ProgramText,
-    Training,
     by_section,
     filled,
     literal,
@@ -23,7 +22,7 @@ from backprop_cli.formats.program_text import (
     shapes_of,
     unwritten,
 )
-from backprop_cli.formats.registry import Said
+from backprop_cli.formats.registry import Said, Training
 from backprop_cli.readings.source import Source
 from backprop_cli.readings.torch_helpers import TORCH_HELPERS
 from backprop_cli.readings.torch_source import TorchSource

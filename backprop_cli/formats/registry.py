@@ -7,13 +7,12 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from backprop_cli.document.document_data import Document, Page
     from backprop_cli.document.view import View
-    from backprop_cli.formats.program_text import Training
-    from backprop_cli.trace import Trace
+    from backprop_cli.trace import Array, Trace
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
@@ -27,6 +26,26 @@ FORMATS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The file of each format: its `render` writes what is said."""
+
+
+class Training(Struct, frozen=True):
+    """What goes beyond the step that a trace shows.
+
+    `steps` updates in all, the trace shows number `first`. `batches` are the samples of each batch,
+    counted from 0 (None: all at once), taken along `sample_axis` from the arrays in `data`; `sizes`
+    has the trace of a batch of each other size. `counter` is the constant that counts steps,
+    and `rate` the one that has `rates` of its own for each of them.
+    """
+
+    steps: int = 0
+    first: int = 1
+    batches: tuple[tuple[int, ...], ...] | None = None
+    data: Mapping[str, Array] = field(default_factory=dict)
+    sample_axis: int = 0
+    sizes: tuple[Trace, ...] = ()
+    counter: str | None = None
+    rate: str = ""
+    rates: tuple[float, ...] = ()
 
 
 class Said(Struct, frozen=True):

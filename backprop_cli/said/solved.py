@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint, Complaints, UserError
-from backprop_cli.formats.program_text import Training
-from backprop_cli.formats.registry import Said
+from backprop_cli.formats.registry import Said, Training
 from backprop_cli.problem.build_model import build
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.limits import MAX_WORK
@@ -57,7 +56,6 @@ def of_trace(
 
 
 def _program(solution: Solution, given: Mapping[str, object], most: int) -> tuple[Trace, Training]:
-
     for option, asked_for in given.items():
         if asked_for is not None:
             raise UserError(

@@ -9,6 +9,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.quantity import quantity, step_of
 from backprop_cli.grading.slips.wrong_quantity import Candidate
+from backprop_cli.solving.step_letters import at_letter
 from backprop_cli.trace import OverTime
 
 
@@ -30,8 +31,6 @@ def at_every_step(
     for over, ids in _families(behind, over_time):
         if len(ids) < 2:
             continue
-        from backprop_cli.derive.over_time import at_letter
-
         forms = {
             t: {
                 (slip, at_letter(expr, over, t, counted_from)): expr
