@@ -70,7 +70,7 @@ def _boxes_marked(
 ) -> Iterator[tuple[str, dict[str, float]]]:
     grading = own.model.problem.grading
     for one in boxes:
-        result = one.result(own, submission)
+        result = one.result(submission)
         verdicts = one.verdicts(result) if result is not None else []
         weight = result.max_points / len(one.cells) if result is not None else 0.0
         for box, verdict in zip(one.cells, verdicts, strict=False):
