@@ -166,6 +166,27 @@ def test_asked_entries_and_other_names(tmp_path: Path) -> None:
     assert question.graded(variant, typed_right(question, own))["score"] == pytest.approx(1)
 
 
+# By hand: w_new = 2 − 0.1 · 2 · 6 · 3 = −1.6, and then −1.6 − 0.1 · 2 · (−4.8) · 3 = 1.28.
+TWO_UPDATES = """
+values: {w: 2, x: 3}
+equations: ["y = w * x", "L = y^2"]
+train: [w]
+update: {rule: sgd, learning_rate: 0.1, steps: 2}
+ask: [w_new, "w_new@2"]
+vary: {w: keep, x: keep}
+"""
+
+
+def test_each_update_has_boxes_of_its_own(tmp_path: Path) -> None:
+    question = Question(TWO_UPDATES, tmp_path / "question")
+    done = question.graded(question.variant(1), {"w_new": "7", "w_new_2": "1.28"})
+    scores = {name: one["score"] for name, one in done["partial_scores"].items()}
+    assert scores == {"w_new": 0, "w_new_2": 1}
+    exported("moodle", TWO_UPDATES, tmp_path / "question.xml")
+    shown = [float(inside(part, "answer")) for part in parts(tmp_path / "question.xml")]
+    assert shown == pytest.approx([-1.6, 1.28])
+
+
 # Moodle -------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import from_outside, quantity, step_id
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.document.conventions import conventions
+from backprop_cli.document.conventions import OF_SOLUTIONS, conventions
 from backprop_cli.document.document_data import (
     Document,
     Equation,
@@ -41,6 +41,7 @@ from backprop_cli.grading.sheets.blank_sheet import digits_said
 from backprop_cli.notation.nodes import Grid, Letter, Node, Number, Word
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.problem_data import Values
+from backprop_cli.report.wording import points_said
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.loading import Loaded
 from backprop_cli.solving.loading import stated as as_stated
@@ -55,8 +56,6 @@ MOST_BLANKS: Final = 60
 _ALL: Final = 10**9  # entries of what is given, since nobody can work with what is left out
 _MOST_LINES: Final = 8  # left free by themselves below a quantity
 _BLANK: Final = Word("____")
-_OF_THE_SOLUTION: Final = ("⁻", "1{")
-"""How phrases begin that are about formulas which only a solution has."""
 
 
 def exercise_sheet(loaded: Loaded, lines: int | None = None) -> Said:
@@ -75,7 +74,7 @@ def _document(
     maker = _Maker(loaded, as_written(loaded.model.problem, view), page, lines)
     trace, names = maker.trace, maker.formulas.names
     said = conventions(trace, maker.view, names)
-    kept = tuple(phrase for phrase in said if not phrase.startswith(_OF_THE_SOLUTION))
+    kept = tuple(phrase for phrase in said if phrase not in OF_SOLUTIONS)
     parts = maker.given_parts() if given_alone else maker.parts()
     return Document(trace.title or "Exercise", kept, tuple(parts), roles(trace, names))
 
@@ -238,7 +237,7 @@ class _Maker:
         marked = [each.points for each in self.questions if each.points is not None]
         if marked:
             yield digits_said(self.loaded.model.problem.grading.precision)
-            yield f"{_points(sum(marked))} in all."
+            yield f"{points_said(sum(marked))} in all."
 
     def _box(self, number: int, question: _Question) -> StepPart:
         wanted, step = question.asked, question.step
@@ -255,14 +254,13 @@ class _Maker:
         if question.asked.step > 1:
             yield f"in step {question.asked.step}"
         if question.points is not None:
-            yield _points(question.points)
+            yield points_said(question.points)
 
     def _blank(self, shape: Shape) -> Node:
         """A box for each entry, drawn as the array would be."""
         sizes = [size for size in shape if isinstance(size, int)]
-        if len(sizes) < len(shape) or len(shape) > 2 or prod(sizes) > MOST_BLANKS:
-            return _BLANK
-        if not sizes:
+        fits = len(sizes) == len(shape) <= 2 and prod(sizes) <= MOST_BLANKS
+        if not sizes or not fits:
             return _BLANK
         rows, columns = sizes if len(sizes) == 2 else (1, *sizes) if self.view.rows else (*sizes, 1)
         return Grid(tuple(tuple(_BLANK for _ in range(columns)) for _ in range(rows)))
@@ -278,14 +276,10 @@ class _Maker:
 
 def _is_of(id: str, parameter: str) -> bool:
     """Whether a quantity of the update belongs to a parameter: its state, its new value."""
-    found = quantity(id)
-    return parameter in (found.name, found.by) or id.endswith(f"_{parameter}")
+    found = quantity(id, frozenset({parameter}))
+    return parameter in (found.name, found.by)
 
 
 def _entry(wanted: Reference) -> str:
     """The name of an entry without the step it is of."""
     return step_id(wanted.text, 1)
-
-
-def _points(count: float) -> str:
-    return f"{count:g} point{'s' * (count != 1)}"

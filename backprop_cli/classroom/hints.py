@@ -20,6 +20,7 @@ from backprop_cli.formats.registry import Said, written
 from backprop_cli.grading.exercise import Question
 from backprop_cli.notation.nodes import Node
 from backprop_cli.problem.model import Model
+from backprop_cli.report.wording import listed
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.trace import Array, Step, Trace
 
@@ -100,10 +101,8 @@ class _Update:
         """The rule in words, and what it starts from."""
         names = self._formulas.names
         from_ = [names.text(name) for name in step.inputs if name in self._formulas.known.shapes]
-        *most, last = from_ or [""]
-        listed = f"{', '.join(most)} and {last}" if most else last
         said = rule_in_words(step)
-        return f"{said}; it follows from {listed}" if listed else said
+        return f"{said}; it follows from {listed(from_)}" if from_ else said
 
     def _result(self, question: Question, step: Step) -> Node:
         value = np.asarray(step.value)

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.classroom.fair_numbers import near_kinks
-from backprop_cli.classroom.like_numbers import Draws
+from backprop_cli.classroom.like_numbers import Draws, Written
 from backprop_cli.classroom.sketches import Choices, Sketch
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grade import Grader
@@ -108,12 +108,8 @@ class _Pool(Struct, frozen=True):
 
     def one(self, draws: Draws, name: str) -> str:
         """One of them, as it is typed."""
-        count = draws.one_of(self.counts, name)
-        if not self.decimals:
-            return str(count)
-        digits = str(abs(count)).zfill(self.decimals + 1)
-        cut = len(digits) - self.decimals
-        return "-" * (count < 0) + f"{digits[:cut]}.{digits[cut:]}"
+        written = Written(self.decimals, point=self.decimals > 0)
+        return written.of(draws.one_of(self.counts, name))
 
 
 _DECIMALS: Final = {"whole": 0, "tenths": 1, "random": 3}

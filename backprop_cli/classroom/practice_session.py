@@ -24,10 +24,11 @@ from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.report_data import Answer, Result, Submission
 from backprop_cli.grading.sheets.answer_files import Reader
 from backprop_cli.grading.sheets.blank_sheet import digits_said
+from backprop_cli.grading.sheets.typed_arrays import written
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.report.facts import facts
 from backprop_cli.report.settings import Settings, of_result
-from backprop_cli.report.wording import VERDICTS, number, points, verdict_phrase
+from backprop_cli.report.wording import VERDICTS, number, points, points_said, verdict_phrase
 from backprop_cli.solving.loading import Loaded
 from backprop_cli.trace import Array
 
@@ -138,11 +139,10 @@ class Practice:
         question = self._now
         value = self._grader.key.truth[question.name]
         shape = described(value.shape if question.index is None else ())
-        words = ", ".join(filter(None, (self._hints.words(question), shape)))
-        marked = f", {number(question.points)} point{'s' * (question.points != 1)}"
+        said = (self._hints.words(question), shape, points_said(question.points))
         yield Line("")
         yield Line(f"{self._kept.at + 1} of {len(self.questions)}: {question.id}", "heading")
-        yield Line(f"{words}{marked}", "note")
+        yield Line(", ".join(filter(None, said)), "note")
 
     def _worked(self) -> Iterator[Line]:
         for level in range(1, LAST + 1):
@@ -307,7 +307,5 @@ def fingerprint(loaded: Loaded) -> str:
 
 def _array(answer: Answer, shape: tuple[int, ...]) -> Array | None:
     """The numbers of an answer that has one for each entry."""
-    cells = [answer.cells.get(place) for place in np.ndindex(shape)]
-    if any(cell is None for cell in cells):
-        return None
-    return np.array([cell.value for cell in cells if cell is not None]).reshape(shape)
+    value = written(answer).value
+    return value if value.shape == shape and not np.isnan(value).any() else None

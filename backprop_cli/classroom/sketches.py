@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final, Literal, get_args
+from typing import Final, Literal, get_args, get_type_hints
 
 from msgspec import Struct
 
@@ -26,6 +26,9 @@ Numbers = Literal["whole", "tenths", "random"]
 
 MOST_NUMBERS: Final = 2_000
 """So many numbers a new problem may have, weights, biases and samples together."""
+
+_CONVENTIONS: Final = {name: get_args(kind) for name, kind in get_type_hints(Convention).items()}
+"""What each convention may say."""
 
 _USUAL_LOSS: Final = {"softmax": "cross-entropy", "sigmoid": "binary-cross-entropy"}
 _FLAT: Final = ("step", "sign")
@@ -173,10 +176,10 @@ def _check_kinds(choices: Choices, complaints: Complaints) -> None:
     """Complains of a kind of numbers or a convention that there is not."""
     for option, typed, known in (
         ("--numbers", choices.numbers, get_args(Numbers)),
-        ("--affine", choices.affine, ("W x + b", "W^T x + b", "x W + b", "x W^T + b")),
-        ("--bias", choices.bias, ("separate", "first", "last")),
-        ("--indices", choices.indices, (0, 1)),
-        ("--output-gradient", choices.output_gradient, ("chain", "fused")),
+        ("--affine", choices.affine, _CONVENTIONS["affine"]),
+        ("--bias", choices.bias, _CONVENTIONS["bias"]),
+        ("--indices", choices.indices, _CONVENTIONS["indices"]),
+        ("--output-gradient", choices.output_gradient, _CONVENTIONS["output_gradient"]),
     ):
         if typed not in known:
             instead = ", ".join(map(str, known))

@@ -14,8 +14,6 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.grading.sheets.blank_sheet import Blank
     from backprop_cli.solving.loading import Loaded
 
-_MARKS = ("⁺", "⁻", "1{")  # of phrases about how formulas are printed; a sheet has none
-
 
 @click.command(
     "blank",
@@ -48,7 +46,7 @@ def command(problem: Path, out: Output) -> None:
 def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:
     """What `solve` says on top, in the same words."""
     from backprop_cli.cli.arguments import allowed_for
-    from backprop_cli.document.conventions import conventions
+    from backprop_cli.document.conventions import OF_FORMULAS, conventions
     from backprop_cli.document.names import names_of
     from backprop_cli.document.view import View, as_written
     from backprop_cli.errors import UserError
@@ -60,7 +58,7 @@ def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:
     except UserError as error:
         raise loaded.source.error(*error.complaints) from None
     said = conventions(trace, view, names_of(trace, view))
-    return tuple(phrase for phrase in said if not phrase.startswith(_MARKS))
+    return tuple(phrase for phrase in said if phrase not in OF_FORMULAS)
 
 
 def _csv(blank: Blank, loaded: Loaded) -> str:

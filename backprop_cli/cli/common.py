@@ -19,7 +19,7 @@ from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDES
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
-_ENDINGS = (".yaml", ".yml", ".json")
+ENDINGS = (".yaml", ".yml", ".json")
 
 
 def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[str]:
@@ -33,7 +33,7 @@ def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> l
     offered = [
         f"{shown}{path.name}{'/' if path.is_dir() else ''}"
         for path in found
-        if path.suffix in _ENDINGS or path.is_dir()
+        if path.suffix in ENDINGS or path.is_dir()
     ]
     return [text for text in offered if text.startswith(typed) and not text.startswith(".")]
 
@@ -56,6 +56,33 @@ class _OutputFile(click.Path):
             name = str(Path(value) / "report.txt")
             self.fail(f"'{value}' is a folder's name, and one file is written: {name}", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def _allow_work(ctx: click.Context, _param: click.Parameter, value: int | None) -> None:
+    """Keeps what `--max-work` says for whoever computes."""
+    ctx.meta[_MAX_WORK] = value
+
+
+MAX_WORK = click.option(
+    "--max-work",
+    type=click.IntRange(1),
+    metavar="N",
+    expose_value=False,
+    callback=_allow_work,
+    help="Allow up to N operations; a message says when it is needed.",
+)
+ASCII = click.option("--ascii", is_flag=True, help="Use ASCII characters only.")
+WIDTH = click.option(
+    "--width",
+    type=click.IntRange(NARROWEST, WIDEST),
+    metavar="N",
+    help="Columns to fill (default: the terminal's, or 80).",
+)
+
+
+def seed_option(help_: str) -> Callable[[Command], Command]:
+    """`--seed`, which is 1 everywhere unless it is said."""
+    return click.option("--seed", type=int, default=1, show_default=True, metavar="N", help=help_)
 
 
 def output_options(*formats: str) -> Callable[[Command], Command]:
@@ -90,13 +117,8 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     help="Decimals shown; numbers too small for them keep significant digits.",
                 ),
                 click.option("--force", is_flag=True, help="Let -o replace a file that is read."),
-                click.option("--ascii", is_flag=True, help="Use ASCII characters only."),
-                click.option(
-                    "--width",
-                    type=click.IntRange(NARROWEST, WIDEST),
-                    metavar="N",
-                    help="Columns to fill (default: the terminal's, or 80).",
-                ),
+                ASCII,
+                WIDTH,
                 click.option(
                     "--theme",
                     type=click.Choice(tuple(THEMES)),
@@ -105,12 +127,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     help="dark: the terminal's own colours, chosen with its background;"
                     " light: deeper ones for a white background; plain: none.",
                 ),
-                click.option(
-                    "--max-work",
-                    type=click.IntRange(1),
-                    metavar="N",
-                    help="Allow up to N operations; a message says when it is needed.",
-                ),
+                MAX_WORK,
             )
         ):
             command = option(command)
@@ -123,24 +140,17 @@ def _as_options_say(function: Command) -> Callable[..., Any]:
     """The command, its output in the right encoding and over none of its inputs."""
 
     @wraps(function)
-    def checked(*args: Any, force: bool, max_work: int | None, **kwargs: Any) -> Any:
-        ctx = click.get_current_context()
-        ctx.meta[_MAX_WORK] = max_work
+    def checked(*args: Any, force: bool, **kwargs: Any) -> Any:
         names = [name for name in Output.__struct_fields__ if name in kwargs]
         out = Output(**{name: kwargs.pop(name) for name in names})
         with complaints_end_it(out.theme):
             if not force:
-                _spare_inputs(ctx.params)
+                _spare_inputs(click.get_current_context().params)
             if out.format not in FOR_READERS and hasattr(sys.stdout, "reconfigure"):
                 sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
             return function(*args, out=out, **kwargs)
 
     return checked
-
-
-def allow_work(most: int | None) -> None:
-    """Keeps what `--max-work` says, for a command that has other options for its output."""
-    click.get_current_context().meta[_MAX_WORK] = most
 
 
 def max_work() -> int | None:
@@ -168,7 +178,7 @@ def _holds(path: Path, output: Path) -> bool:
     if not path.is_dir():
         return path.samefile(output)
     inside = output.resolve().is_relative_to(path.resolve())
-    return inside and output.suffix.casefold() in (*_ENDINGS, ".csv")
+    return inside and output.suffix.casefold() in (*ENDINGS, ".csv")
 
 
 def end_with_fault(trace: str) -> NoReturn:

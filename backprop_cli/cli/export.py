@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from backprop_cli.cli.common import PROBLEM, complaints_end_it
-from backprop_cli.cli.output import write_file
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.cli.output import write_new
+from backprop_cli.errors import Complaint
 
 
 @click.group(
@@ -19,6 +19,7 @@ def command() -> None:
     """Writes PROBLEM as a question of a learning platform."""
 
 
+_DIFFERS = Complaint("it is there already, and differs", instead="another name, or --force")
 _FORCE = click.option("--force", is_flag=True, help="Replace what is there and differs.")
 
 
@@ -50,7 +51,7 @@ def prairielearn(problem: Path, output: Path, force: bool) -> None:
         files = prairielearn_files(load(problem))
         make_folder(output)
         for name, text in files.items():
-            _write(text, output / name, force)
+            write_new(text, output / name, force=force, refused=_DIFFERS)
     click.echo(
         f"a question in {output}; once a course: pip install --target serverFilesCourse"
         " backprop-cli",
@@ -81,15 +82,5 @@ def moodle(problem: Path, output: Path, force: bool) -> None:
     from backprop_cli.cli.arguments import load
 
     with complaints_end_it():
-        _write(moodle_question(load(problem)), output, force)
+        write_new(moodle_question(load(problem)), output, force=force, refused=_DIFFERS)
     click.echo(LOST, err=True)
-
-
-def _write(text: str, path: Path, force: bool) -> None:
-    """A file; one that is there already and says something else is spared."""
-    if path.exists() and not force:
-        if path.read_bytes() == text.encode():
-            return
-        message = "it is there already, and differs"
-        raise UserError(Complaint(message, instead="another name, or --force"), source=str(path))
-    write_file(text, path)

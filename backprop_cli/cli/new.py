@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import allow_work, complaints_end_it
+from backprop_cli.cli.common import complaints_end_it, seed_option
 
 
 @click.command(
@@ -38,14 +38,7 @@ from backprop_cli.cli.common import allow_work, complaints_end_it
     show_default=True,
     help="What weights and inputs look like; random: of three decimals.",
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Other numbers. The same choices have the same numbers for ever.",
-)
+@seed_option("Other numbers. The same choices have the same numbers for ever.")
 @click.option(
     "--decimals",
     type=click.IntRange(1, 9),
@@ -119,7 +112,6 @@ def command(
     from backprop_cli.cli.output import Output
     from backprop_cli.errors import Complaint, UserError
 
-    allow_work(None)
     with complaints_end_it():
         if (sketch is None) == (separate is None):
             why = "a sketch, or --separate with a file of points, says what to write"

@@ -99,6 +99,15 @@ def write_file(text: str, path: Path) -> None:
     Output("text", path).write(text)
 
 
+def write_new(text: str, path: Path, *, force: bool, refused: Complaint) -> None:
+    """The same, but a file that is there already and says something else is spared."""
+    if path.exists() and not force:
+        if path.read_bytes() == text.encode():
+            return
+        raise UserError(refused, source=str(path))
+    write_file(text, path)
+
+
 def _print(pieces: Iterable[str]) -> None:
     if sys.stdout is None:
         raise UserError(Complaint("it is closed", instead="-o FILE"), source="standard output")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import PROBLEM, allow_work, complaints_end_it
+from backprop_cli.cli.common import ASCII, PROBLEM, WIDTH, complaints_end_it, seed_option
 from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import Complaint, UserError
 
@@ -38,14 +38,7 @@ class Options(Struct, frozen=True):
 )
 @PROBLEM
 @click.option("--vary", is_flag=True, help="With other numbers, as `backprop vary` draws them.")
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="With --vary: which numbers; another seed has others.",
-)
+@seed_option("With --vary: which numbers; another seed has others.")
 @click.option(
     "--worked",
     type=click.IntRange(0, 1000),
@@ -60,20 +53,14 @@ class Options(Struct, frozen=True):
     metavar="FILE",
     help="Go on with this sheet, or begin it (default: practice-PROBLEM.yaml, a new one).",
 )
-@click.option("--ascii", is_flag=True, help="Use ASCII characters only.")
-@click.option(
-    "--width",
-    type=click.IntRange(40, 1000),
-    metavar="N",
-    help="Columns to fill (default: the terminal's, or 80).",
-)
+@ASCII
+@WIDTH
 def command(problem: Path, **options: object) -> None:
     """Works through PROBLEM with you: each answer is judged at once, and the mistake named.
 
     `hint` gives the next of four, `skip`, `back`, `show` and `quit` do what they say. The sheet is
     written after every answer; `backprop check` grades it.
     """
-    allow_work(None)
     with complaints_end_it():
         run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
 

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import PROBLEM, allow_work, complaints_end_it
-from backprop_cli.cli.output import Output, write_file
+from backprop_cli.cli.common import (
+    ENDINGS,
+    MAX_WORK,
+    PROBLEM,
+    complaints_end_it,
+    seed_option,
+)
+from backprop_cli.cli.output import Output, write_new
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.terminal.themes import DEFAULT_THEME
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.rosters import Roster
     from backprop_cli.classroom.variants import Variant, Varied
 
-_ENDINGS = (".yaml", ".yml", ".json")
+_OTHERS = Complaint("it is there already, with other numbers", instead="another folder, or --force")
 
 
 class Options(Struct, frozen=True):
@@ -45,13 +51,8 @@ class Options(Struct, frozen=True):
     help="The class list, a CSV file with a heading: a problem for each row.",
 )
 @click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="So many problems.")
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Other numbers for everyone. The same student and seed have the same numbers for ever.",
+@seed_option(
+    "Other numbers for everyone. The same student and seed have the same numbers for ever."
 )
 @click.option(
     "-o",
@@ -61,20 +62,14 @@ class Options(Struct, frozen=True):
     help="Write the problems there; a single one is printed where there is none.",
 )
 @click.option("--force", is_flag=True, help="Replace files that are there and differ.")
-@click.option(
-    "--max-work",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Allow up to N operations; a message says when it is needed.",
-)
-def command(problem: Path, max_work: int | None, **options: object) -> None:
+@MAX_WORK
+def command(problem: Path, **options: object) -> None:
     """Writes PROBLEM with other numbers, a file for each student.
 
     They are like those of PROBLEM: whole stay whole, signs and sizes stay, no unit is dead or at a
     kink, and `lint` finds nothing that it does not find in PROBLEM. `vary:` in the file says what
     is to stay, or between what it may lie. `backprop check FOLDER hand-ins/` grades the class.
     """
-    allow_work(max_work)
     with complaints_end_it():
         run(problem, Options(**options))  # type: ignore[arg-type]  # click has checked them
 
@@ -91,12 +86,12 @@ def run(problem: Path, options: Options) -> None:
         Output("text").write(varied.variant(roster.students[0].id, options.seed).text)
         return
     names = file_names(roster)
-    ending = problem.suffix if problem.suffix in _ENDINGS else ".yaml"
+    ending = problem.suffix if problem.suffix in ENDINGS else ".yaml"
     make_folder(options.output)
     made = []
     for variant in _variants(varied, list(names), options.seed):
         path = options.output / f"{names[variant.student]}{ending}"
-        _write(variant, path, options.force)
+        write_new(variant.text, path, force=options.force, refused=_OTHERS)
         made.append(variant)
     click.echo(f"{len(made)} problems in {options.output}", err=True)
     for students in _alike(made):
@@ -133,16 +128,6 @@ def _variants(varied: Varied, students: Sequence[str], seed: int) -> Iterator[Va
         for done, variant in enumerate(made, 1):
             yield variant
             show(done)
-
-
-def _write(variant: Variant, path: Path, force: bool) -> None:
-    """The file of a student; one that is there already and says something else is spared."""
-    if path.exists() and not force:
-        if path.read_bytes() == variant.text.encode():
-            return
-        message = "it is there already, with other numbers"
-        raise UserError(Complaint(message, instead="another folder, or --force"), source=str(path))
-    write_file(variant.text, path)
 
 
 def _alike(made: Sequence[Variant]) -> Iterator[list[str]]:

@@ -58,6 +58,14 @@ _KINKED = MappingProxyType(
     }
 )
 
+_SWITCH = "1{…} is 1 where that holds, else 0"
+_AFTER = "⁺ marks a value after the update"
+_BEFORE = "⁻ one before it"
+OF_SOLUTIONS = frozenset({_SWITCH, _BEFORE})
+"""What is said of formulas that stand in a solution alone."""
+OF_FORMULAS = OF_SOLUTIONS | {_AFTER}
+"""What is said of how formulas are printed, which matters nowhere else."""
+
 _TIES = MappingProxyType(
     {
         "first": "the first has the gradient",
@@ -158,14 +166,14 @@ def _operations(
 def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     """What notation of our own means."""
     if used & {"switch", "largest_shares"}:
-        yield "1{…} is 1 where that holds, else 0"
+        yield _SWITCH
     if not names.ascii and used & INVERTED:
         yield "A⁻¹ is the inverse of a matrix, |A| its determinant"
     yield from _sliding(trace, used, names)
     if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):
-        yield "⁺ marks a value after the update"
+        yield _AFTER
     if not names.ascii and any(quantity(id).part == "old" for id in trace.given):
-        yield "⁻ one before it"
+        yield _BEFORE
 
 
 _ASSUMED = MappingProxyType(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from backprop_cli.document.view import View
     from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
-    from backprop_cli.python.derivations import Derivation
     from backprop_cli.python.exercises import Practice
     from backprop_cli.python.graded_reports import Report
 

@@ -72,6 +72,11 @@ def number(value: float) -> str:
     return f"{round(value, 3) + 0.0:.12g}"
 
 
+def points_said(count: float) -> str:
+    """`2 points`."""
+    return f"{number(count)} point{'s' * (count != 1)}"
+
+
 def points(result: Result) -> str:
     """`2/4`; a dash where the quantity does not count."""
     if not result.max_points:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from html import escape
 from itertools import product
 from typing import Any
 
@@ -40,11 +41,15 @@ class Boxes(Struct, frozen=True):
         lines = (f"<tr>{''.join(f'<td>{cell(box)}</td>' for box in row)}</tr>" for row in rows)
         return "<table>" + "".join(lines) + "</table>"
 
-    def result(self, loaded: Loaded, submission: Submission) -> Result | None:
+    @property
+    def heading(self) -> str:
+        """What is asked, as HTML: its name, and its shape."""
+        shape = " × ".join(map(str, self.place.shape))
+        return f"<p><strong>{escape(self.place.name)}</strong>{f' ({shape})' if shape else ''}</p>"
+
+    def result(self, submission: Submission) -> Result | None:
         """What became of the quantity on a sheet."""
-        found = loaded.reference(self.place.name)
-        names = {self.place.name, found.id, loaded.model.bases.entry(found.id, found.index or ())}
-        return next((one for one in submission.results if one.id in names), None)
+        return next((one for one in submission.results if one.id == self.place.name), None)
 
     def verdicts(self, result: Result) -> list[Verdict]:
         """The verdict on each box."""

@@ -15,9 +15,10 @@ from backprop_cli.document.view import View, as_written
 from backprop_cli.formats.html_fragment import fragment
 from backprop_cli.formats.registry import written
 from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.sheets.blank_sheet import digits_said
 from backprop_cli.problem.problem_data import ASSUMED, Digits
 from backprop_cli.solving.loading import Loaded
-from backprop_cli.solving.solution import solve
+from backprop_cli.solving.solution import Request, solve
 
 LOST = (
     "Moodle's formulas question marks each box by an interval: what follows rightly from an earlier"
@@ -44,9 +45,7 @@ def moodle_question(loaded: Loaded) -> str:
     title = problem.title or "Backpropagation"
     view = as_written(problem, View(width=100))
     exercise = fragment(written("html", given_part(loaded), view))
-    digits = problem.grading.precision or ASSUMED
-    kind = "decimals" if digits.kind == "decimals" else "significant digits"
-    told = f"<p>Write at least {digits.count} {kind}.</p>"
+    told = f"<p>{digits_said(problem.grading.precision or ASSUMED)}</p>"
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<quiz>",
@@ -76,7 +75,7 @@ def _parts(loaded: Loaded) -> Iterator[str]:
     typist = Typist(loaded)
     blank = typist.desk.grade_numbers({}, "answers")
     for number, one in enumerate(typist.boxes):
-        result = one.result(loaded, blank)
+        result = one.result(blank)
         found = typist.intervals(one)
         yield "<answers>"
         yield f"<partindex><text>{number}</text></partindex>"
@@ -101,10 +100,7 @@ def _parts(loaded: Loaded) -> Iterator[str]:
 def _asked(one: Boxes) -> str:
     """What is asked, with its boxes; Moodle knows them by their place."""
     places = {box.name: number for number, box in enumerate(one.cells)}
-    shape = " × ".join(map(str, one.place.shape))
-    said = f" ({shape})" if shape else ""
-    table = one.table(lambda box: f"{{_{places[box.name]}}}")
-    return f"<p><strong>{escape(one.place.name)}</strong>{said}</p>{table}"
+    return one.heading + one.table(lambda box: f"{{_{places[box.name]}}}")
 
 
 def _listed(values: list[float]) -> str:
@@ -137,13 +133,14 @@ class Typist:
         self.desk = Desk(loaded.model)
         self.boxes = boxes_of(loaded)
         self.digits = loaded.model.problem.grading.precision or ASSUMED
-        self._values = solve(loaded.model).values
+        steps = {loaded.reference(one.place.name).step for one in self.boxes}
+        self._values = {step: solve(loaded.model, Request(at=step)).values for step in steps}
         self._right = {one.place.name: self._typed(one, 0) for one in self.boxes}
 
     def values(self, one: Boxes) -> Any:
         """The right numbers of a quantity, one after the other."""
         found, model = self.loaded.reference(one.place.name), self.loaded.model
-        value = np.asarray(self._values[found.id], dtype=float)
+        value = np.asarray(self._values[found.step][found.id], dtype=float)
         place = model.counted(found.id, found.index, value.shape) if found.index else None
         return np.atleast_1d(value if place is None else value[place]).ravel()
 
@@ -169,7 +166,7 @@ class Typist:
 
     def _is_right(self, one: Boxes, shift: int) -> Any:
         answers = {**self._right, one.place.name: self._typed(one, shift)}
-        result = one.result(self.loaded, self.desk.grade_numbers(answers, "answers"))
+        result = one.result(self.desk.grade_numbers(answers, "answers"))
         assert result is not None
         return np.array(one.verdicts(result)) == "correct"
 

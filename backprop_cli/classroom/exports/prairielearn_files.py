@@ -72,9 +72,7 @@ def varies(loaded: Loaded) -> bool:
 def _question(boxes: list[Boxes]) -> Iterator[str]:
     yield "<pl-question-panel>{{{params.exercise}}}</pl-question-panel>"
     for one in boxes:
-        shape = " × ".join(map(str, one.place.shape))
-        said = f" ({shape})" if shape else ""
-        yield f"<p><strong>{escape(one.place.name)}</strong>{said}</p>"
+        yield one.heading
         yield one.table(_input)
     yield "<pl-submission-panel>{{{feedback.backprop}}}</pl-submission-panel>"
     yield "<pl-answer-panel>{{{params.solution}}}</pl-answer-panel>"

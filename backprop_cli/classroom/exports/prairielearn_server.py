@@ -15,10 +15,10 @@ from backprop_cli.document.view import View, as_written
 from backprop_cli.formats.html_fragment import fragment
 from backprop_cli.formats.registry import written
 from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.judging.answer_key import share
 from backprop_cli.grading.report_data import Submission
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import summarised
-from backprop_cli.problem.problem_data import Grading
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.report.formats import rendered
 from backprop_cli.report.settings import Settings
@@ -70,18 +70,11 @@ def _boxes_marked(
 ) -> Iterator[tuple[str, dict[str, float]]]:
     grading = own.model.problem.grading
     for one in boxes:
-        result = one.result(own, submission)
+        result = one.result(submission)
         verdicts = one.verdicts(result) if result is not None else []
         weight = result.max_points / len(one.cells) if result is not None else 0.0
         for box, verdict in zip(one.cells, verdicts, strict=False):
-            yield box.name, {"score": _share(verdict, grading), "weight": weight}
-
-
-def _share(verdict: str, grading: Grading) -> float:
-    """The part of its points that an entry has."""
-    return {"correct": 1.0, "carried": grading.carried, "imprecise": grading.imprecise}.get(
-        verdict, 0.0
-    )
+            yield box.name, {"score": share(grading, verdict), "weight": weight}
 
 
 def _said(own: Loaded, submission: Submission) -> str:

@@ -156,11 +156,16 @@ def weakest(how: NDArray[np.object_], verdict: Verdict) -> How | None:
     return max(present, key=HOW_WEAKEST.index, default=None)
 
 
+def share(grading: Grading, verdict: Verdict) -> float:
+    """The part of its points that an entry has."""
+    worth = {"correct": 1.0, "carried": grading.carried, "imprecise": grading.imprecise}
+    return worth.get(verdict, 0.0)
+
+
 def points(grading: Grading, most: float, verdicts: NDArray[np.object_]) -> float:
     """The points for a quantity: for each entry its share, or for all of them the least."""
-    worth = {"correct": 1.0, "carried": grading.carried, "imprecise": grading.imprecise}
-    shares = [worth.get(verdict, 0.0) for verdict in verdicts.ravel()]
+    shares = [share(grading, verdict) for verdict in verdicts.ravel()]
     if not shares:
         return 0.0
-    share = min(shares) if grading.entries == "all-or-nothing" else sum(shares) / len(shares)
-    return round(most * share, 9)
+    kept = min(shares) if grading.entries == "all-or-nothing" else sum(shares) / len(shares)
+    return round(most * kept, 9)
