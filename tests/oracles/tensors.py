@@ -225,8 +225,8 @@ class Paper:
         return found
 
     def sample_axis(self, name: str) -> int | None:
-        if self.model.samples is None or "sample" not in self.model.axes(name):
-            return None
+        if not self.sample or "sample" not in self.model.axes(name):
+            return None  # where samples act on one another, the page is of all of them at once
         return self.model.axes(name).index("sample")
 
     def letters_at(self, name: str, at: tuple[int, ...]) -> tuple[str, ...]:
