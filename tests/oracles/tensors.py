@@ -125,15 +125,39 @@ class Paper:
                 return self.entry(base, letters)
             case Op("derivative", (of, Sym(by))):
                 return self.slope(of, by)
-            case Op("sum_over", (body,)):
-                index = str(expr.option("index"))
-                range_ = self.ranges[index]
-                last = in_numbers(range_.last, self.sizes)
-                return sum(self.at(**{index: i}).value(body) for i in range(range_.first, last + 1))
+            case Op("sum_over"):
+                return self.summed(expr)
             case Op("equal", (Sym(left), Sym(right))):
                 return float(self.number(left) == self.number(right))
         args = [np.asarray(self.value(arg)) for arg in expr.args]
         return float(function_of(expr)(*args, **dict(expr.options)))
+
+    def summed(self, expr: Expr) -> float:
+        """A sum over all its indices of a product, each factor an array over those that it has."""
+        letters = []
+        while isinstance(expr, Op) and expr.name == "sum_over":
+            letters.append(str(expr.option("index")))
+            expr = expr.args[0]
+        operands: list[object] = []
+        for factor in _factors(expr):
+            own = [letter for letter in letters if letter in _words(factor)]
+            operands += [self.over(factor, own), list(map(letters.index, own))]
+        unused = set(letters).difference(*map(_words, _factors(expr)))
+        times = np.prod([len(self.counted(letter)) for letter in unused])
+        return float(times * np.einsum(*operands, [], optimize=True))
+
+    def over(self, expr: Expr, letters: list[str]) -> Array:
+        """The values of an expression at all values of these indices."""
+        places = [list(self.counted(letter)) for letter in letters]
+        found = np.zeros(tuple(map(len, places)))
+        for at in np.ndindex(found.shape):
+            here = {letter: places[axis][at[axis]] for axis, letter in enumerate(letters)}
+            found[at] = self.at(**here).value(expr)
+        return found
+
+    def counted(self, letter: str) -> range:
+        range_ = self.ranges[letter]
+        return range(range_.first, in_numbers(range_.last, self.sizes) + 1)
 
     def slope(self, of: Expr, by: str) -> float:
         """The difference quotient of an expression over entries, everything else held fixed."""
@@ -225,8 +249,8 @@ class Paper:
         return found
 
     def sample_axis(self, name: str) -> int | None:
-        if self.model.samples is None or "sample" not in self.model.axes(name):
-            return None
+        if not self.sample or "sample" not in self.model.axes(name):
+            return None  # where samples act on one another, the page is of all of them at once
         return self.model.axes(name).index("sample")
 
     def letters_at(self, name: str, at: tuple[int, ...]) -> tuple[str, ...]:
@@ -286,6 +310,17 @@ class Paper:
 
     def shape(self, shape: Shape) -> tuple[int, ...]:
         return tuple(in_numbers(size, self.sizes) for size in shape)
+
+
+def _factors(expr: Expr) -> list[Expr]:
+    if isinstance(expr, Op) and expr.name == "mul":
+        return [factor for arg in expr.args for factor in _factors(arg)]
+    return [expr]
+
+
+def _words(expr: Expr) -> set[str]:
+    """All names and letters in the names of an expression, as in Yhat[n,m]."""
+    return {word for name in symbols(expr) for word in re.findall(r"\w+", name)}
 
 
 def _derivatives(expr: Expr) -> list[Expr]:

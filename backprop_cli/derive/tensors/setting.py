@@ -89,6 +89,8 @@ def chainwork(model: Model, question: Question) -> Chainwork:
         for name in _quantities(model)
         if model.samples is not None and "sample" in (axes := _axes(model, name))
     }
+    if any(_act_on_one_another(path, samples) for path in paths):
+        samples = {}
     sizes = Sizes(model.shapes, kinks(model.problem.convention.kinks))
     letters = _Lettering(model, question, counted, indices, samples)
     given = letters.all(paths)
@@ -107,6 +109,12 @@ def chainwork(model: Model, question: Question) -> Chainwork:
 
 def _quantities(model: Model) -> Names:
     return tuple(name for name in model.shapes if name not in model.letters)
+
+
+def _act_on_one_another(path: Names, samples: Mapping[str, int]) -> bool:
+    """Whether samples meet on a path, as in the mean of a batch norm, and part again behind it."""
+    with_samples = [place for place, name in enumerate(path) if name in samples]
+    return bool(with_samples) and len(with_samples) <= with_samples[-1] - with_samples[0]
 
 
 def _axes(model: Model, name: str) -> tuple[str, ...]:
