@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from string import ascii_letters
 from typing import TypeVar
 
 import numpy as np
@@ -138,13 +140,13 @@ class Paper:
         while isinstance(expr, Op) and expr.name == "sum_over":
             letters.append(str(expr.option("index")))
             expr = expr.args[0]
-        operands: list[object] = []
-        for factor in _factors(expr):
-            own = [letter for letter in letters if letter in _words(factor)]
-            operands += [self.over(factor, own), list(map(letters.index, own))]
-        unused = set(letters).difference(*map(_words, _factors(expr)))
-        times = np.prod([len(self.counted(letter)) for letter in unused])
-        return float(times * np.einsum(*operands, [], optimize=True))
+        factors = _factors(expr)
+        own = [[letter for letter in letters if letter in _words(factor)] for factor in factors]
+        axes = dict(zip(letters, ascii_letters, strict=False))
+        which = ",".join("".join(axes[letter] for letter in some) for some in own)
+        found = np.einsum(f"{which}->", *map(self.over, factors, own), optimize=True)
+        unused = set(letters).difference(*own)
+        return float(found) * math.prod(len(self.counted(letter)) for letter in unused)
 
     def over(self, expr: Expr, letters: list[str]) -> Array:
         """The values of an expression at all values of these indices."""
