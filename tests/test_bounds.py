@@ -13,7 +13,8 @@ from backprop_cli.algebra.expr import Expr, Sym, op
 from backprop_cli.operations.bounds import Interval, is_point
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.text.parser import parse
-from backprop_cli.readings.intervals import Unit, enclosure
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.units import Unit
 from backprop_cli.readings.values import evaluate
 
 Array = NDArray[np.float64]

@@ -32,7 +32,8 @@ from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.intervals import enclosure
-from backprop_cli.readings.source import NoSourceError, Source
+from backprop_cli.readings.numpy_source import NumpySource
+from backprop_cli.readings.source import NoSourceError
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.readings.values import evaluate
 
@@ -58,7 +59,7 @@ def test_every_entry_is_tried() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_a_program_has_it(example: Example) -> None:
     values = env(example)
-    source = Source({name: name for name in values}, dict(example.sizes.names))
+    source = NumpySource({name: name for name in values}, dict(example.sizes.names))
     text = source.text(example.node)
     namespace: dict[str, Any] = {"np": np, "math": __import__("math"), **values}
     for name in source.helpers:
@@ -72,7 +73,7 @@ def test_a_program_has_it(example: Example) -> None:
 def test_what_no_program_has_is_refused_by_name() -> None:
     for name in NO_SOURCE:
         with pytest.raises(NoSourceError, match=name):
-            Source({"a": "a"}, {}).text(Op(name, ()))
+            NumpySource({"a": "a"}, {}).text(Op(name, ()))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backprop_cli.grading.sheets.cells import Figure, digits, exchanged, padded, readings
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 
 
 @pytest.mark.parametrize(

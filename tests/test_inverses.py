@@ -14,7 +14,8 @@ import backprop_cli as backprop
 from backprop_cli.algebra.expr import Sym, op
 from backprop_cli.cli import main
 from backprop_cli.operations.bounds import BOUNDS
-from backprop_cli.readings.intervals import Unit, enclosure
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.units import Unit
 from backprop_cli.readings.values import evaluate
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.problem.text.parser import parse
-from backprop_cli.readings.intervals import Rounding, enclosure
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.units import Rounding
 
 Array = NDArray[np.float64]
 Number = float | np.float64

@@ -17,6 +17,7 @@ from backprop_cli.formats.program_text import (
 )
 from backprop_cli.formats.python_rounding import RoundingCode, program_rounding
 from backprop_cli.formats.registry import Said
+from backprop_cli.readings.numpy_source import NumpySource
 from backprop_cli.readings.source import Source
 from backprop_cli.readings.source_helpers import HELPERS
 from backprop_cli.trace import Array, Step, Trace
@@ -63,7 +64,7 @@ class _Program(ProgramText):
             value = known(expr)
             return value is not None and bool(np.all(value > 0))
 
-        return Source(self.names, shapes_of(trace), positive, self.helpers)
+        return NumpySource(self.names, shapes_of(trace), positive, self.helpers)
 
     def sections(self, trace: Trace, steps: Sequence[Step]) -> Iterator[str]:
         for section, own in by_section(steps):

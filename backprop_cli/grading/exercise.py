@@ -31,7 +31,8 @@ from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import ASSUMED, Digits, Grading
 from backprop_cli.readings.formula_text import plain
-from backprop_cli.readings.intervals import Unit, enclosure
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.units import Unit
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Planned, plan

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Option, num, op
+from backprop_cli.algebra.expr import Expr, Op, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.operations.fitting import total
 from backprop_cli.operations.record import (
-    Along,
-    Domain,
-    Entries,
-    Index,
     Notation,
     Operation,
     Rules,
     Shares,
+)
+from backprop_cli.operations.reduction_entries import (
+    argmax_entry,
+    axes_there_are,
+    axis_of,
+    max_entry,
+    of_slice,
+    sum_entry,
 )
 from backprop_cli.operations.reduction_values import (
     along_axis,
@@ -38,22 +40,6 @@ from backprop_cli.operations.reduction_values import (
 _AXIS = {"axis": None, "keep": None}
 
 
-def axis_of(node: Op, shape: Shape) -> int | None:
-    """The axis the node names, counted from 0, checked against the shape of its argument."""
-    axis = node.option("axis")
-    if axis is None:
-        return None
-    if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
-        raise ShapeError(f"{described(shape)} has no axis {axis}", _axes_there_are(shape))
-    return axis % len(shape)
-
-
-def _axes_there_are(shape: Shape) -> str | None:
-    return {1: "axis=0, or no axis", 2: "axis=0 (down each column) or axis=1 (along each row)"}.get(
-        len(shape)
-    )
-
-
 def _reduced(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
     axis = axis_of(node, shape)
@@ -66,7 +52,7 @@ def _reduced(shapes: tuple[Shape, ...], node: Op) -> Shape:
 def _along(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
     if axis_of(node, shape) is None and len(shape) > 1:
-        raise ShapeError(f"{node.name} of {described(shape)} needs an axis", _axes_there_are(shape))
+        raise ShapeError(f"{node.name} of {described(shape)} needs an axis", axes_there_are(shape))
     if not shape:
         raise ShapeError(f"{node.name} needs a vector or a matrix, and this is a number")
     return shape
@@ -237,65 +223,6 @@ def _through_the_others(node: Op, rules: Rules) -> Expr:
     return op("mul", p, op("sub", _kept_sum(node, q, rules), q))
 
 
-def _axes(node: Op, index: Index, write: Entries) -> tuple[list[Along], Callable[[Index], Index]]:
-    """The axes that are reduced, and an entry of the argument by its places on them."""
-    (x,) = node.args
-    rank, axis = len(write.shape(x)), axis_of(node, write.shape(x))
-    gone = range(rank) if axis is None else (axis,)
-    rest = index
-    if node.option("keep"):
-        rest = tuple(i for place, i in enumerate(index) if place not in gone)
-
-    def whole(chosen: Index) -> Index:
-        inside, others = iter(chosen), iter(rest)
-        return tuple(next(inside if place in gone else others) for place in range(rank))
-
-    return [((x, place),) for place in gone], whole
-
-
-def _sum_entry(node: Op, index: Index, write: Entries) -> Expr:
-    along, whole = _axes(node, index, write)
-    return write.total(node, along, lambda chosen: write.at(node.args[0], whole(chosen)))
-
-
-def _terms(node: Op, index: Index, write: Entries) -> list[Expr]:
-    along, whole = _axes(node, index, write)
-    return write.terms(along, lambda chosen: write.at(node.args[0], whole(chosen)))
-
-
-def _max_entry(node: Op, index: Index, write: Entries) -> Expr:
-    return reduce(lambda one, other: op("maximum", one, other), _terms(node, index, write))
-
-
-def _argmax_entry(node: Op, index: Index, write: Entries) -> Expr:
-    return Op("argmax", (Op("stack", tuple(_terms(node, index, write))),), _without_axis(node))
-
-
-def _without_axis(node: Op) -> tuple[tuple[str, Option], ...]:
-    return tuple((key, value) for key, value in node.options if key != "axis")
-
-
-def _of_slice(node: Op, index: Index, write: Entries) -> Expr:
-    """An entry of what is only defined for a whole slice: that slice, and the place in it."""
-    shape = write.shape(node.args[0])
-    axis = axis_of(node, shape)
-    along: list[Along] = [
-        ((node.args[0], place),) for place in (range(len(shape)) if axis is None else (axis,))
-    ]
-    places: list[Index] = []
-
-    def entry(arg: Expr, chosen: Index) -> Expr:
-        places.append(chosen if axis is None else (*index[:axis], *chosen, *index[axis + 1 :]))
-        return write.at(arg, places[-1])
-
-    slices = [
-        Op("stack", tuple(write.terms(along, lambda chosen, arg=arg: entry(arg, chosen))))  # type: ignore[misc]
-        for arg in node.args
-    ]
-    found = Op(node.name, tuple(slices), _without_axis(node))
-    return op("at", found, index=(places.index(index),))
-
-
 def _reduction(
     name: str, words: str, value: Any, pullback: Any, text: str = "", **rest: Any
 ) -> Operation:
@@ -325,7 +252,7 @@ REDUCTIONS = (
         "Σ",
         rises=True,
         adds=True,
-        entry=_sum_entry,
+        entry=sum_entry,
         reduces=True,
     ),
     _reduction(
@@ -353,7 +280,7 @@ REDUCTIONS = (
         kink="max",
         rises=True,
         exact=True,
-        entry=_max_entry,
+        entry=max_entry,
         reduces=True,
     ),
     _reduction(
@@ -415,7 +342,7 @@ REDUCTIONS = (
         arity=2,
         options={"axis": None},
         public=False,
-        entry=_of_slice,
+        entry=of_slice,
         in_one_step=True,
         written_out=True,
         definition=_through_the_others,
@@ -429,7 +356,7 @@ REDUCTIONS = (
         options={"axis": None, "at_tie": "first"},
         public=False,
         exact=True,
-        entry=_of_slice,
+        entry=of_slice,
     ),
     _reduction(
         "argmax",
@@ -438,8 +365,7 @@ REDUCTIONS = (
         _none,
         options={"axis": None, "first": 0},
         exact=True,
-        entry=_argmax_entry,
+        entry=argmax_entry,
         reduces=True,
     ),
 )
-__all__ = ["REDUCTIONS", "Domain", "axis_of", "count", "log_softmax", "logsumexp"]

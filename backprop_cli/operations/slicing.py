@@ -21,7 +21,7 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
 )
-from backprop_cli.operations.reductions import axis_of
+from backprop_cli.operations.reduction_entries import axis_of
 from backprop_cli.operations.structure import shifted, sizes
 
 Rows: TypeAlias = "list[int]"

@@ -27,7 +27,7 @@ from backprop_cli.operations.record import (
     Stage,
     standing_for,
 )
-from backprop_cli.operations.reductions import axis_of
+from backprop_cli.operations.reduction_entries import axis_of
 
 Stages: TypeAlias = Callable[[Op, Rules], tuple[Stage, ...]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, get_args
 
 import numpy as np
 from msgspec import Struct
@@ -13,121 +12,20 @@ from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, windows_of
 from backprop_cli.operations.definitions import in_placeholders
-from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.operations.window_values import FACTORS
+from backprop_cli.readings.units import EXACT, SUMS, Rounding, Unit, Within, named
 
 Names = Callable[[str], Interval]
 Finer = Callable[[str], bool]
 Options = Mapping[str, object]
 
 
-def _names(holds: Callable[[Operation], bool]) -> frozenset[str]:
-    return frozenset(name for name, record in TABLE.items() if holds(record))
-
-
-_EXACT = _names(lambda record: record.exact or record.moves)
-_SUMS = _names(lambda record: record.adds)
-_TOTALS = _names(lambda record: record.adds and record.reduces)
-_PRODUCTS = _names(lambda record: record.multiplies)
-_QUOTIENTS = _names(lambda record: record.divides)
+_TOTALS = named(lambda record: record.adds and record.reduces)
+_QUOTIENTS = named(lambda record: record.divides)
 
 _MOST_PRODUCTS = 100_000
 """Nobody writes down more products by hand, one by one."""
-
-
-class Unit(Struct, frozen=True):
-    """The digits a sheet uses: so many decimals, or significant digits."""
-
-    count: int
-    significant: bool = False
-
-    def at(self, value: Array) -> Array:
-        """The unit of the last digit of numbers of this size; one for all where decimals count."""
-        if not self.significant:
-            return np.asarray(10.0**-self.count)
-        size = np.abs(value)
-        with np.errstate(divide="ignore"):
-            place = np.floor(np.log10(np.where((size == 0) | np.isinf(size), 1.0, size)))
-        return 10.0 ** (place - self.count + 1)
-
-    @property
-    def definite(self) -> bool:
-        """Whether this is one person's way of rounding, and no allowance for any."""
-        return False
-
-    @property
-    def exact(self) -> frozenset[str]:
-        """The operations after which there is nothing to round, their arguments being rounded."""
-        return _EXACT if self.significant else _EXACT | _SUMS
-
-    def widened(self, interval: Interval) -> Interval:
-        """What rounding or cutting off after the last digit may make of the values."""
-        low, high = interval
-        below, above = self.at(low), self.at(high)
-        down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
-        up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
-        if not is_point(interval):
-            return down, up
-        short = np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low)
-        return np.where(short, low, down), np.where(short, high, up)
-
-    def without_zero(self, rounded: Interval, exact: Interval) -> Interval:
-        """A divisor that is not 0 was not written as 0 either: it is at least one unit.
-
-        Whoever writes 0 there has nothing to go on with.
-        """
-        least = np.minimum(np.abs(exact[0]), np.abs(exact[1]))
-        least = np.minimum(least, self.at(least))
-        low = np.where(exact[0] > 0, np.maximum(rounded[0], least), rounded[0])
-        high = np.where(exact[1] < 0, np.minimum(rounded[1], -least), rounded[1])
-        return low, high
-
-
-Within = Literal[
-    "every product", "every product and sum", "every step", "no sum or product", "nothing"
-]
-WITHIN: Sequence[Within] = get_args(Within)
-
-
-class Rounding(Unit, frozen=True):
-    """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
-
-    cuts_off: bool = False
-    within: Within = "every step"
-    """What is written down within a formula; quantities with a name always are."""
-
-    @property
-    def names_only(self) -> bool:
-        """Whether only quantities with a name are written down."""
-        return self.within == "nothing"
-
-    @property
-    def exact(self) -> frozenset[str]:
-        """The operations after which nothing is written down."""
-        if self.within == "no sum or product":
-            return _EXACT | _SUMS | _PRODUCTS
-        if self.within == "every product":  # which are added up as they stand
-            return _EXACT | _SUMS | _PRODUCTS - {"mul"}
-        return _EXACT if self.significant else _EXACT | _SUMS
-
-    @property
-    def definite(self) -> bool:
-        """It is."""
-        return True
-
-    def widened(self, interval: Interval) -> Interval:
-        """The values as that person writes them down."""
-        if is_point(interval):
-            return point(self.written(interval[0]))
-        return self.written(interval[0]), self.written(interval[1])
-
-    def written(self, value: Array) -> Array:
-        """One number at the person's digits."""
-        unit = self.at(value)
-        steps = np.abs(value) / unit
-        whole = np.floor(steps + 1e-9) if self.cuts_off else np.floor(steps + 0.5 + 1e-9)
-        return np.sign(value) * whole * unit
 
 
 Inside = Callable[[Sequence[Interval], Options, Unit], Interval]
@@ -242,14 +140,14 @@ class _Enclosing:
             inner[1] = self.unit.without_zero(inner[1], args[1].exact)
         bare = applied(node, inner, self.unit)
         exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
-        digits = node.name in _EXACT | _SUMS and all(arg.digits for arg in args)
+        digits = node.name in EXACT | SUMS and all(arg.digits for arg in args)
         return _Reached(bare, self.after(node, args, bare), exact, digits)
 
     def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
         """What a step is once it is written down."""
         unit = self.unit
         assert unit is not None
-        if node.name in _EXACT:
+        if node.name in EXACT:
             return bare
         if node.name not in unit.exact or (self.within and node.name in _TOTALS):
             return _within(node, unit.widened(bare))
@@ -423,9 +321,9 @@ _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for
     "huber": _huber,  # its pieces meet, and the square is below 0 nowhere
 }
-_IN_STEPS = _names(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))
+_IN_STEPS = named(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))
 """Operations within which somebody may write down the steps of their definition."""
-_BY_ENTRIES = _names(lambda each: bool(each.entry) and each.name not in BOUNDS)
+_BY_ENTRIES = named(lambda each: bool(each.entry) and each.name not in BOUNDS)
 """Operations known by their entries alone, which are sums of products as in a matrix product."""
 _AT_ONCE = frozenset(TABLE) - {*_ROUNDED_INSIDE, *_IN_STEPS, *_BY_ENTRIES}
 """Operations within which nothing is written down."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import starmap
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,15 @@ from backprop_cli.operations.slicing import at
 from backprop_cli.operations.structure import sizes
 from backprop_cli.operations.table import TABLE
 from backprop_cli.operations.window_values import FACTORS, windows, windows_sum
-from backprop_cli.readings import scalar_code as forms
 from backprop_cli.readings.scalar_code import FORMS, Registers
-
-Entries: TypeAlias = NDArray[np.float64]
-"""The numbers of registers, as floats, since the functions of the table make arrays of floats."""
+from backprop_cli.readings.scalar_steps import (
+    ALONG,
+    ONE,
+    Entries,
+    Exponentials,
+    by_lane,
+    largest,
+)
 
 _MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"place"}
 """Not `place`, in which entries may meet, and are added up."""
@@ -87,9 +91,9 @@ class Scalars:
         whole = _WHOLE.get(expr.name)
         if whole is not None:
             return np.asarray(whole(self, expr, *args))
-        along = _ALONG.get(expr.name)
+        along = ALONG.get(expr.name)
         if along is not None:
-            return _by_lane(along, self.registers, expr, args)
+            return by_lane(along, self.registers, expr, args)
         return self.each(self.one(expr), *args)
 
     def written_out(self, node: Op, args: list[Entries]) -> Entries:
@@ -107,7 +111,7 @@ class Scalars:
 
     def one(self, node: Op) -> Callable[..., int]:
         """What makes one entry of the result from those of the arguments."""
-        special = _ONE.get(node.name)
+        special = ONE.get(node.name)
         if special is not None:
             return lambda *args: special(self.registers, *args)
         form = FORMS[node.name]
@@ -137,167 +141,6 @@ def _entries(numbers: list[int], shape: tuple[int, ...]) -> Entries:
     return np.array(numbers, dtype=float).reshape(shape)
 
 
-# Single numbers ---------------------------------------------------------------------------------
-
-One: TypeAlias = Callable[..., int]
-
-
-def _stripped(registers: Registers, x: int) -> tuple[int, bool]:
-    """The register, or what it is minus of: σ(-z) and σ(z) share their exponential."""
-    register = registers.all[x]
-    return (register.args[0], True) if register.form == "-{0}" else (x, False)
-
-
-def _with_small(plain: str, of_minus: str) -> One:
-    def one(registers: Registers, x: int) -> int:
-        z, minus = _stripped(registers, x)
-        return registers.apply(of_minus if minus else plain, z, registers.apply(forms.SMALL, z))
-
-    return one
-
-
-def _pow(registers: Registers, base: int, exponent: int) -> int:
-    value = registers.value(exponent)
-    if value == 1:
-        return base
-    if value == 2:  # a square is its own name
-        return registers.mul(base, base)
-    return registers.apply("pow({0}, {1})", base, exponent)
-
-
-def _unless_zero(form: str) -> One:
-    """y times or by something, and 0 where y is 0: known beforehand where y is data."""
-
-    def one(registers: Registers, y: int, other: int) -> int:
-        value = registers.value(y)
-        if value is None:
-            return registers.apply(FORMS[form], y, other)
-        if value == 0:
-            return registers.zero
-        if form == "ratio":
-            return registers.apply("{0} / {1}", y, other)
-        logarithm = registers.apply("log({0})", other) if form == "xlogy" else other
-        return registers.mul(y, logarithm)
-
-    return one
-
-
-_sigmoid = _with_small(forms.SIGMOID, forms.COMPLEMENT)
-
-_ONE: Mapping[str, One] = MappingProxyType(
-    {
-        "add": Registers.add,
-        "sub": Registers.sub,
-        "mul": Registers.mul,
-        "neg": Registers.neg,
-        "pow": _pow,
-        "sigmoid": _sigmoid,
-        "softplus": _with_small(forms.SOFTPLUS, forms.SOFTPLUS_OF_MINUS),
-        "silu": lambda registers, x: registers.mul(x, _sigmoid(registers, x)),
-        "xlogy": _unless_zero("xlogy"),
-        "xtimes": _unless_zero("xtimes"),
-        "ratio": _unless_zero("ratio"),
-        "pi": lambda registers: registers.constant(np.pi),
-    }
-)
-
-
-# Along an axis ----------------------------------------------------------------------------------
-
-
-class _Exponentials:
-    """e^x of each entry less the largest, and their sum."""
-
-    def __init__(self, registers: Registers, lane: list[int]) -> None:
-        self.registers = registers
-        self.lane = lane
-        self.top = _largest(registers, lane)
-        less = [registers.sub(x, self.top) for x in lane]
-        self.each = [registers.apply("exp({0})", x) for x in less]
-        self.sum = registers.add(*self.each)
-
-    def logarithm(self) -> int:
-        """ln Σ e^x."""
-        return self.registers.add(self.registers.apply("log({0})", self.sum), self.top)
-
-    def shares(self) -> list[int]:
-        """The softmax."""
-        return [self.registers.apply("{0} / {1}", one, self.sum) for one in self.each]
-
-    def without(self, place: int) -> int:
-        """The sum of the others."""
-        return self.registers.add(*(one for i, one in enumerate(self.each) if i != place))
-
-
-def _largest(registers: Registers, lane: list[int]) -> int:
-    top = lane[0]
-    for x in lane[1:]:
-        top = registers.apply(FORMS["maximum"], top, x)
-    return top
-
-
-def _log_softmax(registers: Registers, lane: list[int]) -> list[int]:
-    total = _Exponentials(registers, lane).logarithm()
-    return [registers.sub(x, total) for x in lane]
-
-
-def _log_others(registers: Registers, lane: list[int]) -> list[int]:
-    """ln(1 - p): from the sum of the others where p is more than half."""
-    found = _Exponentials(registers, lane)
-    form = "log1p(-{0}) if {0} <= 0.5 else log({1} / {2})"
-    return [
-        registers.apply(form, share, found.without(place), found.sum)
-        for place, share in enumerate(found.shares())
-    ]
-
-
-def _norm(registers: Registers, lane: list[int]) -> int:
-    places = ", ".join(f"{{{place}}}" for place in range(len(lane)))
-    return registers.apply(f"hypot({places})", *lane)
-
-
-def _mean(registers: Registers, lane: list[int]) -> int:
-    count = registers.constant(len(lane))
-    return registers.apply("{0} / {1}", registers.add(*lane), count)
-
-
-Along: TypeAlias = Callable[[Registers, list[int]], "int | list[int]"]
-
-_ALONG: Mapping[str, Along] = MappingProxyType(
-    {
-        "sum": lambda registers, lane: registers.add(*lane),
-        "mean": _mean,
-        "max": _largest,
-        "norm": _norm,
-        "logsumexp": lambda registers, lane: _Exponentials(registers, lane).logarithm(),
-        "softmax": lambda registers, lane: _Exponentials(registers, lane).shares(),
-        "log_softmax": _log_softmax,
-        "log_others": _log_others,
-    }
-)
-
-
-def _by_lane(along: Along, registers: Registers, node: Op, args: list[Entries]) -> Entries:
-    """What is computed along an axis, lane by lane: one number a lane, or as many as it has."""
-    (x,) = args
-    axis = node.option("axis")
-    if axis is None or x.ndim == 0:
-        lanes, rest = x.reshape(1, -1), (1,) * x.ndim
-    else:
-        moved = np.moveaxis(x, node.whole("axis"), -1)
-        lanes, rest = moved.reshape(-1, moved.shape[-1]), moved.shape[:-1]
-    found = [along(registers, [int(one) for one in lane]) for lane in lanes]
-    if found and isinstance(found[0], list):
-        if axis is None:
-            return np.array(found, dtype=float).reshape(x.shape)
-        whole = np.array(found, dtype=float).reshape(*rest, -1)
-        return np.moveaxis(whole, -1, node.whole("axis"))
-    kept = np.array(found, dtype=float).reshape(rest)
-    if axis is None:
-        return kept if node.option("keep") else kept.reshape(())
-    return np.expand_dims(kept, node.whole("axis")) if node.option("keep") else kept
-
-
 # Whole arrays -----------------------------------------------------------------------------------
 
 
@@ -324,7 +167,7 @@ def _conv(scalars: Scalars, node: Op, a: Entries, b: Entries) -> Entries:
 def _max_pool(scalars: Scalars, node: Op, x: Entries) -> Entries:
     how = pool_of(node, x.shape)
     whole = windows(x, how.size, how.stride, how.axes)
-    return _by_lane(_largest, scalars.registers, op("max", *node.args, axis=-1), [whole])
+    return by_lane(largest, scalars.registers, op("max", *node.args, axis=-1), [whole])
 
 
 def _place(scalars: Scalars, node: Op, g: Entries) -> Entries:
@@ -375,7 +218,7 @@ def _softmax_share(
             for place in range(len(lane))
         ]
 
-    rest = _by_lane(others, registers, node, [scalars.each(registers.mul, p, g)])
+    rest = by_lane(others, registers, node, [scalars.each(registers.mul, p, g)])
     own = scalars.each(registers.mul, g, complement)
     return scalars.each(registers.mul, p, scalars.each(registers.sub, own, rest))
 
@@ -398,7 +241,7 @@ def _others_share(scalars: Scalars, node: Op, g: Entries, x: Entries) -> Entries
 
 
 def _others_share_of(gs: list[int], xs: list[int], registers: Registers) -> list[int]:
-    found = _Exponentials(registers, xs)
+    found = Exponentials(registers, xs)
     weights = [registers.apply("{0} / {1}", g, found.without(i)) for i, g in enumerate(gs)]
     return [
         registers.mul(own, registers.add(*(w for i, w in enumerate(weights) if i != place)))
@@ -428,7 +271,7 @@ _WHOLE: Mapping[str, Any] = MappingProxyType(
         "softmax_jacobian": _softmax_jacobian,
     }
 )
-_KNOWN = frozenset({*_WHOLE, *_ALONG, *_ONE, *_MOVES, *_BY_VALUE, *FORMS})
+_KNOWN = frozenset({*_WHOLE, *ALONG, *ONE, *_MOVES, *_BY_VALUE, *FORMS})
 _WRITTEN_OUT = (
     frozenset(name for name, each in TABLE.items() if each.definition or each.entry) - _REFUSED
 )

@@ -17,7 +17,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.problem.problem_data import Grading
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 from backprop_cli.trace import OverTime
 
 Words: TypeAlias = NDArray[np.object_]

@@ -10,7 +10,8 @@ from msgspec import Struct, field
 from backprop_cli.grading.judging.answer_key import Judged, Key
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import Rounding, enclosure
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.units import Rounding
 
 _LONGEST = 8  # decimals of a number that is typed in full
 

@@ -17,7 +17,7 @@ from backprop_cli.grading.judging.answer_key import Key, Words
 from backprop_cli.grading.judging.honest_intervals import significant
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, short, standing_for
 from backprop_cli.operations.bounds import Interval
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 
 _NEEDED = 2
 

@@ -15,7 +15,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
 from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero
 from backprop_cli.operations.table import TABLE
-from backprop_cli.readings.intervals import WITHIN, Rounding, Unit, Within
+from backprop_cli.readings.units import WITHIN, Rounding, Unit, Within
 
 _MOST_DIGITS = 12
 """Nobody has more digits than a calculator; a program that prints more has these, too."""

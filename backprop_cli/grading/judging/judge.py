@@ -31,7 +31,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import Rounding, Unit
+from backprop_cli.readings.units import Rounding, Unit
 
 _MOVES = 3
 """Units by which a value should differ from 0, or a parameter from the old one, before rounding

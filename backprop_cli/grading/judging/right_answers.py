@@ -29,7 +29,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     written,
 )
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 
 MOST_ENTRIES: Final = 1_000
 """Of an array with more entries only those are listed that are not right."""

@@ -17,7 +17,8 @@ from backprop_cli.grading.judging.answer_key import Judged, Key
 from backprop_cli.grading.judging.calculator import Calculator, endless
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, finer, same, standing_for
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import Rounding, Unit, enclosure
+from backprop_cli.readings.intervals import enclosure
+from backprop_cli.readings.units import Rounding, Unit
 
 Side = Callable[[Interval], Interval]
 Kept: TypeAlias = "dict[Hashable, tuple[Expr, Interval]]"

@@ -12,7 +12,7 @@ from backprop_cli.faults import Faults
 from backprop_cli.grading.grade import Grader
 from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, slip_findings
 from backprop_cli.operations.table import operation
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.notes import SATURATED
 

@@ -23,7 +23,7 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
 from backprop_cli.problem.model import Model
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 from backprop_cli.solving.solution import Request, solve
 
 Kind = Literal[

@@ -32,7 +32,7 @@ from backprop_cli.problem.typed_numbers import (
     last_place,
     read_number,
 )
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 
 MOST_EXPRESSIONS: Final = 5_000
 """So many entries of a sheet may be something else than plain decimals."""

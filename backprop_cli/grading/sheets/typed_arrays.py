@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backprop_cli.grading.report_data import Answer, Index, Typed
 from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

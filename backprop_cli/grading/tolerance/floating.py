@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.operations.bounds import Interval
-from backprop_cli.readings.intervals import Unit
+from backprop_cli.readings.units import Unit
 from backprop_cli.trace import Array
 
 EPSILONS: Final = {name: float(np.finfo(name).eps) for name in ("float16", "float32", "float64")}

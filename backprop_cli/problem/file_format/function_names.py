@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import SAME, TABLE
+from backprop_cli.problem.file_format.compound_fields import ByKind
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
-    ByKind,
     Number,
     Schema,
     Written,

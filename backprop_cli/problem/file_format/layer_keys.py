@@ -11,13 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made
 from backprop_cli.problem.file_format.fields import (
     Boolean,
     Bounds,
-    ByKind,
     Choice,
-    ListOf,
-    Made,
     Number,
     Numbers,
     Schema,

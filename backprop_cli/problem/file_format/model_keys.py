@@ -10,15 +10,13 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Boolean,
-    ByKind,
     Choice,
     Field,
     Integer,
-    ListOf,
-    Made,
     Number,
     Schema,
     Words,

@@ -10,14 +10,11 @@ from msgspec import Struct
 
 from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made, NamedOf
 from backprop_cli.problem.file_format.fields import (
     Bounds,
-    ByKind,
     Choice,
     Integer,
-    ListOf,
-    Made,
-    NamedOf,
     Numbers,
     Schema,
     Size,

@@ -9,15 +9,12 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made, NamedOf
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
-    ByKind,
     Choice,
     Integer,
-    ListOf,
-    Made,
-    NamedOf,
     Number,
     Numbers,
     Written,

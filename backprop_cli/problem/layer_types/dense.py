@@ -6,7 +6,8 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op, symbols
 from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, Size, described
 from backprop_cli.errors import Mark
-from backprop_cli.problem.file_format.fields import Choice, ListOf, Numbers, NumbersOrTrue
+from backprop_cli.problem.file_format.compound_fields import ListOf
+from backprop_cli.problem.file_format.fields import Choice, Numbers, NumbersOrTrue
 from backprop_cli.problem.file_format.fields import Size as SizeField
 from backprop_cli.problem.file_format.records import Given, Key
 from backprop_cli.problem.layer_types.activated import activated, put_out

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
+from fractions import Fraction
 
 from msgspec import Struct
+
+from backprop_cli.algebra.expr import Expr, num
 
 LONGEST = 40
 _DIGITS = 10  # of a step
@@ -154,3 +157,30 @@ def _unreadable(text: str, start: int) -> FormulaError:
     }.get(character)
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)
+
+
+def found_words(token: Token) -> str:
+    """What stands there, in a complaint."""
+    return quoted(token.text) if token.text else "the end"
+
+
+def leftover(token: Token) -> FormulaError:
+    """What is wrong with a token after a whole formula."""
+    if token.kind in ("name", "number") or token.text in "([":
+        return FormulaError(
+            f"expected an operator before {quoted(token.text)}",
+            token.offset,
+            "* for a product entry by entry, @ for a matrix product",
+        )
+    return FormulaError(f"{quoted(token.text)} is not expected here", token.offset)
+
+
+def literal(token: Token) -> Expr:
+    """The number that a token writes."""
+    if not float(token.text) < float("inf"):
+        raise FormulaError(
+            f"{quoted(token.text)} is too large for a number", token.offset, "at most about 1.8e308"
+        )
+    if float(token.text) == 0:
+        return num(0)
+    return num(Fraction(token.text))

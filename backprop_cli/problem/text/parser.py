@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 from msgspec import Struct, field
 
@@ -13,7 +12,16 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbo
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.text.calls import FUNCTIONS, TAKEN, Dialect, applied, no_argument
-from backprop_cli.problem.text.lexer import FormulaError, Token, quoted, stepped, tokens_of
+from backprop_cli.problem.text.lexer import (
+    FormulaError,
+    Token,
+    found_words,
+    leftover,
+    literal,
+    quoted,
+    stepped,
+    tokens_of,
+)
 from backprop_cli.readings.values import evaluate
 
 __all__ = ["FUNCTIONS", "TAKEN", "Dialect", "FormulaError", "parse", "parse_constant"]
@@ -64,7 +72,7 @@ class _Reader(Struct):
 
     def expect(self, text: str) -> None:
         if not self.accept(text):
-            found = _found(self.token)
+            found = found_words(self.token)
             raise FormulaError(f"expected `{text}` here, and found {found}", self.token.offset)
 
     # The grammar, loosest first ---------------------------------------------------------------
@@ -139,7 +147,7 @@ class _Reader(Struct):
     def atom(self) -> Expr:
         token = self.take()
         if token.kind == "number":
-            return _literal(token)
+            return literal(token)
         if token.kind == "name":
             return self.named(token)
         if token.text == "(":
@@ -147,7 +155,7 @@ class _Reader(Struct):
         if token.text == "[":
             return Op("stack", tuple(self.inside("]", in_list=True)))
         raise FormulaError(
-            f"expected a name, a number or `(` here, and found {_found(token)}", token.offset
+            f"expected a name, a number or `(` here, and found {found_words(token)}", token.offset
         )
 
     def inside(self, end: str, *, in_list: bool) -> list[Expr]:
@@ -342,7 +350,7 @@ def parse_placed(text: str, dialect: Dialect) -> tuple[Expr, Mapping[str, int]]:
     reader = _Reader(tokens_of(text, dialect.compound), dialect, running=dict(dialect.running))
     result = reader.formula()
     if reader.token.kind != "end":
-        raise _leftover(reader.token)
+        raise leftover(reader.token)
     _check_depth(result)
     return result, reader.places
 
@@ -363,30 +371,6 @@ def parse_constant(text: str) -> float:
     if shape:
         raise FormulaError("this is not one number", 0)
     return float(evaluate(result, {}))
-
-
-def _found(token: Token) -> str:
-    return quoted(token.text) if token.text else "the end"
-
-
-def _leftover(token: Token) -> FormulaError:
-    if token.kind in ("name", "number") or token.text in "([":
-        return FormulaError(
-            f"expected an operator before {quoted(token.text)}",
-            token.offset,
-            "* for a product entry by entry, @ for a matrix product",
-        )
-    return FormulaError(f"{quoted(token.text)} is not expected here", token.offset)
-
-
-def _literal(token: Token) -> Expr:
-    if not float(token.text) < float("inf"):
-        raise FormulaError(
-            f"{quoted(token.text)} is too large for a number", token.offset, "at most about 1.8e308"
-        )
-    if float(token.text) == 0:
-        return num(0)
-    return num(Fraction(token.text))
 
 
 def _fraction(left: Expr, right: Expr) -> Expr:

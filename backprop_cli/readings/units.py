@@ -1,0 +1,117 @@
+"""The digits that a sheet uses, and what a person makes of a number with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from msgspec import Struct
+
+from backprop_cli.operations.bounds import Array, Interval, is_point, point
+from backprop_cli.operations.record import Operation
+from backprop_cli.operations.table import TABLE
+
+
+def named(holds: Callable[[Operation], bool]) -> frozenset[str]:
+    """The names of the operations of the table of which that holds."""
+    return frozenset(name for name, record in TABLE.items() if holds(record))
+
+
+EXACT = named(lambda record: record.exact or record.moves)
+SUMS = named(lambda record: record.adds)
+PRODUCTS = named(lambda record: record.multiplies)
+
+
+class Unit(Struct, frozen=True):
+    """The digits a sheet uses: so many decimals, or significant digits."""
+
+    count: int
+    significant: bool = False
+
+    def at(self, value: Array) -> Array:
+        """The unit of the last digit of numbers of this size; one for all where decimals count."""
+        if not self.significant:
+            return np.asarray(10.0**-self.count)
+        size = np.abs(value)
+        with np.errstate(divide="ignore"):
+            place = np.floor(np.log10(np.where((size == 0) | np.isinf(size), 1.0, size)))
+        return 10.0 ** (place - self.count + 1)
+
+    @property
+    def definite(self) -> bool:
+        """Whether this is one person's way of rounding, and no allowance for any."""
+        return False
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """The operations after which there is nothing to round, their arguments being rounded."""
+        return EXACT if self.significant else EXACT | SUMS
+
+    def widened(self, interval: Interval) -> Interval:
+        """What rounding or cutting off after the last digit may make of the values."""
+        low, high = interval
+        below, above = self.at(low), self.at(high)
+        down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
+        up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
+        if not is_point(interval):
+            return down, up
+        short = np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low)
+        return np.where(short, low, down), np.where(short, high, up)
+
+    def without_zero(self, rounded: Interval, exact: Interval) -> Interval:
+        """A divisor that is not 0 was not written as 0 either: it is at least one unit.
+
+        Whoever writes 0 there has nothing to go on with.
+        """
+        least = np.minimum(np.abs(exact[0]), np.abs(exact[1]))
+        least = np.minimum(least, self.at(least))
+        low = np.where(exact[0] > 0, np.maximum(rounded[0], least), rounded[0])
+        high = np.where(exact[1] < 0, np.minimum(rounded[1], -least), rounded[1])
+        return low, high
+
+
+Within = Literal[
+    "every product", "every product and sum", "every step", "no sum or product", "nothing"
+]
+WITHIN: Sequence[Within] = get_args(Within)
+
+
+class Rounding(Unit, frozen=True):
+    """Rounds, or cuts off, after each step instead of allowing for it: one person's own way."""
+
+    cuts_off: bool = False
+    within: Within = "every step"
+    """What is written down within a formula; quantities with a name always are."""
+
+    @property
+    def names_only(self) -> bool:
+        """Whether only quantities with a name are written down."""
+        return self.within == "nothing"
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """The operations after which nothing is written down."""
+        if self.within == "no sum or product":
+            return EXACT | SUMS | PRODUCTS
+        if self.within == "every product":  # which are added up as they stand
+            return EXACT | SUMS | PRODUCTS - {"mul"}
+        return EXACT if self.significant else EXACT | SUMS
+
+    @property
+    def definite(self) -> bool:
+        """It is."""
+        return True
+
+    def widened(self, interval: Interval) -> Interval:
+        """The values as that person writes them down."""
+        if is_point(interval):
+            return point(self.written(interval[0]))
+        return self.written(interval[0]), self.written(interval[1])
+
+    def written(self, value: Array) -> Array:
+        """One number at the person's digits."""
+        unit = self.at(value)
+        steps = np.abs(value) / unit
+        whole = np.floor(steps + 1e-9) if self.cuts_off else np.floor(steps + 0.5 + 1e-9)
+        return np.sign(value) * whole * unit
