@@ -86,6 +86,8 @@ class _Sheet(Struct, frozen=True):
     judged: Mapping[str, Judged]
     ways: defaultdict[str, Intervals]
     """What the formulas of each quantity give on it, kept from one wrong value to the next."""
+    accepted: dict[tuple[str, bytes], bool]
+    """Whether a value of a quantity, as written, is marked right: many slips lead to the same."""
 
 
 def _right_sheet(grader: Grader, unit: Unit) -> _Sheet:
@@ -93,7 +95,16 @@ def _right_sheet(grader: Grader, unit: Unit) -> _Sheet:
     right = {asked: _as_written(key.truth[asked], unit, False) for asked in key.asked}
     words = {name: np.full(one.value.shape, "correct", object) for name, one in right.items()}
     judged = {name: Judged(one, one) for name, one in words.items()}
-    return _Sheet(key, right, judged, defaultdict(dict))
+    return _Sheet(key, right, judged, defaultdict(dict), {})
+
+
+def _judged_right(sheet: _Sheet, name: str, typed: Written) -> bool:
+    """Whether `check` marks it right on a sheet on which all else is."""
+    others = {asked: one for asked, one in sheet.judged.items() if asked != name}
+    written = {**sheet.written, name: typed}
+    judge = Judge(sheet.key, written, (), judged=others, kept=sheet.ways[name])
+    with np.errstate(all="ignore"):
+        return bool((judge.judge(name).verdicts == "correct").all())
 
 
 class _Tried:
@@ -169,21 +180,17 @@ class _Tried:
         truth = self.grader.key.truth[name]
         room = _FAR * unit.at(np.asarray(np.max(np.abs(truth), initial=0.0)))
         return not bool((np.abs(value - truth) > room).any()) and any(
-            self._verdict(name, _as_written(value, unit, cuts), unit) == "correct"
-            for cuts in (False, True)
+            self._is_right(name, _as_written(value, unit, cuts), unit) for cuts in (False, True)
         )
 
-    def _verdict(self, name: str, typed: Written, unit: Unit) -> str:
+    def _is_right(self, name: str, typed: Written, unit: Unit) -> bool:
         if unit not in self._sheets:
             self._sheets[unit] = _right_sheet(self.grader, unit)
         sheet = self._sheets[unit]
-        others = {asked: one for asked, one in sheet.judged.items() if asked != name}
-        judge = Judge(
-            sheet.key, {**sheet.written, name: typed}, (), judged=others, kept=sheet.ways[name]
-        )
-        with np.errstate(all="ignore"):
-            verdicts = judge.judge(name).verdicts
-        return "correct" if (verdicts == "correct").all() else "wrong"
+        key = name, typed.value.tobytes()
+        if key not in sheet.accepted:
+            sheet.accepted[key] = _judged_right(sheet, name, typed)
+        return sheet.accepted[key]
 
     def decimals_against(self, name: str, value: Array) -> int | None:
         """The fewest decimals at which a wrong value is noticed, and at one more."""
