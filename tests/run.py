@@ -39,7 +39,7 @@ CHECKS = (
 
 QUICK_TESTS = (
     "arrays blank bounds check_cli compiled formulas grading ids layers_of_imports"
-    " losses model_errors paths reports rounds run schema slips steps table values"
+    " losses model_errors reports run schema slips steps table values"
 ).split()
 QUICK = (
     *CHECKS[:-1],
