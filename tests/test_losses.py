@@ -145,7 +145,7 @@ def by_hand(key: tuple[str, str | None]) -> list[Array]:
         match key:
             case ("sgd", None):
                 w = w - eta * g
-            case ("momentum", "classic"):
+            case ("momentum", "classic") | ("nesterov", "paper"):  # the slopes are those ahead
                 v = beta * v - eta * g
                 w = w + v
             case ("momentum", "ewma"):

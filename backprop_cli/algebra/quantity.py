@@ -19,12 +19,17 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-Part: TypeAlias = Literal["", "new", "change", "old"]
+Part: TypeAlias = Literal["", "new", "change", "old", "ahead"]
 
 STATES: Final = ("v", "m", "G", "s", "mhat", "vhat")
 """The letters of what update rules keep, or work out on the way."""
 
-_PARTS: dict[str, Part] = {"new": "new", "change": "change", "old": "old"}
+_PARTS: dict[str, Part] = {
+    "new": "new",
+    "change": "change",
+    "old": "old",
+    "ahead": "ahead",
+}
 _LOSS_PARTS = ("data", "penalty")
 _KEPT = 4096  # ids whose parts are remembered
 _id = re.compile(
@@ -189,6 +194,12 @@ def change_id(name: str) -> str:
 def old_id(name: str) -> str:
     """`v_W1_old`, a state before the update."""
     return Quantity(name, part="old").id
+
+
+@lru_cache(_KEPT)
+def ahead_id(name: str) -> str:
+    """`W1_ahead`, the value at the point that momentum is heading for."""
+    return Quantity(name, part="ahead").id
 
 
 @lru_cache(_KEPT)

@@ -100,7 +100,7 @@ class Names(Struct, frozen=True):
         found = quantity(id)
         if found.by:
             return "gradient"
-        moved = found.part in ("new", "change")
+        moved = found.part in ("new", "change", "ahead")
         return self.roles.get(found.name if moved else plain_id(id), "")
 
 

@@ -21,6 +21,7 @@ SECTIONS = MappingProxyType(
         "given": "Given",
         "forward": "Forward",
         "backward": "Backward",
+        "ahead": "Where momentum is heading",
         "update": "Update",
         "forward-again": "After the update",
         "closing": "Results",
@@ -71,6 +72,9 @@ _RULES = MappingProxyType(
         "through-time": "from the end to the start",
         "at-every-step": "at every step",
         "forward-again": "",
+        "ahead": "the old value and what momentum adds to it",
+        "forward-ahead": "",
+        "gradient-ahead": "the gradient there",
         "clip-norm": "how long all gradients are together",
         "clip-scale": "what makes them short enough",
     }
@@ -160,6 +164,8 @@ def section_of(step: Step) -> str:
     """The section that a step is in."""
     if step.rule == "forward-again":
         return "forward-again"
+    if step.rule.endswith("ahead"):
+        return "ahead"
     return "backward" if step.phase == "jacobian" else step.phase
 
 

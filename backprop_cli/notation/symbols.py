@@ -143,9 +143,12 @@ def symbol(naming: Naming, id: str) -> Symbol:
         of, by = (row(Letter("∂"), symbol(naming, name).node) for name in (read.name, read.by))
         return Symbol(Fraction(of, by, bare=True), "fraction")
     if read.part:
-        before = symbol(naming, replace(read, part="").id).node
-        marked = raised(before, _MARKS[read.part]) if read.part in _MARKS else None
-        return Symbol(marked or row(Letter("Δ"), before), "raised")
+        plain = symbol(naming, replace(read, part="").id)
+        if read.part == "ahead":
+            return Symbol(marked(plain.node, "tilde"), plain.ending)
+        before = plain.node
+        ended = raised(before, _MARKS[read.part]) if read.part in _MARKS else None
+        return Symbol(ended or row(Letter("Δ"), before), "raised")
     if read.state:
         inner = Fenced("(", symbol(naming, read.name).node, ")")
         return Symbol(row(_state_letter(read.state), inner))

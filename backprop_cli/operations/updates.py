@@ -35,6 +35,8 @@ class UpdateRule(Struct, frozen=True):
     kept: tuple[str, ...]
     states: Callable[[Terms], Mapping[str, Expr]]
     change: Callable[[Terms], Expr]
+    ahead: Callable[[Terms], Expr] | None = None
+    """What is added to W to get to where the gradient is taken; None: it is taken at W."""
 
 
 Part: TypeAlias = Callable[[Terms], Expr]
@@ -130,6 +132,13 @@ RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
         ("nesterov", None): UpdateRule(
             "Nesterov's momentum", ("v",), _accumulated, _descent(_nesterov_direction)
         ),
+        ("nesterov", "paper"): UpdateRule(
+            "Nesterov's momentum, as in the paper",
+            ("v",),
+            _classic,
+            lambda t: t.new("v"),
+            ahead=lambda t: build.mul(t.constant("beta"), t.old("v")),
+        ),
         ("adagrad", None): UpdateRule("Adagrad", ("G",), _adagrad, _scaled_by_root(_gradient, "G")),
         ("rmsprop", None): UpdateRule("RMSprop", ("s",), _rmsprop, _scaled_by_root(_gradient, "s")),
         ("adam", None): UpdateRule(
@@ -143,5 +152,6 @@ RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
 )
 """By rule and form.
 
-Sources: Polyak 1964; Nesterov 1983; Duchi et al. 2011; Hinton 2012; Kingma and Ba 2015.
+Sources: Polyak 1964; Nesterov 1983, as Sutskever et al. 2013 write it; Duchi et al. 2011;
+Hinton 2012; Kingma and Ba 2015.
 """

@@ -200,6 +200,6 @@ NAMED = Terms(Sym("gradient"), Sym, Sym, Sym)
 def taken(name: str) -> tuple[str, str] | None:
     """Why no quantity of a file may be called so, and what it may be called."""
     found = quantity(name)
-    if found.part not in ("new", "change"):
+    if found.part not in ("new", "change", "ahead"):
         return None
     return f"names that end in `_{found.part}` are taken: the update makes them", found.name

@@ -24,6 +24,7 @@ from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.fused import shortcuts_of
+from backprop_cli.solving.look_ahead import look_ahead
 from backprop_cli.solving.update import constant_names, newton_hessian, state_shapes, updates
 from backprop_cli.trace import Phase
 
@@ -360,6 +361,10 @@ class _Planner:
         reached = [name for name in self.model.trained if self.model.gradient(name) in known]
         if self.model.update is not None and self.model.update.rule == "perceptron":
             reached = list(self.model.trained)
+        for there in look_ahead(self.model, reached, self.sizes()):
+            self.shapes[there.id] = self.model.shapes[there.of]
+            axes = self.model.axes(there.of)
+            self.add(there.id, "update", there.rule, there.expr, axes, there.words)
         for id, expr, rule, parameter in updates(self.model, reached, self.sizes()):
             self.add(id, "update", rule, expr, self.model.axes(parameter) if parameter else ())
 

@@ -10,7 +10,9 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.algebra.quantity import (
     Second,
+    ahead_id,
     change_id,
+    derivative_id,
     layer_id,
     new_id,
     old_id,
@@ -64,7 +66,7 @@ def _clipped(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Exp
     names = constant_names(model)
     squares: Expr = build.ZERO
     for parameter in parameters:
-        gradient = Sym(model.gradient(parameter))
+        gradient = Sym(gradient_used(model, parameter))
         square = op("pow", gradient, num(2))
         squares = build.add(squares, op("sum", square) if model.shapes[parameter] else square)
     yield names["gradient_norm"], op("sqrt", squares), "clip-norm", ""
@@ -72,10 +74,30 @@ def _clipped(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Exp
     yield names["clip_scale"], op("minimum", build.ONE, share), "clip-scale", ""
 
 
+def looks_ahead(model: Model) -> bool:
+    """Whether the rule takes gradients at another point; given ones are from where they should."""
+    has = model.update is not None and rule_of(model).ahead is not None
+    return has and not model.given_gradients
+
+
+def ahead_by(model: Model, parameter: str, sizes: Sizes) -> Expr:
+    """What is added to a parameter to get to where its gradient is taken."""
+    ahead = rule_of(model).ahead
+    assert ahead is not None
+    return ahead(_terms(model, parameter, sizes))
+
+
+def gradient_used(model: Model, parameter: str) -> str:
+    """The gradient that a parameter is updated with."""
+    if not looks_ahead(model):
+        return model.gradient(parameter)
+    return derivative_id(ahead_id(model.gradient_of), ahead_id(parameter))
+
+
 def _gradient(model: Model, parameter: str, names: Mapping[str, str]) -> Expr:
     """The gradient as it is used."""
     assert model.update is not None
-    plain = Sym(model.gradient(parameter))
+    plain = Sym(gradient_used(model, parameter))
     if model.update.longest is not None:
         return op("mul", Sym(names["clip_scale"]), plain)
     if model.update.largest is not None:

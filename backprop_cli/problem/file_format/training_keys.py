@@ -32,11 +32,15 @@ MOST_DECIMALS = 15
 
 
 class Rule(Struct, frozen=True):
-    """What an update rule takes: constants with defaults, forms (the first by default), state."""
+    """What an update rule takes: constants with defaults, forms, state.
+
+    `form` is that which a rule has where the file says nothing.
+    """
 
     constants: Mapping[str, float]
     state: tuple[str, ...] = ()
     forms: tuple[str, ...] = ()
+    form: str | None = None
     rate: bool = True
 
 
@@ -45,8 +49,8 @@ _EPSILON = {"epsilon": 1e-8}
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "sgd": Rule({}),
-        "momentum": Rule(_BETA, ("v",), ("classic", "ewma", "accumulate")),
-        "nesterov": Rule(_BETA, ("v",)),
+        "momentum": Rule(_BETA, ("v",), ("classic", "ewma", "accumulate"), "classic"),
+        "nesterov": Rule(_BETA, ("v",), ("paper",)),
         "adagrad": Rule(_EPSILON, ("G",)),
         "rmsprop": Rule({**_BETA, **_EPSILON}, ("s",)),
         "adam": Rule({"beta1": 0.9, "beta2": 0.999, **_EPSILON}, ("m", "v")),
@@ -100,7 +104,7 @@ def _update(given: Given) -> Update | None:
     constants = {key: given.get(key, default) for key, default in rule.constants.items()}
     return Update(
         rule=name,
-        form=(given.get("form") or rule.forms[0]) if rule.forms else None,
+        form=_form(given, rule),
         constants=tuple({**rate, **constants}.items()),
         t=given.get("t", 1),
         steps=given.get("steps", 1),
@@ -113,6 +117,11 @@ def _update(given: Given) -> Update | None:
         mark=given.mark,
         batches_mark=given.value_at("batches"),
     )
+
+
+def _form(given: Given, rule: Rule) -> str | None:
+    form: str | None = given.get("form", rule.form)
+    return form if form in rule.forms else rule.form  # of another rule: that is complained of
 
 
 def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
@@ -129,6 +138,9 @@ def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
             )
     if given.has("form") and not rule.forms:
         given.complain("form", f"the rule `{name}` has one form only", "leave `form` out")
+    elif (form := given.get("form")) is not None and form not in rule.forms:
+        has = f"the rule `{name}` has no form {shown(form)}"
+        given.complain("form", has, f"one of {', '.join(rule.forms)}, or leave `form` out")
 
 
 def _complain_of_state(key: str, name: str, rule: Rule, given: Given) -> None:
@@ -190,7 +202,11 @@ UPDATE = Record(
             "λ in W − ηλW beside the rule's own change; not of biases, b…",
         ),
         "clip": Key(CLIP, "how gradients are made shorter before they are used"),
-        "form": Key(Choice(_FORMS), "how momentum is written", default=_FORMS[0]),
+        "form": Key(
+            Choice(_FORMS),
+            "how momentum is written; `paper`: of nesterov, the gradient at W + βv",
+            default=_FORMS[0],
+        ),
         "beta": Key(_DECAY, "β", default=0.9),
         "beta1": Key(_DECAY, "β₁ of adam", default=0.9),
         "beta2": Key(_DECAY, "β₂ of adam", default=0.999),

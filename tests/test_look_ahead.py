@@ -1,0 +1,140 @@
+"""Nesterov's momentum as in the paper: v ← βv − η∇L(W + βv), W ← W + v, against plain NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import backprop_cli
+
+Array = NDArray[np.float64]
+Arrays = dict[str, Array]
+RATE, BETA = 0.3, 0.8
+
+
+def layered(x: Array, y: Array) -> Callable[[Arrays], float]:
+    """The mean over samples, which are columns, of ½(ŷ − y)² behind tanh, then sigmoid."""
+
+    def loss(p: Arrays) -> float:
+        hidden = np.tanh(p["W1"] @ x + p["b1"][:, None])
+        output = 1 / (1 + np.exp(-(p["W2"] @ hidden + p["b2"][:, None])))
+        return float(np.sum((output - y) ** 2) / 2 / x.shape[1])
+
+    return loss
+
+
+def written(p: Array, x: Array, y: Array) -> float:
+    """The loss of the equations below."""
+    return float(np.sum((np.tanh(x @ p) - y) ** 2))
+
+
+def slopes(loss: Callable[[Arrays], float], at: Arrays) -> Arrays:
+    """The gradients by central differences."""
+    found = {}
+    for name, value in at.items():
+        found[name] = np.zeros_like(value)
+        for place in np.ndindex(value.shape):
+            moved = [{k: v.copy() for k, v in at.items()} for _ in range(2)]
+            moved[0][name][place] += 1e-5
+            moved[1][name][place] -= 1e-5
+            found[name][place] = (loss(moved[0]) - loss(moved[1])) / 2e-5
+    return found
+
+
+def trained(
+    loss: Callable[[Arrays], float], parameters: Arrays, state: Arrays, steps: int
+) -> tuple[Arrays, Arrays]:
+    for _ in range(steps):
+        ahead = {name: value + BETA * state[name] for name, value in parameters.items()}
+        gradients = slopes(loss, ahead)
+        state = {name: BETA * v - RATE * gradients[name] for name, v in state.items()}
+        parameters = {name: value + state[name] for name, value in parameters.items()}
+    return parameters, state
+
+
+def update(steps: int, **more: object) -> dict[str, object]:
+    return {
+        "rule": "nesterov",
+        "form": "paper",
+        "learning_rate": RATE,
+        "beta": BETA,
+        "steps": steps,
+        **more,
+    }
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 120])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_network_as_plain_numpy(count: int, steps: int) -> None:
+    rng = np.random.default_rng(count)
+    x, y = rng.normal(size=(2, count)), rng.uniform(size=(1, count))
+    parameters = {
+        "W1": rng.normal(size=(3, 2)),
+        "b1": rng.normal(size=3),
+        "W2": rng.normal(size=(1, 3)),
+        "b2": rng.normal(size=1),
+    }
+    state = {name: np.zeros_like(value) for name, value in parameters.items()}
+    state["W1"] = rng.normal(size=(3, 2)) / 4
+    problem = {
+        "title": "Ahead",
+        "x": x.T.tolist(),
+        "y": y.T.tolist(),
+        "layers": [
+            {
+                "weights": parameters[f"W{n}"].tolist(),
+                "bias": parameters[f"b{n}"].tolist(),
+                "activation": name,
+            }
+            for n, name in ((1, "tanh"), (2, "sigmoid"))
+        ],
+        "loss": "half-squared-error",
+        "update": update(steps, state={"v_W1": state["W1"].tolist()}),
+    }
+    solution = backprop_cli.load(problem).solve(at=steps)
+    found, kept = trained(layered(x, y), parameters, state, steps)
+    for name in parameters:
+        assert solution[f"{name}_new"] == pytest.approx(found[name], rel=1e-6, abs=1e-8), name
+        assert solution[f"v_{name}"] == pytest.approx(kept[name], rel=1e-5, abs=1e-8), name
+
+
+def test_equations_as_plain_numpy() -> None:
+    x, y, w = np.array([[1.0, 2], [-1, 0.5]]), np.array([0.5, -0.5]), np.array([0.3, -0.2])
+    problem = backprop_cli.load(
+        f"""
+title: Ahead, in equations
+equations:
+  - p = tanh(X @ w)
+  - L = sum((p - y)^2)
+values: {{X: {x.tolist()}, y: {y.tolist()}, w: {w.tolist()}}}
+train: [w]
+update: {update(2, state={"v_w": [0.2, 0.1]})}
+""".encode()
+    )
+    found, _ = trained(lambda p: written(p["w"], x, y), {"w": w}, {"w": np.array([0.2, 0.1])}, 2)
+    solution = problem.solve(at=2)
+    assert solution["w_new"] == pytest.approx(found["w"], rel=1e-6)
+
+
+def test_a_given_gradient_is_that_ahead() -> None:
+    problem = backprop_cli.load(
+        f"""
+title: The update alone
+values: {{w: [1, 2]}}
+gradients: {{w: [0.5, -1]}}
+update: {update(1, state={"v_w": [0.1, 0.2]})}
+""".encode()
+    )
+    state = BETA * np.array([0.1, 0.2]) - RATE * np.array([0.5, -1])
+    assert problem.solve()["w_new"] == pytest.approx(np.array([1, 2]) + state)
+
+
+def test_a_form_of_another_rule_is_refused() -> None:
+    text = "x: 1\ny: 1\nlayers: [{weights: 1, bias: 0, activation: tanh}]\n"
+    text += "loss: squared-error\nupdate: {rule: %s, form: %s, learning_rate: 0.1}\n"
+    for rule, form in (("nesterov", "ewma"), ("momentum", "paper")):
+        with pytest.raises(backprop_cli.Error, match=f"no form `{form}`"):
+            backprop_cli.load((text % (rule, form)).encode())
