@@ -209,7 +209,7 @@ def test_every_update_rule_is_listed() -> None:
         (name, form, rule.constants)
         for name, rule in RULES.items()
         if name not in ("newton", "perceptron")  # no functions of a gradient: in words below
-        for form in rule.forms or (None,)
+        for form in (*([] if rule.form else [None]), *rule.forms)
     ]
     assert listed == expected
     assert UPDATES
