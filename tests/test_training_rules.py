@@ -79,6 +79,46 @@ def test_clipping_step_by_step() -> None:
     assert "b⁺ = b − η · ∂L/∂b\n" in text or "b⁺ = b − η · ∂L/∂b =" in text
 
 
+@pytest.mark.parametrize("affine", ["W x + b", "W^T x + b", "x W + b", "x W^T + b"])
+@pytest.mark.parametrize("bias", ["first", "last"])
+def test_a_bias_inside_the_weights_does_not_decay(affine: str, bias: str) -> None:
+    units_first = affine in ("W x + b", "x W^T + b")
+    weights = np.random.default_rng(5).normal(size=(3, 3))
+    data: Data = {
+        "convention": {"affine": affine, "bias": bias},
+        "x": [1, 2],
+        "y": [1, 0, 2],
+        "layers": [{"weights": weights.tolist()}],
+        "loss": "squared-error",
+        "update": {"rule": "sgd", "learning_rate": 0.1, "weight_decay": 0.5},
+    }
+    solution = backprop.load(data).solve()
+    rows = weights.copy() if units_first else weights.T.copy()  # a unit a row
+    rows[:, 0 if bias == "first" else -1] = 0
+    kept = rows if units_first else rows.T
+    new = weights - 0.1 * solution["dL/dW1"] - 0.1 * 0.5 * kept
+    np.testing.assert_allclose(solution["W1_new"], new, rtol=1e-12)
+
+
+def test_scales_and_shifts_of_a_norm_do_not_decay() -> None:
+    data: Data = {
+        "x": [[1, 2], [3, 4], [5, 0]],
+        "y": [[1], [0], [1]],
+        "layers": [
+            {"type": "batch-norm", "scale": [1, 2], "shift": [0.5, 0], "epsilon": 0.1},
+            {"weights": [[0.5, -0.5]], "bias": [1]},
+        ],
+        "loss": "squared-error",
+        "update": {"rule": "sgd", "learning_rate": 0.1, "weight_decay": 0.5},
+    }
+    solution = backprop.load(data).solve()
+    shares = {"gamma1": 0, "beta1": 0, "W2": 0.05, "b2": 0}
+    for name, share in shares.items():
+        old = np.array({"gamma1": [1, 2], "beta1": [0.5, 0], "W2": [[0.5, -0.5]], "b2": [1]}[name])
+        new = (1 - share) * old - 0.1 * solution[f"dL/d{name}"]
+        np.testing.assert_allclose(solution[f"{name}_new"], new, rtol=1e-12)
+
+
 @pytest.mark.parametrize("rule", ["momentum", "adam", "rmsprop"])
 def test_every_rule_may_have_them(rule: str) -> None:
     data = regression(rule=rule, clip={"value": 0.4}, weight_decay=0.01)

@@ -93,6 +93,7 @@ def _model(
         unknown={name: _trained_or_not(one, name in trained) for name, one in read.unknown.items()},
         letters=letters,
         over_time=read.over_time,
+        decaying=_decaying(trained),
     )
 
 
@@ -344,5 +345,11 @@ def updates_only(problem: Problem, complaints: Complaints) -> Built:
             trained=tuple(trained),
             update=problem.update,
             given_gradients=True,
+            decaying=_decaying(tuple(trained)),
         ),
     )
+
+
+def _decaying(trained: tuple[str, ...]) -> dict[str, Expr]:
+    """What weight decay is of: all but what is called b…, as a bias is."""
+    return {name: Sym(name) for name in trained if not name.startswith("b")}

@@ -55,7 +55,7 @@ class Model(Struct, frozen=True):
     `wanted` are the names whose gradients are asked, `trained` those that get new values. Where
     sizes are letters, these are numbers named in `letters`; `unknown` is what has a shape alone.
     `summed` is the loss as a sum over the samples where each has gradients of its own. `over_time`
-    says which quantities belong together over time.
+    says which quantities belong together over time, `decaying` what of a parameter is weights.
     """
 
     problem: Problem
@@ -79,6 +79,7 @@ class Model(Struct, frozen=True):
     given_gradients: bool = False
     summed: Mapping[str, Expr] = field(default_factory=dict)
     over_time: tuple[OverTime, ...] = ()
+    decaying: Mapping[str, Expr] = field(default_factory=dict)
 
     @property
     def definitions(self) -> dict[str, Expr]:

@@ -97,11 +97,30 @@ def add_penalty(net: Draft) -> tuple[str, ...]:
 
 def _counted(net: Draft, name: str, penalty: Penalty) -> Expr:
     """The part of a parameter that the penalty counts: weights without a bias row inside them."""
-    convention = net.convention
+    if penalty.biases or not _has_biases(net, name):
+        return Sym(name)
+    return op(f"drop_{net.convention.bias}", Sym(name), axis=_axis_of_biases(net))
+
+
+def _has_biases(net: Draft, name: str) -> bool:
+    """Whether a matrix of weights has its unit's biases among them."""
     layered = layer_name(name)
     skip = layered is not None and layered.source is not None
-    inside = convention.bias != "separate" and not skip
-    if not inside or penalty.biases:
-        return Sym(name)
-    axis = 0 if weight_axes(convention)[0] == "input" else -1
-    return op(f"drop_{convention.bias}", Sym(name), axis=axis)
+    return net.convention.bias != "separate" and not skip
+
+
+def _axis_of_biases(net: Draft) -> int:
+    return 0 if weight_axes(net.convention)[0] == "input" else -1
+
+
+def decaying(net: Draft) -> dict[str, Expr]:
+    """The weights alone by their names, as decay takes a share of them: 0 where a bias stands."""
+    found: dict[str, Expr] = {}
+    axis = _axis_of_biases(net)
+    grown = "prepend" if net.convention.bias == "first" else "append"
+    for name, kind in net.penalised:
+        if kind == "weights":
+            alone = op(f"drop_{net.convention.bias}", Sym(name), axis=axis)
+            inside = _has_biases(net, name)
+            found[name] = op(grown, alone, build.ZERO, axis=axis) if inside else Sym(name)
+    return found

@@ -108,10 +108,10 @@ def _gradient(model: Model, parameter: str, names: Mapping[str, str]) -> Expr:
 def _decay(model: Model, parameter: str) -> Expr:
     """ηλW, which weights lose beside the rule's own change."""
     assert model.update is not None
-    if not model.update.decay or parameter.startswith("b"):
+    if not model.update.decay or parameter not in model.decaying:
         return build.ZERO
     names = constant_names(model)
-    shrunk = build.mul(Sym(names["weight_decay"]), Sym(parameter))
+    shrunk = build.mul(Sym(names["weight_decay"]), model.decaying[parameter])
     return build.mul(Sym(names["learning_rate"]), shrunk)
 
 
