@@ -61,6 +61,7 @@ _KINKED = MappingProxyType(
 _SWITCH = "1{…} is 1 where that holds, else 0"
 _AFTER = "⁺ marks a value after the update"
 _BEFORE = "⁻ one before it"
+_AHEAD = "a bar marks a value where momentum is heading, at W + βv"
 OF_SOLUTIONS = frozenset({_SWITCH, _BEFORE})
 """What is said of formulas that stand in a solution alone."""
 OF_FORMULAS = OF_SOLUTIONS | {_AFTER}
@@ -174,6 +175,8 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
         yield _AFTER
     if not names.ascii and any(quantity(id).part == "old" for id in trace.given):
         yield _BEFORE
+    if not names.ascii and any(quantity(step.id).part == "ahead" for step in trace.steps):
+        yield _AHEAD
 
 
 _ASSUMED = MappingProxyType(

@@ -145,7 +145,7 @@ def symbol(naming: Naming, id: str) -> Symbol:
     if read.part:
         plain = symbol(naming, replace(read, part="").id)
         if read.part == "ahead":
-            return Symbol(marked(plain.node, "tilde"), plain.ending)
+            return Symbol(marked(plain.node, "bar"), plain.ending)
         before = plain.node
         ended = raised(before, _MARKS[read.part]) if read.part in _MARKS else None
         return Symbol(ended or row(Letter("Δ"), before), "raised")
