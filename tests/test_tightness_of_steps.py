@@ -354,3 +354,33 @@ ask: [u, r]
 grading: {precision: {decimals: 2}}
 """
     assert graded(problem, f"u: {u}, r: {typed}")["r"].verdict == verdict
+
+
+# A sum of one term --------------------------------------------------------------------------------
+
+
+def products(a: Array, w: Array) -> tuple[Ends, Ends]:
+    """Positive products of powers: as they follow from these written down, and written down."""
+    low, high = power(a, decimals)
+    return (low * w, high * w), written(low * w, high * w, decimals)
+
+
+def assert_ends(text: str, low: float, high: float) -> None:
+    for inside, outside in ((low + NEAR, low - 1e-5), (high - NEAR, high + 1e-5)):
+        assert verdict_and_how(text, inside)[0] == "correct"
+        assert verdict_and_how(text, outside)[0] == "wrong"
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["a: [0.45], w: [1.3]", "a: [2, 0.45, 1], w: [0, 1.3, 0]", "a: [[2], [0.45]], w: [[0], [1.3]]"],
+    ids=["one entry", "two are 0", "a column"],
+)
+def test_a_sum_of_one_term_is_written_down_once(values: str) -> None:
+    (low, high), _ = products(np.array(0.45), np.array(1.3))
+    assert_ends(problem("sum(exp(a) * w)", values), float(low), float(high))
+
+
+def test_each_term_of_a_sum_is_written_down() -> None:
+    _, (low, high) = products(np.array([0.45, 0.8]), np.array([1.3, 0.7]))
+    assert_ends(problem("sum(exp(a) * w)", "a: [0.45, 0.8], w: [1.3, 0.7]"), low.sum(), high.sum())

@@ -136,6 +136,8 @@ class _Enclosing:
             found = applied(node, [arg.exact for arg in args], None)
             return _Reached(found, found, found, True)
         inner = [arg.rounded for arg in args]
+        if node.name in _TOTALS and not self.unit.definite:
+            inner[0] = _one_rounding(node, args[0])
         if node.name in _QUOTIENTS:
             inner[1] = self.unit.without_zero(inner[1], args[1].exact)
         bare = applied(node, inner, self.unit)
@@ -155,6 +157,14 @@ class _Enclosing:
             return bare
         late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
         return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
+
+
+def _one_rounding(node: Op, terms: _Reached) -> Interval:
+    """The terms of a sum; one alone that is not 0 is the sum itself, and written down once."""
+    low, high = terms.rounded
+    axis = _axis(dict(node.options))
+    count = np.count_nonzero((low != 0) | (high != 0), axis=axis, keepdims=True)
+    return np.where(count > 1, low, terms.bare[0]), np.where(count > 1, high, terms.bare[1])
 
 
 def _within(node: Op, interval: Interval) -> Interval:

@@ -54,9 +54,10 @@ class Unit(Struct, frozen=True):
         below, above = self.at(low), self.at(high)
         down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
         up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
-        if not is_point(interval):
+        known = True if is_point(interval) else low == high
+        if not np.any(known):
             return down, up
-        short = np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low)
+        short = known & (np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low))
         return np.where(short, low, down), np.where(short, high, up)
 
     def without_zero(self, rounded: Interval, exact: Interval) -> Interval:
