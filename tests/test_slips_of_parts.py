@@ -159,3 +159,42 @@ def test_what_is_typed_as_a_formula_has_no_digits_to_misread(typed: str, tmp_pat
     assert done.exit_code == 1, done.output
     (found,) = json.loads(done.stdout)["submissions"]
     assert found["error"] is None
+
+
+SCALARS = """values: {x: -1.48, w: 1.49, b: 0.5, v: 0.34, c: -0.9, y: -0.1}
+equations: [z = w * x + b, h = sigmoid(z), q = h * tanh(c), yhat = v * q, L = (yhat - y)^2 / 2]
+train: [w, b, v]
+grading: {precision: {decimals: 3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "names"),
+    [
+        ("z", "-2.705", {"term-sign-flipped"}),  # w x - b
+        ("z", "-2.715", set()),
+        ("dL/dz", "0.130", {"upstream-left-out"}),  # h (1 - h)
+        ("dL/dz", "0.137", set()),
+        ("dL/dw", "-1.480", {"upstream-left-out"}),  # x alone
+        ("dL/dh", "0.0032704", {"wrong-operand"}),  # h for tanh(c), the other factor
+        ("dL/dh", "0.0034804", set()),
+    ],
+)
+def test_one_number_of_three_digits_is_enough_where_there_are_few_such_slips(
+    name: str, value: str, names: set[str]
+) -> None:
+    """Of z = -1.7052, h = 0.1538, tanh(c) = -0.7163, q = -0.1101, ŷ = -0.0374, L = 0.002."""
+    right = {
+        "z": "-1.7052",
+        "h": "0.1538",
+        "q": "-0.1101",
+        "yhat": "-0.0375",
+        "L": "0.00195",
+        "dL/dyhat": "0.0625",
+        "dL/dq": "0.0213",
+        "dL/dh": "-0.0152",
+        "dL/dz": "-0.00198",
+        "dL/dw": "0.00294",
+    }
+    sheet = ", ".join(f"{key}: {text}" for key, text in {**right, name: value}.items())
+    assert slips(SCALARS, sheet, name) >= names if names else not slips(SCALARS, sheet, name)

@@ -19,7 +19,7 @@ from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread
 from backprop_cli.grading.slips.origins import Candidates, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
+from backprop_cli.grading.slips.table_of_slips import FEW, FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.slips.values_alone import by_value
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, explains, has_digits, typed
 from backprop_cli.operations.bounds import Interval
@@ -111,15 +111,28 @@ class Detector:
 
     def _by_formula(self, wrong: Wrong, *, general: bool) -> list[str]:
         """The formulas of known mistakes, or of what any part may undergo, that give it."""
-        numbers = typed(self.judge, wrong)
         pool = self._pool(wrong, general=general)
-        near = [one for one, hit in zip(pool, _near(wrong, numbers, pool), strict=True) if hit]
-        tried = [one.candidate for one in near if (one.candidate[0] in GENERAL) == general]
+        of_kind = [one for one in pool if (one.candidate[0] in GENERAL) == general]
         most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
+        found = self._met(wrong, of_kind, pool, most)
+        if found or not general:
+            return said_best(found)
+        for id in sorted(FEW):
+            own = [one for one in pool if one.candidate[0] == id]
+            found += self._met(wrong, own, own, most)
+        return said_best(found)
+
+    def _met(
+        self, wrong: Wrong, some: Sequence[_Worked], pool: Sequence[_Worked], most: float
+    ) -> list[str]:
+        """Which of some formulas give it, where so many as are in the pool leave that no chance."""
+        numbers = typed(self.judge, wrong)
+        hits = _near(wrong, numbers, some)
+        tried = [one.candidate for one, hit in zip(some, hits, strict=True) if hit]
         count = neighbours(self.judge, wrong, [one.values[0] for one in pool])
         if not tried or count * by_luck(self.judge, wrong) > most:
             return []
-        return said_best(_giving(self.judge, wrong, numbers, tried, most / max(count, 1)))
+        return _giving(self.judge, wrong, numbers, tried, most / max(count, 1))
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
         """The wrong formulas that may be named, worked out."""

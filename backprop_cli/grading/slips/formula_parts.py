@@ -103,6 +103,11 @@ def _of_product(case: Case, node: Op, left: Expr, right: Expr) -> Iterator[Chang
         args = (kept, ones) if lost is right else (ones, kept)
         if case.shape(lost) != ():
             yield slip, Op(node.name, args, node.options)
+        if isinstance(lost, Op) and case.by is not None:  # the product rule with the wrong partner
+            own = Sym(case.by)
+            if case.by not in symbols(lost) and case.shape(lost) == case.shape(own):
+                swapped = (kept, own) if lost is right else (own, kept)
+                yield "wrong-operand", Op(node.name, swapped, node.options)
     if node.name == "matmul":
         for part in with_terms_lost(case, node):
             yield "term-left-out", part

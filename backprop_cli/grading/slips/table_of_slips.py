@@ -349,6 +349,12 @@ GENERAL = OF_PARTS - {"loss-for-gradient", "change-for-value", "value-for-gradie
 Another quantity in place of the one that is asked is one of a few.
 """
 
+FEW = frozenset({"upstream-left-out", "input-left-out", "term-sign-flipped"})
+"""Those of them that a formula has few of and that people often make.
+
+They are named where these few leave little to chance, whatever else could have been done.
+"""
+
 VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
     {
         words.id: words
