@@ -184,13 +184,11 @@ def _units_exchanged(judge: Judge, wrong: Wrong, right: Interval) -> bool:
 
 
 def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
-    value = wrong.written.value
-    if not wrong.written.present.all() or (value.size == 1 and not np.any(value)):
+    """Whether the numbers are another's, with digits enough that it is no chance."""
+    if not wrong.written.present.all():
         return False
     texts = (as_meant(judge, text) for text in wrong.texts.values())
-    if value.size == 1 and min(map(digits, texts), default=0) < LEAST_DIGITS:
-        return False
-    return bool(copied_from(judge, wrong.name))
+    return sum(map(digits, texts)) >= LEAST_DIGITS and bool(copied_from(judge, wrong.name))
 
 
 def copied_from(judge: Judge, name: str) -> list[str]:
