@@ -209,9 +209,9 @@ grading: {precision: {decimals: 2}}
 
 @pytest.mark.parametrize(
     ("gradient", "names"),
-    [("[0.4, 0.3]", set()), ("[0.45, 0.3]", {"copied"}), ("[0.41, 0.33]", {"copied"})],
+    [("[0.0, 0.4]", set()), ("[0.45, 0.3]", {"copied"}), ("[0.41, 0.33]", {"copied"})],
 )
-def test_two_numbers_of_one_digit_are_no_copy(gradient: str, names: set[str]) -> None:
+def test_a_number_of_one_digit_beside_a_zero_is_no_copy(gradient: str, names: set[str]) -> None:
     """∂L/∂c and ∂L/∂a are [0.10, 0.14] and [0.07, 0.13]."""
     answers = f"o: [0.27, 0.31], h: [0.18, 0.22], dL/dc: {gradient}, dL/da: {gradient}"
     assert slips(GATES, answers, "dL/da") & {"copied"} == names
