@@ -20,7 +20,7 @@ import backprop_cli as backprop
 
 ROOT = Path(__file__).resolve().parent.parent / "problems"
 STEP = 1e-6
-CHAPTERS = ("norms", "attention", "words", "models", "time")
+CHAPTERS = ("norms", "attention", "words", "models", "time", "regression")
 
 
 def sigmoid(z: Any) -> Any:
@@ -121,6 +121,43 @@ def graph(v: Any) -> Any:
     return -(v.Y * np.log(softmax(v.A @ np.maximum(v.A @ v.X @ v.W, 0) @ v.V))).sum()
 
 
+def word_model(v: Any) -> Any:
+    h, loss = v.h_0, 0.0
+    for row, y in zip((1, 3, 0), v.y, strict=True):
+        h = np.tanh(v.U @ v.E[row] + v.W @ h)
+        loss -= (y * np.log(softmax(v.V @ h))).sum()
+    return loss
+
+
+def prelu(v: Any) -> Any:
+    z = v.W @ v.x
+    return ((np.where(z > 0, z, v.alpha * z) - v.y) ** 2).sum() / 2
+
+
+def maxout(v: Any) -> Any:
+    h = np.maximum(v.W @ v.x + v.b, v.V @ v.x + v.c)
+    return ((h - v.y) ** 2).sum() / 2
+
+
+def softmax_regression(v: Any) -> Any:
+    p = softmax(v.X @ v.W1 + v.b1)
+    return -np.log(p[np.arange(4), [0, 1, 2, 1]]).mean() + 0.1 * (v.W1**2).sum() / 2
+
+
+def support_vector(v: Any) -> Any:
+    margins = np.array([1, 1, -1, -1]) * (v.X @ v.W1[0] + v.b1)
+    return np.maximum(0, 1 - margins).mean() + 0.2 * (v.W1**2).sum() / 2
+
+
+def several_hinges(v: Any) -> Any:
+    s = v.W @ v.x + v.b
+    return np.maximum(0, s[1:] - s[0] + 1).sum()
+
+
+def ridge(v: Any) -> Any:
+    return ((v.X @ v.W - v.Y) ** 2).sum() + 0.5 * (v.W**2).sum()
+
+
 LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "time/every-step": (every_step, "U W b V c"),
     "time/last-step": (last_step, "U1 W1 b1 W2 b2"),
@@ -146,6 +183,20 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "models/triplet": (triplet, "W"),
     "models/gan": (gan, "w"),
     "models/tied-autoencoder": (autoencoder, "W b c"),
+    "models/generator": (lambda v: -np.log(sigmoid(v.w @ v.G @ v.noise)), "G"),
+    "models/adversarial": (lambda v: -np.log(1 - sigmoid(v.w @ v.x + v.b)), "x"),
+    "models/prelu": (prelu, "W alpha"),
+    "models/maxout": (maxout, "W V b c"),
+    "time/word-model": (word_model, "E U W V"),
+    "regression/linear": (
+        lambda v: ((v.X @ v.W1[0] + v.b1 - np.array([1, 0, 2])) ** 2).mean(),
+        "W1 b1",
+    ),
+    "regression/softmax": (softmax_regression, "W1 b1"),
+    "regression/ridge": (ridge, "W"),
+    "regression/poisson": (lambda v: (np.exp(v.X @ v.w) - v.y * (v.X @ v.w)).sum(), "w"),
+    "regression/multiclass-hinge": (several_hinges, "W b"),
+    "regression/support-vector": (support_vector, "W1 b1"),
     "models/reinforce": (lambda v: -1.5 * np.log(softmax(v.W @ v.s)[1]), "W"),
 }
 MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is called
@@ -167,6 +218,17 @@ MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is cal
     "models/triplet": ("anchor-alone", "dL/dW", "path-lost"),
     "models/gan": ("real-alone", "dL/dw", "path-lost"),
     "models/tied-autoencoder": ("decoder-lost", "dL/dW", "path-lost"),
+    "models/generator": ("sign", "dL/ds", "sign-flipped"),
+    "models/adversarial": ("gradient-for-its-sign", "moved", "activation-omitted"),
+    "models/prelu": ("slope-left-out", "dL/dz", "factor-left-out"),
+    "models/maxout": ("both", "dL/dv", "factor-left-out"),
+    "time/word-model": ("last-step-only", "dL/dW", "path-lost"),
+    "regression/linear": ("sum-for-mean", "dL/dYhat", "mean-sum-confused"),
+    "regression/softmax": ("penalty-lost", "dL/dW1", "penalty-omitted"),
+    "regression/ridge": ("factor-lost", "dL/dW", "factor-two"),
+    "regression/poisson": ("through-exp-lost", "dL/dz", "output-derivative-omitted"),
+    "regression/multiclass-hinge": ("right-class-lost", "dL/ds", "copied"),
+    "regression/support-vector": ("margin-forgotten", "dL/dYhat", "factor-left-out"),
     "models/reinforce": ("advantage-lost", "dL/dz", "softmax-shortcut-misused"),
 }
 ENDS = {  # the formula in which the textbook's derivation ends
@@ -177,6 +239,10 @@ ENDS = {  # the formula in which the textbook's derivation ends
     "models/graph": ("dL/dS", "P - Y"),
     "time/every-step": ("dL/do_2", "p_2 - y[2]"),
     "models/gan": ("dL/ds", "D - t"),
+    "models/generator": ("dL/ds", "D - real"),
+    "time/word-model": ("dL/do_2", "p_2 - y[2]"),
+    "regression/softmax": ("dL/dZ1", "0.25 * (Yhat - Y)"),
+    "regression/ridge": ("dL/dW", "2 * (lambda * W) + X.T @ dL/dR"),
     "models/reinforce": ("dL/dz", "1.5 * (policy - a)"),
 }
 

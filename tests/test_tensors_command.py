@@ -151,3 +151,25 @@ def test_it_loads_no_sympy(tmp_path: Path) -> None:
     problem.write_text(SEED, encoding="utf-8")
     loaded = loaded_by("derive", str(problem), "--of", "Yhat", "--wrt", "W1")
     assert not loaded & {"sympy", "torch"}
+
+
+@pytest.mark.parametrize("formula", ["logdet(P)", "trace(P) - logdet(P)", "det(P) * sum(P)"])
+def test_what_takes_a_whole_matrix_is_no_constant(formula: str, tmp_path: Path) -> None:
+    """∂ ln |P| / ∂Pᵢⱼ is (P⁻¹)ⱼᵢ, which no letters name: refused, not left out of the sum."""
+    path = tmp_path / "p.yaml"
+    path.write_text(f"shapes: {{P: [n, n]}}\nequations: [L = {formula}]\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["derive", str(path), "--of", "L", "--wrt", "P"])
+    assert done.exit_code == 2
+    assert "no letters can name an entry" in done.output
+
+
+@pytest.mark.parametrize("kind", ["one-hot", "distribution"])
+def test_targets_that_are_assumed_to_add_up_to_1(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    equations = "equations: [p = softmax(z), 'L = cross_entropy(p, y)']\n"
+    path.write_text("shapes: {z: [k], y: [k]}\n" + equations, encoding="utf-8")
+    arguments = ["derive", str(path), "--of", "L", "--wrt", "z"]
+    assert "∂L/∂zⱼ = pⱼ · Σₘ yₘ − yⱼ" in CliRunner().invoke(main, arguments).stdout
+    assumed = f"assume: {{y: {kind}}}\n"
+    path.write_text("shapes: {z: [k], y: [k]}\n" + assumed + equations, encoding="utf-8")
+    assert "∂L/∂zⱼ = pⱼ − yⱼ" in CliRunner().invoke(main, arguments).stdout

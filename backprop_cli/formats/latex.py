@@ -157,7 +157,7 @@ def _step(part: Step) -> Iterator[str]:
     number = str(part.number) if part.number else ""
     name = _math(slashed(part.symbol))
     yield rf"\step{{{number}}}{{{name}}}{{{text(part.words)}}}{{{shaped(part.shape)}}}"
-    found = _aligned([part.equation])
+    found = _aligned([part.equation]) if part.equation.all_sides else ""
     if part.entries:
         found += "\n" + _aligned(part.entries)
     yield f"{{\\postdisplaypenalty=10000\n{found}}}%" if part.notes else found

@@ -64,7 +64,9 @@ def _axis(writer: Writer, node: Op, words: Mapping[int, str]) -> str:
 
 
 def total(writer: Writer, node: Op) -> Part:
-    """Σ a, with `rows` or `columns` below the sign where only these are added."""
+    """Σ a, with `rows` or `columns` below the sign where only these are added; of a number it."""
+    if not writer.rank(node.args[0]):
+        return writer.part(node.args[0])
     along = _axis(writer, node, AXES)
     inner = put(writer, node.args[0], "sum of")
     sign = Total(Word(along) if along else None)

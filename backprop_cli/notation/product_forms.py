@@ -29,8 +29,10 @@ SIDE_BY_SIDE = Sign("", _PRODUCT)
 
 
 def add(writer: Writer, node: Op) -> Part:
-    """a + b."""
+    """a + b, and a − b for a + (−b)."""
     a, b = node.args
+    if isinstance(b, Op) and b.name == "neg" and not isinstance(b.args[0], Num):
+        return sub(writer, Op("sub", (a, *b.args)))
     return between(put(writer, a, "a +"), Sign("+", _SUM), put(writer, b, "+ b"), "sum")
 
 

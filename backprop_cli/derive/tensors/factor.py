@@ -25,7 +25,7 @@ from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
-from backprop_cli.readings.entries import NoEntryError
+from backprop_cli.readings.entries import NoEntryError, called
 
 
 def factor(setting: Setting, of: Place, by: Place) -> Factor:
@@ -63,6 +63,7 @@ def _with_partials(chain: Chain) -> Chain:
 def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     """The equation's entry differentiated by the rules, line by line."""
     entry = setting.write.entry(expr, of.letters, of.name)
+    _no_whole(entry, by)
     bound = frozenset(of.letters) - frozenset(by.letters) | _numerals(entry)
     first = line(derivative(entry, by.symbol), "definition")
     own = Ending(Name(of.symbol, entry))
@@ -70,6 +71,14 @@ def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     lines = [_named(each, by) for each in (first, *rest)]
     chain = Chain("", derivative(of.symbol, by.symbol), without_repeats(lines))
     return Factor(of, by, chain.result, (chain,))
+
+
+def _no_whole(entry: Expr, by: Place) -> None:
+    """NoEntryError where the entry holds the whole of what it is differentiated by, as ln |P| does:
+    an entry of P would look like a constant in it."""
+    for node in walk(entry):
+        if isinstance(node, Op) and by.letters and Sym(by.name) in node.args:
+            raise NoEntryError(called(node))
 
 
 def _by_rules(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:

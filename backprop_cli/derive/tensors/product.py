@@ -29,6 +29,7 @@ from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting, quotient
 from backprop_cli.derive.tensors.gradient_data import Fit, Products, Shaped
 from backprop_cli.derive.tensors.setting import Chainwork, Names
+from backprop_cli.problem.assumptions import summing_to_one
 
 _STAGES: tuple[tuple[Stage, str], ...] = (
     ("picked", ""),
@@ -190,6 +191,9 @@ def _summed_targets(work: Chainwork, expr: Expr) -> Iterator[Line]:
     if isinstance(output, Op) and output.name == "softmax":
         axis = 0 if output.option("axis") is None else output.whole("axis")
         yield Line(ones(expr, "Y", axis), "targets", "Σ y = 1: the targets of one sample")
+    for name in sorted(summing_to_one(work.model.problem)):
+        if len(work.setting.sizes.names[name]) == 1:
+            yield Line(ones(expr, name, 0), "targets", f"Σ {name} = 1, as is assumed")
 
 
 def ones(expr: Expr, target: str, axis: int) -> Expr:
