@@ -151,3 +151,24 @@ def test_it_loads_no_sympy(tmp_path: Path) -> None:
     problem.write_text(SEED, encoding="utf-8")
     loaded = loaded_by("derive", str(problem), "--of", "Yhat", "--wrt", "W1")
     assert not loaded & {"sympy", "torch"}
+
+
+NUMBERS = """values: {{a: 2, b: 1, w: [1, 2]}}
+equations:
+  - c = a + b
+  - d = b + 1
+{}  - e = c * d{}
+"""
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html", "json"])
+def test_numbers_alone_have_no_letters_and_no_shapes_to_check(format_: str) -> None:
+    """The example of many lectures: e = (a + b) (b + 1), so that ∂e/∂b = d + c = 2 + 3."""
+    asked_for = ("--of", "e", "--wrt", "b", "--format", format_)
+    beside = derived(NUMBERS.format("  - v = c * w\n", " + sum(v)"), *asked_for)
+    alone = derived(NUMBERS.format("", ""), *asked_for)
+    assert "Check of the shapes" not in alone
+    if format_ == "text":
+        assert "∂e/∂b = d + c" in alone
+        assert "1{…} one term" not in alone  # there is no sum
+        assert "Check of the shapes" in beside
