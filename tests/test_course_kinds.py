@@ -253,7 +253,7 @@ def test_every_kind_is_in_the_page_and_is_checked() -> None:
 def test_the_command_runs(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     file, command = ROWS[number]
-    assert backprop.load(file)
+    backprop.load(file)
     text = run(command)
     if number in ENDS:
         assert ENDS[number] in text
