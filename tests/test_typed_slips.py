@@ -453,7 +453,7 @@ def test_a_function_by_another_name_in_a_formula(written: str, here: str) -> Non
 @pytest.mark.parametrize(
     "written",
     ["arctan", "prelu", "selu", "tan", "prod",
-     "conv2d", "group_norm", "mae", "rmse", "argsort", "gamma", "floor"],
+     "conv3d", "group_norm", "mae", "rmse", "argsort", "gamma", "floor"],
 )  # fmt: skip
 def test_what_is_another_function_is_never_a_slip_of_the_hand(written: str) -> None:
     text = f"values: {{x: [1, 2]}}\nequations:\n  - L = sum({written}(x))\n"
