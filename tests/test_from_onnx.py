@@ -116,7 +116,7 @@ def test_gradients_are_slopes_of_the_file_s_own_loss(tmp_path: Path) -> None:
         ([*GEMM, ("Add", [".", "x"], {})], "x, which is no number"),
         ([*GEMM, ("Softmax", ["."], {"axis": 0})], "over the outputs"),
         ([*GEMM, ("Gelu", ["."], {"approximate": "tanh"})], "by tanh"),
-        ([("Identity", ["."], {})], "no linear layer"),
+        ([("Identity", ["."], {})], "no layer"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(nodes: list[Node], said: str, tmp_path: Path) -> None:

@@ -103,6 +103,122 @@ def test_a_single_sigmoid_with_binary_cross_entropy() -> None:
     compared(model, inputs(), y, nn.BCELoss())
 
 
+# Pictures and norms -------------------------------------------------------------------------------
+
+
+PICTURES: dict[str, Any] = {
+    "one channel": lambda: (sequence(nn.Conv2d(1, 1, 2), nn.Flatten(), nn.Linear(9, 2)), (1, 4, 4)),
+    "channels and filters": lambda: (
+        sequence(nn.Conv2d(2, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(27, 2)),
+        (2, 4, 4),
+    ),
+    "padding and stride": lambda: (
+        sequence(
+            nn.Conv2d(2, 2, 3, stride=2, padding=1, bias=False), nn.Flatten(), nn.Linear(18, 2)
+        ),
+        (2, 5, 5),
+    ),
+    "pooling": lambda: (
+        sequence(
+            nn.Conv2d(1, 2, 2), nn.Tanh(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3),
+            nn.ReLU(), nn.Linear(3, 2),
+        ),
+        (1, 5, 5),
+    ),
+    "means that overlap": lambda: (
+        sequence(nn.AvgPool2d(3, stride=1), nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(8, 2)),
+        (1, 5, 5),
+    ),
+    "two convolutions": lambda: (
+        sequence(
+            nn.Conv2d(1, 2, 2), nn.SiLU(), nn.Conv2d(2, 2, (2, 2)), nn.MaxPool2d(2, 1),
+            nn.Flatten(), nn.Dropout(), nn.Linear(4, 2),
+        ),
+        (1, 5, 4),
+    ),
+}  # fmt: skip
+NORMS: dict[str, Any] = {
+    "layer norm": lambda: sequence(nn.Linear(3, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 2)),
+    "without scale": lambda: sequence(nn.LayerNorm(3, elementwise_affine=False), nn.Linear(3, 2)),
+    "batch norm": lambda: sequence(nn.Linear(3, 4), nn.BatchNorm1d(4, eps=0.01), nn.Linear(4, 2)),
+    "no statistics": lambda: sequence(
+        nn.BatchNorm1d(3, track_running_stats=False), nn.ReLU(), nn.Linear(3, 2)
+    ),
+}
+
+
+def with_numbers(model: Any) -> Any:
+    """The same with other numbers in every parameter, in the scales and shifts of norms too."""
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, 0.2, 0.7)
+    return model.double()
+
+
+NAMES = {
+    "Linear": {"weight": "W", "bias": "b"},
+    "Conv2d": {"weight": "K", "bias": "b"},
+    "LayerNorm": {"weight": "gamma", "bias": "beta"},
+    "BatchNorm1d": {"weight": "gamma", "bias": "beta"},
+}
+LAYERS = {*NAMES, "MaxPool2d", "AvgPool2d", "Flatten"}
+
+
+def compared_by_layer(model: Any, x: Any, y: Any, loss: Any) -> None:
+    problem = backprop.from_torch(model, x, y, loss)
+    value = loss(model(x), y)
+    value.backward()
+    solution = problem.solve()
+    assert float(solution["L"]) == pytest.approx(value.item(), rel=1e-9)
+    layers = [one for one in model if type(one).__name__ in LAYERS]
+    for number, layer in enumerate(layers, 1):
+        for theirs, ours in NAMES.get(type(layer).__name__, {}).items():
+            parameter = getattr(layer, theirs)
+            if parameter is not None:
+                found = np.asarray(solution[f"dL/d{ours}{number}"])
+                wanted = parameter.grad.numpy().reshape(found.shape)
+                np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.MSELoss(reduction="sum")], ids=str)
+@pytest.mark.parametrize("name", PICTURES)
+def test_convolutions_and_pooling_are_those_of_torch(name: str, loss: Any) -> None:
+    torch.manual_seed(11)
+    model, shape = PICTURES[name]()
+    x = torch.randn(1, *shape, dtype=torch.float64)
+    y = CLASSES[:1] if isinstance(loss, nn.CrossEntropyLoss) else NUMBERS[:1]
+    compared_by_layer(with_numbers(model).eval(), x, y, loss)
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_are_those_of_torch(name: str) -> None:
+    torch.manual_seed(13)
+    compared_by_layer(with_numbers(NORMS[name]()), inputs(), CLASSES, nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (lambda: nn.Conv2d(1, 1, 2, dilation=2), "dilation=.2, 2."),
+        (lambda: nn.Conv2d(1, 1, 2, stride=(1, 2)), "stride=.1, 2."),
+        (lambda: nn.Conv2d(1, 1, 2, padding="same"), "padding='same'"),
+        (lambda: nn.Conv2d(1, 1, 2, padding=1, padding_mode="reflect"), "padding_mode"),
+        (lambda: nn.MaxPool2d(2, padding=1), "padding=1"),
+        (lambda: nn.MaxPool2d(3, 2), "3"),  # PyTorch leaves out the last row and column
+        (lambda: nn.ConvTranspose2d(1, 1, 2), "ConvTranspose2d"),
+    ],
+)
+def test_what_windows_cannot_do_is_refused_by_name(model: Any, said: str) -> None:
+    x = torch.ones(1, 1, 4, 4, dtype=torch.float64)
+    with pytest.raises(backprop.Error, match=said):
+        backprop.from_torch(model().double(), x, torch.zeros(1, 9), nn.MSELoss())
+
+
+def test_several_pictures_are_refused() -> None:
+    model = sequence(nn.Conv2d(1, 1, 2), nn.Flatten())
+    with pytest.raises(backprop.Error, match="these are 2 pictures"):
+        backprop.from_torch(model, torch.ones(2, 1, 3, 3), torch.zeros(2, 4), nn.MSELoss())
+
+
 class Branching(nn.Module):  # type: ignore[misc,name-defined]
     """Two ways that meet."""
 
@@ -118,7 +234,7 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
     ("model", "loss", "said"),
     [
         (lambda: sequence(nn.Linear(3, 2), nn.Hardswish()), nn.MSELoss(), "Hardswish"),
-        (lambda: sequence(nn.ReLU(), nn.Linear(3, 2)), nn.MSELoss(), "behind a linear"),
+        (lambda: sequence(nn.ReLU(), nn.Linear(3, 2)), nn.MSELoss(), "behind a layer"),
         (lambda: nn.Linear(3, 2), nn.KLDivLoss(), "KLDivLoss"),
         (lambda: nn.Linear(3, 2), nn.L1Loss(), "over the outputs"),
         (lambda: nn.Linear(3, 2), nn.MSELoss(reduction="none"), "each sample"),
@@ -126,7 +242,9 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
         (lambda: sequence(nn.Linear(3, 2), nn.Dropout()), nn.MSELoss(), "eval"),
         (lambda: nn.Linear(300, 200), nn.MSELoss(), "by hand"),
         (Branching, nn.MSELoss(), "right before it"),
-        (nn.Identity, nn.MSELoss(), "no linear"),
+        (nn.Identity, nn.MSELoss(), "no layer"),
+        (lambda: sequence(nn.Linear(3, 2), nn.BatchNorm1d(2)).eval(), nn.MSELoss(), "train"),
+        (lambda: nn.LayerNorm([4, 3]), nn.MSELoss(), "several axes"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(model: Any, loss: Any, said: str) -> None:

@@ -38,27 +38,46 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
 def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     """The problem that a small `nn.Module` is: its layers one behind the other, and a loss.
 
-    `x` are samples as rows, (samples, inputs), `y` what the loss takes: class numbers from 0, or an
-    array of the outputs' shape. `loss` is a module such as `nn.CrossEntropyLoss()`. Linear layers,
-    activations, `Dropout` and `Identity` in `eval()` are known, and the losses MSE, L1, Huber,
-    cross-entropy and binary cross-entropy. Error, by name, for what is not, and for more than
-    20,000 parameters.
+    `x` are samples as rows, (samples, inputs), or one picture, (1, channels, height, width); `y` is
+    what the loss takes: class numbers from 0, or an array of the outputs' shape. `loss` is a module
+    such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions and pooling in two axes,
+    `Flatten`, `LayerNorm`, `BatchNorm1d` in `train()`, activations, `Dropout` in `eval()`, and the
+    losses MSE, L1, Huber, cross-entropy and binary cross-entropy. Error, by name, for what is not,
+    and for more than 20,000 parameters.
     """
     inputs, targets = leaf("x", x), leaf("y", y)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
-    if model.training and any(type(one).__name__ == "Dropout" for one in model.modules()):
-        raise _refused("dropout is random while a model trains", "model.eval()")
     layers = _layers(model)
-    outputs = layers[-1]["weights"].shape[0]
+    picture = inputs.ndim == 4
+    if picture and len(inputs) != 1:
+        raise _refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
+    sizes = [len(layer["weights"]) for layer in layers if "weights" in layer]
+    outputs = sizes[-1] if sizes else targets[0].size
+    said = _loss(loss, targets, outputs)
+    if picture:
+        said["y"] = _of_one(said["y"])
     return load(
         {
             "title": f"From PyTorch: {type(model).__name__}",
             "convention": {"affine": "x W^T + b"},
-            "x": inputs,
+            **({"input": "picture", "x": _unchannelled(inputs[0])} if picture else {"x": inputs}),
             "layers": layers,
-            **_loss(loss, targets, outputs),
+            **said,
         }
     )
+
+
+def _unchannelled(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A picture of one channel as a matrix."""
+    return picture[0] if len(picture) == 1 else picture
+
+
+def _of_one(targets: Any) -> Any:
+    """The targets of the one sample that there is."""
+    if isinstance(targets, dict):
+        (label,) = targets["labels"]
+        return [float(k == label) for k in range(1, targets["classes"] + 1)]
+    return targets[0]
 
 
 def _refused(message: str, instead: str | None = None) -> Error:
@@ -72,12 +91,94 @@ def _layers(model: Any) -> list[Layer]:
     """The layers in the order in which they are called, each with its activation."""
     chain = Chain("from_torch")
     for called, module in _calls(model):
-        if called == "Linear":
-            bias = {} if module.bias is None else {"bias": leaf("bias", module.bias)}
-            chain.layers.append({"weights": leaf("weight", module.weight), **bias})
+        if called in _MODULES:
+            chain.layers.append(_MODULES[called](module))
+        elif called == "Dropout" and module.training:
+            raise _refused("dropout is random while a model trains", "model.eval()")
         else:
             chain.activate(called, _activation(called, module))
     return chain.found()
+
+
+def _linear(module: Any) -> Layer:
+    return {"weights": leaf("weight", module.weight), **_given(module, bias="bias")}
+
+
+def _given(module: Any, **names: str) -> Layer:
+    """What a module has of these, under the names that a layer has for them."""
+    found = {ours: getattr(module, theirs, None) for theirs, ours in names.items()}
+    return {ours: leaf(ours, value) for ours, value in found.items() if value is not None}
+
+
+def _conv(module: Any) -> Layer:
+    _refuse_unless(module, dilation=1, groups=1, padding_mode="zeros")
+    stride, padding = _one(module, "stride"), _one(module, "padding")
+    kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias")}
+    return {"type": "conv", **kernel, "stride": stride, "padding": padding}
+
+
+def _pool(type_: str, **usual: object) -> Callable[[Any], Layer]:
+    def pool(module: Any) -> Layer:
+        _refuse_unless(module, padding=0, ceil_mode=False, **usual)
+        return {
+            "type": type_,
+            "size": _one(module, "kernel_size"),
+            "stride": _one(module, "stride"),
+        }
+
+    return pool
+
+
+def _flatten(module: Any) -> Layer:
+    _refuse_unless(module, start_dim=1, end_dim=-1)
+    return {"type": "flatten"}
+
+
+def _layer_norm(module: Any) -> Layer:
+    if len(module.normalized_shape) != 1:
+        raise _refused("LayerNorm over several axes is not known here", "LayerNorm(units)")
+    scaled = _given(module, weight="scale", bias="shift")
+    return {"type": "layer-norm", "epsilon": module.eps, **scaled}
+
+
+def _batch_norm(module: Any) -> Layer:
+    if not module.training and module.track_running_stats:
+        message = "BatchNorm1d in eval() takes its mean and variance from earlier batches"
+        raise _refused(message, "model.train(), which takes those of this batch")
+    scaled = _given(module, weight="scale", bias="shift")
+    return {"type": "batch-norm", "epsilon": module.eps, **scaled}
+
+
+def _one(module: Any, option: str) -> int:
+    """A size that is the same along both axes."""
+    value = getattr(module, option)
+    sizes = set(value) if isinstance(value, (tuple, list)) else {value}
+    if len(sizes) != 1 or not isinstance(value := sizes.pop(), int):
+        message = f"{type(module).__name__} with {option}={getattr(module, option)!r}"
+        raise _refused(f"{message} is not known here", "a whole number for both axes")
+    return value
+
+
+def _refuse_unless(module: Any, **usual: object) -> None:
+    """Complains of options that another formula belongs to."""
+    for option, value in usual.items():
+        found = getattr(module, option, value)
+        if found not in (value, (value, value)):
+            raise _refused(f"{type(module).__name__} with {option}={found!r} is not known here")
+
+
+_MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
+    {
+        "Linear": _linear,
+        "Conv2d": _conv,
+        "MaxPool2d": _pool("max-pool", dilation=1, return_indices=False),
+        "AvgPool2d": _pool("mean-pool", divisor_override=None),
+        "Flatten": _flatten,
+        "LayerNorm": _layer_norm,
+        "BatchNorm1d": _batch_norm,
+    }
+)
+"""What is a layer of its own."""
 
 
 def _calls(model: Any) -> Iterator[tuple[str, Any]]:
@@ -119,7 +220,7 @@ def _activation(called: str, module: Any) -> Any:
     if called == "GELU" and module.approximate == "none":
         return "gelu"
     if called not in _ACTIVATIONS:
-        known = ["Linear", "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS]
+        known = [*_MODULES, "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS]
         raise Chain("from_torch").refuse_unknown(called, known)
     return _ACTIVATIONS[called]
 

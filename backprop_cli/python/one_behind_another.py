@@ -39,11 +39,11 @@ class Chain(Struct, frozen=True):
         if activation == "linear":
             return
         if not self.layers or "activation" in self.layers[-1]:
-            raise self.refused(f"{called} does not stand behind a linear layer")
+            raise self.refused(f"{called} does not stand behind a layer without activation")
         self.layers[-1]["activation"] = activation
 
     def found(self) -> list[Layer]:
         """All layers; Error where there is none."""
         if not self.layers:
-            raise self.refused("the model has no linear layer")
+            raise self.refused("the model has no layer")
         return self.layers
