@@ -92,7 +92,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (extra / "stranger.yaml").write_text(answers(6))
     (extra / "photo.jpg").write_bytes(b"\xff\xd8\xff")
     (extra / "report.docx").write_bytes(b"PK\x03\x04")
-    (extra / "marks.xlsx").write_bytes(b"PK\x03\x04")
+    (extra / "marks.ods").write_bytes(b"PK\x03\x04")
     (extra / "torn.zip").write_bytes(b"no zip")
     return top
 
@@ -145,7 +145,7 @@ def test_each_sheet_has_the_marks_it_has_alone(room: Path) -> None:
 
 def test_every_file_and_every_student_is_accounted_for(room: Path) -> None:
     said = check(room).stderr
-    for name, why in (("photo.jpg", "picture"), ("report.docx", "Word"), ("marks.xlsx", "CSV")):
+    for name, why in (("photo.jpg", "picture"), ("report.docx", "Word"), ("marks.ods", "CSV")):
         assert re.search(rf"not read: .*{name}: .*{why}", said)
     assert re.search(r"not read: .*torn.zip: it is no archive", said)
     assert re.findall(r"^no sheet: (\w+)$", said, re.MULTILINE) == [NAMES[n][0] for n in ABSENT]

@@ -85,11 +85,11 @@ def test_sheets_of_one_student_show_their_files(folder: Path, form: str) -> None
 
 def test_what_is_not_read_is_named_with_the_reason(folder: Path) -> None:
     place = folder / "class" / "Cem_13_assignsubmission_file_"
-    for name in ("a.docx", "b.pdf", "c.txt", "d.xlsx", "e.png", "f", ".hidden"):
+    for name in ("a.docx", "b.pdf", "c.txt", "d.ods", "e.png", "f", ".hidden"):
         (place / name).write_bytes(b"\x00")
     said = check(folder).stderr.splitlines()
     assert [line.partition("file_/")[2].split(":")[0] for line in said] == [
-        "a.docx", "b.pdf", "c.txt", "d.xlsx", "e.png", "f"
+        "a.docx", "b.pdf", "c.txt", "d.ods", "e.png", "f"
     ]  # fmt: skip
     reasons = ["Word", "PDF", "given by its own name", "CSV", "picture", "no .yaml"]
     assert all(reason in line for reason, line in zip(reasons, said, strict=True))

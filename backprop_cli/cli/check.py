@@ -91,9 +91,9 @@ def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.
 
     PROBLEM may be a folder that `backprop vary` wrote: each sheet is graded by its student's
-    problem. Folders and .zip files are searched for .yaml, .yml, .json, .csv and .npz files: what
-    people typed, or the arrays of a program. Exit code 0: every sheet passes; 1: some sheet does
-    not; 2: the problem or every answer file is unusable.
+    problem. Folders and .zip files are searched for .yaml, .yml, .json, .csv, .xlsx and .npz
+    files: what people typed, or the arrays of a program. Exit code 0: every sheet passes; 1: some
+    sheet does not; 2: the problem or every answer file is unusable.
     """
     run(problem, Options(paths=paths, **options))  # type: ignore[arg-type]  # checked by click
 

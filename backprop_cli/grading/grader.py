@@ -14,6 +14,7 @@ from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
 from backprop_cli.grading.sheets.array_sheet import ArraySheets, is_computed, meant, typed_sheet
 from backprop_cli.grading.sheets.collect import name_by_folder, read_answers
+from backprop_cli.grading.sheets.workbooks import ENDING as WORKBOOK
 from backprop_cli.problem.array_files import (
     ArrayFileError,
     from_archive,
@@ -82,6 +83,8 @@ class Desk:
         return sheet, grader
 
     def _of_bytes(self, data: bytes, name: str) -> Read:
+        if name.casefold().endswith(WORKBOOK):  # an archive, and none of arrays
+            return self._reader.sheet(data, name), self.grader
         try:
             if is_archive(data) or name.casefold().endswith(".npz"):
                 leaves, refused = from_archive(data)

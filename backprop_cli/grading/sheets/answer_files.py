@@ -1,4 +1,4 @@
-"""The bytes of an answer file (YAML, JSON or CSV) -> a sheet: every answer as typed, or why not."""
+"""The bytes of an answer file (YAML, JSON, CSV, xlsx) -> a sheet: answers as typed, or why not."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.assembled import Collector, said
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
-from backprop_cli.grading.sheets.csv_sheets import read_rows
+from backprop_cli.grading.sheets.csv_sheets import read_rows, take_rows
 from backprop_cli.grading.sheets.plain_sheet import PlainReader
 from backprop_cli.grading.sheets.salvage import Salvaged, salvaged
+from backprop_cli.grading.sheets.workbooks import DATE, WorkbookError, cells_of
+from backprop_cli.grading.sheets.workbooks import ENDING as WORKBOOK
 from backprop_cli.problem.arrays import kind_of
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.text.plain_tree import plain_tree
@@ -32,6 +34,7 @@ from backprop_cli.problem.typed_numbers import printable, shown
 MAX_SHEET: Final = 2_000_000
 """The largest answer file that is read, in bytes."""
 
+_FRACTION = "=1/2 for a fraction, or ' before it"
 LONGEST_STUDENT: Final = 100
 _FORM = "answers: and below it, indented, a line for each quantity, such as Z1: [4, 0]"
 
@@ -45,6 +48,8 @@ class Reader:
 
     def sheet(self, data: bytes, file: str) -> Sheet:
         """What stands in an answer file."""
+        if file.casefold().endswith(WORKBOOK):
+            return _from_workbook(data, file, self.known)
         complaints = Complaints()
         text = _text(data, complaints)
         if text is None:
@@ -77,9 +82,13 @@ def stem(file: str) -> str:
 def _text(data: bytes, complaints: Complaints) -> str | None:
     if len(data) <= MAX_SHEET:
         return read_text(data, complaints)
-    size = MAX_SHEET // 1_000_000
-    complaints.add(f"the file is too large for an answer sheet: at most {size} MB are read")
+    complaints.add(_too_large().message)
     return None
+
+
+def _too_large() -> Complaint:
+    size = MAX_SHEET // 1_000_000
+    return Complaint(f"the file is too large for an answer sheet: at most {size} MB are read")
 
 
 def _unusable(file: str, complaint: Complaint) -> Sheet:
@@ -111,6 +120,22 @@ def _from_rows(text: str, file: str, known: Quantities) -> Sheet:
     collector = Collector(known)
     if (problem := read_rows(text, collector)) is not None:
         return _unusable(file, problem)
+    return _sheet(file, _clean(collector.student or "") or None, collector)
+
+
+def _from_workbook(data: bytes, file: str, known: Quantities) -> Sheet:
+    collector = Collector(known)
+    try:
+        rows = cells_of(data) if len(data) <= MAX_SHEET else None
+    except WorkbookError as error:
+        return _unusable(file, Complaint(error.message, instead=error.instead))
+    if rows is None:
+        return _unusable(file, _too_large())
+    if not rows:
+        return _unusable(file, Complaint("there is nothing in this workbook"))
+    take_rows(rows, collector)
+    for cell in (cell for row in rows for cell in row[1:] if cell.text == DATE):
+        collector.remark("Excel took what was typed here for a date", cell.mark, _FRACTION)
     return _sheet(file, _clean(collector.student or "") or None, collector)
 
 

@@ -21,7 +21,7 @@ from backprop_cli.problem.problem_file import read_up_to
 if TYPE_CHECKING:
     from zipfile import ZipFile
 
-ENDINGS: Final = (".yaml", ".yml", ".json", ".csv", ".npz")
+ENDINGS: Final = (".yaml", ".yml", ".json", ".csv", ".xlsx", ".npz")
 _MOST: Final = {".npz": MOST_BYTES, ".json": MOST_JSON}
 """Arrays are larger than what people type."""
 
@@ -207,12 +207,12 @@ OF_PLATFORMS: Final = frozenset({"submission_metadata.yml"})
 
 _moodle = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_.*").fullmatch
 _canvas = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?\d+_\d+_.+", re.IGNORECASE).fullmatch
-_OTHER = "no .yaml, .yml, .json, .csv or .npz file"
+_OTHER = "no .yaml, .yml, .json, .csv, .xlsx or .npz file"
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "a Word document": ".docx .doc .odt .rtf .pages",
         "a PDF": ".pdf",
-        "a spreadsheet; saved as CSV it can be read": ".xlsx .xls .ods .numbers",
+        "a spreadsheet; saved as CSV it can be read": ".xls .xlsm .ods .numbers",
         "a picture": ".png .jpg .jpeg .heic .gif .webp .svg .tif .tiff",
         "text; given by its own name it is read": ".txt .md .text .tsv .tab",
         "an archive; unpack it": ".zip .rar .7z .gz .tar",

@@ -1,9 +1,9 @@
-"""The text of a CSV file, an entry a row (name, row, column, value) -> the quantities on it."""
+"""The rows of a table, an entry each (name, row, column, value) -> the quantities on it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -32,14 +32,24 @@ def read_rows(text: str, collector: Collector) -> Complaint | None:
     delimiter = _delimiter(lines[0], collector)
     if delimiter is None:
         return Complaint("this is not a table of answers", instead=_FORM)
-    columns = _header([cell.text for cell in _cells(*lines[0], delimiter)])
-    for number, line in lines[1:] if columns else lines:
-        cells = list(_cells(number, line, delimiter))
-        if delimiter != ",":
+    take_rows(
+        (list(_cells(*line, delimiter)) for line in lines), collector, commas=delimiter == ","
+    )
+    return None
+
+
+def take_rows(
+    rows: Iterable[list[ScalarNode]], collector: Collector, *, commas: bool = False
+) -> None:
+    """Gives every row to the collector. Where `commas` separate cells, none is a decimal one."""
+    columns: tuple[str, ...] | None = None
+    for number, cells in enumerate(rows):
+        if number == 0 and (columns := _header([cell.text for cell in cells])) is not None:
+            continue
+        if not commas:
             cells[1:] = map(_with_points, cells[1:])
         if any(cell.text for cell in cells):
             _take(cells, columns or (_PAIR if len(cells) == len(_PAIR) else COLUMNS), collector)
-    return None
 
 
 def _with_points(cell: ScalarNode) -> ScalarNode:
