@@ -182,7 +182,11 @@ def is_root(base: Expr) -> bool:
 
 
 def power(writer: Writer, node: Op) -> Part:
-    """a raised to b."""
+    """a raised to b; 1 / Aⁿ of the entries of a matrix, since A⁻ⁿ is its inverse."""
+    match node.args:
+        case (matrix, Num(value)) if value < 0 and writer.rank(matrix) > 1:
+            below = matrix if value == -1 else op("pow", matrix, num(-value))
+            return div(writer, op("div", num(1), below))
     base, exponent = put(writer, node.args[0], "base"), writer.part(node.args[1])
     if is_root(node.args[0]):
         base = fenced(base)

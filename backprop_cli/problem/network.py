@@ -193,7 +193,7 @@ def _targets_of_steps(net: Draft, shape: Shape) -> Array | None:
     """Y of a network over time: a row a step, as the samples of a batch would be."""
     steps, units = (int(size) for size in shape)
     rows = replace(net.problem, convention=replace(net.problem.convention, affine="x W + b"))
-    return targets(rows, Expected(units, steps), net.complaints, None)
+    return targets(rows, Expected(units, steps, over_time=True), net.complaints, None)
 
 
 def _complain_without_loss(net: Draft) -> None:

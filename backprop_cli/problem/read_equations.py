@@ -141,11 +141,22 @@ def _complain_of_form(read: Equations, text: Text) -> None:
     left, sign, right = text.text.partition("=")
     instead = "z = W @ x + b"
     if sign and not right.startswith("=") and left.strip():
-        message = f"{shown(left.strip())} cannot be the name of a quantity"
-        instead = "a letter, then letters, digits and underscores, such as z1"
+        name = left.strip()
+        message = f"{shown(name)} cannot be the name of a quantity"
+        instead = _name_meant(name) or "a letter, then letters, digits and underscores, such as z1"
     else:
         message = "an equation is a name, `=` and a formula"
     read.complaints.add(message, text.mark, instead)
+
+
+def _name_meant(text: str) -> str | None:
+    """What to write for a name in the way of a programming language."""
+    if (stated := text.rstrip("+-*/@").rstrip()) != text and is_name(stated):
+        return f"a name of its own, such as {stated}2 = {stated} {text[len(stated) :].strip()} …"
+    base, bracket, index = text.partition("[")
+    if bracket and index.endswith("]") and is_name(base) and index[:-1].isalnum():
+        return f"{base}_{index[:-1]}"
+    return None
 
 
 def _check_not_function(read: Equations, name: str, mark: Mark) -> bool:

@@ -20,6 +20,7 @@ class Expected(Struct, frozen=True):
     units: int | None
     samples: int | None
     certain_samples: bool = True
+    over_time: bool = False  # the samples are the steps of one sequence
 
 
 def stacked(
@@ -138,7 +139,7 @@ def _numbers(
     array = _arranged(y.array, expected.samples, expected.units)
     units, count = expected.units, expected.samples
     if array.shape != ((units,) if count is None else (count, units)):
-        _complain_of_shape(y, y.array, units, count, problem, complaints)
+        _complain_of_shape(y, y.array, expected, problem, complaints)
         return None
     _check_values(y, array, problem, complaints)
     return array
@@ -160,17 +161,21 @@ def _arranged(array: Array, count: int | None, units: int) -> Array:
 def _complain_of_shape(
     y: Values,
     array: Array,
-    units: int,
-    count: int | None,
+    expected: Expected,
     problem: Problem,
     complaints: Complaints,
 ) -> None:
+    units, count = expected.units, expected.samples
+    assert units is not None
     want = f"a vector of {units}" if count is None else _vectors(count, units)
     have = _vectors(*array.shape) if array.ndim == 2 else described(array.shape)
     outputs = "1 output" if units == 1 else f"{units} outputs"
     message = f"y is {have}, and the network gives {outputs}"
     if count is not None:
-        message += f" for each of {count} sample{'' if count == 1 else 's'}"
+        what = "step" if expected.over_time else "sample"
+        message += f" for each of {count} {what}{'' if count == 1 else 's'}"
+    if expected.over_time and array.size == units:
+        want += ", or `at: last-step` in the last layer, for the last step alone"
     complaints.add(message, y.mark, _targets_meant(array, units, count, problem) or want)
 
 

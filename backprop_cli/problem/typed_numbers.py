@@ -162,6 +162,9 @@ def normal_minus(text: str) -> str:
     return text.replace("\N{MINUS SIGN}", "-")
 
 
+_LISTED = re.compile(r"(?P<before>)\([-+.\d\s/()]+(?:,[-+.\d\s/()]*)+\)")
+
+
 def _constant(text: str) -> float:
     from backprop_cli.problem.text.lexer import is_name
     from backprop_cli.problem.text.parser import FUNCTIONS, FormulaError, parse_constant
@@ -171,6 +174,9 @@ def _constant(text: str) -> float:
     if match := re.search(r"[@=:<>\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())
+    if (found := _LISTED.fullmatch(text)) and not found["before"]:
+        message = f"{shown(text)} is no number: a list stands in square brackets"
+        raise NumberError(message, text.replace("(", "[").replace(")", "]"))
     if (missing := text.count("(") - text.count(")")) > 0:
         raise NumberError(f"{shown(text)} lacks a closing parenthesis", text + ")" * missing)
     try:

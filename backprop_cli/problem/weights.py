@@ -95,12 +95,13 @@ def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Non
     extra = "" if net.convention.bias == "separate" else ", and the bias is one more"
     takes = "1 input" if have == 1 else f"{have} inputs"
     wanted = described(oriented(expected, units, net.convention))
+    samples = _samples_meant(net, have) if number == 1 else None
     if fits_transposed(net, number, shape):
         wanted = described(oriented(expected, have, net.convention))
         wanted += " (yours transposed)"
         if _all_fit_transposed(net):
             wanted += f", or convention: {{affine: {_other_way(net.convention)}}}"
-    elif number == 1 and (samples := _samples_meant(net, have)):
+    if samples:
         wanted += f", or x: {samples}"
     net.complaints.add(
         f"the weights of layer {number} are {described(shape)}, which with "

@@ -30,7 +30,10 @@ class ListOf(Struct, Generic[T], frozen=True):
         if self.single and isinstance(node, ScalarNode):
             only = self.item.read(node, name, complaints)
             return None if only is None else (only,)
-        unexpected(node, name, self, complaints, "a list: [first, second], or a line each with `-`")
+        example = getattr(self.item, "example", None)
+        listed = f"[{example}]" if example else "[first, second]"
+        instead = f"a list: {listed}, or a line each with `-`"
+        unexpected(node, name, self, complaints, instead)
         return None
 
     def _items(self, node: ListNode, name: str, complaints: Complaints) -> Iterator[T]:

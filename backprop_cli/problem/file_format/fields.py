@@ -160,6 +160,9 @@ class Integer(Struct, frozen=True):
         return {"type": "integer", **self.bounds.schema()}
 
 
+_by_size = re.compile(r"\s*(\w+?)\s*[x×*]\s*(\w+)\s*").fullmatch
+
+
 class Size(Struct, frozen=True):
     """A size: a whole number above 0, or a letter."""
 
@@ -171,8 +174,15 @@ class Size(Struct, frozen=True):
                 return int(node.text)
             if is_name(node.text) and not node.empty:
                 return node.text
-        unexpected(node, name, self, complaints)
+        unexpected(node, name, self, complaints, self._instead(node))
         return None
+
+    def _instead(self, node: Node) -> str | None:
+        """A shape in brackets, where it is written `3x2` or with a parenthesis."""
+        text = node.text if isinstance(node, ScalarNode) else ""
+        if match := _by_size(text):
+            return f"[{match[1]}, {match[2]}]"
+        return "a shape in square brackets, such as [3, 2]" if "(" in text else None
 
     def schema(self) -> Schema:
         return {"type": ["integer", "string"], "minimum": 1}

@@ -48,7 +48,8 @@ _TRANSPOSED = re.compile(
 def _affine(text: str) -> str:
     """`z = Wᵀx + b`, `W.T @ X + b` and the like in the form in which they are compared."""
     text = text.casefold().rpartition("=")[2]
-    return re.sub(r"[\s*@·()]", "", _TRANSPOSED.sub("^T", text))
+    form = re.sub(r"[\s*@·()]", "", _TRANSPOSED.sub("^T", text))
+    return form if "+" in form else f"{form}+b"
 
 
 def _kinks(given: Given) -> Kinks:

@@ -133,8 +133,11 @@ def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
     for key in given.entries:
         if key in _CONSTANTS and key not in rule.constants:
             has = ", ".join(("learning_rate", *rule.constants))
+            owner = next(other for other, each in RULES.items() if key in each.constants)
             given.complain(
-                key, f"the rule `{name}` has no {shown(key)}; it has {has}", "leave it out"
+                key,
+                f"the rule `{name}` has no {shown(key)}; it has {has}",
+                f"leave it out, or rule: {owner}",
             )
     if given.has("form") and not rule.forms:
         given.complain("form", f"the rule `{name}` has one form only", "leave `form` out")

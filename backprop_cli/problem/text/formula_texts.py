@@ -79,11 +79,19 @@ def parsed(
             if name in FUNCTIONS:
                 said, instead = no_argument(name)
                 complaints.add(said, mark, instead)
+            elif name in ("T", "t", "top") and _raised(text.text, skip + places.get(name, 0)):
+                message = f"`^{name}` would be a power, of a quantity {shown(name)}"
+                complaints.add(message, mark, ".T for transposed")
             elif name == "e":
                 complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
             else:
                 complaints.add(said, mark, near or listed(known))
     return None if unknown else expr
+
+
+def _raised(text: str, place: int) -> bool:
+    """Whether a name that begins there is the exponent of a power."""
+    return text[:place].rstrip().endswith(("^", "**"))
 
 
 def moved(mark: Mark, offset: int) -> Mark:

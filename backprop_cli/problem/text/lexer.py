@@ -131,7 +131,11 @@ def _stands(name: str, text: str, start: int) -> bool:
 
 
 def _unreadable(text: str, start: int) -> FormulaError:
-    character = text[start]
+    character, around = text[start], text[max(start - 1, 0) : start + 2]
+    if "||" in around:
+        return FormulaError("`||` has no meaning in a formula", start, "norm(…)")
+    if character == "." and not text[max(start - 1, 0)].isalpha():
+        return FormulaError("this point belongs to no number", start, "one point, as in 0.5")
     instead = {
         "'": ".T for transposed",
         "ᵀ": ".T for transposed",
@@ -153,6 +157,7 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "“": "no quotes",
         "”": "no quotes",
         "„": "no quotes",
+        "\\": "a / b for \\frac{a}{b}, exp(x) for e^{x}, alpha for \\alpha",
         ".": "the function alone, exp(x) for np.exp(x)",
     }.get(character)
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"

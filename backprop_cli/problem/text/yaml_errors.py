@@ -31,6 +31,12 @@ _BACKSLASH = r"single quotes, in which a backslash is just that: '\sigma'"
 # The first that fits is used. Both libraries, in C and in Python, are understood.
 _TABLE = (
     _Words("a tab stands where only spaces may", "spaces", characters="\t"),
+    _Words("a comma is missing between these rows", "[[1, 0], [-1, 1]]", characters="[",
+           after="]", context="flow", on_one_line=True),
+    _Words("a matrix is a list of rows in brackets, without a function around it",
+           "[[1, 0], [-1, 1]]", characters="[", after="(", context="flow", on_one_line=True),
+    _Words("braces have no place in a name", "the name without them: a_1", characters="{",
+           after="_", context="flow", on_one_line=True),
     _Words(
         "a bracket may not stand inside a text without quotes here",
         "quotes, as in ['dL/dW1[1,1]', L]",
@@ -196,6 +202,7 @@ _SPACE = _Kind("a space is missing after this colon", ": ")
 _EQUALS = _Kind("`=` stands where a colon belongs", ":")
 _DASH = _Kind("a space is missing after this dash", "- ")
 _TAB = "a tab stands where only spaces may"
+_WIDE = "\u00a0\u2002\u2003\u2007\u2009\u202f\u3000"  # what is copied from pages beside the space
 
 
 def slips(lines: list[str]) -> list[Slip]:
@@ -229,6 +236,11 @@ def _slip(number: int, line: str, below: str) -> Iterator[Slip]:
     if "\t" in indentation:
         mark = Mark(number, indentation.index("\t") + 1)
         yield Slip(Complaint(_TAB, mark, "spaces"), indentation.expandtabs(2) + line.lstrip())
+        return
+    if wide := next((char for char in line if char in _WIDE), None):
+        message = f"this is no usual space (it is U+{ord(wide):04X}): to YAML it is a letter"
+        mark = Mark(number, line.index(wide) + 1)
+        yield Slip(Complaint(message, mark, "a space"), re.sub(f"[{_WIDE}]", " ", line))
         return
     for matches, kind in ((_unspaced, _SPACE), (_equals, _EQUALS), (_dash, _DASH), (_bare, _COLON)):
         if match := matches(line):

@@ -1,0 +1,106 @@
+"""What hands bring from other notations and programs: the message says what to write here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backprop_cli.errors import UserError
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import solve
+
+
+def complaint(text: str) -> tuple[tuple[int, int], str, str]:
+    """Where the first complaint about a file is, what it says and what it offers."""
+    with pytest.raises(UserError) as found:
+        loaded(Source("problem.yaml", text.encode()))
+    first = min(found.value.complaints, key=lambda each: each.order)
+    return (first.mark.line, first.mark.column), first.message, first.instead or ""
+
+
+def formula(values: str, *equations: str) -> str:
+    return f"values: {{{values}}}\nequations:\n" + "".join(f"  - {each}\n" for each in equations)
+
+
+def layer(weights: str, more: str = "") -> str:
+    return f"x: [1, 2]\nlayers:\n  - {{weights: {weights}{more}}}\n"
+
+
+MATRIX = "A: [[1, 2], [3, 4]]"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said", "instead"),
+    [
+        (formula("x: [2, 1]", "L = x^T @ x"), (3, 11), "`^T` would be a power", ".T"),
+        (formula("x: [2, 1]", "L = ||x||^2"), (3, 9), "`||` has no meaning", "norm(…)"),
+        (formula("x: 2", "L = |x|"), (3, 9), "`|` has no meaning", "abs(…)"),
+        (formula("a: 1", r"z = \frac{1}{a}"), (3, 9), r"`\` has no meaning", "a / b for"),
+        (formula("a: 1", "f = 2 * a", "f += 1"), (4, 5), "`f +` cannot be", "f2 = f + …"),
+        (formula("a: 1", "f[t] = a"), (3, 5), "`f[t]` cannot be", "f_t"),
+        (formula(MATRIX, "z = sum(inverse(A))"), (3, 13), "here it is `inv`", "inv(…)"),
+        (formula(MATRIX, "z = determinant(A)"), (3, 9), "here it is `det`", "det(…)"),
+        (formula(MATRIX, "z = conv2d(A, A)"), (3, 9), "here it is `conv`", "conv(…)"),
+        (formula(MATRIX, "z = avg_pool(A, 2)"), (3, 9), "here it is `mean_pool`", "mean_pool(…)"),
+        (formula(MATRIX, "z = BatchNorm1d(A)"), (3, 9), "here it is `batch_norm`", "batch_norm(…)"),
+        (layer("np.array([[1, 2]])"), (3, 24), "without a function around it", "[[1, 0], [-1, 1]]"),
+        (layer("[[1 2] [3 4]]"), (3, 22), "a comma is missing between these rows", "[[1, 0]"),
+        ("values: {a_{1}: 1}\nequations: [f = 1]\n", (1, 12), "braces have no place", "a_1"),
+        (layer("[[1, 2]]", ", bias: [.5.]"), (3, 34), "this point belongs to no number", "0.5"),
+        ("x: (1, 2)\nlayers:\n  - {weights: [[1, 2]]}\n", (1, 4), "square brackets", "[1, 2]"),
+        ("x: [1]\ny:\u00a0[1]\n", (2, 3), "no usual space (it is U+00A0)", "a space"),
+        ("shapes: {W: 3x2}\nequations: [L = sum(W)]\n", (1, 13), "not `3x2`", "[3, 2]"),
+        (layer("[[1, 2], [3, 4]]", ", skip: {from: 0}"), (3, 39), "a list of skips", "[{from: 0}]"),
+        (
+            "x: [[1], [2]]\nlayers:\n  - {weights: [[1, 2]]}\n",
+            (3, 15), "takes 2 inputs; x has 1", "x: […] for one sample of 2 numbers",
+        ),
+    ],
+)  # fmt: skip
+def test_what_to_write_instead(text: str, place: tuple[int, int], said: str, instead: str) -> None:
+    at, message, offered = complaint(text)
+    assert at == place
+    assert said in message
+    assert instead in offered
+
+
+def test_a_layer_without_bias_may_be_written_without_it() -> None:
+    """`x W`, as courses write a layer that has no bias, is the layer with samples as rows."""
+    text = "convention: {{affine: {}}}\nx: [[0, 0, 1], [1, 0, 1]]\nlayers: [{{weights: {}}}]\n"
+    rows = solve(loaded(Source("p.yaml", text.format("x W", "[[2], [3], [-1]]").encode())).model)
+    columns = solve(loaded(Source("p.yaml", text.format("W x", "[[2, 3, -1]]").encode())).model)
+    assert rows.trace.step("Z1").value.tolist() == [[-1], [1]]  # type: ignore[union-attr]
+    assert columns.trace.step("Z1").value.tolist() == [[-1, 1]]  # type: ignore[union-attr]
+
+
+def test_targets_of_one_step_behind_a_layer_over_time() -> None:
+    _, message, instead = complaint(
+        "x: [[1], [2]]\ninput: sequence\ny: [1]\nlayers:\n"
+        "  - {type: rnn, input_weights: 1, recurrent_weights: 0.5}\n"
+        "  - {weights: 1}\nloss: squared-error\n"
+    )
+    assert "1 output for each of 2 steps" in message
+    assert "at: last-step" in instead
+
+
+def test_a_constant_of_another_rule_names_the_rule() -> None:
+    _, message, instead = complaint(
+        "x: [1]\ny: [1]\nlayers: [{weights: 1}]\nloss: squared-error\n"
+        "update: {rule: sgd, learning_rate: 0.1, beta: 0.9}\n"
+    )
+    assert "the rule `sgd` has no `beta`" in message
+    assert instead == "leave it out, or rule: momentum"
+
+
+def test_the_inverse_of_entries_is_not_written_as_that_of_a_matrix() -> None:
+    """A⁻¹ is the inverse; entry by entry it is 1 / A, whose slope is −1 / A²."""
+    import backprop_cli as backprop
+
+    of_entries = backprop.load(formula(MATRIX, "z = sum(A^-1)")).solve()
+    of_matrix = backprop.load(formula(MATRIX, "z = sum(inv(A))")).solve()
+    assert np.allclose(of_entries["dz/dA"], [[-1, -1 / 4], [-1 / 9, -1 / 16]])
+    assert "⁻¹" not in of_entries.render("text")
+    assert "1 / A" in of_entries.render("text")
+    assert "A⁻¹" in of_matrix.render("text")
+    assert "^{-1}" not in of_entries.render("latex")
