@@ -173,3 +173,24 @@ def test_targets_that_are_assumed_to_add_up_to_1(kind: str, tmp_path: Path) -> N
     assumed = f"assume: {{y: {kind}}}\n"
     path.write_text("shapes: {z: [k], y: [k]}\n" + assumed + equations, encoding="utf-8")
     assert "∂L/∂zⱼ = pⱼ − yⱼ" in CliRunner().invoke(main, arguments).stdout
+
+
+NUMBERS = """values: {{a: 2, b: 1, w: [1, 2]}}
+equations:
+  - c = a + b
+  - d = b + 1
+{}  - e = c * d{}
+"""
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html", "json"])
+def test_numbers_alone_have_no_letters_and_no_shapes_to_check(format_: str) -> None:
+    """The example of many lectures: e = (a + b) (b + 1), so that ∂e/∂b = d + c = 2 + 3."""
+    asked_for = ("--of", "e", "--wrt", "b", "--format", format_)
+    beside = derived(NUMBERS.format("  - v = c * w\n", " + sum(v)"), *asked_for)
+    alone = derived(NUMBERS.format("", ""), *asked_for)
+    assert "Check of the shapes" not in alone
+    if format_ == "text":
+        assert "∂e/∂b = d + c" in alone
+        assert "1{…} one term" not in alone  # there is no sum
+        assert "Check of the shapes" in beside

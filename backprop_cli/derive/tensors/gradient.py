@@ -40,7 +40,7 @@ from backprop_cli.derive.tensors.product import (
     slice_formula,
     walks,
 )
-from backprop_cli.derive.tensors.setting import Chainwork, Question, TensorError, chainwork
+from backprop_cli.derive.tensors.setting import Chainwork, Names, Question, TensorError, chainwork
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.entries import NoEntryError
 
@@ -114,7 +114,8 @@ def _opening(work: Chainwork, rest: Sequence[Section]) -> Iterator[Section]:
         if entry is not None and (place.letters or entry != equation.expr):
             parts.append(Stated(place.symbol, (entry,)))
     parts += _constants(work, names)
-    parts.append(_ranges(work, _letters_in(rest) | _letters_in([Section("", tuple(parts))])))
+    ranges = _ranges(work, _letters_in(rest) | _letters_in([Section("", tuple(parts))]))
+    parts += [ranges] if ranges.letters else []
     yield Section("Equations", tuple(parts))
 
 
@@ -275,11 +276,14 @@ def _closing(
         if not question.of_letters and work.of.letters:
             found.append(Section("All entries", (entry_products(work, paths),)))
         return found
+    sized = [path for path in work.paths if any(map(work.setting.sizes.names.get, path))]
+    if not sized:  # numbers have no entries and no shapes
+        return [Section("Product", (chain,), chain.left)]
     return [
         *_matrix_section(work, factors),
         Section("Entry by entry", (chain,), chain.left),
         *_whole(work, factors),
-        Section("Check of the shapes", tuple(_fits(work))),
+        Section("Check of the shapes", tuple(_fits(work, sized))),
     ]
 
 
@@ -363,9 +367,9 @@ def _pulled_back(work: Chainwork) -> Expr | None:
     return total
 
 
-def _fits(work: Chainwork) -> Iterator[Part]:
+def _fits(work: Chainwork, paths: Sequence[Names]) -> Iterator[Part]:
     setting, question = work.setting, work.question
-    for path in work.paths:
+    for path in paths:
         yield fit(setting, path)
     if setting.sample.isdecimal():
         return

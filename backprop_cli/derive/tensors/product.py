@@ -114,10 +114,13 @@ def product_chain(work: Chainwork, paths: Sequence[Walk], found: Factors) -> Cha
     return Chain("", quotient(work.of.symbol, work.by.symbol), without_repeats(lines))
 
 
+_TOGETHER = "factors put together"
+
+
 def _left(work: Chainwork, found: Factors) -> str:
     """Which indices 1{…} makes the same."""
     if len(work.paths) > 1:
-        return "of a sum with 1{…} one term is left"
+        return "of a sum with 1{…} one term is left" if work.between else _TOGETHER
     forced: dict[str, str] = {}
     for walk in walks(work):
         if all(edge in found for edge in walk.edges):
@@ -126,7 +129,7 @@ def _left(work: Chainwork, found: Factors) -> str:
     for letter, end in forced.items():
         ends.setdefault(end, []).append(letter)
     same = [" = ".join([*letters, end]) for end, letters in ends.items()]
-    return f"only {', '.join(same)} is left" if same else "factors put together"
+    return f"only {', '.join(same)} is left" if same else _TOGETHER
 
 
 def _total(paths: Sequence[Walk], entry: Callable[[Edge], Expr]) -> Expr:
