@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -58,7 +59,7 @@ def _reasons(grader: Grader, own: Measure) -> Iterator[str]:
     for name, count in _dead(grader).items():
         if count > own.dead.get(name, 0):
             yield f"a unit of {name} is dead"
-    for finding in soonest(grader):
+    for finding in soonest(grader, own.weak):
         if any(weakness not in own.weak for weakness in _as_weak(finding)):
             yield f"{finding.id}: {finding.message}"
 
@@ -69,11 +70,19 @@ def _weaknesses(grader: Grader) -> Iterator[Weakness]:
 
 
 def _as_weak(finding: Finding) -> Iterator[Weakness]:
-    """Each slip of a finding by itself; what is so with any numbers is nothing to mind."""
+    """Each slip of a finding by itself, those that are confused two by two.
+
+    So fewer of them confused than in the original is nothing new. What is so with any numbers is
+    nothing to mind.
+    """
     if finding.kind == "equivalent":
         return
-    if finding.kind == "confused" or not finding.slips:
-        yield finding.kind, finding.id, *sorted(finding.slips)
+    if finding.kind == "confused":
+        yield from (
+            ("confused", finding.id, *two) for two in combinations(sorted(finding.slips), 2)
+        )
+    elif not finding.slips:
+        yield finding.kind, finding.id
     else:
         yield from ((finding.kind, finding.id, slip) for slip in finding.slips)
 

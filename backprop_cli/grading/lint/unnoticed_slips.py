@@ -65,13 +65,20 @@ class Finding(Struct, frozen=True):
 
 
 def slip_findings(
-    grader: Grader, names: Sequence[str], unit: Unit, kept: Kept
+    grader: Grader,
+    names: Sequence[str],
+    unit: Unit,
+    kept: Kept,
+    *,
+    known: Collection[tuple[str, ...]] = (),
+    advises: bool = True,
 ) -> Iterator[Finding]:
     """What each slip does to each quantity: unnoticed ones first, then those that are confused.
 
-    `kept` takes what is looked at, and the findings, up to where the program fails.
+    `kept` takes what is looked at, and the findings, up to where the program fails. Without advice
+    it is not worked out how many decimals would help; what is `known` is left out.
     """
-    tried = _Tried(grader, unit)
+    tried = _Tried(grader, unit, known, advises)
     for name in names:
         yield from kept(f"mistakes in {name} that go unnoticed", tried.unnoticed(name))
     for name in names:
@@ -110,9 +117,13 @@ def _judged_right(sheet: _Sheet, name: str, typed: Written) -> bool:
 class _Tried:
     """The slips of one problem at one precision."""
 
-    def __init__(self, grader: Grader, unit: Unit) -> None:
+    def __init__(
+        self, grader: Grader, unit: Unit, known: Collection[tuple[str, ...]], advises: bool
+    ) -> None:
         self.grader = grader
         self.unit = unit
+        self.known = known
+        self.advises = advises
         self.true = Values(grader.key.truth)
         self.others: list[Values] | None = None
         self._wrong: dict[str, Wrong] = {}
@@ -127,8 +138,10 @@ class _Tried:
             title = SLIP_WORDS[id].title
             differing = [value for _, value in found if not _same(value, truth)]
             right = self.grader.steps[name].expr
-            if differing:
+            if differing and ("accepted", name, id) not in self.known:
                 yield from self._accepted(name, id, differing)
+            elif differing:
+                continue
             elif all(self.always_equal(right, expr) for expr, _ in found):
                 message = f"{title} changes nothing"
                 yield Finding("equivalent", name, message, None, (id,))
@@ -142,7 +155,7 @@ class _Tried:
             return
         truth = self.grader.key.truth[name]
         closest = min(close, key=lambda value: float(np.max(np.abs(value - truth))))
-        most = self.decimals_against(name, closest)
+        most = self.decimals_against(name, closest) if self.advises else None
         yield Finding(
             "accepted",
             name,
