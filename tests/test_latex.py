@@ -21,7 +21,7 @@ from backprop_cli.document.document_data import Page
 from backprop_cli.document.names import Names
 from backprop_cli.document.step_equations import values_of
 from backprop_cli.document.view import View
-from backprop_cli.notation.symbols import Naming
+from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.tex import latex, number, tex, text
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.problem_file import Source
@@ -325,3 +325,11 @@ def test_decimal_points_stand_below_one_another() -> None:
     equations = values_of(Names(), View(), Page())
     drawn = tex(equations.value(np.array([[1.5, 2], [-10, 0.25]])))
     assert r"1.50 & 2\phantom{.25} \\ -10\phantom{.50} & 0.25" in drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("X[i+u-1,j+2]", "X_{i+u-1,j+2}"), ("X[N1+1,n]", "X_{N_{1}+1,n}"), ("X[1,2]", "X_{12}")],
+)
+def test_an_index_that_is_a_sum_is_set_as_one(name: str, wanted: str) -> None:
+    assert tex(symbol(Naming(), name).node) == wanted

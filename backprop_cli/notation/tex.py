@@ -66,7 +66,8 @@ _SIGNS = MappingProxyType(
 _FENCES = MappingProxyType({"{": r"\{", "}": r"\}"})
 _BARS = MappingProxyType({"|": "vert", DETERMINANT: "vert", "‖": "Vert"})
 _SCIENTIFIC = re.compile(r"(?P<digits>.+)e(?P<sign>[+-]?)0*(?P<power>\d+)").fullmatch
-_numbered = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch  # an index such as N1 or N+1
+_numbered = re.compile(r"([A-Za-z])(\d*)").fullmatch  # an index such as N1
+_added = re.compile(r"\w+([+-]\w+)+").fullmatch  # N+1, or i+u-1
 
 _SPECIAL = MappingProxyType(
     {
@@ -287,8 +288,10 @@ def _word(words: str, bold: bool) -> str:
 
 
 def _place(place: str) -> str:
+    if _added(place):
+        return "".join(one if one in "+-" else _place(one) for one in re.split("([+-])", place))
     if found := _numbered(place):
-        return found[1] + (f"_{{{found[2]}}}" if found[2] else "") + (found[3] or "")
+        return found[1] + (f"_{{{found[2]}}}" if found[2] else "")
     return place if place.isalnum() and place.isascii() else rf"\text{{{text(place)}}}"
 
 
