@@ -333,3 +333,17 @@ def test_decimal_points_stand_below_one_another() -> None:
 )
 def test_an_index_that_is_a_sum_is_set_as_one(name: str, wanted: str) -> None:
     assert tex(symbol(Naming(), name).node) == wanted
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX")
+@pytest.mark.parametrize("name", ["time/lstm", "time/gru", "attention/two-heads"])
+def test_tables_and_formulas_stay_on_the_page(name: str, tmp_path: Path) -> None:
+    """A table over time of more columns than fit goes on below, with its first column again."""
+    file = Path(__file__).parent.parent / "problems" / f"{name}.yaml"
+    done = CliRunner().invoke(main, ["solve", str(file), "--format", "latex"])
+    (tmp_path / "page.tex").write_text(done.stdout, encoding="utf-8")
+    command = ["pdflatex", "-interaction=batchmode", "page.tex"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    log = (tmp_path / "page.log").read_text(errors="replace")
+    beyond = [float(found) for found in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(beyond, default=0) < 5

@@ -286,12 +286,26 @@ def _note(part: Note) -> Iterator[str]:
 
 
 def _columns(part: Columns) -> Iterator[str]:
+    """The table, in pieces of as many columns as fit; each begins with the first."""
     heads = [[*map(_head, part.heads)]] if any(part.heads) else []
-    widest = [max(map(_width, column)) for column in zip(part.heads, *part.rows, strict=True)]
-    room = sum(widest) + 2 * len(widest)
-    fitting = (command for command, most in _SIZES[1:] if room <= most)
     lines = [*heads, *([_cell(cell) for cell in line] for line in part.rows)]
-    yield columns(lines, next(fitting, _SIZES[-1][0]))
+    widths = [max(map(_width, column)) + 2 for column in zip(part.heads, *part.rows, strict=True)]
+    pieces = list(_pieces(widths, _SIZES[-1][1]))
+    room = max(sum(widths[at] for at in piece) for piece in pieces)
+    size_ = next((command for command, most in _SIZES[1:] if room <= most), _SIZES[-1][0])
+    for piece in pieces:
+        yield columns([[line[at] for at in piece] for line in lines], size_)
+
+
+def _pieces(widths: Sequence[float], most: float) -> Iterator[list[int]]:
+    """The numbers of the columns beside one another: the first, and those that fit behind it."""
+    piece = [0]
+    for at in range(1, len(widths)):
+        if len(piece) > 1 and sum(widths[i] for i in (*piece, at)) > most:
+            yield piece
+            piece = [0]
+        piece.append(at)
+    yield piece
 
 
 def _width(cell: Node | str) -> float:
