@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from classes import PROBLEMS, sheet
+from classes import PROBLEMS
 from click.testing import CliRunner, Result
 
 from backprop_cli.classroom.practice_session import Line, Practice
@@ -27,13 +27,16 @@ from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import UserError
 from backprop_cli.grading.exercise import Question
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.problem.problem_file import read_source
 from backprop_cli.solving.loading import Loaded, loaded
 
 ALL = sorted(PROBLEMS.glob("*.yaml"))
+FOLDERS = ("norms", "attention", "models", "words", "time")
+FURTHER = [path for name in FOLDERS for path in sorted((PROBLEMS / name).glob("*.yaml"))]
+LONG = {"lstm", "gru", "word-model", "every-step"}  # their hints are those of lstm-cell, last-step
+EVERY = [*ALL, *FURTHER]
 NET = PROBLEMS / "sigmoid-softmax.yaml"
 _number = re.compile(r"[-\N{MINUS SIGN}]?\d*\.?\d+(?:e-?\d+)?")
 
@@ -69,7 +72,7 @@ def text(lines: tuple[Line, ...] | Iterator[Line]) -> str:
 # All the way through ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_what_solve_prints_brings_full_marks(path: Path) -> None:
     practice = session(path)
     list(practice.opening())
@@ -89,7 +92,7 @@ def slips_at(path: Path) -> Iterator[tuple[int, str, str, set[str]]]:
     """
     _, grader = problem(path)
     rng = np.random.default_rng(sum(map(ord, path.stem)))
-    for place in rng.permutation(len(grader.questions))[:3]:
+    for place in rng.permutation(len(grader.questions))[:2]:
         question = grader.questions[place]
         found = grader.mistaken(question.name)
         if question.index is not None or not found.ids:
@@ -110,30 +113,57 @@ def names_one(said: str, slips: set[str]) -> bool:
 
 
 def test_a_slip_is_named_in_the_first_reply() -> None:
-    """Everything before it is right. What `check` names on a sheet with all lines on it, practice
-    names at once with those before it alone: 98 in 100, and nine in ten of all slips drawn."""
-    tried, named, first = 0, 0, 0
-    for path in ALL:
+    """Everything before it is right: 98 of 100 slips are named at once, drawn over all problems."""
+    tried, missed = 0, []
+    for path in EVERY:
         for place, id, value, same in slips_at(path):
-            answered = Answered(at=place)
-            practice = session(path, answered=answered)
-            for question in practice.questions[:place]:
-                answered.texts[question.id] = typed(truth(path, question))
-            at_once = names_one(text(practice.reply(value).lines), same)
-            tried, first = tried + 1, first + at_once
-            named += at_once or names_one(told_by_check(path, id, value), same)
-    assert tried > 50
-    assert first >= 0.98 * named
-    assert first >= 0.9 * tried
+            practice, _ = at(path, place)
+            said = text(practice.reply(value).lines)
+            tried += 1
+            if not names_one(said, same):
+                missed.append((path.stem, id, value, same))
+    assert tried > 100
+    assert len(missed) <= 0.02 * tried, missed
 
 
-def told_by_check(path: Path, id: str, value: str) -> str:
-    """What a full sheet is told of one wrong quantity."""
-    _, grader = problem(path)
-    answers = {q.id: f'"{typed(truth(path, q))}"' for q in grader.questions} | {id: f'"{value}"'}
-    found = read_sheet(sheet(answers).encode(), "a.yaml", grader.quantities())
-    result = next(each for each in grader.grade(found).results if each.id == id)
-    return "; ".join(SLIP_WORDS[slip].title for slip in result.slips)
+def at(path: Path, place: int) -> tuple[Practice, Question]:
+    """A session in which everything before a question is right."""
+    answered = Answered(at=place)
+    practice = session(path, answered=answered)
+    for question in practice.questions[:place]:
+        answered.texts[question.id] = typed(truth(path, question))
+    return practice, practice.questions[place]
+
+
+def test_slips_worked_out_by_hand_are_named() -> None:
+    """The published network: x = (3, 4), Z1 = (4, 0), H1 = σ(Z1), Z2 = W2ᵀ H1 + b2, and softmax."""
+    h = 1 / (1 + np.exp(-np.array([4.0, 0.0])))
+    known = {question.id: n for n, question in enumerate(problem(NET)[1].questions)}
+    given = {name: np.asarray(each.value) for name, each in problem(NET)[1].model.given.items()}
+    true = problem(NET)[1].key.truth
+    for id, value, slip in (
+        ("H1", np.array([4.0, 0.0]), "activation-omitted"),
+        ("Z2", given["W2"].T @ h, "bias-left-out"),
+        ("dL/dZ1", true["dL/dH1"], "activation-derivative-omitted"),
+        ("dL/dZ2", -true["dL/dZ2"], "sign-flipped"),
+        ("b2_new", given["b2"] - true["dL/db2"], "learning-rate-omitted"),
+    ):
+        practice, _ = at(NET, known[id])
+        assert names_one(text(practice.reply(typed(value)).lines), {slip}), id
+
+
+def test_a_wrong_number_like_no_other_gets_no_name() -> None:
+    """Neither a right name nor a wrong one: numbers of four decimals drawn near the right ones."""
+    rng = np.random.default_rng(5)
+    named = 0
+    for n in range(40):
+        practice, question = at(NET, n % 12)
+        value = truth(NET, question)
+        off = value + (1 + np.abs(value)) * rng.uniform(0.03, 0.3, value.shape)
+        said = text(practice.reply(typed(off)).lines)
+        assert "wrong" in said or "imprecise" in said
+        named += "perhaps" in said or "probably" in said
+    assert named <= 1
 
 
 # Hints --------------------------------------------------------------------------------------------
@@ -143,7 +173,9 @@ def numbers(said: str) -> set[str]:
     return {found.replace("\N{MINUS SIGN}", "-").lstrip("-") for found in _number.findall(said)}
 
 
-@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in EVERY if path.stem not in LONG], ids=lambda path: path.stem
+)
 def test_no_hint_before_the_last_has_the_value(path: Path) -> None:
     """Searched for at any digits; what stands in an input of the step may well stand there too."""
     practice = session(path)
@@ -167,6 +199,21 @@ def test_no_hint_before_the_last_has_the_value(path: Path) -> None:
             assert not practice.ended
         practice.reply(typed(value))
     assert practice.ended
+
+
+def test_no_reply_to_a_wrong_answer_has_the_value() -> None:
+    """A value of four decimals that is nowhere else, and answers around it."""
+    for n, question in enumerate(problem(NET)[1].questions):
+        value = truth(NET, question)
+        wanted = {f"{abs(v):.4f}" for v in value.flat if abs(v) != round(abs(v), 2)}
+        for factor in (-1, 1.1):
+            practice, _ = at(NET, n)
+            said = text(practice.reply(typed(factor * value)).lines)
+            told = said.partition("of 18:")[0]  # what may come behind it is the next question
+            assert not wanted & (numbers(told) - numbers(typed(factor * value))), (
+                question.id,
+                told,
+            )
 
 
 def test_the_four_hints_and_the_price_of_the_last() -> None:

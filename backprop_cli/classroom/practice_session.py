@@ -25,7 +25,7 @@ from backprop_cli.grading.report_data import Answer, Result, Submission
 from backprop_cli.grading.sheets.answer_files import Reader
 from backprop_cli.grading.sheets.blank_sheet import digits_said
 from backprop_cli.grading.sheets.typed_arrays import written
-from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS, said_best
 from backprop_cli.report.facts import facts
 from backprop_cli.report.settings import Settings, of_result
 from backprop_cli.report.wording import VERDICTS, number, points, points_said, verdict_phrase
@@ -39,6 +39,8 @@ _HELP: Final = (
     "hint  the next of four: the rule, the formula, the numbers put in, the result (no points)",
     "skip  go on and leave it    back  the one before    show  the sheet so far    quit  for today",
 )
+_MOST_NAMED: Final = 3  # slips, of one answer
+_EXACT: Final = 1e-9  # beside half of the last digit typed
 _LEFT_FREE: Final = ("_", "?", "~")
 
 
@@ -272,6 +274,28 @@ class Practice:
         yield Line(f"{sign} {verdict_phrase(result)}", words.style)
         for label, text in facts(of_result(result, "what"), self._settings):
             yield Line(f"    {label}: {text}")
+        for slip in self._perhaps(result):
+            words_of = self._settings.slip(slip)
+            yield Line(f"    perhaps: {words_of.title}. {words_of.sentence}")
+
+    def _perhaps(self, result: Result) -> tuple[str, ...]:
+        """Slips that give just these figures, which may be so few that `check` names none.
+
+        One that is none costs somebody at work a look; marks are given without any of this.
+        """
+        answers = self._reader.sheet(self.sheet.encode(), "sheet.yaml").answers
+        answer, truth = answers.get(result.id), self._grader.key.truth.get(result.id)
+        if result.verdict != "wrong" or answer is None or truth is None:
+            return ()
+        typed, found = written(answer), self._grader.mistaken(result.id)
+        if typed.value.shape != truth.shape:
+            return ()
+        off = np.abs(found.values - typed.value).reshape(len(found.ids), -1)
+        hits = (off <= 0.5 * np.ravel(typed.unit) + _EXACT).all(axis=1)
+        new = [
+            id for id, hit in zip(found.ids, hits, strict=True) if hit and id not in result.slips
+        ]
+        return tuple(dict.fromkeys(said_best(new)))[: max(0, _MOST_NAMED - len(result.slips))]
 
     # The end --------------------------------------------------------------------------------------
 
