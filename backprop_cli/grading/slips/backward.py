@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
-from backprop_cli.algebra.expr import Expr, Sym, num, op, put, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, put, substitute, symbols
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.calculus.differentiate import slope
@@ -29,7 +29,7 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
         yield from _differences(case, case.by, targets[case.by])
     for one in applied(case):
         user, node = one.user.name, one.node
-        if user not in targets or node.args[0] != Sym(case.by or ""):
+        if user not in targets or node.args != (Sym(case.by or ""),):
             continue
         for fused in _differences(case, user, targets[user]):
             yield fused
@@ -120,10 +120,19 @@ def mean_sum(case: Case) -> Iterator[Expr]:
         case.step.phase == "forward" and case.step.shape
     ):
         return
+    if (several := _summands(case.expr)) >= _STEPS and case.step.phase == "backward":
+        yield op("div", case.expr, num(several))  # the mean over the steps in time
     for count in sorted(case.counts):
         for name in ("mul", "div"):
             yield op(name, case.expr, num(count))
             yield from in_parts(case, lambda part: op(name, part, num(count)))  # noqa: B023
+
+
+def _summands(expr: Expr) -> int:
+    """How many terms a sum has, written out."""
+    if isinstance(expr, Op) and expr.name == "add":
+        return sum(map(_summands, expr.args))
+    return 1
 
 
 def bias_not_summed(case: Case) -> Iterator[Expr]:
@@ -148,6 +157,8 @@ def bias_not_summed(case: Case) -> Iterator[Expr]:
 # Lost paths ---------------------------------------------------------------------------------------
 
 
+_STEPS: Final = 3
+"""A sum of so many terms may be one over steps in time, and be taken for their mean."""
 _ALL_SUBSETS: Final = 4
 """Of so many paths any may be lost together; of more, one, all but one, or all from one on."""
 
