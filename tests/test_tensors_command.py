@@ -194,3 +194,15 @@ def test_numbers_alone_have_no_letters_and_no_shapes_to_check(format_: str) -> N
         assert "∂e/∂b = d + c" in alone
         assert "1{…} one term" not in alone  # there is no sum
         assert "Check of the shapes" in beside
+
+
+TURNED = """values: {X: [[0, 1], [2, 3]], K: [[1, 2], [0, 3]], T: [[0, 1, 2], [2, 7, 6], [0, 6, 8]]}
+equations:
+  - Y = conv(X, rot(K), padding=1)
+  - L = half_squared_error(Y, T)
+"""
+
+
+def test_entry_by_entry_a_gradient_has_its_shape_where_only_entries_are_steps() -> None:
+    """The gradient of a turned kernel asks for the shape of ∂L/∂Y, of which (∂L/∂Y)ᵢⱼ is a step."""
+    assert "(∂L/∂Y)ᵢⱼ = Yᵢⱼ − Tᵢⱼ" in derived(TURNED, "--index")

@@ -104,3 +104,30 @@ def test_the_inverse_of_entries_is_not_written_as_that_of_a_matrix() -> None:
     assert "1 / A" in of_entries.render("text")
     assert "A⁻¹" in of_matrix.render("text")
     assert "^{-1}" not in of_entries.render("latex")
+
+
+def test_a_vector_is_no_picture() -> None:
+    _, message, instead = complaint(
+        "x: [1, 2, 3]\ninput: picture\nlayers: [{type: conv, kernel: [1, 0]}]\n"
+    )
+    assert "x is a vector of 3" in message
+    assert instead == "leave `input: picture` out, where x is a vector"
+
+
+def test_a_dash_for_an_answer_that_is_missing() -> None:
+    import backprop_cli as backprop
+
+    problem = backprop.load("x: [1, 2]\nlayers: [{weights: [[1, 1]]}]\n")
+    report = problem.check(b"answers:\n  Z1: -\n  Yhat: [3]\n")
+    assert report["Z1"].verdict == "invalid"
+    assert "a dash alone is no value" in report["Z1"].message
+    assert report["Yhat"].verdict == "correct"
+
+
+def test_what_to_do_with_a_sheet_is_said_in_words_that_fit() -> None:
+    """Not "write save the file as UTF-8"."""
+    import backprop_cli as backprop
+
+    problem = backprop.load("x: [1, 2]\nlayers: [{weights: [[1, 1]]}]\n")
+    (found,) = problem.check(b"student: M\xfcller\nanswers: {Z1: [3]}\n").data["submissions"]
+    assert "; instead: save the file as UTF-8" in found["error"]["message"]

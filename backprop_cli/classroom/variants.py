@@ -29,9 +29,6 @@ MOST_TRIES: Final = 120
 
 _STAGES: Final = 12  # in which numbers are drawn ever nearer to the original, most staying at last
 
-_KEEP = "vary: {W1: keep}, for what makes it so, or {x: {from: -3, to: 3}} for more room"
-
-
 _HEAD = (
     "# Numbers of {}: drawn by `backprop vary`, seed {}. Figures in comments and notes are those of"
     " the original."
@@ -77,16 +74,24 @@ class Varied:
     def variant(self, student: str, seed: int) -> Variant:
         """The problem of one student; UserError where none of many is fair."""
         why: Counter[str] = Counter()
+        known: dict[str, str] = {}  # of few numbers there are few sets, drawn again and again
         for number in range(MOST_TRIES):
             text = self.drawn(Draws(seed, student, number), number * _STAGES // MOST_TRIES)
-            reason = self._why_not(text)
+            reason = known.get(text) or self._why_not(text)
             if reason is None:
                 headed = self._headed(text, student, seed)
                 return Variant(student, headed, number + 1, text)
             why[reason] += 1
+            known[text] = reason
         (reason, count), *_ = why.most_common(1)
         message = f"none of {MOST_TRIES} sets of numbers is fair; {count} times: {reason}"
-        raise self._original.source.error(Complaint(message, instead=_KEEP))
+        raise self._original.source.error(Complaint(message, instead=self._keep()))
+
+    def _keep(self) -> str:
+        """What to write into the file where no numbers are fair, by a name that it has."""
+        name = self._varying[0][0].quantity
+        room = f"{{{name}: {{from: -3, to: 3}}}} for more room"
+        return f"vary: {{{name}: keep}}, for what makes it so, or {room}"
 
     def _headed(self, text: str, student: str, seed: int) -> str:
         """The text with a line on top that says whose it is; JSON has no room for one."""

@@ -49,14 +49,26 @@ class Known(Struct, frozen=True):
 
 
 def known(trace: Trace) -> Known:
-    """What a trace knows; an entry that is a step of its own has no shape."""
+    """What a trace knows; an entry that is a step of its own has no shape, the whole has one."""
     shapes: dict[str, Shape] = {name: given.value.shape for name, given in trace.given.items()}
     shapes |= {id: found.shape for id, found in trace.unknown.items()}
     shapes |= {step.id: () if quantity(step.id).index else step.shape for step in trace.steps}
-    shapes = _over_time(trace, shapes) | shapes
+    shapes = _of_wholes(trace, shapes) | _over_time(trace, shapes) | shapes
     values = {name: given.value for name, given in trace.given.items()}
     values |= {step.id: step.value for step in trace.steps if step.value is not None}
     return Known(shapes, values)
+
+
+def _of_wholes(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shapes of gradients whose entries are steps: those of their variables."""
+    entries = [found for step in trace.steps if (found := quantity(step.id)).index]
+    wholes = {replace(found, index=()): found.by for found in entries}
+    numbers = {name for name, shape in shapes.items() if not shape}
+    return {
+        whole.id: shapes[by]
+        for whole, by in wholes.items()
+        if by in shapes and whole.name in numbers
+    }
 
 
 def _over_time(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:

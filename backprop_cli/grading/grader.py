@@ -12,9 +12,16 @@ from backprop_cli.faults import fault, told
 from backprop_cli.grading.grade import Grader, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
-from backprop_cli.grading.sheets.array_sheet import ArraySheets, is_computed, meant, typed_sheet
+from backprop_cli.grading.sheets.array_sheet import (
+    ArraySheets,
+    is_computed,
+    may_be_typed,
+    meant,
+    typed_sheet,
+)
 from backprop_cli.grading.sheets.collect import name_by_folder, read_answers
 from backprop_cli.grading.sheets.workbooks import ENDING as WORKBOOK
+from backprop_cli.grading.tolerance.floating import FloatType
 from backprop_cli.problem.array_files import (
     ArrayFileError,
     from_archive,
@@ -106,7 +113,16 @@ class Desk:
         if not sheet.answers:
             said = "; ".join(text for text, _ in sheet.remarks[:_MOST_SAID])
             return unusable(name, f"there is no array of this problem: {said}"), self.grader
+        if not refused and may_be_typed(leaves):
+            return self._fairer(sheet, kind, typed_sheet(leaves, self._known, student, name))
         return sheet, self.grader.for_program(kind)
+
+    def _fairer(self, computed: Sheet, kind: FloatType, typed: Sheet) -> Read:
+        """As the numbers of a program, unless more of them are right as what somebody typed."""
+        program = self.grader.for_program(kind)
+        if self.grader.grade(typed).score > program.grade(computed).score:
+            return typed, self.grader
+        return computed, program
 
     # Grading --------------------------------------------------------------------------------------
 

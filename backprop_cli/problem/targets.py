@@ -60,7 +60,10 @@ def one_sample(problem: Problem, complaints: Complaints) -> Array | None:
     array = x.array.reshape(-1, 1) if kind == "sequence" and x.array.ndim == 1 else x.array
     if array.ndim not in ((2, 3) if kind == "picture" else (2,)):
         message = f"x is {described(array.shape)}, and a {kind} is {_ONE[kind]}"
-        complaints.add(message, x.mark, "x: [[1, 0], [2, 1]]")
+        instead = "x: [[1, 0], [2, 1]]"
+        if kind == "picture" and array.ndim == 1:
+            instead = "leave `input: picture` out, where x is a vector"
+        complaints.add(message, x.mark, instead)
         return None
     return array
 

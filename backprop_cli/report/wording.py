@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import How, Result, Submission, Summary, Tally, Verdict
+from backprop_cli.grading.sheets.assembled import INSTEAD
 
 Style = Literal["good", "partly", "bad"]
 
@@ -202,7 +203,7 @@ def noted(text: str, mark: Mark) -> str:
 
 def remarked(submission: Submission) -> str:
     """The notes on a sheet in a table of a class: most are lines that were not understood."""
-    notes = [noted(text.partition("; write ")[0], mark) for text, mark in submission.remarks]
+    notes = [noted(text.partition(INSTEAD)[0], mark) for text, mark in submission.remarks]
     return "; ".join(notes)
 
 

@@ -32,7 +32,9 @@ Found: TypeAlias = "tuple[str, np.ndarray[Any, np.dtype[Any]]]"
 """What an array is called by the program, and what is in it."""
 
 _DIGITS: Final = 8
-"""A number with so many significant digits was computed and not typed."""
+"""A number with so many significant digits was computed, by a program or a calculator."""
+_DOUBLE: Final = 13
+"""So many digits, or one or two more, are written out of a float by programs alone."""
 _MOST_NAMES: Final = 6
 
 
@@ -41,14 +43,31 @@ def is_computed(leaves: Mapping[str, Any]) -> bool:
     return any(isinstance(leaf, np.ndarray) or _is_long(leaf) for leaf in leaves.values())
 
 
+def may_be_typed(leaves: Mapping[str, Any]) -> bool:
+    """Whether somebody may have typed them all the same, some with the digits of a calculator."""
+    every = [one for leaf in leaves.values() for one in _numbers(leaf)]
+    arrays = any(isinstance(one, (np.ndarray, np.floating)) for one in every)
+    return not arrays and any(1 < _digits(one) < _DOUBLE for one in every)
+
+
 def _is_long(leaf: Any) -> bool:
+    return any(isinstance(one, np.floating) or _digits(one) >= _DIGITS for one in _numbers(leaf))
+
+
+def _numbers(leaf: Any) -> Iterator[Any]:
+    """The numbers in lists within lists."""
     if isinstance(leaf, (list, tuple)):
-        return any(map(_is_long, leaf))
-    if isinstance(leaf, np.floating):
-        return True
-    text = str(leaf) if isinstance(leaf, (str, float)) else ""
+        for item in leaf:
+            yield from _numbers(item)
+    else:
+        yield leaf
+
+
+def _digits(number: Any) -> int:
+    """The significant digits of a text or a float; 0 of what has none."""
+    text = str(number) if isinstance(number, (str, float)) else ""
     mantissa = text.lower().partition("e")[0]
-    return sum(c.isdigit() for c in mantissa.lstrip("-+0.")) >= _DIGITS
+    return sum(char.isdigit() for char in mantissa.lstrip("-+0."))
 
 
 def float_type(arrays: Mapping[str, np.ndarray[Any, Any]], rtol: float | None) -> FloatType:

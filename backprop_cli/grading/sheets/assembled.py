@@ -152,8 +152,12 @@ def in_words(shape: Shape) -> str:
     return " × ".join(map(str, shape)) or "a number"
 
 
+INSTEAD = "; instead: "
+"""Between what is wrong with a line of a sheet and what to write there."""
+
+
 def said(message: str, instead: str | None) -> str:
     """A complaint in one line."""
     if not instead:
         return printable(message)
-    return printable(f"{message}; write {instead}")
+    return printable(f"{message}{INSTEAD}{instead}")

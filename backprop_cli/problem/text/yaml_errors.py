@@ -174,6 +174,7 @@ _unspaced = re.compile(rf"(?P<head> *(?:- +)?{_NAME})(?P<sign>):(?=[^\s:/\\])").
 _equals = re.compile(rf"(?P<head> *{_NAME})(?P<sign> *=) *(?=\S)").match
 _dash = re.compile(r"(?P<head> *)(?P<sign>-)(?=[{\[\"']|[^\W\d_])").match
 _bare = re.compile(rf"(?P<head> *{_NAME})(?P<sign>) +(?=[\[{{\"'.+\-−]|\d)[^:]*$").match
+_nothing = re.compile(rf" *{_NAME}: +(?P<sign>-+) *(?:#.*)?$").match
 _alone = re.compile(rf"(?P<head> *{_NAME})(?P<sign>) *(?:#.*)?$").match
 _in_braces = re.compile(rf"(?<=[{{,])(?P<head> *{_NAME})(?P<sign>):(?=[^\s:/\\,}}])")
 
@@ -241,6 +242,11 @@ def _slip(number: int, line: str, below: str) -> Iterator[Slip]:
         message = f"this is no usual space (it is U+{ord(wide):04X}): to YAML it is a letter"
         mark = Mark(number, line.index(wide) + 1)
         yield Slip(Complaint(message, mark, "a space"), re.sub(f"[{_WIDE}]", " ", line))
+        return
+    if match := _nothing(line):
+        mark = Mark(number, match.start("sign") + 1)
+        complaint = Complaint("a dash alone is no value", mark, "a value, or `_` for an answer")
+        yield Slip(complaint, f"{line[: mark.column - 1]}_")
         return
     for matches, kind in ((_unspaced, _SPACE), (_equals, _EQUALS), (_dash, _DASH), (_bare, _COLON)):
         if match := matches(line):
