@@ -309,7 +309,6 @@ ELSEWHERE = {
     "gradient-to-all": set(),  # no network of these has a maximum,
     "kernel-flipped": set(),  # or a kernel
     "one-position-only": set(),
-    "divided-by-one-less": set(),
 }
 """Slips that make no sense in every setting: where they do."""
 

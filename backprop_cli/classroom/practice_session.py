@@ -291,7 +291,7 @@ class Practice:
         if typed.value.shape != truth.shape:
             return ()
         off = np.abs(found.values - typed.value).reshape(len(found.ids), -1)
-        hits = (off <= 0.5 * np.ravel(typed.unit) + _EXACT).all(axis=1)
+        hits = np.all(off <= 0.5 * np.ravel(typed.unit) + _EXACT, axis=1).tolist()
         new = [
             id for id, hit in zip(found.ids, hits, strict=True) if hit and id not in result.slips
         ]

@@ -183,7 +183,7 @@ def _of_mean(case: Case, node: Op) -> Iterator[Change]:
     for size in shape if axis is None else (shape[int(str(axis))],):
         count *= int(size)
     if count > 1:
-        yield "divided-by-one-less", op("div", sum_, num(count - 1))
+        yield "mean-sum-confused", op("div", sum_, num(count - 1))
 
 
 def _other_axis(case: Case, node: Op) -> Iterator[Change]:

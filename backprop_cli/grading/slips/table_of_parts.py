@@ -55,11 +55,6 @@ PARTS: Mapping[SlipWords, str] = MappingProxyType(
             "The last division is missing, which brings it to its scale.",
         ): "eᶻ instead of eᶻ/Σeᶻ",
         SlipWords(
-            "divided-by-one-less",
-            "divided by n − 1",
-            "This mean divides by n. By n − 1 an estimate from a sample is divided, and this is none.",
-        ): "Σ(x − μ)²/(n − 1) instead of Σ(x − μ)²/n",
-        SlipWords(
             "wrong-axis",
             "along the wrong axis",
             "This was taken along the other axis.",
