@@ -173,7 +173,7 @@ FIGURES: dict[int, tuple[str, Callable[[Any], Any]]] = {
         lambda v: 0.1 * v.W1 + v.X.T @ (softmax(v.X @ v.W1 + v.b1) - np.eye(3)[[0, 1, 2, 1]]) / 4,
     ),
     14: ("w_new", newton),
-    16: ("d2f/dx2", lambda _: [[2 * 2 + 4, 2 * 1 + 2 * 2], [2 * 1 + 2 * 2, 2]]),
+    16: ("d2f/dxdy", lambda v: 2 * v.x + 2 * v.y * np.exp(v.x - 2)),
     21: ("dL/dw", lambda v: v.X.T @ (np.exp(v.X @ v.w) - v.y)),
     22: ("dL/ds", hinges),
     23: ("dL/dW1", margins),

@@ -94,6 +94,13 @@ def compile_all(documents: dict[str, str], folder: Path) -> None:
         assert "Overfull" not in log, f"{name}\n{log}"
 
 
+def test_a_step_without_a_formula_has_no_empty_alignment() -> None:
+    text = "values: {x: [1, 2]}\nequations: ['f = x[1]^2 * x[2]']\nask: [d2f/dx2]\n"
+    source = document("-", command="derive", text=text)
+    assert "Hessian" in source
+    assert "\\begin{align*}\n\n" not in source
+
+
 @needs_tex
 def test_functions_of_inputs_compile(tmp_path: Path) -> None:
     paths = sorted((PROBLEMS[0].parent / "functions").glob("*.yaml"))

@@ -354,6 +354,10 @@ def paper(model: Model, ranges: Mapping[str, Range], sample: str, seed: int = 0)
         y = np.abs(values["Y"]) + 0.1
         axis = 0 if model.samples is None else 1 if model.problem.convention.rows else 0
         values["Y"] = y / y.sum(axis=axis, keepdims=True)
+    for name, (_, kind) in model.problem.assume.items():
+        if kind != "symmetric" and name in values:
+            y = np.abs(values[name]) + 0.1
+            values[name] = y / y.sum(axis=-1, keepdims=True)
     made = Paper(model, sizes, values, ranges, sample, firsts)
     return replace(made, values=made.forward(values, ""))
 
