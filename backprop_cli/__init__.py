@@ -9,8 +9,8 @@
 ('dL/dw', 'wrong')
 
 `load` gives a problem, with `solve`, `check`, `derive`, `vary`, `handout` and `practice`; `new`
-makes one; `derive` takes a function or a formula; `testing` has assertions; `Error` is what all of
-them raise. Nothing prints and nothing exits.
+makes one; `check_class` grades the hand-ins of a class; `derive` takes a function or a formula;
+`testing` has assertions; `Error` is what all of them raise. Nothing prints and nothing exits.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backprop_cli import testing as testing
+    from backprop_cli.python.class_reports import ClassReport as ClassReport
+    from backprop_cli.python.class_reports import check_class as check_class
     from backprop_cli.python.complaining import Error as Error
     from backprop_cli.python.derivations import Derivation as Derivation
     from backprop_cli.python.derivations import derive as derive
@@ -38,12 +40,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClassReport",
     "Derivation",
     "Error",
     "Practice",
     "Problem",
     "Report",
     "Solution",
+    "check_class",
     "derive",
     "from_onnx",
     "from_sklearn",
@@ -54,12 +58,14 @@ __all__ = [
 ]
 
 _PLACES = {
+    "ClassReport": "python.class_reports",
     "Derivation": "python.derivations",
     "Error": "python.complaining",
     "Practice": "python.exercises",
     "Problem": "python.problems",
     "Report": "python.graded_reports",
     "Solution": "python.solutions",
+    "check_class": "python.class_reports",
     "derive": "python.derivations",
     "from_onnx": "python.from_onnx",
     "from_sklearn": "python.from_sklearn",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from functools import cache
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 from classes import PROBLEMS, grader_of, right_answers, sheet, typed
 from click.testing import CliRunner, Result
 
+import backprop_cli as backprop
 from backprop_cli.classroom.hand_ins import handed_in
 from backprop_cli.classroom.rosters import Roster, Student, WhoIsWho, read_roster
 from backprop_cli.classroom.variants import Varied
@@ -156,6 +158,15 @@ def test_every_file_and_every_student_is_accounted_for(room: Path) -> None:
     assert ".git" not in said
 
 
+def test_a_report_that_is_kept_names_them_too(room: Path) -> None:
+    told = check(room).stderr.splitlines()
+    for form in ("html", "markdown", "text"):
+        place = room / f"report.{form}"
+        check(room, "--format", form, "--width", "400", "-o", str(place))
+        text = unescape(place.read_text(encoding="utf-8").replace("\\", ""))
+        assert all(line in text for line in told), form
+
+
 def test_the_gradebook_has_the_class_list_in_its_order(room: Path) -> None:
     done = check(room, "--format", "gradebook")
     rows = list(csv.reader(io.StringIO(done.stdout)))
@@ -198,6 +209,21 @@ def test_replies_tell_each_student_and_reveal_no_value(room: Path, form: str, en
             for value in grader(id).key.truth["dL/dYhat"]:
                 own = rf"(?<![\d.\-\N{{MINUS SIGN}}]){re.escape(f'{value + 0.0:.3f}')}"
                 assert not re.search(own, text) or value < 0
+
+
+def test_from_python_it_is_the_same_report(room: Path) -> None:
+    words = [room / name for name in ("variants", "hand-ins")]
+    report = backprop.check_class(*words, roster=room / "roster.csv")
+    done = check(room, "--format", "json")
+    assert report.data == json.loads(done.stdout)
+    assert list(report.notes) == check(room, "--format", "json").stderr.splitlines()
+    assert report.gradebook() == check(room, "--format", "gradebook").stdout
+    page = check(room, "--format", "html").stdout
+    assert report.page() == page
+    with pytest.raises(backprop.Error, match="class list"):
+        backprop.check_class(room / "variants" / "s01.yaml", words[1])
+    with pytest.raises(backprop.Error, match="no such file"):
+        backprop.check_class(words[0], [room / "nowhere"])
 
 
 def test_one_problem_with_a_class_list(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROBLEM = ROOT / "problems" / "sigmoid-softmax.yaml"
 SHEETS = ROOT / "problems" / "sheets" / "sigmoid-softmax"
 PUBLIC = set("Derivation Error Practice Problem Report Solution derive load new testing".split())
-PUBLIC |= {"from_onnx", "from_sklearn", "from_torch"}
+PUBLIC |= {"ClassReport", "check_class", "from_onnx", "from_sklearn", "from_torch"}
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,7 @@ def public_methods() -> list[Any]:
         backprop.Practice,
         backprop.Solution,
         backprop.Report,
+        backprop.ClassReport,
         backprop.Derivation,
     ]
     return [

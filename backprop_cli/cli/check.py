@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.grading.grade import Grader
     from backprop_cli.grading.grader import Desk
     from backprop_cli.grading.judging.stages import Stage
-    from backprop_cli.grading.report_data import Reveal
+    from backprop_cli.grading.report_data import Reveal, Summary
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.grading.summary import Counts
     from backprop_cli.report.formats import Settings, Writer
@@ -36,6 +36,7 @@ MOST_TOLD: Final = 50  # files that are not read; the others are counted
 MANY: Final = 400  # sheets from which more than one process is worth its start
 
 FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html", "gradebook")
+_KEPT: Final = ("html", "markdown")  # formats that are read later, without what is told beside
 _PATH = click.Path(path_type=Path)
 
 
@@ -133,10 +134,15 @@ def run(problem: Path, options: Options) -> None:
     settings = _settings(options, task.grader)
     writers = tuple(_writers(options, settings, task))
     graded = _Graded(_graded(Bench(task.desk, writers), task.files, options))
-    summary = graded.counts.summary
+    left = [each for each in left if not _is_same(each.file, options.out.file)]
+    notes = (*_unread(left), *task.notes)
+    kept = notes if options.out.file is not None or options.out.format in _KEPT else ()
+
+    def summary() -> Summary:
+        return replace(graded.counts.summary(), notes=kept)
+
     options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
-    _tell_unread([each for each in left if not _is_same(each.file, options.out.file)])
-    for note in task.notes:
+    for note in notes:
         click.echo(printable(note), err=True)
     for place, other in enumerate(writers[1:]):
         parts = [each[place] for each in graded.beside]
@@ -175,13 +181,13 @@ class _Graded:
 
 def _task(problem: Path, options: Options, left: list[Unread]) -> Task:
     """What is to be graded, and by what: one problem for all, or everyone's own."""
-    from backprop_cli.cli.arguments import load
+    from backprop_cli.cli.arguments import allowed_for, load, source_of
     from backprop_cli.grading.sheets.collect import folder_of_students
 
     if problem.is_dir() or options.roster is not None:
-        from backprop_cli.cli.check_class import class_problems
+        from backprop_cli.classroom.class_problems import class_problems
 
-        problems = class_problems(problem, options.roster)
+        problems = class_problems(problem, options.roster, allowed_for("checking"), source_of)
         files = _files(problem, options, left)
         found = problems.task(files, (*options.answers, *options.paths))
         notes, roster = tuple(found.handed_in.notes()), problems.roster
@@ -225,14 +231,12 @@ def _is_same(file: str, output: Path | None) -> bool:
     return output is not None and os.path.realpath(file) == os.path.realpath(output)
 
 
-def _tell_unread(left: Sequence[Unread]) -> None:
-    """Says on standard error which files of the folders are no sheets, so that none is missed."""
-    from backprop_cli.problem.typed_numbers import printable
-
+def _unread(left: Sequence[Unread]) -> Iterator[str]:
+    """Which files of the folders are no sheets, so that none is missed."""
     for each in sorted(left, key=lambda each: each.file)[:MOST_TOLD]:
-        click.echo(f"not read: {printable(each.file)}: {each.why}", err=True)
+        yield f"not read: {each.file}: {each.why}"
     if len(left) > MOST_TOLD:
-        click.echo(f"not read: {len(left) - MOST_TOLD} more", err=True)
+        yield f"not read: {len(left) - MOST_TOLD} more"
 
 
 def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:

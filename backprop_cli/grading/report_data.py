@@ -138,11 +138,12 @@ class Tally(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """The class as a whole."""
+    """The class as a whole. `notes` name who has no sheet or several, and what was not read."""
 
     submissions: int
     passed: int
     quantities: tuple[Tally, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Report(Struct, frozen=True):

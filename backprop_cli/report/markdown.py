@@ -129,6 +129,8 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
         yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
     if told := list(to_teach(report.summary, settings)):
         yield "\n".join(f"- {escaped(line)}" for line in told)
+    if report.summary.notes:
+        yield "\n".join(f"- {escaped(line)}" for line in report.summary.notes)
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:

@@ -84,8 +84,7 @@ def _sheet(submission: Submission, settings: Settings) -> Iterator[str]:
     yield f"<p><strong>{escape(marks(submission))}</strong></p>"
     yield from (f"<p>{escape(sentence)}</p>" for sentence in first_sentences(submission))
     if submission.remarks:
-        notes = "".join(f"<li>{escape(noted(*remark))}</li>" for remark in submission.remarks)
-        yield f"<ul>{notes}</ul>"
+        yield _list(noted(*remark) for remark in submission.remarks)
     if submission.results:
         rows = (_row(result, settings) for result in submission.results)
         yield _table(("quantity", "points", "verdict"), rows)
@@ -119,7 +118,13 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
     if report.summary.quantities:
         yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
     if told := list(to_teach(report.summary, settings)):
-        yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
+        yield _list(told)
+    if report.summary.notes:
+        yield _list(report.summary.notes)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:

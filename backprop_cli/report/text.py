@@ -118,6 +118,9 @@ def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
     if told := list(to_teach(report.summary, settings)):
         yield _BLANK
         yield from (Text(line, overflow="fold") for line in told)
+    if report.summary.notes:
+        yield _BLANK
+        yield from (Text(line, overflow="fold") for line in report.summary.notes)
 
 
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[Table]:

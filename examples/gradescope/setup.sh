@@ -28,5 +28,5 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
 fi
 
 "$python" -m venv "$venv"
-"$venv/bin/pip" install --quiet "${wheels[0]}"
+"$venv/bin/pip" install --quiet "${wheels[0]}[xlsx]"
 "$venv/bin/backprop" --version
