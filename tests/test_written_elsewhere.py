@@ -131,3 +131,38 @@ def test_what_to_do_with_a_sheet_is_said_in_words_that_fit() -> None:
     problem = backprop.load("x: [1, 2]\nlayers: [{weights: [[1, 1]]}]\n")
     (found,) = problem.check(b"student: M\xfcller\nanswers: {Z1: [3]}\n").data["submissions"]
     assert "; instead: save the file as UTF-8" in found["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "instead"),
+    [("nag", "nesterov"), ("adamw", "adam, with `weight_decay` beside it"), ("GD", "sgd")],
+)
+def test_rules_by_their_other_names(rule: str, instead: str) -> None:
+    _, message, offered = complaint(
+        "x: [1]\ny: [1]\nlayers: [{weights: 1}]\nloss: squared-error\n"
+        f"update: {{rule: {rule}, learning_rate: 0.1}}\n"
+    )
+    assert f"not `{rule}`" in message
+    assert offered == instead
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "instead"),
+    [
+        (("derive", "--function", "mse"), "there is no function `mse`", "mean-squared-error"),
+        (("derive", "--function", "bce"), "there is no function `bce`", "binary-cross-entropy"),
+        (("derive", "--function", "x.T @ A @ x"), "`A` would be a matrix", "shapes: {A: [n, n]"),
+        (("derive", "--expression", "x1, "), "found the end", ""),
+        (("new", ""), "sketch ``: a network has inputs", "4-3-2"),
+    ],
+)
+def test_on_the_command_line(arguments: tuple[str, ...], said: str, instead: str) -> None:
+    from click.testing import CliRunner
+
+    from backprop_cli.cli import main
+
+    done = CliRunner().invoke(main, list(arguments))
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert instead in done.stderr
+    assert "found `]`" not in done.stderr

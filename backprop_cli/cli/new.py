@@ -122,7 +122,9 @@ def command(
                 Complaint(message, instead="another name, or --force"), source=str(file)
             )
         text, remarks = (
-            _of_sketch(sketch, choices) if sketch else _of_points(separate, letters=letters)
+            _of_sketch(sketch, choices)
+            if sketch is not None
+            else _of_points(separate, letters=letters)
         )
         Output("text", file).write(text)
     for remark in remarks:

@@ -111,12 +111,15 @@ def _as_formula(text: str, source: str) -> str:
 
     from backprop_cli.derive.steps.functions import names
     from backprop_cli.operations.table import TABLE
+    from backprop_cli.problem.text.foreign_names import elsewhere
 
     word = text.strip()
     if word in TABLE and TABLE[word].arity == 1 and TABLE[word].public:
         return f"{word}(z)"
     if word.replace("-", "").replace("_", "").isalpha() and len(word) > 1:
-        near = get_close_matches(word.casefold(), names(), 1)
+        known = elsewhere(word, names())
+        near = [known.name] if known and known.name else []
+        near += get_close_matches(word.casefold(), names(), 1)
         meant = near[0] if near else f"one of {', '.join(names())}, or a formula in z"
         raise UserError(
             Complaint(f"there is no function `{word[:40]}`", instead=meant), source=source

@@ -138,6 +138,9 @@ def _lines(
         raise UnderivableError("this formula has no derivative that can be written out") from None
 
 
+_IN_A_FILE = "`shapes: {{{}: [n, n], x: [n]}}` and `equations:` in a file, and `derive` of that"
+
+
 # Formulas over vectors ----------------------------------------------------------------------------
 
 
@@ -155,6 +158,10 @@ def _lettered(
             raise NoEntryError("matrices")
         form = write.entry(expr, (i,) if shape else ())
     except ShapeError as error:
+        capital = next((name for name in letters.numbers if name[0].isupper()), None)
+        if capital is not None:
+            message = f"letters are numbers and vectors here, and `{capital}` would be a matrix"
+            raise UnderivableError(message, _IN_A_FILE.format(capital)) from None
         raise UnderivableError(str(error), error.instead) from None
     except NoEntryError as error:
         raise UnderivableError(f"there is no derivation with letters for {error}") from None
@@ -214,7 +221,11 @@ def of_expressions(
     try:
         parsed = parse(f"[{text}]", Dialect(step_at_zero=kinks.step_at_zero))
     except FormulaError as error:
-        raise FormulaError(error.message, max(0, error.offset - 1), error.instead) from None
+        place = max(0, error.offset - 1)
+        message = error.message
+        if place >= len(text.rstrip()):
+            message = message.replace("found `]`", "found the end")
+        raise FormulaError(message, place, error.instead) from None
     assert isinstance(parsed, Op)
     asked = tuple(name.strip() for name in wrt.split(",")) if wrt else ()
     _check_letters(symbols(parsed), (), "e" if "e" in asked else None)

@@ -115,7 +115,15 @@ OF_GRADING: Final = _meant(
 OF_LABELS: Final = _meant({"labels": "label class y", "classes": "nclasses numclasses n k"})
 
 # Words that stand for a value, in the same way
-RULES: Final = _meant({"sgd": "gd gradientdescent stochasticgradientdescent vanilla batchgd"})
+RULES: Final = _meant(
+    {
+        "sgd": "gd gradientdescent stochasticgradientdescent vanilla batchgd deltarule",
+        "momentum": "sgdmomentum sgdwithmomentum heavyball polyak",
+        "nesterov": "nag nesterovmomentum",
+        "adam, with `weight_decay` beside it": "adamw",
+        "newton": "newtonraphson newtonsmethod",
+    }
+)
 MEAN_OR_SUM: Final = _meant({"mean": "average avg batchmean", "sum": "total none"})
 INPUTS: Final = _meant(
     {"picture": "image matrix channels", "sequence": "time steps", "samples": "batch vectors"}
