@@ -166,6 +166,20 @@ def test_a_wrong_number_like_no_other_gets_no_name() -> None:
     assert named <= 1
 
 
+def test_a_wrong_answer_where_no_slip_is_known_is_wrong() -> None:
+    tried = 0
+    for path in ALL:
+        grader = problem(path)[1]
+        for n, question in enumerate(grader.questions):
+            if question.index is None and not grader.mistaken(question.name).ids:
+                practice, _ = at(path, n)
+                said = text(practice.reply(typed(truth(path, question) + 3.3217)).lines)
+                assert "wrong" in said or "cannot be read" in said, (path, question.id, said)
+                tried += 1
+                break
+    assert tried > 3
+
+
 # Hints --------------------------------------------------------------------------------------------
 
 

@@ -290,11 +290,13 @@ class Practice:
         typed, found = written(answer), self._grader.mistaken(result.id)
         if typed.value.shape != truth.shape:
             return ()
-        off = np.abs(found.values - typed.value).reshape(len(found.ids), -1)
-        hits = np.all(off <= 0.5 * np.ravel(typed.unit) + _EXACT, axis=1).tolist()
-        new = [
-            id for id, hit in zip(found.ids, hits, strict=True) if hit and id not in result.slips
+        room = 0.5 * typed.unit + _EXACT
+        hits = [
+            id
+            for id, value in zip(found.ids, found.values, strict=True)
+            if bool((np.abs(value - typed.value) <= room).all())
         ]
+        new = [id for id in hits if id not in result.slips]
         return tuple(dict.fromkeys(said_best(new)))[: max(0, _MOST_NAMED - len(result.slips))]
 
     # The end --------------------------------------------------------------------------------------
