@@ -52,6 +52,9 @@ LOSSES: dict[str, Any] = {
     "mse": (nn.MSELoss, NUMBERS),
     "mse, summed": (lambda: nn.MSELoss(reduction="sum"), NUMBERS),
     "l1, summed": (lambda: nn.L1Loss(reduction="sum"), NUMBERS),
+    "l1": (nn.L1Loss, NUMBERS),
+    "huber": (lambda: nn.HuberLoss(delta=0.5), NUMBERS),
+    "bce, averaged": (nn.BCEWithLogitsLoss, (NUMBERS > 0).double()),
     "huber, summed": (lambda: nn.HuberLoss(reduction="sum", delta=0.5), NUMBERS),
     "bce": (
         lambda: nn.BCEWithLogitsLoss(reduction="sum"),
@@ -219,6 +222,66 @@ def test_several_pictures_are_refused() -> None:
         backprop.from_torch(model, torch.ones(2, 1, 3, 3), torch.zeros(2, 4), nn.MSELoss())
 
 
+class Ending(nn.Module):  # type: ignore[misc,name-defined]
+    """A linear layer, and a function behind it."""
+
+    def __init__(self, end: Any) -> None:
+        super().__init__()
+        self.one, self.end = nn.Linear(3, 2), end
+
+    def forward(self, x: Any) -> Any:
+        return self.end(self.one(x))
+
+
+ENDS: dict[str, Any] = {
+    "module": lambda: sequence(nn.Linear(3, 2), nn.LogSoftmax(dim=1)),
+    "function": lambda: Ending(lambda z: nn.functional.log_softmax(z, dim=1)),
+    "method": lambda: Ending(lambda z: z.log_softmax(-1)),
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", ENDS)
+def test_a_log_softmax_and_its_loss_are_one(name: str, reduction: str) -> None:
+    torch.manual_seed(17)
+    compared(ENDS[name](), inputs(), CLASSES, nn.NLLLoss(reduction=reduction))
+
+
+def test_softmax_and_softplus_as_functions() -> None:
+    torch.manual_seed(19)
+    for end in (nn.functional.softplus, lambda z: torch.softmax(z, 1), lambda z: z.softmax(dim=-1)):
+        compared(Ending(end), inputs(), NUMBERS, nn.MSELoss())
+
+
+def test_bce_averaged_over_outputs_behind_a_sigmoid() -> None:
+    torch.manual_seed(23)
+    y = (NUMBERS > 0).double()
+    compared(sequence(nn.Linear(3, 2), nn.Sigmoid()), inputs(), y, nn.BCELoss())
+
+
+class WithPicture(nn.Module):  # type: ignore[misc,name-defined]
+    """A picture laid flat by a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = sequence(nn.Conv2d(1, 2, 2), nn.ReLU())
+        self.said = nn.Linear(8, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.said(self.seen(x).flatten(1))
+
+
+def test_a_picture_laid_flat_by_a_function() -> None:
+    torch.manual_seed(29)
+    model, x = WithPicture().double(), torch.randn(1, 1, 3, 3, dtype=torch.float64)
+    loss, y = nn.CrossEntropyLoss(), torch.tensor([2])
+    solution = backprop.from_torch(model, x, y, loss).solve()
+    loss(model(x), y).backward()
+    kernel = model.seen[0].weight.grad.numpy()
+    np.testing.assert_allclose(np.reshape(solution["dL/dK1"], kernel.shape), kernel, rtol=1e-9)
+    np.testing.assert_allclose(solution["dL/dW3"], model.said.weight.grad.numpy(), rtol=1e-9)
+
+
 class Branching(nn.Module):  # type: ignore[misc,name-defined]
     """Two ways that meet."""
 
@@ -236,7 +299,14 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
         (lambda: sequence(nn.Linear(3, 2), nn.Hardswish()), nn.MSELoss(), "Hardswish"),
         (lambda: sequence(nn.ReLU(), nn.Linear(3, 2)), nn.MSELoss(), "behind a layer"),
         (lambda: nn.Linear(3, 2), nn.KLDivLoss(), "KLDivLoss"),
-        (lambda: nn.Linear(3, 2), nn.L1Loss(), "over the outputs"),
+        (lambda: nn.Linear(3, 2), nn.NLLLoss(), "belong together"),
+        (lambda: sequence(nn.Linear(3, 2), nn.LogSoftmax(1)), nn.MSELoss(), "belong together"),
+        (lambda: sequence(nn.Linear(3, 2), nn.LogSoftmax(0)), nn.NLLLoss(), "over the outputs"),
+        (lambda: sequence(nn.Linear(3, 2), nn.Softplus(beta=3)), nn.MSELoss(), "beta=3"),
+        (lambda: Ending(lambda z: nn.functional.softplus(z, 3)), nn.MSELoss(), "beta=3"),
+        (lambda: Ending(lambda z: torch.softmax(z, 0)), nn.MSELoss(), "over the outputs"),
+        (lambda: Ending(lambda z: nn.functional.softmax(z, dim=0)), nn.MSELoss(), "outputs"),
+        (lambda: Ending(torch.flatten), nn.MSELoss(), "start_dim=0"),
         (lambda: nn.Linear(3, 2), nn.MSELoss(reduction="none"), "each sample"),
         (lambda: nn.Linear(3, 2), nn.CrossEntropyLoss(label_smoothing=0.1), "label_smoothing"),
         (lambda: sequence(nn.Linear(3, 2), nn.Dropout()), nn.MSELoss(), "eval"),

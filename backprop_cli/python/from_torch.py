@@ -42,12 +42,12 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     what the loss takes: class numbers from 0, or an array of the outputs' shape. `loss` is a module
     such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions and pooling in two axes,
     `Flatten`, `LayerNorm`, `BatchNorm1d` in `train()`, activations, `Dropout` in `eval()`, and the
-    losses MSE, L1, Huber, cross-entropy and binary cross-entropy. Error, by name, for what is not,
-    and for more than 20,000 parameters.
+    losses MSE, L1, Huber, cross-entropy, NLL behind a log-softmax (one loss here), and
+    binary cross-entropy. Error, by name, for what is not, and for more than 20,000 parameters.
     """
     inputs, targets = leaf("x", x), leaf("y", y)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
-    layers = _layers(model)
+    layers = _layers(_before(loss, list(_calls(model))))
     picture = inputs.ndim == 4
     if picture and len(inputs) != 1:
         raise _refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
@@ -87,10 +87,30 @@ def _refused(message: str, instead: str | None = None) -> Error:
 # The layers ---------------------------------------------------------------------------------------
 
 
-def _layers(model: Any) -> list[Layer]:
+Call = tuple[str, Any]
+"""What is called, by name, and the module that it is, or a function's options."""
+
+
+def _before(loss: Any, calls: list[Call]) -> list[Call]:
+    """What is called before the loss; a log-softmax is part of the loss here."""
+    last = calls[-1] if calls else ("", None)
+    behind = last[0] in ("LogSoftmax", "log_softmax")
+    if behind != (type(loss).__name__ == "NLLLoss"):
+        raise _refused("a log-softmax and NLLLoss belong together", "CrossEntropyLoss, or both")
+    if behind:
+        _refuse_other_softmax(last[1])
+    return calls[:-1] if behind else calls
+
+
+def _refuse_other_softmax(asked: Any) -> None:
+    if asked.dim not in (None, -1, 1):
+        raise _refused("a softmax here runs over the outputs", "dim=1")
+
+
+def _layers(calls: list[Call]) -> list[Layer]:
     """The layers in the order in which they are called, each with its activation."""
     chain = Chain("from_torch")
-    for called, module in _calls(model):
+    for called, module in calls:
         if called in _MODULES:
             chain.layers.append(_MODULES[called](module))
         elif called == "Dropout" and module.training:
@@ -174,6 +194,7 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
         "MaxPool2d": _pool("max-pool", dilation=1, return_indices=False),
         "AvgPool2d": _pool("mean-pool", divisor_override=None),
         "Flatten": _flatten,
+        "flatten": _flatten,
         "LayerNorm": _layer_norm,
         "BatchNorm1d": _batch_norm,
     }
@@ -181,8 +202,8 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
 """What is a layer of its own."""
 
 
-def _calls(model: Any) -> Iterator[tuple[str, Any]]:
-    """What is called, by name, with the module that it is, one behind the other."""
+def _calls(model: Any) -> Iterator[Call]:
+    """What is called, one behind the other."""
     import torch
 
     whole = torch.nn.Sequential(model)  # so that a layer alone is called like any other
@@ -199,20 +220,35 @@ def _calls(model: Any) -> Iterator[tuple[str, Any]]:
         elif node.op != "output":
             if list(node.all_input_nodes) != [before]:
                 raise _refused(f"{node.name} takes more than what is right before it")
-            module = modules.get(node.target) if node.op == "call_module" else None
-            yield _name(node, module), module
+            module = modules[node.target] if node.op == "call_module" else _function(node)
+            yield type(module).__name__, module
         before = node
 
 
-def _name(node: Any, module: Any) -> str:
-    if module is not None:
-        return type(module).__name__
-    return str(getattr(node.target, "__name__", node.target))
+_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "softmax": {"dim": None},
+        "log_softmax": {"dim": None},
+        "flatten": {"start_dim": 0, "end_dim": -1},
+        "softplus": {"beta": 1, "threshold": 20},
+    }
+)
+"""Options of functions in their order, as they are unless they are given."""
+
+
+def _function(node: Any) -> Any:
+    """A function or method with its options, as a module has them."""
+    called = str(getattr(node.target, "__name__", node.target))
+    usual = _OPTIONS.get(called, {})
+    given = dict(zip(usual, node.args[1:], strict=False)) | dict(node.kwargs)
+    return type(called, (), {**usual, **given})()
 
 
 def _activation(called: str, module: Any) -> Any:
-    if called in ("Softmax", "softmax") and getattr(module, "dim", -1) not in (-1, 1):
-        raise _refused("a softmax here runs over the outputs", "Softmax(dim=1)")
+    if called in ("Softmax", "softmax"):
+        _refuse_other_softmax(module)
+    if called in ("Softplus", "softplus"):
+        _refuse_unless(module, beta=1, threshold=20)
     if called == "LeakyReLU":
         return {"name": "leaky-relu", "slope": module.negative_slope}
     if called == "ELU":
@@ -250,34 +286,38 @@ def _refuse_options(loss: Any) -> None:
 
 
 def _targets(name: str, targets: np.ndarray[Any, Any], outputs: int) -> Any:
-    if name == "CrossEntropy" and targets.ndim == 1 and targets.dtype.kind in "iu":
+    if name in ("CrossEntropy", "NLL") and targets.ndim == 1 and targets.dtype.kind in "iu":
         return {"labels": (targets + 1).tolist(), "classes": outputs}
     return targets.reshape(-1, outputs)
 
 
-def _of_all(name: str) -> Callable[[Any, bool, int], dict[str, Any]]:
+def _of_all(name: str, formula: str) -> Callable[[Any, bool, int], dict[str, Any]]:
     """A loss that PyTorch averages over outputs, too, where it averages at all."""
 
     def said(_: Any, mean: bool, outputs: int) -> dict[str, Any]:
         if mean and outputs > 1:
-            message = "its mean is over the outputs, too, and this one is over samples alone"
-            raise _refused(message, "reduction='sum', or one output")
+            return {"formula": f"{formula} / {outputs}"}
         return {"name": name}
 
     return said
 
 
 def _huber(loss: Any, mean: bool, outputs: int) -> dict[str, Any]:
-    return {**_of_all("huber")(loss, mean, outputs), "delta": loss.delta}
+    formula = f"huber(yhat, y, delta={loss.delta})"
+    said = _of_all("huber", formula)(loss, mean, outputs)
+    return {**said, "delta": loss.delta} if "name" in said else said
 
 
 _LOSSES: Mapping[str, Callable[[Any, bool, int], dict[str, Any]]] = MappingProxyType(
     {
+        "NLL": lambda *_: {"name": "cross-entropy-with-logits"},
         "CrossEntropy": lambda *_: {"name": "cross-entropy-with-logits"},
         "MSE": lambda _, mean, __: {"name": "mean-squared-error" if mean else "squared-error"},
-        "L1": _of_all("absolute-error"),
+        "L1": _of_all("absolute-error", "sum(abs(yhat - y))"),
         "Huber": _huber,
-        "BCE": _of_all("binary-cross-entropy"),
-        "BCEWithLogits": _of_all("binary-cross-entropy-with-logits"),
+        "BCE": _of_all("binary-cross-entropy", "binary_cross_entropy(yhat, y)"),
+        "BCEWithLogits": _of_all(
+            "binary-cross-entropy-with-logits", "binary_cross_entropy_with_logits(yhat, y)"
+        ),
     }
 )
