@@ -20,6 +20,7 @@ from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.units import Unit
 
 _NEEDED = 2
+"""Significant digits that prove something: with one, a number stands for up to twice its size."""
 
 
 class FewDigits(Struct, frozen=True):

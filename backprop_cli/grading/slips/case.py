@@ -22,7 +22,7 @@ from backprop_cli.solving.plan import Planned
 Found = TypeVar("Found")
 
 ACTIVATIONS = frozenset(name for name, entry in TABLE.items() if entry.activation)
-_MOST_NEARBY = 8
+_MOST_NEARBY = 8  # of more others, one or the other gives nearly any number
 _DEEPEST = 4  # states stand behind states: mhat behind m behind the old m
 
 

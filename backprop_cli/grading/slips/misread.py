@@ -25,6 +25,9 @@ _STEPS: Final = 4
 _DIGITS: Final = 9  # other digits that one may be taken for
 _MOST_BY_CHANCE: Final = 0.005
 _MOST_BY_CHANCE_BESIDE_RIGHT: Final = 0.05
+"""A digit is named where a wrong number would seem misread by chance no more often than this. Many
+digits of many numbers are tried, and a name that is not theirs misleads, so it is little; beside
+entries that are right a slip of the pen is likely in itself, and it is ten times as much."""
 
 
 def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:

@@ -28,6 +28,8 @@ _MOST_NAMED: Final = 3
 _ROOM: Final = 3  # typed units within which rounding on the way may leave the number
 _MOST_BY_CHANCE: Final = 0.05
 _MOST_BY_CHANCE_OF_PARTS: Final = 0.02
+"""Where a wrong number comes from is said where it would be met by chance no more often than this;
+of parts of any formula so many are tried that it takes more to believe one."""
 
 
 class _Hit:

@@ -27,7 +27,12 @@ Undone = Callable[[Figure], Iterator[tuple[float, float]]]
 """The numbers, with their units, that a figure was before the slip."""
 
 _CLEARLY = 4
+"""So many widths of what should stand there a figure is off before rounding cannot be the reason:
+within these, exchanged or moved digits explain what honest rounding does, too."""
+
 _KNOWN = 0.5
+"""What should stand there is known to this part of itself, or it has no digits to compare with."""
+
 _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 
