@@ -206,3 +206,19 @@ equations:
 def test_entry_by_entry_a_gradient_has_its_shape_where_only_entries_are_steps() -> None:
     """The gradient of a turned kernel asks for the shape of ∂L/∂Y, of which (∂L/∂Y)ᵢⱼ is a step."""
     assert "(∂L/∂Y)ᵢⱼ = Yᵢⱼ − Tᵢⱼ" in derived(TURNED, "--index")
+
+
+@pytest.mark.parametrize(
+    ("of", "by", "name"),
+    [("Z1", "K1", "convolution-network.yaml"), ("H2", "Z1", "convolution-network.yaml")],
+)
+def test_a_window_is_refused_by_name_and_what_is_said_instead_works(
+    of: str, by: str, name: str
+) -> None:
+    file = str(Path(__file__).resolve().parent.parent / "problems" / name)
+    done = CliRunner().invoke(main, ["derive", file, "--of", of, "--wrt", by])
+    assert done.exit_code == 2
+    assert "or --index for the loss's gradients by entries" in done.output
+    instead = CliRunner().invoke(main, ["derive", file, "--index"])
+    assert instead.exit_code == 0, instead.output
+    assert "X[i+m−1,j+p−1]" in instead.output

@@ -58,7 +58,10 @@ def tensor(model: Model, question: Question) -> TensorDerivation:
         return _derivation(work)
     except NoEntryError as error:
         message = f"on the way from {question.by} no letters can name an entry: {error}"
-        raise TensorError(message, "quantities that are closer to one another") from None
+        instead = (
+            "quantities with no such step between, or --index for the loss's gradients by entries"
+        )
+        raise TensorError(message, instead) from None
     except (NoMoreLettersError, TooLongError):
         raise _too_long() from None
 
