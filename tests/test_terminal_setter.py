@@ -22,6 +22,7 @@ from backprop_cli.notation.nodes import (
     every,
     row,
 )
+from backprop_cli.notation.parts import Part
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.terminal import Terminal
@@ -108,3 +109,26 @@ def test_a_fraction_on_paper_is_a_quotient_on_a_line() -> None:
     assert any(isinstance(part, Fraction) for part in every(node))
     assert UNICODE.one_line(node) == "(a + 1) / (a · 2) − (−a) / 3"
     assert not re.search(r"[^\x00-\x7f]", PLAIN.one_line(node) or "")
+
+
+class Counting(FormulaWriter, frozen=True):
+    """How many parts are written."""
+
+    def part(self, expr: Expr) -> Part:
+        written.append(expr)
+        return super().part(expr)
+
+
+written: list[Expr] = []
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow", "maximum", "matmul"])
+@pytest.mark.parametrize("side", [0, 1])
+def test_each_part_of_a_deep_formula_is_written_once(name: str, side: int) -> None:
+    """x/x/x/… with a hundred strokes took for ever when each was written twice."""
+    deep: Expr = Sym("a")
+    for _ in range(30):
+        deep = op(name, *((deep, Sym("a")) if side == 0 else (Sym("a"), deep)))
+    written.clear()
+    Counting(lambda id: symbol(Naming(), id), {"a": (2, 2)}).node(deep)
+    assert len(written) <= 4 * 61

@@ -20,7 +20,7 @@ from backprop_cli.notation.nodes import (
     row,
     storeys,
 )
-from backprop_cli.notation.parts import FLIPPED, Hand, Part, Writer, between, fenced, put
+from backprop_cli.notation.parts import FLIPPED, Hand, Part, Writer, between, fenced, placed, put
 from backprop_cli.operations.table import TABLE
 
 _SUM = 1  # how willingly a line ends before a sign, the least first
@@ -74,8 +74,8 @@ def div(writer: Writer, node: Op) -> Part:
     nested = top.kind == "fraction" or storeys(top.node) > 1 or storeys(bottom.node) > 0
     if not (top.drawn or bottom.drawn or nested):
         return Part(Fraction(top.node, bottom.node), "fraction")
-    left = top if top.kind == "fraction" else put(writer, a, "a /")
-    right = bottom if half else put(writer, b, "/ b")
+    left = top if top.kind == "fraction" else placed(top, "a /")
+    right = bottom if half else placed(bottom, "/ b")
     return between(left, Sign("/", _PRODUCT), right, "quotient")
 
 
