@@ -127,6 +127,8 @@ class Paper:
                 return self.entry(base, letters)
             case Op("derivative", (of, Sym(by))):
                 return self.slope(of, by)
+            case Op("logdet" | "det", (Sym(),)):  # of a whole matrix
+                return float(evaluate(expr, self.values))
             case Op("sum_over"):
                 return self.summed(expr)
             case Op("equal", (Sym(left), Sym(right))):
@@ -355,7 +357,9 @@ def paper(model: Model, ranges: Mapping[str, Range], sample: str, seed: int = 0)
         axis = 0 if model.samples is None else 1 if model.problem.convention.rows else 0
         values["Y"] = y / y.sum(axis=axis, keepdims=True)
     for name, (_, kind) in model.problem.assume.items():
-        if kind != "symmetric" and name in values:
+        if kind == "symmetric" and name not in model.given:  # and with a determinant above 0
+            values[name] = values[name] @ values[name].T + np.eye(len(values[name]))
+        elif kind != "symmetric" and name in values:
             y = np.abs(values[name]) + 0.1
             values[name] = y / y.sum(axis=-1, keepdims=True)
     made = Paper(model, sizes, values, ranges, sample, firsts)
