@@ -31,9 +31,8 @@ from backprop_cli.trace import Phase
 MAX_JACOBIAN = 10_000
 """Entries up to which a Jacobian is computed unasked."""
 
-_LARGEST_SOFTMAX = (
-    100  # units up to which the chain goes through the softmax's written-out Jacobian
-)
+_LARGEST_SOFTMAX = 100
+"""Units up to which the chain goes through the softmax's written-out Jacobian."""
 _PAST_INFINITIES = (
     "the output is 0 or 1 to all digits, so that its gradient is infinite and its slope 0: "
     "written in the logits the two cancel"
@@ -86,15 +85,12 @@ def _may_be_shorter(expr: Expr) -> bool:
     """Whether something may cancel; of most gradients nothing does, and nobody looks further."""
     nodes = [node for node in walk(expr) if isinstance(node, Op)]
     names = {node.name for node in nodes}
-    signed = any(_signed(arg) for node in nodes if node.name == "matmul" for arg in node.args)
+    factors = [arg for node in nodes if node.name == "matmul" for arg in node.args]
+    signed = any(isinstance(arg, Op) and arg.name == "neg" for arg in factors)
     return signed or "diag" in names or ("mul" in names and bool(names & _CANCEL))
 
 
 _CANCEL = frozenset({"div", "ratio", "spread"})
-
-
-def _signed(expr: Expr) -> bool:
-    return isinstance(expr, Op) and expr.name == "neg"
 
 
 class _Planner:

@@ -15,6 +15,7 @@ from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips import windows_wrong as window
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.table_of_parts import PARTS
+from backprop_cli.grading.slips.table_of_values import VALUE_SLIPS
 
 Rewrite = Callable[[Case], Iterator[Expr]]
 
@@ -354,73 +355,6 @@ FEW = frozenset({"upstream-left-out", "input-left-out", "term-sign-flipped"})
 
 They are named where these few leave little to chance, whatever else could have been done.
 """
-
-VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
-    {
-        words.id: words
-        for words in (
-            SlipWords("transposed", "the transpose", "This is the transpose of what was asked."),
-            SlipWords(
-                "wrong-sample",
-                "values of another sample",
-                "These are the values of another sample of the batch.",
-            ),
-            SlipWords(
-                "decimal-slip",
-                "decimal point in the wrong place",
-                "The digits are right, the decimal point is not.",
-            ),
-            SlipWords(
-                "digits-swapped",
-                "two digits exchanged",
-                "Two neighbouring digits have changed places.",
-            ),
-            SlipWords(
-                "units-exchanged",
-                "two units exchanged",
-                "The numbers are right, and two of them have changed places.",
-            ),
-            SlipWords(
-                "digit-misread",
-                "a digit misread",
-                "One digit of one number was misread: of a given one, or of one carried on.",
-            ),
-            SlipWords("sign-lost", "sign lost", "The number is right but for its sign."),
-            SlipWords(
-                "reshape-for-transpose",
-                "reshaped instead of transposed",
-                "reshape puts the entries in the order of rows: it does not turn a matrix as .T"
-                " does.",
-            ),
-            SlipWords(
-                "changed-in-place",
-                "changed in its place",
-                "These are the values of what is computed from it: it was changed in its place"
-                " (+=, *=, or an assignment to its entries) before it was kept.",
-            ),
-            SlipWords(
-                "integer-division",
-                "cut off to whole numbers",
-                "The fractions are cut off: a division // or an array of whole numbers did that.",
-            ),
-            SlipWords(
-                "constant-factor",
-                "a constant factor",
-                "Every entry is the right one times the same number.",
-            ),
-            SlipWords(
-                "earlier-step-used",
-                "value of an earlier step",
-                "A value of an earlier step was used again.",
-            ),
-            SlipWords(
-                "copied",
-                "copied from another quantity",
-                "These are the values of another quantity.",
-            ),
-        )
-    }
-)
 
 PROGRAM_SLIPS = frozenset(
     {id for id, slip in FORMULA_SLIPS.items() if slip.program}
