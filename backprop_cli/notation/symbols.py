@@ -174,16 +174,9 @@ def _second(naming: Naming, twice: Second) -> Symbol:
 
 
 def _squared(node: Node) -> Node:
-    """w², and (W¹)² where a number stands there already."""
+    """w², x₁², and (W¹)² where a number stands above already."""
     closed = Fenced("(", node, ")") if isinstance(node, Script) and node.up is not None else node
-    return raised_by(closed, Number("2"))
-
-
-def raised_by(node: Node, power: Node) -> Node:
-    """The symbol with a power, over an index that stands below it."""
-    if isinstance(node, Script) and node.up is None:
-        return Script(node.base, power, node.down)
-    return Script(node, power)
+    return Script(closed, Number("2"))
 
 
 def layer_of(letters: Letters, id: str) -> str:
