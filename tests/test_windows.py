@@ -394,3 +394,15 @@ def test_any_entry_has_sums_over_offsets_with_the_stride_in_them() -> None:
     one.axes, one.stride, one.padding = 1, 2, 0
     one.x, one.k = np.arange(5.0), np.ones(3)
     assert "zᵢ = Σₘ kₘ · x[2*i+m]" in index_by_index(one)
+
+
+def test_two_pictures_are_read_as_two_channels_and_told() -> None:
+    problem: dict[str, Any] = {
+        "input": "picture",
+        "x": [[[1, 2], [3, 4]], [[0, 1], [1, 0]]],
+        "y": [1],
+        "layers": [{"type": "conv", "kernel": [[1, 0], [0, 1]]}, {"type": "flatten"}],
+        "loss": "squared-error",
+    }
+    with pytest.raises(backprop.Error, match="has 2 channels, the kernel one"):
+        backprop.load(problem)

@@ -78,6 +78,12 @@ def _conv(net: Draft, number: int) -> None:
         return
     axes = min(2, len(shape))
     kernel = _one_channel(values.array, shape, axes)
+    if kernel.ndim == axes < len(shape):
+        message = f"the picture in front of layer {number} has {shape[0]} channels, the kernel one"
+        instead = "a list of matrices, one a channel; x is one picture, and others are problems"
+        net.complaints.add(message, values.mark, f"{instead} of their own")
+        net.stand_in(number, ("Z",))
+        return
     names = ("filter", *_along((0,) * (axes + 1), axes))
     name = layer_id("K", number)
     axes_of_kernel = (
