@@ -139,6 +139,18 @@ def summed_otherwise(case: Case) -> Iterator[Expr]:
             for other in (1 - int(str(axis)), None):
                 yield put(case.expr, place, op(node.name, *node.args, axis=other))
     for place, node in each(case.expr, frozenset({"softmax"})):
-        if node.option("axis") is not None:
-            powers = op("exp", node.args[0])
-            yield put(case.expr, place, op("div", powers, op("sum", powers)))
+        shape, axis = case.shape(node.args[0]), node.option("axis")
+        if shape is not None and len(shape) == 2 and axis is not None:
+            for shares in _of_other_sums(node.args[0], int(str(axis))):
+                yield put(case.expr, place, shares)
+
+
+def _of_other_sums(z: Expr, axis: int) -> Iterator[Expr]:
+    """Powers divided by the sum of all; by that of the other axis, the largest taken off this one.
+
+    Without that it is the softmax along the other axis.
+    """
+    powers = op("exp", z)
+    yield op("div", powers, op("sum", powers))
+    powers = op("exp", op("sub", z, op("max", z, axis=axis, keep=1)))
+    yield op("div", powers, op("sum", powers, axis=1 - axis, keep=1))

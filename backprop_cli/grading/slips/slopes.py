@@ -115,13 +115,14 @@ def _jacobian_elsewhere(case: Case) -> Iterator[Expr]:
 
 
 def other_derivative(case: Case) -> Iterator[Expr]:
-    """1 − h² for h(1 − h), the function itself for its derivative, one factor of it alone."""
+    """1 − h² for h(1 − h), (1 − h)², the function itself, one factor of the derivative alone."""
     for one in _activations(case):
         node, h = one.node, one.result
         z, one_ = node.args[0], num(1)
         if node.name != "softmax":
             factors = [h, build.sub(one_, h), op("mul", h, op("add", one_, h))]
             factors += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
+            factors.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
             yield from _with_slopes(case, one, *factors)
         for name in _CONFUSED:
             if name == node.name:
