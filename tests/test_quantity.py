@@ -270,7 +270,7 @@ ELSEWHERE = {  # what looks alike and is something else
     "problem/ids.py": {"a step"},  # advice: W1@1 for W1@0
     "problem/text/plain_tree.py": {"an entry"},  # characters of an expression
     "readings/formula_text.py": {"an entry"},  # an entry of a formula
-    "readings/source.py": {"an entry"},  # lines of NumPy
+    "readings/numpy_source.py": {"an entry"},  # lines of NumPy
 }
 PYTHON = re.compile(r"formats/(?:python|program_text)")  # writes programs: `x = all_x[batch]`
 

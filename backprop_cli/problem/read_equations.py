@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
-from backprop_cli.algebra.quantity import step_of
+from backprop_cli.algebra.quantity import step_of, typed_entry
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.losses import LOSSES
@@ -153,10 +153,8 @@ def _name_meant(text: str) -> str | None:
     """What to write for a name in the way of a programming language."""
     if (stated := text.rstrip("+-*/@").rstrip()) != text and is_name(stated):
         return f"a name of its own, such as {stated}2 = {stated} {text[len(stated) :].strip()} …"
-    base, bracket, index = text.partition("[")
-    if bracket and index.endswith("]") and is_name(base) and index[:-1].isalnum():
-        return f"{base}_{index[:-1]}"
-    return None
+    base, index = typed_entry(text)
+    return f"{base}_{index}" if index and index.isalnum() and is_name(base) else None
 
 
 def _check_not_function(read: Equations, name: str, mark: Mark) -> bool:

@@ -99,10 +99,10 @@ def check_drawings(page: Page) -> None:
 def axes_drawn(of: int, by: int, layout: str) -> tuple[list[int], list[int]]:
     """The axes of ∂of/∂by that a slice fixes, and those of its rows and columns."""
     one, other = list(range(of)), list(range(of, of + by))
-    if by == 2:
-        return one, other
-    if of == 2:
-        return other, one
+    if by >= 2:
+        return one + other[:-2], other[-2:]
+    if of >= 2:
+        return other + one[:-2], one[-2:]
     return [], (other + one if layout == "denominator" else one + other)
 
 

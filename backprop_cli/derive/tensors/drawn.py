@@ -42,10 +42,10 @@ def _letters(setting: Setting, name: str, letters: Letters) -> Letters:
 
 def _axes(of: Letters, by: Letters, denominator: bool) -> tuple[Letters, str, str]:
     """The letters fixed in a slice, and those of its rows and columns ("" in a vector)."""
-    if len(by) == 2:
-        return of, by[0], by[1]
-    if len(of) == 2:
-        return by, of[0], of[1]
+    if len(by) >= 2:
+        return (*of, *by[:-2]), by[-2], by[-1]
+    if len(of) >= 2:
+        return (*by, *of[:-2]), of[-2], of[-1]
     if len(of) == len(by) == 1:
         return ((), by[0], of[0]) if denominator else ((), of[0], by[0])
     return (), (of or by)[0], ""
