@@ -138,3 +138,30 @@ def test_a_form_of_another_rule_is_refused() -> None:
     for rule, form in (("nesterov", "ewma"), ("momentum", "paper")):
         with pytest.raises(backprop_cli.Error, match=f"no form `{form}`"):
             backprop_cli.load((text % (rule, form)).encode())
+
+
+@pytest.mark.parametrize("bias", ["first", "last"])
+def test_beside_a_penalty_and_decay_with_the_bias_inside(bias: str) -> None:
+    w, v = np.array([[0.3, -0.2, 0.5], [0.1, 0.4, -0.6]]), np.array([[0.1, 0.2, 0], [0, -0.1, 0.3]])
+    x, y = np.array([1.0, -2]), np.array([0.5, 0.2])
+    inner = w.copy()
+    inner[:, 0 if bias == "first" else -1] = 0
+
+    def loss(p: Arrays) -> float:
+        entered = np.concatenate([[1], x] if bias == "first" else [x, [1]])
+        rest = p["W1"][:, 1:] if bias == "first" else p["W1"][:, :-1]
+        return float(np.sum((np.tanh(p["W1"] @ entered) - y) ** 2) + 0.15 * np.sum(rest**2))
+
+    solution = backprop_cli.load(
+        {
+            "convention": {"bias": bias},
+            "x": x.tolist(),
+            "y": y.tolist(),
+            "layers": [{"weights": w.tolist(), "activation": "tanh"}],
+            "loss": "squared-error",
+            "penalty": {"l2": 0.3},
+            "update": update(1, weight_decay=0.2, state={"v_W1": v.tolist()}),
+        }
+    ).solve()
+    found, _ = trained(loss, {"W1": w}, {"W1": v}, 1)
+    assert solution["W1_new"] == pytest.approx(found["W1"] - RATE * 0.2 * inner, rel=1e-6)

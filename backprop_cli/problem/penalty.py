@@ -99,7 +99,7 @@ def _counted(net: Draft, name: str, penalty: Penalty) -> Expr:
     """The part of a parameter that the penalty counts: weights without a bias row inside them."""
     if penalty.biases or not _has_biases(net, name):
         return Sym(name)
-    return op(f"drop_{net.convention.bias}", Sym(name), axis=_axis_of_biases(net))
+    return _without_biases(net, name)
 
 
 def _has_biases(net: Draft, name: str) -> bool:
@@ -109,18 +109,21 @@ def _has_biases(net: Draft, name: str) -> bool:
     return net.convention.bias != "separate" and not skip
 
 
+def _without_biases(net: Draft, name: str) -> Expr:
+    return op(f"drop_{net.convention.bias}", Sym(name), axis=_axis_of_biases(net))
+
+
 def _axis_of_biases(net: Draft) -> int:
     return 0 if weight_axes(net.convention)[0] == "input" else -1
 
 
 def decaying(net: Draft) -> dict[str, Expr]:
     """The weights alone by their names, as decay takes a share of them: 0 where a bias stands."""
-    found: dict[str, Expr] = {}
-    axis = _axis_of_biases(net)
     grown = "prepend" if net.convention.bias == "first" else "append"
-    for name, kind in net.penalised:
-        if kind == "weights":
-            alone = op(f"drop_{net.convention.bias}", Sym(name), axis=axis)
-            inside = _has_biases(net, name)
-            found[name] = op(grown, alone, build.ZERO, axis=axis) if inside else Sym(name)
-    return found
+    return {
+        name: op(grown, _without_biases(net, name), build.ZERO, axis=_axis_of_biases(net))
+        if _has_biases(net, name)
+        else Sym(name)
+        for name, kind in net.penalised
+        if kind == "weights"
+    }
