@@ -143,7 +143,7 @@ def _refuse_foreign(name: str, rule: Rule, given: Given) -> None:
         given.complain("form", f"the rule `{name}` has one form only", "leave `form` out")
     elif (form := given.get("form")) is not None and form not in rule.forms:
         has = f"the rule `{name}` has no form {shown(form)}"
-        given.complain("form", has, f"one of {', '.join(rule.forms)}, or leave `form` out")
+        given.complain("form", has, f"form: {' or '.join(rule.forms)}, or leave `form` out")
 
 
 def _complain_of_state(key: str, name: str, rule: Rule, given: Given) -> None:
