@@ -384,3 +384,93 @@ def test_a_sum_of_one_term_is_written_down_once(values: str) -> None:
 def test_each_term_of_a_sum_is_written_down() -> None:
     _, (low, high) = products(np.array([0.45, 0.8]), np.array([1.3, 0.7]))
     assert_ends(problem("sum(exp(a) * w)", "a: [0.45, 0.8], w: [1.3, 0.7]"), low.sum(), high.sum())
+
+
+SLOPES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "relu": (lambda u: max(u, 0.0), lambda u: float(u > 0)),
+    "maximum": (lambda u: max(u, 0.0), lambda u: float(u > 0)),
+    "relu6": (lambda u: min(max(u, 0.0), 6.0), lambda u: float(0 < u < 6)),
+    "leaky_relu": (lambda u: max(u, 0.01 * u), lambda u: 1.0 if u > 0 else 0.01),
+    "elu": (lambda u: u if u > 0 else np.expm1(u), lambda u: 1.0 if u > 0 else np.exp(u)),
+    "softplus": (lambda u: np.log1p(np.exp(u)), lambda u: 1 / (1 + np.exp(-u))),
+}
+
+
+@pytest.mark.parametrize("kink", [0, 1])
+@pytest.mark.parametrize("name", SLOPES)
+def test_that_the_slope_follows_from_ones_own_value_where_its_argument_has_no_name(
+    name: str, kink: int
+) -> None:
+    """Whoever took w·x − b for w·x + b has a living unit; in truth it is dead."""
+    value, slope = SLOPES[name]
+    formula = f"{name}(w * x + b{', 0' if name == 'maximum' else ''})"
+    problem = f"""values: {{w: 0.5, x: 1.25, b: -0.9, v: 1.3}}
+equations:
+- h = {formula}
+- L = v * h
+convention: {{kinks: {{relu: {kink}, leaky_relu: {kink}, max: {kink}}}}}
+ask: [h, L, dL/dh, dL/db]
+grading: {{precision: {{decimals: 4}}}}
+"""
+
+    def sheet(u: float, gate: float) -> str:
+        h = value(u)
+        return f"h: {h:.4f}, L: {1.3 * h:.4f}, dL/dh: 1.3, dL/db: {1.3 * gate:.4f}"
+
+    mine = 0.5 * 1.25 + 0.9
+    found = graded(problem, sheet(mine, slope(mine)))
+    assert [found[id].verdict for id in ("h", "L", "dL/db")] == ["wrong", "carried", "carried"]
+    true = 0.5 * 1.25 - 0.9
+    assert graded(problem, sheet(true, slope(true)))["dL/db"].verdict == "correct"
+    assert graded(problem, sheet(true, 1.0))["dL/db"].verdict == "wrong"
+    assert graded(problem, sheet(mine, slope(true)))["dL/db"].verdict in ("wrong", "correct")
+
+
+NEAR_LOSSES = """convention: {affine: x W + b, bias: first}
+x: [0.93, 0.76, 0.24, -0.21]
+layers:
+- weights: [[0.73], [-1.33], [-0.11], [-1.3], [-0.04]]
+  activation: sigmoid
+- weights: [[-0.21, -0.68, -1.32], [1.24, 1.35, 0.97]]
+  activation: sigmoid
+y: [-1.43, -0.5, 1.25]
+loss: half-squared-error
+update: {rule: sgd, learning_rate: 0.1}
+ask: [L, W1_new, W2_new, L_new]
+grading: {precision: {significant: 3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "verdict"), [("2.81", "correct"), ("2.84", "correct"), ("2.85", "wrong")]
+)
+def test_that_the_old_loss_is_no_rounding_of_the_new_one(new: str, verdict: str) -> None:
+    """2.814 after the update and 2.847 before it; a range of all roundings holds 2.85, too."""
+    weights = (
+        "W1_new: [[0.715], [-1.34], [-0.121], [-1.30], [-0.0369]], "
+        "W2_new: [[-0.259, -0.703, -1.30], [1.23, 1.34, 0.976]]"
+    )
+    found = graded(NEAR_LOSSES, f"L: 2.85, {weights}, L_new: {new}")["L_new"]
+    assert found.verdict == verdict
+    assert ("updated-weights-forward" in found.slips) == (verdict == "wrong")
+
+
+@pytest.mark.parametrize(
+    ("decimals", "a", "u", "verdict"),
+    [
+        (3, 4.5573, "4.560", "correct"),
+        (3, 4.5573, "4.550", "correct"),
+        (3, 4.5573, "4.570", "wrong"),
+        (3, 4.5573, "4.561", "wrong"),
+        (2, 1.2413, "1.20", "wrong"),
+    ],
+)
+def test_when_fewer_significant_digits_are_filled_up_with_zeros(
+    decimals: int, a: float, u: str, verdict: str
+) -> None:
+    problem = f"""values: {{a: {a}, b: 1}}
+equations: [u = a * b, v = u + b]
+ask: [u]
+grading: {{precision: {{decimals: {decimals}}}}}
+"""
+    assert graded(problem, f"u: {u}")["u"].verdict == verdict

@@ -176,3 +176,42 @@ grading: {precision: {decimals: 1}}
 """
     result = graded(problem, f"r: {typed}")["r"]
     assert (result.verdict, "factor-two" in result.slips) == ("wrong", named)
+
+
+SMALL = """values: {a: 0.4955, b: 0.4851}
+equations: [r = a * 1.0002 - b * 1.0003, s = r * 0.9, t = s * 0.9, u = t + b]
+ask: [r, s, t, u]
+grading: {precision: {decimals: 2}}
+"""
+
+
+@pytest.mark.parametrize(("u", "how"), [("0.49", "carried-rounding"), ("0", None)])
+def test_when_a_value_may_have_been_rounded_to_zero(u: str, how: str | None) -> None:
+    """0.4956 − 0.4852 is 0 by who has 0.49 for both; where all are 0 nobody worked that out."""
+    assert graded(SMALL, f"r: 0, s: 0, t: 0, u: {u}")["r"].how == how
+
+
+@pytest.mark.parametrize(("c", "how"), [("1.9", "carried-rounding"), ("2", None)])
+def test_when_a_parameter_may_have_been_left_where_it_is(c: str, how: str | None) -> None:
+    """A step of 0.0098 may round to nothing; where no parameter moved nobody took one."""
+    problem = """values: {a: 0.4949, b: 0.4851, w: 1, c: 2}
+equations: [L = w * (a * 1.0002 - b * 1.0003) + c]
+train: [w, c]
+update: {rule: sgd, learning_rate: 1}
+ask: [w_new, c_new]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"w_new: 1, c_new: {c}")["w_new"].how == how
+
+
+@pytest.mark.parametrize(("last", "how"), [("0.01", "carried-rounding"), ("0", None)])
+def test_when_a_gradient_may_have_been_rounded_to_zero(last: str, how: str | None) -> None:
+    """The same behind a forward pass that is right: all of the backward pass is 0."""
+    problem = """values: {a: 0.4956, b: 0.4852, w: 50}
+equations: [s = w * 1, r = s * 0.9, q = r * 0.9, p = q * 0.9, L = p * (a * 1) - p * b]
+ask: [s, r, dL/dp, dL/dq, dL/dr, dL/ds]
+grading: {precision: {decimals: 2}}
+"""
+    zeros = "dL/dp: 0, dL/dq: 0, dL/dr: 0"
+    found = graded(problem, f"s: 50, r: 45, {zeros}, dL/ds: {last}")
+    assert found["dL/dp"].how == how

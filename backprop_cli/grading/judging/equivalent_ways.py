@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from itertools import chain
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, substitute, symbols
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    num,
+    op,
+    rewrite,
+    substitute,
+    symbols,
+    walk,
+)
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import plan
 
 Formulas = Mapping[str, tuple[Expr, ...]]
+
+_FLAT = ("relu", "relu6", "maximum", "minimum")
+_SIGN_KEPT = ("leaky_relu", "elu")
+_GATES = ("switch", "choose")
+"""What asks for the sign of its argument only: as the value of those functions tells it, too."""
 
 _MOST_USERS = 6
 """Of a quantity used more often than that, no use is written otherwise than the others: each of
@@ -45,7 +63,8 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
         yield regrouped(expr)
         yield factored(expr)
         yield in_one_division(expr)
-        for other in (*_softmax_ways(model, id, expr), *_slope_ways(model, id, expr)):
+        ways = (_softmax_ways(model, id, expr), _slope_ways(model, id, expr))
+        for other in (*chain(*ways), *_gate_ways(model, expr)):
             yield other
             yield regrouped(other)
 
@@ -121,7 +140,7 @@ def consumers(model: Model, name: str) -> list[str]:
 
 
 def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
-    """σ′ from z instead of from h, and ReLU′ from h instead of from z."""
+    """σ′ from z instead of from h."""
     by = model.gradient_by(id)
     if by is None:
         return
@@ -136,15 +155,40 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
         if user in written_out:
             yield substitute(expr, {user: definition})
         match definition:
-            case Op("relu" | "leaky_relu", (Sym(z),)) if z == by:
-                yield substitute(expr, {by: Sym(user)})
-            case Op("softplus", (Sym(z),)):
+            case Op("softplus", args):
                 slope = op("sub", num(1), op("exp", op("neg", Sym(user))))
-                yield rewrite(expr, lambda node: slope if node == op("sigmoid", Sym(z)) else None)  # noqa: B023
+                yield rewrite(expr, lambda node: slope if node == Op("sigmoid", args) else None)  # noqa: B023
             case Op("silu", (Sym(z),)) if (upstream := model.gradient(user)) in symbols(expr):
                 gate, own = op("sigmoid", Sym(z)), Sym(user)
                 slope = op("add", own, op("mul", gate, op("sub", num(1), own)))
                 yield op("mul", Sym(upstream), slope)
+
+
+def _gate_ways(model: Model, expr: Expr) -> Iterator[Expr]:
+    """The slope of ReLU and its like from h instead of from z, which need not have a name."""
+    if not any(isinstance(node, Op) and node.name in _GATES for node in walk(expr)):
+        return
+    for name, node in model.definitions.items():
+        if isinstance(node, Op) and node.name in (*_FLAT, *_SIGN_KEPT):
+            expr = rewrite(expr, partial(_by_output, node, Sym(name)))
+    yield expr
+
+
+def _by_output(node: Op, output: Sym, part: Expr) -> Expr | None:
+    """A gate that asks for the value of a function instead of for its argument.
+
+    Where a flat end is reached the value says no more than that: the slope there is 0.
+    """
+    if not isinstance(part, Op) or part.name not in _GATES:
+        return None
+    seen = {arg for arg in node.args if not isinstance(arg, Num)}
+    same = {node, *seen, *(op("relu", arg) for arg in seen)}
+    argument = rewrite(part.args[0], lambda inner: output if inner in same else None)
+    if argument == part.args[0]:
+        return None
+    flat = node.name in _FLAT and part.name == "switch"
+    options = {**dict(part.options), "at": 0} if flat else dict(part.options)
+    return Op(part.name, (argument, *part.args[1:]), tuple(sorted(options.items())))
 
 
 def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:

@@ -13,7 +13,7 @@ from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
 from backprop_cli.grading.tolerance.floating import Floating
-from backprop_cli.operations.bounds import Interval, above_zero, below_zero
+from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Rounding, Unit, Within
 
@@ -93,10 +93,17 @@ class Ways(Struct):
             yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
 
     def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
-        """Who rounds, or cuts off, to a kind of digits that nobody asked for."""
+        """Who rounds, or cuts off, to a kind of digits that nobody asked for.
+
+        The last step, too: 4.5573 is 4.557 then, and 4.5570 on the sheet.
+        """
         widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
+        if unit.significant and unit.count >= _PADDED:
+            widest = unit.widened(widest)
         if self._reached(expr, self.wanted, widest, unit).any():
             yield from self._definitely(expr, unit, WITHIN)
+            if unit.significant and unit.count >= _PADDED:
+                yield from self._padded(expr, unit)
             if self._near(self.wanted, _FAR):
                 for more in _finer(unit):
                     yield from self._definitely(expr, more, WITHIN)
@@ -123,6 +130,11 @@ class Ways(Struct):
         for way in persons(unit, within):
             found = self.standing.as_person(expr, way, self.reading)
             yield self._definite(found, way.names_only)
+
+    def _padded(self, expr: Expr, unit: Unit) -> Iterator[Way]:
+        for way in persons(unit):
+            found = self.standing.as_person(expr, way, self.reading)
+            yield self._definite(point(way.written(found[0])), False)
 
     def _reached(self, expr: Expr, where: Mask, widest: Interval, unit: Unit) -> Mask:
         """Where what was typed lies in the widest range of a formula, or next to it.
@@ -164,6 +176,25 @@ class Ways(Struct):
         return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)
 
 
+def definitely(standing: Standing, name: str) -> Interval:
+    """Where all end who round in one way, from right values, and nearly all who mix a few ways.
+
+    That is half as much again as there is between those, and a unit, on either side.
+    """
+    key, reading = standing.key, Reading(repaired=True)
+    values = [
+        standing.as_person(expr, way, reading)[0]
+        for expr in key.formulas.get(name, ())
+        if not is_jacobian(expr)
+        for way in (None, *persons(key.unit))
+    ]
+    truth = key.truth[name]
+    known = [truth, *(np.where(np.isfinite(value), value, truth) for value in values)]
+    low, high = np.min(known, axis=0), np.max(known, axis=0)
+    room = (high - low) / 2 + key.unit.at(truth)
+    return low - room, high + room
+
+
 _FAR_UNITS, _FAR, _FAR_UNTOLD = 64, 0.25, 2.0
 """So many units, and so much of the largest entry, away from what it should be, nobody's way of
 rounding is tried. Where a range tells enough, that saves time and decides nothing, since the range
@@ -173,6 +204,9 @@ is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the val
 
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""
+
+_PADDED = 3
+"""So many significant digits may be filled up with zeros: with two, 1.24 would be 1.20."""
 
 _SUMS_OF_PRODUCTS = frozenset(
     name for name, each in TABLE.items() if each.entry or name in ("matmul", "mean")

@@ -18,8 +18,15 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
 from backprop_cli.grading.judging.few_digits import FewDigits, has_digits, shown
-from backprop_cli.grading.judging.honest_intervals import Figures, Way, Ways, persons, units
-from backprop_cli.grading.judging.no_work_left import idle, spared
+from backprop_cli.grading.judging.honest_intervals import (
+    Figures,
+    Way,
+    Ways,
+    definitely,
+    persons,
+    units,
+)
+from backprop_cli.grading.judging.no_work_left import Uniform, idle, spared
 from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
@@ -36,12 +43,6 @@ from backprop_cli.readings.units import Rounding, Unit
 _MOVES = 3
 """Units by which a value should differ from 0, or a parameter from the old one, before rounding
 cannot be the reason that it does not."""
-
-
-_ONE_NUMBER = "every number {} is the same, and nothing can be carried from that"
-
-_SEVERAL = 4
-"""So many quantities with the same number in every box are no work."""
 
 
 class Judge:
@@ -63,9 +64,7 @@ class Judge:
         kept: Kept | None = None,
     ) -> None:
         self.key = key
-        self.one_number = _is_one_number(written.values())
-        passed = [one for name, one in written.items() if name in key.forward]
-        self.one_forward = _is_one_number(passed)
+        self.uniform = Uniform.of(key, written)
         self.written = written
         self.lost = lost
         self.betrayed = betrayed
@@ -113,6 +112,7 @@ class Judge:
         one = _One(self, name)
         one.exact()
         one.following()
+        one.doubted()
         one.imprecise()
         reason = self._missing_behind(name, one.verdicts) or one.without_work()
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
@@ -120,12 +120,8 @@ class Judge:
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
-        if judged.misleads and self.one_number:
-            why = _ONE_NUMBER.format("on this sheet")
-        elif judged.misleads and self.one_forward and name in self.key.forward:
-            why = (
-                "every number of the forward pass is the same, and nothing can be carried from that"
-            )
+        if judged.misleads and name in self.uniform.carries_nothing:
+            why = f"{self.uniform.carries_nothing[name]}, and nothing can be carried from that"
         if why is not None:
             self.judged[name] = replace(judged, idle=why)
         return self.judged[name]
@@ -191,14 +187,6 @@ class Judge:
         return any(one.misleads for one in judged)
 
 
-def _is_one_number(sheet: Iterable[Written]) -> bool:
-    """Whether somebody wrote one and the same number into every box of several."""
-    numbers = [written.value[written.present] for written in sheet]
-    if len(numbers) < _SEVERAL:
-        return False
-    return len(np.unique(np.concatenate([one.ravel() for one in numbers]))) == 1
-
-
 class Wanted(Struct, frozen=True):
     """What somebody may have typed, the verdict if a way leads to it, and for which entries."""
 
@@ -259,10 +247,24 @@ class _One:
 
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""
+        verdicts = {True: "correct", False: "carried"}
+        if self.name in self.judge.uniform.proves_nothing:
+            del verdicts[True]
         for rounded in (False, True):
-            for repaired, verdict in ((True, "correct"), (False, "carried")):
+            for repaired, verdict in verdicts.items():
                 found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
                 self._try(found, [Wanted(self.typed, verdict)])
+
+    def doubted(self) -> None:
+        """Takes back what a range alone allows where it is what a slip gives.
+
+        A range holds what rounding might add up to at worst, and with it the old loss where the new
+        one is near. Whoever rounds in any one way comes nearer to what is right.
+        """
+        by_range = (self.verdicts == "correct") & (self.how == "carried-rounding")
+        if by_range.any() and not self.key.computed and self.judge.betrayed(self.name):
+            near = definitely(self.judge.standing, self.name)
+            self.verdicts[by_range & ~meets(self.typed, near)] = "wrong"
 
     def _rounded(self, reading: Reading) -> list[Reading]:
         """The same with steps in between rounded to as many digits as asked.
@@ -290,6 +292,8 @@ class _One:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
         few = FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
         if not self.open.any() or not (few.any or self.judge.any_imprecise()):
+            return
+        if self.name in self.judge.uniform.proves_nothing:
             return
         old = self.key.parameters.get(self.name)
         before = None if old is None else self.key.truth[old]

@@ -7,13 +7,15 @@ which something is left to be worked out is judged as any other.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import symbols
 from backprop_cli.grading.judging.answer_key import Judged, Key, is_jacobian
 from backprop_cli.grading.judging.standing import Standing
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import enclosure
 
@@ -21,6 +23,58 @@ _SAME = 3
 """Of so many entries that should differ, the same wrong number in each is no work."""
 
 _ZERO = "{} is all zero, and nothing can be carried from that"
+
+
+_SEVERAL = 4
+"""So many quantities with the same number in every box are no work."""
+
+
+class Uniform(Struct, frozen=True):
+    """The quantities of which every number is the same as that of all their kind on a sheet.
+
+    No range holds anything in favour of such numbers (`proves_nothing`): what was typed without
+    looking is right where it is right. What is wrong of them leaves no work (`carries_nothing`).
+    """
+
+    proves_nothing: frozenset[str]
+    carries_nothing: Mapping[str, str]
+
+    @classmethod
+    def of(cls, key: Key, sheet: Mapping[str, Written]) -> Uniform:
+        """The whole sheet, its forward pass, its backward pass, the parameters that are kept."""
+        forward = [name for name in sheet if name in key.forward]
+        passed = [name for name in sheet if name in key.forward or name in key.again]
+        back = [name for name in sheet if name in set(key.gradients.values())]
+        kept = [name for name in sheet if name in key.parameters]
+        why: dict[str, str] = {}
+        if _are_one_number(sheet, forward):
+            why |= dict.fromkeys(forward, "every number of the forward pass is the same")
+        if _are_one_number(sheet, sheet):
+            why |= dict.fromkeys(sheet, "every number on this sheet is the same")
+        groups = [group for group in (passed, back) if _are_one_number(sheet, group)]
+        if len(kept) > 1 and _are_old(key, sheet, kept):
+            groups.append(kept)
+        return cls(frozenset(why).union(*groups), why)
+
+
+def _are_one_number(sheet: Mapping[str, Written], names: Collection[str]) -> bool:
+    """Whether somebody wrote one and the same number into every box of several quantities."""
+    numbers = [sheet[name].value[sheet[name].present] for name in names]
+    if len(numbers) < _SEVERAL:
+        return False
+    return len(np.unique(np.concatenate([one.ravel() for one in numbers]))) == 1
+
+
+def _are_old(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> bool:
+    """Whether parameters are all as they were, and some should have moved by what is typed."""
+    moved = False
+    for name in names:
+        old, typed = key.truth[key.parameters[name]], sheet[name]
+        if not np.array_equal(typed.value, old):
+            return False
+        unit = np.maximum(typed.unit, key.unit.at(old))
+        moved = moved or bool((np.abs(key.truth[name] - old) >= unit).any())
+    return moved
 
 
 class Spared(Struct, frozen=True):
