@@ -21,12 +21,13 @@ from click.testing import CliRunner, Result
 
 import backprop_cli as backprop
 from backprop_cli.classroom.hand_ins import handed_in
-from backprop_cli.classroom.rosters import Roster, Student, WhoIsWho, read_roster
+from backprop_cli.classroom.rosters import Roster, Student, read_roster
 from backprop_cli.classroom.variants import Varied
+from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.cli import main
 from backprop_cli.grading.grade import Grader
-from backprop_cli.grading.report_data import Summary, Tally
-from backprop_cli.grading.sheets.answer_files import read_sheet
+from backprop_cli.grading.report_data import Sheet, Summary, Tally
+from backprop_cli.grading.sheets.answer_files import read_sheet, stem
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.report.facts import to_teach
 from backprop_cli.report.settings import Settings
@@ -251,6 +252,10 @@ def test_a_student_of_the_list_without_a_problem_is_named(room: Path, tmp_path: 
 # Who is who ---------------------------------------------------------------------------------------
 
 
+def unsigned(file: str) -> Sheet:
+    return Sheet(stem(file), file)
+
+
 def class_list() -> Roster:
     cells = [
         ("Muster", "Anna", "s1", "am@x.org"),
@@ -282,7 +287,7 @@ def test_gradescope_says_whose_a_folder_is(tmp_path: Path) -> None:
         "---\nsubmission_77:\n  :submitters:\n  - :name: Bo Bär\n    :sid: s2\n    :email: ''\n"
     )
     file = str(tmp_path / "submission_77" / "a.yaml")
-    found = handed_in([file], [tmp_path], class_list(), lambda _: None)
+    found = handed_in([file], [tmp_path], class_list(), unsigned)
     assert found.whose == {file: "s2"}
     assert found.without_sheet == ["s1", "s3"]
 
@@ -291,7 +296,7 @@ def test_folders_above_the_hand_ins_mean_nothing(tmp_path: Path) -> None:
     place = tmp_path / "s1" / "hand-ins"
     place.mkdir(parents=True)
     file = str(place / "blank.yaml")
-    found = handed_in([file], [place], class_list(), lambda _: None)
+    found = handed_in([file], [place], class_list(), unsigned)
     assert found.whose == {file: None}
 
 

@@ -9,12 +9,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from backprop_cli.classroom.rosters import Roster, WhoIsWho, file_name
+from backprop_cli.classroom.rosters import Roster, file_name
+from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grade import ungraded
 from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.report_data import Sheet, Submission
-from backprop_cli.grading.sheets.answer_files import stem
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_file import read_source
 from backprop_cli.solving.limits import Allowed
@@ -53,10 +53,9 @@ class ClassDesk:
             return ungraded(sheet, self.first.grader.most, "no student of the class is named on it")
         return replace(self._desk(student).grade_file(path), student=student)
 
-    def signed(self, path: str) -> str | None:
-        """The name that stands on a sheet; None where there is none."""
-        student = self.first.sheet_in(path).student
-        return None if student == stem(path) else student
+    def sheet_in(self, path: str) -> Sheet:
+        """What stands in a file, by the names that all problems have."""
+        return self.first.sheet_in(path)
 
     def failed(self, sheet: Sheet | Submission, error: Exception) -> Submission:
         """The submission of a sheet at which the program failed."""

@@ -12,6 +12,7 @@ from backprop_cli.classroom.hand_ins import HandedIn, handed_in
 from backprop_cli.classroom.rosters import Roster, read_roster, roster_of
 from backprop_cli.errors import UserError
 from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.sheets.collect import Unread
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded, loaded
@@ -23,6 +24,11 @@ class ClassTask(Struct, frozen=True):
     desk: ClassDesk
     loaded: Loaded
     handed_in: HandedIn
+
+    @property
+    def files(self) -> list[str]:
+        """The sheets among the files, in their order."""
+        return list(self.handed_in.whose)
 
     @property
     def first(self) -> Desk:
@@ -37,14 +43,16 @@ class ClassProblems(Struct, frozen=True):
     of: Mapping[str, Loaded]
     allowed: Allowed
 
-    def task(self, files: Sequence[str], paths: Sequence[Path]) -> ClassTask:
-        """What grades these files, found at these paths."""
+    def task(
+        self, files: Sequence[str], paths: Sequence[Path], left: Sequence[Unread] = ()
+    ) -> ClassTask:
+        """What grades these files, found at these paths, beside others that are no sheets."""
         models = {student: loaded.model for student, loaded in self.of.items()}
         first = next(iter(self.of.values()))
         most = self.allowed.most
         try:
             reading = ClassDesk(models, {}, most)
-            found = handed_in(files, paths, self.roster, reading.signed)
+            found = handed_in(files, paths, self.roster, reading.sheet_in, left)
         except UserError as error:
             raise first.source.error(*error.complaints) from None
         return ClassTask(ClassDesk(models, found.whose, most), first, found)

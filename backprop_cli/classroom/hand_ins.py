@@ -6,31 +6,49 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.classroom.rosters import Roster, WhoIsWho
+from backprop_cli.classroom.rosters import Roster
+from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.errors import Complaints
+from backprop_cli.grading.report_data import Sheet
+from backprop_cli.grading.sheets.answer_files import A_PROBLEM, NO_ANSWERS, stem
 from backprop_cli.grading.sheets.collect import (
     OF_PLATFORMS,
+    Unread,
     claimed_names,
     is_archive,
     is_inside,
     is_late,
     members,
     read_member,
+    told_unread,
 )
 from backprop_cli.problem.problem_file import read_up_to
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_tree
 
 _LARGEST = 5_000_000  # bytes of what a platform says of a class
+_OF_SUBMITTERS: Final = (":sid", ":email", ":name")
+_NO_SHEETS: Final = (A_PROBLEM, NO_ANSWERS)
+Claim = tuple[str, ...]
+"""The names of one student."""
 
 
 class HandedIn(Struct, frozen=True):
-    """Whose each file is (None: nobody's of the class), in the order of the files."""
+    """Whose each sheet is (None: nobody's of the class), in the order of the files.
+
+    `unread` are the files that are no sheets, `unread_of` those of each student, and `together` the
+    students that a platform names beside the one whose sheet it is.
+    """
 
     whose: Mapping[str, str | None]
     roster: Roster
+    unread: Sequence[Unread] = ()
+    unread_of: Mapping[str, Sequence[Unread]] = {}
+    together: Mapping[str, str] = {}
+    alike: Mapping[str, Sequence[str]] = {}
 
     @property
     def doubles(self) -> dict[str, list[str]]:
@@ -49,48 +67,107 @@ class HandedIn(Struct, frozen=True):
 
     def notes(self) -> Iterator[str]:
         """What a teacher has to be told, a line each."""
-        for student in self.without_sheet:
-            yield f"no sheet: {student}"
+        yield from told_unread(self.unread)
+        yield from (f"no sheet: {student}{self._but(student)}" for student in self.without_sheet)
         for file, owner in self.whose.items():
             if owner is None:
-                yield f"nobody's sheet: {file}: no student of the class goes by a name on it"
+                yield f"nobody's sheet: {file}: {self._why_nobody(file)}"
         for student, files in self.doubles.items():
             named = ", ".join(files)
             yield f"{len(files)} sheets of {student}, the one with most points counts: {named}"
-        late = [file for file in self.whose if is_late(file)]
+        late = [file for file in (*self.whose, *(one.file for one in self.unread)) if is_late(file)]
         yield from (f"handed in late: {file}" for file in late)
+
+    def _but(self, student: str) -> str:
+        """What there is of a student all the same."""
+        if (file := self.together.get(student)) is not None:
+            return f"; is named beside {self.whose[file]}, who has the points: {file}"
+        told = [f"{one.file} ({one.why})" for one in self.unread_of.get(student, ())]
+        return f"; handed in, and not read: {', '.join(told)}" if told else ""
+
+    def _why_nobody(self, file: str) -> str:
+        if several := self.alike.get(file):
+            return f"{' and '.join(several)} go by the name on it"
+        return "no student of the class goes by a name on it"
 
 
 def handed_in(
     files: Sequence[str],
     paths: Sequence[Path],
     roster: Roster,
-    signed: Callable[[str], str | None],
+    sheet_in: Callable[[str], Sheet],
+    left: Sequence[Unread] = (),
 ) -> HandedIn:
-    """Whose the files found at some paths are.
+    """Whose the files found at some paths are; `left` are those that are no sheets by their kind.
 
-    `signed` gives the name that stands on a sheet. It comes first; what the folders and the file
-    are called, second; and what a platform says of a folder beside that.
+    The name that stands on a sheet comes first; what the folders and the file are called, second;
+    and what a platform says of a folder beside that. A file without answers, beside a sheet of the
+    same student, is none: the exercise, or what else lies in a repository.
     """
-    who, roots = WhoIsWho(roster), _Roots(files, paths)
-    said = dict(_of_gradescope(paths))
-    return HandedIn({file: _student(file, roots, who, said, signed) for file in files}, roster)
+    names = _Names(files, paths, roster)
+    sheets = {file: sheet_in(file) for file in files}
+    whose = {file: names.student(file, _signed(sheet)) for file, sheet in sheets.items()}
+    beside = {each.file: each for each in _beside(whose, sheets)}
+    unread_of: dict[str, list[Unread]] = defaultdict(list)
+    for each in left:
+        if (student := names.student(each.file)) is not None:
+            unread_of[student].append(each)
+    kept = {file: student for file, student in whose.items() if file not in beside}
+    return HandedIn(
+        kept,
+        roster,
+        [*left, *beside.values()],
+        unread_of,
+        {other: file for file, owner in kept.items() for other in names.beside(file, owner)},
+        {file: names.alike(file) for file, owner in kept.items() if owner is None},
+    )
 
 
-def _student(
-    file: str,
-    roots: _Roots,
-    who: WhoIsWho,
-    said: Mapping[str, tuple[str, ...]],
-    signed: Callable[[str], str | None],
-) -> str | None:
-    parts = claimed_names(file, roots.above(file))
-    sure = [name for name in (signed(file),) if name is not None]
-    sure += [name for part in parts for name in said.get(part, ())]
-    for name in (*sure, *parts):
-        if (student := who.student(name)) is not None:
-            return student
-    return next(filter(None, map(who.ending, parts)), None)
+def _signed(sheet: Sheet) -> str | None:
+    """The name that stands on a sheet; None where there is none."""
+    return None if sheet.student == stem(sheet.file) else sheet.student
+
+
+def _beside(whose: Mapping[str, str | None], sheets: Mapping[str, Sheet]) -> Iterator[Unread]:
+    """The files without answers of students who have another one."""
+    none = {file: why for file, sheet in sheets.items() if (why := _no_sheet(sheet)) is not None}
+    there = {whose[file] for file in sheets if file not in none}
+    yield from (Unread(file, why) for file, why in none.items() if whose[file] in there - {None})
+
+
+def _no_sheet(sheet: Sheet) -> str | None:
+    """Why a file is no sheet, where its form says so."""
+    return next((why for why in _NO_SHEETS if (sheet.error or "").startswith(why)), None)
+
+
+class _Names:
+    """The students whose a file may be, by where it lies and what it is called."""
+
+    def __init__(self, files: Sequence[str], paths: Sequence[Path], roster: Roster) -> None:
+        self._who, self._roots = WhoIsWho(roster), _Roots(files, paths)
+        self._said = dict(_of_gradescope(paths))
+
+    def student(self, file: str, signed: str | None = None) -> str | None:
+        """The student whose it is; None where no name means one alone."""
+        parts = claimed_names(file, self._roots.above(file))
+        said = (name for part in parts for one in self._said.get(part, ()) for name in one)
+        for name in (*filter(None, [signed]), *said, *parts):
+            if (student := self._who.student(name)) is not None:
+                return student
+        return next(filter(None, map(self._who.ending, parts)), None)
+
+    def beside(self, file: str, owner: str | None) -> Iterator[str]:
+        """The other students of whom a platform says that it is theirs."""
+        for part in claimed_names(file, self._roots.above(file)):
+            for one in self._said.get(part, ()):
+                student = next(filter(None, map(self._who.student, one)), None)
+                if student not in (None, owner):
+                    yield student
+
+    def alike(self, file: str) -> Sequence[str]:
+        """The students who all go by a name of it."""
+        parts = claimed_names(file, self._roots.above(file))
+        return next((several for part in parts if (several := self._who.called(part))), ())
 
 
 class _Roots:
@@ -118,8 +195,8 @@ class _Roots:
 # What Gradescope says -----------------------------------------------------------------------------
 
 
-def _of_gradescope(paths: Sequence[Path]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The names that go with each folder, where an export of Gradescope says so."""
+def _of_gradescope(paths: Sequence[Path]) -> Iterator[tuple[str, tuple[Claim, ...]]]:
+    """Who handed in each folder, by all their names, where an export of Gradescope says so."""
     for file in _metadata(paths):
         try:
             data = (read_member if is_inside(file) else read_up_to)(file, _LARGEST)
@@ -148,11 +225,10 @@ def _inside(path: Path) -> list[str]:
         return []
 
 
-def _submitters(node: Node) -> Iterator[str]:
-    """The names, numbers and addresses below `:submitters:`."""
+def _submitters(node: Node) -> Iterator[Claim]:
+    """The numbers, addresses and names of each who stands below `:submitters:`."""
     entry = node.entries.get(":submitters") if isinstance(node, MapNode) else None
     for one in entry.value.items if entry and isinstance(entry.value, ListNode) else ():
-        for key in (":sid", ":email", ":name"):
-            found = one.entries.get(key) if isinstance(one, MapNode) else None
-            if found is not None and isinstance(found.value, ScalarNode) and found.value.text:
-                yield found.value.text
+        known = [one.entries.get(key) for key in _OF_SUBMITTERS] if isinstance(one, MapNode) else []
+        values = [found.value for found in known if found is not None]
+        yield tuple(v.text for v in values if isinstance(v, ScalarNode) and v.text)

@@ -1,4 +1,4 @@
-"""The bytes of a class list (CSV) -> its students in order, and every name that each goes by."""
+"""The bytes of a class list (CSV, xlsx), as a platform exports it -> its students in order."""
 
 from __future__ import annotations
 
@@ -6,40 +6,55 @@ import csv
 import io
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints, Mark, UserError
-from backprop_cli.problem.problem_file import read_source
+from backprop_cli.grading.sheets import workbooks
+from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.text.tree import read_text
 from backprop_cli.problem.typed_numbers import printable, shown
 
 MOST_STUDENTS: Final = 20_000
 _IDS: Final = (
+    "sisloginid",
+    "sisuserid",
     "student",
     "studentid",
     "id",
     "idnumber",
+    "idnummer",
     "sid",
-    "sisloginid",
-    "sisuserid",
     "username",
     "login",
     "user",
+    "benutzername",
+    "anmeldename",
     "matriculation",
     "matrikelnummer",
+    "matrikelnr",
     "githubusername",
     "email",
     "emailaddress",
+    "emailadresse",
     "name",
+    "fullname",
+    "identifier",
 )
-"""Headings, folded, of what tells students apart; the first of them that a list has is taken."""
-_FIRST: Final = ("firstname", "first", "givenname", "vorname")
-_LAST: Final = ("lastname", "last", "surname", "familyname", "nachname")
+"""Headings, folded, of what tells students apart; the first that a list has is taken."""
+_OFTEN_EMPTY: Final = frozenset(
+    ("sisloginid", "sisuserid", "idnumber", "idnummer", "sid", "githubusername", "name")
+)
+"""Of these the ones that platforms have a column for, whether it is used or not."""
+FIRST: Final = tuple("firstname first givenname vorname prenom nombre nome voornaam".split())
+LAST: Final = tuple(
+    "lastname last surname familyname nachname nom nomdefamille apellido apellidos cognome"
+    " sobrenome apelido achternaam".split()
+)
+_separator = re.compile(r"sep=(.)").fullmatch  # a line for Excel
 
 
 class Student(Struct, frozen=True):
@@ -63,69 +78,125 @@ def roster_of(ids: Sequence[str]) -> Roster:
 
 def read_roster(path: str) -> Roster:
     """The class list in a file; UserError where it is none."""
-    from pathlib import Path
-
     source = read_source(Path(path))
     complaints = Complaints()
-    text = read_text(source.data, complaints)
-    rows = list(_rows(text)) if text is not None else []
+    rows = list(_cells(source, complaints))
     roster = _roster(rows, complaints) if rows else None
-    if text is not None and not rows:
+    if not rows and not complaints.found:
         complaints.add("there are no students in this list", instead="a heading, then a row each")
     if roster is None or complaints.found:
         raise source.error(*complaints.found)
     return roster
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold something, each with its line."""
-    head = text.partition("\n")[0]
-    comma = max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(text), delimiter=comma)
-    while True:
-        line = reader.line_num + 1
+Row = tuple[int, list[str]]
+"""The line of a row, and its cells."""
+
+
+def _cells(source: Source, complaints: Complaints) -> Iterator[Row]:
+    """The rows that hold something."""
+    rows: Iterator[Row] = iter(())
+    if source.name.casefold().endswith(workbooks.ENDING):
         try:
-            row = next(reader)
+            found = workbooks.cells_of(source.data)
+        except workbooks.WorkbookError as error:
+            complaints.add(error.message, instead=error.instead)
+            return
+        rows = ((row[0].line, [cell.text for cell in row]) for row in found)
+    elif (text := read_text(source.data, complaints)) is not None:
+        rows = _lines(text)
+    for line, cells in rows:
+        if any(cell.strip() for cell in cells):
+            yield line, [printable(" ".join(cell.split())) for cell in cells]
+
+
+def _lines(text: str) -> Iterator[Row]:
+    """The rows of CSV, whatever stands between its cells."""
+    head, _, below = text.partition("\n")
+    said = _separator(head.strip())
+    comma = said[1] if said else max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(below if said else text), delimiter=comma)
+    while True:
+        line = reader.line_num + 1 + bool(said)
+        try:
+            yield line, next(reader)
         except (StopIteration, csv.Error):
             return
-        if any(cell.strip() for cell in row):
-            yield line, [printable(" ".join(cell.split())) for cell in row]
 
 
-def _roster(rows: Sequence[tuple[int, list[str]]], complaints: Complaints) -> Roster | None:
-    heading, place = _heading(rows[0][1])
-    body = rows[1:] if heading else rows
-    columns = heading or ["student", *(f"column {n}" for n in range(2, len(rows[0][1]) + 1))]
+def _roster(rows: Sequence[Row], complaints: Complaints) -> Roster | None:
+    columns, body = _headed(rows)
     if not body:
         message = "there is a heading, and no student below it"
         complaints.add(message, Mark(rows[0][0], 1), "a row for each student")
+    places = _places(columns, [cells for _, cells in body])
+    name = " ".join(columns[place] for place in places)
     first: dict[str, int] = {}
     students = []
     for line, cells in body[:MOST_STUDENTS]:
-        padded = (cells + [""] * len(columns))[: len(columns)]
-        id = padded[place]
+        id = " ".join(filter(None, (cells[place] for place in places)))
         if not id:
-            complaints.add(f"`{columns[place]}` is empty in this row", Mark(line, 1), "a name")
+            complaints.add(f"`{name}` is empty in this row", Mark(line, 1), "a name")
         elif id.casefold() in first:
             message = f"{shown(id)} stands in the list twice, the first time on line"
             complaints.add(
                 f"{message} {first[id.casefold()]}", Mark(line, 1), "one of the two rows"
             )
         first.setdefault(id.casefold(), line)
-        students.append(Student(id, tuple(padded)))
+        students.append(Student(id, tuple(cells)))
     return Roster(tuple(columns), tuple(students))
 
 
-def _heading(cells: list[str]) -> tuple[list[str] | None, int]:
-    """The headings, where the first row has some that are known, and the column of the ids."""
-    names = [folded(cell) for cell in cells]
+def _headed(rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
+    """The headings, made up where there are none, and the students with a cell for each."""
+    first = rows[0][1]
+    headed = _is_heading(first, [cells for _, cells in rows[1:]])
+    columns = first if headed else ["student", *(f"column {n + 1}" for n in range(1, len(first)))]
+    body = [
+        (line, (cells + [""] * len(columns))[: len(columns)])
+        for line, cells in (rows[1:] if headed else rows)
+    ]
+    return columns, list(_people(columns, body))
+
+
+def _is_heading(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a row has headings: known ones, or words above what are numbers and addresses."""
+    if {*map(folded, first)} & {*_IDS, *FIRST, *LAST}:
+        return True
+    own = [cell for cell in first if _tells_apart(cell)]
+    return not own and any(_tells_apart(cell) for cells in below for cell in cells)
+
+
+def _tells_apart(cell: str) -> bool:
+    return "@" in cell or any(map(str.isdigit, cell))
+
+
+def _people(columns: Sequence[str], body: Sequence[Row]) -> Iterator[Row]:
+    """The rows of students: Canvas has one of points among them, Gradescope has its teachers."""
+    names = [folded(column) for column in columns]
+    canvas = names.index("id") if {"sisloginid", "sisuserid"} & {*names} and "id" in names else None
+    role = names.index("role") if "role" in names else None
+    roles = {cells[role].casefold() for _, cells in body} if role is not None else ()
+    for line, cells in body:
+        is_row_of_points = canvas is not None and not cells[canvas]
+        is_teacher = role is not None and "student" in roles and cells[role].casefold() != "student"
+        if not is_row_of_points and not is_teacher:
+            yield line, cells
+
+
+def _places(columns: Sequence[str], body: Sequence[Sequence[str]]) -> list[int]:
+    """The columns that say who somebody is: one that is known, else both names, else a guess."""
+    names = [folded(column) for column in columns]
+    full = [all(cells[place] for cells in body) for place in range(len(columns))]
     for id in _IDS:
-        if id in names:
-            return cells, names.index(id)
-    return (cells, 0) if {*_FIRST, *_LAST} & set(names) else (None, 0)
-
-
-# Names ------------------------------------------------------------------------------------------
+        if id in names and (full[names.index(id)] or id not in _OFTEN_EMPTY):
+            return [names.index(id)]
+    both = [names.index(one) for each in (FIRST, LAST) for one in each if one in names]
+    if both:
+        return both
+    told = [place for place, all_there in enumerate(full) if all_there]
+    sure = (place for place in told if all(_tells_apart(cells[place]) for cells in body))
+    return [next(sure, 0)]
 
 
 def folded(text: str) -> str:
@@ -134,39 +205,7 @@ def folded(text: str) -> str:
     return "".join(char for char in plain if char.isalnum())
 
 
-class WhoIsWho:
-    """The students of a class by every name that only one of them goes by."""
-
-    def __init__(self, roster: Roster) -> None:
-        names = [(name, one.id) for one in roster.students for name in _names(roster, one)]
-        owners = Counter(name for name, _ in set(names))
-        self._ids: Mapping[str, str] = {name: id for name, id in names if owners[name] == 1}
-        self._exactly = {one.id.casefold(): one.id for one in roster.students}
-
-    def student(self, name: str) -> str | None:
-        """The student whom a name means."""
-        return self._exactly.get(name.strip().casefold()) or self._ids.get(folded(name))
-
-    def ending(self, text: str) -> str | None:
-        """The student with whose name a text ends, behind a hyphen: `homework-1-anna`."""
-        starts = (match.end() for match in re.finditer("[-_]", text))
-        return next(filter(None, (self.student(text[start:]) for start in starts)), None)
-
-
-def _names(roster: Roster, student: Student) -> Iterator[str]:
-    """What a student may be called: any cell, an address without its domain, both names."""
-    cells = dict(zip(map(folded, roster.columns), student.cells, strict=True))
-    for cell in student.cells:
-        yield from filter(None, (folded(cell), folded(cell.partition("@")[0])))
-        last, comma, first = cell.partition(",")
-        yield from [folded(first + last)] if comma else []
-        yield from [folded(" ".join(reversed(cell.split())))] if " " in cell else []
-    first, last = (_first_of(cells, names) for names in (_FIRST, _LAST))
-    yield from (folded(first + last), folded(last + first)) if first and last else ()
-
-
-def _first_of(cells: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((cells[name] for name in names if cells.get(name)), "")
+# Files of students ------------------------------------------------------------------------------
 
 
 def make_folder(folder: Path) -> None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.terminal.themes import ThemeName
 
 FAILED: Final = 1  # exit code: some sheet does not pass
-MOST_TOLD: Final = 50  # files that are not read; the others are counted
 MANY: Final = 400  # sheets from which more than one process is worth its start
 
 FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html", "gradebook")
@@ -129,13 +128,11 @@ def run(problem: Path, options: Options) -> None:
     from backprop_cli.cli.grading_pool import Bench
     from backprop_cli.problem.typed_numbers import printable
 
-    left: list[Unread] = []
-    task = _task(problem, options, left)
+    task = _task(problem, options)
     settings = _settings(options, task.grader)
     writers = tuple(_writers(options, settings, task))
     graded = _Graded(_graded(Bench(task.desk, writers), task.files, options))
-    left = [each for each in left if not _is_same(each.file, options.out.file)]
-    notes = (*_unread(left), *task.notes)
+    notes = task.notes
     kept = notes if options.out.file is not None or options.out.format in _KEPT else ()
 
     def summary() -> Summary:
@@ -179,24 +176,26 @@ class _Graded:
                 yield part
 
 
-def _task(problem: Path, options: Options, left: list[Unread]) -> Task:
+def _task(problem: Path, options: Options) -> Task:
     """What is to be graded, and by what: one problem for all, or everyone's own."""
     from backprop_cli.cli.arguments import allowed_for, load, source_of
-    from backprop_cli.grading.sheets.collect import folder_of_students
+    from backprop_cli.grading.sheets.collect import folder_of_students, told_unread
+
+    left: list[Unread] = []
 
     if problem.is_dir() or options.roster is not None:
         from backprop_cli.classroom.class_problems import class_problems
 
         problems = class_problems(problem, options.roster, allowed_for("checking"), source_of)
         files = _files(problem, options, left)
-        found = problems.task(files, (*options.answers, *options.paths))
+        found = problems.task(files, (*options.answers, *options.paths), left)
         notes, roster = tuple(found.handed_in.notes()), problems.roster
         title = _title(found.loaded)
-        return Task(files, found.desk, found.first.grader, title, roster, notes)
+        return Task(found.files, found.desk, found.first.grader, title, roster, notes)
     loaded = load(problem, task="checking")
     files = _files(problem, options, left)
     desk = _desk(loaded, folder_of_students(files))
-    return Task(files, desk, desk.grader, _title(loaded))
+    return Task(files, desk, desk.grader, _title(loaded), notes=tuple(told_unread(left)))
 
 
 def _writers(options: Options, settings: Settings, task: Task) -> Iterator[Writer]:
@@ -231,14 +230,6 @@ def _is_same(file: str, output: Path | None) -> bool:
     return output is not None and os.path.realpath(file) == os.path.realpath(output)
 
 
-def _unread(left: Sequence[Unread]) -> Iterator[str]:
-    """Which files of the folders are no sheets, so that none is missed."""
-    for each in sorted(left, key=lambda each: each.file)[:MOST_TOLD]:
-        yield f"not read: {each.file}: {each.why}"
-    if len(left) > MOST_TOLD:
-        yield f"not read: {len(left) - MOST_TOLD} more"
-
-
 def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:
     from backprop_cli.grading.sheets.collect import answer_files
 
@@ -247,7 +238,9 @@ def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:
         message = "no answers are given"
         hint = f"backprop check {problem} --answers sheet.yaml, or a folder of sheets"
         raise UserError(Complaint(message, instead=hint))
-    return answer_files(paths, None if str(problem) == "-" else problem, left)
+    files = answer_files(paths, None if str(problem) == "-" else problem, left)
+    left[:] = [each for each in left if not _is_same(each.file, options.out.file)]
+    return files
 
 
 def _desk(loaded: Loaded, folder: str | None) -> Desk:

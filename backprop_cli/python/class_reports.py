@@ -80,15 +80,10 @@ def check_class(
     with told(str(place)):
         known = class_problems(place, None if roster is None else Path(roster), Allowed("checking"))
         files = answer_files(paths, place, left)
-        task = known.task(files, paths)
-    graded = [task.desk.grade_file(file) for file in files]
-    unread = (f"not read: {each.file}: {each.why}" for each in sorted(left, key=_file))
-    return ClassReport(task, graded, [*unread, *task.handed_in.notes()], known.roster)
+        task = known.task(files, paths, left)
+    graded = [task.desk.grade_file(file) for file in task.files]
+    return ClassReport(task, graded, task.handed_in.notes(), known.roster)
 
 
 def _several(paths: Path_ | Iterable[Path_]) -> Iterable[Path_]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
-
-
-def _file(unread: Unread) -> str:
-    return unread.file

@@ -36,6 +36,9 @@ MAX_SHEET: Final = 2_000_000
 
 _FRACTION = "=1/2 for a fraction, or ' before it"
 LONGEST_STUDENT: Final = 100
+NO_ANSWERS: Final = "there are no `answers` in this file"
+A_PROBLEM: Final = "this is a problem file, and not an answer sheet"
+_OF_PROBLEMS: Final = frozenset(("layers", "equations"))
 _FORM = "answers: and below it, indented, a line for each quantity, such as Z1: [4, 0]"
 
 
@@ -171,7 +174,7 @@ def _from_tree(
             case _:
                 _unknown_key(entry.key, known, collector)
     if not blocks:
-        message = "there are no `answers` in this file"
+        message = A_PROBLEM if _OF_PROBLEMS & root.entries.keys() else NO_ANSWERS
         return _unusable(file, Complaint(message, root.mark, _FORM))
     for block in blocks:
         if (problem := _read_block(block, collector, complaints)) is not None:

@@ -205,8 +205,12 @@ def _opened(path: str) -> ZipFile:
 OF_PLATFORMS: Final = frozenset({"submission_metadata.yml"})
 """Files that a platform puts beside the sheets, to say whose they are."""
 
-_moodle = re.compile(r"(?P<name>.+?)_\d+_assignsubmission_.*").fullmatch
-_canvas = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?\d+_\d+_.+", re.IGNORECASE).fullmatch
+_moodle = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_.*").fullmatch
+_canvas = re.compile(
+    r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<number>\d+)_\d+_.+", re.IGNORECASE
+).fullmatch
+_HIDDEN: Final = "Participant"
+"""What Moodle calls everybody whose name a teacher is not to see."""
 _OTHER = "no .yaml, .yml, .json, .csv, .xlsx or .npz file"
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -222,6 +226,10 @@ _KINDS: Final[Mapping[str, str]] = MappingProxyType(
 _BY_ENDING = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
 
 
+MOST_TOLD: Final = 50  # files that are not read; the others are counted
+_FEW: Final = 3  # files of one name that are told one by one
+
+
 class Unread(Struct, frozen=True):
     """A file in a folder of sheets that is none, and why."""
 
@@ -232,6 +240,26 @@ class Unread(Struct, frozen=True):
 def unread(file: str) -> Unread:
     """What is said of a file that is not read."""
     return Unread(file, _BY_ENDING.get(os.path.splitext(file)[1].casefold(), _OTHER))
+
+
+def told_unread(left: Iterable[Unread]) -> Iterator[str]:
+    """Which files of the folders are no sheets, so that none is missed.
+
+    Where many are called the same, as the README of everyone's repository, one line says so.
+    """
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in sorted(left, key=lambda each: each.file):
+        alike.setdefault((os.path.basename(each.file), each.why), []).append(each.file)
+    lines = [
+        f"not read: {file}: {why}"
+        if len(files) <= _FEW
+        else f"not read: {len(files)} files called {name}: {why}"
+        for (name, why), files in alike.items()
+        for file in (files if len(files) <= _FEW else files[:1])
+    ]
+    yield from lines[:MOST_TOLD]
+    if len(lines) > MOST_TOLD:
+        yield f"not read: {len(lines) - MOST_TOLD} more"
 
 
 def folder_of_students(files: Sequence[str]) -> str | None:
@@ -259,19 +287,25 @@ def name_by_folder(file: str, above: str) -> str | None:
     if not slash or first == os.pardir:
         return None
     match = _moodle(first)
-    return match["name"] if match is not None else first
+    if match is None:
+        return first
+    hidden = match["name"].startswith(_HIDDEN)
+    return f"{_HIDDEN} {match['number']}" if hidden else match["name"]
 
 
 def claimed_names(file: str, above: str) -> list[str]:
     """Whose a file may be by where it lies below `above`, and by its name; what is surest first.
 
     Moodle: `Anna Muster_11_assignsubmission_file/…`, Canvas: `musteranna_LATE_11_12_sheet.yaml`.
+    Both have numbers of their own, by which two of one name are told apart.
     """
     *folders, name = os.path.relpath(file, above).split(os.sep)
     parts = [folder for folder in folders if folder not in (os.pardir, os.curdir)]
     parts.append(os.path.splitext(name)[0])
+    numbered = [f"{_HIDDEN} {match['number']}" for match in map(_moodle, parts) if match]
     matches = [match for part in parts for match in (_moodle(part), _canvas(part)) if match]
-    return [*(match["name"] for match in matches), *parts]
+    named = [match["name"] for match in matches]
+    return [*numbered, *named, *(match["number"] for match in map(_canvas, parts) if match), *parts]
 
 
 def is_late(file: str) -> bool:
