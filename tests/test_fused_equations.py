@@ -10,6 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from backprop_cli import load
 from backprop_cli.cli import main
 
 FUSED = {"convention": {"output_gradient": "fused"}}
@@ -127,3 +128,50 @@ def test_sheets_by_either_way_are_right(tmp_path: Any) -> None:
         sheet.write_text(yaml.safe_dump({"answers": given}))
         done = CliRunner().invoke(main, ["check", str(problem), str(sheet)])
         assert done.exit_code == 0, done.output
+
+
+# What only looks like a loss ----------------------------------------------------------------------
+
+
+CUT = """
+values: {x: [1, 2], w: [1.5, 1], b: 0.5, y: 0}
+convention: {output_gradient: fused}
+equations:
+  - z = dot(w, x) + b
+  - p = sigmoid(z)
+  - L = %s
+train: [w, b]
+"""
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "min(binary_cross_entropy(p, y), 2)",
+        "max(binary_cross_entropy(p, y), 5)",
+        "min(max(-ln(1 - p), 0), 3)",
+        "min(2 * binary_cross_entropy(p, y), 1)",
+    ],
+)
+def test_a_loss_cut_off_has_no_shortcut(formula: str) -> None:
+    """At p = 0.98 and y = 0 the loss is about 4: beyond its limit its gradient is 0."""
+    problem = load(CUT % formula)
+    assert problem.solve()["dL/dz"] == 0
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("huber(z, y)", "Huber's loss"),
+        ("huber(z, y, delta=0.5)", "Huber's loss"),
+        ("half_squared_error(z, y)", "half the squared error"),
+        ("(z - y)^2 / 2", "half the squared error"),
+        ("sqrt((z - y)^2)", "absolute error"),
+        ("max(0, 1 - z * y)", "hinge loss"),
+        ("1 - z * y", "difference"),
+    ],
+)
+def test_a_loss_is_called_what_it_is_everywhere(formula: str, words: str) -> None:
+    """Between 0 and 1 Huber's loss is a square, and 1 - zy is never below 0."""
+    text = f"values: {{w: 1, z0: 3, y: 1}}\nequations:\n  - z = w * z0\n  - L = {formula}\n"
+    assert f" L  {words}\n" in load(text).solve().render("text")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from judged import graded
@@ -216,3 +217,64 @@ def test_two_numbers_of_one_digit_are_no_copy(gradient: str, names: set[str]) ->
     right = "o: [0.269, 0.310], h: [0.179, 0.226], dL/dh: [0.617, 0.851], dL/do: [0.410, 0.618]"
     answers = f"{right}, dL/dc: {gradient}, dL/da: {gradient}"
     assert slips(GATES, answers, "dL/da") & {"copied"} == names
+
+
+# Gates, and losses whose gradient is not ŷ − y ----------------------------------------------------
+
+MIXED = """values: {z: [0.3, 0.8], n: [0.9, -0.4], g: [0.25, 0.6], o: [0.7, 0.45], y: [1, 0]}
+equations: [c = (1 - z) * n + z * g, h = o * tanh(c), L = sum((h - y)^2) / 2]
+grading: {precision: {decimals: 4}}
+"""
+GATE, NEW, OLD, OUT = map(np.array, ([0.3, 0.8], [0.9, -0.4], [0.25, 0.6], [0.7, 0.45]))
+CELL = (1 - GATE) * NEW + GATE * OLD
+STATE = OUT * np.tanh(CELL)
+BACK = STATE - [1, 0]
+DELTA = BACK * OUT * (1 - np.tanh(CELL) ** 2)
+STEPS = {
+    "c": CELL,
+    "h": STATE,
+    "dL/dh": BACK,
+    "dL/do": BACK * np.tanh(CELL),
+    "dL/dc": DELTA,
+    "dL/dn": DELTA * (1 - GATE),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "slip"),
+    [
+        ("c", GATE * NEW + (1 - GATE) * OLD, "wrong-operand"),  # n and g in each other's place
+        ("dL/do", BACK * CELL, "activation-omitted"),
+        ("dL/dc", BACK * OUT * (1 - STATE**2), "activation-derivative-at-wrong-argument"),
+        ("dL/dn", DELTA * GATE, "term-left-out"),  # z for 1 - z
+        ("c", GATE * NEW + (1 - GATE) * OLD + 0.002, None),
+        ("dL/do", BACK * CELL + 0.002, None),
+        ("dL/dc", BACK * OUT * (1 - STATE**2) + 0.002, None),
+        ("dL/dn", DELTA * GATE + 0.002, None),
+    ],
+)
+def test_gates_taken_for_one_another(name: str, value: np.ndarray, slip: str | None) -> None:
+    typed = {**STEPS, name: value}
+    typed = dict(list(typed.items())[: list(typed).index(name) + 1])
+    answers = ", ".join(f"{id}: {np.round(each, 4).tolist()}" for id, each in typed.items())
+    found = slips(MIXED, answers, name)
+    assert (slip in found) if slip else not found
+
+
+BESIDE = """values: {{x: [1, -2], W: [[0.5, 0.25], [-1.5, 0.5]], y: [1, 0]}}
+equations: [z = W @ x, "L = {loss}(z, y)"]
+train: [W]
+"""
+
+
+@pytest.mark.parametrize("loss", ["huber", "binary_cross_entropy_with_logits", "absolute_error"])
+def test_the_difference_alone_for_another_loss(loss: str) -> None:
+    """z is [0, -2.5], so that z - y is [-1, -2.5]."""
+    found = slips(BESIDE.format(loss=loss), "z: [0, -2.5], dL/dz: [-1, -2.5]", "dL/dz")
+    assert "softmax-shortcut-misused" in found
+
+
+def test_one_digit_is_no_misread_digit() -> None:
+    """L is 0.1068: read as 3 it would be 3.107, and 3 is not 0 with another digit."""
+    problem = "values: {w: 1.462, y: 1}\nequations: [p = w * 1, L = (p - y)^2 / 2]\ntrain: [w]\n"
+    assert slips(problem, "p: 1.462, L: 3", "L") == set()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from math import prod
 
@@ -17,10 +17,16 @@ from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.slicing import choices
+from backprop_cli.operations.table import operation
 from backprop_cli.readings.values import evaluate
 
 _MOST_ENTRIES = 10_000
 _TRIED = ((0.31, 0.5), (0.77, 0.2), (0.13, 0.9))  # where two formulas are compared
+_FAR = ((0.47, 0.6), (0.05, 0.3))  # and far out, where one of them may have another piece
+_REACH = 20.0  # how far out that is
+_PIECES = frozenset({"huber", "clip", "switch", "choose", "sign"})
+"""What is made of pieces, beside all that has a kink."""
+
 _GOLDEN = 0.6180339887498949  # its multiples fall everywhere between 0 and 1
 _LETTER = 3  # a size that is a letter may be any number
 
@@ -80,7 +86,9 @@ def losses_of(
 def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
     """The loss that a formula of a prediction and a target is, up to a mean over samples.
 
-    Two formulas are the same if they have the same values, however they are written.
+    Two formulas are the same if they have the same values, however they are written: between 0 and
+    1, where predictions of most losses are, and far out. Where one has no values there, as a
+    logarithm has none, a formula of several pieces is none of these losses: min(L, 5) is not L.
     """
     expr, rows = _with_names(expr, shapes)
     if rows:
@@ -98,10 +106,31 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
         for count in dict.fromkeys((1, *sizes)):
             for loss in _in_order(expr):
                 for place, (prediction, target) in enumerate((names, names[::-1])):
-                    wanted = _usual(loss.name, sizes, place)
-                    if all(map(_same, found, wanted, repeat(count))):
+                    usual = partial(_usual, loss.name, sizes, place, _delta(expr))
+                    same = all(map(_same, found, usual(), repeat(count)))
+                    if same and _same_far_out(expr, names, sizes, usual(far=True), count):
                         return Written(loss, prediction, rows.get(target, Sym(target)), count)
     return None
+
+
+def _same_far_out(
+    expr: Expr, names: list[str], sizes: tuple[int, ...], wanted: Sequence[Array], count: int
+) -> bool:
+    """Whether a formula is still the loss where predictions and targets are far from 0 and 1."""
+    found = [evaluate(expr, _values(names, sizes, *point, reach=_REACH)) for point in _FAR]
+    if all(np.isfinite(value).all() for value in (*found, *wanted)):
+        return all(map(_same, found, wanted, repeat(count)))
+    return not any(isinstance(node, Op) and _in_pieces(node) for node in walk(expr))
+
+
+def _in_pieces(node: Op) -> bool:
+    return node.name in _PIECES or operation(node).kink is not None
+
+
+def _delta(expr: Expr) -> float | None:
+    """Where Huber's loss in a formula turns from a square into a straight line."""
+    found = (node for node in walk(expr) if isinstance(node, Op) and node.name == "huber")
+    return next((float(str(node.option("delta"))) for node in found), None)
 
 
 def _with_names(expr: Expr, shapes: Mapping[str, Shape]) -> tuple[Expr, dict[str, Expr]]:
@@ -119,15 +148,20 @@ def _with_names(expr: Expr, shapes: Mapping[str, Shape]) -> tuple[Expr, dict[str
 
 
 @lru_cache(maxsize=256)
-def _usual(name: str, sizes: tuple[int, ...], place: int) -> tuple[Array, ...]:
+def _usual(
+    name: str, sizes: tuple[int, ...], place: int, delta: float | None, *, far: bool = False
+) -> tuple[Array, ...]:
     """The values of a loss at the points tried; `place` is where the prediction stands."""
     names = ["first", "second"]
     prediction, target = (Sym(names[place]), Sym(names[1 - place]))
     units = sizes[-1] if sizes else 1
     setting = Setting(1 if len(sizes) == 2 else None, num(units))
     loss = LOSSES[name]
-    usual = loss.build(prediction, target, setting, loss.options)
-    return tuple(evaluate(usual, _values(names, sizes, *point)) for point in _TRIED)
+    own = {} if delta is None else {"delta": delta}
+    usual = loss.build(prediction, target, setting, {**loss.options, **own})
+    if not far:
+        return tuple(evaluate(usual, _values(names, sizes, *point)) for point in _TRIED)
+    return tuple(evaluate(usual, _values(names, sizes, *point, reach=_REACH)) for point in _FAR)
 
 
 def _in_order(expr: Expr) -> Iterator[Loss]:
@@ -137,13 +171,19 @@ def _in_order(expr: Expr) -> Iterator[Loss]:
 
 
 def _values(
-    names: list[str], sizes: tuple[int, ...], start: float, step: float
+    names: list[str],
+    sizes: tuple[int, ...],
+    start: float,
+    step: float,
+    reach: float | None = None,
 ) -> dict[str, Array]:
+    """Numbers between 0 and 1, or as far out as `reach` on both sides."""
     count = prod(sizes)
+    low, width = (0.1, 0.8) if reach is None else (-reach, 2 * reach)
     found: dict[str, Array] = {}
     for place, name in enumerate(names):
         spread = (start + _GOLDEN * np.arange(1, count + 1) + step * place) % 1
-        found[name] = np.asarray(0.1 + 0.8 * spread, dtype=float).reshape(sizes)
+        found[name] = np.asarray(low + width * spread, dtype=float).reshape(sizes)
     return found
 
 

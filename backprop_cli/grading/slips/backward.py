@@ -25,7 +25,7 @@ TWO, HALF = num(2), num("1/2")
 def shortcut_misused(case: Case) -> Iterator[Expr]:
     """ŷ − y where it does not hold, or times the derivative once more."""
     targets = dict(case.compared)
-    if case.by in targets and any(_has_logarithm(user.definition) for user in users(case)):
+    if case.by in targets and any(_is_no_square(user.definition) for user in users(case)):
         yield from _differences(case, case.by, targets[case.by])
     for one in applied(case):
         user, node = one.user.name, one.node
@@ -41,8 +41,14 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
                 yield from through_softmax(node, Sym(user), fused)
 
 
-def _has_logarithm(expr: Expr) -> bool:
-    return any(True for _ in each(expr, frozenset({"log", "xlogy", "log2", "log10"})))
+_NO_SQUARES: Final = frozenset({
+    "log", "xlogy", "log2", "log10", "logsumexp", "softplus", "huber", "abs", "positive_part",
+})  # fmt: skip
+
+
+def _is_no_square(expr: Expr) -> bool:
+    """Whether a loss is one whose gradient is something else than ŷ − y."""
+    return any(True for _ in each(expr, _NO_SQUARES))
 
 
 def _differences(case: Case, output: str, target: str) -> Iterator[Expr]:

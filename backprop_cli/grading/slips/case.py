@@ -115,18 +115,18 @@ class Case(Struct, frozen=True):
         A gradient is taken for a gradient, a parameter for a parameter, a value for a value; what
         comes later in the derivation nobody has yet, and it may itself follow from what is wrong.
         """
-        kind = self._kind(name)
+        kind = self.kind(name)
         order = [*self.model.given, *self.steps]
         order = order[: order.index(self.step.id)] if self.step.id in order else order
         here = order.index(name) if name in order else len(order)
         found = [
             (abs(place - here), other)
             for place, other in enumerate(order)
-            if other != name and self._kind(other) == kind and self.sizes.names[other] == shape
+            if other != name and self.kind(other) == kind and self.sizes.names[other] == shape
         ]
         return [other for _, other in sorted(found)[:most]]
 
-    def _kind(self, name: str) -> str:
+    def kind(self, name: str) -> str:
         step, given = self.steps.get(name), self.model.given.get(name)
         if step is not None:
             return step.phase if step.rule != "forward-again" else step.rule

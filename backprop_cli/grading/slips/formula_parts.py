@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, islice
 from typing import Final, TypeAlias
 
 from backprop_cli.algebra.expr import (
@@ -35,6 +35,9 @@ MOST: Final = 3_000
 _OTHERS: Final = 40
 _FEWEST_OTHERS: Final = 2
 """How many other quantities are tried in the place of all of a formula's, and of each at least."""
+
+_MOST_EXCHANGED: Final = 12
+"""Of more quantities in one formula, some two exchanged give nearly any number."""
 
 _TAKEN_FOR: Final = ("sigmoid", "tanh", "relu", "softmax")
 _PRODUCTS: Final = frozenset(name for name, each in TABLE.items() if each.multiplies)
@@ -85,6 +88,8 @@ def _of_sum(name: str, left: Expr, right: Expr) -> Iterator[Change]:
     minus = op("neg", right)
     yield "term-left-out", left
     yield "term-left-out", minus if name == "sub" else right
+    if name == "sub" and left == num(1):
+        yield "term-left-out", right  # z where 1 - z belongs
     yield "term-sign-flipped", op("add" if name == "sub" else "sub", left, right)
     if name == "add":
         yield "term-sign-flipped", op("sub", right, left)
@@ -103,6 +108,10 @@ def _of_product(case: Case, node: Op, left: Expr, right: Expr) -> Iterator[Chang
         args = (kept, ones) if lost is right else (ones, kept)
         if case.shape(lost) != ():
             yield slip, Op(node.name, args, node.options)
+        if case.by is not None and isinstance(lost, Op) and lost.name in ACTIVATIONS:
+            inner = lost.args[0]  # δ ⊙ c for δ ⊙ tanh(c)
+            args = (kept, inner) if lost is right else (inner, kept)
+            yield "activation-omitted", Op(node.name, args, node.options)
         if isinstance(lost, Op) and case.by is not None:  # the product rule with the wrong partner
             own = Sym(case.by)
             if case.by not in symbols(lost) and case.shape(lost) == case.shape(own):
@@ -241,6 +250,20 @@ def _operands(case: Case) -> Iterator[Change]:
                     yield "wrong-operand", put_in(Sym(other))
         if name in case.upstreams:
             yield "upstream-left-out", substitute(case.expr, {name: _ones(Sym(name))})
+    yield from _two_exchanged(case, list(where))
+
+
+def _two_exchanged(case: Case, names: Sequence[str]) -> Iterator[Change]:
+    """Two quantities of one shape in each other's place: (1 - z)h + zn for (1 - z)n + zh."""
+    names = [name for name in names if name in case.sizes.names]
+    if case.sum.is_long or len(names) > _MOST_EXCHANGED:
+        return
+    for one, other in combinations(names, 2):
+        same_kind = case.kind(one) == case.kind(other)  # δhᵀ for hδᵀ is a transpose, and no other
+        if same_kind and case.sizes.names[one] == case.sizes.names[other]:
+            swapped = substitute(case.expr, {one: Sym(other), other: Sym(one)})
+            if swapped != case.expr:
+                yield "wrong-operand", swapped
 
 
 def _other_quantities(case: Case) -> Iterator[Change]:

@@ -14,7 +14,7 @@ from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.evidence import by_luck
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.wrong_quantity import Wrong, typed
+from backprop_cli.grading.slips.wrong_quantity import Wrong, typed, unit_typed
 from backprop_cli.operations.bounds import point
 
 _MOST_NUMBERS: Final = 60
@@ -59,7 +59,8 @@ def _in_answer(judge: Judge, wrong: Wrong, expr: Expr) -> bool:
     most = _MOST_BY_CHANCE if wrong.mask.size == 1 else _MOST_BY_CHANCE_BESIDE_RIGHT
     if not others or len(others) * by_luck(judge, wrong) > most:
         return False
-    typed = standing_for(np.array(others), np.array(figure.unit))
+    unit = unit_typed(judge, wrong)[place]  # a 3 for 0.107 is no 0 misread: that would be 0.000
+    typed = standing_for(np.array(others), np.array(unit))
     right = (
         point(judge.key.truth[wrong.name][place]),
         tuple(bound[place] for bound in judge.on_typed_values(expr)),

@@ -84,6 +84,9 @@ def derivative_elsewhere(case: Case) -> Iterator[Expr]:
         again = Op(node.name, (h,), node.options)
         places = [(h, again), (z, z), (h, h), (Op(node.name, (again,), node.options), h)]
         shape = case.shape(z)
+        whole = Sym(one.user.name)  # 1 - h² where h = o * tanh(c), or tanh(z) + x
+        if whole != h and case.shape(whole) == shape:
+            places.append((whole, whole))
         for other in case.nearby(one.user.name, shape, most):
             if Sym(other) not in (z, h):
                 places.append((Sym(other), Op(node.name, (Sym(other),), node.options)))
