@@ -24,7 +24,7 @@ from backprop_cli.classroom.hand_ins import handed_in
 from backprop_cli.classroom.rosters import Roster, Student, WhoIsWho, read_roster
 from backprop_cli.classroom.variants import Varied
 from backprop_cli.cli import main
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Summary, Tally
 from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source
