@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints, Mark, UserError
-from backprop_cli.grading.sheets import workbooks
+from backprop_cli.grading.sheets.csv_sheets import WORKBOOK, WorkbookError, cells_of
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.text.tree import read_text
 from backprop_cli.problem.typed_numbers import printable, shown
@@ -96,10 +96,10 @@ Row = tuple[int, list[str]]
 def _cells(source: Source, complaints: Complaints) -> Iterator[Row]:
     """The rows that hold something."""
     rows: Iterator[Row] = iter(())
-    if source.name.casefold().endswith(workbooks.ENDING):
+    if source.name.casefold().endswith(WORKBOOK):
         try:
-            found = workbooks.cells_of(source.data)
-        except workbooks.WorkbookError as error:
+            found = cells_of(source.data)
+        except WorkbookError as error:
             complaints.add(error.message, instead=error.instead)
             return
         rows = ((row[0].line, [cell.text for cell in row]) for row in found)

@@ -20,7 +20,7 @@ from backprop_cli.problem.problem_data import Rounding, kinks
 from backprop_cli.readings.noise import without_noise
 from backprop_cli.readings.values import Function, compiled
 from backprop_cli.solving.plan import Plan, essential, plan
-from backprop_cli.solving.update import constants, initial_state, rule_of
+from backprop_cli.solving.update import GRADIENT_AHEAD, constants, initial_state, rule_of
 
 Values = Mapping[str, Array]
 
@@ -90,7 +90,9 @@ def _not_finite(planned: Plan, values: Values) -> int:
     return sum(
         1
         for step in planned.steps
-        if step.phase == "backward" and step.id in values and not np.isfinite(values[step.id]).all()
+        if (step.phase == "backward" or step.rule == GRADIENT_AHEAD)
+        and step.id in values
+        and not np.isfinite(values[step.id]).all()
     )
 
 
@@ -219,7 +221,7 @@ class Machine(Struct, frozen=True):
         return lambda env: round_(plain(env) + 0.0)
 
     def _jacobian(self, node: Op) -> Function:
-        from backprop_cli.readings.jacobian_values import jacobian
+        from backprop_cli.readings.factored import jacobian
 
         def value(env: Mapping[str, Array]) -> Array:
             sizes = Sizes({name: array.shape for name, array in env.items()}, self.kinks)
