@@ -165,3 +165,60 @@ def test_beside_a_penalty_and_decay_with_the_bias_inside(bias: str) -> None:
     ).solve()
     found, _ = trained(loss, {"W1": w}, {"W1": v}, 1)
     assert solution["W1_new"] == pytest.approx(found["W1"] - RATE * 0.2 * inner, rel=1e-6)
+
+
+def softmax(z: Array) -> Array:
+    powers = np.exp(z - z.max())
+    return np.asarray(powers / powers.sum())
+
+
+def sigmoid(z: Array) -> Array:
+    power = np.exp(-np.abs(z))
+    return np.asarray(np.where(z > 0, 1, power) / (1 + power))
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"), [(softmax, "cross-entropy"), (sigmoid, "binary-cross-entropy")]
+)
+@pytest.mark.parametrize("steps", [1, 2, 150])
+def test_an_output_that_is_0_to_all_digits(
+    output: Callable[[Array], Array], loss: str, steps: int
+) -> None:
+    """-y/ŷ is infinite there, and ŷ - y is what comes of it: as at the point itself."""
+    x, y = np.array([4.0, -3]), np.array([0.0, 1])
+    w, b = np.array([[300.0, 100], [-300, -100]]), np.array([0.5, 0])
+    velocity = np.array([[0.0, 0], [5, -2]])
+    solution = backprop_cli.load(
+        {
+            "x": x.tolist(),
+            "y": y.tolist(),
+            "layers": [{"weights": w.tolist(), "bias": b.tolist(), "activation": output.__name__}],
+            "loss": loss,
+            "update": update(steps, state={"v_W1": velocity.tolist()}),
+        }
+    ).solve(at=steps)
+    kept = np.zeros(2)
+    for _ in range(steps):
+        z = (w + BETA * velocity) @ x + b + BETA * kept
+        delta = output(z) - y
+        velocity, kept = BETA * velocity - RATE * np.outer(delta, x), BETA * kept - RATE * delta
+        w, b = w + velocity, b + kept
+    assert solution["W1_new"] == pytest.approx(w, rel=1e-9)
+    assert solution["b1_new"] == pytest.approx(b, rel=1e-9)
+
+
+@pytest.mark.parametrize("convention", ["chain", "fused"])
+def test_the_output_gradient_is_formed_as_the_file_says(convention: str) -> None:
+    solution = backprop_cli.load(
+        {
+            "convention": {"output_gradient": convention},
+            "x": [1, 2],
+            "y": [1, 0],
+            "layers": [{"weights": [[1, 0], [0.5, 1]], "activation": "softmax"}],
+            "loss": "cross-entropy",
+            "update": update(1),
+        }
+    ).solve()
+    formulas = {step["id"]: step["formula"] for step in solution.trace["steps"]}
+    shortcut = formulas["dL_ahead/dZ1_ahead"] == "Yhat_ahead - Y"
+    assert shortcut == (convention == "fused"), formulas

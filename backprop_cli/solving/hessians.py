@@ -16,7 +16,7 @@ from backprop_cli.derive.simplify.array_rules import shorter
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
-from backprop_cli.solving.fused import shortcuts_of
+from backprop_cli.solving.shortcuts import shortcuts
 
 _LONGEST = 120
 """Parts of a formula that anyone would still read."""
@@ -36,16 +36,13 @@ class Hessian(Struct, frozen=True):
 
 def gradients_behind(model: Model, sizes: Sizes, wanted: Sequence[str]) -> dict[str, Expr]:
     """The gradients as equations in the order of computing, straight to ŷ − y where that holds."""
-    fusion = model.fusion
-    short = {fusion.output: {fusion.logits: fusion.expr}} if fusion is not None else {}
-    short |= {name: dict(one.shares) for name, one in shortcuts_of(model, sizes).items()}
     found = gradients(
         model.differentiated,
         model.seeds,
         [*dict.fromkeys(wanted)],
         sizes,
         model.gradient,
-        short,
+        shortcuts(model, sizes, fused=True, careful=False).shares,
         model.silent,
         model.passed_on,
     )

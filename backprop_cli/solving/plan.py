@@ -23,8 +23,8 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
-from backprop_cli.solving.fused import shortcuts_of
 from backprop_cli.solving.look_ahead import look_ahead
+from backprop_cli.solving.shortcuts import Shortcuts, shortcuts
 from backprop_cli.solving.update import constant_names, newton_hessian, state_shapes, updates
 from backprop_cli.trace import Phase
 
@@ -33,10 +33,6 @@ MAX_JACOBIAN = 10_000
 
 _LARGEST_SOFTMAX = 100
 """Units up to which the chain goes through the softmax's written-out Jacobian."""
-_PAST_INFINITIES = (
-    "the output is 0 or 1 to all digits, so that its gradient is infinite and its slope 0: "
-    "written in the logits the two cancel"
-)
 
 
 class Planned(Struct, frozen=True):
@@ -99,7 +95,7 @@ class _Planner:
         wanted = model.problem.convention.output_gradient == "fused"
         self.fused = wanted if fused is None else fused
         self.careful = careful
-        self.notes: dict[str, str] = {}
+        self.past_outputs = Shortcuts()
         self.steps: list[Planned] = []
         self.shapes: dict[str, Shape] = dict(model.shapes)
         self.definitions = model.definitions
@@ -166,13 +162,14 @@ class _Planner:
 
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
+        self.past_outputs = shortcuts(model, self.sizes(), fused=self.fused, careful=self.careful)
         found = gradients(
-            self.careful_definitions() if self.careful else self.model.differentiated,
+            self.differentiated(),
             model.seeds,
             wanted,
             self.sizes(),
             model.gradient,
-            self.shortcuts(),
+            self.ways(),
             model.silent,
             model.passed_on,
         )
@@ -189,43 +186,21 @@ class _Planner:
 
         return replace(gradient, expr=shorter(gradient.expr, self.sizes()))
 
-    def careful_definitions(self) -> dict[str, Expr]:
+    def differentiated(self) -> Mapping[str, Expr]:
+        if not self.careful:
+            return self.model.differentiated
         from backprop_cli.calculus.stable import in_logits
 
         return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
 
-    def past_infinities(self) -> dict[str, dict[str, Expr]]:
-        """The gradients of logits whose output goes into a logarithm, without that output."""
-        from backprop_cli.calculus.stable import Sources, through_logits
-
-        sources = Sources(self.model.seeds, self.model.silent, self.model.gradient)
-        found = {}
-        for name, expr in self.definitions.items():
-            if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid", "exp"):
-                shares = through_logits(name, self.model.differentiated, sources, self.sizes())
-                if shares is not None:
-                    found[name] = shares
-                    self.notes |= dict.fromkeys(shares, _PAST_INFINITIES)
-        return found
-
-    def shortcuts(self) -> dict[str, dict[str, Expr]]:
-        """Gradients taken another way than the pull-back: fused, or through softmax's Jacobian."""
-        found: dict[str, dict[str, Expr]] = {}
+    def ways(self) -> dict[str, Mapping[str, Expr]]:
+        """Gradients taken another way than the pull-back: past outputs, or by a Jacobian."""
+        found: dict[str, Mapping[str, Expr]] = {}
         for name, expr in self.definitions.items():
             match expr:
                 case Op("softmax", (Sym(z),)) if self.through_jacobian(name, z):
                     found[name] = {z: self.through(name, z)}
-        if self.careful:
-            found |= self.past_infinities()
-        fusion = self.model.fusion
-        if self.fused and fusion is not None:
-            found[fusion.output] = {fusion.logits: fusion.expr}
-            self.notes[fusion.logits] = fusion.why
-        if self.fused and not self.careful:
-            for output, shortcut in shortcuts_of(self.model, self.sizes()).items():
-                found[output] = dict(shortcut.shares)
-                self.notes |= dict.fromkeys(shortcut.shares, shortcut.why)
-        return found
+        return found | dict(self.past_outputs.shares)
 
     def through_jacobian(self, of: str, by: str) -> bool:
         shape = self.model.shapes[of]
@@ -248,7 +223,7 @@ class _Planner:
 
     def gradient(self, gradient: Gradient) -> None:
         model = self.model
-        said = self.notes.get(gradient.of)
+        said = self.past_outputs.why.get(gradient.of)
         self.add(
             model.gradient(gradient.of),
             "backward",
@@ -357,10 +332,13 @@ class _Planner:
         reached = [name for name in self.model.trained if self.model.gradient(name) in known]
         if self.model.update is not None and self.model.update.rule == "perceptron":
             reached = list(self.model.trained)
-        for there in look_ahead(self.model, reached, self.sizes()):
-            self.shapes[there.id] = self.model.shapes[there.of]
-            axes = self.model.axes(there.of)
-            self.add(there.id, "update", there.rule, there.expr, axes, there.words)
+        there = look_ahead(
+            self.model, reached, self.differentiated(), self.past_outputs, self.sizes()
+        )
+        for each in there:
+            self.shapes[each.id] = self.model.shapes[each.of]
+            axes = self.model.axes(each.of)
+            self.add(each.id, "update", each.rule, each.expr, axes, each.words, each.note)
         for id, expr, rule, parameter in updates(self.model, reached, self.sizes()):
             self.add(id, "update", rule, expr, self.model.axes(parameter) if parameter else ())
 

@@ -19,6 +19,7 @@ from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.problem_data import Rounding, kinks
 from backprop_cli.readings.noise import without_noise
 from backprop_cli.readings.values import Function, compiled
+from backprop_cli.solving.look_ahead import GRADIENT as GRADIENT_AHEAD
 from backprop_cli.solving.plan import Plan, essential, plan
 from backprop_cli.solving.update import constants, initial_state, rule_of
 
@@ -90,7 +91,9 @@ def _not_finite(planned: Plan, values: Values) -> int:
     return sum(
         1
         for step in planned.steps
-        if step.phase == "backward" and step.id in values and not np.isfinite(values[step.id]).all()
+        if (step.phase == "backward" or step.rule == GRADIENT_AHEAD)
+        and step.id in values
+        and not np.isfinite(values[step.id]).all()
     )
 
 

@@ -89,9 +89,12 @@ def ahead_by(model: Model, parameter: str, sizes: Sizes) -> Expr:
 
 def gradient_used(model: Model, parameter: str) -> str:
     """The gradient that a parameter is updated with."""
-    if not looks_ahead(model):
-        return model.gradient(parameter)
-    return derivative_id(ahead_id(model.gradient_of), ahead_id(parameter))
+    return gradient_there(model, parameter) if looks_ahead(model) else model.gradient(parameter)
+
+
+def gradient_there(model: Model, name: str) -> str:
+    """What the gradient is called at the point that momentum is heading for."""
+    return derivative_id(ahead_id(model.gradient_of), ahead_id(name))
 
 
 def _gradient(model: Model, parameter: str, names: Mapping[str, str]) -> Expr:

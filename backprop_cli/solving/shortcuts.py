@@ -1,21 +1,34 @@
-"""Equations to the gradients that go straight to ŷ - y: a softmax or sigmoid with its loss."""
+"""A model to the gradients taken past the output: straight to ŷ - y, or where -y/ŷ is infinite."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Rules
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import summing_to_one
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.named import Written, losses_of
 from backprop_cli.readings.values import evaluate
+
+_PAST_INFINITIES = (
+    "the output is 0 or 1 to all digits, so that its gradient is infinite and its slope 0: "
+    "written in the logits the two cancel"
+)
+
+
+class Shortcuts(Struct, frozen=True):
+    """What each name behind an output gets without the output's gradient, and why, by name."""
+
+    shares: Mapping[str, Mapping[str, Expr]] = field(default_factory=dict)
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
 class Shortcut(Struct, frozen=True):
@@ -25,7 +38,33 @@ class Shortcut(Struct, frozen=True):
     why: str
 
 
-def shortcuts_of(model: Model, rules: Rules) -> dict[str, Shortcut]:
+def shortcuts(model: Model, rules: Sizes, *, fused: bool, careful: bool) -> Shortcuts:
+    """Those of every output; `careful` are those that go round what is infinite on the way."""
+    found = dict(_past_infinities(model, rules)) if careful else {}
+    if fused and model.fusion is not None:
+        one = model.fusion
+        found[one.output] = Shortcut({one.logits: one.expr}, one.why)
+    if fused and not careful:
+        found |= _of_equations(model, rules)
+    return Shortcuts(
+        {output: one.shares for output, one in found.items()},
+        {name: one.why for one in found.values() for name in one.shares},
+    )
+
+
+def _past_infinities(model: Model, sizes: Sizes) -> Iterator[tuple[str, Shortcut]]:
+    """The gradients of logits whose output goes into a logarithm, without that output."""
+    from backprop_cli.calculus.stable import Sources, through_logits
+
+    sources = Sources(model.seeds, model.silent, model.gradient)
+    for name, expr in model.definitions.items():
+        if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid", "exp"):
+            found = through_logits(name, model.differentiated, sources, sizes)
+            if found is not None:
+                yield name, Shortcut(found, _PAST_INFINITIES)
+
+
+def _of_equations(model: Model, rules: Rules) -> dict[str, Shortcut]:
     """Those of every output of a problem in equations that goes into its own loss and no other."""
     in_layers = model.problem.layers is not None and not model.over_time
     if model.fusion is not None or in_layers or model.target is None:
