@@ -162,7 +162,7 @@ def normal_minus(text: str) -> str:
     return text.replace("\N{MINUS SIGN}", "-")
 
 
-_LISTED = re.compile(r"(?P<before>)\([-+.\d\s/()]+(?:,[-+.\d\s/()]*)+\)")
+_listed = re.compile(r"\([-+.\d\s/()]+(?:,[-+.\d\s/()]*)+\)").fullmatch
 
 
 def _constant(text: str) -> float:
@@ -174,7 +174,7 @@ def _constant(text: str) -> float:
     if match := re.search(r"[@=:<>\[\]]", text):
         message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
         raise NumberError(message, offset=match.start())
-    if (found := _LISTED.fullmatch(text)) and not found["before"]:
+    if _listed(text):
         message = f"{shown(text)} is no number: a list stands in square brackets"
         raise NumberError(message, text.replace("(", "[").replace(")", "]"))
     if (missing := text.count("(") - text.count(")")) > 0:

@@ -142,8 +142,8 @@ _ABSENT: Final = frozenset(
     {
         "arctan", "atan", "arcsin", "asin", "arccos", "acos", "maxout", "rrelu", "glu", "swiglu",
         "geglu", "gumbelsoftmax", "sparsemax", "floor", "ceil", "round", "mod", "gamma",
-        "view", "squeeze", "unsqueeze",                 "dropout", "attention",
-        "embedding", "lstm", "gru", "rnn", "einsum", "pinv", "cumsum",
+        "view", "squeeze", "unsqueeze", "dropout", "embedding", "lstm", "gru", "rnn", "einsum",
+        "pinv", "cumsum",
         "tile", "repeat",
         "onehot", "eye", "zeros", "ones", "random", "rand", "randn", "ctc", "triplet",
         "contrastive",
