@@ -282,6 +282,26 @@ def test_a_picture_laid_flat_by_a_function() -> None:
     np.testing.assert_allclose(solution["dL/dW3"], model.said.weight.grad.numpy(), rtol=1e-9)
 
 
+def with_one_weight(one: Any, other: Any) -> Any:
+    other.weight = one.weight
+    return sequence(one, nn.Tanh(), other)
+
+
+def test_classes_behind_a_picture_laid_flat() -> None:
+    """As many as there are outputs, which no linear layer says."""
+    torch.manual_seed(23)
+    model = sequence(nn.Conv2d(1, 1, 2), nn.Flatten()).double()
+    x = torch.randn(1, 1, 3, 3, dtype=torch.float64)
+    compared_by_layer(model, x, torch.tensor([2]), nn.CrossEntropyLoss())
+
+
+def test_a_batch_norm_remembers_nothing_of_it() -> None:
+    torch.manual_seed(29)
+    model = sequence(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
+    backprop.from_torch(model, inputs(), NUMBERS, nn.MSELoss())
+    assert model[1].num_batches_tracked.item() == 0
+
+
 class Branching(nn.Module):  # type: ignore[misc,name-defined]
     """Two ways that meet."""
 
@@ -315,6 +335,8 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
         (nn.Identity, nn.MSELoss(), "no layer"),
         (lambda: sequence(nn.Linear(3, 2), nn.BatchNorm1d(2)).eval(), nn.MSELoss(), "train"),
         (lambda: nn.LayerNorm([4, 3]), nn.MSELoss(), "several axes"),
+        (lambda: sequence(*[nn.Linear(3, 3)] * 2, nn.Linear(3, 2)), nn.MSELoss(), "used twice"),
+        (lambda: with_one_weight(nn.Linear(3, 3), nn.Linear(3, 3)), nn.MSELoss(), "used twice"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(model: Any, loss: Any, said: str) -> None:

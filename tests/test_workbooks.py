@@ -90,6 +90,11 @@ def test_a_date_says_how_to_type_a_fraction() -> None:
     assert (said[1].line, said[1].column) == (1, 2)
 
 
+def test_the_word_date_is_no_date() -> None:
+    found = read(workbook([["name", "value", "date"], ["L", 1.5]]))
+    assert not [said for said, _ in found.remarks if "for a date" in said]
+
+
 def test_the_first_sheet_with_something_in_it_is_read() -> None:
     book = openpyxl.Workbook()
     book.create_sheet("answers").append(["L", 1.5])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,8 +52,7 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     picture = inputs.ndim == 4
     if picture and len(inputs) != 1:
         raise _refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
-    sizes = [len(layer["weights"]) for layer in layers if "weights" in layer]
-    outputs = sizes[-1] if sizes else targets[0].size
+    outputs = _outputs(model, x, layers)
     said = _loss(loss, targets, outputs)
     if picture:
         said["y"] = _of_one(said["y"])
@@ -65,6 +65,16 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
             **said,
         }
     )
+
+
+def _outputs(model: Any, x: Any, layers: list[Layer]) -> int:
+    """How many numbers come out for a sample: of a layer that says so, else of a copy that runs."""
+    if "weights" in layers[-1]:
+        return len(layers[-1]["weights"])
+    import torch
+
+    with torch.no_grad():  # of a copy, since a batch norm remembers what it has seen
+        return int(deepcopy(model)(x)[0].numel())
 
 
 def _unchannelled(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -110,6 +120,7 @@ def _refuse_other_softmax(asked: Any) -> None:
 def _layers(calls: list[Call]) -> list[Layer]:
     """The layers in the order in which they are called, each with its activation."""
     chain = Chain("from_torch")
+    _refuse_shared([module for called, module in calls if called in _MODULES])
     for called, module in calls:
         if called in _MODULES:
             chain.layers.append(_MODULES[called](module))
@@ -118,6 +129,14 @@ def _layers(calls: list[Call]) -> list[Layer]:
         else:
             chain.activate(called, _activation(called, module))
     return chain.found()
+
+
+def _refuse_shared(modules: list[Any]) -> None:
+    """Complains of a parameter of two layers: here it would be two, each with a part of it."""
+    used = [id(each) for one in modules if hasattr(one, "parameters") for each in one.parameters()]
+    if len(set(used)) < len(used):
+        message = "a parameter is used twice, and layers here have parameters of their own"
+        raise _refused(message, "equations in a problem file, where one W may stand twice")
 
 
 def _linear(module: Any) -> Layer:

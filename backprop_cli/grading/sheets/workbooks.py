@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 ENDING: Final = ".xlsx"
-DATE: Final = "date"
-"""What stands for a cell that Excel has made a date of."""
+DATE: Final = "(a date)"
+"""What stands for a cell that Excel has made a date of; `date` itself may be a heading."""
 
 _MOST_UNPACKED: Final = 20_000_000  # bytes: some hundred times what a sheet of answers takes
 _MOST_PARTS: Final = 500
