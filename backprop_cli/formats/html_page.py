@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
@@ -122,3 +123,30 @@ def shape(lengths: Shape) -> str:
     """A shape in parentheses; nothing for a number."""
     fenced = Fenced("(", size(lengths), ")")
     return f'<span class="shape">{math(fenced)}</span>' if lengths else ""
+
+
+# As a part of another page ------------------------------------------------------------------------
+
+
+_CLASS = "backprop-cli"
+_STYLES = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
+_BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
+
+
+def fragment(page: str) -> str:
+    """What a page shows, as a part of another page, with its own styles around nothing else.
+
+    The styles are nested in the part's own class, so that the other page's stay as they are.
+    """
+    body = _BODY.search(page)
+    styles = "\n".join(_STYLES.findall(page))
+    inside = styles.replace(":root", "&").replace("body", "&")
+    return (
+        f'<div class="{_CLASS}"><style>.{_CLASS} {{ {inside} }}</style>'
+        f"{body[1] if body else page}</div>"
+    )
+
+
+def plain_fragment(text: str) -> str:
+    """Plain text as a part of a page."""
+    return f'<pre class="{_CLASS}">{escape(text)}</pre>'

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.document.step_words import SECTIONS
@@ -15,7 +17,6 @@ from backprop_cli.formats.program_text import (
     literal,
     shapes_of,
 )
-from backprop_cli.formats.python_rounding import RoundingCode, program_rounding
 from backprop_cli.formats.registry import Said
 from backprop_cli.readings.numpy_source import NumpySource
 from backprop_cli.readings.source import Source
@@ -81,6 +82,39 @@ class _Program(ProgramText):
         yield '    text = np.array2string(np.asarray(value) + 0.0, prefix=f"{name} = ")'
         yield '    print(f"{name} = {text}")'
         yield from self.told_at_the_end()
+
+
+# Rounding after every step ------------------------------------------------------------------------
+
+
+class RoundingCode(Struct, frozen=True):
+    """How a program rounds after every step: the name of the mode, and the function."""
+
+    mode: str
+    lines: str
+
+
+_ROUNDING_MODES = MappingProxyType(
+    {"half-up": "ROUND_HALF_UP", "half-even": "ROUND_HALF_EVEN", "truncate": "ROUND_DOWN"}
+)
+
+
+def program_rounding(said: object) -> RoundingCode | None:
+    """The function with which a program rounds as the problem says; None where it does not."""
+    if not isinstance(said, Mapping):
+        return None
+    mode = _ROUNDING_MODES[str(said.get("mode", "half-up"))]
+    kind = "decimals" if "decimals" in said else "significant"
+    count = int(said[kind])
+    places = count if kind == "decimals" else f"{count - 1} - exact.adjusted()"
+    lines = (
+        "def rounded(x):\n"
+        "    exact = Decimal(repr(float(x)))\n"
+        "    if exact == 0 or not exact.is_finite():\n"
+        "        return float(x)\n"
+        f"    return float(exact.quantize(Decimal(1).scaleb(-({places})), {mode}))"
+    )
+    return RoundingCode(mode, lines)
 
 
 def _number(value: float) -> str:

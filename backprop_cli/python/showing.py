@@ -108,7 +108,7 @@ class Shown:
         wanted = {"text/plain": "text", "text/markdown": "markdown", "text/latex": "latex"}
         found = {kind: self._rendered(name) for kind, name in wanted.items()}
         page = self._rendered("html")
-        from backprop_cli.formats.html_fragment import fragment, plain_fragment
+        from backprop_cli.formats.html_page import fragment, plain_fragment
 
         found["text/html"] = fragment(page) if page else plain_fragment(found["text/plain"] or "")
         chosen = {kind: text for kind, text in found.items() if text}

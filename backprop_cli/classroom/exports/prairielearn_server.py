@@ -12,7 +12,7 @@ from backprop_cli.classroom.exports.answer_boxes import Boxes, boxes_of
 from backprop_cli.classroom.exports.prairielearn_files import PROBLEM, varies
 from backprop_cli.classroom.variants import Varied
 from backprop_cli.document.view import View, as_written
-from backprop_cli.formats.html_fragment import fragment
+from backprop_cli.formats.html_page import fragment
 from backprop_cli.formats.registry import written
 from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.judging.answer_key import share
