@@ -8,10 +8,11 @@ leaves repeating a number to broadcasting; whoever needs the shape fits it after
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
 
 _LARGEST = Fraction(sys.float_info.max)
 ZERO, ONE, MINUS_ONE = num(0), num(1), num(-1)
@@ -223,3 +224,43 @@ def added(terms: Sequence[Expr]) -> Expr:
             case _:
                 total = op("add", total, term)
     return total
+
+
+# Comparisons --------------------------------------------------------------------------------------
+
+
+_LEVELS = ("below", "at", "above")
+COMPARISONS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {
+        ">": (0, 0, 1),
+        ">=": (0, 1, 1),
+        "<": (1, 0, 0),
+        "<=": (1, 1, 0),
+        "==": (0, 1, 0),
+        "!=": (1, 0, 1),
+    }
+)
+"""Each sign, and what it is where the difference is below 0, at 0 and above."""
+_SIGNS: Mapping[tuple[Option, ...], str] = MappingProxyType(
+    {levels: sign for sign, levels in COMPARISONS.items()}
+)
+_TURNED = MappingProxyType({">": "<", ">=": "<=", "<": ">", "<=": ">="})
+
+
+def compared(left: Expr, sign: str, right: Expr) -> Expr:
+    """What `left > right` stands for."""
+    if left == ZERO:
+        left, sign, right = right, _TURNED.get(sign, sign), left
+    difference = left if right == ZERO else op("sub", left, right)
+    return op("switch", difference, **dict(zip(_LEVELS, COMPARISONS[sign], strict=True)))
+
+
+def comparison(node: Op) -> tuple[Expr, str, Expr] | None:
+    """The comparison that such a node is; None where its levels are others, or not all given."""
+    sign = _SIGNS.get(tuple(map(node.option, _LEVELS)))
+    if sign is None:
+        return None
+    match node.args[0]:
+        case Op("sub", (left, right)) if ZERO not in (left, right):
+            return left, sign, right
+    return node.args[0], sign, ZERO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from backprop_cli.algebra.comparisons import comparison
+from backprop_cli.algebra.build import comparison
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
 from backprop_cli.operations.table import operation
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from backprop_cli.algebra.build import added
-from backprop_cli.algebra.comparisons import COMPARISONS, compared
+from backprop_cli.algebra.build import COMPARISONS, added, compared
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.sizes import Sizes
