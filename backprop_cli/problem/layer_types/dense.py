@@ -7,15 +7,20 @@ from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, Size, described
 from backprop_cli.errors import Mark
 from backprop_cli.problem.file_format.compound_fields import ListOf
-from backprop_cli.problem.file_format.fields import Choice, Numbers, NumbersOrTrue
+from backprop_cli.problem.file_format.fields import (
+    NOT_NEGATIVE,
+    Choice,
+    Integer,
+    Numbers,
+    NumbersOrTrue,
+)
 from backprop_cli.problem.file_format.fields import Size as SizeField
-from backprop_cli.problem.file_format.records import Given, Key
+from backprop_cli.problem.file_format.records import Given, Key, Record
 from backprop_cli.problem.layer_types.activated import activated, put_out
 from backprop_cli.problem.layer_types.layer_type import LayerType
-from backprop_cli.problem.layer_types.skips import SKIP, added
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, PRE, WEIGHTS, Draft, rule_of
-from backprop_cli.problem.problem_data import Layer, Values
+from backprop_cli.problem.problem_data import Layer, Skip, Values
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.weights import (
     as_matrix,
@@ -28,6 +33,91 @@ from backprop_cli.problem.weights import (
     product,
     weight_axes,
 )
+
+
+def _skip(given: Given) -> Skip:
+    weights = given.get("weights")
+    return Skip(
+        given.get("from", 0),
+        weights if isinstance(weights, Values) else None,
+        weights is True,
+        given.get("into", "pre"),
+        given.mark,
+    )
+
+
+SKIP = Record(
+    "a skip",
+    {
+        "from": Key(
+            Integer(NOT_NEGATIVE), "the layer whose output is added; 0 is x", required=True
+        ),
+        "weights": Key(
+            NumbersOrTrue(),
+            "the matrix it is multiplied by (`true` without numbers); unchanged without one",
+        ),
+        "into": Key(Choice(("pre", "post")), "added before or after the activation", default="pre"),
+    },
+    _skip,
+    "{from: 0}",
+)
+
+
+def added(net: Draft, number: int, total: Expr, skip: Skip) -> Expr:
+    """`total` plus what a skip adds to it; without it where that does not fit."""
+    if skip.source >= number:
+        return total
+    source = net.output_of(skip.source)
+    if skip.weights is not None or skip.weighted:
+        weights = _skip_weights(net, number, skip, skip.weights)
+        return (
+            total
+            if weights is None
+            else op("add", total, product(net.convention, weights, Sym(source)))
+        )
+    if net.units[skip.source] == net.units[number]:
+        return op("add", total, Sym(source))
+    if not net.guessed & {skip.source, number}:
+        gives = "x has" if skip.source == 0 else f"layer {skip.source} gives"
+        shape = oriented(net.units[skip.source], net.units[number], net.convention)
+        net.complaints.add(
+            f"{gives} {net.units[skip.source]} numbers and layer {number} has "
+            f"{net.units[number]} units: they cannot be added unchanged",
+            skip.mark,
+            f"weights: {described(shape)} beside `from: {skip.source}`",
+        )
+    return total
+
+
+def _skip_weights(net: Draft, number: int, skip: Skip, values: Values | None) -> Expr | None:
+    name = layer_id(WEIGHTS, number, skip.source)
+    if name in net.shapes:
+        net.complaints.add(
+            f"layer {number} has two weighted skips from layer {skip.source}",
+            skip.mark,
+            "one skip, with the sum of the two matrices",
+        )
+        return None
+    inputs, units = net.units[skip.source], net.units[number]
+    shape = oriented(inputs, units, net.convention)
+    matrix = as_matrix(values, net.convention, inputs)
+    if values is not None and (matrix is None or matrix.shape != shape):
+        net.doubtful.add(name)
+        if matrix is not None and not net.guessed & {skip.source, number}:
+            net.complaints.add(
+                f"the skip weights from layer {skip.source} into layer {number} are "
+                f"{described(matrix.shape)}",
+                values.mark,
+                described(shape),
+            )
+        matrix = None
+    if skip.weighted and net.numbers:
+        message = f"the skip weights from layer {skip.source} into layer {number} have no numbers"
+        net.complaints.add(message, skip.mark, f"weights: {described(shape)}")
+    trained = "weights" in net.layers[number - 1].train
+    net.parameter(name, matrix, shape, weight_axes(net.convention), trained)
+    net.penalised.append((name, "weights"))
+    return Sym(name)
 
 
 def _check(given: Given) -> None:
