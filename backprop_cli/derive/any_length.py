@@ -16,8 +16,7 @@ from backprop_cli.derive.over_time import (
     summed,
     terms,
 )
-from backprop_cli.solving.step_letters import at_letter, name_at_letter
-from backprop_cli.trace import OverTime, Step, Trace
+from backprop_cli.trace import OverTime, Step, Trace, at_letter, name_at_letter
 
 
 class NotAlikeError(Exception):

@@ -10,8 +10,7 @@ from msgspec import Struct
 from backprop_cli.algebra.build import added
 from backprop_cli.algebra.expr import Expr, Op, op, symbols
 from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of, whole_id
-from backprop_cli.solving.step_letters import at_letter
-from backprop_cli.trace import OverTime, Step, Trace
+from backprop_cli.trace import OverTime, Step, Trace, at_letter
 
 
 class Form(Struct, frozen=True):

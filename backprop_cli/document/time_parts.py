@@ -32,8 +32,7 @@ from backprop_cli.notation.nodes import Braced, Grid, Node, Number, Sign, Word, 
 from backprop_cli.notation.widths import width
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.step_letters import at_letter
-from backprop_cli.trace import OverTime, Step, Trace
+from backprop_cli.trace import OverTime, Step, Trace, at_letter
 
 Array = NDArray[np.float64]
 

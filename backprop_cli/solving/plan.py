@@ -23,9 +23,14 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
-from backprop_cli.solving.look_ahead import look_ahead
 from backprop_cli.solving.shortcuts import Shortcuts, shortcuts
-from backprop_cli.solving.update import constant_names, newton_hessian, state_shapes, updates
+from backprop_cli.solving.update import (
+    constant_names,
+    look_ahead,
+    newton_hessian,
+    state_shapes,
+    updates,
+)
 from backprop_cli.trace import Phase
 
 MAX_JACOBIAN = 10_000

@@ -9,8 +9,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.quantity import quantity, step_of
 from backprop_cli.grading.slips.wrong_quantity import Candidate
-from backprop_cli.solving.step_letters import at_letter
-from backprop_cli.trace import OverTime
+from backprop_cli.trace import OverTime, at_letter
 
 
 class EveryStep(Struct, frozen=True):
