@@ -18,8 +18,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Op, Sym
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.readings.factored import factored
-from backprop_cli.readings.jacobian_values import jacobian
+from backprop_cli.readings.factored import factored, jacobian
 from backprop_cli.readings.values import Array, evaluate
 from backprop_cli.solving.loading import loaded
 

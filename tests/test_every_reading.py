@@ -33,8 +33,7 @@ from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.numpy_source import NumpySource
-from backprop_cli.readings.source import NoSourceError
-from backprop_cli.readings.source_helpers import HELPERS
+from backprop_cli.readings.source import HELPERS, NoSourceError
 from backprop_cli.readings.values import evaluate
 
 EXAMPLES = list(examples())

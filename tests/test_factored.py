@@ -13,8 +13,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.readings.factored import Factored, NoFactorsError, factored
-from backprop_cli.readings.jacobian_values import jacobian
+from backprop_cli.readings.factored import Factored, NoFactorsError, factored, jacobian
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.loading import loaded
 

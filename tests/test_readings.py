@@ -17,8 +17,8 @@ from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.entries import entry
+from backprop_cli.readings.factored import jacobian
 from backprop_cli.readings.formula_text import number, plain
-from backprop_cli.readings.jacobian_values import jacobian
 from backprop_cli.readings.values import Mode, evaluate, rounded
 from backprop_cli.solving.solution import Solution
 

@@ -27,8 +27,7 @@ from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.formats.registry import Training
 from backprop_cli.operations.table import TABLE
-from backprop_cli.readings.source import NoSourceError, Source
-from backprop_cli.readings.source_helpers import HELPERS, Helper
+from backprop_cli.readings.source import HELPERS, Helper, NoSourceError, Source
 from backprop_cli.readings.torch_helpers import TORCH_HELPERS
 from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import Array, Step, Trace

@@ -19,8 +19,7 @@ from backprop_cli.formats.program_text import (
 )
 from backprop_cli.formats.registry import Said
 from backprop_cli.readings.numpy_source import NumpySource
-from backprop_cli.readings.source import Source
-from backprop_cli.readings.source_helpers import HELPERS
+from backprop_cli.readings.source import HELPERS, Source
 from backprop_cli.trace import Array, Step, Trace
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option
-from backprop_cli.readings.source import Code, Form, Source
-from backprop_cli.readings.source_helpers import HELPERS, Helper
+from backprop_cli.readings.source import HELPERS, Code, Form, Helper, Source
 
 
 class NumpySource(Source, frozen=True):

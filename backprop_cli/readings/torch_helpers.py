@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from backprop_cli.readings.source_helpers import Helper
+from backprop_cli.readings.source import Helper
 
 TORCH_HELPERS: Mapping[str, Helper] = MappingProxyType(
     {

@@ -13,8 +13,7 @@ from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.numpy_source import FORMS
-from backprop_cli.readings.source import Code, Form, NoSourceError, Source
-from backprop_cli.readings.source_helpers import Helper
+from backprop_cli.readings.source import Code, Form, Helper, NoSourceError, Source
 from backprop_cli.readings.torch_helpers import TORCH_HELPERS
 
 _NUMBERS = frozenset({"add", "sub", "mul", "div", "neg", "pow", "pi"})

@@ -221,7 +221,7 @@ class Machine(Struct, frozen=True):
         return lambda env: round_(plain(env) + 0.0)
 
     def _jacobian(self, node: Op) -> Function:
-        from backprop_cli.readings.jacobian_values import jacobian
+        from backprop_cli.readings.factored import jacobian
 
         def value(env: Mapping[str, Array]) -> Array:
             sizes = Sizes({name: array.shape for name, array in env.items()}, self.kinks)
