@@ -8,14 +8,12 @@ from backprop_cli.derive.derivation_data import Chain, Condition, Definition, De
 from backprop_cli.derive.derivation_nodes import derivative, indexed
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.chains import at_kink, case_chain, chain, fixed, line, scalars
-from backprop_cli.derive.steps.loss_endings import (
+from backprop_cli.derive.steps.rules import Scalars
+from backprop_cli.derive.steps.step_table import (
     ACTIVATIONS,
     LOSS_STEPS,
     SOFTMAX_CASES,
     SOFTMAX_TOGETHER,
-)
-from backprop_cli.derive.steps.rules import Scalars
-from backprop_cli.derive.steps.step_table import (
     Behind,
     Finish,
     LossSteps,
