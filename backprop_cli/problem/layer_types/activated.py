@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import ShapeError, described
+from backprop_cli.operations.table import operation
 from backprop_cli.problem.file_format.function_names import GENERIC
 from backprop_cli.problem.model_builder import Draft, rule_of
 from backprop_cli.problem.problem_data import Dropout, Function
-from backprop_cli.problem.samples import per_sample
 from backprop_cli.problem.text.formula_texts import dialect, parsed
 
 
@@ -106,3 +106,27 @@ def _own_activation(net: Draft, activation: Function, z: Expr) -> Expr:
         )
         return z
     return expr
+
+
+# One sample, and a batch --------------------------------------------------------------------------
+
+
+def per_sample(expr: Expr, unit_axis: int | None) -> Expr:
+    """The formula with every reduction taken over the units of each sample alone.
+
+    ShapeError where it uses an operation that has no entry-by-entry reading.
+    """
+    if unit_axis is None or not isinstance(expr, Op):
+        return expr
+    args = tuple(per_sample(arg, unit_axis) for arg in expr.args)
+    record = operation(expr)
+    if args and not (record.elementwise or record.along):
+        raise ShapeError(
+            f"'{expr.name}' does not say what happens to each sample of a batch",
+            "sum(a * b) instead of a product of vectors",
+        )
+    if record.reduces:
+        return op(expr.name, *args, axis=unit_axis, keep=1)
+    if record.along:
+        return op(expr.name, *args, axis=unit_axis)
+    return Op(expr.name, args, expr.options)
