@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Result, Submission
 from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source

@@ -25,7 +25,7 @@ from backprop_cli.classroom.rosters import Roster, Student, read_roster
 from backprop_cli.classroom.variants import Varied
 from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.cli import main
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Sheet, Summary, Tally
 from backprop_cli.grading.sheets.answer_files import read_sheet, stem
 from backprop_cli.problem.problem_file import Source

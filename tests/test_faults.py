@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from backprop_cli.cli import grading_pool, main
 from backprop_cli.cli.check import FORMATS
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint import findings as lint
 from backprop_cli.grading.lint import unnoticed_slips as lint_slips
 from backprop_cli.report.csv_ import CsvWriter

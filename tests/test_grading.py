@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from backprop_cli.cli import main
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Result, Sheet
 from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_file import Source

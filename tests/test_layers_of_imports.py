@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "backprop_cli"
 
 LAYERS = (  # low to high: a module imports from its own line or from those above it in this list
-    ("errors", "faults"),
+    ("errors",),
     ("algebra",),
     ("operations",),
     ("calculus",),
@@ -193,7 +193,7 @@ LOADS = {  # arguments: parts of the program, and packages of others
     f"solve {PROBLEM} --format latex": (SOLVED, READS),
     f"solve {PROBLEM} --format html": (SOLVED, READS),
     f"check {PROBLEM} {SHEET}": (
-        f"{SOLVING} faults grading report".replace("notation ", ""),
+        f"{SOLVING} grading report".replace("notation ", ""),
         DRAWS,
     ),
     f"blank {PROBLEM}": (f"{SOLVING} document grading", READS),

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.cli import main
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.unnoticed_slips import Finding
 from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.problem_data import Digits

@@ -26,7 +26,7 @@ from backprop_cli.cli import main
 from backprop_cli.document.view import View, as_written
 from backprop_cli.errors import UserError
 from backprop_cli.grading.exercise import Question
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.problem.problem_file import read_source

@@ -48,7 +48,7 @@ from by_hand import (
 from judged import grader_of
 from msgspec import Struct
 
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Result, Submission
 from backprop_cli.grading.sheets.answer_files import read_sheet

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from backprop_cli.algebra.expr import Sym, op
 from backprop_cli.cli import main
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.program import InScalars, Program
 from backprop_cli.readings.scalars import NoScalarsError, in_numbers

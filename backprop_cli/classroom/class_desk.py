@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from backprop_cli.classroom.rosters import Roster, file_name
 from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.grade import ungraded
-from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.grader import Desk, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_file import read_source

@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Op, walk
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
 from backprop_cli.grading.lint.unnoticed_slips import Finding
 from backprop_cli.operations.table import operation

@@ -17,7 +17,7 @@ from backprop_cli.classroom.fair_numbers import near_kinks
 from backprop_cli.classroom.like_numbers import Draws, Written
 from backprop_cli.classroom.sketches import Choices, Sketch
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
 from backprop_cli.grading.lint.unnoticed_slips import Finding
 from backprop_cli.problem.problem_file import Source

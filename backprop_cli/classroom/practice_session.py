@@ -20,7 +20,7 @@ from backprop_cli.classroom.practice_sheet import (
 )
 from backprop_cli.document.view import View
 from backprop_cli.grading.exercise import Question
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Answer, Result, Submission
 from backprop_cli.grading.sheets.answer_files import Reader
 from backprop_cli.grading.sheets.blank_sheet import digits_said

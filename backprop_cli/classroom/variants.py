@@ -16,7 +16,7 @@ from backprop_cli.classroom.fair_numbers import Measure, measured, sizes, why_un
 from backprop_cli.classroom.like_numbers import Draws, drawn
 from backprop_cli.classroom.numbers_in_file import NumbersOfFile, TypedNumber, numbers_of
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.problem.assumptions import summing_to_one, symmetric
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.problem_file import Source

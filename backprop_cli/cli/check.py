@@ -21,8 +21,7 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.class_desk import ClassDesk
     from backprop_cli.classroom.rosters import Roster
     from backprop_cli.cli.grading_pool import Bench, Parts
-    from backprop_cli.grading.grade import Grader
-    from backprop_cli.grading.grader import Desk
+    from backprop_cli.grading.grader import Desk, Grader
     from backprop_cli.grading.judging.stages import Stage
     from backprop_cli.grading.report_data import Reveal, Summary
     from backprop_cli.grading.sheets.collect import Unread

@@ -27,9 +27,8 @@ def command(problem: Path, out: Output, variants: int | None) -> None:
     """
     from backprop_cli.cli.arguments import allowed_for, load
     from backprop_cli.cli.common import end_with_fault
-    from backprop_cli.errors import UserError
-    from backprop_cli.faults import Faults
-    from backprop_cli.grading.grade import Grader
+    from backprop_cli.errors import Faults, UserError
+    from backprop_cli.grading.grader import Grader
     from backprop_cli.grading.lint.findings import lint
     from backprop_cli.notation.printed_numbers import Digits
     from backprop_cli.report.lint_findings import lint_json, lint_text, matters

@@ -1,16 +1,23 @@
-"""Answer files to submissions, one after the other: what every process does that grades sheets."""
+"""Answer files to submissions: what a sheet is worth, and where it first goes wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from functools import cached_property
+from typing import Any, Final, TypeAlias
 
+import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.errors import UserError
-from backprop_cli.faults import fault, told
-from backprop_cli.grading.grade import Grader, ungraded
-from backprop_cli.grading.report_data import Sheet, Submission
+from backprop_cli.algebra.quantity import quantity, whole_id
+from backprop_cli.errors import Mark, UserError, fault, told
+from backprop_cli.grading.exercise import Exercise
+from backprop_cli.grading.graded import Graded
+from backprop_cli.grading.judging.right_answers import RightAnswers
+from backprop_cli.grading.judging.stages import MOST_STEPS
+from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others
+from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
 from backprop_cli.grading.sheets.array_sheet import (
     ArraySheets,
@@ -20,8 +27,8 @@ from backprop_cli.grading.sheets.array_sheet import (
     typed_sheet,
 )
 from backprop_cli.grading.sheets.collect import name_by_folder, read_answers
-from backprop_cli.grading.sheets.workbooks import ENDING as WORKBOOK
-from backprop_cli.grading.tolerance.floating import FloatType
+from backprop_cli.grading.sheets.csv_sheets import ENDING as WORKBOOK
+from backprop_cli.grading.tolerance.floating import Floating, FloatType
 from backprop_cli.problem.array_files import (
     ArrayFileError,
     from_archive,
@@ -31,6 +38,156 @@ from backprop_cli.problem.array_files import (
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.limits import MAX_WORK
+
+Results: TypeAlias = "tuple[Result, ...]"
+
+MOST_KEPT: Final = 2_000
+"""The results on so many sheets are remembered; beyond that, all are forgotten."""
+
+
+_MOST_FOLLOWED = 4  # so many sets of updates that nobody asked for are remembered
+
+
+class Grader(Exercise):
+    """Grades the sheets of one problem: the same sheet always gives the same submission."""
+
+    def __init__(
+        self,
+        model: Model,
+        most_work: int = MAX_WORK,
+        alone: bool = False,
+        later: Collection[int] = (),
+    ) -> None:
+        super().__init__(model, most_work, later)
+        self._stated = model
+        self._following: dict[frozenset[int], Grader] = {}
+        self._programs: dict[FloatType, Grader] = {}
+        if alone:
+            self.others = ()
+        self.kind: FloatType | None = None
+        self.right = RightAnswers(self)
+        self._sheets: dict[tuple[int, ...], tuple[tuple[Answer, ...], Results]] = {}
+        self._places = {id: place for place, id in enumerate(self.order)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            **self.__dict__,
+            "_sheets": {},
+            "_programs": {},
+        }  # what goes by the identity of objects stays here
+
+    def for_program(self, kind: FloatType) -> Grader:
+        """The same for what a program computed in a type of floats."""
+        if kind not in self._programs:
+            twin = copy(self)
+            twin.__dict__.pop("others", None)
+            twin.kind, twin._cache, twin._sheets, twin._following = kind, {}, {}, {}  # noqa: SLF001
+            twin.key = replace(self.key, unit=Floating(15, True, kind), assumed=True)
+            twin.right = RightAnswers(twin)
+            self._programs[kind] = twin
+        return self._programs[kind]
+
+    def grade(self, sheet: Sheet) -> Submission:
+        """The verdicts and marks of one sheet."""
+        if sheet.error is not None:
+            return ungraded(sheet, self.most, sheet.error)
+        if beyond := self._beyond(sheet):
+            return self._with_steps(beyond).grade(sheet)
+        results, remark = self._read(sheet)
+        most = self.most if self._asks_all else sum(result.max_points for result in results)
+        score = sum(result.points for result in results)
+        return Submission(
+            sheet.student,
+            sheet.file,
+            score=round(score, 6),
+            max_score=most,
+            passed=score >= self.grading.passing * most - 1e-9,
+            first_wrong=self._first_wrong(results),
+            results=results,
+            remarks=sheet.remarks if remark is None else (*sheet.remarks, (remark, Mark())),
+        )
+
+    @property
+    def _asks_all(self) -> bool:
+        """Whether what is missing costs points: a program may give the arrays it has."""
+        return self.kind is None or self.model.problem.ask is not None
+
+    def _beyond(self, sheet: Sheet) -> frozenset[int]:
+        """The later updates on a sheet that nobody asked for, as far as they are followed."""
+        known = {stage.number for stage in self.stages}
+        numbers = {quantity(id).step for id in sheet.answers}
+        return frozenset(number for number in numbers - known if number <= MOST_STEPS)
+
+    def _with_steps(self, later: frozenset[int]) -> Grader:
+        """The grader that follows these updates, too."""
+        if later not in self._following:
+            if len(self._following) >= _MOST_FOLLOWED:
+                self._following.clear()
+            self._following[later] = self._typed_as(
+                Grader(self._stated, self.most_work, later=later)
+            )
+        return self._following[later]
+
+    def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
+        """The results on a sheet, in the convention in which it is written; what to say of that."""
+        found = {0: self._results(sheet)}
+        if not any(result.verdict == "wrong" for result in found[0]):
+            return found[0], None
+        for place, (other, grader) in enumerate(self.others, 1):
+            results = grader._results(sheet)  # noqa: SLF001  # the same class
+            if other.shown(self.model, results):
+                found[place] = results
+        best = fewest_wrong(found)
+        return found[best], self.others[best - 1][0].words if best else None
+
+    @cached_property
+    def others(self) -> tuple[tuple[Other, Grader], ...]:
+        """The problem in conventions that its file does not state."""
+        return tuple(
+            (other, self._typed_as(Grader(other.model, self.most_work, alone=True)))
+            for other in others(self._stated)
+        )
+
+    def _typed_as(self, other: Grader) -> Grader:
+        return other if self.kind is None else other.for_program(self.kind)
+
+    def _results(self, sheet: Sheet) -> Results:
+        """The results on a sheet; two sheets with the same lines on them have the same."""
+        answers = tuple(sheet.answers.values())
+        key = tuple(map(id, answers))
+        if (kept := self._sheets.get(key)) is not None:
+            return kept[1]  # it holds the answers, so that no others can have their identity
+        with np.errstate(all="ignore"):  # an infinite bound says nothing and harms nobody
+            results = tuple(Graded(self, sheet, self.right).results())
+        if all(answer.source is not None for answer in answers):
+            if len(self._sheets) >= MOST_KEPT:
+                self._sheets.clear()
+            self._sheets[key] = answers, results
+        return results
+
+    def _first_wrong(self, results: Sequence[Result]) -> str | None:
+        wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]
+        last = len(self._places)
+        return min(wrong, key=lambda id: self._places.get(whole_id(id), last), default=None)
+
+
+def ungraded(
+    sheet: Sheet | Submission, most: float, error: str, fault: str | None = None
+) -> Submission:
+    """The submission of a sheet that could not be read or graded."""
+    return Submission(
+        sheet.student,
+        sheet.file,
+        score=0.0,
+        max_score=most,
+        passed=False,
+        first_wrong=None,
+        error=error,
+        error_mark=sheet.error_mark,
+        remarks=sheet.remarks,
+        fault=fault,
+    )
+
 
 Read: TypeAlias = "tuple[Sheet, Grader]"
 """A sheet, and what grades it: what a program computed is not judged as what somebody typed."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from backprop_cli.algebra.expr import Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import change_id, quantity
-from backprop_cli.faults import Faults
-from backprop_cli.grading.grade import Grader
+from backprop_cli.errors import Faults
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, slip_findings
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.units import Unit

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.errors import UserError
-from backprop_cli.grading.grade import Grader
+from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.judging.answer_key import Judged, Key
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.judging.standing import Kept as Intervals
