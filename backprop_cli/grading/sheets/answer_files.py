@@ -14,12 +14,12 @@ from backprop_cli.grading.sheets.assembled import Collector, said
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.grading.sheets.csv_sheets import (
     DATE,
+    WORKBOOK,
     WorkbookError,
     cells_of,
     read_rows,
     take_rows,
 )
-from backprop_cli.grading.sheets.csv_sheets import ENDING as WORKBOOK
 from backprop_cli.grading.sheets.plain_sheet import PlainReader
 from backprop_cli.grading.sheets.salvage import Salvaged, salvaged
 from backprop_cli.problem.arrays import kind_of

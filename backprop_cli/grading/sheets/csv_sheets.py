@@ -151,7 +151,7 @@ def _indices(row: Row) -> Iterator[int]:
 # Excel workbooks ----------------------------------------------------------------------------------
 
 
-ENDING: Final = ".xlsx"
+WORKBOOK: Final = ".xlsx"
 DATE: Final = "(a date)"
 """What stands for a cell that Excel has made a date of; `date` itself may be a heading."""
 
