@@ -253,6 +253,57 @@ def test_a_sheet_with_a_newton_step() -> None:
         assert backprop.load(data).check(changed)["w_new"].verdict == "wrong", made
 
 
+# ---- What is weights, and what is biases ---------------------------------------------------------
+
+OVER_TIME: Data = {
+    "input": "sequence",
+    "x": [[1], [-1]],
+    "layers": [
+        {
+            "type": "rnn",
+            "input_weights": [[0.5], [-0.2]],
+            "recurrent_weights": [[0.2, -0.1], [0.3, 0.1]],
+            "bias": [0.3, 0.1],
+            "at": "last-step",
+        },
+        {"weights": [[0.4, 1, -0.5]], "activation": "tanh"},
+    ],
+    "y": [0.5],
+}
+PICTURE: Data = {
+    "input": "picture",
+    "x": [[1, 2, 0], [0, -1, 1], [1, 0, 2]],
+    "layers": [
+        {"type": "conv", "kernel": [[0.5, -0.3], [0.2, 0.1]], "bias": 0.2, "activation": "relu"},
+        {"type": "flatten"},
+        {"weights": [[0.3, 1, -0.5, 0.2, 0.1]], "activation": "tanh"},
+    ],
+    "y": [0.5],
+}
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+@pytest.mark.parametrize(
+    ("data", "whole", "dense"), [(OVER_TIME, ("U1", "W1"), "W2"), (PICTURE, ("K1",), "W3")]
+)
+def test_biases_inside_are_in_dense_layers_alone(
+    data: Data, whole: tuple[str, ...], dense: str, place: str
+) -> None:
+    data = {**data, "convention": {"bias": place}, "loss": "squared-error"}
+    plain, decaying = (
+        backprop.load({**data, "update": {"rule": "sgd", "learning_rate": 0.1, **more}}).solve()
+        for more in ({}, {"weight_decay": 0.5})
+    )
+    penalised = backprop.load({**data, "penalty": {"l2": 0.6}}).solve()
+    bias = 0 if place == "first" else -1
+    weights = {name: np.array(plain[name]) for name in (*whole, dense)}
+    weights[dense][:, bias] = 0
+    for name, kept in weights.items():
+        np.testing.assert_allclose(plain[f"{name}_new"] - decaying[f"{name}_new"], 0.05 * kept)
+    squares = sum(float(np.sum(kept**2)) for kept in weights.values())
+    assert penalised["L_penalty"] == pytest.approx(0.3 * squares)
+
+
 # ---- Perceptron ----------------------------------------------------------------------------------
 
 

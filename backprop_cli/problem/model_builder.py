@@ -17,6 +17,8 @@ from backprop_cli.problem.problem_data import Convention, Function, Layer, Probl
 from backprop_cli.trace import Given, Unknown
 
 Role: TypeAlias = Literal["data", "parameter", "constant"]
+Holds: TypeAlias = Literal["weights", "bias", "both"]
+"""What a parameter holds; both where the biases are a row or column of a matrix of weights."""
 
 PICTURE = ("channel", "height", "width")
 """The axes of a picture; of one without channels the last two."""
@@ -50,7 +52,7 @@ class Draft(Struct):
     trained: list[str] = field(default_factory=list)
     neighbours: list[tuple[str, str]] = field(default_factory=list)
     units: list[Size] = field(default_factory=list)
-    penalised: list[tuple[str, str]] = field(default_factory=list)
+    penalised: list[tuple[str, Holds]] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)
     summed: dict[str, Expr] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op
-from backprop_cli.algebra.quantity import layer_name, loss_parts
+from backprop_cli.algebra.quantity import loss_parts
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.ids import names_said
@@ -77,12 +77,11 @@ def add_penalty(net: Draft) -> tuple[str, ...]:
     if penalty is None:
         return ()
     check_names(penalty, [name for name, _ in net.penalised], net.complaints)
-    kinds = {"weights", "bias"} if penalty.biases else {"weights"}
     named = None if penalty.on is None else {text.text for text in penalty.on}
     chosen = [
-        _counted(net, name, penalty)
-        for name, kind in net.penalised
-        if (name in named if named is not None else kind in kinds)
+        _without_biases(net, name) if holds == "both" and not penalty.biases else Sym(name)
+        for name, holds in net.penalised
+        if (name in named if named is not None else holds != "bias" or penalty.biases)
     ]
     weights = penalty_weights(penalty, ())
     for key, name in weights.items():
@@ -95,21 +94,8 @@ def add_penalty(net: Draft) -> tuple[str, ...]:
     return (data, part)
 
 
-def _counted(net: Draft, name: str, penalty: Penalty) -> Expr:
-    """The part of a parameter that the penalty counts: weights without a bias row inside them."""
-    if penalty.biases or not _has_biases(net, name):
-        return Sym(name)
-    return _without_biases(net, name)
-
-
-def _has_biases(net: Draft, name: str) -> bool:
-    """Whether a matrix of weights has its unit's biases among them."""
-    layered = layer_name(name)
-    skip = layered is not None and layered.source is not None
-    return net.convention.bias != "separate" and not skip
-
-
 def _without_biases(net: Draft, name: str) -> Expr:
+    """The part of a matrix that is weights, without the row or column of biases."""
     return op(f"drop_{net.convention.bias}", Sym(name), axis=_axis_of_biases(net))
 
 
@@ -122,8 +108,8 @@ def decaying(net: Draft) -> dict[str, Expr]:
     grown = "prepend" if net.convention.bias == "first" else "append"
     return {
         name: op(grown, _without_biases(net, name), build.ZERO, axis=_axis_of_biases(net))
-        if _has_biases(net, name)
+        if holds == "both"
         else Sym(name)
-        for name, kind in net.penalised
-        if kind == "weights"
+        for name, holds in net.penalised
+        if holds != "bias"
     }

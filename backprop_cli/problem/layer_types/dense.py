@@ -226,7 +226,7 @@ def _weights(net: Draft, number: int, layer: Layer) -> None:
     shape = oriented(inputs, units, net.convention)
     value = matrix if matrix is not None and matrix.shape == shape else None
     net.parameter(name, value, shape, weight_axes(net.convention), "weights" in layer.train)
-    net.penalised.append((name, "weights"))
+    net.penalised.append((name, "weights" if net.convention.bias == "separate" else "both"))
 
 
 def _complain_of_absent(net: Draft, number: int, layer: Layer, inputs: Size) -> None:
