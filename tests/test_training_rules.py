@@ -304,6 +304,14 @@ def test_biases_inside_are_in_dense_layers_alone(
     assert penalised["L_penalty"] == pytest.approx(0.3 * squares)
 
 
+def test_weights_of_a_state_are_counted_from_one() -> None:
+    """The input of a bias is number 0 of a dense layer's alone."""
+    data = {**OVER_TIME, "convention": {"bias": "first"}, "loss": "squared-error"}
+    solution = backprop.load(data).solve()
+    assert solution["W1[1,2]"] == -0.1
+    assert solution["W2[1,0]"] == 0.4
+
+
 # ---- Perceptron ----------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -61,8 +61,15 @@ def bases_of(convention: Mapping[str, object], axes: Mapping[str, Collection[str
     first = int(str(convention.get("indices", 1)))
     special: dict[str, Index] = {}
     if convention.get("bias") == "first":
-        for name, own in axes.items():
-            weights = layer_name(name)
-            if weights is not None and weights.letter == "W" and weights.source is None:
-                special[name] = tuple(0 if axis == "input" else first for axis in own)
+        for name in _with_biases(axes):
+            special[name] = tuple(0 if axis == "input" else first for axis in axes[name])
     return Bases(first, special, convention.get("jacobian") == "denominator")
+
+
+def _with_biases(names: Collection[str]) -> Iterator[str]:
+    """The weights that have biases among them: not of skips, nor of what a state goes through."""
+    found = {name: layered for name in names if (layered := layer_name(name)) is not None}
+    recurrent = {layered.layer for layered in found.values() if layered.letter == "U"}
+    for name, layered in found.items():
+        if layered.letter == "W" and layered.source is None and layered.layer not in recurrent:
+            yield name
