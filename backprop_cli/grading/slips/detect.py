@@ -36,7 +36,8 @@ _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 """Slips whose change is so small that rounding may leave nothing of it."""
 
 _MOST_BY_CHANCE = 0.5
-_MOST_BY_CHANCE_OF_PARTS = 0.02
+_MOST_BY_CHANCE_OF_PARTS = 0.06
+_DECISIVE = 0.002
 """A name is given where a wrong number would get one by chance no more often than this."""
 
 
@@ -95,12 +96,12 @@ class Detector:
         What can only be a known mistake goes before what any part may undergo, wherever it is.
         """
         typing = by_value(self.judge, wrong)
-        found = self._by_formula(wrong, general=False)
+        found = self._known(wrong)
         if not found and set(typing) <= {"copied"}:
             made = origin(self.judge, wrong, self.numbers, candidates, general=False)
             if made is not None:
                 return made.slips, made
-        found = found or self._by_formula(wrong, general=True)
+        found = found or self._of_parts(wrong)
         found += [id for id in typing if id not in found]
         if found:
             return most_telling(found), None
@@ -109,30 +110,55 @@ class Detector:
         made = origin(self.judge, wrong, self.numbers, candidates, general=True)
         return (() if made is None else made.slips), made
 
-    def _by_formula(self, wrong: Wrong, *, general: bool) -> list[str]:
-        """The formulas of known mistakes, or of what any part may undergo, that give it."""
-        pool = self._pool(wrong, general=general)
-        of_kind = [one for one in pool if (one.candidate[0] in GENERAL) == general]
-        most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
-        found = self._met(wrong, of_kind, pool, most)
-        if found or not general:
-            return said_best(found)
-        for id in sorted(FEW):
-            own = [one for one in pool if one.candidate[0] == id]
-            found += self._met(wrong, own, own, most)
+    def _known(self, wrong: Wrong) -> list[str]:
+        """The known mistakes that give it.
+
+        Where only rounding makes one fit, what any part may undergo goes before if that fits the
+        numbers as they are typed, and hardly by chance.
+        """
+        pool = self._pool(wrong, general=False)
+        exactly = self._met(wrong, pool, pool, _MOST_BY_CHANCE, as_typed=True)
+        found = exactly or self._met(wrong, pool, pool, _MOST_BY_CHANCE)
+        if found and not exactly:
+            every = self._pool(wrong, general=True)
+            parts = [one for one in every if one.candidate[0] in GENERAL]
+            found = self._met(wrong, parts, every, _DECISIVE, as_typed=True) or found
+        return said_best(found)
+
+    def _of_parts(self, wrong: Wrong) -> list[str]:
+        """What any part may undergo that gives it: all together, or each where it leaves no chance.
+
+        A formula has few ways to lose a square, or the sign of a term; one of them is named where
+        these few would hardly give it, whatever else could have been done.
+        """
+        pool = self._pool(wrong, general=True)
+        parts = [one for one in pool if one.candidate[0] in GENERAL]
+        found = self._met(wrong, parts, pool, _MOST_BY_CHANCE_OF_PARTS)
+        for id in () if found else dict.fromkeys(one.candidate[0] for one in parts):
+            own = [one for one in parts if one.candidate[0] == id]
+            found += self._met(wrong, own, own, _MOST_BY_CHANCE_OF_PARTS)
+        if not found:
+            change = [one for one in pool if one.candidate[0] == "change-for-value"]
+            found = self._met(wrong, change, change, _MOST_BY_CHANCE)
         return said_best(found)
 
     def _met(
-        self, wrong: Wrong, some: Sequence[_Worked], pool: Sequence[_Worked], most: float
+        self,
+        wrong: Wrong,
+        some: Sequence[_Worked],
+        pool: Sequence[_Worked],
+        most: float,
+        *,
+        as_typed: bool = False,
     ) -> list[str]:
         """Which of some formulas give it, where so many as are in the pool leave that no chance."""
         numbers = typed(self.judge, wrong)
         hits = _near(wrong, numbers, some)
         tried = [one.candidate for one, hit in zip(some, hits, strict=True) if hit]
-        count = neighbours(self.judge, wrong, [one.values[0] for one in pool])
+        count = neighbours(self.judge, wrong, [one.values[0] for one in pool]) if tried else 0
         if not tried or count * by_luck(self.judge, wrong) > most:
             return []
-        return _giving(self.judge, wrong, numbers, tried, most / max(count, 1))
+        return _giving(self.judge, wrong, numbers, tried, most / max(count, 1), as_typed=as_typed)
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
         """The wrong formulas that may be named, worked out."""
@@ -165,7 +191,13 @@ def _near(wrong: Wrong, numbers: Interval, pool: Sequence[_Worked]) -> Mask:
 
 
 def _giving(
-    judge: Judge, wrong: Wrong, numbers: Interval, among: Sequence[Candidate], luck: float
+    judge: Judge,
+    wrong: Wrong,
+    numbers: Interval,
+    among: Sequence[Candidate],
+    luck: float,
+    *,
+    as_typed: bool,
 ) -> list[str]:
     """The formulas that give what was typed: on numbers as typed, else on what they stand for."""
 
@@ -185,7 +217,7 @@ def _giving(
         return list(
             dict.fromkeys([*found, *(id for one in persons for id in giving(one, smaller))])
         )
-    if found:
+    if found or as_typed:
         return found
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
     widest = [partial(judge.enclosed, repaired=way, rounded=True) for way in ways]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
 from typing import Final, TypeAlias
@@ -17,6 +18,7 @@ from backprop_cli.algebra.expr import (
     op,
     places,
     put,
+    rewrite,
     substitute,
     symbols,
 )
@@ -24,6 +26,8 @@ from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
+from backprop_cli.grading.slips.slopes import softmax_signs_lost
+from backprop_cli.grading.slips.updates_wrong import rate_moved
 from backprop_cli.operations.table import TABLE
 
 Change: TypeAlias = "tuple[str, Expr]"
@@ -59,6 +63,8 @@ def _changes(case: Case) -> Iterator[Change]:
             for slip, part in _of_node(case, place, node):
                 yield slip, put_in(part)
     yield from _other_quantities(case)
+    yield from (("term-sign-flipped", expr) for expr in softmax_signs_lost(case))
+    yield from (("decimal-slip", expr) for expr in rate_moved(case))
 
 
 def _of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
@@ -71,10 +77,12 @@ def _of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
             yield from _of_quotient(case, left, right)
         case Op("neg", (inner,)) if place:
             yield "term-sign-flipped", inner
-    if node.name in _ROOTS:
-        yield "power-left-out", node.args[0]
-    if node.name == "mean":
-        yield from _of_mean(case, node)
+        case Op("xlogy", (_, inner)):
+            yield "factor-left-out", op("log", inner)
+        case Op("mean"):
+            yield from _of_mean(case, node)
+        case Op(name, (inner, *_)) if name in _ROOTS:
+            yield from _of_power(case, inner)
     if node.name in _ALONG:
         yield from _other_axis(case, node)
     if is_forward(case):
@@ -104,9 +112,8 @@ def _of_product(case: Case, node: Op, left: Expr, right: Expr) -> Iterator[Chang
         slip = _left_out(case, lost)
         if node.name == "mul" or (node.name == "matmul" and case.shape(kept) == case.shape(node)):
             yield slip, kept
-        ones = _ones(lost)
-        args = (kept, ones) if lost is right else (ones, kept)
-        if case.shape(lost) != ():
+        for ones in _in_its_place(case, lost):
+            args = (kept, ones) if lost is right else (ones, kept)
             yield slip, Op(node.name, args, node.options)
         if case.by is not None and isinstance(lost, Op) and lost.name in ACTIVATIONS:
             inner = lost.args[0]  # δ ⊙ c for δ ⊙ tanh(c)
@@ -154,6 +161,17 @@ def _untransposed(expr: Expr) -> Expr:
     return expr
 
 
+def _in_its_place(case: Case, lost: Expr) -> Iterator[Expr]:
+    """What is put for a matrix that is lost: ones, beside what the biases are multiplied by."""
+    if case.shape(lost) != ():
+        yield _ones(lost)
+    inner = _untransposed(lost)
+    if inner is not lost and isinstance(inner, Sym) and (case.shape(inner) or ()) != ():
+        alone = substitute(lost, {inner.name: _ones(inner)})
+        if alone != _ones(lost):
+            yield alone
+
+
 def _ones(expr: Expr) -> Expr:
     """Nothing but ones, of the shape of a part."""
     return op("add", op("mul", num(0), expr), num(1))
@@ -179,18 +197,19 @@ def _size_of(case: Case, divisor: Expr) -> int | None:
     return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
 
 
+def _of_power(case: Case, inner: Expr) -> Iterator[Change]:
+    yield "power-left-out", inner
+    if is_forward(case):  # the size of an error, where its square belongs
+        yield "power-left-out", op("abs", inner)
+
+
 # Functions ---------------------------------------------------------------------------------------
 
 
 def _of_mean(case: Case, node: Op) -> Iterator[Change]:
     sum_ = Op("sum", node.args, node.options)
     yield "mean-sum-confused", sum_
-    shape, axis = case.shape(node.args[0]), node.option("axis")
-    if not shape:
-        return
-    count = 1
-    for size in shape if axis is None else (shape[int(str(axis))],):
-        count *= int(size)
+    count = _averaged(case, node)
     if count > 1:
         yield "mean-sum-confused", op("div", sum_, num(count - 1))
 
@@ -226,7 +245,8 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     if node.name == "softmax":
         powers = op("exp", inner)
         yield "normalisation-left-out", powers
-        total = op("sum", inner, axis=node.option("axis"), keep=node.option("axis") and 1)
+        axis = node.option("axis")
+        total = op("sum", inner, axis=axis, keep=None if axis is None else 1)
         yield "wrong-activation", op("div", inner, total)
 
 
@@ -279,9 +299,8 @@ def _other_quantities(case: Case) -> Iterator[Change]:
         for name in (model.target, *model.silent):
             if name in model.definitions:
                 yield "loss-for-gradient", Sym(name)
-                yield from (
-                    ("loss-for-gradient", part) for part in _summed(model.definitions[name])
-                )
+                parts = _summed(case, model.definitions[name])
+                yield from (("loss-for-gradient", part) for part in parts)
     found = quantity(case.step.id)
     if found.part == "new" and (change := change_id(found.name)) in case.steps:
         yield "change-for-value", Sym(change)
@@ -297,12 +316,29 @@ def _from_right_gradient(case: Case, name: str) -> Expr:
     return substitute(expr, {case.step.id: case.expr})
 
 
-def _summed(expr: Expr) -> Iterator[Expr]:
-    """A loss entry by entry: what it is before it is added up, or averaged."""
+def _summed(case: Case, expr: Expr) -> Iterator[Expr]:
+    """A loss entry by entry: what it is before it is added up, and its part of a mean."""
+
+    def entries(node: Expr) -> Expr | None:
+        match node:
+            case Op("sum", (inner,)):
+                return rewrite(inner, entries)
+            case Op("mean", (inner,)):
+                return op("div", rewrite(inner, entries), num(_averaged(case, node)))
+        return None
+
     for place, node in places(expr):
         if isinstance(node, Op) and node.name in ("sum", "mean"):
             yield put(expr, place, node.args[0])
+            yield rewrite(expr, entries)
             return
+
+
+def _averaged(case: Case, node: Op) -> int:
+    """How many entries a mean is taken of."""
+    shape, axis = case.shape(node.args[0]) or (), node.option("axis")
+    sizes = shape if axis is None else (shape[int(str(axis))],)
+    return math.prod(map(int, sizes))
 
 
 # Lost terms ---------------------------------------------------------------------------------------

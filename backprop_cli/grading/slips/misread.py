@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
@@ -39,9 +40,18 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
         return True
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)
-    if count > _MOST_NUMBERS or _DIGITS * 2 * count * by_luck(judge, wrong) > _MOST_BY_CHANCE:
+    if count > _MOST_NUMBERS:
         return False
-    return any(_explains(judge, wrong, ways[0], numbers, name) for name in used)
+    luck = by_luck(judge, wrong)
+    if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
+        found = (one for name in used for one in _read(ways[0], numbers, name))
+        return any(_explains(judge, wrong, one) for one in found)
+    if wrong.mask.sum() != 1 or wrong.mask.size == 1:
+        return False
+    own = [one for name in used for one in _read(ways[0], numbers, name) if _moves_only(wrong, one)]
+    if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
+        return False
+    return any(_explains(judge, wrong, one) for one in own)
 
 
 def _in_answer(judge: Judge, wrong: Wrong, expr: Expr) -> bool:
@@ -80,26 +90,49 @@ def _with_another_digit(figure: Figure) -> Iterator[float]:
                     yield float(whole[:at] + other + whole[at + 1 :])
 
 
-def _explains(judge: Judge, wrong: Wrong, expr: Expr, numbers: Numbers, name: str) -> bool:
+class _Read(Struct, frozen=True):
+    """A number that goes into a formula, its decimals, and what any other in its place gives."""
+
+    number: float
+    decimals: int
+    given: Callable[[float], Array]
+
+    @property
+    def digits(self) -> int:
+        """How many digits of it may be misread."""
+        return len(f"{abs(self.number):.{self.decimals}f}".replace(".", "").lstrip("0")) or 1
+
+
+def _read(expr: Expr, numbers: Numbers, name: str) -> Iterator[_Read]:
+    """The numbers of a quantity that somebody may have misread on the way into a formula."""
     value = numbers[name]
-    low, high = typed(judge, wrong)
-    near = low - (high - low), high + (high - low)
+    others = {other: numbers[other] for other in symbols(expr)}
     for place, decimals in _places(value):
 
         def given(x: float, place: tuple[int, ...] = place) -> Array:
             changed = np.array(value, dtype=float)
             changed[place] = x
-            return Values({**{n: numbers[n] for n in symbols(expr)}, name: changed}).of(expr)
+            return Values({**others, name: changed}).of(expr)
 
-        x = _solved(given, float(value[place]), wrong)
-        if x is None:
-            continue
-        read = round(x, decimals)
-        if not _differ_in_one_digit(float(value[place]), read, decimals):
-            continue
-        if (meets(near, point(given(read))) | ~wrong.written.present).all():
-            return True
-    return False
+        yield _Read(float(value[place]), decimals, given)
+
+
+def _moves_only(wrong: Wrong, one: _Read) -> bool:
+    """Whether a number goes into what is wrong and into nothing that is right."""
+    moved = one.given(one.number + 0.5) != one.given(one.number)
+    return bool(moved[wrong.mask].all() and not moved[~wrong.mask].any())
+
+
+def _explains(judge: Judge, wrong: Wrong, one: _Read) -> bool:
+    x = _solved(one.given, one.number, wrong)
+    if x is None:
+        return False
+    read = round(x, one.decimals)
+    if not _differ_in_one_digit(one.number, read, one.decimals):
+        return False
+    low, high = typed(judge, wrong)
+    near = low - (high - low), high + (high - low)
+    return bool((meets(near, point(one.given(read))) | ~wrong.written.present).all())
 
 
 def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
@@ -111,9 +144,8 @@ def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:
             yield place, decimals
 
 
-def _solved(given: object, start: float, wrong: Wrong) -> float | None:
+def _solved(given: Callable[[float], Array], start: float, wrong: Wrong) -> float | None:
     """The number that gives the entry typed wrongly, found along secants."""
-    assert callable(given)
     flat = np.flatnonzero(wrong.mask)
     goal = wrong.written.value.ravel()
     before, x = start, start + 0.5

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Option, Sym, num, op, substitute, symbols, walk
 from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case
@@ -173,6 +174,20 @@ def softmax_diagonal(case: Case) -> Iterator[Expr]:
     for one in _activations(case):
         if one.node.name == "softmax":
             yield from _with_slopes(case, one, diagonal(one.result), one.result)
+
+
+def softmax_signs_lost(case: Case) -> Iterator[Expr]:
+    """ŷᵢŷⱼ for −ŷᵢŷⱼ beside the diagonal of a softmax's Jacobian."""
+    for one in _activations(case):
+        if one.node.name == "softmax":
+            yield from with_pull(case, one, partial(_pulled_without_signs, one.node.option("axis")))
+
+
+def _pulled_without_signs(axis: Option, g: Expr, output: Expr) -> Expr:
+    """Σⱼ |∂ŷⱼ/∂zᵢ| gⱼ = ŷᵢ (gᵢ + Σⱼ ŷⱼgⱼ − 2 ŷᵢgᵢ)."""
+    own = op("mul", output, g)
+    total = op("sum", own, axis=axis, keep=None if axis is None else 1)
+    return op("mul", output, op("sub", op("add", g, total), op("mul", num(2), own)))
 
 
 def diagonal(output: Expr) -> Expr:

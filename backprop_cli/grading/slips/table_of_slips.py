@@ -339,21 +339,16 @@ _PROGRAMS = (
 FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
     {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PROGRAMS)}
     | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
+    | {"decimal-slip": Slip(VALUE_SLIPS["decimal-slip"], None, "0.01 for a rate of 0.1")}
 )
 
-OF_PARTS = frozenset(words.id for words in PARTS)
+OF_PARTS = frozenset(words.id for words in PARTS) | {"decimal-slip"}
 """The slips that no formula has a list of its own for."""
 
 GENERAL = OF_PARTS - {"loss-for-gradient", "change-for-value", "value-for-gradient"}
 """The changes that any part may undergo: there are many, so that a name takes more figures.
 
 Another quantity in place of the one that is asked is one of a few.
-"""
-
-FEW = frozenset({"upstream-left-out", "input-left-out", "term-sign-flipped"})
-"""Those of them that a formula has few of and that people often make.
-
-They are named where these few leave little to chance, whatever else could have been done.
 """
 
 PROGRAM_SLIPS = frozenset(

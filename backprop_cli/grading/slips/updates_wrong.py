@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from backprop_cli.algebra.expr import Expr, Op, Place, Sym, num, op, places, substitute, symbols
 from backprop_cli.algebra.quantity import change_id, new_id, old_id, quantity, state_id
@@ -53,6 +54,14 @@ def rate_twice(case: Case) -> Iterator[Expr]:
         rate = Sym(_rate(case))
         yield op("add", found[0], op("mul", rate, found[1]))
         yield op("add", found[0], _with_rate(case, found[1], op("mul", rate, rate)))
+
+
+def rate_moved(case: Case) -> Iterator[Expr]:
+    """W − η∇/10 or W − 10η∇: 0.01 or 1 for a rate of 0.1."""
+    if found := _change(case):
+        for factor in (num(Fraction(1, 10)), num(10)):
+            rate = op("mul", factor, Sym(_rate(case)))
+            yield op("add", found[0], _with_rate(case, found[1], rate))
 
 
 def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
