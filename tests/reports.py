@@ -7,6 +7,7 @@ from backprop_cli.grading.report_data import (
     EntryResult,
     Report,
     Result,
+    Shared,
     SlipWords,
     Submission,
     Summary,
@@ -120,7 +121,7 @@ CLASS = Report(
             Tally(
                 "dL/dZ1", {"correct": 12, "carried": 3, "wrong": 8, "missing": 1},
                 {"sign-flipped": 2, "activation-derivative-omitted": 3},
-                (("[[0.25, 1], [2, 3]]", 3),),
+                (Shared("[[0.25, 1], [2, 3]]", 3),),
             ),
         ),
     ),
@@ -140,7 +141,7 @@ def hostile(text: str) -> Report:
     sheet = Submission(
         text, text, 0.0, 2.0, False, "Z1", (bad, wrong), remarks=((text, Mark(5, 1)),)
     )
-    tally = Tally("Z1", {"wrong": 2}, {}, ((text, 2),))
+    tally = Tally("Z1", {"wrong": 2}, {}, (Shared(text, 2, text),))
     return Report(text, (sheet,), Summary(1, 0, (tally,)))
 
 

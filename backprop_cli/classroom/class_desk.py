@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from backprop_cli.classroom.rosters import Roster, file_name
 from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.grader import Desk, ungraded
+from backprop_cli.grading.grader import Desk, Grader, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_file import read_source
@@ -55,6 +55,10 @@ class ClassDesk:
     def sheet_in(self, path: str) -> Sheet:
         """What stands in a file, by the names that all problems have."""
         return self.first.sheet_in(path)
+
+    def grader_of(self, student: str) -> Grader:
+        """What grades the sheets of one student."""
+        return self._desk(student).grader
 
     def failed(self, sheet: Sheet | Submission, error: Exception) -> Submission:
         """The submission of a sheet at which the program failed."""

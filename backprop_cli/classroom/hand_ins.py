@@ -13,7 +13,7 @@ from msgspec import Struct
 from backprop_cli.classroom.rosters import Roster
 from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.errors import Complaints
-from backprop_cli.grading.report_data import Sheet
+from backprop_cli.grading.report_data import Note, Sheet
 from backprop_cli.grading.sheets.answer_files import A_PROBLEM, NO_ANSWERS, stem
 from backprop_cli.grading.sheets.collect import (
     OF_PLATFORMS,
@@ -23,8 +23,8 @@ from backprop_cli.grading.sheets.collect import (
     is_inside,
     is_late,
     members,
+    not_read,
     read_member,
-    told_unread,
 )
 from backprop_cli.problem.problem_file import read_up_to
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_tree
@@ -65,25 +65,27 @@ class HandedIn(Struct, frozen=True):
         there = set(self.whose.values())
         return [one.id for one in self.roster.students if one.id not in there]
 
-    def notes(self) -> Iterator[str]:
-        """What a teacher has to be told, a line each."""
-        yield from told_unread(self.unread)
-        yield from (f"no sheet: {student}{self._but(student)}" for student in self.without_sheet)
+    def notes(self) -> Iterator[Note]:
+        """What a teacher has to be told."""
+        whose = {one.file: owner for owner, files in self.unread_of.items() for one in files}
+        yield from not_read(self.unread, whose)
+        for student in self.without_sheet:
+            yield Note("no-sheet", student, why=self._but(student))
         for file, owner in self.whose.items():
             if owner is None:
-                yield f"nobody's sheet: {file}: {self._why_nobody(file)}"
+                yield Note("nobodys-sheet", files=(file,), why=self._why_nobody(file))
         for student, files in self.doubles.items():
-            named = ", ".join(files)
-            yield f"{len(files)} sheets of {student}, the one with most points counts: {named}"
-        late = [file for file in (*self.whose, *(one.file for one in self.unread)) if is_late(file)]
-        yield from (f"handed in late: {file}" for file in late)
+            yield Note("several-sheets", student, tuple(files))
+        for file in (*self.whose, *(one.file for one in self.unread)):
+            if is_late(file):
+                yield Note("late", self.whose.get(file) or "", (file,))
 
     def _but(self, student: str) -> str:
         """What there is of a student all the same."""
         if (file := self.together.get(student)) is not None:
-            return f"; is named beside {self.whose[file]}, who has the points: {file}"
+            return f"is named beside {self.whose[file]}, who has the points: {file}"
         told = [f"{one.file} ({one.why})" for one in self.unread_of.get(student, ())]
-        return f"; handed in, and not read: {', '.join(told)}" if told else ""
+        return f"handed in, and not read: {', '.join(told)}" if told else ""
 
     def _why_nobody(self, file: str) -> str:
         if several := self.alike.get(file):
@@ -109,7 +111,7 @@ def handed_in(
     whose = {file: names.student(file, _signed(sheet)) for file, sheet in sheets.items()}
     beside = {each.file: each for each in _beside(whose, sheets)}
     unread_of: dict[str, list[Unread]] = defaultdict(list)
-    for each in left:
+    for each in (*left, *beside.values()):
         if (student := names.student(each.file)) is not None:
             unread_of[student].append(each)
     kept = {file: student for file, student in whose.items() if file not in beside}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.cli.grading_pool import Bench, Parts
     from backprop_cli.grading.grader import Desk, Grader
     from backprop_cli.grading.judging.stages import Stage
-    from backprop_cli.grading.report_data import Reveal, Summary
+    from backprop_cli.grading.report_data import Note, Reveal, Summary
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.grading.summary import Counts
     from backprop_cli.report.formats import Settings, Writer
@@ -34,7 +34,8 @@ FAILED: Final = 1  # exit code: some sheet does not pass
 MANY: Final = 400  # sheets from which more than one process is worth its start
 
 FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html", "gradebook")
-_KEPT: Final = ("html", "markdown")  # formats that are read later, without what is told beside
+_KEPT: Final = ("html", "markdown", "json", "csv")
+"""Formats that are read later, without what is told beside."""
 _PATH = click.Path(path_type=Path)
 
 
@@ -118,28 +119,29 @@ class Task(Struct, frozen=True):
     desk: Desk | ClassDesk
     grader: Grader
     title: str
+    grader_of: Callable[[str], Grader]
     roster: Roster | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
     from backprop_cli.cli.grading_pool import Bench
     from backprop_cli.problem.typed_numbers import printable
+    from backprop_cli.report.class_notes import note_lines
 
     task = _task(problem, options)
     settings = _settings(options, task.grader)
     writers = tuple(_writers(options, settings, task))
     graded = _Graded(_graded(Bench(task.desk, writers), task.files, options))
-    notes = task.notes
-    kept = notes if options.out.file is not None or options.out.format in _KEPT else ()
+    kept = task.notes if options.out.file is not None or options.out.format in _KEPT else ()
 
     def summary() -> Summary:
-        return replace(graded.counts.summary(), notes=kept)
+        return replace(_summary(graded.counts, task), notes=kept)
 
     options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
-    for note in notes:
-        click.echo(printable(note), err=True)
+    for line in note_lines(task.notes):
+        click.echo(printable(line), err=True)
     for place, other in enumerate(writers[1:]):
         parts = [each[place] for each in graded.beside]
         if options.feedback is not None and place == len(writers) - 2:
@@ -151,6 +153,15 @@ def run(problem: Path, options: Options) -> None:
     if (trace := graded.counts.fault) is not None:
         end_with_fault(trace)
     sys.exit(BUG if graded.deaths else exit_code(graded.counts, exit_zero=options.exit_zero))
+
+
+def _summary(counts: Counts, task: Task) -> Summary:
+    """How it went; of several sheets, with what wrong values that nothing explains might be."""
+    if counts.submissions == 1:
+        return counts.summary()
+    from backprop_cli.classroom.might_be import SharedValues
+
+    return counts.summary(SharedValues(task.grader_of))
 
 
 class _Graded:
@@ -178,10 +189,9 @@ class _Graded:
 def _task(problem: Path, options: Options) -> Task:
     """What is to be graded, and by what: one problem for all, or everyone's own."""
     from backprop_cli.cli.arguments import allowed_for, load, source_of
-    from backprop_cli.grading.sheets.collect import folder_of_students, told_unread
+    from backprop_cli.grading.sheets.collect import folder_of_students, not_read
 
     left: list[Unread] = []
-
     if problem.is_dir() or options.roster is not None:
         from backprop_cli.classroom.class_problems import class_problems
 
@@ -189,12 +199,13 @@ def _task(problem: Path, options: Options) -> Task:
         files = _files(problem, options, left)
         found = problems.task(files, (*options.answers, *options.paths), left)
         notes, roster = tuple(found.handed_in.notes()), problems.roster
-        title = _title(found.loaded)
-        return Task(found.files, found.desk, found.first.grader, title, roster, notes)
+        first, whose = found.first.grader, found.desk.grader_of
+        return Task(found.files, found.desk, first, _title(found.loaded), whose, roster, notes)
     loaded = load(problem, task="checking")
     files = _files(problem, options, left)
     desk = _desk(loaded, folder_of_students(files))
-    return Task(files, desk, desk.grader, _title(loaded), notes=tuple(told_unread(left)))
+    grader, notes = desk.grader, tuple(not_read(left))
+    return Task(files, desk, grader, _title(loaded), lambda _: grader, notes=notes)
 
 
 def _writers(options: Options, settings: Settings, task: Task) -> Iterator[Writer]:

@@ -128,13 +128,36 @@ class Submission(Struct, frozen=True):
     fault: str | None = None
 
 
+class Shared(Struct, frozen=True):
+    """A wrong value that several wrote and no slip explains, and what it might be, if anything.
+
+    Without `text`, they wrote different ones that might all be the same mistake.
+    """
+
+    text: str
+    count: int
+    perhaps: str = ""
+
+
 class Tally(Struct, frozen=True):
-    """How a class did with one quantity. `shared` are wrong values several wrote, unexplained."""
+    """How a class did with one quantity."""
 
     id: str
     counts: Mapping[str, int]
     slips: Mapping[str, int]
-    shared: tuple[tuple[str, int], ...] = ()
+    shared: tuple[Shared, ...] = ()
+
+
+NoteKind: TypeAlias = Literal["not-read", "no-sheet", "nobodys-sheet", "several-sheets", "late"]
+
+
+class Note(Struct, frozen=True):
+    """What a teacher has to be told beside the marks: of which student or files, and why."""
+
+    kind: NoteKind
+    student: str = ""
+    files: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Summary(Struct, frozen=True):
@@ -143,7 +166,7 @@ class Summary(Struct, frozen=True):
     submissions: int
     passed: int
     quantities: tuple[Tally, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class Report(Struct, frozen=True):

@@ -27,13 +27,17 @@ Path_: TypeAlias = "str | os.PathLike[str]"
 class ClassReport(Report):
     """The report of a class. `notes` name who has no sheet or several, and what was not read."""
 
-    def __init__(
-        self, task: ClassTask, graded: Sequence[Submission], notes: Iterable[str], roster: Roster
-    ) -> None:
+    def __init__(self, task: ClassTask, graded: Sequence[Submission], roster: Roster) -> None:
+        from backprop_cli.classroom.might_be import SharedValues
+        from backprop_cli.report.class_notes import note_lines
+
         problem = task.loaded.model.problem
-        super().__init__(problem.title or problem.id, graded, task.first.grader.quantities())
-        self.notes: tuple[str, ...] = tuple(notes)
-        summary = replace(self._graded.summary, notes=self.notes)
+        shared = SharedValues(task.desk.grader_of)
+        title = problem.title or problem.id
+        super().__init__(title, graded, task.first.grader.quantities(), shared)
+        notes = tuple(task.handed_in.notes())
+        self.notes: tuple[str, ...] = tuple(note_lines(notes))
+        summary = replace(self._graded.summary, notes=notes)
         self._graded = replace(self._graded, summary=summary)
         self._roster = roster
 
@@ -82,7 +86,7 @@ def check_class(
         files = answer_files(paths, place, left)
         task = known.task(files, paths, left)
     graded = [task.desk.grade_file(file) for file in task.files]
-    return ClassReport(task, graded, task.handed_in.notes(), known.roster)
+    return ClassReport(task, graded, known.roster)
 
 
 def _several(paths: Path_ | Iterable[Path_]) -> Iterable[Path_]:

@@ -10,7 +10,7 @@ from backprop_cli.grading.quantities import Quantities, Unknown
 from backprop_cli.grading.report_data import Report as Graded
 from backprop_cli.grading.report_data import Result, Reveal, Submission
 from backprop_cli.grading.sheets.array_sheet import meant
-from backprop_cli.grading.summary import summarised
+from backprop_cli.grading.summary import SharedBy, summarised, written_alike
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error
 from backprop_cli.python.showing import Shown
@@ -25,8 +25,14 @@ class Report(Shown):
     `verdict`, `slips`, `message`, `points` and `entries`. Of several files, take `report.each`.
     """
 
-    def __init__(self, problem: str, submissions: Sequence[Submission], known: Quantities) -> None:
-        self._graded: Graded = summarised(problem, submissions)
+    def __init__(
+        self,
+        problem: str,
+        submissions: Sequence[Submission],
+        known: Quantities,
+        shared: SharedBy = written_alike,
+    ) -> None:
+        self._graded: Graded = summarised(problem, submissions, shared)
         self._known = known
 
     @property

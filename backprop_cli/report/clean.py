@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.report_data import Report, Result, Submission
+from backprop_cli.grading.report_data import Report, Result, Submission, Summary
 from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.report.settings import Settings
 
-Cleanable = TypeVar("Cleanable", Report, Submission, Result, Settings)
+Cleanable = TypeVar("Cleanable", Report, Submission, Result, Summary, Settings)
 
 LONGEST = 4000
 """Characters of one text that are shown: no report needs more, and a sheet may hold megabytes."""

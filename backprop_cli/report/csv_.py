@@ -1,4 +1,4 @@
-"""A report to CSV for spreadsheets: a row a sheet with its marks, then a row a quantity.
+"""A report to CSV for spreadsheets: a row a sheet with its marks, a row a quantity, then notes.
 
 A cell that a spreadsheet would compute begins with an apostrophe.
 """
@@ -14,7 +14,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.report_data import Result, Submission, Summary
+from backprop_cli.grading.report_data import Note, Result, Submission, Summary
+from backprop_cli.report.class_notes import note_rows
 from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import written
 from backprop_cli.report.settings import Settings, of_result, of_submission
@@ -25,7 +26,7 @@ COLUMNS: Final = (
     "student",
     "file",
     "quantity",  # empty in the row of the sheet itself
-    "verdict",  # of the sheet: passed, failed or error
+    "verdict",  # of the sheet: passed, failed or error; or of which kind a note is
     "how",
     "points",
     "max_points",
@@ -64,11 +65,13 @@ class CsvWriter:
         self,
         problem: str,  # noqa: ARG002  # all writers have this signature
         parts: Iterable[str],
-        summary: Callable[[], Summary],  # noqa: ARG002  # all writers have this signature
+        summary: Callable[[], Summary],
     ) -> Iterator[str]:
-        """The report, sheet by sheet."""
+        """The report, sheet by sheet; then what else there is to say of students and files."""
         yield csv_line(*COLUMNS) + "\n"
         yield from parts
+        for note in cleaned(summary(), only_ascii=self._settings.ascii).notes:
+            yield from (self._plain(csv_line(*row) + "\n") for row in _of_note(note))
 
     def _result(self, result: Result) -> str:
         told = of_result(result, self._settings.reveal)
@@ -129,6 +132,12 @@ def _quantity(result: Result) -> tuple[str, ...]:
         result.expected or "",
         result.explanation or "",
     )
+
+
+def _of_note(note: Note) -> Iterator[tuple[str, ...]]:
+    """The rows of a note, a file each: its kind stands for a verdict."""
+    for student, file, kind, message in note_rows(note):
+        yield student, file, "", kind, *[""] * 8, message, "", ""
 
 
 def _place(mark: Mark | None) -> tuple[str, str]:

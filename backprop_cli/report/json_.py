@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import Origin, Result, Submission, Summary, Tally
+from backprop_cli.report.class_notes import note_data
 from backprop_cli.report.settings import Settings, of_result, of_submission, of_summary
 from backprop_cli.report.stream import PerResult
 
@@ -102,6 +103,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "submissions": summary.submissions,
         "passed": summary.passed,
         "quantities": [_tally(tally) for tally in summary.quantities],
+        "notes": [note_data(note) for note in summary.notes],
     }
 
 
@@ -143,7 +145,11 @@ def _origin(origin: Origin | None) -> dict[str, Any] | None:
 
 def _tally(tally: Tally) -> dict[str, Any]:
     counts = {verdict: tally.counts.get(verdict, 0) for verdict in ("correct", "carried", "wrong")}
-    return {"id": tally.id, **counts, "slips": dict(tally.slips)}
+    unexplained = [
+        {"written": one.text or None, "sheets": one.count, "perhaps": one.perhaps or None}
+        for one in tally.shared
+    ]
+    return {"id": tally.id, **counts, "slips": dict(tally.slips), "unexplained": unexplained}
 
 
 # Layout --------------------------------------------------------------------------------------

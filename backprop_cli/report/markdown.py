@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from backprop_cli.grading.report_data import Report, Result, Submission, Tally
+from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
+from backprop_cli.report.class_notes import note_lines
 from backprop_cli.report.facts import cause, counted, facts, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
+    HARDEST,
     VERDICTS,
     average,
     beside_marks,
     doubles,
     earned,
     first_sentences,
+    hardest_first,
     line_of,
     marks,
     noted,
-    number,
     other_verdicts,
     outcome,
     points,
@@ -26,13 +28,15 @@ from backprop_cli.report.wording import (
     rights,
     several,
     sheets,
+    unexplained,
     unread,
     verdict_phrase,
 )
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>#|~&@$!]|(?<=[a-z]):(?=/)|(?<=www)\.", re.IGNORECASE)
 _STEPS = ("", "quantity", "points", "verdict")
-_QUANTITIES = ("quantity", "right", "the others", "slips", "unexplained, written by several")
+_QUANTITIES = (HARDEST, "right", "the others", "slips", "unexplained")
+_WRITTEN = "\0"  # stands for what was written, which is code
 _CODE_LABELS = frozenset({"you wrote", "formula", "right value"})
 
 
@@ -126,11 +130,14 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
         if note := several(report.submissions):
             yield escaped(note)
     if report.summary.quantities:
-        yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
+        yield _table(
+            _QUANTITIES, (_tally(tally, settings) for tally in hardest_first(report.summary))
+        )
     if told := list(to_teach(report.summary, settings)):
         yield "\n".join(f"- {escaped(line)}" for line in told)
     if report.summary.notes:
-        yield "\n".join(f"- {escaped(line)}" for line in report.summary.notes)
+        lines = note_lines(report.summary.notes)
+        yield "\n".join(f"- {escaped(line)}" for line in lines)
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
@@ -145,5 +152,9 @@ def _student(submission: Submission, named_twice: bool, settings: Settings) -> t
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
     named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
-    shared = ", ".join(f"{_cell(value)} {number(count)}×" for value, count in tally.shared)
+    shared = ". ".join(map(_unexplained, tally.shared))
     return _cell(tally.id), rights(tally), other_verdicts(tally), escaped(counted(named)), shared
+
+
+def _unexplained(one: Shared) -> str:
+    return escaped(unexplained(one, _WRITTEN)).replace(_WRITTEN, _cell(one.text))

@@ -6,20 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from backprop_cli.grading.report_data import Report, Result, Submission, Tally
+from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
+from backprop_cli.report.class_notes import note_lines
 from backprop_cli.report.facts import cause, counted, facts, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
+    HARDEST,
     VERDICTS,
     average,
     beside_marks,
     doubles,
     earned,
     first_sentences,
+    hardest_first,
     line_of,
     marks,
     noted,
-    number,
     other_verdicts,
     outcome,
     points,
@@ -27,6 +29,7 @@ from backprop_cli.report.wording import (
     rights,
     several,
     sheets,
+    unexplained,
     unread,
     verdict_phrase,
 )
@@ -43,7 +46,8 @@ dl { margin: .2rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
 .bar { display: inline-block; width: 6rem; height: .7rem; background: var(--line); }
 .bar > span { display: block; height: 100%; background: var(--good); }
 """
-_QUANTITIES: Final = ("quantity", "right", "", "the others", "slips", "unexplained, by several")
+_QUANTITIES: Final = (HARDEST, "right", "", "the others", "slips", "unexplained")
+_WRITTEN: Final = "\0"  # stands for what was written, which is code
 _CODE_LABELS: Final = frozenset({"you wrote", "formula", "right value"})
 
 
@@ -116,11 +120,13 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
         if note := several(report.submissions):
             yield f"<p>{escape(note)}</p>"
     if report.summary.quantities:
-        yield _table(_QUANTITIES, (_tally(tally, settings) for tally in report.summary.quantities))
+        yield _table(
+            _QUANTITIES, (_tally(tally, settings) for tally in hardest_first(report.summary))
+        )
     if told := list(to_teach(report.summary, settings)):
         yield _list(told)
     if report.summary.notes:
-        yield _list(report.summary.notes)
+        yield _list(note_lines(report.summary.notes))
 
 
 def _list(lines: Iterable[str]) -> str:
@@ -139,8 +145,12 @@ def _student(submission: Submission, named_twice: bool, settings: Settings) -> t
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
     named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
-    shared = ", ".join(f"{_code(value)} {number(count)}×" for value, count in tally.shared)
+    shared = "<br>".join(_unexplained(one) for one in tally.shared)
     share = 100 * tally.counts.get("correct", 0) / max(sum(tally.counts.values()), 1)
     bar = f'<span class="bar"><span style="width: {share:.0f}%"></span></span>'
     others = (escape(other_verdicts(tally)), escape(counted(named)), shared)
     return _code(tally.id), rights(tally), bar, *others
+
+
+def _unexplained(one: Shared) -> str:
+    return escape(unexplained(one, _WRITTEN)).replace(_WRITTEN, _code(one.text))

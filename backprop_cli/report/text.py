@@ -10,19 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
+from backprop_cli.report.class_notes import note_lines
 from backprop_cli.report.facts import cause, counted, facts, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
+    HARDEST,
     VERDICTS,
     average,
     beside_marks,
     doubles,
     earned,
     first_sentences,
+    hardest_first,
     line_of,
     marks,
     noted,
-    number,
     other_verdicts,
     outcome,
     points,
@@ -30,6 +32,7 @@ from backprop_cli.report.wording import (
     rights,
     several,
     sheets,
+    unexplained,
     unread,
     verdict_phrase,
 )
@@ -120,7 +123,8 @@ def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
         yield from (Text(line, overflow="fold") for line in told)
     if report.summary.notes:
         yield _BLANK
-        yield from (Text(line, overflow="fold") for line in report.summary.notes)
+        lines = note_lines(report.summary.notes)
+        yield from (Text(line, overflow="fold") for line in lines)
 
 
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[Table]:
@@ -157,10 +161,10 @@ def _about(submission: Submission, file: str, settings: Settings) -> str:
 def _quantities(summary: Summary, settings: Settings) -> Table:
     """How a class did, a line a quantity: how many right, then what the others wrote."""
     table = headed(settings)
-    table.add_column("quantity", max_width=settings.width // 3, **SHORT)
+    table.add_column(HARDEST, max_width=settings.width // 3, **SHORT)
     table.add_column("right", max_width=15, **SHORT)
     table.add_column("the others", ratio=1, **WORDS)
-    for tally in summary.quantities:
+    for tally in hardest_first(summary):
         others = "\n".join(_others(tally, settings))
         table.add_row(tally.id, rights(tally), others)
     return table
@@ -173,7 +177,7 @@ def _others(tally: Tally, settings: Settings) -> Iterator[str]:
     if tally.slips:
         named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
         yield f"slips: {counted(named)}"
-    for value, count in tally.shared:
-        short = Text(value)
+    for one in tally.shared:
+        short = Text(one.text)
         short.truncate(2 * settings.width, overflow="ellipsis")
-        yield f"unexplained, written by {number(count)}: {short.plain}"
+        yield f"unexplained, {unexplained(one, short.plain)}"

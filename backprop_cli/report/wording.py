@@ -10,7 +10,15 @@ from typing import Literal
 from msgspec import Struct
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.report_data import How, Result, Submission, Summary, Tally, Verdict
+from backprop_cli.grading.report_data import (
+    How,
+    Result,
+    Shared,
+    Submission,
+    Summary,
+    Tally,
+    Verdict,
+)
 from backprop_cli.grading.sheets.assembled import INSTEAD
 
 Style = Literal["good", "partly", "bad"]
@@ -102,6 +110,32 @@ def other_verdicts(tally: Tally) -> str:
         for verdict, words in VERDICTS.items()
         if verdict != "correct" and tally.counts.get(verdict)
     )
+
+
+HARDEST = "hardest first"
+"""The heading of the quantities of a class."""
+
+
+def hardest_first(summary: Summary) -> list[Tally]:
+    """The quantities, those first that most had wrong by themselves, then those fewest had right.
+
+    What follows from an earlier mistake is not hard in itself.
+    """
+
+    def ease(tally: Tally) -> tuple[float, float]:
+        total = max(sum(tally.counts.values()), 1)
+        failed = tally.counts.get("wrong", 0) + tally.counts.get("invalid", 0)
+        return -failed / total, tally.counts.get("correct", 0) / total
+
+    return sorted(summary.quantities, key=ease)
+
+
+def unexplained(one: Shared, written: str) -> str:
+    """`written by 4: 0.741 -2.96; perhaps H1 * dL/dH1`, where the value stands as `written`."""
+    perhaps = f"perhaps {one.perhaps}" if one.perhaps else ""
+    if not one.text:
+        return f"written by {number(one.count)}, in other numbers each: {perhaps}"
+    return "; ".join(filter(None, (f"written by {number(one.count)}: {written}", perhaps)))
 
 
 def outcome(submission: Submission) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, UserError
-from backprop_cli.grading.report_data import Sheet
+from backprop_cli.grading.report_data import Note, Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
 from backprop_cli.problem.array_files import MOST_BYTES, MOST_JSON
 from backprop_cli.problem.problem_file import read_up_to
@@ -226,10 +226,6 @@ _KINDS: Final[Mapping[str, str]] = MappingProxyType(
 _BY_ENDING = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
 
 
-MOST_TOLD: Final = 50  # files that are not read; the others are counted
-_FEW: Final = 3  # files of one name that are told one by one
-
-
 class Unread(Struct, frozen=True):
     """A file in a folder of sheets that is none, and why."""
 
@@ -242,24 +238,12 @@ def unread(file: str) -> Unread:
     return Unread(file, _BY_ENDING.get(os.path.splitext(file)[1].casefold(), _OTHER))
 
 
-def told_unread(left: Iterable[Unread]) -> Iterator[str]:
-    """Which files of the folders are no sheets, so that none is missed.
-
-    Where many are called the same, as the README of everyone's repository, one line says so.
-    """
-    alike: dict[tuple[str, str], list[str]] = {}
+def not_read(
+    left: Iterable[Unread], whose: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Note]:
+    """The files that are no sheets, in the order of their names, and whose they are if known."""
     for each in sorted(left, key=lambda each: each.file):
-        alike.setdefault((os.path.basename(each.file), each.why), []).append(each.file)
-    lines = [
-        f"not read: {file}: {why}"
-        if len(files) <= _FEW
-        else f"not read: {len(files)} files called {name}: {why}"
-        for (name, why), files in alike.items()
-        for file in (files if len(files) <= _FEW else files[:1])
-    ]
-    yield from lines[:MOST_TOLD]
-    if len(lines) > MOST_TOLD:
-        yield f"not read: {len(lines) - MOST_TOLD} more"
+        yield Note("not-read", whose.get(each.file, ""), (each.file,), each.why)
 
 
 def folder_of_students(files: Sequence[str]) -> str | None:
