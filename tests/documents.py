@@ -28,14 +28,14 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 from seeded_bugs.bugs import Bug
-from seeded_bugs.bugs_of_courses import TORCH_BUGS
 from seeded_bugs.programs import Network
-from seeded_bugs.torch_programs import TORCH
 from seeded_bugs.tried import (
     HAS_TORCH,
     IN_NUMPY,
+    IN_TORCH,
     KINDS,
     NUMPY_BUGS,
+    TORCH,
     Found,
     everything,
     in_torch,
@@ -350,7 +350,7 @@ def _seeded(_: str) -> str:
 
 def _seeded_torch(_: str) -> str:
     """The same of programs in PyTorch, where it is installed."""
-    return _found_bugs(TORCH, TORCH_BUGS, in_torch())
+    return _found_bugs(TORCH, IN_TORCH, in_torch())
 
 
 def _found_bugs(networks: Sequence[Network], all_bugs: Sequence[Bug], found: Found) -> str:

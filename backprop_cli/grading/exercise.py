@@ -24,6 +24,7 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.detect import candidates, shaped
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.program_detect import with_earlier
+from backprop_cli.grading.slips.program_parts import collapsed
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point
@@ -243,13 +244,23 @@ class Exercise:
         if found is None:
             return []
         stage, step = found
-        programs = self.key.computed
-        made = candidates(self._case(stage, step), programs=programs)
+        programs, case = self.key.computed, self._case(stage, step)
+        ways = list(self._lines(stage, case)) if programs else ()
+        made = candidates(case, programs=programs, ways=ways)
         wrong = [(id, stage.written(expr)) for id, expr in made]
+        if programs:  # what is put in anywhere may be a name that has no value here
+            wrong = [one for one in wrong if self.key.truth.keys() >= {*symbols(one[1])}]
         if programs and stage.number > 1:
             earlier = with_earlier(stage.written(step.expr), self.key.truth)
             wrong += [("earlier-step-used", expr) for expr in earlier]
         return wrong
+
+    @staticmethod
+    def _lines(stage: Stage, case: Case) -> Iterator[Expr]:
+        """The ways in which a program may write the line of a quantity."""
+        id = case.step.id
+        found = dict.fromkeys((*stage.formulas.get(id, ()), *collapsed(case)))
+        return (way for way in found if not is_jacobian(way) and is_equivalent(stage, id, way))
 
     @cached
     def shaped(self, name: str, shape: tuple[int, ...]) -> list[Candidate]:

@@ -28,7 +28,7 @@ class Bug:
         return self.network.source.replace(self.old, self.new)
 
     def __str__(self) -> str:
-        return f"{self.network.name}: {self.new.strip().splitlines()[-1]}"
+        return f"{self.network.name}: {self.old.strip()!r} -> {self.new.strip()!r}"
 
 
 FACTOR = ("constant-factor", "factor-left-out", "factor-two")

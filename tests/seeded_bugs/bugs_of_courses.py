@@ -129,7 +129,7 @@ TORCH_BUGS = (
         "loss = -logprobs[range(n), labels].sum()", "L", MEAN),
     Bug(TENSORS, "dZ2 /= n", "pass", "dL/dZ2", MEAN),
     Bug(TENSORS, "dZ2[range(n), labels] -= 1", "dZ2 -= 1", "dL/dZ2",
-        ("wrong-operand", "targets-swapped", "softmax-shortcut-misused")),
+        ("wrong-target", "wrong-operand", "targets-swapped")),
     Bug(TENSORS, "dZ2 = P.clone()", "dZ2 = P", "Yhat", ("changed-in-place", "copied")),
     Bug(TENSORS, "dA1 = dZ2 @ W2.T", "dA1 = dZ2 @ W2.reshape(5, 3)", "dL/dH1",
         ("reshape-for-transpose",)),

@@ -64,6 +64,10 @@ def numbers(seed: int, *shape: int) -> list[Any]:
     return found
 
 
+def turned(rows: list[list[float]]) -> list[list[float]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def one_hot(labels: list[int], count: int) -> list[list[int]]:
     return [[int(label == k) for k in range(count)] for label in labels]
 

@@ -15,13 +15,19 @@ from backprop_cli.solving.loading import loaded
 from seeded_bugs.bugs import BUGS, Bug
 from seeded_bugs.bugs_of_courses import COURSE_BUGS, TORCH_BUGS
 from seeded_bugs.course_programs import COURSES
+from seeded_bugs.later_bugs import LATER_BUGS, LATER_TORCH_BUGS
+from seeded_bugs.picture_programs import PICTURES
 from seeded_bugs.programs import NETWORKS, Network
-from seeded_bugs.torch_programs import TORCH
+from seeded_bugs.torch_layers import LAYERS
+from seeded_bugs.torch_programs import FUNCTIONS, TENSORS
+from seeded_bugs.trained_programs import TRAINED
 
 KINDS = ("float64", "float32")
 HAS_TORCH = find_spec("torch") is not None
-IN_NUMPY = (*NETWORKS, *COURSES)
-NUMPY_BUGS = (*BUGS, *COURSE_BUGS)
+IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES)
+TORCH = (FUNCTIONS, TENSORS, *LAYERS)
+NUMPY_BUGS = (*BUGS, *COURSE_BUGS, *LATER_BUGS)
+IN_TORCH = (*TORCH_BUGS, *LATER_TORCH_BUGS)
 Found = dict[tuple[str, str], tuple[bool, bool]]
 
 
@@ -53,7 +59,7 @@ def everything() -> Found:
 @cache
 def in_torch() -> Found:
     """All bugs in PyTorch."""
-    return _all(TORCH_BUGS)
+    return _all(IN_TORCH)
 
 
 def _all(bugs: Iterable[Bug]) -> Found:

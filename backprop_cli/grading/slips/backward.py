@@ -26,12 +26,12 @@ def shortcut_misused(case: Case) -> Iterator[Expr]:
     """ŷ − y where it does not hold, or times the derivative once more."""
     targets = dict(case.compared)
     if case.by in targets and any(_is_no_square(user.definition) for user in users(case)):
-        yield from _differences(case, case.by, targets[case.by])
+        yield from differences(case, case.by, targets[case.by])
     for one in applied(case):
         user, node = one.user.name, one.node
         if user not in targets or node.args != (Sym(case.by or ""),):
             continue
-        for fused in _differences(case, user, targets[user]):
+        for fused in differences(case, user, targets[user]):
             yield fused
             found = slope(node, Sym(user), case.sizes)
             if found is not None:
@@ -51,7 +51,7 @@ def _is_no_square(expr: Expr) -> bool:
     return any(True for _ in each(expr, _NO_SQUARES))
 
 
-def _differences(case: Case, output: str, target: str) -> Iterator[Expr]:
+def differences(case: Case, output: str, target: str) -> Iterator[Expr]:
     """ŷ − y, and its mean."""
     difference = op("sub", Sym(output), Sym(target))
     scaled = [difference, *(op("div", difference, num(size)) for size in sorted(case.counts))]

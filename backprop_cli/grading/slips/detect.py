@@ -19,6 +19,7 @@ from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread
 from backprop_cli.grading.slips.origins import Candidates, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.slips.values_alone import by_value
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, explains, has_digits, typed
@@ -41,10 +42,10 @@ _DECISIVE = 0.002
 """A name is given where a wrong number would get one by chance no more often than this."""
 
 
-def candidates(case: Case, *, programs: bool = False) -> list[Candidate]:
+def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ()) -> list[Candidate]:
     """Every wrong formula of a quantity, with the slip that leads to it.
 
-    `programs`: also what only code does.
+    `programs`: also what only code does, in any of the `ways` in which its line may be written.
     """
     found: list[Candidate] = []
     decision = case.model.decision
@@ -56,6 +57,7 @@ def candidates(case: Case, *, programs: bool = False) -> list[Candidate]:
                 found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
     for one in case.cases():
         found += [change for change in changes(one) if one.fits(change[1])]
+    found += [change for change in code_changes(case, ways) if case.fits(change[1])]
     if not any(is_jacobian(step.expr) for step in case.steps.values()):
         return found
     pulled_back = Folded(lambda leaf: False, _is_pulled_back)  # once for all that they share

@@ -60,14 +60,15 @@ def _changes(case: Case) -> Iterator[Change]:
         yield from terms_gone_wrong(case.sum)
     for place, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Op):
-            for slip, part in _of_node(case, place, node):
+            for slip, part in of_node(case, place, node):
                 yield slip, put_in(part)
     yield from _other_quantities(case)
     yield from (("term-sign-flipped", expr) for expr in softmax_signs_lost(case))
     yield from (("decimal-slip", expr) for expr in rate_moved(case))
 
 
-def _of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
+def of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
+    """What one operation of a formula becomes."""
     match node:
         case Op("add" | "sub", (left, right)):
             yield from _of_sum(node.name, left, right)

@@ -26,7 +26,7 @@ _TELLING: Final = 1e-3
 
 def by_numbers(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
     """The mistakes that explain all of an array by what is right there."""
-    rights = [right for right in _rights(judge, wrong, numbers) if np.isfinite(right).all()]
+    rights = [right for right in rights_of(judge, wrong, numbers) if np.isfinite(right).all()]
     return [id for id, explains in TESTS.items() if explains(judge, wrong, rights, numbers)]
 
 
@@ -43,6 +43,8 @@ def ratio(value: Array, right: Array, unit: Array) -> float | None:
     found = float(value[place] / right[place])
     if found == 0 or not np.isfinite(found) or not is_same(value, found * right, unit):
         return None
+    if is_same(value, 0 * right, unit):
+        return None  # noise about 0 is no part of anything
     if is_same(value, right, unit) or (telling.sum() == 1 and not _is_whole(found)):
         return None
     return found
@@ -70,7 +72,7 @@ def _plain_rights(judge: Judge, name: str) -> Iterator[Array]:
     yield judge.key.truth[name]
 
 
-def _rights(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
+def rights_of(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
     """What would have been right: the true values, and what the program's own inputs give."""
     ways = [way for way in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(way)][:1]
     found = [judge.key.truth[wrong.name], *(Values(numbers).of(way) for way in ways)]
@@ -127,8 +129,8 @@ def _with_reshaped(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Arr
 def _whole(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
     """Cut off, or rounded down, to whole numbers."""
     value, unit = wrong.written.value, wrong.written.unit
-    if not np.array_equal(value, np.round(value)):
-        return False
+    if not value.any() or not np.array_equal(value, np.round(value)):
+        return False  # where nothing is left, something else may have left nothing
     return any(
         is_same(value, cut, unit) and not is_same(value, right, unit)
         for right in rights

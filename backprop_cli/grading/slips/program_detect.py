@@ -22,7 +22,8 @@ from backprop_cli.grading.slips.detect import most_telling
 from backprop_cli.grading.slips.of_programs import by_numbers, is_same
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.table_of_slips import GENERAL, said_best
+from backprop_cli.grading.slips.program_values import by_all_entries, by_known_parts
+from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
 
 MOST_NUMBERS: Final = 50_000_000
@@ -50,12 +51,19 @@ class ProgramDetector:
         found = [*self._giving(wrong, known), *plain]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
-        parts = [one for one in wrong.candidates if one[0] in GENERAL]
-        found = found or self._giving(wrong, parts) or seen
+        parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE]
+        found = found or self._giving(wrong, parts) or seen or self._of_code(wrong)
         if found:
             return most_telling(said_best(dict.fromkeys(found))), None
         made = self._origin(wrong, candidates, general=True)
         return (() if made is None else made.slips), made
+
+    def _of_code(self, wrong: Wrong) -> list[str]:
+        """What is tried where nothing else explains it."""
+        if seen := by_all_entries(self.judge, wrong, self.numbers):
+            return seen
+        lines = [one for one in wrong.candidates if one[0] in OF_CODE]
+        return self._giving(wrong, lines) or by_known_parts(self.judge, wrong, self.numbers)
 
     def _giving(self, wrong: Wrong, among: Iterable[Candidate]) -> list[str]:
         """The formulas that give the array: on the arrays as they are, else on right ones."""

@@ -119,9 +119,9 @@ def mask_from_gradient(case: Case) -> Iterator[Expr]:
 
 
 def activation_twice(case: Case) -> Iterator[Expr]:
-    """σ(σ(z)): the activation applied to what it has given."""
+    """σ(σ(z)): the activation applied to what it gave; of a leaky ReLU that is another slope."""
     if is_forward(case):
-        for place, node in each(case.expr, ACTIVATIONS):
+        for place, node in each(case.expr, ACTIVATIONS - {"leaky_relu"}):
             yield put(case.expr, place, Op(node.name, (node,), node.options))
 
 
@@ -138,6 +138,8 @@ def summed_otherwise(case: Case) -> Iterator[Expr]:
         if shape is not None and len(shape) == 2 and axis is not None:
             for other in (1 - int(str(axis)), None):
                 yield put(case.expr, place, op(node.name, *node.args, axis=other))
+            yield put(case.expr, place, op("mean", *node.args))
+            yield op("mean", case.expr)
     for place, node in each(case.expr, frozenset({"softmax"})):
         shape, axis = case.shape(node.args[0]), node.option("axis")
         if shape is not None and len(shape) == 2 and axis is not None:

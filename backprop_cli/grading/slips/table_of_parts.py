@@ -77,3 +77,73 @@ PARTS: Mapping[SlipWords, str] = MappingProxyType(
     }
 )
 """The words of each, and an example."""
+
+CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
+    {
+        SlipWords(
+            "brackets-misplaced",
+            "brackets in the wrong place",
+            "Brackets are missing, or in the wrong place: what belongs to a whole sum acts on one"
+            " term of it, or the reverse.",
+        ): "p - y / m instead of (p - y) / m",
+        SlipWords(
+            "operator-exchanged",
+            "another operator",
+            "One of + - * / stands in the place of another.",
+        ): "f * c + i + g instead of f * c + i * g",
+        SlipWords(
+            "function-added",
+            "a function too much",
+            "Something was squared, or its root, its reciprocal, its size or its sign taken, where"
+            " it belongs as it is.",
+        ): "(yhat - y) ** 2 instead of yhat - y",
+        SlipWords(
+            "summed-too-early",
+            "summed too early",
+            "Something was summed, or averaged, where each entry of it belongs.",
+        ): "lr * dW.mean() instead of lr * dW",
+        SlipWords(
+            "wrong-target",
+            "another target",
+            "Something else than y was taken off ŷ: 1 everywhere, or y with its 1 in other places.",
+        ): "dZ -= 1 instead of dZ[range(n), y] -= 1",
+        SlipWords(
+            "other-loss",
+            "gradient of another loss",
+            "This is the gradient of another loss than the one that is computed.",
+        ): "np.sign(yhat - y) behind a squared error",
+        SlipWords(
+            "wrong-constant",
+            "another constant",
+            "A constant of the function has another value.",
+        ): "0.01 * z instead of 0.1 * z",
+        SlipWords(
+            "never-filled",
+            "never filled in",
+            "All of it is 0: nothing was put into it, or it was set to 0 before it was kept.",
+        ): "np.zeros_like(W)",
+        SlipWords(
+            "other-order",
+            "entries in another order",
+            "The numbers are right, and stand in another order: look at reshape, flatten and"
+            " transposes.",
+        ): "H.T.reshape(-1) instead of H.reshape(-1)",
+        SlipWords(
+            "factor-added",
+            "a factor too many",
+            "Something is multiplied in that does not belong here, or a division by it is missing.",
+        ): "gamma * dxhat once more",
+        SlipWords(
+            "term-scaled",
+            "one term with another factor",
+            "One term of the sum is multiplied by another number than it should be.",
+        ): "0.9 * v + 0.1 * g instead of 0.9 * v + g",
+        SlipWords(
+            "term-added",
+            "a term too many",
+            "Something is added that does not belong here, or is still there from before: it was"
+            " not set to 0.",
+        ): "dh_next += instead of dh_next =",
+    }
+)
+"""The same for what programs alone are searched for."""

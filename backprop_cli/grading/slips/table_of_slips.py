@@ -14,7 +14,7 @@ from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips import windows_wrong as window
 from backprop_cli.grading.slips.case import Case
-from backprop_cli.grading.slips.table_of_parts import PARTS
+from backprop_cli.grading.slips.table_of_parts import CODE_PARTS, PARTS
 from backprop_cli.grading.slips.table_of_values import VALUE_SLIPS
 
 Rewrite = Callable[[Case], Iterator[Expr]]
@@ -339,10 +339,12 @@ _PROGRAMS = (
 FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
     {slip.words.id: slip for slip in (*_FORWARD, *_BACKWARD, *_UPDATE, *_PROGRAMS)}
     | {words.id: Slip(words, None, example) for words, example in PARTS.items()}
+    | {words.id: Slip(words, None, example, program=True) for words, example in CODE_PARTS.items()}
     | {"decimal-slip": Slip(VALUE_SLIPS["decimal-slip"], None, "0.01 for a rate of 0.1")}
 )
 
-OF_PARTS = frozenset(words.id for words in PARTS) | {"decimal-slip"}
+OF_CODE = frozenset(words.id for words in CODE_PARTS)
+OF_PARTS = frozenset(words.id for words in PARTS) | OF_CODE | {"decimal-slip"}
 """The slips that no formula has a list of its own for."""
 
 GENERAL = OF_PARTS - {"loss-for-gradient", "change-for-value", "value-for-gradient"}
@@ -375,6 +377,8 @@ _IMPLIED_BY = {
     "wrong-axis": frozenset({"keepdims-lost", "summed-over-wrong-axis"}),
     "constant-factor": frozenset({"factor-two", "mean-sum-confused", "sign-flipped"}),
     "term-left-out": frozenset({"change-for-value"}),
+    "summed-too-early": frozenset({"wrong-target"}),
+    "function-added": frozenset({"other-loss"}),
 }
 """What is no news where something says it more exactly."""
 

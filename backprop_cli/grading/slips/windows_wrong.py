@@ -11,18 +11,18 @@ from backprop_cli.grading.slips.case import Case, each
 from backprop_cli.operations.convolutions import AXES
 from backprop_cli.operations.pooling import pool_of
 
-_CONVOLUTIONS = frozenset({"conv", "conv_input"})
-_KERNEL = frozenset({"conv_kernel"})
+CONVOLUTIONS = frozenset({"conv", "conv_input"})
+KERNEL = frozenset({"conv_kernel"})
 _WINNERS = frozenset({"to_winners"})
 _MOST_POSITIONS = 36  # of a window, each of which might be the only one
 
 
 def kernel_flipped(case: Case) -> Iterator[Expr]:
     """The kernel as it is where it belongs turned, or turned where it does not."""
-    for place, node in each(case.expr, _CONVOLUTIONS):
+    for place, node in each(case.expr, CONVOLUTIONS):
         a, k = node.args
         yield put(case.expr, place, Op(node.name, (a, _turned(k, node, case)), node.options))
-    for place, node in each(case.expr, _KERNEL):
+    for place, node in each(case.expr, KERNEL):
         above = _above(case.expr, place)
         if above is not None and above.name == "rot":
             yield put(case.expr, place[:-1], node)
@@ -52,7 +52,7 @@ def _axes(node: Op, case: Case) -> int:
 
 def one_position_only(case: Case) -> Iterator[Expr]:
     """What comes from a single place of the window, where all of them add up."""
-    for place, node in each(case.expr, _KERNEL | {"conv_input"}):
+    for place, node in each(case.expr, KERNEL | {"conv_input"}):
         which = 1 if node.name == "conv_kernel" else 0
         g = node.args[which]
         for one in islice(_alone(g, node, case), _MOST_POSITIONS):

@@ -1,0 +1,305 @@
+"""A line of code to what it computes with one thing wrong in it that paper seldom makes.
+
+Any part of the line, in any of the ways in which it may be written; in a loop the same thing goes
+wrong each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations, islice
+from typing import Final, TypeAlias
+
+from msgspec.structs import replace
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Place,
+    Sym,
+    num,
+    op,
+    places,
+    put,
+    substitute,
+    symbols,
+)
+from backprop_cli.algebra.quantity import at_step, quantity, step_of
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.differentiate import shares
+from backprop_cli.grading.slips.backward import differences
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, signed_terms
+from backprop_cli.grading.slips.formula_parts import of_node
+from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.pull_backs import applied
+from backprop_cli.grading.slips.windows_wrong import CONVOLUTIONS, KERNEL
+from backprop_cli.operations.losses import LOSSES, Setting
+
+Change: TypeAlias = "tuple[str, Expr]"
+
+_MOST: Final = 2_000
+"""So many changes of one quantity are tried."""
+
+_MOST_TERMS: Final = 12
+_SUMS: Final = frozenset({"add", "sub"})
+_TAKEN_FOR: Final = ("sigmoid", "tanh", "relu")
+_FACTORS: Final = frozenset({"mul", "div"})
+_CONSTANTS: Final = {"slope": (0.01, 0.1, 0.2, 0.3), "alpha": (0.1, 1), "delta": (0.5, 1, 2)}
+"""What people take for a constant of a function, where it is another."""
+
+
+def code_changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
+    """Every formula that a quantity's becomes, in any of its `ways`, and the mistake that it is."""
+    return islice(_changes(case, ways), _MOST)
+
+
+def collapsed(case: Case) -> Iterator[Expr]:
+    """ŷ − y, as it stands in most programs, where a gradient goes back through the output."""
+    targets = dict(case.compared)
+    for one in applied(case):
+        if one.user.name in targets and one.node.args == (Sym(case.by or ""),):
+            yield from differences(case, one.user.name, targets[one.user.name])
+
+
+def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
+    for way in dict.fromkeys((*ways, *map(case.inlined, ways))):
+        one = replace(case, step=replace(case.step, expr=way), _kept={})
+        for place, node in places(way):
+            for slip, part in _of_part(one, node):
+                yield slip, put(way, place, part)
+        yield from _exchanged(one)
+        yield from _in_a_loop(one)
+        yield from _other_targets(one)
+    yield from _other_losses(case)
+
+
+def _of_part(case: Case, node: Expr) -> Iterator[Change]:
+    if isinstance(node, Num):
+        return
+    yield from _function_added(node)
+    yield from _reduced(case, node)
+    if isinstance(node, Sym):
+        yield from _value_or_gradient(case, node)
+        return
+    yield from _other_function(case, node)
+    yield from _brackets(node)
+    yield from _operator(node)
+    yield from _of_sums(case, node)
+    yield from _other_way_round(case, node)
+    for name, values in _CONSTANTS.items():
+        if node.option(name) is not None:
+            for value in values:
+                options = {**dict(node.options), name: value}
+                yield "wrong-constant", op(node.name, *node.args, **options)
+
+
+# Signs of a line ---------------------------------------------------------------------------------
+
+
+def _brackets(node: Op) -> Iterator[Change]:
+    """(a − b)/m written a − b/m, g(1 − h) written g·1 − h, √(v + ε) written √v + ε; the reverse."""
+    for position, arg in enumerate(node.args):
+        if not isinstance(arg, Op) or len(arg.args) != 2:
+            continue
+        (first, last), rest = arg.args, node.args
+        acts = node.name in _FACTORS or len(rest) == 1
+        if acts and arg.name in _SUMS:  # what acted on the whole sum acts on its nearest term
+            near = last if position == 0 and len(rest) == 2 else first
+            inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
+            terms = (first, inner) if near is last else (inner, last)
+            yield "brackets-misplaced", Op(arg.name, terms, arg.options)
+        if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
+            near = first if position == 1 else last
+            inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
+            factors = (inner, last) if near is first else (first, inner)
+            yield "brackets-misplaced", Op(arg.name, factors, arg.options)
+
+
+def _operator(node: Op) -> Iterator[Change]:
+    """One of + − · / for another."""
+    if node.name in _SUMS | _FACTORS:
+        for name in sorted(_SUMS | _FACTORS - {node.name}):
+            if {name, node.name} != _SUMS:  # that is a sign, and is tried as one
+                yield "operator-exchanged", op(name, *node.args)
+
+
+def _function_added(node: Expr) -> Iterator[Change]:
+    """A square, a root, a reciprocal, the size or the sign alone of what belongs as it is."""
+    for power in (2, "1/2", -1, -2, "-1/2"):
+        yield "function-added", op("pow", node, num(power))
+    for name in ("abs", "sign"):
+        yield "function-added", op(name, node)
+
+
+def _other_function(case: Case, node: Op) -> Iterator[Change]:
+    """In a slope: x for σ(x), another function of it, σ(−x)."""
+    if is_forward(case) or node.name not in ACTIVATIONS or node.name == "softmax":
+        return
+    (inner,) = node.args
+    yield "wrong-activation-derivative", inner
+    yield "term-sign-flipped", Op(node.name, (op("neg", inner),), node.options)
+    for name in _TAKEN_FOR:
+        if name != node.name:
+            yield "wrong-activation-derivative", op(name, inner)
+
+
+# Sums --------------------------------------------------------------------------------------------
+
+
+def _reduced(case: Case, node: Expr) -> Iterator[Change]:
+    """The sum or the mean over all entries, or over one axis, in the place of each entry."""
+    shape = case.shape(node)
+    if not shape:
+        return
+    keeping: list[dict[str, int]] = [{}]
+    if len(shape) == 2:
+        keeping += [{"axis": axis, "keep": 1} for axis in (0, 1) if shape[axis] != 1]
+    empty = op("mul", num(0), node)
+    for options in keeping:
+        for name in ("sum", "mean"):
+            yield "summed-too-early", op("add", empty, op(name, node, **options))
+
+
+def _of_sums(case: Case, node: Op) -> Iterator[Change]:
+    """The mean for the sum; Σa·Σb for Σab; f(Σx) for Σf(x)."""
+    if node.name == "sum":
+        yield "mean-sum-confused", op("mean", *node.args, **dict(node.options))
+    axis, shape = node.option("axis"), case.shape(node)
+    if node.name == "softmax" and axis is not None and shape is not None and len(shape) == 2:
+        moved = op("sub", *node.args, op("max", *node.args, axis=1 - int(str(axis)), keep=1))
+        yield "wrong-axis", Op(node.name, (moved,), node.options)
+    if node.name not in ("sum", "mean"):
+        return
+    (inner,), options = node.args, dict(node.options)
+    if not isinstance(inner, Op):
+        return
+    if inner.name == "mul":
+        parts = (op(node.name, arg, **options) for arg in inner.args)
+        yield "summed-too-early", op("mul", *parts)
+    elif len(inner.args) == 1 and case.shape(inner) == case.shape(inner.args[0]):
+        within = op(node.name, inner.args[0], **options)
+        yield "summed-too-early", Op(inner.name, (within,), inner.options)
+
+
+# Quantities --------------------------------------------------------------------------------------
+
+
+def _value_or_gradient(case: Case, node: Sym) -> Iterator[Change]:
+    """W where dW belongs, or the reverse; a constant of the method for another."""
+    gradient, shape = case.model.gradient(node.name), case.shape(node)
+    found = quantity(node.name)
+    others = [gradient, *([found.by] if found.by else [])]
+    if shape == () and node.name not in case.steps:
+        others += [name for name in case.sizes.names if name not in case.steps]  # β₂ for β₁
+    for other in dict.fromkeys(others):
+        if other != node.name and _has(case, other, shape):
+            yield "wrong-operand", Sym(other)
+
+
+def _has(case: Case, name: str, shape: Shape | None) -> bool:
+    """Whether there is a quantity of that name, in that shape."""
+    known = name in case.steps or not quantity(name).by
+    return known and case.sizes.names.get(name) == shape
+
+
+def _exchanged(case: Case) -> Iterator[Change]:
+    """Two quantities of one shape, each in the place of the other."""
+    known = [name for name in symbols(case.expr) if name in case.sizes.names]
+    for one, other in combinations(known, 2):
+        if case.sizes.names[one] == case.sizes.names[other]:
+            yield "wrong-operand", substitute(case.expr, {one: Sym(other), other: Sym(one)})
+
+
+def _other_targets(case: Case) -> Iterator[Change]:
+    """1 taken off everywhere, and not where the class is."""
+    for _, target in case.compared:
+        for place, node in places(case.expr):
+            if node == Sym(target):
+                ones = op("add", op("mul", num(0), node), num(1))
+                yield "wrong-target", put(case.expr, place, ones)
+
+
+def _other_losses(case: Case) -> Iterator[Change]:
+    """The gradient of another loss, behind the same output."""
+    target = dict(case.compared).get(case.by or "")
+    if target is None or case.by is None:
+        return
+    prediction, shape = Sym(case.by), case.shape(Sym(case.by)) or ()
+    setting = Setting(axis=None if len(shape) < 2 else 1 - (case.model.sample_axis or 0))
+    for loss in LOSSES.values():
+        value = loss.build(prediction, Sym(target), setting, loss.options)
+        found = [g for name, g in shares(value, build.ONE, value, case.rules) if name == case.by]
+        if found:
+            gradient = added(found)
+            for count in (1, *sorted(case.counts)):
+                yield "other-loss", op("div", gradient, num(count))
+
+
+# Windows -----------------------------------------------------------------------------------------
+
+
+def _other_way_round(case: Case, node: Op) -> Iterator[Change]:
+    """A kernel or a picture turned over its diagonal; the mean of a window for its largest."""
+    if node.name in ("max_pool", "mean_pool"):
+        other = "mean_pool" if node.name == "max_pool" else "max_pool"
+        yield "wrong-activation", Op(other, node.args, node.options)
+    if node.name not in CONVOLUTIONS | KERNEL:
+        return
+    for position, arg in enumerate(node.args):
+        shape = case.shape(arg) or ()
+        if len(shape) == 2 and shape[0] == shape[1]:
+            args = (*node.args[:position], op("transpose", arg), *node.args[position + 1 :])
+            yield "transpose-omitted", Op(node.name, args, node.options)
+
+
+# Loops -------------------------------------------------------------------------------------------
+
+
+def _in_a_loop(case: Case) -> Iterator[Change]:
+    """The same thing gone wrong in every term of a sum, as in the body of a loop."""
+    parts = list(signed_terms(case.expr))
+    if not 2 <= len(parts) <= _MOST_TERMS:
+        return
+    for place, node in places(parts[0]):
+        nodes = [_at(part, place) for part in parts]
+        if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
+            yield from _alike(parts, place, [list(of_node(case, place, one)) for one in nodes])  # type: ignore[arg-type]
+        elif all(isinstance(one, Sym) for one in nodes):
+            for by in (1, -1):
+                yield from _alike(parts, place, [_shifted(case, one, by) for one in nodes])  # type: ignore[arg-type]
+
+
+def _name(node: Expr) -> str:
+    return node.name if isinstance(node, Op) else ""
+
+
+def _at(expr: Expr, place: Place) -> Expr | None:
+    found: Expr = expr
+    for position in place:
+        if not isinstance(found, Op) or position >= len(found.args):
+            return None
+        found = found.args[position]
+    return found
+
+
+def _alike(
+    parts: Sequence[Expr], place: Place, changed: Sequence[Sequence[Change]]
+) -> Iterator[Change]:
+    """The sum with the k-th change made in all of its terms, where all have it."""
+    for made in zip(*changed, strict=False):
+        if len({slip for slip, _ in made}) == 1:
+            yield (
+                made[0][0],
+                added([put(part, place, new) for part, (_, new) in zip(parts, made, strict=True)]),
+            )
+
+
+def _shifted(case: Case, node: Sym, by: int) -> list[Change]:
+    """A quantity of the step before, or after."""
+    found = step_of(node.name)
+    if found is None:
+        return []
+    other = at_step(found[0], found[1] + by)
+    return [("wrong-operand", Sym(other))] if _has(case, other, case.shape(node)) else []
