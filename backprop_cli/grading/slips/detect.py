@@ -19,7 +19,7 @@ from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread
 from backprop_cli.grading.slips.origins import Candidates, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
+from backprop_cli.grading.slips.table_of_slips import FEW, FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.slips.values_alone import by_value
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, explains, has_digits, typed
 from backprop_cli.operations.bounds import Interval
