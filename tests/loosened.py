@@ -130,8 +130,8 @@ EACH = (
     Loosened(
         "one digit is enough",
         JUDGING + "few_digits.py",
-        "_NEEDED = 2",
-        "_NEEDED = 1",
+        "TELLING = 2",
+        "TELLING = 1",
         TIGHT,
     ),
     Loosened(

@@ -19,7 +19,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, short
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.units import Unit
 
-_NEEDED = 2
+TELLING = 2
 """Significant digits that prove something: with one, a number stands for up to twice its size."""
 
 
@@ -45,7 +45,7 @@ class FewDigits(Struct, frozen=True):
         stated = written.present & (written.unit > 0)
         common = float(written.unit[stated].min(initial=np.inf))
         few = stated & (written.unit > asked * (1 + 1e-9))
-        least = np.clip(significant(truth, asked), 1, _NEEDED)
+        least = np.clip(significant(truth, asked), 1, TELLING)
         return cls(written.value, written.unit, common, least, few, shown)
 
     @property
@@ -72,7 +72,7 @@ class FewDigits(Struct, frozen=True):
         expected: Array,
         old: Array | None,
         verdicts: Words,
-        least: int = _NEEDED,
+        least: int = TELLING,
     ) -> Mask:
         """Where numbers of this unit prove enough to count as imprecise.
 
@@ -91,7 +91,7 @@ class FewDigits(Struct, frozen=True):
     def _in_company(self, unit: Array, base: Array | float, verdicts: Words) -> Mask:
         """Beside an entry that was accepted and has two digits of the same unit."""
         accepted = np.isin(verdicts, ("correct", "carried", "imprecise"))
-        shows = accepted & (significant(self.value, self.unit) >= _NEEDED) & (self.value != base)
+        shows = accepted & (significant(self.value, self.unit) >= TELLING) & (self.value != base)
         return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
 
 
@@ -103,7 +103,7 @@ def shown(sheet: Iterable[Written], asked: Unit) -> tuple[Unit, ...]:
     counts: set[int] = set()
     for written in sheet:
         digits = significant(written.value, written.unit)
-        telling = written.present & (digits >= _NEEDED)
+        telling = written.present & (digits >= TELLING)
         if not asked.significant:
             digits = -np.round(np.log10(np.where(telling, written.unit, 1.0))).astype(int)
         counts |= set(digits[telling & (digits < asked.count)].tolist())
@@ -112,7 +112,7 @@ def shown(sheet: Iterable[Written], asked: Unit) -> tuple[Unit, ...]:
 
 def has_digits(written: Written) -> bool:
     """Whether a number of a quantity has digits enough to prove anything."""
-    return bool((significant(written.value, written.unit)[written.present] >= _NEEDED).any())
+    return bool((significant(written.value, written.unit)[written.present] >= TELLING).any())
 
 
 def _own_unit(value: Array) -> Array:

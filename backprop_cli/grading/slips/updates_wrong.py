@@ -57,11 +57,13 @@ def rate_twice(case: Case) -> Iterator[Expr]:
 
 
 def rate_moved(case: Case) -> Iterator[Expr]:
-    """W − η∇/10 or W − 10η∇: 0.01 or 1 for a rate of 0.1."""
-    if found := _change(case):
+    """W − η∇/10 or W − 10η∇: 0.02 or 2 for a rate of 0.2; of 0.1 that would be η² and no rate."""
+    found, update = _change(case), case.model.problem.update
+    rate = None if update is None else dict(update.constants).get("learning_rate")
+    if found is not None and rate != 0.1:
         for factor in (num(Fraction(1, 10)), num(10)):
-            rate = op("mul", factor, Sym(_rate(case)))
-            yield op("add", found[0], _with_rate(case, found[1], rate))
+            moved = op("mul", factor, Sym(_rate(case)))
+            yield op("add", found[0], _with_rate(case, found[1], moved))
 
 
 def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:

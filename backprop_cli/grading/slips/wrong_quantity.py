@@ -8,7 +8,9 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.judging.few_digits import TELLING
 from backprop_cli.grading.judging.few_digits import has_digits as says_enough
+from backprop_cli.grading.judging.honest_intervals import significant
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, digits, padded
 from backprop_cli.grading.sheets.typed_arrays import (
@@ -53,13 +55,17 @@ def unit_typed(judge: Judge, wrong: Wrong) -> Array:
 
     Significant digits are those of the number typed: how large it should be tells nothing of how
     exact a slip made it. Where none are asked, those typed are taken, if they say anything: 0 and
-    1 have every slip's value somewhere about them.
+    1 have every slip's value somewhere about them. Where the sheet shows fewer digits than asked to
+    be in use, two of them say enough.
     """
     value, unit = wrong.written.value, wrong.written.unit
     if judge.key.assumed and says_enough(wrong.written):
         return unit
     known = np.where(value == 0, judge.key.truth[wrong.name], value)
-    return finer(value, unit, known, judge.key.unit)
+    fine = finer(value, unit, known, judge.key.unit)
+    if not judge.shown:
+        return fine
+    return np.where(significant(value, unit) >= TELLING, unit, fine)
 
 
 def explains(judge: Judge, wrong: Wrong, typed: Interval, interval: Interval) -> bool:
