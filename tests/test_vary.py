@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from backprop_cli.classroom.like_numbers import Draws, drawn
 from backprop_cli.classroom.numbers_in_file import numbers_of
-from backprop_cli.classroom.variants import MOST_TRIES, Varied
+from backprop_cli.classroom.variants import LEAST_TRIES, MOST_TRIES, Varied
 from backprop_cli.cli import main
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.lint.findings import lint
@@ -255,6 +256,24 @@ def test_a_problem_without_fair_numbers_says_why() -> None:
     text = SMALL + "vary: {x: keep, y: keep, W1: keep, b1: {from: 2, to: 2.5}}\n"
     with pytest.raises(UserError, match=f"none of {MOST_TRIES}.*the numbers of the original"):
         of_text(text).variant("anna", 1)
+
+
+@pytest.mark.parametrize(
+    ("made", "tries"),
+    [
+        (lambda: of_text(SMALL), MOST_TRIES),
+        (lambda: varied(PROBLEMS / "lstm-cell.yaml"), LEAST_TRIES),
+    ],
+    ids=["small", "large"],
+)
+def test_what_takes_long_to_look_at_is_tried_less_often(
+    monkeypatch: pytest.MonkeyPatch, made: Callable[[], Varied], tries: int
+) -> None:
+    """By work counted: a few wrong formulas allow all tries, over a thousand the least."""
+    found = made()
+    monkeypatch.setattr(found, "_why_not", lambda _: "never")
+    with pytest.raises(UserError, match=f"none of {tries} sets of numbers is fair"):
+        found.variant("anna", 1)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
-from backprop_cli.grading.lint.unnoticed_slips import Finding
+from backprop_cli.grading.lint.unnoticed_slips import Finding, Numbers, other_numbers
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.values import evaluate
 
@@ -30,6 +30,7 @@ class Measure(Struct, frozen=True):
     """What variants of a problem are measured by: what it has of its own that is not nice."""
 
     weak: frozenset[Weakness]
+    others: Sequence[Numbers]
     dead: Mapping[str, int]
     sizes: Mapping[str, float]
     near: frozenset[str]
@@ -37,9 +38,9 @@ class Measure(Struct, frozen=True):
 
 def measured(grader: Grader) -> Measure:
     """The measure that a problem is."""
-    return Measure(
-        frozenset(_weaknesses(grader)), _dead(grader), sizes(grader), frozenset(near_kinks(grader))
-    )
+    others = other_numbers(grader)
+    weak = frozenset(_weaknesses(grader, others))
+    return Measure(weak, others, _dead(grader), sizes(grader), frozenset(near_kinks(grader)))
 
 
 def why_unfair(grader: Grader, own: Measure) -> str | None:
@@ -59,13 +60,13 @@ def _reasons(grader: Grader, own: Measure) -> Iterator[str]:
     for name, count in _dead(grader).items():
         if count > own.dead.get(name, 0):
             yield f"a unit of {name} is dead"
-    for finding in soonest(grader, own.weak):
+    for finding in soonest(grader, own.others, own.weak):
         if any(weakness not in own.weak for weakness in _as_weak(finding)):
             yield f"{finding.id}: {finding.message}"
 
 
-def _weaknesses(grader: Grader) -> Iterator[Weakness]:
-    for finding in soonest(grader):
+def _weaknesses(grader: Grader, others: Sequence[Numbers]) -> Iterator[Weakness]:
+    for finding in soonest(grader, others):
         yield from _as_weak(finding)
 
 

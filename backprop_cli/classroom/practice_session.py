@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from hashlib import sha256
 from typing import Final, Literal
@@ -24,8 +24,9 @@ from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Answer, Result, Submission
 from backprop_cli.grading.sheets.answer_files import Reader
 from backprop_cli.grading.sheets.blank_sheet import digits_said
-from backprop_cli.grading.sheets.typed_arrays import written
-from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS, said_best
+from backprop_cli.grading.sheets.typed_arrays import Written, written
+from backprop_cli.grading.slips.plain_workings import Values
+from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
 from backprop_cli.report.facts import facts
 from backprop_cli.report.settings import Settings, of_result
 from backprop_cli.report.wording import VERDICTS, number, points, points_said, verdict_phrase
@@ -290,14 +291,18 @@ class Practice:
         typed, found = written(answer), self._grader.mistaken(result.id)
         if typed.value.shape != truth.shape:
             return ()
-        room = 0.5 * typed.unit + _EXACT
-        hits = [
-            id
-            for id, value in zip(found.ids, found.values, strict=True)
-            if bool((np.abs(value - typed.value) <= room).all())
-        ]
+        hits = _giving(typed, zip(found.ids, found.values, strict=True))
+        if not hits and not result.slips:
+            hits = _giving(typed, self._of_parts(result.id))
         new = [id for id in hits if id not in result.slips]
         return tuple(dict.fromkeys(said_best(new)))[: max(0, _MOST_NAMED - len(result.slips))]
+
+    def _of_parts(self, name: str) -> Iterator[tuple[str, Array]]:
+        """What a change of some part of the formula gives on true values."""
+        known = Values(self._grader.key.truth)
+        for id, expr in self._grader.candidates(name):
+            if id in OF_PARTS:
+                yield id, known.of(expr)
 
     # The end --------------------------------------------------------------------------------------
 
@@ -329,6 +334,16 @@ class Practice:
 def fingerprint(loaded: Loaded) -> str:
     """What tells a problem, with its numbers, from any other."""
     return sha256(loaded.source.data).hexdigest()[:12]
+
+
+def _giving(typed: Written, wrong: Iterable[tuple[str, Array]]) -> list[str]:
+    """The slips that give all of what was typed, at its digits."""
+    room = 0.5 * typed.unit + _EXACT
+    return [
+        id
+        for id, value in wrong
+        if value.shape == typed.value.shape and bool((np.abs(value - typed.value) <= room).all())
+    ]
 
 
 def _array(answer: Answer, shape: tuple[int, ...]) -> Array | None:

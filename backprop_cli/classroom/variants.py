@@ -25,7 +25,10 @@ from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded, loaded
 
 MOST_TRIES: Final = 120
-"""So many sets of numbers are drawn for a student until one is fair."""
+LEAST_TRIES: Final = 24
+MOST_FORMULAS: Final = 30_000
+"""So many sets of numbers are drawn for a student until one is fair: fewer where each takes longer,
+since there are more wrong formulas to work out for it."""
 
 _STAGES: Final = 12  # in which numbers are drawn ever nearer to the original, most staying at last
 
@@ -68,15 +71,24 @@ class Varied:
             raise original.source.error(Complaint(message, instead=hint))
 
     @cached_property
+    def _own(self) -> Grader:
+        return self._grader(self._original)
+
+    @cached_property
     def _measure(self) -> Measure:
-        return measured(self._grader(self._original))
+        return measured(self._own)
+
+    @cached_property
+    def _most_tries(self) -> int:
+        formulas = sum(len(self._own.candidates(name)) for name in self._measure.sizes)
+        return max(LEAST_TRIES, min(MOST_TRIES, MOST_FORMULAS // max(formulas, 1)))
 
     def variant(self, student: str, seed: int) -> Variant:
         """The problem of one student; UserError where none of many is fair."""
         why: Counter[str] = Counter()
         known: dict[str, str] = {}  # of few numbers there are few sets, drawn again and again
-        for number in range(MOST_TRIES):
-            text = self.drawn(Draws(seed, student, number), number * _STAGES // MOST_TRIES)
+        for number in range(self._most_tries):
+            text = self.drawn(Draws(seed, student, number), number * _STAGES // self._most_tries)
             reason = known.get(text) or self._why_not(text)
             if reason is None:
                 headed = self._headed(text, student, seed)
@@ -84,7 +96,7 @@ class Varied:
             why[reason] += 1
             known[text] = reason
         (reason, count), *_ = why.most_common(1)
-        message = f"none of {MOST_TRIES} sets of numbers is fair; {count} times: {reason}"
+        message = f"none of {self._most_tries} sets of numbers is fair; {count} times: {reason}"
         raise self._original.source.error(Complaint(message, instead=self._keep()))
 
     def _keep(self) -> str:

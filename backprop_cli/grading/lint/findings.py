@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from backprop_cli.algebra.expr import Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import change_id, quantity
 from backprop_cli.errors import Faults
 from backprop_cli.grading.grader import Grader
-from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, slip_findings
+from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, Numbers, slip_findings
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.units import Unit
 from backprop_cli.readings.values import evaluate
@@ -51,16 +51,23 @@ def _at_a_glance(grader: Grader, names: list[str], shown: Shown, kept: Kept) -> 
     yield from kept("small values", _small(grader, names, grader.key.unit, shown))
 
 
-def soonest(grader: Grader, known: Collection[tuple[str, ...]] = ()) -> Iterator[Finding]:
+def soonest(
+    grader: Grader,
+    others: Sequence[Numbers] | None = None,
+    known: Collection[tuple[str, ...]] = (),
+) -> Iterator[Finding]:
     """The same findings as they come, those first that take no time to find, without advice.
 
+    `others` are the values with other numbers, which the same problem with any numbers may share.
     Slips `known` to go unnoticed, as (accepted, quantity, slip), are left out: it takes long to see
     whether they do.
     """
-    names, kept = _asked(grader), Faults().kept
+    names, kept, unit = _asked(grader), Faults().kept, grader.key.unit
     with np.errstate(all="ignore"):
         yield from _at_a_glance(grader, names, "{:.2g}".format, kept)
-        yield from slip_findings(grader, names, grader.key.unit, kept, known=known, advises=False)
+        yield from slip_findings(
+            grader, names, unit, kept, known=known, advises=False, others=others
+        )
 
 
 # The problem itself -------------------------------------------------------------------------------

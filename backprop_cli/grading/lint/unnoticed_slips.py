@@ -19,7 +19,6 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.judging.standing import Kept as Intervals
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.sheets.typed_arrays import Array, Written
-from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
 from backprop_cli.problem.model import Model
@@ -72,13 +71,16 @@ def slip_findings(
     *,
     known: Collection[tuple[str, ...]] = (),
     advises: bool = True,
+    others: Sequence[Numbers] | None = None,
 ) -> Iterator[Finding]:
     """What each slip does to each quantity: unnoticed ones first, then those that are confused.
 
     `kept` takes what is looked at, and the findings, up to where the program fails. Without advice
-    it is not worked out how many decimals would help; what is `known` is left out.
+    it is not worked out how many decimals would help; what is `known` is left out. `others` are
+    the values with other numbers, where they are there already: those of `other_numbers`.
     """
     tried = _Tried(grader, unit, known, advises)
+    tried.others = None if others is None else [Values(one) for one in others]
     for name in names:
         yield from kept(f"mistakes in {name} that go unnoticed", tried.unnoticed(name))
     for name in names:
@@ -272,14 +274,17 @@ class _Tried:
     def always_equal(self, one: Expr, other: Expr) -> bool:
         """Whether two formulas agree with other numbers, too."""
         if self.others is None:
-            targets = {target for case in self._cases() for _, target in case.compared}
-            self.others = [Values(one) for one in _with_other_numbers(self.grader.model, targets)]
+            self.others = [Values(one) for one in other_numbers(self.grader)]
         return bool(self.others) and all(
             _same(values.of(one), values.of(other)) for values in self.others
         )
 
-    def _cases(self) -> Iterator[Case]:
-        return (self.grader.case(step) for step in self.grader.steps.values())
+
+def other_numbers(grader: Grader) -> list[Numbers]:
+    """The values of a problem with other numbers, on which two formulas agree if they always do."""
+    cases = (grader.case(step) for step in grader.steps.values())
+    targets = {target for case in cases for _, target in case.compared}
+    return list(_with_other_numbers(grader.model, targets))
 
 
 def _with_other_numbers(model: Model, kept: Collection[str]) -> Iterator[Numbers]:
