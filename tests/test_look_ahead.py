@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 import backprop_cli
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+from backprop_cli.solving.solution import solve
 
 Array = NDArray[np.float64]
 Arrays = dict[str, Array]
@@ -222,3 +229,36 @@ def test_the_output_gradient_is_formed_as_the_file_says(convention: str) -> None
     formulas = {step["id"]: step["formula"] for step in solution.trace["steps"]}
     shortcut = formulas["dL_ahead/dZ1_ahead"] == "Yhat_ahead - Y"
     assert shortcut == (convention == "fused"), formulas
+
+
+PROBLEMS = (
+    "convolution-network",
+    "l2-penalty",
+    "norms/network",
+    "residual",
+    "skip-connection",
+    "time/gru",
+    "time/every-step",
+    "words/language-model",
+)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_gradients_there_are_those_of_the_problem_with_the_parameters_there(name: str) -> None:
+    path = Path(__file__).parent.parent / "problems" / f"{name}.yaml"
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data = {key: each for key, each in data.items() if key not in ("ask", "rounding", "vary")}
+    first = loaded(Source(name, json.dumps({**data, "update": update(1)}).encode())).model
+    rng = np.random.default_rng(4)
+    state = {f"v_{one}": rng.normal(size=first.given[one].value.shape) for one in first.trained}
+    moved = {one: each.tolist() for one, each in state.items()}
+    text = json.dumps({**data, "update": update(1, state=moved)}).encode()
+    model = loaded(Source(name, text)).model
+    values = solve(model).values
+    there = {one: replace(model.given[one], value=values[f"{one}_ahead"]) for one in model.trained}
+    same = solve(replace(model, given={**model.given, **there})).values
+    for one in model.trained:
+        expected = model.given[one].value + BETA * state[f"v_{one}"]
+        np.testing.assert_allclose(values[f"{one}_ahead"], expected, rtol=1e-12)
+        found = values[f"d{model.gradient_of}_ahead/d{one}_ahead"]
+        np.testing.assert_allclose(found, same[model.gradient(one)], rtol=1e-9, atol=1e-13)

@@ -64,6 +64,7 @@ def example(name: str, shape: tuple[int, ...], axis: int) -> dict[str, Array]:
 @pytest.mark.parametrize("base", [None, 2, 10])
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses(name: str, base: int | None, shape: tuple[int, ...], axis: int | None) -> None:
+    assert name in VALUES, f"say in VALUES what {name} is in plain NumPy"
     loss, env = LOSSES[name], example(name, shape, axis or 0)
     units = None if axis is None else num(3)
     expr = loss.build(P, Y, Setting(axis, units, base), loss.options)

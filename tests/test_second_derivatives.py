@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import networks, reading
 
@@ -41,6 +41,7 @@ def solved(data: Data, *more: str) -> dict[str, Array]:
 NAMES = st.from_regex(r"[a-zA-Z]{1,4}[0-9]{0,2}(_[0-9a-z])?", fullmatch=True).filter(is_name)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # other work goes on here
 @given(NAMES, NAMES, NAMES)
 def test_an_id_is_read_as_it_was_written(of: str, by: str, then: str) -> None:
     written = Second(of, by, then)

@@ -129,6 +129,10 @@ def test_losses_of_ones_own(z: list[float], formula: str) -> None:
         ["z = W @ x", "p = softmax(z)", "l = log(p)", "L = -sum(y * l)"],
         ["z = W @ x", "L = -sum(y * log_softmax(z))"],
         ["z = W @ x", "p = softmax(z)", "L = -sum(y * log(p)) + sum(z) - sum(z)"],
+        ["z = W @ x", "L = ln(sum(exp(z))) - y @ z"],
+        ["z = W @ x", "e = exp(z)", "L = ln(sum(e)) - y @ z"],
+        ["z = W @ x", "L = sum(ln(1 + exp(z)) - y * z)"],
+        ["z = W @ x", "e = exp(z)", "L = sum(ln(e + 1) - y * z)"],
     ],
 )
 def test_equations_far_out(equations: list[str]) -> None:
@@ -152,6 +156,18 @@ def test_a_batch_far_out(size: float) -> None:
         ]
         wanted = np.stack([one.values["dL/dZ1"] for one in alone]) / 3
         np.testing.assert_allclose(rows, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["", "paper"])
+def test_a_loss_from_a_logit_far_out(form: str) -> None:
+    """The gradient ends at 0 at both points, and not at 0 times an infinity."""
+    values = {"w": 800, "x": 1, "y": 1}
+    rule = {"rule": "nesterov", "learning_rate": 0.1, "state": {"v_w": 1}}
+    update = {**rule, "form": form} if form else rule
+    equations = ["z = w * x", "J = ln(1 + exp(z)) - y * z"]
+    solution = solved({"values": values, "equations": equations, "train": ["w"], "update": update})
+    assert solution.values["J"] == solution.values["dJ/dw"] == solution.values["J_new"] == 0
+    assert solution.values["w_new"] == pytest.approx(800.9 if form else 800 - 0.1 * 0.9 * 0.9)
 
 
 def test_differences_far_out() -> None:

@@ -120,7 +120,7 @@ def _along(name: str, node: Op, *args: Expr) -> Op:
 
 
 def logarithm(expr: Expr, definitions: Definitions) -> Expr | None:
-    """ln of a softmax, a sigmoid, an exponential, or 1 minus one of them."""
+    """ln of a softmax, a sigmoid, an exponential, a sum of such, or 1 minus or plus one."""
     match _defined(expr, definitions):
         case Op("softmax", (z,)) as node:
             return _along("log_softmax", node, z)
@@ -130,6 +130,20 @@ def logarithm(expr: Expr, definitions: Definitions) -> Expr | None:
             return z
         case Op("sub", (one, q)) if one == ONE:
             return _logarithm_of_complement(q, definitions)
+        case Op("add", (left, right)) if ONE in (left, right):
+            other = right if left == ONE else left
+            return _of_exponential("softplus", other, definitions)
+        case Op("sum", (q,)) as node if not node.option("keep"):
+            found = _of_exponential("logsumexp", q, definitions)
+            return None if found is None else _along("logsumexp", node, *found.args)
+    return None
+
+
+def _of_exponential(name: str, expr: Expr, definitions: Definitions) -> Op | None:
+    """An operation on z, where the expression is e^z."""
+    match _defined(expr, definitions):
+        case Op("exp", (z,)):
+            return op(name, z)
     return None
 
 

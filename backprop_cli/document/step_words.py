@@ -64,6 +64,16 @@ _NOUNS = MappingProxyType(
         "copy": "equality",
     }
 )
+_SECTIONS_OF_RULES = MappingProxyType(
+    {
+        "forward-again": "forward-again",
+        "ahead": "ahead",
+        "forward-ahead": "ahead",
+        "gradient-ahead": "ahead",
+    }
+)
+"""Of steps that stand in sections of their own within the update."""
+
 _RULES = MappingProxyType(
     {
         "upstream": "given from outside",
@@ -162,11 +172,7 @@ def after_updates(updates: int) -> str:
 
 def section_of(step: Step) -> str:
     """The section that a step is in."""
-    if step.rule == "forward-again":
-        return "forward-again"
-    if step.rule.endswith("ahead"):
-        return "ahead"
-    return "backward" if step.phase == "jacobian" else step.phase
+    return _SECTIONS_OF_RULES.get(step.rule, "backward" if step.phase == "jacobian" else step.phase)
 
 
 def remarks(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:

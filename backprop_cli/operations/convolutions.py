@@ -343,6 +343,7 @@ CONVOLUTIONS = (
         entry=_conv_entry,
         options=_SLIDING,
         multiplies=True,
+        taken=False,
     ),
     Operation(
         "conv_input",

@@ -174,6 +174,7 @@ INVERSES = (
         definition=_inv_written_out,
         entry=_opaque,
         domain=Domain(_singular, "a singular matrix, whose determinant is 0, has no inverse"),
+        taken=False,
     ),
     Operation(
         "det",
@@ -184,6 +185,7 @@ INVERSES = (
         pullback=_det,
         definition=_det_written_out,
         entry=_opaque,
+        taken=False,
     ),
     Operation(
         "logdet",
@@ -198,5 +200,6 @@ INVERSES = (
             lambda a: np.asarray(det(a) <= 0),
             "the determinant is not above 0, and has no logarithm",
         ),
+        taken=False,
     ),
 )

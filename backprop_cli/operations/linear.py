@@ -218,6 +218,7 @@ PRODUCTS = (
             build.mul(g, op("diag", op("spread", build.ONE, shape=rules.shape(node.args[0])[:1]))),
         ),
         definition=lambda node, rules: op("sum", op("diagonal", *node.args)),
+        taken=False,
     ),
     Operation(
         "diagonal",

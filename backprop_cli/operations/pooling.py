@@ -227,6 +227,7 @@ POOLING = (
         kink="max",
         rises=True,
         exact=True,
+        taken=False,
     ),
     Operation(
         "mean_pool",
@@ -239,6 +240,7 @@ POOLING = (
             "mean", _windows(node.args[0], pool_of(node, rules.shape(node.args[0]))), axis=-1
         ),
         options=_POOLING,
+        taken=False,
     ),
     Operation(
         "to_windows",

@@ -190,7 +190,8 @@ class Operation(Struct, frozen=True):
     `pullback(g, r, node, rules)`, the share of each argument (None where it has none) in the
     upstream gradient g. `stages` are the steps of a definition that a person has names for.
     `options` maps each option to its default (`...` where it must be given).
-    `also` are other names that a file may use.
+    `also` are other names that a file may use. `taken`: no quantity may be called so. Where courses
+    call a result by the word, as `var` is the variance beside the mean `mu`, it is not.
 
     `rises`: in every argument, so that its bounds are its values at the ends. `moves`: it only
     picks entries, repeats them and puts 0 beside them. `exact`: it brings no new digits, and nobody
@@ -217,6 +218,7 @@ class Operation(Struct, frozen=True):
     kink: str | None = None
     activation: bool = False
     public: bool = True
+    taken: bool = True
     also: tuple[str, ...] = ()
     rises: bool = False
     moves: bool = False

@@ -271,6 +271,7 @@ REDUCTIONS = (
         _var,
         definition=_mean_of_squares,
         reduces=True,
+        taken=False,
     ),
     _reduction(
         "max",

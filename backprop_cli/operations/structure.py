@@ -311,6 +311,7 @@ STRUCTURE = (
         options={"shape": ...},
         rises=True,
         moves=True,
+        taken=False,
     ),
     Operation(
         "flatten",
@@ -319,6 +320,7 @@ STRUCTURE = (
         lambda shapes, node: (_count(shapes[0], node),),
         definition=_in_a_row,
         exact=True,
+        taken=False,
     ),
     _grown("prepend", "with a constant entry in front", "drop_first", True),
     _grown("append", "with a constant entry behind", "drop_last", False),

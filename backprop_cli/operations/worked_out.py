@@ -294,6 +294,7 @@ WORKED_OUT = (
         _norm_steps,
         _norm_shape,
         options={"epsilon": 0, "axis": None},
+        taken=False,
     ),
     _operation(
         "layer_norm",
@@ -302,6 +303,7 @@ WORKED_OUT = (
         _norm_steps,
         _norm_shape,
         options={"epsilon": 0, "axis": None},
+        taken=False,
     ),
     Operation(
         "standardize",
@@ -312,6 +314,7 @@ WORKED_OUT = (
         definition=_standard,
         options={"epsilon": 0, "axis": None},
         along=True,
+        taken=False,
     ),
     _operation(
         "attention",
@@ -320,6 +323,7 @@ WORKED_OUT = (
         _attention_steps,
         _attention_shape,
         options={"mask": None, "heads": 1},
+        taken=False,
     ),
     Operation(
         "causal_mask",

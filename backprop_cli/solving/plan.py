@@ -25,6 +25,7 @@ from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.solving.shortcuts import Shortcuts, shortcuts
 from backprop_cli.solving.update import (
+    GRADIENT_AHEAD,
     constant_names,
     look_ahead,
     newton_hessian,
@@ -178,18 +179,20 @@ class _Planner:
             model.silent,
             model.passed_on,
         )
-        return found if self.careful else [*map(self.shortened, found)]
+        return [replace(each, expr=self.shortened(each.expr)) for each in found]
 
-    def shortened(self, gradient: Gradient) -> Gradient:
-        """The gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
-        gradient = replace(gradient, expr=assumed(gradient.expr, self.model.problem, self.sizes()))
-        if not self.model.problem.assume and not _may_be_shorter(gradient.expr):
-            return gradient
+    def shortened(self, expr: Expr) -> Expr:
+        """A gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
+        if self.careful:
+            return expr
+        expr = assumed(expr, self.model.problem, self.sizes())
+        if not self.model.problem.assume and not _may_be_shorter(expr):
+            return expr
         from backprop_cli.derive.simplify.array_rules import (
             shorter,  # here alone: most formulas are short
         )
 
-        return replace(gradient, expr=shorter(gradient.expr, self.sizes()))
+        return shorter(expr, self.sizes())
 
     def differentiated(self) -> Mapping[str, Expr]:
         if not self.careful:
@@ -343,7 +346,8 @@ class _Planner:
         for each in there:
             self.shapes[each.id] = self.model.shapes[each.of]
             axes = self.model.axes(each.of)
-            self.add(each.id, "update", each.rule, each.expr, axes, each.words, each.note)
+            expr = self.shortened(each.expr) if each.rule == GRADIENT_AHEAD else each.expr
+            self.add(each.id, "update", each.rule, expr, axes, each.words, each.note)
         for id, expr, rule, parameter in updates(self.model, reached, self.sizes()):
             self.add(id, "update", rule, expr, self.model.axes(parameter) if parameter else ())
 

@@ -29,12 +29,7 @@ FUNCTIONS = frozenset(
     | {"transpose", "outer", "identity", *SAME}
 ) - {"e", "neg", "place"}
 """The names a formula may call."""
-_ALSO_QUANTITIES = frozenset(
-    {"var", "trace", "inv", "det", "logdet", "reshape", "flatten", "conv", "max_pool", "mean_pool"}
-    | {"batch_norm", "layer_norm", "standardize", "attention"}
-)
-"""Words that courses also call a result by: `var` is the variance that `mu` is the mean of."""
-TAKEN = FUNCTIONS - _ALSO_QUANTITIES
+TAKEN = FUNCTIONS - {name for name, entry in TABLE.items() if not entry.taken}
 """What no quantity may be called; the others are functions before a parenthesis alone."""
 
 
