@@ -1,0 +1,142 @@
+"""Slips of one part of a formula, computed by NumPy: named where they are made, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from judged import graded
+
+LAYERS = """convention: {{affine: {affine}{more}}}
+x: {x}
+layers:
+- {{weights: {w}, bias: {b}, activation: {activation}}}
+y: {y}
+loss: {loss}
+update: {{rule: sgd, learning_rate: 0.2}}
+grading: {{precision: {{decimals: {decimals}}}}}
+"""
+W = np.array([[0.42, -0.35], [-0.61, 0.27], [0.18, 0.54]])
+B = np.array([0.13, -0.24, 0.36])
+X = np.array([0.8, -1.5])
+
+
+def _softmax(z: np.ndarray) -> np.ndarray:
+    powers = np.exp(z)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def _problem(y: object, loss: str, activation: str = "softmax", **other: object) -> str:
+    given = {"x": X.tolist(), "w": W.tolist(), "b": B.tolist(), "affine": "W x + b"}
+    given |= {"more": "", "decimals": 4, "y": y, "loss": loss, "activation": activation}
+    return LAYERS.format(**(given | other))
+
+
+def _sheet(decimals: int = 4, **values: object) -> str:
+    found = {id.replace("__", "/"): np.round(value, decimals) for id, value in values.items()}
+    return ", ".join(f"{id}: {value.tolist()}" for id, value in found.items())
+
+
+def _names(problem: str, sheet: str) -> Mapping[str, tuple[str, ...]]:
+    return {id: tuple(one.slips) for id, one in graded(problem, sheet).items()}
+
+
+def test_a_softmax_without_the_signs_beside_its_diagonal() -> None:
+    y = np.array([0.2, -0.4, 0.9])
+    z = W @ X + B
+    p = _softmax(z)
+    g = p - y
+    jacobian = np.diag(p) - np.outer(p, p)
+    sheet = {"Z1": z, "Yhat": p, "L": ((p - y) ** 2).sum() / 2, "dL__dYhat": g}
+    problem = _problem(y.tolist(), "half-squared-error")
+    found = _names(problem, _sheet(**sheet, dL__dZ1=np.abs(jacobian) @ g))
+    assert found["dL/dZ1"] == ("term-sign-flipped",)
+    assert _names(problem, _sheet(**sheet, dL__dZ1=jacobian @ g))["dL/dZ1"] == ()
+
+
+def test_the_logarithm_of_every_class() -> None:
+    z = W @ X + B
+    p = _softmax(z)
+    problem = _problem([0, 1, 0], "cross-entropy")
+    assert "factor-left-out" in _names(problem, _sheet(Z1=z, Yhat=p, L=-np.log(p).sum()))["L"]
+
+
+@pytest.mark.parametrize("scale", [1, 0.93])
+def test_the_size_of_an_error_for_its_square(scale: float) -> None:
+    problem = """values: {u: 0.731, y: 1.462}
+equations: [yhat = u * 0.5, L = (yhat - y)^2 / 2]
+grading: {precision: {decimals: 4}}
+"""
+    size = scale * abs(0.3655 - 1.462) / 2
+    found = _names(problem, _sheet(yhat=0.3655, L=size))["L"]
+    assert ("power-left-out" in found) == (scale == 1)
+
+
+@pytest.mark.parametrize("factor", [0.1, 10])
+def test_a_rate_with_its_point_moved(factor: float) -> None:
+    y = np.array([0.2, -0.4, 0.9])
+    z = W @ X + B
+    g = z - y
+    known = {"Z1": z, "Yhat": z, "L": (g**2).sum() / 2, "dL__dYhat": g, "dL__dZ1": g}
+    gradients = {"dL__dW1": np.outer(g, X), "dL__db1": g}
+    problem = _problem(y.tolist(), "half-squared-error", "linear")
+    new = {"W1_new": W - 0.2 * factor * np.outer(g, X), "b1_new": B - 0.2 * g}
+    found = _names(problem, _sheet(**known, **gradients, **new))
+    assert found["W1_new"] == ("decimal-slip",)
+    assert found["b1_new"] == ()
+
+
+def test_ones_for_the_input_beside_that_of_the_bias() -> None:
+    """With the bias inside W, somebody who loses h still multiplies the bias by its −1."""
+    problem = """convention: {affine: W x + b, bias: last, bias_input: -1}
+x: [0.8, -1.5]
+layers:
+- {weights: [[0.42, -0.35, 0.13], [-0.61, 0.27, -0.24]], activation: tanh}
+- {weights: [[0.9, -0.7, 0.36], [0.3, 1.1, -0.5]]}
+y: [0.4, -0.9]
+loss: half-squared-error
+grading: {precision: {decimals: 4}}
+ask: [H1, Yhat, dL/dZ2, dL/dW2]
+"""
+    h = np.tanh(np.array([[0.42, -0.35], [-0.61, 0.27]]) @ X - [0.13, -0.24])
+    out = np.array([[0.9, -0.7], [0.3, 1.1]]) @ h - [0.36, -0.5]
+    delta = out - [0.4, -0.9]
+    wrong = np.outer(delta, [1, 1, -1])
+    found = _names(problem, _sheet(H1=h, Yhat=out, dL__dZ2=delta, dL__dW2=wrong))
+    assert "input-left-out" in found["dL/dW2"]
+
+
+def test_parts_of_a_sum_where_a_softmax_belongs_in_a_batch() -> None:
+    x = np.array([[0.8, -1.5], [1.1, 0.7]])
+    z = x @ W.T + B
+    problem = _problem([[0, 1, 0], [1, 0, 0]], "cross-entropy", x=x.tolist(), affine="x W^T + b")
+    found = _names(problem, _sheet(Z1=z, Yhat=z / z.sum(axis=1, keepdims=True)))
+    assert found["Yhat"] == ("wrong-activation",)
+
+
+def test_no_change_where_the_old_value_belongs() -> None:
+    problem = """values: {x: 2, w: 1.5, b: -0.7, y: 2.3}
+equations: [z = w * x + b, L = (z - y)^2]
+train: [w, b]
+update: {rule: sgd, learning_rate: 0.1}
+grading: {precision: {decimals: 3}}
+"""
+    sheet = "z: 2.3, L: 0, dL/dz: 0, dL/dw: 0, dL/db: 0, w_new: 1.5, b_new: 0"
+    assert "change-for-value" in _names(problem, sheet)["b_new"]
+
+
+@pytest.mark.parametrize(("weight", "named"), [(0.57, True), (0.5671, False)])
+def test_a_weight_misread_beside_right_entries(weight: float, named: bool) -> None:
+    misread = W.copy()
+    misread[1, 1] = weight  # 0.27
+    problem = _problem([0, 1, 0], "cross-entropy")
+    found = _names(problem, _sheet(Z1=misread @ X + B))["Z1"]
+    assert ("digit-misread" in found) == named
+
+
+@pytest.mark.parametrize(("decimals", "named"), [(2, True), (1, False)])
+def test_a_slip_with_fewer_digits_than_asked(decimals: int, named: bool) -> None:
+    problem = _problem([0, 1, 0], "cross-entropy", "tanh", decimals=4)
+    found = _names(problem, _sheet(decimals, Z1=W @ X))["Z1"]
+    assert ("bias-left-out" in found) == named
