@@ -34,8 +34,8 @@ def _problem(y: object, loss: str, activation: str = "softmax", **other: object)
 
 
 def _sheet(decimals: int = 4, **values: object) -> str:
-    found = {id.replace("__", "/"): np.round(value, decimals) for id, value in values.items()}
-    return ", ".join(f"{id}: {value.tolist()}" for id, value in found.items())
+    found = {id.replace("__", "/"): np.asarray(value) for id, value in values.items()}
+    return ", ".join(f"{id}: {value.round(decimals).tolist()}" for id, value in found.items())
 
 
 def _names(problem: str, sheet: str) -> Mapping[str, tuple[str, ...]]:
@@ -140,3 +140,19 @@ def test_a_slip_with_fewer_digits_than_asked(decimals: int, named: bool) -> None
     problem = _problem([0, 1, 0], "cross-entropy", "tanh", decimals=4)
     found = _names(problem, _sheet(decimals, Z1=W @ X))["Z1"]
     assert ("bias-left-out" in found) == named
+
+
+@pytest.mark.parametrize(("bias", "names"), [("0.9", ()), ("-5.1", ("learning-rate-omitted",))])
+def test_that_too_few_digits_of_what_is_right_are_no_mistake(
+    bias: str, names: tuple[str, ...]
+) -> None:
+    """0.91 is 0.9 by who writes one decimal; 0.94 − 6.04 is −5.1, the rate being 0.005."""
+    problem = """values: {x: 2, w: 1.5, b: 0.94, y: -2.1}
+equations: [z = w * x + b, L = (z - y)^2 / 2]
+train: [w, b]
+update: {rule: sgd, learning_rate: 0.005}
+grading: {precision: {decimals: 3}}
+"""
+    sheet = f"z: 3.9, L: 18.2, dL/dz: 6.0, dL/dw: 12.1, dL/db: 6.0, w_new: 1.4, b_new: {bias}"
+    found = graded(problem, sheet)["b_new"]
+    assert (found.verdict, found.slips) == ("wrong", names)

@@ -262,6 +262,7 @@ class _One:
         one is near. Whoever rounds in any one way comes nearer to what is right.
         """
         by_range = (self.verdicts == "correct") & (self.how == "carried-rounding")
+        by_range &= self.written.unit <= self.key.unit.at(self.truth) * (1 + 1e-9)
         if by_range.any() and not self.key.computed and self.judge.betrayed(self.name):
             near = definitely(self.judge.standing, self.name)
             self.verdicts[by_range & ~meets(self.typed, near)] = "wrong"

@@ -22,7 +22,14 @@ from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
 from backprop_cli.grading.slips.values_alone import by_value
-from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, explains, has_digits, typed
+from backprop_cli.grading.slips.wrong_quantity import (
+    Candidate,
+    Wrong,
+    explains,
+    has_digits,
+    is_short,
+    typed,
+)
 from backprop_cli.operations.bounds import Interval
 
 Reading = Callable[[Expr], Interval]
@@ -97,6 +104,8 @@ class Detector:
 
         What can only be a known mistake goes before what any part may undergo, wherever it is.
         """
+        if is_short(self.judge, wrong):
+            return (), None
         typing = by_value(self.judge, wrong)
         found = self._known(wrong)
         if not found and set(typing) <= {"copied"}:

@@ -21,7 +21,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     meets,
     standing_for,
 )
-from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.bounds import Interval, point
 
 Candidate = tuple[str, Expr]
 
@@ -66,6 +66,23 @@ def unit_typed(judge: Judge, wrong: Wrong) -> Array:
     if not judge.shown:
         return fine
     return np.where(significant(value, unit) >= TELLING, unit, fine)
+
+
+def is_short(judge: Judge, wrong: Wrong) -> bool:
+    """Whether all of it is right at the fewer digits that the sheet shows to be in use.
+
+    Too few digits prove nothing, a mistake no more than that all is right.
+    """
+    if not judge.shown:
+        return False
+    value, truth = wrong.written.value, judge.key.truth[wrong.name]
+    in_use = np.max([shown.at(truth) for shown in judge.shown], axis=0)
+    unit = np.minimum(wrong.written.unit, in_use)
+    first = judge.key.first(wrong.name)
+    right = [point(truth), *([] if first is None else [judge.on_typed_values(first)])]
+    stands = standing_for(value, unit)
+    fits = np.any([meets(stands, one) for one in right], axis=0)
+    return bool((fits & (unit > judge.key.unit.at(truth) * (1 + 1e-9)))[wrong.mask].all())
 
 
 def explains(judge: Judge, wrong: Wrong, typed: Interval, interval: Interval) -> bool:
