@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import product
 
 from backprop_cli.algebra import build
@@ -87,6 +87,10 @@ class InNumbers:
         for term in self.terms(along, body):
             total = build.add(total, term)
         return total
+
+    def largest(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
+        """The largest of these, two at a time."""
+        return reduce(lambda one, other: op("maximum", one, other), self.terms(along, body))
 
     def same(self, one: Position, other: Position) -> Expr:
         """1 where two positions are the same, else 0."""

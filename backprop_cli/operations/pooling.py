@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import product
 
@@ -22,6 +21,7 @@ from backprop_cli.operations.convolutions import (
     whole,
 )
 from backprop_cli.operations.record import (
+    Along,
     Entries,
     Index,
     Notation,
@@ -161,23 +161,29 @@ def windows_at(
         yield place, [(*before, *one) for one in inside]
 
 
-def _pool_terms(node: Op, index: Index, write: Entries) -> list[Expr]:
-    """The entries of the window at a place."""
+def _in_window(
+    node: Op, index: Index, write: Entries
+) -> tuple[list[Along], Callable[[Index], Expr]]:
+    """The offsets within a window, and the entry at an offset in the window at a place."""
     how = pool_of(node, write.shape(node.args[0]))
-    windows = _windows(node.args[0], how)
-    assert isinstance(windows, Op)
-    places = tuple(map(operator.index, index))
-    return [_windows_entry(windows, (*places, n), write) for n in range(how.size**how.axes)]
+    before, at = split(index, how.axes)
+    offsets = op("spread", build.ONE, shape=(how.size,) * how.axes)
+
+    def entry(chosen: Index) -> Expr:
+        inner = (how.first(i) + a for i, a in zip(at, chosen, strict=True))
+        return write.at(node.args[0], (*before, *inner))
+
+    return [((offsets, axis),) for axis in range(how.axes)], entry
 
 
 def _max_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
-    terms = _pool_terms(node, index, write)
-    return reduce(lambda one, other: op("maximum", one, other), terms)
+    return write.largest(*_in_window(node, index, write))
 
 
 def _mean_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
-    terms = _pool_terms(node, index, write)
-    return build.div(reduce(build.add, terms), num(len(terms)))
+    how = pool_of(node, write.shape(node.args[0]))
+    total = write.total(node, *_in_window(node, index, write))
+    return build.div(total, num(how.size**how.axes))
 
 
 WINDOWED = frozenset({"conv", "conv_kernel", "conv_input", "max_pool", "mean_pool", "to_winners"})
