@@ -95,3 +95,7 @@ class InNumbers:
     def same(self, one: Position, other: Position) -> Expr:
         """1 where two positions are the same, else 0."""
         return build.ONE if one == other else build.ZERO
+
+    def within(self, one: Position, first: Position, last: Position) -> Expr:
+        """1 where a position is between two others, else 0."""
+        return build.ONE if first <= one <= last else build.ZERO

@@ -17,6 +17,7 @@ from backprop_cli.operations.convolutions import (
     axes_of,
     count,
     in_numbers,
+    known,
     split,
     whole,
 )
@@ -29,6 +30,7 @@ from backprop_cli.operations.record import (
     Position,
     Rules,
     Shares,
+    UnknownPlaceError,
 )
 
 _POOLING = {"size": 2, "stride": None, "axes": None}
@@ -186,6 +188,31 @@ def _mean_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
     return build.div(total, num(how.size**how.axes))
 
 
+def _unpooled_entry(node: Op, index: Index, write: Entries) -> Expr:
+    """Σ over the windows that an entry is in; of a maximum where it is the largest there."""
+    if known(index):  # which of several has it is told by the definition
+        raise UnknownPlaceError
+    g, how = node.args[0], pool_of(node)
+    before, at = split(index, how.axes)
+    rank = len(write.shape(g))
+
+    def term(chosen: Index) -> Expr:
+        found = write.at(g, (*before, *chosen))
+        if len(node.args) > 1:
+            window = Op("max_pool", node.args[1:], op("", **how.options).options)
+            largest = _max_pool_entry(window, (*before, *chosen), write)
+            found = build.scalar_mul(
+                found, op("is_largest", write.at(node.args[1], index), largest)
+            )
+        for place, window_at in zip(at, chosen, strict=True):
+            first = how.first(window_at)
+            inside = write.within(place, first, first + (how.size - 1))
+            found = build.scalar_mul(found, inside)
+        return found
+
+    return write.total(node, [((g, axis),) for axis in range(rank - how.axes, rank)], term)
+
+
 WINDOWED = frozenset({"conv", "conv_kernel", "conv_input", "max_pool", "mean_pool", "to_winners"})
 """Operations of which one window says more than the whole."""
 
@@ -254,6 +281,7 @@ POOLING = (
         Notation("special", "unpool"),
         lambda shapes, node: _unpooled(shapes[0], pool_of(node)),
         pullback=lambda g, r, node, rules: (op("sum", _windows(g, pool_of(node)), axis=-1),),
+        entry=_unpooled_entry,
         definition=lambda node, rules: _put_back(
             _in_windows(node.args[0], pool_of(node), rules), pool_of(node)
         ),
@@ -268,6 +296,7 @@ POOLING = (
         lambda shapes, _: shapes[1],
         arity=2,
         pullback=_unpool_max,
+        entry=_unpooled_entry,
         definition=_winners,
         options={**_POOLING, "axes": AXES, "at_tie": "first"},
         public=False,

@@ -140,6 +140,10 @@ class Entries(Protocol):
         """1 where two positions are the same, else 0."""
         ...
 
+    def within(self, one: Position, first: Position, last: Position) -> Expr:
+        """1 where a position is between two others, or at one of them, else 0."""
+        ...
+
 
 Entry: TypeAlias = Callable[[Op, Index, Entries], Expr]
 

@@ -262,7 +262,7 @@ def rebuilt(name: str, args: tuple[Expr, ...], node: Op) -> Expr:
         case "equal", (Sym(left), Sym(right)):
             return same(left, right)
         case "within", (Sym(place), Sym(first), Sym(last)):
-            return _found_within(place, first, last)
+            return between(place, first, last)
     return Op(name, args, node.options)
 
 
@@ -274,7 +274,7 @@ def same(left: str, right: str) -> Expr:
     return equal(left, right)
 
 
-def _found_within(place: str, first: Size, last: Size) -> Expr:
+def between(place: str, first: Size, last: Size) -> Expr:
     """1{first ≤ place ≤ last}, a letter alone in the middle; or 0 or 1 where that is known."""
     if _room(first, place) < 0 or _room(place, last) < 0:
         return build.ZERO
@@ -377,7 +377,7 @@ def _inside(place: str, first: Size, last: Size, ranges: Mapping[str, Range]) ->
     if _room(0, most) < 0 or _room(0, farthest) < 0:
         return build.ZERO
     sure = _room(0, least) >= 0 and _room(0, nearest) >= 0
-    return build.ONE if sure else _found_within(place, first, last)
+    return build.ONE if sure else between(place, first, last)
 
 
 def _reaches(last: Size, other: Size) -> bool:

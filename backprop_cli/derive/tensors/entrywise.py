@@ -21,7 +21,7 @@ from backprop_cli.derive.derivation_nodes import (
     over,
     sum_over,
 )
-from backprop_cli.derive.simplify.contract import Contraction
+from backprop_cli.derive.simplify.contract import Contraction, between, settled
 from backprop_cli.operations.record import Along, Index, Lettered, Position, UnknownPlaceError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -78,7 +78,7 @@ class Entrywise(EntryWriter):
         self.around = set(letters)
         firsts = self.counting.of(name, len(letters)) if name else self.firsts(expr, len(letters))
         index = tuple(map(_position, letters, firsts))
-        found = plainly(self.at(expr, index))
+        found = settled(plainly(self.at(expr, index)), self.indices.ranges)
         picked = any(isinstance(node, Op) and node.name == EQUAL for node in walk(found))
         rule = Contraction(self.indices.ranges, "picked", as_given=True)
         return rule.apply(found) if picked else found
@@ -167,6 +167,11 @@ class Entrywise(EntryWriter):
             return super().same(one, other)
         first = self.counting.first
         return equal(self.written(one, first), self.written(other, first))
+
+    def within(self, one: Position, first: Position, last: Position) -> Expr:
+        """1{i ≤ j ≤ k}."""
+        base = self.counting.first
+        return between(*(self.written(each, base) for each in (one, first, last)))
 
 
 def _position(letter: str, first: int) -> Position:
