@@ -31,6 +31,14 @@ MORE = {
     "adam": NETWORKS["bias-inside-three-layers"] + "update: {rule: adam, learning_rate: 0.1}\n",
     "bias-last-update": NETWORKS["columns-batch-mean-over-outputs"]
     + "update: {rule: sgd, learning_rate: 0.1}\n",
+    "windows": """
+shapes: {X: [2, 5, 5], K: [2, 2, 2, 2], c: [8], w: [6]}
+equations:
+  - Z = conv(X, K, padding=1, stride=1)
+  - P = max_pool(Z, 2)
+  - M = mean_pool(Z, 3)
+  - L = sum(c * flatten(M)) + sum(P^2)
+""",
     "from-zero": """
 convention: {indices: 0, output_gradient: fused}
 inputs: N
@@ -80,8 +88,16 @@ class Reader:
                 letter = str(expr.option("index"))
                 assert letter not in places
                 return sum(self.value(body, {**places, letter: k}) for k in self.runs[letter])
+            case Op("max_over", (body,)):
+                letter = str(expr.option("index"))
+                return max(self.value(body, {**places, letter: k}) for k in self.runs[letter])
+            case Op("is_largest", (one, largest)):
+                return float(self.value(one, places) == self.value(largest, places))
             case Op("equal", (Sym(left), Sym(right))):
-                return float(places[left] == places[right])
+                return float(counted(left, places) == counted(right, places))
+            case Op("within", (Sym(place), Sym(first), Sym(last))):
+                low, middle, high = (counted(each, places) for each in (first, place, last))
+                return float(low <= middle <= high)
         args = [np.asarray(self.value(arg, places)) for arg in expr.args]
         return float(function_of(expr)(*args, **dict(expr.options)))
 

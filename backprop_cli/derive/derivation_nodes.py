@@ -11,9 +11,10 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite
 from backprop_cli.algebra.quantity import entry_id, quantity, whole_id
-from backprop_cli.algebra.shapes import Size, plus
+from backprop_cli.algebra.shapes import Size, is_formula, letters_in, plus, put_in
 
-DERIVATIVE, SUM_OVER, EQUAL = "derivative", "sum_over", "equal"
+DERIVATIVE, SUM_OVER, MAX_OVER = "derivative", "sum_over", "max_over"
+EQUAL, WITHIN, IS_LARGEST = "equal", "within", "is_largest"
 """The names of the nodes; no operation of the table has them, since none has a NumPy value."""
 
 
@@ -27,11 +28,25 @@ def sum_over(body: Expr, index: str, without: str | None = None) -> Op:
     return op(SUM_OVER, body, index=index, without=without)
 
 
+def max_over(body: Expr, index: str) -> Op:
+    """The largest of what `body` is for each number of a letter."""
+    return op(MAX_OVER, body, index=index)
+
+
 def equal(left: str, right: str) -> Op:
-    """1 where two index letters are the same number, else 0; a letter before a number."""
-    if left.isdecimal() and not right.isdecimal():
+    """1 where two places are the same, else 0; a letter before a number or a formula."""
+    if _said_last(left) > _said_last(right):
         left, right = right, left
     return op(EQUAL, Sym(left), Sym(right))
+
+
+def _said_last(place: str) -> int:
+    return 0 if place.isalpha() else 1 if is_formula(place) else 2
+
+
+def within(place: str, range_: Range) -> Op:
+    """1 where a place is one of those that a letter runs over, else 0."""
+    return op(WITHIN, Sym(place), Sym(str(range_.first)), Sym(str(range_.last)))
 
 
 def indexed(name: str, *letters: str) -> Sym:
@@ -51,15 +66,15 @@ def renamed(expr: Expr, letters: Mapping[str, str]) -> Expr:
         match node:
             case Sym(name):
                 base, places = parts(name)
-                if base in letters and not places:
-                    return Sym(letters[base])
-                return indexed(base, *(letters.get(place, place) for place in places))
-            case Op("sum_over", (body,)):
+                if not places:
+                    return Sym(put_in(base, letters))
+                return indexed(base, *(put_in(place, letters) for place in places))
+            case Op("sum_over" | "max_over" as name, (body,)):
                 index = str(node.option("index"))
                 inner = {old: new for old, new in letters.items() if old != index}
                 without = node.option("without")
                 left_out = None if without is None else inner.get(str(without), str(without))
-                return sum_over(renamed(body, inner), index, left_out)
+                return op(name, renamed(body, inner), index=index, without=left_out)
         return None
 
     return rewrite(expr, rule)
@@ -75,7 +90,7 @@ def depends(expr: Expr, by: Sym, bound: frozenset[str] = frozenset()) -> bool:
             return False
         case Sym(name):
             return name == by.name or _may_be(name, by.name, bound)
-        case Op("sum_over", (body,)):
+        case Op("sum_over" | "max_over", (body,)):
             return depends(body, by, bound | {str(expr.option("index"))})
     return any(depends(arg, by, bound) for arg in expr.args)
 
@@ -86,9 +101,14 @@ def _may_be(name: str, other: str, bound: frozenset[str]) -> bool:
     if base != base_other or len(letters) != len(letters_other):
         return False
     return all(
-        a == b or (a in bound and not (a.isdecimal() and b.isdecimal()))
+        a == b or (not (a.isdecimal() and b.isdecimal()) and not bound.isdisjoint((a, *moving(a))))
         for a, b in zip(letters, letters_other, strict=True)
     )
+
+
+def moving(place: str) -> list[str]:
+    """The letters in a place that is worked out from them."""
+    return letters_in(place) if is_formula(place) else [place]
 
 
 def has_derivative(expr: Expr) -> bool:

@@ -57,7 +57,7 @@ class _Offsets(Entrywise):
     def __init__(self, formulas: Formulas, node: Op) -> None:
         bases = formulas.names.counting
         sizes = Sizes(formulas.known.shapes, {})
-        super().__init__(sizes, Counting(bases.first, {}), Indices(), shifts=True)
+        super().__init__(sizes, Counting(bases.first, {}), Indices())
         self.node = node
         self.taken = {name for name in formulas.known.shapes if len(name) == 1}
 
@@ -81,7 +81,7 @@ class _Offsets(Entrywise):
         rank = len(self.shape(self.node.args[0]))
         return int(str(self.node.option("axes") or (1 if rank == 1 else AXES)))
 
-    def letter(self, own: object, first: int, node: Op) -> str:  # noqa: ARG002
+    def letter(self, own: object, first: int, node: Expr) -> str:  # noqa: ARG002
         """A letter of a sum, none that is in use."""
         channels = len(self.shape(self.node.args[0])) > self._axes()
         liked = _SUMMED[self.node.name]

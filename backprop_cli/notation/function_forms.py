@@ -16,6 +16,7 @@ from backprop_cli.notation.nodes import (
     Letter,
     Node,
     Number,
+    Places,
     Root,
     Script,
     Sign,
@@ -275,6 +276,28 @@ def equal(writer: Writer, node: Op) -> Part:
     """1{i = j}."""
     left, right = node.args
     return indicator(Part(row(_letter(writer, left), Sign("="), _letter(writer, right)), "sum"))
+
+
+def within(writer: Writer, node: Op) -> Part:
+    """1{1 ≤ i ≤ N}."""
+    place, first, last = (_letter(writer, each) for each in node.args)
+    return indicator(Part(row(first, Sign("≤"), place, Sign("≤"), last), "sum"))
+
+
+def max_over(writer: Writer, node: Op) -> Part:
+    """max of a, with its letters below: one sign for several."""
+    letters, inner = [str(node.option("index"))], node.args[0]
+    while isinstance(inner, Op) and inner.name == node.name:
+        letters.append(str(inner.option("index")))
+        inner = inner.args[0]
+    head = Script(Word("max"), None, Places(tuple(letters)))
+    return called(writer, head, inner)
+
+
+def is_largest(writer: Writer, node: Op) -> Part:
+    """1{a = m} of one that may be the largest, m."""
+    one, largest = map(writer.part, node.args)
+    return indicator(Part(row(one.node, Sign("="), largest.node), "sum"))
 
 
 def _letter(writer: Writer, expr: Expr) -> Node:

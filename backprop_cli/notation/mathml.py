@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from types import MappingProxyType
 
+from backprop_cli.algebra.shapes import is_formula
+from backprop_cli.notation.index_signs import joins, place
 from backprop_cli.notation.nodes import (
     DETERMINANT,
     TIMES,
@@ -30,7 +32,7 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
-from backprop_cli.notation.symbols import joins, lowered, marked, takes_index
+from backprop_cli.notation.symbols import lowered, marked, takes_index
 
 Attributes = Callable[[str], Mapping[str, str]]
 """What the symbol of a quantity carries, by its id."""
@@ -189,11 +191,9 @@ def _sign(sign: Sign) -> str:
     return _operator(sign.text, form="infix")
 
 
-def _place(place: str) -> str:
-    base, sign, rest = place.partition("-" if "-" in place else "+")
-    if sign:
-        minus = _operator(sign.replace("-", "−"), form="infix")
-        return _tag("mrow", _place(base) + minus + _place(rest))
-    if place[:1].isalpha() and place[1:].isdecimal():
-        return _tag("msub", _place(place[0]) + _place(place[1:]))
-    return _tag("mn" if place.isdigit() else "mi", escape(place))
+def _place(where: str) -> str:
+    if is_formula(where):
+        return _Writer(None).row(place(where))
+    if where[:1].isalpha() and where[1:].isdecimal():
+        return _tag("msub", _place(where[0]) + _place(where[1:]))
+    return _tag("mn" if where.isdigit() else "mi", escape(where))

@@ -21,7 +21,8 @@ from backprop_cli.algebra.quantity import (
     step_id,
     whole_id,
 )
-from backprop_cli.algebra.shapes import Size
+from backprop_cli.algebra.shapes import Size, is_formula
+from backprop_cli.notation.index_signs import place
 from backprop_cli.notation.nodes import (
     Accent,
     Fenced,
@@ -302,6 +303,8 @@ def _many(naming: Naming, letter: str, default: str) -> str:
 
 def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
     """A name of the user's own: Greek letters, hats, bars, and digits below the line."""
+    if is_formula(id):
+        return Symbol(place(id))
     if id == "gradient_norm":
         return Symbol(Fenced("‖", Letter("g"), "‖"))
     if id in _CONSTANTS:
@@ -336,44 +339,3 @@ def written(text: str) -> Node:
     if decomposed[1:] == _HAT:
         return Accent(Letter(decomposed[0]), "hat")
     return Letter(text) if len(text) == 1 else Word(text)
-
-
-_SUPERSCRIPT = str.maketrans("0123456789+-−()tnkijxT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ᵗⁿᵏⁱʲˣᵀ")
-_SUBSCRIPT = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
-_with_number = re.compile(r"([A-Za-z])(\d*)([+-]\d+)?").fullmatch
-
-
-def superscript(text: str) -> str | None:
-    """`text` raised, or None where it has a character without a raised form."""
-    return _moved(text, _SUPERSCRIPT)
-
-
-def subscript(text: str) -> str | None:
-    """`text` lowered, or None where it has a character without a lowered form."""
-    return _moved(text, _SUBSCRIPT)
-
-
-def _moved(text: str, table: dict[int, int]) -> str | None:
-    return text.translate(table) if all(ord(character) in table for character in text) else None
-
-
-def indexed(places: tuple[str, ...]) -> str:
-    """Indices as they follow a symbol: ₂₁, or [12,3] where that would be unclear, or _N."""
-    low = subscript("".join(places))
-    if low is not None and joins(places):
-        return low
-    shown = [numbered(place) for place in places]
-    return f"_{shown[0]}" if len(shown) == 1 and shown[0].isalnum() else f"[{','.join(shown)}]"
-
-
-def numbered(place: str) -> str:
-    """A letter with a number behind it has it below: N1 is N₁."""
-    found = _with_number(place)
-    if found is None:
-        return place.replace("-", "−")
-    return found[1] + (subscript(found[2]) or "") + (found[3] or "").replace("-", "−")
-
-
-def joins(places: tuple[str, ...]) -> bool:
-    """Whether indices are clear without commas between them."""
-    return len(places) == 1 or all(len(place) == 1 for place in places)

@@ -26,6 +26,7 @@ from backprop_cli.notation.flow import (
     suffixed,
     word,
 )
+from backprop_cli.notation.index_signs import indexed, subscript, superscript
 from backprop_cli.notation.nodes import (
     DETERMINANT,
     TIMES,
@@ -50,7 +51,7 @@ from backprop_cli.notation.nodes import (
     items,
     row,
 )
-from backprop_cli.notation.symbols import indexed, size, subscript, superscript
+from backprop_cli.notation.symbols import size
 
 _MARKS = MappingProxyType(
     {

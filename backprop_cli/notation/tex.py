@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, is_formula
+from backprop_cli.notation.index_signs import joins, place
 from backprop_cli.notation.nodes import (
     DETERMINANT,
     TIMES,
@@ -34,7 +35,7 @@ from backprop_cli.notation.nodes import (
     tall,
 )
 from backprop_cli.notation.printed_numbers import INFINITE
-from backprop_cli.notation.symbols import GREEK, Naming, joins, lowered, marked, symbol, takes_index
+from backprop_cli.notation.symbols import GREEK, Naming, lowered, marked, symbol, takes_index
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.readings.index_bases import Bases
 
@@ -67,7 +68,6 @@ _FENCES = MappingProxyType({"{": r"\{", "}": r"\}"})
 _BARS = MappingProxyType({"|": "vert", DETERMINANT: "vert", "‖": "Vert"})
 _SCIENTIFIC = re.compile(r"(?P<digits>.+)e(?P<sign>[+-]?)0*(?P<power>\d+)").fullmatch
 _numbered = re.compile(r"([A-Za-z])(\d*)").fullmatch  # an index such as N1
-_added = re.compile(r"\w+([+-]\w+)+").fullmatch  # N+1, or i+u-1
 
 _SPECIAL = MappingProxyType(
     {
@@ -287,12 +287,12 @@ def _word(words: str, bold: bool) -> str:
     return rf"\text{{{text(words)}}}"
 
 
-def _place(place: str) -> str:
-    if _added(place):
-        return "".join(one if one in "+-" else _place(one) for one in re.split("([+-])", place))
-    if found := _numbered(place):
+def _place(where: str) -> str:
+    if is_formula(where):
+        return tex(place(where)).replace(" ", "").replace("{-}", "-")
+    if found := _numbered(where):
         return found[1] + (f"_{{{found[2]}}}" if found[2] else "")
-    return place if place.isalnum() and place.isascii() else rf"\text{{{text(place)}}}"
+    return where if where.isalnum() and where.isascii() else rf"\text{{{text(where)}}}"
 
 
 def _script(node: Script) -> str:

@@ -94,6 +94,9 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "derivative": functions.derivative,
         "sum_over": functions.sum_over,
         "equal": functions.equal,
+        "within": functions.within,
+        "max_over": functions.max_over,
+        "is_largest": functions.is_largest,
     }
 )
 """Operations with a form of their own; the others are written name(args)."""

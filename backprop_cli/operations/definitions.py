@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import product
 
 from backprop_cli.algebra import build
@@ -88,6 +88,14 @@ class InNumbers:
             total = build.add(total, term)
         return total
 
+    def largest(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
+        """The largest of these, two at a time."""
+        return reduce(lambda one, other: op("maximum", one, other), self.terms(along, body))
+
     def same(self, one: Position, other: Position) -> Expr:
         """1 where two positions are the same, else 0."""
         return build.ONE if one == other else build.ZERO
+
+    def within(self, one: Position, first: Position, last: Position) -> Expr:
+        """1 where a position is between two others, else 0."""
+        return build.ONE if first <= one <= last else build.ZERO

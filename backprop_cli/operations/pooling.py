@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import product
 
@@ -18,10 +17,12 @@ from backprop_cli.operations.convolutions import (
     axes_of,
     count,
     in_numbers,
+    known,
     split,
     whole,
 )
 from backprop_cli.operations.record import (
+    Along,
     Entries,
     Index,
     Notation,
@@ -29,6 +30,7 @@ from backprop_cli.operations.record import (
     Position,
     Rules,
     Shares,
+    UnknownPlaceError,
 )
 
 _POOLING = {"size": 2, "stride": None, "axes": None}
@@ -161,23 +163,54 @@ def windows_at(
         yield place, [(*before, *one) for one in inside]
 
 
-def _pool_terms(node: Op, index: Index, write: Entries) -> list[Expr]:
-    """The entries of the window at a place."""
+def _in_window(
+    node: Op, index: Index, write: Entries
+) -> tuple[list[Along], Callable[[Index], Expr]]:
+    """The offsets within a window, and the entry at an offset in the window at a place."""
     how = pool_of(node, write.shape(node.args[0]))
-    windows = _windows(node.args[0], how)
-    assert isinstance(windows, Op)
-    places = tuple(map(operator.index, index))
-    return [_windows_entry(windows, (*places, n), write) for n in range(how.size**how.axes)]
+    before, at = split(index, how.axes)
+    offsets = op("spread", build.ONE, shape=(how.size,) * how.axes)
+
+    def entry(chosen: Index) -> Expr:
+        inner = (how.first(i) + a for i, a in zip(at, chosen, strict=True))
+        return write.at(node.args[0], (*before, *inner))
+
+    return [((offsets, axis),) for axis in range(how.axes)], entry
 
 
 def _max_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
-    terms = _pool_terms(node, index, write)
-    return reduce(lambda one, other: op("maximum", one, other), terms)
+    return write.largest(*_in_window(node, index, write))
 
 
 def _mean_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
-    terms = _pool_terms(node, index, write)
-    return build.div(reduce(build.add, terms), num(len(terms)))
+    how = pool_of(node, write.shape(node.args[0]))
+    total = write.total(node, *_in_window(node, index, write))
+    return build.div(total, num(how.size**how.axes))
+
+
+def _unpooled_entry(node: Op, index: Index, write: Entries) -> Expr:
+    """Σ over the windows that an entry is in; of a maximum where it is the largest there."""
+    if known(index):  # which of several has it is told by the definition
+        raise UnknownPlaceError
+    g, how = node.args[0], pool_of(node)
+    before, at = split(index, how.axes)
+    rank = len(write.shape(g))
+
+    def term(chosen: Index) -> Expr:
+        found = write.at(g, (*before, *chosen))
+        if len(node.args) > 1:
+            window = Op("max_pool", node.args[1:], op("", **how.options).options)
+            largest = _max_pool_entry(window, (*before, *chosen), write)
+            found = build.scalar_mul(
+                found, op("is_largest", write.at(node.args[1], index), largest)
+            )
+        for place, window_at in zip(at, chosen, strict=True):
+            first = how.first(window_at)
+            inside = write.within(place, first, first + (how.size - 1))
+            found = build.scalar_mul(found, inside)
+        return found
+
+    return write.total(node, [((g, axis),) for axis in range(rank - how.axes, rank)], term)
 
 
 WINDOWED = frozenset({"conv", "conv_kernel", "conv_input", "max_pool", "mean_pool", "to_winners"})
@@ -248,6 +281,7 @@ POOLING = (
         Notation("special", "unpool"),
         lambda shapes, node: _unpooled(shapes[0], pool_of(node)),
         pullback=lambda g, r, node, rules: (op("sum", _windows(g, pool_of(node)), axis=-1),),
+        entry=_unpooled_entry,
         definition=lambda node, rules: _put_back(
             _in_windows(node.args[0], pool_of(node), rules), pool_of(node)
         ),
@@ -262,6 +296,7 @@ POOLING = (
         lambda shapes, _: shapes[1],
         arity=2,
         pullback=_unpool_max,
+        entry=_unpooled_entry,
         definition=_winners,
         options={**_POOLING, "axes": AXES, "at_tie": "first"},
         public=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NoReturn, Protocol, TypeAlias
 
@@ -11,7 +10,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Option, substitute
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, Size, combined
 
 
 class UnknownPlaceError(Exception):
@@ -19,29 +18,24 @@ class UnknownPlaceError(Exception):
 
 
 class Lettered(Struct, frozen=True):
-    """i, i + 1, 2 i + k - 2: the numbers that the letters stand for, added up."""
+    """i, i + 1, 2 i + k - 2: a number that is worked out from those which letters stand for."""
 
-    letters: tuple[str, ...]
-    offset: int = 0
+    text: str
 
-    def __add__(self, other: Position) -> Lettered:
-        if isinstance(other, int):
-            return Lettered(self.letters, self.offset + other)
-        return Lettered(self.letters + other.letters, self.offset + other.offset)
+    def __add__(self, other: Position) -> Position:
+        return _worked_out((1, self), (1, other))
 
-    def __radd__(self, other: int) -> Lettered:
-        return self + other
+    def __radd__(self, other: int) -> Position:
+        return _worked_out((1, self), (1, other))
 
-    def __rsub__(self, other: Position) -> NoReturn:
-        self._unknown(other)
+    def __sub__(self, other: Position) -> Position:
+        return _worked_out((1, self), (-1, other))
 
-    def __sub__(self, other: Position) -> Lettered:
-        if not isinstance(other, int):
-            self._unknown(other)
-        return self + -other
+    def __rsub__(self, other: int) -> Position:
+        return _worked_out((-1, self), (1, other))
 
-    def __mul__(self, times: int) -> Lettered:
-        return Lettered(self.letters * times, self.offset * times)
+    def __mul__(self, times: int) -> Position:
+        return _worked_out((times, self))
 
     def _unknown(self, *_: object) -> NoReturn:
         raise UnknownPlaceError
@@ -49,12 +43,15 @@ class Lettered(Struct, frozen=True):
     __lt__ = __le__ = __gt__ = __ge__ = __index__ = _unknown
     __floordiv__ = __mod__ = _unknown
 
-    def text(self) -> str:
-        """`i+k-1`; `2*i+k-2` of i twice."""
-        times = Counter(self.letters)
-        terms = (letter if n == 1 else f"{n}*{letter}" for letter, n in times.items())
-        shift = f"{self.offset:+d}" if self.offset else ""
-        return "+".join(terms) + shift
+
+def _worked_out(*terms: tuple[int, Position]) -> Position:
+    sizes = ((n, each.text if isinstance(each, Lettered) else each) for n, each in terms)
+    return placed(combined(*sizes))
+
+
+def placed(size: Size) -> Position:
+    """A number, or what letters say."""
+    return size if isinstance(size, int) else Lettered(size)
 
 
 Position: TypeAlias = "int | Lettered"
@@ -135,8 +132,16 @@ class Entries(Protocol):
         """The sum of these, as terms or as a sum over letters; `node` is what adds up."""
         ...
 
+    def largest(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
+        """The largest of these, two at a time or over letters."""
+        ...
+
     def same(self, one: Position, other: Position) -> Expr:
         """1 where two positions are the same, else 0."""
+        ...
+
+    def within(self, one: Position, first: Position, last: Position) -> Expr:
+        """1 where a position is between two others, or at one of them, else 0."""
         ...
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
@@ -55,8 +54,9 @@ def _terms(node: Op, index: Index, write: Entries) -> list[Expr]:
 
 
 def max_entry(node: Op, index: Index, write: Entries) -> Expr:
-    """The largest of them, two at a time."""
-    return reduce(lambda one, other: op("maximum", one, other), _terms(node, index, write))
+    """The largest of them."""
+    along, whole = _axes(node, index, write)
+    return write.largest(along, lambda chosen: write.at(node.args[0], whole(chosen)))
 
 
 def argmax_entry(node: Op, index: Index, write: Entries) -> Expr:

@@ -11,6 +11,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described, plus
 from backprop_cli.operations.fitting import fit, total
 from backprop_cli.operations.record import (
+    Along,
     Array,
     Entries,
     Entry,
@@ -228,14 +229,32 @@ def _in_a_row(node: Op, rules: Rules) -> Expr:
 
 
 def _entry_reshaped(node: Op, index: Index, write: Entries) -> Expr:
-    place: Position = 0
-    for i, size in zip(index, sizes(node), strict=True):
-        place = place * int(size) + i
+    """The entry with the same number row by row; with letters the one of all that has it."""
+    inner, place = write.shape(node.args[0]), _number(index, sizes(node))
+    if len(inner) == 1:
+        return write.at(node.args[0], (place,))
+    if not isinstance(place, int):
+        along: list[Along] = [((node.args[0], axis),) for axis in range(len(inner))]
+        return write.total(
+            node,
+            along,
+            lambda chosen: build.scalar_mul(
+                write.at(node.args[0], chosen), write.same(place, _number(chosen, inner))
+            ),
+        )
     found: list[Position] = []
     for size in reversed(write.shape(node.args[0])):
         found.append(place % int(size))
         place = place // int(size)
     return write.at(node.args[0], tuple(reversed(found)))
+
+
+def _number(index: Index, shape: Shape) -> Position:
+    """How manyth entry one is, row by row, counted from 0."""
+    place: Position = 0
+    for i, size in zip(index, shape, strict=True):
+        place = place * int(size) + i
+    return place
 
 
 STRUCTURE = (

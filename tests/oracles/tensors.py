@@ -34,11 +34,14 @@ def drawn_sizes(model: Model, seed: int) -> dict[str, int]:
 
 
 def in_numbers(size: Size, sizes: Mapping[str, int]) -> int:
-    """N+1 as a number."""
+    """N+1, or 2*i+p-2, as a number."""
     if isinstance(size, int):
         return size
-    base, sign, rest = re.fullmatch(r"(\w+?)(?:([+-])(\d+))?", size).groups()  # type: ignore[union-attr]
-    return sizes[base] + (int(sign + rest) if sign else 0)
+    total = 0
+    for sign, product in re.findall(r"([+-]?)([^+-]+)", size):
+        numbers = [sizes[one] if one in sizes else int(one) for one in product.split("*")]
+        total += math.prod(numbers) * (-1 if sign == "-" else 1)
+    return total
 
 
 def with_sizes(expr: Expr, sizes: Mapping[str, int]) -> Expr:
@@ -98,13 +101,14 @@ class Paper:
             return int(letter)
         if letter in self.indices:
             return self.indices[letter]
-        return in_numbers(letter, self.sizes)
+        return in_numbers(letter, {**self.sizes, **self.indices})
 
     def entry(self, name: str, letters: tuple[str, ...]) -> float:
         at = self.place(name, letters)
         array = self.values[name]
         if any(i < 0 or i >= n for i, n in zip(at, array.shape, strict=True)):
-            return self.model.problem.convention.bias_input  # the constant beside x
+            inside = self.model.problem.convention.bias != "separate"
+            return self.model.problem.convention.bias_input if inside else 0.0  # beside x, or none
         return float(array[at])
 
     def at(self, **letters: int) -> Paper:
@@ -118,7 +122,7 @@ class Paper:
                 return float(value)
             case Sym(name):
                 base, letters = parts(name)
-                if name in self.indices or name.isdecimal():
+                if name in self.indices or name.isdecimal() or (not letters and {*name} & {*"+-*"}):
                     return float(self.number(name))
                 if base in self.sizes:
                     return float(self.sizes[base])
@@ -131,10 +135,23 @@ class Paper:
                 return float(evaluate(expr, self.values))
             case Op("sum_over"):
                 return self.summed(expr)
-            case Op("equal", (Sym(left), Sym(right))):
-                return float(self.number(left) == self.number(right))
+            case Op("max_over" | "is_largest" | "equal" | "within"):
+                return self.compared(expr)
         args = [np.asarray(self.value(arg)) for arg in expr.args]
         return float(function_of(expr)(*args, **dict(expr.options)))
+
+    def compared(self, expr: Op) -> float:
+        """The largest of several, or 1 where places or numbers compare as is said."""
+        match expr:
+            case Op("max_over", (body,)):
+                letter = str(expr.option("index"))
+                return max(self.at(**{letter: k}).value(body) for k in self.counted(letter))
+            case Op("is_largest", (one, largest)):
+                return float(self.value(one) == self.value(largest))
+        first, *rest = (self.number(each.name) for each in expr.args if isinstance(each, Sym))
+        if expr.name == "equal":
+            return float([first] == rest)
+        return float(rest[0] <= first <= rest[1])
 
     def summed(self, expr: Expr) -> float:
         """A sum over all its indices of a product, each factor an array over those that it has."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
+from math import nan
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite
-from backprop_cli.algebra.shapes import Size, plus
+from backprop_cli.algebra.shapes import Size, combined, ends, is_formula, plus, solved
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
+    IS_LARGEST,
     SUM_OVER,
+    WITHIN,
     Range,
     equal,
+    moving,
     parts,
     renamed,
     sum_over,
@@ -32,12 +36,13 @@ with factors multiplied out of which one term is left."""
 class Contraction(Struct, frozen=True):
     """Goes as far as `stage`; `ranges` say how many terms a sum has.
 
-    The sum over `outer` (the samples) stays around all others.
+    The sum over `outer` (the samples) stays around all others; `as_given`: all in their order.
     """
 
     ranges: Mapping[str, Range]
     stage: Stage
     outer: str = ""
+    as_given: bool = False
 
     def apply(self, expr: Expr) -> Expr:
         """The expression with every sum in it shortened."""
@@ -61,7 +66,8 @@ class Contraction(Struct, frozen=True):
                 break
             letters.remove(picked[0])
             body = self.apply(self.left(body, picked))
-        for letter in sorted(letters, key=lambda each: each == self.outer):
+        order = letters[::-1] if self.as_given else letters
+        for letter in sorted(order, key=lambda each: each == self.outer):
             # as backpropagation goes: from what is differentiated
             body = self.total(body, letter)
         return body
@@ -83,9 +89,11 @@ class Contraction(Struct, frozen=True):
     def left(self, body: Expr, picked: tuple[str, str]) -> Expr:
         """The term that 1{k = j} leaves of a sum over k, where j is one of its numbers."""
         letter, other = picked
-        term = renamed(_without(body, picked), {letter: other})
+        term = settled(renamed(_without(body, picked), {letter: other}), self.ranges)
         there = inside(other, letter, self.ranges)
-        return term if there == build.ONE else times(there, term)
+        if there == build.ONE:
+            return term
+        return times(term, there) if is_formula(other) else times(there, term)
 
     def rest(self, powers: list[Power], index: str) -> Expr:
         """The sum of factors that all depend on the letter."""
@@ -164,21 +172,27 @@ def _flipped(expr: Expr) -> Expr | None:
 def has_index(expr: Expr, index: str) -> bool:
     """Whether the expression depends on an index letter."""
     match expr:
-        case Op("sum_over", (body,)):
+        case Op("sum_over" | "max_over", (body,)):
             return str(expr.option("index")) != index and has_index(body, index)
         case Op(_, args):
             return any(has_index(arg, index) for arg in args)
         case Sym(name):
             base, places = parts(name)
-            return index in places or (base == index and not places)
+            return any(index in moving(place) for place in places or (base,))
     return False
 
 
 def picks(factor: Expr, index: str) -> str | None:
     """The letter that 1{index = other} puts in place of the index."""
+    other = _solved(factor, index)
+    return None if other is None or is_formula(other) else other
+
+
+def _solved(factor: Expr, index: str) -> str | None:
+    """The place, k - i + 1 perhaps, that 1{…} puts in place of an index alone on its side."""
     match factor:
-        case Op("equal", (Sym(left), Sym(right))):
-            return right if left == index else left if right == index else None
+        case Op("equal", (Sym(left), Sym(right))) if [index] in (moving(left), moving(right)):
+            return solved(left, right, index)
     return None
 
 
@@ -187,7 +201,7 @@ def _picked(body: Expr, letters: list[str]) -> tuple[str, str] | None:
     powers = [*factors(body)]
     for letter in reversed(letters):
         for factor, power in powers:
-            other = picks(factor, letter)
+            other = _solved(factor, letter)
             if other is not None and power == 1:
                 return letter, other
     return None
@@ -197,7 +211,7 @@ def _without(body: Expr, picked: tuple[str, str]) -> Expr:
     """The product without the factor that picks."""
     letter, other = picked
     kept = [*factors(body)]
-    kept.remove(next(power for power in kept if picks(power[0], letter) == other))
+    kept.remove(next(power for power in kept if _solved(power[0], letter) == other))
     return product(kept)
 
 
@@ -223,7 +237,7 @@ def product(powers: list[Power]) -> Expr:
 
 
 def _is_pick(expr: Expr) -> bool:
-    return isinstance(expr, Op) and expr.name == EQUAL
+    return isinstance(expr, Op) and expr.name in (EQUAL, WITHIN, IS_LARGEST)
 
 
 def _one_side(collected: Mapping[Expr, int], sign: int) -> Expr:
@@ -247,16 +261,42 @@ def rebuilt(name: str, args: tuple[Expr, ...], node: Op) -> Expr:
             return build.neg(a)
         case "equal", (Sym(left), Sym(right)):
             return same(left, right)
+        case "within", (Sym(place), Sym(first), Sym(last)):
+            return between(place, first, last)
     return Op(name, args, node.options)
 
 
 def same(left: str, right: str) -> Expr:
     """1{left = right}; two different numbers are never the same."""
-    if left == right:
-        return build.ONE
-    if left.isdecimal() and right.isdecimal():
+    apart = combined((1, left), (-1, right))
+    if isinstance(apart, int):
+        return build.ZERO if apart else build.ONE
+    return equal(left, right)
+
+
+def between(place: str, first: Size, last: Size) -> Expr:
+    """1{first ≤ place ≤ last}, a letter alone in the middle; or 0 or 1 where that is known."""
+    if _room(first, place) < 0 or _room(place, last) < 0:
         return build.ZERO
-    return Op(EQUAL, (Sym(left), Sym(right)))
+    if _room(first, place) >= 0 and _room(place, last) >= 0:
+        return build.ONE
+    letter = next((each for each in moving(place) if solved(place, each, each) is None), place)
+    moved = combined((1, letter), (-1, place))
+    low, high = combined((1, first), (1, moved)), combined((1, last), (1, moved))
+    return op(WITHIN, *(Sym(str(each)) for each in (letter, low, high)))
+
+
+def settled(expr: Expr, ranges: Mapping[str, Range]) -> Expr:
+    """The expression with 1{…} only where letters may be beyond what they are compared with."""
+
+    def rule(node: Expr) -> Expr | None:
+        match node:
+            case Op("within", (Sym(place), Sym(first), Sym(last))):
+                return _inside(place, first, last, ranges)
+        return None
+
+    found = rewrite(expr, rule)
+    return expr if found == expr else carried_out(found)
 
 
 def at_places(expr: Expr, places: Mapping[str, str], ends: Collection[str] = ()) -> Expr:
@@ -304,6 +344,8 @@ def inside(place: str, index: str, ranges: Mapping[str, Range]) -> Expr:
     The sum over the weights of a penalty has no term for a bias that is a row of them.
     """
     summed = ranges.get(index)
+    if summed is not None and is_formula(place):
+        return _inside(place, summed.first, summed.last, ranges)
     own = Range(int(place), int(place)) if place.isdecimal() else ranges.get(place)
     if summed is None or own is None or own == summed:
         return build.ONE
@@ -319,6 +361,23 @@ def inside(place: str, index: str, ranges: Mapping[str, Range]) -> Expr:
     for number in left_out:
         found = build.scalar_mul(found, build.sub(build.ONE, equal(place, number)))
     return found
+
+
+def _room(low: Size, high: Size) -> float:
+    """How far it is from one place up to another; no number where letters decide."""
+    found = combined((1, high), (-1, low))
+    return found if isinstance(found, int) else nan
+
+
+def _inside(place: str, first: Size, last: Size, ranges: Mapping[str, Range]) -> Expr:
+    """Whether a place that is worked out is between others: always, never or sometimes."""
+    both = {letter: (each.first, each.last) for letter, each in ranges.items()}
+    above, below = combined((1, place), (-1, first)), combined((1, last), (-1, place))
+    (least, most), (nearest, farthest) = ends(above, both), ends(below, both)
+    if _room(0, most) < 0 or _room(0, farthest) < 0:
+        return build.ZERO
+    sure = _room(0, least) >= 0 and _room(0, nearest) >= 0
+    return build.ONE if sure else between(place, first, last)
 
 
 def _reaches(last: Size, other: Size) -> bool:

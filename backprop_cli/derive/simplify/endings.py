@@ -10,8 +10,10 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE, ZERO
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
+from backprop_cli.algebra.shapes import is_formula
 from backprop_cli.derive.derivation_data import REASONS, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import SUM_OVER, indexed, parts, renamed, sum_over
+from backprop_cli.derive.simplify.contract import has_index
 from backprop_cli.derive.simplify.monomials import alike, is_sum, monomial, weight, written
 from backprop_cli.derive.simplify.simplify import lines, simplified
 from backprop_cli.derive.tensors.factor_parts import Setting
@@ -80,7 +82,9 @@ def _entries(
     """The name and what it stands for, for each letter that an entry may have."""
     if not letters:
         return [(Sym(base), form)]
-    chosen = product(_letters(expr), repeat=len(letters))
+    known = (*letters, *_letters(expr))
+    axes = [known if has_index(form, letter) else (letter,) for letter in letters]
+    chosen = product(*map(dict.fromkeys, axes)) if len(known) ** len(axes) < _MANY else [letters]
     return [
         (indexed(base, *each), renamed(form, dict(zip(letters, each, strict=True))))
         for each in chosen
@@ -133,7 +137,8 @@ def _exchanged(expr: Expr, pairs: _Pairs) -> Expr:
 
 def _letters(expr: Expr) -> Sequence[str]:
     """The index letters in an expression, those of its sums too."""
-    return [*dict.fromkeys(place for name in symbols(expr) for place in parts(name)[1])]
+    places = dict.fromkeys(place for name in symbols(expr) for place in parts(name)[1])
+    return [place for place in places if not is_formula(place)]
 
 
 # Names for parts ----------------------------------------------------------------------------------

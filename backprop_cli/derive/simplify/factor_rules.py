@@ -75,7 +75,7 @@ def absorbed(term: Monomial) -> Monomial:
 
 def _is_indicator(factor: Expr) -> bool:
     match factor:
-        case Op("equal"):
+        case Op("equal" | "within" | "is_largest"):
             return True
         case Op("switch"):
             ends = {factor.option("below", 0), factor.option("at", 0), factor.option("above", 1)}

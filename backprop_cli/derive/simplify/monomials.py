@@ -10,7 +10,7 @@ from typing import TypeAlias
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import MINUS_ONE, ONE, ZERO
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
-from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, renamed
+from backprop_cli.derive.derivation_nodes import EQUAL, MAX_OVER, SUM_OVER, renamed
 
 Powers: TypeAlias = dict[Expr, Fraction]
 Monomial: TypeAlias = tuple[Fraction, Powers]
@@ -189,10 +189,10 @@ def alike(expr: Expr, depth: int = 0) -> Expr:
     """The expression with the letters of its sums called by how deep they stand."""
     if not isinstance(expr, Op):
         return expr
-    if expr.name == SUM_OVER:
+    if expr.name in (SUM_OVER, MAX_OVER):
         letter = f"#{depth}"
         body = alike(renamed(expr.args[0], {str(expr.option("index")): letter}), depth + 1)
-        return op(SUM_OVER, body, index=letter, without=expr.option("without"))
+        return op(expr.name, body, index=letter, without=expr.option("without"))
     if expr.name == EQUAL:
         left, right = sorted(expr.args, key=lambda side: str(getattr(side, "name", "")))
         return op(EQUAL, left, right)
@@ -211,7 +211,7 @@ def weight(expr: Expr) -> int:
             return 1
         case Sym():
             return 2
-        case Op("equal"):
+        case Op("equal" | "within"):
             return 6
         case Op("pow", (base, Num())):
             return weight(base) + 3

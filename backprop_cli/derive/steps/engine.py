@@ -11,6 +11,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, num
 from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import (
     DERIVATIVE,
+    MAX_OVER,
     SUM_OVER,
     has_derivative,
     renamed,
@@ -88,7 +89,7 @@ def _replaced(expr: Expr, reason: str, rules: Scalars) -> Expr:
 
 def _inside(node: Op, rules: Scalars) -> Scalars:
     """The rules below a node: a sum binds its letter."""
-    if node.name != SUM_OVER:
+    if node.name not in (SUM_OVER, MAX_OVER):
         return rules
     return replace(rules, bound=rules.bound | {str(node.option("index"))})
 

@@ -10,18 +10,19 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE, ZERO
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, is_formula, solved
 from backprop_cli.calculus.differentiate import pull_back, slope
 from backprop_cli.derive.derivation_nodes import (
+    MAX_OVER,
     Range,
     depends,
     derivative,
-    equal,
+    moving,
     parts,
     renamed,
     sum_over,
 )
-from backprop_cli.derive.simplify.contract import inside
+from backprop_cli.derive.simplify.contract import inside, same, settled
 from backprop_cli.operations.table import operation
 
 
@@ -83,8 +84,7 @@ def _same_entry(name: str, by: Sym) -> Expr:
     """∂z_k/∂z_j: 1 where k and j are the same."""
     product: Expr = ONE
     for left, right in zip(parts(name)[1], parts(by.name)[1], strict=True):
-        if left != right:
-            product = build.mul(product, equal(left, right))
+        product = build.scalar_mul(product, same(left, right))
     return product
 
 
@@ -151,18 +151,25 @@ def _pow(of: Op, by: Sym, rules: Scalars) -> Outcome:
 def _sum_over(of: Op, by: Sym, rules: Scalars) -> Outcome:
     """The one term that contains `by`; where every term does, each term's own derivative."""
     body, index = of.args[0], str(of.option("index"))
-    places = _places(body, index, by, rules.bound) if of.option("without") is None else set()
-    if len(places) == 1 and None not in places:
-        place = str(places.pop())
+    place = _only(body, index, by, rules) if of.option("without") is None else None
+    if place is not None:
         base, letters = parts(by.name)
-        word = f"only the term {index} = {place} contains {base}_{','.join(letters)}"
+        said = place.replace("-", "−").replace("*", "")
+        word = f"only the term {index} = {said} contains {base}_{','.join(letters)}"
         there = inside(place, index, rules.ranges)
         if there == ZERO:
             return Outcome(ZERO, "constant")
-        term = derivative(renamed(body, {index: place}), by)
-        return Outcome(_times(there, term), "only one term", word)
+        term = derivative(settled(renamed(body, {index: place}), rules.ranges), by)
+        one = (term, there) if is_formula(place) else (there, term)
+        return Outcome(_times(*one), "only one term", word)
     under = sum_over(derivative(body, by), index, _text(of.option("without")))
     return Outcome(under, "under the sum")
+
+
+def _only(body: Expr, index: str, by: Sym, rules: Scalars) -> str | None:
+    """The one number of an index for which the body contains `by`; None where there are more."""
+    places = _places(body, index, by, rules.bound)
+    return places.pop() if len(places) == 1 else None
 
 
 def _places(body: Expr, index: str, by: Sym, bound: frozenset[str]) -> set[str | None]:
@@ -174,10 +181,12 @@ def _places(body: Expr, index: str, by: Sym, bound: frozenset[str]) -> set[str |
     match body:
         case Sym(name) if depends(body, by, bound | {index}):
             pairs = zip(parts(name)[1], parts(by.name)[1], strict=True)
-            own: list[str | None] = [place for letter, place in pairs if letter == index]
+            own = [solved(here, place, index) for here, place in pairs if index in moving(here)]
             return {*own[:1]} or {None}
-        case Op("sum_over", (inner,)):
-            return _places(inner, index, by, bound | {str(body.option("index"))})
+        case Op("sum_over" | "max_over", (inner,)):
+            own_letter = str(body.option("index"))
+            found = _places(inner, index, by, bound | {own_letter})
+            return {None if each and own_letter in moving(each) else each for each in found}
         case Op(_, args):
             return set().union(*(_places(arg, index, by, bound) for arg in args))
     return set()
@@ -204,6 +213,26 @@ _LARGER = MappingProxyType(
 
 def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
     return Outcome(_shares(of, by, rules), "larger", _LARGER[of.name])
+
+
+def _max_over(of: Op, by: Sym, rules: Scalars) -> Outcome:
+    """The derivative of the largest one: of each that contains `by`, where it is that."""
+    body: Expr = of
+    there: Expr = ONE
+    left: list[str] = []
+    while isinstance(body, Op) and body.name == MAX_OVER:
+        index, (inner,) = str(body.option("index")), body.args
+        place = _only(inner, index, by, rules)
+        if place is None:
+            left.append(index)
+        else:
+            there = _times(there, inside(place, index, rules.ranges))
+            inner = settled(renamed(inner, {index: place}), rules.ranges)
+        body = inner
+    slope = _times(_times(op("is_largest", body, of), derivative(body, by)), there)
+    for index in reversed(left):
+        slope = sum_over(slope, index)
+    return Outcome(slope, "larger", "the derivative of the largest one, where it is that one")
 
 
 # Functions of the table ---------------------------------------------------------------------------
@@ -242,6 +271,7 @@ _RULES: Mapping[str, Callable[[Op, Sym, Scalars], Outcome]] = MappingProxyType(
         "div": _div,
         "pow": _pow,
         "sum_over": _sum_over,
+        "max_over": _max_over,
         "choose": _alternatives,
         "maximum": _larger,
         "minimum": _larger,

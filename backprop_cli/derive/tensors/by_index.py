@@ -43,7 +43,7 @@ class _Writer:
         self.counting = counting(model, shapes)
         sizes = Sizes(shapes, kinks(model.problem.convention.kinks))
         self.same = SameAxes(sizes)
-        self.entrywise = Entrywise(sizes, self.counting, self.indices, self.same, shifts=True)
+        self.entrywise = Entrywise(sizes, self.counting, self.indices, self.same)
 
     def steps(self, steps: tuple[Step, ...]) -> Iterator[Step]:
         for step in steps:

@@ -10,9 +10,18 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, walk
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.derive.derivation_nodes import Indices, equal, indexed, over, sum_over
+from backprop_cli.derive.derivation_nodes import (
+    EQUAL,
+    Indices,
+    equal,
+    indexed,
+    max_over,
+    over,
+    sum_over,
+)
+from backprop_cli.derive.simplify.contract import Contraction, between, settled
 from backprop_cli.operations.record import Along, Index, Lettered, Position, UnknownPlaceError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -48,8 +57,7 @@ def counting(model: Model, ids: Iterable[str]) -> Counting:
 class Entrywise(EntryWriter):
     """Writes entries. Letters of sums are taken from `indices`, never one that is in use.
 
-    With `same`, a letter runs over one axis only, else over any of its range. `shifts`: an index
-    may be i + 1, which only a page can use on which nothing is differentiated.
+    With `same`, a letter runs over one axis only, else over any of its range.
     """
 
     def __init__(
@@ -58,13 +66,11 @@ class Entrywise(EntryWriter):
         counting: Counting,
         indices: Indices,
         same: SameAxes | None = None,
-        shifts: bool = False,
     ) -> None:
         super().__init__(sizes)
         self.counting = counting
         self.indices = indices
         self.axes = same
-        self.shifts = shifts
         self.around: set[str] = set()
 
     def entry(self, expr: Expr, letters: Letters, name: str = "") -> Expr:
@@ -72,7 +78,10 @@ class Entrywise(EntryWriter):
         self.around = set(letters)
         firsts = self.counting.of(name, len(letters)) if name else self.firsts(expr, len(letters))
         index = tuple(map(_position, letters, firsts))
-        return plainly(self.at(expr, index))
+        found = settled(plainly(self.at(expr, index)), self.indices.ranges)
+        picked = any(isinstance(node, Op) and node.name == EQUAL for node in walk(found))
+        rule = Contraction(self.indices.ranges, "picked", as_given=True)
+        return rule.apply(found) if picked else found
 
     def named(self, name: str, index: Index) -> Expr:
         """An entry of a name: `W[i,j]`."""
@@ -82,11 +91,7 @@ class Entrywise(EntryWriter):
     def written(self, place: Position, first: int) -> str:
         """An index as it is written, counted from `first`."""
         found = place + first
-        if isinstance(found, int):
-            return str(found)
-        if not self.shifts and (found.offset or len(found.letters) > 1):
-            raise UnknownPlaceError
-        return found.text()
+        return found.text if isinstance(found, Lettered) else str(found)
 
     def at(self, expr: Expr, index: Index) -> Expr:
         """An entry; x with its constant has x's name: x₀, or the last of them, is the constant."""
@@ -122,21 +127,35 @@ class Entrywise(EntryWriter):
 
     def total(self, node: Op, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
         """A sum over a letter for each axis; over one entry, that entry."""
+        return self.over(sum_over, node, along, body)
+
+    def largest(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
+        """The largest over a letter for each axis."""
+        return self.over(max_over, build.ZERO, along, body)
+
+    def over(
+        self,
+        what: Callable[[Expr, str], Expr],
+        node: Expr,
+        along: Sequence[Along],
+        body: Callable[[Index], Expr],
+    ) -> Expr:
+        """What is taken over a letter for each axis."""
         if not along:
             return body(())
         (own, *rest) = along
         size = self.shape(own[0][0])[own[0][1]]
         if size == 1:
-            return self.total(node, rest, lambda inner: body((0, *inner)))
+            return self.over(what, node, rest, lambda inner: body((0, *inner)))
         first = min(self.firsts(expr, len(self.shape(expr)))[axis] for expr, axis in own)
         letter = self.letter(own, first, node)
         self.around.add(letter)
-        place = Lettered((letter,), -first)
-        found = sum_over(self.total(node, rest, lambda inner: body((place, *inner))), letter)
+        place = Lettered(letter) - first
+        found = what(self.over(what, node, rest, lambda inner: body((place, *inner))), letter)
         self.around.discard(letter)
         return found
 
-    def letter(self, own: Along, first: int, node: Op) -> str:  # noqa: ARG002  # for who needs it
+    def letter(self, own: Along, first: int, node: Expr) -> str:  # noqa: ARG002  # for who needs it
         """A letter for what runs along an axis."""
         expr, place = own[0]
         axis = self.axes.of(expr)[place] if self.axes is not None else None
@@ -149,9 +168,14 @@ class Entrywise(EntryWriter):
         first = self.counting.first
         return equal(self.written(one, first), self.written(other, first))
 
+    def within(self, one: Position, first: Position, last: Position) -> Expr:
+        """1{i ≤ j ≤ k}."""
+        base = self.counting.first
+        return between(*(self.written(each, base) for each in (one, first, last)))
+
 
 def _position(letter: str, first: int) -> Position:
-    return int(letter) - first if letter.isdecimal() else Lettered((letter,), -first)
+    return int(letter) - first if letter.isdecimal() else Lettered(letter) - first
 
 
 def plainly(expr: Expr) -> Expr:
@@ -177,9 +201,9 @@ class OfVectors(Entrywise):
         shapes = {name: (size,) if is_vector else () for name, is_vector in vectors.items()}
         super().__init__(Sizes({size: (), **shapes}, {}), Counting(1, {}), Indices())
         self.fresh = chain(sums)
-        self.known_letters: dict[Op, str] = {}
+        self.known_letters: dict[Expr, str] = {}
 
-    def letter(self, own: Along, first: int, node: Op) -> str:  # noqa: ARG002  # as above
+    def letter(self, own: Along, first: int, node: Expr) -> str:  # noqa: ARG002  # as above
         """The next letter; of the same sum the same."""
         if node not in self.known_letters:
             letter = next(self.fresh, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
 from msgspec import Struct
@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, rewrite, substitute, symbols, walk
 from backprop_cli.algebra.quantity import entry_id
-from backprop_cli.algebra.shapes import ShapeError
+from backprop_cli.algebra.shapes import ShapeError, is_formula
 from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.calculus.jacobians import local_jacobian
-from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Line
+from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import derivative, equal, indexed, partial, parts
+from backprop_cli.derive.simplify.contract import Contraction
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.chains import as_read, line, without_repeats
 from backprop_cli.derive.steps.engine import worked_out
@@ -69,8 +70,17 @@ def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     own = Ending(Name(of.symbol, entry))
     rest = worked_out(first.expr, setting.rules(bound), own)
     lines = [_named(each, by) for each in (first, *rest)]
+    lines += _one_term_left(setting, lines[-1].expr)
     chain = Chain("", derivative(of.symbol, by.symbol), without_repeats(lines))
     return Factor(of, by, chain.result, (chain,))
+
+
+def _one_term_left(setting: Setting, expr: Expr) -> Iterator[Line]:
+    """The line without sums of which 1{…} leaves one term, where that is a place worked out."""
+    formulas = (is_formula(name) for name in symbols(expr))
+    if any(formulas):
+        left = Contraction(setting.write.indices.ranges, "picked").apply(expr)
+        yield Line(left, "one term left", REASONS["one term left"])
 
 
 def _no_whole(entry: Expr, by: Place) -> None:

@@ -9,7 +9,13 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, entry_id
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.derive.derivation_data import Chain
-from backprop_cli.derive.derivation_nodes import NoMoreLettersError
+from backprop_cli.derive.derivation_nodes import (
+    MAX_OVER,
+    SUM_OVER,
+    NoMoreLettersError,
+    moving,
+    parts,
+)
 from backprop_cli.derive.steps.engine import TooLongError
 from backprop_cli.derive.tensors.drawn import drawing
 from backprop_cli.derive.tensors.factor import direct, factor
@@ -185,13 +191,12 @@ def _letters_in(sections: Sequence[Section]) -> set[str]:
 
 
 def _letters_of(expr: Expr) -> set[str]:
-    from backprop_cli.derive.derivation_nodes import parts
-
-    names = {place for name in symbols(expr) for place in parts(name)[1]}
+    places = (place for name in symbols(expr) for place in parts(name)[1] or (name,))
+    names = {letter for place in places for letter in moving(place)}
     sums = {
         str(node.option("index"))
         for node in walk(expr)
-        if isinstance(node, Op) and node.name == "sum_over"
+        if isinstance(node, Op) and node.name in (SUM_OVER, MAX_OVER)
     }
     return names | sums
 
