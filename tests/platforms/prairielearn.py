@@ -28,7 +28,12 @@ process = import_module("prairielearn.internal.question_phases").process
 Data = dict[str, Any]
 NAMES = ("pl-string-input", "pl-question-panel", "pl-submission-panel", "pl-answer-panel")
 ELEMENTS = {name: {"name": name, "controller": f"{name}.py", "type": "core"} for name in NAMES}
-URLS = ("client_files_question", "client_files_course", "course_element_files", "base")
+URLS: tuple[str, ...] = (
+    "client_files_question",
+    "client_files_course",
+    "course_element_files",
+    "base",
+)
 URLS += ("course_element_extension_files", "client_files_question_dynamic")
 EMPTY: Data = {"submitted_answers": {}, "raw_submitted_answers": {}, "format_errors": {}}
 MARKS: Data = {"partial_scores": {}, "score": 0, "feedback": {}}
