@@ -17,7 +17,7 @@ from backprop_cli.problem.problem_file import read_source
 from backprop_cli.solving.loading import loaded
 
 ALL = sorted(PROBLEMS.glob("*.yaml"))
-FOLDERS = ("norms", "attention", "models", "words", "time")
+FOLDERS = ("norms", "attention", "models", "regression", "words", "time")
 ALL += [path for name in FOLDERS for path in sorted((PROBLEMS / name).glob("*.yaml"))]
 IN_LETTERS = [*sorted(PROBLEMS.glob("letters/*.yaml")), *sorted(PROBLEMS.glob("functions/*.yaml"))]
 FORMATS = ("text", "markdown", "latex", "html")

@@ -22,8 +22,8 @@ from backprop_cli.solving.solution import Request, solve
 
 LOST = (
     "Moodle's formulas question marks each box by an interval: what follows rightly from an earlier"
-    " mistake has no points there, too few digits have none instead of some, no slip is named, and"
-    " everyone has the same numbers."
+    " mistake has no points there, too few digits have none instead of some, one empty box takes"
+    " the points of its whole quantity, no slip is named, and everyone has the same numbers."
 )
 """What the format cannot carry."""
 
