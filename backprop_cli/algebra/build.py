@@ -44,7 +44,7 @@ def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
 
 def _is_a_number(value: Fraction) -> bool:
     """Whether an exact number stays within the numbers that a computer computes with."""
-    return abs(value) <= _LARGEST
+    return abs(value.numerator) <= _LARGEST.numerator or abs(value) <= _LARGEST
 
 
 def scaled(factor: Fraction, rest: Expr) -> Expr:

@@ -210,22 +210,31 @@ class Folded(Generic[Found]):
     ) -> None:
         self._leaf = leaf
         self._node = node
-        self._found: dict[int, tuple[Expr, Found]] = {}
+        self._found: dict[int, tuple[Op, Found]] = {}
 
     def of(self, expr: Expr) -> Found:
         """What is found for one formula."""
+        if not isinstance(expr, Op):
+            return self._leaf(expr)
         found, stack = self._found, [expr]
         while stack:
             one = stack[-1]
             if id(one) in found:
                 stack.pop()
-            elif not isinstance(one, Op):
-                found[id(one)] = one, self._leaf(one)  # kept, so that no other has its identity
-                stack.pop()
-            elif missing := [arg for arg in one.args if id(arg) not in found]:
+                continue
+            args: list[Found] = []
+            missing: list[Op] = []
+            for arg in one.args:
+                if not isinstance(arg, Op):
+                    args.append(self._leaf(arg))
+                elif (known := found.get(id(arg))) is not None:
+                    args.append(known[1])
+                else:
+                    missing.append(arg)
+            if missing:
                 stack.extend(reversed(missing))
             else:
-                found[id(one)] = one, self._node(one, [found[id(arg)][1] for arg in one.args])
+                found[id(one)] = one, self._node(one, args)  # kept: no other has its identity
                 stack.pop()
         return found[id(expr)][1]
 

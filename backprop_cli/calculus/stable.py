@@ -30,6 +30,7 @@ from backprop_cli.algebra.expr import (
     substitute,
     symbols,
     unfold,
+    walk,
 )
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Equations, shares
@@ -52,6 +53,9 @@ def careful(expr: Expr, definitions: Definitions) -> Expr:
 
     `definitions` are the equations behind the names.
     """
+
+    if not any(isinstance(node, Op) and node.name in _RULES for node in walk(expr)):
+        return expr
 
     def rule(node: Op) -> Op | None:
         known = _RULES.get(node.name)

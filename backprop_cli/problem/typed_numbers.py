@@ -62,7 +62,8 @@ def printable(text: str, kept: str = "") -> str:
 
     Characters of `kept`, such as ends of lines, stay.
     """
-    if text.isprintable():
+    plain = text.translate(dict.fromkeys(map(ord, kept))) if kept else text
+    if plain.isprintable():
         return text
     return "".join(
         char

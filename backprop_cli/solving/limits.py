@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from math import ceil, prod
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -49,7 +50,7 @@ pictures of 4 × 4, where windows are laid out anew at every call."""
 
 
 def _entries(shape: Shape) -> int:
-    return prod(int(size) for size in shape)
+    return prod(map(int, shape)) if shape else 1
 
 
 def work(planned: Plan, steps: int, rounded: bool = False) -> int:
@@ -94,7 +95,7 @@ def _cost(expr: Expr, sizes: Sizes) -> tuple[Shape, int]:
     parts = [_cost(arg, sizes) for arg in expr.args]
     shapes = tuple(shape for shape, _ in parts)
     shape = operation(expr).shape(shapes, expr)
-    largest = max(_entries(one) for one in (shape, *shapes))
+    largest = max(map(_entries, (shape, *shapes)))
     call = _SLIDING if expr.name in _WINDOWS else 1
     cost = call + largest // _ENTRIES + sum(cost for _, cost in parts)
     if expr.name == "matmul":
@@ -197,11 +198,16 @@ class Budget:
     """
 
     def __init__(self, planned: Plan, most: int) -> None:
-        sizes = Sizes(planned.shapes, {})
-        steps = [step for step in planned.steps if _is_repeated(step) and not step.skipped]
-        self.each = sum(_cost(step.expr, sizes)[1] for step in steps)
+        self.planned = planned
         self.most = most
         self.spent = 0
+
+    @cached_property
+    def each(self) -> int:
+        """The operations of one step, counted when the first is paid for."""
+        sizes = Sizes(self.planned.shapes, {})
+        steps = [step for step in self.planned.steps if _is_repeated(step) and not step.skipped]
+        return sum(_cost(step.expr, sizes)[1] for step in steps)
 
     def pay(self, step: int) -> None:
         """Counts one step more."""

@@ -65,9 +65,9 @@ def _said(mask: Mask, name: str, model: Model, one: str, many: str) -> str:
 
 
 def _not_finite(step: Planned, value: Array, env: Env, model: Model) -> str | None:
-    unknown, infinite = np.isnan(value), np.isinf(value)
-    if not unknown.any() and not infinite.any():
+    if np.isfinite(value).all():
         return None
+    unknown, infinite = np.isnan(value), np.isinf(value)
     said = (
         _said(unknown, step.id, model, "has no value", "have no value")
         if unknown.any()
@@ -129,10 +129,11 @@ def _zero_output(node: Op, env: Env, model: Model) -> str | None:
 
 def _lost_digits(step: Planned, value: Array, env: Env, model: Model) -> str | None:
     """Where a logarithm is finite although its argument has become 0."""
-    if not np.all(np.isfinite(value)) or model.problem.rounding is not None:
+    logarithms = [node for node in _operations(step.expr) if node.name in ("log", "xlogy")]
+    if not logarithms or model.problem.rounding is not None or not np.isfinite(value).all():
         return None
-    for node in _operations(step.expr):
-        hit = _zero_output(node, env, model) if node.name in ("log", "xlogy") else None
+    for node in logarithms:
+        hit = _zero_output(node, env, model)
         if hit:
             return (
                 f"{hit} {_is(hit)} too small for the computer and shown as 0: the logarithm "

@@ -106,9 +106,8 @@ class _Planner:
         self.shapes: dict[str, Shape] = dict(model.shapes)
         self.definitions = model.definitions
         self.behind: dict[str, Expr] = {}
-
-    def sizes(self) -> Sizes:
-        return Sizes(self.shapes, kinks(self.model.problem.convention.kinks))
+        self.sizes = Sizes(self.shapes, kinks(model.problem.convention.kinks))
+        self.rules = self.sizes.sharing()  # formulas have parts in common
 
     def add(
         self,
@@ -121,7 +120,7 @@ class _Planner:
         note: str | None = None,
         skipped: bool = False,
     ) -> None:
-        self.shapes[id] = shape = self.sizes().shape(expr)
+        self.shapes[id] = shape = self.rules.shape(expr)
         self.steps.append(Planned(id, phase, rule, expr, axes, shape, words, note, skipped))
 
     # Forward ----------------------------------------------------------------------------------
@@ -168,12 +167,12 @@ class _Planner:
 
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
-        self.past_outputs = shortcuts(model, self.sizes(), fused=self.fused, careful=self.careful)
+        self.past_outputs = shortcuts(model, self.sizes, fused=self.fused, careful=self.careful)
         found = gradients(
             self.differentiated(),
             model.seeds,
             wanted,
-            self.sizes(),
+            self.rules,
             model.gradient,
             self.ways(),
             model.silent,
@@ -185,14 +184,14 @@ class _Planner:
         """A gradient as a person writes it: 1 ⊙ y as y, ‖u‖ · u / ‖u‖ as u."""
         if self.careful:
             return expr
-        expr = assumed(expr, self.model.problem, self.sizes())
+        expr = assumed(expr, self.model.problem, self.rules)
         if not self.model.problem.assume and not _may_be_shorter(expr):
             return expr
         from backprop_cli.derive.simplify.array_rules import (
             shorter,  # here alone: most formulas are short
         )
 
-        return shorter(expr, self.sizes())
+        return shorter(expr, self.rules)
 
     def differentiated(self) -> Mapping[str, Expr]:
         if not self.careful:
@@ -271,7 +270,7 @@ class _Planner:
         expr = self.definitions[of]
         if by not in symbols(expr) or self.through_others(of, by):
             return jacobian_by_name(of, by, axis, denominator)
-        return local_jacobian(of, by, expr, self.sizes(), axis, denominator)
+        return local_jacobian(of, by, expr, self.rules, axis, denominator)
 
     def through_others(self, of: str, by: str) -> bool:
         """Whether `by` acts on `of` through another quantity as well."""
@@ -289,7 +288,7 @@ class _Planner:
     def jacobian(self, pair: tuple[str, str], expr: Expr) -> None:
         of, by = pair
         size = 1
-        shape = self.sizes().shape(expr)
+        shape = self.rules.shape(expr)
         for length in shape:
             size *= length if isinstance(length, int) else 1
         self.add(
@@ -324,10 +323,10 @@ class _Planner:
         if asked:
             from backprop_cli.solving.hessians import gradients_behind, hessian
 
-            self.behind = gradients_behind(self.model, self.sizes(), [one.by for one in asked])
+            self.behind = gradients_behind(self.model, self.sizes, [one.by for one in asked])
         for one in asked:
-            found = hessian(self.model, one, self.behind, self.sizes())
-            axes = found.axes[: len(self.sizes().shape(found.expr))]
+            found = hessian(self.model, one, self.behind, self.sizes)
+            axes = found.axes[: len(self.rules.shape(found.expr))]
             self.add(one.id, "jacobian", "hessian", found.expr, axes, found.words, found.note)
 
     # Update -----------------------------------------------------------------------------------
@@ -341,14 +340,14 @@ class _Planner:
         if self.model.update is not None and self.model.update.rule == "perceptron":
             reached = list(self.model.trained)
         there = look_ahead(
-            self.model, reached, self.differentiated(), self.past_outputs, self.sizes()
+            self.model, reached, self.differentiated(), self.past_outputs, self.sizes
         )
         for each in there:
             self.shapes[each.id] = self.model.shapes[each.of]
             axes = self.model.axes(each.of)
             expr = self.shortened(each.expr) if each.rule == GRADIENT_AHEAD else each.expr
             self.add(each.id, "update", each.rule, expr, axes, each.words, each.note)
-        for id, expr, rule, parameter in updates(self.model, reached, self.sizes()):
+        for id, expr, rule, parameter in updates(self.model, reached, self.sizes):
             self.add(id, "update", rule, expr, self.model.axes(parameter) if parameter else ())
 
     def forward_again(self) -> None:
