@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -76,6 +76,12 @@ class Complaints(Struct):
         complaint = Complaint(message, mark, instead, self.stage)
         if not self.full and complaint not in self.found:
             self.found.append(complaint)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`Z1, H1 and L`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 # Faults of the program ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import pull_back
-from backprop_cli.operations.fitting import fit
+from backprop_cli.operations.fitting import fit, in_shape
 from backprop_cli.operations.record import OtherShapes, Rules
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -111,7 +111,7 @@ class _Forward:
             return build.mul(slope, inner) if self.scalar else on_diagonal(slope, inner, self.rules)
         if self.scalar:
             return fit(build.mul(slope, inner), op("spread", build.ONE, shape=shape), self.rules)
-        return build.outer(_in_shape(slope, shape, self.rules), inner)
+        return build.outer(in_shape(slope, shape, self.rules), inner)
 
     def product(self, expr: Op, _: Expr) -> Expr | None:
         """A x for a given A, xᵀ A, and xᵀ y."""
@@ -213,10 +213,6 @@ def _is_nothing(expr: Expr) -> bool:
     return build.coefficient(expr)[0] == 0
 
 
-def _in_shape(expr: Expr, shape: Shape, rules: Rules) -> Expr:
-    return expr if rules.shape(expr) == shape else op("spread", expr, shape=shape)
-
-
 def _scalar_in_front(expr: Expr, rules: Rules) -> tuple[Expr, Expr] | None:
     """A number times a matrix: the one and the other."""
     match expr:
@@ -264,7 +260,7 @@ def row_times(v: Expr, b: Expr, rules: Rules) -> Expr:
         return v
     own = _on_diagonal(b)
     if own is not None:
-        return _in_shape(build.mul(v, own), rules.shape(v), rules)
+        return in_shape(build.mul(v, own), rules.shape(v), rules)
     match b:
         case Op("matmul", (first, second)) if len(rules.shape(first)) == 2:
             return row_times(row_times(v, first, rules), second, rules)

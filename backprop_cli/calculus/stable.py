@@ -79,7 +79,7 @@ def _by_definition(node: Op) -> Value:
         def leaf(one: Sym | Num) -> Array:
             return np.asarray(env[one.name] if isinstance(one, Sym) else float(one.value))
 
-        return fold(form, leaf, _applied)
+        return fold(form, leaf, applied)
 
     return value
 
@@ -95,7 +95,8 @@ def _computed(
     return careful(found[0], {}), tuple(found[1].names)
 
 
-def _applied(node: Op, args: list[Array]) -> Array:
+def applied(node: Op, args: list[Array]) -> Array:
+    """The value of a node whose arguments have these."""
     return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
 
 

@@ -16,11 +16,11 @@ from backprop_cli.document.from_trace import formulas_of, roles
 from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.document.step_words import rule_in_words
 from backprop_cli.document.view import View
+from backprop_cli.errors import listed
 from backprop_cli.formats.registry import Said, written
 from backprop_cli.grading.exercise import Question
 from backprop_cli.notation.nodes import Node
 from backprop_cli.problem.model import Model
-from backprop_cli.report.wording import listed
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.trace import Array, Step, Trace
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from textwrap import indent, wrap
 from typing import ClassVar
 
+import numpy as np
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, symbols
@@ -202,6 +203,16 @@ class ProgramText(ABC):
         values = {id: given.value for id, given in trace.given.items()}
         values |= {step.id: step.value for step in trace.steps if step.value is not None}
         return lambda expr: None if self.loops else evaluate(expr, values)
+
+    def positive(self, trace: Trace) -> Callable[[Expr], bool]:
+        """What says whether all values of an expression are known to be above 0."""
+        known = self.known(trace)
+
+        def positive(expr: Expr) -> bool:
+            value = known(expr)
+            return value is not None and bool(np.all(value > 0))
+
+        return positive
 
     def _comment(self, trace: Trace, step: Step) -> str:
         """`Z¹ = (W¹)ᵀ x + b¹ · what the hidden units receive`."""

@@ -8,7 +8,6 @@ from types import MappingProxyType
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
 from backprop_cli.formats.program_text import (
@@ -58,13 +57,7 @@ class _Program(ProgramText):
         return literal(value, "np.array(", _number, ", dtype=float)")
 
     def source(self, trace: Trace) -> Source:
-        known = self.known(trace)
-
-        def positive(expr: Expr) -> bool:
-            value = known(expr)
-            return value is not None and bool(np.all(value > 0))
-
-        return NumpySource(self.names, shapes_of(trace), positive, self.helpers)
+        return NumpySource(self.names, shapes_of(trace), self.positive(trace), self.helpers)
 
     def sections(self, trace: Trace, steps: Sequence[Step]) -> Iterator[str]:
         for section, own in by_section(steps):

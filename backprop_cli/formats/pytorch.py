@@ -131,10 +131,6 @@ class _Program(ProgramText):
         constants = (id for id, given in trace.given.items() if given.role == "constant")
         kinks = trace.convention.get("kinks")
 
-        def positive(expr: Expr) -> bool:
-            value = known(expr)
-            return value is not None and bool(np.all(value > 0))
-
         def may_be_zero(expr: Expr) -> bool:
             value = known(expr)
             return value is None or bool(np.any(value == 0))
@@ -142,7 +138,7 @@ class _Program(ProgramText):
         return TorchSource(
             self.names,
             shapes_of(trace),
-            positive,
+            self.positive(trace),
             self.helpers,
             kinks=kinks if isinstance(kinks, dict) else {},
             may_be_zero=may_be_zero,

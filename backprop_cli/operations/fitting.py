@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, op
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.record import Rules
 
 
@@ -21,9 +22,12 @@ def fit(share: Expr, like: Expr, rules: Rules) -> Expr:
         for axis, (size, wanted) in enumerate(zip(have, want, strict=True)):
             if wanted == 1 and size != 1:
                 share = total(share, axis=axis, keep=1)
-        if rules.shape(share) == want:
-            return share
-    return op("spread", share, shape=want)
+    return in_shape(share, want, rules)
+
+
+def in_shape(expr: Expr, shape: Shape, rules: Rules) -> Expr:
+    """`expr`, or the number that it is in every entry of an array."""
+    return expr if rules.shape(expr) == shape else op("spread", expr, shape=shape)
 
 
 def total(a: Expr, axis: int | None = None, keep: int | None = None) -> Expr:

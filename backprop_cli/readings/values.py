@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, fold
-from backprop_cli.calculus.stable import Definitions, careful, function_of
+from backprop_cli.calculus.stable import Definitions, applied, careful, function_of
 
 Array: TypeAlias = NDArray[np.float64]
 Environment: TypeAlias = Mapping[str, Array]
@@ -31,11 +31,7 @@ def evaluate(expr: Expr, env: Environment, definitions: Definitions | None = Non
         return env[one.name] if isinstance(one, Sym) else np.float64(one.value)  # type: ignore[return-value]
 
     with np.errstate(all="ignore"):
-        return fold(careful(expr, definitions or {}), leaf, _applied)
-
-
-def _applied(node: Op, args: list[Array]) -> Array:
-    return np.asarray(function_of(node)(*args, **dict(node.options)), dtype=float)
+        return fold(careful(expr, definitions or {}), leaf, applied)
 
 
 # Rounded ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from backprop_cli.errors import Mark
+from backprop_cli.errors import Mark, listed
 from backprop_cli.grading.report_data import (
     How,
     Result,
@@ -214,12 +214,6 @@ def _others(submission: Submission, first: str) -> tuple[list[str], list[str]]:
 def _went(submission: Submission, id: str) -> str:
     verdicts = {result.id: result.verdict for result in submission.results}
     return "cannot be read" if verdicts.get(id) == "invalid" else "went wrong"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`Z1, H1 and L`."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def unread(submission: Submission) -> str:

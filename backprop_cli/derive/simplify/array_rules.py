@@ -5,10 +5,11 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute
-from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, substitute
+from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.simplify.monomials import weight
 from backprop_cli.derive.simplify.simplify import Simplifier
+from backprop_cli.operations.fitting import in_shape
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.table import operation
 
@@ -64,7 +65,7 @@ class _Island(Struct):
         found = _RULES.apply(numbers)
         back = {letter.name: whole for whole, letter in self.letters.items()}
         shape = self.rules.shape(expr)
-        whole = _spread(substitute(found, back), shape, self.rules)
+        whole = in_shape(substitute(found, back), shape, self.rules)
         return whole if weight(whole) < weight(expr) else expr
 
     def number(self, expr: Expr) -> Expr:
@@ -80,8 +81,3 @@ class _Island(Struct):
             case Op(name, args):
                 return Op(name, tuple(map(self.number, args)), expr.options)
         return expr
-
-
-def _spread(expr: Expr, shape: Shape, rules: Rules) -> Expr:
-    """A number again in every entry, where no array is left."""
-    return expr if rules.shape(expr) == shape else op("spread", expr, shape=shape)

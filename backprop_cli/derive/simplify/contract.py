@@ -24,6 +24,7 @@ from backprop_cli.derive.derivation_nodes import (
     renamed,
     sum_over,
 )
+from backprop_cli.derive.simplify.monomials import is_sum
 from backprop_cli.derive.simplify.tidy import factors
 from backprop_cli.readings.entries import NoEntryError
 
@@ -133,11 +134,6 @@ def signed_terms(expr: Expr, sign: int = 1) -> Iterator[tuple[int, Expr]]:
             yield from signed_terms(b, -sign)
         case _:
             yield sign, expr
-
-
-def is_sum(expr: Expr) -> bool:
-    """Whether an expression is a sum or a difference."""
-    return isinstance(expr, Op) and expr.name in ("add", "sub")
 
 
 def without_minus(expr: Expr) -> Expr:

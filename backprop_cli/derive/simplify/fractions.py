@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, num
-from backprop_cli.derive.simplify.contract import is_sum, product, signed_terms, times
+from backprop_cli.derive.simplify.contract import product, signed_terms, times
+from backprop_cli.derive.simplify.monomials import is_sum
 from backprop_cli.derive.simplify.tidy import factors
 
 Monomial = tuple[Fraction, Mapping[Expr, int]]

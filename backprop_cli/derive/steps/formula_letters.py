@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols
+from backprop_cli.errors import listed
 from backprop_cli.operations.table import TABLE
 
 _GREEK = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta".split())
@@ -35,7 +36,7 @@ class Lettering(Struct, frozen=True):
             return ""
         kinds = [("a number", "numbers", self.numbers), ("a vector", "vectors", self.vectors)]
         parts = [
-            f"{_listed(sorted(names))} {f'are {many}' if len(names) > 1 else f'is {one}'}"
+            f"{listed(sorted(names))} {f'are {many}' if len(names) > 1 else f'is {one}'}"
             for one, many, names in kinds
             if names
         ]
@@ -87,8 +88,3 @@ def _inside(expr: Expr) -> Iterator[str]:
         case Op(_, args):
             for arg in args:
                 yield from _inside(arg)
-
-
-def _listed(names: list[str]) -> str:
-    *rest, last = names
-    return f"{', '.join(rest)} and {last}" if rest else last

@@ -268,15 +268,18 @@ def _count(shape: Shape) -> str:
 
 def _fitted(written: Written, expected: Shape) -> Written:
     """In the shape expected, where only the way of writing it differs; a vector is always flat."""
-    if _same_but_for_writing(written.shape, expected):
+    if is_other_writing(written.shape, expected):
         return _reshaped(written, expected)
     if len(expected) == 1 and len(_long(written.shape)) <= 1:
         return _reshaped(written, (prod(written.shape),))
     return written
 
 
-def _same_but_for_writing(shape: Shape, expected: Shape) -> bool:
-    """A vector may be a row or a column, and what is flat may stand for a row or a column."""
+def is_other_writing(shape: Shape, expected: Shape) -> bool:
+    """Whether only axes of length 1 differ: (n, 1) and (1, n) for (n,), (1, 1) for a number.
+
+    A matrix with one row stays one, unless it is written flat.
+    """
     flat = len(expected) <= 1 or len(shape) <= 1
     return flat and prod(shape) == prod(expected) and _long(shape) == _long(expected)
 

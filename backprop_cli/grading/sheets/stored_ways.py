@@ -7,7 +7,6 @@ problem says W x + b has everything right, transposed. That is taken for all arr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.report_data import Shape
+from backprop_cli.grading.sheets.cells import is_other_writing
 from backprop_cli.trace import Array
 
 AFFINE: Final = ("W x + b", "W^T x + b", "x W + b", "x W^T + b")
@@ -116,17 +116,3 @@ def as_declared(way: Stored, id: str, value: Array, shape: Shape) -> Array:
     if value.shape != kept and is_other_writing(value.shape, kept):
         value = value.reshape(kept)
     return value.T if id in way.turned and value.ndim == 2 else value
-
-
-def is_other_writing(shape: Shape, expected: Shape) -> bool:
-    """Whether only axes of length 1 differ: (n, 1) and (1, n) for (n,), (1, 1) for a number.
-
-    A matrix with one row stays one, unless it is written flat.
-    """
-    if prod(shape) != prod(expected) or _long(shape) != _long(expected):
-        return False
-    return len(expected) <= 1 or len(shape) <= 1
-
-
-def _long(shape: Shape) -> list[int]:
-    return [size for size in shape if size != 1]
