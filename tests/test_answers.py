@@ -537,3 +537,16 @@ def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_a_sheet_with_an_error(tmp_path: Path) -> None:
     assert "cannot be read" in str(getattr(read_answers(str(tmp_path / "gone.yaml")), "error", ""))
     assert "cannot be read" in str(getattr(read_answers(str(tmp_path)), "error", ""))
+
+
+def test_a_line_for_excel_is_no_answer() -> None:
+    found = sheet("sep=;\nname;row;column;value\nZ1;1;;4,5\nZ1;2;;0\n", "anna.csv")
+    assert not found.remarks
+    assert list(found.answers) == ["Z1"]
+
+
+def test_one_array_alone_has_no_name() -> None:
+    found = sheet(b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}", "anna.npy")
+    assert found.error is not None
+    assert "its name is not in it" in found.error
+    assert "numpy.savez" in found.error

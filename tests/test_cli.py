@@ -114,6 +114,8 @@ def test_short_help_and_version() -> None:
         (["solve", "problems/sigmoid-sofmax.yaml"], PROBLEM),
         (["solve", PROBLEM, "--only", "W9"], "there is no quantity `W9`"),
         (["solve", PROBLEM, "--until", "W9"], "there is no quantity `W9`"),
+        (["solve", PROBLEM, "--only", "d2L/dW9"], "there is no quantity `d2L/dW9`"),
+        (["solve", PROBLEM, "--at", "2"], "step 1 is the last, and there is no step 2"),
         (["solve", PROBLEM, "--entry", "W1[3,1]"], "W1[1,1] to W1[2,2]"),
         (["solve", PROBLEM, "--entry", "W9[3,1]"], "--entry"),
         (["solve", PROBLEM, "--at", "2"], "--steps 2"),

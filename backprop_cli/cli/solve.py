@@ -194,7 +194,7 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
     if options.at > max(steps, 1):
         raise UserError(
             Complaint(
-                f"there are {max(steps, 1)} steps, and no step {options.at}",
+                f"step {max(steps, 1)} is the last, and there is no step {options.at}",
                 instead=f"--steps {options.at}",
             ),
             source="--at",

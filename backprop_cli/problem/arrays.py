@@ -193,7 +193,7 @@ class _Reader(Struct):
         before = node.items[column - 1] if column else None
         if before is not None and not is_simple(item.text) and is_pair(before, item):
             pair = pair_of(before, item)
-            self._complain(pair.message, pair.mark, pair.instead)
+            self._complain(pair.message, pair.mark, pair.advice)
             return float("nan")
         return self._entry(item.text, item.inside, (*index, column))
 

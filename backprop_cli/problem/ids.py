@@ -77,6 +77,8 @@ def reference(
 
 def names_said(name: str, known: Collection[str], what: str) -> tuple[str, str | None]:
     """That there is no such name, and what could be written instead."""
+    if (several := [each.strip() for each in name.split(",")])[1:] and set(several) <= {*known}:
+        return f"{shown(name)} are {what}s, and no list of them", f"[{', '.join(several)}]"
     near = near_names(name, known)
     meant = f"; did you mean `{near[0]}`?" if len(near) == 1 else ""
     return f"there is no {what} {shown(name)}{meant}", " or ".join(near) or listed(known)

@@ -143,6 +143,12 @@ _like_an_entry = re.compile(r"[+-]?(?:[0-9.(]|[^\W\d_]\w{0,3}$|[^\W\d_]\w*\()").
 def _refuse_several(text: str) -> None:
     """Two numbers with nothing between them are not a difference."""
     words = [word for word, _ in split_row(text)]
+    if _groups(text):
+        apart = "" if any(word[0] == "0" for word in words) else f", or {', '.join(words)}"
+        raise NumberError(f"{shown(text)} has a space in it", "".join(words) + apart)
+    if len(words) == 2 and _decimal(words[0]) and _is_word(words[1]):
+        message = f"{shown(text)} is a number with a word behind it"
+        raise NumberError(message, f"{words[0]} without it, or {', '.join(words)} for two entries")
     if len(words) > 1 and all(map(_like_an_entry, words)):
         missing = "" if "," in text else ": a comma is missing"
         meant = ", ".join(_DECIMAL_COMMA.sub(".", word) for word in words)
@@ -163,6 +169,7 @@ def normal_minus(text: str) -> str:
     return text.replace("\N{MINUS SIGN}", "-")
 
 
+_groups = re.compile(r"[+-]?[1-9][0-9]{0,2}(?: [0-9]{3})+").fullmatch  # 1 000, 12 500 000
 _listed = re.compile(r"\([-+.\d\s/()]+(?:,[-+.\d\s/()]*)+\)").fullmatch
 
 
@@ -208,7 +215,11 @@ def _without_zeros(match: re.Match[str]) -> str:
 
 
 def _without_commas(match: re.Match[str]) -> str:
-    text = match[0]
+    return point_for_comma(match[0])
+
+
+def point_for_comma(text: str) -> str:
+    """What to write for a number with commas in it."""
     if text.count(",") > 1 or "." in text:
         return text.replace(",", "")
     decimal = text.replace(",", ".")

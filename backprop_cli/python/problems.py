@@ -207,7 +207,9 @@ class Problem:
             raise Error(Complaint("this problem has no update to make steps with"), source="steps")
         most = max(1, steps if steps is not None else update.steps if update and trains else 0)
         if not 1 <= at <= most or (steps is not None and steps < 0):
-            raise Error(Complaint(f"there are {most} steps, and no step {at}"), source="at")
+            raise Error(
+                Complaint(f"step {most} is the last, and there is no step {at}"), source="at"
+            )
 
 
 def derived(source: Source, of: str | None, wrt: str | None, *, index: bool) -> Derivation:

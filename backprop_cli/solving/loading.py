@@ -88,7 +88,7 @@ def _with_first_causes(
     if not set(left) < set(told):
         return told
     if has_spaces(tree):
-        return (*(Complaint(pair.message, pair.mark, pair.instead) for pair in pairs), *left)
+        return (*(Complaint(pair.message, pair.mark, pair.advice) for pair in pairs), *left)
     return (*told, *(Complaint(pair.doubt, pair.mark, pair.instead, 1) for pair in pairs))
 
 

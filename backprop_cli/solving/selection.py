@@ -82,7 +82,7 @@ def _computable(loaded: Loaded, text: str, option: str) -> str:
         if (second := asked_second(loaded.model, text)) is not None:
             return second.id
         asked = typed_derivative(text)
-        if asked is None:
+        if asked is None or asked[0][0].isdigit():  # the d2L of a second derivative is no name
             raise _complaint(option, unknown) from None
         names = loaded.known()
         return _quotient_id(loaded, asked, names, option)

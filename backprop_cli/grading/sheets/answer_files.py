@@ -34,6 +34,7 @@ MAX_SHEET: Final = 2_000_000
 """The largest answer file that is read, in bytes."""
 
 _FRACTION = "=1/2 for a fraction, or ' before it"
+_ONE_ARRAY: Final = b"\x93NUMPY"
 LONGEST_STUDENT: Final = 100
 NO_ANSWERS: Final = "there are no `answers` in this file"
 A_PROBLEM: Final = "this is a problem file, and not an answer sheet"
@@ -52,6 +53,9 @@ class Reader:
         """What stands in an answer file."""
         if file.casefold().endswith(WORKBOOK):
             return _from_workbook(data, file, self.known)
+        if data.startswith(_ONE_ARRAY):
+            message = "an .npy file is one array, and its name is not in it"
+            return _unusable(file, Complaint(message, instead='numpy.savez("mine.npz", dW1=dW1)'))
         complaints = Complaints()
         text = _text(data, complaints)
         if text is None:

@@ -104,7 +104,7 @@ def _refuse_commas(node: Node, expected: Shape, budget: Budget, *, certain: bool
     except UnreadableError:
         fits = False
     if fits or certain:
-        raise UnreadableError(pairs[0].message, pairs[0].mark, pairs[0].instead)
+        raise UnreadableError(pairs[0].message, pairs[0].mark, pairs[0].advice)
 
 
 class _Reader(Struct):
@@ -148,7 +148,7 @@ class _Reader(Struct):
                 raise UnreadableError(f"a number belongs here, not {kind_of(item)}", item.mark)
             if column and not is_simple(item.text) and is_pair(items[column - 1], item):
                 pair = pair_of(items[column - 1], item)
-                raise UnreadableError(pair.message, pair.mark, pair.instead)
+                raise UnreadableError(pair.message, pair.mark, pair.advice)
             self.cells[*at, column] = self._item(item)
         return (len(items),)
 

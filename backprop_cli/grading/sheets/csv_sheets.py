@@ -27,6 +27,8 @@ Row = dict[str, ScalarNode]
 def read_rows(text: str, collector: Collector) -> Complaint | None:
     """Gives every row to the collector; a complaint where the file is none of this kind."""
     lines = [(number, line) for number, line in enumerate(split_lines(text), 1) if line.strip()]
+    if lines and re.fullmatch("sep=.", lines[0][1].strip(), re.IGNORECASE):
+        lines = lines[1:]  # what Excel is told separates the cells
     if not lines:
         return Complaint("the file is empty")
     delimiter = _delimiter(lines[0], collector)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Mark
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode, is_pair
-from backprop_cli.problem.typed_numbers import NumberError, shown
+from backprop_cli.problem.typed_numbers import NumberError, point_for_comma, shown
 
 _QUOTES = "“”„‟‘’‚‛«»"
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
@@ -34,6 +34,11 @@ class Pair(Struct, frozen=True):
     def instead(self) -> str:
         """The number that was meant."""
         return self.typed.replace(",", ".")
+
+    @property
+    def advice(self) -> str:
+        """What to write instead: a comma before three digits may be one of thousands."""
+        return point_for_comma(self.typed)
 
 
 def with_points(node: Node, pairs: list[Pair]) -> Node:

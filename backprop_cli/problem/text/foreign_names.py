@@ -15,6 +15,7 @@ from msgspec import Struct
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.text.other_keys import LONGEST, folded
 
+_MODULE = re.compile(r"^(?:[A-Za-z_]\w*\.)+|\(\)$")  # nn.ReLU, F.relu, Sigmoid()
 _letters = re.compile(r"[A-Za-z]\w*(?![\w(])").findall
 
 _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -165,7 +166,11 @@ def elsewhere(text: str, known: Collection[str], letters: str = "") -> Elsewhere
     """
     if len(text) > LONGEST:
         return None
+    text = _MODULE.sub("", text)
     word, names = folded(text), {folded(name): name for name in known}
+    word = word.removesuffix("loss") if word not in _MEANT and word not in _FORMULAS else word
+    if word in names:
+        return Elsewhere(names[word])
     for meant in (*_PRINTED.get(text, ()), *_MEANT.get(word, ())):
         if meant in names:
             return Elsewhere(names[meant])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -85,8 +86,19 @@ def parsed(
             elif name == "e":
                 complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
             else:
-                complaints.add(said, mark, near or listed(known))
+                complaints.add(said, mark, near or _part_meant(name, known) or listed(known))
     return None if unknown else expr
+
+
+_ENTRY = re.compile(r"(?P<name>.*?[^\W\d_])_?(?P<place>[0-9]+)")
+
+
+def _part_meant(name: str, known: Collection[str]) -> str | None:
+    """The part of a known quantity that somebody wrote as a name: w_1 for w[1], Wᵀ for W.T."""
+    if name.endswith("ᵀ") and name[:-1] in known:
+        return f"{name[:-1]}.T"
+    found = _ENTRY.fullmatch(name)
+    return f"{found['name']}[{found['place']}]" if found and found["name"] in known else None
 
 
 def _raised(text: str, place: int) -> bool:

@@ -171,6 +171,9 @@ def found_words(token: Token) -> str:
 
 def leftover(token: Token) -> FormulaError:
     """What is wrong with a token after a whole formula."""
+    if token.text in ("if", "else"):
+        message = f"{quoted(token.text)} has no meaning in a formula"
+        return FormulaError(message, token.offset, "max(z, 0), or (z > 0) * z, 0 where that is not")
     if token.kind in ("name", "number") or token.text in "([":
         return FormulaError(
             f"expected an operator before {quoted(token.text)}",

@@ -67,7 +67,8 @@ OF_UPDATE: Final = _meant(
     {
         "learning_rate": "lr eta η alpha α rate stepsize learning",
         "rule": "optimizer optimiser optim name type method algorithm",
-        "beta": "momentum mu μ gamma γ rho ρ decay β",
+        "beta": "mu μ gamma γ rho ρ decay β",
+        "rule: momentum, with `beta`": "momentum",
         "beta1": "β1 b1",
         "beta2": "β2 b2",
         "epsilon": "eps ε",

@@ -71,6 +71,9 @@ class _Reader(Struct):
 
     def expect(self, text: str) -> None:
         if not self.accept(text):
+            if self.token.kind == "end" and text in ("]", ")", ","):
+                closing = "]" if text == "]" else ")"
+                raise FormulaError("a bracket is not closed", self.token.offset, closing)
             found = found_words(self.token)
             raise FormulaError(f"expected `{text}` here, and found {found}", self.token.offset)
 
@@ -211,7 +214,11 @@ class _Reader(Struct):
         start = self.token.offset
         value = self.whole() - self.dialect.indices
         if value < 0:
-            raise FormulaError(f"indices count from {self.dialect.indices}{self.now()}", start)
+            first = self.dialect.indices
+            instead = (
+                None if self.running else f"{first} for the first, or convention: {{indices: 0}}"
+            )
+            raise FormulaError(f"indices count from {first}{self.now()}", start, instead)
         return value
 
     def whole(self) -> int:

@@ -37,6 +37,8 @@ _TABLE = (
            "[[1, 0], [-1, 1]]", characters="[", after="(", context="flow", on_one_line=True),
     _Words("braces have no place in a name", "the name without them: a_1", characters="{",
            after="_", context="flow", on_one_line=True),
+    _Words("lists stand in one another too deeply here", "[[1, 0], [-1, 1]] for a matrix",
+           characters="[", after="[", context="flow", on_one_line=True),
     _Words(
         "a bracket may not stand inside a text without quotes here",
         "quotes, as in ['dL/dW1[1,1]', L]",
