@@ -215,3 +215,24 @@ grading: {precision: {decimals: 2}}
     zeros = "dL/dp: 0, dL/dq: 0, dL/dr: 0"
     found = graded(problem, f"s: 50, r: 45, {zeros}, dL/ds: {last}")
     assert found["dL/dp"].how == how
+
+
+@pytest.mark.parametrize(
+    ("rate", "typed", "verdict"),
+    [
+        (0.1, "-0.9", "imprecise"),
+        (0.1, "-1", "imprecise"),
+        (0.1, "-0.8", "wrong"),
+        (9, "-0.9", "wrong"),
+    ],
+)
+def test_when_one_digit_of_a_parameter_is_enough(rate: float, typed: str, verdict: str) -> None:
+    """−0.96 − η · 0.005: one digit is held against nobody where those asked show no change."""
+    problem = f"""values: {{x: 0.005, w: -0.96, c: 1.7}}
+equations: [L = w * x + c * 2.3]
+train: [w]
+update: {{rule: sgd, learning_rate: {rate}}}
+ask: [L, w_new]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    assert graded(problem, f"L: 3.9, w_new: {typed}")["w_new"].verdict == verdict

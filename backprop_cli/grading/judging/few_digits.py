@@ -27,8 +27,8 @@ class FewDigits(Struct, frozen=True):
     """The entries of one quantity as they were typed, where that is with fewer digits than asked.
 
     `unit` is that of the digits typed, `common` the finest typed in the quantity: zeros behind the
-    point are dropped here and there. `shown` are the digits in use on the sheet. `least` is how
-    many significant digits prove anything.
+    point are dropped here and there. `asked` is the unit asked, `shown` are the digits in use on
+    the sheet. `least` is how many significant digits prove anything.
     """
 
     value: Array
@@ -36,6 +36,7 @@ class FewDigits(Struct, frozen=True):
     common: float
     least: Array
     few: Mask
+    asked: Array
     shown: Sequence[Unit]
 
     @classmethod
@@ -46,7 +47,7 @@ class FewDigits(Struct, frozen=True):
         common = float(written.unit[stated].min(initial=np.inf))
         few = stated & (written.unit > asked * (1 + 1e-9))
         least = np.clip(significant(truth, asked), 1, TELLING)
-        return cls(written.value, written.unit, common, least, few, shown)
+        return cls(written.value, written.unit, common, least, few, asked, shown)
 
     @property
     def any(self) -> bool:
@@ -85,6 +86,8 @@ class FewDigits(Struct, frozen=True):
         still = self.value == base
         if old is not None:  # more digits than the old one has: then it was looked at
             enough = np.where(still, self.unit < _own_unit(old) * (1 - 1e-9), enough)
+            hidden = np.abs(expected - old) < self.asked  # nobody sees that it moved
+            enough |= hidden & ~still & (significant(self.value, unit) >= 1)
         small = np.abs(expected - base) < unit
         return np.asarray(self.few & (enough | beside) & (small | ~still))
 
