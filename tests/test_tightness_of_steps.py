@@ -474,3 +474,16 @@ ask: [u]
 grading: {{precision: {{decimals: {decimals}}}}}
 """
     assert graded(problem, f"u: {u}")["u"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("q", "verdict"), [("0.016", "correct"), ("0.015", "wrong"), ("0.019", "wrong")]
+)
+def test_when_a_quotient_is_a_product_with_the_reciprocal(q: str, verdict: str) -> None:
+    """5.019² = 25.190, 1/25.190 = 0.039 cut off, and 0.433 · 0.039 = 0.0168; 0.0172 at once."""
+    problem = """values: {z: 4.019, g: 0.433}
+equations: [q = g / (1 + z)^2, L = q]
+ask: [q]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"q: {q}")["q"].verdict == verdict

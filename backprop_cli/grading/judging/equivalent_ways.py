@@ -63,6 +63,7 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
         yield regrouped(expr)
         yield factored(expr)
         yield in_one_division(expr)
+        yield by_reciprocal(expr)
         ways = (_softmax_ways(model, id, expr), _slope_ways(model, id, expr))
         for other in (*chain(*ways), *_gate_ways(model, expr)):
             yield other
@@ -104,6 +105,18 @@ def in_one_division(expr: Expr) -> Expr:
             return op(name, in_one_division(left), right)
         case Op("div", (Op("sum", (Op("mean", (inner,)),)), Num())):
             return op("mean", inner)
+    return expr
+
+
+def by_reciprocal(expr: Expr) -> Expr:
+    """G ⊙ (1 / z) for G / z: the slope worked out first."""
+    match expr:
+        case Op("add" | "sub" | "neg" as name, args):
+            return Op(name, tuple(map(by_reciprocal, args)))
+        case Op("mul", (Num() as number, rest)):
+            return op("mul", number, by_reciprocal(rest))
+        case Op("div", (left, right)) if not isinstance(left, Num) and not isinstance(right, Num):
+            return op("mul", left, op("div", num(1), right))
     return expr
 
 
