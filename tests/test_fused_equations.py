@@ -163,6 +163,7 @@ def test_a_loss_cut_off_has_no_shortcut(formula: str) -> None:
     ("formula", "words"),
     [
         ("huber(z, y)", "Huber's loss"),
+        ("sum(huber(z - y))", "Huber's loss"),
         ("huber(z, y, delta=0.5)", "Huber's loss"),
         ("half_squared_error(z, y)", "half the squared error"),
         ("(z - y)^2 / 2", "half the squared error"),

@@ -17,7 +17,7 @@ from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.slicing import choices
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.readings.values import evaluate
 
 _MOST_ENTRIES = 10_000
@@ -130,7 +130,9 @@ def _in_pieces(node: Op) -> bool:
 def _delta(expr: Expr) -> float | None:
     """Where Huber's loss in a formula turns from a square into a straight line."""
     found = (node for node in walk(expr) if isinstance(node, Op) and node.name == "huber")
-    return next((float(str(node.option("delta"))) for node in found), None)
+    usual = TABLE["huber"].options["delta"]
+    given = (node.option("delta") for node in found)
+    return next((float(str(usual if delta is None else delta)) for delta in given), None)
 
 
 def _with_names(expr: Expr, shapes: Mapping[str, Shape]) -> tuple[Expr, dict[str, Expr]]:

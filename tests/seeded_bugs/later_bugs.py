@@ -319,7 +319,8 @@ LATER_TORCH_BUGS = (
     Bug(ATTENTION_FUNCTION, "sum(-1, keepdim=True)) / q.shape[1] ** 0.5", "sum(-1, keepdim=True))",
         "dL/dK", (*FACTOR,)),
     Bug(ATTENTION_FUNCTION, "a.T @ grad", "a.T @ da @ v", "dL/dV", (*INPUT,)),
-    Bug(ATTENTION_FUNCTION, "e.clamp(-1, 1)", "e", "dL/dO", (*SLOPE, "other-loss")),
+    Bug(ATTENTION_FUNCTION, "e.clamp(-1, 1)", "e", "dL/dO",
+        (*SLOPE, "other-loss", "softmax-shortcut-misused")),
     Bug(ATTENTION_FUNCTION, "e.clamp(-1, 1)", "e.sign()", "dL/dO", (*SLOPE, "other-loss")),
     Bug(ATTENTION_FUNCTION, "0.5 * e ** 2", "e ** 2", "L", (*FACTOR, "term-scaled")),
 )  # fmt: skip
