@@ -33,6 +33,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
 from backprop_cli.operations.bounds import Interval
 
 Reading = Callable[[Expr], Interval]
+_Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
 
 _MOST_NAMED = 3
 _LEAST_TELLING = ("decimal-slip", "digits-swapped", "sign-lost", "factor-two", "copied")
@@ -45,6 +46,7 @@ _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 
 _MOST_BY_CHANCE = 0.5
 _MOST_BY_CHANCE_OF_PARTS = 0.06
+_MOST_BY_CHANCE_IF_MEANT = 0.02
 _DECISIVE = 0.002
 """A name is given where a wrong number would get one by chance no more often than this."""
 
@@ -128,12 +130,12 @@ class Detector:
         numbers as they are typed, and hardly by chance.
         """
         pool = self._pool(wrong, general=False)
-        exactly = self._met(wrong, pool, pool, _MOST_BY_CHANCE, as_typed=True)
-        found = exactly or self._met(wrong, pool, pool, _MOST_BY_CHANCE)
+        exactly = self._met(wrong, pool, pool, _MOST_BY_CHANCE, meant=False)
+        found = exactly or self._met(wrong, pool, pool, _MOST_BY_CHANCE, meant=True)
         if found and not exactly:
             every = self._pool(wrong, general=True)
             parts = [one for one in every if one.candidate[0] in GENERAL]
-            found = self._met(wrong, parts, every, _DECISIVE, as_typed=True) or found
+            found = self._met(wrong, parts, every, _DECISIVE, meant=False) or found
         return said_best(found)
 
     def _of_parts(self, wrong: Wrong) -> list[str]:
@@ -144,13 +146,14 @@ class Detector:
         """
         pool = self._pool(wrong, general=True)
         parts = [one for one in pool if one.candidate[0] in GENERAL]
-        found = self._met(wrong, parts, pool, _MOST_BY_CHANCE_OF_PARTS)
+        found = self._met(wrong, parts, pool, _MOST_BY_CHANCE_OF_PARTS, meant=False)
+        found = found or self._met(wrong, parts, pool, _MOST_BY_CHANCE_IF_MEANT, meant=True)
         for id in () if found else dict.fromkeys(one.candidate[0] for one in parts):
             own = [one for one in parts if one.candidate[0] == id]
-            found += self._met(wrong, own, own, _MOST_BY_CHANCE_OF_PARTS)
+            found += self._met(wrong, own, own, _MOST_BY_CHANCE_OF_PARTS, meant=False)
         if not found:
             change = [one for one in pool if one.candidate[0] == "change-for-value"]
-            found = self._met(wrong, change, change, _MOST_BY_CHANCE)
+            found = self._met(wrong, change, change, _MOST_BY_CHANCE, meant=False)
         return said_best(found)
 
     def _met(
@@ -160,16 +163,22 @@ class Detector:
         pool: Sequence[_Worked],
         most: float,
         *,
-        as_typed: bool = False,
+        meant: bool,
     ) -> list[str]:
-        """Which of some formulas give it, where so many as are in the pool leave that no chance."""
+        """Which of some formulas give it, where so many as are in the pool leave that no chance.
+
+        On the numbers as they were typed, or on all that these may stand for (`meant`).
+        """
         numbers = typed(self.judge, wrong)
         hits = _near(wrong, numbers, some)
         tried = [one.candidate for one, hit in zip(some, hits, strict=True) if hit]
         count = neighbours(self.judge, wrong, [one.values[0] for one in pool]) if tried else 0
         if not tried or count * by_luck(self.judge, wrong) > most:
             return []
-        return _giving(self.judge, wrong, numbers, tried, most / max(count, 1), as_typed=as_typed)
+        giving = partial(_giving, self.judge, wrong, numbers, most / max(count, 1))
+        if meant:
+            return _as_meant(self.judge, wrong, numbers, tried, giving)
+        return _as_typed(self.judge, tried, giving)
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
         """The wrong formulas that may be named, worked out."""
@@ -205,39 +214,45 @@ def _giving(
     judge: Judge,
     wrong: Wrong,
     numbers: Interval,
-    among: Sequence[Candidate],
     luck: float,
-    *,
-    as_typed: bool,
+    reading: Reading,
+    some: Sequence[Candidate],
 ) -> list[str]:
-    """The formulas that give what was typed: on numbers as typed, else on what they stand for."""
+    """The formulas that give what was typed in one reading, and hardly by chance."""
+    found: dict[str, None] = {}
+    for id, expr in some:
+        interval = reading(expr)
+        given = explains(judge, wrong, numbers, interval)
+        if given and by_luck(judge, wrong, interval) <= luck:
+            found[id] = None
+    return list(found)
 
-    def giving(reading: Reading, some: Sequence[Candidate]) -> list[str]:
-        found: dict[str, None] = {}
-        for id, expr in some:
-            interval = reading(expr)
-            given = explains(judge, wrong, numbers, interval)
-            if given and by_luck(judge, wrong, interval) <= luck:
-                found[id] = None
-        return list(found)
 
-    persons = [partial(judge.as_person, way=way) for way in judge.persons()]
+def _as_typed(judge: Judge, among: Sequence[Candidate], giving: _Gives) -> list[str]:
+    """The formulas that give it on the numbers as they were typed."""
     found = giving(judge.on_typed_values, among)
-    if found and _KEPT.issuperset(found):
-        smaller = [one for one in among if one[0] in _ROUNDED_AWAY]
-        return list(
-            dict.fromkeys([*found, *(id for one in persons for id in giving(one, smaller))])
-        )
-    if found or as_typed:
+    if not found or not _KEPT.issuperset(found):
         return found
+    smaller = [one for one in among if one[0] in _ROUNDED_AWAY]
+    also = (id for one in _persons(judge) for id in giving(one, smaller))
+    return list(dict.fromkeys([*found, *also]))
+
+
+def _as_meant(
+    judge: Judge, wrong: Wrong, numbers: Interval, among: Sequence[Candidate], giving: _Gives
+) -> list[str]:
+    """The formulas that give it on what was typed stands for, rounded on the way or not."""
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
     widest = [partial(judge.enclosed, repaired=way, rounded=True) for way in ways]
     among = [one for one in among if any(_may_give(wrong, numbers, w(one[1])) for w in widest)]
     narrow = [partial(judge.enclosed, repaired=way, rounded=False) for way in ways]
-    for reading in (*narrow, *widest, *persons):
-        if found := giving(reading, among):
-            break
-    return found
+    readings: list[Reading] = [*narrow, *widest, *_persons(judge)]
+    found = (giving(reading, among) for reading in readings)
+    return next(filter(None, found), [])
+
+
+def _persons(judge: Judge) -> list[Reading]:
+    return [partial(judge.as_person, way=way) for way in judge.persons()]
 
 
 def _may_give(wrong: Wrong, numbers: Interval, widest: Interval) -> bool:
