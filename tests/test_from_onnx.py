@@ -110,7 +110,7 @@ def test_gradients_are_slopes_of_the_file_s_own_loss(tmp_path: Path) -> None:
     ("nodes", "said"),
     [
         ([*GEMM, ("Hardmax", ["."], {})], "Hardmax is not known here"),
-        ([("Relu", ["."], {}), *GEMM], "behind a linear"),
+        ([("Relu", ["."], {}), *GEMM], "behind a layer without activation"),
         ([("Gemm", [".", "W1", "b1"], {"transB": 1, "alpha": 2.0})], "with alpha"),
         ([*GEMM, ("Add", [".", "b1"], {}), *LAST], "behind a MatMul"),
         ([*GEMM, ("Add", [".", "x"], {})], "x, which is no number"),

@@ -36,6 +36,9 @@ MODELS: dict[str, Any] = {
     "elu": lambda: sequence(nn.Linear(3, 4), nn.ELU(), nn.Linear(4, 2)),
     "gelu": lambda: sequence(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2)),
     "silu": lambda: sequence(nn.Linear(3, 4), nn.SiLU(), nn.Linear(4, 2)),
+    "mish": lambda: sequence(nn.Linear(3, 4), nn.Mish(), nn.Linear(4, 2)),
+    "softsign": lambda: sequence(nn.Linear(3, 4), nn.Softsign(), nn.Linear(4, 2)),
+    "relu6": lambda: sequence(nn.Linear(3, 4), nn.ReLU6(), nn.Linear(4, 2)),
     "softplus": lambda: sequence(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 2)),
     "dropout": lambda: sequence(nn.Linear(3, 4), nn.Dropout(), nn.Tanh(), nn.Linear(4, 2)),
     "linear": lambda: nn.Linear(3, 2),
@@ -342,3 +345,9 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
 def test_what_is_not_known_is_refused_by_name(model: Any, loss: Any, said: str) -> None:
     with pytest.raises(backprop.Error, match=said):
         backprop.from_torch(model(), inputs(), NUMBERS, loss)
+
+
+def test_an_approximation_is_refused_by_its_option() -> None:
+    model = sequence(nn.Linear(3, 4), nn.GELU(approximate="tanh"), nn.Linear(4, 2))
+    with pytest.raises(backprop.Error, match="GELU with approximate='tanh' is not known here"):
+        backprop.from_torch(model, torch.ones(2, 3), torch.ones(2, 2), nn.MSELoss())

@@ -167,3 +167,34 @@ def test_identifiers_are_told_apart() -> None:
     assert all(name.isidentifier() for name in names.values())
     assert names["W1"] == "W1"
     assert names["dL_dW1"] == "dL_dW1"
+
+
+SATURATED = (
+    """
+values: {z: [800, -800, 0], y: [1, 0, 0], w: 2}
+equations: ["p = softmax(w * z)", "L = -sum(y * log(p))"]
+""",
+    """
+values: {z: [-900, 900], y: [0, 1]}
+equations: ["p = sigmoid(z)", "L = -sum(y * log(p) + (1 - y) * log(1 - p))"]
+""",
+    """
+values: {z: [[800, 0], [-3, 800]], y: [[0, 1], [1, 0]]}
+equations: ["p = softmax(z, axis=1)", "L = mean(-log(p) * y)"]
+""",
+)
+LOSSES = (0.0, 0.0, (800 + 803) / 4)
+
+
+@pytest.mark.parametrize(("text", "loss"), [*zip(SATURATED, LOSSES, strict=True)])
+def test_a_logarithm_of_what_has_become_0_is_taken_from_what_is_behind_it(
+    text: str, loss: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "saturated.yaml"
+    path.write_text(text)
+    results, trace = run(str(path)).results, solved(str(path))
+    assert results["L"] == pytest.approx(loss)
+    for step in trace["steps"]:
+        value = np.asarray(step["value"])
+        if step["id"] in results and value.dtype.kind == "f":
+            np.testing.assert_allclose(results[step["id"]], value, rtol=1e-12, err_msg=step["id"])

@@ -8,6 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from msgspec import Struct
 
+from backprop_cli.algebra.expr import Expr, Op, op, rewrite
+from backprop_cli.calculus.stable import careful
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
 from backprop_cli.formats.program_text import (
@@ -64,8 +66,24 @@ class _Program(ProgramText):
             yield from ("", f"# {SECTIONS[section]}", *self.formulas(trace, own))
 
     def calculated(self, source: Source, step: Step) -> str:
+        if self.loses_digits(step):
+            return f"{source.text(self.rewritten(step))}  # from the numbers behind a 0"
         code = source.text(step.expr)
         return code if self.rounding is None else f"rounded({code})"
+
+    def loses_digits(self, step: Step) -> bool:
+        """Whether the formula as it stands has no value here, and what was computed has one."""
+        value = self.known(self.trace)(step.expr)
+        if value is None or step.value is None or not np.isfinite(step.value).all():
+            return False
+        return not np.isfinite(value).all()
+
+    def rewritten(self, step: Step) -> Expr:
+        """The formula as it was computed: ln p from what p is the softmax of."""
+        behind = {
+            each.id: each.expr for each in self.trace.steps if each.phase in ("forward", "update")
+        }
+        return rewrite(careful(step.expr, behind), _in_numpy)
 
     def closing(self, shown: Sequence[Step]) -> Iterator[str]:
         if not self.loops:
@@ -74,6 +92,16 @@ class _Program(ProgramText):
         yield '    text = np.array2string(np.asarray(value) + 0.0, prefix=f"{name} = ")'
         yield '    print(f"{name} = {text}")'
         yield from self.told_at_the_end()
+
+
+def _in_numpy(expr: Expr) -> Expr | None:
+    """What has a name of its own while values are computed, in words of NumPy."""
+    match expr:
+        case Op("xtimes", (left, right)):  # a logarithm of these is finite
+            return op("mul", rewrite(left, _in_numpy), rewrite(right, _in_numpy))
+        case Op("identity", (inner,)) | Op("neg", (Op("neg", (inner,)),)):
+            return rewrite(inner, _in_numpy)
+    return None
 
 
 # Rounding after every step ------------------------------------------------------------------------

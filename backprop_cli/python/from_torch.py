@@ -30,6 +30,9 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "SiLU": "silu",
         "silu": "silu",
         "Softplus": "softplus",
+        "Softsign": "softsign",
+        "Mish": "mish",
+        "ReLU6": "relu6",
         "softplus": "softplus",
     }
 )
@@ -272,7 +275,8 @@ def _activation(called: str, module: Any) -> Any:
         return {"name": "leaky-relu", "slope": module.negative_slope}
     if called == "ELU":
         return {"name": "elu", "alpha": module.alpha} if module.alpha != 1 else "elu"
-    if called == "GELU" and module.approximate == "none":
+    if called == "GELU":
+        _refuse_unless(module, approximate="none")
         return "gelu"
     if called not in _ACTIVATIONS:
         known = [*_MODULES, "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS]
