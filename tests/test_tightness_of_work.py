@@ -204,11 +204,11 @@ grading: {precision: {decimals: 2}}
     assert graded(problem, f"w_new: 1, c_new: {c}")["w_new"].how == how
 
 
-@pytest.mark.parametrize(("last", "how"), [("0.01", "carried-rounding"), ("0", None)])
+@pytest.mark.parametrize(("last", "how"), [("1.01", "carried-rounding"), ("0", None)])
 def test_when_a_gradient_may_have_been_rounded_to_zero(last: str, how: str | None) -> None:
     """The same behind a forward pass that is right: all of the backward pass is 0."""
     problem = """values: {a: 0.4956, b: 0.4852, w: 50}
-equations: [s = w * 1, r = s * 0.9, q = r * 0.9, p = q * 0.9, L = p * (a * 1) - p * b]
+equations: [s = w * 1, r = s * 0.9, q = r * 0.9, p = q * 0.9, L = p * (a * 1) - p * b + s]
 ask: [s, r, dL/dp, dL/dq, dL/dr, dL/ds]
 grading: {precision: {decimals: 2}}
 """

@@ -26,7 +26,7 @@ from backprop_cli.grading.judging.honest_intervals import (
     persons,
     units,
 )
-from backprop_cli.grading.judging.no_work_left import Uniform, idle, spared
+from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
 from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
@@ -121,7 +121,7 @@ class Judge:
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
         if judged.misleads and name in self.uniform.carries_nothing:
-            why = f"{self.uniform.carries_nothing[name]}, and nothing can be carried from that"
+            why = self.uniform.reason(name)
         if why is not None:
             self.judged[name] = replace(judged, idle=why)
         return self.judged[name]
@@ -323,7 +323,9 @@ class _One:
     def without_work(self) -> str | None:
         """Takes back what leans on values that leave no work, and says on which."""
         found = spared(self.judge.standing, self.name, self.leans_on, self.leaning)
-        if found is None:
+        if found is None and self.name in self.judge.uniform.proves_nothing:
+            found = Spared(self.leaning, self.judge.uniform.reason(self.name))
+        if found is None or not found.where.any():
             return None
         self.verdicts[found.where] = "not-judged"
         self.idle = found.reason if found.where.sum() == self.leaning.sum() else None

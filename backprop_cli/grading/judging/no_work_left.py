@@ -28,33 +28,45 @@ _ZERO = "{} is all zero, and nothing can be carried from that"
 _SEVERAL = 4
 """So many quantities with the same number in every box are no work."""
 
+_FAR = 10
+"""Where all is 0 that small gradients round to, nothing is as many units off as this."""
+
 
 class Uniform(Struct, frozen=True):
     """The quantities of which every number is the same as that of all their kind on a sheet.
 
-    No range holds anything in favour of such numbers (`proves_nothing`): what was typed without
-    looking is right where it is right. What is wrong of them leaves no work (`carries_nothing`).
+    No range holds anything in favour of such numbers, nor do others of theirs (`proves_nothing`,
+    with the reason): what was typed without looking is right where it is right. What is wrong of a
+    forward pass leaves no work behind it, either (`carries_nothing`).
     """
 
-    proves_nothing: frozenset[str]
-    carries_nothing: Mapping[str, str]
+    proves_nothing: Mapping[str, str]
+    carries_nothing: frozenset[str]
 
     @classmethod
     def of(cls, key: Key, sheet: Mapping[str, Written]) -> Uniform:
         """The whole sheet, its forward pass, its backward pass, the parameters that are kept."""
+        back = set(key.gradients.values())
         forward = [name for name in sheet if name in key.forward]
-        passed = [name for name in sheet if name in key.forward or name in key.again]
-        back = [name for name in sheet if name in set(key.gradients.values())]
-        kept = [name for name in sheet if name in key.parameters]
+        kinds = {
+            "of the backward pass": [name for name in sheet if name in back],
+            "of the forward pass": [*forward, *(name for name in sheet if name in key.again)],
+            "on this sheet": list(sheet),
+        }
         why: dict[str, str] = {}
-        if _are_one_number(sheet, forward):
-            why |= dict.fromkeys(forward, "every number of the forward pass is the same")
-        if _are_one_number(sheet, sheet):
-            why |= dict.fromkeys(sheet, "every number on this sheet is the same")
-        groups = [group for group in (passed, back) if _are_one_number(sheet, group)]
-        if len(kept) > 1 and _are_old(key, sheet, kept):
-            groups.append(kept)
-        return cls(frozenset(why).union(*groups), why)
+        kept = [name for name in sheet if name in key.parameters]
+        if _are_old(key, sheet, kept) and _is_far(key, sheet, kept):
+            why = dict.fromkeys(kept, "every parameter is the old one")
+        for kind, names in kinds.items():
+            if _are_one_number(sheet, names) and _is_far(key, sheet, names):
+                why |= dict.fromkeys(names, f"every number {kind} is the same")
+        nothing = why if "every number on this sheet is the same" in why.values() else forward
+        idle = _are_one_number(sheet, forward)
+        return cls(why, frozenset(nothing if idle else ()) & why.keys())
+
+    def reason(self, name: str) -> str:
+        """Why nothing follows from such a number."""
+        return f"{self.proves_nothing[name]}, and nothing can be carried from that"
 
 
 def _are_one_number(sheet: Mapping[str, Written], names: Collection[str]) -> bool:
@@ -66,15 +78,20 @@ def _are_one_number(sheet: Mapping[str, Written], names: Collection[str]) -> boo
 
 
 def _are_old(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> bool:
-    """Whether parameters are all as they were, and some should have moved by what is typed."""
-    moved = False
-    for name in names:
-        old, typed = key.truth[key.parameters[name]], sheet[name]
-        if not np.array_equal(typed.value, old):
-            return False
-        unit = np.maximum(typed.unit, key.unit.at(old))
-        moved = moved or bool((np.abs(key.truth[name] - old) >= unit).any())
-    return moved
+    """Whether several parameters are all as they were."""
+    old = (np.array_equal(sheet[name].value, key.truth[key.parameters[name]]) for name in names)
+    return len(names) > 1 and all(old)
+
+
+def _is_far(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> bool:
+    """Whether a number is so far from the true one that rounding cannot be the reason of it all."""
+    return any(_is_off(key.truth[name], key, sheet[name]) for name in names)
+
+
+def _is_off(truth: Array, key: Key, written: Written) -> bool:
+    unit = key.unit.at(truth)
+    unit = np.where(written.unit < 1, np.maximum(unit, written.unit), unit)  # 0 says no digits
+    return bool((np.abs(written.value - truth) >= _FAR * unit).any())
 
 
 class Spared(Struct, frozen=True):
