@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,25 @@ def test_a_sheet_of_two_names_both(tmp_path: Path) -> None:
     }
     done = check(tmp_path, "id,name,email\ns1,Anna Muster,\ns2,Ben,ben@x.org\n", files)
     assert done.stderr.startswith("no sheet: s2; is named beside s1, who has the points: ")
+
+
+@pytest.mark.parametrize("form", ["folder", "zip", "zip in a folder"])
+def test_an_export_of_gradescope_is_read_as_it_comes(tmp_path: Path, form: str) -> None:
+    files = {
+        "export/submission_77/a.yaml": SHEET,
+        "export/submission_metadata.yml": "---\nsubmission_77:\n  :submitters:\n"
+        "  - :name: Anna Muster\n    :sid: s1\n",
+    }
+    if form != "folder":
+        with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        (tmp_path / "in").mkdir()
+        (tmp_path / "export.zip").rename(tmp_path / "in" / "export.zip")
+        files = {}
+    done = check(tmp_path, "id,name\ns1,Anna Muster\n", files, "--format", "json")
+    if form == "zip":
+        words = [str(tmp_path / name) for name in ("p.yaml", "in/export.zip")]
+        words += ["--roster", str(tmp_path / "r.csv"), "--format", "json"]
+        done = CliRunner().invoke(main, ["check", *words])
+    assert (whose(done), done.stderr) == ({"submission_77": "s1"}, "")

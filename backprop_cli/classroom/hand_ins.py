@@ -18,9 +18,9 @@ from backprop_cli.grading.sheets.answer_files import A_PROBLEM, NO_ANSWERS, stem
 from backprop_cli.grading.sheets.collect import (
     OF_PLATFORMS,
     Unread,
+    archive_of,
     claimed_names,
     is_archive,
-    is_inside,
     is_late,
     members,
     not_read,
@@ -147,7 +147,7 @@ class _Names:
 
     def __init__(self, files: Sequence[str], paths: Sequence[Path], roster: Roster) -> None:
         self._who, self._roots = WhoIsWho(roster), _Roots(files, paths)
-        self._said = dict(_of_gradescope(paths))
+        self._said = dict(_of_gradescope(files, paths))
 
     def student(self, file: str, signed: str | None = None) -> str | None:
         """The student whose it is; None where no name means one alone."""
@@ -197,11 +197,13 @@ class _Roots:
 # What Gradescope says -----------------------------------------------------------------------------
 
 
-def _of_gradescope(paths: Sequence[Path]) -> Iterator[tuple[str, tuple[Claim, ...]]]:
+def _of_gradescope(
+    files: Sequence[str], paths: Sequence[Path]
+) -> Iterator[tuple[str, tuple[Claim, ...]]]:
     """Who handed in each folder, by all their names, where an export of Gradescope says so."""
-    for file in _metadata(paths):
+    for file in _metadata(files, paths):
         try:
-            data = (read_member if is_inside(file) else read_up_to)(file, _LARGEST)
+            data = (read_up_to if archive_of(file) is None else read_member)(file, _LARGEST)
         except OSError:
             continue
         root = read_tree(data, Complaints())
@@ -209,15 +211,14 @@ def _of_gradescope(paths: Sequence[Path]) -> Iterator[tuple[str, tuple[Claim, ..
             yield folder, tuple(_submitters(entry.value))
 
 
-def _metadata(paths: Sequence[Path]) -> Iterator[str]:
+def _metadata(files: Sequence[str], paths: Sequence[Path]) -> Iterator[str]:
+    """What platforms say, in the folders and in the archives in which there are sheets."""
     for path in paths:
-        if path.is_dir():
-            for name in OF_PLATFORMS:
-                yield from map(str, sorted(path.rglob(name)))
-        elif is_archive(str(path)):
-            yield from (
-                file for file in _inside(path) if file.rpartition(os.sep)[2] in OF_PLATFORMS
-            )
+        for name in OF_PLATFORMS if path.is_dir() else ():
+            yield from map(str, sorted(path.rglob(name)))
+    for archive in sorted({*map(archive_of, files)} - {None}, key=str):
+        inside = _inside(Path(str(archive)))
+        yield from (file for file in inside if file.rpartition(os.sep)[2] in OF_PLATFORMS)
 
 
 def _inside(path: Path) -> list[str]:

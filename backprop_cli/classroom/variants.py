@@ -26,9 +26,9 @@ from backprop_cli.solving.loading import Loaded, loaded
 
 MOST_TRIES: Final = 120
 LEAST_TRIES: Final = 24
-MOST_FORMULAS: Final = 30_000
+MOST_PAIRS: Final = 30_000_000
 """So many sets of numbers are drawn for a student until one is fair: fewer where each takes longer,
-since there are more wrong formulas to work out for it."""
+since there are more pairs of wrong formulas to tell apart."""
 
 _STAGES: Final = 12  # in which numbers are drawn ever nearer to the original, most staying at last
 
@@ -81,7 +81,7 @@ class Varied:
     @cached_property
     def _most_tries(self) -> int:
         formulas = sum(len(self._own.candidates(name)) for name in self._measure.sizes)
-        return max(LEAST_TRIES, min(MOST_TRIES, MOST_FORMULAS // max(formulas, 1)))
+        return max(LEAST_TRIES, min(MOST_TRIES, MOST_PAIRS // max(formulas, 1) ** 2))
 
     def variant(self, student: str, seed: int) -> Variant:
         """The problem of one student; UserError where none of many is fair."""

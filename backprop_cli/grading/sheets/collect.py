@@ -50,7 +50,7 @@ def read_answers(path: str) -> bytes | Sheet:
     """The bytes of an answer file; a sheet with an error where it cannot be read."""
     most = _MOST.get(os.path.splitext(path)[1].casefold(), MAX_SHEET)
     try:
-        return (read_member if is_inside(path) else read_up_to)(path, most + 1)
+        return (read_up_to if archive_of(path) is None else read_member)(path, most + 1)
     except OSError as error:
         return unusable(path, f"the file cannot be read: {error.strerror or error}")
     except ValueError:  # a NUL in the name
@@ -152,9 +152,10 @@ def members(path: str) -> list[str]:
     return [path + os.sep + info.filename for info in infos if not info.is_dir()]
 
 
-def is_inside(path: str) -> bool:
-    """Whether a path leads into an archive."""
-    return _split(path) is not None
+def archive_of(path: str) -> str | None:
+    """The archive that a path leads into; None where it leads into none."""
+    found = _split(path)
+    return None if found is None else found[0]
 
 
 def read_member(path: str, most: int) -> bytes:
