@@ -156,3 +156,4 @@ grading: {precision: {decimals: 3}}
     sheet = f"z: 3.9, L: 18.2, dL/dz: 6.0, dL/dw: 12.1, dL/db: 6.0, w_new: 1.4, b_new: {bias}"
     found = graded(problem, sheet)["b_new"]
     assert (found.verdict, found.slips) == ("wrong", names)
+    assert ("too few" in found.message) == (not names)

@@ -22,7 +22,7 @@ from backprop_cli.grading.report_data import (
     Sheet,
     Verdict,
 )
-from backprop_cli.grading.sentences import about, explanation, factor, message
+from backprop_cli.grading.sentences import TOO_SHORT, about, explanation, factor, message
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     ArrayCells,
@@ -38,7 +38,7 @@ from backprop_cli.grading.slips.of_programs import ratio_on
 from backprop_cli.grading.slips.of_shapes import Misshapen, by_shape
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short
 from backprop_cli.grading.tolerance.floating import largest
 from backprop_cli.operations.bounds import Interval, point
 
@@ -148,7 +148,9 @@ class Graded:
             tuple(self.entries(question, answer, judged, verdict)),
             found,
             self.open(name) if verdict == "correct" else (),
-            self.said(answer, verdict, found, judged.reason, origin, times),
+            self.said(
+                answer, verdict, found, self.why(name, answer, judged, verdict), origin, times
+            ),
             explanation(self.judge, name, judged),
             self.exercise.expected(name, question.index),
             self.exercise.formula(name),
@@ -250,16 +252,26 @@ class Graded:
     def found(self, name: str, answer: Answer, judged: Judged) -> Found:
         """The slips that explain a wrong quantity, and where they were made if not in it."""
         if name not in self.slips:
-            wrong = Wrong(
-                name,
-                self.judge.written[name],
-                (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
-                texts(answer),
-                self.exercise.candidates(name),
-                self.exercise.sample_axis(name),
-            )
+            wrong = self.wrong(name, answer, judged)
             self.slips[name] = self.detector.explain(wrong, self.exercise.candidates)
         return self.slips[name]
+
+    def wrong(self, name: str, answer: Answer, judged: Judged) -> Wrong:
+        """A wrong quantity as the slips see it."""
+        return Wrong(
+            name,
+            self.judge.written[name],
+            (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
+            texts(answer),
+            self.exercise.candidates(name),
+            self.exercise.sample_axis(name),
+        )
+
+    def why(self, name: str, answer: Answer, judged: Judged, verdict: Verdict) -> str | None:
+        """Why nothing can be said for a quantity: what is missing, or too few digits of it."""
+        if verdict == "wrong" and is_short(self.judge, self.wrong(name, answer, judged)):
+            return TOO_SHORT
+        return judged.reason if verdict == "not-judged" else None
 
     def entries(
         self, question: Question, answer: Answer, judged: Judged, overall: Verdict

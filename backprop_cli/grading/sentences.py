@@ -31,6 +31,9 @@ def telling(slips: Sequence[str]) -> tuple[str, ...]:
     return tuple(slip for slip in slips if slip not in implied)
 
 
+TOO_SHORT = "right at its digits, which are too few to prove anything"
+
+
 def message(
     judge: Judge,
     name: str,
@@ -47,6 +50,8 @@ def message(
         if slips:
             words = " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))
             return words if origin is None else f"In {origin.id}, not {_where(judge)}: {words}"
+        if reason is not None:
+            return reason
         earlier = "the program's other arrays" if judge.key.computed else "your earlier values"
         return f"neither right nor what follows from {earlier}"
     if verdict == "carried":
