@@ -23,6 +23,9 @@ TELLING = 2
 """Significant digits that prove something: with one, a number stands for up to twice its size."""
 
 
+_MOST = 1 / 2  # of the numbers of a sheet
+
+
 class FewDigits(Struct, frozen=True):
     """The entries of one quantity as they were typed, where that is with fewer digits than asked.
 
@@ -99,18 +102,30 @@ class FewDigits(Struct, frozen=True):
 
 
 def shown(sheet: Iterable[Written], asked: Unit) -> tuple[Unit, ...]:
-    """The digits, fewer than asked and of that kind, that numbers on a sheet show to be in use.
-
-    Only what has two significant digits shows any: 1 in every box does not make a 3 a 3.0.
-    """
+    """The digits, fewer than asked and of that kind, that numbers on a sheet show to be in use."""
     counts: set[int] = set()
+    for digits in _counted(sheet, asked):
+        counts |= set(digits[digits < asked.count].tolist())
+    return tuple(Unit(count, asked.significant) for count in sorted(counts) if count > 0)
+
+
+def are_few(sheet: Iterable[Written], asked: Unit) -> bool:
+    """Whether most numbers on a sheet have fewer digits than asked, not only some short ones."""
+    digits = np.concatenate([np.zeros(0, dtype=int), *_counted(sheet, asked)])
+    return bool(np.sum(digits < asked.count) > _MOST * digits.size)
+
+
+def _counted(sheet: Iterable[Written], asked: Unit) -> Iterator[Array]:
+    """How many digits of the kind asked the numbers have that show any.
+
+    Only what has two significant digits does: 1 in every box does not make a 3 a 3.0.
+    """
     for written in sheet:
         digits = significant(written.value, written.unit)
         telling = written.present & (digits >= TELLING)
         if not asked.significant:
             digits = -np.round(np.log10(np.where(telling, written.unit, 1.0))).astype(int)
-        counts |= set(digits[telling & (digits < asked.count)].tolist())
-    return tuple(Unit(count, asked.significant) for count in sorted(counts) if count > 0)
+        yield digits[telling]
 
 
 def has_digits(written: Written) -> bool:
