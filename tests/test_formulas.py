@@ -142,7 +142,7 @@ def parts(expr: Expr, env: dict[str, Any]) -> list[Any]:
         ("", 0, "expected"),
         ("a +", 3, "end"),
         ("a + * b", 4, "*"),
-        ("(a + b", 6, ")"),
+        ("(a + b", 6, "not closed"),
         ("a b", 2, "operator"),
         ("2a", 1, "operator"),
         ("a ; b", 2, "no meaning"),
