@@ -39,6 +39,7 @@ FORMULAS = (
     "sum(y * ln(yhat)) * -1",
     "-sum(y * log(softmax(z)))",
     "norm(z)",
+    "max(z) * z",
     "sum(z * sum(z^2)) + sum(sum(z)) * mean(norm(z))",
     "dot(y, z) / norm(z)",
     "logsumexp(z) - sum(y * z)",

@@ -43,6 +43,11 @@ class Point:
                 return sum(
                     self.at(index, place).value(body) for place in range(SIZE) if place != left_out
                 )
+            case Op("max_over", (body,)):
+                index = str(expr.option("index"))
+                return max(self.at(index, place).value(body) for place in range(SIZE))
+            case Op("is_largest", (one, largest)):
+                return float(self.value(one) == self.value(largest))
             case Op("equal", (Sym(left), Sym(right))):
                 return float(self.indices[left] == self.indices[right])
         args = [np.asarray(self.value(arg)) for arg in expr.args]
