@@ -202,7 +202,7 @@ def test_a_jacobian_between_any_two_is_that_of_differences(problem: backprop.Pro
         (lambda p: p.check({"Z1": [4, 0]})["dQ"], "no quantity"),
         (lambda p: p.derive(of="Q", wrt="W1"), "no quantity"),
         (lambda _: backprop.derive("sigmod"), "no function"),
-        (lambda _: backprop.derive("((z"), "expected"),
+        (lambda _: backprop.derive("((z"), "not closed"),
     ],
 )
 def test_everything_wrong_is_an_error_with_complaints(

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.ids import in_letters, listed
 from backprop_cli.problem.problem_data import Convention, Text
@@ -98,7 +99,7 @@ def _part_meant(name: str, known: Collection[str]) -> str | None:
     if name.endswith("ᵀ") and name[:-1] in known:
         return f"{name[:-1]}.T"
     found = _ENTRY.fullmatch(name)
-    return f"{found['name']}[{found['place']}]" if found and found["name"] in known else None
+    return entry_id(found["name"], [found["place"]]) if found and found["name"] in known else None
 
 
 def _raised(text: str, place: int) -> bool:
