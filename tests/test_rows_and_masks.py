@@ -122,7 +122,7 @@ def test_columns_by_number_and_entries_of_a_vector() -> None:
         ("E[[1.5]]", "whole number"),
         ("E[[]]", "whole number"),
         ("E[[1, 2], [1, 2]]", "one axis at a time"),
-        ("E[[1, 2]", "expected `]`"),
+        ("E[[1, 2]", "not closed; write ]"),
         ("E[rows]", "list of numbers"),
     ],
 )
