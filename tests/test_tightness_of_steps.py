@@ -477,13 +477,24 @@ grading: {{precision: {{decimals: {decimals}}}}}
 
 
 @pytest.mark.parametrize(
-    ("q", "verdict"), [("0.016", "correct"), ("0.015", "wrong"), ("0.019", "wrong")]
+    ("slope", "verdict"), [("0.016", "correct"), ("0.015", "wrong"), ("0.019", "wrong")]
 )
-def test_when_a_quotient_is_a_product_with_the_reciprocal(q: str, verdict: str) -> None:
+def test_when_a_gradient_is_a_product_with_a_reciprocal(slope: str, verdict: str) -> None:
     """5.019² = 25.190, 1/25.190 = 0.039 cut off, and 0.433 · 0.039 = 0.0168; 0.0172 at once."""
-    problem = """values: {z: 4.019, g: 0.433}
-equations: [q = g / (1 + z)^2, L = q]
-ask: [q]
+    problem = """values: {z: 4.019, c: 0.433}
+equations: [h = softsign(z), L = c * h]
+ask: [dL/dh, dL/dz]
 grading: {precision: {decimals: 3}}
 """
-    assert graded(problem, f"q: {q}")["q"].verdict == verdict
+    assert graded(problem, f"dL/dh: 0.433, dL/dz: {slope}")["dL/dz"].verdict == verdict
+
+
+@pytest.mark.parametrize(("r", "verdict"), [("1.67", "correct"), ("1.65", "wrong")])
+def test_that_a_quotient_alone_is_no_product_with_a_reciprocal(r: str, verdict: str) -> None:
+    """5/3 is 1.67; nobody takes 5 · 0.33 for it."""
+    problem = """values: {a: 5, b: 3}
+equations: [r = a / b, L = r]
+ask: [r]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"r: {r}")["r"].verdict == verdict

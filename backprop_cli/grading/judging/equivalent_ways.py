@@ -63,7 +63,8 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
         yield regrouped(expr)
         yield factored(expr)
         yield in_one_division(expr)
-        yield by_reciprocal(expr)
+        if model.gradient_by(id) is not None:
+            yield by_reciprocal(expr)
         ways = (_softmax_ways(model, id, expr), _slope_ways(model, id, expr))
         for other in (*chain(*ways), *_gate_ways(model, expr)):
             yield other
