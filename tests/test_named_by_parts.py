@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from judged import graded
 
+from backprop_cli.grading.slips.table_of_slips import PROGRAM_SLIPS
+
 LAYERS = """convention: {{affine: {affine}{more}}}
 x: {x}
 layers:
@@ -157,3 +159,14 @@ grading: {precision: {decimals: 3}}
     found = graded(problem, sheet)["b_new"]
     assert (found.verdict, found.slips) == ("wrong", names)
     assert ("too few" in found.message) == (not names)
+
+
+def test_that_no_mistake_of_code_is_looked_for_on_paper() -> None:
+    """The signs of the errors are the gradient of an absolute error: a name for programs alone."""
+    z = W @ X + B
+    y = np.array([0.5, -0.8, 1.4])
+    found = _names(
+        _problem(y.tolist(), "half-squared-error", "linear"),
+        _sheet(Z1=z, Yhat=z, L=((z - y) ** 2).sum() / 2, dL__dYhat=np.sign(z - y)),
+    )
+    assert not PROGRAM_SLIPS & set(found["dL/dYhat"])

@@ -66,7 +66,8 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
                 found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
     for one in case.cases():
         found += [change for change in changes(one) if one.fits(change[1])]
-    found += [change for change in code_changes(case, ways) if case.fits(change[1])]
+    if programs:
+        found += [change for change in code_changes(case, ways) if case.fits(change[1])]
     if not any(is_jacobian(step.expr) for step in case.steps.values()):
         return found
     pulled_back = Folded(lambda leaf: False, _is_pulled_back)  # once for all that they share
