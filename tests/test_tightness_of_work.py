@@ -236,3 +236,17 @@ ask: [L, w_new]
 grading: {{precision: {{decimals: 2}}}}
 """
     assert graded(problem, f"L: 3.9, w_new: {typed}")["w_new"].verdict == verdict
+
+
+@pytest.mark.parametrize(("new", "verdict"), [("1", "not-judged"), ("0.7", "not-judged")])
+def test_that_a_new_loss_of_its_own_makes_no_work_of_a_forward_pass(new: str, verdict: str) -> None:
+    """1 in every box before the update, and what follows from that is not carried."""
+    problem = """values: {a: 5, w: 0.5}
+equations: [u = a - 3, v = u * w, r = v * 3, L = r * 2]
+train: [w]
+update: {rule: sgd, learning_rate: 0.01}
+ask: [u, v, r, L, dL/dw, L_new]
+grading: {precision: {decimals: 2}}
+"""
+    found = graded(problem, f"u: 1, v: 1, r: 1, L: 1, dL/dw: 6, L_new: {new}")
+    assert found["dL/dw"].verdict == verdict

@@ -47,22 +47,26 @@ class Uniform(Struct, frozen=True):
     def of(cls, key: Key, sheet: Mapping[str, Written]) -> Uniform:
         """The whole sheet, its forward pass, its backward pass, the parameters that are kept."""
         back = set(key.gradients.values())
+        backward = [name for name in sheet if name in back]
         forward = [name for name in sheet if name in key.forward]
+        again = [name for name in sheet if name in key.again]
+        if _are_one_number(sheet, [*forward, *again]):
+            forward += again
         kinds = {
-            "of the backward pass": [name for name in sheet if name in back],
-            "of the forward pass": [*forward, *(name for name in sheet if name in key.again)],
+            "of the backward pass": backward,
+            "of the forward pass": forward,
             "on this sheet": list(sheet),
         }
         why: dict[str, str] = {}
         kept = [name for name in sheet if name in key.parameters]
         if _are_old(key, sheet, kept) and _is_far(key, sheet, kept):
             why = dict.fromkeys(kept, "every parameter is the old one")
+        idle: set[str] = set()
         for kind, names in kinds.items():
             if _are_one_number(sheet, names) and _is_far(key, sheet, names):
                 why |= dict.fromkeys(names, f"every number {kind} is the same")
-        nothing = why if "every number on this sheet is the same" in why.values() else forward
-        idle = _are_one_number(sheet, forward)
-        return cls(why, frozenset(nothing if idle else ()) & why.keys())
+                idle |= set(names) if names is not backward else set()
+        return cls(why, frozenset(idle))
 
     def reason(self, name: str) -> str:
         """Why nothing follows from such a number."""
