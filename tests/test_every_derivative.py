@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from math import ceil
@@ -301,15 +301,20 @@ def test_one_output_unit(affine: str, x: str, y: str) -> None:
     values = dict(solve(model, Request(1, 1)).values)
     assert values["dL/dW2"].ravel() == pytest.approx([0.33783, 0.23106], abs=1e-5)
     for by in ("W1", "W2", "b1", "b2"):
-        page = page_of(model, Question("L", by))
-        here = replace(page.papers[0], values=values)
-        name, letters = parts(ends(page.derivation.left)[1])
-        gradient = values[f"dL/d{by}"]
-        for at in np.ndindex(gradient.shape):
-            places = {each: i + 1 for each, i in zip(letters, at, strict=True)}
-            numbers = {each: i for each, i in places.items() if not each.isdecimal()}
-            found = here.at(**numbers).value(page.derivation.result)
-            assert found == pytest.approx(gradient[at], rel=1e-9), (name, at)
+        every_entry_is(values, model, by)
+
+
+def every_entry_is(values: Mapping[str, np.ndarray], model: Model, by: str) -> None:
+    """Holds every entry of the last formula of ∂L/∂by against the gradient."""
+    page = page_of(model, Question("L", by))
+    here = replace(page.papers[0], values=values)
+    _, letters = parts(ends(page.derivation.left)[1])
+    gradient = values[f"dL/d{by}"]
+    for at in np.ndindex(gradient.shape):
+        places = {each: i + 1 for each, i in zip(letters, at, strict=True)}
+        numbers = {each: i for each, i in places.items() if not each.isdecimal()}
+        found = here.at(**numbers).value(page.derivation.result)
+        assert found == pytest.approx(gradient[at], rel=1e-9), (by, at)
 
 
 @pytest.mark.parametrize(
@@ -326,15 +331,7 @@ def test_windows_in_the_numbers_of_the_problem(name: str, by: tuple[str, ...]) -
     model = loaded(read_source(path)).model
     values = dict(solve(model, Request(1, 1)).values)
     for each in by:
-        page = page_of(model, Question("L", each))
-        here = replace(page.papers[0], values=values)
-        _, letters = parts(ends(page.derivation.left)[1])
-        gradient = values[f"dL/d{each}"]
-        for at in np.ndindex(gradient.shape):
-            places = {letter: i + 1 for letter, i in zip(letters, at, strict=True)}
-            numbers = {letter: i for letter, i in places.items() if not letter.isdecimal()}
-            found = here.at(**numbers).value(page.derivation.result)
-            assert found == pytest.approx(gradient[at], rel=1e-9), (each, at)
+        every_entry_is(values, model, each)
 
 
 def test_one_row_is_written_with_a_letter_for_each_entry() -> None:

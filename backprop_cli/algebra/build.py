@@ -226,6 +226,11 @@ def added(terms: Sequence[Expr]) -> Expr:
     return total
 
 
+def sum_along(expr: Expr, axis: Option) -> Expr:
+    """The sum along an axis that stays, with one entry; of all entries where there is none."""
+    return op("sum", expr, axis=axis, keep=None if axis is None else 1)
+
+
 # Comparisons --------------------------------------------------------------------------------------
 
 

@@ -149,7 +149,7 @@ class Graded:
             found,
             self.open(name) if verdict == "correct" else (),
             self.said(
-                answer, verdict, found, self.why(name, answer, judged, verdict), origin, times
+                answer, verdict, found, self.why(answer, judged, verdict, found), origin, times
             ),
             explanation(self.judge, name, judged),
             self.exercise.expected(name, question.index),
@@ -267,10 +267,13 @@ class Graded:
             self.exercise.sample_axis(name),
         )
 
-    def why(self, name: str, answer: Answer, judged: Judged, verdict: Verdict) -> str | None:
+    def why(
+        self, answer: Answer, judged: Judged, verdict: Verdict, slips: tuple[str, ...]
+    ) -> str | None:
         """Why nothing can be said for a quantity: what is missing, or too few digits of it."""
-        if verdict == "wrong" and is_short(self.judge, self.wrong(name, answer, judged)):
-            return TOO_SHORT
+        if verdict == "wrong":
+            short = not slips and is_short(self.judge, self.wrong(answer.id, answer, judged))
+            return TOO_SHORT if short else None
         return judged.reason if verdict == "not-judged" else None
 
     def entries(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from itertools import chain
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -65,8 +66,9 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
         yield in_one_division(expr)
         if model.gradient_by(id) is not None:
             yield by_reciprocal(expr)
-        ways = (_softmax_ways(model, id, expr), _slope_ways(model, id, expr))
-        for other in (*chain(*ways), *_gate_ways(model, expr)):
+        for other in chain(
+            _softmax_ways(model, id, expr), _slope_ways(model, id, expr), _gate_ways(model, expr)
+        ):
             yield other
             yield regrouped(other)
 
@@ -221,7 +223,7 @@ def _softmax_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
 def through_softmax(node: Op, output: Expr, upstream: Expr) -> Iterator[Expr]:
     """A gradient pulled back through a softmax: ŷ ⊙ (g − Σ ŷg), in two steps, by the Jacobian."""
     axis = node.option("axis")
-    inner = op("sum", op("mul", output, upstream), axis=axis, keep=None if axis is None else 1)
+    inner = build.sum_along(op("mul", output, upstream), axis)
     yield op("mul", output, op("sub", upstream, inner))
     yield op("sub", op("mul", output, upstream), op("mul", output, inner))
     samples = None if axis is None else 1 - int(str(axis))

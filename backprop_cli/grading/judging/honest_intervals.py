@@ -98,11 +98,12 @@ class Ways(Struct):
         The last step, too: 4.5573 is 4.557 then, and 4.5570 on the sheet.
         """
         widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
-        if unit.significant and unit.count >= _PADDED:
+        padded = unit.significant and unit.count >= _PADDED
+        if padded:
             widest = unit.widened(widest)
         if self._reached(expr, self.wanted, widest, unit).any():
             yield from self._definitely(expr, unit, WITHIN)
-            if unit.significant and unit.count >= _PADDED:
+            if padded:
                 yield from self._padded(expr, unit)
             if self._near(self.wanted, _FAR):
                 for more in _finer(unit):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
 from typing import Final, TypeAlias
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -246,8 +247,7 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     if node.name == "softmax":
         powers = op("exp", inner)
         yield "normalisation-left-out", powers
-        axis = node.option("axis")
-        total = op("sum", inner, axis=axis, keep=None if axis is None else 1)
+        total = build.sum_along(inner, node.option("axis"))
         yield "wrong-activation", op("div", inner, total)
 
 
@@ -275,16 +275,21 @@ def _operands(case: Case) -> Iterator[Change]:
 
 
 def _two_exchanged(case: Case, names: Sequence[str]) -> Iterator[Change]:
-    """Two quantities of one shape in each other's place: (1 - z)h + zn for (1 - z)n + zh."""
+    """Two quantities of one kind: (1 - z)h + zn for (1 - z)n + zh."""
     names = [name for name in names if name in case.sizes.names]
-    if case.sum.is_long or len(names) > _MOST_EXCHANGED:
-        return
+    if not case.sum.is_long and len(names) <= _MOST_EXCHANGED:
+        for one, other, swapped in exchanged(case, names):
+            if case.kind(one) == case.kind(other):  # δhᵀ for hδᵀ is a transpose, and no other
+                yield "wrong-operand", swapped
+
+
+def exchanged(case: Case, names: Sequence[str]) -> Iterator[tuple[str, str, Expr]]:
+    """Any two quantities of one shape, and the formula with each in the place of the other."""
     for one, other in combinations(names, 2):
-        same_kind = case.kind(one) == case.kind(other)  # δhᵀ for hδᵀ is a transpose, and no other
-        if same_kind and case.sizes.names[one] == case.sizes.names[other]:
+        if case.sizes.names[one] == case.sizes.names[other]:
             swapped = substitute(case.expr, {one: Sym(other), other: Sym(one)})
             if swapped != case.expr:
-                yield "wrong-operand", swapped
+                yield one, other, swapped
 
 
 def _other_quantities(case: Case) -> Iterator[Change]:

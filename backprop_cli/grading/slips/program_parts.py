@@ -7,8 +7,8 @@ wrong each time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, islice
-from typing import Final, TypeAlias
+from itertools import islice
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -23,7 +23,6 @@ from backprop_cli.algebra.expr import (
     op,
     places,
     put,
-    substitute,
     symbols,
 )
 from backprop_cli.algebra.quantity import at_step, quantity, step_of
@@ -31,13 +30,11 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, signed_terms
-from backprop_cli.grading.slips.formula_parts import of_node
+from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.pull_backs import applied
 from backprop_cli.grading.slips.windows_wrong import CONVOLUTIONS, KERNEL
 from backprop_cli.operations.losses import LOSSES, Setting
-
-Change: TypeAlias = "tuple[str, Expr]"
 
 _MOST: Final = 2_000
 """So many changes of one quantity are tried."""
@@ -120,7 +117,7 @@ def _brackets(node: Op) -> Iterator[Change]:
 def _operator(node: Op) -> Iterator[Change]:
     """One of + − · / for another."""
     if node.name in _SUMS | _FACTORS:
-        for name in sorted(_SUMS | _FACTORS - {node.name}):
+        for name in sorted((_SUMS | _FACTORS) - {node.name}):
             if {name, node.name} != _SUMS:  # that is a sign, and is tried as one
                 yield "operator-exchanged", op(name, *node.args)
 
@@ -207,9 +204,7 @@ def _has(case: Case, name: str, shape: Shape | None) -> bool:
 def _exchanged(case: Case) -> Iterator[Change]:
     """Two quantities of one shape, each in the place of the other."""
     known = [name for name in symbols(case.expr) if name in case.sizes.names]
-    for one, other in combinations(known, 2):
-        if case.sizes.names[one] == case.sizes.names[other]:
-            yield "wrong-operand", substitute(case.expr, {one: Sym(other), other: Sym(one)})
+    yield from (("wrong-operand", swapped) for _, _, swapped in exchanged(case, known))
 
 
 def _other_targets(case: Case) -> Iterator[Change]:

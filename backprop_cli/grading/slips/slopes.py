@@ -186,7 +186,7 @@ def softmax_signs_lost(case: Case) -> Iterator[Expr]:
 def _pulled_without_signs(axis: Option, g: Expr, output: Expr) -> Expr:
     """Σⱼ |∂ŷⱼ/∂zᵢ| gⱼ = ŷᵢ (gᵢ + Σⱼ ŷⱼgⱼ − 2 ŷᵢgᵢ)."""
     own = op("mul", output, g)
-    total = op("sum", own, axis=axis, keep=None if axis is None else 1)
+    total = build.sum_along(own, axis)
     return op("mul", output, op("sub", op("add", g, total), op("mul", num(2), own)))
 
 
