@@ -462,6 +462,8 @@ def test_that_the_old_loss_is_no_rounding_of_the_new_one(new: str, verdict: str)
         (3, 4.5573, "4.550", "correct"),
         (3, 4.5573, "4.570", "wrong"),
         (3, 4.5573, "4.561", "wrong"),
+        (3, 4.5573, "4.56", "imprecise"),
+        (3, 45.573, "45.6", "imprecise"),
         (2, 1.2413, "1.20", "wrong"),
     ],
 )
