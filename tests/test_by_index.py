@@ -39,6 +39,12 @@ equations:
   - M = mean_pool(Z, 3)
   - L = sum(c * flatten(M)) + sum(P^2)
 """,
+    "masked": """
+shapes: {Q: [3, 2], K: [3, 2], V: [3, 4], T: [3, 4]}
+equations:
+  - O = attention(Q, K, V, mask=causal)
+  - L = half_squared_error(O, T)
+""",
     "from-zero": """
 convention: {indices: 0, output_gradient: fused}
 inputs: N
@@ -95,9 +101,9 @@ class Reader:
                 return float(self.value(one, places) == self.value(largest, places))
             case Op("equal", (Sym(left), Sym(right))):
                 return float(counted(left, places) == counted(right, places))
-            case Op("within", (Sym(place), Sym(first), Sym(last))):
-                low, middle, high = (counted(each, places) for each in (first, place, last))
-                return float(low <= middle <= high)
+            case Op("within", within):
+                chain = [counted(each.name, places) for each in within if isinstance(each, Sym)]
+                return float(chain == sorted(chain))
         args = [np.asarray(self.value(arg, places)) for arg in expr.args]
         return float(function_of(expr)(*args, **dict(expr.options)))
 

@@ -107,7 +107,7 @@ equations:
 }
 
 
-WINDOWS = {
+PLACES = {
     "stride-and-padding": """
 shapes: {x: [6], w: [2], c: [4]}
 equations:
@@ -166,6 +166,43 @@ shapes: {A: [3, 4], s: [3]}
 equations:
   - m = max(A, axis=1)
   - L = sum(s * m) + max(s)
+""",
+    "attention-in-letters": """
+shapes: {Q: [N, D], K: [M, D], V: [M, P], T: [N, P]}
+equations:
+  - O = attention(Q, K, V)
+  - L = half_squared_error(O, T)
+""",
+    "masked-attention-in-letters": """
+shapes: {Q: [N, D], K: [N, D], V: [N, P], T: [N, P]}
+equations:
+  - O = attention(Q, K, V, mask=causal)
+  - L = half_squared_error(O, T)
+""",
+    "mask-inside-a-formula": """
+convention: {indices: 0}
+shapes: {X: [3, 2], W: [2, 3]}
+equations:
+  - A = attention(X, X @ W @ W.T, X, mask=causal)
+  - L = sum(A^2)
+""",
+    "heads": """
+shapes: {Q: [2, 4], K: [3, 4], V: [3, 2], W: [2, 2]}
+equations:
+  - H = attention(Q, K, V, heads=2)
+  - L = sum((H @ W)^2)
+""",
+    "rows-of-a-table": """
+shapes: {E: [W, D], w: [D]}
+equations:
+  - X = E[[2, 3, 2], :]
+  - L = sum((X @ w)^2)
+""",
+    "joined": """
+shapes: {a: [2], b: [3], c: [1], w: [6]}
+equations:
+  - v = concat(a, b, c)
+  - L = sum(w * v^2)
 """,
     "ranges": """
 shapes: {x: [5], w: [3], A: [3, 4]}
@@ -246,8 +283,8 @@ def test_entries_named_by_letters_and_numerals(seed: int) -> None:
         check(model, Question("Yhat", "W2", letters))
 
 
-@pytest.mark.parametrize("text", WINDOWS.values(), ids=WINDOWS.keys())
-def test_windows(text: str) -> None:
+@pytest.mark.parametrize("text", PLACES.values(), ids=PLACES.keys())
+def test_places_worked_out_from_letters(text: str) -> None:
     """Every pair of a name and what it is made from has a page, and what is on it is right."""
     model = model_of(text)
     for question in pairs(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
@@ -43,8 +44,8 @@ class Text(Struct, frozen=True):
             case Op("equal", (left, right)):
                 return Sym(f"delta({self.of(left)}, {self.of(right)})")
             case Op("within"):
-                place, first, last = map(self.of, expr.args)
-                return Sym(f"({first} <= {place}) * ({place} <= {last})")
+                pairs = pairwise(map(self.of, expr.args))
+                return Sym(" * ".join(f"({low} <= {high})" for low, high in pairs))
             case Op("derivative", (Sym(of), Sym(by))):
                 return Sym(derivative_id(of, by))
             case Op("derivative", (inner, by)):

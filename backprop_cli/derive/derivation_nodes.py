@@ -44,11 +44,6 @@ def _said_last(place: str) -> int:
     return 0 if place.isalpha() else 1 if is_formula(place) else 2
 
 
-def within(place: str, range_: Range) -> Op:
-    """1 where a place is one of those that a letter runs over, else 0."""
-    return op(WITHIN, Sym(place), Sym(str(range_.first)), Sym(str(range_.last)))
-
-
 def indexed(name: str, *letters: str) -> Sym:
     """The entry of a quantity that letters name."""
     return Sym(entry_id(name, letters))

@@ -280,8 +280,8 @@ def equal(writer: Writer, node: Op) -> Part:
 
 def within(writer: Writer, node: Op) -> Part:
     """1{1 ≤ i ≤ N}."""
-    place, first, last = (_letter(writer, each) for each in node.args)
-    return indicator(Part(row(first, Sign("≤"), place, Sign("≤"), last), "sum"))
+    places = (part for each in node.args for part in (Sign("≤"), _letter(writer, each)))
+    return indicator(Part(row(*[*places][1:]), "sum"))
 
 
 def max_over(writer: Writer, node: Op) -> Part:

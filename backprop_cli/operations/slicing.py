@@ -65,12 +65,28 @@ def _concat(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 def _concat_entry(node: Op, index: Index, write: Entries) -> Expr:
     axis = _joined_axis(node, write)
     position = index[axis]
+    if not isinstance(position, int):
+        return _of_any_part(node, index, axis, write)
     for arg in node.args:
         size = int(write.shape(arg)[axis])
         if position < size:
             return write.at(arg, (*index[:axis], position, *index[axis + 1 :]))
         position -= size
     raise IndexError(index)
+
+
+def _of_any_part(node: Op, index: Index, axis: int, write: Entries) -> Expr:
+    """The sum of what each part has at a place that letters name, where it is in that part."""
+    total: Expr = build.ZERO
+    start, position = 0, index[axis]
+    for arg in node.args:
+        size = int(write.shape(arg)[axis])
+        inner = position - start if size > 1 else 0
+        here = write.within(position, start, start + size - 1)
+        entry = write.at(arg, (*index[:axis], inner, *index[axis + 1 :]))
+        total = build.add(total, build.scalar_mul(entry, here))
+        start += size
+    return total
 
 
 def part(x: Array, axis: int = 0, start: int = 0, stop: int = 0) -> Array:
@@ -168,6 +184,9 @@ def place(g: Array, index: tuple[Option, ...] = (), shape: tuple[int, ...] = ())
 def _at_entry(node: Op, index: Index, write: Entries) -> Expr:
     rest = list(index)
     full: list[Position] = []
+    found = _chosen_rows(node, index, write)
+    if found is not None:
+        return found
     for choice in choices(node):
         if isinstance(choice, int):
             full.append(choice)
@@ -176,6 +195,25 @@ def _at_entry(node: Op, index: Index, write: Entries) -> Expr:
         else:
             full.append(rest.pop(0) + (choice[0] if choice else 0))
     return write.at(node.args[0], (*full, *rest))
+
+
+def _chosen_rows(node: Op, index: Index, write: Entries) -> Expr | None:
+    """An entry of rows that a list names: row 3 where t is 1, row 1 where it is 2; None where
+    the place in the list is a number."""
+    options = node.option("index")
+    assert isinstance(options, tuple)
+    kept = [place for place, one in enumerate(choices(node)) if not isinstance(one, int)]
+    for place, axis in enumerate(kept):
+        rows, where = choices(node)[axis], index[place]
+        if not isinstance(rows, list) or isinstance(where, int):
+            continue
+        total: Expr = build.ZERO
+        for number, row in enumerate(rows):
+            one = op("at", *node.args, index=(*options[:axis], row, *options[axis + 1 :]))
+            entry = write.at(one, (*index[:place], *index[place + 1 :]))
+            total = build.add(total, build.scalar_mul(entry, write.same(where, number)))
+        return total
+    return None
 
 
 def _place_entry(node: Op, index: Index, write: Entries) -> Expr:

@@ -6,7 +6,6 @@ that is one of them becomes an equation for each step.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
@@ -281,9 +280,12 @@ def _above_diagonal(shape: tuple[int, int] = (1, 1)) -> Array:
     return np.triu(np.full(shape, -np.inf), 1)
 
 
-def _mask_entry(node: Op, index: Index, _: Entries) -> Expr:
-    # whether it is masked depends on which place it is: a letter is refused
-    return op("at", node, index=tuple(map(operator.index, index)))
+def _mask_entry(node: Op, index: Index, write: Entries) -> Expr:
+    """0 up to the diagonal and −∞ behind it: the logarithm of 1{j ≤ i}."""
+    row, column = index
+    if isinstance(row, int) and isinstance(column, int):
+        return op("at", node, index=(row, column))
+    return op("log", write.within(column, 0, row))
 
 
 WORKED_OUT = (

@@ -148,10 +148,10 @@ class Paper:
                 return max(self.at(**{letter: k}).value(body) for k in self.counted(letter))
             case Op("is_largest", (one, largest)):
                 return float(self.value(one) == self.value(largest))
-        first, *rest = (self.number(each.name) for each in expr.args if isinstance(each, Sym))
+        numbers = [self.number(each.name) for each in expr.args if isinstance(each, Sym)]
         if expr.name == "equal":
-            return float([first] == rest)
-        return float(rest[0] <= first <= rest[1])
+            return float(numbers[0] == numbers[1])
+        return float(numbers == sorted(numbers))
 
     def summed(self, expr: Expr) -> float:
         """A sum over all its indices of a product, each factor an array over those that it has."""

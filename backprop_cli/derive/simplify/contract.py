@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import nan
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite
-from backprop_cli.algebra.shapes import Size, combined, ends, is_formula, plus, solved
+from backprop_cli.algebra.shapes import is_formula, solved
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
     IS_LARGEST,
     SUM_OVER,
     WITHIN,
     Range,
-    equal,
     moving,
     parts,
     renamed,
     sum_over,
 )
 from backprop_cli.derive.simplify.monomials import is_sum
+from backprop_cli.derive.simplify.places import in_order, inside, same
 from backprop_cli.derive.simplify.tidy import factors
-from backprop_cli.readings.entries import NoEntryError
 
 Power: TypeAlias = tuple[Expr, int]
 Stage = Literal["picked", "in front", "split"]
@@ -257,29 +255,13 @@ def rebuilt(name: str, args: tuple[Expr, ...], node: Op) -> Expr:
             return build.neg(a)
         case "equal", (Sym(left), Sym(right)):
             return same(left, right)
-        case "within", (Sym(place), Sym(first), Sym(last)):
-            return between(place, first, last)
+        case "within", _:
+            return in_order(_names(args))
     return Op(name, args, node.options)
 
 
-def same(left: str, right: str) -> Expr:
-    """1{left = right}; two different numbers are never the same."""
-    apart = combined((1, left), (-1, right))
-    if isinstance(apart, int):
-        return build.ZERO if apart else build.ONE
-    return equal(left, right)
-
-
-def between(place: str, first: Size, last: Size) -> Expr:
-    """1{first ≤ place ≤ last}, a letter alone in the middle; or 0 or 1 where that is known."""
-    if _room(first, place) < 0 or _room(place, last) < 0:
-        return build.ZERO
-    if _room(first, place) >= 0 and _room(place, last) >= 0:
-        return build.ONE
-    letter = next((each for each in moving(place) if solved(place, each, each) is None), place)
-    moved = combined((1, letter), (-1, place))
-    low, high = combined((1, first), (1, moved)), combined((1, last), (1, moved))
-    return op(WITHIN, *(Sym(str(each)) for each in (letter, low, high)))
+def _names(args: Sequence[Expr]) -> tuple[str, ...]:
+    return tuple(each.name for each in args if isinstance(each, Sym))
 
 
 def settled(expr: Expr, ranges: Mapping[str, Range]) -> Expr:
@@ -287,8 +269,8 @@ def settled(expr: Expr, ranges: Mapping[str, Range]) -> Expr:
 
     def rule(node: Expr) -> Expr | None:
         match node:
-            case Op("within", (Sym(place), Sym(first), Sym(last))):
-                return _inside(place, first, last, ranges)
+            case Op("within", args):
+                return in_order(_names(args), ranges)
         return None
 
     found = rewrite(expr, rule)
@@ -329,64 +311,3 @@ def carried_out(expr: Expr) -> Expr:
 def delta(expr: Expr, left: str, right: str) -> bool:
     """Whether 1{left = right} is a factor of the expression."""
     return any(power == 1 and picks(factor, left) == right for factor, power in factors(expr))
-
-
-_MOST = 6  # numbers that are listed one by one
-
-
-def inside(place: str, index: str, ranges: Mapping[str, Range]) -> Expr:
-    """1 where `place` is one of the numbers over which `index` runs, else 0: often always 1.
-
-    The sum over the weights of a penalty has no term for a bias that is a row of them.
-    """
-    summed = ranges.get(index)
-    if summed is not None and is_formula(place):
-        return _inside(place, summed.first, summed.last, ranges)
-    own = Range(int(place), int(place)) if place.isdecimal() else ranges.get(place)
-    if summed is None or own is None or own == summed:
-        return build.ONE
-    if place.isdecimal():
-        beyond = isinstance(summed.last, int) and own.first > summed.last
-        return build.ZERO if beyond or own.first < summed.first else build.ONE
-    left_out = [str(number) for number in range(own.first, summed.first)]
-    if own.last == plus(summed.last, 1):
-        left_out.append(str(own.last))
-    elif not _reaches(summed.last, own.last):
-        return _one_of(place, summed)
-    found: Expr = build.ONE
-    for number in left_out:
-        found = build.scalar_mul(found, build.sub(build.ONE, equal(place, number)))
-    return found
-
-
-def _room(low: Size, high: Size) -> float:
-    """How far it is from one place up to another; no number where letters decide."""
-    found = combined((1, high), (-1, low))
-    return found if isinstance(found, int) else nan
-
-
-def _inside(place: str, first: Size, last: Size, ranges: Mapping[str, Range]) -> Expr:
-    """Whether a place that is worked out is between others: always, never or sometimes."""
-    both = {letter: (each.first, each.last) for letter, each in ranges.items()}
-    above, below = combined((1, place), (-1, first)), combined((1, last), (-1, place))
-    (least, most), (nearest, farthest) = ends(above, both), ends(below, both)
-    if _room(0, most) < 0 or _room(0, farthest) < 0:
-        return build.ZERO
-    sure = _room(0, least) >= 0 and _room(0, nearest) >= 0
-    return build.ONE if sure else between(place, first, last)
-
-
-def _reaches(last: Size, other: Size) -> bool:
-    """Whether a range that ends with `last` has what one that ends with `other` has."""
-    if isinstance(last, int) and isinstance(other, int):
-        return last >= other
-    return last in (other, plus(other, 1))
-
-
-def _one_of(place: str, summed: Range) -> Expr:
-    if not isinstance(summed.last, int) or summed.last - summed.first >= _MOST:
-        raise NoEntryError("a sum over a part of an axis")
-    total: Expr = build.ZERO
-    for number in range(summed.first, summed.last + 1):
-        total = build.add(total, equal(place, str(number)))
-    return total

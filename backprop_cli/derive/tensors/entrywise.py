@@ -21,7 +21,8 @@ from backprop_cli.derive.derivation_nodes import (
     over,
     sum_over,
 )
-from backprop_cli.derive.simplify.contract import Contraction, between, settled
+from backprop_cli.derive.simplify.contract import Contraction, settled
+from backprop_cli.derive.simplify.places import between
 from backprop_cli.operations.record import Along, Index, Lettered, Position, UnknownPlaceError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -171,7 +172,8 @@ class Entrywise(EntryWriter):
     def within(self, one: Position, first: Position, last: Position) -> Expr:
         """1{i ≤ j ≤ k}."""
         base = self.counting.first
-        return between(*(self.written(each, base) for each in (one, first, last)))
+        low, place, high = (self.written(each, base) for each in (first, one, last))
+        return between(low, place, high)
 
 
 def _position(letter: str, first: int) -> Position:
@@ -186,11 +188,25 @@ def plainly(expr: Expr) -> Expr:
     if expr.name == "xlogy":
         return build.mul(args[0], op("log", args[1]))
     match expr.name, args:
+        case "exp", (Op("add", (a, mask)),) if (there := _unmasked(mask)) is not None:
+            return build.scalar_mul(op("exp", a), there)
         case "pow", (Op("sqrt", (Op("sum_over") as squares,)), Num(n)) if n == 2:
             return squares  # ‖x‖² is the sum of the squares
         case "ratio", _:
             return op("div", *args)
     return Op(expr.name, args, expr.options)
+
+
+def _unmasked(mask: Expr) -> Expr | None:
+    """1 where a mask is 0, and 0 where it is −∞; None of what is no mask."""
+    match mask:
+        case Op("log", (Op("within" | "equal") | Num() as there,)):
+            return there
+        case Op("at", (Op("causal_mask"),)):
+            match mask.option("index"):
+                case (int(row), int(column)):
+                    return build.ONE if column <= row else build.ZERO
+    return None
 
 
 class OfVectors(Entrywise):

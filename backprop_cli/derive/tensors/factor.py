@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
@@ -16,13 +15,14 @@ from backprop_cli.algebra.shapes import ShapeError, is_formula
 from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.calculus.jacobians import local_jacobian
 from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Definition, Line
-from backprop_cli.derive.derivation_nodes import derivative, equal, indexed, partial, parts
+from backprop_cli.derive.derivation_nodes import derivative, equal, partial, parts
 from backprop_cli.derive.simplify.contract import Contraction
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.chains import as_read, line, without_repeats
 from backprop_cli.derive.steps.engine import worked_out
 from backprop_cli.derive.steps.functions import named, option_letters
 from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
+from backprop_cli.derive.tensors.softmax_factor import softmax
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -33,7 +33,9 @@ def factor(setting: Setting, of: Place, by: Place) -> Factor:
     """The derivation of ∂of/∂by."""
     expr = setting.definitions[of.name]
     match expr:
-        case Op("softmax", (Sym(name),)) if name == by.name:
+        case Op("softmax", (Sym(name) | Op("add", (Sym(name), Op("causal_mask"))),)) if (
+            name == by.name
+        ):
             found = softmax(setting, of, by, expr)
         case Op(_, (Sym(name),)) if (
             name == by.name and operation(expr).activation and has_slope(expr)
@@ -289,109 +291,3 @@ def _together(
         )
 
     return ending
-
-
-# The softmax --------------------------------------------------------------------------------------
-
-
-def softmax(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
-    """The derivation by the cases i = j and i ≠ j, in this problem's letters."""
-    derivation = named("softmax", setting.kinks)
-    assert derivation is not None
-    axis = 0 if expr.option("axis") is None else expr.whole("axis") % len(of.letters)
-    writing = _Softmax(of, by, axis, _sum_letter(setting, of, axis, expr))
-    k, m = of.letters[axis], by.letters[axis]
-    chains = [writing.chain(chain) for chain in derivation.chains]
-    definition = writing.definition(derivation.definitions[0])
-    others = [
-        (a, b)
-        for place, (a, b) in enumerate(zip(of.letters, by.letters, strict=True))
-        if place != axis and a != b
-    ]
-    if k == m or (k.isdecimal() and m.isdecimal()):
-        chains = [replace(chains[0 if k == m else 1], conditions=())]
-    chains[0] = replace(chains[0], definitions=(definition,))
-    entry = chains[-1].result
-    for a, b in others:
-        entry = build.scalar_mul(entry, equal(a, b))
-    if others:
-        said = Line(entry, "together", "the others of the same row or column alone count")
-        chains[-1] = replace(
-            chains[-1], left=derivative(of.symbol, by.symbol), lines=(said,), conditions=()
-        )
-    return Factor(of, by, entry, tuple(chains))
-
-
-def _sum_letter(setting: Setting, of: Place, axis: int, expr: Op) -> str:
-    found = setting.write.entry(op("softmax", *expr.args, axis=axis), of.letters, of.name)
-    return next(
-        str(node.option("index"))
-        for node in walk(found)
-        if isinstance(node, Op) and node.name == "sum_over"
-    )
-
-
-class _Softmax(Struct, frozen=True):
-    """The table's derivation of ŷ_i by z_j, its sum over k, in other names and letters."""
-
-    of: Place
-    by: Place
-    axis: int
-    summed: str
-
-    @property
-    def letters(self) -> dict[str, str]:
-        return {"i": self.of.letters[self.axis], "j": self.by.letters[self.axis], "k": self.summed}
-
-    def expr(self, expr: Expr) -> Expr:
-        def rule(node: Expr) -> Expr | None:
-            match node:
-                case Sym(name):
-                    return self.symbol(name)
-                case Op("equal", (Sym(left), Sym(right))):
-                    return equal(self.letters[right], self.letters[left])
-                case Op("sum_over", (body,)):
-                    return op("sum_over", self.expr(body), index=self.summed)
-            return None
-
-        return rewrite(expr, rule)
-
-    def symbol(self, name: str) -> Sym:
-        base, places = parts(name)
-        if not places:
-            return Sym(self.letters.get(base, base))
-        place = self.of if base == "yhat" else self.by
-        found = list(self.of.letters)
-        found[self.axis] = self.letters[places[0]]
-        return indexed(place.name, *found)
-
-    def chain(self, chain: Chain) -> Chain:
-        conditions = tuple(self.condition(each) for each in chain.conditions)
-        lines = tuple(
-            replace(each, expr=self.expr(each.expr), words=self.words(each.words))
-            for each in chain.lines
-        )
-        return replace(chain, left=self.expr(chain.left), lines=lines, conditions=conditions)
-
-    def condition(self, each: Condition) -> Condition:
-        found = equal(*(str(getattr(side, "name", "")) for side in (each.right, each.left)))
-        left, right = map(self.expr, found.args)
-        return Condition(left, each.relation, right)
-
-    def definition(self, each: Definition) -> Definition:
-        return Definition(self.expr(each.symbol), tuple(map(self.expr, each.forms)))
-
-    def words(self, words: str) -> str:
-        entry = self.symbol("z[j]").name
-        letters = self.letters
-        said = words.replace("zⱼ", entry).replace("z_j", entry)
-        return re.sub(
-            r"\b([ijk]) = ([ijk])\b",
-            lambda found: " = ".join(letters[each] for each in _order(found[1], found[2])),
-            said,
-        )
-
-
-def _order(left: str, right: str) -> tuple[str, str]:
-    """The variable's letter first, as in the cases; that of a sum before all."""
-    return (left, right) if left == "k" else (right, left)
