@@ -11,6 +11,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
+from backprop_cli.operations.along_axes import axis_of
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -21,7 +22,6 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
 )
-from backprop_cli.operations.reduction_entries import axis_of
 from backprop_cli.operations.structure import shifted, sizes
 
 Rows: TypeAlias = "list[int]"
