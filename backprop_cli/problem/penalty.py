@@ -11,10 +11,10 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op
 from backprop_cli.algebra.quantity import loss_parts
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.fitted_arrays import weight_axes
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.problem_data import Penalty
-from backprop_cli.problem.weights import weight_axes
 
 
 def penalty_term(

@@ -26,10 +26,10 @@ from backprop_cli.calculus.differentiate import Gradient, gradients, shares
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
+from backprop_cli.problem.fitted_arrays import fitted
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.problem_data import Update
-from backprop_cli.problem.upstream import fitted
 from backprop_cli.solving.shortcuts import Shortcuts
 from backprop_cli.trace import Given
 
