@@ -128,7 +128,7 @@ def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
     from backprop_cli.cli.grading_pool import Bench
     from backprop_cli.problem.typed_numbers import printable
-    from backprop_cli.report.class_notes import note_lines
+    from backprop_cli.report.facts import note_lines
 
     task = _task(problem, options)
     settings = _settings(options, task.grader)

@@ -29,7 +29,7 @@ class ClassReport(Report):
 
     def __init__(self, task: ClassTask, graded: Sequence[Submission], roster: Roster) -> None:
         from backprop_cli.classroom.might_be import SharedValues
-        from backprop_cli.report.class_notes import note_lines
+        from backprop_cli.report.facts import note_lines
 
         problem = task.loaded.model.problem
         shared = SharedValues(task.desk.grader_of)
