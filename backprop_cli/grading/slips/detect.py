@@ -14,7 +14,6 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.grading.slips.case import Case
-from backprop_cli.grading.slips.evidence import are_near, by_luck, neighbours
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread
 from backprop_cli.grading.slips.origins import Candidates, origin
@@ -25,9 +24,12 @@ from backprop_cli.grading.slips.values_alone import by_value
 from backprop_cli.grading.slips.wrong_quantity import (
     Candidate,
     Wrong,
+    are_near,
+    by_luck,
     explains,
     has_digits,
     is_short,
+    neighbours,
     typed,
 )
 from backprop_cli.operations.bounds import Interval

@@ -14,10 +14,9 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
-from backprop_cli.grading.slips.evidence import chance
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
-from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, has_digits, typed
+from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, chance, has_digits, typed
 from backprop_cli.operations.bounds import point
 from backprop_cli.trace import OverTime, at_letter
 
