@@ -15,7 +15,7 @@ from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips import windows_wrong as window
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.table_of_parts import CODE_PARTS, PARTS
-from backprop_cli.grading.slips.table_of_values import VALUE_SLIPS
+from backprop_cli.grading.slips.values_alone import VALUE_SLIPS
 
 Rewrite = Callable[[Case], Iterator[Expr]]
 
