@@ -26,8 +26,15 @@ from backprop_cli.derive.simplify.fractions import cleared
 from backprop_cli.derive.simplify.tidy import factors
 from backprop_cli.derive.steps.chains import without_repeats
 from backprop_cli.derive.tensors.entrywise import Letters
-from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting, quotient
-from backprop_cli.derive.tensors.gradient_data import Fit, Products, Shaped
+from backprop_cli.derive.tensors.gradient_data import (
+    Factor,
+    Fit,
+    Place,
+    Products,
+    Setting,
+    Shaped,
+    quotient,
+)
 from backprop_cli.derive.tensors.setting import Chainwork, Names
 from backprop_cli.problem.assumptions import summing_to_one
 

@@ -12,7 +12,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, walk
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import derivative, equal, indexed, parts
 from backprop_cli.derive.steps.functions import named
-from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
+from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting
 
 
 def softmax(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
