@@ -10,7 +10,7 @@ from backprop_cli.algebra.quantity import at_step, layer_id, loss_parts
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.layer_types.activated import per_sample
+from backprop_cli.problem.layer_types.layer_type import per_sample
 from backprop_cli.problem.model import Equation, Fusion, Remark, behind, unsuited
 from backprop_cli.problem.model_builder import PRE, Draft, rule_of
 from backprop_cli.problem.problem_data import Function

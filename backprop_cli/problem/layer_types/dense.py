@@ -26,8 +26,7 @@ from backprop_cli.problem.fitted_arrays import (
     product,
     weight_axes,
 )
-from backprop_cli.problem.layer_types.activated import activated, put_out
-from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, PRE, WEIGHTS, Draft, rule_of
 from backprop_cli.problem.problem_data import Layer, Skip, Values

@@ -15,8 +15,7 @@ from backprop_cli.algebra.shapes import Size, described
 from backprop_cli.problem.file_format.fields import Choice, Numbers
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
 from backprop_cli.problem.fitted_arrays import as_matrix, fan, oriented, product, weight_axes
-from backprop_cli.problem.layer_types.activated import activated
-from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, POST, PRE, WEIGHTS, Draft, rule_of
 from backprop_cli.problem.problem_data import Layer, Values
