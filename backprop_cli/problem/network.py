@@ -17,8 +17,7 @@ from backprop_cli.problem.fitted_arrays import fitted, upstream
 from backprop_cli.problem.layer_types.layer_table import add_layer
 from backprop_cli.problem.model import Array, Built, Model, Outline, checked_letters
 from backprop_cli.problem.model_builder import PICTURE, SEQUENCE, Draft
-from backprop_cli.problem.network_loss import add_loss, decision, fusion
-from backprop_cli.problem.penalty import add_penalty, decaying
+from backprop_cli.problem.network_loss import add_loss, add_penalty, decaying, decision, fusion
 from backprop_cli.problem.problem_data import Labels, Problem
 from backprop_cli.problem.targets import Expected, guessed_input, one_sample, stacked, targets
 from backprop_cli.trace import OverTime
