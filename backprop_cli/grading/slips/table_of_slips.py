@@ -10,9 +10,9 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.report_data import SlipWords
 from backprop_cli.grading.slips import backward, forward, slopes
+from backprop_cli.grading.slips import forward as window
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
-from backprop_cli.grading.slips import windows_wrong as window
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.table_of_parts import CODE_PARTS, PARTS
 from backprop_cli.grading.slips.values_alone import VALUE_SLIPS
