@@ -1,4 +1,4 @@
-"""The gradient of one quantity by another as data: factors, drawings, products, shapes."""
+"""The gradient of one quantity by another as data: factors and entries, drawings, products."""
 
 from __future__ import annotations
 

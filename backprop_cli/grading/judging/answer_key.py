@@ -1,4 +1,4 @@
-"""What judging takes and gives: the key of a problem, the verdicts on one quantity."""
+"""What judging takes and gives: the key of a problem and of Jacobians, verdicts on a quantity."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 A quantity that is right stands as it was typed. What is to be put for one that is not depends on
 what is asked of it (`Reading`): the numbers as they stand, or what the student's right ones give.
+A calculator that keeps all digits has ways of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rows of a table, an entry each (name, row, column, value) -> the quantities on it."""
+"""The rows of a table, CSV or a workbook (name, row, column, value) -> the quantities on it."""
 
 from __future__ import annotations
 

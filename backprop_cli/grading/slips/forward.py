@@ -1,4 +1,4 @@
-"""Slips of the forward pass: the right formula of a quantity to what is computed instead."""
+"""Slips of the forward pass and of windows: a right formula to what is computed instead."""
 
 from __future__ import annotations
 

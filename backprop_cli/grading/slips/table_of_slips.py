@@ -10,7 +10,6 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.report_data import SlipWords
 from backprop_cli.grading.slips import backward, forward, slopes
-from backprop_cli.grading.slips import forward as window
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips.case import Case
@@ -154,7 +153,7 @@ _BACKWARD = (
         "gradient-to-all",
         "gradient of a maximum given to all",
         "Only what the maximum was taken from gets its gradient: all others get 0.",
-        window.gradient_to_all,
+        forward.gradient_to_all,
         "the gradient in every place of a pooling window",
     ),
     _slip(
@@ -206,7 +205,7 @@ _BACKWARD = (
         "kernel-flipped",
         "kernel turned the wrong way",
         "The kernel lies the other way round: look at whether it is to be turned by 180°.",
-        window.kernel_flipped,
+        forward.kernel_flipped,
         "pad(δ) ∗ K instead of pad(δ) ∗ rot(K)",
     ),
     _slip(
@@ -214,7 +213,7 @@ _BACKWARD = (
         "one position of the kernel only",
         "This is what comes from one place: the kernel acts at every place, and all of them add"
         " up.",
-        window.one_position_only,
+        forward.one_position_only,
         "δ₁₁ times the first window instead of X ∗ δ",
     ),
 )

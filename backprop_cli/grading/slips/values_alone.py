@@ -1,4 +1,4 @@
-"""A wrong quantity to the slips that show in its values alone, whatever its formula is."""
+"""A wrong quantity to the slips that show in its values alone: their words, and finding them."""
 
 from __future__ import annotations
 
