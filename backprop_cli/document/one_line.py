@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 import numpy as np
+
+from backprop_cli.notation.writer import Array
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.algebra.shapes import Shape
@@ -19,7 +20,6 @@ from backprop_cli.notation.flow import joined
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.terminal import Terminal
 
-Array = NDArray[np.float64]
 _TABLE_ROWS = 8
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from backprop_cli.operations.record import Array
 
-Array: TypeAlias = NDArray[np.float64]
+import numpy as np
+
 Interval: TypeAlias = tuple[Array, Array]
 
 _MOST = 6  # rows of a determinant that is bounded by its products
