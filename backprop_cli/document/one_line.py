@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
-import numpy as np
-
-from backprop_cli.notation.writer import Array
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op
@@ -19,6 +16,7 @@ from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, plain_text, wid
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.terminal import Terminal
+from backprop_cli.notation.writer import Array
 
 _TABLE_ROWS = 8
 
