@@ -343,8 +343,7 @@ class Formulas:
         return {stage.number: self._writer(stage) for stage in self._grader.stages}
 
     def _writer(self, stage: Stage) -> Callable[[str], str | None]:
-        from backprop_cli.document.names import Names
-        from backprop_cli.document.one_line import formulas
+        from backprop_cli.document.names import Names, formulas
         from backprop_cli.document.view import View, as_written
 
         model, steps = stage.model, stage.steps
