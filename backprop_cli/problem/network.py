@@ -1,4 +1,4 @@
-"""Layers to equations: a feed-forward network as written becomes the formulas it stands for."""
+"""A problem to its model: layers become the formulas they stand for, equations are read."""
 
 from __future__ import annotations
 
@@ -246,3 +246,26 @@ def _outline(net: Draft, seeds: dict[str, Expr]) -> Outline:
         net.samples_of_x,
         net.certain_samples,
     )
+
+
+def built_model(problem: Problem, complaints: Complaints, numbers: bool = True) -> Built | None:
+    """What can be made of a problem; None where the file states no model to look at.
+
+    Without `numbers` shapes alone will do, as for a derivation in symbols.
+    """
+    if problem.layers:
+        return network(problem, complaints, numbers=numbers)
+    from backprop_cli.problem.equations_model import general, updates_only
+
+    if problem.equations:
+        return general(problem, complaints, numbers)
+    if problem.gradients:
+        return updates_only(problem, complaints)
+    return None
+
+
+def batch_model(problem: Problem, chosen: tuple[int, ...]) -> Model:
+    """The model of some of the samples; the problem is one whose model could be built."""
+    built = network(problem, Complaints(), chosen)
+    assert built.model is not None
+    return built.model

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from backprop_cli.algebra.quantity import derivative_id, typed_derivative
 from backprop_cli.errors import Complaint, Complaints, UserError
-from backprop_cli.problem.build_model import build
 from backprop_cli.problem.file_format.reading import PROBLEM, read_problem
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.network import built_model
 from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.commas import Pair, has_spaces, with_points
@@ -129,7 +129,7 @@ def _built(
         raise source.error(Complaint(_NO_NUMBERS, instead=_derive(source)))
     if problem is not None and problem.has_letters and not numbers:
         problem = with_numbers(problem)  # in symbols a letter is as good as a number
-    built = build(problem, complaints, numbers) if problem is not None else None
+    built = built_model(problem, complaints, numbers) if problem is not None else None
     if built is not None:
         check_state(built.outline, complaints)
         check_batches(built.outline, complaints)

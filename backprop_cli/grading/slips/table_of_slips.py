@@ -342,6 +342,14 @@ FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
     | {"decimal-slip": Slip(VALUE_SLIPS["decimal-slip"], None, "0.01 for a rate of 0.1")}
 )
 
+
+def rewrites(*, programs: bool) -> Iterator[tuple[str, Rewrite]]:
+    """The known mistakes that have formulas of their own; those of code only for `programs`."""
+    for id, slip in FORMULA_SLIPS.items():
+        if slip.rewrite is not None and (programs or not slip.program):
+            yield id, slip.rewrite
+
+
 OF_CODE = frozenset(words.id for words in CODE_PARTS)
 OF_PARTS = frozenset(words.id for words in PARTS) | OF_CODE | {"decimal-slip"}
 """The slips that no formula has a list of its own for."""
