@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from backprop_cli.cli.common import PROBLEM, end_with_fault, output_options
 from backprop_cli.cli.output import Output, write_file
@@ -307,10 +307,7 @@ def _settings(options: Options, grader: Grader) -> Settings:
 
     look = options.out.look()
     return Settings(
-        width=look.width,
-        color=look.color,
-        ascii=look.ascii,
-        theme=look.theme,
+        **asdict(look),
         reveal=options.reveal,
         slip_words=dict(SLIP_WORDS),  # one that can be sent to other processes
         formula=Formulas(grader, look.ascii),

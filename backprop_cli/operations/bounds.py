@@ -320,7 +320,11 @@ def _log_others(a: Interval, axis: int | None = None) -> Interval:
 
 
 BOUNDS: Mapping[str, Bounds] = MappingProxyType(
-    {name: _increasing(name) for name, record in TABLE.items() if record.rises and record.value}
+    {
+        name: _increasing(name)
+        for name, record in TABLE.items()
+        if (record.rises or record.moves) and record.value
+    }
     | {
         "sub": _sub,
         "neg": _neg,

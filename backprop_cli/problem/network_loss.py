@@ -190,9 +190,7 @@ def penalty_term(
     if "l2" in weights:
         parts.append(_of_squares(penalty, weights["l2"], penalised, samples))
     if "l1" in weights:
-        sizes: Expr = build.ZERO
-        for part in penalised:
-            sizes = build.add(sizes, op("sum", op("abs", part)))
+        sizes = build.sum_of(op("sum", op("abs", part)) for part in penalised)
         factor: Expr = Sym(weights["l1"])
         if penalty.divided_by_samples and samples:
             factor = build.div(factor, build.size(samples))
@@ -217,9 +215,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 
 def _of_squares(penalty: Penalty, weight: str, penalised: list[Expr], samples: Size | None) -> Expr:
-    squares: Expr = build.ZERO
-    for part in penalised:
-        squares = build.add(squares, op("sum", op("pow", part, num(2))))
+    squares = build.sum_of(op("sum", op("pow", part, num(2))) for part in penalised)
     factor: Expr = Sym(weight)
     if penalty.form == "half":
         factor = build.div(factor, num(2))

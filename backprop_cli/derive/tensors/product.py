@@ -184,10 +184,8 @@ def _spelled(expr: Expr, work: Chainwork) -> Expr | None:
         body = _spelled(expr.args[0], work)
         if body is None:
             return None
-        total: Expr = build.ZERO
-        for place in range(range_.first, range_.last + 1):
-            total = build.add(total, at_places(body, {index: str(place)}))
-        return total
+        places = range(range_.first, range_.last + 1)
+        return build.sum_of(at_places(body, {index: str(place)}) for place in places)
     args = [_spelled(arg, work) for arg in expr.args]
     if any(arg is None for arg in args):
         return None
