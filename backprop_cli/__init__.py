@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backprop_cli import testing as testing
-    from backprop_cli.python.class_reports import ClassReport as ClassReport
-    from backprop_cli.python.class_reports import check_class as check_class
     from backprop_cli.python.complaining import Error as Error
     from backprop_cli.python.derivations import Derivation as Derivation
     from backprop_cli.python.derivations import derive as derive
+    from backprop_cli.python.exercises import ClassReport as ClassReport
     from backprop_cli.python.exercises import Practice as Practice
+    from backprop_cli.python.exercises import check_class as check_class
     from backprop_cli.python.from_onnx import from_onnx as from_onnx
     from backprop_cli.python.from_sklearn import from_sklearn as from_sklearn
     from backprop_cli.python.from_torch import from_torch as from_torch

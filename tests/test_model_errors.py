@@ -9,7 +9,7 @@ import pytest
 from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
-from backprop_cli.terminal.complaints import complaints_text
+from backprop_cli.terminal.console import complaints_text
 
 BAD = sorted((Path(__file__).parent / "bad-models").glob("*.yaml"))
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from backprop_cli.cli import main
 from backprop_cli.document.networks import Network, network_of
 from backprop_cli.document.view import View, as_written
-from backprop_cli.drawing.network_layout import Scale, placed
+from backprop_cli.drawing.network_pictures import Scale, placed
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import Request, solve

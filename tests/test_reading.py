@@ -23,7 +23,7 @@ from backprop_cli.problem.problem_data import Digits, Function, Labels, Problem,
 from backprop_cli.problem.text import tree
 from backprop_cli.problem.text.tree import ListNode, MapNode, ScalarNode, read_tree, source_lines
 from backprop_cli.problem.typed_numbers import NumberError, last_place, read_number
-from backprop_cli.terminal.complaints import MOST_SHOWN, complaints_text
+from backprop_cli.terminal.console import MOST_SHOWN, complaints_text
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 LAYERS = "layers:\n  - {weights: [[3, 6], [4, 5]]}\n"

@@ -16,7 +16,7 @@ from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.typed_numbers import NumberError, read_number, split_row
 from backprop_cli.solving.loading import Loaded, loaded
 from backprop_cli.solving.solution import solve
-from backprop_cli.terminal.complaints import complaints_text
+from backprop_cli.terminal.console import complaints_text
 
 LAYERS = "layers:\n  - {weights: [[1, 0], [-1, 1]], bias: [0, -1]}\n"
 

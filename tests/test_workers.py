@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from test_cli import listening
 
-from backprop_cli.cli.workers import Pool
+from backprop_cli.cli.grading_pool import Pool
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 
@@ -161,7 +161,7 @@ def test_without_room_for_processes_the_work_is_done_here(monkeypatch: pytest.Mo
     def start(_process: object) -> None:
         raise BlockingIOError
 
-    monkeypatch.setattr("backprop_cli.cli.workers.Process.start", start)
+    monkeypatch.setattr("backprop_cli.cli.grading_pool.Process.start", start)
     deaths: list[str] = []
     pool = Pool(2, _divided, lambda thing: [], deaths.append)
     assert list(pool.results([[1], [2], [4]])) == [[1.0], [0.5], [0.25]]

@@ -8,8 +8,9 @@ leaves repeating a number to broadcasting; whoever needs the shape fits it after
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op
@@ -212,6 +213,23 @@ def _name(expr: Expr) -> str:
 def scalar_mul(a: Expr, b: Expr) -> Expr:
     """a · b where both are numbers without axes, so that 0 · b may vanish."""
     return ZERO if ZERO in (a, b) else mul(a, b)
+
+
+def sum_of(terms: Iterable[Expr], start: Expr = ZERO) -> Expr:
+    """The sum of terms, tidied as each is added."""
+    return reduce(add, terms, start)
+
+
+def product_of(factors: Iterable[Expr], start: Expr = ONE) -> Expr:
+    """The product of numbers without axes."""
+    return reduce(scalar_mul, factors, start)
+
+
+def powers_of(collected: Mapping[Expr, int], sign: int) -> Expr:
+    """The product of those factors whose power has a sign, as what is above or below the line."""
+    chosen = (power(one, num(abs(times))) for one, times in collected.items() if times * sign > 0)
+    product: Expr = ONE
+    return reduce(mul, chosen, product)
 
 
 def added(terms: Sequence[Expr]) -> Expr:

@@ -174,25 +174,18 @@ def total(shapes: Iterable[Shape]) -> Polynomial:
 
 def product(shape: Shape) -> Expr:
     """How many numbers a quantity of this shape holds, its sizes multiplied as they stand."""
-    found: Expr = build.ONE
-    for size in shape:
-        found = build.scalar_mul(found, expression(_length(size)))
-    return found
+    return build.product_of(expression(_length(size)) for size in shape)
 
 
 def expression(polynomial: Polynomial) -> Expr:
     """The polynomial as a formula, products of more letters first."""
-    result: Expr = build.ZERO
-    for letters in sorted(polynomial, key=lambda letters: (-len(letters), letters)):
-        result = build.add(result, _term(polynomial[letters], letters))
-    return result
+    order = sorted(polynomial, key=lambda letters: (-len(letters), letters))
+    return build.sum_of(_term(polynomial[letters], letters) for letters in order)
 
 
 def _term(factor: int, letters: Monomial) -> Expr:
-    term: Expr = num(factor)
-    for letter, times in Counter(letters).items():
-        term = build.scalar_mul(term, build.power(Sym(letter), num(times)))
-    return term
+    powers = (build.power(Sym(letter), num(times)) for letter, times in Counter(letters).items())
+    return build.product_of(powers, num(factor))
 
 
 def _entries(shape: Shape) -> Counter[Monomial]:

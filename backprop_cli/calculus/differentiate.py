@@ -178,9 +178,7 @@ class _Sweep(Struct):
         parts = self.parts.pop(name, None)
         if parts is None:
             return None
-        total = parts[0][1]
-        for _, share in parts[1:]:
-            total = build.add(total, share)
+        total = build.sum_of(share for _, share in parts)
         if name in self.silent:
             return total
         paths = tuple(dict.fromkeys(through for through, _ in parts))

@@ -123,11 +123,8 @@ def _entrywise(expr: Expr, by: str, rules: Rules) -> bool:
 def _diagonal(
     expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None
 ) -> Expr | None:
-    parts = [share for name, share in shares(expr, build.ONE, result, rules) if name == by]
-    total = parts[0]
-    for part in parts[1:]:
-        total = build.add(total, part)
-    total = fit(total, Sym(by), rules)
+    parts = (share for name, share in shares(expr, build.ONE, result, rules) if name == by)
+    total = fit(build.sum_of(parts), Sym(by), rules)
     if total == op("spread", build.ONE, shape=rules.shape(Sym(by))):
         return IDENTITY
     return op("diag", total, samples=sample_axis)

@@ -317,10 +317,7 @@ def _total(written: Equations, sources: Sources, rules: Rules) -> Expr:
         parts += [
             share for name, share in shares(expr, g, Sym(user), rules) if name == _LOGITS.name
         ]
-    total = parts[0]
-    for part in parts[1:]:
-        total = build.add(total, part)
-    return total
+    return build.sum_of(parts)
 
 
 def _tidy(expr: Expr, outside: Op, output: str) -> Expr:

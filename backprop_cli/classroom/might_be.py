@@ -21,7 +21,7 @@ from backprop_cli.grading.report_data import Shared
 from backprop_cli.grading.sheets.cells import Budget, UnreadableError, read_cells
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.plain_workings import Values
-from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, SLIP_WORDS
+from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS, rewrites
 from backprop_cli.grading.summary import Count
 from backprop_cli.problem.text.tree import ScalarNode
 
@@ -242,12 +242,11 @@ class _Pool:
 
 def _mistaken(case: Case) -> Iterator[tuple[str, Expr]]:
     """The formulas that known mistakes lead to; what any part may undergo would have no end."""
-    for id, slip in FORMULA_SLIPS.items():
-        if slip.rewrite is not None and not slip.program:
-            try:
-                yield from ((id, expr) for expr in slip.rewrite(case) if case.fits(expr))
-            except (UserError, KeyError, ValueError):
-                continue
+    for id, rewrite in rewrites(programs=False):
+        try:
+            yield from ((id, expr) for expr in rewrite(case) if case.fits(expr))
+        except (UserError, KeyError, ValueError):
+            continue
 
 
 def _together(one: str, a: Array, other: str, b: Array) -> Iterator[tuple[str, Array]]:

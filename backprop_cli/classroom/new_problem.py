@@ -20,8 +20,8 @@ from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
 from backprop_cli.grading.lint.unnoticed_slips import Finding
+from backprop_cli.problem.fitted_arrays import weight_axes
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.problem.weights import weight_axes
 from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import loaded
 

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints, Mark, UserError
-from backprop_cli.grading.sheets.workbooks import WORKBOOK, WorkbookError, cells_of
+from backprop_cli.grading.sheets.spreadsheets import WORKBOOK, WorkbookError, cells_of
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.text.tree import read_text
 from backprop_cli.problem.typed_numbers import printable, shown

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from backprop_cli.cli.common import PROBLEM, end_with_fault, output_options
 from backprop_cli.cli.output import Output, write_file
@@ -128,7 +128,7 @@ def run(problem: Path, options: Options) -> None:
     """Grades every sheet, writes the report and ends with the exit code that says how it went."""
     from backprop_cli.cli.grading_pool import Bench
     from backprop_cli.problem.typed_numbers import printable
-    from backprop_cli.report.class_notes import note_lines
+    from backprop_cli.report.facts import note_lines
 
     task = _task(problem, options)
     settings = _settings(options, task.grader)
@@ -307,10 +307,7 @@ def _settings(options: Options, grader: Grader) -> Settings:
 
     look = options.out.look()
     return Settings(
-        width=look.width,
-        color=look.color,
-        ascii=look.ascii,
-        theme=look.theme,
+        **asdict(look),
         reveal=options.reveal,
         slip_words=dict(SLIP_WORDS),  # one that can be sent to other processes
         formula=Formulas(grader, look.ascii),
@@ -343,8 +340,7 @@ class Formulas:
         return {stage.number: self._writer(stage) for stage in self._grader.stages}
 
     def _writer(self, stage: Stage) -> Callable[[str], str | None]:
-        from backprop_cli.document.names import Names
-        from backprop_cli.document.one_line import formulas
+        from backprop_cli.document.names import Names, formulas
         from backprop_cli.document.view import View, as_written
 
         model, steps = stage.model, stage.steps

@@ -200,8 +200,7 @@ def complaints_end_it(theme: ThemeName = DEFAULT_THEME) -> Iterator[None]:
 
 def _complain(error: UserError, theme: ThemeName) -> None:
     """In colours where a terminal is read; elsewhere a line each, to be searched."""
-    from backprop_cli.terminal.complaints import IN_A_LINE, complaints_text
-    from backprop_cli.terminal.console import colors, console
+    from backprop_cli.terminal.console import IN_A_LINE, colors, complaints_text, console
 
     on = console(sys.stderr, theme=theme) if sys.stderr is not None else None
     look = Look(on.width, colors(on), theme=theme) if on and on.is_terminal else IN_A_LINE

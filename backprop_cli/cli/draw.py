@@ -63,7 +63,7 @@ def _network(stated: Loaded, trace: Trace, view: View, *, to_svg: bool) -> str:
         complaint = Complaint(message, instead="backprop draw, without --network")
         raise stated.source.error(complaint)
     if to_svg:
-        from backprop_cli.drawing.network_svg import network_file
+        from backprop_cli.drawing.network_pictures import network_file
 
         return network_file(network, trace.title or "Network")
     from backprop_cli.drawing.network_text import network_lines

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, TextIO
 
 import click
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.terminal.themes import DEFAULT_THEME, Look, ThemeName
@@ -61,15 +62,7 @@ class Output(Struct, frozen=True):
         """The same for what shows quantities, as `problem` wants them written."""
         from backprop_cli.document.view import View, as_written
 
-        look = self.look()
-        view = View(
-            width=look.width,
-            color=look.color,
-            ascii=look.ascii,
-            theme=look.theme,
-            precision=self.precision,
-            detail=self.detail,
-        )
+        view = View(**asdict(self.look()), precision=self.precision, detail=self.detail)
         return view if problem is None else as_written(problem, view)
 
     def write(self, text: str) -> None:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.document.view import View
     from backprop_cli.problem.problem_data import Problem
     from backprop_cli.problem.problem_file import Source
-    from backprop_cli.solving.loading import Loaded
-    from backprop_cli.solving.selection import Selection
+    from backprop_cli.solving.loading import Loaded, Selection
     from backprop_cli.solving.solution import Progress, Solution
     from backprop_cli.solving.verify import Check
     from backprop_cli.solving.weight_paths import EntryPaths
@@ -132,8 +131,7 @@ def run(problem: Path, options: Options) -> None:
     from backprop_cli.cli.arguments import allowed_for, source_of
     from backprop_cli.formats.registry import written
     from backprop_cli.said.solved import of_solution
-    from backprop_cli.solving.loading import checked, stated
-    from backprop_cli.solving.selection import entry_of, selected
+    from backprop_cli.solving.loading import checked, entry_of, selected, stated
 
     source = source_of(problem)
     stated_problem, complaints = stated(source)

@@ -11,8 +11,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Op, symbols
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.document.names import names_of
-from backprop_cli.document.one_line import OneLine
+from backprop_cli.document.names import OneLine, names_of
 from backprop_cli.document.view import View
 from backprop_cli.notation.boxes import width
 from backprop_cli.trace import Array, Step, Trace

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Final
 
 from backprop_cli.document.networks import Network, NetworkUnit
-from backprop_cli.drawing.network_layout import Placed, Point, Scale, along, placed
+from backprop_cli.drawing.network_pictures import Placed, Point, Scale, along, placed
 from backprop_cli.notation.boxes import width
 
 _ROWS: Final = 4  # of characters between two units of a column

@@ -45,7 +45,7 @@ h2.section { display: block; margin-top: 1.6rem; border-bottom: 1px solid var(--
 def svg(drawing: Curve | Map | Network, words: str) -> str:
     """The picture; `words` are for those who cannot see it."""
     if isinstance(drawing, Network):
-        from backprop_cli.drawing.network_svg import NETWORK_STYLE, network_picture
+        from backprop_cli.drawing.network_pictures import NETWORK_STYLE, network_picture
 
         return f"<style>{NETWORK_STYLE}</style>{network_picture(drawing, words)}"
     if isinstance(drawing, Map):

@@ -21,8 +21,7 @@ from backprop_cli.algebra.quantity import kept_state, new_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.from_trace import shown_steps
-from backprop_cli.document.names import names_of
-from backprop_cli.document.one_line import OneLine
+from backprop_cli.document.names import OneLine, names_of
 from backprop_cli.document.step_words import SECTIONS, reason, section_of
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.algebra.quantity import new_id, plain_id, quantity
-from backprop_cli.grading.judging.answer_key import Key, first_way, is_jacobian
-from backprop_cli.grading.judging.asked_jacobians import with_jacobians
+from backprop_cli.grading.judging.answer_key import Key, first_way, is_jacobian, with_jacobians
 from backprop_cli.grading.judging.equivalent_ways import Formulas, fused_first
 from backprop_cli.grading.judging.stages import Stage, stages
 from backprop_cli.grading.quantities import Quantities

@@ -27,7 +27,7 @@ from backprop_cli.grading.sheets.array_sheet import (
     typed_sheet,
 )
 from backprop_cli.grading.sheets.collect import name_by_folder, read_answers
-from backprop_cli.grading.sheets.workbooks import WORKBOOK
+from backprop_cli.grading.sheets.spreadsheets import WORKBOOK
 from backprop_cli.grading.tolerance.floating import Floating, FloatType
 from backprop_cli.problem.array_files import (
     ArrayFileError,

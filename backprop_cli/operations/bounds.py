@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.operations.inverse_bounds import determinant, inverse, log_determinant
+from backprop_cli.operations.inverses import determinant, inverse, log_determinant
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
 from backprop_cli.operations.window_values import FACTORS, Factors
@@ -320,7 +320,11 @@ def _log_others(a: Interval, axis: int | None = None) -> Interval:
 
 
 BOUNDS: Mapping[str, Bounds] = MappingProxyType(
-    {name: _increasing(name) for name, record in TABLE.items() if record.rises and record.value}
+    {
+        name: _increasing(name)
+        for name, record in TABLE.items()
+        if (record.rises or record.moves) and record.value
+    }
     | {
         "sub": _sub,
         "neg": _neg,

@@ -319,9 +319,8 @@ def within(places: Index, room: Shape) -> bool:
 
 def _where(factor: Expr, ones: Index, others: list[Position], write: Entries) -> Expr:
     """The factor where all places are the same, else 0."""
-    for one, other in zip(ones, others, strict=True):
-        factor = build.scalar_mul(factor, write.same(one, other))
-    return factor
+    pairs = zip(ones, others, strict=True)
+    return build.product_of((write.same(one, other) for one, other in pairs), factor)
 
 
 def _of_factors(name: str) -> Callable[..., Array]:

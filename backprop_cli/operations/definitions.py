@@ -83,10 +83,7 @@ class InNumbers:
 
     def total(self, _: Op, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
         """The sum of these."""
-        total: Expr = build.ZERO
-        for term in self.terms(along, body):
-            total = build.add(total, term)
-        return total
+        return build.sum_of(self.terms(along, body))
 
     def largest(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
         """The largest of these, two at a time."""

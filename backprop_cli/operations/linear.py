@@ -194,7 +194,6 @@ PRODUCTS = (
         np.transpose,
         pullback=lambda g, r, node, rules: (build.transpose(g),),
         entry=lambda node, index, write: write.at(node.args[0], index[::-1]),
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -206,7 +205,6 @@ PRODUCTS = (
         pullback=lambda g, r, node, rules: (op("diagonal", g),),
         options={"samples": None},
         entry=_diag_entry,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -228,7 +226,6 @@ PRODUCTS = (
         np.diagonal,
         pullback=lambda g, r, node, rules: (op("diag", g),),
         entry=lambda node, index, write: write.at(node.args[0], index * 2),
-        rises=True,
         moves=True,
     ),
 )

@@ -141,13 +141,13 @@ def _windows_sum_entry(node: Op, index: Index, write: Entries) -> Expr:
     how = pool_of(node)
     shape = write.shape(node.args[0])[:-1]
     before, at = split(index, how.axes)
-    found: Expr = build.ZERO
+    found: list[Expr] = []
     for places in product(*(range(int(size)) for size in split(shape, how.axes)[1])):
         offsets = [i - how.first(j) for i, j in zip(at, places, strict=True)]
         if all(0 <= a < how.size for a in offsets):
             number = reduce(lambda whole, a: whole * how.size + a, offsets)
-            found = build.add(found, write.at(node.args[0], (*before, *places, number)))
-    return found
+            found.append(write.at(node.args[0], (*before, *places, number)))
+    return build.sum_of(found)
 
 
 def windows_at(
@@ -232,7 +232,6 @@ POOLING = (
         entry=_windows_entry,
         options={**_POOLING, "axes": AXES},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(

@@ -9,32 +9,30 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
+from backprop_cli.operations.along_axes import (
+    along_axis,
+    argmax,
+    argmax_entry,
+    axes_there_are,
+    axis_of,
+    largest_shares,
+    log_others,
+    log_softmax,
+    logsumexp,
+    max_entry,
+    mean,
+    norm,
+    of_slice,
+    others_share,
+    softmax,
+    sum_entry,
+)
 from backprop_cli.operations.fitting import total
 from backprop_cli.operations.record import (
     Notation,
     Operation,
     Rules,
     Shares,
-)
-from backprop_cli.operations.reduction_entries import (
-    argmax_entry,
-    axes_there_are,
-    axis_of,
-    max_entry,
-    of_slice,
-    sum_entry,
-)
-from backprop_cli.operations.reduction_values import (
-    along_axis,
-    argmax,
-    largest_shares,
-    log_others,
-    log_softmax,
-    logsumexp,
-    mean,
-    norm,
-    others_share,
-    softmax,
 )
 
 _AXIS = {"axis": None, "keep": None}

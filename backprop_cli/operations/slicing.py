@@ -11,6 +11,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
+from backprop_cli.operations.along_axes import axis_of
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -21,7 +22,6 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
 )
-from backprop_cli.operations.reduction_entries import axis_of
 from backprop_cli.operations.structure import shifted, sizes
 
 Rows: TypeAlias = "list[int]"
@@ -207,12 +207,12 @@ def _chosen_rows(node: Op, index: Index, write: Entries) -> Expr | None:
         rows, where = choices(node)[axis], index[place]
         if not isinstance(rows, list) or isinstance(where, int):
             continue
-        total: Expr = build.ZERO
+        parts: list[Expr] = []
         for number, row in enumerate(rows):
             one = op("at", *node.args, index=(*options[:axis], row, *options[axis + 1 :]))
             entry = write.at(one, (*index[:place], *index[place + 1 :]))
-            total = build.add(total, build.scalar_mul(entry, write.same(where, number)))
-        return total
+            parts.append(build.scalar_mul(entry, write.same(where, number)))
+        return build.sum_of(parts)
     return None
 
 
@@ -236,10 +236,7 @@ def _place_entry(node: Op, index: Index, write: Entries) -> Expr:
         if isinstance(choice, tuple):
             for inner in found:
                 inner.append(i - start)
-    total: Expr = build.ZERO
-    for inner in found:
-        total = build.add(total, write.at(node.args[0], tuple(inner)))
-    return total
+    return build.sum_of(write.at(node.args[0], tuple(inner)) for inner in found)
 
 
 PARTS = (
@@ -254,7 +251,6 @@ PARTS = (
             op("at", g, index=(i,)) for i in range(len(node.args))
         ),
         entry=lambda node, index, write: write.at(node.args[index[0]], index[1:]),
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -267,7 +263,6 @@ PARTS = (
         pullback=_concat,
         entry=_concat_entry,
         options={"axis": 0},
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -282,7 +277,6 @@ PARTS = (
         ),
         options={"axis": ..., "start": ..., "stop": ...},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -297,7 +291,6 @@ PARTS = (
         entry=_at_entry,
         options={"index": ...},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -310,7 +303,6 @@ PARTS = (
         entry=_place_entry,
         options={"index": ..., "shape": ...},
         public=False,
-        rises=True,
         moves=True,
     ),
 )

@@ -164,7 +164,6 @@ def _grown(name: str, words: str, drop: str, first: bool) -> Operation:
         entry=_grown_entry(first),
         options={"axis": ...},
         public=False,
-        rises=True,
         moves=True,
     )
 
@@ -186,7 +185,6 @@ def _shrunk(name: str, words: str, grow: str, first: bool) -> Operation:
         ),
         options={"axis": ...},
         public=False,
-        rises=True,
         moves=True,
     )
 
@@ -266,7 +264,6 @@ STRUCTURE = (
         lambda v: v[:, None],
         pullback=lambda g, r, node, rules: (_flattened(g),),
         entry=lambda node, index, write: write.at(node.args[0], index[:1]),
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -277,7 +274,6 @@ STRUCTURE = (
         lambda v: v[None, :],
         pullback=lambda g, r, node, rules: (_flattened(g),),
         entry=lambda node, index, write: write.at(node.args[0], index[1:]),
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -290,7 +286,6 @@ STRUCTURE = (
             op("column" if rules.shape(node.args[0])[1] == 1 else "row", g),
         ),
         entry=_through_flat,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -303,7 +298,6 @@ STRUCTURE = (
         entry=_expand_entry,
         options={"axis": ...},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -316,7 +310,6 @@ STRUCTURE = (
         entry=_spread_entry,
         options={"shape": ..., "axis": None},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -328,7 +321,6 @@ STRUCTURE = (
         pullback=lambda g, r, node, rules: (_in_shape(g, rules.shape(node.args[0])),),
         entry=_entry_reshaped,
         options={"shape": ...},
-        rises=True,
         moves=True,
         taken=False,
     ),

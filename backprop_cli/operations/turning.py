@@ -129,7 +129,6 @@ TURNING = (
         pullback=lambda g, r, node, rules: (op("rot", g, axes=node.option("axes")),),
         entry=_rot_entry,
         options={"axes": None},
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -142,7 +141,6 @@ TURNING = (
         entry=_pad_entry,
         options={"width": ..., "axes": AXES},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -155,7 +153,6 @@ TURNING = (
         definition=_put_apart,
         options={"step": ..., "axes": AXES},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(
@@ -168,7 +165,6 @@ TURNING = (
         entry=lambda node, index, write: write.at(node.args[0], index[:1]),
         options={"shape": ...},
         public=False,
-        rises=True,
         moves=True,
     ),
     Operation(

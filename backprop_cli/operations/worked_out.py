@@ -15,6 +15,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.operations.along_axes import axis_of
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -26,7 +27,6 @@ from backprop_cli.operations.record import (
     Stage,
     standing_for,
 )
-from backprop_cli.operations.reduction_entries import axis_of
 
 Stages: TypeAlias = Callable[[Op, Rules], tuple[Stage, ...]]
 

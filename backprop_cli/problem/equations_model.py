@@ -12,13 +12,13 @@ from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.assumptions import check_assumed
+from backprop_cli.problem.fitted_arrays import fitted, upstream
 from backprop_cli.problem.ids import NAMED, names_said
 from backprop_cli.problem.model import Built, Equation, Model, Outline, checked_letters
-from backprop_cli.problem.penalty import penalty_term, penalty_weights
+from backprop_cli.problem.network_loss import penalty_term, penalty_weights
 from backprop_cli.problem.problem_data import Penalty, Problem
 from backprop_cli.problem.read_equations import AXES, Equations, read_equations, read_values, unroll
 from backprop_cli.problem.typed_numbers import shown
-from backprop_cli.problem.upstream import fitted, upstream
 from backprop_cli.trace import Given, Unknown
 
 MAX_EQUATIONS = 1_000

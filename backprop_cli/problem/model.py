@@ -130,10 +130,7 @@ class Model(Struct, frozen=True):
 
     def axes(self, name: str) -> tuple[str, ...]:
         """What the axes of a forward quantity run over."""
-        for equation in self.equations:
-            if equation.name == name:
-                return equation.axes
-        return (self.given.get(name) or self.unknown[name]).axes
+        return axes_of(name, self.equations, self.given, self.unknown)
 
     def stated(self, name: str) -> bool:
         """Whether the file states the quantity, with numbers or without."""
@@ -154,6 +151,17 @@ class Model(Struct, frozen=True):
             return None
         found = self.bases.counted(id, index)
         return found if all(0 <= i < n for i, n in zip(found, shape, strict=True)) else None
+
+
+def axes_of(
+    name: str,
+    equations: Iterable[Equation],
+    given: Mapping[str, Given],
+    unknown: Mapping[str, Unknown],
+) -> tuple[str, ...]:
+    """What the axes of a quantity run over, as its equation or the file says."""
+    own = next((equation for equation in equations if equation.name == name), None)
+    return (own or given.get(name) or unknown[name]).axes
 
 
 class Outline(Struct, frozen=True):

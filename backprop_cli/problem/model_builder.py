@@ -12,7 +12,7 @@ from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.model import Array, Equation, Remark, state_shape
+from backprop_cli.problem.model import Array, Equation, Remark, axes_of, state_shape
 from backprop_cli.problem.problem_data import Convention, Function, Layer, Problem, kinks
 from backprop_cli.trace import Given, Unknown
 
@@ -208,10 +208,7 @@ class Draft(Struct):
 
     def axes_of(self, name: str) -> tuple[str, ...]:
         """What the axes of a quantity that is there already run over."""
-        for equation in self.equations:
-            if equation.name == name:
-                return equation.axes
-        return (self.given.get(name) or self.unknown[name]).axes
+        return axes_of(name, self.equations, self.given, self.unknown)
 
     def shape(self, units: Size) -> Shape:
         """The shape of a quantity with so many units."""

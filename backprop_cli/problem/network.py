@@ -1,4 +1,4 @@
-"""Layers to equations: a feed-forward network as written becomes the formulas it stands for."""
+"""A problem to its model: layers become the formulas they stand for, equations are read."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from backprop_cli.algebra.quantity import upstream_id
 from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.assumptions import check_assumed
+from backprop_cli.problem.fitted_arrays import fitted, upstream
 from backprop_cli.problem.layer_types.layer_table import add_layer
 from backprop_cli.problem.model import Array, Built, Model, Outline, checked_letters
 from backprop_cli.problem.model_builder import PICTURE, SEQUENCE, Draft
-from backprop_cli.problem.network_loss import add_loss, decision, fusion
-from backprop_cli.problem.penalty import add_penalty, decaying
+from backprop_cli.problem.network_loss import add_loss, add_penalty, decaying, decision, fusion
 from backprop_cli.problem.problem_data import Labels, Problem
 from backprop_cli.problem.targets import Expected, guessed_input, one_sample, stacked, targets
-from backprop_cli.problem.upstream import fitted, upstream
 from backprop_cli.trace import OverTime
 
 
@@ -247,3 +246,26 @@ def _outline(net: Draft, seeds: dict[str, Expr]) -> Outline:
         net.samples_of_x,
         net.certain_samples,
     )
+
+
+def built_model(problem: Problem, complaints: Complaints, numbers: bool = True) -> Built | None:
+    """What can be made of a problem; None where the file states no model to look at.
+
+    Without `numbers` shapes alone will do, as for a derivation in symbols.
+    """
+    if problem.layers:
+        return network(problem, complaints, numbers=numbers)
+    from backprop_cli.problem.equations_model import general, updates_only
+
+    if problem.equations:
+        return general(problem, complaints, numbers)
+    if problem.gradients:
+        return updates_only(problem, complaints)
+    return None
+
+
+def batch_model(problem: Problem, chosen: tuple[int, ...]) -> Model:
+    """The model of some of the samples; the problem is one whose model could be built."""
+    built = network(problem, Complaints(), chosen)
+    assert built.model is not None
+    return built.model

@@ -1,21 +1,101 @@
-"""Problems varied, handed out and practised: what Python has of a classroom.
-
-What each of these needs is loaded when it is called.
-"""
+"""Problems varied, handed out and practised, and hand-ins to the report of a class, in Python."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
+from msgspec.structs import replace
+
+from backprop_cli.errors import Complaint
+from backprop_cli.grading.report_data import Reveal, Submission
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import told
+from backprop_cli.python.complaining import Error, told
+from backprop_cli.python.graded_reports import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from backprop_cli.classroom.class_problems import ClassTask
     from backprop_cli.classroom.practice_session import Line
+    from backprop_cli.classroom.rosters import Roster
+    from backprop_cli.grading.sheets.collect import Unread
+    from backprop_cli.report.settings import Settings
     from backprop_cli.solving.loading import Loaded
+
+
+Path_: TypeAlias = "str | os.PathLike[str]"
+
+
+class ClassReport(Report):
+    """The report of a class. `notes` name who has no sheet or several, and what was not read."""
+
+    def __init__(self, task: ClassTask, graded: Sequence[Submission], roster: Roster) -> None:
+        from backprop_cli.classroom.might_be import SharedValues
+        from backprop_cli.report.facts import note_lines
+
+        problem = task.loaded.model.problem
+        shared = SharedValues(task.desk.grader_of)
+        title = problem.title or problem.id
+        super().__init__(title, graded, task.first.grader.quantities(), shared)
+        notes = tuple(task.handed_in.notes())
+        self.notes: tuple[str, ...] = tuple(note_lines(notes))
+        summary = replace(self._graded.summary, notes=notes)
+        self._graded = replace(self._graded, summary=summary)
+        self._roster = roster
+
+    def page(self, *, reveal: Reveal = "what") -> str:
+        """The report as one HTML file, with tables and bars."""
+        return showing.report("html", self._graded, {"reveal": reveal})
+
+    def gradebook(self, *, reveal: Reveal = "what") -> str:
+        """The marks as CSV, a row a student in the order of the class list."""
+        from backprop_cli.classroom.gradebook import GradebookWriter
+
+        writer = GradebookWriter(_settings(reveal), self._roster)
+        rows = map(writer.part, self._graded.submissions)
+        return "".join(writer.text("", rows, lambda: self._graded.summary))
+
+
+def _settings(reveal: Reveal) -> Settings:
+    from backprop_cli.report.settings import Settings
+
+    return Settings(reveal=reveal)
+
+
+def check_class(
+    problem: Path_, hand_ins: Path_ | Iterable[Path_], *, roster: Path_ | None = None
+) -> ClassReport:
+    """The sheets of a class graded, each by its student's problem, as `backprop check` does it.
+
+    `problem` is a folder that `vary` wrote, or one file for all, which takes a `roster`: a CSV file
+    with a heading. `hand_ins` are folders, archives and files. Error where a problem, the list or a
+    path cannot be used; a sheet that cannot be read has no points, and says why.
+    """
+    from backprop_cli.classroom.class_problems import class_problems
+    from backprop_cli.grading.sheets.collect import answer_files
+    from backprop_cli.solving.limits import Allowed
+
+    place = Path(problem)
+    paths = [Path(one) for one in _several(hand_ins)]
+    if roster is None and not place.is_dir():
+        message = "one problem for all takes a class list"
+        raise Error(
+            Complaint(message, instead="roster=..., or a folder of problems"), source=str(place)
+        )
+    left: list[Unread] = []
+    with told(str(place)):
+        known = class_problems(place, None if roster is None else Path(roster), Allowed("checking"))
+        files = answer_files(paths, place, left)
+        task = known.task(files, paths, left)
+    graded = [task.desk.grade_file(file) for file in task.files]
+    return ClassReport(task, graded, known.roster)
+
+
+def _several(paths: Path_ | Iterable[Path_]) -> Iterable[Path_]:
+    return [paths] if isinstance(paths, str | os.PathLike) else paths
+
 
 HANDOUTS = ("text", "markdown", "latex", "html")
 

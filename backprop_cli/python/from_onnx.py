@@ -11,8 +11,7 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.python.given_numbers import leaf
-from backprop_cli.python.one_behind_another import Chain
+from backprop_cli.python.given_numbers import Chain, leaf
 from backprop_cli.python.problems import Problem, load
 
 _MOST_BYTES = 2_000_000

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backprop_cli.python.given_numbers import leaf
-from backprop_cli.python.one_behind_another import Chain, Layer
+from backprop_cli.python.given_numbers import Chain, Layer, leaf
 from backprop_cli.python.problems import Problem, load
 
 _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(

@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from backprop_cli.python.complaining import Error
-from backprop_cli.python.given_numbers import leaf
-from backprop_cli.python.one_behind_another import Chain, Layer
+from backprop_cli.python.given_numbers import Chain, Layer, leaf
 from backprop_cli.python.problems import Problem, load
 
 if TYPE_CHECKING:

@@ -1,13 +1,14 @@
-"""One result to what there is to say of it, as pairs of a label and a text, for every format."""
+"""What there is to say of one result, and of a class beside its marks, for every format."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any, Final
 
 from backprop_cli.algebra.quantity import whole_id
-from backprop_cli.grading.report_data import EntryResult, Result, Submission, Summary, Verdict
+from backprop_cli.grading.report_data import EntryResult, Note, Result, Submission, Summary, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number
@@ -188,3 +189,65 @@ def counted(counts: Sequence[tuple[str, int]]) -> str:
     """`sign flipped 5×, transposed 2×`, the most frequent first."""
     ordered = sorted(counts, key=lambda item: -item[1])
     return ", ".join(f"{name} {number(count)}×" for name, count in ordered)
+
+
+MOST_TOLD: Final = 50
+"""So many lines of files that are not read; the others are counted."""
+_FEW: Final = 3  # files of one name that are told one by one
+
+
+def note_lines(notes: Sequence[Note]) -> Iterator[str]:
+    """A line for each; for files that are not read, one for many of one name.
+
+    So the README of everyone's repository is told once.
+    """
+    unread = list(_unread([note for note in notes if note.kind == "not-read"]))
+    yield from unread[:MOST_TOLD]
+    if len(unread) > MOST_TOLD:
+        yield f"not read: {len(unread) - MOST_TOLD} more"
+    yield from (line_of_note(note) for note in notes if note.kind != "not-read")
+
+
+def _unread(notes: Iterable[Note]) -> Iterator[str]:
+    alike: dict[tuple[str, str], list[Note]] = {}
+    for note in notes:
+        name = note.files[0].replace("\\", "/").rpartition("/")[2]
+        alike.setdefault((name, note.why), []).append(note)
+    for (name, why), found in alike.items():
+        if len(found) > _FEW:
+            yield f"not read: {len(found)} files called {name}: {why}"
+        else:
+            yield from map(line_of_note, found)
+
+
+def line_of_note(note: Note) -> str:
+    """What is said of it."""
+    named = ", ".join(note.files)
+    match note.kind:
+        case "not-read":
+            return f"not read: {named}: {note.why}"
+        case "no-sheet":
+            return f"no sheet: {note.student}{f'; {note.why}' if note.why else ''}"
+        case "nobodys-sheet":
+            return f"nobody's sheet: {named}: {note.why}"
+        case "several-sheets":
+            most = "the one with most points counts"
+            return f"{len(note.files)} sheets of {note.student}, {most}: {named}"
+        case "late":
+            return f"handed in late: {named}"
+
+
+def note_data(note: Note) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "kind": note.kind,
+        "student": note.student or None,
+        "files": list(note.files),
+        "message": line_of_note(note),
+    }
+
+
+def note_rows(note: Note) -> Iterator[tuple[str, str, str, str]]:
+    """Whose it is, each file by itself, its kind, and what is said of it."""
+    for file in note.files or ("",):
+        yield note.student, file, note.kind, line_of_note(note)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import Origin, Result, Submission, Summary, Tally
-from backprop_cli.report.class_notes import note_data
+from backprop_cli.report.facts import note_data
 from backprop_cli.report.settings import Settings, of_result, of_submission, of_summary
 from backprop_cli.report.stream import PerResult
 

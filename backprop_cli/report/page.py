@@ -7,8 +7,7 @@ from html import escape
 from typing import Final
 
 from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
-from backprop_cli.report.class_notes import note_lines
-from backprop_cli.report.facts import cause, counted, facts, to_teach
+from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     HARDEST,

@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
-from backprop_cli.report.class_notes import note_lines
-from backprop_cli.report.facts import cause, counted, facts, to_teach
+from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
     HARDEST,

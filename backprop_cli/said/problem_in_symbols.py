@@ -16,9 +16,8 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.said.derived import of_functions, of_symbols
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import Allowed
-from backprop_cli.solving.loading import Loaded, checked, stated
+from backprop_cli.solving.loading import Loaded, Selection, checked, selected, stated
 from backprop_cli.solving.plan import plan
-from backprop_cli.solving.selection import Selection, selected
 from backprop_cli.solving.solution import in_symbols
 from backprop_cli.trace import Trace
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint, Complaints, UserError
 from backprop_cli.formats.registry import Said, Training
-from backprop_cli.problem.build_model import build
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.network import built_model
 from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.prepared import batches
 from backprop_cli.solving.solution import Request, Solution, solve
@@ -154,7 +154,7 @@ def _training_of(solution: Solution, first: int, most: int) -> Training:
 
 
 def _with_batches(solution: Solution, first: int, counter: str | None, most: int) -> Training:
-    built = build(solution.model.problem, Complaints())
+    built = built_model(solution.model.problem, Complaints())
     assert built is not None
     assert built.model is not None
     whole = built.model

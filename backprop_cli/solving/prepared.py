@@ -14,8 +14,8 @@ from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.algebra.quantity import new_id, old_id, state_id
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.build_model import batch_model
 from backprop_cli.problem.model import Array, Model, Outline
+from backprop_cli.problem.network import batch_model
 from backprop_cli.problem.problem_data import Rounding, kinks
 from backprop_cli.readings.noise import without_noise
 from backprop_cli.readings.values import Function, compiled

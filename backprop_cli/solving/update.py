@@ -26,10 +26,10 @@ from backprop_cli.calculus.differentiate import Gradient, gradients, shares
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
+from backprop_cli.problem.fitted_arrays import fitted
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.problem_data import Update
-from backprop_cli.problem.upstream import fitted
 from backprop_cli.solving.shortcuts import Shortcuts
 from backprop_cli.trace import Given
 
@@ -67,12 +67,9 @@ def _clipped(model: Model, parameters: Sequence[str]) -> Iterator[tuple[str, Exp
     if model.update.longest is None:
         return
     names = constant_names(model)
-    squares: Expr = build.ZERO
-    for parameter in parameters:
-        gradient = Sym(gradient_used(model, parameter))
-        square = op("pow", gradient, num(2))
-        squares = build.add(squares, op("sum", square) if model.shapes[parameter] else square)
-    yield names["gradient_norm"], op("sqrt", squares), "clip-norm", ""
+    squares = ((op("pow", Sym(gradient_used(model, one)), num(2)), one) for one in parameters)
+    whole = build.sum_of(op("sum", each) if model.shapes[one] else each for each, one in squares)
+    yield names["gradient_norm"], op("sqrt", whole), "clip-norm", ""
     share = op("div", Sym(names["clip_norm"]), Sym(names["gradient_norm"]))
     yield names["clip_scale"], op("minimum", build.ONE, share), "clip-scale", ""
 

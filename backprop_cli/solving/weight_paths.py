@@ -174,15 +174,11 @@ class _Graph:
         """The pull-back of `name` to `used` as an expression in an upstream gradient."""
         shapes = {**self.sizes.names, UPSTREAM: self.values[name].shape}
         self.sizes = Sizes(shapes, self.sizes.kinks)
-        parts = [
+        return build.sum_of(
             share
             for of, share in shares(self.equations[name], Sym(UPSTREAM), Sym(name), self.sizes)
             if of == used
-        ]
-        total = parts[0]
-        for part in parts[1:]:
-            total = build.add(total, part)
-        return total
+        )
 
     def slopes(self, at: Place, pulled: Expr) -> Array:
         upstream = np.zeros(self.values[at[0]].shape)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite
 from backprop_cli.algebra.shapes import is_formula, solved
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
@@ -226,20 +226,12 @@ def product(powers: list[Power]) -> Expr:
         return build.ZERO
     for each in [factor for factor in collected if _is_pick(factor)]:
         collected[each] = 1  # its square is itself
-    top, bottom = _one_side(collected, 1), _one_side(collected, -1)
+    top, bottom = build.powers_of(collected, 1), build.powers_of(collected, -1)
     return build.scaled(number, build.div(top, bottom) if bottom != build.ONE else top)
 
 
 def _is_pick(expr: Expr) -> bool:
     return isinstance(expr, Op) and expr.name in (EQUAL, WITHIN, IS_LARGEST)
-
-
-def _one_side(collected: Mapping[Expr, int], sign: int) -> Expr:
-    result: Expr = build.ONE
-    for factor, power in collected.items():
-        if power * sign > 0:
-            result = build.mul(result, build.power(factor, num(abs(power))))
-    return result
 
 
 def rebuilt(name: str, args: tuple[Expr, ...], node: Op) -> Expr:

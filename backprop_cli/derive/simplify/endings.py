@@ -16,7 +16,7 @@ from backprop_cli.derive.derivation_nodes import SUM_OVER, indexed, parts, renam
 from backprop_cli.derive.simplify.contract import has_index
 from backprop_cli.derive.simplify.monomials import alike, is_sum, monomial, weight, written
 from backprop_cli.derive.simplify.simplify import lines, simplified
-from backprop_cli.derive.tensors.factor_parts import Setting
+from backprop_cli.derive.tensors.gradient_data import Setting
 
 TARGETS_SUM = "Σ y = 1: the targets of a sample add up to 1"
 TARGETS_NOTE = "Σ y = 1 holds for a one-hot target, or any distribution over the classes."

@@ -72,10 +72,7 @@ def inside(place: str, index: str, ranges: Mapping[str, Range]) -> Expr:
         left_out.append(str(own.last))
     elif not _reaches(summed.last, own.last):
         return _one_of(place, summed)
-    found: Expr = build.ONE
-    for number in left_out:
-        found = build.scalar_mul(found, build.sub(build.ONE, equal(place, number)))
-    return found
+    return build.product_of(build.sub(build.ONE, equal(place, number)) for number in left_out)
 
 
 def _reaches(last: Size, other: Size) -> bool:
@@ -88,7 +85,5 @@ def _reaches(last: Size, other: Size) -> bool:
 def _one_of(place: str, summed: Range) -> Expr:
     if not isinstance(summed.last, int) or summed.last - summed.first >= _MOST:
         raise NoEntryError("a sum over a part of an axis")
-    total: Expr = build.ZERO
-    for number in range(summed.first, summed.last + 1):
-        total = build.add(total, equal(place, str(number)))
-    return total
+    numbers = range(summed.first, summed.last + 1)
+    return build.sum_of(equal(place, str(number)) for number in numbers)

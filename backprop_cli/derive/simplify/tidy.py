@@ -112,19 +112,11 @@ def _collected_product(node: Op) -> Expr:
             powers[factor] = powers.get(factor, 0) + power
     if number == 0:
         return ZERO
-    top = _product(powers, 1)
-    bottom = _product(powers, -1)
+    top = build.powers_of(powers, 1)
+    bottom = build.powers_of(powers, -1)
     if bottom == ONE:
         return build.scaled(number, top)
     if top == ONE and number.denominator == 1:
         whole = build.div(num(abs(number)), bottom)
         return build.neg(whole) if number < 0 else whole
     return build.scaled(number, build.div(top, bottom))
-
-
-def _product(powers: dict[Expr, int], sign: int) -> Expr:
-    result: Expr = ONE
-    for factor, power in powers.items():
-        if power * sign > 0:
-            result = build.mul(result, build.power(factor, num(abs(power))))
-    return result

@@ -83,10 +83,8 @@ def _slope(of: Expr, by: Sym, rules: Scalars) -> Expr:
 
 def _same_entry(name: str, by: Sym) -> Expr:
     """∂z_k/∂z_j: 1 where k and j are the same."""
-    product: Expr = ONE
-    for left, right in zip(parts(name)[1], parts(by.name)[1], strict=True):
-        product = build.scalar_mul(product, same(left, right))
-    return product
+    pairs = zip(parts(name)[1], parts(by.name)[1], strict=True)
+    return build.product_of(same(left, right) for left, right in pairs)
 
 
 def _times(a: Expr, b: Expr) -> Expr:
@@ -256,11 +254,11 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
 
 def _shares(of: Op, by: Sym, rules: Scalars) -> Expr:
     """The sum of what comes through each argument, as the table's pull-back says."""
-    total: Expr = ZERO
-    for arg, share in zip(of.args, pull_back(of, ONE, of, rules), strict=True):
-        if share is not None and depends(arg, by, rules.bound):
-            total = build.add(total, _times(share, derivative(arg, by)))
-    return total
+    return build.sum_of(
+        _times(share, derivative(arg, by))
+        for arg, share in zip(of.args, pull_back(of, ONE, of, rules), strict=True)
+        if share is not None and depends(arg, by, rules.bound)
+    )
 
 
 _RULES: Mapping[str, Callable[[Op, Sym, Scalars], Outcome]] = MappingProxyType(

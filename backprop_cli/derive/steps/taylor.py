@@ -127,10 +127,7 @@ def _polynomial(
 
 
 def _sum(factors: Sequence[Expr], ways: Sequence[Expr]) -> Expr:
-    total: Expr = build.ZERO
-    for factor, way in zip(factors, ways, strict=True):
-        total = build.add(total, build.scalar_mul(factor, way))
-    return total
+    return build.sum_of(map(build.scalar_mul, factors, ways))
 
 
 def _number(expr: Expr) -> Expr:

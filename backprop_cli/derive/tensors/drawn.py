@@ -11,8 +11,14 @@ from backprop_cli.derive.derivation_data import Condition
 from backprop_cli.derive.derivation_nodes import Range
 from backprop_cli.derive.simplify.contract import at_places
 from backprop_cli.derive.tensors.entrywise import Letters
-from backprop_cli.derive.tensors.factor_parts import Factor, Setting, quotient
-from backprop_cli.derive.tensors.gradient_data import Dots, Drawing, Slice
+from backprop_cli.derive.tensors.gradient_data import (
+    Dots,
+    Drawing,
+    Factor,
+    Setting,
+    Slice,
+    quotient,
+)
 from backprop_cli.derive.tensors.product import shape_of
 
 _WHOLE = 4  # numbers up to which nothing is left out

@@ -21,7 +21,7 @@ from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.chains import as_read, line, without_repeats
 from backprop_cli.derive.steps.engine import worked_out
 from backprop_cli.derive.steps.functions import named, option_letters
-from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
+from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting
 from backprop_cli.derive.tensors.softmax_factor import softmax
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes

@@ -19,9 +19,10 @@ from backprop_cli.derive.derivation_nodes import (
 from backprop_cli.derive.steps.engine import TooLongError
 from backprop_cli.derive.tensors.drawn import drawing
 from backprop_cli.derive.tensors.factor import direct, factor
-from backprop_cli.derive.tensors.factor_parts import Factor, Place, quotient
 from backprop_cli.derive.tensors.gradient_data import (
+    Factor,
     Part,
+    Place,
     Ranges,
     Remark,
     Route,
@@ -29,6 +30,7 @@ from backprop_cli.derive.tensors.gradient_data import (
     Stated,
     TensorDerivation,
     Where,
+    quotient,
 )
 from backprop_cli.derive.tensors.product import (
     Edge,

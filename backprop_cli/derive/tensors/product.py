@@ -26,8 +26,15 @@ from backprop_cli.derive.simplify.fractions import cleared
 from backprop_cli.derive.simplify.tidy import factors
 from backprop_cli.derive.steps.chains import without_repeats
 from backprop_cli.derive.tensors.entrywise import Letters
-from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting, quotient
-from backprop_cli.derive.tensors.gradient_data import Fit, Products, Shaped
+from backprop_cli.derive.tensors.gradient_data import (
+    Factor,
+    Fit,
+    Place,
+    Products,
+    Setting,
+    Shaped,
+    quotient,
+)
 from backprop_cli.derive.tensors.setting import Chainwork, Names
 from backprop_cli.problem.assumptions import summing_to_one
 
@@ -177,10 +184,8 @@ def _spelled(expr: Expr, work: Chainwork) -> Expr | None:
         body = _spelled(expr.args[0], work)
         if body is None:
             return None
-        total: Expr = build.ZERO
-        for place in range(range_.first, range_.last + 1):
-            total = build.add(total, at_places(body, {index: str(place)}))
-        return total
+        places = range(range_.first, range_.last + 1)
+        return build.sum_of(at_places(body, {index: str(place)}) for place in places)
     args = [_spelled(arg, work) for arg in expr.args]
     if any(arg is None for arg in args):
         return None

@@ -10,7 +10,7 @@ from backprop_cli.algebra.expr import symbols
 from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.derive.derivation_nodes import Indices, Range, over
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise, Letters, counting
-from backprop_cli.derive.tensors.factor_parts import Place, Setting
+from backprop_cli.derive.tensors.gradient_data import Place, Setting
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks

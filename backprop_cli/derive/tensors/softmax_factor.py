@@ -12,7 +12,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, walk
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import derivative, equal, indexed, parts
 from backprop_cli.derive.steps.functions import named
-from backprop_cli.derive.tensors.factor_parts import Factor, Place, Setting
+from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting
 
 
 def softmax(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
@@ -32,9 +32,7 @@ def softmax(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
     if k == m or (k.isdecimal() and m.isdecimal()):
         chains = [replace(chains[0 if k == m else 1], conditions=())]
     chains[0] = replace(chains[0], definitions=(definition,))
-    entry = chains[-1].result
-    for a, b in others:
-        entry = build.scalar_mul(entry, equal(a, b))
+    entry = build.product_of((equal(a, b) for a, b in others), chains[-1].result)
     if others:
         said = Line(entry, "together", "the others of the same row or column alone count")
         chains[-1] = replace(

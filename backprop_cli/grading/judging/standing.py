@@ -2,11 +2,12 @@
 
 A quantity that is right stands as it was typed. What is to be put for one that is not depends on
 what is asked of it (`Reading`): the numbers as they stand, or what the student's right ones give.
+A calculator that keeps all digits has ways of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +15,6 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.grading.judging.answer_key import Judged, Key
-from backprop_cli.grading.judging.calculator import Calculator, endless
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, finer, same, standing_for
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import enclosure
@@ -236,3 +236,94 @@ def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask
 MOST_UNITS = 6
 """So many units wide may a range be that is wider than half of the value: a rounded figure, twice
 that where it was cut off, and as much again for one that it was multiplied with."""
+
+_LONGEST = 8  # decimals of a number that is typed in full
+
+
+class Calculator(Struct):
+    """The quantities of a sheet as numbers: as typed, and computed from those where nothing is.
+
+    `repaired` puts true values for wrong ones, and unless it is `lax`, for those of too few digits;
+    `way` is how unwritten steps are rounded.
+    """
+
+    key: Key
+    written: Mapping[str, Written]
+    judged: Mapping[str, Judged]
+    repaired: bool = False
+    lax: bool = True
+    way: Rounding | None = None
+    found: dict[str, Array] = field(default_factory=dict)
+    given_up: frozenset[str] | None = None
+
+    def interval(self, name: str) -> Interval:
+        """One quantity as an interval without width."""
+        if self.given_up is None and self.repaired:
+            self.given_up = frozenset()
+            self.given_up = frozenset(self._leading_nowhere())
+            self.found.clear()
+        if name not in self.found:
+            for behind in self.key.behind(name, self.written):
+                if behind not in self.found:  # no recursion: chains may be long
+                    self.found[behind] = self._value(behind)
+            self.found[name] = self._value(name)
+        return point(self.found[name])
+
+    def _leading_nowhere(self) -> Iterator[str]:
+        """Names whose figures give 1/0 or ln 0 on the way to a value that is wrong.
+
+        Nobody got from these to what is right there, so nobody goes on with both: 0.00 times a
+        gradient of 1/0.003 is no rounded product.
+        """
+        key = self.key
+        for name in key.dividing.intersection(self.judged):
+            expr, judged = key.first(name), self.judged[name]
+            if expr is None or np.all(judged.right):
+                continue
+            value = enclosure(expr, self.interval)[0]
+            if not np.all(np.isfinite(value) | judged.right):
+                yield from key.uses[name]
+
+    def _value(self, name: str) -> Array:
+        if self.given_up and name in self.given_up:
+            return self.key.truth[name]
+        if name in self.key.given or name not in self.key.formulas:
+            return self._given(self.key.truth[name])
+        written = self.written.get(name)
+        if written is None:
+            return self._computed(name)
+        value = written.value
+        judged = self.judged.get(name)
+        if judged is not None:
+            value = np.where(self._is_kept(judged), value, self.key.truth[name])
+            value = np.where(written.present, value, np.nan)
+        if written.present.all():
+            return value
+        return np.where(written.present, value, self._computed(name))
+
+    def _is_kept(self, judged: Judged) -> Mask:
+        """Where a value is used as it was typed."""
+        kept = judged.right if self.repaired else ~np.asarray(judged.imprecise)
+        return np.asarray(kept | judged.imprecise if self.lax else kept)
+
+    def _given(self, value: Array) -> Array:
+        """A number of the problem, as somebody types it who has to break it off somewhere."""
+        if self.way is None or not (never := endless(value)).any():
+            return value
+        return np.where(never, self.way.written(value), value)
+
+    def _computed(self, name: str) -> Array:
+        expr = self.key.first(name)
+        if expr is None:
+            return self.key.truth[name]
+        inside = None if self.way is None or self.way.names_only else self.way
+        value = enclosure(expr, self.interval, inside)[0]
+        return value if self.way is None else self.way.written(value)
+
+
+def endless(value: Array) -> Mask:
+    """Where a number has more decimals than anybody types: a third, a root."""
+    scaled = value * 10.0**_LONGEST
+    return np.asarray(
+        np.abs(scaled - np.round(scaled)) > 1e-6 * np.maximum(1.0, np.abs(scaled) * 1e-9)
+    )

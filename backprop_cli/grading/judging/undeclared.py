@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.errors import Complaints
 from backprop_cli.grading.report_data import Result
-from backprop_cli.problem.build_model import build
 from backprop_cli.problem.model import Model
+from backprop_cli.problem.network import built_model
 from backprop_cli.problem.problem_data import Convention
 
 
@@ -55,7 +55,7 @@ def _other(
     words: str,
     shown: Callable[[Model, Sequence[Result]], bool],
 ) -> Iterator[Other]:
-    built = build(replace(model.problem, convention=convention), Complaints())
+    built = built_model(replace(model.problem, convention=convention), Complaints())
     if built is not None and built.model is not None:
         yield Other(built.model, words, shown)
 

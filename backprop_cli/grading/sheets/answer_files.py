@@ -12,10 +12,16 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.assembled import Collector, said
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
-from backprop_cli.grading.sheets.csv_sheets import read_rows, take_rows
 from backprop_cli.grading.sheets.plain_sheet import PlainReader
 from backprop_cli.grading.sheets.salvage import Salvaged, salvaged
-from backprop_cli.grading.sheets.workbooks import DATE, WORKBOOK, WorkbookError, cells_of
+from backprop_cli.grading.sheets.spreadsheets import (
+    DATE,
+    WORKBOOK,
+    WorkbookError,
+    cells_of,
+    read_rows,
+    take_rows,
+)
 from backprop_cli.problem.arrays import kind_of
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.text.plain_tree import plain_tree

@@ -14,20 +14,22 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.grading.slips.case import Case
-from backprop_cli.grading.slips.evidence import are_near, by_luck, neighbours
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread
 from backprop_cli.grading.slips.origins import Candidates, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_parts import code_changes
-from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
+from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
 from backprop_cli.grading.slips.values_alone import by_value
 from backprop_cli.grading.slips.wrong_quantity import (
     Candidate,
     Wrong,
+    are_near,
+    by_luck,
     explains,
     has_digits,
     is_short,
+    neighbours,
     typed,
 )
 from backprop_cli.operations.bounds import Interval
@@ -60,10 +62,9 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
     decision = case.model.decision
     if decision is not None and case.step.id == decision.name:
         return found  # a class is another one, not twice or half as much
-    for id, slip in FORMULA_SLIPS.items():
-        if slip.rewrite is not None and (programs or not slip.program):
-            for one in case.cases():
-                found += [(id, expr) for expr in slip.rewrite(one) if one.fits(expr)]
+    for id, rewrite in rewrites(programs=programs):
+        for one in case.cases():
+            found += [(id, expr) for expr in rewrite(one) if one.fits(expr)]
     for one in case.cases():
         found += [change for change in changes(one) if one.fits(change[1])]
     if programs:
@@ -81,8 +82,8 @@ def _is_pulled_back(node: Op, args: list[bool]) -> bool:
 
 def shaped(case: Case, shape: tuple[int, ...]) -> list[Candidate]:
     """The wrong formulas of a quantity that give another shape than it has."""
-    rows = ((id, slip.rewrite) for id, slip in FORMULA_SLIPS.items() if slip.program)
-    made = [(id, expr) for id, rewrite in rows if rewrite is not None for expr in rewrite(case)]
+    rows = (row for row in rewrites(programs=True) if FORMULA_SLIPS[row[0]].program)
+    made = [(id, expr) for id, rewrite in rows for expr in rewrite(case)]
     long = [size for size in shape if size != 1]
     return [
         one

@@ -13,9 +13,8 @@ from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
-from backprop_cli.grading.slips.evidence import by_luck
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.wrong_quantity import Wrong, typed, unit_typed
+from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, typed, unit_typed
 from backprop_cli.operations.bounds import point
 
 _MOST_NUMBERS: Final = 60

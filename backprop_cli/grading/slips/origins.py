@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
-from backprop_cli.algebra.expr import symbols
+from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.quantity import quantity, step_of
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
-from backprop_cli.grading.slips.evidence import chance
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
-from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, has_digits, typed
+from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, chance, has_digits, typed
 from backprop_cli.operations.bounds import point
+from backprop_cli.trace import OverTime, at_letter
 
 Candidates = Callable[[str], Sequence[Candidate]]
 """The wrong formulas of a quantity by its name."""
@@ -79,7 +81,6 @@ def _tried_at_every_step(
     formulas = judge.key.formulas
     if not over_time or wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
         return
-    from backprop_cli.grading.slips.every_step import at_every_step  # few problems are over time
 
     behind, proved = unwritten(judge, wrong.name, numbers), has_digits(judge, wrong)
     users = _users(judge, behind)
@@ -155,3 +156,49 @@ def _touched(users: Mapping[str, Sequence[str]], steps: Iterable[str]) -> set[st
             found.add(step)
             left += users[step]
     return found
+
+
+class EveryStep(Struct, frozen=True):
+    """One slip at all steps of a gradient over time: its wrong formula at each of them."""
+
+    first: str
+    slip: str
+    formulas: Mapping[str, Expr]
+
+
+def at_every_step(
+    behind: Sequence[str],
+    over_time: Sequence[OverTime],
+    candidates: Callable[[str], Sequence[Candidate]],
+    counted_from: int,
+) -> Iterator[EveryStep]:
+    """The slips that can be made at several steps alike, of what is `behind` a quantity."""
+    for over, ids in _families(behind, over_time):
+        if len(ids) < 2:
+            continue
+        forms = {
+            t: {
+                (slip, at_letter(expr, over, t, counted_from)): expr
+                for slip, expr in candidates(id)
+            }
+            for t, id in ids.items()
+        }
+        # The step before the last has all that a step can have: its own share, and a later one.
+        for key in forms[sorted(ids)[-2]]:
+            formulas = {ids[t]: forms[t][key] for t in sorted(ids, reverse=True) if key in forms[t]}
+            if len(formulas) > 1:
+                yield EveryStep(next(iter(formulas)), key[0], formulas)
+
+
+def _families(
+    behind: Sequence[str], over_time: Sequence[OverTime]
+) -> Iterator[tuple[OverTime, dict[int, str]]]:
+    """The gradients by one quantity at its steps."""
+    for over in over_time:
+        found: dict[tuple[str, str], dict[int, str]] = {}
+        for id in behind:
+            read = quantity(id)
+            step = step_of(read.by) if read.by else None
+            if step is not None and step[0] in over.bases:
+                found.setdefault((read.name, step[0]), {})[step[1]] = id
+        yield from ((over, ids) for ids in found.values())

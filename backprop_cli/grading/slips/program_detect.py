@@ -6,25 +6,27 @@ own arrays, or it is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Op, Sym, substitute, symbols, walk
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.slips.case import signed_terms
 from backprop_cli.grading.slips.detect import most_telling
-from backprop_cli.grading.slips.of_programs import by_numbers, is_same
+from backprop_cli.grading.slips.of_programs import by_numbers, is_same, ratio, rights_of
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.program_values import by_all_entries, by_known_parts
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
+from backprop_cli.grading.tolerance.floating import largest
 
 MOST_NUMBERS: Final = 50_000_000
 """So many entries of wrong formulas are worked out for one array, and then the search ends."""
@@ -133,3 +135,129 @@ def with_earlier(expr: Expr, truth: Iterable[str]) -> Iterator[Expr]:
 def _before(name: str) -> str:
     one = quantity(name)
     return replace(one, step=one.step - 1).id
+
+
+_MOST_NUMBERS: Final = 20_000_000
+"""So many entries of parts are looked at for one array."""
+
+_FEWEST: Final = 3
+"""Entries that have to agree: with fewer, some part of some formula fits by chance."""
+
+
+def by_all_entries(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
+    """Nothing in it at all, the right entries in another order, ŷ less another target."""
+    rights = _finite_rights(judge, wrong, numbers)
+    value, unit = wrong.written.value, wrong.written.unit
+    if largest(value) == 0 and all(largest(right) > 0 for right in rights):
+        cut_off = any(not np.trunc(right).any() for right in rights)
+        return ["never-filled", *(["integer-division"] if cut_off else [])]
+    if any(_reordered(value, right, unit) for right in rights):
+        return ["other-order"]
+    other = any(_other_target(judge, value, right, unit, numbers) for right in rights)
+    return ["wrong-target"] if other else []
+
+
+def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
+    """The right one times or plus a part of some formula, or the reverse."""
+    rights = _finite_rights(judge, wrong, numbers)
+    value, unit = wrong.written.value, wrong.written.unit
+    if value.size < _FEWEST or is_same(value, np.zeros_like(value), unit):
+        return []
+    values, room = Values(numbers), _MOST_NUMBERS
+    found: dict[str, None] = {}
+    for term in map(values.of, _terms(judge, wrong.name)):
+        if any(_scaled(value - right, term, unit) for right in rights):
+            found["term-scaled"] = None
+    for part in _parts(judge):
+        for one in _fitting(values.of(part), value.shape):
+            room -= value.size
+            for right in rights:
+                found |= dict.fromkeys(_too_much(value, right, one, unit))
+        if room < 0:
+            break
+    return list(found)
+
+
+def _finite_rights(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
+    return [one for one in rights_of(judge, wrong, numbers) if np.isfinite(one).all()]
+
+
+def _reordered(value: Array, right: Array, unit: Array) -> bool:
+    rooms = np.full(value.size, largest(unit))
+    return value.size >= _FEWEST and is_same(np.sort(value, None), np.sort(right, None), rooms)
+
+
+def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers: Numbers) -> bool:
+    """ŷ less another 0 and 1 than y, where the right one is ŷ less y, or a part of that."""
+    for prediction, target in judge.key.compared:
+        output, y = numbers[prediction], judge.key.truth[target]
+        if output.shape != value.shape or not np.isin(y, (0, 1)).all():
+            continue
+        times = 1.0 if is_same(right, output - y, unit) else ratio(right, output - y, unit)
+        if times is not None:
+            other = output - value / times
+            whole = np.round(other)
+            if np.isin(whole, (0, 1)).all() and is_same(other, whole, unit / abs(times)):
+                return True
+    return False
+
+
+def _terms(judge: Judge, name: str) -> Iterator[Expr]:
+    """What adds up to a quantity, in each way in which it is worked out."""
+    for way in judge.key.formulas.get(name, ()):
+        terms = list(signed_terms(way))
+        if len(terms) > 1 and not is_jacobian(way):
+            yield from terms
+
+
+def _scaled(off: Array, term: Array, unit: Array) -> bool:
+    """Whether what an array is off by is so many times one of the terms."""
+    if term.shape != off.shape or not np.isfinite(term).all():
+        return False
+    return is_same(off, term, unit) or ratio(off, term, unit) is not None
+
+
+def _too_much(value: Array, right: Array, part: Array, unit: Array) -> Iterator[str]:
+    with np.errstate(all="ignore"):
+        for id, gives in _GIVES.items():
+            other = gives(right, part)
+            if np.isfinite(other).all() and is_same(value, other, unit):
+                yield id
+
+
+_GIVES: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
+    {
+        "factor-left-out": lambda right, part: right / part,
+        "factor-added": lambda right, part: right * part,
+        "term-left-out": lambda right, part: right - part,
+        "term-added": lambda right, part: right + part,
+    }
+)
+
+
+def _parts(judge: Judge) -> Iterator[Expr]:
+    """All quantities, and all parts of their formulas, each once."""
+    seen: set[Expr] = set()
+    formulas = (ways[0] for ways in judge.key.formulas.values() if not is_jacobian(ways[0]))
+    names: Iterator[Expr] = (Sym(name) for name in judge.key.truth)
+    for part in (*names, *(node for expr in formulas for node in walk(expr))):
+        if isinstance(part, Sym | Op) and part not in seen:
+            seen.add(part)
+            yield part
+
+
+def _fitting(part: Array, shape: tuple[int, ...]) -> Iterator[Array]:
+    """A part as it stands beside an array: entry by entry, or a vector with each row or column."""
+    if part.size < 2 or not np.isfinite(part).all():
+        return
+    if part.shape == shape:
+        yield part
+    elif part.ndim == 1 and len(shape) == 2:
+        if part.size == shape[1]:
+            yield np.broadcast_to(part[None, :], shape)
+        if part.size == shape[0]:
+            yield np.broadcast_to(part[:, None], shape)
+    elif part.ndim == len(shape) == 2 and all(
+        size in (1, whole) for size, whole in zip(part.shape, shape, strict=True)
+    ):
+        yield np.broadcast_to(part, shape)

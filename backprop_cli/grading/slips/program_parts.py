@@ -31,9 +31,8 @@ from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, signed_terms
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
-from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.grading.slips.forward import CONVOLUTIONS, KERNEL, is_forward
 from backprop_cli.grading.slips.pull_backs import applied
-from backprop_cli.grading.slips.windows_wrong import CONVOLUTIONS, KERNEL
 from backprop_cli.operations.losses import LOSSES, Setting
 
 _MOST: Final = 2_000

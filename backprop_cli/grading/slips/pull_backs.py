@@ -134,7 +134,4 @@ def _sum(parts: Sequence[Expr]) -> Expr:
 def total(case: Case, parts: Sequence[Expr]) -> Expr:
     """Shares put together, with what reaches the name from outside."""
     seed = case.model.seeds.get(case.by or "")
-    found = parts[0] if seed is None else build.add(seed, parts[0])
-    for part in parts[1:]:
-        found = build.add(found, part)
-    return found
+    return build.sum_of(parts, build.ZERO if seed is None else seed)

@@ -12,10 +12,9 @@ from backprop_cli.grading.report_data import SlipWords
 from backprop_cli.grading.slips import backward, forward, slopes
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
-from backprop_cli.grading.slips import windows_wrong as window
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.table_of_parts import CODE_PARTS, PARTS
-from backprop_cli.grading.slips.table_of_values import VALUE_SLIPS
+from backprop_cli.grading.slips.values_alone import VALUE_SLIPS
 
 Rewrite = Callable[[Case], Iterator[Expr]]
 
@@ -154,7 +153,7 @@ _BACKWARD = (
         "gradient-to-all",
         "gradient of a maximum given to all",
         "Only what the maximum was taken from gets its gradient: all others get 0.",
-        window.gradient_to_all,
+        forward.gradient_to_all,
         "the gradient in every place of a pooling window",
     ),
     _slip(
@@ -206,7 +205,7 @@ _BACKWARD = (
         "kernel-flipped",
         "kernel turned the wrong way",
         "The kernel lies the other way round: look at whether it is to be turned by 180°.",
-        window.kernel_flipped,
+        forward.kernel_flipped,
         "pad(δ) ∗ K instead of pad(δ) ∗ rot(K)",
     ),
     _slip(
@@ -214,7 +213,7 @@ _BACKWARD = (
         "one position of the kernel only",
         "This is what comes from one place: the kernel acts at every place, and all of them add"
         " up.",
-        window.one_position_only,
+        forward.one_position_only,
         "δ₁₁ times the first window instead of X ∗ δ",
     ),
 )
@@ -342,6 +341,14 @@ FORMULA_SLIPS: Mapping[str, Slip] = MappingProxyType(
     | {words.id: Slip(words, None, example, program=True) for words, example in CODE_PARTS.items()}
     | {"decimal-slip": Slip(VALUE_SLIPS["decimal-slip"], None, "0.01 for a rate of 0.1")}
 )
+
+
+def rewrites(*, programs: bool) -> Iterator[tuple[str, Rewrite]]:
+    """The known mistakes that have formulas of their own; those of code only for `programs`."""
+    for id, slip in FORMULA_SLIPS.items():
+        if slip.rewrite is not None and (programs or not slip.program):
+            yield id, slip.rewrite
+
 
 OF_CODE = frozenset(words.id for words in CODE_PARTS)
 OF_PARTS = frozenset(words.id for words in PARTS) | OF_CODE | {"decimal-slip"}

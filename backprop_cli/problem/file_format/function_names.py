@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import SAME, TABLE
-from backprop_cli.problem.file_format.compound_fields import ByKind
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
@@ -20,7 +19,7 @@ from backprop_cli.problem.file_format.fields import (
     Written,
     unexpected,
 )
-from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
 from backprop_cli.problem.problem_data import Function
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.foreign_names import elsewhere

@@ -11,7 +11,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made
 from backprop_cli.problem.file_format.fields import (
     Boolean,
     Bounds,
@@ -22,7 +21,7 @@ from backprop_cli.problem.file_format.fields import (
     unexpected,
 )
 from backprop_cli.problem.file_format.function_names import ACTIVATION
-from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
 from backprop_cli.problem.layer_types.layer_table import TYPES
 from backprop_cli.problem.layer_types.layer_type import LayerType
 from backprop_cli.problem.problem_data import Dropout, Function, Layer, Values

@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Boolean,
@@ -24,7 +23,7 @@ from backprop_cli.problem.file_format.fields import (
     unexpected,
 )
 from backprop_cli.problem.file_format.function_names import LOSS_NAMES
-from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
 from backprop_cli.problem.problem_data import (
     Convention,
     Kinks,

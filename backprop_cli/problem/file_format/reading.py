@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made, NamedOf
 from backprop_cli.problem.file_format.fields import (
     Bounds,
     Choice,
@@ -23,7 +22,15 @@ from backprop_cli.problem.file_format.fields import (
 )
 from backprop_cli.problem.file_format.layer_keys import LAYER
 from backprop_cli.problem.file_format.model_keys import CONVENTION, LOSS, NOTATION, PENALTY
-from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.file_format.records import (
+    ByKind,
+    Given,
+    Key,
+    ListOf,
+    Made,
+    NamedOf,
+    Record,
+)
 from backprop_cli.problem.file_format.training_keys import (
     ASK,
     GRADING,

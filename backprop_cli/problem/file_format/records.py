@@ -1,15 +1,17 @@
-"""A mapping of the file with known keys -> data: every key read, unknown and missing ones told."""
+"""What a file may say in several parts (mappings, lists, one of several kinds) -> data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
-from backprop_cli.problem.file_format.fields import Field, Schema, unexpected
+from backprop_cli.problem.array_files import is_reference
+from backprop_cli.problem.file_format.fields import Field, Numbers, Schema, unexpected
+from backprop_cli.problem.problem_data import Text
 from backprop_cli.problem.text.other_keys import folded, nearest
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
@@ -180,3 +182,112 @@ class Record(Struct, Generic[T], frozen=True):
         }
         required = [name for name, key in self.keys.items() if key.required]
         return {**said, "required": required} if required else said
+
+
+class ListOf(Struct, Generic[T], frozen=True):
+    """A list of things of one kind; with `single`, one thing alone is a list of one."""
+
+    item: Field[T]
+    words: str
+    single: bool = False
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> tuple[T, ...] | None:
+        if isinstance(node, ListNode):
+            return tuple(self._items(node, name, complaints))
+        if self.single and isinstance(node, ScalarNode):
+            only = self.item.read(node, name, complaints)
+            return None if only is None else (only,)
+        example = getattr(self.item, "example", None)
+        listed = f"[{example}]" if example else "[first, second]"
+        instead = f"a list: {listed}, or a line each with `-`"
+        unexpected(node, name, self, complaints, instead)
+        return None
+
+    def _items(self, node: ListNode, name: str, complaints: Complaints) -> Iterator[T]:
+        for number, item in enumerate(node.items, 1):
+            if complaints.full:
+                return
+            value = self.item.read(item, f"item {number} of {name}", complaints)
+            if value is not None:
+                yield value
+
+    def schema(self) -> Schema:
+        listed = {"type": "array", "items": self.item.schema()}
+        return {"anyOf": [listed, self.item.schema()]} if self.single else listed
+
+
+class NamedOf(Struct, Generic[T], frozen=True):
+    """A mapping from names to things of one kind; each name kept as written."""
+
+    item: Field[T]
+    words: str
+    example: str
+
+    def read(
+        self, node: Node, name: str, complaints: Complaints
+    ) -> Mapping[str, tuple[Text, T]] | None:
+        if not isinstance(node, MapNode):
+            unexpected(node, name, self, complaints, self.example)
+            return None
+        found = {}
+        for key, entry in node.entries.items():
+            if complaints.full:
+                break
+            value = self.item.read(entry.value, shown(key), complaints)
+            if value is not None:
+                found[key] = (Text(key, entry.key.inside), value)
+        return found
+
+    def schema(self) -> Schema:
+        return {"type": "object", "additionalProperties": self.item.schema()}
+
+
+class ByKind(Struct, Generic[T], frozen=True):
+    """Different things, told apart by whether text, a list or a mapping stands there."""
+
+    words: str
+    scalar: Field[T] | None = None
+    listed: Field[T] | None = None
+    mapped: Field[T] | None = None
+    instead: str | None = None
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
+        if isinstance(node, ScalarNode):
+            chosen = None if node.empty else self.scalar
+        elif isinstance(node, ListNode) or self._in_a_file(node):
+            chosen = self.listed
+        else:
+            chosen = self.mapped
+        if chosen is None:
+            unexpected(node, name, self, complaints, self.instead)
+            return None
+        return chosen.read(node, name, complaints)
+
+    def schema(self) -> Schema:
+        schemas: list[Schema] = []
+        for choice in (self.scalar, self.listed, self.mapped):
+            if choice is not None and choice.schema() not in schemas:
+                schemas.append(choice.schema())
+        return {"anyOf": schemas} if len(schemas) > 1 else schemas[0]
+
+    def _in_a_file(self, node: Node) -> bool:
+        """Whether the numbers of a list are kept in a file."""
+        return is_reference(node) and isinstance(self.listed, Numbers)
+
+
+class Made(Struct, Generic[T], frozen=True):
+    """Another field's data made into something else, which may complain once more."""
+
+    source: Field[Any]
+    make: Callable[[Any, Node, Complaints], T | None]
+
+    @property
+    def words(self) -> str:
+        return self.source.words
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
+        value = self.source.read(node, name, complaints)
+        return None if value is None else self.make(value, node, complaints)
+
+    def schema(self) -> Schema:
+        return self.source.schema()

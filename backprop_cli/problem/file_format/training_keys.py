@@ -9,7 +9,6 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.file_format.compound_fields import ByKind, ListOf, Made, NamedOf
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
@@ -19,7 +18,15 @@ from backprop_cli.problem.file_format.fields import (
     Numbers,
     Written,
 )
-from backprop_cli.problem.file_format.records import Given, Key, Record
+from backprop_cli.problem.file_format.records import (
+    ByKind,
+    Given,
+    Key,
+    ListOf,
+    Made,
+    NamedOf,
+    Record,
+)
 from backprop_cli.problem.problem_data import Digits, Grading, Interval, Rounding, Update
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.tree import Node

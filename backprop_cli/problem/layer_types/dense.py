@@ -6,7 +6,6 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op, symbols
 from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, Size, described
 from backprop_cli.errors import Mark
-from backprop_cli.problem.file_format.compound_fields import ListOf
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Choice,
@@ -15,14 +14,8 @@ from backprop_cli.problem.file_format.fields import (
     NumbersOrTrue,
 )
 from backprop_cli.problem.file_format.fields import Size as SizeField
-from backprop_cli.problem.file_format.records import Given, Key, Record
-from backprop_cli.problem.layer_types.activated import activated, put_out
-from backprop_cli.problem.layer_types.layer_type import LayerType
-from backprop_cli.problem.model import Array
-from backprop_cli.problem.model_builder import BIAS, PRE, WEIGHTS, Draft, rule_of
-from backprop_cli.problem.problem_data import Layer, Skip, Values
-from backprop_cli.problem.text import other_keys
-from backprop_cli.problem.weights import (
+from backprop_cli.problem.file_format.records import Given, Key, ListOf, Record
+from backprop_cli.problem.fitted_arrays import (
     as_matrix,
     expected_inputs,
     fan,
@@ -33,6 +26,11 @@ from backprop_cli.problem.weights import (
     product,
     weight_axes,
 )
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out
+from backprop_cli.problem.model import Array
+from backprop_cli.problem.model_builder import BIAS, PRE, WEIGHTS, Draft, rule_of
+from backprop_cli.problem.problem_data import Layer, Skip, Values
+from backprop_cli.problem.text import other_keys
 
 
 def _skip(given: Given) -> Skip:

@@ -20,12 +20,11 @@ from backprop_cli.problem.file_format.fields import (
     NumbersOrTrue,
 )
 from backprop_cli.problem.file_format.records import Key
-from backprop_cli.problem.layer_types.activated import activated, put_out, rule_behind
-from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.fitted_arrays import fan, weight_axes
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out, rule_behind
 from backprop_cli.problem.model_builder import PRE, Draft
 from backprop_cli.problem.named import rule_of
 from backprop_cli.problem.problem_data import Values
-from backprop_cli.problem.weights import fan, weight_axes
 
 _ONE = Bounds(at_least=1)
 _OF_NORM = {"mu": "mu", "var": "var", "xhat": "Xhat"}

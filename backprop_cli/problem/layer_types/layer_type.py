@@ -1,4 +1,4 @@
-"""The frozen record of one type of layer: what a file may say of it, and what it becomes."""
+"""What every type of layer has: its record, and what comes behind its own formula."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
+from backprop_cli.algebra.quantity import layer_id
+from backprop_cli.algebra.shapes import ShapeError, described
+from backprop_cli.operations.table import operation
+from backprop_cli.problem.file_format.function_names import GENERIC
 from backprop_cli.problem.file_format.records import NOTHING, Given, Key
-from backprop_cli.problem.model_builder import Draft
+from backprop_cli.problem.model_builder import Draft, rule_of
+from backprop_cli.problem.problem_data import Dropout, Function
+from backprop_cli.problem.text.formula_texts import dialect, parsed
 
 
 def _nothing(_: Given) -> None:
@@ -37,3 +44,123 @@ class LayerType(Struct, frozen=True):
     also: str = ""
     meant: Mapping[str, str] = NOTHING
     activation: str = "linear"
+
+
+def put_out(net: Draft, number: int, result: Expr, rule: str, axes: tuple[str, ...]) -> None:
+    """Defines what layer `number` puts out, in the words of what it is to the network."""
+    last = number == len(net.layers)
+    words = "prediction" if last else f"output of layer {number}"
+    dropout = net.layers[number - 1].dropout
+    if dropout is not None:
+        result = _dropped(net, number, result, dropout, axes)
+    net.define(net.output_of(number), result, rule, axes, words)
+
+
+def _dropped(
+    net: Draft, number: int, result: Expr, dropout: Dropout, axes: tuple[str, ...]
+) -> Expr:
+    """The outputs that are kept, divided by how many of them are on average."""
+    shape, mask = net.sizes().shape(result), dropout.mask.array
+    assert mask is not None
+    if net.samples is not None and mask.ndim == len(shape) and not net.convention.rows:
+        mask = mask.T
+    each = net.samples is not None and mask.ndim == 1  # one mask for every sample
+    if mask.shape != ((shape[axes.index("unit")],) if each else shape):
+        message = f"the mask of layer {number} is {described(dropout.mask.array.shape)}"  # type: ignore[union-attr]
+        message += f", and the layer gives {described(shape)}"
+        net.complaints.add(message, dropout.mask.mark, "mask: a 1 or 0 for each of these")
+        return result
+    name = layer_id("D", number)
+    net.give(name, mask, ("unit",) if each else axes, "data")
+    kept: Expr = Sym(name)
+    if each:
+        kept = op("row" if net.convention.rows else "column", kept)
+    return op("div", op("mul", kept, result), num(dropout.keep))
+
+
+def activated(net: Draft, activation: Function, z: Expr) -> Expr:
+    """The activation of z, which is what a layer computes or an equation's name for it."""
+    if activation.formula is not None:
+        return _own_activation(net, activation, z)
+    name = (activation.name or "linear").replace("-", "_")
+    options = {key: _plain(value) for key, value in activation.options}
+    if name == "linear" or (name == GENERIC and not _in_letters(net, activation)):
+        return z
+    if name == "softmax":
+        return _softmax(net, activation, z)
+    if name == "step" and net.convention.kinks.step_at_zero != 1:
+        options["at_zero"] = _plain(net.convention.kinks.step_at_zero)
+    return op(name, z, **options)
+
+
+def rule_behind(activation: Function, rule: str) -> str:
+    """The stable name of the step that computes something and applies an activation to it."""
+    return rule if activation.name == "linear" else rule_of(activation)
+
+
+def _softmax(net: Draft, activation: Function, z: Expr) -> Expr:
+    shape = net.sizes().shape(z)
+    if net.samples is None and len(shape) > 1:
+        message = f"softmax is taken of a vector, and this layer gives {described(shape)}"
+        instead = "`- {type: flatten}` in between, or another activation"
+        net.complaints.add(message, activation.mark, instead)
+        return z
+    return op("softmax", z, axis=net.unit_axis)
+
+
+def _in_letters(net: Draft, activation: Function) -> bool:
+    """Whether f may stand for any activation: nothing is computed with it."""
+    if net.numbers:
+        message = "`f` stands for any activation, and has no values"
+        net.complaints.add(message, activation.mark, "sigmoid; or `units` in place of all numbers")
+    return not net.numbers
+
+
+def _plain(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+def _own_activation(net: Draft, activation: Function, z: Expr) -> Expr:
+    """The formula in place of a name; z itself where there is something wrong with it."""
+    assert activation.formula is not None
+    formula = parsed(activation.formula, dialect(net.convention), net.complaints, ("z",))
+    if formula is None:
+        return z
+    try:
+        expr = per_sample(substitute(formula, {"z": z}), net.unit_axis)
+        shape, wanted = net.sizes().shape(expr), net.sizes().shape(z)
+    except ShapeError as error:
+        net.complaints.add(f"in this activation, {error}", activation.formula.mark, error.instead)
+        return z
+    if shape != wanted:
+        net.complaints.add(
+            f"this activation makes {described(shape)} of {described(wanted)}",
+            activation.formula.mark,
+            "a formula entry by entry, such as z * sigmoid(z)",
+        )
+        return z
+    return expr
+
+
+# One sample, and a batch --------------------------------------------------------------------------
+
+
+def per_sample(expr: Expr, unit_axis: int | None) -> Expr:
+    """The formula with every reduction taken over the units of each sample alone.
+
+    ShapeError where it uses an operation that has no entry-by-entry reading.
+    """
+    if unit_axis is None or not isinstance(expr, Op):
+        return expr
+    args = tuple(per_sample(arg, unit_axis) for arg in expr.args)
+    record = operation(expr)
+    if args and not (record.elementwise or record.along):
+        raise ShapeError(
+            f"'{expr.name}' does not say what happens to each sample of a batch",
+            "sum(a * b) instead of a product of vectors",
+        )
+    if record.reduces:
+        return op(expr.name, *args, axis=unit_axis, keep=1)
+    if record.along:
+        return op(expr.name, *args, axis=unit_axis)
+    return Op(expr.name, args, expr.options)

@@ -11,8 +11,7 @@ from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Mark
 from backprop_cli.problem.file_format.fields import NOT_NEGATIVE, Bounds, Integer, Numbers
 from backprop_cli.problem.file_format.records import Key
-from backprop_cli.problem.layer_types.activated import activated, put_out, rule_behind
-from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out, rule_behind
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, PICTURE, PRE, Draft, rule_of
 from backprop_cli.problem.text import other_keys

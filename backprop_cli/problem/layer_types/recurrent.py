@@ -12,15 +12,13 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, op, symbols
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import Size, described
-from backprop_cli.problem.file_format.compound_fields import ByKind
 from backprop_cli.problem.file_format.fields import Choice, Numbers
-from backprop_cli.problem.file_format.records import Given, Key, Record
-from backprop_cli.problem.layer_types.activated import activated
-from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
+from backprop_cli.problem.fitted_arrays import as_matrix, fan, oriented, product, weight_axes
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, POST, PRE, WEIGHTS, Draft, rule_of
 from backprop_cli.problem.problem_data import Layer, Values
-from backprop_cli.problem.weights import as_matrix, fan, oriented, product, weight_axes
 
 _INPUT = "U"
 _MATRICES = {"input_weights": _INPUT, "recurrent_weights": WEIGHTS}
