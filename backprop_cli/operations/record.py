@@ -200,10 +200,11 @@ class Operation(Struct, frozen=True):
 
     `rises`: in every argument, so that its bounds are its values at the ends. `moves`: it only
     picks entries, repeats them and puts 0 beside them, and so rises, too. `exact`: it brings no new
-    digits, and nobody rounds after it. `adds`: no new decimals, but new significant digits. `multiplies`: whoever has
-    a calculator works out a sum of such products in one go. `divides`: by its second argument.
-    `in_one_step`: nobody writes down anything within it, it being one key of a calculator. `least`:
-    its values are never below. `along`: an axis; it `reduces` where that axis is gone afterwards.
+    digits, and nobody rounds after it. `adds`: no new decimals, but new significant digits.
+    `multiplies`: whoever has a calculator works out a sum of such products in one go. `divides`: by
+    its second argument. `in_one_step`: nobody writes down anything within it, it being one key of a
+    calculator. `least`: its values are never below. `along`: an axis; it `reduces` where that axis
+    is gone afterwards.
     """
 
     name: str
