@@ -58,14 +58,14 @@ __all__ = [
 ]
 
 _PLACES = {
-    "ClassReport": "python.class_reports",
+    "ClassReport": "python.exercises",
     "Derivation": "python.derivations",
     "Error": "python.complaining",
     "Practice": "python.exercises",
     "Problem": "python.problems",
     "Report": "python.graded_reports",
     "Solution": "python.solutions",
-    "check_class": "python.class_reports",
+    "check_class": "python.exercises",
     "derive": "python.derivations",
     "from_onnx": "python.from_onnx",
     "from_sklearn": "python.from_sklearn",
