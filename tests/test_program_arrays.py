@@ -166,6 +166,28 @@ def test_rounding_of_the_type_is_right() -> None:
         assert not wrong(checked(v | {"dW1": (v["dW1"] * noise).astype(kind)}))
 
 
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_a_unit_at_its_kink_excuses_nothing(kind: str) -> None:
+    """There everything moves, however small roundings are: no reason to take what is 70 % off."""
+    x, w, v = np.array([2.0, 3.0]), np.array([[1.5, -1.0], [0.5, 0.25]]), np.array([[1.0, 2.0]])
+    text = (
+        "{x: [2, 3], y: [1], loss: half-squared-error, layers: [{weights: [[1.5, -1], [0.5, 0.25]],"
+        " bias: [0, 0], activation: relu}, {weights: [[1, 2]], bias: [0.5]}]}"
+    )
+    z = w @ x  # 0 and 1.75
+    back = (v @ np.maximum(z, 0) + 0.5 - 1) @ v * (z > 0)
+    arrays = {"Z1": z, "dZ1": back, "db1": back, "dW1": np.outer(back, x)}
+    at_kink = Desk(loaded(Source("problem.yaml", text.encode())).model)
+
+    def verdicts(off: Arrays) -> dict[str, str]:
+        typed = {name: np.asarray(value, kind) for name, value in (arrays | off).items()}
+        return wrong(at_kink.grade(archive(typed), "mine.npz"))
+
+    assert "wrong" not in verdicts({}).values()
+    assert verdicts({"db1": 0.3 * back})["dL/db1"] == "wrong"
+    assert verdicts({"dW1": arrays["dW1"] * 1.001})["dL/dW1"] == "wrong"
+
+
 def test_rtol_of_the_file_overrides_it() -> None:
     v = right()
     off = {"dW1": v["dW1"] + 0.009 * np.abs(v["dW1"]).max()}

@@ -189,6 +189,30 @@ def test_a_jacobian_between_any_two_is_that_of_differences(problem: backprop.Pro
         assert np.allclose(jacobian[(slice(None), *place)], slope, atol=1e-7)
 
 
+def test_a_gradient_on_no_way_to_what_is_trained_is_worked_out_when_asked_for() -> None:
+    text = """
+values: {x: [1, 3, 5, 9], gamma: [1, 2, 0.5, 1], beta: [0, 0.1, -0.2, 0], t: [0, 1, 0, 2], u: 3}
+equations:
+  - c = x - mean(x)
+  - s = sqrt(mean(c^2))
+  - n = c / s
+  - y = gamma * n + beta
+  - unused = u * n
+  - L = mean((y - t)^2)
+train: [gamma, beta]
+"""
+    x, gamma, beta, t = np.array([[1, 3, 5, 9], [1, 2, 0.5, 1], [0, 0.1, -0.2, 0], [0, 1, 0, 2.0]])
+    s = np.sqrt(np.mean((x - x.mean()) ** 2))
+    n = (x - x.mean()) / s
+    by_n = 2 / 4 * (gamma * n + beta - t) * gamma
+    by_c = by_n / s - np.sum(by_n * n) / s * n / 4
+    right = {"dL/dn": by_n, "dL/dc": by_c, "dL/dunused": np.zeros(4), "dL/du": 0.0, "dL/dL": 1.0}
+    asked = backprop.load(text + "ask: [dL/dn, dL/dc]\n").check({"dL/dn": by_n, "dL/dc": by_c / s})
+    assert (asked["dL/dn"].verdict, asked["dL/dc"].verdict) == ("correct", "wrong")
+    for name, value in right.items():
+        assert backprop.load(text).solve()[name] == pytest.approx(value, abs=1e-12), name
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

@@ -152,12 +152,12 @@ class _Planner:
         wanted += [
             by
             for of, by in (*asked, *twice)
-            if of == model.gradient_of and by not in wanted and model.stated(by)
+            if of == model.gradient_of != by and by not in wanted and by in model.shapes
         ]
         for name in model.shapes:  # gradients' shapes are known before they are planned
             self.shapes.setdefault(model.gradient(name), model.shapes[name])
         found = self.gradients(wanted) if model.seeds else []
-        jacobians = self.jacobians(asked)
+        jacobians = self.jacobians(asked, {gradient.of for gradient in found})
         for gradient in found:
             for pair in [pair for pair in jacobians if pair[1] == gradient.of]:
                 self.jacobian(pair, jacobians.pop(pair))
@@ -251,14 +251,13 @@ class _Planner:
 
     # Jacobians --------------------------------------------------------------------------------
 
-    def jacobians(self, asked: list[tuple[str, str]]) -> dict[tuple[str, str], Expr]:
+    def jacobians(
+        self, asked: list[tuple[str, str]], reached: Collection[str]
+    ) -> dict[tuple[str, str], Expr]:
         """Those between neighbours, then those asked for that are not gradients of the target."""
         found = {}
-        taken = (
-            {self.model.gradient(name) for name in self.model.shapes} if self.model.seeds else set()
-        )
         for of, by in (*self.model.neighbours, *asked):
-            if derivative_id(of, by) in taken and of == self.model.gradient_of:
+            if of == self.model.gradient_of and by in reached:
                 continue
             if of in self.definitions and by in self.shapes:
                 found[of, by] = self.jacobian_of(of, by)

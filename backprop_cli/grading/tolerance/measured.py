@@ -7,7 +7,7 @@ are a rounding off, instead of being guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import prod
 from typing import Final
 
@@ -22,6 +22,8 @@ from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.tolerance.floating import FloatType, largest
 from backprop_cli.trace import Array
 
+Names = Collection[str]
+
 _RUNS: Final = 3
 _ROOM: Final = 8
 """So many times as far as in these runs a program may be off."""
@@ -30,32 +32,53 @@ _FINER: Final = 100
 _LINEAR: Final = 10
 """With roundings a hundredth as large, what moves for them moves less than a tenth as far."""
 
+_FINEST: Final = float(np.finfo(np.float64).eps)
+"""Smaller roundings than this are none at all: what is worked out here has as many digits."""
+
 
 def moved(exercise: Exercise, kind: FloatType) -> dict[str, float]:
     """How far each quantity may be off for its roundings, by its largest entry.
 
-    At a kink everything moves, however small the roundings are: that excuses no more than `worst`.
+    At a kink everything moves, however small the roundings are. A program is at it as the problem
+    is: there they leave a 0 what it is, and equal what is. What jumps all the same is excused no
+    more than `worst`.
     """
-    far = _moved(exercise, kind.epsilon, range(_RUNS))
-    near = _moved(exercise, kind.epsilon / _FINER, range(_RUNS))
-    return {
-        name: _ROOM * (size if _LINEAR * near[name] <= size else min(size, kind.worst / _ROOM))
-        for name, size in far.items()
-    }
+    own, steady = _measured(exercise, kind, apart=True)
+    jumping = own.keys() - steady
+    if jumping:
+        at_kinks, still = _measured(exercise, kind, apart=False)
+        for name in jumping:
+            size = at_kinks[name] if name in still else kind.worst / _ROOM
+            own[name] = min(own[name], size)
+    return {name: _ROOM * size for name, size in own.items()}
 
 
-def _moved(exercise: Exercise, epsilon: float, seeds: Iterable[int]) -> dict[str, float]:
+def _measured(exercise: Exercise, kind: FloatType, apart: bool) -> tuple[dict[str, float], Names]:
+    """How far each quantity moves, and those of them that move the less the smaller roundings are.
+
+    What is worked out here has the digits of float64: roundings smaller than that are none at all.
+    """
+    near = _moved(exercise, max(kind.epsilon / _FINER, _FINEST), apart)
+    far = _moved(exercise, max(kind.epsilon, _FINEST * _FINER), apart)
+    steady = {name for name, size in near.items() if _LINEAR * size <= far[name]}
+    return (far if kind.epsilon > _FINEST else near), steady
+
+
+def _moved(exercise: Exercise, epsilon: float, apart: bool) -> dict[str, float]:
     found: dict[str, float] = {}
-    for seed in seeds:
-        for name, value in _off(exercise, epsilon, seed).items():
+    for seed in range(_RUNS):
+        for name, value in _off(exercise, epsilon, seed, apart).items():
             truth = exercise.key.truth[name]
             distance = largest(value - truth) / (largest(truth) or 1.0)
             found[name] = max(found.get(name, 0.0), distance)
     return found
 
 
-def _off(exercise: Exercise, epsilon: float, seed: int) -> dict[str, Array]:
-    """Every quantity worked out with every number on the way a rounding off."""
+def _off(exercise: Exercise, epsilon: float, seed: int, apart: bool) -> dict[str, Array]:
+    """Every quantity worked out with every number on the way a rounding off.
+
+    Unless they may come `apart`, numbers that are equal stay so, and a 0 stays 0.
+    """
     random = np.random.default_rng(seed)
     key = exercise.key
 
@@ -63,11 +86,21 @@ def _off(exercise: Exercise, epsilon: float, seed: int) -> dict[str, Array]:
         return np.asarray(value * (1 + epsilon * random.uniform(-1, 1, value.shape)))
 
     numbers = {name: rounded(value) for name, value in key.truth.items()}
+    if not apart:
+        numbers = {name: _together(value, key.truth[name]) for name, value in numbers.items()}
     for name in exercise.order:
         expr = first_way(key.formulas.get(name, ()))
         if expr is not None and name in key.truth:  # a Jacobian may be too large to have a value
             numbers[name] = rounded(Values(numbers).of(expr))
+            if not apart:
+                numbers[name] = _together(numbers[name], key.truth[name])
     return numbers
+
+
+def _together(value: Array, truth: Array) -> Array:
+    """A value whose entries are equal where the true ones are, and 0 where these are."""
+    _, first, groups = np.unique(truth, return_index=True, return_inverse=True)
+    return np.where(truth == 0, 0.0, value.ravel()[first][groups].reshape(truth.shape))
 
 
 def terms_behind(stages: Iterable[Stage]) -> dict[str, int]:
