@@ -229,3 +229,65 @@ def test_a_jacobian_that_has_no_formula_is_named(format_: str, tmp_path: Path) -
     text = "ask: [dYhat/dW1]\nx: [1, 2]\nlayers: [{weights: [[1, 1]], bias: [0]}]\n"
     done = run(tmp_path, text, "derive", "--format", format_)
     assert (done.exit_code, "found by pulling each entry back" in done.output) == (0, True)
+
+
+# What a file asks for that nobody can answer ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "x"),
+    [
+        *((command, "[1, 2]") for command in ("solve", "blank", "handout", "draw", "lint")),
+        *((command, "[a, b]") for command in ("solve", "derive", "handout")),
+    ],
+)
+def test_nobody_works_out_what_is_given(command: str, x: str, tmp_path: Path) -> None:
+    text = f"values: {{x: {x}, w: [3, 4], k: 2}}\nequations: [L = k*sum(x*w)]\nask: [dL/dw, k]\n"
+    done = run(tmp_path, text, command)
+    assert done.exit_code == 2
+    assert ":3:14: `k` is given" in done.stderr
+    assert run(tmp_path, text.replace(", k]", "]"), "solve").exit_code == 0  # as the message says
+
+
+IN_STEPS = (
+    "input: sequence\nx: [[1], [2]]\ny: [[1], [0]]\nlayers:\n"
+    "  - {type: rnn, input_weights: [[1]], recurrent_weights: [[0.5]], bias: [0]}\n"
+)
+
+
+def test_what_has_no_gradient_has_no_second_derivative(tmp_path: Path) -> None:
+    text = f"{IN_STEPS}loss: squared-error\nask: [d2L/dH1dH1_1]\n"
+    done = run(tmp_path, text, "solve")
+    assert done.exit_code == 2
+    assert ":7:7: there is no quantity `d2L/dH1dH1_1`" in done.stderr
+
+
+def test_the_perceptron_rule_is_for_weights(tmp_path: Path) -> None:
+    text = f"{IN_STEPS}loss: none\nupdate: {{rule: perceptron, learning_rate: 1}}\n"
+    done = run(tmp_path, text, "solve")
+    assert done.exit_code == 2
+    assert ":7:9: the perceptron rule is for one layer of weights" in done.stderr
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "latex", "html"])
+def test_an_exercise_shows_the_update_of_what_is_updated(format_: str, tmp_path: Path) -> None:
+    text = "values: {w: 2, b: 5}\nequations: [L = w^2]\ntrain: [b, w]\n"
+    text += "update: {rule: sgd, learning_rate: 0.1}\n"
+    done = run(tmp_path, text, "handout", "--format", format_)
+    assert done.exit_code == 0
+    assert "in the same way" not in done.stdout
+    alone = text.replace("[b, w]", "[b]")
+    assert "uses nothing that is trained" in run(
+        tmp_path, alone, "handout", "--format", format_
+    ).stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("z", "axis", "zero"),
+    [("[3]", "", "∂p₁/∂z₁ = 0"), ("[[3], [4]]", ", axis=1", "∂pₖ₁/∂zᵢ₁ = 0")],
+)
+def test_a_softmax_of_one_number_is_derived(z: str, axis: str, zero: str, tmp_path: Path) -> None:
+    text = f"values:\n  z: {z}\nequations:\n  - p = softmax(z{axis})\n  - L = 2*sum(p)\n"
+    done = run(tmp_path, text, "derive", "--of", "p", "--wrt", "z")
+    assert done.exit_code == 0
+    assert zero in done.stdout

@@ -11,13 +11,15 @@ from click.testing import CliRunner, Result
 
 from backprop_cli.algebra.expr import Sym, op
 from backprop_cli.cli import main
+from backprop_cli.errors import UserError
 from backprop_cli.grading.grader import Grader
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.program import InScalars, Program
 from backprop_cli.readings.scalars import NoScalarsError, in_numbers
-from backprop_cli.solving.limits import MAX_WORK, work
+from backprop_cli.solving.limits import MAX_WORK, is_stepwise, work
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.prepared import Batches
+from backprop_cli.solving.solution import Request, solve
 from backprop_cli.solving.training import training_program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -213,3 +215,23 @@ def test_what_is_made_of_long_sums_is_counted(
     done = CliRunner().invoke(main, [command, str(tmp_path / "p.yaml"), *sheet])
     assert (done.exit_code == 2) is refused, done.output
     assert ("--max-work " in done.stderr) is refused
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        "{rule: sgd, learning_rate: [0.1, 0.2]}",
+        "{rule: adam, learning_rate: [0.1, 0.2]}",
+        "{rule: newton}",
+    ],
+)
+def test_steps_of_which_no_two_are_alike_are_counted_one_by_one(update: str) -> None:
+    """They are not compiled, and take as long as each of them does."""
+    text = "values: {{w: 2}}\nequations: [L = exp(w) + w^2]\ntrain: [w]\nupdate: {}\n"
+    found = loaded(Source("p.yaml", text.format(update).encode()))
+    each = work(found.plan, 2, is_stepwise(found.model)) - work(
+        found.plan, 1, is_stepwise(found.model)
+    )
+    assert work(found.plan, 1001, is_stepwise(found.model)) >= 1000 * each
+    with pytest.raises(UserError, match="100,000 steps"):
+        solve(found.model, Request(steps=100_000))

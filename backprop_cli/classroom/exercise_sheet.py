@@ -208,16 +208,19 @@ class _Maker:
         trained = self.loaded.model.trained
         if update is None or not trained:
             return
-        first = trained[0]
+        changes = [step for step in self._shown if step.phase == "update"]
+        updated = [name for name in trained if any(_is_of(each.id, name) for each in changes)]
         drawn = self.formulas.drawn.exactly(10)
         numbers = tuple(
             Equation(self.formulas.names.node(id), result=drawn.value(given.value))
             for id, given in self._of_update.items()
         )
-        steps = [step for step in self._shown if step.phase == "update" and _is_of(step.id, first)]
         yield Section("Update", numbers)
-        yield Rows(tuple(map(self._row, steps)))
-        if len(trained) > 1:
+        if not updated:
+            yield Note("The loss uses nothing that is trained: all of it stays as it is.")
+            return
+        yield Rows(tuple(self._row(step) for step in changes if _is_of(step.id, updated[0])))
+        if len(updated) > 1:
             yield Note("and every other parameter in the same way")
         if update.steps > 1:
             yield Note(f"{update.steps} updates, one after the other")

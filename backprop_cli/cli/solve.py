@@ -214,10 +214,10 @@ def _steps(loaded: Loaded) -> int:
 @contextmanager
 def _progress(loaded: Loaded, steps: int, theme: ThemeName) -> Iterator[Progress | None]:
     """A progress bar on the terminal while a long training runs."""
-    from backprop_cli.solving.limits import work
+    from backprop_cli.solving.limits import is_stepwise, work
 
-    rounded = loaded.model.problem.rounding is not None
-    if not sys.stderr.isatty() or work(loaded.plan, steps, rounded) < LONG:
+    stepwise = is_stepwise(loaded.model)
+    if not sys.stderr.isatty() or work(loaded.plan, steps, stepwise) < LONG:
         yield None
         return
     from backprop_cli.terminal.console import progress

@@ -119,6 +119,10 @@ def check_asked(model: Model, planned: Plan, complaints: Complaints) -> None:
         except UnknownIdError as unknown:
             complaints.add(str(unknown), text.mark, unknown.instead)
             continue
+        if found.id in model.given or found.id in model.unknown:
+            message = f"{shown(text.text)} is given, and nothing of it has to be worked out"
+            complaints.add(message, text.mark, "leave it out")
+            continue
         _check_step(model, found, text, complaints)
         shape = tuple(size for size in shapes[found.id] if isinstance(size, int))
         if len(shape) < len(shapes[found.id]):

@@ -53,17 +53,25 @@ def _entries(shape: Shape) -> int:
     return prod(map(int, shape)) if shape else 1
 
 
-def work(planned: Plan, steps: int, rounded: bool = False) -> int:
+def is_stepwise(model: Model) -> bool:
+    """Whether training computes each step anew, since no compiled step is like the next: where
+    values are rounded, the learning rate changes, or a matrix is inverted."""
+    update = model.update
+    changing = update is not None and (bool(update.rates) or update.rule == "newton")
+    return changing or model.problem.rounding is not None
+
+
+def work(planned: Plan, steps: int, stepwise: bool = False) -> int:
     """The operations that so many steps take, the derivation of one of them shown in full.
 
-    Steps whose values are `rounded` are not compiled.
+    Steps that are computed `stepwise` are not compiled.
     """
     sizes = Sizes(planned.shapes, {})
     costs = {step.id: 0 if step.skipped else _cost(step.expr, sizes)[1] for step in planned.steps}
     repeated = [step for step in planned.steps if _is_repeated(step) and not step.skipped]
     plain = sum(costs[step.id] for step in repeated)
     each: float = plain
-    if steps > 1 and not rounded:
+    if steps > 1 and not stepwise:
         size = size_of([(step.id, step.expr) for step in repeated], planned.shapes)
         way = fastest(size, steps)
         if way == "scalars" and not _in_numbers(repeated):
@@ -221,7 +229,7 @@ class Budget:
             raise UserError(Complaint(message, instead=instead))
 
 
-def check_work(planned: Plan, steps: int, limit: int, mark: Mark, rounded: bool = False) -> None:
+def check_work(planned: Plan, steps: int, limit: int, mark: Mark, stepwise: bool = False) -> None:
     """Refuses what is over the limits."""
     held = entries(planned)
     if held > MAX_ENTRIES:
@@ -229,7 +237,7 @@ def check_work(planned: Plan, steps: int, limit: int, mark: Mark, rounded: bool 
             f"this problem holds {held:,} numbers in one step, and the limit is {MAX_ENTRIES:,}"
         )
         raise UserError(Complaint(message, mark, "smaller matrices"))
-    needed = work(planned, steps, rounded)
+    needed = work(planned, steps, stepwise)
     if needed > limit:
         many = "1 step" if steps == 1 else f"{steps:,} steps"
         message = (

@@ -323,7 +323,8 @@ class _Planner:
             from backprop_cli.solving.hessians import gradients_behind, hessian
 
             self.behind = gradients_behind(self.model, self.sizes, [one.by for one in asked])
-        for one in asked:
+        # Of what has no gradient there is no second derivative: whoever asked for it is told.
+        for one in (one for one in asked if self.model.gradient(one.by) in self.behind):
             found = hessian(self.model, one, self.behind, self.sizes)
             axes = found.axes[: len(self.rules.shape(found.expr))]
             self.add(one.id, "jacobian", "hessian", found.expr, axes, found.words, found.note)

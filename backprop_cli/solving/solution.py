@@ -12,7 +12,7 @@ from backprop_cli.errors import Mark
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import Convention
 from backprop_cli.solving.asked import asked_pairs
-from backprop_cli.solving.limits import MAX_WORK, check_work
+from backprop_cli.solving.limits import MAX_WORK, check_work, is_stepwise
 from backprop_cli.solving.notes import note
 from backprop_cli.solving.plan import Plan, Planned
 from backprop_cli.solving.prepared import Batches, Machine, Prepared, State
@@ -59,8 +59,7 @@ def solve(model: Model, request: Request = _FIRST_STEP) -> Solution:
     known = None if request.extra else request.planned
     prepared = Batches(model, {*request.extra, *asked_pairs(model)}, known)
     mark = model.update.mark if model.update else Mark()
-    rounded = model.problem.rounding is not None
-    check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark, rounded)
+    check_work(prepared.at(0).plan, max(steps, 1), request.max_work, mark, is_stepwise(model))
     at = min(request.at, max(steps, 1))
     history: list[float] = []
     shown: Solution | None = None

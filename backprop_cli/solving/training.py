@@ -19,7 +19,7 @@ from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.quantity import new_id, old_id
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.program import Program, Rounds, Size, fastest, rounds, size_of
-from backprop_cli.solving.limits import MAX_ENTRIES, Budget, entries
+from backprop_cli.solving.limits import MAX_ENTRIES, Budget, entries, is_stepwise
 from backprop_cli.solving.plan import Plan, essential
 from backprop_cli.solving.prepared import (
     Batches,
@@ -161,10 +161,7 @@ class _Compiled:
         buffers of all batches together take too much room."""
         count = len(self.prepared.batches)
         first = self.prepared.at(0)
-        update = first.model.update
-        if update is not None and (update.rates or update.rule == "newton"):
-            return []  # what stays the same in compiled steps changes, or is inverted
-        if first.machine.round is not None or count * entries(first.training) > MAX_ENTRIES:
+        if is_stepwise(first.model) or count * entries(first.training) > MAX_ENTRIES:
             return []
         way = fastest(training_size(first), self.steps // count)
         made = [rounds(training_program(self.prepared.at(index)), way) for index in range(count)]

@@ -216,9 +216,9 @@ def _check_rule(outline: Outline, update: Update, complaints: Complaints) -> Non
     """Complains where a rule asks for more than the problem has."""
     problem, trained = outline.problem, outline.trained
     if update.rule == "perceptron":
-        one = problem.layers is not None and len(problem.layers) == 1
+        one = [layer.type for layer in problem.layers or ()] == ["dense"]
         if not one or problem.y is None:
-            message = "the perceptron rule is for one layer and a target y"
+            message = "the perceptron rule is for one layer of weights and a target y"
             complaints.add(message, update.mark, "layers with one entry, y: […], or rule: sgd")
     if update.rule == "newton":
         shapes = [outline.shapes.get(name, ()) for name in trained]

@@ -22,7 +22,7 @@ from backprop_cli.derive.steps.chains import as_read, line, without_repeats
 from backprop_cli.derive.steps.engine import worked_out
 from backprop_cli.derive.steps.functions import named, option_letters
 from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting
-from backprop_cli.derive.tensors.softmax_factor import softmax
+from backprop_cli.derive.tensors.softmax_factor import softmax, summed_over
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -34,7 +34,7 @@ def factor(setting: Setting, of: Place, by: Place) -> Factor:
     expr = setting.definitions[of.name]
     match expr:
         case Op("softmax", (Sym(name) | Op("add", (Sym(name), Op("causal_mask"))),)) if (
-            name == by.name
+            name == by.name and summed_over(setting, of, expr) is not None
         ):
             found = softmax(setting, of, by, expr)
         case Op(_, (Sym(name),)) if (

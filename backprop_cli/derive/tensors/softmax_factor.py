@@ -20,7 +20,9 @@ def softmax(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
     derivation = named("softmax", setting.kinks)
     assert derivation is not None
     axis = 0 if expr.option("axis") is None else expr.whole("axis") % len(of.letters)
-    writing = _Softmax(of, by, axis, _sum_letter(setting, of, axis, expr), setting, expr.args[0])
+    letter = summed_over(setting, of, expr)
+    assert letter is not None
+    writing = _Softmax(of, by, axis, letter, setting, expr.args[0])
     k, m = of.letters[axis], by.letters[axis]
     chains = [writing.chain(chain) for chain in derivation.chains]
     definition = writing.definition(derivation.definitions[0])
@@ -41,13 +43,11 @@ def softmax(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
     return Factor(of, by, entry, tuple(chains))
 
 
-def _sum_letter(setting: Setting, of: Place, axis: int, expr: Op) -> str:
-    found = setting.write.entry(op("softmax", *expr.args, axis=axis), of.letters, of.name)
-    return next(
-        str(node.option("index"))
-        for node in walk(found)
-        if isinstance(node, Op) and node.name == "sum_over"
-    )
+def summed_over(setting: Setting, of: Place, expr: Op) -> str | None:
+    """The letter of the sum below the line; None for a softmax of one number, which has no sum."""
+    found = setting.write.entry(expr, of.letters, of.name)
+    sums = (node for node in walk(found) if isinstance(node, Op) and node.name == "sum_over")
+    return next((str(node.option("index")) for node in sums), None)
 
 
 class _Softmax(Struct, frozen=True):

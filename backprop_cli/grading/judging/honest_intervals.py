@@ -272,6 +272,29 @@ def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
     return first, [unit for unit in dict.fromkeys(used) if unit not in first]
 
 
+def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]:
+    """A reading with steps in between rounded to as many digits as asked, or more.
+
+    In the other kind of digits than asked only as somebody does who always does so: three
+    significant digits of 12.345 are far less than three decimals.
+    """
+    other = Unit(asked.count, not asked.significant)
+    found = [replace(reading, unit=unit) for unit in fine]
+    if asked in fine and other not in fine:
+        found.append(replace(reading, unit=other, definite=True))
+    return found
+
+
+def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[Reading]:
+    """The same with the fewer digits in use, and with as many of the other kind."""
+    for unit in coarse:
+        yield replace(reading, unit=unit)
+    for unit in coarse:
+        if unit.significant == asked.significant:
+            other = Unit(unit.count, not unit.significant)
+            yield replace(reading, unit=other, definite=True)
+
+
 def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     """As many decimals, and as many significant digits, as the longest number of a quantity has.
 

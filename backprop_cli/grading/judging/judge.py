@@ -9,7 +9,7 @@ them being wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from msgspec import Struct
@@ -17,12 +17,14 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
-from backprop_cli.grading.judging.few_digits import FewDigits, has_digits, shown
+from backprop_cli.grading.judging.few_digits import FewDigits, are_few, has_digits, shown
 from backprop_cli.grading.judging.honest_intervals import (
     Figures,
     Way,
     Ways,
+    coarsely,
     definitely,
+    finely,
     persons,
     units,
 )
@@ -104,6 +106,11 @@ class Judge:
     def shown(self) -> tuple[Unit, ...]:
         """The digits in use on the sheet where they are fewer than asked; a program drops none."""
         return () if self.key.computed else shown(self.written.values(), self.key.unit)
+
+    @cached_property
+    def uses_few(self) -> bool:
+        """Whether fewer digits than asked are in use on the sheet, not on some numbers alone."""
+        return bool(self.shown) and are_few(self.written.values(), self.key.unit)
 
     # Judging --------------------------------------------------------------------------------------
 
@@ -268,26 +275,12 @@ class _One:
             self.verdicts[by_range & ~meets(self.typed, near)] = "wrong"
 
     def _rounded(self, reading: Reading) -> list[Reading]:
-        """The same with steps in between rounded to as many digits as asked.
-
-        In the other kind of digits than asked only as somebody does who always does so: three
-        significant digits of 12.345 are far less than three decimals.
-        """
-        asked = self.key.unit
-        other = Unit(asked.count, not asked.significant)
-        found = [replace(reading, unit=unit) for unit in self.units[0]]
-        if asked in self.units[0] and other not in self.units[0]:
-            found.append(replace(reading, unit=other, definite=True))
-        return found
+        """The same with steps in between rounded to as many digits as asked."""
+        return finely(reading, self.key.unit, self.units[0])
 
     def _coarsely(self, reading: Reading) -> Iterator[Reading]:
-        """The same with the fewer digits in use here, and with as many of the other kind."""
-        for unit in self.units[1]:
-            yield replace(reading, unit=unit)
-        for unit in self.units[1]:
-            if unit.significant == self.key.unit.significant:
-                other = Unit(unit.count, not unit.significant)
-                yield replace(reading, unit=other, definite=True)
+        """The same with the fewer digits in use here."""
+        return coarsely(reading, self.key.unit, self.units[1])
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
@@ -343,7 +336,8 @@ class _One:
 
     def _read(self, reading: Reading, wanted: Sequence[Wanted]) -> None:
         still = self._still(self._expected(reading.repaired))
-        for way in self._ways(reading).all():
+        sought = reduce(np.logical_or, [self.open & one.allowed for one in wanted])
+        for way in self._ways(reading, sought).all():
             for one in wanted:
                 open_ = self.open & one.allowed & way.where & (way.excuses | ~still)
                 found = open_ & meets(one.typed, way.interval)
@@ -360,7 +354,7 @@ class _One:
             self.leaning = self.leaning | found
             self.leans_on |= self.judge.sources_of(way.uses)
 
-    def _ways(self, reading: Reading) -> Ways:
+    def _ways(self, reading: Reading, sought: Mask) -> Ways:
         if reading not in self._known:
             base = self._base()
             self._known[reading] = Ways(
@@ -370,7 +364,7 @@ class _One:
                 self._expected(reading.repaired) - base,
                 self.written.value - base,
                 base,
-                self.open,
+                sought,
                 self.judge.afresh if self.name in self.key.again else None,
             )
         return self._known[reading]

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
-from backprop_cli.grading.judging.few_digits import TELLING, are_few
+from backprop_cli.grading.judging.few_digits import TELLING
 from backprop_cli.grading.judging.few_digits import has_digits as says_enough
 from backprop_cli.grading.judging.honest_intervals import significant
 from backprop_cli.grading.judging.judge import Judge
@@ -63,7 +63,7 @@ def unit_typed(judge: Judge, wrong: Wrong) -> Array:
         return unit
     known = np.where(value == 0, judge.key.truth[wrong.name], value)
     fine = finer(value, unit, known, judge.key.unit)
-    if not _has_few(judge):
+    if not judge.uses_few:
         return fine
     return np.where(significant(value, unit) >= TELLING, unit, fine)
 
@@ -73,7 +73,7 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
 
     Too few digits prove nothing, a mistake no more than that all is right.
     """
-    if not _has_few(judge):
+    if not judge.uses_few:
         return False
     value, truth = wrong.written.value, judge.key.truth[wrong.name]
     in_use = np.max([shown.at(truth) for shown in judge.shown], axis=0)
@@ -86,11 +86,6 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
     old = before(judge, wrong.name)
     kept = old is not None and np.array_equal(value[wrong.mask], old[wrong.mask])
     return bool(fits[wrong.mask].all()) and not kept  # what is left as it was has its digits
-
-
-def _has_few(judge: Judge) -> bool:
-    """Whether fewer digits than asked are in use on the sheet."""
-    return bool(judge.shown) and are_few(judge.written.values(), judge.key.unit)
 
 
 def explains(judge: Judge, wrong: Wrong, typed: Interval, interval: Interval) -> bool:
