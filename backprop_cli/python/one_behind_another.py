@@ -12,6 +12,9 @@ from backprop_cli.python.complaining import Error
 MOST_PARAMETERS: Final = 20_000
 """A model with more is nothing that anybody follows by hand."""
 
+TWICE: Final = "equations in a problem file, where one W may stand twice"
+"""What to write where a parameter is one of two layers."""
+
 Layer = dict[str, Any]
 
 
