@@ -29,6 +29,9 @@ CONSTANTS = {
     "b2": numbers(4, 2),
     "M1": numbers(5, 3, 4),
     "M2": numbers(6, 4, 2),
+    "S": numbers(7, 3, 3),
+    "column": numbers(8, 3, 1),
+    "number": numbers(9, 1),
 }
 
 
@@ -55,6 +58,7 @@ def saved(folder: Path, *nodes: Node, constants: dict[str, Any] = CONSTANTS) -> 
 GEMM: list[Node] = [("Gemm", [".", "W1", "b1"], {"transB": 1})]
 LAST: list[Node] = [("Gemm", [".", "W2", "b2"], {"transB": 1})]
 PRODUCTS: list[Node] = [("MatMul", [".", "M1"], {}), ("Add", [".", "b1"], {})]
+SQUARE: list[Node] = [("MatMul", [".", "S"], {})]
 MODELS: dict[str, list[Node]] = {
     "turned": [*GEMM, ("Relu", ["."], {}), *LAST, ("Softmax", ["."], {"axis": 1})],
     "products": [*PRODUCTS, ("Tanh", ["."], {}), ("MatMul", [".", "M2"], {})],
@@ -106,6 +110,14 @@ def test_gradients_are_slopes_of_the_file_s_own_loss(tmp_path: Path) -> None:
         assert solution["dW1"][place] == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-8)
 
 
+def test_one_number_is_one_bias_of_all_units(tmp_path: Path) -> None:
+    """Its gradient is the sum over them: a loss of ones summed over two samples of three units."""
+    path = saved(tmp_path, *SQUARE, ("Add", [".", "number"], {}))
+    solution = backprop.from_onnx(path, X, np.zeros((2, 3)), {"formula": "sum(yhat)"}).solve()
+    assert solution["db1"] == pytest.approx(3)
+    np.testing.assert_allclose(solution["Yhat"], X @ CONSTANTS["S"] + CONSTANTS["number"])
+
+
 @pytest.mark.parametrize(
     ("nodes", "said"),
     [
@@ -117,6 +129,8 @@ def test_gradients_are_slopes_of_the_file_s_own_loss(tmp_path: Path) -> None:
         ([*GEMM, ("Softmax", ["."], {"axis": 0})], "over the outputs"),
         ([*GEMM, ("Gelu", ["."], {"approximate": "tanh"})], "by tanh"),
         ([("Identity", ["."], {})], "no layer"),
+        ([*SQUARE, ("Tanh", ["."], {}), *SQUARE], "S is used twice"),
+        ([("MatMul", [".", "S"], {}), ("Add", [".", "column"], {})], "a bias of 3 × 1"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(nodes: list[Node], said: str, tmp_path: Path) -> None:

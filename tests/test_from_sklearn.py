@@ -111,3 +111,9 @@ def test_a_class_that_the_model_does_not_have() -> None:
     model = fitted("MLPClassifier", [0, 1, 2, 0, 1, 2], activation="tanh")
     with pytest.raises(backprop.Error, match="no class of the model"):
         backprop.from_sklearn(model, ROWS, [0, 1, 2, 0, 1, 9])
+
+
+def test_a_single_class_is_no_list_of_them() -> None:
+    model = fitted("MLPClassifier", [0, 1, 2, 0, 1, 2], activation="tanh")
+    with pytest.raises(backprop.Error, match="samples are rows"):
+        backprop.from_sklearn(model, ROWS[0], 1)

@@ -57,6 +57,9 @@ LOSSES: dict[str, Any] = {
     "l1, summed": (lambda: nn.L1Loss(reduction="sum"), NUMBERS),
     "l1": (nn.L1Loss, NUMBERS),
     "huber": (lambda: nn.HuberLoss(delta=0.5), NUMBERS),
+    "smooth l1": (lambda: nn.SmoothL1Loss(beta=0.5), NUMBERS),
+    "smooth l1, summed": (lambda: nn.SmoothL1Loss(beta=2.0, reduction="sum"), NUMBERS),
+    "smooth l1 without a curve": (lambda: nn.SmoothL1Loss(beta=0.0), NUMBERS),
     "bce, averaged": (nn.BCEWithLogitsLoss, (NUMBERS > 0).double()),
     "huber, summed": (lambda: nn.HuberLoss(reduction="sum", delta=0.5), NUMBERS),
     "bce": (
@@ -206,7 +209,7 @@ def test_norms_are_those_of_torch(name: str) -> None:
     [
         (lambda: nn.Conv2d(1, 1, 2, dilation=2), "dilation=.2, 2."),
         (lambda: nn.Conv2d(1, 1, 2, stride=(1, 2)), "stride=.1, 2."),
-        (lambda: nn.Conv2d(1, 1, 2, padding="same"), "padding='same'"),
+        (lambda: nn.Conv2d(1, 1, 3, padding="same"), "padding='same'"),
         (lambda: nn.Conv2d(1, 1, 2, padding=1, padding_mode="reflect"), "padding_mode"),
         (lambda: nn.MaxPool2d(2, padding=1), "padding=1"),
         (lambda: nn.MaxPool2d(3, 2), "3"),  # PyTorch leaves out the last row and column
@@ -216,7 +219,7 @@ def test_norms_are_those_of_torch(name: str) -> None:
 def test_what_windows_cannot_do_is_refused_by_name(model: Any, said: str) -> None:
     x = torch.ones(1, 1, 4, 4, dtype=torch.float64)
     with pytest.raises(backprop.Error, match=said):
-        backprop.from_torch(model().double(), x, torch.zeros(1, 9), nn.MSELoss())
+        backprop.from_torch(model().double(), x, model().double()(x).detach(), nn.MSELoss())
 
 
 def test_several_pictures_are_refused() -> None:
@@ -351,3 +354,40 @@ def test_an_approximation_is_refused_by_its_option() -> None:
     model = sequence(nn.Linear(3, 4), nn.GELU(approximate="tanh"), nn.Linear(4, 2))
     with pytest.raises(backprop.Error, match="GELU with approximate='tanh' is not known here"):
         backprop.from_torch(model, torch.ones(2, 3), torch.ones(2, 2), nn.MSELoss())
+
+
+# What PyTorch takes otherwise than it seems -------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [nn.Softmax(dim=1), nn.Sigmoid()])
+def test_outputs_taken_for_logits_are_what_pytorch_computes(end: Any) -> None:
+    """A softmax before CrossEntropyLoss, which has one of its own: slow to learn, and no error."""
+    torch.manual_seed(31)
+    compared(sequence(nn.Linear(3, 2), end), inputs(), CLASSES, nn.CrossEntropyLoss())
+    one = (NUMBERS[:, :1] > 0).double()
+    compared(sequence(nn.Linear(3, 1), nn.Sigmoid()), inputs(), one, nn.BCEWithLogitsLoss())
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.MSELoss()])
+def test_one_sample_alone(loss: Any) -> None:
+    torch.manual_seed(37)
+    y = CLASSES[0] if isinstance(loss, nn.CrossEntropyLoss) else NUMBERS[0]
+    compared(sequence(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), inputs()[0], y, loss)
+
+
+def test_targets_that_pytorch_would_compare_each_with_each_are_refused() -> None:
+    with pytest.raises(backprop.Error, match="y is 4, and the model gives 4 × 1"):
+        backprop.from_torch(nn.Linear(3, 1).double(), inputs(), NUMBERS[:, 0], nn.MSELoss())
+
+
+def test_a_class_that_there_is_not_is_refused() -> None:
+    labels = torch.tensor([0, -100, 1, 1])
+    with pytest.raises(backprop.Error, match="no class -100"):
+        backprop.from_torch(nn.Linear(3, 2).double(), inputs(), labels, nn.CrossEntropyLoss())
+
+
+def test_a_hook_is_refused() -> None:
+    model = sequence(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    model[0].register_forward_hook(lambda module, given, out: 2 * out)
+    with pytest.raises(backprop.Error, match="Linear has a hook"):
+        backprop.from_torch(model, inputs(), NUMBERS, nn.MSELoss())

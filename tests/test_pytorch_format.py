@@ -213,6 +213,50 @@ def test_letters_and_paths_have_no_program() -> None:
     assert "a program has no --entry" in done.output
 
 
+# Numbers that are rounded too far ---------------------------------------------------------------
+
+
+def saturated(activation: str, z: float, loss: Any, y: list[int]) -> dict[str, Any]:
+    weights = [[z], [-z]][: len(y)]
+    layers = [{"weights": weights, "activation": activation}]
+    return {"x": [1], "y": y, "layers": layers, "loss": loss}
+
+
+SATURATED: dict[str, dict[str, Any]] = {
+    "sigmoid": saturated("sigmoid", 25, "binary-cross-entropy", [0]),
+    "sigmoid, rounded to 1": saturated("sigmoid", 60, "binary-cross-entropy", [0]),
+    "softmax, rounded to 0": saturated("softmax", 500, "cross-entropy", [0, 1]),
+    "own formula": saturated("sigmoid", 50, {"formula": "-sum(log(1 - yhat))"}, [0]),
+    "another term of it": {
+        "values": {"z": 45, "w": 1},
+        "equations": ["p = sigmoid(w * z)", "L = -p^2 * log(1 - p)"],
+    },
+    "no name between": {"values": {"z": 800, "w": 2}, "equations": ["L = log(1 + exp(w * z))"]},
+}
+
+
+@pytest.mark.parametrize("name", SATURATED)
+def test_what_is_rounded_too_far_is_computed_from_behind_it(name: str) -> None:
+    """The program asserts its own numbers; they are those of the derivation, but for one."""
+    found = ran(SATURATED[name])
+    trace = json.loads(cli(SATURATED[name], "--format", "json"))
+    for step in trace["steps"]:
+        if step["phase"] == "backward" and step["id"] in found["results"]:
+            value = found["results"][step["id"]].detach().numpy()
+            np.testing.assert_allclose(value, np.array(step["value"], float), 1e-9, 1e-12)
+    lacking = {"dL/dYhat", "dL/dp"} - found["results"].keys()
+    assert lacking == {"dL/dYhat", "dL/dp"}
+    assert {id for id in found["results"] if id.startswith("dL/d")} & {"dL/dW1", "dL/dw"}
+
+
+def test_a_gradient_past_which_autograd_goes_is_refused_where_it_is_asked_for() -> None:
+    whole = yaml.safe_dump(SATURATED["sigmoid"])
+    arguments = ["solve", "-", "--format", "pytorch", "--only", "dL/dYhat"]
+    done = CliRunner().invoke(main, arguments, input=whole)
+    assert done.exit_code == 2
+    assert "rounded too far" in done.output
+
+
 # The table of operations --------------------------------------------------------------------------
 
 NO_WORD = {

@@ -16,9 +16,10 @@ from typing import ClassVar
 import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.expr import Expr, Op, op, rewrite, symbols
 from backprop_cli.algebra.quantity import kept_state, new_id
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.stable import careful
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.from_trace import shown_steps
 from backprop_cli.document.names import OneLine, names_of
@@ -62,6 +63,8 @@ class ProgramText(ABC):
 
     library: ClassVar[str]
     helpers_there_are: ClassVar[Mapping[str, Helper]]
+    left_out: frozenset[str] = frozenset()
+    """What the program cannot have, and says so, where nobody asks for it by name."""
 
     def __init__(self, trace: Trace, view: View, training: Training) -> None:
         self.trace, self.view, self.training = trace, view, training
@@ -143,7 +146,7 @@ class ProgramText(ABC):
         if self.loops:
             ids |= {step.id for step in trace.steps if _goes_on(step, trace)}
         kept: list[Step] = []
-        asked, used = {*self.view.asked, *(self.view.only or ())}, set[str]()
+        asked, used = {*self.view.asked} - self.left_out | {*(self.view.only or ())}, set[str]()
         source = replace(self.source(trace), helpers=set())
         once = {step.id: step for step in trace.steps}  # what is asked may be a step as well
         for step in reversed(once.values()):
@@ -196,6 +199,13 @@ class ProgramText(ABC):
     def calculated(self, source: Source, step: Step) -> str:
         """What a step computes."""
         return source.text(step.expr)
+
+    def rewritten(self, step: Step) -> Expr:
+        """The formula as it was computed: ln p from what p is the softmax of."""
+        behind = {
+            each.id: each.expr for each in self.trace.steps if each.phase in ("forward", "update")
+        }
+        return rewrite(careful(step.expr, behind), _in_words)
 
     def known(self, trace: Trace) -> Callable[[Expr], Array | None]:
         """What gives the values of an expression; None where they vary."""
@@ -311,6 +321,16 @@ def shapes_of(trace: Trace) -> dict[str, Shape]:
     """The shape of every quantity."""
     shapes: dict[str, Shape] = {id: given.value.shape for id, given in trace.given.items()}
     return shapes | {step.id: step.shape for step in trace.steps}
+
+
+def _in_words(expr: Expr) -> Expr | None:
+    """What has a name of its own while values are computed, in words of a library."""
+    match expr:
+        case Op("xtimes", (left, right)):  # a logarithm of these is finite
+            return op("mul", rewrite(left, _in_words), rewrite(right, _in_words))
+        case Op("identity", (inner,)) | Op("neg", (Op("neg", (inner,)),)):
+            return rewrite(inner, _in_words)
+    return None
 
 
 def unwritten(expr: Expr, source: Source) -> str | None:

@@ -8,8 +8,6 @@ from types import MappingProxyType
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, op, rewrite
-from backprop_cli.calculus.stable import careful
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
 from backprop_cli.formats.program_text import (
@@ -78,13 +76,6 @@ class _Program(ProgramText):
             return False
         return not np.isfinite(value).all()
 
-    def rewritten(self, step: Step) -> Expr:
-        """The formula as it was computed: ln p from what p is the softmax of."""
-        behind = {
-            each.id: each.expr for each in self.trace.steps if each.phase in ("forward", "update")
-        }
-        return rewrite(careful(step.expr, behind), _in_numpy)
-
     def closing(self, shown: Sequence[Step]) -> Iterator[str]:
         if not self.loops:
             yield from self.results(shown)
@@ -92,16 +83,6 @@ class _Program(ProgramText):
         yield '    text = np.array2string(np.asarray(value) + 0.0, prefix=f"{name} = ")'
         yield '    print(f"{name} = {text}")'
         yield from self.told_at_the_end()
-
-
-def _in_numpy(expr: Expr) -> Expr | None:
-    """What has a name of its own while values are computed, in words of NumPy."""
-    match expr:
-        case Op("xtimes", (left, right)):  # a logarithm of these is finite
-            return op("mul", rewrite(left, _in_numpy), rewrite(right, _in_numpy))
-        case Op("identity", (inner,)) | Op("neg", (Op("neg", (inner,)),)):
-            return rewrite(inner, _in_numpy)
-    return None
 
 
 # Rounding after every step ------------------------------------------------------------------------

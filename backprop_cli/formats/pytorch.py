@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from textwrap import indent
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr, Sym, symbols
+from backprop_cli.algebra.expr import Expr, Num, Sym, fold, symbols, walk
 from backprop_cli.algebra.quantity import quantity, second_derivative, upstream_id
+from backprop_cli.calculus.stable import applied
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
 from backprop_cli.errors import Complaint, UserError
@@ -50,6 +52,35 @@ class _Program(ProgramText):
     def __init__(self, trace: Trace, view: View, training: Training) -> None:
         super().__init__(trace, view, training)
         self.step_of = {step.id: step for step in trace.steps}
+        self.careful = dict(self._careful())
+        self.left_out = frozenset(self._without_gradient())
+
+    # Computed from behind a rounded number --------------------------------------------------------
+
+    def _careful(self) -> Iterator[tuple[str, Expr]]:
+        """The formulas that lose their digits as they stand: ln ŷ where ŷ is rounded to 1."""
+        values = {id: given.value for id, given in self.trace.given.items()}
+        values |= {step.id: step.value for step in self.trace.steps if step.value is not None}
+        for step in self.trace.steps:
+            if step.phase in ("backward", "jacobian") or step.value is None:
+                continue
+            if not np.allclose(_plain(step.expr, values), step.value, 1e-9, 1e-12, True):
+                yield step.id, self.rewritten(step)
+
+    def _passed_by(self, step: Step) -> set[str]:
+        """What the careful formula of a step names less often than the plain one."""
+        plain, other = (_named(expr) for expr in (step.expr, self.careful[step.id]))
+        return {name for name, count in plain.items() if other[name] < count}
+
+    def _without_gradient(self) -> Iterator[str]:
+        """The derivatives by what is passed by: autograd does not come through there."""
+        past = {id: self._passed_by(self.step_of[id]) for id in self.careful}
+        everywhere = {name for names in past.values() for name in names}
+        for step in self.trace.steps:
+            found = quantity(step.id)
+            through = past.get(found.name, set()) if step.phase == "jacobian" else everywhere
+            if step.phase in ("backward", "jacobian") and found.by in through:
+                yield step.id
 
     # What is differentiated -----------------------------------------------------------------------
 
@@ -72,11 +103,13 @@ class _Program(ProgramText):
             return [second.of, second.by, second.then]
         if step.phase == "jacobian":
             return [quantity(step.id).name, quantity(step.id).by]
-        return symbols(step.expr)
+        return symbols(self.careful.get(step.id, step.expr))
 
     def lacks(self, step: Step, source: Source) -> str | None:
+        if step.id in self.left_out:
+            return f"the gradient past {quantity(step.id).by}, which is rounded too far here"
         is_derivative = step.phase in ("backward", "jacobian")
-        return None if is_derivative else unwritten(step.expr, source)
+        return None if is_derivative else unwritten(self.careful.get(step.id, step.expr), source)
 
     @cached_property
     def leaves(self) -> frozenset[str]:
@@ -165,6 +198,10 @@ class _Program(ProgramText):
 
     def calculated(self, source: Source, step: Step) -> str:
         assert isinstance(source, TorchSource)
+        if step.id in self.careful:
+            names = ", ".join(self.names[name] for name in sorted(self._passed_by(step)))
+            why = f"since {names} is rounded too far here" if names else "where no digits are lost"
+            return f"{source.text(self.careful[step.id])}  # {why}"
         if source.is_plain(step.expr):
             return f"{source.tensor(step.expr)[:-1]}, requires_grad=True)"
         code = source.text(step.expr)
@@ -184,6 +221,8 @@ class _Program(ProgramText):
         for step in steps:
             if step.phase == "jacobian":
                 yield f"{self.names[step.id]} = {self._jacobian(trace, step)}"
+        for id in sorted(self.left_out):
+            yield f"# no {id}: autograd goes past {quantity(id).by}, which is rounded too far here"
         gradients = [step for step in steps if step.phase == "backward"]
         if gradients:
             yield from self._gradients(gradients)
@@ -271,6 +310,21 @@ class _Program(ProgramText):
             last = f"torch.tensor(history[-1]), torch.tensor({_number(self.trace.history[-1])})"
             yield f"assert torch.allclose({last}, {_AFTER_TRAINING})"
         yield f'print("autograd has the same {len(shown)} results")'
+
+
+def _plain(expr: Expr, values: Mapping[str, Array]) -> Array:
+    """The value of a formula just as it stands, whatever digits that costs."""
+
+    def leaf(one: Sym | Num) -> Array:
+        return np.asarray(values[one.name] if isinstance(one, Sym) else float(one.value))
+
+    with np.errstate(all="ignore"):
+        return fold(expr, leaf, applied)
+
+
+def _named(expr: Expr) -> Counter[str]:
+    """How often each name stands in a formula."""
+    return Counter(node.name for node in walk(expr) if isinstance(node, Sym))
 
 
 def _expected(id: str, value: Array) -> str:

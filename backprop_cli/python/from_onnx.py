@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.python.given_numbers import Chain, leaf
+from backprop_cli.python.given_numbers import TWICE, Chain, leaf
 from backprop_cli.python.problems import Problem, load
 
 _MOST_BYTES = 2_000_000
@@ -48,6 +48,7 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     model = _read(chain, Path(path))
     reader = _Graph(chain, _constants(chain, model.graph))
     reader.follow(model.graph)
+    reader.refuse_shared(model.graph)
     turned = all(layer["turned"] for layer in chain.found())
     for layer in chain.layers:
         del layer["turned"]
@@ -124,6 +125,13 @@ class _Graph(Struct, frozen=True):
         if current != graph.output[0].name:
             raise self.chain.refused("the output is not that of the last node")
 
+    def refuse_shared(self, graph: Any) -> None:
+        """Complains of numbers of two layers: here they would be two parameters."""
+        used = [name for node in graph.node for name in node.input if name in self.constants]
+        if several := [name for name in dict.fromkeys(used) if used.count(name) > 1]:
+            message = f"{several[0]} is used twice, and layers here have parameters of their own"
+            raise self.chain.refused(message, TWICE)
+
     def _node(self, node: Any, current: str) -> None:
         said = {each.name: _attribute(each) for each in node.attribute}
         others = [self._number(node, name) for name in node.input if name not in ("", current)]
@@ -163,10 +171,14 @@ class _Graph(Struct, frozen=True):
         layers = self.chain.layers
         if not layers or {"bias", "activation"} & layers[-1].keys():
             raise self.chain.refused("Add does not stand behind a MatMul")
-        units = len(layers[-1]["weights"])
-        if others[0].size not in (1, units):
-            raise self.chain.refused(f"a bias of {others[0].size} for {units} units")
-        layers[-1]["bias"] = np.broadcast_to(others[0].astype(float).ravel(), units)
+        units, bias = len(layers[-1]["weights"]), others[0].astype(float)
+        if bias.size == 1 and units > 1:  # one parameter for all of them
+            layers[-1]["bias"] = float(bias.ravel()[0])
+        elif bias.shape in ((units,), (1, units)):
+            layers[-1]["bias"] = bias.ravel()
+        else:
+            shape = " × ".join(map(str, bias.shape)) or "1"
+            raise self.chain.refused(f"a bias of {shape} for {units} units", f"one of {units}")
 
     def _activation(self, kind: str, said: dict[str, Any]) -> Any:
         name = _ACTIVATIONS[kind]

@@ -89,7 +89,9 @@ def _targets(chain: Chain, model: Any, y: Any) -> Any:
     given = np.asarray(y)
     if classes is None or given.ndim > 1:  # a regressor, or a column for each label
         return leaf("y", given.astype(float)).reshape(-1, outputs)
-    known = list(classes)
+    known = classes.tolist()
+    if not given.ndim:
+        raise chain.refused("y is a single class, and samples are rows", "x[:1] and y[:1]")
     unknown = [label for label in given.tolist() if label not in known]
     if unknown:
         raise chain.refused(f"{unknown[0]!r} is no class of the model", f"one of {known}")

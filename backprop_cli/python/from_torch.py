@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import numpy as np
 
 from backprop_cli.python.complaining import Error
-from backprop_cli.python.given_numbers import Chain, Layer, leaf
+from backprop_cli.python.given_numbers import TWICE, Chain, Layer, leaf
 from backprop_cli.python.problems import Problem, load
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -41,11 +40,12 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
 def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     """The problem that a small `nn.Module` is: its layers one behind the other, and a loss.
 
-    `x` are samples as rows, (samples, inputs), or one picture, (1, channels, height, width); `y` is
-    what the loss takes: class numbers from 0, or an array of the outputs' shape. `loss` is a module
+    `x` are samples as rows, (samples, inputs), or one sample alone, or one picture, (1, channels,
+    height, width); `y` is what the loss takes: class numbers from 0, or an array of the outputs'
+    shape. `loss` is a module
     such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions and pooling in two axes,
     `Flatten`, `LayerNorm`, `BatchNorm1d` in `train()`, activations, `Dropout` in `eval()`, and the
-    losses MSE, L1, Huber, cross-entropy, NLL behind a log-softmax (one loss here), and
+    losses MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax (one loss here), and
     binary cross-entropy. Error, by name, for what is not, and for more than 20,000 parameters.
     """
     inputs, targets = leaf("x", x), leaf("y", y)
@@ -55,9 +55,13 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     if picture and len(inputs) != 1:
         raise _refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
     outputs = _outputs(model, x, layers)
-    said = _loss(loss, targets, outputs)
+    shape = (outputs,) if inputs.ndim == 1 else (len(inputs), outputs)
+    if picture and targets.size == outputs:  # laid flat, as the outputs are
+        targets = targets.reshape(shape)
+    said = _loss(loss, targets, shape)
+    said["loss"] = _of_outputs(layers[-1], said["loss"])
     if picture:
-        said["y"] = _of_one(said["y"])
+        (said["y"],) = said["y"]
     return load(
         {
             "title": f"From PyTorch: {type(model).__name__}",
@@ -84,12 +88,16 @@ def _unchannelled(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return picture[0] if len(picture) == 1 else picture
 
 
-def _of_one(targets: Any) -> Any:
-    """The targets of the one sample that there is."""
-    if isinstance(targets, dict):
-        (label,) = targets["labels"]
-        return [float(k == label) for k in range(1, targets["classes"] + 1)]
-    return targets[0]
+def _of_outputs(last: Layer, loss: dict[str, Any]) -> dict[str, Any]:
+    """A loss that takes its inputs for logits, though they are outputs of an activation.
+
+    By its name it would be the loss of what is behind the activation.
+    """
+    name = str(loss.get("name", ""))
+    if "-with-logits" not in name or last.get("activation") not in ("softmax", "sigmoid"):
+        return loss
+    of_sample = {key: value for key, value in loss.items() if key != "name"}
+    return {**of_sample, "formula": f"{name.replace('-', '_')}(yhat, y)"}
 
 
 def _refused(message: str, instead: str | None = None) -> Error:
@@ -124,6 +132,7 @@ def _layers(calls: list[Call]) -> list[Layer]:
     chain = Chain("from_torch")
     _refuse_shared([module for called, module in calls if called in _MODULES])
     for called, module in calls:
+        _refuse_hooks(called, module)
         if called in _MODULES:
             chain.layers.append(_MODULES[called](module))
         elif called == "Dropout" and module.training:
@@ -133,12 +142,18 @@ def _layers(calls: list[Call]) -> list[Layer]:
     return chain.found()
 
 
+def _refuse_hooks(called: str, module: Any) -> None:
+    """Complains of code that changes what a module does, and that is not seen from here."""
+    if getattr(module, "_forward_hooks", None) or getattr(module, "_forward_pre_hooks", None):
+        raise _refused(f"{called} has a hook, which may change what it gives", "a model without")
+
+
 def _refuse_shared(modules: list[Any]) -> None:
     """Complains of a parameter of two layers: here it would be two, each with a part of it."""
     used = [id(each) for one in modules if hasattr(one, "parameters") for each in one.parameters()]
     if len(set(used)) < len(used):
         message = "a parameter is used twice, and layers here have parameters of their own"
-        raise _refused(message, "equations in a problem file, where one W may stand twice")
+        raise _refused(message, TWICE)
 
 
 def _linear(module: Any) -> Layer:
@@ -286,7 +301,7 @@ def _activation(called: str, module: Any) -> Any:
 # The loss -----------------------------------------------------------------------------------------
 
 
-def _loss(loss: Any, targets: np.ndarray[Any, Any], outputs: int) -> dict[str, Any]:
+def _loss(loss: Any, targets: np.ndarray[Any, Any], shape: tuple[int, ...]) -> dict[str, Any]:
     """The loss, and the targets as it takes them."""
     name = type(loss).__name__.removesuffix("Loss")
     if name not in _LOSSES:
@@ -295,8 +310,8 @@ def _loss(loss: Any, targets: np.ndarray[Any, Any], outputs: int) -> dict[str, A
         raise _refused("a loss for each sample is no loss to differentiate", "reduction='mean'")
     _refuse_options(loss)
     mean = loss.reduction == "mean"
-    said = _LOSSES[name](loss, mean, outputs)
-    return {"y": _targets(name, targets, outputs), "loss": {**said, "over_samples": loss.reduction}}
+    said = _LOSSES[name](loss, mean, shape[-1])
+    return {"y": _targets(name, targets, shape), "loss": {**said, "over_samples": loss.reduction}}
 
 
 def _refuse_options(loss: Any) -> None:
@@ -307,10 +322,24 @@ def _refuse_options(loss: Any) -> None:
             raise _refused(f"{type(loss).__name__} with {option} is not known here")
 
 
-def _targets(name: str, targets: np.ndarray[Any, Any], outputs: int) -> Any:
-    if name in ("CrossEntropy", "NLL") and targets.ndim == 1 and targets.dtype.kind in "iu":
-        return {"labels": (targets + 1).tolist(), "classes": outputs}
-    return targets.reshape(-1, outputs)
+def _targets(name: str, targets: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:
+    """What the outputs are compared with, in their shape; classes as ones and zeros."""
+    if name in ("CrossEntropy", "NLL") and targets.dtype.kind in "iu":
+        return _one_hot(targets, shape)
+    if targets.shape != shape:  # PyTorch would compare each with each
+        have, want = (" × ".join(map(str, each)) or "1" for each in (targets.shape, shape))
+        raise _refused(f"y is {have}, and the model gives {want}", f"y.reshape{shape}")
+    return targets
+
+
+def _one_hot(labels: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:
+    if labels.shape != shape[:-1]:
+        message = f"y is an array of {labels.ndim} axes, and classes are one number a sample"
+        raise _refused(message, "class numbers from 0")
+    wrong = [label for label in labels.ravel().tolist() if not 0 <= label < shape[-1]]
+    if wrong:
+        raise _refused(f"there is no class {wrong[0]}", f"class numbers from 0 to {shape[-1] - 1}")
+    return np.eye(shape[-1])[labels]
 
 
 def _of_all(name: str, formula: str) -> Callable[[Any, bool, int], dict[str, Any]]:
@@ -330,6 +359,13 @@ def _huber(loss: Any, mean: bool, outputs: int) -> dict[str, Any]:
     return {**said, "delta": loss.delta} if "name" in said else said
 
 
+def _smooth_l1(loss: Any, mean: bool, outputs: int) -> dict[str, Any]:
+    if not loss.beta:
+        return _of_all("absolute-error", "sum(abs(yhat - y))")(loss, mean, outputs)
+    parts = f" / {outputs}" if mean else ""
+    return {"formula": f"huber(yhat, y, delta={loss.beta}) / {loss.beta}{parts}"}
+
+
 _LOSSES: Mapping[str, Callable[[Any, bool, int], dict[str, Any]]] = MappingProxyType(
     {
         "NLL": lambda *_: {"name": "cross-entropy-with-logits"},
@@ -337,6 +373,7 @@ _LOSSES: Mapping[str, Callable[[Any, bool, int], dict[str, Any]]] = MappingProxy
         "MSE": lambda _, mean, __: {"name": "mean-squared-error" if mean else "squared-error"},
         "L1": _of_all("absolute-error", "sum(abs(yhat - y))"),
         "Huber": _huber,
+        "SmoothL1": _smooth_l1,
         "BCE": _of_all("binary-cross-entropy", "binary_cross_entropy(yhat, y)"),
         "BCEWithLogits": _of_all(
             "binary-cross-entropy-with-logits", "binary_cross_entropy_with_logits(yhat, y)"

@@ -73,6 +73,9 @@ def plain(tree: Any) -> Any:
 MOST_PARAMETERS: Final = 20_000
 """A model with more is nothing that anybody follows by hand."""
 
+TWICE: Final = "equations in a problem file, where one W may stand twice"
+"""What to write where a parameter is one of two layers."""
+
 Layer = dict[str, Any]
 
 
