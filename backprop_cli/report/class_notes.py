@@ -46,6 +46,12 @@ def line_of_note(note: Note) -> str:
             return f"no sheet: {note.student}{f'; {note.why}' if note.why else ''}"
         case "nobodys-sheet":
             return f"nobody's sheet: {named}: {note.why}"
+        case "not-in-class":
+            return f"named on a sheet, and not in the class: {note.why}: {named}"
+        case "together":
+            return (
+                f"{note.student} handed in together with {note.why}, for the same points: {named}"
+            )
         case "several-sheets":
             most = "the one with most points counts"
             return f"{len(note.files)} sheets of {note.student}, {most}: {named}"

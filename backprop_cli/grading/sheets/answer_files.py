@@ -12,7 +12,7 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.assembled import Collector, said
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
-from backprop_cli.grading.sheets.csv_sheets import read_rows, take_rows
+from backprop_cli.grading.sheets.csv_sheets import read_rows, said_together, take_rows
 from backprop_cli.grading.sheets.plain_sheet import PlainReader
 from backprop_cli.grading.sheets.salvage import Salvaged, salvaged
 from backprop_cli.grading.sheets.workbooks import DATE, WORKBOOK, WorkbookError, cells_of
@@ -35,7 +35,8 @@ MAX_SHEET: Final = 2_000_000
 
 _FRACTION = "=1/2 for a fraction, or ' before it"
 _ONE_ARRAY: Final = b"\x93NUMPY"
-LONGEST_STUDENT: Final = 100
+LONGEST_STUDENT: Final = 400
+"""Characters: those of a group have their names on one sheet."""
 NO_ANSWERS: Final = "there are no `answers` in this file"
 A_PROBLEM: Final = "this is a problem file, and not an answer sheet"
 _OF_PROBLEMS: Final = frozenset(("layers", "equations"))
@@ -172,7 +173,7 @@ def _from_tree(
         match entry.key.text.strip().casefold():
             case "answers":
                 blocks.append(entry)
-            case "student":
+            case "student" | "students":
                 student = student or _student(entry.value, collector)
             case _:
                 _unknown_key(entry.key, known, collector)
@@ -203,8 +204,11 @@ def _add_broken(rest: Salvaged, collector: Collector) -> None:
 
 
 def _student(value: Node, collector: Collector) -> str | None:
-    if isinstance(value, ScalarNode):
-        return _clean(value.text) if value.text.strip() not in MISSING else None
+    """Whose sheet it is: one name, or several behind one another or in a list."""
+    names = value.items if isinstance(value, ListNode) else [value]
+    texts = [name.text for name in names if isinstance(name, ScalarNode)]
+    if len(texts) == len(names):
+        return _clean(said_together(texts)) or None
     collector.remark(f"a name belongs here, not {kind_of(value)}", value.mark)
     return None
 
