@@ -288,7 +288,7 @@ def test_gradescope_says_whose_a_folder_is(tmp_path: Path) -> None:
     )
     file = str(tmp_path / "submission_77" / "a.yaml")
     found = handed_in([file], [tmp_path], class_list(), unsigned)
-    assert found.whose == {file: "s2"}
+    assert found.whose == {file: ("s2",)}
     assert found.without_sheet == ["s1", "s3"]
 
 
@@ -297,7 +297,7 @@ def test_folders_above_the_hand_ins_mean_nothing(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     file = str(place / "blank.yaml")
     found = handed_in([file], [place], class_list(), unsigned)
-    assert found.whose == {file: None}
+    assert found.whose == {file: ()}
 
 
 def test_a_list_without_a_heading_is_one_of_names(tmp_path: Path) -> None:
@@ -348,3 +348,10 @@ def test_a_class_report_ends_in_what_to_go_over_again() -> None:
         "mistakes made most often: activation omitted 3×, bias left out 2×",
     ]
     assert not list(to_teach(Summary(1, 1, tallies[2:]), Settings()))
+
+
+def test_what_several_left_empty_is_told_where_not_all_of_it_is() -> None:
+    some = [Tally(id, {"correct": 1, "missing": 2}, {}) for id in ("a", "b", "c", "d", "e")]
+    told = list(to_teach(Summary(3, 0, (Tally("Z1", {"correct": 3}, {}), *some)), Settings()))
+    assert told == ["left empty most often: a, b, c and 2 more (2 of 3)"]
+    assert not list(to_teach(Summary(3, 0, tuple(some)), Settings()))

@@ -180,7 +180,7 @@ def test_a_sheet_of_two_names_both(tmp_path: Path) -> None:
         "  - :name: Anna Muster\n    :sid: s1\n  - :name: Ben\n    :email: ben@x.org\n",
     }
     done = check(tmp_path, "id,name,email\ns1,Anna Muster,\ns2,Ben,ben@x.org\n", files)
-    assert done.stderr.startswith("no sheet: s2; is named beside s1, who has the points: ")
+    assert done.stderr.startswith("s2 handed in together with s1, for the same points: ")
 
 
 @pytest.mark.parametrize("form", ["folder", "zip", "zip in a folder"])

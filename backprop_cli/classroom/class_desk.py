@@ -28,11 +28,12 @@ class ClassDesk:
     """Reads and grades the sheets of a class, of which each student has a problem.
 
     Does what a desk of one problem does, and is picklable like it. `whose` says of each file whose
-    it is; a sheet of nobody has an error.
+    it is; a sheet of nobody has an error. That of a group is graded by the numbers of each, and the
+    most points are all theirs.
     """
 
     def __init__(
-        self, problems: Mapping[str, Model], whose: Mapping[str, str | None], most_work: int
+        self, problems: Mapping[str, Model], whose: Mapping[str, Sequence[str]], most_work: int
     ) -> None:
         self._problems = problems
         self._whose = whose
@@ -46,11 +47,13 @@ class ClassDesk:
 
     def grade_file(self, path: str) -> Submission:
         """The submission in a file; where it cannot be read, one that says so."""
-        student = self._whose.get(path)
-        if student is None:
+        group = self._whose.get(path, ())
+        if not group:
             sheet = self.first.sheet_in(path)
             return ungraded(sheet, self.first.grader.most, "no student of the class is named on it")
-        return replace(self._desk(student).grade_file(path), student=student)
+        own = {id(self._problems[student]): student for student in reversed(group)}
+        found = [_of(group, one, self._desk(one).grade_file(path)) for one in own.values()]
+        return max(reversed(found), key=lambda each: each.score)
 
     def sheet_in(self, path: str) -> Sheet:
         """What stands in a file, by the names that all problems have."""
@@ -62,9 +65,9 @@ class ClassDesk:
 
     def failed(self, sheet: Sheet | Submission, error: Exception) -> Submission:
         """The submission of a sheet at which the program failed."""
-        student = self._whose.get(sheet.file)
+        group = self._whose.get(sheet.file, ())
         failed = self.first.failed(sheet, error)
-        return failed if student is None else replace(failed, student=student)
+        return _of(group, group[0], failed) if group else failed
 
     def _desk(self, student: str) -> Desk:
         model = self._problems[student]
@@ -76,6 +79,12 @@ class ClassDesk:
 
     def __reduce__(self) -> tuple[type[ClassDesk], tuple[object, ...]]:
         return ClassDesk, (self._problems, self._whose, self._most_work)
+
+
+def _of(group: Sequence[str], student: str, graded: Submission) -> Submission:
+    """A sheet as that of a group, graded by the problem of one of them."""
+    others = tuple(other for other in group if other != student)
+    return replace(graded, student=student, others=others)
 
 
 def problems_in(folder: Path, allowed: Allowed) -> dict[str, Loaded]:

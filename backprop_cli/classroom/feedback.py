@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.classroom.rosters import file_name, make_folder
-from backprop_cli.grading.report_data import Submission, Summary
+from backprop_cli.errors import listed
+from backprop_cli.grading.grader import ungraded
+from backprop_cli.grading.report_data import Sheet, Submission, Summary
+from backprop_cli.grading.sheets.collect import Unread
 from backprop_cli.grading.summary import summarised
 from backprop_cli.report.formats import rendered
 from backprop_cli.report.settings import Settings
@@ -20,9 +24,21 @@ ENDINGS: Final = {"text": ".txt", "markdown": ".md", "html": ".html"}
 class Reply(Struct, frozen=True):
     """What one sheet is answered with."""
 
-    student: str
+    students: tuple[str, ...]
     score: float
     text: str
+
+
+_HAND_IN: Final = (
+    "What can be read, and is to be handed in: the answer sheet with your numbers in it, as a"
+    " .yaml, .json or .csv file"
+)
+
+
+def unread(student: str, files: Sequence[Unread], most: float) -> Submission:
+    """What a student is told who handed in files, and none that can be read."""
+    kinds = [f"{Path(one.file).name} ({one.why.partition(';')[0]})" for one in files]
+    return ungraded(Sheet(student, files[0].file), most, listed(kinds))
 
 
 class FeedbackWriter:
@@ -34,10 +50,12 @@ class FeedbackWriter:
         self._form = form
 
     def part(self, submission: Submission) -> Reply:
-        """The reply to one sheet."""
+        """The reply to one sheet; to one that is not read, with what can be."""
+        if submission.error is not None and submission.fault is None:
+            submission = replace(submission, error=f"{submission.error}. {_HAND_IN}")
         report = summarised(self._problem, [submission])
         text = rendered(self._form, report, self._settings)
-        return Reply(submission.student, submission.score, text)
+        return Reply(submission.students, submission.score, text)
 
     def text(
         self,
@@ -62,21 +80,22 @@ def write_replies(
     """
     best: dict[str, Reply] = {}
     for reply in replies:
-        if known is not None and reply.student not in known:
-            continue
-        if reply.student not in best or reply.score >= best[reply.student].score:
-            best[reply.student] = reply
+        for student in reply.students:
+            if known is not None and student not in known:
+                continue
+            if student not in best or reply.score >= best[student].score:
+                best[student] = reply
     make_folder(folder)
-    for name, reply in _named(best.values()):
+    for name, reply in _named(best):
         write(reply.text, folder / f"{name}{ENDINGS[form]}")
     return len(best)
 
 
-def _named(replies: Iterable[Reply]) -> Iterator[tuple[str, Reply]]:
+def _named(replies: Mapping[str, Reply]) -> Iterator[tuple[str, Reply]]:
     """The replies with names for files; students whose names come to one file have numbers."""
     taken: set[str] = set()
-    for reply in replies:
-        name = wanted = file_name(reply.student)
+    for student, reply in replies.items():
+        name = wanted = file_name(student)
         number = 1
         while name.casefold() in taken:
             number += 1

@@ -20,8 +20,7 @@ COLUMNS = ("score", "max_score", "percent", "first_wrong", "slips")
 class Row(Struct, frozen=True):
     """The marks of one sheet, and the cells that say them."""
 
-    student: str
-    file: str
+    students: tuple[str, ...]
     score: float
     cells: tuple[str, ...]
 
@@ -30,8 +29,9 @@ def best(rows: Iterable[Row]) -> dict[str, Row]:
     """Of each student the sheet that counts: the one with most points, of equals the last."""
     found: dict[str, Row] = {}
     for row in rows:
-        if row.student not in found or row.score >= found[row.student].score:
-            found[row.student] = row
+        for student in row.students:
+            if student not in found or row.score >= found[student].score:
+                found[student] = row
     return found
 
 
@@ -54,7 +54,7 @@ class GradebookWriter:
             told.first_wrong or "",
             " ".join(slips),
         )
-        return Row(submission.student, submission.file, submission.score, cells)
+        return Row(submission.students, submission.score, cells)
 
     def text(
         self,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from backprop_cli.classroom.rosters import Roster
-from backprop_cli.classroom.who_is_who import WhoIsWho
-from backprop_cli.errors import Complaints
+from backprop_cli.classroom.who_is_who import Named, WhoIsWho
+from backprop_cli.errors import Complaints, listed
 from backprop_cli.grading.report_data import Note, Sheet
 from backprop_cli.grading.sheets.answer_files import A_PROBLEM, NO_ANSWERS, stem
 from backprop_cli.grading.sheets.collect import (
@@ -23,6 +24,7 @@ from backprop_cli.grading.sheets.collect import (
     is_archive,
     is_late,
     members,
+    name_in_moodle,
     not_read,
     read_member,
 )
@@ -34,36 +36,46 @@ _OF_SUBMITTERS: Final = (":sid", ":email", ":name")
 _NO_SHEETS: Final = (A_PROBLEM, NO_ANSWERS)
 Claim = tuple[str, ...]
 """The names of one student."""
+Whose = Mapping[str, tuple[str, ...]]
+"""The students whose each file is."""
 
 
 class HandedIn(Struct, frozen=True):
-    """Whose each sheet is (None: nobody's of the class), in the order of the files.
+    """Whose each sheet is (of nobody in the class: nobody), in the order of the files.
 
-    `unread` are the files that are no sheets, `unread_of` those of each student, and `together` the
-    students that a platform names beside the one whose sheet it is.
+    `unread` are the files that are no sheets, and `unread_of` those of each student; `strangers`
+    are the names on a sheet, beside those of students, that nobody in the class has; `signed` has
+    the sheets that came under the name of one and have that of another on them.
     """
 
-    whose: Mapping[str, str | None]
+    whose: Whose
     roster: Roster
     unread: Sequence[Unread] = ()
     unread_of: Mapping[str, Sequence[Unread]] = {}
-    together: Mapping[str, str] = {}
+    strangers: Mapping[str, Sequence[str]] = {}
     alike: Mapping[str, Sequence[str]] = {}
+    signed: Mapping[str, str] = {}
 
     @property
     def doubles(self) -> dict[str, list[str]]:
         """The files of each student who has several."""
         files: dict[str, list[str]] = defaultdict(list)
-        for file, student in self.whose.items():
-            if student is not None:
+        for file, students in self.whose.items():
+            for student in students:
                 files[student].append(file)
         return {student: found for student, found in files.items() if len(found) > 1}
 
     @property
     def without_sheet(self) -> list[str]:
         """The students of whom there is no file."""
-        there = set(self.whose.values())
+        there = {student for students in self.whose.values() for student in students}
         return [one.id for one in self.roster.students if one.id not in there]
+
+    def unread_only(self) -> Iterator[tuple[str, Sequence[Unread]]]:
+        """The students of whom there are files, and none that is a sheet."""
+        for student in self.without_sheet:
+            if files := self.unread_of.get(student):
+                yield student, files
 
     def notes(self) -> Iterator[Note]:
         """What a teacher has to be told."""
@@ -71,19 +83,22 @@ class HandedIn(Struct, frozen=True):
         yield from not_read(self.unread, whose)
         for student in self.without_sheet:
             yield Note("no-sheet", student, why=self._but(student))
-        for file, owner in self.whose.items():
-            if owner is None:
+        for file, students in self.whose.items():
+            if not students:
                 yield Note("nobodys-sheet", files=(file,), why=self._why_nobody(file))
+            yield from (Note("together", one, (file,), students[0]) for one in students[1:])
+        for file, names in self.strangers.items():
+            yield Note("not-in-class", files=(file,), why=", ".join(names))
         for student, files in self.doubles.items():
             yield Note("several-sheets", student, tuple(files))
         for file in (*self.whose, *(one.file for one in self.unread)):
             if is_late(file):
-                yield Note("late", self.whose.get(file) or "", (file,))
+                yield Note("late", next(iter(self.whose.get(file, ())), ""), (file,))
 
     def _but(self, student: str) -> str:
         """What there is of a student all the same."""
-        if (file := self.together.get(student)) is not None:
-            return f"is named beside {self.whose[file]}, who has the points: {file}"
+        if (file := self.signed.get(student)) is not None:
+            return f"what came under this name is signed by {listed(self.whose[file])}: {file}"
         told = [f"{one.file} ({one.why})" for one in self.unread_of.get(student, ())]
         return f"handed in, and not read: {', '.join(told)}" if told else ""
 
@@ -102,26 +117,32 @@ def handed_in(
 ) -> HandedIn:
     """Whose the files found at some paths are; `left` are those that are no sheets by their kind.
 
-    The name that stands on a sheet comes first; what the folders and the file are called, second;
+    The names that stand on a sheet come first; what the folders and the file are called, second;
     and what a platform says of a folder beside that. A file without answers, beside a sheet of the
-    same student, is none: the exercise, or what else lies in a repository.
+    same student, is none: the exercise, or what else lies in a repository. Nor is another copy of
+    the sheet of a group, which a platform gives to each of it.
     """
     names = _Names(files, paths, roster)
     sheets = {file: sheet_in(file) for file in files}
-    whose = {file: names.student(file, _signed(sheet)) for file, sheet in sheets.items()}
-    beside = {each.file: each for each in _beside(whose, sheets)}
+    named = {file: names.students(file, _signed(sheet)) for file, sheet in sheets.items()}
+    whose, copies = _joined(
+        {file: found.students for file, found in named.items()},
+        {file: (names.group(file), sheet) for file, sheet in sheets.items()},
+    )
+    out = {each.file: each for each in (*copies, *_beside(whose, sheets))}
     unread_of: dict[str, list[Unread]] = defaultdict(list)
-    for each in (*left, *beside.values()):
-        if (student := names.student(each.file)) is not None:
+    for each in (*left, *out.values()):
+        for student in names.students(each.file).students:
             unread_of[student].append(each)
-    kept = {file: student for file, student in whose.items() if file not in beside}
+    kept = {file: students for file, students in whose.items() if file not in out}
     return HandedIn(
         kept,
         roster,
-        [*left, *beside.values()],
+        [*left, *out.values()],
         unread_of,
-        {other: file for file, owner in kept.items() for other in names.beside(file, owner)},
-        {file: names.alike(file) for file, owner in kept.items() if owner is None},
+        {file: strange for file in kept if (strange := named[file].strangers)},
+        {file: names.alike(file) for file, students in kept.items() if not students},
+        {one: file for file in kept for one in names.students(file).students},
     )
 
 
@@ -130,11 +151,31 @@ def _signed(sheet: Sheet) -> str | None:
     return None if sheet.student == stem(sheet.file) else sheet.student
 
 
-def _beside(whose: Mapping[str, str | None], sheets: Mapping[str, Sheet]) -> Iterator[Unread]:
+def _beside(whose: Whose, sheets: Mapping[str, Sheet]) -> Iterator[Unread]:
     """The files without answers of students who have another one."""
     none = {file: why for file, sheet in sheets.items() if (why := _no_sheet(sheet)) is not None}
-    there = {whose[file] for file in sheets if file not in none}
-    yield from (Unread(file, why) for file, why in none.items() if whose[file] in there - {None})
+    there = {
+        student for file, students in whose.items() if file not in none for student in students
+    }
+    yield from (Unread(file, why) for file, why in none.items() if there & {*whose.get(file, ())})
+
+
+def _joined(
+    whose: Whose, of_groups: Mapping[str, tuple[str, Sheet]]
+) -> tuple[dict[str, tuple[str, ...]], list[Unread]]:
+    """The copies of a group's sheet as one of all its students, and the others of them."""
+    found, copies = dict(whose), list[Unread]()
+    first: dict[str, list[str]] = defaultdict(list)
+    for file, (group, sheet) in of_groups.items():
+        if not group or not sheet.answers:
+            continue
+        same = (one for one in first[group] if of_groups[one][1].answers == sheet.answers)
+        if (kept := next(same, None)) is None:
+            first[group].append(file)
+            continue
+        found[kept] = tuple(dict.fromkeys((*found[kept], *found.pop(file))))
+        copies.append(Unread(file, f"the same sheet of one group as {kept}"))
+    return found, copies
 
 
 def _no_sheet(sheet: Sheet) -> str | None:
@@ -149,22 +190,35 @@ class _Names:
         self._who, self._roots = WhoIsWho(roster), _Roots(files, paths)
         self._said = dict(_of_gradescope(files, paths))
 
-    def student(self, file: str, signed: str | None = None) -> str | None:
-        """The student whose it is; None where no name means one alone."""
-        parts = claimed_names(file, self._roots.above(file))
-        said = (name for part in parts for one in self._said.get(part, ()) for name in one)
-        for name in (*filter(None, [signed]), *said, *parts):
-            if (student := self._who.student(name)) is not None:
-                return student
-        return next(filter(None, map(self._who.ending, parts)), None)
+    def students(self, file: str, signed: str | None = None) -> Named:
+        """The students whose it is; none where no name means one alone.
 
-    def beside(self, file: str, owner: str | None) -> Iterator[str]:
-        """The other students of whom a platform says that it is theirs."""
-        for part in claimed_names(file, self._roots.above(file)):
-            for one in self._said.get(part, ()):
-                student = next(filter(None, map(self._who.student, one)), None)
-                if student not in (None, owner):
-                    yield student
+        Who stands on it, and with them the group that a platform says one of them is in.
+        """
+        named = self._who.named(signed) if signed else Named(())
+        parts = claimed_names(file, self._roots.above(file))
+        said = self._submitters(parts)
+        if not named.students:
+            return Named(said or self._called(parts))
+        more = said if {*said} & {*named.students} else ()
+        if not said and self.group(file):
+            more = self._called(parts)
+        return Named(tuple(dict.fromkeys((*named.students, *more))), named.strangers)
+
+    def _called(self, parts: Sequence[str]) -> tuple[str, ...]:
+        """The student who goes by the name of a folder or of the file."""
+        found = filter(None, (*map(self._who.student, parts), *map(self._who.ending, parts)))
+        return tuple(islice(found, 1))
+
+    def _submitters(self, parts: Sequence[str]) -> tuple[str, ...]:
+        """The students of whom a platform says that it is theirs."""
+        claims = (claim for part in parts for claim in self._said.get(part, ()))
+        found = (next(filter(None, map(self._who.student, claim)), None) for claim in claims)
+        return tuple(dict.fromkeys(filter(None, found)))
+
+    def group(self, file: str) -> str:
+        """The group that Moodle names before each student of it; empty where it names none."""
+        return self._who.group(name_in_moodle(file, self._roots.above(file)))
 
     def alike(self, file: str) -> Sequence[str]:
         """The students who all go by a name of it."""

@@ -5,8 +5,21 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
 
 from backprop_cli.classroom.rosters import FIRST, LAST, Roster, Student, folded
+
+_PARTINGS: Final = (r"[;\n]", r"[;\n&+/]|\b(?:and|und|et|y)\b", r"[;\n&+/,]|\b(?:and|und|et|y)\b")
+"""What may stand between names, the surest first: a comma may stand inside one."""
+
+
+class Named(Struct, frozen=True):
+    """The students whom a text names, and the names in it that are nobody's of the class."""
+
+    students: tuple[str, ...]
+    strangers: tuple[str, ...] = ()
 
 
 class WhoIsWho:
@@ -29,6 +42,20 @@ class WhoIsWho:
         exact = self._exactly.get(name.strip().casefold())
         return [exact] if exact is not None else self._owners.get(folded(name), [])
 
+    def named(self, text: str) -> Named:
+        """The students whom a text names, one or a group: `Anna Muster and Ben`, `s1; s2`."""
+        if (one := self.student(text)) is not None:
+            return Named((one,))
+        best = Named(())
+        for parting in _PARTINGS:
+            names = [name.strip() for name in re.split(parting, text) if name.strip()]
+            found = {name: self.student(name) for name in names}
+            known = dict.fromkeys(filter(None, found.values()))
+            strangers = tuple(name for name, student in found.items() if student is None)
+            if known and (not best.students or len(strangers) < len(best.strangers)):
+                best = Named(tuple(known), strangers)
+        return best
+
     def ending(self, text: str) -> str | None:
         """The student with whose name a text ends, behind a hyphen: `homework-1-anna`.
 
@@ -39,6 +66,13 @@ class WhoIsWho:
         found = filter(None, (self.student(text[start:]) for start in starts))
         before = filter(None, (self.student(cut[start:]) for start in (0, *starts)))
         return next(found, None) or next(before, None)
+
+    def group(self, text: str) -> str:
+        """What a group is called before the name of one of it: `Group 3-Anna Muster`."""
+        if self.student(text) is not None:
+            return ""
+        cuts = (match.start() for match in re.finditer("-", text))
+        return next((text[:cut] for cut in cuts if self.student(text[cut + 1 :])), "")
 
 
 def _names(roster: Roster, student: Student) -> Iterator[str]:

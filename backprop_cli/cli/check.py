@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.cli.grading_pool import Bench, Parts
     from backprop_cli.grading.grader import Desk, Grader
     from backprop_cli.grading.judging.stages import Stage
-    from backprop_cli.grading.report_data import Note, Reveal, Summary
+    from backprop_cli.grading.report_data import Note, Reveal, Submission, Summary
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.grading.summary import Counts
     from backprop_cli.report.formats import Settings, Writer
@@ -122,6 +122,7 @@ class Task(Struct, frozen=True):
     grader_of: Callable[[str], Grader]
     roster: Roster | None = None
     notes: tuple[Note, ...] = ()
+    unread: tuple[tuple[str, Sequence[Unread]], ...] = ()  # of who handed in nothing else
 
 
 def run(problem: Path, options: Options) -> None:
@@ -145,6 +146,7 @@ def run(problem: Path, options: Options) -> None:
     for place, other in enumerate(writers[1:]):
         parts = [each[place] for each in graded.beside]
         if options.feedback is not None and place == len(writers) - 2:
+            parts += map(other.part, _not_read(task))
             _write_replies(parts, options.feedback, options.feedback_format, task.roster)
         else:
             _write_step_summary("".join(other.text(task.title, parts, summary)))
@@ -198,9 +200,10 @@ def _task(problem: Path, options: Options) -> Task:
         problems = class_problems(problem, options.roster, allowed_for("checking"), source_of)
         files = _files(problem, options, left)
         found = problems.task(files, (*options.answers, *options.paths), left)
-        notes, roster = tuple(found.handed_in.notes()), problems.roster
-        first, whose = found.first.grader, found.desk.grader_of
-        return Task(found.files, found.desk, first, _title(found.loaded), whose, roster, notes)
+        handed_in, title = found.handed_in, _title(found.loaded)
+        notes, unread = tuple(handed_in.notes()), tuple(handed_in.unread_only())
+        first, whose, roster = found.first.grader, found.desk.grader_of, problems.roster
+        return Task(found.files, found.desk, first, title, whose, roster, notes, unread)
     loaded = load(problem, task="checking")
     files = _files(problem, options, left)
     desk = _desk(loaded, folder_of_students(files))
@@ -366,6 +369,13 @@ def _write_replies(replies: list[Any], folder: Path, form: str, roster: Roster |
     known = None if roster is None else {one.id for one in roster.students}
     count = write_replies(replies, folder, form, write_file, known)
     click.echo(f"{count} replies in {folder}", err=True)
+
+
+def _not_read(task: Task) -> Iterator[Submission]:
+    """What those are answered of whom nothing could be read."""
+    from backprop_cli.classroom.feedback import unread
+
+    return (unread(student, files, task.grader.most) for student, files in task.unread)
 
 
 def _write_step_summary(text: str) -> None:

@@ -112,6 +112,7 @@ class Result(Struct, frozen=True):
 class Submission(Struct, frozen=True):
     """One graded sheet, or why it could not be read or graded.
 
+    `others` are the students who handed it in together with `student`.
     `fault` is the traceback where that is the program's own fault; no report shows it.
     """
 
@@ -126,6 +127,12 @@ class Submission(Struct, frozen=True):
     error_mark: Mark | None = None
     remarks: tuple[tuple[str, Mark], ...] = ()
     fault: str | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def students(self) -> tuple[str, ...]:
+        """All whose it is."""
+        return self.student, *self.others
 
 
 class Shared(Struct, frozen=True):
@@ -148,7 +155,9 @@ class Tally(Struct, frozen=True):
     shared: tuple[Shared, ...] = ()
 
 
-NoteKind: TypeAlias = Literal["not-read", "no-sheet", "nobodys-sheet", "several-sheets", "late"]
+NoteKind: TypeAlias = Literal[
+    "not-read", "no-sheet", "nobodys-sheet", "not-in-class", "together", "several-sheets", "late"
+]
 
 
 class Note(Struct, frozen=True):

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from backprop_cli.algebra.quantity import whole_id
+from backprop_cli.errors import listed
 from backprop_cli.grading.report_data import EntryResult, Note, Result, Submission, Summary, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
@@ -158,6 +159,7 @@ def _lacking(submission: Submission) -> str:
     return ", ".join(["nothing wrong", *parts]) if parts else ""
 
 
+_SEVERAL = 2  # of whom it is news of a class
 _MOST_TOLD = 3  # of what a class found hardest, and of its mistakes
 
 
@@ -183,6 +185,19 @@ def to_teach(summary: Summary, settings: Settings) -> Iterator[str]:
     if often:
         named = [(settings.slip(id).title, count) for id, count in often]
         yield f"mistakes made most often: {counted(named)}"
+    yield from _left_out(summary)
+
+
+def _left_out(summary: Summary) -> Iterator[str]:
+    """What most left empty, where that is more than one of them."""
+    most = max((tally.counts.get("missing", 0) for tally in summary.quantities), default=0)
+    empty = [tally for tally in summary.quantities if tally.counts.get("missing") == most]
+    if most < _SEVERAL or len(empty) == len(summary.quantities):
+        return
+    more = len(empty) - _MOST_TOLD
+    named = [tally.id for tally in empty[:_MOST_TOLD]] + [f"{more} more"] * (more > 0)
+    share = f"{number(most)} of {number(sum(empty[0].counts.values()))}"
+    yield f"left empty most often: {listed(named)} ({share})"
 
 
 def counted(counts: Sequence[tuple[str, int]]) -> str:
@@ -230,6 +245,12 @@ def line_of_note(note: Note) -> str:
             return f"no sheet: {note.student}{f'; {note.why}' if note.why else ''}"
         case "nobodys-sheet":
             return f"nobody's sheet: {named}: {note.why}"
+        case "not-in-class":
+            return f"named on a sheet, and not in the class: {note.why}: {named}"
+        case "together":
+            return (
+                f"{note.student} handed in together with {note.why}, for the same points: {named}"
+            )
         case "several-sheets":
             most = "the one with most points counts"
             return f"{len(note.files)} sheets of {note.student}, {most}: {named}"

@@ -14,7 +14,7 @@ from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import facts
 from backprop_cli.report.settings import Settings, of_submission
 from backprop_cli.report.stream import Spool
-from backprop_cli.report.wording import VERDICTS, marks, sheets, unread, verdict_phrase
+from backprop_cli.report.wording import VERDICTS, marks, sheets, unread, verdict_phrase, whose
 
 Level = Literal["error", "warning", "notice"]
 
@@ -113,7 +113,7 @@ def escaped_property(text: str) -> str:
 
 
 def _notes(submission: Submission, settings: Settings) -> Iterator[Note]:
-    student, file = submission.student, submission.file
+    student, file = whose(submission), submission.file
     if submission.error is not None:
         place = submission.error_mark
         yield Note("error", file, student, unread(submission), place, first=True)
@@ -129,7 +129,7 @@ def _notes(submission: Submission, settings: Settings) -> Iterator[Note]:
 
 
 def _note(level: Level, submission: Submission, result: Result, settings: Settings) -> Note:
-    title = f"{submission.student}: {result.id} {VERDICTS[result.verdict].short}"
+    title = f"{whose(submission)}: {result.id} {VERDICTS[result.verdict].short}"
     told = [f"{label}: {text}" for label, text in facts(result, settings)]
     message = "\n".join([verdict_phrase(result), *told])
     first = result.id == submission.first_wrong

@@ -89,6 +89,7 @@ def _head(submission: Submission) -> dict[str, Any]:
     """A submission without its results."""
     return {
         "student": submission.student,
+        **({"others": list(submission.others)} if submission.others else {}),
         "file": submission.file,
         "score": submission.score,
         "max_score": submission.max_score,

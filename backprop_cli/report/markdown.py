@@ -9,7 +9,11 @@ from backprop_cli.grading.report_data import Report, Result, Shared, Submission,
 from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
+    BESIDE,
     HARDEST,
+    QUANTITIES,
+    STUDENTS,
+    TO_TEACH,
     VERDICTS,
     average,
     beside_marks,
@@ -30,6 +34,7 @@ from backprop_cli.report.wording import (
     unexplained,
     unread,
     verdict_phrase,
+    whose,
 )
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>#|~&@$!]|(?<=[a-z]):(?=/)|(?<=www)\.", re.IGNORECASE)
@@ -83,7 +88,7 @@ def _sheet(report: Report, settings: Settings) -> Iterator[str]:
     submission = report.submissions[0]
     if report.problem:
         yield f"# {escaped(report.problem)}"
-    yield f"{code(submission.student)} ({code(submission.file)})"
+    yield f"{code(whose(submission))} ({code(submission.file)})"
     if submission.error is not None:
         yield escaped(unread(submission))
         return
@@ -121,29 +126,38 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
         yield f"# {escaped(report.problem)}"
     counts = [sheets(report.summary), average(report.submissions)]
     yield f"**{', '.join(filter(None, counts))}**"
-    if report.submissions:
-        heading = ("student", "points", "", beside_marks(report.submissions))
-        twice = doubles(report.submissions)
-        rows = (_student(one, one.student in twice, settings) for one in report.submissions)
-        yield _table(heading, rows)
-        if note := several(report.submissions):
-            yield escaped(note)
+    if told := list(to_teach(report.summary, settings)):
+        yield f"## {TO_TEACH}"
+        yield "\n".join(f"- {escaped(line)}" for line in told)
     if report.summary.quantities:
+        yield f"## {QUANTITIES}"
         yield _table(
             _QUANTITIES, (_tally(tally, settings) for tally in hardest_first(report.summary))
         )
-    if told := list(to_teach(report.summary, settings)):
-        yield "\n".join(f"- {escaped(line)}" for line in told)
+    if report.submissions:
+        yield f"## {STUDENTS}"
+        yield from _students(report, settings)
     if report.summary.notes:
-        lines = note_lines(report.summary.notes)
-        yield "\n".join(f"- {escaped(line)}" for line in lines)
+        yield f"## {BESIDE}"
+        yield "\n".join(f"- {escaped(line)}" for line in note_lines(report.summary.notes))
+
+
+def _students(report: Report, settings: Settings) -> Iterator[str]:
+    twice = doubles(report.submissions)
+    heading = ("student", "points", "", beside_marks(report.submissions))
+    rows = (
+        _student(one, not twice.isdisjoint(one.students), settings) for one in report.submissions
+    )
+    yield _table(heading, rows)
+    if note := several(report.submissions):
+        yield escaped(note)
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
     said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
     if submission.error is not None:
         said = unread(submission)
-    name = _cell(submission.student)
+    name = _cell(whose(submission))
     if named_twice:
         name += f" ({_cell(submission.file)})"
     return name, earned(submission), outcome(submission), escaped(said)

@@ -10,7 +10,11 @@ from backprop_cli.grading.report_data import Report, Result, Shared, Submission,
 from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import (
+    BESIDE,
     HARDEST,
+    QUANTITIES,
+    STUDENTS,
+    TO_TEACH,
     VERDICTS,
     average,
     beside_marks,
@@ -31,6 +35,7 @@ from backprop_cli.report.wording import (
     unexplained,
     unread,
     verdict_phrase,
+    whose,
 )
 
 _STYLE: Final = """
@@ -80,7 +85,7 @@ def _code(text: str) -> str:
 
 
 def _sheet(submission: Submission, settings: Settings) -> Iterator[str]:
-    yield f"<p>{escape(submission.student)} ({_code(submission.file)})</p>"
+    yield f"<p>{escape(whose(submission))} ({_code(submission.file)})</p>"
     if submission.error is not None:
         yield f'<p class="bad">{escape(unread(submission))}</p>'
         return
@@ -111,21 +116,35 @@ def _row(result: Result, settings: Settings) -> tuple[str, ...]:
 def _class(report: Report, settings: Settings) -> Iterator[str]:
     counts = [sheets(report.summary), average(report.submissions)]
     yield f"<p><strong>{escape(', '.join(filter(None, counts)))}</strong></p>"
-    if report.submissions:
-        twice = doubles(report.submissions)
-        heading = ("student", "points", "", beside_marks(report.submissions))
-        rows = (_student(one, one.student in twice, settings) for one in report.submissions)
-        yield _table(heading, rows)
-        if note := several(report.submissions):
-            yield f"<p>{escape(note)}</p>"
+    if told := list(to_teach(report.summary, settings)):
+        yield _heading(TO_TEACH)
+        yield _list(told)
     if report.summary.quantities:
+        yield _heading(QUANTITIES)
         yield _table(
             _QUANTITIES, (_tally(tally, settings) for tally in hardest_first(report.summary))
         )
-    if told := list(to_teach(report.summary, settings)):
-        yield _list(told)
+    if report.submissions:
+        yield _heading(STUDENTS)
+        yield from _students(report, settings)
     if report.summary.notes:
+        yield _heading(BESIDE)
         yield _list(note_lines(report.summary.notes))
+
+
+def _heading(text: str) -> str:
+    return f"<h2>{escape(text)}</h2>"
+
+
+def _students(report: Report, settings: Settings) -> Iterator[str]:
+    twice = doubles(report.submissions)
+    heading = ("student", "points", "", beside_marks(report.submissions))
+    rows = (
+        _student(one, not twice.isdisjoint(one.students), settings) for one in report.submissions
+    )
+    yield _table(heading, rows)
+    if note := several(report.submissions):
+        yield f"<p>{escape(note)}</p>"
 
 
 def _list(lines: Iterable[str]) -> str:
@@ -139,7 +158,7 @@ def _student(submission: Submission, named_twice: bool, settings: Settings) -> t
     file = f" ({_code(submission.file)})" if named_twice else ""
     style = "good" if submission.passed else "bad"
     verdict = f'<span class="{style}">{escape(outcome(submission))}</span>'
-    return escape(submission.student) + file, earned(submission), verdict, escape(said)
+    return escape(whose(submission)) + file, earned(submission), verdict, escape(said)
 
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from backprop_cli.report.wording import (
     unexplained,
     unread,
     verdict_phrase,
+    whose,
 )
 from backprop_cli.terminal.console import SHORT, WORDS, beside, drawn, headed, widest
 
@@ -61,7 +62,7 @@ def _passed(text: str, passed: bool) -> Text:
 def _sheet(problem: str, submission: Submission, settings: Settings) -> Iterator[RenderableType]:
     if problem:
         yield Text(problem, "heading", overflow="fold")
-    yield Text(f"{submission.student} ({submission.file})", overflow="fold")
+    yield Text(f"{whose(submission)} ({submission.file})", overflow="fold")
     if submission.error is not None:
         yield _BLANK
         yield Text(unread(submission), "bad", overflow="fold")
@@ -129,7 +130,7 @@ def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[Table]:
     """A line a sheet; a large class in several tables of the same columns, drawn one by one."""
     twice = doubles(submissions)
-    names = widest(["student", *(one.student for one in submissions)], settings.width // 3)
+    names = widest(["student", *map(whose, submissions)], settings.width // 3)
     scores = widest(["points", *map(earned, submissions)], 15)
     outcomes = widest(map(outcome, submissions), 15)
     for start in range(0, len(submissions), _TOGETHER):
@@ -139,9 +140,9 @@ def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterat
         table.add_column("", width=outcomes, **SHORT)
         table.add_column(beside_marks(submissions), ratio=1, **WORDS)
         for submission in submissions[start : start + _TOGETHER]:
-            file = submission.file if submission.student in twice else ""
+            file = submission.file if not twice.isdisjoint(submission.students) else ""
             table.add_row(
-                submission.student,
+                whose(submission),
                 earned(submission),
                 _passed(outcome(submission), submission.passed),
                 _about(submission, file, settings),

@@ -93,6 +93,11 @@ def points(result: Result) -> str:
     return f"{number(result.points)}/{number(result.max_points)}"
 
 
+def whose(submission: Submission) -> str:
+    """`Anna, Ben`: all who handed it in."""
+    return ", ".join(submission.students)
+
+
 def earned(submission: Submission) -> str:
     """`7/9`."""
     return f"{number(submission.score)}/{number(submission.max_score)}"
@@ -111,6 +116,14 @@ def other_verdicts(tally: Tally) -> str:
         if verdict != "correct" and tally.counts.get(verdict)
     )
 
+
+TO_TEACH, QUANTITIES, STUDENTS, BESIDE = (
+    "What to go over again",
+    "Quantities",
+    "Students",
+    "Files and students to look at",
+)
+"""The headings of a report of a class, where it is read as a page."""
 
 HARDEST = "hardest first"
 """The heading of the quantities of a class."""
@@ -237,13 +250,17 @@ def remarked(submission: Submission) -> str:
 
 def doubles(submissions: Sequence[Submission]) -> frozenset[str]:
     """The students that have more than one sheet."""
-    counts = Counter(one.student for one in submissions)
+    counts = _sheets_of_each(submissions)
     return frozenset(student for student, count in counts.items() if count > 1)
+
+
+def _sheets_of_each(submissions: Sequence[Submission]) -> Counter[str]:
+    return Counter(student for one in submissions for student in one.students)
 
 
 def several(submissions: Sequence[Submission]) -> str:
     """`several sheets of one name: Anna (2)`; nothing where there are none."""
-    counts = Counter(one.student for one in submissions)
+    counts = _sheets_of_each(submissions)
     named = [f"{student} ({count})" for student, count in sorted(counts.items()) if count > 1]
     return f"several sheets of one name: {', '.join(named)}" if named else ""
 

@@ -20,6 +20,7 @@ from backprop_cli.grading.sheets.spreadsheets import (
     WorkbookError,
     cells_of,
     read_rows,
+    said_together,
     take_rows,
 )
 from backprop_cli.problem.arrays import kind_of
@@ -41,7 +42,8 @@ MAX_SHEET: Final = 2_000_000
 
 _FRACTION = "=1/2 for a fraction, or ' before it"
 _ONE_ARRAY: Final = b"\x93NUMPY"
-LONGEST_STUDENT: Final = 100
+LONGEST_STUDENT: Final = 400
+"""Characters: those of a group have their names on one sheet."""
 NO_ANSWERS: Final = "there are no `answers` in this file"
 A_PROBLEM: Final = "this is a problem file, and not an answer sheet"
 _OF_PROBLEMS: Final = frozenset(("layers", "equations"))
@@ -178,7 +180,7 @@ def _from_tree(
         match entry.key.text.strip().casefold():
             case "answers":
                 blocks.append(entry)
-            case "student":
+            case "student" | "students":
                 student = student or _student(entry.value, collector)
             case _:
                 _unknown_key(entry.key, known, collector)
@@ -209,8 +211,11 @@ def _add_broken(rest: Salvaged, collector: Collector) -> None:
 
 
 def _student(value: Node, collector: Collector) -> str | None:
-    if isinstance(value, ScalarNode):
-        return _clean(value.text) if value.text.strip() not in MISSING else None
+    """Whose sheet it is: one name, or several behind one another or in a list."""
+    names = value.items if isinstance(value, ListNode) else [value]
+    texts = [name.text for name in names if isinstance(name, ScalarNode)]
+    if len(texts) == len(names):
+        return _clean(said_together(texts)) or None
     collector.remark(f"a name belongs here, not {kind_of(value)}", value.mark)
     return None
 

@@ -278,6 +278,12 @@ def name_by_folder(file: str, above: str) -> str | None:
     return f"{_HIDDEN} {match['number']}" if hidden else match["name"]
 
 
+def name_in_moodle(file: str, above: str) -> str:
+    """What Moodle calls the folder below `above` in which a file lies; empty where it did not."""
+    folders = os.path.relpath(file, above).split(os.sep)[:-1]
+    return next((match["name"] for match in map(_moodle, folders) if match), "")
+
+
 def claimed_names(file: str, above: str) -> list[str]:
     """Whose a file may be by where it lies below `above`, and by its name; what is surest first.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -126,8 +126,13 @@ def _take(cells: list[ScalarNode], columns: tuple[str, ...], collector: Collecto
 
 
 def _said(cells: list[ScalarNode]) -> str | None:
-    """The first cell with something in it."""
-    return next((cell.text for cell in cells if cell.text not in MISSING), None)
+    """The cells with something in them: a name each."""
+    return said_together([cell.text for cell in cells]) or None
+
+
+def said_together(names: Sequence[str]) -> str:
+    """The names on one sheet as one text, of which a class list makes names again."""
+    return "; ".join(name for name in names if name.strip() not in MISSING)
 
 
 def _refuse_more(cells: list[ScalarNode], columns: tuple[str, ...]) -> None:
