@@ -15,7 +15,14 @@ from msgspec import Struct
 
 from backprop_cli.grading.judging.answer_key import Key, Words
 from backprop_cli.grading.judging.honest_intervals import significant
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, short, standing_for
+from backprop_cli.grading.sheets.typed_arrays import (
+    Array,
+    Mask,
+    Written,
+    short,
+    standing_for,
+    unit_asked,
+)
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.readings.units import Unit
 
@@ -45,7 +52,7 @@ class FewDigits(Struct, frozen=True):
     @classmethod
     def of(cls, written: Written, truth: Array, key: Key, shown: Sequence[Unit] = ()) -> FewDigits:
         """The entries of a quantity at the digits typed."""
-        asked = key.unit.at(truth)
+        asked = unit_asked(written.value, truth, key.unit)
         stated = written.present & (written.unit > 0)
         common = float(written.unit[stated].min(initial=np.inf))
         few = stated & (written.unit > asked * (1 + 1e-9))
@@ -99,6 +106,17 @@ class FewDigits(Struct, frozen=True):
         accepted = np.isin(verdicts, ("correct", "carried", "imprecise"))
         shows = accepted & (significant(self.value, self.unit) >= TELLING) & (self.value != base)
         return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
+
+
+def as_rounded(interval: Interval, value: Array, unit: Array) -> Interval:
+    """What numbers of one digit stand for where they are rounded, and not cut off: 0.4 is no 0.48.
+
+    One digit that is cut off stands for nearly twice its size.
+    """
+    one = significant(value, unit) < TELLING
+    low, high = interval
+    low = np.where(one, np.maximum(low, value - unit / 2), low)
+    return low, np.where(one, np.minimum(high, value + unit / 2), high)
 
 
 def shown(sheet: Iterable[Written], asked: Unit) -> tuple[Unit, ...]:

@@ -17,7 +17,13 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
-from backprop_cli.grading.judging.few_digits import FewDigits, are_few, has_digits, shown
+from backprop_cli.grading.judging.few_digits import (
+    FewDigits,
+    are_few,
+    as_rounded,
+    has_digits,
+    shown,
+)
 from backprop_cli.grading.judging.honest_intervals import (
     Figures,
     Way,
@@ -303,7 +309,8 @@ class _One:
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
                 allowed &= ~short(expected, unit)  # such a value can be typed as itself only
-                wanted.append(Wanted(interval, "imprecise", allowed))
+                stands = as_rounded(interval, few.value, unit)
+                wanted.append(Wanted(stands, "imprecise", allowed))
             plain = Reading(repaired, lax)
             self._try([plain, *self._rounded(plain), *self._coarsely(plain)], wanted)
 

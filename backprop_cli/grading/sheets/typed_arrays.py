@@ -22,6 +22,9 @@ SLACK = 1e-9
 LEAST = 1e-12
 """The same for numbers that came out of a difference of larger ones."""
 
+_OF_A_STEP = 1e-3
+"""Noise is never more of a digit: else all numbers of nine digits would have no more."""
+
 
 class Written(Struct, frozen=True):
     """One quantity as typed: nan where missing; a unit of 0 where exactly the value is meant."""
@@ -85,14 +88,28 @@ def meets(typed: Interval, other: Interval) -> Mask:
 def finer(value: Array, unit: Array, truth: Array, asked: Unit) -> Array:
     """The finer of the unit typed and the unit asked; what is typed exactly stays exact.
 
-    Significant digits are those of the number typed, or of the true one where these are finer:
-    0.995 has three of them, and 1.00 is not it. A 0 has none. A program is asked for no digits but
-    those of its type.
+    Significant digits are those of the number typed, or of the true one beside it where these are
+    finer: 0.995 has three of them, and 1.00 is not it. A 0 has none. A program is asked for no
+    digits but those of its type.
     """
     if isinstance(asked, Floating):
         return unit
     own = asked.at(np.where(value == 0, truth, value))
-    return np.minimum(unit, np.minimum(own, asked.at(np.where(truth == 0, value, truth))))
+    return np.minimum(unit, np.minimum(own, unit_asked(value, truth, asked)))
+
+
+def unit_asked(value: Array, truth: Array, asked: Unit) -> Array:
+    """The unit of the last digit asked; of a number far larger than the true one, that of its own.
+
+    What cancels out leaves others little more than their rounding: from -0.00409 follows -0.00408,
+    with its three significant digits, where all of -0.0000758 would be four more.
+    """
+    own = (truth == 0) | (np.abs(value) >= _FAR_LARGER * np.abs(truth))
+    return asked.at(np.where(own & (value != 0), value, truth))
+
+
+_FAR_LARGER = 2
+"""So many times: no rounding of a number with two significant digits, or more, comes so far."""
 
 
 def is_right(
@@ -119,7 +136,8 @@ def short(value: Array, unit: Array) -> Mask:
     """Where a number has no digits beyond this unit: it can be typed as itself only."""
     with np.errstate(all="ignore"):
         steps = value / unit
-        return (unit > 0) & (np.abs(steps - np.round(steps)) <= SLACK * np.maximum(1, abs(steps)))
+        noise = np.minimum(SLACK * np.maximum(1, np.abs(steps)), _OF_A_STEP)
+        return (unit > 0) & (np.abs(steps - np.round(steps)) <= noise)
 
 
 def how_right(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[np.object_]:
