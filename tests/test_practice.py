@@ -256,7 +256,10 @@ def test_the_four_hints_and_the_price_of_the_last() -> None:
         (
             "sigmoid-softmax",
             "dL/dYhat",
-            "Ŷ acts on L directly, by the loss: differentiate L with respect to Ŷ; you need y and Ŷ",
+            (
+                "Ŷ acts on L directly, by the loss: differentiate L with respect to Ŷ; "
+                "you need y and Ŷ"
+            ),
         ),
         (
             "sigmoid-softmax",
@@ -275,8 +278,8 @@ def test_the_four_hints_and_the_price_of_the_last() -> None:
             "l2-penalty",
             "dL/dW1",
             (
-                "W¹ acts on L along several paths, through Z¹ and directly: each has its share by the "
-                "chain rule, and the shares add up; you need λ, W¹ and x, too"
+                "W¹ acts on L along several paths, through Z¹ and directly: each has its share by "
+                "the chain rule, and the shares add up; you need λ, W¹ and x, too"
             ),
         ),
         (
