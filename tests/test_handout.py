@@ -94,7 +94,31 @@ def test_all_that_is_asked_is_there_in_order(form: str) -> None:
         1 if question.index is not None else grader.key.truth[question.name].size
         for question in grader.questions
     )
-    assert len(re.findall(r"(?:\\_){4}|____", text)) == blanks
+    text = text.partition("Asked")[2]
+    assert len(re.findall(r"\\underline|(?<!_)_{8}(?!_)", text)) == blanks
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_it_has_a_line_for_the_name_and_says_whose_the_numbers_are(
+    form: str, tmp_path: Path
+) -> None:
+    path = PROBLEMS / "circuit.yaml"
+    assert "numbers of" not in handout(path, form)
+    done = CliRunner().invoke(
+        main, ["vary", str(PROBLEMS / "circuit.yaml"), "--count", "1", "-o", str(tmp_path)]
+    )
+    assert done.exit_code == 0, done.output
+    own = tmp_path / "1.yaml"
+    assert re.search(r"Name: \W*(?:(?:\\?_){20}|underline).*numbers of 1\b", handout(own, form))
+
+
+def test_a_shape_is_said_where_no_boxes_show_it(tmp_path: Path) -> None:
+    """And no number stands at the margin, where others have the points."""
+    wide = tmp_path / "p.yaml"
+    wide.write_text(f"values: {{x: {[1] * 70}}}\nequations:\n  - z = 2 * x\n  - L = sum(z)\n")
+    text = handout(wide, "text").partition("Asked")[2]
+    assert re.search(r"1  z  .*a vector of 70, 1 point$", text, re.MULTILINE)
+    assert not re.search(r"\(\d+(?:×\d+)?\)$", text, re.MULTILINE)
 
 
 def test_every_number_that_is_given_is_there() -> None:

@@ -248,6 +248,69 @@ def test_the_four_hints_and_the_price_of_the_last() -> None:
     assert "shown, and without points: Z1" in end
 
 
+@pytest.mark.parametrize(
+    ("name", "id", "said"),
+    [
+        ("sigmoid-softmax", "H1", "H¹ is the output of layer 1: the sigmoid of Z¹"),
+        ("sigmoid-softmax", "L", "L is the loss, worked out from y and Ŷ"),
+        (
+            "sigmoid-softmax",
+            "dL/dYhat",
+            (
+                "Ŷ acts on L directly, by the loss: differentiate L with respect to Ŷ; "
+                "you need y and Ŷ"
+            ),
+        ),
+        (
+            "sigmoid-softmax",
+            "dL/dW1",
+            (
+                "W¹ acts on L through Z¹, by the weighted sum: by the chain rule, ∂L/∂Z¹ times the "
+                "derivative of Z¹ with respect to W¹; you need x, too"
+            ),
+        ),
+        (
+            "sigmoid-softmax",
+            "b1_new",
+            "b¹⁺ is b¹ after one step of gradient descent; you need η and ∂L/∂b¹",
+        ),
+        (
+            "l2-penalty",
+            "dL/dW1",
+            (
+                "W¹ acts on L along several paths, through Z¹ and directly: each has its share by "
+                "the chain rule, and the shares add up; you need λ, W¹ and x, too"
+            ),
+        ),
+        (
+            "forward-mode",
+            "df/dx",
+            (
+                "x acts on f along several paths, through c, b and a: each has its share by the "
+                "chain rule, and the shares add up; you need x, too"
+            ),
+        ),
+        ("circuit", "m", "m is the larger of two: z and w"),
+    ],
+)
+def test_the_first_hint_is_a_sentence_of_a_tutor(name: str, id: str, said: str) -> None:
+    """What acts on what through what, as the graph of the problem has it."""
+    path = PROBLEMS / f"{name}.yaml"
+    place = [question.id for question in problem(path)[1].questions].index(id)
+    practice, _ = at(path, place)
+    told = text(practice.reply("hint").lines).rpartition("hint 1")[0]
+    assert " ".join(told.split()) == said
+
+
+def test_a_hint_names_all_that_is_missing() -> None:
+    practice, _ = at(NET, 0)
+    for _ in range(7):
+        practice.reply("skip")
+    for _ in range(3):
+        said = text(practice.reply("hint").lines)
+    assert "H¹ and ∂L/∂Z² are not on your sheet yet" in " ".join(said.split()), said
+
+
 def test_a_hint_does_not_tell_what_was_skipped() -> None:
     practice = session(NET)
     list(practice.opening())

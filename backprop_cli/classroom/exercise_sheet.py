@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import from_outside, quantity, step_id
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, described
+from backprop_cli.classroom.variants import owner
 from backprop_cli.document.conventions import OF_SOLUTIONS, conventions
 from backprop_cli.document.document_data import (
     Document,
@@ -55,7 +56,8 @@ MOST_BLANKS: Final = 60
 
 _ALL: Final = 10**9  # entries of what is given, since nobody can work with what is left out
 _MOST_LINES: Final = 8  # left free by themselves below a quantity
-_BLANK: Final = Word("____")
+_BLANK: Final = Word(8 * "_")
+_NAME: Final = 30 * "_"
 
 
 def exercise_sheet(loaded: Loaded, lines: int | None = None) -> Said:
@@ -106,6 +108,8 @@ class _Maker:
         yield from self._update()
 
     def parts(self) -> Iterator[Part]:
+        whose = owner(self.loaded.source)
+        yield Note(f"Name: {_NAME}" + f" · numbers of {whose}" * bool(whose))
         yield from self.given_parts()
         yield Section("Asked")
         yield from map(Note, self._instructions())
@@ -246,14 +250,16 @@ class _Maker:
         wanted, step = question.asked, question.step
         shape = () if wanted.index is not None else step.shape
         symbol = self.formulas.names.node(wanted.id if wanted.index is None else _entry(wanted))
-        words = ", ".join(filter(None, self._words(question)))
-        equation = Equation(symbol, result=self._blank(shape))
-        return StepPart(number, wanted.id, symbol, words, shape, equation)
+        blank = self._blank(shape)
+        words = ", ".join(filter(None, self._words(question, shape if blank is _BLANK else ())))
+        return StepPart(number, wanted.id, symbol, words, (), Equation(symbol, result=blank))
 
-    def _words(self, question: _Question) -> Iterator[str]:
-        """What it is, no word on how it is found; of which step; for how many points."""
+    def _words(self, question: _Question, shape: Shape) -> Iterator[str]:
+        """What it is, no word on how it is found; its shape where no boxes show it; its points."""
         if question.step.phase == "forward":
             yield question.step.words
+        if shape:
+            yield described(shape)
         if question.asked.step > 1:
             yield f"in step {question.asked.step}"
         if question.points is not None:

@@ -11,10 +11,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import new_id, quantity, step_id
+from backprop_cli.classroom.rule_sentences import Tutor
 from backprop_cli.document.document_data import Document, Note, Page, Part, Row, Rows
 from backprop_cli.document.from_trace import formulas_of, roles
 from backprop_cli.document.step_equations import Formulas, Known
-from backprop_cli.document.step_words import rule_in_words
 from backprop_cli.document.view import View
 from backprop_cli.errors import listed
 from backprop_cli.formats.registry import Said, written
@@ -85,7 +85,7 @@ class _Update:
         step = self._step(question)
         inside, used = self._formulas.inside(replace(step, value=None))
         if level == 1:
-            yield Note(self._rule(step))
+            yield Note(self._tutor.sentence(step))
         elif level == 2:
             equation = self._formulas.equation(inside, used, numbers=False, result=False)
             if equation.sides:
@@ -97,12 +97,9 @@ class _Update:
         else:
             yield from self._put_in(inside, used, values)
 
-    def _rule(self, step: Step) -> str:
-        """The rule in words, and what it starts from."""
-        names = self._formulas.names
-        from_ = [names.text(name) for name in step.inputs if name in self._formulas.known.shapes]
-        said = rule_in_words(step)
-        return f"{said}; it follows from {listed(from_)}" if from_ else said
+    @cached_property
+    def _tutor(self) -> Tutor:
+        return Tutor(self._formulas.names, self._formulas.known.shapes.keys())
 
     def _result(self, question: Question, step: Step) -> Node:
         value = np.asarray(step.value)
@@ -124,8 +121,9 @@ class _Update:
             else:
                 missing.append(self._formulas.names.text(name))
         if missing:
-            told = " and ".join(missing)
-            yield Note(f"{told} is not on your sheet yet, and this starts from it")
+            are, them = ("are", "them") if len(missing) > 1 else ("is", "it")
+            said = f"{listed(missing)} {are} not on your sheet yet"
+            yield Note(f"{said}, and this starts from {them}")
             return
         equation = self._formulas.equation(
             step, Known(used.shapes, found), numbers=True, result=False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -38,7 +39,16 @@ _HEAD = (
 )
 
 
+_headed = re.compile(re.escape(_HEAD).replace(r"\{\}", "(.+?)"))
+
 _USUAL = Allowed("linting")
+
+
+def owner(source: Source) -> str:
+    """Whose numbers a file has, by the line that `variant` writes on top; empty where it is not."""
+    first = source.data.partition(b"\n")[0].decode("utf-8", "replace").strip()
+    found = _headed.fullmatch(first)
+    return found[1] if found else ""
 
 
 class Variant(Struct, frozen=True):

@@ -101,26 +101,18 @@ def reason(step: Step) -> str:
         return _through(step.rule.removeprefix("through-"))
     if step.phase == "update":
         return _UPDATES.get(quantity(step.id).part, "optimizer state")
-    return "how each entry acts on each" if step.phase == "jacobian" else _noun(step.rule)
-
-
-def rule_in_words(step: Step) -> str:
-    """How a step is worked out, in words: as its reason says, and by which function."""
-    said, noun = reason(step), _noun(step.rule)
-    if step.phase == "forward" and noun and noun not in said:
-        return f"{said}, by the {noun}" if said else f"by the {noun}"
-    return said or "by its formula"
+    return "how each entry acts on each" if step.phase == "jacobian" else noun(step.rule)
 
 
 _UPDATES = MappingProxyType({"new": "the new value", "change": "what is added"})
 
 
 def _through(rule: str) -> str:
-    noun = _noun(rule)
-    return f"through the {noun}" if noun else ""
+    found = noun(rule)
+    return f"through the {found}" if found else ""
 
 
-def _noun(rule: str) -> str:
+def noun(rule: str) -> str:
     """What an operation is called; nothing for one that only moves entries."""
     name = rule.replace("-", "_")
     if rule in LOSSES:

@@ -44,7 +44,10 @@ from backprop_cli.notation.symbols import size
 
 _ROWS, _ROWS_LONG = 10, 16
 _POINTS = 300
-_BOXES = ".step mtd { padding-block: .55em; }\n"  # that somebody is to write in
+_BOXES = """.step mtd { padding-block: .55em; }
+.step:has(+ .room) { border-bottom: 0; }
+.room { border-bottom: 1px solid var(--line); }
+"""  # that somebody is to write in
 _index = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 
 

@@ -163,7 +163,13 @@ PREAMBLE = rf"""\usepackage{{amsmath}}
 def text(words: str) -> str:
     """Words with everything escaped that LaTeX would take for a command."""
     found = "".join(map(_character, re.split(r"(?s)(.[\u0300-\u036f]?)", _decomposed(words))))
+    found = re.sub(r"(?:\\_){8,}", _to_write_on, found)
     return re.sub(r"-(?=-)", "-{}", re.sub(r"(?<!\\)\$\$", "", found))
+
+
+def _to_write_on(line: re.Match[str]) -> str:
+    """A line without gaps, and high enough for handwriting."""
+    return rf"\underline{{\rule{{0pt}}{{1.6em}}\hspace{{{len(line[0]) // 4}em}}}}"
 
 
 def _decomposed(words: str) -> str:
