@@ -84,3 +84,45 @@ def test_bare_json_is_read_in_the_same_way() -> None:
     data = json.dumps({id: rounded(value, 8) for id, value in RIGHT.items()}).encode()
     found: Submission = desk.grade(data, "anna.json")
     assert [one.verdict for one in found.results if one.id in RIGHT] == ["correct"] * 5
+
+
+# A matrix or a formula in a text, and what is given, written once more ----------------------------
+
+STEP = """
+x: [1, 0.5]
+y: [1]
+layers: [{weights: [[0.2, -0.4]], bias: [0.1]}]
+loss: half-squared-error
+update: {rule: sgd, learning_rate: 0.5}
+"""
+ERROR = 0.2 * 1 - 0.4 * 0.5 + 0.1 - 1
+NEW = f"{0.2 - 0.5 * ERROR:.5f} {-0.4 - 0.25 * ERROR:.6f}"
+
+
+def of_step(answers: Any) -> dict[str, tuple[str, str]]:
+    found = backprop.load(STEP).check(answers).data["submissions"][0]["results"]
+    return {one["id"]: (one["verdict"], one["message"]) for one in found}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("file", [False, True])
+def test_a_matrix_in_a_text_is_no_long_number(file: bool, wrapped: bool) -> None:
+    """All its digits together are many; each of its numbers has few, or those of a calculator."""
+    typed = {"W1_new": NEW, "L": f"({ERROR:.6f})^2 / 2"}
+    if not file:
+        assert {of_step(typed)[id][0] for id in typed} == {"correct"}
+        return
+    data = json.dumps({"answers": typed} if wrapped else typed).encode()
+    found = Desk(loaded(Source("p.yaml", STEP.encode())).model).grade(data, "anna.json")
+    assert [one.verdict for one in found.results if one.id in typed] == ["correct"] * 2
+
+
+def test_a_given_written_once_more_is_right_where_it_is_the_same() -> None:
+    found = of_step({"X": ["1.0", ".5"], "W1": "0.2 -0.4", "W1_new": NEW})
+    assert {found[id][0] for id in ("X", "W1", "W1_new")} == {"correct"}
+
+
+def test_a_given_with_other_numbers_is_told_to_be_given() -> None:
+    report = backprop.load(STEP).check({"W1": "0.2 0.4", "Z1": ["0.5"]})
+    assert report.first_wrong == "W1"
+    assert report["W1"].message == "W1 is given, and its numbers in the problem are others"

@@ -225,10 +225,27 @@ class Graded:
             return "invalid", answer.trouble, ()
         if answer is None or truth is None:
             return "missing", "", ()
+        if answer.shape == truth.shape:
+            return self.repeated(name, answer, truth)
         words = f"this is {described(answer.shape)}, and {name} is {described(truth.shape)}"
         if isinstance(answer.cells, ArrayCells):
             return "wrong", *self.misshapen(name, answer.cells, words)
         return "wrong", words, self.turned(answer, truth)
+
+    def repeated(
+        self, name: str, answer: Answer, truth: Array
+    ) -> tuple[Verdict, str, tuple[str, ...]]:
+        """What is given, written down once more: as it is, or with other numbers."""
+        if self.stands_for(answer, truth):
+            return "correct", "", ()
+        return "wrong", f"{name} is given, and its numbers in the problem are others", ()
+
+    def stands_for(self, answer: Answer, truth: Array) -> bool:
+        """Whether the numbers of an answer, as far as there are any, may be these."""
+        typed = written(answer)
+        unit = finer(typed.value, typed.unit, truth, self.exercise.key.unit)
+        fits = meets(standing_for(typed.value, unit), point(truth))
+        return bool((fits | ~typed.present).all())
 
     def misshapen(self, name: str, cells: ArrayCells, words: str) -> tuple[str, tuple[str, ...]]:
         """The sentence for an array of another shape, and the mistake that explains it."""
@@ -244,10 +261,7 @@ class Graded:
         """`transposed`, where the other shape is that of the transpose, and so are the values."""
         if truth.ndim != 2 or answer.shape != truth.shape[::-1]:
             return ()
-        typed = written(answer)
-        unit = finer(typed.value, typed.unit, truth.T, self.exercise.key.unit)
-        fits = meets(standing_for(typed.value, unit), point(truth.T)) | ~typed.present
-        return ("transposed",) if fits.all() else ()
+        return ("transposed",) if self.stands_for(answer, truth.T) else ()
 
     def found(self, name: str, answer: Answer, judged: Judged) -> Found:
         """The slips that explain a wrong quantity, and where they were made if not in it."""

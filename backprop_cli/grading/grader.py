@@ -168,7 +168,9 @@ class Grader(Exercise):
     def _first_wrong(self, results: Sequence[Result]) -> str | None:
         wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]
         last = len(self._places)
-        return min(wrong, key=lambda id: self._places.get(whole_id(id), last), default=None)
+        given = dict.fromkeys(self.model.given, -1)  # what is copied wrong comes first
+        places = self._places | given
+        return min(wrong, key=lambda id: places.get(whole_id(id), last), default=None)
 
 
 def ungraded(

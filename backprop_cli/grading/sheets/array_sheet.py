@@ -36,11 +36,21 @@ _DIGITS: Final = 8
 _DOUBLE: Final = 13
 """So many digits, or one or two more, are written out of a float by programs alone."""
 _MOST_NAMES: Final = 6
+_NUMBER: Final = re.compile(r"[\d.]+(?:[eE][-+]?\d+)?")
 
 
 def is_computed(leaves: Mapping[str, Any]) -> bool:
-    """Whether a program made these numbers: there is an array, or a number of many digits."""
-    return any(isinstance(leaf, np.ndarray) or _is_long(leaf) for leaf in leaves.values())
+    """Whether a program made these numbers: there is an array, or a number of many digits.
+
+    None of them writes a matrix, or a formula, as a text.
+    """
+    if any(isinstance(leaf, np.ndarray) for leaf in leaves.values()):
+        return True
+    return any(map(_is_long, leaves.values())) and not any(map(_is_worded, leaves.values()))
+
+
+def _is_worded(leaf: Any) -> bool:
+    return isinstance(leaf, str) and len(_NUMBER.findall(leaf)) > 1
 
 
 def may_be_typed(leaves: Mapping[str, Any]) -> bool:
@@ -55,10 +65,12 @@ def _is_long(leaf: Any) -> bool:
 
 
 def _numbers(leaf: Any) -> Iterator[Any]:
-    """The numbers in lists within lists."""
+    """The numbers in lists within lists, and in texts that hold a matrix or a formula."""
     if isinstance(leaf, (list, tuple)):
         for item in leaf:
             yield from _numbers(item)
+    elif isinstance(leaf, str):
+        yield from _NUMBER.findall(leaf)
     else:
         yield leaf
 
