@@ -15,8 +15,8 @@ from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.notation import function_forms as functions
 from backprop_cli.notation import nodes
 from backprop_cli.notation import product_forms as products
+from backprop_cli.notation import structure_forms as sliding
 from backprop_cli.notation import structure_forms as structure
-from backprop_cli.notation import window_forms as sliding
 from backprop_cli.notation.nodes import Node, Number, Word, row
 from backprop_cli.notation.parts import FLIPPED, Form, Kind, Part
 from backprop_cli.notation.product_forms import only_moves
