@@ -228,11 +228,11 @@ def conv_input(writer: Writer, node: Op) -> Part:
     if len(places) < axes or any(widths):
         same = len(set(widths)) == 1
         wide = op("zero_padded", wide, width=widths[0] if same else widths or 1, axes=_kept(axes))
-    return _slid(writer, wide, turned_kernel(k, axes))
+    return _slid(writer, wide, _turned_kernel(k, axes))
 
 
-def turned_kernel(k: Expr, axes: int) -> Expr:
-    """rot(K); what was turned_kernel before is as it was."""
+def _turned_kernel(k: Expr, axes: int) -> Expr:
+    """rot(K); what was turned before is as it was."""
     if isinstance(k, Op) and k.name == "rot":
         return k.args[0]
     return op("rot", k, axes=_kept(axes))

@@ -1,6 +1,7 @@
 """An expression to its value: NumPy arrays, computed so that nothing overflows on the way.
 
-At once, as a function that is called more than once, or rounded as a person has it.
+At once, as a function that is called more than once, rounded as a person has it, or without the
+noise that floating-point arithmetic leaves behind.
 """
 
 from __future__ import annotations
