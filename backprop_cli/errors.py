@@ -56,6 +56,15 @@ class UserError(Exception):
         self.lines = lines
 
 
+class HintedError(Exception):
+    """What is wrong, a sentence, and what to write instead; raised where no place is known yet."""
+
+    def __init__(self, message: str, instead: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.instead = instead
+
+
 class Complaints(Struct):
     """Collects complaints, so that a file is told all that is wrong with it at once.
 

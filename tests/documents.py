@@ -50,9 +50,9 @@ from backprop_cli.problem.file_format import model_keys as format_model
 from backprop_cli.problem.file_format import reading as format_
 from backprop_cli.problem.file_format import training_keys as format_training
 from backprop_cli.problem.file_format.function_names import ACTIVATION, LOSS_NAMES
+from backprop_cli.problem.file_format.layer_keys import TYPES
 from backprop_cli.problem.file_format.records import Key, Record
 from backprop_cli.problem.layer_types.dense import DENSE, SKIP
-from backprop_cli.problem.layer_types.layer_table import TYPES
 from backprop_cli.problem.layer_types.layer_type import LayerType
 from backprop_cli.problem.text import parser as formula
 from backprop_cli.problem.text import tree

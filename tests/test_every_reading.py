@@ -23,7 +23,7 @@ from backprop_cli.document.names import Names
 from backprop_cli.notation.boxes import ASCII, Drawing, plain_text
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.mathml import math as mathml
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.tex import latex
 from backprop_cli.notation.writer import FormulaWriter

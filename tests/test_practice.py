@@ -29,7 +29,7 @@ from backprop_cli.errors import UserError
 from backprop_cli.grading.exercise import Question
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.problem.problem_file import read_source
 from backprop_cli.solving.loading import Loaded, loaded
 

@@ -14,7 +14,7 @@ from backprop_cli.algebra.expr import Expr, Sym, num, op, rewrite
 from backprop_cli.document.names import Names
 from backprop_cli.notation.boxes import ASCII, Drawing, plain_text
 from backprop_cli.notation.flow import joined
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.problem.text.parser import Dialect, FormulaError, parse
 from backprop_cli.readings.values import evaluate
 

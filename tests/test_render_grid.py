@@ -10,7 +10,7 @@ from writing import Writer, array_box
 
 from backprop_cli.notation.boxes import ASCII, Box, Drawing, beside, line_width, plain_text, width
 from backprop_cli.notation.flow import Token, lines, word
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 
 
 def text(box: Box) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

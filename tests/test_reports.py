@@ -46,12 +46,11 @@ from backprop_cli.grading.report_data import (
 )
 from backprop_cli.notation.boxes import width
 from backprop_cli.report import wording
-from backprop_cli.report.clean import LONGEST, clean
 from backprop_cli.report.csv_ import defused
 from backprop_cli.report.facts import written
 from backprop_cli.report.formats import RENDER, step_summary
 from backprop_cli.report.github import SUMMARY_BYTES
-from backprop_cli.report.settings import revealed
+from backprop_cli.report.settings import LONGEST, clean, revealed
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FORMATS = list(RENDER)

@@ -15,8 +15,7 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.text.lexer import FormulaError
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain
-from backprop_cli.readings.noise import without_noise
-from backprop_cli.readings.values import evaluate
+from backprop_cli.readings.values import evaluate, without_noise
 
 E = [[1, 2], [3, 4], [5, 6], [-2, 0.5]]
 WEIGHTS = [[1, -1], [2, 0], [0.5, 3]]

@@ -22,8 +22,8 @@ from backprop_cli.notation.nodes import (
     every,
     row,
 )
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.notation.parts import Part
-from backprop_cli.notation.printed_numbers import Digits
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.notation.writer import FormulaWriter

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num
+from backprop_cli.errors import HintedError
 
 Size: TypeAlias = "int | str"
 Shape: TypeAlias = "tuple[Size, ...]"
@@ -19,12 +20,8 @@ _SIGNS = frozenset("+-*")
 _FORMULA = re.compile(f"(?:{_TERM.pattern})(?:(?=[+-]){_TERM.pattern})*").fullmatch
 
 
-class ShapeError(Exception):
+class ShapeError(HintedError):
     """Arguments whose shapes do not fit; the message is a sentence for the user."""
-
-    def __init__(self, message: str, instead: str | None = None) -> None:
-        super().__init__(message)
-        self.instead = instead
 
 
 def described(shape: Shape) -> str:

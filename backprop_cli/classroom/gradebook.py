@@ -9,9 +9,14 @@ from msgspec import Struct
 from backprop_cli.classroom.rosters import Roster, roster_of
 from backprop_cli.grading.report_data import Submission, Summary
 from backprop_cli.grading.sentences import telling
-from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.csv_ import csv_line
-from backprop_cli.report.settings import Settings, of_submission
+from backprop_cli.report.settings import (
+    Settings,
+    ascii_text,
+    cleaned,
+    of_submission,
+    without_commands,
+)
 from backprop_cli.report.wording import number
 
 COLUMNS = ("score", "max_score", "percent", "first_wrong", "slips")

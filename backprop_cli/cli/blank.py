@@ -71,7 +71,7 @@ def _csv(blank: Blank, loaded: Loaded) -> str:
 
 def _in_ascii(text: str) -> str:
     """The comments in ASCII; names stay, since they are what is read again."""
-    from backprop_cli.report.clean import ascii_text
+    from backprop_cli.report.settings import ascii_text
 
     parts = (line.partition("# ") for line in text.split("\n"))
     return "\n".join(f"{names}{mark}{ascii_text(said)}" for names, mark, said in parts)

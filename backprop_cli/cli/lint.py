@@ -30,7 +30,7 @@ def command(problem: Path, out: Output, variants: int | None) -> None:
     from backprop_cli.errors import Faults, UserError
     from backprop_cli.grading.grader import Grader
     from backprop_cli.grading.lint.findings import lint
-    from backprop_cli.notation.printed_numbers import Digits
+    from backprop_cli.notation.numbers_and_indices import Digits
     from backprop_cli.report.lint_findings import lint_json, lint_text, matters
 
     loaded = load(problem, task="linting")

@@ -35,7 +35,7 @@ from backprop_cli.notation.nodes import (
     Sign,
     row,
 )
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.trace import Trace
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from backprop_cli.notation.ascii_signs import ascii_text
 from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, Role, plain_text, width
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.nodes import Named, Node, Word
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.notation.symbols import Ending, Naming
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.notation.writer import Array, Draw, FormulaWriter

@@ -12,7 +12,7 @@ from backprop_cli.algebra.shapes import Size
 from backprop_cli.document.names import Names, names_of, text_setter
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import VERTICAL_DOTS, Node, Number
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.problem.problem_data import Problem
 from backprop_cli.trace import Array, Given, Trace, Unknown
 

@@ -29,7 +29,7 @@ from backprop_cli.notation.nodes import (
     Word,
     row,
 )
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.notation.symbols import size, symbol
 from backprop_cli.notation.widths import width
 from backprop_cli.notation.writer import FormulaWriter

@@ -37,9 +37,9 @@ from backprop_cli.document.view import View
 from backprop_cli.formats.html_page import Attributes, Pointed, PointedStep, shape, side, whole_page
 from backprop_cli.formats.pictures_svg import STYLE, svg
 from backprop_cli.formats.registry import Said
-from backprop_cli.notation.index_signs import subscript
 from backprop_cli.notation.mathml import math
 from backprop_cli.notation.nodes import Braced, Fenced, Node, Sign, row, slashed, tall
+from backprop_cli.notation.numbers_and_indices import subscript
 from backprop_cli.notation.symbols import size
 
 _ROWS, _ROWS_LONG = 10, 16

@@ -51,9 +51,8 @@ from backprop_cli.formats.terminal_tables import WHAT_IT_IS, fitting, headed, ta
 from backprop_cli.notation.ascii_signs import ascii_text
 from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, Role, plain_text, text_box
 from backprop_cli.notation.flow import joined, natural_width, restyled, word
-from backprop_cli.notation.index_signs import subscript
 from backprop_cli.notation.nodes import Grid, Named, Node, Number, is_of_numbers
-from backprop_cli.notation.printed_numbers import Digits
+from backprop_cli.notation.numbers_and_indices import Digits, subscript
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.terminal.console import console_of, drawn, shown_lines

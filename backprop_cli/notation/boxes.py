@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from backprop_cli.notation.printed_numbers import MINUS, Digits
+from backprop_cli.notation.numbers_and_indices import MINUS, Digits
 
 Role = Literal["", "data", "parameter", "gradient", "result", "note", "heading"]
 """What a text is, for its colour."""

@@ -8,7 +8,6 @@ from html import escape
 from types import MappingProxyType
 
 from backprop_cli.algebra.shapes import is_formula
-from backprop_cli.notation.index_signs import joins, place
 from backprop_cli.notation.nodes import (
     DETERMINANT,
     TIMES,
@@ -32,6 +31,7 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
+from backprop_cli.notation.numbers_and_indices import joins, place
 from backprop_cli.notation.symbols import lowered, marked, takes_index
 
 Attributes = Callable[[str], Mapping[str, str]]

@@ -22,7 +22,6 @@ from backprop_cli.algebra.quantity import (
     whole_id,
 )
 from backprop_cli.algebra.shapes import Size, is_formula
-from backprop_cli.notation.index_signs import place
 from backprop_cli.notation.nodes import (
     Accent,
     Fenced,
@@ -37,6 +36,7 @@ from backprop_cli.notation.nodes import (
     Word,
     row,
 )
+from backprop_cli.notation.numbers_and_indices import place
 
 Ending = Literal["plain", "raised", "fraction"]
 

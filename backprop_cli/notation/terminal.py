@@ -26,7 +26,6 @@ from backprop_cli.notation.flow import (
     suffixed,
     word,
 )
-from backprop_cli.notation.index_signs import indexed, subscript, superscript
 from backprop_cli.notation.nodes import (
     DETERMINANT,
     TIMES,
@@ -51,6 +50,7 @@ from backprop_cli.notation.nodes import (
     items,
     row,
 )
+from backprop_cli.notation.numbers_and_indices import indexed, subscript, superscript
 from backprop_cli.notation.symbols import size
 
 _MARKS = MappingProxyType(

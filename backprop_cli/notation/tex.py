@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape, is_formula
-from backprop_cli.notation.index_signs import joins, place
 from backprop_cli.notation.nodes import (
     DETERMINANT,
     TIMES,
@@ -34,7 +33,7 @@ from backprop_cli.notation.nodes import (
     Word,
     tall,
 )
-from backprop_cli.notation.printed_numbers import INFINITE
+from backprop_cli.notation.numbers_and_indices import INFINITE, joins, place
 from backprop_cli.notation.symbols import GREEK, Naming, lowered, marked, symbol, takes_index
 from backprop_cli.notation.writer import FormulaWriter
 from backprop_cli.readings.index_bases import Bases

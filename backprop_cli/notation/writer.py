@@ -16,7 +16,6 @@ from backprop_cli.notation import function_forms as functions
 from backprop_cli.notation import nodes
 from backprop_cli.notation import product_forms as products
 from backprop_cli.notation import structure_forms as structure
-from backprop_cli.notation import window_forms as sliding
 from backprop_cli.notation.nodes import Node, Number, Word, row
 from backprop_cli.notation.parts import FLIPPED, Form, Kind, Part
 from backprop_cli.notation.product_forms import only_moves
@@ -60,18 +59,18 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "drop_first": structure.dropped,
         "drop_last": structure.dropped,
         "part": structure.part_of,
-        "conv": sliding.conv,
-        "conv_input": sliding.conv_input,
-        "conv_kernel": sliding.conv_kernel,
-        "zero_padded": sliding.pad,
-        "zeros_between": sliding.spaced,
-        "window_entries": sliding.pooled,
-        "max_pool": sliding.pooled,
-        "mean_pool": sliding.pooled,
-        "to_windows": sliding.pooled,
-        "to_winners": sliding.to_winners,
+        "conv": structure.conv,
+        "conv_input": structure.conv_input,
+        "conv_kernel": structure.conv_kernel,
+        "zero_padded": structure.pad,
+        "zeros_between": structure.spaced,
+        "window_entries": structure.pooled,
+        "max_pool": structure.pooled,
+        "mean_pool": structure.pooled,
+        "to_windows": structure.pooled,
+        "to_winners": structure.to_winners,
         "per_channel": structure.inner,
-        "channel_sums": sliding.each_channel,
+        "channel_sums": structure.each_channel,
         "maximum": functions.of_several,
         "minimum": functions.of_several,
         "sum": functions.total,

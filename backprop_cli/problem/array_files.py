@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from backprop_cli.errors import Complaints, Mark
+from backprop_cli.errors import Complaints, HintedError, Mark
 from backprop_cli.problem.problem_data import Values
 from backprop_cli.problem.problem_file import read_up_to
 from backprop_cli.problem.text.other_keys import nearest
@@ -39,13 +39,8 @@ Leaf: TypeAlias = "np.ndarray[Any, np.dtype[Any]] | list[Any] | str"
 """An array as a program has it, or numbers as they were written, in lists or alone."""
 
 
-class ArrayFileError(Exception):
+class ArrayFileError(HintedError):
     """Why an archive, or an array in it, cannot be read, and what to write instead."""
-
-    def __init__(self, message: str, instead: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.instead = instead
 
 
 def is_archive(data: bytes) -> bool:

@@ -20,6 +20,7 @@ from backprop_cli.algebra.quantity import (
     typed_step,
     without_layer,
 )
+from backprop_cli.errors import HintedError
 from backprop_cli.operations.updates import Terms
 from backprop_cli.problem.typed_numbers import shown
 
@@ -31,12 +32,8 @@ _SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈�
 )
 
 
-class UnknownIdError(Exception):
+class UnknownIdError(HintedError):
     """A name that is no quantity, or several; `instead` says which there are."""
-
-    def __init__(self, message: str, instead: str | None = None) -> None:
-        super().__init__(message)
-        self.instead = instead
 
 
 class Reference(Struct, frozen=True):

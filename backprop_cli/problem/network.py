@@ -13,8 +13,8 @@ from backprop_cli.algebra.quantity import upstream_id
 from backprop_cli.algebra.shapes import Shape, described
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.assumptions import check_assumed
+from backprop_cli.problem.file_format.layer_keys import add_layer
 from backprop_cli.problem.fitted_arrays import fitted, upstream
-from backprop_cli.problem.layer_types.layer_table import add_layer
 from backprop_cli.problem.model import Array, Built, Model, Outline, checked_letters
 from backprop_cli.problem.model_builder import PICTURE, SEQUENCE, Draft
 from backprop_cli.problem.network_loss import add_loss, add_penalty, decaying, decision, fusion

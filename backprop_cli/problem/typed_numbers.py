@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from backprop_cli.errors import HintedError
+
 LONGEST_NUMBER = 400
 """A number may be typed in this many characters; nothing honest is longer."""
 
@@ -30,15 +32,13 @@ def is_minus_infinity(text: str) -> bool:
     return _minus_infinity(normal_minus(text.strip())) is not None
 
 
-class NumberError(ValueError):
+class NumberError(HintedError, ValueError):
     """Text that is no number: why, what to write instead, and whether it could be a letter."""
 
     def __init__(
         self, message: str, instead: str | None = None, *, offset: int = 0, letter: bool = False
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.instead = instead
+        super().__init__(message, instead)
         self.offset = offset
         self.letter = letter
 

@@ -15,9 +15,15 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import Note, Result, Submission, Summary
-from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import note_rows, written
-from backprop_cli.report.settings import Settings, of_result, of_submission
+from backprop_cli.report.settings import (
+    Settings,
+    ascii_text,
+    cleaned,
+    of_result,
+    of_submission,
+    without_commands,
+)
 from backprop_cli.report.stream import PerResult
 from backprop_cli.report.wording import number
 

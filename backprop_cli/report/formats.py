@@ -9,12 +9,11 @@ from types import MappingProxyType
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.report_data import Report
-from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.csv_ import CsvWriter
 from backprop_cli.report.github import GithubWriter
 from backprop_cli.report.json_ import JsonWriter
 from backprop_cli.report.junit import JunitWriter
-from backprop_cli.report.settings import Settings, revealed
+from backprop_cli.report.settings import Settings, ascii_text, cleaned, revealed, without_commands
 from backprop_cli.report.stream import WholeWriter, Writer
 
 __all__ = ["RENDER", "STEP_SUMMARY", "Settings", "Writer", "step_summary", "writer"]

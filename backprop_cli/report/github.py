@@ -10,9 +10,14 @@ from msgspec import Struct
 from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Verdict
 from backprop_cli.report import markdown
-from backprop_cli.report.clean import ascii_text, cleaned, without_commands
 from backprop_cli.report.facts import facts
-from backprop_cli.report.settings import Settings, of_submission
+from backprop_cli.report.settings import (
+    Settings,
+    ascii_text,
+    cleaned,
+    of_submission,
+    without_commands,
+)
 from backprop_cli.report.stream import Spool
 from backprop_cli.report.wording import VERDICTS, marks, sheets, unread, verdict_phrase, whose
 

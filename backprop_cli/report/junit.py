@@ -10,9 +10,8 @@ from xml.etree import ElementTree as ET
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.report_data import Result, Submission, Summary, Verdict
-from backprop_cli.report.clean import clean, cleaned
 from backprop_cli.report.facts import facts
-from backprop_cli.report.settings import Settings, of_submission
+from backprop_cli.report.settings import Settings, clean, cleaned, of_submission
 from backprop_cli.report.stream import Spool
 from backprop_cli.report.wording import marks, unread, verdict_phrase
 

@@ -15,8 +15,7 @@ from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.index_bases import Bases
-from backprop_cli.readings.noise import without_noise
-from backprop_cli.readings.values import evaluate
+from backprop_cli.readings.values import evaluate, without_noise
 from backprop_cli.solving.plan import Planned
 
 SATURATED = 1e-3

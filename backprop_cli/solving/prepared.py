@@ -17,8 +17,7 @@ from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.network import batch_model
 from backprop_cli.problem.problem_data import Rounding, kinks
-from backprop_cli.readings.noise import without_noise
-from backprop_cli.readings.values import Function, compiled
+from backprop_cli.readings.values import Function, compiled, without_noise
 from backprop_cli.solving.plan import Plan, essential, plan
 from backprop_cli.solving.update import GRADIENT_AHEAD, constants, initial_state, rule_of
 

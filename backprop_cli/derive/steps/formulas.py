@@ -25,6 +25,7 @@ from backprop_cli.derive.steps.engine import TooLongError
 from backprop_cli.derive.steps.formula_letters import Lettering, lettering
 from backprop_cli.derive.steps.rules import Scalars
 from backprop_cli.derive.tensors.entrywise import OfVectors, plainly
+from backprop_cli.errors import HintedError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.problem_data import Kinks
@@ -44,12 +45,8 @@ _VECTORS = "letters are single numbers here, and a vector is written by its entr
 _natural = re.compile(r"\d+|\D+").findall
 
 
-class UnderivableError(Exception):
+class UnderivableError(HintedError):
     """A formula whose derivation cannot be written; the message is a sentence, `instead` a hint."""
-
-    def __init__(self, message: str, instead: str | None = None) -> None:
-        super().__init__(message)
-        self.instead = instead
 
 
 def of_formula(

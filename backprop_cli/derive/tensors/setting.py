@@ -11,6 +11,7 @@ from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.derive.derivation_nodes import Indices, Range, over
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise, Letters, counting
 from backprop_cli.derive.tensors.gradient_data import Place, Setting
+from backprop_cli.errors import HintedError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
@@ -21,12 +22,8 @@ MAX_PATHS = 24
 Names = tuple[str, ...]
 
 
-class TensorError(Exception):
+class TensorError(HintedError):
     """A derivative that cannot be written; `instead` says what to ask for."""
-
-    def __init__(self, message: str, instead: str | None = None) -> None:
-        super().__init__(message)
-        self.instead = instead
 
 
 class Question(Struct, frozen=True):

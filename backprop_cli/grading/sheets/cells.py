@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from msgspec import Struct, field
 
-from backprop_cli.errors import Mark
+from backprop_cli.errors import HintedError, Mark
 from backprop_cli.grading.report_data import Index, Shape, Typed
 from backprop_cli.problem.arrays import entries, kind_of, lines_of
 from backprop_cli.problem.text.commas import (
@@ -47,14 +47,12 @@ _SHORT = 40  # characters of a number that is worth remembering
 _HINT = "a number, or _ where there is none"
 
 
-class UnreadableError(Exception):
+class UnreadableError(HintedError):
     """A quantity that cannot be read: why, where, and what to write instead."""
 
     def __init__(self, message: str, mark: Mark, instead: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(message, instead)
         self.mark = mark
-        self.instead = instead
 
 
 class Written(Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from backprop_cli.errors import Complaint
+from backprop_cli.errors import Complaint, HintedError
 from backprop_cli.grading.sheets.assembled import Collector
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.problem.ids import Reference
@@ -170,13 +170,11 @@ _decimals = re.compile(r"(?:#,##)?0(?:\.(0+))?").fullmatch
 Rows = list[list[ScalarNode]]
 
 
-class WorkbookError(Exception):
+class WorkbookError(HintedError):
     """Why a workbook is not read, and what to do instead."""
 
     def __init__(self, message: str, instead: str = _SAVE) -> None:
-        super().__init__(message)
-        self.message = message
-        self.instead = instead
+        super().__init__(message, instead)
 
 
 def cells_of(data: bytes) -> Rows:

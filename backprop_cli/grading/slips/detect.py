@@ -46,11 +46,15 @@ _KEPT = frozenset({"weights-not-updated", "bias-not-updated"})
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 """Slips whose change is so small that rounding may leave nothing of it."""
 
+# How many of the formulas tried a wrong number may meet by chance where a name is given, at most.
 _MOST_BY_CHANCE = 0.5
+"""Of mistakes that people are known to make: one that fits is likely before its number is seen."""
 _MOST_BY_CHANCE_OF_PARTS = 0.06
+"""Of what any part may undergo: nobody is known to do it, so that the digits alone must say so."""
 _MOST_BY_CHANCE_IF_MEANT = 0.02
+"""Of the same on what the numbers may stand for: several readings are tried, each with room."""
 _DECISIVE = 0.002
-"""A name is given where a wrong number would get one by chance no more often than this."""
+"""Of the same where a known mistake fits as well, but for rounding: its name is taken from it."""
 
 
 def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ()) -> list[Candidate]:

@@ -1,8 +1,8 @@
-"""What a file may say about a layer of each type -> data."""
+"""The table of layer types, and what a file may say about a layer of each -> data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format.fields import (
     Boolean,
@@ -22,11 +23,39 @@ from backprop_cli.problem.file_format.fields import (
 )
 from backprop_cli.problem.file_format.function_names import ACTIVATION
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
-from backprop_cli.problem.layer_types.layer_table import TYPES
+from backprop_cli.problem.layer_types.dense import DENSE
+from backprop_cli.problem.layer_types.in_steps import IN_STEPS
 from backprop_cli.problem.layer_types.layer_type import LayerType
+from backprop_cli.problem.layer_types.pictures import PICTURES
+from backprop_cli.problem.layer_types.recurrent import RECURRENT
+from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.problem_data import Dropout, Function, Layer, Values
 from backprop_cli.problem.text.other_keys import folded
 from backprop_cli.problem.text.tree import MapNode, Node
+
+TYPES: MappingProxyType[str, LayerType] = MappingProxyType(
+    {kind.name: kind for kind in (DENSE, *PICTURES, *IN_STEPS, *RECURRENT)}
+)
+
+
+def add_layer(net: Draft, number: int) -> None:
+    """Puts the equations of layer `number` into the draft; every complaint about it is noted."""
+    TYPES[net.layers[number - 1].type].build(net, number)
+
+
+def stated_parameters(number: int, layer: Layer) -> Iterator[tuple[str, Values]]:
+    """The ids of the parameters of a layer whose numbers the file states, and those numbers."""
+    for key, letter in TYPES[layer.type].parameters.items():
+        if (values := layer.numbers(key)) is not None:
+            yield layer_id(letter, number), values
+        elif isinstance(gates := layer.own.get(key), Mapping):
+            yield from (
+                (f"{layer_id(letter, number)}_{gate}", each) for gate, each in gates.items()
+            )
+    for skip in layer.skips:
+        if skip.weights is not None:
+            yield layer_id("W", number, skip.source), skip.weights
+
 
 _DEFAULT: Final = "dense"
 _ALSO = MappingProxyType({word: kind.name for kind in TYPES.values() for word in kind.also.split()})

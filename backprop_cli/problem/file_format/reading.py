@@ -20,7 +20,7 @@ from backprop_cli.problem.file_format.fields import (
     Words,
     Written,
 )
-from backprop_cli.problem.file_format.layer_keys import LAYER
+from backprop_cli.problem.file_format.layer_keys import LAYER, stated_parameters
 from backprop_cli.problem.file_format.model_keys import CONVENTION, LOSS, NOTATION, PENALTY
 from backprop_cli.problem.file_format.records import (
     ByKind,
@@ -39,7 +39,6 @@ from backprop_cli.problem.file_format.training_keys import (
     VARY,
 )
 from backprop_cli.problem.ids import taken
-from backprop_cli.problem.layer_types.layer_table import stated_parameters
 from backprop_cli.problem.problem_data import ForEach, Labels, Layer, Problem, Text, Values
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.formula_texts import moved

@@ -10,6 +10,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, num
+from backprop_cli.errors import HintedError
 
 LONGEST = 40
 _DIGITS = 10  # of a step
@@ -36,14 +37,12 @@ def plain_name(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-class FormulaError(Exception):
+class FormulaError(HintedError):
     """A formula that cannot be read: what is wrong, where (from 0), what to write instead."""
 
     def __init__(self, message: str, offset: int, instead: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(message, instead)
         self.offset = offset
-        self.instead = instead
 
     def moved(self, offset: int) -> FormulaError:
         """The same, so many characters further on."""
