@@ -69,6 +69,9 @@ def test_the_ends_of_how_it_is_right(truth: float, typed: str, how: str) -> None
         # or of a thousandth of the width, where that is small: 1e-12 is [0.5e-12, 2e-12)
         ("0.4993/1000000000000", "0.000000000001", "decimals: 12", "correct"),
         ("0.4983/1000000000000", "0.000000000001", "decimals: 12", "wrong"),
+        # 95,652,173.913 units are no whole number of them, so that it may be cut off
+        ("22/23", "0.95652173", "decimals: 8", "correct"),
+        ("22/23", "0.95652172", "decimals: 8", "wrong"),
     ],
 )
 def test_the_ends_of_noise(truth: str, typed: str, asked: str, verdict: str) -> None:
@@ -193,3 +196,29 @@ ask: [w_new]
 grading: {{precision: {{decimals: 4}}}}
 """
     assert graded(problem, f"w_new: {typed}")["w_new"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"), [("-0.5", "imprecise"), ("-0.4", "wrong"), ("-0.48", "carried")]
+)
+def test_that_one_digit_that_follows_is_rounded_and_not_cut_off(typed: str, verdict: str) -> None:
+    """-0.3 · 1.6 is -0.48, from one's own 1.6 for 2.5."""
+    problem = """values: {p: 1.25, v: -0.3}
+equations: [a = 2 * p, u = a * v]
+grading: {precision: {decimals: 3}}
+"""
+    found = graded(problem, f"a: 1.6, u: {typed}")
+    assert (found["a"].verdict, found["u"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"), [("-.00408", "carried"), ("-.00409", "carried"), ("-.00407", "wrong")]
+)
+def test_the_digits_of_what_follows_beside_a_far_smaller_truth(typed: str, verdict: str) -> None:
+    """tanh of one's own -0.00409 has three digits; that the true one is -0.0000758 adds none."""
+    problem = """values: {a: 0.5, b: -0.5000758}
+equations: [z = a + b, h = tanh(z)]
+grading: {precision: {significant: 3}}
+"""
+    found = graded(problem, f"z: -.00409, h: {typed}")
+    assert (found["z"].verdict, found["h"].verdict) == ("wrong", verdict)

@@ -456,6 +456,28 @@ def test_that_the_old_loss_is_no_rounding_of_the_new_one(new: str, verdict: str)
 
 
 @pytest.mark.parametrize(
+    ("new", "verdict"), [("0.966", "correct"), ("0.968", "correct"), ("0.984", "wrong")]
+)
+def test_that_ones_own_old_loss_is_no_new_one_either(new: str, verdict: str) -> None:
+    """The old loss is 0.9833, and 0.984 on the sheet; the new one is 0.966."""
+    problem = """values: {X: [[-0.67], [1.05], [0.17]], w: [0.97], b: -0.5, y: [1.0, 0.0, 0.0]}
+equations:
+- z = X @ w + b
+- p = sigmoid(z)
+- L = mean(-y * ln(p) - (1 - y) * ln(1 - p))
+train: [w, b]
+update: {rule: sgd, learning_rate: 0.1}
+ask: [z, p, L, w_new, b_new, L_new]
+grading: {precision: {decimals: 3}}
+"""
+    sheet = (
+        "z: [-1.15, 0.519, -.335], p: [0.240, .627, 0.417], L: .984, w_new: [.929], b_new: -0.51"
+    )
+    found = graded(problem, f"{sheet}, L_new: {new}")
+    assert (found["L"].verdict, found["L_new"].verdict) == ("correct", verdict)
+
+
+@pytest.mark.parametrize(
     ("decimals", "a", "u", "verdict"),
     [
         (3, 4.5573, "4.560", "correct"),

@@ -93,8 +93,8 @@ class Tutor(Struct, frozen=True):
                 f" {own}{takes}"
             )
         if shares:
-            through = [self.names.text(quantity(share).by) for share in shares]
-            paths = [f"through {listed(through)}"] + ["directly"] * _is_direct(step.expr, {*shares})
+            ways = [self.names.text(quantity(share).by) for share in shares]
+            paths = [f"through {listed(ways)}"] + ["directly"] * _is_direct(step.expr, {*shares})
             return (
                 f"{own} acts on {end} along several paths, {listed(paths)}: each has its share by"
                 f" the chain rule, and the shares add up{takes}"

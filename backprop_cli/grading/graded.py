@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judging.answer_key import Judged, Words, overall, points, weakest
@@ -102,9 +103,13 @@ class Graded:
         return standing_for(here.value, finer(here.value, here.unit, key.truth[name], key.unit))
 
     def betrayed(self, readable: Mapping[str, Written], name: str) -> bool:
-        """Whether the digits beyond those asked are those of a slip."""
+        """Whether the digits beyond those asked are those of a slip, or of a number taken over."""
         here = readable[name]
-        return bool(self.exercise.mistaken(name).within(standing_for(here.value, here.unit)))
+        if self.exercise.mistaken(name).within(standing_for(here.value, here.unit)):
+            return True
+        wrong = (expr for _, expr in self.exercise.candidates(name) if isinstance(expr, Sym))
+        taken = (readable[one.name].value for one in wrong if one.name in readable)
+        return any(np.array_equal(here.value, one) for one in taken)
 
     def results(self) -> Iterator[Result]:
         """What is asked, in order, then what stands on the sheet beside it.

@@ -22,8 +22,11 @@ SLACK = 1e-9
 LEAST = 1e-12
 """The same for numbers that came out of a difference of larger ones."""
 
-_OF_A_STEP = 1e-3
-"""Noise is never more of a digit: else all numbers of nine digits would have no more."""
+_OF_A_DIGIT = 1e-3
+"""Noise is never more of a digit typed: else a number of nine digits would have none behind."""
+
+_OF_CALCULATORS = 1e-11
+"""But it may be that much of a number, however many digits are typed: a 1 is 1.0000000000015."""
 
 
 class Written(Struct, frozen=True):
@@ -70,8 +73,9 @@ def _open(end: Array, unit: Array, inward: int) -> Array:
 
 def _noise(size: Array, unit: Array) -> Array:
     """What floating-point arithmetic may add to numbers of a size: far less than a digit typed."""
-    least = np.where(unit > 0, np.minimum(LEAST, unit * 1e-3), LEAST)
-    return SLACK * np.abs(size) + least
+    of_a_digit = np.where(unit > 0, unit * _OF_A_DIGIT, np.inf)
+    by_size = np.maximum(of_a_digit, _OF_CALCULATORS * np.abs(size))
+    return np.minimum(SLACK * np.abs(size), by_size) + np.minimum(LEAST, of_a_digit)
 
 
 def meets(typed: Interval, other: Interval) -> Mask:
@@ -136,7 +140,7 @@ def short(value: Array, unit: Array) -> Mask:
     """Where a number has no digits beyond this unit: it can be typed as itself only."""
     with np.errstate(all="ignore"):
         steps = value / unit
-        noise = np.minimum(SLACK * np.maximum(1, np.abs(steps)), _OF_A_STEP)
+        noise = np.minimum(SLACK * np.maximum(1, np.abs(steps)), _OF_A_DIGIT)
         return (unit > 0) & (np.abs(steps - np.round(steps)) <= noise)
 
 
