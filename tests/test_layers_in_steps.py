@@ -277,3 +277,56 @@ def test_dropout_is_named_where_it_is_forgotten() -> None:
 
 def texts(values: Any) -> list[str]:
     return [f"{value:.4f}" for value in np.ravel(values)]
+
+
+# A slope that is trained --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("affine", WAYS)
+def test_the_slope_of_a_prelu_is_trained_with_the_layer(affine: str) -> None:
+    v = drawn(5, x=(4, 3), w=(3, 2), u=(2, 2), y=(4, 2))
+    text = {
+        "convention": {"affine": affine},
+        "x": v["x"].tolist(),
+        "y": v["y"].tolist(),
+        "layers": [
+            {"weights": written(v["w"], affine), "activation": {"name": "prelu", "slope": 0.4}},
+            {"weights": written(v["u"], affine)},
+        ],
+        "loss": {"name": "half-squared-error", "over_samples": "sum"},
+        "update": {"rule": "sgd", "learning_rate": 0.1},
+    }
+    z = v["x"] @ v["w"]
+    assert z.min() < 0 < z.max()
+    error = np.where(z > 0, z, 0.4 * z) @ v["u"] - v["y"]
+    back = error @ v["u"].T
+    solution = backprop.load(text).solve()
+    close(read(solution["dL/dZ1"], affine), back * np.where(z > 0, 1, 0.4))
+    close(solution["dL/dalpha1"], np.sum(back * np.where(z > 0, 0, z)))
+    close(solution["alpha1_new"], 0.4 - 0.1 * np.sum(back * np.where(z > 0, 0, z)))
+    text["layers"][0]["train"] = False
+    assert "alpha1_new" not in backprop.load(text).solve().trace["parameters"]
+
+
+def test_the_slope_of_a_prelu_is_one_over_time_and_behind_what_has_no_weights() -> None:
+    """h = z, or 0.25 z below 0, at both steps; the pooled numbers are -4 and 2."""
+    steps = """
+x: [[1], [-3]]
+input: sequence
+y: [0]
+layers:
+  - {type: rnn, input_weights: [[2]], recurrent_weights: [[1]], activation: prelu, at: last-step}
+loss: half-squared-error
+"""  # z = 2, h = 2; z = -6 + 2 = -4, h = -1
+    solution = backprop.load(steps).solve()
+    assert (solution["Yhat"].item(), solution["dL/dalpha1"].item()) == (-1.0, (-1.0) * -4.0)
+    pooled = """
+x: [[-4, -5, 1, 2], [-6, -9, 0, 1]]
+input: picture
+y: [0, 0]
+layers: [{type: max-pool, size: 2, activation: prelu}, {type: flatten}]
+loss: half-squared-error
+"""
+    found = backprop.load(pooled).solve()
+    assert found["Yhat"].tolist() == [-1.0, 2.0]
+    assert found["dL/dalpha1"].item() == (-1.0) * -4.0

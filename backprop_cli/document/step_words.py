@@ -129,6 +129,7 @@ _STATED = MappingProxyType(
         "W": "weights of layer {}",
         "b": "bias of layer {}",
         "gamma": "scale of layer {}",
+        "alpha": "slope of layer {} below 0",
         "beta": "shift of layer {}",
         "D": "dropout mask of layer {}",
         "E": "table of layer {}",

@@ -12,6 +12,7 @@ from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.problem.file_format.function_names import TRAINED_SLOPE
 from backprop_cli.problem.model import Array, Equation, Remark, axes_of, state_shape
 from backprop_cli.problem.problem_data import Convention, Function, Layer, Problem, kinks
 from backprop_cli.trace import Given, Unknown
@@ -266,4 +267,5 @@ class Draft(Struct):
 
 def rule_of(activation: Function) -> str:
     """The stable name of the step that applies an activation."""
-    return activation.name or "formula"
+    own = activation.name is None or activation.name == TRAINED_SLOPE
+    return "formula" if own else str(activation.name)

@@ -30,6 +30,9 @@ from backprop_cli.problem.typed_numbers import shown
 GENERIC = "f"
 """Any activation, in a problem with letters alone."""
 
+TRAINED_SLOPE = "prelu"
+"""A ReLU whose slope below 0 is a parameter of the layer, so that it is no function of z alone."""
+
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 
 
@@ -84,7 +87,9 @@ class FunctionNames(Struct, frozen=True):
 
     def keys(self, formula: str) -> dict[str, Key]:
         """The keys of a mapping that describes one: name, formula, and all constants there are."""
-        constants = {key: value for known in self.known.values() for key, value in known.items()}
+        constants: dict[str, float] = {}
+        for options in self.known.values():
+            constants = constants | {k: v for k, v in options.items() if k not in constants}
         return {
             "name": Key(self, self.words),
             "formula": Key(Written("a formula"), formula),
@@ -129,7 +134,7 @@ def _numbers(options: Mapping[str, object]) -> dict[str, float]:
 def _activations() -> dict[str, Mapping[str, float]]:
     found = [entry for entry in TABLE.values() if entry.activation]
     known = {e.name.replace("_", "-"): _numbers(e.options) for e in found}
-    return {"linear": {}, **known, GENERIC: {}}
+    return {"linear": {}, **known, TRAINED_SLOPE: {"slope": 0.25}, GENERIC: {}}
 
 
 ACTIVATION_NAMES = FunctionNames(

@@ -148,7 +148,7 @@ def add_dense(net: Draft, number: int) -> None:
     pre, post = layer_id(PRE, number), net.output_of(number)
     net.define(pre, total, "affine", net.axes(), f"pre-activation of layer {number}")
     _neighbours(net, pre, source, layer, "pre")
-    result = activated(net, layer.activation, Sym(pre))
+    result = activated(net, number, Sym(pre))
     for skip in layer.skips:
         if skip.into == "post":
             result = added(net, number, result, skip)
@@ -179,7 +179,7 @@ def _over_time(net: Draft, number: int, bias: Expr | None) -> None:
         post = output if last else at_step(output, t)
         total = _total(net, number, source, bias)
         net.define(pre, total, "affine", ("unit",), f"pre-activation of layer {number}")
-        result = activated(net, layer.activation, Sym(pre))
+        result = activated(net, number, Sym(pre))
         if last:
             put_out(net, number, result, rule_of(layer.activation), ("unit",))
         else:

@@ -52,7 +52,7 @@ def _put_out_in_steps(net: Draft, number: int, node: Op) -> None:
                 net.define(pre, result, rule_of(result), axes, stage.words)
                 result = Sym(pre)
             rule = rule_behind(layer.activation, rule_of(stage.expr))
-            put_out(net, number, activated(net, layer.activation, result), rule, axes)
+            put_out(net, number, activated(net, number, result), rule, axes)
 
 
 def _axes(net: Draft, name: str, expr: Expr) -> tuple[str, ...]:
@@ -224,7 +224,7 @@ def _embedding(net: Draft, number: int) -> None:
         return
     taken = op("at", Sym(name), index=((rows,),))
     rule = rule_behind(layer.activation, "rows")
-    put_out(net, number, activated(net, layer.activation, taken), rule, ("step", "unit"))
+    put_out(net, number, activated(net, number, taken), rule, ("step", "unit"))
     net.units.append(array.shape[1])
 
 

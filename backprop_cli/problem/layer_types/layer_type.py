@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 from msgspec import Struct
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.table import operation
-from backprop_cli.problem.file_format.function_names import GENERIC
+from backprop_cli.problem.file_format.function_names import GENERIC, TRAINED_SLOPE
 from backprop_cli.problem.file_format.records import NOTHING, Given, Key
 from backprop_cli.problem.model_builder import Draft, rule_of
-from backprop_cli.problem.problem_data import Dropout, Function
+from backprop_cli.problem.problem_data import Dropout, Function, Values
 from backprop_cli.problem.text.formula_texts import dialect, parsed
 
 
@@ -78,8 +80,9 @@ def _dropped(
     return op("div", op("mul", kept, result), num(dropout.keep))
 
 
-def activated(net: Draft, activation: Function, z: Expr) -> Expr:
-    """The activation of z, which is what a layer computes or an equation's name for it."""
+def activated(net: Draft, number: int, z: Expr) -> Expr:
+    """The activation of z, which is what layer `number` computes or an equation's name for it."""
+    activation = net.layers[number - 1].activation
     if activation.formula is not None:
         return _own_activation(net, activation, z)
     name = (activation.name or "linear").replace("-", "_")
@@ -88,9 +91,22 @@ def activated(net: Draft, activation: Function, z: Expr) -> Expr:
         return z
     if name == "softmax":
         return _softmax(net, activation, z)
+    if name == TRAINED_SLOPE:
+        return _with_trained_slope(net, number, z)
     if name == "step" and net.convention.kinks.step_at_zero != 1:
         options["at_zero"] = _plain(net.convention.kinks.step_at_zero)
     return op(name, z, **options)
+
+
+def _with_trained_slope(net: Draft, number: int, z: Expr) -> Expr:
+    """z, and below 0 times a slope that the units of the layer share and that is trained."""
+    layer, name = net.layers[number - 1], layer_id("alpha", number)
+    if name not in net.shapes:  # over time it is the same at every step
+        slope = np.asarray(dict(layer.activation.options)["slope"], dtype=np.float64)
+        has_others = any(isinstance(each, Values) for each in layer.own.values())
+        net.parameter(name, slope, (), (), bool(layer.train) or not has_others)
+    below = build.mul(Sym(name), op("minimum", build.ZERO, z))
+    return build.add(op("maximum", build.ZERO, z), below)
 
 
 def rule_behind(activation: Function, rule: str) -> str:

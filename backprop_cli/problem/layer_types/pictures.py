@@ -23,7 +23,7 @@ def _flatten(net: Draft, number: int) -> None:
         net.stand_in(number, ())
         return
     flat = op("flatten", Sym(source))
-    result = activated(net, net.layers[number - 1].activation, flat)
+    result = activated(net, number, flat)
     rule = rule_behind(net.layers[number - 1].activation, "flatten")
     put_out(net, number, result, rule, ("unit",))
     net.units.append(net.shapes[net.output_of(number)][0])
@@ -110,7 +110,7 @@ def _conv(net: Draft, number: int) -> None:
     shape = net.sizes().shape(total)
     net.define(pre, total, "conv", _along(shape, axes), f"pre-activation of layer {number}")
     net.neighbours.append((pre, net.output_of(number - 1)))
-    result = activated(net, layer.activation, Sym(pre))
+    result = activated(net, number, Sym(pre))
     put_out(net, number, result, rule_of(layer.activation), _along(shape, axes))
     net.neighbours.append((net.output_of(number), pre))
     net.units.append(_count(shape))
@@ -167,7 +167,7 @@ def _pool(name: str) -> Callable[[Draft, int], None]:
         )
         if not _fits(net, number, pooled, layer.mark):
             return
-        result = activated(net, layer.activation, pooled)
+        result = activated(net, number, pooled)
         rule = rule_behind(layer.activation, name.replace("_", "-"))
         axes = _along(net.sizes().shape(pooled), min(2, len(shape)))
         put_out(net, number, result, rule, axes)

@@ -63,7 +63,7 @@ class _Cell(Struct, frozen=True):
 
     def activated(self, z: Expr) -> Expr:
         """The activation of the layer."""
-        return activated(self.net, self.layer.activation, z)
+        return activated(self.net, self.number, z)
 
 
 def _parameter(letter: str, number: int, gate: str) -> str:
