@@ -291,3 +291,33 @@ def test_a_softmax_of_one_number_is_derived(z: str, axis: str, zero: str, tmp_pa
     done = run(tmp_path, text, "derive", "--of", "p", "--wrt", "z")
     assert done.exit_code == 0
     assert zero in done.stdout
+
+
+# Formulas inside one another ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format_", ["text", "latex", "json"])
+def test_a_window_slides_within_a_number(format_: str, tmp_path: Path) -> None:
+    text = (
+        "values: {w: [1, -2], x: [1, 2, 3], k: [4, -1]}\n"
+        "equations:\n  - L = dot(w, sinh(conv(x, k)))\n"
+    )
+    for command in ("solve", "derive"):
+        assert run(tmp_path, text, command, "--format", format_).exit_code == 0
+
+
+def test_what_takes_a_whole_matrix_is_not_written_out(tmp_path: Path) -> None:
+    text = "values: {s: q, A: [[1, 2], [3, 5]]}\nequations:\n  - p = det(A)*s\n  - L = max(p, s)\n"
+    done = run(tmp_path, text, "solve", "--only", "p")
+    assert done.exit_code == 0
+    assert "all of A is in it at once" in " ".join(done.stdout.split())
+
+
+def test_what_is_counted_later_is_no_more_than_promised(tmp_path: Path) -> None:
+    """A sheet is refused by the count of equations first, then by that of the parts."""
+    chain = [f"  - q{n + 1} = exp(q{n} + q{n})" for n in range(120)]
+    text = "\n".join(["values: {q0: 0.1}", "equations:", *chain, ""])
+    (tmp_path / "s.yaml").write_text("answers: {q1: 1}\n")
+    done = run(tmp_path, text, "check", str(tmp_path / "s.yaml"))
+    assert done.exit_code == 2
+    assert " at least, or a smaller problem" in done.stderr

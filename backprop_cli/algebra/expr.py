@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -202,15 +203,19 @@ class Folded(Generic[Found]):
     """Works something out for formulas from the leaves up, once for each part that they share.
 
     Parts are told apart by identity, which costs nothing however large they are; nothing here
-    recurses, so that a formula may be as deep as it likes.
+    recurses, so that a formula may be as deep as it likes. What is `known` of parts is not worked
+    out again.
     """
 
     def __init__(
-        self, leaf: Callable[[Sym | Num], Found], node: Callable[[Op, list[Found]], Found]
+        self,
+        leaf: Callable[[Sym | Num], Found],
+        node: Callable[[Op, list[Found]], Found],
+        known: Mapping[int, tuple[Op, Found]] = MappingProxyType({}),
     ) -> None:
         self._leaf = leaf
         self._node = node
-        self._found: dict[int, tuple[Op, Found]] = {}
+        self._found: dict[int, tuple[Op, Found]] = dict(known)
 
     def of(self, expr: Expr) -> Found:
         """What is found for one formula."""

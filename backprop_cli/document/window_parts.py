@@ -42,6 +42,8 @@ def any_entry(step: Step, formulas: Formulas) -> Iterator[Equation]:
         return
     writer = _Offsets(formulas, node)
     letters = writer.index(step)
+    if len(letters) != len(step.shape):
+        return  # it slides within a formula of something smaller, as a sum is
     try:
         found = writer.entry(step.expr, letters, step.id)
     except NoEntryError:

@@ -213,7 +213,7 @@ class Exercise:
             own = self._verified(stage, fused_first(stage.model, own) if fused else own)
             formulas |= stage.on_sheet(own)
         uses = _uses(formulas)
-        return replace(self.key, formulas=formulas, uses=uses, _firsts={})
+        return replace(self.key, formulas=formulas, uses=uses, _firsts={}, _pulled={})
 
     def quantities(self) -> Quantities:
         """What a sheet may name."""

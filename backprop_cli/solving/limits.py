@@ -144,7 +144,10 @@ class Allowed(Struct, frozen=True):
 def check_task(model: Model, allowed: Allowed) -> None:
     """Refuses, before anything is planned, a problem of too many equations for what is asked."""
     what = f"a problem of {len(model.equations):,} equations"
-    _refuse_over(allowed, _for_equations(model, allowed), what)
+    more = (
+        " at least" if _TASKS[allowed.task][2] else ""
+    )  # the parts are counted once it is planned
+    _refuse_over(allowed, _for_equations(model, allowed), what, more)
 
 
 def check_formulas(model: Model, planned: Plan, allowed: Allowed) -> None:
@@ -165,13 +168,14 @@ def _for_equations(model: Model, allowed: Allowed) -> int:
     return ceil(each * count + pair * count**2)
 
 
-def _refuse_over(allowed: Allowed, needed: int, what: str) -> None:
+def _refuse_over(allowed: Allowed, needed: int, what: str, more: str = "") -> None:
     if needed > allowed.most:
         message = (
             f"{allowed.task} {what} is about {needed:,} operations, "
             f"and the limit is {allowed.most:,}"
         )
-        raise UserError(Complaint(message, instead=f"--max-work {needed}, or a smaller problem"))
+        instead = f"--max-work {needed}{more}, or a smaller problem"
+        raise UserError(Complaint(message, instead=instead))
 
 
 def check_depth(planned: Plan) -> None:

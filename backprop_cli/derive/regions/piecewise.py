@@ -77,8 +77,10 @@ class _Reading(Struct, frozen=True):
         match expr:
             case Num(value):
                 return (Piece((), self.inputs.constant(value)),)
-            case Sym(name):
+            case Sym(name) if name in self.known:
                 return self.known[name]
+            case Sym(name):
+                raise NotWrittenError(f"all of {name} is in it at once")
         split = SPLITS.get(expr.name)
         result: list[Piece] = []
         for region, values in self.combined([self.pieces(arg) for arg in parts(expr)]):

@@ -62,6 +62,7 @@ class Key(Struct, frozen=True):
     """What indices count from."""
 
     _firsts: dict[str, Expr | None] = field(default_factory=dict)
+    _pulled: dict[str, bool] = field(default_factory=dict)
 
     @property
     def computed(self) -> bool:
@@ -73,6 +74,12 @@ class Key(Struct, frozen=True):
         if name not in self._firsts:
             self._firsts[name] = first_way(self.formulas.get(name, ()))
         return self._firsts[name]
+
+    def is_pulled_back(self, name: str) -> bool:
+        """Whether a quantity is only computed by pulling back."""
+        if name not in self._pulled:
+            self._pulled[name] = is_jacobian(self.formulas[name][0])
+        return self._pulled[name]
 
     def behind(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
         """What is computed on the way to a quantity, since nobody wrote it: the first step first.

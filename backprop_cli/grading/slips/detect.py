@@ -16,7 +16,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread
-from backprop_cli.grading.slips.origins import Candidates, origin
+from backprop_cli.grading.slips.origins import Candidates, Reached, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
@@ -115,9 +115,10 @@ class Detector:
         if is_short(self.judge, wrong):
             return (), None
         typing = by_value(self.judge, wrong)
+        reached: Reached = {}
         found = self._known(wrong)
         if not found and set(typing) <= {"copied"}:
-            made = origin(self.judge, wrong, self.numbers, candidates, general=False)
+            made = origin(self.judge, wrong, self.numbers, candidates, reached, general=False)
             if made is not None:
                 return made.slips, made
         found = found or self._of_parts(wrong)
@@ -126,7 +127,7 @@ class Detector:
             return most_telling(found), None
         if digit_misread(self.judge, wrong, self.numbers):
             return ("digit-misread",), None
-        made = origin(self.judge, wrong, self.numbers, candidates, general=True)
+        made = origin(self.judge, wrong, self.numbers, candidates, reached, general=True)
         return (() if made is None else made.slips), made
 
     def _known(self, wrong: Wrong) -> list[str]:

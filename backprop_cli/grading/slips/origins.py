@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.algebra.quantity import quantity, step_of
-from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
@@ -34,6 +33,10 @@ _MOST_BY_CHANCE_OF_PARTS: Final = 0.02
 of parts of any formula so many are tried that it takes more to believe one."""
 
 
+Reached = dict[tuple[str, bytes], tuple[Array, int]]
+"""What a quantity comes to, and the operations up to there, where a step behind it has a value."""
+
+
 class _Hit:
     """What one slip at one step leads to."""
 
@@ -42,17 +45,24 @@ class _Hit:
 
 
 def origin(
-    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
+    judge: Judge,
+    wrong: Wrong,
+    numbers: Numbers,
+    candidates: Candidates,
+    reached: Reached,
+    *,
+    general: bool,
 ) -> Origin | None:
     """Where the one slip was made that leads to what was typed; None where none does.
 
     `general`: what any part of a formula may undergo is tried, too, which takes more proof.
+    `reached` keeps what is worked out for this quantity: many slips give the same at a step.
     """
     often = list(_tried_at_every_step(judge, wrong, numbers, candidates, general=general))
     found = _named(judge, wrong, often, general=general)
     if found is not None:
         return found
-    tried = list(_tried(judge, wrong, numbers, candidates, general=general))
+    tried = list(_tried(judge, wrong, numbers, candidates, reached, general=general))
     return _named(judge, wrong, [*often, *tried], general=general)
 
 
@@ -79,7 +89,7 @@ def _tried_at_every_step(
     """What a slip leads to that is made at every step of time."""
     over_time = judge.key.over_time
     formulas = judge.key.formulas
-    if not over_time or wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
+    if not over_time or wrong.name not in formulas or judge.key.is_pulled_back(wrong.name):
         return
 
     behind, proved = unwritten(judge, wrong.name, numbers), has_digits(judge, wrong)
@@ -97,28 +107,38 @@ def _tried_at_every_step(
 
 
 def _tried(
-    judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
+    judge: Judge,
+    wrong: Wrong,
+    numbers: Numbers,
+    candidates: Candidates,
+    reached: Reached,
+    *,
+    general: bool,
 ) -> Iterator[_Hit]:
     """What every slip at every unwritten step leads to, the nearest steps first."""
     formulas = judge.key.formulas
-    if wrong.name not in formulas or is_jacobian(formulas[wrong.name][0]):
+    if wrong.name not in formulas or judge.key.is_pulled_back(wrong.name):
         return
     behind = unwritten(judge, wrong.name, numbers)
     users = _users(judge, behind)
     proved, work = has_digits(judge, wrong), 0
-    as_typed = Values(numbers)
     for step in behind:
         touched = _touched(users, [step])
         kept = {name: numbers[name] for name in behind if name not in touched}
+        changing = (formulas[name][0] for name in (*touched, wrong.name))
+        parts = numbers.parts_without(touched, changing)
         for slip, expr in candidates(step):
             if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
                 continue
-            changed = Numbers(judge, changed={**kept, step: as_typed.of(expr)})
-            ahead = Values(changed)
-            value = ahead.of(formulas[wrong.name][0])
+            there = numbers.value(expr)
+            key = step, there.tobytes()
+            if key not in reached:
+                changed = Numbers(judge, changed={**kept, step: there}, parts=parts)
+                reached[key] = changed.value(formulas[wrong.name][0]), changed.work
+            value, needed = reached[key]
             if value.shape == wrong.written.value.shape and np.isfinite(value).all():
                 yield _Hit(step, slip, value)
-            work += ahead.work + changed.work
+            work += needed
             if work > MOST_WORK:
                 return
 

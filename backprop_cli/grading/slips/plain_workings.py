@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, symbols
 from backprop_cli.calculus.stable import function_of
-from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
+
+Parts = Mapping[int, tuple[Op, Array]]
+"""The values of some parts of formulas, by their identity."""
 
 
 class Values:
     """The values of formulas on given numbers; what formulas share is worked out once."""
 
-    def __init__(self, numbers: Mapping[str, Array]) -> None:
+    def __init__(self, numbers: Mapping[str, Array], parts: Parts = MappingProxyType({})) -> None:
         self.numbers = numbers
-        self._known: Folded[Array] = Folded(self._leaf, self._applied)
+        self._known: Folded[Array] = Folded(self._leaf, self._applied, parts)
         self.work = 0
 
     def of(self, expr: Expr) -> Array:
@@ -38,7 +41,8 @@ class Numbers(Mapping[str, Array]):
     """Every quantity as somebody goes on with it: as typed, and worked out where nothing is.
 
     `repaired` puts the true values for wrong ones, `changed` other values for some quantities, and
-    `formulas` other formulas for some that are not written.
+    `formulas` other formulas for some that are not written. `parts` are those of formulas that come
+    to the same all the same.
     """
 
     def __init__(
@@ -47,12 +51,13 @@ class Numbers(Mapping[str, Array]):
         repaired: bool = False,
         changed: Mapping[str, Array] | None = None,
         formulas: Mapping[str, Expr] | None = None,
+        parts: Parts = MappingProxyType({}),
     ) -> None:
         self.judge = judge
         self._formulas = formulas or {}
         self.repaired = repaired
         self._found: dict[str, Array] = dict(changed or {})
-        self._values = Values(self)
+        self._values = Values(self, parts)
 
     def __getitem__(self, name: str) -> Array:
         stack = [name]
@@ -67,6 +72,25 @@ class Numbers(Mapping[str, Array]):
             else:
                 self._found[one] = self._computed(one)
         return self._found[name]
+
+    def value(self, expr: Expr) -> Array:
+        """The value of a formula on these numbers."""
+        return self._values.of(expr)
+
+    def parts_without(self, names: Collection[str], formulas: Iterable[Expr]) -> Parts:
+        """The largest parts of some formulas that use none of these names, and their values."""
+        uses: Folded[bool] = Folded(
+            lambda leaf: isinstance(leaf, Sym) and leaf.name in names, lambda _, args: any(args)
+        )
+        found: dict[int, tuple[Op, Array]] = {}
+        stack = list(formulas)
+        while stack:
+            part = stack.pop()
+            if isinstance(part, Op) and uses.of(part):
+                stack += part.args
+            elif isinstance(part, Op):
+                found[id(part)] = part, self.value(part)
+        return found
 
     @property
     def work(self) -> int:
@@ -86,7 +110,7 @@ class Numbers(Mapping[str, Array]):
     def _direct(self, name: str) -> Array | None:
         key = self.judge.key
         ways = key.formulas.get(name)
-        if name in key.given or not ways or is_jacobian(ways[0]):
+        if name in key.given or not ways or key.is_pulled_back(name):
             return key.truth[name]
         written = self.judge.written.get(name)
         if written is None or not written.present.all():
@@ -100,7 +124,8 @@ class Numbers(Mapping[str, Array]):
         return np.where(judged.right | judged.imprecise, value, self.judge.key.truth[name])
 
     def _inputs(self, name: str) -> Collection[str]:
-        return symbols(self._formula(name))
+        changed = self._formulas.get(name)
+        return self.judge.key.uses[name] if changed is None else symbols(changed)
 
     def _formula(self, name: str) -> Expr:
         return self._formulas.get(name) or self.judge.key.formulas[name][0]
