@@ -50,7 +50,7 @@ class Network:
     def _kept(self, space: Arrays) -> Iterator[tuple[str, Any]]:
         for said in self.keeps:
             name, _, place = said.partition("=")
-            with suppress(NameError, KeyError, AttributeError):
+            with suppress(NameError, KeyError, AttributeError, IndexError):
                 value = eval(place or name, space)  # noqa: S307
                 if value is not None:
                     yield (

@@ -15,6 +15,7 @@ from backprop_cli.solving.loading import loaded
 from seeded_bugs.bugs import BUGS, Bug
 from seeded_bugs.bugs_of_courses import COURSE_BUGS, TORCH_BUGS
 from seeded_bugs.course_programs import COURSES
+from seeded_bugs.fresh_bugs import FRESH, FRESH_BUGS, FRESH_TORCH, FRESH_TORCH_BUGS
 from seeded_bugs.later_bugs import LATER_BUGS, LATER_TORCH_BUGS
 from seeded_bugs.picture_programs import PICTURES
 from seeded_bugs.programs import NETWORKS, Network
@@ -24,10 +25,10 @@ from seeded_bugs.trained_programs import TRAINED
 
 KINDS = ("float64", "float32")
 HAS_TORCH = find_spec("torch") is not None
-IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES)
-TORCH = (FUNCTIONS, TENSORS, *LAYERS)
-NUMPY_BUGS = (*BUGS, *COURSE_BUGS, *LATER_BUGS)
-IN_TORCH = (*TORCH_BUGS, *LATER_TORCH_BUGS)
+IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH)
+TORCH = (FUNCTIONS, TENSORS, *LAYERS, *FRESH_TORCH)
+NUMPY_BUGS = (*BUGS, *COURSE_BUGS, *LATER_BUGS, *FRESH_BUGS)
+IN_TORCH = (*TORCH_BUGS, *LATER_TORCH_BUGS, *FRESH_TORCH_BUGS)
 Found = dict[tuple[str, str], tuple[bool, bool]]
 
 

@@ -91,9 +91,14 @@ def _says_something(result: Result) -> bool:
 
 
 def fewest_wrong(found: Mapping[int, Sequence[Result]]) -> int:
-    """The reading with the fewest wrong quantities, the first of several."""
-    return min(found, key=lambda place: (_wrong(found[place]), place))
+    """The reading with the fewest wrong quantities, the first of several.
+
+    What is right as the file states it is made wrong by no other reading.
+    """
+    right = {result.id for result in found[0] if result.verdict == "correct"}
+    fair = [place for place in found if not right & _wrong(found[place])]
+    return min(fair, key=lambda place: (len(_wrong(found[place])), place))
 
 
-def _wrong(results: Sequence[Result]) -> int:
-    return sum(result.verdict == "wrong" for result in results)
+def _wrong(results: Sequence[Result]) -> set[str]:
+    return {result.id for result in results if result.verdict == "wrong"}

@@ -70,6 +70,8 @@ def bias_left_out(case: Case) -> Iterator[Expr]:
     for place, node in each(case.expr, frozenset({"add"})):
         for kept, dropped in (node.args, node.args[::-1]):
             if plain_name(dropped) in given and not isinstance(kept, Num):
+                if len(shape := case.shape(dropped) or ()) == 2 and 1 not in shape:
+                    continue  # a whole matrix: what goes past a layer is no bias
                 yield put(case.expr, place, kept)
     for place, node in each(case.expr, frozenset({"prepend", "append"})):
         yield put(case.expr, place, Op(node.name, (node.args[0], num(0)), node.options))

@@ -95,6 +95,12 @@ def _constant(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) 
     return any(ratio(value, right, unit) is not None for right in rights)
 
 
+def _other_sign(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+    """A single number that is right but for its sign."""
+    value, unit = wrong.written.value, wrong.written.unit
+    return value.size == 1 and any(ratio(value, right, unit) == -1 for right in rights)
+
+
 def _transposed(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
     value = wrong.written.value
     square = value.ndim == 2 and value.shape[0] == value.shape[1]
@@ -190,6 +196,7 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "copied": _copied,
         "wrong-sample": _wrong_sample,
         "integer-division": _whole,
+        "sign-lost": _other_sign,
         "constant-factor": _constant,
     }
 )

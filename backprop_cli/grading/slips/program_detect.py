@@ -33,6 +33,8 @@ MOST_NUMBERS: Final = 50_000_000
 
 _LEAST_SAID: Final = frozenset({"copied", "constant-factor"})
 _MOST_NAMED: Final = 3
+_FAR_FETCHED: Final = "softmax-shortcut-misused"
+"""What is another loss altogether, where one number explains as much."""
 
 
 class ProgramDetector:
@@ -51,6 +53,8 @@ class ProgramDetector:
         seen = by_numbers(self.judge, wrong, self.numbers)
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
+        if found == [_FAR_FETCHED] and "constant-factor" in seen:
+            found = ["constant-factor", *found]  # a wrong count changes less
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
         parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE]
@@ -168,6 +172,8 @@ def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
     for term in map(values.of, _terms(judge, wrong.name)):
         if any(_scaled(value - right, term, unit) for right in rights):
             found["term-scaled"] = None
+    if any(_with_parameter(judge, wrong.name, value - right, unit) for right in rights):
+        found["term-added"] = None
     for part in _parts(judge):
         for one in _fitting(values.of(part), value.shape):
             room -= value.size
@@ -215,6 +221,12 @@ def _scaled(off: Array, term: Array, unit: Array) -> bool:
     if term.shape != off.shape or not np.isfinite(term).all():
         return False
     return is_same(off, term, unit) or ratio(off, term, unit) is not None
+
+
+def _with_parameter(judge: Judge, name: str, off: Array, unit: Array) -> bool:
+    """Whether what a gradient is off by is so many times its parameter: the decay of a bias."""
+    parameter = judge.key.truth.get(quantity(name).by)
+    return parameter is not None and _scaled(off, parameter, unit)
 
 
 def _too_much(value: Array, right: Array, part: Array, unit: Array) -> Iterator[str]:

@@ -78,6 +78,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from _reduced(case, node)
     if isinstance(node, Sym):
         yield from _value_or_gradient(case, node)
+        yield from _behind(case, node)
         return
     yield from _other_function(case, node)
     yield from _brackets(node)
@@ -95,17 +96,20 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
 
 
 def _brackets(node: Op) -> Iterator[Change]:
-    """(a − b)/m written a − b/m, g(1 − h) written g·1 − h, √(v + ε) written √v + ε; the reverse."""
+    """(a − b)/m written a − b/m, g(1 − h) written g·1 − h, √(v + ε) written √v + ε; the reverse.
+
+    What acted on a whole sum acts on one term of it, on either side of the brackets.
+    """
     for position, arg in enumerate(node.args):
         if not isinstance(arg, Op) or len(arg.args) != 2:
             continue
         (first, last), rest = arg.args, node.args
-        acts = node.name in _FACTORS or len(rest) == 1
-        if acts and arg.name in _SUMS:  # what acted on the whole sum acts on its nearest term
-            near = last if position == 0 and len(rest) == 2 else first
-            inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
-            terms = (first, inner) if near is last else (inner, last)
-            yield "brackets-misplaced", Op(arg.name, terms, arg.options)
+        acts = node.name in _FACTORS or len(rest) == 1 or (node.name == "pow" and not position)
+        if acts and arg.name in _SUMS:
+            for near in (first, last):
+                inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
+                terms = (inner, last) if near is first else (first, inner)
+                yield "brackets-misplaced", Op(arg.name, terms, arg.options)
         if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
             near = first if position == 1 else last
             inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
@@ -186,12 +190,35 @@ def _value_or_gradient(case: Case, node: Sym) -> Iterator[Change]:
     """W where dW belongs, or the reverse; a constant of the method for another."""
     gradient, shape = case.model.gradient(node.name), case.shape(node)
     found = quantity(node.name)
-    others = [gradient, *([found.by] if found.by else [])]
+    others = [gradient, *([found.by, *_users(case, found.by)] if found.by else [])]
     if shape == () and node.name not in case.steps:
         others += [name for name in case.sizes.names if name not in case.steps]  # β₂ for β₁
     for other in dict.fromkeys(others):
         if other != node.name and _has(case, other, shape):
             yield "wrong-operand", Sym(other)
+
+
+def _users(case: Case, name: str) -> Iterator[str]:
+    """What is computed of one quantity alone: p of z."""
+    for user, expr in case.model.definitions.items():
+        if isinstance(expr, Op) and expr.args == (Sym(name),):
+            yield user
+
+
+def _behind(case: Case, node: Sym) -> Iterator[Change]:
+    """What a quantity is made of in its place: x − μ for (x − μ)/s, ln p for p, z flat for h."""
+    match case.model.definitions.get(node.name):
+        case Op("div", (top, _)):
+            yield "normalisation-left-out", top
+        case Op("mul", (left, right)):
+            yield from (("factor-left-out", part) for part in (left, right))
+        case Op("softmax" | "sigmoid" | "exp"):
+            yield "function-added", op("log", node)
+        case Op("flat" | "flatten" | "reshape" as name, (Sym(inner),), options):
+            shape = case.sizes.names.get(inner)
+            for other in case.sizes.names:
+                if other != inner and _has(case, other, shape):
+                    yield "wrong-operand", Op(name, (Sym(other),), options)
 
 
 def _has(case: Case, name: str, shape: Shape | None) -> bool:
@@ -207,12 +234,17 @@ def _exchanged(case: Case) -> Iterator[Change]:
 
 
 def _other_targets(case: Case) -> Iterator[Change]:
-    """1 taken off everywhere, and not where the class is."""
+    """1 taken off everywhere, and not where the class is; added there, or put there."""
     for _, target in case.compared:
         for place, node in places(case.expr):
             if node == Sym(target):
                 ones = op("add", op("mul", num(0), node), num(1))
                 yield "wrong-target", put(case.expr, place, ones)
+            elif isinstance(node, Op) and node.name == "sub" and node.args[1] == Sym(target):
+                output, y = node.args
+                others = op("mul", output, op("sub", num(1), y))
+                yield "gradient-overwritten", put(case.expr, place, op("sub", others, y))
+                yield "term-sign-flipped", put(case.expr, place, op("add", output, y))
 
 
 def _other_losses(case: Case) -> Iterator[Change]:
@@ -261,8 +293,9 @@ def _in_a_loop(case: Case) -> Iterator[Change]:
         if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
             yield from _alike(parts, place, [list(of_node(case, place, one)) for one in nodes])  # type: ignore[arg-type]
         elif all(isinstance(one, Sym) for one in nodes):
-            for by in (1, -1):
-                yield from _alike(parts, place, [_shifted(case, one, by) for one in nodes])  # type: ignore[arg-type]
+            for names in _taken_at_each(case, parts, [one.name for one in nodes]):  # type: ignore[union-attr]
+                changed = [("wrong-operand", Sym(name)) for name in names]
+                yield from _alike(parts, place, [[one] for one in changed])
 
 
 def _name(node: Expr) -> str:
@@ -290,10 +323,27 @@ def _alike(
             )
 
 
-def _shifted(case: Case, node: Sym, by: int) -> list[Change]:
-    """A quantity of the step before, or after."""
-    found = step_of(node.name)
-    if found is None:
-        return []
-    other = at_step(found[0], found[1] + by)
-    return [("wrong-operand", Sym(other))] if _has(case, other, case.shape(node)) else []
+def _taken_at_each(
+    case: Case, parts: Sequence[Expr], usual: Sequence[str]
+) -> Iterator[Sequence[str]]:
+    """What stands in the place of a quantity in each step: another of that step, or one for all."""
+    for one in dict.fromkeys(usual):
+        yield [one] * len(parts)
+    steps = [_step(part) for part in parts]
+    if None in steps or len(set(steps)) < len(steps):
+        return
+    families = dict.fromkeys(found[0] for name in case.sizes.names if (found := step_of(name)))
+    shape = case.sizes.names.get(usual[0])
+    for family in families:
+        for by in (0, 1, -1):
+            names = [at_step(family, int(str(step)) + by) for step in steps]
+            there = [_has(case, name, shape) for name in names]
+            if sum(there) >= len(there) - 1 and any(there):  # the first step has none before it
+                kept = zip(names, there, usual, strict=True)
+                yield [name if known else own for name, known, own in kept]
+
+
+def _step(part: Expr) -> int | None:
+    """The step in time that a term belongs to: that of the gradient in it."""
+    found = (step_of(name) for name in symbols(part) if quantity(name).by)
+    return next((one[1] for one in found if one), None)

@@ -6,13 +6,15 @@ What comes out may have another shape than the quantity: it is compared with arr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, num, op, places, put
+from backprop_cli.algebra.expr import Expr, Op, Option, num, op, places, put
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, each
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.pull_backs import applied, right_shares, total, with_pull
+from backprop_cli.operations.slicing import choices
 
 _ENTRYWISE = frozenset({"add", "sub", "mul", "div"})
 _PRODUCTS = frozenset({"matmul", "outer", "dot"})
@@ -101,6 +103,7 @@ def overwritten(case: Case) -> Iterator[Expr]:
     """One path's gradient alone: each that comes is put in the place of what was there."""
     if case.by is None or case.step.phase != "backward":
         return
+    yield from _rows_overwritten(case)
     try:
         found = [share for _, uses in right_shares(case) for share in uses]
     except (ShapeError, KeyError):
@@ -110,12 +113,31 @@ def overwritten(case: Case) -> Iterator[Expr]:
             yield total(case, [share])
 
 
+def _rows_overwritten(case: Case) -> Iterator[Expr]:
+    """Of a row of a table that is used several times, the last use or the first: E[rows] += g."""
+    for place, node in each(case.expr, frozenset({"place"})):
+        (g,), rows = node.args, choices(node)[0]
+        if not isinstance(rows, list) or len(set(rows)) == len(rows):
+            continue
+        for uses in (enumerate(rows), reversed([*enumerate(rows)])):
+            kept = {row: use for use, row in uses}  # of several, the one that comes last here
+            shape = node.option("shape")
+            alone = op("at", g, index=((tuple(kept.values()),),))
+            yield put(case.expr, place, op("place", alone, index=((tuple(kept),),), shape=shape))
+
+
 def mask_from_gradient(case: Case) -> Iterator[Expr]:
     """What is let through is decided by the sign of the gradient, and not by that of z."""
     for one in applied(case):
         if one.node.name in ("relu", "leaky_relu"):
+            below = one.node.option("slope", 0.01) if one.node.name == "leaky_relu" else 0
             yield from with_pull(case, one, lambda g, _: op("positive_part", g))
-            yield from with_pull(case, one, lambda g, _: op("mul", g, op("switch", g)))
+            yield from with_pull(case, one, partial(_switched, below=below))
+
+
+def _switched(g: Expr, _: Expr, below: Option) -> Expr:
+    """The gradient where it is above 0, and so much of it below."""
+    return op("mul", g, op("switch", g, above=1, at=0, below=below))
 
 
 def activation_twice(case: Case) -> Iterator[Expr]:
@@ -148,11 +170,12 @@ def summed_otherwise(case: Case) -> Iterator[Expr]:
 
 
 def _of_other_sums(z: Expr, axis: int) -> Iterator[Expr]:
-    """Powers divided by the sum of all; by that of the other axis, the largest taken off this one.
+    """Powers divided by the sum of all, or of the other axis, the largest taken off this one.
 
     Without that it is the softmax along the other axis.
     """
     powers = op("exp", z)
     yield op("div", powers, op("sum", powers))
     powers = op("exp", op("sub", z, op("max", z, axis=axis, keep=1)))
+    yield op("div", powers, op("sum", powers))
     yield op("div", powers, op("sum", powers, axis=1 - axis, keep=1))

@@ -94,8 +94,8 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
         SlipWords(
             "function-added",
             "a function too much",
-            "Something was squared, or its root, its reciprocal, its size or its sign taken, where"
-            " it belongs as it is.",
+            "Something was squared, or its root, its reciprocal, its logarithm, its size or its"
+            " sign taken, where it belongs as it is.",
         ): "(yhat - y) ** 2 instead of yhat - y",
         SlipWords(
             "summed-too-early",
