@@ -250,3 +250,21 @@ grading: {precision: {decimals: 2}}
 """
     found = graded(problem, f"u: 1, v: 1, r: 1, L: 1, dL/dw: 6, L_new: {new}")
     assert found["dL/dw"].verdict == verdict
+
+
+def test_that_nothing_is_carried_from_zeros_beside_what_is_missing() -> None:
+    """All that is left of dL/dW2 is its penalty, 0.02 · W2, where dL/dZ2 is 0 and H missing."""
+    problem = """x: [[0.4, -0.9], [1.2, 0.3]]
+layers:
+- {weights: [[0.5, -0.7], [0.8, 0.6]], activation: tanh}
+- {weights: [[0.9, -0.02]], activation: linear}
+y: [[0.3], [-1.1]]
+loss: squared-error
+penalty: {l2: 0.01}
+convention: {affine: x W^T + b}
+ask: [H1, dL/dYhat, dL/dW2]
+grading: {precision: {decimals: 3}}
+"""
+    zeros = "dL/dYhat: [[0.000], [0.000]], dL/dW2: [[0.018, 0.000]]"
+    found = graded(problem, zeros)["dL/dW2"]
+    assert [entry.verdict for entry in found.entries] == ["not-judged", "not-judged"]

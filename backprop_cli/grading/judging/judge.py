@@ -127,7 +127,8 @@ class Judge:
         one.following()
         one.doubted()
         one.imprecise()
-        reason = self._missing_behind(name, one.verdicts) or one.without_work()
+        leaning = one.without_work()
+        reason = self._missing_behind(name, one.verdicts) or leaning
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
         judged = replace(judged, follows=bool(one.leaning.any()))
         self.judged[name] = judged
