@@ -58,6 +58,7 @@ def meant(text: str, name: str) -> str:
         ("b1 B1 b¹", "b1"),
         ("class Class", "class"),
         ("dL/dX dX dx ∇x", "dL/dX"),
+        ("δ1 δ¹ delta1 Delta_1", "dL/dZ1"),  # as a page with `notation: {delta: true}` has it
     ],
 )
 def test_names_of_a_network(names: str, id: str) -> None:

@@ -24,3 +24,20 @@ def told(path: Path) -> str:
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 def test_what_is_said_about_a_bad_model(path: Path) -> None:
     assert told(path) == path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("values", "formula", "instead"),
+    [
+        ("x: [1, 2], W: [[1, 2], [3, 4]]", "W * x", "W @ x or W * column(x) or W * row(x)"),
+        ("x: [1, 2, 3], W: [[1, 2, 3], [3, 4, 5]]", "W * x", "W @ x or W * row(x)"),
+        ("x: [[1, 2], [3, 4], [5, 6]], W: [[1, 2, 3], [3, 4, 5]]", "W * x", "W @ x"),
+        ("x: [1, 2], W: [[1, 2], [3, 4], [5, 6]]", "W + x", "W + row(x)"),
+    ],
+)
+def test_a_star_where_a_matrix_product_fits(values: str, formula: str, instead: str) -> None:
+    text = f"values: {{{values}}}\nequations: ['L = sum({formula})']\n"
+    with pytest.raises(UserError) as error:
+        loaded(Source("problem.yaml", text.encode()))
+    (complaint,) = error.value.complaints
+    assert complaint.instead == instead

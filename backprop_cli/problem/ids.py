@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 
@@ -24,6 +25,7 @@ from backprop_cli.errors import HintedError
 from backprop_cli.operations.updates import Terms
 from backprop_cli.problem.typed_numbers import shown
 
+_delta = re.compile(r"(?:delta|δ)_?(\d+)", re.IGNORECASE).fullmatch
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
 _LONGEST = 40  # characters of a name that could be meant
 _MOST = 12  # names that a message lists
@@ -165,6 +167,8 @@ def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Itera
     """What a name may be written for, in ids' own letters."""
     plain = _primed(in_letters(name))
     yield _renamed(plain, aliases)
+    if aliases and (layer := _delta(plain)):  # of networks, as every course writes ∂L/∂Z
+        yield derivative_id(gradient_of, f"Z{layer[1]}")
     for prefix in (*_PREFIXES, "d"):
         of = plain[len(prefix) :].lstrip("_")
         if of and plain.casefold().startswith(prefix) and "/" not in of:

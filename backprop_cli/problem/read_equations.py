@@ -265,7 +265,7 @@ def _shape(read: Equations, name: str, expr: Expr, text: Text, start: int) -> Sh
         written = plain(node, read.problem.convention.indices)
         said = f"`{written}`: {error}" if len(written) <= _LONGEST else str(error)
         mark = moved(text.mark, _within(text.text, written, start))
-        instead = _row_or_column(node, read) or error.instead
+        instead = _as_meant(node, read) or error.instead
         read.complaints.add(f"in {name}, {said}", mark, instead)
         return None
 
@@ -278,6 +278,24 @@ def _culprit(expr: Expr, sizes: Sizes) -> Expr:
         except ShapeError:
             return _culprit(arg, sizes)
     return expr
+
+
+def _as_meant(node: Expr, read: Equations) -> str | None:
+    """What may be meant by a sum or product entry by entry of what does not fit."""
+    found = [each for each in (_product(node, read), _row_or_column(node, read)) if each]
+    return " or ".join(found)[: 3 * _LONGEST] or None
+
+
+def _product(node: Expr, read: Equations) -> str | None:
+    """The matrix product in place of one entry by entry, where the sizes are those of one."""
+    if not isinstance(node, Op) or node.name != "mul":
+        return None
+    product = Op("matmul", node.args)
+    try:
+        read.sizes().shape(product)
+    except ShapeError:
+        return None
+    return plain(product, read.problem.convention.indices)
 
 
 def _row_or_column(node: Expr, read: Equations) -> str | None:
@@ -296,7 +314,7 @@ def _row_or_column(node: Expr, read: Equations) -> str | None:
         args = list(node.args)
         args[position] = Op(fit, (args[position],))
         written.append(plain(Op(node.name, tuple(args)), read.problem.convention.indices))
-    return " or ".join(written)[: 3 * _LONGEST] or None
+    return " or ".join(written)
 
 
 def _within(text: str, part: str, start: int) -> int:

@@ -19,6 +19,7 @@ from backprop_cli.problem.layer_types.layer_type import LayerType, activated
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, POST, PRE, WEIGHTS, Draft, rule_of
 from backprop_cli.problem.problem_data import Layer, Values
+from backprop_cli.problem.text import other_keys
 
 _INPUT = "U"
 _MATRICES = {"input_weights": _INPUT, "recurrent_weights": WEIGHTS}
@@ -300,7 +301,7 @@ def _type(
         letters,
         _check,
         also,
-        {"weights": "input_weights", "recurrent": "recurrent_weights", "h0": "initial"},
+        other_keys.OF_RECURRENT,
         "tanh",
     )
 

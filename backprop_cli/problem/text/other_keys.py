@@ -52,6 +52,14 @@ OF_LAYER: Final = _meant(
         "train": "trainable trained frozen",
     }
 )
+OF_RECURRENT: Final = _meant(
+    {
+        "input_weights": "weights u u1 wx wxh wih ux",
+        "recurrent_weights": "recurrent w w1 v wh whh wr uh",
+        "bias": "b b1 bh bih biases offset",
+        "initial": "h0 h_0 start",
+    }
+)
 OF_CONV: Final = _meant(
     {
         "kernel": "k k1 weights weight w w1 filter filters kernels mask",
