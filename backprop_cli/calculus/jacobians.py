@@ -45,7 +45,7 @@ def _finished(
 ) -> Expr:
     if matrix == IDENTITY:
         return op("diag", op("spread", build.ONE, shape=rules.shape(Sym(of))), samples=sample_axis)
-    if _symmetric(matrix):
+    if isinstance(matrix, Op) and matrix.name in ("diag", "sub"):
         return matrix
     if denominator:
         matrix = build.transpose(matrix)
@@ -53,10 +53,6 @@ def _finished(
         return matrix
     shape = (rules.shape(Sym(of))[sample_axis], *rules.shape(matrix))
     return op("spread", matrix, axis=0, shape=shape)
-
-
-def _symmetric(matrix: Expr) -> bool:
-    return isinstance(matrix, Op) and matrix.name in ("diag", "sub")
 
 
 def _matrix(

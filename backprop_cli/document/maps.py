@@ -368,17 +368,13 @@ class _Drawing(Struct, frozen=True):
     def dots(self, at: Fraction) -> Iterator[Dot]:
         """The value at a place and what it comes from on either side, where these differ."""
         near = [piece for piece in self.found if at in (end.at for end in interval(piece.region))]
-        here = [piece for piece in near if _holds(piece.region, at)]
+        here = [piece for piece in near if all(half.holds((at,)) for half in piece.region)]
         heights = dict.fromkeys(self.values(piece.value, [at])[0] for piece in near)
         if not all(map(isfinite, heights)) or _equal(list(heights)):
             return
         closed = self.values(here[0].value, [at])[0] if here else None
         for height in heights:
             yield Dot((float(at), height), closed is not None and abs(height - closed) <= _SAME)
-
-
-def _holds(region: Region, at: Fraction) -> bool:
-    return all(half.holds((at,)) for half in region)
 
 
 def _equal(heights: Sequence[float]) -> bool:

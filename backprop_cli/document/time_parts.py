@@ -56,7 +56,7 @@ class OverTimeMaker(Struct, frozen=True):
         first, *others = [
             equation for each in block.families for equation in self.equations(block.over, each)
         ]
-        main = _main(block)
+        main = block.families[-1]
         yield StepPart(
             number,
             self.step(main.ids[max(main.ids)]).id,
@@ -251,10 +251,6 @@ class OverTimeMaker(Struct, frozen=True):
                     shapes |= self.lettered(term, over, t)
                 return self.formulas.writer(Known(shapes, {})).node(found)
         return None
-
-
-def _main(block: Block) -> Family:
-    return block.families[-1]
 
 
 def _words(block: Block) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from backprop_cli.errors import Complaints, HintedError, Mark
+from backprop_cli.errors import Complaints, HintedError
 from backprop_cli.problem.problem_data import Values
 from backprop_cli.problem.problem_file import read_up_to
 from backprop_cli.problem.text.other_keys import nearest
@@ -189,14 +189,10 @@ def _texts(node: MapNode, complaints: Complaints) -> dict[str, str] | None:
         if key not in KEYS:
             complaints.add(f"`{key}` does not belong beside `file`", entry.key.mark, _FORM)
         elif not isinstance(entry.value, ScalarNode) or not entry.value.text.strip():
-            complaints.add(f"`{key}` is a text", _mark(entry.value, node.mark), _FORM)
+            complaints.add(f"`{key}` is a text", getattr(entry.value, "mark", node.mark), _FORM)
         else:
             found[key] = entry.value.text.strip()
     return found if len(found) == len(node.entries) else None
-
-
-def _mark(node: Any, otherwise: Mark) -> Mark:
-    return getattr(node, "mark", otherwise)
 
 
 def _file(name: str, folder: str) -> bytes:

@@ -55,17 +55,13 @@ def hessian(model: Model, asked: Second, behind: Mapping[str, Expr], sizes: Size
     gradient = model.gradient(asked.by)
     words = "Hessian" if asked.by == asked.then else "mixed second derivatives"
     shapes = sizes.shape(Sym(asked.by)), sizes.shape(Sym(asked.then))
-    axes = (*_axes(model, asked.by), *_axes(model, asked.then))
+    axes = (*model.axes(asked.by), *model.axes(asked.then))
     expr = _written(gradient, asked.then, {**model.definitions, **behind}, sizes)
     if expr is not None:
         return Hessian(shorter(assumed(expr, model.problem, sizes), sizes), axes, words, None)
     flat = any(len(shape) > 1 for shape in shapes)
     pulled = op("jacobian", Sym(gradient), Sym(asked.then), flat=1)
     return Hessian(pulled, _flat(axes, shapes) if flat else axes, words, _FLAT if flat else None)
-
-
-def _axes(model: Model, name: str) -> tuple[str, ...]:
-    return model.axes(name)
 
 
 def _flat(axes: tuple[str, ...], shapes: tuple[Shape, Shape]) -> tuple[str, ...]:

@@ -318,16 +318,12 @@ def _matrix_section(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator
     """Products of matrices, where a path has two or more in a row."""
     parts: list[Part] = []
     for path in work.paths:
-        named = _by_names(factors)
+        named = {(of.name, by.name): found for (of, by), found in factors.items()}
         names = matrices(path, named)
         if len(names) > 2 and len(work.paths) == 1:
             parts.append(matrix_product(work.setting, names, named))
     if parts:
         yield Section("The matrices multiplied", tuple(parts))
-
-
-def _by_names(factors: Mapping[Edge, Factor]) -> dict[tuple[str, str], Factor]:
-    return {(of.name, by.name): found for (of, by), found in factors.items()}
 
 
 def _whole(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]:

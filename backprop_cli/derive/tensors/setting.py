@@ -84,7 +84,7 @@ def chainwork(model: Model, question: Question) -> Chainwork:
     samples = {
         name: axes.index("sample")
         for name in _quantities(model)
-        if model.samples is not None and "sample" in (axes := _axes(model, name))
+        if model.samples is not None and "sample" in (axes := model.axes(name))
     }
     if any(_act_on_one_another(path, samples) for path in paths):
         samples = {}
@@ -112,10 +112,6 @@ def _act_on_one_another(path: Names, samples: Mapping[str, int]) -> bool:
     """Whether samples meet on a path, as in the mean of a batch norm, and part again behind it."""
     with_samples = [place for place, name in enumerate(path) if name in samples]
     return bool(with_samples) and len(with_samples) <= with_samples[-1] - with_samples[0]
-
-
-def _axes(model: Model, name: str) -> tuple[str, ...]:
-    return model.axes(name)
 
 
 def _paths(model: Model, question: Question) -> Iterator[Names]:

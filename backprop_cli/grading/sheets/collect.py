@@ -180,14 +180,10 @@ def _split(path: str) -> tuple[str, str] | None:
     """The archive that a path leads into, and the name in it."""
     parts = path.split(os.sep)  # what is in an archive is no path
     for number, part in enumerate(parts[:-1], 1):
-        archive = _joined(parts[:number])
+        archive = os.sep.join(parts[:number])
         if is_archive(part) and os.path.isfile(archive):  # of many files
             return archive, "/".join(parts[number:])
     return None
-
-
-def _joined(parts: list[str]) -> str:
-    return os.sep.join(parts)
 
 
 @lru_cache(maxsize=_OPEN_AT_ONCE)
