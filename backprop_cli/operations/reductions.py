@@ -9,24 +9,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
-from backprop_cli.operations.along_axes import (
-    along_axis,
-    argmax,
-    argmax_entry,
-    axes_there_are,
-    axis_of,
-    largest_shares,
-    log_others,
-    log_softmax,
-    logsumexp,
-    max_entry,
-    mean,
-    norm,
-    of_slice,
-    others_share,
-    softmax,
-    sum_entry,
-)
+from backprop_cli.operations import along_axes
 from backprop_cli.operations.fitting import total
 from backprop_cli.operations.record import (
     Notation,
@@ -40,7 +23,7 @@ _AXIS = {"axis": None, "keep": None}
 
 def _reduced(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
-    axis = axis_of(node, shape)
+    axis = along_axes.axis_of(node, shape)
     if axis is None:
         return (1,) * len(shape) if node.option("keep") else ()
     kept: Shape = (1,) if node.option("keep") else ()
@@ -49,8 +32,10 @@ def _reduced(shapes: tuple[Shape, ...], node: Op) -> Shape:
 
 def _along(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
-    if axis_of(node, shape) is None and len(shape) > 1:
-        raise ShapeError(f"{node.name} of {described(shape)} needs an axis", axes_there_are(shape))
+    if along_axes.axis_of(node, shape) is None and len(shape) > 1:
+        raise ShapeError(
+            f"{node.name} of {described(shape)} needs an axis", along_axes.axes_there_are(shape)
+        )
     if not shape:
         raise ShapeError(f"{node.name} needs a vector or a matrix, and this is a number")
     return shape
@@ -105,14 +90,14 @@ def _sum(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 def _mean(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     shape = rules.shape(node.args[0])
-    return (build.div(_whole(g, node, rules), count(shape, axis_of(node, shape))),)
+    return (build.div(_whole(g, node, rules), count(shape, along_axes.axis_of(node, shape))),)
 
 
 def _var(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     """What comes through the mean adds up to 0, which the definition's share does not say."""
     x = node.args[0]
     shape = rules.shape(x)
-    twice = build.div(num(2), count(shape, axis_of(node, shape)))
+    twice = build.div(num(2), count(shape, along_axes.axis_of(node, shape)))
     share = build.mul(twice, op("sub", x, _middle(node, rules)))
     return (build.mul(_whole(g, node, rules), share),)
 
@@ -185,7 +170,9 @@ def _is_vector(x: Expr, rules: Rules) -> bool:
 
 def _mean_of_sum(node: Op, rules: Rules) -> Expr:
     shape = rules.shape(node.args[0])
-    return build.div(_like("sum", node, node.args[0]), count(shape, axis_of(node, shape)))
+    return build.div(
+        _like("sum", node, node.args[0]), count(shape, along_axes.axis_of(node, shape))
+    )
 
 
 def _mean_of_squares(node: Op, rules: Rules) -> Expr:
@@ -245,18 +232,18 @@ REDUCTIONS = (
     _reduction(
         "sum",
         "sum",
-        along_axis(np.sum),
+        along_axes.along_axis(np.sum),
         _sum,
         "Σ",
         rises=True,
         adds=True,
-        entry=sum_entry,
+        entry=along_axes.sum_entry,
         reduces=True,
     ),
     _reduction(
         "mean",
         "mean",
-        mean,
+        along_axes.mean,
         _mean,
         rises=True,
         definition=_mean_of_sum,
@@ -274,18 +261,18 @@ REDUCTIONS = (
     _reduction(
         "max",
         "largest entry",
-        along_axis(np.max),
+        along_axes.along_axis(np.max),
         _max,
         kink="max",
         rises=True,
         exact=True,
-        entry=max_entry,
+        entry=along_axes.max_entry,
         reduces=True,
     ),
     _reduction(
         "logsumexp",
         "logarithm of a sum of exponentials",
-        logsumexp,
+        along_axes.logsumexp,
         _logsumexp,
         rises=True,
         written_out=True,
@@ -295,7 +282,7 @@ REDUCTIONS = (
     _reduction(
         "norm",
         "Euclidean length",
-        norm,
+        along_axes.norm,
         _norm,
         definition=_root_of_squares,
         reduces=True,
@@ -303,7 +290,7 @@ REDUCTIONS = (
     _reduction(
         "softmax",
         "softmax",
-        softmax,
+        along_axes.softmax,
         _softmax,
         shape=_along,
         options={"axis": None},
@@ -313,7 +300,7 @@ REDUCTIONS = (
     _reduction(
         "log_softmax",
         "logarithm of the softmax",
-        log_softmax,
+        along_axes.log_softmax,
         _log_softmax,
         shape=_along,
         options={"axis": None},
@@ -323,7 +310,7 @@ REDUCTIONS = (
     _reduction(
         "log_others",
         "logarithm of 1 minus the softmax",
-        log_others,
+        along_axes.log_others,
         _log_others,
         shape=_along,
         options={"axis": None},
@@ -335,13 +322,13 @@ REDUCTIONS = (
     _reduction(
         "others_share",
         "what reaches an entry through the others",
-        others_share,
+        along_axes.others_share,
         _none,
         shape=lambda shapes, _: shapes[1],
         arity=2,
         options={"axis": None},
         public=False,
-        entry=of_slice,
+        entry=along_axes.of_slice,
         in_one_step=True,
         written_out=True,
         definition=_through_the_others,
@@ -349,22 +336,22 @@ REDUCTIONS = (
     _reduction(
         "largest_shares",
         "where the largest entry is",
-        largest_shares,
+        along_axes.largest_shares,
         _none,
         shape=lambda shapes, _: shapes[0],
         options={"axis": None, "at_tie": "first"},
         public=False,
         exact=True,
-        entry=of_slice,
+        entry=along_axes.of_slice,
     ),
     _reduction(
         "argmax",
         "number of the largest entry",
-        argmax,
+        along_axes.argmax,
         _none,
         options={"axis": None, "first": 0},
         exact=True,
-        entry=argmax_entry,
+        entry=along_axes.argmax_entry,
         reduces=True,
     ),
 )

@@ -6,40 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
+from backprop_cli.report import wording
 from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
-from backprop_cli.report.wording import (
-    BESIDE,
-    HARDEST,
-    QUANTITIES,
-    STUDENTS,
-    TO_TEACH,
-    VERDICTS,
-    average,
-    beside_marks,
-    doubles,
-    earned,
-    first_sentences,
-    hardest_first,
-    line_of,
-    marks,
-    noted,
-    other_verdicts,
-    outcome,
-    points,
-    remarked,
-    rights,
-    several,
-    sheets,
-    unexplained,
-    unread,
-    verdict_phrase,
-    whose,
-)
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>#|~&@$!]|(?<=[a-z]):(?=/)|(?<=www)\.", re.IGNORECASE)
 _STEPS = ("", "quantity", "points", "verdict")
-_QUANTITIES = (HARDEST, "right", "the others", "slips", "unexplained")
+_QUANTITIES = (wording.HARDEST, "right", "the others", "slips", "unexplained")
 _WRITTEN = "\0"  # stands for what was written, which is code
 _CODE_LABELS = frozenset({"you wrote", "formula", "right value"})
 
@@ -88,14 +61,16 @@ def _sheet(report: Report, settings: Settings) -> Iterator[str]:
     submission = report.submissions[0]
     if report.problem:
         yield f"# {escaped(report.problem)}"
-    yield f"{code(whose(submission))} ({code(submission.file)})"
+    yield f"{code(wording.whose(submission))} ({code(submission.file)})"
     if submission.error is not None:
-        yield escaped(unread(submission))
+        yield escaped(wording.unread(submission))
         return
-    yield f"**{marks(submission)}**"
-    yield from map(escaped, first_sentences(submission))
+    yield f"**{wording.marks(submission)}**"
+    yield from map(escaped, wording.first_sentences(submission))
     if submission.remarks:
-        yield "\n".join(f"- {escaped(noted(text, mark))}" for text, mark in submission.remarks)
+        yield "\n".join(
+            f"- {escaped(wording.noted(text, mark))}" for text, mark in submission.remarks
+        )
     if submission.results:
         yield _table(_STEPS, map(_verdict, submission.results))
     for result in submission.results:
@@ -104,12 +79,17 @@ def _sheet(report: Report, settings: Settings) -> Iterator[str]:
 
 
 def _verdict(result: Result) -> tuple[str, ...]:
-    sign = VERDICTS[result.verdict].sign
-    return escaped(sign), _cell(result.id), points(result), escaped(verdict_phrase(result))
+    sign = wording.VERDICTS[result.verdict].sign
+    return (
+        escaped(sign),
+        _cell(result.id),
+        wording.points(result),
+        escaped(wording.verdict_phrase(result)),
+    )
 
 
 def _details(result: Result, told: Sequence[tuple[str, str]]) -> str:
-    where = line_of(result.mark)
+    where = wording.line_of(result.mark)
     title = f"### {code(result.id)}{f' ({where})' if where else ''}"
     lines = [
         f"- **{label}**: {code(text) if label in _CODE_LABELS else escaped(text)}"
@@ -124,50 +104,57 @@ def _details(result: Result, told: Sequence[tuple[str, str]]) -> str:
 def _class(report: Report, settings: Settings) -> Iterator[str]:
     if report.problem:
         yield f"# {escaped(report.problem)}"
-    counts = [sheets(report.summary), average(report.submissions)]
+    counts = [wording.sheets(report.summary), wording.average(report.submissions)]
     yield f"**{', '.join(filter(None, counts))}**"
     if told := list(to_teach(report.summary, settings)):
-        yield f"## {TO_TEACH}"
+        yield f"## {wording.TO_TEACH}"
         yield "\n".join(f"- {escaped(line)}" for line in told)
     if report.summary.quantities:
-        yield f"## {QUANTITIES}"
+        yield f"## {wording.QUANTITIES}"
         yield _table(
-            _QUANTITIES, (_tally(tally, settings) for tally in hardest_first(report.summary))
+            _QUANTITIES,
+            (_tally(tally, settings) for tally in wording.hardest_first(report.summary)),
         )
     if report.submissions:
-        yield f"## {STUDENTS}"
+        yield f"## {wording.STUDENTS}"
         yield from _students(report, settings)
     if report.summary.notes:
-        yield f"## {BESIDE}"
+        yield f"## {wording.BESIDE}"
         yield "\n".join(f"- {escaped(line)}" for line in note_lines(report.summary.notes))
 
 
 def _students(report: Report, settings: Settings) -> Iterator[str]:
-    twice = doubles(report.submissions)
-    heading = ("student", "points", "", beside_marks(report.submissions))
+    twice = wording.doubles(report.submissions)
+    heading = ("student", "points", "", wording.beside_marks(report.submissions))
     rows = (
         _student(one, not twice.isdisjoint(one.students), settings) for one in report.submissions
     )
     yield _table(heading, rows)
-    if note := several(report.submissions):
+    if note := wording.several(report.submissions):
         yield escaped(note)
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
-    said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
+    said = "; ".join(filter(None, (cause(submission, settings), wording.remarked(submission))))
     if submission.error is not None:
-        said = unread(submission)
-    name = _cell(whose(submission))
+        said = wording.unread(submission)
+    name = _cell(wording.whose(submission))
     if named_twice:
         name += f" ({_cell(submission.file)})"
-    return name, earned(submission), outcome(submission), escaped(said)
+    return name, wording.earned(submission), wording.outcome(submission), escaped(said)
 
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
     named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
     shared = ". ".join(map(_unexplained, tally.shared))
-    return _cell(tally.id), rights(tally), other_verdicts(tally), escaped(counted(named)), shared
+    return (
+        _cell(tally.id),
+        wording.rights(tally),
+        wording.other_verdicts(tally),
+        escaped(counted(named)),
+        shared,
+    )
 
 
 def _unexplained(one: Shared) -> str:
-    return escaped(unexplained(one, _WRITTEN)).replace(_WRITTEN, _cell(one.text))
+    return escaped(wording.unexplained(one, _WRITTEN)).replace(_WRITTEN, _cell(one.text))

@@ -7,36 +7,9 @@ from html import escape
 from typing import Final
 
 from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
+from backprop_cli.report import wording
 from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
-from backprop_cli.report.wording import (
-    BESIDE,
-    HARDEST,
-    QUANTITIES,
-    STUDENTS,
-    TO_TEACH,
-    VERDICTS,
-    average,
-    beside_marks,
-    doubles,
-    earned,
-    first_sentences,
-    hardest_first,
-    line_of,
-    marks,
-    noted,
-    other_verdicts,
-    outcome,
-    points,
-    remarked,
-    rights,
-    several,
-    sheets,
-    unexplained,
-    unread,
-    verdict_phrase,
-    whose,
-)
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --good: #2a7; --partly: #b80; --bad: #d44; }
@@ -50,7 +23,7 @@ dl { margin: .2rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
 .bar { display: inline-block; width: 6rem; height: .7rem; background: var(--line); }
 .bar > span { display: block; height: 100%; background: var(--good); }
 """
-_QUANTITIES: Final = (HARDEST, "right", "", "the others", "slips", "unexplained")
+_QUANTITIES: Final = (wording.HARDEST, "right", "", "the others", "slips", "unexplained")
 _WRITTEN: Final = "\0"  # stands for what was written, which is code
 _CODE_LABELS: Final = frozenset({"you wrote", "formula", "right value"})
 
@@ -85,50 +58,51 @@ def _code(text: str) -> str:
 
 
 def _sheet(submission: Submission, settings: Settings) -> Iterator[str]:
-    yield f"<p>{escape(whose(submission))} ({_code(submission.file)})</p>"
+    yield f"<p>{escape(wording.whose(submission))} ({_code(submission.file)})</p>"
     if submission.error is not None:
-        yield f'<p class="bad">{escape(unread(submission))}</p>'
+        yield f'<p class="bad">{escape(wording.unread(submission))}</p>'
         return
-    yield f"<p><strong>{escape(marks(submission))}</strong></p>"
-    yield from (f"<p>{escape(sentence)}</p>" for sentence in first_sentences(submission))
+    yield f"<p><strong>{escape(wording.marks(submission))}</strong></p>"
+    yield from (f"<p>{escape(sentence)}</p>" for sentence in wording.first_sentences(submission))
     if submission.remarks:
-        yield _list(noted(*remark) for remark in submission.remarks)
+        yield _list(wording.noted(*remark) for remark in submission.remarks)
     if submission.results:
         rows = (_row(result, settings) for result in submission.results)
         yield _table(("quantity", "points", "verdict"), rows)
 
 
 def _row(result: Result, settings: Settings) -> tuple[str, ...]:
-    words = VERDICTS[result.verdict]
-    where = line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
-    phrase = escape(verdict_phrase(result) + (f" ({where})" if where else ""))
+    words = wording.VERDICTS[result.verdict]
+    where = wording.line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
+    phrase = escape(wording.verdict_phrase(result) + (f" ({where})" if where else ""))
     told = "".join(
         f"<dt>{escape(label)}</dt><dd>{_code(text) if label in _CODE_LABELS else escape(text)}</dd>"
         for label, text in facts(result, settings)
     )
     verdict = f'<span class="{words.style}">{escape(words.sign)} {phrase}</span>'
-    return _code(result.id), points(result), verdict + (f"<dl>{told}</dl>" if told else "")
+    return _code(result.id), wording.points(result), verdict + (f"<dl>{told}</dl>" if told else "")
 
 
 # A class -------------------------------------------------------------------------------------
 
 
 def _class(report: Report, settings: Settings) -> Iterator[str]:
-    counts = [sheets(report.summary), average(report.submissions)]
+    counts = [wording.sheets(report.summary), wording.average(report.submissions)]
     yield f"<p><strong>{escape(', '.join(filter(None, counts)))}</strong></p>"
     if told := list(to_teach(report.summary, settings)):
-        yield _heading(TO_TEACH)
+        yield _heading(wording.TO_TEACH)
         yield _list(told)
     if report.summary.quantities:
-        yield _heading(QUANTITIES)
+        yield _heading(wording.QUANTITIES)
         yield _table(
-            _QUANTITIES, (_tally(tally, settings) for tally in hardest_first(report.summary))
+            _QUANTITIES,
+            (_tally(tally, settings) for tally in wording.hardest_first(report.summary)),
         )
     if report.submissions:
-        yield _heading(STUDENTS)
+        yield _heading(wording.STUDENTS)
         yield from _students(report, settings)
     if report.summary.notes:
-        yield _heading(BESIDE)
+        yield _heading(wording.BESIDE)
         yield _list(note_lines(report.summary.notes))
 
 
@@ -137,13 +111,13 @@ def _heading(text: str) -> str:
 
 
 def _students(report: Report, settings: Settings) -> Iterator[str]:
-    twice = doubles(report.submissions)
-    heading = ("student", "points", "", beside_marks(report.submissions))
+    twice = wording.doubles(report.submissions)
+    heading = ("student", "points", "", wording.beside_marks(report.submissions))
     rows = (
         _student(one, not twice.isdisjoint(one.students), settings) for one in report.submissions
     )
     yield _table(heading, rows)
-    if note := several(report.submissions):
+    if note := wording.several(report.submissions):
         yield f"<p>{escape(note)}</p>"
 
 
@@ -152,13 +126,18 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
-    said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
+    said = "; ".join(filter(None, (cause(submission, settings), wording.remarked(submission))))
     if submission.error is not None:
-        said = unread(submission)
+        said = wording.unread(submission)
     file = f" ({_code(submission.file)})" if named_twice else ""
     style = "good" if submission.passed else "bad"
-    verdict = f'<span class="{style}">{escape(outcome(submission))}</span>'
-    return escape(whose(submission)) + file, earned(submission), verdict, escape(said)
+    verdict = f'<span class="{style}">{escape(wording.outcome(submission))}</span>'
+    return (
+        escape(wording.whose(submission)) + file,
+        wording.earned(submission),
+        verdict,
+        escape(said),
+    )
 
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
@@ -166,9 +145,9 @@ def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
     shared = "<br>".join(_unexplained(one) for one in tally.shared)
     share = 100 * tally.counts.get("correct", 0) / max(sum(tally.counts.values()), 1)
     bar = f'<span class="bar"><span style="width: {share:.0f}%"></span></span>'
-    others = (escape(other_verdicts(tally)), escape(counted(named)), shared)
-    return _code(tally.id), rights(tally), bar, *others
+    others = (escape(wording.other_verdicts(tally)), escape(counted(named)), shared)
+    return _code(tally.id), wording.rights(tally), bar, *others
 
 
 def _unexplained(one: Shared) -> str:
-    return escape(unexplained(one, _WRITTEN)).replace(_WRITTEN, _code(one.text))
+    return escape(wording.unexplained(one, _WRITTEN)).replace(_WRITTEN, _code(one.text))

@@ -10,32 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
+from backprop_cli.report import wording
 from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
-from backprop_cli.report.wording import (
-    HARDEST,
-    VERDICTS,
-    average,
-    beside_marks,
-    doubles,
-    earned,
-    first_sentences,
-    hardest_first,
-    line_of,
-    marks,
-    noted,
-    other_verdicts,
-    outcome,
-    points,
-    remarked,
-    rights,
-    several,
-    sheets,
-    unexplained,
-    unread,
-    verdict_phrase,
-    whose,
-)
 from backprop_cli.terminal.console import SHORT, WORDS, beside, drawn, headed, widest
 
 _INDENT = (0, 0, 0, 4)
@@ -62,19 +39,19 @@ def _passed(text: str, passed: bool) -> Text:
 def _sheet(problem: str, submission: Submission, settings: Settings) -> Iterator[RenderableType]:
     if problem:
         yield Text(problem, "heading", overflow="fold")
-    yield Text(f"{whose(submission)} ({submission.file})", overflow="fold")
+    yield Text(f"{wording.whose(submission)} ({submission.file})", overflow="fold")
     if submission.error is not None:
         yield _BLANK
-        yield Text(unread(submission), "bad", overflow="fold")
+        yield Text(wording.unread(submission), "bad", overflow="fold")
         return
-    yield _passed(marks(submission), submission.passed)
-    for sentence in first_sentences(submission):
+    yield _passed(wording.marks(submission), submission.passed)
+    for sentence in wording.first_sentences(submission):
         yield _BLANK
         yield Text(sentence, overflow="fold")
     if submission.remarks:
         yield _BLANK
     for text, mark in submission.remarks:
-        yield beside([("Note:", None)], noted(text, mark), gap=1)
+        yield beside([("Note:", None)], wording.noted(text, mark), gap=1)
     if submission.results:
         yield _BLANK
         yield from _steps(submission.results, settings)
@@ -83,7 +60,7 @@ def _sheet(problem: str, submission: Submission, settings: Settings) -> Iterator
 def _steps(results: tuple[Result, ...], settings: Settings) -> Iterator[RenderableType]:
     """A line a quantity, and below it what there is to say where it is not simply right."""
     names = widest((result.id for result in results), settings.width // 3)
-    scores = widest(map(points, results), 12)
+    scores = widest(map(wording.points, results), 12)
     for result in results:
         yield _verdict(result, names, scores, settings)
         if told := facts(result, settings):
@@ -94,11 +71,13 @@ def _steps(results: tuple[Result, ...], settings: Settings) -> Iterator[Renderab
 
 
 def _verdict(result: Result, names: int, scores: int, settings: Settings) -> Table:
-    words = VERDICTS[result.verdict]
+    words = wording.VERDICTS[result.verdict]
     sign = words.plain_sign if settings.ascii else words.sign
-    where = line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
-    phrase = f"{verdict_phrase(result)} ({where})" if where else verdict_phrase(result)
-    head = [(f"{sign} {result.id}", names + 2), (points(result), scores)]
+    where = wording.line_of(result.mark) if result.verdict not in ("correct", "carried") else ""
+    phrase = (
+        f"{wording.verdict_phrase(result)} ({where})" if where else wording.verdict_phrase(result)
+    )
+    head = [(f"{sign} {result.id}", names + 2), (wording.points(result), scores)]
     return beside(head, phrase, style=words.style)
 
 
@@ -107,12 +86,12 @@ def _verdict(result: Result, names: int, scores: int, settings: Settings) -> Tab
 
 def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
     heading = f"{report.problem}: " if report.problem else ""
-    counts = [sheets(report.summary), average(report.submissions)]
+    counts = [wording.sheets(report.summary), wording.average(report.submissions)]
     yield Text(heading + ", ".join(filter(None, counts)), overflow="fold")
     if report.submissions:
         yield _BLANK
         yield from _students(report.submissions, settings)
-        if note := several(report.submissions):
+        if note := wording.several(report.submissions):
             yield _BLANK
             yield Text(f"Note: {note}", overflow="fold")
     if report.summary.quantities:
@@ -129,22 +108,22 @@ def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
 
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[Table]:
     """A line a sheet; a large class in several tables of the same columns, drawn one by one."""
-    twice = doubles(submissions)
-    names = widest(["student", *map(whose, submissions)], settings.width // 3)
-    scores = widest(["points", *map(earned, submissions)], 15)
-    outcomes = widest(map(outcome, submissions), 15)
+    twice = wording.doubles(submissions)
+    names = widest(["student", *map(wording.whose, submissions)], settings.width // 3)
+    scores = widest(["points", *map(wording.earned, submissions)], 15)
+    outcomes = widest(map(wording.outcome, submissions), 15)
     for start in range(0, len(submissions), _TOGETHER):
         table = headed(settings, with_headings=start == 0)
         table.add_column("student", width=names, **SHORT)
         table.add_column("points", width=scores, **SHORT)
         table.add_column("", width=outcomes, **SHORT)
-        table.add_column(beside_marks(submissions), ratio=1, **WORDS)
+        table.add_column(wording.beside_marks(submissions), ratio=1, **WORDS)
         for submission in submissions[start : start + _TOGETHER]:
             file = submission.file if not twice.isdisjoint(submission.students) else ""
             table.add_row(
-                whose(submission),
-                earned(submission),
-                _passed(outcome(submission), submission.passed),
+                wording.whose(submission),
+                wording.earned(submission),
+                _passed(wording.outcome(submission), submission.passed),
                 _about(submission, file, settings),
             )
         yield table
@@ -152,27 +131,27 @@ def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterat
 
 def _about(submission: Submission, file: str, settings: Settings) -> str:
     """What a line says; `file` is named where the student's name does not tell the sheet."""
-    said = "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
+    said = "; ".join(filter(None, (cause(submission, settings), wording.remarked(submission))))
     if submission.error is not None:
-        said, file = unread(submission), submission.file
+        said, file = wording.unread(submission), submission.file
     return ": ".join(filter(None, (file, said)))
 
 
 def _quantities(summary: Summary, settings: Settings) -> Table:
     """How a class did, a line a quantity: how many right, then what the others wrote."""
     table = headed(settings)
-    table.add_column(HARDEST, max_width=settings.width // 3, **SHORT)
+    table.add_column(wording.HARDEST, max_width=settings.width // 3, **SHORT)
     table.add_column("right", max_width=15, **SHORT)
     table.add_column("the others", ratio=1, **WORDS)
-    for tally in hardest_first(summary):
+    for tally in wording.hardest_first(summary):
         others = "\n".join(_others(tally, settings))
-        table.add_row(tally.id, rights(tally), others)
+        table.add_row(tally.id, wording.rights(tally), others)
     return table
 
 
 def _others(tally: Tally, settings: Settings) -> Iterator[str]:
     """What those who were not right did: verdicts, slips, and wrong values several wrote."""
-    if text := other_verdicts(tally):
+    if text := wording.other_verdicts(tally):
         yield text
     if tally.slips:
         named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
@@ -180,4 +159,4 @@ def _others(tally: Tally, settings: Settings) -> Iterator[str]:
     for one in tally.shared:
         short = Text(one.text)
         short.truncate(2 * settings.width, overflow="ellipsis")
-        yield f"unexplained, {unexplained(one, short.plain)}"
+        yield f"unexplained, {wording.unexplained(one, short.plain)}"
