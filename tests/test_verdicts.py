@@ -600,3 +600,45 @@ grading: {precision: {significant: 4}}
 """
     minus = f"-{typed}"
     assert verdicts(problem, f"a: -0.0001700, b: {minus}")["b"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("gradient", "verdict"), [("-1", "correct"), ("0", "wrong"), ("1", "wrong")]
+)
+def test_what_is_the_same_number_as_a_written_one_is_not_missing(
+    gradient: str, verdict: str
+) -> None:
+    """Whoever writes Z of a linear output has its Ŷ, too."""
+    problem = """x: [0.4, -0.9]
+layers:
+- {weights: [[0.5, -0.7], [0.8, 0.6]], activation: tanh}
+- {weights: [[0.9, -0.2]], activation: linear}
+y: [1]
+loss: hinge
+ask: [Z1, H1, Z2, Yhat, dL/dYhat]
+grading: {precision: {decimals: 3}}
+"""
+    sheet = "Z1: [0.830, -0.220], H1: [0.681, -0.217], Z2: [0.656]"
+    found = graded(problem, f"{sheet}, dL/dYhat: [{gradient}]")
+    assert (found["Yhat"].verdict, found["dL/dYhat"].verdict) == ("missing", verdict)
+    without = graded(problem, f"Z1: [0.830, -0.220], H1: [0.681, -0.217], dL/dYhat: [{gradient}]")
+    hidden = {"-1": "correct", "0": "not-judged", "1": "wrong"}  # 1 is the sign, nothing hides that
+    assert without["dL/dYhat"].verdict == hidden[gradient]
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("[.33605, -.75392]", "correct"),
+        ("[.33611, -.7539]", "correct"),
+        ("[.33580, -.75392]", "wrong"),
+    ],
+)
+def test_that_a_slope_may_be_worked_out_from_the_value_it_holds(typed: str, verdict: str) -> None:
+    """dL/dd = -dL/de · e · d with one's own e of four digits: 1.92864 · .2178 · .8 = .33605."""
+    problem = """values: {w: [0.3, 0.7], d: [0.8, -1.3]}
+equations: [e = w * exp(-d^2 / 2), p = sum(e), L = -ln(p)]
+ask: [e, dL/de, dL/dd]
+"""
+    sheet = "e: [.2178, .3007], dL/de: [-1.92864, -1.92864]"
+    assert graded(problem, f"{sheet}, dL/dd: {typed}")["dL/dd"].verdict == verdict

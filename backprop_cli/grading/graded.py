@@ -11,7 +11,7 @@ import numpy as np
 from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.exercise import Exercise, Question
-from backprop_cli.grading.judging.answer_key import Judged, Words, overall, points, weakest
+from backprop_cli.grading.judging.answer_key import Judged, Key, Words, overall, points, weakest
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.judging.right_answers import MOST_ENTRIES, RightAnswers
 from backprop_cli.grading.report_data import (
@@ -67,8 +67,9 @@ class Graded:
     def judge(self) -> Judge:
         """The judge of what is not right by itself, all of it judged."""
         readable = dict(self.readable())
-        lost = self.expected - set(readable)
-        key, unusable = self.exercise.key_for(readable), lost & set(self.sheet.answers)
+        key = self.exercise.key_for(readable)
+        lost = {name for name in self.expected if not is_there(name, key, readable)}
+        unusable = lost & set(self.sheet.answers)
         judge = Judge(key, readable, lost, partial(self.betrayed, readable), unusable)
         judge.judged.update({name: right.judged for name, right in self.right.items()})
         for name in self.exercise.order:
@@ -328,3 +329,13 @@ def _sentences(slips: Iterable[str]) -> str:
 def _all_wrong(verdicts: Words) -> Words:
     """Verdicts where what could not be judged is known to be wrong."""
     return np.where(verdicts == "not-judged", "wrong", verdicts).astype(object)
+
+
+def is_there(name: str, key: Key, readable: Mapping[str, Written]) -> bool:
+    """Whether a quantity can be read, by its own name or as the one that it is: Ŷ where Ŷ = Z."""
+    while name not in readable:
+        same = key.first(name)
+        if not isinstance(same, Sym):
+            return False
+        name = same.name
+    return True

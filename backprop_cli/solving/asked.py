@@ -119,18 +119,17 @@ def check_asked(model: Model, planned: Plan, complaints: Complaints) -> None:
         except UnknownIdError as unknown:
             complaints.add(str(unknown), text.mark, unknown.instead)
             continue
-        if found.id in model.given or found.id in model.unknown:
-            message = f"{shown(text.text)} is given, and nothing of it has to be worked out"
-            complaints.add(message, text.mark, "leave it out")
-            continue
         _check_step(model, found, text, complaints)
-        shape = tuple(size for size in shapes[found.id] if isinstance(size, int))
-        if len(shape) < len(shapes[found.id]):
-            continue  # how far a letter goes is not known
-        if found.index is not None and model.counted(found.id, found.index, shape) is None:
+        whole = shapes.get(found.id, ())
+        shape = tuple(size for size in whole if isinstance(size, int))
+        known_size = len(shape) == len(whole)  # else it is not known how far a letter goes
+        if found.index and known_size and model.counted(found.id, found.index, shape) is None:
             sizes = " × ".join(map(str, shape)) or "a number"
             message = f"{found.id} is {sizes} and has no entry {shown(text.text)}"
             complaints.add(message, text.mark, _entries(model, found.id, shape))
+        elif found.id in model.given or found.id in model.unknown:
+            message = f"{shown(text.text)} is given, and nothing of it has to be worked out"
+            complaints.add(message, text.mark, "leave it out")
 
 
 def _check_step(model: Model, found: Reference, text: Text, complaints: Complaints) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import (
     Expr,
+    Folded,
     Num,
     Op,
     Sym,
@@ -67,7 +68,10 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
         if model.gradient_by(id) is not None:
             yield by_reciprocal(expr)
         for other in chain(
-            _softmax_ways(model, id, expr), _slope_ways(model, id, expr), _gate_ways(model, expr)
+            _softmax_ways(model, id, expr),
+            _slope_ways(model, id, expr),
+            _gate_ways(model, expr),
+            _value_ways(model, id, expr),
         ):
             yield other
             yield regrouped(other)
@@ -178,6 +182,63 @@ def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
                 gate, own = op("sigmoid", Sym(z)), Sym(user)
                 slope = op("add", own, op("mul", gate, op("sub", num(1), own)))
                 yield op("mul", Sym(upstream), slope)
+
+
+def _value_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
+    """The value h itself for what it is made of: -G ⊙ h ⊙ d where h = w ⊙ exp(-d²/2)."""
+    by = model.gradient_by(id)
+    users = consumers(model, by) if by is not None else []
+    if len(users) > _MOST_USERS:
+        return
+    for user in users:
+        factors = _flat(model.definitions[user])
+        if any(isinstance(factor, Op) for factor in factors):
+            plain = [_plain(factor) for factor in factors]
+            found = rewrite(expr, partial(_by_value, plain, Sym(user)))
+            if found != expr:
+                yield found
+
+
+def _by_value(definition: Sequence[Expr], value: Sym, part: Expr) -> Expr | None:
+    """A product in which all factors of a definition are, with the value in their place."""
+    factors = _flat(part)
+    if len(factors) < len(definition):
+        return None
+    compared = [_plain(factor) for factor in factors]
+    for factor in definition:
+        if factor not in compared:
+            return None
+        at = compared.index(factor)
+        del compared[at], factors[at]
+    made: Expr = value
+    for factor in factors:
+        made = op("mul", made, factor)
+    return made
+
+
+def _flat(expr: Expr) -> list[Expr]:
+    """The factors of a product however they are grouped, a sign among them."""
+    found: list[Expr] = []
+    stack = [expr]
+    while stack:
+        match stack.pop():
+            case Op("mul", (left, right)):
+                stack += [right, left]
+            case Op("neg", (inner,)):
+                found.append(num(-1))
+                stack.append(inner)
+            case other:
+                found.append(other)
+    return found
+
+
+def _plain(expr: Expr) -> Expr:
+    """The same with the numbers of each product in front of it: -½ · d² for (-d²)/2."""
+    return Folded[Expr](lambda leaf: leaf, _with_number_first).of(expr)
+
+
+def _with_number_first(node: Op, args: list[Expr]) -> Expr:
+    return build.scaled(*build.coefficient(Op(node.name, tuple(args), node.options)))
 
 
 def _gate_ways(model: Model, expr: Expr) -> Iterator[Expr]:

@@ -150,16 +150,14 @@ class Judge:
 
     def _lacking(self, sources: Sequence[str]) -> str:
         """`Z1 and H1 are missing`; what is on the sheet in another shape cannot be used."""
-        unusable = all(source in self.unusable for source in sources)
         names = " and ".join(sources)
-        if unusable:
+        if all(source in self.unusable for source in sources):
             return f"{names} cannot be used"
         return f"{names} {'is' if len(sources) == 1 else 'are'} missing"
 
     def _is_missing(self, source: str) -> bool:
-        if source in self.lost:
-            return True
-        return source in self.key.asked and not self.written[source].present.all()
+        asked = source in self.key.asked
+        return source in self.lost or (asked and not self.written[source].present.all())
 
     # What it depends on ---------------------------------------------------------------------------
 

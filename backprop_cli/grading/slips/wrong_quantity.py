@@ -116,8 +116,13 @@ def has_digits(judge: Judge, wrong: Wrong) -> bool:
     if telling.sum() > 1:
         return True
     places = map(tuple, np.argwhere(telling).tolist())
-    texts = (as_meant(judge, wrong.texts.get(place, "")) for place in places)
-    return all(digits(text) >= LEAST_DIGITS for text in texts)
+    found = [digits(as_meant(judge, wrong.texts.get(place, ""))) for place in places]
+    least = LEAST_DIGITS - 1 if by_luck(judge, wrong) <= _HARDLY else LEAST_DIGITS
+    return all(count >= least for count in found)
+
+
+_HARDLY = 0.01
+"""A digit less is enough where hardly any number of about the size is the one typed."""
 
 
 def as_meant(judge: Judge, text: str) -> str:
