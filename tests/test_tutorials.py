@@ -172,3 +172,31 @@ def test_a_figure_with_the_sign_lost_is_found(text: str, figures: dict[str, Any]
     turned = np.vectorize(lambda one: one[1:] if one.startswith("-") else f"-{one}")(figures[id])
     report = backprop.load(text).check({**figures, id: turned.tolist()})
     assert report.first_wrong == id
+
+
+# What no update changes ---------------------------------------------------------------------------
+
+
+def later_slopes(h: np.ndarray[Any, Any], digits: int) -> dict[str, Any]:
+    """The steps of that bias from outputs of the frozen layer as somebody wrote them."""
+    y, bias, found = np.array([0, 1, 0]), 0.0, {}
+    for step in ("", "@2"):
+        slope = 2 * np.sum(h @ [-1.22, -2.30] + bias - y)
+        found[f"dL/db2{step}"] = [f"{slope:.{digits}f}"]
+        bias -= 0.1 * float(found[f"dL/db2{step}"][0])
+        found[f"b2_new{step}"] = [f"{bias:.{digits}f}"]
+        bias = float(found[f"b2_new{step}"][0])
+    return found
+
+
+def test_a_frozen_layer_is_worked_out_once_and_used_at_every_step() -> None:
+    """Two decimals of H1, cut off at the first step, stand behind all that follows."""
+    text = STATQUEST.replace("ask: [", "ask: [H1, ").replace("{significant: 3}", "{decimals: 2}")
+    z = np.array([[0], [0.5], [1]]) @ [[3.34, -3.53]] + [-1.43, 0.57]
+    h = np.trunc(100 * np.log1p(np.exp(z))) / 100
+    sheet = {"H1": [[f"{one:.2f}" for one in row] for row in h], **later_slopes(h, 5)}
+    report = backprop.load(text).check(sheet)
+    assert {report[id].verdict for id in sheet} == {"correct"}
+    own = float(sheet["dL/db2@2"][0])
+    off = {**sheet, "dL/db2@2": [f"{own + 0.3:.5f}"]}
+    assert backprop.load(text).check(off)["dL/db2@2"].verdict == "wrong"
