@@ -73,7 +73,25 @@ class Stage:
 
     def on_sheet(self, formulas: Formulas) -> dict[str, tuple[Expr, ...]]:
         """Formulas in the names of a sheet."""
-        return {self.called(id): tuple(map(self.written, ways)) for id, ways in formulas.items()}
+        return {
+            self.called(id): (
+                *((Sym(id),) if id in self.unmoved else ()),
+                *map(self.written, ways),
+            )
+            for id, ways in formulas.items()
+        }
+
+    @cached_property
+    def unmoved(self) -> frozenset[str]:
+        """What no update changes, behind frozen layers: it is what it was at the first step."""
+        found: set[str] = set()
+        for step in self.plan.steps if self.number > 1 else ():
+            used = symbols(step.expr)
+            if step.phase == "forward" and all(
+                one in found or one not in self.names for one in used
+            ):
+                found.add(step.id)
+        return frozenset(found)
 
 
 def stages(
