@@ -321,3 +321,32 @@ def test_what_is_counted_later_is_no_more_than_promised(tmp_path: Path) -> None:
     done = run(tmp_path, text, "check", str(tmp_path / "s.yaml"))
     assert done.exit_code == 2
     assert " at least, or a smaller problem" in done.stderr
+
+
+# Programs of what is infinite --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formula", "value", "slope"),
+    [
+        ("1/s", np.inf, -np.inf),
+        ("s^-1", np.inf, -np.inf),
+        ("s^(-0.5)", np.inf, -np.inf),
+        ("log(s)", -np.inf, np.inf),
+        ("(1e200 + s)^2", np.inf, 2e200),
+        ("logdet([[s, 1], [1, 0]])", np.nan, 0.0),  # of a determinant below 0
+    ],
+)
+def test_a_program_goes_on_where_numbers_end(
+    formula: str, value: float, slope: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"values: {{s: 0}}\nequations:\n  - L = {formula}\n"
+    program = run(tmp_path, text, "solve", "--format", "python").stdout
+    names: dict[str, object] = {}
+    with np.errstate(all="ignore"):
+        exec(compile(program, "program", "exec"), names)  # noqa: S102  # our own
+    capsys.readouterr()
+    results = names["results"]
+    assert isinstance(results, dict)
+    np.testing.assert_equal(float(results["L"]), value)
+    np.testing.assert_allclose(results["dL/ds"], slope)

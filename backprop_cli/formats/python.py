@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -53,8 +54,15 @@ class _Program(ProgramText):
 
     def literal(self, id: str, value: Array) -> str:  # noqa: ARG002  # NumPy asks nothing of it
         if value.ndim == 0:
-            return _number(float(value))
+            written = _number(float(value))
+            return f"np.float64({written})" if self.leaves_the_numbers else written
         return literal(value, "np.array(", _number, ", dtype=float)")
+
+    @cached_property
+    def leaves_the_numbers(self) -> bool:
+        """Whether something is infinite or no number: Python's own numbers would stop at 1/0."""
+        values = (step.value for step in self.trace.steps if step.value is not None)
+        return not all(np.isfinite(value).all() for value in values)
 
     def source(self, trace: Trace) -> Source:
         return NumpySource(self.names, shapes_of(trace), self.positive(trace), self.helpers)

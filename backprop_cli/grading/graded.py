@@ -117,15 +117,30 @@ class Graded:
 
         Where a problem does not say what it asks, a program is asked for what it gives.
         """
+        for question in self.questions:
+            right = self.right.get(question.name)
+            yield right.results[question.id] if right is not None else self.result(question)
+
+    @cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """What is asked, and what stands on the sheet beside it."""
         answers, exercise = self.sheet.answers, self.exercise
         asked = exercise.questions
         if exercise.key.computed and exercise.model.problem.ask is None:
             asked = tuple(question for question in asked if question.name in answers)
         beside = (name for name in answers if name not in exercise.key.asked)
         others = (question for name in beside for question in exercise.questions_on(name))
-        for question in (*asked, *others):
-            right = self.right.get(question.name)
-            yield right.results[question.id] if right is not None else self.result(question)
+        return (*asked, *others)
+
+    @property
+    def wrong_at_least(self) -> int:
+        """How many quantities are wrong before it is known which slips explain more of them."""
+        known = ((one, self.judge.judged.get(one.name)) for one in self.questions)
+        return sum(
+            one.name in self.sheet.answers and overall(_at(judged.verdicts, one)) == "wrong"
+            for one, judged in known
+            if judged is not None
+        )
 
     def result(self, question: Question) -> Result:
         """The verdict on one quantity, and everything to say about it."""
@@ -135,7 +150,7 @@ class Graded:
             return self.unjudged(question, answer)
         name = question.name
         place = () if question.index is None else question.index
-        verdicts = np.asarray(judged.verdicts[place], dtype=object)
+        verdicts = _at(judged.verdicts, question)
         verdict = overall(verdicts)
         unexplained = verdict in ("wrong", "not-judged")
         found, origin = self.found(name, answer, judged) if unexplained else ((), None)
@@ -313,6 +328,11 @@ class Graded:
             return self.exercise.places(name)
         places = map(tuple, np.argwhere(verdicts != "correct")[:MOST_ENTRIES].tolist())
         return [(place, self.exercise.person(name, place)) for place in places]
+
+
+def _at(verdicts: Words, question: Question) -> Words:
+    """The verdicts on what a question asks for: all entries, or one of them."""
+    return np.asarray(verdicts[() if question.index is None else question.index], dtype=object)
 
 
 def texts(answer: Answer) -> Mapping[Index, str]:

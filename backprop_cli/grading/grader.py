@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from functools import cached_property
+from math import inf
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.judging.right_answers import RightAnswers
 from backprop_cli.grading.judging.stages import MOST_STEPS
-from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others
+from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others, wrong
 from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
 from backprop_cli.grading.sheets.array_sheet import (
@@ -130,12 +131,14 @@ class Grader(Exercise):
 
     def _read(self, sheet: Sheet) -> tuple[Results, str | None]:
         """The results on a sheet, in the convention in which it is written; what to say of that."""
-        found = {0: self._results(sheet)}
-        if not any(result.verdict == "wrong" for result in found[0]):
-            return found[0], None
+        stated = self._results(sheet)
+        assert stated is not None
+        found = {0: stated}
+        if not wrong(stated):
+            return stated, None
         for place, (other, grader) in enumerate(self.others, 1):
-            results = grader._results(sheet)  # noqa: SLF001  # the same class
-            if other.shown(self.model, results):
+            results = grader._results(sheet, len(wrong(stated)))  # noqa: SLF001  # the same class
+            if results is not None and other.shown(self.model, results):
                 found[place] = results
         best = fewest_wrong(found)
         return found[best], self.others[best - 1][0].words if best else None
@@ -151,14 +154,20 @@ class Grader(Exercise):
     def _typed_as(self, other: Grader) -> Grader:
         return other if self.kind is None else other.for_program(self.kind)
 
-    def _results(self, sheet: Sheet) -> Results:
-        """The results on a sheet; two sheets with the same lines on them have the same."""
+    def _results(self, sheet: Sheet, fewer: float = inf) -> Results | None:
+        """The results on a sheet; two sheets with the same lines on them have the same.
+
+        None where no `fewer` are wrong, so that there is no need to ask why.
+        """
         answers = tuple(sheet.answers.values())
         key = tuple(map(id, answers))
         if (kept := self._sheets.get(key)) is not None:
             return kept[1]  # it holds the answers, so that no others can have their identity
         with np.errstate(all="ignore"):  # an infinite bound says nothing and harms nobody
-            results = tuple(Graded(self, sheet, self.right).results())
+            graded = Graded(self, sheet, self.right)
+            if fewer < inf and graded.wrong_at_least >= fewer:
+                return None
+            results = tuple(graded.results())
         if all(answer.source is not None for answer in answers):
             if len(self._sheets) >= MOST_KEPT:
                 self._sheets.clear()

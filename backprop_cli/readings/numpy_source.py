@@ -60,15 +60,6 @@ def _numpy(name: str, **fixed: str) -> Form:
     return form
 
 
-def _subscripted(name: str, index: str) -> Form:
-    """One of several results of a function."""
-
-    def form(source: Source, node: Op) -> Code:
-        return f"{source.called(f'np.{name}', node)[0]}[{index}]", 5
-
-    return form
-
-
 def _with_zero(name: str) -> Form:
     def form(source: Source, node: Op) -> Code:
         return f"np.{name}({source.text(node.args[0])}, 0)", 5
@@ -285,7 +276,6 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "diagonal": _numpy("diagonal"),
         "inv": _numpy("linalg.inv"),
         "det": _numpy("linalg.det"),
-        "logdet": _subscripted("linalg.slogdet", "1"),
         "transpose": _transpose,
         "relu": _with_zero("maximum"),
         "positive_part": _with_zero("maximum"),

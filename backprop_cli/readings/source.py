@@ -191,6 +191,11 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
             "def normal_pdf(z):\n    return np.exp(-z * z / 2) / np.sqrt(2 * np.pi)"
         ),
         "erf": Helper("def erf(z):\n    return np.vectorize(math.erf)(z)", imports=("math",)),
+        "logdet": Helper(
+            "def logdet(a):\n"
+            "    sign, size = np.linalg.slogdet(a)\n"
+            "    return size if sign > 0 else np.nan"
+        ),
         "huber": Helper(
             "def huber(e, delta=1):\n"
             "    size = np.abs(e)\n"

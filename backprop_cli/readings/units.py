@@ -34,8 +34,7 @@ class Unit(Struct, frozen=True):
         if not self.significant:
             return np.asarray(10.0**-self.count)
         size = np.abs(value)
-        with np.errstate(divide="ignore"):
-            place = np.floor(np.log10(np.where((size == 0) | np.isinf(size), 1.0, size)))
+        place = np.floor(np.log10(np.where((size == 0) | np.isinf(size), 1.0, size)))
         return 10.0 ** (place - self.count + 1)
 
     @property
@@ -51,7 +50,8 @@ class Unit(Struct, frozen=True):
     def widened(self, interval: Interval) -> Interval:
         """What rounding or cutting off after the last digit may make of the values."""
         low, high = interval
-        below, above = self.at(low), self.at(high)
+        below = self.at(low)
+        above = below if is_point(interval) else self.at(high)
         down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
         up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
         known = True if is_point(interval) else low == high

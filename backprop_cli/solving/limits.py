@@ -144,9 +144,8 @@ class Allowed(Struct, frozen=True):
 def check_task(model: Model, allowed: Allowed) -> None:
     """Refuses, before anything is planned, a problem of too many equations for what is asked."""
     what = f"a problem of {len(model.equations):,} equations"
-    more = (
-        " at least" if _TASKS[allowed.task][2] else ""
-    )  # the parts are counted once it is planned
+    # The parts of formulas are counted once they are planned.
+    more = " at least" if _TASKS[allowed.task][2] else ""
     _refuse_over(allowed, _for_equations(model, allowed), what, more)
 
 

@@ -8,7 +8,7 @@ them being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
@@ -43,6 +43,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     how_right,
     is_right,
     meets,
+    room_beside,
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
@@ -283,10 +284,6 @@ class _One:
         """The same with steps in between rounded to as many digits as asked."""
         return finely(reading, self.key.unit, self.units[0])
 
-    def _coarsely(self, reading: Reading) -> Iterator[Reading]:
-        """The same with the fewer digits in use here."""
-        return coarsely(reading, self.key.unit, self.units[1])
-
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
         few = FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
@@ -311,7 +308,8 @@ class _One:
                 stands = as_rounded(interval, few.value, unit)
                 wanted.append(Wanted(stands, "imprecise", allowed))
             plain = Reading(repaired, lax)
-            self._try([plain, *self._rounded(plain), *self._coarsely(plain)], wanted)
+            coarse = coarsely(plain, self.key.unit, self.units[1])
+            self._try([plain, *self._rounded(plain), *coarse], wanted)
 
     @property
     def _from_digits(self) -> bool:
@@ -342,14 +340,17 @@ class _One:
 
     def _read(self, reading: Reading, wanted: Sequence[Wanted]) -> None:
         still = self._still(self._expected(reading.repaired))
-        sought = reduce(np.logical_or, [self.open & one.allowed for one in wanted])
+        open_ = self.open
+        sought = reduce(np.logical_or, [open_ & one.allowed for one in wanted])
+        rooms = [room_beside(one.typed) for one in wanted]
         for way in self._ways(reading, sought).all():
-            for one in wanted:
-                open_ = self.open & one.allowed & way.where & (way.excuses | ~still)
-                found = open_ & meets(one.typed, way.interval)
+            for one, room in zip(wanted, rooms, strict=True):
+                found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
+                found &= way.excuses | ~still
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
-            if not self.open.any():
+                    open_ = self.open
+            if not open_.any():
                 return
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:

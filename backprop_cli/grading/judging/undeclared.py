@@ -96,9 +96,10 @@ def fewest_wrong(found: Mapping[int, Sequence[Result]]) -> int:
     What is right as the file states it is made wrong by no other reading.
     """
     right = {result.id for result in found[0] if result.verdict == "correct"}
-    fair = [place for place in found if not right & _wrong(found[place])]
-    return min(fair, key=lambda place: (len(_wrong(found[place])), place))
+    fair = [place for place in found if not right & wrong(found[place])]
+    return min(fair, key=lambda place: (len(wrong(found[place])), place))
 
 
-def _wrong(results: Sequence[Result]) -> set[str]:
+def wrong(results: Sequence[Result]) -> set[str]:
+    """The quantities that are wrong."""
     return {result.id for result in results if result.verdict == "wrong"}

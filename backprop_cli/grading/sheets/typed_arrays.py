@@ -78,13 +78,17 @@ def _noise(size: Array, unit: Array) -> Array:
     return np.minimum(SLACK * np.abs(size), by_size) + np.minimum(LEAST, of_a_digit)
 
 
-def meets(typed: Interval, other: Interval) -> Mask:
+def room_beside(typed: Interval) -> Array:
+    """How small a difference still counts beside what was typed: its width tells."""
+    return _noise(np.maximum(np.abs(typed[0]), np.abs(typed[1])), typed[1] - typed[0])
+
+
+def meets(typed: Interval, other: Interval, room: Array | None = None) -> Mask:
     """Where what was typed has a number in common with an interval; one without ends says nothing.
 
-    That of the typed number comes first: its width tells how small a difference still counts.
+    That of the typed number comes first; `room` is that beside it, where it is known.
     """
-    size = np.maximum(np.abs(typed[0]), np.abs(typed[1]))
-    room = _noise(size, typed[1] - typed[0])
+    room = room_beside(typed) if room is None else room
     says = np.isfinite(other[0]) & np.isfinite(other[1])
     return says & (typed[0] <= other[1] + room) & (other[0] <= typed[1] + room)
 
