@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,10 @@ nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
+PAGE = Path(__file__).parent.parent / "docs" / "python.md"
+AS_IN_THE_DOCS = (
+    "%%backprop" + PAGE.read_text("utf-8").split("```text\n%%backprop")[1].split("```")[0]
+)
 CELLS = (
     "%load_ext backprop_cli",
     "%%backprop solve\nvalues: {x: 2, w: 3}\nequations: ['L = (w * x)^2']",
@@ -19,6 +24,7 @@ CELLS = (
         "backprop.load({'values': {'x': 2}, 'equations': ['L = x^2']}).check({'dL/dx': '4.00'})"
     ),
     "%%backprop solve\nvalues: {x: 2\n",
+    AS_IN_THE_DOCS,
 )
 
 
@@ -32,7 +38,7 @@ def outputs() -> list[Any]:
     return [cell.outputs for cell in notebook.cells]
 
 
-@pytest.mark.parametrize("place", [1, 2, 3])
+@pytest.mark.parametrize("place", [1, 2, 3, 5])
 def test_a_cell_shows_what_it_ends_in(outputs: list[Any], place: int) -> None:
     (shown,) = outputs[place]
     assert {"text/html", "text/markdown", "text/plain"} <= set(shown.data)

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from seeded_bugs.programs import COLUMNS, ROWS
 
+import backprop_cli as backprop
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.quantities import Unknown
@@ -383,3 +384,12 @@ def test_the_command_grades_an_archive(tmp_path: Path) -> None:
     assert done.exit_code in (0, 1), done.output
     assert "dA1" in done.output
     assert "transpose" in done.output.casefold()
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_array_of_numbers_is_told_what_it_is() -> None:
+    problem = backprop.load({"values": {"x": [1, 2]}, "equations": ["L = sum(x^2)"]})
+    for kind, said in ((object, "an array of object"), (complex, "an array of complex128")):
+        with pytest.raises(backprop.Error, match=said):
+            problem.check({"dx": np.array([2, 4], dtype=kind)})
+    assert problem.check({"dx": np.zeros((0, 2))})["dx"].verdict == "wrong"

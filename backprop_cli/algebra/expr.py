@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from operator import is_
 from types import MappingProxyType
 from typing import Generic, TypeAlias, TypeVar
 
@@ -81,7 +82,8 @@ def depth(expr: Expr) -> int:
         node, level = stack.pop()
         deepest = max(deepest, level)
         if isinstance(node, Op):
-            stack += [(arg, level + 1) for arg in node.args]
+            level += 1
+            stack += [(arg, level) for arg in node.args]
     return deepest
 
 
@@ -150,7 +152,7 @@ def _rebuilt(expr: Expr, entered: Callable[[Expr], tuple[Expr, bool]]) -> Expr:
             first = len(done) - len(node.args)
             args = tuple(done[first:])
             del done[first:]
-            same = all(new is old for new, old in zip(args, node.args, strict=True))
+            same = all(map(is_, args, node.args))
             done.append(node if same else Op(node.name, args, node.options))
             continue
         node, further = entered(node)
@@ -221,6 +223,8 @@ class Folded(Generic[Found]):
         """What is found for one formula."""
         if not isinstance(expr, Op):
             return self._leaf(expr)
+        if (already := self._found.get(id(expr))) is not None:
+            return already[1]
         found, stack = self._found, [expr]
         while stack:
             one = stack[-1]

@@ -54,7 +54,7 @@ def careful(expr: Expr, definitions: Definitions) -> Expr:
     `definitions` are the equations behind the names.
     """
 
-    if not any(isinstance(node, Op) and node.name in _RULES for node in walk(expr)):
+    if not any(map(_may_lose, walk(expr))):
         return expr
 
     def rule(node: Op) -> Op | None:
@@ -62,6 +62,19 @@ def careful(expr: Expr, definitions: Definitions) -> Expr:
         return None if known is None else known(node, definitions)
 
     return unfold(expr, rule)
+
+
+def _may_lose(node: Expr) -> bool:
+    """Whether one of the rules may have to do with a node, told from the node alone."""
+    if not isinstance(node, Op) or node.name not in _RULES:
+        return False
+    if node.name == "sub":
+        first = node.args[0]
+        return isinstance(first, Num) or (isinstance(first, Op) and first.name == "diag")
+    if node.name == "mul":
+        second = node.args[1]
+        return isinstance(second, Op) and second.name == "sub"
+    return True
 
 
 def function_of(node: Op) -> Value:

@@ -36,7 +36,7 @@ class Sizes(Struct, frozen=True):
 
     def shape(self, expr: Expr) -> Shape:
         """The shape of `expr`."""
-        return self.shared().of(expr)
+        return self.shared().of(expr) if isinstance(expr, Op) else self._leaf(expr)
 
     def shared(self) -> Folded[Shape]:
         """The same for formulas with parts in common."""

@@ -70,10 +70,12 @@ _UNKNOWN = MappingProxyType({operation.name: operation for operation in GENERIC}
 """Functions that stand for any: there are formulas with them, and no numbers."""
 
 
+_ALL = {**TABLE, **_UNKNOWN}
+
 SAME = MappingProxyType({other: name for name, each in TABLE.items() for other in each.also})
 """Other names of operations."""
 
 
 def operation(node: Op) -> Operation:
     """The record of the operation that a node applies."""
-    return TABLE.get(node.name) or _UNKNOWN[node.name]
+    return _ALL[node.name]

@@ -42,7 +42,8 @@ def _array(name: str, value: Any) -> np.ndarray[Any, Any]:
         except Exception:  # noqa: BLE001  # whatever it is, it is no array
             found = np.asarray(None)
     if found.dtype.kind not in _NUMBERS:
-        message = f"numbers or an array belong here, not {type(value).__name__}"
+        of = f"an array of {value.dtype}" if hasattr(value, "dtype") else type(value).__name__
+        message = f"numbers or an array belong here, not {of}"
         raise Error(Complaint(message), source=name)
     return found
 

@@ -104,6 +104,8 @@ Inexact: TypeAlias = tuple[Array, Array]
 def without_noise(value: Array, expr: Expr, env: Environment, definitions: Definitions) -> Array:
     """`value`, what `expr` has, with the entries put to 0 that cannot be told from it."""
     size = np.abs(value)
+    if size.size and size.min() >= _SMALL:
+        return value
     small = (size < _SMALL) & (size > 0)
     if not small.any() or size.size > _MOST_ENTRIES:
         return value

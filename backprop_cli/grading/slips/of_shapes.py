@@ -72,6 +72,8 @@ def _turned(one: Misshapen) -> Shaped | None:
 
 def _not_summed(one: Misshapen) -> Shaped | None:
     """The sums, or the means, of its rows or columns are right."""
+    if not one.value.size:
+        return None  # nothing has no mean
     rights = list(one.rights)
     kinds: tuple[tuple[str, Callable[..., Array]], ...] = (("sums", np.sum), ("means", np.mean))
     for axis in range(one.value.ndim):
