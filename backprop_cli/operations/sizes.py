@@ -35,7 +35,6 @@ class Sizes(Struct, frozen=True):
     kinks: Mapping[str, float | str]
 
     def shape(self, expr: Expr) -> Shape:
-        """The shape of `expr`."""
         return self.shared().of(expr)
 
     def shared(self) -> Folded[Shape]:
