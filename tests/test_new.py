@@ -13,8 +13,7 @@ import yaml
 from classes import grader_of
 from click.testing import CliRunner, Result
 
-from backprop_cli.classroom.dichotomies import Point, cuts
-from backprop_cli.classroom.separating import MOST_HIDDEN, separated, threshold
+from backprop_cli.classroom.separating import MOST_HIDDEN, Point, cuts, separated, threshold
 from backprop_cli.cli import main
 from backprop_cli.grading.lint.findings import lint
 

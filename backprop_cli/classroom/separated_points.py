@@ -8,9 +8,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.classroom.dichotomies import Point
 from backprop_cli.classroom.separating import (
     MOST_HIDDEN,
+    Point,
     Separated,
     TooManyLooksError,
     separated,

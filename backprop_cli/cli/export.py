@@ -43,7 +43,7 @@ def prairielearn(problem: Path, output: Path, force: bool) -> None:
     Each variant has numbers of its own, as `backprop vary` draws them, and is graded as `backprop
     check` does. backprop itself has to be in the course's serverFilesCourse.
     """
-    from backprop_cli.classroom.exports.prairielearn_files import prairielearn_files
+    from backprop_cli.classroom.exports.prairielearn_server import prairielearn_files
     from backprop_cli.classroom.rosters import make_folder
     from backprop_cli.cli.arguments import load
 

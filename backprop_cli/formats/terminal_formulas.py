@@ -105,7 +105,6 @@ class Flowing(Drawn, frozen=True):
     hang: int = 0
 
     def lines(self, room: int) -> Iterator[Line]:
-        """The lines."""
         for box in lines(self.tokens, room, self.hang):
             yield from box.lines
 
@@ -117,7 +116,6 @@ class Phrases(Drawn, frozen=True):
     joiner: str
 
     def lines(self, room: int) -> Iterator[Line]:
-        """The lines."""
         line = ""
         for phrase in self.phrases:
             longer = f"{line}{self.joiner}{phrase}" if line else phrase
@@ -144,7 +142,6 @@ class Equal(Drawn, frozen=True):
     setter: Terminal
 
     def lines(self, room: int) -> Iterator[Line]:
-        """The lines."""
         head = self.setter.tokens(self.equation.head)
         margin = natural_width(head) + 1
         segments = list(self.segments(room - margin))
@@ -239,7 +236,6 @@ class Chain(Drawn, frozen=True):
     """Of the heads, so that several chains stand aligned."""
 
     def lines(self, room: int) -> Iterator[Line]:
-        """The lines."""
         margin = self.width + 1 if self.width else 0
         forms = self.rows[0].head is not None and not any(map(self.is_apart, self.rows))
         if forms and len(self.rows) > 1:

@@ -39,21 +39,17 @@ class Hand(Protocol):
     @property
     def rows(self) -> bool:
         """Whether vectors are drawn as rows."""
-        ...
 
     @property
     def bases(self) -> Bases:
         """What entries count from."""
-        ...
 
     @property
     def scalars(self) -> bool:
         """Whether every value is put in as a number without brackets."""
-        ...
 
     def rank(self, expr: Expr) -> int:
         """The number of axes."""
-        ...
 
 
 class Writer(Hand, Protocol):
@@ -62,24 +58,19 @@ class Writer(Hand, Protocol):
     @property
     def numbers(self) -> bool:
         """Whether values are put in."""
-        ...
 
     @property
     def braces(self) -> bool:
         """Whether shapes are written under the factors of a product."""
-        ...
 
     def shape(self, expr: Expr) -> Shape | None:
         """The shape of an expression as it is drawn; None where it is unknown."""
-        ...
 
     def shape_label(self, expr: Expr) -> Node | None:
         """The shape as it is drawn, `2×3`; None where it is unknown or a number's."""
-        ...
 
     def part(self, expr: Expr) -> Part:
         """The expression as a part of a formula."""
-        ...
 
 
 Form: TypeAlias = Callable[[Writer, Op], Part]

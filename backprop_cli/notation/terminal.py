@@ -70,11 +70,9 @@ class Called(Protocol):
 
     def text(self, id: str) -> str:
         """The name on one line."""
-        ...
 
     def role(self, id: str) -> Role:
         """What its colour says."""
-        ...
 
 
 class Terminal(Struct, frozen=True):

@@ -67,7 +67,6 @@ class InNumbers:
         self.rules = rules
 
     def shape(self, expr: Expr) -> Shape:
-        """The shape of `expr`."""
         return self.rules.shape(expr)
 
     def at(self, expr: Expr, index: Index) -> Expr:

@@ -67,15 +67,12 @@ class Rules(Protocol):
 
     def shape(self, expr: Expr) -> Shape:
         """The shape of `expr`."""
-        ...
 
     def kink(self, name: str) -> float:
         """The value taken for the derivative of `name` where it does not exist."""
-        ...
 
     def tie(self) -> float | str:
         """What each of several equal maxima has: `first`, `shared`, or a number."""
-        ...
 
 
 class OtherShapes(Struct, frozen=True):
@@ -89,11 +86,9 @@ class OtherShapes(Struct, frozen=True):
         return self.shapes(expr)
 
     def kink(self, name: str) -> float:
-        """As the rules have it."""
         return self.rules.kink(name)
 
     def tie(self) -> float | str:
-        """As the rules have it."""
         return self.rules.tie()
 
 
@@ -118,31 +113,24 @@ class Entries(Protocol):
 
     def shape(self, expr: Expr) -> Shape:
         """The shape of `expr`."""
-        ...
 
     def at(self, expr: Expr, index: Index) -> Expr:
         """An entry of an expression."""
-        ...
 
     def terms(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> list[Expr]:
         """The body for each entry along some axes; UnknownPlaceError where sizes are letters."""
-        ...
 
     def total(self, node: Op, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
         """The sum of these, as terms or as a sum over letters; `node` is what adds up."""
-        ...
 
     def largest(self, along: Sequence[Along], body: Callable[[Index], Expr]) -> Expr:
         """The largest of these, two at a time or over letters."""
-        ...
 
     def same(self, one: Position, other: Position) -> Expr:
         """1 where two positions are the same, else 0."""
-        ...
 
     def within(self, one: Position, first: Position, last: Position) -> Expr:
         """1 where a position is between two others, or at one of them, else 0."""
-        ...
 
 
 Entry: TypeAlias = Callable[[Op, Index, Entries], Expr]

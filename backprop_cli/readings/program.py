@@ -34,15 +34,12 @@ class Rounds(Protocol):
 
     def begin(self, state: State) -> Packed:
         """The state, packed."""
-        ...
 
     def run(self, count: int, packed: Packed, told: list[float]) -> Packed:
         """The state after so many rounds; what each told is appended."""
-        ...
 
     def end(self, packed: Packed) -> dict[str, Array]:
         """The state, unpacked."""
-        ...
 
 
 class Program(Struct, frozen=True):
@@ -142,11 +139,9 @@ class InScalars:
         self.loop = scalars.registers.loop(_next(scalars, program.after), told)
 
     def begin(self, state: State) -> list[float]:
-        """All numbers in a row."""
         return [number for name in self.shapes for number in state[name].ravel().tolist()]
 
     def run(self, count: int, packed: list[float], told: list[float]) -> list[float]:
-        """The compiled loop."""
         return self.loop(count, packed, told)
 
     def end(self, packed: list[float]) -> dict[str, Array]:
@@ -189,7 +184,6 @@ class InBuffers:
         self.calls = [call.ready() for call in buffers.calls]
 
     def begin(self, state: State) -> list[Array]:
-        """The arrays in order."""
         return [state[name] for name in self.state]
 
     def run(self, count: int, packed: list[Array], told: list[float]) -> list[Array]:

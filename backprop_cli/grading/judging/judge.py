@@ -16,14 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
-from backprop_cli.grading.judging.few_digits import (
-    FewDigits,
-    are_few,
-    as_rounded,
-    has_digits,
-    shown,
-)
 from backprop_cli.grading.judging.honest_intervals import (
     Figures,
     Way,
@@ -112,12 +106,12 @@ class Judge:
     @cached_property
     def shown(self) -> tuple[Unit, ...]:
         """The digits in use on the sheet where they are fewer than asked; a program drops none."""
-        return () if self.key.computed else shown(self.written.values(), self.key.unit)
+        return () if self.key.computed else few_digits.shown(self.written.values(), self.key.unit)
 
     @cached_property
     def uses_few(self) -> bool:
         """Whether fewer digits than asked are in use on the sheet, not on some numbers alone."""
-        return bool(self.shown) and are_few(self.written.values(), self.key.unit)
+        return bool(self.shown) and few_digits.are_few(self.written.values(), self.key.unit)
 
     # Judging --------------------------------------------------------------------------------------
 
@@ -286,7 +280,7 @@ class _One:
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
-        few = FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
+        few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
         if not self.open.any() or not (few.any or self.judge.any_imprecise()):
             return
         if self.name in self.judge.uniform.proves_nothing:
@@ -305,7 +299,7 @@ class _One:
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
                 allowed &= ~short(expected, unit)  # such a value can be typed as itself only
-                stands = as_rounded(interval, few.value, unit)
+                stands = few_digits.as_rounded(interval, few.value, unit)
                 wanted.append(Wanted(stands, "imprecise", allowed))
             plain = Reading(repaired, lax)
             coarse = coarsely(plain, self.key.unit, self.units[1])
@@ -315,7 +309,9 @@ class _One:
     def _from_digits(self) -> bool:
         """Whether all that stands behind this on the sheet has digits of its own."""
         sources = self.judge.sources(self.name) & self.judge.written.keys()
-        return bool(sources) and all(has_digits(self.judge.written[one]) for one in sources)
+        return bool(sources) and all(
+            few_digits.has_digits(self.judge.written[one]) for one in sources
+        )
 
     def without_work(self) -> str | None:
         """Takes back what leans on values that leave no work, and says on which."""

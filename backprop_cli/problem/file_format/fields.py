@@ -37,15 +37,12 @@ class Field(Protocol[T_co]):
     @property
     def words(self) -> str:
         """What is expected, such as "a number, at least 0"."""
-        ...
 
     def read(self, node: Node, name: str, complaints: Complaints, /) -> T_co | None:
         """The data of `node`; None, with a complaint, where it cannot be read."""
-        ...
 
     def schema(self) -> Schema:
         """What JSON Schema says about it."""
-        ...
 
 
 def unexpected(
