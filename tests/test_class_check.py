@@ -355,3 +355,16 @@ def test_what_several_left_empty_is_told_where_not_all_of_it_is() -> None:
     told = list(to_teach(Summary(3, 0, (Tally("Z1", {"correct": 3}, {}), *some)), Settings()))
     assert told == ["left empty most often: a, b, c and 2 more (2 of 3)"]
     assert not list(to_teach(Summary(3, 0, tuple(some)), Settings()))
+
+
+def test_wrong_formulas_are_made_once_for_problems_of_one_form() -> None:
+    """They are those that each would have made; another activation or step has its own."""
+    first, own, alone = (grader_of(problems()[id]) for id in ("s01", "s02", "s02"))
+    own.share(first)
+    for question in alone.questions:
+        assert own.candidates(question.name) == alone.candidates(question.name)
+        assert own.candidates(question.name) is first.candidates(question.name)
+    for line in ("tanh", "relu"), ("half-squared-error", "squared-error"), ("dL/dZ1, ", ""):
+        other = grader_of(problems()["s02"].replace(*line))
+        other.share(first)
+        assert other.candidates("dL/dW2") is not first.candidates("dL/dW2"), line

@@ -83,6 +83,12 @@ def test_a_list_may_be_a_workbook(tmp_path: Path) -> None:
     assert (one.id, one.cells) == ("4711", ("Anna", "Muster", "4711"))
 
 
+def test_a_problem_is_no_class_list(tmp_path: Path) -> None:
+    (tmp_path / "homework.yaml").write_text(PROBLEM)
+    with pytest.raises(UserError, match="a class list is a table"):
+        read_roster(str(tmp_path / "homework.yaml"))
+
+
 def test_a_workbook_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "r.xlsx").write_bytes(b"PK no workbook")
     with pytest.raises(UserError) as told:

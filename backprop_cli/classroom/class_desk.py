@@ -74,7 +74,10 @@ class ClassDesk:
         if (desk := self._desks.get(id(model))) is None:
             if len(self._desks) >= MOST_KEPT:
                 self._desks.clear()
-            desk = self._desks[id(model)] = Desk(model, None, self._most_work)
+            desk = Desk(model, None, self._most_work)
+            if self._desks:
+                desk.grader.share(next(iter(self._desks.values())).grader)
+            self._desks[id(model)] = desk
         return desk
 
     def __reduce__(self) -> tuple[type[ClassDesk], tuple[object, ...]]:

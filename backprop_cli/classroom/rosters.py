@@ -45,6 +45,7 @@ _IDS: Final = (
     "identifier",
 )
 """Headings, folded, of what tells students apart; the first that a list has is taken."""
+_NO_LISTS: Final = (".yaml", ".yml", ".json", ".zip", ".npz", ".pdf")
 _OFTEN_EMPTY: Final = frozenset(
     ("sisloginid", "sisuserid", "idnumber", "idnummer", "sid", "githubusername", "name")
 )
@@ -80,6 +81,9 @@ def read_roster(path: str) -> Roster:
     """The class list in a file; UserError where it is none."""
     source = read_source(Path(path))
     complaints = Complaints()
+    if path.casefold().endswith(_NO_LISTS):
+        message = "a class list is a table, with a row for each student, and this is none"
+        raise source.error(Complaint(message, instead="a .csv or .xlsx file"))
     rows = list(_cells(source, complaints))
     roster = _roster(rows, complaints) if rows else None
     if not rows and not complaints.found:

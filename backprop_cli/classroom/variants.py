@@ -97,8 +97,9 @@ class Varied:
         """The problem of one student; UserError where none of many is fair."""
         why: Counter[str] = Counter()
         known: dict[str, str] = {}  # of few numbers there are few sets, drawn again and again
-        for number in range(self._most_tries):
-            text = self.drawn(Draws(seed, student, number), number * _STAGES // self._most_tries)
+        for number in range(2 * self._most_tries):  # the second half as near as can be
+            stage = min(number * _STAGES // self._most_tries, _STAGES - 1)
+            text = self.drawn(Draws(seed, student, number), stage)
             reason = known.get(text) or self._why_not(text)
             if reason is None:
                 headed = self._headed(text, student, seed)
@@ -106,7 +107,7 @@ class Varied:
             why[reason] += 1
             known[text] = reason
         (reason, count), *_ = why.most_common(1)
-        message = f"none of {self._most_tries} sets of numbers is fair; {count} times: {reason}"
+        message = f"none of {2 * self._most_tries} sets of numbers is fair; {count} times: {reason}"
         raise self._original.source.error(Complaint(message, instead=self._keep()))
 
     def _keep(self) -> str:

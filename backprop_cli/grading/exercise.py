@@ -236,6 +236,24 @@ class Exercise:
 
     # Slips --------------------------------------------------------------------------------------
 
+    def share(self, other: Exercise) -> None:
+        """Makes wrong formulas once for two problems that differ in nothing but their numbers."""
+        if self._form == other._form:
+            self._cache["candidates"] = other._cache.setdefault("candidates", {})
+
+    @property
+    def _form(self) -> tuple[object, ...]:
+        """All that wrong formulas follow from."""
+        model, problem = self.model, self.model.problem
+        return (
+            [(stage.number, stage.steps) for stage in self.stages],
+            [question.name for question in self.questions],
+            {name: given.role for name, given in model.given.items()},
+            (model.definitions, model.shapes, model.trained, model.silent, model.target),
+            (model.sample_axis, model.sample_count, model.over_time, model.decision),
+            (problem.convention, problem.loss, problem.penalty, problem.update, self.key.computed),
+        )
+
     @cached
     def candidates(self, name: str) -> list[Candidate]:
         """The wrong formulas of a quantity, made when it is first wrong."""
