@@ -136,14 +136,14 @@ EACH = (
     ),
     Loosened(
         "a divisor may have been written as 0",
-        "readings/intervals.py",
+        "readings/units.py",
         "least = np.minimum(least, self.at(least))",
         "least = 0 * least",
         STEPS,
     ),
     Loosened(
         "0.00 stands beside what 1/0 should have been",
-        JUDGING + "calculator.py",
+        JUDGING + "standing.py",
         "if self.given_up is None and self.repaired:",
         "if self.given_up is None and False:",
         WORK,
@@ -178,7 +178,7 @@ EACH = (
     ),
     Loosened(
         "Jacobians twice as large are followed",
-        JUDGING + "asked_jacobians.py",
+        JUDGING + "answer_key.py",
         "MOST_ENTRIES = 400",
         "MOST_ENTRIES = 800",
         WORK,

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from documents import ROOT
+from loosened import EACH, Loosened
 from test_layers_of_imports import LAYERS, PACKAGE
 
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -34,6 +35,11 @@ def test_every_room_is_on_the_page() -> None:
 def test_no_file_name_stands_twice_in_the_package() -> None:
     names = [path.name for path in (ROOT / PACKAGE).rglob("*.py") if path.name != "__init__.py"]
     assert not {name for name in names if names.count(name) > 1}
+
+
+@pytest.mark.parametrize("one", EACH, ids=lambda one: one.name)
+def test_what_is_made_laxer_is_where_it_is_looked_for(one: Loosened) -> None:
+    assert one.line in (ROOT / PACKAGE / one.file).read_text(encoding="utf-8")
 
 
 def test_the_commands_to_start_with_are_those_of_the_readme() -> None:
