@@ -302,6 +302,11 @@ def test_the_first_hint_is_a_sentence_of_a_tutor(name: str, id: str, said: str) 
     assert " ".join(told.split()) == said
 
 
+def test_a_reply_has_the_formula_as_it_is_printed() -> None:
+    practice, _ = at(NET, 0)
+    assert "formula: Z¹ = (W¹)ᵀ x + b¹" in text(practice.reply("4 1").lines)
+
+
 def test_a_hint_names_all_that_is_missing() -> None:
     practice, _ = at(NET, 0)
     for _ in range(7):

@@ -28,6 +28,7 @@ from backprop_cli.grading.sheets.typed_arrays import Written, written
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
 from backprop_cli.report.facts import facts
+from backprop_cli.report.printed_formulas import PrintedFormulas
 from backprop_cli.report.settings import Settings, of_result
 from backprop_cli.report.wording import VERDICTS, number, points, points_said, verdict_phrase
 from backprop_cli.solving.loading import Loaded
@@ -76,8 +77,9 @@ class Practice:
         answered: Answered | None = None,
     ) -> None:
         self._loaded = loaded
-        self._settings = Settings(ascii=view.ascii, slip_words=dict(SLIP_WORDS))
         self._grader = Grader(loaded.model)
+        printed = PrintedFormulas(self._grader, view.ascii)
+        self._settings = Settings(ascii=view.ascii, slip_words=dict(SLIP_WORDS), formula=printed)
         self._reader = Reader(self._grader.quantities())
         self.questions: tuple[Question, ...] = self._grader.questions
         names = frozenset(question.name for question in self.questions)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.rosters import Roster
     from backprop_cli.cli.grading_pool import Bench, Parts
     from backprop_cli.grading.grader import Desk, Grader
-    from backprop_cli.grading.judging.stages import Stage
     from backprop_cli.grading.report_data import Note, Reveal, Submission, Summary
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.grading.summary import Counts
@@ -307,56 +305,15 @@ def _title(loaded: Loaded) -> str:
 def _settings(options: Options, grader: Grader) -> Settings:
     from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
     from backprop_cli.report.formats import Settings
+    from backprop_cli.report.printed_formulas import PrintedFormulas
 
     look = options.out.look()
     return Settings(
         **asdict(look),
         reveal=options.reveal,
         slip_words=dict(SLIP_WORDS),  # one that can be sent to other processes
-        formula=Formulas(grader, look.ascii),
+        formula=PrintedFormulas(grader, look.ascii),
     )
-
-
-class Formulas:
-    """Gives the formulas of a problem as `solve` prints them, made when one is first shown."""
-
-    def __init__(self, grader: Grader, in_ascii: bool) -> None:
-        self._grader = grader
-        self._in_ascii = in_ascii
-        self._known: dict[str, str | None] = {}
-
-    def __reduce__(self) -> tuple[type[Formulas], tuple[Grader, bool]]:
-        return Formulas, (self._grader, self._in_ascii)
-
-    def __call__(self, id: str) -> str | None:
-        from backprop_cli.algebra.quantity import plain_id, quantity
-
-        if id not in self._known:
-            step = quantity(id).step
-            writer = self._writers.get(step)
-            formula = None if writer is None else writer(plain_id(id))
-            self._known[id] = f"step {step}: {formula}" if step != 1 and formula else formula
-        return self._known[id]
-
-    @cached_property
-    def _writers(self) -> dict[int, Callable[[str], str | None]]:
-        return {stage.number: self._writer(stage) for stage in self._grader.stages}
-
-    def _writer(self, stage: Stage) -> Callable[[str], str | None]:
-        from backprop_cli.document.names import Names, formulas
-        from backprop_cli.document.view import View, as_written
-
-        model, steps = stage.model, stage.steps
-        view = as_written(model.problem, View(ascii=self._in_ascii))
-        names = Names(
-            view.notation,
-            view.layers,
-            model.samples is not None,
-            self._in_ascii,
-            frozenset((*model.given, *steps)),
-        )
-        exprs = {id: step.expr for id, step in steps.items()}
-        return formulas(exprs, stage.plan.shapes, names, view)
 
 
 def _wants_step_summary(options: Options) -> bool:
