@@ -232,7 +232,7 @@ MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is cal
     "models/reinforce": ("advantage-lost", "dL/dz", "softmax-shortcut-misused"),
 }
 ENDS = {  # the formula in which the textbook's derivation ends
-    "norms/network": ("dL/dZ3", "0.25 * (Yhat - Y)"),
+    "norms/network": ("dL/dZ3", "(Yhat - Y) / 4"),
     "words/language-model": ("dL/dZ3", "Yhat - Y"),
     "words/naive-softmax": ("dJ/dz", "yhat - y"),
     "words/negative-sampling": ("dJ/ds", "p - t"),
@@ -241,7 +241,7 @@ ENDS = {  # the formula in which the textbook's derivation ends
     "models/gan": ("dL/ds", "D - t"),
     "models/generator": ("dL/ds", "D - real"),
     "time/word-model": ("dL/do_2", "p_2 - y[2]"),
-    "regression/softmax": ("dL/dZ1", "0.25 * (Yhat - Y)"),
+    "regression/softmax": ("dL/dZ1", "(Yhat - Y) / 4"),
     "regression/ridge": ("dL/dW", "2 * (lambda * W) + X.T @ dL/dR"),
     "models/reinforce": ("dL/dz", "1.5 * (policy - a)"),
 }

@@ -103,6 +103,7 @@ REASONS = MappingProxyType(
         "larger": "the derivative of the larger one",
         "by cases": "case by case",
         "simplification": "simplified",
+        "sign": "the minus sign exchanges the two sides of the difference",
         "in front": "in front of the sum: what its index is not in",
         "multiplied out": "multiplied out; equal terms put together",
         "one denominator": "brought to one denominator",

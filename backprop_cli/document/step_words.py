@@ -42,6 +42,7 @@ _NOUNS = MappingProxyType(
         "div": "quotient",
         "ratio": "quotient",
         "pow": "power",
+        "squared_length": "squared length",
         "neg": "sign",
         "maximum": "larger of two",
         "minimum": "smaller of two",

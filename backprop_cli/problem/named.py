@@ -40,13 +40,36 @@ def rule_of(expr: Expr) -> str:
             return "constant"
         case Op("neg", (Op() as inner,)) | Op("mul", (Num(), Op() as inner)):
             return rule_of(inner)
-        case Op("div", (Op() as inner, Num())):
+        case Op("div", (Op() as inner, divisor)) if not symbols(divisor):
             return rule_of(inner)
+        case Op("pow", (Op("norm"), Num(value))) if value == 2:
+            return "squared-length"
+        case Op("add") if _is_weighted_sum(expr):
+            return "affine"
         case Op("at") if any(isinstance(choice, list) for choice in choices(expr)):
             return "rows"
         case Op("add" | "sub", (Op("conv"), Sym() | Op("per_channel"))):
             return "conv"  # with its bias
     return expr.name
+
+
+def _is_weighted_sum(expr: Expr) -> bool:
+    """Whether it is W x + b, as every layer has it: products of two, and what is added to them."""
+    return any(isinstance(node, Op) and node.name == "matmul" for node in _added(expr)) and all(
+        isinstance(node, Sym)
+        or (isinstance(node, Op) and node.name in ("matmul", "row", "column", "at"))
+        for node in _added(expr)
+    )
+
+
+def _added(expr: Expr) -> Iterator[Expr]:
+    """The terms of a sum."""
+    match expr:
+        case Op("add", (left, right)):
+            yield from _added(left)
+            yield from _added(right)
+        case _:
+            yield expr
 
 
 class Written(Struct, frozen=True):

@@ -222,9 +222,14 @@ def _called(expr: Expr, read: Equations, shape: Shape) -> tuple[str, str]:
     found = loss_of(expr, read.shapes) if not shape else None
     if found is not None:
         return found.loss.name, _MEAN.get(found.loss.name, found.loss.words)
-    if shape or not read.over_time or isinstance(expr, Sym):
+    if shape or isinstance(expr, Sym):
         return rule_of(expr), ""
-    terms = {each.loss.name if each else "" for _, each in losses_of(expr, read.shapes)}
+    added = [*losses_of(expr, read.shapes)]
+    if len(added) == 1 and (once := added[0][1]) is not None:
+        return once.loss.name, f"{once.loss.words}, times a number"
+    if not read.over_time:
+        return rule_of(expr), ""
+    terms = {each.loss.name if each else "" for _, each in added}
     if len(terms) == 1 and (loss := LOSSES.get(min(terms))) is not None:
         return loss.name, f"{loss.words}, summed over the steps"
     return rule_of(expr), ""

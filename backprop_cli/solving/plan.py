@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from fractions import Fraction
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +21,7 @@ from backprop_cli.algebra.quantity import (
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
+from backprop_cli.calculus.last_form import divided_by, last_form
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
@@ -185,13 +188,18 @@ class _Planner:
         if self.careful:
             return expr
         expr = assumed(expr, self.model.problem, self.rules)
-        if not self.model.problem.assume and not _may_be_shorter(expr):
-            return expr
-        from backprop_cli.derive.simplify.array_rules import (
-            shorter,  # here alone: most formulas are short
-        )
+        if self.model.problem.assume or _may_be_shorter(expr):
+            from backprop_cli.derive.simplify.array_rules import (
+                shorter,  # here alone: most formulas are short
+            )
 
-        return shorter(expr, self.rules)
+            expr = shorter(expr, self.rules)
+        return last_form(expr, self.rules, self.divisors)
+
+    @cached_property
+    def divisors(self) -> frozenset[Fraction]:
+        """What the formulas divide by: how many samples there are, what a mask keeps."""
+        return divided_by(self.definitions.values())
 
     def differentiated(self) -> Mapping[str, Expr]:
         if not self.careful:
@@ -318,7 +326,7 @@ class _Planner:
     # Second derivatives -----------------------------------------------------------------------
 
     def second_derivatives(self, extra: Collection[str]) -> None:
-        asked = [*filter(None, map(second_derivative, extra))]
+        asked = [*filter(None, map(second_derivative, dict.fromkeys(extra)))]
         if asked:
             from backprop_cli.solving.hessians import gradients_behind, hessian
 

@@ -11,6 +11,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE, ZERO
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols, walk
 from backprop_cli.algebra.shapes import is_formula
+from backprop_cli.calculus.last_form import in_signs
 from backprop_cli.derive.derivation_data import REASONS, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import SUM_OVER, indexed, parts, renamed, sum_over
 from backprop_cli.derive.simplify.contract import has_index
@@ -55,6 +56,10 @@ def ending(expr: Expr, given: Ending) -> Iterator[Line]:
             if shorter != expr:
                 expr = shorter
                 yield Line(expr, "own value", name.said or REASONS["own value"])
+    signed = in_signs(expr)
+    if signed != expr:
+        expr = signed
+        yield Line(expr, "sign", REASONS["sign"])
     yield from _targets(expr, given)
 
 

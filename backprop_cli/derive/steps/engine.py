@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
+from backprop_cli.calculus.last_form import in_signs
 from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import (
     DERIVATIVE,
@@ -54,6 +55,9 @@ def worked_out(expr: Expr, rules: Scalars, given: Ending | None = None) -> Itera
     short = tidy(picked)
     if short != picked:
         yield Line(short, "simplification", REASONS["simplification"])
+    signed = in_signs(short)
+    if signed != short:
+        yield Line(signed, "sign", REASONS["sign"])
 
 
 def _outcomes(expr: Expr, rules: Scalars) -> Iterator[Outcome]:

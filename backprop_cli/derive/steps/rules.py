@@ -211,7 +211,18 @@ _LARGER = MappingProxyType(
 
 
 def _larger(of: Op, by: Sym, rules: Scalars) -> Outcome:
-    return Outcome(_shares(of, by, rules), "larger", _LARGER[of.name])
+    return Outcome(_shares(of, by, rules), "larger", f"{_LARGER[of.name]}{_tie(rules)}")
+
+
+def _tie(rules: Scalars) -> str:
+    """What is taken where two are equal, as the file declares it."""
+    match rules.tie():
+        case "first":
+            return "; of two equal ones the first has it"
+        case "shared":
+            return "; two equal ones share it"
+        case share:
+            return f"; of two equal ones each has {share:g} of it"
 
 
 def _max_over(of: Op, by: Sym, rules: Scalars) -> Outcome:

@@ -1,0 +1,125 @@
+"""Gradients end where a textbook's do, and have the values that NumPy gives line by line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import backprop_cli as backprop
+
+RNG = np.random.default_rng(5)
+A, B = RNG.normal(size=(3, 2)), RNG.normal(size=(3, 2))
+V, U = RNG.normal(size=3), RNG.normal(size=3)
+
+
+def solved(values: dict[str, np.ndarray], *equations: str, **more: object) -> backprop.Solution:
+    numbers = {name: value.tolist() for name, value in values.items()}
+    return backprop.load({"values": numbers, "equations": [*equations], **more}).solve()
+
+
+def formulas(solution: backprop.Solution) -> dict[str, str]:
+    return {step["id"]: step["formula"] for step in solution.trace["steps"]}
+
+
+def test_a_minus_sign_before_a_difference_exchanges_its_sides() -> None:
+    found = solved({"y": V, "z": U}, "L = norm(y - z)^2")
+    assert formulas(found)["dL/dz"] == "2 * (z - y)"
+    np.testing.assert_allclose(found["dL/dz"], 2 * (U - V), rtol=1e-12)
+
+
+def test_one_minus_a_value_stays() -> None:
+    found = solved({"z": V}, "h = sigmoid(z)", "L = -3 * sum(h)")
+    assert "1 - h" in formulas(found)["dL/dz"]
+    h = 1 / (1 + np.exp(-V))
+    np.testing.assert_allclose(found["dL/dz"], -3 * h * (1 - h), rtol=1e-12)
+
+
+def test_a_number_without_axes_stands_behind_the_product() -> None:
+    found = solved({"Q": A, "K": B}, "S = Q @ K.T / sqrt(2)", "L = sum(S^2)")
+    said = formulas(found)
+    assert said["dL/dQ"] == "dL/dS @ K / sqrt(2)"
+    assert said["dL/dK"] == "dL/dS.T @ Q / sqrt(2)"
+    s = A @ B.T / np.sqrt(2)
+    np.testing.assert_allclose(found["dL/dQ"], 2 * s @ B / np.sqrt(2), rtol=1e-12)
+    np.testing.assert_allclose(found["dL/dK"], 2 * s.T @ A / np.sqrt(2), rtol=1e-12)
+
+
+def test_equal_terms_are_one() -> None:
+    found = solved({"w": V}, "L = 0.5 * dot(w, w) + sum(w * w)")
+    assert formulas(found)["dL/dw"] == "3 * w"
+    np.testing.assert_allclose(found["dL/dw"], 3 * V, rtol=1e-12)
+
+
+def test_what_cancels_keeps_its_shape() -> None:
+    found = solved({"w": V}, "L = sum(w) - sum(w) + sum(w^2)")
+    np.testing.assert_allclose(found["dL/dw"], 2 * V, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_the_number_of_samples_stands_below_the_line(count: int) -> None:
+    x, y = RNG.normal(size=(count, 2)), np.eye(2)[[i % 2 for i in range(count)]]
+    weights = RNG.normal(size=(2, 2))
+    problem = {
+        "convention": {"affine": "x W + b", "output_gradient": "fused"},
+        "x": x.tolist(),
+        "y": y.tolist(),
+        "layers": [{"weights": weights.tolist(), "activation": "softmax"}],
+        "loss": {"name": "cross-entropy", "over_samples": "mean"},
+    }
+    found = backprop.load(problem).solve()
+    assert formulas(found)["dL/dZ1"] == f"(Yhat - Y) / {count}"
+    e = np.exp(x @ weights)
+    p = e / e.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found["dL/dZ1"], (p - y) / count, rtol=1e-10, atol=1e-15)
+
+
+def test_a_kept_share_stands_below_the_line() -> None:
+    found = solved({"x": V, "m": np.array([1.0, 0, 1])}, "h = m * tanh(x) / 0.75", "L = sum(h^2)")
+    assert formulas(found)["dL/dx"].endswith(" / 0.75")
+    h = np.array([1, 0, 1]) * np.tanh(V) / 0.75
+    wanted = 2 * h * np.array([1, 0, 1]) * (1 - np.tanh(V) ** 2) / 0.75
+    np.testing.assert_allclose(found["dL/dx"], wanted, rtol=1e-12)
+
+
+def test_the_derivation_in_letters_says_why_the_sides_are_exchanged() -> None:
+    problem = backprop.load(
+        {"shapes": {"y": ["n"], "z": ["n"]}, "equations": ["L = norm(y - z)^2"]}
+    )
+    text = problem.derive(of="L", wrt="z").render("text")
+    assert "= 2 · (zⱼ − yⱼ)" in text
+    assert "the minus sign exchanges" in text
+
+
+@pytest.mark.parametrize(
+    ("kinks", "said"),
+    [({}, "the first has it"), ({"max": "shared"}, "share it"), ({"max": 0.25}, "each has 0.25")],
+)
+def test_a_derivation_says_what_a_tie_is_worth(kinks: dict[str, object], said: str) -> None:
+    problem = backprop.load(
+        {
+            "convention": {"kinks": kinks},
+            "values": {"a": 1, "b": 2},
+            "equations": ["m = max(a, b)", "L = m^2"],
+        }
+    )
+    assert said in problem.derive(of="m", wrt="a").render("text", width=300)
+
+
+def test_steps_are_named_by_what_they_are() -> None:
+    equations = ["z = W @ x + b", "s = W @ x / sqrt(2)", "f = norm(W @ x - b)^2"]
+    equations += ["L = sum(z) + sum(s) + f"]
+    values = {"W": A.T @ A, "x": A[0], "b": B[0]}
+    steps = {step["id"]: step["rule"] for step in solved(values, *equations).trace["steps"]}
+    assert [steps[name] for name in "zsf"] == ["affine", "matmul", "squared-length"]
+
+
+def test_newtons_hessian_stands_once_where_it_is_asked_for_too() -> None:
+    problem = {
+        "values": {"w": [1, 2]},
+        "equations": ["L = dot(w, w) + sum(w)"],
+        "train": ["w"],
+        "update": {"rule": "newton"},
+        "ask": ["d2L/dw2", "w_new"],
+    }
+    ids = [step["id"] for step in backprop.load(problem).solve().trace["steps"]]
+    assert ids.count("d2L/dw2") == 1
