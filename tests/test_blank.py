@@ -31,7 +31,7 @@ y: [[1], [0], [1]]
 layers: [{weights: [[3, 6]], bias: [1], activation: sigmoid}]
 loss: half-squared-error
 update: {rule: adam, learning_rate: 0.5, steps: 3}
-ask: [X, dYhat/dW1, m_W1, W1_new@2, "W1_new[0,1]", L_new@3, dL/dW1, L]
+ask: [dL/dX, dYhat/dW1, m_W1, W1_new@2, "W1_new[0,1]", L_new@3, dL/dW1, L]
 grading: {precision: {decimals: 3}}
 """
 
@@ -86,9 +86,9 @@ def test_filled_in_it_holds_everything_asked_in_its_shape(path: Path, kind: str)
 def test_the_order_is_that_of_the_question(later: Path) -> None:
     answers = yaml.safe_load(blank(later))["answers"]
     assert [*answers] == [
-        "X", "dYhat/dW1", "m_W1", "W1_new@2", "W1_new[0,1]", "L_new@3", "dL/dW1", "L",
+        "dL/dX", "dYhat/dW1", "m_W1", "W1_new@2", "W1_new[0,1]", "L_new@3", "dL/dW1", "L",
     ]  # fmt: skip
-    assert answers["X"] == [["_"] * 3] * 2
+    assert answers["dL/dX"] == [["_"] * 3] * 2
     assert answers["dL/dW1"] == [["_", "_"]]
     assert answers["dYhat/dW1"] == [[[["_"] * 2]] * 3]
     assert answers["W1_new[0,1]"] == answers["L"] == "_"
@@ -102,7 +102,7 @@ def test_what_is_to_be_known_stands_on_top(later: Path) -> None:
     assert "indices from 0" in top
     assert "at least 3 decimals" in top
     assert "z = W x + b" in top
-    assert "  X:  # 2 × 3, a row a line" in text
+    assert "  dL/dX:  # 2 × 3, a row a line" in text
     assert "  L: _  # a number" in text
 
 
@@ -120,7 +120,7 @@ def test_a_title_cannot_leave_its_comment() -> None:
 def test_csv_and_json_have_the_same_places(later: Path) -> None:
     rows = [*csv.reader(blank(later, "--format", "csv").splitlines())]
     assert rows[0] == ["name", "row", "column", "value"]
-    assert ["X", "0", "2", "_"] in rows
+    assert ["dL/dX", "0", "2", "_"] in rows
     assert ["dYhat/dW1[0,2,0,1]", "", "", "_"] in rows
     assert ["W1_new[0,1]", "", "", "_"] in rows
     assert ["L", "", "", "_"] in rows
