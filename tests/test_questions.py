@@ -81,7 +81,7 @@ ENDS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "2.8b": (f"{LAYER} W", "∂uₖ/∂Wᵢⱼ = uₖ · (1 − uₖ) · xⱼ · 1{k = i}"),
     "2.8b, b": (f"{LAYER} b", "∂uₖ/∂bⱼ = uₖ · (1 − uₖ) · 1{k = j}"),
     "2.8c": (f"{LAYER} x", "∂uₖ/∂xⱼ = uₖ · (1 − uₖ) · Wₖⱼ"),
-    "2.9a": (f"{SQUARES} z", "∂L/∂zⱼ = −2 · (yⱼ − zⱼ)"),
+    "2.9a": (f"{SQUARES} z", "∂L/∂zⱼ = 2 · (zⱼ − yⱼ)"),
     "2.9b": (f"{SQUARES} W", "∂L/∂Wᵢⱼ = 2 · (zᵢ − yᵢ) · xⱼ"),
     "2.9b, b": (f"{SQUARES} b", "∂L/∂bⱼ = 2 · (zⱼ − yⱼ)"),
     "2.9c": (f"{SQUARES} x", "∂L/∂xⱼ = 2 · Σₘ (zₘ − yₘ) · Wₘⱼ"),
