@@ -219,6 +219,27 @@ EACH = (
         STEPS,
     ),
     Loosened(
+        "an old loss of one's own may be the new one",
+        "grading/graded.py",
+        "return any(np.array_equal(here.value, one) for one in taken)",
+        "return False",
+        STEPS,
+    ),
+    Loosened(
+        "one digit that follows may be cut off",
+        JUDGING + "judge.py",
+        "few_digits.as_rounded(interval, few.value, unit)",
+        "interval",
+        TIGHT,
+    ),
+    Loosened(
+        "entries lean on zeros beside what is missing",
+        JUDGING + "judge.py",
+        "leaning = one.without_work()",
+        "leaning = None",
+        WORK,
+    ),
+    Loosened(
         "a unit that has reached its flat end may be alive",
         JUDGING + "equivalent_ways.py",
         '"at": 0}',
