@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Num, Op, num, op, walk
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, num, op, walk
 from backprop_cli.operations.record import Rules
 
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})
@@ -20,7 +21,8 @@ _QUOTIENTS = frozenset({"div", "ratio"})
 
 def last_form(expr: Expr, rules: Rules, divisors: Collection[Fraction] = ()) -> Expr:
     """The gradient in its last form; `divisors` are the numbers that the formulas divide by."""
-    return _divided(_formed(expr, rules), divisors)
+    formed = Folded[Expr](lambda leaf: leaf, partial(_formed, rules=rules)).of(expr)
+    return _divided(formed, divisors)
 
 
 def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
@@ -33,12 +35,9 @@ def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
     ) - {Fraction(0), Fraction(1), Fraction(2)}
 
 
-def _formed(expr: Expr, rules: Rules) -> Expr:
-    if not isinstance(expr, Op):
-        return expr
-    args = tuple(_formed(arg, rules) for arg in expr.args)
-    node = expr if args == expr.args else Op(expr.name, args, expr.options)
-    return in_signs(_collected(_in_front(node, rules)))
+def _formed(node: Op, args: list[Expr], rules: Rules) -> Expr:
+    made = node if tuple(args) == node.args else Op(node.name, tuple(args), node.options)
+    return in_signs(_collected(_in_front(made, rules)))
 
 
 # Signs --------------------------------------------------------------------------------------------
