@@ -12,7 +12,14 @@ from backprop_cli.errors import listed
 from backprop_cli.grading.report_data import EntryResult, Note, Result, Submission, Summary, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
-from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number
+from backprop_cli.report.wording import (
+    DEFAULT_REASON,
+    VERDICTS,
+    indexed,
+    number,
+    remarked,
+    unread,
+)
 
 _LONGEST = 240  # characters of what was written
 _ENTRIES = 8  # named of each verdict
@@ -128,6 +135,13 @@ def first_wrong(submission: Submission) -> Result | None:
     """The result to start with."""
     found = (result for result in submission.results if result.id == submission.first_wrong)
     return next(found, None)
+
+
+def beside_its_marks(submission: Submission, settings: Settings) -> str:
+    """What a table of a class says beside the marks of a sheet, or why it has none."""
+    if submission.error is not None:
+        return unread(submission)
+    return "; ".join(filter(None, (cause(submission, settings), remarked(submission))))
 
 
 def cause(submission: Submission, settings: Settings) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
 from backprop_cli.report import wording
-from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
+from backprop_cli.report.facts import beside_its_marks, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>#|~&@$!]|(?<=[a-z]):(?=/)|(?<=www)\.", re.IGNORECASE)
@@ -135,13 +135,15 @@ def _students(report: Report, settings: Settings) -> Iterator[str]:
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
-    said = "; ".join(filter(None, (cause(submission, settings), wording.remarked(submission))))
-    if submission.error is not None:
-        said = wording.unread(submission)
     name = _cell(wording.whose(submission))
     if named_twice:
         name += f" ({_cell(submission.file)})"
-    return name, wording.earned(submission), wording.outcome(submission), escaped(said)
+    return (
+        name,
+        wording.earned(submission),
+        wording.outcome(submission),
+        escaped(beside_its_marks(submission, settings)),
+    )
 
 
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:

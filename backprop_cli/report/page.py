@@ -8,7 +8,7 @@ from typing import Final
 
 from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
 from backprop_cli.report import wording
-from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
+from backprop_cli.report.facts import beside_its_marks, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
 
 _STYLE: Final = """
@@ -126,9 +126,6 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _student(submission: Submission, named_twice: bool, settings: Settings) -> tuple[str, ...]:
-    said = "; ".join(filter(None, (cause(submission, settings), wording.remarked(submission))))
-    if submission.error is not None:
-        said = wording.unread(submission)
     file = f" ({_code(submission.file)})" if named_twice else ""
     style = "good" if submission.passed else "bad"
     verdict = f'<span class="{style}">{escape(wording.outcome(submission))}</span>'
@@ -136,7 +133,7 @@ def _student(submission: Submission, named_twice: bool, settings: Settings) -> t
         escape(wording.whose(submission)) + file,
         wording.earned(submission),
         verdict,
-        escape(said),
+        escape(beside_its_marks(submission, settings)),
     )
 
 

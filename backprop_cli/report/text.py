@@ -11,7 +11,7 @@ from rich.text import Text
 
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary, Tally
 from backprop_cli.report import wording
-from backprop_cli.report.facts import cause, counted, facts, note_lines, to_teach
+from backprop_cli.report.facts import beside_its_marks, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
 from backprop_cli.terminal.console import SHORT, WORDS, beside, drawn, headed, widest
 
@@ -131,10 +131,9 @@ def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterat
 
 def _about(submission: Submission, file: str, settings: Settings) -> str:
     """What a line says; `file` is named where the student's name does not tell the sheet."""
-    said = "; ".join(filter(None, (cause(submission, settings), wording.remarked(submission))))
     if submission.error is not None:
-        said, file = wording.unread(submission), submission.file
-    return ": ".join(filter(None, (file, said)))
+        file = submission.file
+    return ": ".join(filter(None, (file, beside_its_marks(submission, settings))))
 
 
 def _quantities(summary: Summary, settings: Settings) -> Table:
