@@ -203,7 +203,7 @@ HELPERS: Mapping[str, Helper] = MappingProxyType(
         ),
         "largest_shares": Helper(
             'def largest_shares(x, axis=None, at_tie="first"):\n'
-            "    top = x == np.max(x, axis=axis, keepdims=True)\n"
+            "    top = np.isclose(x, np.max(x, axis=axis, keepdims=True), rtol=1e-13, atol=0)\n"
             '    if at_tie == "first":\n'
             "        return 1.0 * (top & (np.cumsum(top, axis=axis).reshape(x.shape) == 1))\n"
             "    count = np.sum(top, axis=axis, keepdims=True)\n"
