@@ -257,7 +257,7 @@ def _no_path(step: Planned, env: Env, model: Model) -> str | None:
         case _:
             return None
     for term in _terms(step.expr):
-        deviations = any(_deviates(node, x, name) for node in walk(term))
+        deviations = any(deviates(node, x, name) for node in walk(term))
         value = evaluate(term, env) if deviations else np.ones(1)
         if not without_noise(value, term, env, {}).any():
             ways = [by for by in (quantity(id).by for id in symbols(term)) if by]
@@ -275,7 +275,7 @@ def _terms(expr: Expr) -> Iterator[Expr]:
         yield expr
 
 
-def _deviates(node: Expr, x: str, mean: str) -> bool:
+def deviates(node: Expr, x: str, mean: str) -> bool:
     """Whether it is x - μ, the mean in each row or column."""
     match node:
         case Op("sub", (Sym(left), Op("row" | "column" | "expand", (Sym(right),)) | Sym(right))):

@@ -104,6 +104,11 @@ class Case(Struct, frozen=True):
         return self.model.gradient_by(self.step.id)
 
     @property
+    def by_parameter(self) -> bool:
+        """Whether it is the gradient by a parameter: where none is named, by any given value."""
+        return self.by in (self.model.trained or self.model.given)
+
+    @property
     def of_by(self) -> tuple[str, str]:
         """The two names of a Jacobian or gradient."""
         found = quantity(self.step.id)
