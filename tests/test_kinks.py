@@ -316,3 +316,16 @@ def test_the_program_sees_the_same_tie() -> None:
     namespace: dict[str, Any] = {}
     exec(problem.solve().render("python"), namespace)  # noqa: S102
     assert namespace["dL_dv"].tolist() == [3, 0]
+
+
+def test_noise_where_a_softmax_comes_back_by_its_blocks() -> None:
+    problem = backprop.load(
+        {
+            "values": {"z": [0.1, 0.2, 0.3], "c": [0.1, 0.1, 0.1]},
+            "equations": ["p = softmax(z)", "L = dot(c, p)"],
+            "ask": ["dL/dz"],
+        }
+    )
+    assert problem.solve()["dL/dz"].tolist() == [0, 0, 0]
+    assert problem.check({"dL/dz": [0.1, 0, 0]})["dL/dz"].verdict == "wrong"
+    assert problem.check({"dL/dz": [0, 0, 0]})["dL/dz"].verdict == "correct"

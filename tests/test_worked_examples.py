@@ -273,6 +273,27 @@ def scores(write: Write, slip: str) -> None:
     write("dL/dH1", d @ W2.T)
 
 
+TWO_TERMS = """
+values: {mu: 0.5, eps: 0.8, x: [1, -2], A: [[0.5, 0.2], [-0.3, 0.4]]}
+equations:
+  - K = (mu^2 - 1) / 2
+  - y = x + A @ x
+  - R = (mu + 0.9 * eps) * sum(y)
+  - L = R + K
+"""
+
+
+def two_terms(write: Write, slip: str) -> None:
+    x, A = np.array([1.0, -2.0]), np.array([[0.5, 0.2], [-0.3, 0.4]])
+    K = write("K", (0.5**2 - 1) / 2)
+    y = write("y", A @ x + (0 if slip == "skip" else x))
+    R = write("R", (0.5 + 0.9 * 0.8) * y.sum())
+    write("L", R + K)
+    write("dL/dR", 1)
+    write("dL/dy", np.full(2, 0.5 + 0.9 * 0.8))
+    write("dL/dmu", y.sum() + (-0.5 if slip == "sign" else 0.5))
+
+
 EXAMPLES: dict[str, tuple[str, Worked, dict[str, Any]]] = {
     "cell": (CELL, cell, CELL_PRINTED),
     "unit": (UNIT, unit, UNIT_PRINTED),
@@ -282,6 +303,7 @@ EXAMPLES: dict[str, tuple[str, Worked, dict[str, Any]]] = {
     "cosine": (COSINE, cosine, {}),
     "line": (LINE, line, {}),
     "scores": (SCORES, scores, {}),
+    "two terms": (TWO_TERMS, two_terms, {}),
 }
 MISTAKES = [
     ("cell", "gate", "c_2", "factor-left-out"),
@@ -295,6 +317,8 @@ MISTAKES = [
     ("ridge", "residual", "dL/dw", "wrong-operand"),
     ("cosine", "root", "n", "power-left-out"),
     ("line", "mean", "dL/dw", "mean-sum-confused"),
+    ("two terms", "sign", "dL/dmu", "term-sign-flipped"),
+    ("two terms", "skip", "y", "path-lost"),
     ("scores", "diagonal", "dL/dZ2", "softmax-diagonal-only"),
 ]
 

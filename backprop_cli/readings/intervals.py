@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order, symbols
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order, symbols, walk
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, windows_of
@@ -151,7 +151,8 @@ class _Enclosing:
         if not (is_point(found) and may_be_noise(found[0])):
             return found
         known = {name: self.names(name) for name in symbols(node)}
-        if not all(map(is_point, known.values())):
+        has_values = all(one.name in TABLE for one in walk(node) if isinstance(one, Op))
+        if not has_values or not all(map(is_point, known.values())):
             return found
         env = {name: low for name, (low, _) in known.items()}
         return point(without_noise(found[0], node, env, {}))

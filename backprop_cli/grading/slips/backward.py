@@ -75,14 +75,16 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
     """Another layer's values where the layer's own input belongs in ∂L/∂W."""
     if not case.by_parameter:
         return
+    yield from _shifted(case)
+    yield from _inputs_shifted(case)
+    if case.by not in case.model.trained:
+        return
     for name in symbols(case.expr):
         if case.is_gradient(name):
             continue
         for other in case.nearby(name, case.sizes.names[name]):
             if other != "Y":
                 yield case.exchanged(name, Sym(other))
-    yield from _shifted(case)
-    yield from _inputs_shifted(case)
     for place, node in each(case.expr, frozenset({"prepend", "append"})):
         no_constant = op(node.name, node.args[0], num(0), axis=node.option("axis"))
         yield put(case.expr, place, no_constant)
@@ -184,7 +186,7 @@ def _summands(expr: Expr) -> int:
 
 def bias_not_summed(case: Case) -> Iterator[Expr]:
     """The gradient of one sample, or of one unit, for a bias shared by several."""
-    if not case.by_parameter:
+    if case.by not in case.model.trained:
         return
     for where, node in each(case.expr, frozenset({"sum"})):
         inner = node.args[0]

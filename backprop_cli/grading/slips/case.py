@@ -206,8 +206,8 @@ def each(expr: Expr, names: frozenset[str]) -> Iterator[tuple[Place, Op]]:
 
 
 def plain_name(expr: Expr) -> str | None:
-    """The name that a part of a formula is, made a row or a column or not."""
-    while isinstance(expr, Op) and expr.name in ("column", "row") and expr.args:
+    """The name that a part of a formula is, given to rows, columns or channels or not."""
+    while isinstance(expr, Op) and expr.name in ("column", "row", "per_channel") and expr.args:
         expr = expr.args[0]
     return expr.name if isinstance(expr, Sym) else None
 

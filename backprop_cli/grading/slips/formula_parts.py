@@ -40,7 +40,6 @@ MOST: Final = 3_000
 _OTHERS: Final = 40
 _FEWEST_OTHERS: Final = 2
 """How many other quantities are tried in the place of all of a formula's, and of each at least."""
-
 _MOST_EXCHANGED: Final = 12
 """Of more quantities in one formula, some two exchanged give nearly any number."""
 
@@ -81,7 +80,7 @@ def of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
             yield "term-sign-flipped", inner
         case Op("xlogy", (_, inner)):
             yield "factor-left-out", op("log", inner)
-        case Op("mean" | "sum" | "dot"):
+        case Op("mean" | "sum" | "dot" | "channel_sums"):
             yield from _of_total(case, node)
         case Op(name) if name in _ROOTS:
             yield from _of_power(case, node)
@@ -137,7 +136,8 @@ def _left_out(case: Case, lost: Expr) -> str:
     if names & case.upstreams:
         return "upstream-left-out"
     name = plain_name(_untransposed(lost))
-    is_input = case.by_parameter and name in case.kept("inputs", lambda: _inputs(case))
+    of_weights = case.by is not None and case.by in case.model.trained
+    is_input = of_weights and name in case.kept("inputs", lambda: _inputs(case))
     return "input-left-out" if is_input else "factor-left-out"
 
 
@@ -304,7 +304,7 @@ def exchanged(case: Case, names: Sequence[str]) -> Iterator[tuple[str, str, Expr
 def _other_quantities(case: Case) -> Iterator[Change]:
     """The loss where its gradient is asked, the change where the value is, and the reverse."""
     model = case.model
-    if case.by is not None and case.by_parameter and case.step.phase == "backward":
+    if case.by in model.trained and case.step.phase == "backward":
         yield "upstream-left-out", _ones(Sym(case.by))  # what a bias is multiplied by, if anything
     if case.by is not None and case.step.phase == "backward":
         updated = (new_id(case.by), change_id(case.by))
@@ -352,7 +352,8 @@ def _summed(case: Case, expr: Expr) -> Iterator[Expr]:
 def _averaged(case: Case, node: Op) -> int:
     """How many entries a mean is taken of."""
     shape, axis = case.shape(node.args[0]) or (), node.option("axis")
-    sizes = shape if axis is None else (shape[int(str(axis))],)
+    places = shape[1:] if node.name == "channel_sums" else shape
+    sizes = places if axis is None else (shape[int(str(axis))],)
     return math.prod(map(int, sizes))
 
 

@@ -75,11 +75,11 @@ def _rate_moved(case: Case) -> Iterator[Expr]:
 
 def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
     old = _old(case)
-    if old is not None and _is_bias(case, old) == biases:
+    if old is not None and is_bias(case, old) == biases:
         yield Sym(old)
 
 
-def _is_bias(case: Case, name: str) -> bool:
+def is_bias(case: Case, name: str) -> bool:
     """Whether a parameter is only ever added; without a model, whether it is no matrix."""
     model = case.model
     definitions = [
