@@ -318,14 +318,15 @@ def test_the_program_sees_the_same_tie() -> None:
     assert namespace["dL_dv"].tolist() == [3, 0]
 
 
-def test_noise_where_a_softmax_comes_back_by_its_blocks() -> None:
+def test_what_comes_back_through_a_saturated_softmax_is_no_noise() -> None:
     problem = backprop.load(
         {
-            "values": {"z": [0.1, 0.2, 0.3], "c": [0.1, 0.1, 0.1]},
+            "values": {"z": [0, -40], "c": [1, 0]},
             "equations": ["p = softmax(z)", "L = dot(c, p)"],
             "ask": ["dL/dz"],
         }
     )
-    assert problem.solve()["dL/dz"].tolist() == [0, 0, 0]
-    assert problem.check({"dL/dz": [0.1, 0, 0]})["dL/dz"].verdict == "wrong"
-    assert problem.check({"dL/dz": [0, 0, 0]})["dL/dz"].verdict == "correct"
+    share = np.exp(-40.0)
+    assert np.allclose(problem.solve()["dL/dz"], [share, -share], rtol=1e-9, atol=0)
+    assert problem.check({"dL/dz": ["4.2e-18", "-4.2e-18"]})["dL/dz"].verdict == "correct"
+    assert problem.check({"dL/dz": ["0.1", "0"]})["dL/dz"].verdict == "wrong"
