@@ -193,7 +193,7 @@ def _task(problem: Path, options: Options) -> Task:
 
     left: list[Unread] = []
     if problem.is_dir() or options.roster is not None:
-        from backprop_cli.classroom.class_problems import class_problems
+        from backprop_cli.classroom.class_desk import class_problems
 
         problems = class_problems(problem, options.roster, allowed_for("checking"), source_of)
         files = _files(problem, options, left)
