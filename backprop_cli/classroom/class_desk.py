@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from backprop_cli.classroom.hand_ins import HandedIn, handed_in
 from backprop_cli.classroom.rosters import Roster, WhoIsWho, file_name, read_roster, roster_of
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.grading.grader import Desk, Grader, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
 from backprop_cli.grading.sheets.collect import Unread
@@ -98,9 +98,7 @@ def problems_in(folder: Path, allowed: Allowed) -> dict[str, Loaded]:
     files = sorted(path for path in folder.iterdir() if path.suffix.casefold() in _ENDINGS)
     if not files:
         message = "there are no problem files in this folder"
-        raise UserError(
-            Complaint(message, instead="what `backprop vary` wrote"), source=str(folder)
-        )
+        raise refusal(message, instead="what `backprop vary` wrote", source=str(folder))
     return {path.stem: loaded(read_source(path), True, allowed) for path in files}
 
 
@@ -161,11 +159,9 @@ class ClassProblems(Struct, frozen=True):
         models = {student: loaded.model for student, loaded in self.of.items()}
         first = next(iter(self.of.values()))
         most = self.allowed.most
-        try:
+        with first.source.blamed():
             reading = ClassDesk(models, {}, most)
             found = handed_in(files, paths, self.roster, reading.sheet_in, left)
-        except UserError as error:
-            raise first.source.error(*error.complaints) from None
         return ClassTask(ClassDesk(models, found.whose, most), first, found)
 
 

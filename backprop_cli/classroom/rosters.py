@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.errors import Complaint, Complaints, Mark, UserError
+from backprop_cli.errors import Complaint, Complaints, Mark, UserError, refusal
 from backprop_cli.grading.sheets.spreadsheets import WORKBOOK, WorkbookError, cells_of
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.text.tree import read_text
@@ -231,7 +231,7 @@ def file_names(roster: Roster) -> dict[str, str]:
         name = found[student.id] = file_name(student.id)
         if (other := taken.setdefault(name.casefold(), student.id)) != student.id:
             message = f"{shown(student.id)} and {shown(other)} would have one file, {shown(name)}"
-            raise UserError(Complaint(message, instead="names that differ in letters or digits"))
+            raise refusal(message, instead="names that differ in letters or digits")
     return found
 
 
