@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from backprop_cli.classroom.rosters import read_roster
-from backprop_cli.classroom.who_is_who import WhoIsWho
+from backprop_cli.classroom.rosters import WhoIsWho, read_roster
 from backprop_cli.cli import main
 from backprop_cli.errors import UserError
 

@@ -11,8 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.classroom.rosters import Roster
-from backprop_cli.classroom.who_is_who import Named, WhoIsWho
+from backprop_cli.classroom.rosters import Named, Roster, WhoIsWho
 from backprop_cli.errors import Complaints, listed
 from backprop_cli.grading.report_data import Note, Sheet
 from backprop_cli.grading.sheets.answer_files import A_PROBLEM, NO_ANSWERS, stem

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from backprop_cli.cli.common import ASCII, PROBLEM, WIDTH, complaints_end_it, seed_option
 from backprop_cli.cli.output import Output, write_file
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.practice_session import Line, Practice
@@ -69,7 +69,7 @@ def run(problem: Path, options: Options) -> None:
     """Begins a session, or goes on with one, and keeps its sheet."""
     if str(problem) == "-":
         message = "answers are read from standard input, so a problem cannot be"
-        raise UserError(Complaint(message, instead="the name of its file"), source="PROBLEM")
+        raise refusal(message, instead="the name of its file", source="PROBLEM")
     sheet = options.resume or _new_name(problem)
     practice, loaded = _begun(problem, options, sheet)
     if practice.session.seed is not None:
@@ -104,13 +104,11 @@ def _begun(problem: Path, options: Options, sheet: Path) -> tuple[Practice, Load
     loaded = load(problem, task="checking") if seed is None else _varied(problem, seed)
     if kept is not None and kept[0].problem != fingerprint(loaded):
         message = "this sheet was begun with another problem, or with other numbers"
-        raise UserError(Complaint(message, instead="the problem as it was"), source=str(sheet))
+        raise refusal(message, instead="the problem as it was", source=str(sheet))
     out = _output(options)
     view = out.view(loaded.model.problem)
-    try:
+    with loaded.source.blamed():
         made = Practice(loaded, view, worked=worked, seed=seed, answered=answered)
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
     return made, loaded
 
 

@@ -18,8 +18,7 @@ from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Defin
 from backprop_cli.derive.derivation_nodes import derivative, equal, held, partial, parts
 from backprop_cli.derive.simplify.contract import Contraction
 from backprop_cli.derive.simplify.endings import Ending, Name
-from backprop_cli.derive.steps.chains import as_read, line, without_repeats
-from backprop_cli.derive.steps.engine import worked_out
+from backprop_cli.derive.steps.engine import as_read, line, without_repeats, worked_out
 from backprop_cli.derive.steps.functions import named, option_letters
 from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting, quotient
 from backprop_cli.derive.tensors.softmax_factor import softmax, summed_over

@@ -24,7 +24,7 @@ from backprop_cli.derive.simplify.contract import (
 from backprop_cli.derive.simplify.endings import finished
 from backprop_cli.derive.simplify.fractions import cleared
 from backprop_cli.derive.simplify.tidy import factors
-from backprop_cli.derive.steps.chains import without_repeats
+from backprop_cli.derive.steps.engine import without_repeats
 from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor import factor_name
 from backprop_cli.derive.tensors.gradient_data import (
