@@ -95,7 +95,7 @@ def stem(file: str) -> str:
 
 def _text(data: bytes, complaints: Complaints) -> str | None:
     if len(data) <= MAX_SHEET:
-        return read_text(data, complaints)
+        return read_text(data, complaints, of_windows=True)
     complaints.add(_too_large().message)
     return None
 
