@@ -203,3 +203,22 @@ def test_the_zeros_around_and_between_are_counted() -> None:
     turned = given["K"][::-1, ::-1]
     right = [[(wide[i : i + 3, j : j + 3] * turned).sum() for j in range(7)] for i in range(5)]
     np.testing.assert_allclose(found["dL/dX"], right, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("affine", "row", "column"),
+    [("W x + b", "e₂ (2 · ∂L/∂z · w)ᵀ", "v e₁ᵀ"), ("x W + b", "e₂ᵀ (2 · ∂L/∂z · w)", "v)ᵀ e₁")],
+)
+def test_a_vector_in_its_place_is_a_product_that_exists(affine: str, row: str, column: str) -> None:
+    """A column times a row, however vectors are drawn; and rows that fill a matrix are its rows."""
+    more = {"convention": {"affine": affine}}
+    given = {"X": A, "w": B[0], "v": V}
+    found = solved(given, "z = 2 * dot(X[2,:], w)", "L = z^2", **more)
+    assert row in found.render("text", width=120)
+    np.testing.assert_allclose(found["dL/dX"], 8 * A[1] @ B[0] * np.outer([0, 1, 0], B[0]))
+    found = solved(given, "z = 2 * dot(X[:,1], v)", "L = z^2", **more)
+    assert column in found.render("text", width=120)
+    np.testing.assert_allclose(found["dL/dX"], 8 * A[:, 0] @ V * np.outer(V, [1, 0]))
+    found = solved(given, "L = X[1] @ w + 2 * X[3] @ w - 3 * X[2] @ w", **more)
+    assert formulas(found)["dL/dX"].startswith("[")
+    np.testing.assert_allclose(found["dL/dX"], np.outer([1, -3, 2], B[0]))

@@ -13,6 +13,8 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 
+from msgspec import Struct
+
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, num, op, walk
@@ -166,14 +168,16 @@ def _side_by_side(node: Expr, rules: Rules) -> Expr:
     if not isinstance(node, Op) or node.name != "add":
         return node
     found = [_placed(term) for term in _summands(node)]
-    parts = sorted((one for one in found if one is not None), key=lambda one: one[:2])
-    if len(parts) < len(found):
+    parts = sorted((one for one in found if one is not None), key=lambda one: one.start)
+    kinds = {(one.axis, one.alone) for one in parts}
+    if len(parts) < len(found) or len(kinds) > 1:
         return node
-    (axis, first, _, _), (_, _, last, _) = parts[0], parts[-1]
-    joins = all(a[0] == b[0] and a[2] == b[1] for a, b in pairwise(parts))
-    if not joins or first or last != rules.shape(node)[axis]:
+    ((axis, alone),) = kinds
+    joins = all(one.stop == other.start for one, other in pairwise(parts))
+    if not joins or parts[0].start or parts[-1].stop != rules.shape(node)[axis]:
         return node
-    return op("concat", *(part for *_, part in parts), axis=axis)
+    inner = (part.inner for part in parts)
+    return op("stack", *inner) if alone else op("concat", *inner, axis=axis)
 
 
 def _summands(expr: Expr) -> Iterator[Expr]:
@@ -184,16 +188,27 @@ def _summands(expr: Expr) -> Iterator[Expr]:
         yield expr
 
 
-def _placed(expr: Expr) -> tuple[int, int, int, Expr] | None:
-    """The axis, from where to where, and what stands there, with zeros everywhere else."""
+class _Placed(Struct, frozen=True):
+    """What stands along an axis from where to where, zeros everywhere else; `alone`: one entry,
+    without that axis."""
+
+    axis: int
+    start: int
+    stop: int
+    alone: bool
+    inner: Expr
+
+
+def _placed(expr: Expr) -> _Placed | None:
     if not isinstance(expr, Op) or expr.name != "place":
         return None
     index = expr.option("index")
     assert isinstance(index, tuple), expr
-    ranges = [(axis, one) for axis, one in enumerate(index) if one is not None]
-    match ranges:
+    match [(axis, one) for axis, one in enumerate(index) if one is not None]:
         case [(axis, (int(start), int(stop)))]:
-            return axis, start, stop, expr.args[0]
+            return _Placed(axis, start, stop, alone=False, inner=expr.args[0])
+        case [(0, int(place))]:
+            return _Placed(0, place, place + 1, alone=True, inner=expr.args[0])
     return None
 
 

@@ -235,6 +235,9 @@ def _operations(step: Step, shapes: Mapping[str, Shape], names: Names) -> tuple[
         if isinstance(node, Op) and node.name in _MET:
             found |= dict.fromkeys(_spread_out(node, shapes, names))
     found.pop("", None)
+    stacked = isinstance(step.expr, Op) and step.expr.name == "stack" and len(step.shape) == 2
+    if stacked and step.rule != "over-time":  # whose words say so
+        found["a row each"] = None
     if len(step.shape) == 3 and step.axes[:1] == ("sample",):
         found["a block for each sample"] = None
     return tuple(found)
@@ -337,9 +340,10 @@ def _counted(zeros: int) -> str:
 def _unit(node: Op) -> str:
     """What the letter of a unit vector or matrix means: the one that the formulas have."""
     index = node.option("index")
-    if not isinstance(index, tuple) or not all(isinstance(place, int) for place in index):
+    held = [place for place in index if place is not None] if isinstance(index, tuple) else []
+    if not held or not all(isinstance(place, int) for place in held):
         return ""
-    return f"{'e' if len(index) == 1 else 'E'} has a 1 at the index below it and 0 elsewhere"
+    return f"{'e' if len(held) == 1 else 'E'} has a 1 at the index below it and 0 elsewhere"
 
 
 _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
