@@ -114,11 +114,11 @@ def _met(node: Expr, rules: Rules) -> Expr:
     if not isinstance(node, Op) or node.name not in _MEETING:
         return node
     left, right = node.args
-    shape = rules.shape(node)
+    shape, times = rules.shape(node), node.name in ("mul", "div")
     if rules.shape(left) == shape:
-        right = _once(right, rules) or right
+        right = _once(right, rules, times) or right
     if rules.shape(right) == shape:
-        left = _once(left, rules) or left
+        left = _once(left, rules, times) or left
     if (left, right) == node.args:
         return node
     return _multiplied(left, right, rules) if node.name == "mul" else op(node.name, left, right)
@@ -134,19 +134,23 @@ def _multiplied(left: Expr, right: Expr, rules: Rules) -> Expr:
     return build.mul(left, right)
 
 
-def _once(expr: Expr, rules: Rules) -> Expr | None:
-    """What is repeated, as it stands beside an array of that shape; None where nothing is."""
+def _once(expr: Expr, rules: Rules, times: bool) -> Expr | None:
+    """What is repeated, as it stands beside an array of that shape; None where nothing is.
+
+    Only a product has a number without axes beside an array: in a sum it stays s · 1₃.
+    """
     match expr:
         case Op("spread", (inner,)):
-            return _repeated(expr, rules.shape(inner))
+            shape = rules.shape(inner)
+            return _repeated(expr, shape) if shape or times else None
         case Op("neg", (inner,)):
-            once = _once(inner, rules)
+            once = _once(inner, rules, times)
             return None if once is None else build.neg(once)
         case Op("mul", (Num() as number, inner)):
-            once = _once(inner, rules)
+            once = _once(inner, rules, times)
             return None if once is None else build.mul(number, once)
         case Op("div", (inner, below)) if not rules.shape(below):
-            once = _once(inner, rules)
+            once = _once(inner, rules, times)
             return None if once is None else build.div(once, below)
     return None
 
@@ -268,7 +272,7 @@ def _upstream(rest: Expr) -> Iterator[str]:
             yield name
         case Op("mul", (left, right)):
             yield from {*_upstream(left), *_upstream(right)}
-        case Op("div", (above, _)):
+        case Op("div", (above, _)) | Op("spread", (above,)):
             yield from _upstream(above)
 
 
@@ -294,6 +298,8 @@ def _without(factor: Sym, rest: Expr) -> Expr:
             return build.mul(left, _without(factor, right))
         case Op("div", (above, below)):
             return op("div", _without(factor, above), below)
+        case Op("spread", (inner,)):
+            return _without(factor, inner)
     return ONE
 
 
