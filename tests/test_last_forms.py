@@ -207,7 +207,7 @@ def test_the_zeros_around_and_between_are_counted() -> None:
 
 @pytest.mark.parametrize(
     ("affine", "row", "column"),
-    [("W x + b", "e₂ (2 · ∂L/∂z · w)ᵀ", "v e₁ᵀ"), ("x W + b", "e₂ᵀ (2 · ∂L/∂z · w)", "v)ᵀ e₁")],
+    [("W x + b", "∂L/∂z · e₂ wᵀ", "v e₁ᵀ"), ("x W + b", "∂L/∂z · e₂ᵀ w", "vᵀ e₁")],
 )
 def test_a_vector_in_its_place_is_a_product_that_exists(affine: str, row: str, column: str) -> None:
     """A column times a row, however vectors are drawn; and rows that fill a matrix are its rows."""
@@ -222,3 +222,24 @@ def test_a_vector_in_its_place_is_a_product_that_exists(affine: str, row: str, c
     found = solved(given, "L = X[1] @ w + 2 * X[3] @ w - 3 * X[2] @ w", **more)
     assert formulas(found)["dL/dX"].startswith("[")
     np.testing.assert_allclose(found["dL/dX"], np.outer([1, -3, 2], B[0]))
+
+
+def test_what_has_one_place_is_added_there() -> None:
+    equations = ["a = log(x[1])", "b = x[1] * x[2]", "L = a + 2 * b - sin(x[2])"]
+    found = solved({"x": np.abs(A[0])}, *equations)
+    assert formulas(found)["dL/dx"].startswith("[")
+    one, other = np.abs(A[0])
+    np.testing.assert_allclose(found["dL/dx"], [1 / one + 2 * other, 2 * one - np.cos(other)])
+    found = solved({"s": V}, "L = sum(s) - 4 * s[2]^2")
+    np.testing.assert_allclose(found["dL/ds"], 1 - 8 * V * np.array([0, 1, 0]))
+    assert formulas(found)["dL/ds"].count("-") == 1
+
+
+def test_rows_of_a_table_are_named_as_rows() -> None:
+    table = RNG.normal(size=(4, 2))
+    layers = [{"type": "embedding", "table": table.tolist()}, {"type": "flatten"}]
+    own = {"formula": "sum(yhat^2)"}
+    problem = backprop.load({"x": [3, 1, 3], "layers": layers, "loss": own, "y": [0] * 6})
+    found = problem.solve()
+    assert "in rows 3, 1, 3, else 0" in found.render("text")
+    np.testing.assert_allclose(found["dL/dE1"], 2 * table * np.array([[1], [0], [2], [0]]))

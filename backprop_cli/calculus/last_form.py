@@ -8,16 +8,16 @@ parts side by side, equal terms and common factors, and the number of samples be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Sym, num, op, walk
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, num, op, walk
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.record import Rules
@@ -97,10 +97,21 @@ def _in_front(node: Op, rules: Rules) -> Expr:
             return op("div", op("matmul", left, right), below)
         case Op("mul", (Op("div", (left, below)), right)) if not rules.shape(node.args[0]):
             return op("div", op("mul", left, right), below) if rules.shape(right) else node
+        case Op("place", (inner,)):
+            number, rest = build.coefficient(inner)
+            return build.scaled(number, _scalar_in_front(rest, node, rules))
         case Op("div", (Op(name, (above, inner)) as first, below)) if name in _QUOTIENTS:
             if not rules.shape(below) and rules.shape(inner):
                 return Op(name, (above, build.mul(below, inner)), first.options)
     return node
+
+
+def _scalar_in_front(inner: Expr, node: Op, rules: Rules) -> Expr:
+    """g · e₂ wᵀ for e₂ (g · w)ᵀ."""
+    match inner:
+        case Op("mul", (left, right)) if not rules.shape(left) and rules.shape(right):
+            return op("mul", left, Op("place", (right,), node.options))
+    return Op("place", (inner,), node.options)
 
 
 # What stands once for every row -------------------------------------------------------------------
@@ -167,31 +178,6 @@ def _repeated(node: Op, shape: Shape) -> Expr | None:
 # Parts side by side -------------------------------------------------------------------------------
 
 
-def _side_by_side(node: Expr, rules: Rules) -> Expr:
-    """[A, B] for A in its place among zeros and B in what is left."""
-    if not isinstance(node, Op) or node.name != "add":
-        return node
-    found = [_placed(term) for term in _summands(node)]
-    parts = sorted((one for one in found if one is not None), key=lambda one: one.start)
-    kinds = {(one.axis, one.alone) for one in parts}
-    if len(parts) < len(found) or len(kinds) > 1:
-        return node
-    ((axis, alone),) = kinds
-    joins = all(one.stop == other.start for one, other in pairwise(parts))
-    if not joins or parts[0].start or parts[-1].stop != rules.shape(node)[axis]:
-        return node
-    inner = (part.inner for part in parts)
-    return op("stack", *inner) if alone else op("concat", *inner, axis=axis)
-
-
-def _summands(expr: Expr) -> Iterator[Expr]:
-    if isinstance(expr, Op) and expr.name == "add":
-        for arg in expr.args:
-            yield from _summands(arg)
-    else:
-        yield expr
-
-
 class _Placed(Struct, frozen=True):
     """What stands along an axis from where to where, zeros everywhere else; `alone`: one entry,
     without that axis."""
@@ -203,17 +189,66 @@ class _Placed(Struct, frozen=True):
     inner: Expr
 
 
-def _placed(expr: Expr) -> _Placed | None:
-    if not isinstance(expr, Op) or expr.name != "place":
+def _side_by_side(node: Expr, rules: Rules) -> Expr:
+    """[A, B] for A in its place among zeros and B in what is left; what has one place is added."""
+    if not isinstance(node, Op) or node.name not in ("add", "sub"):
+        return node
+    found: dict[tuple[int, int, int, bool], Expr] = {}
+    for number, term in _terms(node):
+        parts = _parts(term, rules)
+        if not parts:
+            return node
+        for one in parts:
+            place = (one.axis, one.start, one.stop, one.alone)
+            inner = build.scaled(number, one.inner)
+            found[place] = build.add(found[place], inner) if place in found else inner
+    return _joined(sorted(found), found, rules.shape(node)) or node
+
+
+def _joined(
+    places: list[tuple[int, int, int, bool]],
+    found: Mapping[tuple[int, int, int, bool], Expr],
+    shape: Shape,
+) -> Expr | None:
+    """The parts in their order, if they fill an axis."""
+    axis, first, _, alone = places[0]
+    joins = all(
+        (one[0], one[3], one[2]) == (axis, alone, other[1]) for one, other in pairwise(places)
+    )
+    if not joins or first or places[-1][2:] != (shape[axis], alone):
         return None
-    index = expr.option("index")
-    assert isinstance(index, tuple), expr
+    inner = [found[place] for place in places]
+    return op("stack", *inner) if alone else op("concat", *inner, axis=axis)
+
+
+def _parts(term: Expr, rules: Rules) -> list[_Placed]:
+    """The parts that a term is made of, each in its place; none where it has no places."""
+    match term:
+        case Op("place", (inner,)):
+            index = term.option("index")
+            assert isinstance(index, tuple), term
+            return _in_one_place(index, inner)
+        case Op("stack", rows):
+            return [_Placed(0, at, at + 1, alone=True, inner=row) for at, row in enumerate(rows)]
+        case Op("concat", parts):
+            axis = term.option("axis") or 0
+            assert isinstance(axis, int), term
+            lengths = [int(rules.shape(part)[axis]) for part in parts]
+            ends = accumulate(lengths)
+            return [
+                _Placed(axis, end - length, end, alone=False, inner=part)
+                for part, length, end in zip(parts, lengths, ends, strict=True)
+            ]
+    return []
+
+
+def _in_one_place(index: tuple[Option, ...], inner: Expr) -> list[_Placed]:
     match [(axis, one) for axis, one in enumerate(index) if one is not None]:
         case [(axis, (int(start), int(stop)))]:
-            return _Placed(axis, start, stop, alone=False, inner=expr.args[0])
+            return [_Placed(axis, start, stop, alone=False, inner=inner)]
         case [(0, int(place))]:
-            return _Placed(0, place, place + 1, alone=True, inner=expr.args[0])
-    return None
+            return [_Placed(0, place, place + 1, alone=True, inner=inner)]
+    return []
 
 
 # Equal terms --------------------------------------------------------------------------------------

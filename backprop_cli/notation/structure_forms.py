@@ -107,8 +107,16 @@ def in_place(writer: Writer, node: Op) -> Part:
         value = put(writer, node.args[0], "a scalar")
         return between(value, Sign("·" if writer.numbers else TIMES, 2), unit, "scalar")
     value = writer.part(node.args[0])
-    where = Word(f"at [{','.join(places.texts)}], else 0")
+    where = Word(f"{_where(places.texts)}, else 0")
     return Part(Fenced("(", row(value.node, Sign(" ", bare=True), where), ")"))
+
+
+def _where(places: tuple[str, ...]) -> str:
+    """Where in an array something stands: `in rows 3, 1`, `at [:,2:3]`."""
+    rows, *others = places
+    if rows.startswith("[") and set(others) <= {":"}:
+        return f"in rows {rows[1:-1].replace(',', ', ')}"
+    return f"at [{','.join(places)}]"
 
 
 def _in_its_row(writer: Writer, vector: Expr, place: str, *, column: bool) -> Part:
