@@ -56,6 +56,13 @@ class UserError(Exception):
         self.lines = lines
 
 
+def refusal(
+    message: str, mark: Mark = Mark(), instead: str | None = None, *, source: str = ""
+) -> UserError:
+    """The error of one complaint; `source` is what it is about, a file or an option."""
+    return UserError(Complaint(message, mark, instead), source=source)
+
+
 class HintedError(Exception):
     """What is wrong, a sentence, and what to write instead; raised where no place is known yet."""
 

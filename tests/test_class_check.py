@@ -21,9 +21,8 @@ from click.testing import CliRunner, Result
 
 import backprop_cli as backprop
 from backprop_cli.classroom.hand_ins import handed_in
-from backprop_cli.classroom.rosters import Roster, Student, read_roster
+from backprop_cli.classroom.rosters import Roster, Student, WhoIsWho, read_roster
 from backprop_cli.classroom.variants import Varied
-from backprop_cli.classroom.who_is_who import WhoIsWho
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Sheet, Summary, Tally

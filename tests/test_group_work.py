@@ -13,8 +13,7 @@ import pytest
 from classes import grader_of, right_answers, sheet
 from click.testing import CliRunner, Result
 
-from backprop_cli.classroom.rosters import Roster, Student
-from backprop_cli.classroom.who_is_who import WhoIsWho
+from backprop_cli.classroom.rosters import Roster, Student, WhoIsWho
 from backprop_cli.cli import main
 
 PROBLEM = """

@@ -14,6 +14,7 @@ from backprop_cli.document.document_data import (
     Given,
     Givens,
     Heading,
+    Map,
     Part,
     Picture,
     Pictures,
@@ -23,7 +24,6 @@ from backprop_cli.document.document_data import (
     Rows,
     Section,
 )
-from backprop_cli.document.drawings import Map
 from backprop_cli.document.view import View
 from backprop_cli.formats import markdown_blocks, terminal_page
 from backprop_cli.formats.registry import Said

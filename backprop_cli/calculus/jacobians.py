@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import has_slope, shares, slope
+from backprop_cli.calculus.differentiate import gradients, has_slope, shares, slope
 from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Rules
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
 
 IDENTITY = Op("identity", ())
@@ -124,3 +127,28 @@ def _diagonal(
     if total == op("spread", build.ONE, shape=rules.shape(Sym(by))):
         return IDENTITY
     return op("diag", total, samples=sample_axis)
+
+
+# Pulled back by name ------------------------------------------------------------------------------
+
+
+UPSTREAM = "upstream gradient"  # no id has a space in it
+
+
+def gradient_of(name: str) -> str:
+    """What the gradient of `name` is called while pulling back; no id looks like it."""
+    return f"gradient of {name}"
+
+
+def pulled_back(
+    of: str, by: str, equations: Mapping[str, Expr], sizes: Sizes
+) -> list[tuple[str, Expr]]:
+    """The equations, in order, of the gradient of UPSTREAM · of with respect to `by`."""
+    order = list(equations)
+    until = order[: order.index(of) + 1] if of in order else []
+    shapes = {**sizes.names, UPSTREAM: sizes.names[of]}
+    shapes |= {gradient_of(name): shape for name, shape in sizes.names.items()}
+    between = {name: equations[name] for name in until if name != by}
+    rules = Sizes(shapes, sizes.kinks)
+    found = gradients(between, {of: Sym(UPSTREAM)}, [by], rules, gradient_of)
+    return [(gradient_of(each.of), each.expr) for each in found]

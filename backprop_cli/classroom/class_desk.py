@@ -1,21 +1,24 @@
-"""The sheets of a class -> submissions, each graded by the problem of the student whose it is."""
+"""Paths of problems, class list and hand-ins -> the sheets of a class as submissions, each graded
+by the problem of the student whose it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.classroom.rosters import Roster, file_name
-from backprop_cli.classroom.who_is_who import WhoIsWho
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.classroom.hand_ins import HandedIn, handed_in
+from backprop_cli.classroom.rosters import Roster, WhoIsWho, file_name, read_roster, roster_of
+from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.grading.grader import Desk, Grader, ungraded
 from backprop_cli.grading.report_data import Sheet, Submission
+from backprop_cli.grading.sheets.collect import Unread
 from backprop_cli.problem.model import Model
-from backprop_cli.problem.problem_file import read_source
+from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.solving.limits import Allowed
 from backprop_cli.solving.loading import Loaded, loaded
 
@@ -50,7 +53,9 @@ class ClassDesk:
         group = self._whose.get(path, ())
         if not group:
             sheet = self.first.sheet_in(path)
-            return ungraded(sheet, self.first.grader.most, "no student of the class is named on it")
+            error = sheet.error or "no student of the class is named on it"
+            nobodys = sheet.error is None
+            return ungraded(sheet, self.first.grader.most, error, nobodys=nobodys)
         own = {id(self._problems[student]): student for student in reversed(group)}
         found = [_of(group, one, self._desk(one).grade_file(path)) for one in own.values()]
         return max(reversed(found), key=lambda each: each.score)
@@ -95,9 +100,7 @@ def problems_in(folder: Path, allowed: Allowed) -> dict[str, Loaded]:
     files = sorted(path for path in folder.iterdir() if path.suffix.casefold() in _ENDINGS)
     if not files:
         message = "there are no problem files in this folder"
-        raise UserError(
-            Complaint(message, instead="what `backprop vary` wrote"), source=str(folder)
-        )
+        raise refusal(message, instead="what `backprop vary` wrote", source=str(folder))
     return {path.stem: loaded(read_source(path), True, allowed) for path in files}
 
 
@@ -121,3 +124,65 @@ def _without(missing: Sequence[str]) -> Complaint:
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     message = f"these students of the list have no problem: {', '.join(missing[:5])}{more}"
     return Complaint(message, instead="a file of their name in the folder of problems")
+
+
+# What grades a class ------------------------------------------------------------------------------
+
+
+class ClassTask(Struct, frozen=True):
+    """What grades a class: the desk, one problem of it, and whose its files are."""
+
+    desk: ClassDesk
+    loaded: Loaded
+    handed_in: HandedIn
+
+    @property
+    def files(self) -> list[str]:
+        """The sheets among the files, in their order."""
+        return list(self.handed_in.whose)
+
+    @property
+    def first(self) -> Desk:
+        """The desk whose formulas are those of every problem."""
+        return self.desk.first
+
+
+class ClassProblems(Struct, frozen=True):
+    """The problem of each student of a list."""
+
+    roster: Roster
+    of: Mapping[str, Loaded]
+    allowed: Allowed
+
+    def task(
+        self, files: Sequence[str], paths: Sequence[Path], left: Sequence[Unread] = ()
+    ) -> ClassTask:
+        """What grades these files, found at these paths, beside others that are no sheets."""
+        models = {student: loaded.model for student, loaded in self.of.items()}
+        first = next(iter(self.of.values()))
+        most = self.allowed.most
+        with first.source.blamed():
+            reading = ClassDesk(models, {}, most)
+            found = handed_in(files, paths, self.roster, reading.sheet_in, left)
+        return ClassTask(ClassDesk(models, found.whose, most), first, found)
+
+
+def class_problems(
+    problem: Path,
+    roster: Path | None,
+    allowed: Allowed,
+    read: Callable[[Path], Source] = read_source,
+) -> ClassProblems:
+    """Each student's problem: a file of the folder `problem`, or that file for all of the list."""
+    if not problem.is_dir():
+        assert roster is not None
+        known, one_for_all = read_roster(str(roster)), loaded(read(problem), True, allowed)
+        return ClassProblems(known, {one.id: one_for_all for one in known.students}, allowed)
+    problems = problems_in(problem, allowed)
+    if roster is None:
+        return ClassProblems(roster_of(list(problems)), problems, allowed)
+    known = read_roster(str(roster))
+    try:
+        return ClassProblems(known, by_student(problems, known), allowed)
+    except UserError as error:
+        raise UserError(*error.complaints, source=str(problem)) from None

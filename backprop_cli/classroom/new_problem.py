@@ -16,7 +16,7 @@ from backprop_cli.algebra.quantity import new_id
 from backprop_cli.classroom.fair_numbers import near_kinks
 from backprop_cli.classroom.like_numbers import Draws, Written
 from backprop_cli.classroom.sketches import Choices, Sketch
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
 from backprop_cli.grading.lint.unnoticed_slips import Finding
@@ -56,7 +56,7 @@ def new_problem(sketch: Sketch, allowed: Allowed) -> NewProblem:
         why[reason] += 1
     (reason, count), *_ = why.most_common(1)
     message = f"none of {MOST_TRIES} sets of numbers will do; {count} times: {reason}"
-    raise UserError(Complaint(message, instead=_advice(sketch)), source=f"sketch `{sketch.name}`")
+    raise refusal(message, instead=_advice(sketch), source=f"sketch `{sketch.name}`")
 
 
 def _draws(sketch: Sketch, number: int) -> Draws:

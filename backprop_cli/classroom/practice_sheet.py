@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 
 _HEAD: Final = "# backprop practice: "
 _SHOWN: Final = "  # shown by the last hint"
@@ -77,7 +77,7 @@ def read_session(data: bytes, source: str) -> tuple[Session, Answered]:
     except (ValueError, KeyError, TypeError, AttributeError):
         message = "this is no sheet of a practice session"
         instead = "the sheet that `backprop practice` wrote, with its first line"
-        raise UserError(Complaint(message, instead=instead), source=source) from None
+        raise refusal(message, instead=instead, source=source) from None
 
 
 def _session(kept: Mapping[str, object]) -> Session:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from backprop_cli.cli.common import max_work
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.problem.text.tree import MAX_BYTES
 from backprop_cli.solving.limits import MAX_WORK, Allowed, Task
@@ -18,7 +18,7 @@ def source_of(path: Path) -> Source:
     if str(path) != "-":
         return read_source(path)
     if sys.stdin is None:
-        raise UserError(Complaint("it is closed"), source="standard input")
+        raise refusal("it is closed", source="standard input")
     try:
         return Source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
     except OSError as error:

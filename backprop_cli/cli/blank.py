@@ -49,14 +49,11 @@ def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:
     from backprop_cli.document.conventions import OF_FORMULAS, conventions
     from backprop_cli.document.names import names_of
     from backprop_cli.document.view import View, as_written
-    from backprop_cli.errors import UserError
     from backprop_cli.solving.solution import Request, solve
 
     view = as_written(loaded.model.problem, View(ascii=ascii_))
-    try:
+    with loaded.source.blamed():
         trace = solve(loaded.model, Request(steps=1, max_work=allowed_for("solving").most)).trace
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
     said = conventions(trace, view, names_of(trace, view))
     return tuple(phrase for phrase in said if phrase not in OF_FORMULAS)
 

@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from backprop_cli.cli.common import PROBLEM, end_with_fault, output_options
 from backprop_cli.cli.output import Output, write_file
-from backprop_cli.errors import BUG, USAGE, Complaint, UserError
+from backprop_cli.errors import BUG, USAGE, refusal
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.class_desk import ClassDesk
@@ -193,7 +193,7 @@ def _task(problem: Path, options: Options) -> Task:
 
     left: list[Unread] = []
     if problem.is_dir() or options.roster is not None:
-        from backprop_cli.classroom.class_problems import class_problems
+        from backprop_cli.classroom.class_desk import class_problems
 
         problems = class_problems(problem, options.roster, allowed_for("checking"), source_of)
         files = _files(problem, options, left)
@@ -248,7 +248,7 @@ def _files(problem: Path, options: Options, left: list[Unread]) -> list[str]:
     if not paths:
         message = "no answers are given"
         hint = f"backprop check {problem} --answers sheet.yaml, or a folder of sheets"
-        raise UserError(Complaint(message, instead=hint))
+        raise refusal(message, instead=hint)
     files = answer_files(paths, None if str(problem) == "-" else problem, left)
     left[:] = [each for each in left if not _is_same(each.file, options.out.file)]
     return files
@@ -258,10 +258,8 @@ def _desk(loaded: Loaded, folder: str | None) -> Desk:
     from backprop_cli.cli.arguments import allowed_for
     from backprop_cli.grading.grader import Desk
 
-    try:
+    with loaded.source.blamed():
         return Desk(loaded.model, folder, allowed_for("checking").most)
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
 
 
 def _graded(bench: Bench, files: Sequence[str], options: Options) -> Iterator[Parts]:

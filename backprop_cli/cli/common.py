@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import click
 
 from backprop_cli.cli.output import FOR_READERS, Output
-from backprop_cli.errors import BUG, USAGE, Complaint, UserError
+from backprop_cli.errors import BUG, USAGE, UserError, refusal
 from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDEST, Look, ThemeName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -168,9 +168,7 @@ def _spare_inputs(params: Mapping[str, Any]) -> None:
     for path in named:
         if path is not None and path.exists() and _holds(path, output):
             message = f"it is read, as {path}, and would be replaced"
-            raise UserError(
-                Complaint(message, instead="another name, or --force"), source=str(output)
-            )
+            raise refusal(message, instead="another name, or --force", source=str(output))
 
 
 def _holds(path: Path, output: Path) -> bool:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from backprop_cli.cli.common import output_options, problem_files
 from backprop_cli.cli.output import Output
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.derive.derivation_data import Derivation
@@ -104,28 +104,26 @@ def _refuse(problem: Path | None, options: Options) -> None:
         given for given in (problem, options.function, options.expression) if given is not None
     ]
     if len(asked) != 1:
-        raise UserError(
-            Complaint(
-                "one thing at a time can be derived" if asked else "there is nothing to derive",
-                instead="PROBLEM, --function NAME or --expression 'F, G'",
-            ),
+        raise refusal(
+            "one thing at a time can be derived" if asked else "there is nothing to derive",
+            instead="PROBLEM, --function NAME or --expression 'F, G'",
             source="derive",
         )
     if options.numbers is not None and options.function is None:
         said = "which letters are numbers is asked of a formula"
-        raise UserError(Complaint(said, instead="--function 'softmax(z/T)'"), source="--numbers")
+        raise refusal(said, instead="--function 'softmax(z/T)'", source="--numbers")
     if options.taylor is not None and options.function is None:
         said = "a Taylor polynomial is of a formula"
-        raise UserError(Complaint(said, instead="--function 'exp(x)*sin(y)'"), source="--taylor")
+        raise refusal(said, instead="--function 'exp(x)*sin(y)'", source="--taylor")
     if options.at is not None and options.taylor is None:
         said = "a point belongs to a Taylor polynomial"
-        raise UserError(Complaint(said, instead="--taylor 2"), source="--at")
+        raise refusal(said, instead="--taylor 2", source="--at")
     if options.index and problem is None:
         said = "entries are those of a problem's quantities"
-        raise UserError(Complaint(said, instead="derive PROBLEM --index"), source="--index")
+        raise refusal(said, instead="derive PROBLEM --index", source="--index")
     if options.of is not None and problem is None:
         message = "there is no problem in which it stands"
-        raise UserError(Complaint(message, instead="PROBLEM before it"), source="--of")
+        raise refusal(message, instead="PROBLEM before it", source="--of")
 
 
 def _said(problem: Path | None, options: Options) -> tuple[Said, View]:

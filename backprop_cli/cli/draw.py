@@ -97,10 +97,8 @@ def _solved(source: Source, found: Loaded) -> Trace:
     from backprop_cli.solving.solution import Request, solve
 
     steps = min(1, _steps(found))
-    try:
+    with source.blamed():
         return solve(found.model, Request(steps, max_work=allowed_for("drawing").most)).trace
-    except UserError as error:
-        raise source.error(*error.complaints) from None
 
 
 def _steps(found: Loaded) -> int:

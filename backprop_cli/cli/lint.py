@@ -27,17 +27,15 @@ def command(problem: Path, out: Output, variants: int | None) -> None:
     """
     from backprop_cli.cli.arguments import allowed_for, load
     from backprop_cli.cli.common import end_with_fault
-    from backprop_cli.errors import Faults, UserError
+    from backprop_cli.errors import Faults
     from backprop_cli.grading.grader import Grader
     from backprop_cli.grading.lint.findings import lint
     from backprop_cli.notation.numbers_and_indices import Digits
     from backprop_cli.report.lint_findings import lint_json, lint_text, matters
 
     loaded = load(problem, task="linting")
-    try:
+    with loaded.source.blamed():
         grader = Grader(loaded.model, most_work=allowed_for("linting").most)
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
     faults = Faults()
     findings = lint(grader, Digits(out.precision, ascii=True).one, faults)
     left_out = [fault.what for fault in faults.found]

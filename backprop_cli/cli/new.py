@@ -110,17 +110,15 @@ def command(
     SKETCH is 4-3-2 for 4 inputs, a hidden layer of 3 units and 2 outputs.
     """
     from backprop_cli.cli.output import Output
-    from backprop_cli.errors import Complaint, UserError
+    from backprop_cli.errors import refusal
 
     with complaints_end_it():
         if (sketch is None) == (separate is None):
             why = "a sketch, or --separate with a file of points, says what to write"
-            raise UserError(Complaint(why, instead="backprop new 4-3-2 -o net.yaml"))
+            raise refusal(why, instead="backprop new 4-3-2 -o net.yaml")
         if file is not None and file.exists() and not force:
             message = "it is there already, and would be replaced"
-            raise UserError(
-                Complaint(message, instead="another name, or --force"), source=str(file)
-            )
+            raise refusal(message, instead="another name, or --force", source=str(file))
         text, remarks = (
             _of_sketch(sketch, choices)
             if sketch is not None

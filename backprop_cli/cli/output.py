@@ -14,7 +14,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.terminal.themes import DEFAULT_THEME, Look, ThemeName
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def write_new(text: str, path: Path, *, force: bool, refused: Complaint) -> None
 
 def _print(pieces: Iterable[str]) -> None:
     if sys.stdout is None:
-        raise UserError(Complaint("it is closed", instead="-o FILE"), source="standard output")
+        raise refusal("it is closed", instead="-o FILE", source="standard output")
     for block in _blocks(pieces):
         with _written_to(None):
             click.echo(block, nl=False, color=True)
@@ -149,7 +149,7 @@ def _written_to(output: Path | None) -> Iterator[None]:
     except (OSError, RuntimeError) as error:  # a circle of links was a RuntimeError before 3.13
         why = getattr(error, "strerror", None) or str(error)
         where = "standard output" if output is None else str(output)
-        raise UserError(Complaint(f"cannot be written: {why}"), source=where) from None
+        raise refusal(f"cannot be written: {why}", source=where) from None
 
 
 def _leave_quietly() -> NoReturn:

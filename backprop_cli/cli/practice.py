@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from msgspec import Struct
 
 from backprop_cli.cli.common import ASCII, PROBLEM, WIDTH, complaints_end_it, seed_option
 from backprop_cli.cli.output import Output, write_file
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.practice_session import Line, Practice
@@ -69,15 +70,29 @@ def run(problem: Path, options: Options) -> None:
     """Begins a session, or goes on with one, and keeps its sheet."""
     if str(problem) == "-":
         message = "answers are read from standard input, so a problem cannot be"
-        raise UserError(Complaint(message, instead="the name of its file"), source="PROBLEM")
+        raise refusal(message, instead="the name of its file", source="PROBLEM")
     sheet = options.resume or _new_name(problem)
     practice, loaded = _begun(problem, options, sheet)
+    stated = problem
     if practice.session.seed is not None:
         beside = sheet.with_name(f"{sheet.stem}-problem.yaml")
         write_file(loaded.source.data.decode(), beside)
         problem = beside
-    _converse(practice, sheet, _printer(options))
-    click.echo(f"backprop check {problem} {sheet}", err=True)
+    try:
+        _converse(practice, sheet, _printer(options))
+    except KeyboardInterrupt:
+        click.echo()
+        raise
+    finally:
+        click.echo(_kept_in(practice, stated, problem, sheet), err=True)
+
+
+def _kept_in(practice: Practice, stated: Path, problem: Path, sheet: Path) -> str:
+    """Where the answers are, and what may be done with them."""
+    lines = [f"kept in {sheet}"]
+    if not practice.is_done:
+        lines.append(f"go on  backprop practice {quote(str(stated))} --resume {quote(str(sheet))}")
+    return "\n  ".join([*lines, f"grade  backprop check {quote(str(problem))} {quote(str(sheet))}"])
 
 
 def _new_name(problem: Path) -> Path:
@@ -104,13 +119,11 @@ def _begun(problem: Path, options: Options, sheet: Path) -> tuple[Practice, Load
     loaded = load(problem, task="checking") if seed is None else _varied(problem, seed)
     if kept is not None and kept[0].problem != fingerprint(loaded):
         message = "this sheet was begun with another problem, or with other numbers"
-        raise UserError(Complaint(message, instead="the problem as it was"), source=str(sheet))
+        raise refusal(message, instead="the problem as it was", source=str(sheet))
     out = _output(options)
     view = out.view(loaded.model.problem)
-    try:
+    with loaded.source.blamed():
         made = Practice(loaded, view, worked=worked, seed=seed, answered=answered)
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
     return made, loaded
 
 
@@ -144,9 +157,9 @@ def _printer(options: Options) -> Printer:
     from backprop_cli.terminal.console import drawn
 
     out = _output(options)
-    look = out.look()
 
     def show(lines: Iterable[Line]) -> None:
+        look = out.look()  # a terminal may have another width by now
         for line in lines:
             text = line.text if line.drawn else printable(line.text)
             text = ascii_text(text) if look.ascii else text

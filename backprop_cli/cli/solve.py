@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from backprop_cli.cli.common import PROBLEM, output_options
 from backprop_cli.cli.output import Output
-from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.errors import Complaints, UserError, refusal
 from backprop_cli.terminal.themes import ThemeName
 
 if TYPE_CHECKING:  # loaded where the command runs
@@ -182,28 +182,21 @@ def _solved(loaded: Loaded, selection: Selection, options: Options) -> Solution:
 
     steps = options.steps if options.steps is not None else _steps(loaded)
     if options.steps and (loaded.model.update is None or not loaded.model.trained):
-        raise UserError(
-            Complaint(
-                "this problem has no update to make steps with",
-                instead="update: {rule: sgd, learning_rate: 0.1} in the file",
-            ),
+        raise refusal(
+            "this problem has no update to make steps with",
+            instead="update: {rule: sgd, learning_rate: 0.1} in the file",
             source="--steps",
         )
     if options.at > max(steps, 1):
-        raise UserError(
-            Complaint(
-                f"step {max(steps, 1)} is the last, and there is no step {options.at}",
-                instead=f"--steps {options.at}",
-            ),
+        raise refusal(
+            f"step {max(steps, 1)} is the last, and there is no step {options.at}",
+            instead=f"--steps {options.at}",
             source="--at",
         )
     limit = allowed_for("solving").most
     request = Request(options.steps, options.at, selection.extra, limit, planned=loaded.plan)
-    try:
-        with _progress(loaded, steps, options.out.theme) as progress:
-            return solve(loaded.model, replace(request, progress=progress))
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
+    with loaded.source.blamed(), _progress(loaded, steps, options.out.theme) as progress:
+        return solve(loaded.model, replace(request, progress=progress))
 
 
 def _steps(loaded: Loaded) -> int:
@@ -239,11 +232,9 @@ def _checks(loaded: Loaded, solution: Solution, options: Options) -> tuple[Check
     from backprop_cli.solving.solution import Request, solve
     from backprop_cli.solving.verify import MAX_ENTRIES, verify
 
-    try:
+    with loaded.source.blamed():
         most = allowed_for("solving").most
         check_differences(loaded.plan, MAX_ENTRIES, loaded.model, most)
-    except UserError as error:
-        raise loaded.source.error(*error.complaints) from None
     if loaded.model.problem.rounding is None:
         return verify(solution.model, solution.values)
     exact = replace(loaded.model, problem=replace(loaded.model.problem, rounding=None))

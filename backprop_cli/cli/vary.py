@@ -19,7 +19,7 @@ from backprop_cli.cli.common import (
     seed_option,
 )
 from backprop_cli.cli.output import Output, write_new
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import Complaint, refusal
 from backprop_cli.terminal.themes import DEFAULT_THEME
 
 if TYPE_CHECKING:  # loaded where the command runs
@@ -104,7 +104,7 @@ def _roster(options: Options) -> Roster:
 
     if options.students is not None and options.count is not None:
         message = "--students says how many there are, and so does --count"
-        raise UserError(Complaint(message, instead="one of the two"))
+        raise refusal(message, instead="one of the two")
     if options.students is not None:
         roster = read_roster(str(options.students))
     else:
@@ -112,7 +112,7 @@ def _roster(options: Options) -> Roster:
         roster = roster_of([f"{n:0{wide}}" for n in range(1, (options.count or 1) + 1)])
     if options.output is None and len(roster.students) > 1:
         message = f"{len(roster.students)} problems need a folder"
-        raise UserError(Complaint(message, instead="-o variants/"))
+        raise refusal(message, instead="-o variants/")
     return roster
 
 

@@ -28,8 +28,8 @@ from backprop_cli.document.document_data import (
     Rows,
     Section,
     Step,
+    sampled,
 )
-from backprop_cli.document.drawings import sampled
 from backprop_cli.document.networks import Network
 from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View

@@ -7,7 +7,7 @@ from fractions import Fraction
 from html import escape
 from itertools import chain, pairwise
 
-from backprop_cli.document.drawings import Area, Curve, Exact, Map, Point, label
+from backprop_cli.document.document_data import Area, Curve, Exact, Map, Point, label
 from backprop_cli.document.networks import Network
 
 _WIDE, _HIGH = 300.0, 170.0

@@ -25,7 +25,7 @@ from backprop_cli.document.from_trace import shown_steps
 from backprop_cli.document.names import OneLine, names_of
 from backprop_cli.document.step_words import SECTIONS, reason, section_of
 from backprop_cli.document.view import View
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import UserError, refusal
 from backprop_cli.formats.registry import Training
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.source import HELPERS, Helper, NoSourceError, Source
@@ -165,7 +165,7 @@ class ProgramText(ABC):
         of = f": no word for {lacking}" if lacking else ""
         message = f"{step.id} has no formula that a line of {self.library} could be{of}"
         instead = "leave it out of what is asked, or --format json"
-        return UserError(Complaint(message, instead=instead))
+        return refusal(message, instead=instead)
 
     def is_shown(self, step: Step) -> bool:
         """Whether the program prints it."""

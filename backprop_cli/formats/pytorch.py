@@ -14,7 +14,7 @@ from backprop_cli.algebra.quantity import quantity, second_derivative, upstream_
 from backprop_cli.calculus.stable import applied
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 from backprop_cli.formats.program_text import (
     ProgramText,
     by_section,
@@ -41,7 +41,7 @@ def render(said: Said, view: View) -> str:
     trace, training = said.program()
     if trace.convention.get("rounding"):
         message = "a derivation that is rounded after every step has no autograd: it does not round"
-        raise UserError(Complaint(message, instead="no `rounding` in the file, or --format python"))
+        raise refusal(message, instead="no `rounding` in the file, or --format python")
     return _Program(trace, view, training).whole()
 
 

@@ -9,8 +9,7 @@ from itertools import pairwise
 
 from rich.text import Text
 
-from backprop_cli.document.document_data import Losses, Picture
-from backprop_cli.document.drawings import Curve, Map, label
+from backprop_cli.document.document_data import Curve, Losses, Map, Picture, label
 from backprop_cli.document.networks import Network
 from backprop_cli.notation.ascii_signs import ascii_text
 

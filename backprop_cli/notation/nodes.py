@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 
 class Letter(Struct, frozen=True):
@@ -200,62 +201,32 @@ def items(node: Node) -> tuple[Node, ...]:
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes directly inside."""
-    match node:
-        case Row(inside):
-            return inside
-        case Fraction(top, bottom):
-            return top, bottom
-        case Script(base, up, down):
-            return tuple(part for part in (base, up, down) if part is not None)
-        case Fenced(_, inner, _) | Accent(inner, _) | Root(inner) | Named(_, inner) | Strong(inner):
-            return (inner,)
-        case Braced(inner, label):
-            return inner, label
-        case Total(below):
-            return () if below is None else (below,)
-        case Grid(rows):
-            return tuple(entry for line in rows for entry in line)
-        case Cases(pairs):
-            return tuple(part for pair in pairs for part in pair)
-        case Stack(rows):
-            return rows
-    return ()
+    """The nodes directly inside, as they stand in its fields."""
+    return tuple(_inside(astuple(node)))
+
+
+def _inside(fields: Any) -> Iterator[Any]:
+    for field in fields:
+        if isinstance(field, tuple):
+            yield from _inside(field)
+        elif isinstance(field, Struct):
+            yield field
 
 
 def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
-    """The node with every node directly inside it changed."""
-    match node:
-        case Row(inside):
-            return row(*map(change, inside))
-        case Fraction(top, bottom, bare):
-            return Fraction(change(top), change(bottom), bare)
-        case Script(base, up, down):
-            return Script(change(base), up and change(up), down and change(down))
-        case Fenced(left, inner, right):
-            return Fenced(left, change(inner), right)
-        case Accent(inner, mark):
-            return Accent(change(inner), mark)
-        case Root(inner):
-            return Root(change(inner))
-        case Braced(inner, label):
-            return Braced(change(inner), change(label))
-        case Strong(inner):
-            return Strong(change(inner))
-        case Total(below):
-            return Total(below and change(below))
-    return _arranged(node, change)
+    """The node with every node directly inside it changed; a symbol is kept whole."""
+    if isinstance(node, Row):
+        return row(*map(change, node.items))
+    if isinstance(node, Named):
+        return node
+    return type(node)(*(_changed(field, change) for field in astuple(node)))
 
 
-def _arranged(node: Node, change: Callable[[Node], Node]) -> Node:
-    match node:
-        case Grid(rows, full, separator):
-            return Grid(tuple(tuple(map(change, line)) for line in rows), full, separator)
-        case Cases(pairs):
-            return Cases(tuple((change(value), change(when)) for value, when in pairs))
-        case Stack(rows):
-            return Stack(tuple(map(change, rows)))
-    return node
+def _changed(field: Any, change: Callable[[Any], Node]) -> Any:
+    """A field of a node: nodes in it, or in tuples in it, changed."""
+    if isinstance(field, tuple):
+        return tuple(_changed(each, change) for each in field)
+    return change(field) if isinstance(field, Struct) else field
 
 
 def is_of_numbers(node: Node) -> bool:

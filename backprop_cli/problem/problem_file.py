@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EPIPE
 from pathlib import Path
 from stat import S_ISFIFO
@@ -10,7 +12,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.problem.text.tree import MAX_BYTES, source_lines
 
 _USUAL = 16_384  # bytes that nearly every file has room in
@@ -31,6 +33,14 @@ class Source(Struct, frozen=True):
         """The error that says all of this about the file."""
         return UserError(*complaints, source=self.name, lines=source_lines(self.data))
 
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Says of the file what is complained of meanwhile."""
+        try:
+            yield
+        except UserError as error:
+            raise self.error(*error.complaints) from None
+
 
 def read_source(path: Path) -> Source:
     """The bytes of a file; UserError where it cannot be read."""
@@ -38,11 +48,9 @@ def read_source(path: Path) -> Source:
         return Source(str(path), read_up_to(str(path), MAX_BYTES + 1))
     except FileNotFoundError:
         instead = _near(path)
-        raise UserError(
-            Complaint("there is no such file", instead=instead), source=str(path)
-        ) from None
+        raise refusal("there is no such file", instead=instead, source=str(path)) from None
     except OSError as error:
-        raise UserError(Complaint(f"cannot be read: {error.strerror}"), source=str(path)) from None
+        raise refusal(f"cannot be read: {error.strerror}", source=str(path)) from None
 
 
 def read_up_to(path: str, most: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from backprop_cli.errors import Complaint, Mark, UserError
+from backprop_cli.errors import Complaint, Mark, UserError, refusal
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import told
 from backprop_cli.python.showing import Shown
@@ -92,7 +92,7 @@ def _told(derived: Callable[[], Chain], text: str, source: str) -> Chain:
         complaint = Complaint(error.message, mark, error.instead)
         raise UserError(complaint, source=source, lines=(text,)) from None
     except UnderivableError as error:
-        raise UserError(Complaint(str(error), instead=error.instead), source=source) from None
+        raise refusal(str(error), instead=error.instead, source=source) from None
 
 
 def _is_list(text: str) -> bool:
@@ -111,7 +111,7 @@ def _as_formula(text: str, source: str) -> str:
 
     from backprop_cli.derive.steps.functions import names
     from backprop_cli.operations.table import TABLE
-    from backprop_cli.problem.text.foreign_names import elsewhere
+    from backprop_cli.problem.text.other_keys import elsewhere
 
     word = text.strip()
     if word in TABLE and TABLE[word].arity == 1 and TABLE[word].public:
@@ -121,7 +121,5 @@ def _as_formula(text: str, source: str) -> str:
         near = [known.name] if known and known.name else []
         near += get_close_matches(word.casefold(), names(), 1)
         meant = near[0] if near else f"one of {', '.join(names())}, or a formula in z"
-        raise UserError(
-            Complaint(f"there is no function `{word[:40]}`", instead=meant), source=source
-        )
+        raise refusal(f"there is no function `{word[:40]}`", instead=meant, source=source)
     return word

@@ -17,7 +17,7 @@ from backprop_cli.python.complaining import Error, told
 from backprop_cli.python.graded_reports import Report
 
 if TYPE_CHECKING:
-    from backprop_cli.classroom.class_problems import ClassTask
+    from backprop_cli.classroom.class_desk import ClassTask
     from backprop_cli.classroom.practice_session import Line
     from backprop_cli.classroom.rosters import Roster
     from backprop_cli.grading.sheets.collect import Unread
@@ -73,7 +73,7 @@ def check_class(
     with a heading. `hand_ins` are folders, archives and files. Error where a problem, the list or a
     path cannot be used; a sheet that cannot be read has no points, and says why.
     """
-    from backprop_cli.classroom.class_problems import class_problems
+    from backprop_cli.classroom.class_desk import class_problems
     from backprop_cli.grading.sheets.collect import answer_files
     from backprop_cli.solving.limits import Allowed
 

@@ -12,7 +12,8 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import gradients, has_slope, slope
+from backprop_cli.calculus.differentiate import has_slope, slope
+from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import Array, evaluate
 
@@ -291,9 +292,6 @@ _RULES: Mapping[str, Rule] = {
 # The value of a Jacobian --------------------------------------------------------------------------
 
 
-UPSTREAM = "upstream gradient"  # no id has a space in it
-
-
 def jacobian(
     node: Op, equations: Mapping[str, Expr], env: Mapping[str, Array], sizes: Sizes
 ) -> Array:
@@ -303,12 +301,11 @@ def jacobian(
     basis vector for all samples at once, since samples do not act on each other.
     """
     of, by = (arg.name for arg in node.args if isinstance(arg, Sym))
-    if node.option("flat"):
-        shape = sizes.shape(node)
-        return _array(of, by, equations, env, sizes).reshape(tuple(map(int, shape)))
-    if node.option("samples") is None:
-        return _laid_out(_array(of, by, equations, env, sizes), env[of].ndim, node)
     pull = _PullBack(of, by, equations, env, sizes)
+    if node.option("flat"):
+        return _array(pull).reshape(tuple(map(int, sizes.shape(node))))
+    if node.option("samples") is None:
+        return _laid_out(_array(pull), env[of].ndim, node)
     blocks = _blocks(pull, node.whole("samples"))
     return np.swapaxes(blocks, 1, 2) if node.option("layout") else blocks
 
@@ -318,60 +315,42 @@ def _laid_out(whole: Array, rank: int, node: Op) -> Array:
     return np.moveaxis(whole, range(rank), range(-rank, 0)) if node.option("layout") else whole
 
 
-def _array(
-    of: str,
-    by: str,
-    equations: Mapping[str, Expr],
-    env: Mapping[str, Array],
-    sizes: Sizes,
-) -> Array:
-    """∂of/∂by, of's axes first: filled from its factors where they are known."""
-    try:
-        return factored(of, by, equations, env, sizes).filled()
-    except NoFactorsError:
-        return _whole(_PullBack(of, by, equations, env, sizes))
-
-
-class _PullBack:
+class _PullBack(Struct, frozen=True):
     """The gradient of upstream · of with respect to `by`, as a function of the upstream array."""
 
-    def __init__(
-        self,
-        of: str,
-        by: str,
-        equations: Mapping[str, Expr],
-        env: Mapping[str, Array],
-        sizes: Sizes,
-    ) -> None:
-        self.of, self.by, self.env, self.equations = of, by, env, equations
-        order = list(equations)
-        until = (
-            {name: equations[name] for name in order[: order.index(of) + 1]} if of in order else {}
-        )
-        shapes = {**sizes.names, UPSTREAM: env[of].shape}
-        shapes |= {self.name(name): value.shape for name, value in env.items()}
-        rules = Sizes(shapes, sizes.kinks)
-        between = {name: expr for name, expr in until.items() if name != by}
-        self.steps = gradients(between, {of: Sym(UPSTREAM)}, [by], rules, self.name)
+    of: str
+    by: str
+    equations: Mapping[str, Expr]
+    env: Mapping[str, Array]
+    sizes: Sizes
 
-    @staticmethod
-    def name(name: str) -> str:
-        """What the gradient of `name` is called while pulling back; no id looks like it."""
-        return f"gradient of {name}"
-
-    def __call__(self, upstream: Array) -> Array:
+    def function(self) -> Callable[[Array], Array]:
+        """What is worked out once for all upstream arrays stands in it."""
         if self.of == self.by:
-            return upstream
-        env = {**self.env, UPSTREAM: upstream}
-        for step in self.steps:
-            env[self.name(step.of)] = evaluate(step.expr, env, self.equations)
-        return env.get(self.name(self.by), np.zeros(self.env[self.by].shape))
+            return lambda upstream: upstream
+        steps = pulled_back(self.of, self.by, self.equations, self.sizes)
+
+        def pull(upstream: Array) -> Array:
+            env = {**self.env, UPSTREAM: upstream}
+            for name, expr in steps:
+                env[name] = evaluate(expr, env, self.equations)
+            return env.get(gradient_of(self.by), np.zeros(self.env[self.by].shape))
+
+        return pull
 
 
-def _whole(pull: _PullBack) -> Array:
+def _array(pull: _PullBack) -> Array:
+    """∂of/∂by, of's axes first: filled from its factors where they are known."""
+    try:
+        return factored(pull.of, pull.by, pull.equations, pull.env, pull.sizes).filled()
+    except NoFactorsError:
+        return _whole(pull)
+
+
+def _whole(asked: _PullBack) -> Array:
     """One basis vector after the other, each straight into its place."""
-    shape = pull.env[pull.of].shape
-    whole = np.empty(shape + pull.env[pull.by].shape)
+    pull, shape = asked.function(), asked.env[asked.of].shape
+    whole = np.empty(shape + asked.env[asked.by].shape)
     upstream = np.zeros(shape)
     for place in np.ndindex(shape):
         upstream[place] = 1.0
@@ -380,8 +359,8 @@ def _whole(pull: _PullBack) -> Array:
     return whole
 
 
-def _blocks(pull: _PullBack, sample_axis: int) -> Array:
-    shape = pull.env[pull.of].shape
+def _blocks(asked: _PullBack, sample_axis: int) -> Array:
+    pull, shape = asked.function(), asked.env[asked.of].shape
     rows = []
     for unit in range(shape[1 - sample_axis]):
         upstream = np.zeros(shape)

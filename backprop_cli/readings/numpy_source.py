@@ -6,21 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Option
-from backprop_cli.readings.source import HELPERS, Code, Form, Helper, Source
-
-
-class NumpySource(Source, frozen=True):
-    """Writes expressions in NumPy."""
-
-    @property
-    def forms(self) -> Mapping[str, Form]:
-        """How operations are written."""
-        return FORMS
-
-    @property
-    def functions(self) -> Mapping[str, Helper]:
-        """What a program defines itself."""
-        return HELPERS
+from backprop_cli.readings.source import HELPERS, Code, Form, Source
 
 
 def _infix(sign: str, own: int) -> Form:
@@ -105,9 +91,9 @@ def _ratio(source: Source, node: Op) -> Code:
 def _outer(source: Source, node: Op) -> Code:
     a, b = map(source.text, node.args)
     if node.option("samples") is None:
-        return f"np.outer({a}, {b})", 5
+        return f"{source.library}.outer({a}, {b})", 5
     indices = "is,js->sij" if node.whole("samples") == 1 else "si,sj->sij"
-    return f'np.einsum("{indices}", {a}, {b})', 5
+    return f'{source.library}.einsum("{indices}", {a}, {b})', 5
 
 
 def _diag(source: Source, node: Op) -> Code:
@@ -127,7 +113,7 @@ def _transpose(source: Source, node: Op) -> Code:
 
 
 def _switch(source: Source, node: Op) -> Code:
-    below, at, above = (node.option(key, usual) for key, usual in _SWITCH)
+    below, at, above = (node.option(key, usual) for key, usual in LEVELS)
     if (below, at, above) == (-1, 0, 1):
         return f"np.sign({source.text(node.args[0])})", 5
     x, zero = source.inside(node.args[0], 1), f"{_plain(below)}"
@@ -140,7 +126,7 @@ def _switch(source: Source, node: Op) -> Code:
     return f"np.where({x} > 0, {_plain(above)}, {inner})", 5
 
 
-_SWITCH = (("below", 0), ("at", 0), ("above", 1))
+LEVELS = (("below", 0), ("at", 0), ("above", 1))
 
 
 def _plain(value: Option) -> str:
@@ -260,6 +246,11 @@ def _concat(source: Source, node: Op) -> Code:
     return f"np.concatenate([{parts}]{f', axis={axis}' if axis else ''})", 5
 
 
+def _causal_mask(source: Source, node: Op) -> Code:
+    name = source.library
+    return f"{name}.triu({name}.full({node.option('shape')}, -{name}.inf), 1)", 5
+
+
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
         "add": _infix("+", 1),
@@ -311,11 +302,8 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "place": _place,
         "stack": _stack,
         "concat": _concat,
-        "pi": lambda source, node: ("np.pi", 5),
-        "causal_mask": lambda source, node: (
-            f"np.triu(np.full({node.option('shape')}, -np.inf), 1)",
-            5,
-        ),
+        "pi": lambda source, node: (f"{source.library}.pi", 5),
+        "causal_mask": _causal_mask,
     }
     | {
         name: _numpy(name)
@@ -324,3 +312,11 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         )
     }
 )
+
+
+class NumpySource(Source, frozen=True):
+    """Writes expressions in NumPy."""
+
+    library = "np"
+    forms = FORMS
+    functions = HELPERS

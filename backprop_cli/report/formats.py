@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 from backprop_cli.grading.report_data import Report
 from backprop_cli.report.csv_ import CsvWriter
 from backprop_cli.report.github import GithubWriter
@@ -84,7 +84,7 @@ def writer(name: str, settings: Settings, *, alone: bool) -> Writer:
     if name in _OF_ONE and not alone:
         message = f"a report for {name} is about one sheet, and here are several"
         instead = "the answer file of one student, or --format json"
-        raise UserError(Complaint(message, instead=instead))
+        raise refusal(message, instead=instead)
     if name in _STREAMED:
         return _STREAMED[name](settings)
     return WholeWriter(_WHOLE[name], settings, alone=alone)

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 from backprop_cli.grading.report_data import Report, Result, Submission, Summary
 from backprop_cli.report.facts import first_wrong
 from backprop_cli.report.settings import Settings
@@ -138,7 +138,7 @@ class Spool:
         except OSError as error:
             message = f"the folder for temporary files has no room: {error.strerror or error}"
             instead = "TMPDIR set to a folder that has, or --format json"
-            raise UserError(Complaint(message, instead=instead)) from None
+            raise refusal(message, instead=instead) from None
 
     def read(self) -> Iterator[str]:
         """All of it, in blocks; nothing can be added after that."""

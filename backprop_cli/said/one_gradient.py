@@ -13,7 +13,7 @@ from backprop_cli.derive.tensors.setting import Question, TensorError
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.names import Names, names_of
 from backprop_cli.document.view import View, as_written
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import Complaint, refusal
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.ids import UnknownIdError, reference
 from backprop_cli.said.derived import of_gradient
@@ -28,11 +28,11 @@ def of_loaded(loaded: Loaded, of: str | None, wrt: str | None, view: View) -> tu
     if any(over.length for over in loaded.model.over_time):
         message = "how many steps there are is a letter, and the paths back can only be counted"
         instead = "a number of steps in the file, such as `for t in 1..3:`"
-        raise _refused("--of", message, instead)
+        raise refusal(message, instead=instead, source="--of")
     try:
         found = tensor(loaded.model, question)
     except TensorError as error:
-        raise _refused("derive", str(error), error.instead) from None
+        raise refusal(str(error), instead=error.instead, source="derive") from None
     shown = as_written(loaded.model.problem, view)
     trace = in_symbols(loaded.model, loaded.plan)
     names = names_of(trace, shown)
@@ -69,7 +69,7 @@ def _question(loaded: Loaded, of: str | None, wrt: str | None) -> Question:
     model = loaded.model
     known = [*model.definitions, *model.given, *model.unknown]
     if wrt is None:
-        raise _refused("--of", "by what is it to be differentiated?", "--wrt W1")
+        raise refusal("by what is it to be differentiated?", instead="--wrt W1", source="--of")
     if not model.definitions:
         raise loaded.source.error(Complaint("this problem has no equations to differentiate"))
     if of is None:
@@ -80,9 +80,11 @@ def _question(loaded: Loaded, of: str | None, wrt: str | None) -> Question:
     by, by_letters = _parsed(loaded, wrt, known, "--wrt")
     if top not in model.definitions:
         message = f"{top} is given and depends on nothing"
-        raise _refused("--of", message, f"one of {', '.join(model.definitions)}")
+        raise refusal(message, instead=f"one of {', '.join(model.definitions)}", source="--of")
     if top == by:
-        raise _refused("--wrt", f"{by} by itself has nothing to derive", "two quantities")
+        raise refusal(
+            f"{by} by itself has nothing to derive", instead="two quantities", source="--wrt"
+        )
     return Question(top, by, top_letters, by_letters)
 
 
@@ -94,10 +96,6 @@ def _parsed(
     try:
         id = reference(name, known, loaded.model.gradient_of, loaded.model.aliases).id
     except UnknownIdError as unknown:
-        raise _refused(option, str(unknown), unknown.instead) from None
+        raise refusal(str(unknown), instead=unknown.instead, source=option) from None
     letters = () if places is None else tuple(place.strip() for place in places.split(","))
     return id, letters
-
-
-def _refused(option: str, message: str, instead: str | None) -> UserError:
-    return UserError(Complaint(message, instead=instead), source=option)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.document.view import View, as_written
-from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.errors import Complaint, Complaints, UserError, refusal
 from backprop_cli.formats.registry import Said
 from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
@@ -100,11 +100,9 @@ def _goals(loaded: Loaded, selection: Selection) -> frozenset[str] | None:
     updates = {step.id for step in loaded.plan.steps if step.phase == "update"}
     goals = selection.ids - updates
     if not goals:
-        raise UserError(
-            Complaint(
-                "letters have no update: new weights belong to one input, not to all of them",
-                instead="numbers in the file, or --only forward, backward",
-            ),
+        raise refusal(
+            "letters have no update: new weights belong to one input, not to all of them",
+            instead="numbers in the file, or --only forward, backward",
             source="--only",
         )
     return goals
@@ -126,7 +124,7 @@ def refuse_numbers_only(given: dict[str, bool]) -> None:
 
 def _no_program() -> NoReturn:
     message = "a program needs numbers, and this file has letters"
-    raise UserError(Complaint(message, instead=f"{_INSTEAD}, or --format text"), source="solve")
+    raise refusal(message, instead=f"{_INSTEAD}, or --format text", source="solve")
 
 
 def _of_any_length(trace: Trace, source: Source, *, index: bool) -> Trace:
@@ -136,7 +134,7 @@ def _of_any_length(trace: Trace, source: Source, *, index: bool) -> Trace:
     instead = "a number of steps, such as `for t in 1..3:`"
     if index:
         message = "--index needs a number of steps, and it is a letter here"
-        raise UserError(Complaint(message, instead=instead), source="--index")
+        raise refusal(message, instead=instead, source="--index")
     try:
         return in_letters(trace)
     except NotAlikeError as error:

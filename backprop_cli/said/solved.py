@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.errors import Complaints, refusal
 from backprop_cli.formats.registry import Said, Training
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.network import built_model
@@ -58,9 +58,7 @@ def of_trace(
 def _program(solution: Solution, given: Mapping[str, object], most: int) -> tuple[Trace, Training]:
     for option, asked_for in given.items():
         if asked_for is not None:
-            raise UserError(
-                Complaint(f"a program has no {option}", instead="--format text"), source=option
-            )
+            raise refusal(f"a program has no {option}", instead="--format text", source=option)
     first = solution.trace.steps[0].iteration if solution.trace.steps else 1
     return solution.trace, training_of(solution, first, most)
 

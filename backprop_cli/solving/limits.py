@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, depth, symbols, walk
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.errors import Complaint, Mark, UserError
+from backprop_cli.errors import Mark, refusal
 from backprop_cli.operations.convolutions import CONVOLUTIONS
 from backprop_cli.operations.pooling import POOLING
 from backprop_cli.operations.sizes import Sizes
@@ -174,7 +174,7 @@ def _refuse_over(allowed: Allowed, needed: int, what: str, more: str = "") -> No
             f"and the limit is {allowed.most:,}"
         )
         instead = f"--max-work {needed}{more}, or a smaller problem"
-        raise UserError(Complaint(message, instead=instead))
+        raise refusal(message, instead=instead)
 
 
 def check_depth(planned: Plan) -> None:
@@ -185,7 +185,7 @@ def check_depth(planned: Plan) -> None:
                 f"{step.id} has {found} operations nested in one another, as a sum over many "
                 f"uses of one quantity has, and the limit is {MAX_DEPTH}"
             )
-            raise UserError(Complaint(message, instead="fewer equations, or shorter ones"))
+            raise refusal(message, instead="fewer equations, or shorter ones")
 
 
 def check_differences(planned: Plan, checked: int, model: Model, most: int) -> None:
@@ -199,7 +199,7 @@ def check_differences(planned: Plan, checked: int, model: Model, most: int) -> N
             f"comparing all gradients with finite differences is about {needed:,} operations, "
             f"and the limit is {most:,}"
         )
-        raise UserError(Complaint(message, instead=f"--max-work {needed}"))
+        raise refusal(message, instead=f"--max-work {needed}")
 
 
 class Budget:
@@ -229,7 +229,7 @@ class Budget:
                 f"one, and the limit of {self.most:,} operations is reached"
             )
             instead = f"fewer steps, or --max-work {10 * self.most}"
-            raise UserError(Complaint(message, instead=instead))
+            raise refusal(message, instead=instead)
 
 
 def check_work(planned: Plan, steps: int, limit: int, mark: Mark, stepwise: bool = False) -> None:
@@ -239,7 +239,7 @@ def check_work(planned: Plan, steps: int, limit: int, mark: Mark, stepwise: bool
         message = (
             f"this problem holds {held:,} numbers in one step, and the limit is {MAX_ENTRIES:,}"
         )
-        raise UserError(Complaint(message, mark, "smaller matrices"))
+        raise refusal(message, mark, "smaller matrices")
     needed = work(planned, steps, stepwise)
     if needed > limit:
         many = "1 step" if steps == 1 else f"{steps:,} steps"
@@ -247,4 +247,4 @@ def check_work(planned: Plan, steps: int, limit: int, mark: Mark, stepwise: bool
             f"{many} of this problem are about {needed:,} operations, and the limit is {limit:,}"
         )
         instead = f"fewer steps, or --max-work {needed}" if steps > 1 else f"--max-work {needed}"
-        raise UserError(Complaint(message, mark, instead))
+        raise refusal(message, mark, instead)

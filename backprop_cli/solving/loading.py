@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from backprop_cli.algebra.quantity import derivative_id, typed_derivative
-from backprop_cli.errors import Complaint, Complaints, UserError
+from backprop_cli.errors import Complaint, Complaints, UserError, refusal
 from backprop_cli.problem.file_format.reading import PROBLEM, read_problem
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
@@ -247,7 +247,7 @@ def _quotient_id(
 
 
 def _complaint(option: str, unknown: UnknownIdError) -> UserError:
-    return UserError(Complaint(str(unknown), instead=unknown.instead), source=option)
+    return refusal(str(unknown), instead=unknown.instead, source=option)
 
 
 def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:

@@ -12,6 +12,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
 from backprop_cli.algebra.quantity import change_id, new_id
 from backprop_cli.calculus.differentiate import shares
+from backprop_cli.calculus.jacobians import UPSTREAM
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import kinks
@@ -21,7 +22,6 @@ from backprop_cli.readings.values import evaluate
 MAX_PATHS = 24
 """Paths written out one by one; the rest are added up."""
 
-UPSTREAM = "upstream gradient"
 Index = tuple[int, ...]
 Place = tuple[str, Index]
 

@@ -20,8 +20,7 @@ from backprop_cli.derive.derivation_data import (
 )
 from backprop_cli.derive.derivation_nodes import EQUAL, derivative, indexed, parts, renamed
 from backprop_cli.derive.simplify.endings import TARGETS_NOTE, Ending, Name, names_for
-from backprop_cli.derive.steps.chains import chain, line, scalars, with_partials
-from backprop_cli.derive.steps.engine import TooLongError
+from backprop_cli.derive.steps.engine import TooLongError, chain, line, scalars, with_partials
 from backprop_cli.derive.steps.formula_letters import Lettering, lettering
 from backprop_cli.derive.steps.rules import Scalars
 from backprop_cli.derive.tensors.entrywise import OfVectors, plainly

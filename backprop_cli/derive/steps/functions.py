@@ -7,7 +7,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
 from backprop_cli.derive.derivation_nodes import derivative, indexed
 from backprop_cli.derive.simplify.endings import Ending, Name
-from backprop_cli.derive.steps.chains import at_kink, case_chain, chain, fixed, line, scalars
+from backprop_cli.derive.steps.engine import at_kink, case_chain, chain, fixed, line, scalars
 from backprop_cli.derive.steps.rules import Scalars
 from backprop_cli.derive.steps.step_table import (
     ACTIVATIONS,

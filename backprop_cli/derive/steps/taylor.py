@@ -14,7 +14,7 @@ from backprop_cli.algebra.quantity import Second
 from backprop_cli.derive.derivation_data import Chain, Definition, Derivation, Table
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.simplify.simplify import simplified
-from backprop_cli.derive.steps.chains import chain, line, scalars, with_partials, without_repeats
+from backprop_cli.derive.steps.engine import chain, line, scalars, with_partials, without_repeats
 from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions
 from backprop_cli.problem.text.parser import FormulaError, parse
 from backprop_cli.readings.values import evaluate

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, walk
 from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import gradients
+from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
 from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
 from backprop_cli.grading.report_data import How, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
@@ -188,8 +188,6 @@ def points(grading: Grading, most: float, verdicts: NDArray[np.object_]) -> floa
 MOST_ENTRIES = 400
 """Jacobians of so many entries are worked out by hand, if at all."""
 
-_UPSTREAM = "upstream gradient"  # no id has a space in it
-
 
 def with_jacobians(
     model: Model, planned: Plan, formulas: Formulas, wanted: Collection[str]
@@ -211,20 +209,16 @@ def _pulled_back(model: Model, planned: Plan, step: Planned) -> Iterator[Expr]:
     of, by = quantity(step.id).name, quantity(step.id).by
     if not by or not is_jacobian(step.expr):
         return
-    order = list(model.definitions)
-    between = {name: model.definitions[name] for name in order[: order.index(of) + 1] if name != by}
-    shapes = {**planned.shapes, _UPSTREAM: planned.shapes[of]}
-    shapes |= {_name(name): shape for name, shape in model.shapes.items()}
-    rules = Sizes(shapes, kinks(model.problem.convention.kinks))
+    sizes = Sizes(planned.shapes, kinks(model.problem.convention.kinks))
     found: dict[str, Expr] = {}
-    for gradient in gradients(between, {of: Sym(_UPSTREAM)}, [by], rules, _name):
-        found[_name(gradient.of)] = substitute(gradient.expr, found)
-    if _name(by) not in found:
+    for name, expr in pulled_back(of, by, model.definitions, sizes):
+        found[name] = substitute(expr, found)
+    gradient = found.get(gradient_of(by))
+    if gradient is None:
         return
     shape = tuple(map(int, planned.shapes[of]))
     rows = tuple(
-        substitute(found[_name(by)], {_UPSTREAM: _basis(place, shape)})
-        for place in np.ndindex(shape)
+        substitute(gradient, {UPSTREAM: _basis(place, shape)}) for place in np.ndindex(shape)
     )
     node = step.expr
     assert isinstance(node, Op)
@@ -235,10 +229,6 @@ def _pulled_back(model: Model, planned: Plan, step: Planned) -> Iterator[Expr]:
         "layout": node.option("layout"),
     }
     yield Op("assembled", rows, tuple((key, value) for key, value in sorted(options.items())))
-
-
-def _name(name: str) -> str:
-    return f"gradient of {name}"
 
 
 def _basis(place: tuple[int, ...], shape: Shape) -> Expr:

@@ -1,11 +1,15 @@
-"""The bytes of an answer file (YAML, JSON, CSV, xlsx) -> a sheet: answers as typed, or why not."""
+"""The bytes of an answer file (YAML, JSON, CSV, xlsx) -> a sheet: answers as typed, or why not;
+of a text that is no YAML what is left without the lines that break it."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
+
+from msgspec import Struct
 
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.grading.quantities import Quantities
@@ -13,7 +17,6 @@ from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.assembled import Collector, said
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.grading.sheets.plain_sheet import PlainReader
-from backprop_cli.grading.sheets.salvage import Salvaged, salvaged
 from backprop_cli.grading.sheets.spreadsheets import (
     DATE,
     WORKBOOK,
@@ -33,8 +36,10 @@ from backprop_cli.problem.text.tree import (
     Node,
     ScalarNode,
     read_text,
+    split_lines,
     tree_of,
 )
+from backprop_cli.problem.text.yaml_errors import Slip, slips
 from backprop_cli.problem.typed_numbers import printable, shown
 
 MAX_SHEET: Final = 2_000_000
@@ -65,10 +70,11 @@ class Reader:
             message = "an .npy file is one array, and its name is not in it"
             return _unusable(file, Complaint(message, instead='numpy.savez("mine.npz", dW1=dW1)'))
         complaints = Complaints()
-        text = _text(data, complaints)
+        is_table = file.casefold().endswith(".csv")
+        text = _text(data, complaints, of_windows=is_table)
         if text is None:
             return _unusable(file, complaints.found[-1])
-        if file.casefold().endswith(".csv"):
+        if is_table:
             return _from_rows(text, file, self.known)
         plain = self._plain.read(text)
         if plain is None:
@@ -93,9 +99,9 @@ def stem(file: str) -> str:
     return _clean(name[:dot] if 0 < dot < len(name) - 1 else name) or "?"
 
 
-def _text(data: bytes, complaints: Complaints) -> str | None:
+def _text(data: bytes, complaints: Complaints, *, of_windows: bool) -> str | None:
     if len(data) <= MAX_SHEET:
-        return read_text(data, complaints)
+        return read_text(data, complaints, of_windows=of_windows)
     complaints.add(_too_large().message)
     return None
 
@@ -277,3 +283,102 @@ def _marks(root: Node) -> Iterator[Mark]:
             inner = [part for entry in entries for part in (entry.key, entry.value)]
         stack += [part for part in inner if id(part) not in seen]
         seen.update(map(id, inner))
+
+
+# What is left of a broken sheet -------------------------------------------------------------------
+
+
+MOST_BROKEN: Final = 20
+"""So often a sheet is read again without a line of it."""
+LARGEST: Final = 100_000
+"""A longer sheet, in characters, is not read again."""
+
+_heading = re.compile(r"(answers|student)\b", re.IGNORECASE).match
+_name = re.compile(r"\s*([^\s:=\[{][^\s:=]*)").match
+
+
+class Broken(Struct, frozen=True):
+    """A line that is left out: the name at its beginning, and what is wrong with it."""
+
+    name: ScalarNode
+    complaint: Complaint
+
+
+class Salvaged(Struct, frozen=True):
+    """What could be read, what was left out for it, and what was mended by the way."""
+
+    root: Node
+    broken: list[Broken]
+    mended: list[Complaint]
+
+
+def salvaged(text: str) -> Salvaged | None:
+    """The sheet without the lines that break it; None where there is no such sheet.
+
+    Headings and indentation, which hold no answer, are mended; a line with an answer is left out,
+    with what is below it.
+    """
+    if len(text) > LARGEST:
+        return None
+    lines = split_lines(text)
+    mended: list[Complaint] = []
+    broken: list[Broken] = []
+    for slip in slips(lines):
+        if _holds_no_answer(slip, lines):
+            lines[slip.line - 1] = slip.mended
+            mended.append(slip.complaint)
+    for _ in range(MOST_BROKEN):
+        complaints = Complaints()
+        root = tree_of("\n".join(lines), complaints)
+        if root is not None:
+            return Salvaged(root, broken, mended) if _is_sheet(root) else None
+        found = [_broken(complaint, lines) for complaint in complaints.found[:MOST_BROKEN]]
+        if any(each is None for each in found):
+            return None
+        for each in found:
+            assert each is not None
+            broken.append(each)
+            _leave_out(lines, each.name.line)
+    return None
+
+
+def _holds_no_answer(slip: Slip, lines: list[str]) -> bool:
+    line = lines[slip.line - 1]
+    return line[: len(line) - len(line.lstrip())].count("\t") > 0 or bool(_heading(line.strip()))
+
+
+def _broken(complaint: Complaint, lines: list[str]) -> Broken | None:
+    """The line that a complaint is about; None where nothing is known of it, or it is a heading."""
+    number = _owner(complaint.mark.line, lines)
+    match = _name(lines[number - 1]) if number else None
+    if match is None or _heading(match[1]):
+        return None
+    return Broken(ScalarNode(match[1], "plain", number, match.start(1) + 1), complaint)
+
+
+def _owner(number: int, lines: list[str]) -> int:
+    """The line with the name of the quantity that a line is a row of; 0 where there is none."""
+    number = min(number, len(lines))
+    while number and lines[number - 1].lstrip()[:1] in ("", "-", "[", "]"):
+        number -= 1
+    return number
+
+
+def _leave_out(lines: list[str], number: int) -> None:
+    """Empties a line, and those that are indented further below it."""
+    indent = _indent(lines[number - 1])
+    lines[number - 1] = ""
+    for position in range(number, len(lines)):
+        if lines[position].strip() and _indent(lines[position]) <= indent:
+            return
+        lines[position] = ""
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _is_sheet(root: Node) -> bool:
+    return isinstance(root, MapNode) and any(
+        name.strip().casefold() == "answers" for name in root.entries
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from backprop_cli.errors import Complaint, UserError
+from backprop_cli.errors import refusal
 from backprop_cli.grading.report_data import Note, Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
 from backprop_cli.problem.array_files import MOST_BYTES, MOST_JSON
@@ -61,13 +61,13 @@ def _files(path: str, problem: str | None, left: list[Unread]) -> Iterable[str]:
     archive = is_archive(path) and os.path.isfile(path)
     if not archive and not os.path.isdir(path):
         if not os.path.lexists(path):
-            raise UserError(Complaint("there is no such file or folder"), source=path)
+            raise refusal("there is no such file or folder", source=path)
         return [path]
     files = list(_in_archive(path, left) if archive else _below(path, problem, left))
     if not files:
         kinds = ", ".join(f"*{ending}" for ending in ENDINGS)
         message = f"there are no answer files in this {'archive' if archive else 'folder'}"
-        raise UserError(Complaint(message, instead=f"a folder with {kinds}"), source=path)
+        raise refusal(message, instead=f"a folder with {kinds}", source=path)
     return files
 
 
@@ -217,6 +217,7 @@ _KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "a picture": ".png .jpg .jpeg .heic .gif .webp .svg .tif .tiff",
         "text; given by its own name it is read": ".txt .md .text .tsv .tab",
         "an archive; unpack it": ".zip .rar .7z .gz .tar",
+        "a web page, such as Moodle makes of what is typed into it": ".html .htm",
         "code": ".py .ipynb .m .r .c .cpp .java .js",
     }
 )

@@ -22,8 +22,7 @@ from backprop_cli.problem.file_format.fields import (
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
 from backprop_cli.problem.problem_data import Function
 from backprop_cli.problem.text import other_keys
-from backprop_cli.problem.text.foreign_names import elsewhere
-from backprop_cli.problem.text.other_keys import nearest
+from backprop_cli.problem.text.other_keys import elsewhere, nearest
 from backprop_cli.problem.text.tree import Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 

@@ -11,9 +11,8 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.table import SAME, TABLE
-from backprop_cli.problem.text.foreign_names import elsewhere
 from backprop_cli.problem.text.lexer import FormulaError, Token, quoted
-from backprop_cli.problem.text.other_keys import nearest
+from backprop_cli.problem.text.other_keys import elsewhere, nearest
 
 _ALIASES = {"ln": "log", "identity": "linear", "cross": "outer", **SAME}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
