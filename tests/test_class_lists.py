@@ -208,3 +208,36 @@ def test_an_export_of_gradescope_is_read_as_it_comes(tmp_path: Path, form: str) 
         words += ["--roster", str(tmp_path / "r.csv"), "--format", "json"]
         done = CliRunner().invoke(main, ["check", *words])
     assert (whose(done), done.stderr) == ({"submission_77": "s1"}, "")
+
+
+def test_what_excel_saves_in_germany_is_read(tmp_path: Path) -> None:
+    """Windows-1252, semicolons, decimal commas: the list, and a sheet; UTF-16 and a BOM, too."""
+    roster = "Vorname;Nachname;ID-Nummer\r\nJürgen;Weiß;s1\r\nZoë;Łoś;s2\r\n"
+    (tmp_path / "r.csv").write_bytes(roster.replace("Łoś", "Los").encode("cp1252"))
+    sheet = "student;Jürgen Weiß\r\nname;row;column;value\r\nZ1;1;;1,0\r\nZ1;2;;0,0\r\n"
+    (tmp_path / "p.yaml").write_text(PROBLEM)
+    for encoding in ("cp1252", "utf-8-sig", "utf-16"):
+        (tmp_path / "sheet.csv").write_bytes(sheet.encode(encoding))
+        words = ["check", str(tmp_path / "p.yaml"), str(tmp_path / "sheet.csv"), "--format", "json"]
+        done = CliRunner().invoke(main, [*words, "--roster", str(tmp_path / "r.csv")])
+        (found,) = json.loads(done.stdout)["submissions"]
+        assert (found["student"], found["results"][0]["verdict"]) == ("s1", "correct"), encoding
+
+
+def test_bytes_that_are_no_text_anywhere_are_still_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_bytes(b"id,name\ns1,\x81\x8d\n")
+    with pytest.raises(UserError, match="byte 0x81 is not UTF-8 text"):
+        read_roster(str(tmp_path / "r.csv"))
+
+
+def test_what_belongs_to_nobody_is_not_called_unreadable(tmp_path: Path) -> None:
+    """A sheet of a stranger was read; a problem file among the hand-ins is no sheet at all."""
+    files = {"x/a.yaml": f"student: Nobody\n{SHEET}", "p.yaml": PROBLEM, "s1/a.yaml": SHEET}
+    done = check(tmp_path, "id\ns1\n", files, "--format", "csv")
+    rows = [line for line in done.stdout.splitlines() if "Nobody" in line]
+    assert all("not graded" in row or "error" in row for row in rows)
+    assert "not read: " in done.stderr
+    assert "this is a problem file" in done.stderr
+    text = check(tmp_path, "id\ns1\n", files).stdout
+    assert "not graded" in text
+    assert "could not be read" not in text

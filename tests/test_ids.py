@@ -154,3 +154,22 @@ def test_an_asked_jacobian_between_any_two_quantities_is_computed() -> None:
         "Z1", "dYhat/dW1", "dL/dW2", "W1_new"
     ]  # fmt: skip
     assert solve(found.model).trace.step("dYhat/dW1").shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("typed", "list_"),
+    [
+        ("Z1, H1, dW1", "[Z1, H1, dW1]"),
+        ("Z1 H1", "[Z1, H1]"),
+        ("dW1[2,1]; L", "['dW1[2,1]', L]"),
+    ],
+)
+def test_several_quantities_in_one_text_are_told_how_to_be_a_list(typed: str, list_: str) -> None:
+    with pytest.raises(UnknownIdError, match="quantities, and no list of them") as raised:
+        problem(ONE_HIDDEN).reference(typed)
+    assert raised.value.instead == list_
+
+
+def test_a_text_of_which_a_part_is_no_quantity_is_told_whole() -> None:
+    with pytest.raises(UnknownIdError, match="no quantity `new W1`"):
+        problem(ONE_HIDDEN).reference("new W1")

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -375,6 +376,37 @@ def test_skip_back_show_and_other_words() -> None:
     assert practice.reply("4 0").lines == ()
 
 
+def test_the_opening_has_all_that_is_given_and_nothing_to_be_worked_out() -> None:
+    """With other numbers there is no other place to read them."""
+    practice = session(NET)
+    opening = text(practice.opening())
+    given = ["3  6", "4  5", "W¹", "Z¹ = ", "softmax", "η = 0.5"]
+    for part in given:
+        assert part in opening
+    assert text(practice.reply("given").lines) in opening
+    values = [abs(v) for question in practice.questions for v in truth(NET, question).flat]
+    hidden = {f"{v:.{digits}f}" for v in values if v != round(v, 1) for digits in (2, 3, 4)}
+    assert not hidden & numbers(opening)
+
+
+def test_what_cannot_be_read_leaves_the_answer_before_it() -> None:
+    practice = session(NET)
+    practice.reply("1 2")
+    for line in ("dont know", "1,5 2", "[1, 2; 3]"):
+        assert "cannot be read" in text(practice.reply(line).lines)
+    assert "Z1: 1 2" in text(practice.reply("show").lines)
+    assert '"tries": {"Z1": 1}' in practice.sheet
+
+
+@pytest.mark.parametrize("line", ["Z1 = 4 0", "z1: [4, 0]", "Z\N{SUPERSCRIPT ONE}=4 0"])
+def test_an_answer_may_have_its_name_before_it(line: str) -> None:
+    assert "right" in text(session(NET).reply(line).lines)
+
+
+def test_the_name_of_something_else_is_no_answer() -> None:
+    assert "cannot be read" in text(session(NET).reply("H1 = 4 0").lines)
+
+
 @pytest.mark.parametrize(
     ("line", "kept"),
     [("[4, 0]", "4 0"), ("[[1,2],[3, 4]]", "1 2; 3 4"), (" 1  2 ", "1 2"), ("ln(2)", "ln(2)")],
@@ -423,6 +455,15 @@ def test_check_grades_the_sheet_as_the_session_did(tmp_path: Path) -> None:
     graded = CliRunner().invoke(main, ["check", str(NET), str(sheet)])
     assert graded.exit_code == 0
     assert "18 of 18 points" in graded.stdout
+
+
+def test_who_leaves_is_told_how_to_go_on(tmp_path: Path) -> None:
+    left = run(tmp_path, "4 0\n", NET, "--resume", "my sheet.yaml")
+    (line,) = [line for line in left.stderr.splitlines() if "go on" in line]
+    words = shlex.split(line.partition("backprop ")[2])
+    done = run(tmp_path, "show\n", *words[1:])
+    assert "2 of 18: H1" in done.stdout
+    assert "go on" not in run(tmp_path, script(NET), NET).stderr
 
 
 def test_another_session_has_another_file(tmp_path: Path) -> None:

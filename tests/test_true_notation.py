@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +146,15 @@ def test_the_gradient_of_a_value_called_x_is_asked() -> None:
     done = CliRunner().invoke(main, ["blank", "-"], input=yaml.safe_dump(network))
     assert "dL/dW1" in done.stdout
     assert "dL/dX" not in done.stdout
+
+
+def test_a_direct_share_is_not_called_as_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "penalised.yaml"
+    shapes = "{X: [n, d], w: [d], y: [n]}"
+    path.write_text(
+        f"shapes: {shapes}\nequations: [z = X @ w, L = sum((z - y)^2), J = L + sum(w^2) / 2]\n"
+    )
+    done = CliRunner().invoke(main, ["derive", str(path), "--of", "J", "--wrt", "w"])
+    assert "∂J/∂w = ∂J/∂w|_L + ∂J/∂L ∂L/∂z ∂z/∂w" in done.stdout
+    assert "∂J/∂wⱼ|_L = ∂/∂wⱼ[L + Σ" in done.stdout
+    assert "∂J/∂w = w + Xᵀ ∂J/∂z" in done.stdout

@@ -53,7 +53,9 @@ class ClassDesk:
         group = self._whose.get(path, ())
         if not group:
             sheet = self.first.sheet_in(path)
-            return ungraded(sheet, self.first.grader.most, "no student of the class is named on it")
+            error = sheet.error or "no student of the class is named on it"
+            nobodys = sheet.error is None
+            return ungraded(sheet, self.first.grader.most, error, nobodys=nobodys)
         own = {id(self._problems[student]): student for student in reversed(group)}
         found = [_of(group, one, self._desk(one).grade_file(path)) for one in own.values()]
         return max(reversed(found), key=lambda each: each.score)

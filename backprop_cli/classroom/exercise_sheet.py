@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from math import prod
 from typing import Final
@@ -62,22 +62,29 @@ _NAME: Final = 30 * "_"
 
 def exercise_sheet(loaded: Loaded, lines: int | None = None) -> Said:
     """The exercise; `lines` are left free below each quantity asked (None: as many as it takes)."""
-    return Said(partial(_document, loaded, lines, False), dict)
+    return Said(partial(_document, loaded, lines, _Maker.parts), dict)
 
 
-def given_part(loaded: Loaded) -> Said:
-    """The exercise without what is asked, for whatever has boxes of its own for that."""
-    return Said(partial(_document, loaded, None, True), dict)
+def given_part(loaded: Loaded, *, drawn: bool = True) -> Said:
+    """The exercise without what is asked, for whatever has boxes of its own for that.
+
+    `drawn`: with a picture of the network, where it is one.
+    """
+    return Said(partial(_document, loaded, None, lambda maker: maker.given_parts(drawn)), dict)
 
 
 def _document(
-    loaded: Loaded, lines: int | None, given_alone: bool, view: View, page: Page
+    loaded: Loaded,
+    lines: int | None,
+    parts_of: Callable[[_Maker], Iterator[Part]],
+    view: View,
+    page: Page,
 ) -> Document:
     maker = _Maker(loaded, as_written(loaded.model.problem, view), page, lines)
     trace, names = maker.trace, maker.formulas.names
     said = conventions(trace, maker.view, names)
     kept = tuple(phrase for phrase in said if phrase not in OF_SOLUTIONS)
-    parts = maker.given_parts() if given_alone else maker.parts()
+    parts = parts_of(maker)
     return Document(trace.title or "Exercise", kept, tuple(parts), roles(trace, names))
 
 
@@ -100,10 +107,10 @@ class _Maker:
         self.formulas: Formulas = formulas_of(self.trace, self.view, whole)
         self.questions = tuple(self._questions())
 
-    def given_parts(self) -> Iterator[Part]:
+    def given_parts(self, drawn: bool = True) -> Iterator[Part]:
         yield Section("Given")
         yield Givens(tuple(self._given()), whole=True)
-        yield from self._picture()
+        yield from self._picture() if drawn else ()
         yield from self._model()
         yield from self._update()
 

@@ -51,7 +51,7 @@ class FeedbackWriter:
 
     def part(self, submission: Submission) -> Reply:
         """The reply to one sheet; to one that is not read, with what can be."""
-        if submission.error is not None and submission.fault is None:
+        if not submission.is_read:
             submission = replace(submission, error=f"{submission.error}. {_HAND_IN}")
         report = summarised(self._problem, [submission])
         text = rendered(self._form, report, self._settings)

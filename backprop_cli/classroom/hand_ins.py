@@ -118,8 +118,8 @@ def handed_in(
 
     The names that stand on a sheet come first; what the folders and the file are called, second;
     and what a platform says of a folder beside that. A file without answers, beside a sheet of the
-    same student, is none: the exercise, or what else lies in a repository. Nor is another copy of
-    the sheet of a group, which a platform gives to each of it.
+    same student or of nobody, is none: the exercise, or what else lies in a repository. Nor is
+    another copy of the sheet of a group, which a platform gives to each of it.
     """
     names = _Names(files, paths, roster)
     sheets = {file: sheet_in(file) for file in files}
@@ -151,12 +151,14 @@ def _signed(sheet: Sheet) -> str | None:
 
 
 def _beside(whose: Whose, sheets: Mapping[str, Sheet]) -> Iterator[Unread]:
-    """The files without answers of students who have another one."""
+    """The files without answers, of students who have another one or of nobody."""
     none = {file: why for file, sheet in sheets.items() if (why := _no_sheet(sheet)) is not None}
     there = {
         student for file, students in whose.items() if file not in none for student in students
     }
-    yield from (Unread(file, why) for file, why in none.items() if there & {*whose.get(file, ())})
+    for file, why in none.items():
+        if there & {*whose.get(file, ())} or not whose.get(file):
+            yield Unread(file, why)
 
 
 def _joined(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from hashlib import sha256
@@ -11,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.shapes import described
+from backprop_cli.classroom.exercise_sheet import given_part
 from backprop_cli.classroom.hints import LAST, Hints
 from backprop_cli.classroom.practice_sheet import (
     Answered,
@@ -19,6 +21,7 @@ from backprop_cli.classroom.practice_sheet import (
     written_sheet,
 )
 from backprop_cli.document.view import View
+from backprop_cli.formats.registry import written as in_format
 from backprop_cli.grading.exercise import Question
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.report_data import Answer, Result, Submission
@@ -27,6 +30,7 @@ from backprop_cli.grading.sheets.blank_sheet import digits_said
 from backprop_cli.grading.sheets.typed_arrays import Written, written
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
+from backprop_cli.problem.ids import Reference
 from backprop_cli.report.facts import facts
 from backprop_cli.report.printed_formulas import PrintedFormulas
 from backprop_cli.report.settings import Settings, of_result
@@ -40,10 +44,12 @@ _HELP: Final = (
     "Type the answer: a number, a vector `1 2`, a matrix `1 2; 3 4`. 2/3 and ln(2) will do.",
     "hint  the next of four: the rule, the formula, the numbers put in, the result (no points)",
     "skip  go on and leave it    back  the one before    show  the sheet so far    quit  for today",
+    "given  the exercise once more    help  these lines",
 )
 _MOST_NAMED: Final = 3  # slips, of one answer
 _EXACT: Final = 1e-9  # beside half of the last digit typed
 _LEFT_FREE: Final = ("_", "?", "~")
+_named = re.compile(r"(?P<name>[^=:]+?)\s*[=:]\s*(?P<answer>.+)").fullmatch
 
 
 class Line(Struct, frozen=True):
@@ -76,11 +82,12 @@ class Practice:
         seed: int | None = None,
         answered: Answered | None = None,
     ) -> None:
-        self._loaded = loaded
+        self._loaded, self._view = loaded, view
         self._grader = Grader(loaded.model)
         printed = PrintedFormulas(self._grader, view.ascii)
         self._settings = Settings(ascii=view.ascii, slip_words=dict(SLIP_WORDS), formula=printed)
-        self._reader = Reader(self._grader.quantities())
+        self._known = self._grader.quantities()
+        self._reader = Reader(self._known)
         self.questions: tuple[Question, ...] = self._grader.questions
         names = frozenset(question.name for question in self.questions)
         self._hints = Hints(loaded.model, names, view)
@@ -94,7 +101,12 @@ class Practice:
     @property
     def ended(self) -> bool:
         """Whether every question has been asked, or somebody has had enough."""
-        return self._quit or self._kept.at >= len(self.questions)
+        return self._quit or self.is_done
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every question has been asked."""
+        return self._kept.at >= len(self.questions)
 
     @property
     def sheet(self) -> str:
@@ -110,14 +122,19 @@ class Practice:
         return self.questions[self._kept.at]
 
     def opening(self) -> Iterator[Line]:
-        """The title, what is to be known, and the first question, or the one where it stood."""
-        problem = self._loaded.model.problem
-        yield Line(problem.title or "Practice", "heading")
-        yield Line(digits_said(problem.grading.precision), "note")
+        """What is given and to be known, and the first question, or the one where it stood."""
+        yield from self._given()
+        yield Line("")
+        yield Line(digits_said(self._loaded.model.problem.grading.precision), "note")
         yield from (Line(text, "note") for text in _HELP)
         if self._kept.at:
             yield Line(f"Going on at {self._kept.at + 1} of {len(self.questions)}.", "note")
         yield from self._asked()
+
+    def _given(self) -> Iterator[Line]:
+        """The exercise without a picture, which could not be read out."""
+        said = given_part(self._loaded, drawn=False)
+        yield Line(in_format("text", said, self._view).strip("\n"), drawn=True)
 
     def _asked(self) -> Iterator[Line]:
         """The next question; worked examples, and hints that fade behind them, come before it."""
@@ -177,8 +194,10 @@ class Practice:
             "skip": self._skipped,
             "back": self._back,
             "show": self._so_far,
+            "given": self._given,
             "help": lambda: iter([Line(text, "note") for text in _HELP]),
             "quit": self._leave,
+            "exit": self._leave,
         }
 
     def _skipped(self) -> Iterator[Line]:
@@ -236,17 +255,28 @@ class Practice:
 
     def _judged(self, typed: str) -> Iterator[Line]:
         """The verdict on an answer; what is right, or follows, leads to the next question."""
-        question = self._now
-        self._kept.texts[question.id] = as_typed(typed)
+        question, texts, shown = self._now, self._kept.texts.copy(), self._kept.shown.copy()
+        self._kept.texts[question.id] = as_typed(self._unnamed(typed))
         self._kept.shown.discard(question.id)
-        self._kept.tries[question.id] = self._kept.tries.get(question.id, 0) + 1
         result = self._result(question)
         yield from self._told(result)
+        if result.verdict == "invalid":  # a word, or a slip of the keyboard, is no answer
+            self._kept.texts, self._kept.shown = texts, shown
+        else:
+            self._kept.tries[question.id] = self._kept.tries.get(question.id, 0) + 1
         if result.verdict in ("correct", "carried") or result.points >= result.max_points > 0:
             self._kept.at += 1
             yield from self._asked()
         else:
             yield Line("Try again, or `hint`, or `skip`.", "note")
+
+    def _unnamed(self, typed: str) -> str:
+        """An answer without the name of what is asked before it: `Z1 = 1 2`, `Z1: 1 2`."""
+        if (found := _named(typed)) is None:
+            return typed
+        meant = self._known.named(found["name"])
+        is_it = isinstance(meant, Reference) and meant.text == self._now.id
+        return found["answer"] if is_it else typed
 
     def _graded(self, sheet: str) -> Submission:
         return self._grader.grade(self._reader.sheet(sheet.encode(), "practice.yaml"))

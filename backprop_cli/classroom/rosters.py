@@ -109,7 +109,7 @@ def _cells(source: Source, complaints: Complaints) -> Iterator[Row]:
             complaints.add(error.message, instead=error.instead)
             return
         rows = ((row[0].line, [cell.text for cell in row]) for row in found)
-    elif (text := read_text(source.data, complaints)) is not None:
+    elif (text := read_text(source.data, complaints, of_windows=True)) is not None:
         rows = _lines(text)
     for line, cells in rows:
         if any(cell.strip() for cell in cells):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -72,12 +73,26 @@ def run(problem: Path, options: Options) -> None:
         raise refusal(message, instead="the name of its file", source="PROBLEM")
     sheet = options.resume or _new_name(problem)
     practice, loaded = _begun(problem, options, sheet)
+    stated = problem
     if practice.session.seed is not None:
         beside = sheet.with_name(f"{sheet.stem}-problem.yaml")
         write_file(loaded.source.data.decode(), beside)
         problem = beside
-    _converse(practice, sheet, _printer(options))
-    click.echo(f"backprop check {problem} {sheet}", err=True)
+    try:
+        _converse(practice, sheet, _printer(options))
+    except KeyboardInterrupt:
+        click.echo()
+        raise
+    finally:
+        click.echo(_kept_in(practice, stated, problem, sheet), err=True)
+
+
+def _kept_in(practice: Practice, stated: Path, problem: Path, sheet: Path) -> str:
+    """Where the answers are, and what may be done with them."""
+    lines = [f"kept in {sheet}"]
+    if not practice.is_done:
+        lines.append(f"go on  backprop practice {quote(str(stated))} --resume {quote(str(sheet))}")
+    return "\n  ".join([*lines, f"grade  backprop check {quote(str(problem))} {quote(str(sheet))}"])
 
 
 def _new_name(problem: Path) -> Path:
@@ -142,9 +157,9 @@ def _printer(options: Options) -> Printer:
     from backprop_cli.terminal.console import drawn
 
     out = _output(options)
-    look = out.look()
 
     def show(lines: Iterable[Line]) -> None:
+        look = out.look()  # a terminal may have another width by now
         for line in lines:
             text = line.text if line.drawn else printable(line.text)
             text = ascii_text(text) if look.ascii else text

@@ -14,13 +14,19 @@ from backprop_cli.algebra.quantity import entry_id, quantity, whole_id
 from backprop_cli.algebra.shapes import Size, is_formula, letters_in, plus, put_in
 
 DERIVATIVE, SUM_OVER, MAX_OVER = "derivative", "sum_over", "max_over"
-EQUAL, WITHIN, IS_LARGEST = "equal", "within", "is_largest"
+EQUAL, WITHIN, IS_LARGEST, HELD = "equal", "within", "is_largest", "held"
 """The names of the nodes; no operation of the table has them, since none has a NumPy value."""
 
 
 def derivative(of: Expr, by: Expr) -> Op:
     """∂of/∂by, not worked out yet."""
     return op(DERIVATIVE, of, by)
+
+
+def held(quotient: Expr, names: Iterable[str]) -> Expr:
+    """∂A/∂B while these quantities, through which B acts on A as well, do not change."""
+    fixed = tuple(map(Sym, names))
+    return op(HELD, quotient, *fixed) if fixed else quotient
 
 
 def sum_over(body: Expr, index: str, without: str | None = None) -> Op:

@@ -248,7 +248,8 @@ class Graded:
             return "missing", "", ()
         if answer.shape == truth.shape:
             return self.repeated(name, answer, truth)
-        words = f"this is {described(answer.shape)}, and {name} is {described(truth.shape)}"
+        typed = "one number" if answer.shape == (1,) else described(answer.shape)
+        words = f"this is {typed}, and {name} is {described(truth.shape)}"
         if isinstance(answer.cells, ArrayCells):
             return "wrong", *self.misshapen(name, answer.cells, words)
         return "wrong", words, self.turned(answer, truth)

@@ -183,7 +183,12 @@ class Grader(Exercise):
 
 
 def ungraded(
-    sheet: Sheet | Submission, most: float, error: str, fault: str | None = None
+    sheet: Sheet | Submission,
+    most: float,
+    error: str,
+    fault: str | None = None,
+    *,
+    nobodys: bool = False,
 ) -> Submission:
     """The submission of a sheet that could not be read or graded."""
     return Submission(
@@ -197,6 +202,7 @@ def ungraded(
         error_mark=sheet.error_mark,
         remarks=sheet.remarks,
         fault=fault,
+        nobodys=nobodys,
     )
 
 

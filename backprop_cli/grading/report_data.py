@@ -113,7 +113,8 @@ class Submission(Struct, frozen=True):
     """One graded sheet, or why it could not be read or graded.
 
     `others` are the students who handed it in together with `student`.
-    `fault` is the traceback where that is the program's own fault; no report shows it.
+    `fault` is the traceback where that is the program's own fault; no report shows it. `nobodys`:
+    it was read, and no problem is there to grade it by.
     """
 
     student: str
@@ -128,6 +129,12 @@ class Submission(Struct, frozen=True):
     remarks: tuple[tuple[str, Mark], ...] = ()
     fault: str | None = None
     others: tuple[str, ...] = ()
+    nobodys: bool = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the file could be read, graded or not."""
+        return self.error is None or self.fault is not None or self.nobodys
 
     @property
     def students(self) -> tuple[str, ...]:

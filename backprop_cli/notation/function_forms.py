@@ -263,6 +263,14 @@ def derivative(writer: Writer, node: Op) -> Part:
     )
 
 
+def held(writer: Writer, node: Op) -> Part:
+    """∂A/∂B, and behind a bar what does not change meanwhile."""
+    quotient, *fixed = map(writer.part, node.args)
+    names = row(*[each for part in fixed for each in (Sign(",", bare=True), part.node)][1:])
+    below = names if len(fixed) == 1 else Fenced("(", names, ")")
+    return Part(row(quotient.node, Script(Sign("|", bare=True), None, below)), "fraction")
+
+
 def sum_over(writer: Writer, node: Op) -> Part:
     """Σ with its letter below, and the letter it leaves out."""
     below: Node = Letter(str(node.option("index")))

@@ -61,6 +61,7 @@ _SIGNS = MappingProxyType(
         "≠": r"\neq",
         "→": r"\to",
         "←": r"\gets",
+        "|": r"\big|",
     }
 )
 _FENCES = MappingProxyType({"{": r"\{", "}": r"\}"})

@@ -91,6 +91,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "pi": functions.pi,
         "causal_mask": lambda writer, node: Part(Word("mask")),
         "derivative": functions.derivative,
+        "held": functions.held,
         "sum_over": functions.sum_over,
         "equal": functions.equal,
         "within": functions.within,

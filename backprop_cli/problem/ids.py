@@ -64,6 +64,29 @@ def reference(
     `known` are the ids; `gradient_of` stands on top of gradients; `aliases` are the second names of
     quantities of a network (empty for equations, whose names are their own).
     """
+    try:
+        return _read(text, known, gradient_of, aliases)
+    except UnknownIdError as unknown:
+        several = _separate(text.strip()[: _MOST * _LONGEST])
+        try:
+            found = [_read(each, known, gradient_of, aliases) for each in several]
+        except UnknownIdError:
+            raise unknown from None
+    message = f"{shown(text)} are {len(found)} quantities, and no list of them"
+    raise UnknownIdError(message, f"[{', '.join(map(_quoted, several))}]")
+
+
+_separate = re.compile(r"[\s,;]+(?![^\[]*\])").split
+"""Names by themselves that stand in one text; an index has commas, too."""
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if "[" in name else name
+
+
+def _read(
+    text: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]
+) -> Reference:
     if (name := text.strip()) in known:
         return Reference(name)
     name, places = typed_entry(name)

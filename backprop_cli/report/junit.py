@@ -13,7 +13,7 @@ from backprop_cli.grading.report_data import Result, Submission, Summary, Verdic
 from backprop_cli.report.facts import facts
 from backprop_cli.report.settings import Settings, clean, cleaned, of_submission
 from backprop_cli.report.stream import Spool
-from backprop_cli.report.wording import marks, unread, verdict_phrase
+from backprop_cli.report.wording import marks, outcome, unread, verdict_phrase
 
 _TAGS: dict[Verdict, str] = {
     "wrong": "failure",
@@ -103,7 +103,7 @@ def _whole(submission: Submission) -> ET.Element:
     """A sheet that could not be read, or of which only the marks may be told."""
     case = _place(submission, SHEET, submission.error_mark)
     if submission.error is not None:
-        _said(case, "error", "unreadable", unread(submission), "")
+        _said(case, "error", outcome(submission), unread(submission), "")
     elif not submission.passed:
         _said(case, "failure", "not passed", marks(submission), "")
     return case

@@ -154,7 +154,7 @@ def unexplained(one: Shared, written: str) -> str:
 def outcome(submission: Submission) -> str:
     """Whether a sheet passes, in a word or two."""
     if submission.error is not None:
-        return "unreadable" if submission.fault is None else "not graded"
+        return "not graded" if submission.is_read else "unreadable"
     return "passed" if submission.passed else "not passed"
 
 
@@ -232,7 +232,7 @@ def _went(submission: Submission, id: str) -> str:
 def unread(submission: Submission) -> str:
     """Why a sheet could not be read at all, or not graded, and where."""
     where = line_of(submission.error_mark)
-    done = "read" if submission.fault is None else "graded"
+    done = "graded" if submission.is_read else "read"
     return f"this sheet could not be {done}{f' ({where})' if where else ''}: {submission.error}"
 
 

@@ -180,6 +180,8 @@ def ends(left: Expr) -> tuple[str, str]:
         of, by = left.name[1:].split("/d")
         return of, by
     assert isinstance(left, Op)
+    if left.name == "held":
+        return ends(left.args[0])
     of_, by_ = left.args
     assert isinstance(of_, Sym)
     assert isinstance(by_, Sym)

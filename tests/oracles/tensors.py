@@ -117,6 +117,7 @@ class Paper:
     # Scalars --------------------------------------------------------------------------------------
 
     def value(self, expr: Expr) -> float:
+        expr = _plain(expr)
         match expr:
             case Num(value):
                 return float(value)
@@ -331,6 +332,11 @@ class Paper:
 
     def shape(self, shape: Shape) -> tuple[int, ...]:
         return tuple(in_numbers(size, self.sizes) for size in shape)
+
+
+def _plain(expr: Expr) -> Expr:
+    """A derivative without what it says is held fixed: here all else always is."""
+    return expr.args[0] if isinstance(expr, Op) and expr.name == "held" else expr
 
 
 def _factors(expr: Expr) -> list[Expr]:

@@ -11,13 +11,13 @@ from backprop_cli.derive.derivation_data import Condition
 from backprop_cli.derive.derivation_nodes import Range
 from backprop_cli.derive.simplify.contract import at_places
 from backprop_cli.derive.tensors.entrywise import Letters
+from backprop_cli.derive.tensors.factor import factor_name
 from backprop_cli.derive.tensors.gradient_data import (
     Dots,
     Drawing,
     Factor,
     Setting,
     Slice,
-    quotient,
 )
 from backprop_cli.derive.tensors.product import shape_of
 
@@ -37,7 +37,7 @@ def drawing(setting: Setting, found: Factor, ranges: Ranges) -> Drawing | None:
         return None
     fixed, first, second = _axes(of, by, setting.denominator)
     slices, more = _slices(found.entry, (fixed, first, second), ranges)
-    left = quotient(Sym(found.of.name), Sym(found.by.name))
+    left = factor_name(Sym(found.of.name), Sym(found.by.name), setting.definitions)
     return Drawing(left, slices, shape_of(setting, found.of.name, found.by.name), more)
 
 

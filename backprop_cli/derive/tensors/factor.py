@@ -10,17 +10,17 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, rewrite, substitute, symbols, walk
-from backprop_cli.algebra.quantity import entry_id
+from backprop_cli.algebra.quantity import entry_id, whole_id
 from backprop_cli.algebra.shapes import ShapeError, is_formula
 from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.calculus.jacobians import local_jacobian
 from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Definition, Line
-from backprop_cli.derive.derivation_nodes import derivative, equal, partial, parts
+from backprop_cli.derive.derivation_nodes import derivative, equal, held, partial, parts
 from backprop_cli.derive.simplify.contract import Contraction
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.engine import as_read, line, without_repeats, worked_out
 from backprop_cli.derive.steps.functions import named, option_letters
-from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting
+from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting, quotient
 from backprop_cli.derive.tensors.softmax_factor import softmax, summed_over
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.sizes import Sizes
@@ -72,7 +72,10 @@ def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     rest = worked_out(first.expr, setting.rules(bound), own)
     lines = [_named(each, by) for each in (first, *rest)]
     lines += _one_term_left(setting, lines[-1].expr)
-    chain = Chain("", derivative(of.symbol, by.symbol), without_repeats(lines))
+    left = held(
+        derivative(of.symbol, by.symbol), _also_through(of.name, by.name, setting.definitions)
+    )
+    chain = Chain("", left, without_repeats(lines))
     return Factor(of, by, chain.result, (chain,))
 
 
@@ -171,20 +174,27 @@ def _unsampled(node: Expr) -> Expr | None:
     return None
 
 
+def factor_name(of: Sym, by: Sym, definitions: Mapping[str, Expr]) -> Expr:
+    """∂of/∂by of one edge, beside it what is held fixed: it is not all that B does to A."""
+    fixed = _also_through(whole_id(of.name), whole_id(by.name), definitions)
+    return held(quotient(of, by), fixed)
+
+
 def direct(chain: tuple[str, ...], definitions: Mapping[str, Expr]) -> bool:
     """Whether a path has an edge A → B while B also acts on A through others."""
     return any(_also_through(of, by, definitions) for of, by in pairwise(chain))
 
 
-def _also_through(of: str, by: str, definitions: Mapping[str, Expr]) -> bool:
+def _also_through(of: str, by: str, definitions: Mapping[str, Expr]) -> list[str]:
+    """What A is made from, besides B itself, that B acts on."""
     reached = {by}
     for name, expr in definitions.items():
-        used = reached.intersection(symbols(expr))
+        used = [other for other in symbols(expr) if other in reached]
         if name == of:
-            return bool(used - {by})
+            return [other for other in used if other != by]
         if used:
             reached.add(name)
-    return False
+    return []
 
 
 # Known ones ---------------------------------------------------------------------------------------

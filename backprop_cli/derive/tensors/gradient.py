@@ -18,7 +18,7 @@ from backprop_cli.derive.derivation_nodes import (
 )
 from backprop_cli.derive.steps.engine import TooLongError
 from backprop_cli.derive.tensors.drawn import drawing
-from backprop_cli.derive.tensors.factor import direct, factor
+from backprop_cli.derive.tensors.factor import direct, factor, factor_name
 from backprop_cli.derive.tensors.gradient_data import (
     Factor,
     Part,
@@ -85,7 +85,7 @@ def _derivation(work: Chainwork) -> TensorDerivation:
     if work.entry:
         paths = narrowed(work, whole)
         factors = {edge: factor(work.setting, *edge) for walk in paths for edge in walk.edges}
-        body = [*_entry_sections(paths, factors)]
+        body = [*_entry_sections(work, paths, factors)]
     else:
         paths, factors = walks(work), whole
         body = [*_tensor_sections(work, factors)]
@@ -233,7 +233,7 @@ def _remarks(work: Chainwork) -> Iterator[Remark]:
         )
     if any(direct(path, work.model.definitions) for path in work.paths):
         yield Remark(
-            "in each factor the other quantities are held fixed: what goes through them "
+            "what stands behind a bar is held fixed in that factor: what goes through it "
             "has a path of its own"
         )
 
@@ -241,14 +241,14 @@ def _remarks(work: Chainwork) -> Iterator[Remark]:
 def _factor_section(work: Chainwork, found: Factor) -> Section:
     setting = work.setting
     of, by = found.of.name, found.by.name
+    name = factor_name(Sym(of), Sym(by), setting.definitions)
     parts = _steps(found)
     drawn = drawing(setting, found, work.indices.ranges)
     if drawn is not None:
         parts.append(drawn)
     if found.matrix is not None:
-        left = quotient(Sym(of), Sym(by))
-        parts.append(Stated(left, (found.matrix,), shape_of(setting, of, by)))
-    return Section("Factor", tuple(parts), quotient(Sym(of), Sym(by)), shape_of(setting, of, by))
+        parts.append(Stated(name, (found.matrix,), shape_of(setting, of, by)))
+    return Section("Factor", tuple(parts), name, shape_of(setting, of, by))
 
 
 def _steps(found: Factor) -> list[Part]:
@@ -256,7 +256,9 @@ def _steps(found: Factor) -> list[Part]:
     return [*([Remark(found.words)] if found.words else []), *found.chains]
 
 
-def _entry_sections(paths: Sequence[Walk], factors: Mapping[Edge, Factor]) -> Iterator[Section]:
+def _entry_sections(
+    work: Chainwork, paths: Sequence[Walk], factors: Mapping[Edge, Factor]
+) -> Iterator[Section]:
     """The ways through the network, and each factor of single entries."""
     routes: list[Part] = [
         Route(tuple(place.symbol for place in walk.places[::-1]), walk.sums) for walk in paths
@@ -267,7 +269,8 @@ def _entry_sections(paths: Sequence[Walk], factors: Mapping[Edge, Factor]) -> It
         for edge in walk_.edges[::-1]:
             if edge not in done:
                 done.add(edge)
-                left = quotient(edge[0].symbol, edge[1].symbol)
+                of, by = edge
+                left = factor_name(of.symbol, by.symbol, work.setting.definitions)
                 yield Section("Factor", tuple(_steps(factors[edge])), left)
 
 
@@ -360,10 +363,9 @@ def _pulled_back(work: Chainwork) -> Expr | None:
     question = work.question
     total: Expr = build.ZERO
     for name in dict.fromkeys(path[-2] for path in work.paths):
-        if name == question.of:
-            return None
-        upstream = Sym(derivative_id(question.of, name))
-        shapes = {**work.setting.sizes.names, upstream.name: work.setting.sizes.names[name]}
+        upstream_name = derivative_id(question.of, name)
+        upstream = build.ONE if name == question.of else Sym(upstream_name)
+        shapes = {**work.setting.sizes.names, upstream_name: work.setting.sizes.names[name]}
         from msgspec.structs import replace
 
         sizes = replace(work.setting.sizes, names=shapes)

@@ -26,6 +26,7 @@ from backprop_cli.derive.simplify.fractions import cleared
 from backprop_cli.derive.simplify.tidy import factors
 from backprop_cli.derive.steps.engine import without_repeats
 from backprop_cli.derive.tensors.entrywise import Letters
+from backprop_cli.derive.tensors.factor import factor_name
 from backprop_cli.derive.tensors.gradient_data import (
     Factor,
     Fit,
@@ -106,7 +107,7 @@ def _end(letter: str, known: Mapping[str, str]) -> str:
 
 def product_chain(work: Chainwork, paths: Sequence[Walk], found: Factors) -> Chain:
     """The entry of the product, from the chain rule to its shortest form."""
-    named = _total(paths, lambda edge: quotient(edge[0].symbol, edge[1].symbol))
+    named = _total(paths, lambda edge: _name_of(work, *edge))
     put_in = _total(paths, lambda edge: found[edge].entry)
     several = "chain rule" if len(paths) == 1 else "chain rule: the sum over all paths"
     lines = [Line(named, "chain rule", several), Line(put_in, "put in", "the factors put in")]
@@ -119,6 +120,10 @@ def product_chain(work: Chainwork, paths: Sequence[Walk], found: Factors) -> Cha
     lines.append(Line(without_minus(lines[-1].expr), "rewritten", "the minus sign put in"))
     lines += finished(work.setting, lines[-1].expr)
     return Chain("", quotient(work.of.symbol, work.by.symbol), without_repeats(lines))
+
+
+def _name_of(work: Chainwork, of: Place, by: Place) -> Expr:
+    return factor_name(of.symbol, by.symbol, work.setting.definitions)
 
 
 _TOGETHER = "factors put together"
@@ -286,7 +291,7 @@ def products(work: Chainwork) -> Products:
     setting, question = work.setting, work.question
     terms = tuple(
         tuple(
-            Shaped(quotient(Sym(of), Sym(by)), shape_of(setting, of, by))
+            Shaped(factor_name(Sym(of), Sym(by), setting.definitions), shape_of(setting, of, by))
             for of, by in ordered(setting, path)
         )
         for path in work.paths

@@ -70,10 +70,11 @@ class Reader:
             message = "an .npy file is one array, and its name is not in it"
             return _unusable(file, Complaint(message, instead='numpy.savez("mine.npz", dW1=dW1)'))
         complaints = Complaints()
-        text = _text(data, complaints)
+        is_table = file.casefold().endswith(".csv")
+        text = _text(data, complaints, of_windows=is_table)
         if text is None:
             return _unusable(file, complaints.found[-1])
-        if file.casefold().endswith(".csv"):
+        if is_table:
             return _from_rows(text, file, self.known)
         plain = self._plain.read(text)
         if plain is None:
@@ -98,9 +99,9 @@ def stem(file: str) -> str:
     return _clean(name[:dot] if 0 < dot < len(name) - 1 else name) or "?"
 
 
-def _text(data: bytes, complaints: Complaints) -> str | None:
+def _text(data: bytes, complaints: Complaints, *, of_windows: bool) -> str | None:
     if len(data) <= MAX_SHEET:
-        return read_text(data, complaints)
+        return read_text(data, complaints, of_windows=of_windows)
     complaints.add(_too_large().message)
     return None
 

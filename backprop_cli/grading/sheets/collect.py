@@ -217,6 +217,7 @@ _KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "a picture": ".png .jpg .jpeg .heic .gif .webp .svg .tif .tiff",
         "text; given by its own name it is read": ".txt .md .text .tsv .tab",
         "an archive; unpack it": ".zip .rar .7z .gz .tar",
+        "a web page, such as Moodle makes of what is typed into it": ".html .htm",
         "code": ".py .ipynb .m .r .c .cpp .java .js",
     }
 )

@@ -119,7 +119,7 @@ class Record(Struct, Generic[T], frozen=True):
         missing = [key for key, what in self.keys.items() if what.required and not given.has(key)]
         for key in missing:
             message = f"{shown(key)} is missing: {self.keys[key].field.words}"
-            complaints.add(message, node.mark)
+            complaints.add(message, node.mark, self.example)
         return None if missing else self.make(given)
 
     def _take(self, name: str, entry: Entry, given: Given) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 
 import yaml
@@ -125,10 +126,13 @@ def tree_of(text: str, complaints: Complaints) -> Node | None:
         return None
 
 
-def read_text(data: bytes, complaints: Complaints) -> str | None:
-    """The text of a file; None, with a complaint, where it is none that YAML would read."""
+def read_text(data: bytes, complaints: Complaints, *, of_windows: bool = False) -> str | None:
+    """The text of a file; None, with a complaint, where it is none that YAML would read.
+
+    `of_windows`: what is no UTF-8 is read as Excel saves CSV in the west, as Windows-1252.
+    """
     try:
-        return _decoded(data)
+        return _decoded(data, of_windows=of_windows)
     except _RefusedError as refused:
         (complaint,) = refused.complaints
         complaints.add(complaint.message, complaint.mark, complaint.instead)
@@ -163,7 +167,7 @@ def _encoding(data: bytes) -> str:
     return "utf-16" if utf16 else "utf-8-sig"
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes, *, of_windows: bool = False) -> str:
     """The text of the file, known to hold only characters that YAML allows."""
     if len(data) > MAX_BYTES:
         size, most = len(data) / 1e6, MAX_BYTES // 1_000_000
@@ -172,7 +176,7 @@ def _decoded(data: bytes) -> str:
         if data.startswith(beginning):
             raise _refused(f"this is {kind}, and no text", instead="the same saved as text")
     try:
-        text = data.decode(_encoding(data))
+        text = _as_unicode(data, of_windows=of_windows)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(error.encoding, errors="replace")
         message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
@@ -182,6 +186,17 @@ def _decoded(data: bytes) -> str:
         message = f"the character U+{ord(match[0]):04X} may not stand in a file"
         raise _refused(message, _end_of(text[: match.start()]), "delete it")
     return _joined_surrogates(text)
+
+
+def _as_unicode(data: bytes, *, of_windows: bool) -> str:
+    encoding = _encoding(data)
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        if of_windows and not data.startswith(codecs.BOM_UTF8) and encoding != "utf-16":
+            with suppress(UnicodeDecodeError):  # it has no letter for some bytes
+                return data.decode("cp1252")
+        raise
 
 
 def _composed(text: str) -> str:
