@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
+import backprop_cli as backprop
 from backprop_cli.cli import main
 
 Array = NDArray[np.float64]
@@ -271,3 +272,61 @@ def test_the_convention_is_stated(tie: object, said: str) -> None:
 def test_nothing_is_said_of_functions_that_are_not_there() -> None:
     text = run({"values": {"x": [0.5, 2]}, "equations": ["L = sum(clip(x))"]})
     assert "|x|′" not in text
+
+
+# What is equal by hand, and not to the last bit -------------------------------------------------
+
+
+AT_A_KINK: list[tuple[list[str], str, Any]] = [
+    (["h = relu(a + b - c)", "L = 3 * h"], "dL/da", 0),
+    (["h = leaky_relu(dot([a, b, -c], [1, 1, 1]), slope=0.5)", "L = 3 * h"], "dL/dc", 0),
+    (["s = a + b", "L = 3 * abs(s - c)"], "dL/ds", 0),
+    (["s = a + b", "L = 3 * max(c, s)"], "dL/ds", 0),
+    (["s = a + b", "L = 3 * min(c, s)"], "dL/dc", 3),
+    (["v = [c, a + b]", "L = 3 * max(v)"], "dL/dv", [3, 0]),
+    (["A = [c, a + b, 0 * a, 0 * a]", "L = 3 * sum(max_pool(A, 2))"], "dL/dA", [3, 0, 3, 0]),
+    (["s = a + b", "L = 3 * s * (s > c)"], "dL/ds", 0),
+]
+"""With c = a + b: equal by hand, but 0.1 + 0.2 is not 0.3 in floating point."""
+
+
+@pytest.mark.parametrize(("equations", "wanted", "value"), AT_A_KINK)
+@pytest.mark.parametrize("unit", [1, 0.1])
+def test_tenths_are_at_a_kink_where_whole_numbers_are(
+    equations: list[str], wanted: str, value: Any, unit: float
+) -> None:
+    values = {"a": 1 * unit, "b": 2 * unit, "c": 3 if unit == 1 else 0.3}
+    problem = backprop.load({"values": values, "equations": equations, "ask": [wanted]})
+    assert problem.solve()[wanted].tolist() == value
+    other = np.where(np.asarray(value) == 0, 3, 0).tolist()
+    assert problem.check({wanted: value})[wanted].verdict == "correct"
+    assert problem.check({wanted: other})[wanted].verdict == "wrong"
+
+
+def test_what_is_hardly_larger_is_larger() -> None:
+    problem = backprop.load(
+        {"values": {"a": [0.3, 0.3 + 1e-9]}, "equations": ["L = max(a) + relu(a[2] - a[1])"]}
+    )
+    assert problem.solve()["dL/da"].tolist() == [-1, 2]
+
+
+def test_the_program_sees_the_same_tie() -> None:
+    values = {"a": 0.1, "b": 0.2, "c": 0.3}
+    problem = backprop.load({"values": values, "equations": ["v = [c, a + b]", "L = 3 * max(v)"]})
+    namespace: dict[str, Any] = {}
+    exec(problem.solve().render("python"), namespace)  # noqa: S102
+    assert namespace["dL_dv"].tolist() == [3, 0]
+
+
+def test_what_comes_back_through_a_saturated_softmax_is_no_noise() -> None:
+    problem = backprop.load(
+        {
+            "values": {"z": [0, -40], "c": [1, 0]},
+            "equations": ["p = softmax(z)", "L = dot(c, p)"],
+            "ask": ["dL/dz"],
+        }
+    )
+    share = np.exp(-40.0)
+    assert np.allclose(problem.solve()["dL/dz"], [share, -share], rtol=1e-9, atol=0)
+    assert problem.check({"dL/dz": ["4.2e-18", "-4.2e-18"]})["dL/dz"].verdict == "correct"
+    assert problem.check({"dL/dz": ["0.1", "0"]})["dL/dz"].verdict == "wrong"

@@ -229,6 +229,34 @@ def test_a_bias_of_one_place_of_its_channel_is_named() -> None:
     assert (result.verdict, "one-position-only" in result.slips) == ("wrong", True)
 
 
+@pytest.mark.parametrize(
+    ("id", "value", "named"),
+    [
+        ("Z1", [[[3, 1], [0, 2]], [[4, -1], [2, 3]]], "bias-left-out"),
+        ("dL/db1", [0.25, -0.75], "mean-sum-confused"),
+    ],
+)
+def test_biases_of_filters(id: str, value: Any, named: str) -> None:
+    problem = backprop.load(
+        {
+            "x": [[[3, 1], [0, 2]], [[4, -1], [2, 3]]],
+            "input": "picture",
+            "layers": [
+                {
+                    "type": "conv",
+                    "kernel": [[[[1]], [[0]]], [[[0]], [[1]]]],
+                    "bias": [0.5, -0.2],
+                }
+            ],
+            "loss": "none",
+            "upstream": {"Yhat": [[[1, -1], [2, -1]], [[-1, -2], [1, -1]]]},
+            "ask": [id],
+        }
+    )
+    assert np.allclose(problem.solve()["dL/db1"], [1, -3])
+    assert problem.check({id: value})[id].slips[0] == named
+
+
 def test_a_turned_kernel_left_as_it_is_where_convolutions_turn_it() -> None:
     """By hand: w turned is (2, -1, 0.5), so z is (2 - 2 - 0.5, 4 + 1, -2 + 1.5)."""
     problem = """convention: {convolution: flipped}

@@ -14,6 +14,8 @@ import pytest
 from judged import entries, graded
 from numpy.typing import NDArray
 
+import backprop_cli as backprop
+
 Array = NDArray[np.float64]
 Ends = tuple[Array, Array]
 
@@ -522,3 +524,26 @@ ask: [r]
 grading: {precision: {decimals: 2}}
 """
     assert graded(problem, f"r: {r}")["r"].verdict == verdict
+
+
+def test_an_exact_value_tells_nothing_of_the_digits_in_use() -> None:
+    """s = u σ(u): a path lost is no step rounded to the three decimals of an exact u of 0.350."""
+    task = backprop.load(
+        "values: {u: [0.1, -0.35], v: [0.55, -0.15]}\n"
+        "equations:\n  - w = 1 * u\n  - s = w * sigmoid(w)\n  - L = sum((s * v)^2)\n"
+        "ask: [w, dL/ds, dL/dw]\n"
+    )
+    w, v = np.array([0.1, -0.35]), np.array([0.55, -0.15])
+    gate = 1 / (1 + np.exp(-w))
+    ds = 2 * w * gate * v**2
+
+    def sheet(dw: NDArray[np.float64]) -> dict[str, list[str]]:
+        return {
+            "w": ["0.100", "-0.350"],
+            "dL/ds": [f"{one:#.3g}" for one in ds],
+            "dL/dw": [f"{one:#.3g}" for one in dw],
+        }
+
+    assert task.check(sheet(ds * gate + ds * w * gate * (1 - gate))).first_wrong is None
+    lost = task.check(sheet(ds * gate))
+    assert (lost.first_wrong, "path-lost" in lost["dL/dw"].slips) == ("dL/dw", True)

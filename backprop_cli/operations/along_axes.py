@@ -100,10 +100,20 @@ def norm(x: Array, axis: int | None = None, keep: int | None = None) -> Array:
     return _squeezed(length, axis, keep)
 
 
+_APART = 2.0**-44
+"""Of their size: numbers that are less apart are the same, worked out in two ways."""
+
+
+def is_largest(x: Array, axis: int | None = None) -> NDArray[np.bool_]:
+    """Where the largest entry stands: in several places where as large ones tie."""
+    top = np.max(x, axis=axis, keepdims=True)
+    return np.asarray((x == top) | (x > top - _APART * np.abs(top)))
+
+
 def largest_shares(x: Array, axis: int | None = None, at_tie: float | str = "first") -> Array:
     """1 at the only largest entry; where several tie, what `at_tie` says: 1 at the first of them,
     equal shares, or that number at each."""
-    is_top = x == np.max(x, axis=axis, keepdims=True)
+    is_top = is_largest(x, axis)
     if at_tie == "first":
         flat = is_top.reshape(-1) if axis is None else is_top
         first = flat & (np.cumsum(flat, axis=axis) == 1)
@@ -115,7 +125,7 @@ def largest_shares(x: Array, axis: int | None = None, at_tie: float | str = "fir
 
 def argmax(x: Array, axis: int | None = None, first: int = 0) -> Array:
     """The number of the largest entry along the axis, counted from `first`."""
-    return np.asarray(np.argmax(x, axis=axis) + first, dtype=float)
+    return np.asarray(np.argmax(is_largest(x, axis), axis=axis) + first, dtype=float)
 
 
 def axis_of(node: Op, shape: Shape) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order, symbols, walk
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, windows_of
@@ -15,6 +15,7 @@ from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.operations.window_values import FACTORS
 from backprop_cli.readings.units import EXACT, SUMS, Rounding, Unit, Within, named
+from backprop_cli.readings.values import may_be_noise, without_noise
 
 Names = Callable[[str], Interval]
 Finer = Callable[[str], bool]
@@ -133,17 +134,28 @@ class _Enclosing:
     def step(self, node: Op, args: Sequence[_Reached]) -> _Reached:
         """One operation on arguments that are known."""
         if self.unit is None:
-            found = applied(node, [arg.exact for arg in args], None)
+            found = self.clean(applied(node, [arg.exact for arg in args], None), node)
             return _Reached(found, found, found, True)
         inner = [arg.rounded for arg in args]
         if node.name in _TOTALS and not self.unit.definite:
             inner[0] = _one_rounding(node, args[0])
         if node.name in _QUOTIENTS:
             inner[1] = self.unit.without_zero(inner[1], args[1].exact)
-        bare = applied(node, inner, self.unit)
+        bare = self.clean(applied(node, inner, self.unit), node)
         exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
         digits = node.name in EXACT | SUMS and all(arg.digits for arg in args)
         return _Reached(bare, self.after(node, args, bare), exact, digits)
+
+    def clean(self, found: Interval, node: Op) -> Interval:
+        """What is known exactly, with 0 where only the noise of the arithmetic is left of it."""
+        if not (is_point(found) and may_be_noise(found[0])):
+            return found
+        known = {name: self.names(name) for name in symbols(node)}
+        has_values = all(one.name in TABLE for one in walk(node) if isinstance(one, Op))
+        if not has_values or not all(map(is_point, known.values())):
+            return found
+        env = {name: low for name, (low, _) in known.items()}
+        return point(without_noise(found[0], node, env, {}))
 
     def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
         """What a step is once it is written down."""

@@ -209,7 +209,7 @@ def huber(e, delta=1):
     return np.where(size <= delta, e * e / 2, delta * (size - delta / 2))
 
 def largest_shares(x, axis=None, at_tie="first"):
-    top = x == np.max(x, axis=axis, keepdims=True)
+    top = np.isclose(x, np.max(x, axis=axis, keepdims=True), rtol=1e-13, atol=0)
     if at_tie == "first":
         return 1.0 * (top & (np.cumsum(top, axis=axis).reshape(x.shape) == 1))
     count = np.sum(top, axis=axis, keepdims=True)

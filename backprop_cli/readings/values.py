@@ -78,7 +78,22 @@ def _compiled(expr: Expr) -> Function:
         case Num(number):
             constant: Array = np.float64(number)  # type: ignore[assignment]
             return lambda env: constant
-    return _calling(expr, [_compiled(arg) for arg in expr.args])
+    inside = _at_a_kink if _has_kink(expr.name) else _compiled
+    return _calling(expr, [inside(arg) for arg in expr.args])
+
+
+def _has_kink(name: str) -> bool:
+    """Whether it matters to an operation that what is 0 by hand is 0."""
+    entry = TABLE.get(name)
+    return name in ("switch", "sign") or (entry is not None and entry.kink is not None)
+
+
+def _at_a_kink(arg: Expr) -> Function:
+    """What stands before a kink: 0 where it cannot be told from it, as for what has a name."""
+    plain = _compiled(arg)
+    if not isinstance(arg, Op):
+        return plain
+    return lambda env: without_noise(plain(env), arg, env, {})
 
 
 def _calling(node: Op, args: list[Function]) -> Function:
@@ -99,6 +114,12 @@ _MOST_ENTRIES = 100_000  # nobody reads more, and it is not worth the time
 
 Inexact: TypeAlias = tuple[Array, Array]
 """A value, and how much it may be off."""
+
+
+def may_be_noise(value: Array) -> bool:
+    """Whether any entry is so near to 0, and not 0, that it is worth a look."""
+    size = np.abs(value)
+    return bool(((size < _SUSPICIOUS) & (size > 0)).any())
 
 
 def without_noise(value: Array, expr: Expr, env: Environment, definitions: Definitions) -> Array:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols, walk
 from backprop_cli.algebra.quantity import entry_id, quantity
+from backprop_cli.operations.along_axes import is_largest
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.table import TABLE, operation
@@ -239,13 +240,12 @@ def _tied(node: Op, env: Env) -> int:
     if node.name == "max_pool":
         return _tied_in_windows(node, env)
     if len(node.args) == 2:
-        parts = [evaluate(part, env) for part in parts_of(node)]
-        whole = evaluate(node, env)
-        return int(np.max(sum(np.asarray(part == whole, dtype=int) for part in parts), initial=0))
+        sign = -1 if node.name == "minimum" else 1
+        parts = np.broadcast_arrays(*(sign * evaluate(part, env) for part in parts_of(node)))
+        return int(np.max(is_largest(np.stack(parts), 0).sum(axis=0), initial=0))
     axis = None if node.option("axis") is None else node.whole("axis")
     value = evaluate(node.args[0], env)
-    is_top = value == np.max(value, axis=axis, keepdims=True)
-    return int(np.max(is_top.sum(axis=axis), initial=0))
+    return int(np.max(is_largest(value, axis).sum(axis=axis), initial=0))
 
 
 def _no_path(step: Planned, env: Env, model: Model) -> str | None:
@@ -257,7 +257,7 @@ def _no_path(step: Planned, env: Env, model: Model) -> str | None:
         case _:
             return None
     for term in _terms(step.expr):
-        deviations = any(_deviates(node, x, name) for node in walk(term))
+        deviations = any(deviates(node, x, name) for node in walk(term))
         value = evaluate(term, env) if deviations else np.ones(1)
         if not without_noise(value, term, env, {}).any():
             ways = [by for by in (quantity(id).by for id in symbols(term)) if by]
@@ -275,7 +275,7 @@ def _terms(expr: Expr) -> Iterator[Expr]:
         yield expr
 
 
-def _deviates(node: Expr, x: str, mean: str) -> bool:
+def deviates(node: Expr, x: str, mean: str) -> bool:
     """Whether it is x - μ, the mean in each row or column."""
     match node:
         case Op("sub", (Sym(left), Op("row" | "column" | "expand", (Sym(right),)) | Sym(right))):

@@ -21,6 +21,7 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.problem.model import Model
+from backprop_cli.solving.notes import deviates
 from backprop_cli.solving.plan import plan
 
 Formulas = Mapping[str, tuple[Expr, ...]]
@@ -72,6 +73,7 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
             _slope_ways(model, id, expr),
             _gate_ways(model, expr),
             _value_ways(model, id, expr),
+            _mean_ways(model, id, expr),
         ):
             yield other
             yield regrouped(other)
@@ -239,6 +241,32 @@ def _plain(expr: Expr) -> Expr:
 
 def _with_number_first(node: Op, args: list[Expr]) -> Expr:
     return build.scaled(*build.coefficient(Op(node.name, tuple(args), node.options)))
+
+
+def _mean_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
+    """What comes to a mean without the path through the variance, on which Σ (x - μ) = 0 stands."""
+    by = model.gradient_by(id) or ""
+    match model.definitions.get(by):
+        case Op("mean", (Sym(x),)):
+            rest = _without_deviations(expr, x, by)
+            if rest is not None:
+                yield rest
+
+
+def _without_deviations(expr: Expr, x: str, mean: str) -> Expr | None:
+    """A sum without the terms in which x - μ stands; None where nothing is left."""
+    match expr:
+        case Op("neg", (inner,)):
+            rest = _without_deviations(inner, x, mean)
+            return None if rest is None else op("neg", rest)
+        case Op("add" | "sub" as name, (left, right)):
+            kept, other = (_without_deviations(part, x, mean) for part in (left, right))
+            if other is None:
+                return kept
+            if kept is None:
+                return other if name == "add" else op("neg", other)
+            return op(name, kept, other)
+    return None if any(deviates(node, x, mean) for node in walk(expr)) else expr
 
 
 def _gate_ways(model: Model, expr: Expr) -> Iterator[Expr]:

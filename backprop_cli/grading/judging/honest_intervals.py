@@ -298,12 +298,12 @@ def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[
 def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     """As many decimals, and as many significant digits, as the longest number of a quantity has.
 
-    What is exact with fewer digits than asked tells nothing of the digits in use, nor do the
-    decimals of what has just as many significant digits as asked.
+    What is exact tells nothing of the digits in use, nor do the decimals of what has just as many
+    significant digits as asked.
     """
-    value, unit, truth = figures.written.value, figures.written.unit, figures.truth
-    exact = same(value, truth) & (unit > asked.at(truth) * (1 + 1e-9))
-    stated = figures.written.present & (unit > 0) & (value != 0) & ~exact
+    value, unit = figures.written.value, figures.written.unit
+    told = (unit > 0) & (value != 0) & ~same(value, figures.truth)
+    stated = figures.written.present & told
     if not stated.any():
         return
     decimals = -np.round(np.log10(unit[stated])).astype(int)

@@ -120,6 +120,10 @@ _FAR_LARGER = 2
 """So many times: no rounding of a number with two significant digits, or more, comes so far."""
 
 
+_NOISE = 1e-12
+"""What a program prints for a 0 that it worked out."""
+
+
 def is_right(
     value: Array, typed: Array, truth: Array, asked: Unit, assumed: bool = False
 ) -> tuple[Mask, Mask]:
@@ -130,6 +134,7 @@ def is_right(
     are what somebody chose to give.
     """
     at_digits = meets(standing_for(value, finer(value, typed, truth, asked)), point(truth))
+    at_digits |= (truth == 0) & (np.abs(value) < _NOISE)
     if assumed:
         return at_digits, at_digits
     unit = asked.at(truth)

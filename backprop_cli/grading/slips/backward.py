@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Final
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, put, substitute, symbols
+from msgspec.structs import replace
+
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, put, rewrite, substitute, symbols
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.calculus.differentiate import slope
@@ -15,7 +18,14 @@ from backprop_cli.grading.judging.equivalent_ways import through_softmax
 from backprop_cli.grading.slips.case import Case, each, in_parts, signed_terms
 from backprop_cli.grading.slips.forward import branch_lost
 from backprop_cli.grading.slips.long_sums import LONG, LongSum
-from backprop_cli.grading.slips.pull_backs import added_up, applied, right_shares, total, users
+from backprop_cli.grading.slips.pull_backs import (
+    added_up,
+    applied,
+    right_shares,
+    shares,
+    total,
+    users,
+)
 from backprop_cli.grading.slips.slopes import diagonal
 
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
@@ -63,6 +73,10 @@ def differences(case: Case, output: str, target: str) -> Iterator[Expr]:
 
 def wrong_layer_input(case: Case) -> Iterator[Expr]:
     """Another layer's values where the layer's own input belongs in ∂L/∂W."""
+    if not case.by_parameter:
+        return
+    yield from _shifted(case)
+    yield from _inputs_shifted(case)
     if case.by not in case.model.trained:
         return
     for name in symbols(case.expr):
@@ -71,7 +85,6 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
         for other in case.nearby(name, case.sizes.names[name]):
             if other != "Y":
                 yield case.exchanged(name, Sym(other))
-    yield from _shifted(case)
     for place, node in each(case.expr, frozenset({"prepend", "append"})):
         no_constant = op(node.name, node.args[0], num(0), axis=node.option("axis"))
         yield put(case.expr, place, no_constant)
@@ -79,16 +92,46 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
 
 def _shifted(case: Case) -> Iterator[Expr]:
     """Every input one step of time off: h_t where h_(t-1) belongs."""
+    for step in (1, -1):
+        moved = _a_step_off(case, symbols(case.expr), step)
+        if moved:
+            yield substitute(case.expr, {name: Sym(other) for name, other in moved.items()})
+
+
+def _a_step_off(case: Case, names: Iterable[str], step: int) -> dict[str, str]:
+    """The numbered quantities of some, each to the one so many steps on; none if any cannot be."""
     numbered = {
         name: found.groups()
-        for name in symbols(case.expr)
+        for name in names
         if not case.is_gradient(name) and (found := _NUMBERED.fullmatch(name)) is not None
     }
+    moved = {name: f"{stem}{int(digits) + step}" for name, (stem, digits) in numbered.items()}
+    sizes = case.sizes.names
+    moved = {name: other for name, other in moved.items() if other in sizes}
+    return moved if all(sizes[a] == sizes[b] for a, b in moved.items()) else {}
+
+
+def _inputs_shifted(case: Case) -> Iterator[Expr]:
+    """The same where the slope in between is right: only what the weights are multiplied by."""
+    own = Sym(case.by or "")
+
+    def moved(node: Expr, step: int) -> Expr | None:
+        match node:
+            case Op("mul" | "matmul" | "dot", (left, right)) if own in (left, right):
+                renamed = _a_step_off(case, symbols(node), step)
+                return substitute(node, {a: Sym(b) for a, b in renamed.items()})
+        return None
+
     for step in (1, -1):
-        moved = {name: f"{stem}{int(digits) + step}" for name, (stem, digits) in numbered.items()}
-        moved = {name: other for name, other in moved.items() if other in case.sizes.names}
-        if moved and all(case.sizes.names[a] == case.sizes.names[b] for a, b in moved.items()):
-            yield substitute(case.expr, {name: Sym(other) for name, other in moved.items()})
+        found = [
+            replace(user, definition=rewrite(user.definition, partial(moved, step=step)))
+            for user in users(case)
+        ]
+        if sum(a != b for a, b in zip(found, users(case), strict=True)) > 1:
+            try:
+                yield total(case, [share for user in found for share in shares(case, user)])
+            except (ShapeError, KeyError):
+                continue
 
 
 def updated_weights(case: Case) -> Iterator[Expr]:

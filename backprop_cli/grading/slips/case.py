@@ -104,6 +104,11 @@ class Case(Struct, frozen=True):
         return self.model.gradient_by(self.step.id)
 
     @property
+    def by_parameter(self) -> bool:
+        """Whether it is the gradient by a parameter: where none is named, by any given value."""
+        return self.by in (self.model.trained or self.model.given)
+
+    @property
     def of_by(self) -> tuple[str, str]:
         """The two names of a Jacobian or gradient."""
         found = quantity(self.step.id)
@@ -201,8 +206,8 @@ def each(expr: Expr, names: frozenset[str]) -> Iterator[tuple[Place, Op]]:
 
 
 def plain_name(expr: Expr) -> str | None:
-    """The name that a part of a formula is, made a row or a column or not."""
-    while isinstance(expr, Op) and expr.name in ("column", "row") and expr.args:
+    """The name that a part of a formula is, given to rows, columns or channels or not."""
+    while isinstance(expr, Op) and expr.name in ("column", "row", "per_channel") and expr.args:
         expr = expr.args[0]
     return expr.name if isinstance(expr, Sym) else None
 

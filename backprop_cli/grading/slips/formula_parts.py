@@ -28,7 +28,7 @@ from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
 from backprop_cli.grading.slips.slopes import softmax_signs_lost
-from backprop_cli.grading.slips.updates_wrong import rate_moved
+from backprop_cli.grading.slips.updates_wrong import of_update
 from backprop_cli.operations.table import TABLE
 
 Change: TypeAlias = "tuple[str, Expr]"
@@ -40,13 +40,12 @@ MOST: Final = 3_000
 _OTHERS: Final = 40
 _FEWEST_OTHERS: Final = 2
 """How many other quantities are tried in the place of all of a formula's, and of each at least."""
-
 _MOST_EXCHANGED: Final = 12
 """Of more quantities in one formula, some two exchanged give nearly any number."""
 
 _TAKEN_FOR: Final = ("sigmoid", "tanh", "relu", "softmax")
 _PRODUCTS: Final = frozenset(name for name, each in TABLE.items() if each.multiplies)
-_ROOTS: Final = frozenset({"sqrt", "pow"})
+_ROOTS: Final = frozenset({"sqrt", "pow", "norm"})
 _ALONG: Final = frozenset(name for name, each in TABLE.items() if each.along)
 
 
@@ -65,7 +64,7 @@ def _changes(case: Case) -> Iterator[Change]:
                 yield slip, put_in(part)
     yield from _other_quantities(case)
     yield from (("term-sign-flipped", expr) for expr in softmax_signs_lost(case))
-    yield from (("decimal-slip", expr) for expr in rate_moved(case))
+    yield from of_update(case)
 
 
 def of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
@@ -81,10 +80,10 @@ def of_node(case: Case, place: Place, node: Op) -> Iterator[Change]:
             yield "term-sign-flipped", inner
         case Op("xlogy", (_, inner)):
             yield "factor-left-out", op("log", inner)
-        case Op("mean"):
-            yield from _of_mean(case, node)
-        case Op(name, (inner, *_)) if name in _ROOTS:
-            yield from _of_power(case, inner)
+        case Op("mean" | "sum" | "dot" | "channel_sums"):
+            yield from _of_total(case, node)
+        case Op(name) if name in _ROOTS:
+            yield from _of_power(case, node)
     if node.name in _ALONG:
         yield from _other_axis(case, node)
     if is_forward(case):
@@ -199,19 +198,26 @@ def _size_of(case: Case, divisor: Expr) -> int | None:
     return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
 
 
-def _of_power(case: Case, inner: Expr) -> Iterator[Change]:
+def _of_power(case: Case, node: Op) -> Iterator[Change]:
+    inner = node.args[0]
+    if node.name == "norm":
+        inner = op("sum", op("mul", inner, inner), **dict(node.options))
     yield "power-left-out", inner
-    if is_forward(case):  # the size of an error, where its square belongs
+    if is_forward(case) and node.name != "norm":  # the size of an error, where its square belongs
         yield "power-left-out", op("abs", inner)
 
 
 # Functions ---------------------------------------------------------------------------------------
 
 
-def _of_mean(case: Case, node: Op) -> Iterator[Change]:
+def _of_total(case: Case, node: Op) -> Iterator[Change]:
+    count = _averaged(case, node)
+    if node.name != "mean":
+        if count > 2:  # half of two is said otherwise
+            yield "mean-sum-confused", op("div", node, num(count))
+        return
     sum_ = Op("sum", node.args, node.options)
     yield "mean-sum-confused", sum_
-    count = _averaged(case, node)
     if count > 1:
         yield "mean-sum-confused", op("div", sum_, num(count - 1))
 
@@ -271,6 +277,9 @@ def _operands(case: Case) -> Iterator[Change]:
                     yield "wrong-operand", put_in(Sym(other))
         if name in case.upstreams:
             yield "upstream-left-out", substitute(case.expr, {name: _ones(Sym(name))})
+            own = quantity(name).by or ""  # r for ∂L/∂r, which is r/3
+            if own and case.sizes.names.get(own) == case.sizes.names[name]:
+                yield "wrong-operand", case.exchanged(name, Sym(own))
     yield from _two_exchanged(case, list(where))
 
 
@@ -343,7 +352,8 @@ def _summed(case: Case, expr: Expr) -> Iterator[Expr]:
 def _averaged(case: Case, node: Op) -> int:
     """How many entries a mean is taken of."""
     shape, axis = case.shape(node.args[0]) or (), node.option("axis")
-    sizes = shape if axis is None else (shape[int(str(axis))],)
+    places = shape[1:] if node.name == "channel_sums" else shape
+    sizes = places if axis is None else (shape[int(str(axis))],)
     return math.prod(map(int, sizes))
 
 

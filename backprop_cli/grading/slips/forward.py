@@ -31,6 +31,7 @@ from backprop_cli.grading.slips.case import (
     terms,
     without,
 )
+from backprop_cli.grading.slips.updates_wrong import is_bias
 from backprop_cli.operations.convolutions import AXES
 from backprop_cli.operations.pooling import pool_of
 
@@ -65,7 +66,8 @@ def bias_left_out(case: Case) -> Iterator[Expr]:
     if not is_forward(case):
         return
     roles = {name: given.role for name, given in case.model.given.items()}
-    parameters = [name for name, role in roles.items() if role == "parameter"] or list(roles)
+    parameters = [name for name, role in roles.items() if role == "parameter"]
+    parameters = parameters or [name for name in roles if is_bias(case, name)]
     given = {*parameters, *map(new_id, case.model.trained)}
     for place, node in each(case.expr, frozenset({"add"})):
         for kept, dropped in (node.args, node.args[::-1]):

@@ -144,15 +144,20 @@ def _tried(
 
 
 def unwritten(judge: Judge, name: str, numbers: Numbers) -> list[str]:
-    """The steps behind a quantity that are not on the sheet, the nearest first."""
+    """The steps behind a quantity that are not on the sheet, the nearest first.
+
+    What is only a number, ∂L/∂a = 1 of a sum, is no step: nobody writes it, nobody gets it wrong.
+    """
     formulas = judge.key.formulas
     found: dict[str, None] = {}
     open_ = list(symbols(formulas[name][0]))
     while open_:
         one = open_.pop(0)
         if one in formulas and one not in found and not numbers.is_written(one):
-            found[one] = None
-            open_ += symbols(formulas[one][0])
+            behind = symbols(formulas[one][0])
+            if behind:
+                found[one] = None
+            open_ += behind
     return list(found)
 
 

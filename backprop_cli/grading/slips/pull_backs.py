@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -98,22 +98,30 @@ def right_shares(case: Case) -> list[tuple[User, list[Expr]]]:
 
 def with_pull(case: Case, one: Applied, wrong: WrongPull) -> Iterator[Expr]:
     """The gradient with one operation pulled back wrongly, and all else as it should be."""
+    yield from with_pulls(case, [(one, wrong)])
+
+
+def with_pulls(case: Case, pulls: Sequence[tuple[Applied, WrongPull]]) -> Iterator[Expr]:
+    """The same with one operation in each of several users pulled back wrongly."""
     try:
         users_ = right_shares(case)
-        place = next(k for k, (user, _) in enumerate(users_) if user.name == one.user.name)
-        changed = shares(case, one.user, one.node, wrong)
-        if len(users_) > LONG and changed and all(right for _, right in users_):
-            yield added_up(case).put(place, _sum(changed))
+        changed = {one.user.name: shares(case, one.user, one.node, wrong) for one, wrong in pulls}
+        if len(users_) > LONG and len(pulls) == 1 and all(right for _, right in users_):
+            yield from _in_long_sum(case, changed)
             return
-        parts = [
-            share
-            for k, (_, right) in enumerate(users_)
-            for share in (changed if k == place else right)
-        ]
+        parts = [part for user, right in users_ for part in changed.get(user.name, right)]
         if parts:
             yield total(case, parts)
     except (ShapeError, KeyError):  # what is put in does not fit: nobody could go on with it
         return
+
+
+def _in_long_sum(case: Case, changed: Mapping[str, Sequence[Expr]]) -> Iterator[Expr]:
+    """A sum over many users with what comes through one of them changed."""
+    names = [user.name for user, _ in right_shares(case)]
+    for name, parts in changed.items():
+        if parts:
+            yield added_up(case).put(names.index(name), _sum(parts))
 
 
 def added_up(case: Case) -> LongSum:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -11,10 +12,11 @@ from backprop_cli.algebra.expr import Expr, Op, Option, Sym, num, op, substitute
 from backprop_cli.calculus.differentiate import has_slope, slope
 from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case
-from backprop_cli.grading.slips.pull_backs import Applied, applied, users, with_pull
+from backprop_cli.grading.slips.pull_backs import Applied, applied, users, with_pull, with_pulls
 
 KINKED: Final = frozenset({"relu", "leaky_relu", "step", "sign"})
 _OTHERS: Final = 8  # other layers tried in the place of all activations of a formula
+_NUMBER = re.compile(r"_?[0-9]+$")
 _CONFUSED: Final = ("sigmoid", "tanh", "relu")
 """Activations whose derivatives are taken for one another's."""
 
@@ -25,7 +27,26 @@ def _activations(case: Case) -> Iterator[Applied]:
 
 def _with_slopes(case: Case, one: Applied, *slopes: Expr) -> Iterator[Expr]:
     for each in slopes:
-        yield from with_pull(case, one, lambda g, _, each=each: build.mul(g, each))  # type: ignore[misc]
+        yield from with_pull(case, one, partial(_times, each))
+
+
+def _at_every_step(
+    case: Case, found: Sequence[Applied], slopes: Callable[[Case, Applied], list[Expr]]
+) -> Iterator[Expr]:
+    """The same wrong slope at every step of time: who is mistaken once is so each time."""
+    families: dict[tuple[str, str], dict[str, Applied]] = {}
+    for one in found:
+        stem = _NUMBER.sub("", one.user.name)
+        families.setdefault((stem, one.node.name), {}).setdefault(one.user.name, one)
+    for family in families.values():
+        if len(family) > 1:
+            for wrong in zip(*(slopes(case, one) for one in family.values()), strict=False):
+                pulls = [partial(_times, each) for each in wrong]
+                yield from with_pulls(case, list(zip(family.values(), pulls, strict=True)))
+
+
+def _times(slope: Expr, g: Expr, _: Expr) -> Expr:
+    return build.mul(g, slope)
 
 
 # Left out ----------------------------------------------------------------------------------------
@@ -42,9 +63,10 @@ def output_derivative_omitted(case: Case) -> Iterator[Expr]:
 
 
 def _omitted(case: Case, *, is_last: bool) -> Iterator[Expr]:
-    for one in _activations(case):
-        if _is_output(case, one.user.name) == is_last:
-            yield from with_pull(case, one, lambda g, _: g)
+    found = [one for one in _activations(case) if _gives_output(case, one) == is_last]
+    for one in found:
+        yield from with_pull(case, one, lambda g, _: g)
+    yield from _at_every_step(case, found, lambda _, one: [num(1)])
     for user in users(case):  # an activation that is a formula
         same = case.shape(user.upstream) == case.step.shape
         alone = symbols(user.definition) == (case.by,) and _has_slope(user.definition)
@@ -58,6 +80,11 @@ _WITHOUT_SLOPE = frozenset({"add", "sub", "neg", "matmul", "dot", "transpose"})
 def _has_slope(expr: Expr) -> bool:
     """Whether a formula of one name is more than that name added up or turned."""
     return any(isinstance(node, Op) and node.name not in _WITHOUT_SLOPE for node in walk(expr))
+
+
+def _gives_output(case: Case, one: Applied) -> bool:
+    """Whether an activation gives the prediction itself, and not what is made into it."""
+    return one.result == Sym(one.user.name) and _is_output(case, one.user.name)
 
 
 def _is_output(case: Case, name: str) -> bool:
@@ -76,24 +103,35 @@ def derivative_elsewhere(case: Case) -> Iterator[Expr]:
     found = list(_activations(case))
     most = max(2, _OTHERS // max(len(found), 1))
     for one in found:
-        node, h = one.node, one.result
-        z = node.args[0]
+        node, z = one.node, one.node.args[0]
         if node.name == "softmax":
             yield from with_pull(case, one, lambda g, _, node=node, z=z: _through(node, z, g))  # type: ignore[misc]
-        if not has_slope(node) or node.name in KINKED:
-            continue
-        again = Op(node.name, (h,), node.options)
-        places = [(h, again), (z, z), (h, h), (Op(node.name, (again,), node.options), h)]
-        shape = case.shape(z)
-        whole = Sym(one.user.name)  # 1 - h² where h = o * tanh(c), or tanh(z) + x
-        if whole != h and case.shape(whole) == shape:
-            places.append((whole, whole))
-        for other in case.nearby(one.user.name, shape, most):
-            if Sym(other) not in (z, h):
-                places.append((Sym(other), Op(node.name, (Sym(other),), node.options)))
-                places.append((Sym(other), Sym(other)))
-        slopes = [_slope(node, x, r, case) for x, r in places]
-        yield from _with_slopes(case, one, *slopes)
+        yield from _with_slopes(case, one, *_misplaced(case, one), *_of_others(case, one, most))
+    yield from _at_every_step(case, found, _misplaced)
+
+
+def _misplaced(case: Case, one: Applied) -> list[Expr]:
+    """The derivative at h, in h written in z, the other way round."""
+    node, h = one.node, one.result
+    if not has_slope(node) or node.name in KINKED:
+        return []
+    z, again = node.args[0], Op(node.name, (h,), node.options)
+    places = [(h, again), (z, z), (h, h), (Op(node.name, (again,), node.options), h)]
+    whole = Sym(one.user.name)  # 1 - h² where h = o * tanh(c), or tanh(z) + x
+    if whole != h and case.shape(whole) == case.shape(z):
+        places.append((whole, whole))
+    return [_slope(node, x, r, case) for x, r in places]
+
+
+def _of_others(case: Case, one: Applied, most: int) -> list[Expr]:
+    """The derivative at another layer's z or h."""
+    node, z = one.node, one.node.args[0]
+    if not has_slope(node) or node.name in KINKED:
+        return []
+    found = map(Sym, case.nearby(one.user.name, case.shape(z), most))
+    others = [other for other in found if other not in (z, one.result)]
+    pairs = [(x, r) for x in others for r in (Op(node.name, (x,), node.options), x)]
+    return [_slope(node, x, r, case) for x, r in pairs]
 
 
 def _slope(node: Op, x: Expr, r: Expr, case: Case) -> Expr:
@@ -120,20 +158,24 @@ def _jacobian_elsewhere(case: Case) -> Iterator[Expr]:
 
 def other_derivative(case: Case) -> Iterator[Expr]:
     """1 − h² for h(1 − h), (1 − h)², the function itself, one factor of the derivative alone."""
-    for one in _activations(case):
-        node, h = one.node, one.result
-        z, one_ = node.args[0], num(1)
-        if node.name != "softmax":
-            factors = [h, build.sub(one_, h), op("mul", h, op("add", one_, h))]
-            factors += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
-            factors.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
-            yield from _with_slopes(case, one, *factors)
-        for name in _CONFUSED:
-            if name == node.name:
-                continue
+    found = list(_activations(case))
+    for one in found:
+        yield from _with_slopes(case, one, *_of_another_function(case, one))
+    yield from _at_every_step(case, found, _of_another_function)
+
+
+def _of_another_function(case: Case, one: Applied) -> list[Expr]:
+    node, h = one.node, one.result
+    z, one_, found = node.args[0], num(1), list[Expr]()
+    if node.name != "softmax":
+        found += [h, build.sub(one_, h), op("mul", h, op("add", one_, h))]
+        found += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
+        found.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
+    for name in _CONFUSED:
+        if name != node.name:
             again = op(name, z)
-            slopes = [_slope(again, z, r, case) for r in (h, again)]
-            yield from _with_slopes(case, one, *slopes)
+            found += [_slope(again, z, r, case) for r in (h, again)]
+    return found
 
 
 def relu_derivative(case: Case) -> Iterator[Expr]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import product
 
 from backprop_cli.algebra.expr import Expr, Op, Place, Sym, num, op, places, substitute, symbols
 from backprop_cli.algebra.quantity import change_id, new_id, old_id, quantity, state_id
@@ -56,7 +57,13 @@ def rate_twice(case: Case) -> Iterator[Expr]:
         yield op("add", found[0], _with_rate(case, found[1], op("mul", rate, rate)))
 
 
-def rate_moved(case: Case) -> Iterator[Expr]:
+def of_update(case: Case) -> Iterator[tuple[str, Expr]]:
+    """What the numbers of an update rule become, and the slip that it is."""
+    yield from (("decimal-slip", expr) for expr in _rate_moved(case))
+    yield from (("term-scaled", expr) for expr in _other_form(case))
+
+
+def _rate_moved(case: Case) -> Iterator[Expr]:
     """W − η∇/10 or W − 10η∇: 0.02 or 2 for a rate of 0.2; of 0.1 that would be η² and no rate."""
     found, update = _change(case), case.model.problem.update
     rate = None if update is None else dict(update.constants).get("learning_rate")
@@ -68,11 +75,11 @@ def rate_moved(case: Case) -> Iterator[Expr]:
 
 def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
     old = _old(case)
-    if old is not None and _is_bias(case, old) == biases:
+    if old is not None and is_bias(case, old) == biases:
         yield Sym(old)
 
 
-def _is_bias(case: Case, name: str) -> bool:
+def is_bias(case: Case, name: str) -> bool:
     """Whether a parameter is only ever added; without a model, whether it is no matrix."""
     model = case.model
     definitions = [
@@ -119,6 +126,9 @@ def weights_kept(case: Case) -> Iterator[Expr]:
 
 def correction_omitted(case: Case) -> Iterator[Expr]:
     """m and v where m̂ and v̂ belong."""
+    for letter, parameter in product("mv", case.model.trained):
+        if case.step.id == state_id(f"{letter}hat", parameter):
+            yield Sym(state_id(letter, parameter))
     old = _old(case)
     if old is None:
         return
@@ -132,6 +142,15 @@ def correction_omitted(case: Case) -> Iterator[Expr]:
         yield op("add", Sym(old), substitute(change, renamed))
         for one, state in renamed.items():
             yield op("add", Sym(old), substitute(change, {one: state}))
+
+
+def _other_form(case: Case) -> Iterator[Expr]:
+    """βv + (1 − β)g where βv + g belongs."""
+    if case.step.rule.endswith("-state") and "beta" in symbols(case.expr):
+        for name in symbols(case.expr):
+            if case.is_gradient(name):
+                share = op("mul", op("sub", num(1), Sym("beta")), Sym(name))
+                yield substitute(case.expr, {name: share})
 
 
 def state_ignored(case: Case) -> Iterator[Expr]:

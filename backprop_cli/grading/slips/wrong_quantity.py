@@ -184,13 +184,18 @@ def by_luck(judge: Judge, wrong: Wrong, interval: Interval | None = None) -> flo
 
 
 def _around(judge: Judge, wrong: Wrong) -> tuple[Array, Array]:
-    """How far around each wrong entry others count as near it, and the unit it is typed at."""
+    """How far around each wrong entry others count as near it, and the unit it is typed at.
+
+    A 0 beside figures that show work is not near to what is not 0: it was left out, or lost.
+    """
     places, known = np.flatnonzero(wrong.mask), _before(judge, wrong)
     value = wrong.written.value.ravel()[places] - known
     truth = judge.key.truth[wrong.name].ravel()[places] - known
     size = np.maximum(np.abs(value), np.abs(truth))
     unit = unit_typed(judge, wrong).ravel()[places]
-    return np.maximum(np.maximum(size, 0.1 * np.max(size, initial=0.0)), unit), unit
+    around = np.maximum(np.maximum(size, 0.1 * np.max(size, initial=0.0)), unit)
+    left_out = (wrong.written.value.ravel()[places] == 0) & wrong.written.value.any()
+    return np.where(left_out, unit, around), unit
 
 
 def _before(judge: Judge, wrong: Wrong) -> Array | float:
