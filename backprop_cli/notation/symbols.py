@@ -316,8 +316,8 @@ def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
     if match := _stepped(id):
         return Symbol(lowered(_plain(match[1], latin).node, Places((match[2],))))
     base, _, below = id.partition("_")
-    if below and isinstance(_letter(base, latin), Letter | Accent):
-        return Symbol(Script(_letter(base, latin), None, _plain(below, latin).node))
+    if below and (isinstance(_letter(base, latin), Letter | Accent) or len(below) == 1):
+        return Symbol(Script(_plain(base, latin).node, None, _plain(below, latin).node))
     return Symbol(_letter(id, latin))
 
 
