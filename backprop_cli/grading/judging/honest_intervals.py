@@ -308,16 +308,8 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
         return
     decimals = -np.round(np.log10(unit[stated])).astype(int)
     count = min(int(decimals.max()), _MOST_DIGITS)
-    longest = min(int(significant(value[stated], unit[stated]).max()), _MOST_DIGITS)
+    longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)
     if longest > 1:
         yield Unit(longest, True)
-
-
-def significant(value: Array, unit: Array) -> Array:
-    """How many significant digits numbers have whose last digit has this unit; 0 has none."""
-    with np.errstate(all="ignore"):
-        first = np.floor(np.log10(np.abs(value)) + 1e-9)
-        count = first - np.round(np.log10(unit)) + 1
-    return np.where((value == 0) | (unit <= 0), 0, np.maximum(count, 0)).astype(int)

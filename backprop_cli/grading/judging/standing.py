@@ -53,6 +53,7 @@ class Standing(Struct):
     written: Mapping[str, Written]
     judged: Mapping[str, Judged]
     kept: Kept | None = None
+    _here: Kept = field(default_factory=dict)  # the same until the next quantity is settled
     _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Standing(Struct):
         self._calculators.clear()
         if not np.all(self.judged[name].right):
             self._right[name] = self._redone(name)
+        self._here.clear()
 
     # A name ---------------------------------------------------------------------------------------
 
@@ -208,11 +210,10 @@ class Standing(Struct):
         return self._once(again, expr, lambda: enclosure(expr, names, last or inside))
 
     def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
-        if self.kept is None:
-            return work()
-        if key not in self.kept:
-            self.kept[key] = expr, work()  # with the formula, so that no other has its id
-        return self.kept[key][1]
+        kept = self._here if self.kept is None else self.kept
+        if key not in kept:
+            kept[key] = expr, work()  # with the formula, so that no other has its id
+        return kept[key][1]
 
 
 def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:
