@@ -14,7 +14,7 @@ from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, po
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.operations.window_values import FACTORS
-from backprop_cli.readings.units import EXACT, SUMS, Rounding, Unit, Within, named
+from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, Rounding, Unit, named
 
 Names = Callable[[str], Interval]
 Finer = Callable[[str], bool]
@@ -190,10 +190,13 @@ def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
 
 def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     """The bounds where the steps within an operation are rounded; None where there are none."""
+    only = isinstance(unit, Rounding) and unit.within == "only products"
+    if only and node.name not in PRODUCTS | _BY_ENTRIES:
+        return None
     own = _ROUNDED_INSIDE.get(node.name)
     if own is not None:
         return own(args, dict(node.options), unit)
-    each = isinstance(unit, Rounding) and unit.within == "every product"
+    each = only or (isinstance(unit, Rounding) and unit.within == "every product")
     if node.name in _IN_STEPS or (each and node.name in _BY_ENTRIES):
         return _by_definition(node, args, unit)
     return None
@@ -255,16 +258,13 @@ def _one_more(powers: Interval, unit: Unit) -> Interval:
     return unit.widened(sums) if unit.significant else sums
 
 
-_BY_PRODUCT: frozenset[Within] = frozenset({"every product", "every product and sum"})
-
-
 def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     """Each product of a sum, for who writes them down one by one; a calculator adds them up.
 
     Who writes their sum down, too, adds what is multiplied with 1, a bias, only then.
     """
     a, b = args
-    if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
+    if not (isinstance(unit, Rounding) and unit.by_product):
         return BOUNDS["matmul"](a, b)
     if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
         return BOUNDS["matmul"](a, b)
@@ -283,7 +283,7 @@ def _sliding(name: str) -> Inside:
 
     def inside(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
         a, b = args
-        if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
+        if not (isinstance(unit, Rounding) and unit.by_product):
             return BOUNDS[name](a, b, **options)
         factors, shape = windows_of(FACTORS[name], a, b, options)
         low, high = _matmul(factors, {}, unit)
@@ -295,7 +295,7 @@ def _sliding(name: str) -> Inside:
 def _outer(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """Each product, which is a sum of one."""
     found = BOUNDS["outer"](*args, **options)
-    if isinstance(unit, Rounding) and unit.within in _BY_PRODUCT and is_point(found):
+    if isinstance(unit, Rounding) and unit.by_product and is_point(found):
         return point(unit.written(found[0]))
     return found
 
