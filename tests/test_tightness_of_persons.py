@@ -318,3 +318,24 @@ grading: {precision: {decimals: 2}}
 """
     found = graded(problem, f"p: [0.8, -0.4], L: {typed}")
     assert found["L"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # ln(1 + e^z) for -0.418, 0.416 and 0.302 is 0.50583 + 0.92259 + 0.85550 = 2.28392
+        ("2.284", "correct"),
+        ("2.275", "correct"),  # ln 1.65 + ln 2.51 + ln 2.35, cut off to three digits
+        ("2.274", "correct"),  # and each of these, too: 0.500 + 0.920 + 0.854
+        ("2.286", "correct"),  # rounded: ln 1.66 + ln 2.52 + ln 2.35
+        ("2.271", "wrong"),
+        ("2.278", "wrong"),
+        ("2.288", "wrong"),
+    ],
+)
+def test_what_is_added_up_is_not_written_down_before(typed: str, verdict: str) -> None:
+    problem = """values: {z: [-0.418, 0.416, 0.302]}
+equations: [L = sum(softplus(z))]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"L: {typed}")["L"].verdict == verdict

@@ -96,7 +96,7 @@ class _Enclosing:
         unit = self.unit
         if unit is None or not unit.definite or self.divides or node.name not in _AT_ONCE:
             return None
-        if not all(arg.rounded[0] is arg.rounded[1] for arg in args):
+        if self.adds_up(node) or not all(arg.rounded[0] is arg.rounded[1] for arg in args):
             return None
         value = function_of(node)(*(arg.rounded[0] for arg in args), **dict(node.options))
         bare = point(np.asarray(value, dtype=float))
@@ -135,7 +135,7 @@ class _Enclosing:
         if self.unit is None:
             found = applied(node, [arg.exact for arg in args], None)
             return _Reached(found, found, found, True)
-        inner = [arg.rounded for arg in args]
+        inner = [arg.bare if self.adds_up(node) else arg.rounded for arg in args]
         if node.name in _TOTALS and not self.unit.definite:
             inner[0] = _one_rounding(node, args[0])
         if node.name in _QUOTIENTS:
@@ -144,6 +144,11 @@ class _Enclosing:
         exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
         digits = node.name in EXACT | SUMS and all(arg.digits for arg in args)
         return _Reached(bare, self.after(node, args, bare), exact, digits)
+
+    def adds_up(self, node: Op) -> bool:
+        """Whether the terms of a sum are not written down; what stands beside a number is."""
+        adds = isinstance(self.unit, Rounding) and self.unit.adds_up and node.name in SUMS
+        return adds and not any(isinstance(arg, Num) for arg in node.args)
 
     def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
         """What a step is once it is written down."""

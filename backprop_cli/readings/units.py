@@ -78,6 +78,7 @@ Within = Literal[
     "every product and sum",
     "every step",
     "every step and sum",
+    "no term",
     "no sum or product",
     "nothing",
 ]
@@ -104,6 +105,11 @@ class Rounding(Unit, frozen=True):
     def by_product(self) -> bool:
         """Whether the products of a sum are written down one by one."""
         return self.within in _BY_PRODUCT
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what is added up is worked out while it is, and not written down before."""
+        return self.within == "no term"
 
     @property
     def exact(self) -> frozenset[str]:
