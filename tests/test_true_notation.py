@@ -50,6 +50,12 @@ def test_what_a_row_does(formula: str, said: str) -> None:
     assert ("is added to" in text) == ("+" in formula)
 
 
+@pytest.mark.parametrize(("axis", "lines"), [(0, "column"), (1, "row")])
+def test_of_what_a_softmax_is_one(axis: int, lines: str) -> None:
+    formulas = f"A = softmax(X, axis={axis})", "L = sum(A * W)"
+    assert f"in each {lines} Σᵢ (∂L/∂A)ᵢ · Aᵢ · " in printed({"X": X, "W": X}, *formulas)
+
+
 @pytest.mark.parametrize(
     ("formula", "shown"),
     [

@@ -189,15 +189,18 @@ def _factors(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[
 
 
 def _softmax(step: Step, names: Names) -> Iterator[str]:
-    """Where the formula comes from that goes back through the softmax of many samples at once."""
+    """Where the formula comes from that goes back through many softmaxes at once."""
+    if step.rule != "through-softmax":
+        return
     match step.expr:
-        case Op("mul", (Sym(p), Op("sub", (Sym(upstream), _)))) if step.rule == "through-softmax":
+        case Op("mul", (Sym(p), Op("sub", (Sym(upstream), Op("sum") as summed)))):
+            each = [name for axis, name in enumerate(step.axes) if axis != summed.option("axis")]
             g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
             total, dot = ("sum over i of", "*") if names.ascii else ("Σᵢ", "·")
             minus = "-" if names.ascii else "−"
             yield (
-                f"in each sample {total} {g} {dot} {p_i} {dot} (1{{i = j}} {minus} {p_j}), "
-                f"where 1{{i = j}} leaves one term"
+                f"in each {' and '.join(each)} {total} {g} {dot} {p_i} {dot} "
+                f"(1{{i = j}} {minus} {p_j}), where 1{{i = j}} leaves one term"
             )
 
 

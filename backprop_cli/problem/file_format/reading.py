@@ -44,14 +44,53 @@ from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.lexer import is_name, plain_name
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, read_tree
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode, read_tree
 from backprop_cli.problem.typed_numbers import shown
 
 
 def read_problem(data: bytes, complaints: Complaints) -> Problem | None:
     """What a problem file says, as far as it can be read; None where nothing can be made of it."""
     node = read_tree(data, complaints)
-    return None if node is None else PROBLEM.read(node, "the file", complaints)
+    if node is None:
+        return None
+    if isinstance(node, MapNode) and "equations" in node.entries and "layers" not in node.entries:
+        _put_under_values(node, complaints)
+    return PROBLEM.read(node, "the file", complaints)
+
+
+def _put_under_values(node: MapNode, complaints: Complaints) -> None:
+    """Takes numbers that equations use from beside `equations` to `values`, where they belong.
+
+    Read as keys of the file they would lead to a complaint at every formula that uses them.
+    """
+    keys = {*PROBLEM.keys, *PROBLEM.aliases} - {*_OF_LAYERS}
+    strays = [name for name in node.entries if name not in keys and is_name(name)]
+    values = node.entries.get("values") or Entry(ScalarNode("values", "plain", 1, 1), MapNode(1, 1))
+    if not strays or not isinstance(values.value, MapNode):
+        return
+    used = set(_WORD.findall(" ".join(_texts(node.entries["equations"].value))))
+    for name in strays:
+        entry = node.entries[name]
+        if name in used and not isinstance(entry.value, MapNode):
+            message = f"the numbers of {shown(name)}, which equations use, belong under `values`"
+            complaints.add(message, entry.key.mark, f"values: {{{name}: …}}")
+            values.value.entries.setdefault(name, node.entries.pop(name))
+            node.entries["values"] = values
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def _texts(node: Node) -> Iterator[str]:
+    """All that is written in a part of a file, keys apart."""
+    if isinstance(node, ScalarNode):
+        yield node.text
+    elif isinstance(node, ListNode):
+        for item in node.items:
+            yield from _texts(item)
+    else:
+        for entry in node.entries.values():
+            yield from _texts(entry.value)
 
 
 def schema() -> Schema:

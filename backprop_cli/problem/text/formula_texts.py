@@ -12,7 +12,7 @@ from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.ids import in_letters, listed
 from backprop_cli.problem.problem_data import Convention, Text
-from backprop_cli.problem.text.other_keys import nearest
+from backprop_cli.problem.text.other_keys import LONGEST, nearest
 from backprop_cli.problem.typed_numbers import shown
 
 if TYPE_CHECKING:
@@ -87,19 +87,32 @@ def parsed(
             elif name == "e":
                 complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
             else:
-                complaints.add(said, mark, near or _part_meant(name, known) or listed(known))
+                complaints.add(said, mark, near or _meant(name, known) or listed(known))
     return None if unknown else expr
 
 
 _ENTRY = re.compile(r"(?P<name>.*?[^\W\d_])_?(?P<place>[0-9]+)")
 
 
-def _part_meant(name: str, known: Collection[str]) -> str | None:
-    """The part of a known quantity that somebody wrote as a name: w_1 for w[1], Wᵀ for W.T."""
+def _meant(name: str, known: Collection[str]) -> str | None:
+    """What somebody wrote as a name: w_1 for w[1], Wᵀ for W.T, wx for w * x."""
     if name.endswith("ᵀ") and name[:-1] in known:
         return f"{name[:-1]}.T"
     found = _ENTRY.fullmatch(name)
-    return entry_id(found["name"], [found["place"]]) if found and found["name"] in known else None
+    if found and found["name"] in known:
+        return entry_id(found["name"], [found["place"]])
+    factors = _factors(name[:LONGEST], known)
+    return " * ".join(factors) if factors else None
+
+
+def _factors(name: str, known: Collection[str]) -> list[str]:
+    """The known names that `name` is made of, one after another; none where it is not."""
+    ends: dict[int, list[str]] = {0: []}
+    for end in range(1, len(name) + 1):
+        for start, before in list(ends.items()):
+            if name[start:end] in known:
+                ends[end] = [*before, name[start:end]]
+    return ends.get(len(name), [])
 
 
 def _raised(text: str, place: int) -> bool:

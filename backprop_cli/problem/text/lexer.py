@@ -173,13 +173,26 @@ def leftover(token: Token) -> FormulaError:
     if token.text in ("if", "else"):
         message = f"{quoted(token.text)} has no meaning in a formula"
         return FormulaError(message, token.offset, "max(z, 0), or (z > 0) * z, 0 where that is not")
-    if token.kind in ("name", "number") or token.text in "([":
-        return FormulaError(
-            f"expected an operator before {quoted(token.text)}",
-            token.offset,
-            "* for a product entry by entry, @ for a matrix product",
-        )
+    if begins_operand(token):
+        return missing_before(token, ")")
     return FormulaError(f"{quoted(token.text)} is not expected here", token.offset)
+
+
+def begins_operand(token: Token) -> bool:
+    """Whether a name, a number or an open bracket stands there."""
+    return token.kind in ("name", "number") or token.text in ("(", "[")
+
+
+def missing_before(token: Token, expected: str) -> FormulaError:
+    """What is missing between two operands: an operator, and where several stand a comma."""
+    shown = quoted(token.text)
+    if expected == "]":
+        return FormulaError(f"a comma is missing before {shown}", token.offset, f", {token.text}")
+    products = "* for a product entry by entry, @ for a matrix product"
+    if expected == ",":
+        message = f"expected an operator or a comma before {shown}"
+        return FormulaError(message, token.offset, f"{products}, or `, {token.text}`")
+    return FormulaError(f"expected an operator before {shown}", token.offset, products)
 
 
 def literal(token: Token) -> Expr:

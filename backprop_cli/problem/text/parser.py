@@ -14,9 +14,11 @@ from backprop_cli.problem.text.calls import FUNCTIONS, TAKEN, Dialect, applied, 
 from backprop_cli.problem.text.lexer import (
     FormulaError,
     Token,
+    begins_operand,
     found_words,
     leftover,
     literal,
+    missing_before,
     quoted,
     stepped,
     tokens_of,
@@ -74,6 +76,8 @@ class _Reader(Struct):
             if self.token.kind == "end" and text in ("]", ")", ","):
                 closing = "]" if text == "]" else ")"
                 raise FormulaError("a bracket is not closed", self.token.offset, closing)
+            if begins_operand(self.token) and text in ("]", ")", ","):
+                raise missing_before(self.token, text)
             found = found_words(self.token)
             raise FormulaError(f"expected `{text}` here, and found {found}", self.token.offset)
 
