@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, put, substitute, symbols
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import ShapeError
@@ -79,16 +80,26 @@ def wrong_layer_input(case: Case) -> Iterator[Expr]:
 
 def _shifted(case: Case) -> Iterator[Expr]:
     """Every input one step of time off: h_t where h_(t-1) belongs."""
-    numbered = {
-        name: found.groups()
-        for name in symbols(case.expr)
-        if not case.is_gradient(name) and (found := _NUMBERED.fullmatch(name)) is not None
-    }
+    terms = list(signed_terms(case.expr))
     for step in (1, -1):
-        moved = {name: f"{stem}{int(digits) + step}" for name, (stem, digits) in numbered.items()}
-        moved = {name: other for name, other in moved.items() if other in case.sizes.names}
-        if moved and all(case.sizes.names[a] == case.sizes.names[b] for a, b in moved.items()):
-            yield substitute(case.expr, {name: Sym(other) for name, other in moved.items()})
+        moved = [substitute(term, _a_step_off(case, term, step)) for term in terms]
+        if moved != terms:
+            yield build.sum_of(moved, build.ZERO)
+
+
+def _a_step_off(case: Case, term: Expr, step: int) -> dict[str, Expr]:
+    """The inputs in one term of a sum; what its gradient is that of stands in a slope."""
+    used, sizes = set(symbols(term)), case.sizes.names
+    found = {
+        name: f"{numbered[1]}{int(numbered[2]) + step}"
+        for name in used
+        if not case.is_gradient(name) and case.model.gradient(name) not in used
+        if (numbered := _NUMBERED.fullmatch(name)) is not None
+    }
+    found = {name: other for name, other in found.items() if other in sizes}
+    if any(sizes[name] != sizes[other] for name, other in found.items()):
+        return {}
+    return {name: Sym(other) for name, other in found.items()}
 
 
 def updated_weights(case: Case) -> Iterator[Expr]:
