@@ -15,7 +15,15 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.grading.judging.answer_key import Judged, Key
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, finer, same, standing_for
+from backprop_cli.grading.sheets.typed_arrays import (
+    Array,
+    Mask,
+    Written,
+    finer,
+    same,
+    short,
+    standing_for,
+)
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.units import Rounding, Unit
@@ -180,14 +188,14 @@ class Standing(Struct):
         """Which names have more decimals than this, so that a sum of them may have been rounded."""
         if unit is None or unit.significant or self.key.computed:
             return None
-        least = float(unit.at(np.zeros(()))) * (1 - 1e-9)
+        least = unit.at(np.zeros(()))
 
         def is_finer(name: str) -> bool:
             written = self.written.get(name)
             if written is None:
-                return False
+                return name in self.key.given and not short(self.key.truth[name], least).all()
             stated = written.present & (written.unit > 0)
-            return bool((written.unit[stated] < least).any())
+            return bool((written.unit[stated] < least * (1 - 1e-9)).any())
 
         return is_finer
 
