@@ -264,7 +264,7 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     }
     if id in whole:
         return Symbol(written(whole[id]))
-    if part := loss_part(id, "L"):
+    if part := loss_part(id):
         return Symbol(Script(written(letters.loss), None, Word(part)))
     if (timed := _over_time(naming, letters, id)) is not None:
         return timed
