@@ -14,6 +14,7 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 from seeded_bugs.bugs import BUGS, Bug
 from seeded_bugs.bugs_of_courses import COURSE_BUGS, TORCH_BUGS
+from seeded_bugs.cell_bugs import CELL_BUGS, CELLS
 from seeded_bugs.course_programs import COURSES
 from seeded_bugs.fresh_bugs import FRESH, FRESH_BUGS, FRESH_TORCH, FRESH_TORCH_BUGS
 from seeded_bugs.later_bugs import LATER_BUGS, LATER_TORCH_BUGS
@@ -25,9 +26,9 @@ from seeded_bugs.trained_programs import TRAINED
 
 KINDS = ("float64", "float32")
 HAS_TORCH = find_spec("torch") is not None
-IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH)
+IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH, *CELLS)
 TORCH = (FUNCTIONS, TENSORS, *LAYERS, *FRESH_TORCH)
-NUMPY_BUGS = (*BUGS, *COURSE_BUGS, *LATER_BUGS, *FRESH_BUGS)
+NUMPY_BUGS = (*BUGS, *COURSE_BUGS, *LATER_BUGS, *FRESH_BUGS, *CELL_BUGS)
 IN_TORCH = (*TORCH_BUGS, *LATER_TORCH_BUGS, *FRESH_TORCH_BUGS)
 Found = dict[tuple[str, str], tuple[bool, bool]]
 

@@ -32,6 +32,7 @@ MOST_NUMBERS: Final = 50_000_000
 """So many entries of wrong formulas are worked out for one array, and then the search ends."""
 
 _LEAST_SAID: Final = frozenset({"copied", "constant-factor"})
+_IN_PLACE: Final = "changed-in-place"
 _MOST_NAMED: Final = 3
 _FAR_FETCHED: Final = "softmax-shortcut-misused"
 """What is another loss altogether, where one number explains as much."""
@@ -58,7 +59,9 @@ class ProgramDetector:
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
         parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE]
-        found = found or self._giving(wrong, parts) or seen or self._of_code(wrong)
+        if not found or found == [_IN_PLACE]:  # m without 1 − β₁ is m̂ at the first step, too
+            found = [*self._giving(wrong, parts), *found]
+        found = found or seen or self._of_code(wrong)
         if found:
             return most_telling(said_best(dict.fromkeys(found))), None
         made = self._origin(wrong, candidates, general=True)

@@ -41,6 +41,7 @@ _MOST: Final = 2_000
 _MOST_TERMS: Final = 12
 _SUMS: Final = frozenset({"add", "sub"})
 _TAKEN_FOR: Final = ("sigmoid", "tanh", "relu")
+_NUMBER: Final = "0123456789_"
 _FACTORS: Final = frozenset({"mul", "div"})
 _CONSTANTS: Final = {"slope": (0.01, 0.1, 0.2, 0.3), "alpha": (0.1, 1), "delta": (0.5, 1, 2)}
 """What people take for a constant of a function, where it is another."""
@@ -78,8 +79,11 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from _reduced(case, node)
     if isinstance(node, Sym):
         yield from _value_or_gradient(case, node)
+        yield from _of_its_family(case, node, node)
         yield from _behind(case, node)
         return
+    if node.name == "transpose" and isinstance(node.args[0], Sym):
+        yield from _of_its_family(case, node, node.args[0])
     yield from _other_function(case, node)
     yield from _brackets(node)
     yield from _operator(node)
@@ -98,8 +102,11 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
 def _brackets(node: Op) -> Iterator[Change]:
     """(a − b)/m written a − b/m, g(1 − h) written g·1 − h, √(v + ε) written √v + ε; the reverse.
 
-    What acted on a whole sum acts on one term of it, on either side of the brackets.
+    What acted on a whole sum acts on one term of it, on either side of the brackets. Of a sigmoid
+    written out, 1/(1 + e⁻ᶻ), 1/1 + e⁻ᶻ is left.
     """
+    if node.name == "sigmoid":
+        yield "brackets-misplaced", op("add", num(1), op("exp", op("neg", *node.args)))
     for position, arg in enumerate(node.args):
         if not isinstance(arg, Op) or len(arg.args) != 2:
             continue
@@ -126,10 +133,10 @@ def _operator(node: Op) -> Iterator[Change]:
 
 
 def _function_added(node: Expr) -> Iterator[Change]:
-    """A square, a root, a reciprocal, the size or the sign alone of what belongs as it is."""
+    """A square, a root, a reciprocal, the size, the sign or an activation of what is right."""
     for power in (2, "1/2", -1, -2, "-1/2"):
         yield "function-added", op("pow", node, num(power))
-    for name in ("abs", "sign"):
+    for name in ("abs", "sign", *_TAKEN_FOR):
         yield "function-added", op(name, node)
 
 
@@ -163,7 +170,7 @@ def _reduced(case: Case, node: Expr) -> Iterator[Change]:
 
 
 def _of_sums(case: Case, node: Op) -> Iterator[Change]:
-    """The mean for the sum; Σa·Σb for Σab; f(Σx) for Σf(x)."""
+    """The mean for the sum; Σa·Σb for Σab; f(Σx) for Σf(x), and (Σx)² for Σx²."""
     if node.name == "sum":
         yield "mean-sum-confused", op("mean", *node.args, **dict(node.options))
     axis, shape = node.option("axis"), case.shape(node)
@@ -178,9 +185,11 @@ def _of_sums(case: Case, node: Op) -> Iterator[Change]:
     if inner.name == "mul":
         parts = (op(node.name, arg, **options) for arg in inner.args)
         yield "summed-too-early", op("mul", *parts)
-    elif len(inner.args) == 1 and case.shape(inner) == case.shape(inner.args[0]):
-        within = op(node.name, inner.args[0], **options)
-        yield "summed-too-early", Op(inner.name, (within,), inner.options)
+        return
+    argument, *rest = inner.args
+    if all(isinstance(one, Num) for one in rest) and case.shape(inner) == case.shape(argument):
+        within = op(node.name, argument, **options)
+        yield "summed-too-early", Op(inner.name, (within, *rest), inner.options)
 
 
 # Quantities --------------------------------------------------------------------------------------
@@ -195,6 +204,14 @@ def _value_or_gradient(case: Case, node: Sym) -> Iterator[Change]:
         others += [name for name in case.sizes.names if name not in case.steps]  # β₂ for β₁
     for other in dict.fromkeys(others):
         if other != node.name and _has(case, other, shape):
+            yield "wrong-operand", Sym(other)
+
+
+def _of_its_family(case: Case, node: Expr, named: Sym) -> Iterator[Change]:
+    """c for c0, W1 for W2 or W2ᵀ: what has that name with another number, or none, and fits."""
+    stem, shape = named.name.rstrip(_NUMBER), case.shape(node)
+    for other in case.sizes.names:
+        if other != named.name and other.rstrip(_NUMBER) == stem and _has(case, other, shape):
             yield "wrong-operand", Sym(other)
 
 
