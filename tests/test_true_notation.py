@@ -159,3 +159,11 @@ def test_a_direct_share_is_not_called_as_the_whole(tmp_path: Path) -> None:
     assert "∂J/∂w = ∂J/∂w|_L + ∂J/∂L ∂L/∂z ∂z/∂w" in done.stdout
     assert "∂J/∂wⱼ|_L = ∂/∂wⱼ[L + Σ" in done.stdout
     assert "∂J/∂w = w + Xᵀ ∂J/∂z" in done.stdout
+
+
+def test_entries_longer_than_anyone_reads_are_not_written_out() -> None:
+    data = {"values": {"A": X}, "equations": ["L = sum(" + " @ ".join(12 * "A") + ")"]}
+    text = yaml.safe_dump(data)
+    done = CliRunner().invoke(main, ["solve", "-", "--detail", "long"], input=text)
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) < 100  # two to the power of eleven terms an entry

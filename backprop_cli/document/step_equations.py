@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from math import prod
 from types import MappingProxyType
 
@@ -156,7 +157,7 @@ class Formulas(Struct, frozen=True):
         sizes = Sizes(self.known.shapes, {})
         for at in places:
             written = entry(step.expr, at, sizes)
-            if written != step.expr:
+            if written != step.expr and not any(islice(walk(written), _LONGEST_ENTRY, None)):
                 yield self._entry(step, at, written, known)
 
     def _entry(self, step: Step, at: _Place, written: Expr, known: Known) -> Equation:
@@ -181,6 +182,7 @@ def is_value(node: Node) -> bool:
 
 _MOST_ENTRIES = 12
 _MOST_TERMS = 36  # a name with more entries would make sums too long to read
+_LONGEST_ENTRY = 2_000  # parts; A @ A @ … @ A has twice as many with every factor
 _NOT_ENTRYWISE = frozenset({"jacobian", "argmax", "largest_shares"})
 
 
