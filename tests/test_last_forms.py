@@ -123,3 +123,123 @@ def test_newtons_hessian_stands_once_where_it_is_asked_for_too() -> None:
     }
     ids = [step["id"] for step in backprop.load(problem).solve().trace["steps"]]
     assert ids.count("d2L/dw2") == 1
+
+
+def test_what_stands_once_for_every_row_is_not_multiplied_by_ones() -> None:
+    """The three paths of batch norm, each line worked out in NumPy from the lines before it."""
+    gamma, shift = RNG.normal(size=2), RNG.normal(size=2)
+    given = {"X": A, "gamma": gamma, "beta": shift, "T": B}
+    found = solved(
+        given, "O = batch_norm(X, gamma, beta, epsilon=0.01)", "L = half_squared_error(O, T)"
+    )
+    said = formulas(found)
+    assert not any("spread" in formula for formula in said.values())
+    middle = A.mean(0)
+    width = np.sqrt(A.var(0) + 0.01)
+    hat = (A - middle) / width
+    upstream = (gamma * hat + shift - B) * gamma
+    var = -(upstream * (A - middle)).sum(0) / (2 * width**3)
+    mean = -(upstream / width).sum(0) - 2 / 3 * (var * (A - middle)).sum(0)
+    np.testing.assert_allclose(found["dL/dvar_O"], var, rtol=1e-10)
+    np.testing.assert_allclose(found["dL/dmu_O"], mean, rtol=1e-10)
+    right = upstream / width + 2 / 3 * var * (A - middle) + mean / 3
+    np.testing.assert_allclose(found["dL/dX"], right, rtol=1e-9, atol=1e-12)
+
+
+def test_parts_that_fill_an_array_stand_side_by_side_in_their_order() -> None:
+    found = solved({"X": A, "Y": B}, "P = X[:,2] * 3", "Q = X[:,1]", "L = dot(P, Q) + sum(X * Y)")
+    rows = solved({"X": A}, "P = X[1:1] @ X[2:3].T", "L = sum(P)")
+    a, b, c = A
+    np.testing.assert_allclose(rows["dL/dX"], [b + c, a, a], rtol=1e-12)
+    assert formulas(rows)["dL/dX"].startswith("concat(")
+    assert "concat" not in formulas(found)["dL/dX"]  # a third term is everywhere
+    right = 3 * A[:, ::-1] + B
+    np.testing.assert_allclose(found["dL/dX"], right, rtol=1e-12)
+
+
+def test_a_gradient_from_behind_stands_once_before_what_it_multiplies() -> None:
+    given = {"z": V, "h": U, "c": RNG.normal(size=3)}
+    found = solved(given, "s = z * h + (1 - z) * c", "L = sum(s^2)")
+    assert formulas(found)["dL/dz"] == "dL/ds * (h - c)"
+    s = V * U + (1 - V) * given["c"]
+    np.testing.assert_allclose(found["dL/dz"], 2 * s * (U - given["c"]), rtol=1e-12)
+    found = solved({"s": V}, "K = sum(exp(s) - s) / 2", "L = K^2")
+    assert formulas(found)["dL/ds"].count("dL/dK") == 1
+    share = (np.exp(V) - V).sum() / 2
+    np.testing.assert_allclose(found["dL/ds"], share * (np.exp(V) - 1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "said"),
+    [
+        ("0.5*x@A@x", 0.5, "½ · xᵀ A x"),
+        ("-x@A@x", -1, "−xᵀ A x"),
+        ("-2*dot(x, A@x)", -2, "−2 · xᵀ"),
+    ],
+)
+def test_a_number_stands_before_the_whole_product(text: str, number: float, said: str) -> None:
+    found = solved({"x": A[0], "A": np.array([[2.0, 1], [1, 3]])}, f"L = {text}")
+    assert f"L = {said}" in found.render("text", width=100)
+    assert found["L"] == pytest.approx(number * A[0] @ [[2, 1], [1, 3]] @ A[0], rel=1e-12)
+    right = number * 2 * np.array([[2, 1], [1, 3]]) @ A[0]
+    np.testing.assert_allclose(found["dL/dx"], right, rtol=1e-12)
+
+
+def test_the_slope_of_an_absolute_value_is_its_sign() -> None:
+    found = solved({"x": np.array([4.0, -1]), "y": np.array([6.0, -3])}, "L = sum(abs(x - y))")
+    assert "sign(x − y)" in found.render("text", width=100)
+    assert "otherwise" not in found.render("text", width=100)
+    np.testing.assert_array_equal(found["dL/dx"], [-1, 1])
+
+
+def test_the_zeros_around_and_between_are_counted() -> None:
+    given = {"X": RNG.normal(size=(5, 7)), "K": RNG.normal(size=(3, 3))}
+    found = solved(given, "Z = conv(X, K, stride=2)", "L = sum(Z^2)")
+    said = found.render("text", width=200)
+    assert "spaced puts 1 zero between neighbours" in said
+    assert "pad puts 2 zeros on every side" in said
+    wide = np.zeros((7, 9))  # two rows and columns of Z, with a row of zeros between, and 2 around
+    wide[2:5:2, 2:7:2] = found["dL/dZ"]
+    turned = given["K"][::-1, ::-1]
+    right = [[(wide[i : i + 3, j : j + 3] * turned).sum() for j in range(7)] for i in range(5)]
+    np.testing.assert_allclose(found["dL/dX"], right, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("affine", "row", "column"),
+    [("W x + b", "∂L/∂z · e₂ wᵀ", "v e₁ᵀ"), ("x W + b", "∂L/∂z · e₂ᵀ w", "vᵀ e₁")],
+)
+def test_a_vector_in_its_place_is_a_product_that_exists(affine: str, row: str, column: str) -> None:
+    """A column times a row, however vectors are drawn; and rows that fill a matrix are its rows."""
+    more = {"convention": {"affine": affine}}
+    given = {"X": A, "w": B[0], "v": V}
+    found = solved(given, "z = 2 * dot(X[2,:], w)", "L = z^2", **more)
+    assert row in found.render("text", width=120)
+    np.testing.assert_allclose(found["dL/dX"], 8 * A[1] @ B[0] * np.outer([0, 1, 0], B[0]))
+    found = solved(given, "z = 2 * dot(X[:,1], v)", "L = z^2", **more)
+    assert column in found.render("text", width=120)
+    np.testing.assert_allclose(found["dL/dX"], 8 * A[:, 0] @ V * np.outer(V, [1, 0]))
+    found = solved(given, "L = X[1] @ w + 2 * X[3] @ w - 3 * X[2] @ w", **more)
+    assert formulas(found)["dL/dX"].startswith("[")
+    np.testing.assert_allclose(found["dL/dX"], np.outer([1, -3, 2], B[0]))
+
+
+def test_what_has_one_place_is_added_there() -> None:
+    equations = ["a = log(x[1])", "b = x[1] * x[2]", "L = a + 2 * b - sin(x[2])"]
+    found = solved({"x": np.abs(A[0])}, *equations)
+    assert formulas(found)["dL/dx"].startswith("[")
+    one, other = np.abs(A[0])
+    np.testing.assert_allclose(found["dL/dx"], [1 / one + 2 * other, 2 * one - np.cos(other)])
+    found = solved({"s": V}, "L = sum(s) - 4 * s[2]^2")
+    np.testing.assert_allclose(found["dL/ds"], 1 - 8 * V * np.array([0, 1, 0]))
+    assert formulas(found)["dL/ds"].count("-") == 1
+
+
+def test_rows_of_a_table_are_named_as_rows() -> None:
+    table = RNG.normal(size=(4, 2))
+    layers = [{"type": "embedding", "table": table.tolist()}, {"type": "flatten"}]
+    own = {"formula": "sum(yhat^2)"}
+    problem = backprop.load({"x": [3, 1, 3], "layers": layers, "loss": own, "y": [0] * 6})
+    found = problem.solve()
+    assert "in rows 3, 1, 3, else 0" in found.render("text")
+    np.testing.assert_allclose(found["dL/dE1"], 2 * table * np.array([[1], [0], [2], [0]]))

@@ -134,6 +134,63 @@ def test_rows_of_a_table_go_through_attention(affine: str, heads: int, mask: str
     assert (found["dL/dE1"][[1, 2, 4]] == 0).all()
 
 
+@pytest.mark.parametrize("affine", WAYS)
+@pytest.mark.parametrize("at", ["every-step", "last-step"])
+@pytest.mark.parametrize("source", ["sequence", "embedding", "attention"])
+def test_a_dense_layer_behind_a_sequence_takes_each_of_its_vectors(
+    affine: str, at: str, source: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    f = torch.nn.functional
+    shapes = dict.fromkeys(("WQ2", "WK2", "WV2", "W3", "W4"), (2, 2))
+    one = drawn(len(affine) + len(at), E1=(4, 2), b3=(2,), **shapes)
+    rows = [3, 0, 2]
+    keys = (("query", "WQ2"), ("key", "WK2"), ("value", "WV2"))
+    attention: dict[str, Any] = {"type": "attention"}
+    attention |= {key: written(one[name], affine) for key, name in keys}
+    first: dict[str, list[dict[str, Any]]] = {
+        "sequence": [],
+        "embedding": [{"type": "embedding", "table": one["E1"].tolist()}],
+        "attention": [{"type": "embedding", "table": one["E1"].tolist()}, attention],
+    }
+    dense = [
+        {"weights": written(one["W3"], affine), "bias": one["b3"].tolist(), "activation": "tanh"},
+        {"weights": written(one["W4"], affine), "activation": "softmax", "at": at},
+    ]
+    number = len(first[source]) + 1
+    every = at == "every-step"
+    labels = [0, 1, 1] if every else [1]
+    y = np.eye(2)[labels] if every else np.eye(2)[1]
+    found = backprop.load(
+        {
+            "convention": {"affine": affine},
+            "input": "sequence" if source == "sequence" else "samples",
+            "x": one["E1"][rows].tolist() if source == "sequence" else [row + 1 for row in rows],
+            "layers": [*first[source], *dense],
+            "y": y.tolist(),
+            "loss": "cross-entropy",
+        }
+    ).solve()
+    leaf = {name: torch.tensor(value, requires_grad=True) for name, value in one.items()}
+    h = leaf["E1"][rows]
+    if source == "attention":
+        q, k, v = (h @ leaf[name] for _, name in keys)
+        h = torch.softmax(q @ k.T / 2**0.5, 1) @ v
+    h = torch.tanh(h @ leaf["W3"] + leaf["b3"])
+    out = h @ leaf["W4"]
+    loss = f.cross_entropy(out if every else out[-1:], torch.tensor(labels), reduction="sum")
+    loss.backward()
+    close(found["L"], loss.item())
+    close(written(leaf["W3"].grad.numpy(), affine), found[f"dL/dW{number}"])
+    close(written(leaf["W4"].grad.numpy(), affine), found[f"dL/dW{number + 1}"])
+    close(found[f"dL/db{number}"], leaf["b3"].grad)
+    if source != "sequence":
+        close(found["dL/dE1"], leaf["E1"].grad)
+    if source == "attention":
+        for _, name in keys:
+            close(written(leaf[name].grad.numpy(), affine), found[f"dL/d{name}"])
+
+
 def test_the_steps_of_layers_have_the_letters_of_textbooks() -> None:
     text = backprop.load(
         {
@@ -230,9 +287,9 @@ def test_letters_of_a_norm() -> None:
         ([{"weights": [[1]], "dropout": {"mask": [1], "keep": 0}}], {"x": [1]}, "above 0"),
         ([{"weights": [[1]], "dropout": {"mask": [1], "p": 0.5}}], {"x": [1]}, "keep"),
         (
-            [{"type": "embedding", "table": [[1], [2]]}, {"weights": [[1]]}],
+            [{"type": "embedding", "table": [[1], [2]]}, {"weights": [[1, 3]]}],
             {"x": [1, 2]},
-            "takes a vector",
+            "gives 1 at each step.*or - {type: flatten}",
         ),
     ],
 )

@@ -170,3 +170,70 @@ def test_that_no_mistake_of_code_is_looked_for_on_paper() -> None:
         _sheet(Z1=z, Yhat=z, L=((z - y) ** 2).sum() / 2, dL__dYhat=np.sign(z - y)),
     )
     assert not PROGRAM_SLIPS & set(found["dL/dYhat"])
+
+
+CHAIN = """values: {x: 0.6, w: -0.2, b: 1.4, v: 1.3, y: 1.03}
+equations: [z = w * x + b, h = sigmoid(z), yhat = v * h, L = (yhat - y)^2 / 2]
+ask: [z, h, yhat, L]
+grading: {precision: {significant: 4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sheet", "z", "yhat"),
+    [
+        # 1.3 · 0.7824 = 1.017: any number would be one digit off one time in a hundred
+        ("z: 1.280, h: 0.7825, yhat: 1.817", False, False),
+        # 7.280 for 1.280 is, more rarely; then 1.899 for 1.3 · 0.9993 = 1.299 is the same again
+        ("z: 7.280, h: 0.9993, yhat: 1.899", True, True),
+        ("z: 7.280, h: 0.9993, yhat: 1.876", True, False),
+    ],
+)
+def test_a_digit_misread_again_takes_less_proof(sheet: str, z: bool, yhat: bool) -> None:
+    found = _names(CHAIN, sheet)
+    assert ("digit-misread" in found["z"], "digit-misread" in found["yhat"]) == (z, yhat)
+
+
+@pytest.mark.parametrize(
+    ("r", "typed", "named"),
+    [
+        (0.81, "0.86", True),  # eighteen numbers are one digit off, of about 170 as near
+        (0.31, "0.35", False),  # of about 70
+    ],
+)
+def test_how_much_proof_a_digit_misread_again_takes(r: float, typed: str, named: bool) -> None:
+    problem = f"""values: {{a: 132.28, v: [1, 2], u: [{r - 2}, 1]}}
+equations: [z = a * 1, r = v @ u]
+grading: {{precision: {{decimals: 2}}}}
+"""
+    found = _names(problem, f"z: 172.28, r: {typed}")
+    assert "digit-misread" in found["z"]
+    assert ("digit-misread" in found["r"]) == named
+    assert "digit-misread" not in _names(problem, f"z: 132.28, r: {typed}")["r"]
+
+
+def test_a_digit_misread_where_a_value_is_only_taken_over() -> None:
+    problem = """x: [1.2, -0.7]
+layers: [{weights: [[0.3, 0.8], [-0.5, 0.4]], activation: linear}]
+grading: {precision: {decimals: 3}}
+"""
+    right = "Z1: [-0.200, -0.880], Yhat: [-0.200"
+    assert _names(problem, f"{right}, -0.380]")["Yhat"] == ("digit-misread",)
+    assert _names(problem, f"{right}, -0.374]")["Yhat"] == ()
+
+
+def test_a_weight_copied_is_not_updated_however_little_it_should_move() -> None:
+    """The change is 0.0017, less than two units: other numbers are as near as the old one."""
+    problem = """values: {x: 0.2, w: 1.5, b: -0.9, v: 0.43, y: -0.2}
+equations: [z = w * x + b, h = sigmoid(z), yhat = v * h, L = (yhat - y)^2 / 2]
+train: [w, b, v]
+update: {rule: sgd, learning_rate: 0.25}
+grading: {precision: {decimals: 3}}
+"""
+    sheet = (
+        "z: -0.600, h: 0.354, yhat: 0.152, L: 0.062, dL/dyhat: 0.352, dL/dv: 0.124,"
+        " dL/dh: 0.151, dL/dz: 0.034, dL/dw: 0.006, dL/db: 0.034, b_new: -0.900, v_new: 0.430"
+    )
+    kept = _names(problem, f"{sheet}, w_new: 1.500")["w_new"]
+    assert kept[0] == "weights-not-updated"
+    assert "weights-not-updated" not in _names(problem, f"{sheet}, w_new: 1.502")["w_new"]

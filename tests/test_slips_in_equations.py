@@ -107,6 +107,41 @@ def test_all_but_the_last_step_in_time_may_be_lost() -> None:
     assert right.verdict == "correct"
 
 
+@pytest.mark.parametrize(
+    ("inputs", "slips"),
+    [
+        ((1, 2, 3), ("wrong-layer-input",)),  # h_t for h_(t-1), and every slope as it should be
+        ((0, 1, 2), None),
+        ((2, 3, 1), ()),
+    ],
+)
+def test_the_state_after_a_step_for_the_one_before_it(
+    inputs: tuple[int, ...], slips: tuple[str, ...] | None
+) -> None:
+    w, u, b, x = 1.3, -0.43, 0.5, (-0.7, 1.3, 0.4)
+    h = [-0.52]
+    for t in range(3):
+        h.append(float(np.tanh(w * x[t] + u * h[t] + b)))
+    back = [0.0, 0.0, 0.0, h[3] - 0.1]
+    for t in (2, 1):
+        back[t] = back[t + 1] * (1 - h[t + 1] ** 2) * u
+    wrong = sum(back[t] * (1 - h[t] ** 2) * h[k] for t, k in zip((1, 2, 3), inputs, strict=True))
+    problem = f"""
+values: {{x: {list(x)}, h0: {h[0]}, w: {w}, u: {u}, b: {b}, y: 0.1}}
+equations:
+  - h1 = tanh(w * x[1] + u * h0 + b)
+  - h2 = tanh(w * x[2] + u * h1 + b)
+  - h3 = tanh(w * x[3] + u * h2 + b)
+  - L = (h3 - y)^2 / 2
+train: [u]
+grading: {{precision: {{decimals: 5}}}}
+"""
+    sheet = ", ".join(f"h{t}: {h[t]:.5f}, dL/dh{t}: {back[t]:.5f}" for t in (1, 2, 3))
+    found = graded(problem, f"{sheet}, L: {(h[3] - 0.1) ** 2 / 2:.5f}, dL/du: {wrong:.5f}")
+    assert found["dL/du"].slips == (slips or ())
+    assert found["dL/du"].verdict == ("correct" if slips is None else "wrong")
+
+
 def test_the_gradient_of_a_maximum_given_to_all_it_was_taken_of() -> None:
     problem = """
 values: {A: [0.31, 1.42, -0.77, 0.58], f: 1.37}

@@ -253,3 +253,89 @@ equations: [r = 1 / (2 * p - 2 * a - 2 * b - 2 * c - 2 * d)]
 grading: {{precision: {{decimals: 3}}}}
 """
     assert graded(problem, "r: 1000.000")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("h", "typed", "verdict"),
+    [
+        # tanh(0.62) = 0.55113, and 1.26 · 1.56 = 1.9656 is 1.96 to three significant digits
+        ("tanh(z)", "-1.415", "correct"),
+        ("tanh(z)", "-1.408", "correct"),  # 0.55113 - 1.96
+        ("tanh(z)", "-1.409", "correct"),  # 0.551 - 1.96
+        ("tanh(z)", "-1.406", "wrong"),
+        ("tanh(z)", "-1.411", "wrong"),
+        ("(z / 1.125)", "-1.408", "correct"),  # 0.55111: a quotient is no product
+        ("(0.8889 * z)", "-1.408", "wrong"),  # but this is 0.551 then
+        ("(0.8889 * z)", "-1.409", "correct"),
+    ],
+)
+def test_only_products_are_written_down(h: str, typed: str, verdict: str) -> None:
+    problem = f"""values: {{z: 0.62, x: [-1.56, 0], w: [1.26, 2]}}
+equations: ["r = {h} + x @ w"]
+grading: {{precision: {{decimals: 3}}}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("formula", "bias", "typed", "verdict"),
+    [
+        # -0.54 · 1.33 - 0.43 · 0.25 + 1.02 · 0.19 is 0.7182 - 0.1075 + 0.1938 = 0.8045
+        ("v @ w", "0.29", "1.09", "correct"),
+        ("v @ w", "0.29", "1.10", "correct"),  # to four digits 1.095
+        ("v @ w", "0.2899", "1.09", "correct"),
+        ("v @ w", "0.2899", "1.10", "wrong"),  # to four digits 1.094
+        ("a / b", "0.29", "1.09", "correct"),
+        ("a / b", "0.29", "1.10", "wrong"),  # there is nothing to add up
+    ],
+)
+def test_a_sum_of_products_rounded_twice(formula: str, bias: str, typed: str, verdict: str) -> None:
+    problem = f"""values:
+  v: [0.54, 0.43, 1.02, 1]
+  w: [1.33, -0.25, 0.19, {bias}]
+  a: 10.945
+  b: 10
+equations: [r = {formula}]
+grading: {{precision: {{significant: 3}}}}
+"""
+    assert graded(problem, f"r: {typed}")["r"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # (0.45 - 0.86)² + (1.94 + 0.48)² is 0.17 + 5.86
+        ("5.2", "imprecise"),  # 0.8 - 0.45 is 0.3, 0.4 + 1.94 is 2.3, each cut off: 0.0 + 5.2
+        ("5.5", "imprecise"),  # 0.1 + 5.4
+        ("5.0", "wrong"),
+        ("7.1", "wrong"),
+    ],
+)
+def test_a_difference_of_given_numbers_with_more_decimals(typed: str, verdict: str) -> None:
+    problem = """values: {z: [1.3724, -0.5266], y: [0.45, 1.94]}
+equations: [p = tanh(z), L = sum((p - y)^2)]
+grading: {precision: {decimals: 2}}
+"""
+    found = graded(problem, f"p: [0.8, -0.4], L: {typed}")
+    assert found["L"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # ln(1 + e^z) for -0.418, 0.416 and 0.302 is 0.50583 + 0.92259 + 0.85550 = 2.28392
+        ("2.284", "correct"),
+        ("2.275", "correct"),  # ln 1.65 + ln 2.51 + ln 2.35, cut off to three digits
+        ("2.274", "correct"),  # and each of these, too: 0.500 + 0.920 + 0.854
+        ("2.286", "correct"),  # rounded: ln 1.66 + ln 2.52 + ln 2.35
+        ("2.271", "wrong"),
+        ("2.278", "wrong"),
+        ("2.288", "wrong"),
+    ],
+)
+def test_what_is_added_up_is_not_written_down_before(typed: str, verdict: str) -> None:
+    problem = """values: {z: [-0.418, 0.416, 0.302]}
+equations: [L = sum(softplus(z))]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"L: {typed}")["L"].verdict == verdict

@@ -175,6 +175,31 @@ def test_pytorchs_gru_with_all_gates_open() -> None:
     assert_close(found, {f"H1_{t}": state.numpy() for t, state in enumerate(states, 1)})
 
 
+def _gru_of_pytorch(leaves: Any, start: Any) -> Any:
+    cell = torch.nn.GRUCell(leaves["X"].shape[1], len(start)).double()
+    return _steps(cell, _stacked(leaves, "gru"), leaves["X"], start)
+
+
+@pytest.mark.parametrize("update_gate", ["keeps", "replaces"])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_pytorchs_gru_with_its_reset_gate_behind_the_product(
+    monkeypatch: pytest.MonkeyPatch, steps: int, update_gate: str
+) -> None:
+    """1 - sigmoid(a) is sigmoid(-a): what z replaces is what the z of -U, -W and -b keeps."""
+    monkeypatch.setitem(STATES, "gru", _gru_of_pytorch)
+    v = drawn(steps, steps)
+    given = parameters("gru", 3, 2, np.random.default_rng(steps))
+    sign = 1 if update_gate == "keeps" else -1
+    turned = {name: sign * each if name.endswith("_z") else each for name, each in given.items()}
+    text = problem_of("gru", v, turned, "W x + b", "every-step", "sum")
+    keys = f"type: gru\n    reset_gate: after\n    update_gate: {update_gate}"
+    found = values_of(worked(text.replace("type: gru", keys)))
+    wanted = torch_values("gru", v, given, "every-step", "sum")
+    for name, value in wanted.items():
+        wanted[name] = sign * value if name.endswith("_z") else value
+    assert_close(found, wanted)
+
+
 def test_a_layer_is_the_equations_it_stands_for() -> None:
     v = drawn(5, 3)
     given = {"U1": v["U"], "W1": v["W"], "b1": v["b"]}

@@ -73,7 +73,8 @@ def test_quadratic_forms(formula: str, shown: str) -> None:
 
 def test_a_number_that_is_repeated_says_so() -> None:
     text = printed({"X": [[1, 2], [3, 5]]}, "m = mean(X, axis=0)", "C = X - row(m)", "L = sum(C^4)")
-    assert "∂L/∂X = ∂L/∂C + 1₂ (∂L/∂m)ᵀ / 2" in text
+    assert "∂L/∂X = ∂L/∂C + (∂L/∂m)ᵀ / 2" in text
+    assert "∂L/∂m is added to every row" in text
     text = printed({"x": [1, 2, 4]}, "m = mean(x)", "d = x - m", "v = sum(d^3)", "L = v^2")
     assert "∂L/∂m · 1₃ / 3" in text
     assert "3 · ∂L/∂v · d²" in text

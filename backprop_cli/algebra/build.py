@@ -88,6 +88,8 @@ def add(a: Expr, b: Expr) -> Expr:
             return op("sub", a, inner)
         case _, Op("mul", (Num(value), rest)) if value < 0:
             return op("sub", a, scaled(-value, rest))
+        case _, Num(value) if value < 0:
+            return op("sub", a, Num(-value))
     return op("add", a, b)
 
 

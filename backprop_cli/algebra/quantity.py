@@ -242,9 +242,9 @@ def loss_parts(loss: str) -> tuple[str, str]:
     return data, penalty
 
 
-def loss_part(id: str, loss: str) -> str:
-    """Which of the two an id is, `data` or `penalty`; empty where it is neither."""
-    return dict(zip(loss_parts(loss), _LOSS_PARTS, strict=True)).get(id, "")
+def loss_part(id: str) -> str:
+    """Which of the two of L an id is, `data` or `penalty`; empty where it is neither."""
+    return dict(zip(loss_parts("L"), _LOSS_PARTS, strict=True)).get(id, "")
 
 
 def upstream_id(name: str) -> str:

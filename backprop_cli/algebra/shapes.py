@@ -158,14 +158,16 @@ def _row_or_column(left: Shape, right: Shape) -> str | None:
 
 Monomial: TypeAlias = "tuple[str, ...]"
 Polynomial: TypeAlias = "Mapping[Monomial, int]"
-"""The whole number before each product of letters (in alphabetical order)."""
+"""The whole number before each product of letters, which stand as they were first written."""
 
 
 def total(shapes: Iterable[Shape]) -> Polynomial:
     """How many numbers quantities of these shapes hold together."""
     found: Counter[Monomial] = Counter()
+    written: dict[Monomial, Monomial] = {}
     for shape in shapes:
-        found.update(_entries(shape))
+        for letters, factor in _entries(shape).items():
+            found[written.setdefault(tuple(sorted(letters)), letters)] += factor
     return found
 
 
@@ -176,7 +178,7 @@ def product(shape: Shape) -> Expr:
 
 def expression(polynomial: Polynomial) -> Expr:
     """The polynomial as a formula, products of more letters first."""
-    order = sorted(polynomial, key=lambda letters: (-len(letters), letters))
+    order = sorted(polynomial, key=lambda letters: -len(letters))
     return build.sum_of(_term(polynomial[letters], letters) for letters in order)
 
 
@@ -196,7 +198,7 @@ def _times(left: Polynomial, right: Polynomial) -> Counter[Monomial]:
     product: Counter[Monomial] = Counter()
     for one, factor in left.items():
         for other, times in right.items():
-            product[tuple(sorted((*one, *other)))] += factor * times
+            product[(*one, *other)] += factor * times
     return product
 
 

@@ -1,18 +1,25 @@
 """A gradient to the form in which a textbook leaves it: 2(z − y), not −2(y − z).
 
 Every form has the same value. What is brought into it: a minus sign before a difference, numbers
-without axes inside a product of matrices, equal terms, and the number of samples below a line.
+without axes inside a product of matrices, what is repeated beside an array that has every entry,
+parts side by side, equal terms and common factors, and the number of samples below a line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
+from itertools import accumulate, pairwise
+
+from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Folded, Num, Op, num, op, walk
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, num, op, walk
+from backprop_cli.algebra.quantity import quantity
+from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.record import Rules
 
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})
@@ -37,7 +44,8 @@ def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
 
 def _formed(node: Op, args: list[Expr], rules: Rules) -> Expr:
     made = node if tuple(args) == node.args else Op(node.name, tuple(args), node.options)
-    return in_signs(_collected(_in_front(made, rules)))
+    once = _side_by_side(_met(_in_front(made, rules), rules), rules)
+    return in_signs(_factored(_collected(once), rules))
 
 
 # Signs --------------------------------------------------------------------------------------------
@@ -87,10 +95,160 @@ def _in_front(node: Op, rules: Rules) -> Expr:
             return op("div", op("matmul", left, right), below)
         case Op("matmul", (left, Op("div", (right, below)))) if not rules.shape(below):
             return op("div", op("matmul", left, right), below)
+        case Op("mul", (Op("div", (left, below)), right)) if not rules.shape(node.args[0]):
+            return op("div", op("mul", left, right), below) if rules.shape(right) else node
+        case Op("place", (inner,)):
+            number, rest = build.coefficient(inner)
+            return build.scaled(number, _scalar_in_front(rest, node, rules))
         case Op("div", (Op(name, (above, inner)) as first, below)) if name in _QUOTIENTS:
             if not rules.shape(below) and rules.shape(inner):
                 return Op(name, (above, build.mul(below, inner)), first.options)
     return node
+
+
+def _scalar_in_front(inner: Expr, node: Op, rules: Rules) -> Expr:
+    """g · e₂ wᵀ for e₂ (g · w)ᵀ."""
+    match inner:
+        case Op("mul", (left, right)) if not rules.shape(left) and rules.shape(right):
+            return op("mul", left, Op("place", (right,), node.options))
+    return Op("place", (inner,), node.options)
+
+
+# What stands once for every row -------------------------------------------------------------------
+
+_MEETING = frozenset({"add", "sub", "mul", "div"})
+
+
+def _met(node: Expr, rules: Rules) -> Expr:
+    """X ⊙ vᵀ for X ⊙ (1 vᵀ): what is repeated meets every row of an array without being written
+    out."""
+    if not isinstance(node, Op) or node.name not in _MEETING:
+        return node
+    left, right = node.args
+    shape, times = rules.shape(node), node.name in ("mul", "div")
+    if rules.shape(left) == shape:
+        right = _once(right, rules, times) or right
+    if rules.shape(right) == shape:
+        left = _once(left, rules, times) or left
+    if (left, right) == node.args:
+        return node
+    return _multiplied(left, right, rules) if node.name == "mul" else op(node.name, left, right)
+
+
+def _multiplied(left: Expr, right: Expr, rules: Rules) -> Expr:
+    """v ⊙ X / n for (v / n) ⊙ X."""
+    match left, right:
+        case Op("div", (above, below)), _ if not rules.shape(below):
+            return build.div(build.mul(above, right), below)
+        case _, Op("div", (above, below)) if not rules.shape(below):
+            return build.div(build.mul(left, above), below)
+    return build.mul(left, right)
+
+
+def _once(expr: Expr, rules: Rules, times: bool) -> Expr | None:
+    """What is repeated, as it stands beside an array of that shape; None where nothing is.
+
+    Only a product has a number without axes beside an array: in a sum it stays s · 1₃.
+    """
+    match expr:
+        case Op("spread", (inner,)):
+            shape = rules.shape(inner)
+            return _repeated(expr, shape) if shape or times else None
+        case Op("neg", (inner,)):
+            once = _once(inner, rules, times)
+            return None if once is None else build.neg(once)
+        case Op("mul", (Num() as number, inner)):
+            once = _once(inner, rules, times)
+            return None if once is None else build.mul(number, once)
+        case Op("div", (inner, below)) if not rules.shape(below):
+            once = _once(inner, rules, times)
+            return None if once is None else build.div(once, below)
+    return None
+
+
+def _repeated(node: Op, shape: Shape) -> Expr | None:
+    (inner,), axis, whole = node.args, node.option("axis"), node.option("shape")
+    if axis is None:
+        return inner
+    if not isinstance(whole, tuple) or (len(whole), len(shape)) != (2, 1):
+        return None
+    return op("row" if axis in (0, -2) else "column", inner)
+
+
+# Parts side by side -------------------------------------------------------------------------------
+
+
+class _Placed(Struct, frozen=True):
+    """What stands along an axis from where to where, zeros everywhere else; `alone`: one entry,
+    without that axis."""
+
+    axis: int
+    start: int
+    stop: int
+    alone: bool
+    inner: Expr
+
+
+def _side_by_side(node: Expr, rules: Rules) -> Expr:
+    """[A, B] for A in its place among zeros and B in what is left; what has one place is added."""
+    if not isinstance(node, Op) or node.name not in ("add", "sub"):
+        return node
+    found: dict[tuple[int, int, int, bool], Expr] = {}
+    for number, term in _terms(node):
+        parts = _parts(term, rules)
+        if not parts:
+            return node
+        for one in parts:
+            place = (one.axis, one.start, one.stop, one.alone)
+            inner = build.scaled(number, one.inner)
+            found[place] = build.add(found[place], inner) if place in found else inner
+    return _joined(sorted(found), found, rules.shape(node)) or node
+
+
+def _joined(
+    places: list[tuple[int, int, int, bool]],
+    found: Mapping[tuple[int, int, int, bool], Expr],
+    shape: Shape,
+) -> Expr | None:
+    """The parts in their order, if they fill an axis."""
+    axis, first, _, alone = places[0]
+    joins = all(
+        (one[0], one[3], one[2]) == (axis, alone, other[1]) for one, other in pairwise(places)
+    )
+    if not joins or first or places[-1][2:] != (shape[axis], alone):
+        return None
+    inner = [found[place] for place in places]
+    return op("stack", *inner) if alone else op("concat", *inner, axis=axis)
+
+
+def _parts(term: Expr, rules: Rules) -> list[_Placed]:
+    """The parts that a term is made of, each in its place; none where it has no places."""
+    match term:
+        case Op("place", (inner,)):
+            index = term.option("index")
+            assert isinstance(index, tuple), term
+            return _in_one_place(index, inner)
+        case Op("stack", rows):
+            return [_Placed(0, at, at + 1, alone=True, inner=row) for at, row in enumerate(rows)]
+        case Op("concat", parts):
+            axis = term.option("axis") or 0
+            assert isinstance(axis, int), term
+            lengths = [int(rules.shape(part)[axis]) for part in parts]
+            ends = accumulate(lengths)
+            return [
+                _Placed(axis, end - length, end, alone=False, inner=part)
+                for part, length, end in zip(parts, lengths, ends, strict=True)
+            ]
+    return []
+
+
+def _in_one_place(index: tuple[Option, ...], inner: Expr) -> list[_Placed]:
+    match [(axis, one) for axis, one in enumerate(index) if one is not None]:
+        case [(axis, (int(start), int(stop)))]:
+            return [_Placed(axis, start, stop, alone=False, inner=inner)]
+        case [(0, int(place))]:
+            return [_Placed(0, place, place + 1, alone=True, inner=inner)]
+    return []
 
 
 # Equal terms --------------------------------------------------------------------------------------
@@ -124,6 +282,60 @@ def _collected(node: Expr) -> Expr:
     for rest, number in others:
         total = build.add(total, build.scaled(number, rest))
     return total
+
+
+# Common factors -----------------------------------------------------------------------------------
+
+
+def _factored(node: Expr, rules: Rules) -> Expr:
+    """g ⊙ (a − b) for g ⊙ a − g ⊙ b, where g is the gradient that comes from behind."""
+    if not isinstance(node, Op) or node.name not in ("add", "sub"):
+        return node
+    terms = [*_terms(node)]
+    counted = Counter(name for _, rest in terms for name in _upstream(rest))
+    for name in [name for name, times in counted.items() if times > 1]:
+        found = _with_in_front(Sym(name), terms)
+        if rules.shape(found) == rules.shape(node):
+            return found
+    return node
+
+
+def _upstream(rest: Expr) -> Iterator[str]:
+    """The gradients that are factors of a term, entry by entry."""
+    match rest:
+        case Sym(name) if quantity(name).by:
+            yield name
+        case Op("mul", (left, right)):
+            yield from {*_upstream(left), *_upstream(right)}
+        case Op("div", (above, _)) | Op("spread", (above,)):
+            yield from _upstream(above)
+
+
+def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]]) -> Expr:
+    inside = [(number, rest) for number, rest in terms if factor.name in _upstream(rest)]
+    numbers = {abs(number) for number, _ in inside}
+    common = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    inside.sort(key=lambda term: term[0] < 0)  # b − a, not −a + b
+    inner = build.sum_of(
+        build.scaled(number / common, _without(factor, rest)) for number, rest in inside
+    )
+    product = build.scaled(common, build.mul(factor, inner))
+    others = [term for term in terms if term not in inside]
+    return build.sum_of((build.scaled(*term) for term in others), product)
+
+
+def _without(factor: Sym, rest: Expr) -> Expr:
+    """A term that is divided by one of its factors."""
+    match rest:
+        case Op("mul", (left, right)) if factor.name in _upstream(left):
+            return build.mul(_without(factor, left), right)
+        case Op("mul", (left, right)):
+            return build.mul(left, _without(factor, right))
+        case Op("div", (above, below)):
+            return op("div", _without(factor, above), below)
+        case Op("spread", (inner,)):
+            return _without(factor, inner)
+    return ONE
 
 
 # What the formulas divide by ----------------------------------------------------------------------

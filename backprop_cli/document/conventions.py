@@ -10,6 +10,7 @@ from backprop_cli.algebra.quantity import layer_name, quantity
 from backprop_cli.algebra.shapes import Size
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
+from backprop_cli.operations.convolutions import SLIDING
 from backprop_cli.operations.inverses import INVERTED
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE
@@ -197,7 +198,7 @@ def _assumed(said: Mapping[str, object], names: Names) -> Iterator[str]:
 
 def _sliding(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     """Which way a kernel lies when it slides."""
-    if not used & {"conv", "conv_input", "conv_kernel"}:
+    if not used & SLIDING:
         return
     yield f"{'(*)' if names.ascii else '∗'} slides the kernel as it is (cross-correlation)"
     if trace.convention.get("convolution") == "flipped":

@@ -100,7 +100,7 @@ class _Maker(Maker):
                 yield from _PARTS[type(part)](self, part)
 
     def shape(self, shape: Shape) -> Node:
-        return Fenced("(", size(shape), ")")
+        return Fenced("(", size(shape), ")") if shape else Number("1")
 
     def words(self, said: str) -> str:
         return _id.sub(lambda found: self.names.text(found[0]), said)
@@ -196,7 +196,8 @@ class _Maker(Maker):
     def slice(self, part: Slice) -> Node:
         rows = tuple(tuple(map(self.entry, line)) for line in part.rows)
         if self.view.rows and len(rows[0]) == 1 and not part.places:
-            rows = (tuple(line[0] for line in rows),)  # a vector drawn as a row
+            beside = (DOTS if node is VERTICAL_DOTS else node for (node,) in rows)
+            rows = (tuple(beside),)  # a vector drawn as a row
         grid = Grid(rows)
         return Braced(grid, self.conditions(part.places)) if part.places else grid
 

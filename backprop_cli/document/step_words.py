@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Op, Sym, symbols, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import ids_written, layer_name, quantity, whole_id
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
+from backprop_cli.operations.convolutions import AXES
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.trace import Step
@@ -173,7 +174,7 @@ def remarks(step: Step, shapes: Mapping[str, Shape], names: Names) -> Iterator[s
     """What the formula of a step leaves unsaid: what δ is, what is added to every column."""
     yield from _delta(step, names)
     yield from _factors(step, shapes, names)
-    yield from _operations(step, names)
+    yield from _operations(step, shapes, names)
     yield from _softmax(step, names)
     yield from _standardized(step, names)
 
@@ -221,15 +222,20 @@ def _delta(step: Step, names: Names) -> Iterator[str]:
         yield f"{names.text(step.id)} = {plain.text(step.id)}"
 
 
-def _operations(step: Step, names: Names) -> tuple[str, ...]:
+def _operations(step: Step, shapes: Mapping[str, Shape], names: Names) -> tuple[str, ...]:
     """What its symbols leave unsaid."""
     found: dict[str, None] = {}
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in _REMARKS:
             found[_REMARKS[node.name](node, names)] = None
+        if isinstance(node, Op) and node.name in ("conv", "conv_kernel", "conv_input"):
+            found |= dict.fromkeys(_zeros(node, shapes))
         if isinstance(node, Op) and node.name in _MET:
-            found |= dict.fromkeys(_spread_out(node, names))
+            found |= dict.fromkeys(_spread_out(node, shapes, names))
     found.pop("", None)
+    stacked = isinstance(step.expr, Op) and step.expr.name == "stack" and len(step.shape) == 2
+    if stacked and step.rule != "over-time":  # whose words say so
+        found["a row each"] = None
     if len(step.shape) == 3 and step.axes[:1] == ("sample",):
         found["a block for each sample"] = None
     return tuple(found)
@@ -260,14 +266,30 @@ _MET = MappingProxyType(
 """What a row or column does to a matrix that it meets, on the left and on the right."""
 
 
-def _spread_out(node: Op, names: Names) -> Iterator[str]:
+def _spread_out(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
     """What is done to every row or column by what stands once for all of them."""
-    for place, arg in enumerate(node.args):
-        inner = arg.args[0] if isinstance(arg, Op) and arg.name == "neg" else arg
-        if isinstance(inner, Op) and inner.name == "per_channel":
+    for place, (arg, other) in enumerate(zip(node.args, reversed(node.args), strict=True)):
+        inner = _times_numbers(arg, shapes)
+        if not isinstance(inner, Op) or _is_number(other, shapes):
+            continue
+        if inner.name == "per_channel":
             yield f"each entry of {_named(inner, names)} {_MET[node.name][place]} a whole channel"
-        if isinstance(inner, Op) and inner.name in ("column", "row"):
+        if inner.name in ("column", "row"):
             yield f"{_named(inner, names)} {_MET[node.name][place]} every {inner.name}"
+
+
+def _is_number(expr: Expr, shapes: Mapping[str, Shape]) -> bool:
+    return isinstance(expr, Num) or (isinstance(expr, Sym) and not shapes.get(expr.name))
+
+
+def _times_numbers(expr: Expr, shapes: Mapping[str, Shape]) -> Expr:
+    """What is multiplied and divided by numbers alone."""
+    match expr:
+        case Op("neg", (inner,)):
+            return _times_numbers(inner, shapes)
+        case Op("mul", (number, inner)) | Op("div", (inner, number)) if _is_number(number, shapes):
+            return _times_numbers(inner, shapes)
+    return expr
 
 
 def _softmax_remark(node: Op, _: Names) -> str:
@@ -285,20 +307,41 @@ def _tilde(node: Op, names: Names) -> str:
 
 
 def _steps_of_kernel(node: Op, _: Names) -> str:
-    """How far a kernel moves and how much is around, where that is not usual."""
-    stride, padding = node.option("stride", 1), node.option("padding", 0)
-    said = [f"the kernel moves {stride} at a time"] if stride != 1 else []
-    zeros = "1 zero" if padding == 1 else f"{padding} zeros"
-    said += [f"pad puts {zeros} on every side"] if padding else []
-    return "; ".join(said)
+    """How far a kernel moves, where that is not usual."""
+    stride = node.option("stride", 1)
+    return f"the kernel moves {stride} at a time" if stride != 1 else ""
+
+
+def _zeros(node: Op, shapes: Mapping[str, Shape]) -> Iterator[str]:
+    """Which zeros are put around what slides, and between its entries."""
+    stride, padding = (int(str(node.option(key, usual))) for key, usual in _SLIDES)
+    if stride != 1 and node.name != "conv":
+        yield f"spaced puts {_counted(stride - 1)} between neighbours"
+    if node.name != "conv_input":
+        yield f"pad puts {_counted(padding)} on every side" if padding else ""
+        return
+    kernel = node.args[1].args[0] if isinstance(node.args[1], Op) else node.args[1]
+    shape = shapes.get(kernel.name, ()) if isinstance(kernel, Sym) else ()
+    places = shape[-int(str(node.option("axes", AXES))) :]
+    widths = {size - 1 - padding for size in places if isinstance(size, int)}
+    if len(widths) == 1 and min(widths) > 0:
+        yield f"pad puts {_counted(min(widths))} on every side"
+
+
+_SLIDES = (("stride", 1), ("padding", 0))
+
+
+def _counted(zeros: int) -> str:
+    return "1 zero" if zeros == 1 else f"{zeros} zeros"
 
 
 def _unit(node: Op) -> str:
     """What the letter of a unit vector or matrix means: the one that the formulas have."""
     index = node.option("index")
-    if not isinstance(index, tuple) or not all(isinstance(place, int) for place in index):
+    held = [place for place in index if place is not None] if isinstance(index, tuple) else []
+    if not held or not all(isinstance(place, int) for place in held):
         return ""
-    return f"{'e' if len(index) == 1 else 'E'} has a 1 at the index below it and 0 elsewhere"
+    return f"{'e' if len(held) == 1 else 'E'} has a 1 at the index below it and 0 elsewhere"
 
 
 _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(

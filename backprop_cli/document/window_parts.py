@@ -12,14 +12,13 @@ from backprop_cli.derive.derivation_nodes import EQUAL, Indices, indexed
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.document.document_data import Equation
 from backprop_cli.document.step_equations import Formulas
-from backprop_cli.operations.convolutions import AXES
+from backprop_cli.operations.convolutions import AXES, SLIDING
 from backprop_cli.operations.pooling import pool_of, windows_at
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import Step
 
-_SLIDING = ("conv", "conv_kernel", "conv_input")
 _POOLING = ("max_pool", "mean_pool")
 _MOST_TERMS = 40  # of a window that is written out
 _MOST_WINDOWS = 6  # of a step that pools, all of which are written out
@@ -30,7 +29,7 @@ _SUMMED = {"conv": "cuvmprst", "conv_kernel": "ijmprst"}
 def _windowed(step: Step) -> Op | None:
     """The operation that slides a window in the formula of a step."""
     for node in walk(step.expr):
-        if isinstance(node, Op) and node.name in (*_SLIDING, *_POOLING):
+        if isinstance(node, Op) and node.name in (*SLIDING, *_POOLING):
             return node
     return None
 

@@ -19,7 +19,6 @@ _LETTER = 7.2  # pixels
 _MOST_CORNERS = 10
 
 STYLE = """
-h2.section { display: block; margin-top: 1.6rem; border-bottom: 1px solid var(--line); }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem 1.6rem; margin: .4rem 0 1.2rem; }
 .plots figure { margin: 0; flex: 0 1 17.4rem; min-width: 14rem; break-inside: avoid; }
 .plots figure.wide { flex: 1 1 100%; }

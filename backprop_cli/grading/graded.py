@@ -286,11 +286,31 @@ class Graded:
         return ("transposed",) if self.stands_for(answer, truth.T) else ()
 
     def found(self, name: str, answer: Answer, judged: Judged) -> Found:
-        """The slips that explain a wrong quantity, and where they were made if not in it."""
+        """The slips that explain a wrong quantity, and where they were made if not in it.
+
+        What explains nothing alone is seen beside the mistakes that were made elsewhere.
+        """
+        found = self.found_alone(name, answer, judged)
+        if found[0] or not isinstance(self.detector, Detector):
+            return found
+        return self.detector.again(self.wrong(name, answer, judged), self.made), None
+
+    def found_alone(self, name: str, answer: Answer, judged: Judged) -> Found:
+        """The same from this quantity alone."""
         if name not in self.slips:
             wrong = self.wrong(name, answer, judged)
             self.slips[name] = self.detector.explain(wrong, self.exercise.candidates)
         return self.slips[name]
+
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """All slips of which a quantity on the sheet is proof."""
+        return frozenset(
+            slip
+            for name, judged in self.judge.judged.items()
+            if name in self.sheet.answers and overall(judged.verdicts) == "wrong"
+            for slip in self.found_alone(name, self.sheet.answers[name], judged)[0]
+        )
 
     def wrong(self, name: str, answer: Answer, judged: Judged) -> Wrong:
         """A wrong quantity as the slips see it."""

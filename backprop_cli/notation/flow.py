@@ -41,10 +41,11 @@ def word(text: str, *, space: bool = False, level: int | None = None) -> Token:
     return Token(text_box(text), space, level)
 
 
-def deeper(tokens: Sequence[Token], by: int = NEST) -> tuple[Token, ...]:
+def deeper(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """The tokens as the inside of something."""
     return tuple(
-        token if token.level is None else replace(token, level=token.level + by) for token in tokens
+        token if token.level is None else replace(token, level=token.level + NEST)
+        for token in tokens
     )
 
 

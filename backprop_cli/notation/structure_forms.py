@@ -31,7 +31,7 @@ from backprop_cli.notation.parts import (
     places_of,
     put,
 )
-from backprop_cli.notation.product_forms import turned
+from backprop_cli.notation.product_forms import SIDE_BY_SIDE, turned
 from backprop_cli.notation.symbols import size
 from backprop_cli.operations.convolutions import AXES, sliding
 from backprop_cli.operations.window_values import around
@@ -99,13 +99,37 @@ def _places(writer: Writer, node: Op) -> Places:
 def in_place(writer: Writer, node: Op) -> Part:
     """An entry in its place among zeros is that entry times a unit vector or matrix."""
     places = _places(writer, node)
+    held = [text for text in places.texts if text != ":"]
+    if writer.rank(node.args[0]) == 1 and len(held) == 1 and held[0].isdigit():
+        return _in_its_row(writer, node.args[0], held[0], column=places.texts[0] == ":")
     if all(map(str.isdigit, places.texts)):
         unit = Part(Script(Letter("e" if len(places.texts) == 1 else "E"), None, places))
         value = put(writer, node.args[0], "a scalar")
         return between(value, Sign("·" if writer.numbers else TIMES, 2), unit, "scalar")
     value = writer.part(node.args[0])
-    where = Word(f"at [{','.join(places.texts)}], else 0")
+    where = Word(f"{_where(places.texts)}, else 0")
     return Part(Fenced("(", row(value.node, Sign(" ", bare=True), where), ")"))
+
+
+def _where(places: tuple[str, ...]) -> str:
+    """Where in an array something stands: `in rows 3, 1`, `at [:,2:3]`."""
+    rows, *others = places
+    if rows.startswith("[") and set(others) <= {":"}:
+        return f"in rows {rows[1:-1].replace(',', ', ')}"
+    return f"at [{','.join(places)}]"
+
+
+def _in_its_row(writer: Writer, vector: Expr, place: str, *, column: bool) -> Part:
+    """e₂ vᵀ, a vector in its row of a matrix; v e₂ᵀ in its column."""
+    unit: Node = Script(Letter("e"), None, Places((place,)))
+    if column == writer.rows:  # vᵀ e₂ and e₂ vᵀ, where what is drawn stands across
+        other = turned(writer, vector)
+    else:
+        other = put(writer, vector, "a matrix" if column else "matrix b")
+    if column != writer.rows:
+        unit = Script(unit, Word("T"))
+    first, last = (other, Part(unit)) if column else (Part(unit), other)
+    return between(first, SIDE_BY_SIDE, last, "matrix")
 
 
 def bracketed(writer: Writer, node: Op) -> Part:

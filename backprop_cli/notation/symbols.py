@@ -264,7 +264,7 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     }
     if id in whole:
         return Symbol(written(whole[id]))
-    if part := loss_part(id, "L"):
+    if part := loss_part(id):
         return Symbol(Script(written(letters.loss), None, Word(part)))
     if (timed := _over_time(naming, letters, id)) is not None:
         return timed
@@ -316,8 +316,8 @@ def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:
     if match := _stepped(id):
         return Symbol(lowered(_plain(match[1], latin).node, Places((match[2],))))
     base, _, below = id.partition("_")
-    if below and isinstance(_letter(base, latin), Letter | Accent):
-        return Symbol(Script(_letter(base, latin), None, _plain(below, latin).node))
+    if below and (isinstance(_letter(base, latin), Letter | Accent) or len(below) == 1):
+        return Symbol(Script(_plain(base, latin).node, None, _plain(below, latin).node))
     return Symbol(_letter(id, latin))
 
 

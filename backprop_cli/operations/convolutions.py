@@ -7,8 +7,7 @@ three convolutions are the three sides of Σ g · conv(x, k), so that each pulls
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +25,7 @@ from backprop_cli.operations.record import (
     Operation,
     Position,
     Rules,
+    ShapeRule,
     Shares,
 )
 
@@ -323,51 +323,42 @@ def _where(factor: Expr, ones: Index, others: list[Position], write: Entries) ->
     return build.product_of((write.same(one, other) for one, other in pairs), factor)
 
 
-def _of_factors(name: str) -> Callable[..., Array]:
+def _convolution(name: str, words: str, shape: ShapeRule, **more: Any) -> Operation:
     def value(a: Array, b: Array, **options: int | None) -> Array:
         return values.FACTORS[name](a, b, **options).product
 
-    return value
+    how = Notation("special", "∗")
+    return Operation(name, words, how, shape, value, arity=2, multiplies=True, **more)
 
 
 CONVOLUTIONS = (
-    Operation(
+    _convolution(
         "conv",
         "convolution",
-        Notation("special", "∗"),
         _conv_shape,
-        _of_factors("conv"),
-        arity=2,
         pullback=_conv,
         entry=_conv_entry,
         options=_SLIDING,
-        multiplies=True,
         taken=False,
     ),
-    Operation(
+    _convolution(
         "conv_input",
         "convolution with the turned kernel",
-        Notation("special", "∗"),
         _input_shape,
-        _of_factors("conv_input"),
-        arity=2,
         pullback=_conv_input,
         entry=_input_entry,
         options=_BACK,
         public=False,
-        multiplies=True,
     ),
-    Operation(
+    _convolution(
         "conv_kernel",
         "convolution with what is convolved",
-        Notation("special", "∗"),
         _kernel_shape,
-        _of_factors("conv_kernel"),
-        arity=2,
         pullback=_conv_kernel,
         entry=_kernel_entry,
         options=_BACK,
         public=False,
-        multiplies=True,
     ),
 )
+SLIDING = frozenset(each.name for each in CONVOLUTIONS)
+"""Operations in which a kernel slides."""

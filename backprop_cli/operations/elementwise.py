@@ -234,32 +234,13 @@ ACTIVATIONS = (
 )
 
 FUNCTIONS = (
-    _function(
-        "log",
-        "natural logarithm",
-        np.log,
-        values.log_slope(None),
-        _named("ln"),
-        domain=_POSITIVE,
-        rises=True,
-    ),
-    _function(
-        "log2",
-        "logarithm to base 2",
-        np.log2,
-        values.log_slope(2),
-        _named("log₂", r"\log_2"),
-        domain=_POSITIVE,
-        rises=True,
-    ),
-    _function(
-        "log10",
-        "logarithm to base 10",
-        np.log10,
-        values.log_slope(10),
-        _named("log₁₀", r"\log_{10}"),
-        domain=_POSITIVE,
-        rises=True,
+    *(
+        _function(name, words, value, values.log_slope(base), how, domain=_POSITIVE, rises=True)
+        for name, words, value, base, how in (
+            ("log", "natural logarithm", np.log, None, _named("ln")),
+            ("log2", "logarithm to base 2", np.log2, 2, _named("log₂", r"\log_2")),
+            ("log10", "logarithm to base 10", np.log10, 10, _named("log₁₀", r"\log_{10}")),
+        )
     ),
     _function(
         "sqrt",

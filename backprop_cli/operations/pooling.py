@@ -14,6 +14,7 @@ from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.operations import window_values as values
 from backprop_cli.operations.convolutions import (
     AXES,
+    SLIDING,
     axes_of,
     count,
     in_numbers,
@@ -213,7 +214,7 @@ def _unpooled_entry(node: Op, index: Index, write: Entries) -> Expr:
     return write.total(node, [((g, axis),) for axis in range(rank - how.axes, rank)], term)
 
 
-WINDOWED = frozenset({"conv", "conv_kernel", "conv_input", "max_pool", "mean_pool", "to_winners"})
+WINDOWED = SLIDING | {"max_pool", "mean_pool", "to_winners"}
 """Operations of which one window says more than the whole."""
 
 POOLING = (

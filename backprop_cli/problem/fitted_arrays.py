@@ -109,9 +109,13 @@ def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Non
             wanted += f", or convention: {{affine: {_other_way(net.convention)}}}"
     if samples:
         wanted += f", or x: {samples}"
+    steps = net.positions_into(number)
+    if steps is not None and have == expected * steps:
+        wanted += ", or - {type: flatten} in the line before it, for all steps at once"
+    at_each = "" if steps is None else " at each step"
     net.complaints.add(
         f"the weights of layer {number} are {described(shape)}, which with "
-        f"{net.convention.affine} takes {takes}; {before} {net.units[-1]}{extra}",
+        f"{net.convention.affine} takes {takes}; {before} {net.units[-1]}{at_each}{extra}",
         mark,
         wanted,
     )

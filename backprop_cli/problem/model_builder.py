@@ -133,6 +133,16 @@ class Draft(Struct):
         """Whether a layer puts out something at every step."""
         return self.output_of(layer) in self.steps_of
 
+    def positions_into(self, number: int) -> int | None:
+        """How many steps or positions come into layer `number`; None if it is no sequence."""
+        source = self.output_of(number - 1)
+        if source in self.steps_of:
+            return self.steps_of[source][1]
+        shape = self.shapes[source]
+        if self.samples is not None or len(shape) != 2 or not isinstance(shape[0], int):
+            return None
+        return shape[0] if self.axes_of(source)[:1] == SEQUENCE[:1] else None
+
     def steps_into(self, number: int) -> int | None:
         """How many steps come into layer `number`; None, with a complaint, if it is no sequence."""
         source = self.output_of(number - 1)

@@ -164,11 +164,10 @@ def decision(net: Draft) -> Equation | None:
     loss = net.problem.loss.function.name if net.problem.loss else None
     logits = loss is not None and loss.endswith("with-logits") and rule == "linear"
     if net.units[-1] == 1 and (rule == "sigmoid" or logits):
-        threshold = op("sub", Sym("Yhat"), num("1/2")) if rule == "sigmoid" else Sym("Yhat")
-        chosen = op("step", threshold)
+        threshold = num("1/2") if rule == "sigmoid" else build.ZERO
         single = net.samples is None and not net.goes_over_time(len(net.layers))
-        flat = op("at", chosen, index=(0,)) if single else op("flat", chosen)
-        return _class(net, flat)
+        unit = op("at" if single else "flat", Sym("Yhat"), index=(0,) if single else None)
+        return _class(net, build.compared(unit, ">=", threshold))
     if rule == "softmax" or loss in ("cross-entropy", "cross-entropy-with-logits"):
         first = net.convention.indices or None
         axis = 1 if net.goes_over_time(len(net.layers)) else net.unit_axis

@@ -14,7 +14,7 @@ from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, po
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.operations.window_values import FACTORS
-from backprop_cli.readings.units import EXACT, SUMS, Rounding, Unit, Within, named
+from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, Rounding, Unit, named
 from backprop_cli.readings.values import may_be_noise, without_noise
 
 Names = Callable[[str], Interval]
@@ -97,7 +97,7 @@ class _Enclosing:
         unit = self.unit
         if unit is None or not unit.definite or self.divides or node.name not in _AT_ONCE:
             return None
-        if not all(arg.rounded[0] is arg.rounded[1] for arg in args):
+        if self.adds_up(node) or not all(arg.rounded[0] is arg.rounded[1] for arg in args):
             return None
         value = function_of(node)(*(arg.rounded[0] for arg in args), **dict(node.options))
         bare = point(np.asarray(value, dtype=float))
@@ -136,7 +136,7 @@ class _Enclosing:
         if self.unit is None:
             found = self.clean(applied(node, [arg.exact for arg in args], None), node)
             return _Reached(found, found, found, True)
-        inner = [arg.rounded for arg in args]
+        inner = [arg.bare if self.adds_up(node) else arg.rounded for arg in args]
         if node.name in _TOTALS and not self.unit.definite:
             inner[0] = _one_rounding(node, args[0])
         if node.name in _QUOTIENTS:
@@ -156,6 +156,11 @@ class _Enclosing:
             return found
         env = {name: low for name, (low, _) in known.items()}
         return point(without_noise(found[0], node, env, {}))
+
+    def adds_up(self, node: Op) -> bool:
+        """Whether the terms of a sum are not written down; what stands beside a number is."""
+        adds = isinstance(self.unit, Rounding) and self.unit.adds_up and node.name in SUMS
+        return adds and not any(isinstance(arg, Num) for arg in node.args)
 
     def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
         """What a step is once it is written down."""
@@ -202,10 +207,13 @@ def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
 
 def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     """The bounds where the steps within an operation are rounded; None where there are none."""
+    only = isinstance(unit, Rounding) and unit.within == "only products"
+    if only and node.name not in PRODUCTS | _BY_ENTRIES:
+        return None
     own = _ROUNDED_INSIDE.get(node.name)
     if own is not None:
         return own(args, dict(node.options), unit)
-    each = isinstance(unit, Rounding) and unit.within == "every product"
+    each = only or (isinstance(unit, Rounding) and unit.within == "every product")
     if node.name in _IN_STEPS or (each and node.name in _BY_ENTRIES):
         return _by_definition(node, args, unit)
     return None
@@ -267,16 +275,13 @@ def _one_more(powers: Interval, unit: Unit) -> Interval:
     return unit.widened(sums) if unit.significant else sums
 
 
-_BY_PRODUCT: frozenset[Within] = frozenset({"every product", "every product and sum"})
-
-
 def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     """Each product of a sum, for who writes them down one by one; a calculator adds them up.
 
     Who writes their sum down, too, adds what is multiplied with 1, a bias, only then.
     """
     a, b = args
-    if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
+    if not (isinstance(unit, Rounding) and unit.by_product):
         return BOUNDS["matmul"](a, b)
     if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
         return BOUNDS["matmul"](a, b)
@@ -295,7 +300,7 @@ def _sliding(name: str) -> Inside:
 
     def inside(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
         a, b = args
-        if not (isinstance(unit, Rounding) and unit.within in _BY_PRODUCT):
+        if not (isinstance(unit, Rounding) and unit.by_product):
             return BOUNDS[name](a, b, **options)
         factors, shape = windows_of(FACTORS[name], a, b, options)
         low, high = _matmul(factors, {}, unit)
@@ -307,7 +312,7 @@ def _sliding(name: str) -> Inside:
 def _outer(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """Each product, which is a sum of one."""
     found = BOUNDS["outer"](*args, **options)
-    if isinstance(unit, Rounding) and unit.within in _BY_PRODUCT and is_point(found):
+    if isinstance(unit, Rounding) and unit.by_product and is_point(found):
         return point(unit.written(found[0]))
     return found
 

@@ -37,20 +37,12 @@ def _neg(source: Source, node: Op) -> Code:
     return (f"-{text}", min(precedence, 3)) if precedence > 1 else (f"-({text})", 3)
 
 
-def _numpy(name: str, **fixed: str) -> Form:
-    more = [f"{key}={value}" for key, value in fixed.items()]
-
-    def form(source: Source, node: Op) -> Code:
-        return source.called(f"np.{name}", node, *more)
-
-    return form
+def _numpy(name: str) -> Form:
+    return lambda source, node: source.called(f"np.{name}", node)
 
 
-def _with_zero(name: str) -> Form:
-    def form(source: Source, node: Op) -> Code:
-        return f"np.{name}({source.text(node.args[0])}, 0)", 5
-
-    return form
+def _relu(source: Source, node: Op) -> Code:
+    return f"np.maximum({source.text(node.args[0])}, 0)", 5
 
 
 def _reduced(name: str) -> Form:
@@ -67,11 +59,8 @@ def _reduced(name: str) -> Form:
     return form
 
 
-def _helped(name: str) -> Form:
-    def form(source: Source, node: Op) -> Code:
-        return _reduced(source.helper(name))(source, node)
-
-    return form
+def _logsumexp(source: Source, node: Op) -> Code:
+    return _reduced(source.helper("logsumexp"))(source, node)
 
 
 def _xlogy(source: Source, node: Op) -> Code:
@@ -268,8 +257,8 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "inv": _numpy("linalg.inv"),
         "det": _numpy("linalg.det"),
         "transpose": _transpose,
-        "relu": _with_zero("maximum"),
-        "positive_part": _with_zero("maximum"),
+        "relu": _relu,
+        "positive_part": _relu,
         "softplus": lambda source, node: (f"np.logaddexp(0, {source.text(node.args[0])})", 5),
         "step": _heaviside,
         "switch": _switch,
@@ -279,7 +268,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "mean": _reduced("np.mean"),
         "max": _reduced("np.max"),
         "norm": _reduced("np.linalg.norm"),
-        "logsumexp": _helped("logsumexp"),
+        "logsumexp": _logsumexp,
         "argmax": _argmax,
         "column": _subscript(":, None"),
         "row": _subscript("None, :"),

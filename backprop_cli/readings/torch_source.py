@@ -24,19 +24,12 @@ def _call(function: str, *parts: str) -> Code:
 
 
 def _torch(name: str, *more: str) -> Form:
-    def form(source: TorchSource, node: Op) -> Code:
-        return _call(f"torch.{name}", *map(source.tensor, node.args), *more)
-
-    return form
+    return lambda source, node: _call(f"torch.{name}", *map(source.tensor, node.args), *more)
 
 
-def _with_option(name: str, option: str, usual: float) -> Form:
-    """A function of PyTorch with the one option that it has."""
-
-    def form(source: TorchSource, node: Op) -> Code:
-        return _call(name, source.tensor(node.args[0]), str(node.option(option, usual)))
-
-    return form
+def _elu(source: TorchSource, node: Op) -> Code:
+    alpha = str(node.option("alpha", 1))
+    return _call("torch.nn.functional.elu", source.tensor(node.args[0]), alpha)
 
 
 def _reduced(name: str, *, always: bool = False) -> Form:
@@ -261,7 +254,7 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
         "minimum": _largest("minimum", "<="),
         "max": _max,
         "max_pool": _max_pool,
-        "elu": _with_option("torch.nn.functional.elu", "alpha", 1),
+        "elu": _elu,
         "softplus": _torch("nn.functional.softplus", "threshold=50"),
         "silu": _torch("nn.functional.silu"),
         "gelu": _torch("nn.functional.gelu"),

@@ -73,9 +73,20 @@ class Unit(Struct, frozen=True):
 
 
 Within = Literal[
-    "every product", "every product and sum", "every step", "no sum or product", "nothing"
+    "only products",
+    "every product",
+    "every product and sum",
+    "every step",
+    "every step and sum",
+    "no term",
+    "no sum or product",
+    "nothing",
 ]
 WITHIN: Sequence[Within] = get_args(Within)
+_BY_PRODUCT: frozenset[Within] = frozenset(
+    {"only products", "every product", "every product and sum"}
+)
+_ALL_BUT_MUL = frozenset(TABLE) - {"mul"}
 
 
 class Rounding(Unit, frozen=True):
@@ -91,13 +102,25 @@ class Rounding(Unit, frozen=True):
         return self.within == "nothing"
 
     @property
+    def by_product(self) -> bool:
+        """Whether the products of a sum are written down one by one."""
+        return self.within in _BY_PRODUCT
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what is added up is worked out while it is, and not written down before."""
+        return self.within == "no term"
+
+    @property
     def exact(self) -> frozenset[str]:
         """The operations after which nothing is written down."""
+        if self.within == "only products":  # a function of a number is one key
+            return _ALL_BUT_MUL
         if self.within == "no sum or product":
             return EXACT | SUMS | PRODUCTS
         if self.within == "every product":  # which are added up as they stand
             return EXACT | SUMS | PRODUCTS - {"mul"}
-        return EXACT if self.significant else EXACT | SUMS
+        return EXACT if self.significant or self.within == "every step and sum" else EXACT | SUMS
 
     @property
     def definite(self) -> bool:

@@ -195,6 +195,6 @@ def _(student: NetworkStudent, _place: Place) -> Values:
 
 @misconception("partly-new-loss", "updated-weights-forward", "new loss")
 def _(student: NetworkStudent, _place: Place) -> Values:
-    new = {name: student.notes[f"{name}_new"] for name in student.exercise.trained}
+    new = {name: student.notes[f"{name}_new"] for name in sorted(student.exercise.trained)}
     for name in new if len(new) > 1 else ():
         yield student.loss_with({other: new[other] for other in new if other != name})

@@ -27,9 +27,8 @@ from backprop_cli.derive.tensors.entrywise import OfVectors, plainly
 from backprop_cli.errors import HintedError
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE, operation
-from backprop_cli.problem.problem_data import Kinks
 from backprop_cli.problem.text.lexer import quoted
-from backprop_cli.problem.text.parser import Dialect, FormulaError, parse
+from backprop_cli.problem.text.parser import FormulaError, parse
 from backprop_cli.readings.entries import NoEntryError
 from backprop_cli.readings.entries import entry as written
 
@@ -48,18 +47,16 @@ class UnderivableError(HintedError):
     """A formula whose derivation cannot be written; the message is a sentence, `instead` a hint."""
 
 
-def of_formula(
-    text: str, wrt: str | None = None, kinks: Kinks = Kinks(), numbers: Sequence[str] = ()
-) -> Derivation:
+def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -> Derivation:
     """The derivative of one formula by its variable; FormulaError, UnderivableError.
 
     `numbers` are the letters that stand for one number beside vectors.
     """
-    expr = parse(text, Dialect(step_at_zero=kinks.step_at_zero))
+    expr = parse(text)
     _check_letters(symbols(expr), numbers, wrt)
     by = _variable(expr, wrt)
     whole = Sym(_unused(expr))
-    rules = scalars(kinks)
+    rules = scalars()
     notes: tuple[str, ...] = ()
     if any(isinstance(node, Op) and node.name in _SUMMED for node in walk(expr)):
         letters = lettering(expr, by, numbers)
@@ -210,12 +207,10 @@ def _noted(chain: Chain) -> Chain:
 # Vector functions ---------------------------------------------------------------------------------
 
 
-def of_expressions(
-    text: str, wrt: str | None = None, layout: str = "numerator", kinks: Kinks = Kinks()
-) -> Derivation:
+def of_expressions(text: str, wrt: str | None = None, layout: str = "numerator") -> Derivation:
     """The Jacobian of a vector function whose entries are written with commas between them."""
     try:
-        parsed = parse(f"[{text}]", Dialect(step_at_zero=kinks.step_at_zero))
+        parsed = parse(f"[{text}]")
     except FormulaError as error:
         place = max(0, error.offset - 1)
         message = error.message
@@ -229,7 +224,7 @@ def of_expressions(
     variables = _variables(forms, wrt)
     functions = [Sym(f"f{number}") for number in range(1, len(forms) + 1)]
     definitions = tuple(Definition(f, (form,)) for f, form in zip(functions, forms, strict=True))
-    rules = scalars(kinks)
+    rules = scalars()
     rows = [
         [_lines(derivative(f, x), x, form, rules, ending=Ending(Name(f, form))) for x in variables]
         for f, form in zip(functions, forms, strict=True)

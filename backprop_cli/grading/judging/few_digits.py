@@ -14,12 +14,12 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.grading.judging.answer_key import Key, Words
-from backprop_cli.grading.judging.honest_intervals import significant
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
     Written,
     short,
+    significant,
     standing_for,
     unit_asked,
 )
@@ -139,7 +139,7 @@ def _counted(sheet: Iterable[Written], asked: Unit) -> Iterator[Array]:
     Only what has two significant digits does: 1 in every box does not make a 3 a 3.0.
     """
     for written in sheet:
-        digits = significant(written.value, written.unit)
+        digits = written.digits
         telling = written.present & (digits >= TELLING)
         if not asked.significant:
             digits = -np.round(np.log10(np.where(telling, written.unit, 1.0))).astype(int)
@@ -148,7 +148,7 @@ def _counted(sheet: Iterable[Written], asked: Unit) -> Iterator[Array]:
 
 def has_digits(written: Written) -> bool:
     """Whether a number of a quantity has digits enough to prove anything."""
-    return bool((significant(written.value, written.unit)[written.present] >= TELLING).any())
+    return bool((written.digits[written.present] >= TELLING).any())
 
 
 def _own_unit(value: Array) -> Array:

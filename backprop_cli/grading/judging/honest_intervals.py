@@ -128,9 +128,12 @@ class Ways(Struct):
                 yield from self._definitely(expr, one, _PRODUCTS)
 
     def _definitely(self, expr: Expr, unit: Unit, within: Sequence[Within]) -> Iterator[Way]:
+        """Who keeps so many digits; of a sum of products too: 1.0945 is 1.095 first, then 1.10."""
         for way in persons(unit, within):
             found = self.standing.as_person(expr, way, self.reading)
             yield self._definite(found, way.names_only)
+            if way.within == "every product and sum" and _has_products(expr):
+                yield self._definite(point(way.written(found[0])), False)
 
     def _padded(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         for way in persons(unit):
@@ -217,7 +220,7 @@ _SUMS_OF_PRODUCTS = frozenset(
 _MORE = 2
 """So many digits more than they write people keep of what nobody asks for."""
 
-_PRODUCTS: Sequence[Within] = ("every product", "every product and sum")
+_PRODUCTS: Sequence[Within] = ("only products", "every product", "every product and sum")
 
 
 def _finer(unit: Unit) -> Iterator[Unit]:
@@ -230,10 +233,11 @@ def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ..
     """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
     if isinstance(unit, Floating):
         return ()
+    same = "every step and sum" if unit.significant else "every product and sum"
     return tuple(
         Rounding(unit.count, unit.significant, cuts_off, each)
         for each in within
-        if unit.significant or each != "every product and sum"  # a sum has no new decimals
+        if each != same  # every step is every sum, and a sum of products has no new decimals
         for cuts_off in (False, True)
     )
 
@@ -308,16 +312,8 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
         return
     decimals = -np.round(np.log10(unit[stated])).astype(int)
     count = min(int(decimals.max()), _MOST_DIGITS)
-    longest = min(int(significant(value[stated], unit[stated]).max()), _MOST_DIGITS)
+    longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)
     if longest > 1:
         yield Unit(longest, True)
-
-
-def significant(value: Array, unit: Array) -> Array:
-    """How many significant digits numbers have whose last digit has this unit; 0 has none."""
-    with np.errstate(all="ignore"):
-        first = np.floor(np.log10(np.abs(value)) + 1e-9)
-        count = first - np.round(np.log10(unit)) + 1
-    return np.where((value == 0) | (unit <= 0), 0, np.maximum(count, 0)).astype(int)

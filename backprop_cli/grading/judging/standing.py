@@ -15,7 +15,15 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
 from backprop_cli.grading.judging.answer_key import Judged, Key
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, finer, same, standing_for
+from backprop_cli.grading.sheets.typed_arrays import (
+    Array,
+    Mask,
+    Written,
+    finer,
+    same,
+    short,
+    standing_for,
+)
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import enclosure
 from backprop_cli.readings.units import Rounding, Unit
@@ -53,6 +61,7 @@ class Standing(Struct):
     written: Mapping[str, Written]
     judged: Mapping[str, Judged]
     kept: Kept | None = None
+    _here: Kept = field(default_factory=dict)  # the same until the next quantity is settled
     _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
@@ -68,6 +77,7 @@ class Standing(Struct):
         self._calculators.clear()
         if not np.all(self.judged[name].right):
             self._right[name] = self._redone(name)
+        self._here.clear()
 
     # A name ---------------------------------------------------------------------------------------
 
@@ -178,14 +188,14 @@ class Standing(Struct):
         """Which names have more decimals than this, so that a sum of them may have been rounded."""
         if unit is None or unit.significant or self.key.computed:
             return None
-        least = float(unit.at(np.zeros(()))) * (1 - 1e-9)
+        least = unit.at(np.zeros(()))
 
         def is_finer(name: str) -> bool:
             written = self.written.get(name)
             if written is None:
-                return False
+                return name in self.key.given and not short(self.key.truth[name], least).all()
             stated = written.present & (written.unit > 0)
-            return bool((written.unit[stated] < least).any())
+            return bool((written.unit[stated] < least * (1 - 1e-9)).any())
 
         return is_finer
 
@@ -208,11 +218,10 @@ class Standing(Struct):
         return self._once(again, expr, lambda: enclosure(expr, names, last or inside))
 
     def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
-        if self.kept is None:
-            return work()
-        if key not in self.kept:
-            self.kept[key] = expr, work()  # with the formula, so that no other has its id
-        return self.kept[key][1]
+        kept = self._here if self.kept is None else self.kept
+        if key not in kept:
+            kept[key] = expr, work()  # with the formula, so that no other has its id
+        return kept[key][1]
 
 
 def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -29,16 +30,32 @@ _OF_CALCULATORS = 1e-11
 """But it may be that much of a number, however many digits are typed: a 1 is 1.0000000000015."""
 
 
-class Written(Struct, frozen=True):
-    """One quantity as typed: nan where missing; a unit of 0 where exactly the value is meant."""
+class Written(Struct, frozen=True, dict=True):
+    """One quantity as typed: nan where missing; a unit of 0 where exactly the value is meant.
+
+    What is asked of it again and again is worked out once.
+    """
 
     value: Array
     unit: Array
 
-    @property
+    @cached_property
     def present(self) -> Mask:
         """Where something is written."""
         return ~np.isnan(self.value)
+
+    @cached_property
+    def digits(self) -> Array:
+        """How many significant digits each number has."""
+        return significant(self.value, self.unit)
+
+
+def significant(value: Array, unit: Array) -> Array:
+    """How many significant digits numbers have whose last digit has this unit; 0 has none."""
+    with np.errstate(all="ignore"):
+        first = np.floor(np.log10(np.abs(value)) + 1e-9)
+        count = first - np.round(np.log10(unit)) + 1
+    return np.where((value == 0) | (unit <= 0), 0, np.maximum(count, 0)).astype(int)
 
 
 def written(answer: Answer) -> Written:
@@ -61,14 +78,15 @@ def standing_for(value: Array, unit: Array) -> Interval:
     open, since 8 is never cut off to 7: it is drawn in by more than `meets` gives away.
     """
     half = unit / 2
-    low = np.where(value > 0, value - half, _open(value - unit, unit, 1))
-    high = np.where(value < 0, value + half, _open(value + unit, unit, -1))
+    far = _open(np.abs(value) + unit, unit)
+    low = np.where(value > 0, value - half, -far)
+    high = np.where(value < 0, value + half, far)
     return low, high
 
 
-def _open(end: Array, unit: Array, inward: int) -> Array:
+def _open(end: Array, unit: Array) -> Array:
     """An end that does not belong to an interval itself; one of no width keeps both of its own."""
-    return np.where(unit > 0, end + inward * np.minimum(3 * _noise(end, unit), unit / 2), end)
+    return np.where(unit > 0, end - np.minimum(3 * _noise(end, unit), unit / 2), end)
 
 
 def _noise(size: Array, unit: Array) -> Array:

@@ -263,3 +263,16 @@ def in_parts(case: Case, change: Callable[[Expr], Expr]) -> Iterator[Expr]:
     if len(found) > 1:
         for place, part in found:
             yield put(case.expr, place, change(part))
+
+
+def with_terms_lost_in_each(expr: Expr) -> Iterator[Expr]:
+    """A list of sums, all without the same term, or with it alone: one place of a window."""
+    if not isinstance(expr, Op) or expr.name != "stack" or len(expr.args) == 1:
+        return
+    sums = [[*signed_terms(entry)] for entry in expr.args]
+    counts = {len(parts) for parts in sums}
+    if len(counts) > 1 or counts == {1}:
+        return
+    for k in range(len(sums[0])):
+        yield op("stack", *(added([*parts[:k], *parts[k + 1 :]]) for parts in sums))
+        yield op("stack", *(parts[k] for parts in sums))

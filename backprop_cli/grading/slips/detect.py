@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Folded, Op
+from backprop_cli.algebra.expr import Expr, Folded, Op, Sym
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
-from backprop_cli.grading.slips.misread import digit_misread
+from backprop_cli.grading.slips.misread import digit_misread, misread_again
 from backprop_cli.grading.slips.origins import Candidates, Reached, origin
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
-from backprop_cli.grading.slips.values_alone import by_value
+from backprop_cli.grading.slips.values_alone import by_value, copied_from
 from backprop_cli.grading.slips.wrong_quantity import (
     Candidate,
     Wrong,
@@ -116,7 +116,7 @@ class Detector:
             return (), None
         typing = by_value(self.judge, wrong)
         reached: Reached = {}
-        found = self._known(wrong)
+        found = self._known(wrong) or (self._copies(wrong) if "copied" in typing else [])
         if not found and set(typing) <= {"copied"}:
             made = origin(self.judge, wrong, self.numbers, candidates, reached, general=False)
             if made is not None:
@@ -129,6 +129,23 @@ class Detector:
             return ("digit-misread",), None
         made = origin(self.judge, wrong, self.numbers, candidates, reached, general=True)
         return (() if made is None else made.slips), made
+
+    def again(self, wrong: Wrong, made: Collection[str]) -> tuple[str, ...]:
+        """The slips that explain it of those made elsewhere on the sheet: it takes less proof."""
+        some = [one for one in self._pool(wrong, general=True) if one.candidate[0] in made]
+        found = (
+            []
+            if is_short(self.judge, wrong)
+            else self._met(wrong, some, some, _MOST_BY_CHANCE, meant=False)
+        )
+        if not found and "digit-misread" in made:
+            found = ["digit-misread"] if misread_again(self.judge, wrong) else []
+        return most_telling(said_best(found))
+
+    def _copies(self, wrong: Wrong) -> list[str]:
+        """The mistakes that take over just what it is copied from: the old weight, z for h."""
+        taken = {Sym(name) for name in copied_from(self.judge, wrong.name)}
+        return [id for id, expr in wrong.candidates if expr in taken and id not in GENERAL]
 
     def _known(self, wrong: Wrong) -> list[str]:
         """The known mistakes that give it.

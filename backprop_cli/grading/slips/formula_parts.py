@@ -24,7 +24,12 @@ from backprop_cli.algebra.expr import (
     symbols,
 )
 from backprop_cli.algebra.quantity import change_id, new_id, quantity
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, plain_name
+from backprop_cli.grading.slips.case import (
+    ACTIVATIONS,
+    Case,
+    plain_name,
+    with_terms_lost_in_each,
+)
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
 from backprop_cli.grading.slips.slopes import softmax_signs_lost
@@ -63,6 +68,7 @@ def _changes(case: Case) -> Iterator[Change]:
             for slip, part in of_node(case, place, node):
                 yield slip, put_in(part)
     yield from _other_quantities(case)
+    yield from (("term-left-out", expr) for expr in with_terms_lost_in_each(case.expr))
     yield from (("term-sign-flipped", expr) for expr in softmax_signs_lost(case))
     yield from of_update(case)
 

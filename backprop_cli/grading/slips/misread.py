@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, symbols
+from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
@@ -29,13 +29,17 @@ _MOST_BY_CHANCE_BESIDE_RIGHT: Final = 0.05
 digits of many numbers are tried, and a name that is not theirs misleads, so it is little; beside
 entries that are right a slip of the pen is likely in itself, and it is ten times as much."""
 
+_AGAIN: Final = 0.15
+"""The same for who has done it elsewhere on the sheet."""
+
 
 def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     """Whether a formula gives all of it with one digit of one number changed, and that is proof."""
     ways = judge.key.formulas.get(wrong.name, ())
-    if not ways or not isinstance(ways[0], Op) or is_jacobian(ways[0]):
+    if not ways or is_jacobian(ways[0]):
         return False
-    if _in_answer(judge, wrong, ways[0]):
+    most = _MOST_BY_CHANCE if wrong.mask.size == 1 else _MOST_BY_CHANCE_BESIDE_RIGHT
+    if _in_answer(judge, wrong, ways[0], most):
         return True
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)
@@ -53,7 +57,13 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     return any(_explains(judge, wrong, one) for one in own)
 
 
-def _in_answer(judge: Judge, wrong: Wrong, expr: Expr) -> bool:
+def misread_again(judge: Judge, wrong: Wrong) -> bool:
+    """Whether one digit of its own was misread, for who has misread another on the sheet."""
+    ways = judge.key.formulas.get(wrong.name, ())
+    return bool(ways) and not is_jacobian(ways[0]) and _in_answer(judge, wrong, ways[0], _AGAIN)
+
+
+def _in_answer(judge: Judge, wrong: Wrong, expr: Expr, most: float) -> bool:
     """Whether the one wrong entry is what is right there, with another digit in one place.
 
     That all others are right says that the formula was, so that it takes less proof.
@@ -65,7 +75,6 @@ def _in_answer(judge: Judge, wrong: Wrong, expr: Expr) -> bool:
         return False  # no digits that could have been misread
     figure = wrong.figure(place)
     others = list(_with_another_digit(figure))
-    most = _MOST_BY_CHANCE if wrong.mask.size == 1 else _MOST_BY_CHANCE_BESIDE_RIGHT
     if not others or len(others) * by_luck(judge, wrong) > most:
         return False
     unit = unit_typed(judge, wrong)[place]  # a 3 for 0.107 is no 0 misread: that would be 0.000

@@ -10,7 +10,6 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.few_digits import TELLING
 from backprop_cli.grading.judging.few_digits import has_digits as says_enough
-from backprop_cli.grading.judging.honest_intervals import significant
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, digits, padded
 from backprop_cli.grading.sheets.typed_arrays import (
@@ -65,7 +64,7 @@ def unit_typed(judge: Judge, wrong: Wrong) -> Array:
     fine = finer(value, unit, known, judge.key.unit)
     if not judge.uses_few:
         return fine
-    return np.where(significant(value, unit) >= TELLING, unit, fine)
+    return np.where(wrong.written.digits >= TELLING, unit, fine)
 
 
 def is_short(judge: Judge, wrong: Wrong) -> bool:

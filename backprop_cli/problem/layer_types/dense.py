@@ -132,13 +132,13 @@ def _check(given: Given) -> None:
 def add_dense(net: Draft, number: int) -> None:
     """Puts the equations of a dense layer into the draft; every complaint about it is noted."""
     layer = net.layers[number - 1]
-    over_time = net.goes_over_time(number - 1)
-    if not over_time and not net.takes_vector(number):
+    steps = net.positions_into(number)
+    if steps is None and not net.takes_vector(number):
         return
     _weights(net, number, layer)
     bias = _bias(net, number, layer)
-    if over_time:
-        _over_time(net, number, bias)
+    if steps is not None:
+        _over_time(net, number, bias, steps)
         return
     source = net.output_of(number - 1)
     total = _total(net, number, Sym(source), bias)
@@ -165,13 +165,12 @@ def _total(net: Draft, number: int, source: Expr, bias: Expr | None) -> Expr:
     return total if bias is None else op("add", total, bias)
 
 
-def _over_time(net: Draft, number: int, bias: Expr | None) -> None:
+def _over_time(net: Draft, number: int, bias: Expr | None, steps: int) -> None:
     """The same weights at every step of what comes in, or at the last one alone."""
     layer, output = net.layers[number - 1], net.output_of(number)
     if layer.skips:
         message = f"layer {number} is behind a layer over time, where there are no skips"
         net.complaints.add(message, layer.skips[0].mark, "leave it out")
-    steps = net.steps_of[net.output_of(number - 1)][1]
     last = net.at_last(number)
     for t in [steps] if last else range(1, steps + 1):
         source = net.input_at(number - 1, t)
@@ -303,7 +302,7 @@ DENSE = LayerType(
         ),
         "at": Key(
             Choice(("every-step", "last-step")),
-            "behind a layer over time: at every step, or at the last one alone",
+            "behind a layer over time, or a sequence: at every step, or at the last one alone",
             default="every-step",
         ),
         "skip": Key(ListOf(SKIP, "a list of skips, such as [{from: 0}]"), "what else is added"),

@@ -32,6 +32,20 @@ _AT = Key(
 )
 
 
+_OF_GRU = {
+    "update_gate": Key(
+        Choice(("keeps", "replaces")),
+        "whether z says how much of the state before stays, or how much of it is replaced",
+        default="keeps",
+    ),
+    "reset_gate": Key(
+        Choice(("before", "after")),
+        "whether r multiplies the state before it meets W, or W times the state",
+        default="before",
+    ),
+}
+
+
 class _Cell(Struct, frozen=True):
     """A layer whose parameters are in the draft: what each gate computes, step by step."""
 
@@ -50,13 +64,14 @@ class _Cell(Struct, frozen=True):
         return layer_id(letter, self.number, step)
 
     def total(self, gate: str, step: int, state: Expr | None = None) -> Expr:
-        """U xₜ + W hₜ₋₁ + b with the parameters of a gate; `state` in place of hₜ₋₁."""
-        name = partial(_parameter, number=self.number, gate=gate)
-        way = self.net.convention
-        state = state or Sym(self.at(POST, step - 1))
-        fed = product(way, Sym(name(_INPUT)), self.net.input_at(self.number - 1, step))
-        total = op("add", fed, product(way, Sym(name(WEIGHTS)), state))
-        return op("add", total, Sym(name(BIAS))) if self.biased else total
+        """U xₜ + W hₜ₋₁ + b with the parameters of a gate; `state` in place of W hₜ₋₁."""
+        fed = self.times(_INPUT, gate, self.net.input_at(self.number - 1, step))
+        total = op("add", fed, state or self.times(WEIGHTS, gate, Sym(self.at(POST, step - 1))))
+        return op("add", total, Sym(_parameter(BIAS, self.number, gate))) if self.biased else total
+
+    def times(self, letter: str, gate: str, vector: Expr) -> Expr:
+        """A matrix of a gate times a vector."""
+        return product(self.net.convention, Sym(_parameter(letter, self.number, gate)), vector)
 
     def define(self, letter: str, step: int, expr: Expr, rule: str, words: str) -> None:
         """A quantity of a step, and what it comes from."""
@@ -99,10 +114,17 @@ def _gru_step(cell: _Cell, t: int) -> None:
     for gate, what in (("z", "update gate"), ("r", "reset gate")):
         cell.define(gate, t, op("sigmoid", cell.total(gate, t)), "sigmoid", what)
     z, r = (Sym(cell.at(gate, t)) for gate in "zr")
-    new = cell.activated(cell.total("h", t, op("mul", r, before)))
+    if cell.layer.own["reset_gate"] == "after":
+        state: Expr = op("mul", r, cell.times(WEIGHTS, "h", before))
+    else:
+        state = cell.times(WEIGHTS, "h", op("mul", r, before))
+    new = cell.activated(cell.total("h", t, state))
     cell.define("h", t, new, rule_of(cell.layer.activation), "new state offered")
-    mixed = op("mul", op("sub", build.ONE, z), Sym(cell.at("h", t)))
-    cell.define(POST, t, op("add", op("mul", z, before), mixed), "add", "state")
+    rest = op("sub", build.ONE, z)
+    keeps = cell.layer.own["update_gate"] == "keeps"
+    stays, comes = (z, rest) if keeps else (rest, z)
+    mixed = op("add", op("mul", stays, before), op("mul", comes, Sym(cell.at("h", t))))
+    cell.define(POST, t, mixed, "add", "state")
 
 
 def _add(
@@ -287,12 +309,13 @@ def _type(
     letters: tuple[str, ...],
     step: Callable[[_Cell, int], None],
     also: str,
+    more: Mapping[str, Key] | None = None,
 ) -> LayerType:
     numbers = f"{{{', '.join(f'{gate}: …' for gate in gates)}}}"
     return LayerType(
         name,
         words,
-        _keys(gates),
+        {**_keys(gates), **(more or {})},
         partial(_add, gates=gates, letters=letters, step=step),
         "{type: rnn, input_weights: [[0.5], [-1]], recurrent_weights: [[0.5, 0.2], [-0.3, 0.4]]}"
         if not gates
@@ -330,5 +353,6 @@ RECURRENT = (
         ("z", "r", "h", POST),
         _gru_step,
         "",
+        _OF_GRU,
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -63,7 +64,7 @@ def applied(token: Token, args: list[Expr], options: dict[str, Option], dialect:
         case "linear", [inner]:
             return inner
         case "dot", [left, right]:
-            return op("matmul", left, right)
+            return matrix_product(left, right)
         case (("max" | "min"), [first, second, *rest]) if not options:
             pairwise = "maximum" if name == "max" else "minimum"
             result = op(pairwise, first, second)
@@ -166,13 +167,26 @@ def _options(
         allowed = {key: value for key, value in allowed.items() if key != "samples"}
     for key in options:
         if key not in allowed:
-            known = ", ".join(k for k in allowed if k != "keep")
-            raise FormulaError(
-                f"`{token.text}` has no option {quoted(key)}",
-                token.offset,
-                f"it has: {known}" if known else None,
-            )
+            raise _no_option(token, key, [each for each in allowed if each != "keep"])
     return tuple(sorted((key, value) for key, value in options.items() if value is not None))
+
+
+def matrix_product(left: Expr, right: Expr) -> Expr:
+    """½ · xᵀ A x, the number in front of the whole product as it is read, not of its first part."""
+    match left:
+        case Op("mul", (Num() as number, first)):
+            return op("mul", number, op("matmul", first, right))
+        case Op("neg", (first,)):
+            return op("neg", op("matmul", first, right))
+    return op("matmul", left, right)
+
+
+def _no_option(token: Token, key: str, known: Sequence[str]) -> FormulaError:
+    message = f"`{token.text}` has no option {quoted(key)}"
+    if known:
+        message += f"; it has {' and '.join(map(quoted, known))}"
+    meant = [each for each in known if each.startswith(key)]
+    return FormulaError(message, token.offset, f"{meant[0]}=…" if len(meant) == 1 else None)
 
 
 def _loss(
@@ -192,3 +206,21 @@ def _loss(
     return loss.build(
         args[0], args[1], Setting(log_base=dialect.log_base), {**loss.options, **numbers}
     )
+
+
+_LARGEST = 10**308  # what is larger is left to be computed, which makes it infinite
+
+
+def _fraction(left: Expr, right: Expr) -> Expr:
+    """2/3 between whole numbers is one number; anything else is a division."""
+    if isinstance(left, Num) and isinstance(right, Num) and right.value != 0:
+        result = left.value / right.value
+        if abs(result) < _LARGEST:
+            return Num(result)
+    return op("div", left, right)
+
+
+PRODUCT: Mapping[str, Callable[[Expr, Expr], Expr]] = MappingProxyType(
+    {"*": partial(op, "mul"), "/": _fraction, "@": matrix_product}
+)
+"""What a sign between two factors makes of them."""

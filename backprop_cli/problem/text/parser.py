@@ -10,7 +10,7 @@ from backprop_cli.algebra.build import COMPARISONS, added, compared
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.text.calls import FUNCTIONS, TAKEN, Dialect, applied, no_argument
+from backprop_cli.problem.text.calls import FUNCTIONS, PRODUCT, TAKEN, Dialect, applied, no_argument
 from backprop_cli.problem.text.lexer import (
     FormulaError,
     Token,
@@ -31,7 +31,6 @@ _PLAIN = Dialect()
 
 MAX_LENGTH = 5_000
 MAX_DEPTH = 100
-_LARGEST = 10**308  # what is larger is left to be computed, which makes it infinite
 MOST_STEPS = 1_000
 """Steps of a range."""
 MAX_TOWER = 10
@@ -115,8 +114,7 @@ class _Reader(Struct):
         result = self.signed()
         while sign := self.accept("*", "/", "@"):
             right = self.signed()
-            name = {"*": "mul", "/": "div", "@": "matmul"}[sign.text]
-            result = _fraction(result, right) if name == "div" else op(name, result, right)
+            result = PRODUCT[sign.text](result, right)
         return result
 
     def signed(self) -> Expr:
@@ -381,15 +379,6 @@ def parse_constant(text: str) -> float:
     if shape:
         raise FormulaError("this is not one number", 0)
     return float(evaluate(result, {}))
-
-
-def _fraction(left: Expr, right: Expr) -> Expr:
-    """2/3 between whole numbers is one number; anything else is a division."""
-    if isinstance(left, Num) and isinstance(right, Num) and right.value != 0:
-        result = left.value / right.value
-        if abs(result) < _LARGEST:
-            return Num(result)
-    return op("div", left, right)
 
 
 def _check_depth(expr: Expr) -> None:
