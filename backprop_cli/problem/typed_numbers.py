@@ -173,6 +173,13 @@ _groups = re.compile(r"[+-]?[1-9][0-9]{0,2}(?: [0-9]{3})+").fullmatch  # 1 000, 
 _listed = re.compile(r"\([-+.\d\s/()]+(?:,[-+.\d\s/()]*)+\)").fullmatch
 
 
+def _out_of_place(text: str, sign: str) -> str:
+    """Why a sign is none of a number; of a bracket, that the other of its pair is missing."""
+    other = {"[": "]", "]": "["}.get(sign)
+    alone = other is not None and other not in text
+    return f"its `{sign}` has no `{other}`" if alone else f"`{sign}` has no place in one"
+
+
 def _constant(text: str) -> float:
     from backprop_cli.problem.text.lexer import is_name
     from backprop_cli.problem.text.parser import FUNCTIONS, FormulaError, parse_constant
@@ -180,7 +187,7 @@ def _constant(text: str) -> float:
     if _is_word(text) and text not in FUNCTIONS:
         raise NumberError(f"{shown(text)} is a word where a number belongs", letter=is_name(text))
     if match := re.search(r"[@=:<>\[\]]", text):
-        message = f"{shown(text)} is not a number: `{match[0]}` has no place in one"
+        message = f"{shown(text)} is not a number: {_out_of_place(text, match[0])}"
         raise NumberError(message, offset=match.start())
     if _listed(text):
         message = f"{shown(text)} is no number: a list stands in square brackets"

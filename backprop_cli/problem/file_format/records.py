@@ -147,6 +147,12 @@ class Record(Struct, Generic[T], frozen=True):
             message = f"a space is missing after the colon of {shown(text)}"
             given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
             return
+        name, brace, inside = text.partition("{")
+        if brace and name.strip() in self.keys and isinstance(value, ScalarNode):
+            given.meant.add(name.strip())
+            mended = f"{name.strip()}: {{{inside}: {value.text}"
+            given.complaints.add("a colon is missing after this name", entry.key.mark, mended)
+            return
         if text in self.owned:
             message = f"{shown(text)} belongs to {self.owned[text]}, and this is {self.called}"
             given.complaints.add(message, entry.key.mark, f"leave `{text}` out, or another `type`")
@@ -168,7 +174,7 @@ class Record(Struct, Generic[T], frozen=True):
         for spelling in (text, text.casefold(), folded(text)):
             if spelling in self.meant:
                 return self.meant[spelling]
-        return nearest(text, [*self.keys, *self.aliases])
+        return nearest(text.strip(":\"'"), [*self.keys, *self.aliases])
 
     def schema(self) -> Schema:
         said: Schema = {

@@ -204,7 +204,7 @@ UPDATE = Record(
             Choice(tuple(RULES), meant=other_keys.RULES), "how parameters change", required=True
         ),
         "learning_rate": Key(
-            ListOf(Number(NOT_NEGATIVE), "a list of numbers, one a step", single=True),
+            ListOf(Number(NOT_NEGATIVE), "a number, or a list of them, one a step", single=True),
             "η, or a list of them, one a step",
         ),
         "weight_decay": Key(

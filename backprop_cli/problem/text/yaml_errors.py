@@ -57,6 +57,8 @@ _TABLE = (
         context="flow sequence",
         at_start=True,
     ),
+    _Words("this `]` has no `[`: one is missing before it, or the braces are not closed",
+           characters="]", context="flow mapping"),
     _Words(
         "these braces are not closed, or a comma is missing in them",
         "{name: value, name: value}, with a comma between any two and `}` at the end",
@@ -175,7 +177,9 @@ _block = re.compile(r"(?:.*[\s:-])?[|>][+-]?\d?\s*(?:#.*)?").fullmatch
 _unspaced = re.compile(rf"(?P<head> *(?:- +)?{_NAME})(?P<sign>):(?=[^\s:/\\])").match
 _equals = re.compile(rf"(?P<head> *{_NAME})(?P<sign> *=) *(?=\S)").match
 _dash = re.compile(r"(?P<head> *)(?P<sign>-)(?=[{\[\"']|[^\W\d_])").match
-_bare = re.compile(rf"(?P<head> *{_NAME})(?P<sign>) +(?=[\[{{\"'.+\-−]|\d)[^:]*$").match
+_bare = re.compile(
+    rf"(?P<head> *{_NAME})(?P<sign>) +(?:\{{.*\}} *$|(?=[\[{{\"'.+\-−]|\d)[^:]*$)"
+).match
 _nothing = re.compile(rf" *{_NAME}: +(?P<sign>-+) *(?:#.*)?$").match
 _alone = re.compile(rf"(?P<head> *{_NAME})(?P<sign>) *(?:#.*)?$").match
 _in_braces = re.compile(rf"(?<=[{{,])(?P<head> *{_NAME})(?P<sign>):(?=[^\s:/\\,}}])")
