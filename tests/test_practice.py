@@ -287,7 +287,7 @@ def test_the_four_hints_and_the_price_of_the_last() -> None:
             "forward-mode",
             "df/dx",
             (
-                "x acts on f along several paths, through c, b and a: each has its share by the "
+                "x acts on f along several paths, through b, a and c: each has its share by the "
                 "chain rule, and the shares add up; you need x, too"
             ),
         ),

@@ -282,8 +282,10 @@ def in_logits(expr: Expr, model: Model) -> Expr:
 
     def rule(node: Expr) -> Expr | None:
         match node:
-            case Op("step", (Op("sub", (Sym("Yhat"), _)),)) if output.name == "sigmoid":
-                return op("step", logits)
+            case Op("switch", (Op("sub", (Op(_, (Sym("Yhat"),)) as unit, _)),)) if (
+                output.name == "sigmoid"
+            ):
+                return Op("switch", (Op(unit.name, (logits,), unit.options),), node.options)
             case Op("argmax", (Sym("Yhat"),)) if output.name == "softmax":
                 return Op("argmax", (logits,), node.options)
         return None
