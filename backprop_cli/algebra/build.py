@@ -280,6 +280,11 @@ def compared(left: Expr, sign: str, right: Expr) -> Expr:
     return op("switch", difference, **dict(zip(_LEVELS, COMPARISONS[sign], strict=True)))
 
 
+def levels(node: Op) -> tuple[Option, Option, Option]:
+    """What a switch is below 0, at 0 and above; 0, 0 and 1 where it does not say."""
+    return node.option("below", 0), node.option("at", 0), node.option("above", 1)
+
+
 def comparison(node: Op) -> tuple[Expr, str, Expr] | None:
     """The comparison that such a node is; None where its levels are others, or not all given."""
     sign = _SIGNS.get(tuple(map(node.option, _LEVELS)))

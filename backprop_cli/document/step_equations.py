@@ -230,8 +230,7 @@ def _read(expr: Expr, env: Env) -> Expr:
 
 
 def _switch(node: Op, env: Env) -> Expr:
-    usual = (("below", 0), ("at", 0), ("above", 1))
-    below, at, above = (node.option(key, value) for key, value in usual)
+    below, at, above = build.levels(node)
     is_sign = (below, at, above) == (-1, 0, 1)
     if is_sign or at in (below, above) or np.any(evaluate(node.args[0], env) == 0):
         return node

@@ -12,7 +12,7 @@ from backprop_cli.algebra.quantity import ids_written, layer_name, quantity, who
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
-from backprop_cli.operations.convolutions import AXES
+from backprop_cli.operations.convolutions import AXES, SLIDING
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.trace import Step
@@ -228,7 +228,7 @@ def _operations(step: Step, shapes: Mapping[str, Shape], names: Names) -> tuple[
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in _REMARKS:
             found[_REMARKS[node.name](node, names)] = None
-        if isinstance(node, Op) and node.name in ("conv", "conv_kernel", "conv_input"):
+        if isinstance(node, Op) and node.name in SLIDING:
             found |= dict.fromkeys(_zeros(node, shapes))
         if isinstance(node, Op) and node.name in _MET:
             found |= dict.fromkeys(_spread_out(node, shapes, names))

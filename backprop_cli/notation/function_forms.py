@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction as Exact
 from types import MappingProxyType
 
+from backprop_cli.algebra.build import levels
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num
 from backprop_cli.notation import conditions
 from backprop_cli.notation.nodes import (
@@ -179,8 +180,7 @@ def pi(_: Writer, __: Op) -> Part:
 
 def switch(writer: Writer, node: Op) -> Part:
     """1{a > 0}, sign(a), or cases, one of them for the kink where the value there is another."""
-    options = [node.option(key, usual) for key, usual in (("below", 0), ("at", 0), ("above", 1))]
-    if options == [-1, 0, 1]:
+    if levels(node) == (-1, 0, 1):
         return called(writer, "sign", node.args[0])
     found = conditions.cases(node)
     if not found.cases:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from backprop_cli.algebra.build import levels
 from backprop_cli.algebra.expr import Expr, Num, Op, Option
 from backprop_cli.readings.source import HELPERS, Code, Form, Source
 
@@ -102,7 +103,7 @@ def _transpose(source: Source, node: Op) -> Code:
 
 
 def _switch(source: Source, node: Op) -> Code:
-    below, at, above = (node.option(key, usual) for key, usual in LEVELS)
+    below, at, above = levels(node)
     if (below, at, above) == (-1, 0, 1):
         return f"np.sign({source.text(node.args[0])})", 5
     x, zero = source.inside(node.args[0], 1), f"{_plain(below)}"
@@ -113,9 +114,6 @@ def _switch(source: Source, node: Op) -> Code:
         return f"np.where({x} {sign} 0, {_plain(above)}, {zero})", 5
     inner = f"np.where({x} < 0, {zero}, {_plain(at)})"
     return f"np.where({x} > 0, {_plain(above)}, {inner})", 5
-
-
-LEVELS = (("below", 0), ("at", 0), ("above", 1))
 
 
 def _plain(value: Option) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec import field
 
+from backprop_cli.algebra.build import levels
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, walk
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.table import TABLE
-from backprop_cli.readings.numpy_source import FORMS, LEVELS
+from backprop_cli.readings.numpy_source import FORMS
 from backprop_cli.readings.source import Code, Form, NoSourceError, Source
 from backprop_cli.readings.torch_helpers import TORCH_HELPERS
 
@@ -180,8 +181,8 @@ def _choose(source: TorchSource, node: Op) -> Code:
 
 def _switch(source: TorchSource, node: Op) -> Code:
     """A comparison: autograd is told that it does not rise anywhere."""
-    levels = [repr(float(str(node.option(key, usual)))) for key, usual in LEVELS]
-    return _call(source.helper("switch"), source.tensor(node.args[0]), *levels)
+    constants = [repr(float(str(level))) for level in levels(node)]
+    return _call(source.helper("switch"), source.tensor(node.args[0]), *constants)
 
 
 def _logdet(source: TorchSource, node: Op) -> Code:

@@ -266,10 +266,6 @@ def _constants(numbers: Callable[[Op], tuple[object, object, object]]) -> Split:
     return _when_linear(kinked)
 
 
-def _switched(node: Op) -> tuple[object, object, object]:
-    return node.option("below", 0), node.option("at", 0), node.option("above", 1)
-
-
 def _larger(place: Place, node: Op, values: tuple[Affine, ...]) -> Iterator[Piece]:
     a, b = values
     for part, above in place.sides(a - b):
@@ -363,7 +359,7 @@ SPLITS: Mapping[str, Split] = MappingProxyType(
         "abs": _slopes(lambda node: Fraction(-1)),
         "step": _constants(lambda node: (0, node.option("at_zero", 1), 1)),
         "sign": _constants(lambda node: (-1, 0, 1)),
-        "switch": _constants(_switched),
+        "switch": _constants(build.levels),
         "maximum": _when_linear(_larger),
         "minimum": _when_linear(_larger),
         "clip": _when_linear(_cut),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from backprop_cli.algebra.build import ONE, ZERO
+from backprop_cli.algebra.build import ONE, ZERO, levels
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, walk
 from backprop_cli.derive.simplify.monomials import (
     Monomial,
@@ -34,7 +34,7 @@ def constant(node: Op) -> Expr:
         case Op("exp", (Op("log", (inner,)),)) | Op("log", (Op("exp", (inner,)),)):
             return inner
         case Op("switch", (inner,)):
-            ends = [node.option(key, usual) for key, usual in _ENDS]
+            ends = levels(node)
             if len({*ends}) == 1:
                 return Num(Fraction(str(ends[0])))
             terms = collected(summands(inner))
@@ -44,9 +44,6 @@ def constant(node: Op) -> Expr:
             plain = total((number / abs(scale), powers) for number, powers in terms)
             return Op("switch", (plain,), node.options)
     return node
-
-
-_ENDS = (("below", 0), ("at", 0), ("above", 1))
 
 
 def _scale(terms: Sequence[Monomial]) -> Fraction:
@@ -78,8 +75,7 @@ def _is_indicator(factor: Expr) -> bool:
         case Op("equal" | "within" | "is_largest"):
             return True
         case Op("switch"):
-            ends = {factor.option("below", 0), factor.option("at", 0), factor.option("above", 1)}
-            return ends <= {0, 1}
+            return {*levels(factor)} <= {0, 1}
     return False
 
 
@@ -98,7 +94,7 @@ def _above(factor: Expr, u: Expr) -> bool:
         isinstance(factor, Op)
         and factor.name == "switch"
         and factor.args == (u,)
-        and (factor.option("below", 0), factor.option("above", 1)) == (0, 1)
+        and levels(factor)[::2] == (0, 1)
     )
 
 
@@ -108,8 +104,7 @@ def _sign(factor: Expr) -> Expr | None:
         case Op("sign", (u,)):
             return u
         case Op("switch", (u,)):
-            ends = factor.option("below", 0), factor.option("above", 1)
-            return u if ends == (-1, 1) else None
+            return u if levels(factor)[::2] == (-1, 1) else None
     return None
 
 

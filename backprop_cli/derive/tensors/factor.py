@@ -271,7 +271,7 @@ def _slope(setting: Setting, of: Place, here: Place, expr: Op) -> Expr:
         case None:
             return build.ONE
         case Op("switch"):
-            ends = {found.option("below", 0), found.option("at", 0), found.option("above", 1)}
+            ends = {*build.levels(found)}
             return num(float(str(ends.pop()))) if len(ends) == 1 else found
     return found
 

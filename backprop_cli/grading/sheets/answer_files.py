@@ -344,7 +344,7 @@ def salvaged(text: str) -> Salvaged | None:
 
 def _holds_no_answer(slip: Slip, lines: list[str]) -> bool:
     line = lines[slip.line - 1]
-    return line[: len(line) - len(line.lstrip())].count("\t") > 0 or bool(_heading(line.strip()))
+    return "\t" in line[: _indent(line)] or bool(_heading(line.strip()))
 
 
 def _broken(complaint: Complaint, lines: list[str]) -> Broken | None:
