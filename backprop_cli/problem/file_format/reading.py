@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.errors import Complaints
+from backprop_cli.problem.array_files import is_reference
 from backprop_cli.problem.file_format.fields import (
     Bounds,
     Choice,
@@ -65,13 +66,15 @@ def _put_under_values(node: MapNode, complaints: Complaints) -> None:
     """
     keys = {*PROBLEM.keys, *PROBLEM.aliases} - {*_OF_LAYERS}
     strays = [name for name in node.entries if name not in keys and is_name(name)]
+    if not strays:
+        return
     values = node.entries.get("values") or Entry(ScalarNode("values", "plain", 1, 1), MapNode(1, 1))
-    if not strays or not isinstance(values.value, MapNode):
+    if not isinstance(values.value, MapNode):
         return
     used = set(_WORD.findall(" ".join(_texts(node.entries["equations"].value))))
     for name in strays:
         entry = node.entries[name]
-        if name in used and not isinstance(entry.value, MapNode):
+        if name in used and (not isinstance(entry.value, MapNode) or is_reference(entry.value)):
             message = f"the numbers of {shown(name)}, which equations use, belong under `values`"
             complaints.add(message, entry.key.mark, f"values: {{{name}: …}}")
             values.value.entries.setdefault(name, node.entries.pop(name))
@@ -323,8 +326,9 @@ def _check_model(given: Given) -> None:
         given.complaints.add(
             message, given.mark, "layers: with a line `- {weights: …}` for each layer"
         )
-    for other in models[1:]:
-        given.complain(other, f"`{other}` and `{models[0]}` exclude each other", "one of the two")
+    stated = [key for key in models if key in given.entries]  # not what another key stands for
+    for other in stated[1:]:
+        given.complain(other, f"`{other}` and `{stated[0]}` exclude each other", "one of the two")
     if models == ["layers"]:
         for key in ("values", *_OF_EQUATIONS[1:]):
             if given.has(key):
