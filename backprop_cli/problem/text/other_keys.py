@@ -38,6 +38,7 @@ OF_PROBLEM: Final = _meant(
         "equations": "formulas formula",
         "values: {x: [1, 2], W: [[1, 0], [0, 1]]}": "constants variables params parameters",
         "train": "trainable trained",
+        "train: [W, b], and what it leaves out is given": "given fixed frozen",
         "ask": "asked question questions want wanted show",
         "convention: {indices: 1}": "indices index",
         "convention: {affine: W x + b}": "affine layout orientation",
