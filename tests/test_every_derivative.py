@@ -81,6 +81,13 @@ EQUATIONS = {
 shapes: {z: [3], t: [3], T: []}
 equations: [q = softmax(z / T), p = softmax(t / T), L = -T^2 * sum(p * log(q))]
 """,
+    "rotation": """
+values: {q: [1, 2], k: [0.5, -1], a: 0.3, v: [2, -1]}
+equations:
+  - R = [[cos(a), -sin(a)], [sin(a), cos(a) * v[1]]]
+  - T = [v, q * a]
+  - L = dot(R @ q, T @ k)
+""",
     "mixture": """
 values: {a: [0.2, 0.5], m: [1, 2], s: [0.5, 0.7], y: 1.4}
 equations:
