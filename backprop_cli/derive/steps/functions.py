@@ -27,8 +27,7 @@ from backprop_cli.derive.tensors.entrywise import OfVectors
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.table import SAME, TABLE
-from backprop_cli.problem.file_format.function_names import TRAINED_SLOPE
-from backprop_cli.problem.problem_data import Kinks
+from backprop_cli.problem.problem_data import TRAINED_SLOPE, Kinks
 
 F, Z = Sym("f"), Sym("z")
 _LEFT = derivative(F, Z)
