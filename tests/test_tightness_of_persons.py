@@ -339,3 +339,25 @@ equations: [L = sum(softplus(z))]
 grading: {precision: {decimals: 3}}
 """
     assert graded(problem, f"L: {typed}")["L"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # 12.526 + 47.857 + 67.938 is 128.321, and a third of it 42.774
+        ("42.774", "correct"),
+        ("42.733", "correct"),  # each cut off to three digits: 12.5 + 47.8 + 67.9 = 128.2
+        ("42.667", "correct"),  # and the sum as well: 128
+        ("42.735", "wrong"),
+        ("42.731", "wrong"),
+        ("42.750", "wrong"),
+    ],
+)
+def test_terms_are_written_down_and_their_sum_stays_on_the_display(
+    typed: str, verdict: str
+) -> None:
+    problem = """values: {z: [12.726, -47.557, 68.338], y: [0.2, 0.3, 0.4]}
+equations: [L = mean(abs(z - y))]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"L: {typed}")["L"].verdict == verdict

@@ -168,12 +168,17 @@ class _Enclosing:
         assert unit is not None
         if node.name in EXACT:
             return bare
-        if node.name not in unit.exact or (self.within and node.name in _TOTALS):
+        total = self.within and node.name in _TOTALS and not _kept(unit)
+        if total or node.name not in unit.exact:
             return _within(node, unit.widened(bare))
         if unit.definite or all(arg.digits for arg in args):
             return bare
         late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
         return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
+
+
+def _kept(unit: Unit) -> bool:
+    return isinstance(unit, Rounding) and unit.keeps_totals
 
 
 def _one_rounding(node: Op, terms: _Reached) -> Interval:
@@ -321,7 +326,8 @@ def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The sum that is divided."""
     (a,) = args
     axis = _axis(options)
-    sums = unit.widened((_sum(a[0], axis), _sum(a[1], axis)))
+    sums = _sum(a[0], axis), _sum(a[1], axis)
+    sums = sums if _kept(unit) else unit.widened(sums)
     count = a[0].size / max(sums[0].size, 1)
     return _shaped((sums[0] / count, sums[1] / count), options)
 
