@@ -32,7 +32,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     neighbours,
     typed,
 )
-from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.bounds import Interval, point
 
 Reading = Callable[[Expr], Interval]
 _Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
@@ -160,7 +160,20 @@ class Detector:
             every = self._pool(wrong, general=True)
             parts = [one for one in every if one.candidate[0] in GENERAL]
             found = self._met(wrong, parts, every, _DECISIVE, meant=False) or found
+        if exactly:
+            found = [*found, *(id for id in self._little(wrong, pool) if id not in found)]
         return said_best(found)
+
+    def _little(self, wrong: Wrong, pool: Sequence[_Worked]) -> list[str]:
+        """What changes little and gives the same numbers, but for what rounding made of them.
+
+        Three times a rounded ∂L/∂Z is ŷ − y only where none of it was rounded.
+        """
+        some = [one.candidate for one in pool if one.candidate[0] in _CHANGE_LITTLE]
+        exact = Values(self.judge.key.truth)
+        numbers, luck = typed(self.judge, wrong), _MOST_BY_CHANCE / max(len(some), 1)
+        giving = partial(_giving, self.judge, wrong, numbers, luck)
+        return giving(lambda expr: point(exact.of(expr)), some)
 
     def _of_parts(self, wrong: Wrong) -> list[str]:
         """What any part may undergo that gives it: all together, or each where it leaves no chance.

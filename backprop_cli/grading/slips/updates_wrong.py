@@ -27,9 +27,13 @@ def _change(case: Case) -> tuple[Sym, Expr] | None:
 
 
 def ascent(case: Case) -> Iterator[Expr]:
-    """W + η∇."""
+    """W + η∇; with a state, also where only the gradient is added to it, not taken off."""
     if found := _change(case):
-        yield op("sub", *found)
+        old, change = found
+        yield op("sub", old, change)
+        gradients = (name for name in symbols(change) if quantity(name).by == old.name)
+        if turned := {name: op("neg", Sym(name)) for name in gradients}:
+            yield op("add", old, substitute(change, turned))
 
 
 def _with_rate(case: Case, expr: Expr, rate: Expr) -> Expr:
