@@ -364,3 +364,25 @@ def test_uphill_with_a_state() -> None:
     assert slips(SOFTMAX_BATCH, on_sheet(v, b1_new=uphill), "b1_new") == {"ascent"}
     uphill[0] += 0.0007
     assert slips(SOFTMAX_BATCH, on_sheet(v, b1_new=uphill), "b1_new") == set()
+
+
+@pytest.mark.parametrize(
+    ("loss", "slip"),
+    [("sum(w^2) * c + sum(w)", "weights-not-updated"), ("sum((c + w)^2)", "bias-not-updated")],
+)
+def test_what_is_squared_is_a_weight(loss: str, slip: str) -> None:
+    """A vector that the loss has in it at once, left as it was; what is only added is a bias."""
+    problem = f"""values: {{w: [1.2, -0.7], c: 0.5}}
+equations: [L = {loss}]
+train: [w]
+update: {{rule: sgd, learning_rate: 0.3}}
+"""
+    gradient = "[2.2, 0.3]" if "c +" not in loss else "[3.4, -0.4]"
+    assert slip in slips(problem, f"dL/dw: {gradient}, w_new: [1.2, -0.7]", "w_new")
+
+
+def test_zeros_that_come_of_zeros_are_no_new_weight() -> None:
+    """-η · 0 is the change that a gradient written as 0 leads to, and no mistake of its own."""
+    v = in_batch()
+    answers = on_sheet(v, dL__dW1=np.zeros((2, 3)))
+    assert slips(SOFTMAX_BATCH, answers, "dL/dW1") == set()

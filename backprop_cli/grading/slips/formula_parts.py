@@ -305,7 +305,8 @@ def _other_quantities(case: Case) -> Iterator[Change]:
     if case.by is not None and case.step.phase == "backward":
         updated = (new_id(case.by), change_id(case.by))
         for id in updated if updated[1] in case.steps else ():
-            yield "value-for-gradient", Sym(id)
+            if id in case.asked:  # else it would come from the very gradient that is wrong
+                yield "value-for-gradient", Sym(id)
             yield "value-for-gradient", _from_right_gradient(case, id)
         for name in (model.target, *model.silent):
             if name in model.definitions:
