@@ -264,6 +264,7 @@ _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "layer_norm": ("layernormalization", "layernormalisation", "ln1", "lnorm"),
         "inv": ("inverse", "matrixinverse", "matinv"),
         "det": ("determinant",),
+        "cof": ("cofactor", "cofactors", "cofactormatrix"),
         "logdet": ("slogdet", "logdeterminant"),
         "outer": ("outerproduct", "tensorproduct"),
         "dot": ("inner", "innerproduct", "scalarproduct", "vdot"),
