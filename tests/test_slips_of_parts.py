@@ -347,6 +347,17 @@ def test_a_lost_number_of_samples_is_named_before_a_shortcut() -> None:
     assert found == ("mean-sum-confused", "softmax-shortcut-misused")
 
 
+def test_a_lost_number_of_samples_is_named_first_in_a_step_that_is_not_written() -> None:
+    """The same seen in the one number that comes of it."""
+    v = in_batch()
+    X = np.array([[0.5, -1.2, 0.3], [1.3, 0.7, -0.6], [-0.4, 0.9, 1.1]])
+    state = np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]])
+    new = v["W"] + 0.8 * state - 0.3 * ((v["Yhat"] - v["Y"]) @ X)
+    origin = graded(SOFTMAX_BATCH, f"W1_new: {listed(new)}")["W1_new"].origin
+    assert origin is not None
+    assert origin.slips[0] == "mean-sum-confused"
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_shares_that_are_not_added_up(turned: bool) -> None:
     """The δ of every sample where their sum belongs; a matrix of other numbers is none."""
