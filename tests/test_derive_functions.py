@@ -115,7 +115,8 @@ def test_the_forms_of_a_definition_are_equal(derivation: Derivation) -> None:
 
 
 def test_every_activation_and_loss_has_a_derivation() -> None:
-    activations = {name for name, entry in TABLE.items() if entry.activation} | {"linear"}
+    activations = {name for name, entry in TABLE.items() if entry.activation}
+    activations |= {"linear", "prelu"}
     plain = {name.replace("-", "_") for name in names()}
     assert plain == activations | {name.replace("-", "_") for name in LOSSES}
     assert all(named(name) is not None for name in names())
@@ -195,6 +196,23 @@ def written(expr: Expr) -> str:
     if expr.name in signs:
         return signs[expr.name].join(args)
     return "-" + args[0] if expr.name == "neg" else f"{expr.name}({', '.join(args)})"
+
+
+def test_a_trained_slope_is_differentiated_by_as_well() -> None:
+    """d/dz and d/da of max(z, 0) + a · min(z, 0), by finite differences of it."""
+
+    def prelu(z: float, a: float) -> float:
+        return max(z, 0.0) + a * min(z, 0.0)
+
+    derivation = named("prelu")
+    assert derivation is not None
+    (above, below, _), by_slope = derivation.chains[:3], derivation.chains[3:]
+    h, a = 1e-6, 0.3
+    for z, (of_z, of_a) in ((1.4, (above, by_slope[0])), (-0.8, (below, by_slope[1]))):
+        here = Point({"z": z, "a": a}, {}, derivation.definitions)
+        slopes = ((prelu(z + h, a) - prelu(z - h, a)), (prelu(z, a + h) - prelu(z, a - h)))
+        for one, slope_ in zip((of_z, of_a), slopes, strict=True):
+            assert here.value(one.lines[-1].expr) == pytest.approx(slope_ / 2 / h, abs=1e-8)
 
 
 def test_known_results() -> None:

@@ -27,7 +27,10 @@ from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
     Case,
+    other_rows,
     plain_name,
+    size_of,
+    untransposed,
     with_terms_lost_in_each,
 )
 from backprop_cli.grading.slips.forward import is_forward
@@ -141,7 +144,7 @@ def _left_out(case: Case, lost: Expr) -> str:
     names = set(symbols(lost))
     if names & case.upstreams:
         return "upstream-left-out"
-    name = plain_name(_untransposed(lost))
+    name = plain_name(untransposed(lost))
     of_weights = case.by is not None and case.by in case.model.trained
     is_input = of_weights and name in case.kept("inputs", lambda: _inputs(case))
     return "input-left-out" if is_input else "factor-left-out"
@@ -156,23 +159,16 @@ def _inputs(case: Case) -> frozenset[str]:
         for _, node in places(expr):
             if isinstance(node, Op) and node.name in _PRODUCTS:
                 for own, other in (node.args, node.args[::-1]):
-                    if plain_name(_untransposed(own)) == case.by:
-                        found.add(plain_name(_untransposed(other)) or "")
+                    if plain_name(untransposed(own)) == case.by:
+                        found.add(plain_name(untransposed(other)) or "")
     return frozenset(found - set(case.model.trained))
-
-
-def _untransposed(expr: Expr) -> Expr:
-    """A matrix as it is given: neither turned over, nor with a row of 1 for the biases."""
-    while isinstance(expr, Op) and expr.name in ("transpose", "prepend", "append"):
-        expr = expr.args[0]
-    return expr
 
 
 def _in_its_place(case: Case, lost: Expr) -> Iterator[Expr]:
     """What is put for a matrix that is lost: ones, beside what the biases are multiplied by."""
     if case.shape(lost) != ():
         yield _ones(lost)
-    inner = _untransposed(lost)
+    inner = untransposed(lost)
     if inner is not lost and isinstance(inner, Sym) and (case.shape(inner) or ()) != ():
         alone = substitute(lost, {inner.name: _ones(inner)})
         if alone != _ones(lost):
@@ -185,7 +181,7 @@ def _ones(expr: Expr) -> Expr:
 
 
 def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
-    size = _size_of(case, right)
+    size = size_of(case, right)
     if size is not None:
         yield "mean-sum-confused", left
         if size > 2:
@@ -194,14 +190,6 @@ def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
     computed = any(name in case.steps for name in symbols(right))
     slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
     yield slip, left
-
-
-def _size_of(case: Case, divisor: Expr) -> int | None:
-    """The number of samples, entries, rows or columns that something is divided by."""
-    if not isinstance(divisor, Num) or divisor.value.denominator != 1:
-        return None
-    sizes = {size for shape in case.model.shapes.values() for size in shape} | case.counts
-    return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
 
 
 def _of_power(case: Case, node: Op) -> Iterator[Change]:
@@ -272,6 +260,8 @@ def _operands(case: Case) -> Iterator[Change]:
     for _, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Sym):
             where.setdefault(node.name, []).append(put_in)
+        else:
+            yield from (("wrong-operand", put_in(other)) for other in other_rows(case, node))
     most = max(_FEWEST_OTHERS, _OTHERS // max(len(where), 1))
     for name, found in where.items():
         if name not in case.sizes.names:
@@ -315,7 +305,8 @@ def _other_quantities(case: Case) -> Iterator[Change]:
     if case.by is not None and case.step.phase == "backward":
         updated = (new_id(case.by), change_id(case.by))
         for id in updated if updated[1] in case.steps else ():
-            yield "value-for-gradient", Sym(id)
+            if id in case.asked:  # else it would come from the very gradient that is wrong
+                yield "value-for-gradient", Sym(id)
             yield "value-for-gradient", _from_right_gradient(case, id)
         for name in (model.target, *model.silent):
             if name in model.definitions:
