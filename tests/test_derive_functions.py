@@ -31,6 +31,9 @@ FORMULAS = (
     "sqrt(1 + z^2) - abs(z - 5)",
     "max(0, z) + min(z, 1)",
     "z * tanh(ln(1 + exp(z)))",
+    "z * exp(z) * 3 * sin(2*z) * tanh(z)",
+    "z * z * a * z",
+    "sum(z^2) * sum(z) * sum(exp(z))",
     "relu(z) * leaky_relu(z, slope=0.2)",
     "elu(z) + huber(z) + gelu(z) / (2 + silu(z))",
     "(y - yhat)^2",
@@ -242,6 +245,30 @@ def test_rules_are_named() -> None:
         "sum rule",
         "own value",
     } <= reasons
+
+
+@pytest.mark.parametrize("count", [3, 6, 40])
+def test_a_product_of_many_factors_is_derived_in_one_line(count: int) -> None:
+    """As in a textbook, a term for each factor: with a pair at a time a page would be a book."""
+    text = " * ".join(f"sin({number}*z)" for number in range(1, count + 1))
+    (chain,) = of_formula(text).chains
+    reasons = [line.reason for line in chain.lines]
+    assert reasons.count("product rule") == 1
+    assert len(reasons) <= 6
+
+
+LONG = (
+    "softmax(" * 8 + "z" + ")" * 8,
+    " / ".join(f"sin({number}*z)" for number in range(1, 60)),
+    " * (".join(f"sin({number}*z)" for number in range(1, 60)) + ")" * 58,
+    "exp(z + " * 60 + "z" + ")" * 60,
+)
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_what_nobody_could_read_is_refused(text: str) -> None:
+    with pytest.raises(UnderivableError, match="would fill pages"):
+        of_formula(text)
 
 
 def test_jacobian_in_both_layouts() -> None:

@@ -217,6 +217,7 @@ class _One:
         self.how: Words = np.full(shape, None, dtype=object)
         self.verdicts[~self.written.present] = "missing"
         self.leaning: Mask = np.zeros(shape, dtype=bool)
+        self.definite: Mask = np.zeros(shape, dtype=bool)
         self.leans_on: set[str] = set()
         self._known: dict[Reading, Ways] = {}
         self.decided: Interval | None = None
@@ -269,6 +270,7 @@ class _One:
         one is near. Whoever rounds in any one way comes nearer to what is right.
         """
         by_range = (self.verdicts == "correct") & (self.how == "carried-rounding")
+        by_range &= ~self.definite
         by_range &= self.written.unit <= self.key.unit.at(self.truth) * (1 + 1e-9)
         if by_range.any() and not self.key.computed and self.judge.betrayed(self.name):
             near = definitely(self.judge.standing, self.name)
@@ -353,6 +355,7 @@ class _One:
         self.decided = way.interval
         self.verdicts[found] = verdict
         self.how[found] = "carried-rounding" if verdict == "correct" else None
+        self.definite = self.definite | (found & reading.definite)
         if not reading.repaired:
             self.leaning = self.leaning | found
             self.leans_on |= self.judge.sources_of(way.uses)
