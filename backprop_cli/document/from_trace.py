@@ -33,7 +33,6 @@ from backprop_cli.document.document_data import Step as StepPart
 from backprop_cli.document.names import Names, names_of
 from backprop_cli.document.step_equations import (
     Formulas,
-    is_entrywise,
     known,
     values_of,
     written_places,
@@ -228,6 +227,10 @@ class _Maker(Struct, frozen=True):
         if self.trace.over_time and step.phase == "backward":
             whole = self.over_time.sum_over_time(plain)
             equation = replace(equation, sides=(*((whole,) if whole else ()), *equation.sides))
+        entries = [*self.any_entry(step)]
+        entries += self.formulas.entries(step, used, places or self.example(step))
+        if alone and not equation.sides:  # it has no formula of which an entry could be one
+            equation, *entries = entries
         return StepPart(
             number,
             step.id,
@@ -235,10 +238,7 @@ class _Maker(Struct, frozen=True):
             reason(step),
             step.shape,
             equation,
-            (
-                *self.any_entry(step),
-                *self.formulas.entries(step, used, places or self.example(step)),
-            ),
+            tuple(entries),
             tuple(self.notes(step)),
         )
 
@@ -262,8 +262,7 @@ class _Maker(Struct, frozen=True):
         """The entries that are written out: those asked for, or all of them in long detail."""
         chosen = self.view.entries.get(step.id)
         if chosen is not None:
-            writes = step.value is not None and is_entrywise(step, self.formulas.known)
-            return list(chosen) if writes else []
+            return [] if step.value is None else list(chosen)
         return written_places(step, self.formulas.known) if self.view.detail == "long" else []
 
     def is_brief(self, step: Step) -> bool:

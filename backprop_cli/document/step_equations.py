@@ -153,6 +153,11 @@ class Formulas(Struct, frozen=True):
         """Entries written out, but for those that say no more than the formula of the step."""
         if not places:
             return
+        if not is_entrywise(step, self.known):
+            yield from (
+                Equation(self._entry_name(step, at), (), self._at(step, at)) for at in places
+            )
+            return
         from backprop_cli.readings.entries import entry
 
         sizes = Sizes(self.known.shapes, {})
@@ -162,11 +167,16 @@ class Formulas(Struct, frozen=True):
                 yield self._entry(step, at, written, known)
 
     def _entry(self, step: Step, at: _Place, written: Expr, known: Known) -> Equation:
-        assert step.value is not None  # numbers are put in only where there are some
-        head = self.names.node(self.names.counting.entry(step.id, at))
         kinds = (False, True) if symbols(written) else (True,)
         sides = [self.writer(known, numbers=numbers).node(written) for numbers in kinds]
-        return _equation(head, sides, self.drawn.value(np.asarray(float(step.value[at]))))
+        return _equation(self._entry_name(step, at), sides, self._at(step, at))
+
+    def _entry_name(self, step: Step, at: _Place) -> Node:
+        return self.names.node(self.names.counting.entry(step.id, at))
+
+    def _at(self, step: Step, at: _Place) -> Node:
+        assert step.value is not None  # numbers are put in only where there are some
+        return self.drawn.value(np.asarray(float(step.value[at])))
 
 
 def _equation(head: Node, sides: Sequence[Node], result: Node | None) -> Equation:

@@ -83,20 +83,26 @@ def _found(text: str, known: Collection[str], model: Model) -> Reference:
     """What a text names: an id, or a Jacobian written with other names of its two quantities."""
     second = asked_second(model, text)
     if second is not None and second.id in known:
-        place = typed_entry(text)[1]
-        return reference(entry_id(second.id, place.split(",") if place else ()), known, "", {})
+        return in_derivative(second.id, text, known)
     try:
         return reference(text, known, model.gradient_of, model.aliases)
     except UnknownIdError:
         pair = _pair(text, [*model.definitions, *model.given], model.aliases)
         if pair is None or derivative_id(*pair) not in known:
             raise
-        return Reference(derivative_id(*pair))
+        return in_derivative(derivative_id(*pair), text, known)
+
+
+def in_derivative(id: str, text: str, known: Collection[str]) -> Reference:
+    """A derivative written with other names of its quantities, or the entry of it that is meant."""
+    place = typed_entry(text)[1]
+    return reference(entry_id(id, place.split(",") if place else ()), known, "", {})
 
 
 def _pair(text: str, names: Collection[str], aliases: Mapping[str, str]) -> tuple[str, str] | None:
-    """The two quantities of a quotient; None where `text` is none, or names something unknown."""
-    asked = typed_derivative(text)
+    """The two quantities of a quotient or of an entry of it; None where `text` is none, or names
+    something unknown."""
+    asked = typed_derivative(typed_entry(text)[0])
     if asked is None:
         return None
     try:

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.algebra.quantity import derivative_id, typed_derivative
+from backprop_cli.algebra.quantity import derivative_id, typed_derivative, typed_entry
 from backprop_cli.errors import Complaint, Complaints, UserError, refusal
 from backprop_cli.problem.file_format.reading import PROBLEM, read_problem
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
@@ -19,7 +19,13 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.commas import Pair, has_spaces, with_points
 from backprop_cli.problem.text.tree import read_tree
 from backprop_cli.readings.index_bases import Index
-from backprop_cli.solving.asked import asked_pairs, asked_second, check_asked, check_names
+from backprop_cli.solving.asked import (
+    asked_pairs,
+    asked_second,
+    check_asked,
+    check_names,
+    in_derivative,
+)
 from backprop_cli.solving.limits import Allowed, check_depth, check_formulas, check_task
 from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.prepared import check_batches
@@ -176,7 +182,7 @@ def selected(loaded: Loaded, only: Sequence[str], until: str | None) -> Selectio
             ids |= {step.id for step in loaded.plan.steps if step.phase == text}
             continue
         id = _computable(loaded, text, "--only")
-        place = _place(loaded, text)
+        place = _place(loaded, id, text)
         if place is not None and (id not in extra or id in entries):
             entries[id] = (*entries.get(id, ()), place)
         else:
@@ -189,19 +195,21 @@ def selected(loaded: Loaded, only: Sequence[str], until: str | None) -> Selectio
     return Selection(frozenset(ids) if only or until else None, frozenset(extra), entries)
 
 
-def _place(loaded: Loaded, text: str) -> Index | None:
+def _place(loaded: Loaded, id: str, text: str) -> Index | None:
     """Which entry of a quantity is meant, counted from 0; None for the whole."""
     try:
-        found = loaded.reference(text)
-    except UnknownIdError:
+        index = in_derivative(id, text, [id]).index
+    except UnknownIdError as unknown:
+        raise _complaint("--only", unknown) from None
+    if index is None:
         return None
-    if found.index is None:
-        return None
-    shape = tuple(size for size in loaded.plan.shapes[found.id] if isinstance(size, int))
-    place = loaded.model.counted(found.id, found.index, shape)
+    shapes = loaded.plan.shapes
+    planned = shapes if id in shapes else plan(loaded.model, [id]).shapes
+    shape = tuple(size for size in planned[id] if isinstance(size, int))
+    place = loaded.model.counted(id, index, shape)
     if place is None:
-        message = f"{found.id} has no entry '{text}'"
-        raise _complaint("--only", UnknownIdError(message, _entries(loaded, found.id, shape)))
+        message = f"{id} has no entry '{text}'"
+        raise _complaint("--only", UnknownIdError(message, _entries(loaded, id, shape)))
     return place
 
 
@@ -219,7 +227,7 @@ def _computable(loaded: Loaded, text: str, option: str) -> str:
     except UnknownIdError as unknown:
         if (second := asked_second(loaded.model, text)) is not None:
             return second.id
-        asked = typed_derivative(text)
+        asked = typed_derivative(typed_entry(text)[0])
         if asked is None or asked[0][0].isdigit():  # the d2L of a second derivative is no name
             raise _complaint(option, unknown) from None
         names = loaded.known()
@@ -230,12 +238,16 @@ def _quotient_id(
     loaded: Loaded, asked: tuple[str, str], names: Collection[str], option: str
 ) -> str:
     try:
-        of, by = (
-            reference(part, names, loaded.model.gradient_of, loaded.model.aliases).id
-            for part in asked
-        )
+        found = [
+            reference(part, names, loaded.model.gradient_of, loaded.model.aliases) for part in asked
+        ]
     except UnknownIdError as unknown:
         raise _complaint(option, unknown) from None
+    of, by = (one.id for one in found)
+    if any(one.index is not None for one in found):
+        places = ",".join(str(place) for one in found for place in one.index or ())
+        said = "an entry of a derivative has all its numbers behind the whole"
+        raise _complaint(option, UnknownIdError(said, f"{derivative_id(of, by)}[{places}]"))
     if of not in loaded.model.definitions:
         known = ", ".join(loaded.model.definitions)
         raise _complaint(
