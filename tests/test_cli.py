@@ -347,6 +347,10 @@ def test_only_and_until() -> None:
     assert ids("--until", "Z2") == ["Z1", "H1", "Z2"]
     assert ids("--only", "forward", "--until", "H1") == ["Z1", "H1"]
     assert ids("--only", "dYhat/dW1") == ["dYhat/dW1"]
+    given = solve("--only", "W1")
+    assert "weights of layer 1" in given
+    assert "Forward" not in given
+    assert "Results" not in given
 
 
 def test_steps_and_at() -> None:

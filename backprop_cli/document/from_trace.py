@@ -119,8 +119,8 @@ class _Maker(Struct, frozen=True):
 
     def parts(self) -> Iterator[Part]:
         whole = self.view.only is None
+        yield from self.given()
         if whole:
-            yield from self.given()
             yield from self.stated()
         yield from self.steps()
         if whole and len(self.trace.history) > 1 and self.trace.loss is not None:
@@ -151,7 +151,9 @@ class _Maker(Struct, frozen=True):
             yield Givens(items)
 
     def is_given(self, id: str, given: Stated) -> bool:
-        """Whether a quantity belongs to the problem, not to the update alone."""
+        """Whether a quantity belongs to the problem, not to the update alone; or is asked for."""
+        if self.view.only is not None:
+            return id in self.view.only
         if given.role in ("data", "parameter"):
             return True
         forward = (step for step in self.trace.steps if step.phase == "forward")
