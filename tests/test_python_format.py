@@ -198,3 +198,16 @@ def test_a_logarithm_of_what_has_become_0_is_taken_from_what_is_behind_it(
         value = np.asarray(step["value"])
         if step["id"] in results and value.dtype.kind == "f":
             np.testing.assert_allclose(results[step["id"]], value, rtol=1e-12, err_msg=step["id"])
+
+
+@pytest.mark.parametrize("formula", ["x * 10^400 / 10^400", "x / 3^1000", "x * 2^(-2000)"])
+def test_a_power_that_no_float_holds_is_infinite_in_the_program_as_well(formula: str) -> None:
+    """As 10^400 is in floats: 1 · ∞ / ∞ is no number, 1 / ∞ is 0. Whole numbers of Python's own
+    have no end, and cannot be multiplied by an array."""
+    text = f"values: {{x: [1, 2]}}\nequations: ['L = {formula}']\n"
+    done = CliRunner().invoke(main, ["solve", "-", "--format", "python"], input=text)
+    names: dict[str, Any] = {}
+    with np.errstate(all="ignore"):
+        exec(done.stdout, names)  # noqa: S102  # a program of our own
+    expected = np.nan if "*" in formula and "-" not in formula else 0.0
+    np.testing.assert_array_equal(names["L"], [expected, expected])

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from backprop_cli.algebra.build import levels
 from backprop_cli.algebra.expr import Expr, Num, Op, Option
-from backprop_cli.readings.source import HELPERS, Code, Form, Source
+from backprop_cli.readings.source import ATOM, HELPERS, Code, Form, Source
 
 
 def _infix(sign: str, own: int) -> Form:
@@ -30,7 +30,20 @@ def _matmul(source: Source, node: Op) -> Code:
 
 def _pow(source: Source, node: Op) -> Code:
     a, b = node.args
+    if _overflows(a, b):
+        return 'float("inf")', ATOM
     return f"{source.inside(a, 5)} ** {source.inside(b, 4)}", 4
+
+
+def _overflows(base: Expr, exponent: Expr) -> bool:
+    """Whether a power of numbers is one that Python has as a whole number, and not as a float."""
+    if not (isinstance(base, Num) and isinstance(exponent, Num) and base.value > 0):
+        return False
+    try:
+        float(base.value) ** float(exponent.value)
+    except OverflowError:
+        return True
+    return False
 
 
 def _neg(source: Source, node: Op) -> Code:
