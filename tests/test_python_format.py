@@ -198,3 +198,23 @@ def test_a_logarithm_of_what_has_become_0_is_taken_from_what_is_behind_it(
         value = np.asarray(step["value"])
         if step["id"] in results and value.dtype.kind == "f":
             np.testing.assert_allclose(results[step["id"]], value, rtol=1e-12, err_msg=step["id"])
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("x * 10^400 / 10^400", np.nan),  # 1 · ∞ / ∞
+        ("x * 9^9^9", np.inf),
+        ("x / 3^1000", 0.0),
+        ("x * 2^(-2000)", 0.0),
+        ("x * (-8)^(1/3)", np.nan),
+    ],
+)
+def test_a_power_that_no_float_holds_is_none_in_the_program(formula: str, expected: float) -> None:
+    """Python's own numbers have no end, and roots that are complex."""
+    text = f"values: {{x: [1, 2]}}\nequations: ['L = {formula}']\n"
+    done = CliRunner().invoke(main, ["solve", "-", "--format", "python"], input=text)
+    names: dict[str, Any] = {}
+    with np.errstate(all="ignore"):
+        exec(done.stdout, names)  # noqa: S102  # a program of our own
+    np.testing.assert_array_equal(names["L"], [expected, expected])

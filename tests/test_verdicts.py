@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from judged import entries, graded, submission, verdicts
 
+from backprop_cli.algebra import build
+from backprop_cli.algebra.expr import Expr
+from backprop_cli.grading.judging.equivalent_ways import variants
 from backprop_cli.grading.report_data import Result
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
 
 CHAIN = """values: {a: 5, b: 3, c: 2}
 equations:
@@ -642,3 +649,25 @@ ask: [e, dL/de, dL/dd]
 """
     sheet = "e: [.2178, .3007], dL/de: [-1.92864, -1.92864]"
     assert graded(problem, f"{sheet}, dL/dd: {typed}")["dL/dd"].verdict == verdict
+
+
+def test_other_ways_to_work_a_long_product_out_are_found_part_by_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """n terms have n factors each; with each part gone through anew below each it would be n³."""
+    real, found, counted = build.coefficient, [], 0
+
+    def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
+        nonlocal counted
+        counted += 1
+        return real(expr)
+
+    monkeypatch.setattr(build, "coefficient", coefficient)
+    for factors in (10, 20, 40):
+        formula = f"L = sum({' @ '.join(factors * 'A')})"
+        text = f"values: {{A: [[1, 2], [3, 4]]}}\nequations: ['{formula}']\n"
+        model = loaded(Source("p.yaml", text.encode())).model
+        counted = 0
+        variants(model)
+        found.append(counted)
+    assert found[2] < 5 * found[1] < 25 * found[0]

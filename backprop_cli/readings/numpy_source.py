@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import numpy as np
+
 from backprop_cli.algebra.build import levels
-from backprop_cli.algebra.expr import Expr, Num, Op, Option
-from backprop_cli.readings.source import HELPERS, Code, Form, Source
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, symbols
+from backprop_cli.readings.source import ATOM, HELPERS, Code, Form, Source
+from backprop_cli.readings.values import evaluate
 
 
 def _infix(sign: str, own: int) -> Form:
@@ -30,7 +33,19 @@ def _matmul(source: Source, node: Op) -> Code:
 
 def _pow(source: Source, node: Op) -> Code:
     a, b = node.args
+    if not symbols(node) and (lost := _not_finite(node)) is not None:
+        return f'float("{lost}")', ATOM
     return f"{source.inside(a, 5)} ** {source.inside(b, 4)}", 4
+
+
+def _not_finite(node: Op) -> float | None:
+    """What a power of numbers is in floats, if it is not finite.
+
+    Python has 10 ** 400 as a whole number, with which arrays cannot be multiplied, is for hours at
+    9 ** 9 ** 9, and has (-8) ** (1 / 3) as a complex number.
+    """
+    value = float(evaluate(node, {}))
+    return None if np.isfinite(value) else value
 
 
 def _neg(source: Source, node: Op) -> Code:

@@ -200,21 +200,27 @@ def _value_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     users = consumers(model, by) if by is not None else []
     if len(users) > _MOST_USERS:
         return
+    plain = Folded[Expr](lambda leaf: leaf, _with_number_first)
     for user in users:
         factors = _flat(model.definitions[user])
         if any(isinstance(factor, Op) for factor in factors):
-            plain = [_plain(factor) for factor in factors]
-            found = rewrite(expr, partial(_by_value, plain, Sym(user)))
+            definition = [plain.of(factor) for factor in factors]
+            found = rewrite(expr, partial(_by_value, definition, Sym(user), plain))
             if found != expr:
                 yield found
 
 
-def _by_value(definition: Sequence[Expr], value: Sym, part: Expr) -> Expr | None:
-    """A product in which all factors of a definition are, with the value in their place."""
+def _by_value(
+    definition: Sequence[Expr], value: Sym, plain: Folded[Expr], part: Expr
+) -> Expr | None:
+    """A product in which all factors of a definition are, with the value in their place.
+
+    They are compared `plain`, with the numbers of each product in front: -½ · d² for (-d²)/2.
+    """
     factors = _flat(part)
     if len(factors) < len(definition):
         return None
-    compared = [_plain(factor) for factor in factors]
+    compared = [plain.of(factor) for factor in factors]
     for factor in definition:
         if factor not in compared:
             return None
@@ -240,11 +246,6 @@ def _flat(expr: Expr) -> list[Expr]:
             case other:
                 found.append(other)
     return found
-
-
-def _plain(expr: Expr) -> Expr:
-    """The same with the numbers of each product in front of it: -½ · d² for (-d²)/2."""
-    return Folded[Expr](lambda leaf: leaf, _with_number_first).of(expr)
 
 
 def _with_number_first(node: Op, args: list[Expr]) -> Expr:
