@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +67,76 @@ def test_gradients_are_differences_of_numpy(formula: str, size: int) -> None:
     np.testing.assert_allclose(
         solution["dL/dA"], wanted, rtol=1e-6, atol=1e-7 * np.abs(wanted).max()
     )
+
+
+SINGULAR: dict[str, list[list[float]]] = {
+    "one": [[0]],
+    "two": [[1, 2], [2, 4]],
+    "three": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+    "tenths": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]],
+    "of rank 1": [[1, 2, 3], [2, 4, 6], [-1, -2, -3]],
+    "four": [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12], [1, 0, 0, 1]],
+    "of zeros": [[0.0] * 4] * 4,
+}
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_the_determinant_of_a_singular_matrix_has_a_slope(name: str) -> None:
+    """By differences of NumPy, of which a determinant has no error: it is linear in each entry."""
+    a = np.array(SINGULAR[name], dtype=float)
+    data = {"values": {"A": a.tolist()}, "equations": ["d = det(A)", "L = (d - 1.5)^2"]}
+    solution = backprop.load(data).solve()
+    wanted = differences(lambda one: float((np.linalg.det(one) - 1.5) ** 2), a, 1e-5)
+    np.testing.assert_allclose(solution["dL/dA"], wanted, rtol=1e-8, atol=1e-8)
+    if name in ("of rank 1", "of zeros"):
+        assert not solution["dL/dA"].any()
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+@pytest.mark.parametrize("library", ["python", "pytorch"])
+def test_the_programs_have_that_slope_as_well(name: str, library: str, tmp_path: Path) -> None:
+    """A program in PyTorch asserts that autograd has the same numbers."""
+    if library == "pytorch":
+        pytest.importorskip("torch")
+    data = {"values": {"A": SINGULAR[name]}, "equations": ["L = (det(A) - 1.5)^2"]}
+    program = tmp_path / "program.py"
+    program.write_text(run(data, "solve", "--format", library), encoding="utf-8")
+    found = runpy.run_path(str(program))["results"]["dL/dA"]
+    wanted = backprop.load(data).solve()["dL/dA"]
+    np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["one", "two", "three", "of rank 1"])
+def test_the_second_slopes_of_a_singular_determinant(name: str) -> None:
+    a = np.array(SINGULAR[name], dtype=float)
+    data = {"values": {"A": a.tolist()}, "equations": ["L = (det(A) - 1.5)^2"]}
+    problem = backprop.load(data | {"ask": ["d2L/dA2"]})
+    found = np.asarray(problem.solve()["d2L/dA2"]).reshape(a.shape * 2)
+
+    def gradient(place: tuple[int, ...]) -> Callable[[Array], float]:
+        changed = data | {"ask": ["dL/dA"]}
+
+        def at(one: Array) -> float:
+            values = {"values": {"A": one.tolist()}}
+            return float(backprop.load(changed | values).solve()["dL/dA"][place])
+
+        return at
+
+    for place in np.ndindex(a.shape):
+        wanted = differences(gradient(place), a, 1e-4)
+        np.testing.assert_allclose(found[place], wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_cofactors_are_printed_where_the_inverse_is_none() -> None:
+    data = {"values": {"A": SINGULAR["two"]}, "equations": ["d = det(A)", "L = (d - 1.5)^2"]}
+    text = run(data, "solve", "--detail", "long", "--width", "100")
+    assert "∂L/∂A = ∂L/∂d · cof(A)" in text
+    assert "(∂L/∂A)₁₂ = ∂L/∂d · (−A₂₁) = −3 · (−2) = 6" in text
+    assert "cof(A) are the cofactors of a matrix: |A| A⁻ᵀ where it has an inverse" in text
+    assert "nan" not in text.split()
+    paths = run(data, "solve", "--entry", "A[1,2]")
+    assert "∂d/∂A₁₂ = −A₂₁ = −2" in paths
+    assert "∂L/∂A₁₂ = ∂L/∂d · ∂d/∂A₁₂ = 6" in paths
 
 
 def test_small_whole_numbers_leave_no_noise() -> None:
@@ -167,11 +239,13 @@ def honest() -> dict[str, Any]:
     return {"B": b, "s": s, "L": round(s + round(float(np.log(14)), 3), 3), "dL/dA": gradient}
 
 
-def typed(answers: dict[str, Any]) -> dict[str, Any]:
+def typed(answers: dict[str, Any], decimals: int = 3) -> dict[str, Any]:
     return {
-        id: [[f"{one:.3f}" for one in row] for row in value]
+        id: [[f"{one:.{decimals}f}" for one in row] for row in value]
         if isinstance(value, np.ndarray)
-        else f"{value:.3f}"
+        else value
+        if isinstance(value, str)
+        else f"{value:.{decimals}f}"
         for id, value in answers.items()
     }
 
@@ -199,6 +273,46 @@ def test_wrong_sheets_are_wrong() -> None:
         (id,) = answers
         report = graded(typed({**honest(), **answers}))
         assert report[id].verdict == "wrong", made
+
+
+def of_determinant(a: list[list[float]], answers: dict[str, Any]) -> Any:
+    data = {
+        "values": {"A": a},
+        "equations": ["d = det(A)", "L = d^2 - 3 * d"],
+        "ask": ["d", "dL/dd", "dL/dA"],
+        "grading": {"precision": {"decimals": 2}},
+    }
+    return backprop.load(data).check(answers)
+
+
+def test_a_sheet_on_a_singular_matrix() -> None:
+    """dL/dd = −3 at d = 0, and the cofactors of [[1, 2], [2, 4]] are [[4, −2], [−2, 1]]."""
+    right = {"d": "0", "dL/dd": "-3", "dL/dA": [["-12", "6"], ["6", "-3"]]}
+    assert of_determinant(SINGULAR["two"], right).passed
+    for wrong in (
+        [["-12", "6"], ["6", "-2.95"]],
+        [["0", "0"], ["0", "0"]],
+        [["-12", "-6"], ["-6", "-3"]],
+    ):
+        report = of_determinant(SINGULAR["two"], {**right, "dL/dA": wrong})
+        assert report["dL/dA"].verdict == "wrong", wrong
+
+
+def test_a_sheet_by_the_inverse_goes_on_with_its_own_determinant() -> None:
+    """|A| is 14, and dL/dd is 25; 4 · 5 + 2 · 3 is 26, for which it would be 49."""
+    a = np.array([[4.0, 3], [2, 5]])
+    turned = np.linalg.inv(a).T
+    sheets = {
+        "correct": {"d": "14.00", "dL/dd": "25.00", "dL/dA": 25 * 14 * turned},
+        "wrong": {"d": "14.00", "dL/dd": "25.00", "dL/dA": 25 * 14 * turned.T},
+        "carried": {"d": "26.00", "dL/dd": "49.00", "dL/dA": 49 * 26 * turned},
+    }
+    for verdict, answers in sheets.items():
+        report = of_determinant(a.tolist(), typed(answers, 2))
+        assert report["dL/dA"].verdict == verdict
+    by_cofactors = 49 * np.array([[5.0, -2], [-3, 4]])
+    report = of_determinant(a.tolist(), typed({**sheets["carried"], "dL/dA": by_cofactors}, 2))
+    assert report["dL/dA"].verdict == "carried"
 
 
 # ---- What is printed, and what is refused -------------------------------------------------------

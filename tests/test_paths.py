@@ -12,8 +12,11 @@ from oracles.reading import Problem
 from oracles.solved import solved
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, walk
+from backprop_cli.document.view import View
+from backprop_cli.formats import terminal_page
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
+from backprop_cli.said.solved import of_solution
 from backprop_cli.solving.solution import Solution
 from backprop_cli.solving.weight_paths import MAX_PATHS, EntryPaths, Factor, entry_paths
 
@@ -42,6 +45,36 @@ SHARED: Problem = {
     ],
     "train": ["w", "u"],
 }
+PENALTY: Problem = {
+    "values": {"x": [1, 2], "w": [0.5, -0.25], "y": 1, "s": 0.3},
+    "equations": [
+        "h = tanh(dot(w, x) + s)",
+        "o = h * w + s",
+        "L = (sum(o) - y)^2",
+        "J = L + 0.1 * sum(w * w) + s^2",
+    ],
+    "train": ["w", "s"],
+}
+RESIDUAL: Problem = {
+    "x": [1, -2],
+    "y": [0.5],
+    "layers": [
+        {"weights": [[0.1, 0.2], [0.5, -0.3]], "activation": "tanh"},
+        {
+            "weights": [[0.3, 0.4], [0.1, 0.5]],
+            "activation": "softmax",
+            "skip": [{"from": 1, "into": "post"}],
+        },
+        {"weights": [[1, 2]]},
+    ],
+    "loss": "half-squared-error",
+}
+NAMES = ["skips", "shared", "penalty", "residual"]
+PENALISED: Problem = {
+    "values": {"x": 2, "w": 0.5, "y": 3},
+    "equations": ["L = (w * x - y)^2", "J = L + 0.1 * w^2"],
+    "train": ["w"],
+}
 
 
 def entries(solution: Solution) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -69,6 +102,24 @@ def check(solution: Solution, name: str, index: tuple[int, ...]) -> EntryPaths:
     return found
 
 
+def place(solution: Solution, entry: str) -> tuple[str, tuple[int, ...]]:
+    """The quantity of an entry, and where it stands in it."""
+    name, _, places = entry.partition("[")
+    written = tuple(map(int, places.rstrip("]").split(","))) if places else ()
+    return name, solution.model.bases.counted(name, written)
+
+
+def moved(solution: Solution, factor: Factor, step: float) -> float:
+    """What is differentiated after `by` alone has changed, those held fixed as they were."""
+    (name, index), (of, at) = (place(solution, one) for one in (factor.by, factor.of))
+    values = {id: np.array(value, dtype=float) for id, value in solution.values.items()}
+    values[name][index] += step
+    for id, expr in solution.model.definitions.items():
+        if id not in {*factor.held, name}:
+            values[id] = evaluate(expr, values)
+    return float(values[of][at])
+
+
 def chained(factors: tuple[Factor, ...], found: EntryPaths) -> bool:
     """From the loss, each factor goes on where the one before it ended, down to the entry."""
     ends = [found.loss, *(factor.by for factor in factors)]
@@ -93,6 +144,33 @@ def test_paths_add_up_to_the_gradient(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for i in rng.permutation(len(chosen))[:12]:
         check(solution, *chosen[i])
+
+
+@pytest.mark.parametrize("problem", [SKIPS, SHARED, PENALTY, RESIDUAL], ids=NAMES)
+def test_each_factor_is_the_slope_while_what_is_held_fixed_stays(problem: Problem) -> None:
+    """By finite differences: without its bar a factor is all that `by` does to `of`."""
+    solution = solved(problem)
+    bars = 0
+    for name, index in entries(solution):
+        if name == solution.model.target:
+            continue
+        found = entry_paths(solution.model, solution.values, name, index)
+        for factor in {factor for path in found.paths for factor in path.factors}:
+            slope = (moved(solution, factor, 1e-5) - moved(solution, factor, -1e-5)) / 2e-5
+            assert factor.value == pytest.approx(slope, rel=1e-6, abs=1e-8), factor
+            bars += bool(factor.held)
+    assert bars
+
+
+def test_the_bar_is_printed_in_every_line() -> None:
+    """By hand: J = L + 0.1 w², L = (w x − y)² at w = 0.5, x = 2, y = 3; dJ/dw is −8 + 0.1."""
+    solution = solved(PENALISED)
+    paths = entry_paths(solution.model, solution.values, "w", ())
+    shown = terminal_page.render(of_solution(solution, None, paths), View(width=80))
+    assert "∂J/∂w|_L = 0.2 · w = 0.2 · 0.5 = 0.1" in shown
+    assert "(∂J/∂w)₂ = ∂J/∂w|_L = 0.1" in shown
+    assert "∂J/∂w = −8 + 0.1 = −7.9" in shown
+    assert "∂L/∂w|" not in shown  # that is all that w does to L
 
 
 @pytest.mark.parametrize("affine", ["W x + b", "x W + b"])

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -441,3 +441,25 @@ def test_practice_line_by_line(problem: backprop.Problem) -> None:
     ended = [practice.ended, practice.reply("quit") and practice.ended]
     assert ended == [False, True]
     assert problem.check(practice.sheet.encode()).score == 1
+
+
+ONE_UNIT: Final = """
+values: {x: [1, -0.5], O: [[1, -1]], y: 0.2}
+equations:
+  - o = O @ x
+"""
+
+
+def test_a_loss_of_one_unit_is_the_number_that_it_is() -> None:
+    solution = backprop.load(ONE_UNIT + "  - L = (o - y)^2\ntrain: [O]\n").solve()
+    error = 1 * 1 + (-1) * (-0.5) - 0.2
+    assert solution["L"].shape == ()
+    np.testing.assert_allclose(solution["L"], error**2, rtol=1e-12)
+    expected = np.array([[2 * error, 2 * error * -0.5]])
+    np.testing.assert_allclose(solution["dL/dO"], expected, rtol=1e-12)
+
+
+def test_names_that_differ_in_their_case_only_are_told_apart() -> None:
+    solution = backprop.load(ONE_UNIT + "  - f = [o[1], 2 * o[1]]\n").solve()
+    np.testing.assert_allclose(solution["df/do"], [[1], [2]])
+    np.testing.assert_allclose(solution["df/dO"], np.array([[[1, -0.5]], [[2, -1]]]))

@@ -24,6 +24,7 @@ class Factor:
     by: str
     expr: Expr
     value: float
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -341,6 +341,70 @@ grading: {precision: {decimals: 3}}
     assert graded(problem, f"L: {typed}")["L"].verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # 12.526 + 47.857 + 67.938 is 128.321, and a third of it 42.774
+        ("42.774", "correct"),
+        ("42.733", "correct"),  # each cut off to three digits: 12.5 + 47.8 + 67.9 = 128.2
+        ("42.667", "correct"),  # and the sum as well: 128
+        ("42.735", "wrong"),
+        ("42.731", "wrong"),
+        ("42.750", "wrong"),
+    ],
+)
+def test_terms_are_written_down_and_their_sum_stays_on_the_display(
+    typed: str, verdict: str
+) -> None:
+    problem = """values: {z: [12.726, -47.557, 68.338], y: [0.2, 0.3, 0.4]}
+equations: [L = mean(abs(z - y))]
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"L: {typed}")["L"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # ½ · 1.1703² + ½ · 0.4172² is 0.77183
+        ("0.7718", "correct"),
+        ("0.7710", "correct"),  # cut off to four digits: 1.170² is 1.368, 0.4172² is 0.1740
+        ("0.7708", "wrong"),
+        ("0.7706", "wrong"),
+    ],
+)
+def test_the_square_in_a_huber_loss_is_written_down(typed: str, verdict: str) -> None:
+    problem = """x: [1]
+layers: [{weights: [[2.02031], [-0.32721]]}]
+y: [0.85, 0.09]
+loss: {name: huber, delta: 2}
+grading: {precision: {decimals: 4}}
+"""
+    assert graded(problem, f"Z1: [2.0203, -0.3272], L: {typed}")["L"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        # ln(1 + e^0.672) + ln(1 + e^-0.33) is 1.0848 + 0.5416 = 1.6264
+        ("1.626", "correct"),
+        ("1.618", "correct"),  # ln 2.95 + ln 1.71, cut off to three digits
+        ("1.616", "correct"),  # and each logarithm: 1.08 + 0.536
+        ("1.619", "wrong"),
+    ],
+)
+def test_a_loss_rounded_in_one_way_is_no_old_loss(typed: str, verdict: str) -> None:
+    """The new loss is the same here, so that the old one might be it."""
+    problem = """x: [1]
+layers: [{weights: [[0.672], [0.330]]}]
+y: [-1, 1]
+loss: {formula: sum(softplus(-y * yhat))}
+update: {rule: sgd, learning_rate: 0.00001}
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"L: {typed}, L_new: {typed}")["L"].verdict == verdict
+
+
 # A final number alone -----------------------------------------------------------------------------
 
 XOR_ALONE = """convention: {affine: x W + b}

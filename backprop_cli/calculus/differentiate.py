@@ -252,3 +252,16 @@ def _reaching(equations: Equations, wanted: Collection[str]) -> set[str]:
         if needed.intersection(symbols(expr)):
             needed.add(name)
     return needed
+
+
+def also_through(of: str, by: str, equations: Equations) -> list[str]:
+    """What A is made from, besides B itself, that B acts on: held fixed in the share ∂A/∂B that
+    the equation of A gives, which is not all that B does to A."""
+    reached = {by}
+    for name, expr in equations.items():
+        used = [other for other in symbols(expr) if other in reached]
+        if name == of:
+            return [other for other in used if other != by]
+        if used:
+            reached.add(name)
+    return []

@@ -48,8 +48,8 @@ class Text(Struct, frozen=True):
                 return Sym(" * ".join(f"({low} <= {high})" for low, high in pairs))
             case Op("derivative", (Sym(of), Sym(by))):
                 return Sym(derivative_id(of, by))
-            case Op("held", (quotient, *_)):
-                return self._named(quotient)
+            case Op("held", args):
+                return Sym(f"held({', '.join(map(self.of, args))})")
             case Op("derivative", (inner, by)):
                 return Sym(f"derivative({self.of(inner)}, {self.of(by)})")
             case Op(name, args, options):

@@ -171,6 +171,9 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
         yield _SWITCH
     if not names.ascii and used & INVERTED:
         yield "A⁻¹ is the inverse of a matrix, |A| its determinant"
+    if "cof" in used:
+        regular = "det(A) * inv(A).T" if names.ascii else "|A| A⁻ᵀ"
+        yield f"cof(A) are the cofactors of a matrix: {regular} where it has an inverse"
     yield from _sliding(trace, used, names)
     if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):
         yield _AFTER

@@ -23,6 +23,7 @@ from backprop_cli.document.document_data import (
 from backprop_cli.document.from_trace import formulas_of, roles, tips
 from backprop_cli.document.step_equations import Formulas
 from backprop_cli.document.view import View
+from backprop_cli.notation.function_forms import HELD_FIXED, with_held
 from backprop_cli.notation.nodes import (
     EQUALS,
     Braced,
@@ -68,15 +69,21 @@ class _Maker(Struct, frozen=True):
         if self.report.paths:
             yield Heading("Factors")
             yield Rows(tuple(map(self.factor, factors(self.report))))
+            yield from self.remarks()
         for number, path in enumerate(self.report.paths, start=1):
             yield from self.path(number, path)
         yield from self.total()
         if self.report.update is not None:
             yield from self.update(*self.report.update)
 
+    def remarks(self) -> Iterator[Note]:
+        """What a bar behind a derivative says."""
+        if any(factor.held for factor in factors(self.report)):
+            yield Note(HELD_FIXED)
+
     def factor(self, factor: Factor) -> Row:
         """∂H¹₂/∂Z¹₂ = symbols = numbers = value."""
-        return self.worked(self.quotient(factor.of, factor.by), factor.expr, factor.value)
+        return self.worked(self.derivative(factor), factor.expr, factor.value)
 
     def path(self, number: int, path: Path) -> Iterator[Part]:
         """The product of its factors, the value of each below it."""
@@ -86,7 +93,7 @@ class _Maker(Struct, frozen=True):
         yield Heading(f"Path {number}" if self.several else "Path", row(*stops))
         product: list[Node] = []
         for factor in path.factors:
-            braced = Braced(self.quotient(factor.of, factor.by), self.number(factor.value))
+            braced = Braced(self.derivative(factor), self.number(factor.value))
             product += [_TIMES, braced] if product else [braced]
         head = self.along(number) if self.several else self.gradient
         yield Rows((Row(head, row(*product), result=self.number(path.product)),))
@@ -125,6 +132,11 @@ class _Maker(Struct, frozen=True):
         """The share of one path: the gradient with its number at the foot."""
         inner = Fenced("(", self.gradient, ")")
         return Script(inner, None, Number(str(number)))
+
+    def derivative(self, factor: Factor) -> Node:
+        """∂H¹₂/∂Z¹₂, and what is held fixed in it."""
+        quotient = self.quotient(factor.of, factor.by)
+        return with_held(quotient, [self.formulas.names.node(id) for id in factor.held])
 
     def quotient(self, of: str, by: str) -> Node:
         above, below = (row(Letter("∂"), self.formulas.names.node(id)) for id in (of, by))

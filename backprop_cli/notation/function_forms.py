@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction as Exact
 from types import MappingProxyType
 
@@ -39,6 +39,11 @@ from backprop_cli.notation.parts import (
     put,
 )
 from backprop_cli.operations.table import TABLE, operation
+
+HELD_FIXED = (
+    "what stands behind a bar is held fixed in that factor: what goes through it has a path of "
+    "its own"
+)
 
 _NAMES: Mapping[str, Node] = MappingProxyType(
     {
@@ -265,10 +270,17 @@ def derivative(writer: Writer, node: Op) -> Part:
 
 def held(writer: Writer, node: Op) -> Part:
     """∂A/∂B, and behind a bar what does not change meanwhile."""
-    quotient, *fixed = map(writer.part, node.args)
-    names = row(*[each for part in fixed for each in (Sign(",", bare=True), part.node)][1:])
+    quotient, *fixed = (writer.part(arg).node for arg in node.args)
+    return Part(with_held(quotient, fixed), "fraction")
+
+
+def with_held(quotient: Node, fixed: Sequence[Node]) -> Node:
+    """∂A/∂B with the bar where something is held fixed."""
+    if not fixed:
+        return quotient
+    names = row(*[each for name in fixed for each in (Sign(",", bare=True), name)][1:])
     below = names if len(fixed) == 1 else Fenced("(", names, ")")
-    return Part(row(quotient.node, Script(Sign("|", bare=True), None, below)), "fraction")
+    return row(quotient, Script(Sign("|", bare=True), None, below))
 
 
 def sum_over(writer: Writer, node: Op) -> Part:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_cli.operations.inverses import determinant, inverse, log_determinant
+from backprop_cli.operations.inverses import cofactors, determinant, inverse, log_determinant
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
 from backprop_cli.operations.window_values import FACTORS, Factors
@@ -337,6 +337,7 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         "matmul": _matmul,
         "inv": inverse,
         "det": determinant,
+        "cof": cofactors,
         "logdet": log_determinant,
         **{name: _of_windows(factors) for name, factors in FACTORS.items()},
         "sqrt": _root,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -28,7 +30,7 @@ Places: TypeAlias = "tuple[int, ...]"
 COFACTORS = frozenset({"inv", "det"})
 """What is worked out by cofactors, which are written out where nothing stands around it."""
 
-INVERTED = COFACTORS | {"logdet"}
+INVERTED = COFACTORS | {"logdet", "cof"}
 
 BY_HAND = 3
 """Rows up to which a determinant is written out in products, as people do."""
@@ -60,15 +62,31 @@ def det(a: Array) -> Array:
 
 
 def _by_products(a: Array) -> float:
-    if len(a) == 1:
-        return float(a[0, 0])
+    if not len(a):
+        return 1.0
     return sum(float(a[0, j]) * _cofactor(a, 0, j) for j in range(len(a)))
 
 
 def _cofactor(a: Array, i: int, j: int) -> float:
-    if len(a) == 1:
-        return 1.0
-    return float((-1) ** (i + j)) * _by_products(np.delete(np.delete(a, i, 0), j, 1))
+    return _sign(i, j) * _by_products(left_over(a, i, j))
+
+
+def _sign(i: int, j: int) -> float:
+    return float((-1) ** (i + j))
+
+
+def left_over(a: Array, i: int, j: int) -> Array:
+    """The matrix without a row and a column."""
+    return np.delete(np.delete(a, i, 0), j, 1)
+
+
+def cof(a: Array) -> Array:
+    """The cofactors, which a singular matrix has, too; |A| A⁻ᵀ where that is less work."""
+    size, found = range(len(a)), det(a)
+    if len(a) > BY_HAND and found != 0:
+        return np.asarray(found * inv(a).T)
+    minors = [[_sign(i, j) * det(left_over(a, i, j)) for j in size] for i in size]
+    return np.asarray(minors, dtype=float) + 0.0
 
 
 def inv(a: Array) -> Array:
@@ -124,6 +142,34 @@ def _det_written_out(node: Op, rules: Rules) -> Expr | None:
     return None if rows is None else _minor(node.args[0], rows, rows)
 
 
+def _signed_minor(a: Expr, rows: Places, i: int, j: int) -> Expr:
+    minor = _minor(a, _without(rows, i), _without(rows, j))
+    return minor if (i + j) % 2 == 0 else build.neg(minor)
+
+
+def _cof_written_out(node: Op, rules: Rules) -> Expr | None:
+    (a,) = node.args
+    rows = _rows(a, rules)
+    if rows is None:
+        return None
+    return _of_rows(rows, lambda i, j: _signed_minor(a, rows, i, j))
+
+
+def _cofactor_written(node: Op, index: Index, write: Entries) -> Expr:
+    """One of few in products; of many, as an entry of its matrix."""
+    (a,) = node.args
+    size = write.shape(a)[0]
+    if not isinstance(size, int) or size > BY_HAND:
+        return _opaque(node, index, write)
+    i, j = map(operator.index, index)
+    return write.at(_signed_minor(a, tuple(range(size)), i, j), ())
+
+
+def _of_rows(rows: Places, entry: Callable[[int, int], Expr]) -> Expr:
+    """A square matrix by its entries."""
+    return Op("stack", tuple(Op("stack", tuple(entry(i, j) for j in rows)) for i in rows))
+
+
 def _inv_written_out(node: Op, rules: Rules) -> Expr | None:
     """1 over the determinant, times the cofactor of the entry across the diagonal."""
     (a,) = node.args
@@ -132,11 +178,7 @@ def _inv_written_out(node: Op, rules: Rules) -> Expr | None:
         return None
     over = op("div", build.ONE, _minor(a, rows, rows))
 
-    def entry(i: int, j: int) -> Expr:
-        minor = _minor(a, _without(rows, j), _without(rows, i))
-        return build.scalar_mul(over, minor if (i + j) % 2 == 0 else build.neg(minor))
-
-    return Op("stack", tuple(Op("stack", tuple(entry(i, j) for j in rows)) for i in rows))
+    return _of_rows(rows, lambda i, j: build.scalar_mul(over, _signed_minor(a, rows, j, i)))
 
 
 # Pull-backs ---------------------------------------------------------------------------------------
@@ -151,8 +193,24 @@ def _inv(g: Expr, r: Expr, _: Op, __: Rules) -> Shares:
     return (build.neg(build.matmul(build.matmul(turned, g), turned)),)
 
 
-def _det(g: Expr, r: Expr, node: Op, _: Rules) -> Shares:
-    return (build.mul(build.mul(g, r), _inverse_transposed(node.args[0])),)
+def _det(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
+    return (build.mul(g, op("cof", *node.args)),)
+
+
+def _cof(g: Expr, r: Expr, node: Op, rules: Rules) -> Shares:
+    """Of 2 rows they are linear, of 3 quadratic; of more, where the matrix has an inverse."""
+    (a,) = node.args
+    match rules.shape(a)[0]:
+        case 1:
+            return (None,)
+        case 2:
+            return (op("cof", g),)
+        case 3:
+            both = op("cof", build.add(a, g))
+            return (build.sub(build.sub(both, r), op("cof", g)),)
+    turned = _inverse_transposed(a)
+    along = build.mul(op("sum", build.mul(g, r)), turned)
+    return (build.sub(along, build.matmul(build.matmul(turned, build.transpose(g)), r)),)
 
 
 def _logdet(g: Expr, _: Expr, node: Op, __: Rules) -> Shares:
@@ -185,6 +243,17 @@ INVERSES = (
         pullback=_det,
         definition=_det_written_out,
         entry=_opaque,
+        taken=False,
+    ),
+    Operation(
+        "cof",
+        "matrix of cofactors",
+        Notation("function", "cof"),
+        square,
+        cof,
+        pullback=_cof,
+        definition=_cof_written_out,
+        entry=_cofactor_written,
         taken=False,
     ),
     Operation(
@@ -236,6 +305,16 @@ def determinant(a: Interval) -> Interval:
     return np.asarray(min(ends)), np.asarray(max(ends))
 
 
+def cofactors(a: Interval) -> Interval:
+    """Each is the determinant of what is left without its row and column, or minus that."""
+    size = range(len(a[0]))
+    low, high = np.empty(a[0].shape), np.empty(a[0].shape)
+    for i, j in product(size, size):
+        ends = determinant((left_over(a[0], i, j), left_over(a[1], i, j)))
+        low[i, j], high[i, j] = sorted(_sign(i, j) * float(end) for end in ends)
+    return low, high
+
+
 def log_determinant(a: Interval) -> Interval:
     """ln |A| of those that have one: the determinant may come as near to 0 as it likes."""
     low, high = determinant(a)
@@ -247,7 +326,7 @@ def log_determinant(a: Interval) -> Interval:
 def _around(a: Interval) -> tuple[Array, Array] | None:
     """The inverse R of the middle, and P = |R| times the radii; None where A may be singular."""
     middle, radius = (a[0] + a[1]) / 2, (a[1] - a[0]) / 2
-    if not np.isfinite(middle).all() or not np.isfinite(radius).all():
+    if not middle.size or not np.isfinite(middle).all() or not np.isfinite(radius).all():
         return None
     try:
         centre = np.linalg.inv(middle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, op, symbols
@@ -48,6 +49,8 @@ def general(problem: Problem, complaints: Complaints, numbers: bool = True) -> B
     read_equations(read)
     trained = _trained(read)
     target = _target(read)
+    if target is not None and not problem.upstream:
+        _take_only_entry(read, target)
     shapes = dict(read.shapes)
     names = [*read.values, *(equation.name for equation in read.equations)]
     letters = checked_letters(shapes, names, complaints)
@@ -173,6 +176,18 @@ def _target(read: Equations) -> str | None:
         message, instead = names_said(name, list(read.later), "equation for")
         read.complaints.add(message, asked.mark, instead)
     return None
+
+
+def _take_only_entry(read: Equations, target: str) -> None:
+    """Makes a target of one entry, as of a layer with one unit, the number that it is."""
+    shape = read.shapes[target]
+    used = any(target in symbols(each.expr) for each in read.equations)
+    if used or not shape or any(size != 1 for size in shape):
+        return
+    for position, each in enumerate(read.equations):
+        if each.name == target:
+            read.equations[position] = replace(each, expr=op("sum", each.expr), axes=())
+    read.shapes[target] = ()
 
 
 def _start(read: Equations, target: str | None) -> _Start:

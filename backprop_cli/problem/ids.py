@@ -143,6 +143,8 @@ def _resolved(
         spellings = set(_spellings(name, gradient_of, aliases))
         for same in (_same, _same_letters):
             found = _matching(spellings, known, aliases, same)
+            if len(found) == 1 and _of_others(found[0], spellings, known):
+                break
             if len(found) == 1:
                 return found[0]
             if found:
@@ -150,6 +152,21 @@ def _resolved(
                 raise UnknownIdError(message, " or ".join(found[:_MOST]))
     message, instead = names_said(name, known, "quantity")
     raise UnknownIdError(message, instead)
+
+
+def _of_others(id: str, spellings: set[str], known: Collection[str]) -> bool:
+    """Whether a spelling of it names other quantities: dL/dO is not dL/do where there is an O."""
+    return any(
+        own != other and own in known
+        for spelling in spellings
+        if _same_letters(spelling) == _same_letters(id)
+        for own, other in zip(_parts(spelling), _parts(id), strict=True)
+    )
+
+
+def _parts(id: str) -> tuple[str, str]:
+    read = quantity(id)
+    return read.name, read.by
 
 
 def _matching(

@@ -168,12 +168,17 @@ class _Enclosing:
         assert unit is not None
         if node.name in EXACT:
             return bare
-        if node.name not in unit.exact or (self.within and node.name in _TOTALS):
+        total = self.within and node.name in _TOTALS and not _kept(unit)
+        if total or node.name not in unit.exact:
             return _within(node, unit.widened(bare))
         if unit.definite or all(arg.digits for arg in args):
             return bare
         late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
         return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
+
+
+def _kept(unit: Unit) -> bool:
+    return isinstance(unit, Rounding) and unit.keeps_totals
 
 
 def _one_rounding(node: Op, terms: _Reached) -> Interval:
@@ -211,7 +216,7 @@ def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     if only and node.name not in PRODUCTS | _BY_ENTRIES:
         return None
     own = _ROUNDED_INSIDE.get(node.name)
-    if own is not None:
+    if own is not None and not (unit.definite and node.name in _ALLOWANCES):
         return own(args, dict(node.options), unit)
     each = only or (isinstance(unit, Rounding) and unit.within == "every product")
     if node.name in _IN_STEPS or (each and node.name in _BY_ENTRIES):
@@ -321,7 +326,8 @@ def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """The sum that is divided."""
     (a,) = args
     axis = _axis(options)
-    sums = unit.widened((_sum(a[0], axis), _sum(a[1], axis)))
+    sums = _sum(a[0], axis), _sum(a[1], axis)
+    sums = sums if _kept(unit) else unit.widened(sums)
     count = a[0].size / max(sums[0].size, 1)
     return _shaped((sums[0] / count, sums[1] / count), options)
 
@@ -348,6 +354,8 @@ _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for
     "huber": _huber,  # its pieces meet, and the square is below 0 nowhere
 }
+_ALLOWANCES = frozenset({"huber"})
+"""Of these, bounds that are nobody's way: one person's numbers go by the definition."""
 _IN_STEPS = named(lambda each: bool(each.definition) and not (each.in_one_step or each.exact))
 """Operations within which somebody may write down the steps of their definition."""
 _BY_ENTRIES = named(lambda each: bool(each.entry) and each.name not in BOUNDS)

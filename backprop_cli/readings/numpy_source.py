@@ -254,6 +254,10 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "diagonal": _numpy("diagonal"),
         "inv": _numpy("linalg.inv"),
         "det": _numpy("linalg.det"),
+        "cof": lambda source, node: (
+            f"{source.helper('cofactors')}({source.text(node.args[0])})",
+            5,
+        ),
         "transpose": _transpose,
         "relu": _relu,
         "positive_part": _relu,

@@ -200,6 +200,11 @@ def normal_pdf(z):
 def erf(z):
     return np.vectorize(math.erf)(z)
 
+def cofactors(a):
+    size = range(len(a))
+    left = lambda i, j: np.delete(np.delete(a, i, 0), j, 1)
+    return np.array([[(-1) ** (i + j) * np.linalg.det(left(i, j)) for j in size] for i in size])
+
 def logdet(a):
     sign, size = np.linalg.slogdet(a)
     return size if sign > 0 else np.nan

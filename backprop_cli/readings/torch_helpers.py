@@ -44,6 +44,19 @@ def switch(x, below, at, above):
     level = torch.where(x > 0, above, torch.where(x == 0, at, below))
     return level + 0 * torch.sign(x)  # flat everywhere
 
+def determinant(a):  # along its first row: of a singular matrix, torch.linalg.det has no slope
+    if not len(a):
+        return torch.ones(())
+    rests = [torch.cat([a[1:, :j], a[1:, j + 1:]], dim=1) for j in range(len(a))]
+    return sum((-1) ** j * a[0, j] * determinant(rest) for j, rest in enumerate(rests))
+
+def cofactors(a):
+    others = [[k for k in range(len(a)) if k != i] for i in range(len(a))]
+    def entry(i, j):
+        return (-1) ** (i + j) * determinant(a[others[i]][:, others[j]])
+    size = range(len(a))
+    return torch.stack([torch.stack([entry(i, j) for j in size]) for i in size])
+
 def huber(e, delta):
     line = delta * (torch.abs(e) - delta / 2)
     return torch.where(torch.abs(e) <= delta, e * e / 2, line)

@@ -185,6 +185,11 @@ def _switch(source: TorchSource, node: Op) -> Code:
     return _call(source.helper("switch"), source.tensor(node.args[0]), *constants)
 
 
+def _determinant(source: TorchSource, node: Op) -> Code:
+    name = source.helper("determinant") if source.may_be_zero(node) else "torch.linalg.det"
+    return _call(name, source.text(node.args[0]))
+
+
 def _logdet(source: TorchSource, node: Op) -> Code:
     return f"torch.logdet({source.text(node.args[0])})", 5
 
@@ -266,7 +271,8 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
         "clip": _clip,
         "switch": _switch,
         "inv": _torch("linalg.inv"),
-        "det": _torch("linalg.det"),
+        "det": _determinant,
+        "cof": lambda source, node: _call(source.helper("cofactors"), source.text(node.args[0])),
         "logdet": _logdet,
         "choose": _choose,
         "xlogy": _xlogy,

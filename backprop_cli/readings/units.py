@@ -78,6 +78,7 @@ Within = Literal[
     "every product and sum",
     "every step",
     "every step and sum",
+    "no total",
     "no term",
     "no sum or product",
     "nothing",
@@ -87,6 +88,7 @@ _BY_PRODUCT: frozenset[Within] = frozenset(
     {"only products", "every product", "every product and sum"}
 )
 _ALL_BUT_MUL = frozenset(TABLE) - {"mul"}
+_TOTALS = named(lambda record: record.adds and record.reduces) | {"add"}
 
 
 class Rounding(Unit, frozen=True):
@@ -121,10 +123,17 @@ class Rounding(Unit, frozen=True):
         return self.within == "no term"
 
     @property
+    def keeps_totals(self) -> bool:
+        """Whether terms are written down, but not what they add up to: it stays on the display."""
+        return self.within == "no total"
+
+    @property
     def exact(self) -> frozenset[str]:
         """The operations after which nothing is written down."""
         if self.within == "only products":  # a function of a number is one key
             return _ALL_BUT_MUL
+        if self.keeps_totals:
+            return EXACT | _TOTALS
         if self.within == "no sum or product":
             return EXACT | SUMS | PRODUCTS
         if self.within == "every product":  # which are added up as they stand

@@ -112,7 +112,12 @@ def _paths_data(found: EntryPaths) -> dict[str, Any]:
     paths = [
         {
             "factors": [
-                {"of": factor.of, "by": factor.by, "value": number(factor.value)}
+                {
+                    "of": factor.of,
+                    "by": factor.by,
+                    "held": list(factor.held),
+                    "value": number(factor.value),
+                }
                 for factor in path.factors
             ],
             "product": number(path.product),

@@ -11,7 +11,7 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
 from backprop_cli.algebra.quantity import change_id, new_id
-from backprop_cli.calculus.differentiate import shares
+from backprop_cli.calculus.differentiate import also_through, shares
 from backprop_cli.calculus.jacobians import UPSTREAM
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Model
@@ -27,12 +27,16 @@ Place = tuple[str, Index]
 
 
 class Factor(Struct, frozen=True):
-    """∂of/∂by, both single entries: a formula over entries, and its value."""
+    """∂of/∂by, both single entries: a formula over entries, and its value.
+
+    `held` are the quantities that do not change meanwhile, though `by` acts on `of` through them.
+    """
 
     of: str
     by: str
     expr: Expr
     value: float
+    held: tuple[str, ...] = ()
 
 
 class Path(Struct, frozen=True):
@@ -160,6 +164,7 @@ class _Graph:
         pulled = self.pulled(at[0], used)
         places = [goal[1]] if used == goal[0] else np.ndindex(self.values[used].shape)
         values = self.slopes(at, pulled)
+        held = tuple(also_through(at[0], used, self.equations))
         for index in places:
             value = float(values[index])
             if value == 0 and values.size > self.looked_into:
@@ -167,7 +172,7 @@ class _Graph:
             expr = self.tidy(entry(pulled, index, self.sizes, {UPSTREAM: {at[1]: build.ONE}}))
             if expr == build.ZERO:
                 continue
-            factor = Factor(self.label(*at), self.label(used, index), expr, value)
+            factor = Factor(self.label(*at), self.label(used, index), expr, value, held)
             yield (used, index), factor
 
     def pulled(self, name: str, used: str) -> Expr:

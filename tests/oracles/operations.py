@@ -65,6 +65,7 @@ SHAPES: dict[str, list[Way]] = {
     "trace": [(((3, 3),), {}), (((1, 1),), {})],
     "inv": [(((size, size),), {}) for size in (1, 2, 3, 5)],
     "det": [(((size, size),), {}) for size in (1, 2, 3, 5)],
+    "cof": [(((size, size),), {}) for size in (1, 2, 3, 5)],
     "logdet": [(((size, size),), {}) for size in (1, 2, 4)],
     "reshape": [
         (((6,),), {"shape": (2, 3)}),

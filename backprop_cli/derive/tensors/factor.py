@@ -12,7 +12,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, rewrite, substitute, symbols, walk
 from backprop_cli.algebra.quantity import entry_id, whole_id
 from backprop_cli.algebra.shapes import ShapeError, is_formula
-from backprop_cli.calculus.differentiate import has_slope, slope
+from backprop_cli.calculus.differentiate import also_through, has_slope, slope
 from backprop_cli.calculus.jacobians import local_jacobian
 from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Definition, Line
 from backprop_cli.derive.derivation_nodes import derivative, equal, held, partial, parts
@@ -72,9 +72,8 @@ def _general(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
     rest = worked_out(first.expr, setting.rules(bound), own)
     lines = [_named(each, by) for each in (first, *rest)]
     lines += _one_term_left(setting, lines[-1].expr)
-    left = held(
-        derivative(of.symbol, by.symbol), _also_through(of.name, by.name, setting.definitions)
-    )
+    fixed = also_through(of.name, by.name, setting.definitions)
+    left = held(derivative(of.symbol, by.symbol), fixed)
     chain = Chain("", left, without_repeats(lines))
     return Factor(of, by, chain.result, (chain,))
 
@@ -176,25 +175,13 @@ def _unsampled(node: Expr) -> Expr | None:
 
 def factor_name(of: Sym, by: Sym, definitions: Mapping[str, Expr]) -> Expr:
     """∂of/∂by of one edge, beside it what is held fixed: it is not all that B does to A."""
-    fixed = _also_through(whole_id(of.name), whole_id(by.name), definitions)
+    fixed = also_through(whole_id(of.name), whole_id(by.name), definitions)
     return held(quotient(of, by), fixed)
 
 
 def direct(chain: tuple[str, ...], definitions: Mapping[str, Expr]) -> bool:
     """Whether a path has an edge A → B while B also acts on A through others."""
-    return any(_also_through(of, by, definitions) for of, by in pairwise(chain))
-
-
-def _also_through(of: str, by: str, definitions: Mapping[str, Expr]) -> list[str]:
-    """What A is made from, besides B itself, that B acts on."""
-    reached = {by}
-    for name, expr in definitions.items():
-        used = [other for other in symbols(expr) if other in reached]
-        if name == of:
-            return [other for other in used if other != by]
-        if used:
-            reached.add(name)
-    return []
+    return any(also_through(of, by, definitions) for of, by in pairwise(chain))
 
 
 # Known ones ---------------------------------------------------------------------------------------

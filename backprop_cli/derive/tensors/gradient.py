@@ -49,6 +49,7 @@ from backprop_cli.derive.tensors.product import (
     walks,
 )
 from backprop_cli.derive.tensors.setting import Chainwork, Names, Question, TensorError, chainwork
+from backprop_cli.notation.function_forms import HELD_FIXED
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.entries import NoEntryError
 
@@ -232,10 +233,7 @@ def _remarks(work: Chainwork) -> Iterator[Remark]:
             f"{work.setting.sample}"
         )
     if any(direct(path, work.model.definitions) for path in work.paths):
-        yield Remark(
-            "what stands behind a bar is held fixed in that factor: what goes through it "
-            "has a path of its own"
-        )
+        yield Remark(HELD_FIXED)
 
 
 def _factor_section(work: Chainwork, found: Factor) -> Section:

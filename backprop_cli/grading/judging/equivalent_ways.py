@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import (
@@ -20,7 +21,8 @@ from backprop_cli.algebra.expr import (
     symbols,
     walk,
 )
-from backprop_cli.problem.model import Model
+from backprop_cli.operations.inverses import det
+from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.notes import deviates
 from backprop_cli.solving.plan import plan
 
@@ -36,8 +38,13 @@ _MOST_USERS = 6
 them apart would be as many formulas, each as long as all."""
 
 
-def variants(model: Model, extra: Collection[str] = ()) -> Formulas:
-    """All formulas of every planned quantity, `extra` ones too, the one that is printed first."""
+def variants(
+    model: Model, extra: Collection[str] = (), values: Mapping[str, Array] = MappingProxyType({})
+) -> Formulas:
+    """All formulas of every planned quantity, `extra` ones too, the one that is printed first.
+
+    Where it depends on the true `values` whether a formula gives a number, they tell.
+    """
     chained = plan(model, extra, fused=False)
     wants_fused = model.problem.convention.output_gradient == "fused"
     any_fused = wants_fused or model.fusion is not None
@@ -45,7 +52,7 @@ def variants(model: Model, extra: Collection[str] = ()) -> Formulas:
     first, second = (fused, chained) if wants_fused else (chained, fused)
     others = {step.id: step.expr for step in second.steps}
     return {
-        step.id: tuple(dict.fromkeys(_all(model, step.id, step.expr, others[step.id])))
+        step.id: tuple(dict.fromkeys(_all(model, values, step.id, step.expr, others[step.id])))
         for step in first.steps
     }
 
@@ -60,7 +67,7 @@ def fused_first(model: Model, formulas: Formulas) -> Formulas:
     return {**formulas, id: (fusion.expr, *rest)}
 
 
-def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
+def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> Iterator[Expr]:
     for expr in exprs:
         yield expr
         yield regrouped(expr)
@@ -74,6 +81,7 @@ def _all(model: Model, id: str, *exprs: Expr) -> Iterator[Expr]:
             _gate_ways(model, expr),
             _value_ways(model, id, expr),
             _mean_ways(model, id, expr),
+            _cofactor_ways(model, values, expr),
         ):
             yield other
             yield regrouped(other)
@@ -267,6 +275,22 @@ def _without_deviations(expr: Expr, x: str, mean: str) -> Expr | None:
                 return other if name == "add" else op("neg", other)
             return op(name, kept, other)
     return None if any(deviates(node, x, mean) for node in walk(expr)) else expr
+
+
+def _cofactor_ways(model: Model, values: Mapping[str, Array], expr: Expr) -> Iterator[Expr]:
+    """|A| A⁻ᵀ for the cofactors of a matrix that has an inverse."""
+    named = {one: Sym(name) for name, one in model.definitions.items()}
+
+    def by_inverse(node: Expr) -> Expr | None:
+        match node:
+            case Op("cof", (Sym(name) as a,)) if name in values and det(values[name]) != 0:
+                found = op("det", a)
+                return op("mul", named.get(found, found), op("transpose", op("inv", a)))
+        return None
+
+    found = rewrite(expr, by_inverse)
+    if found != expr:
+        yield found
 
 
 def _gate_ways(model: Model, expr: Expr) -> Iterator[Expr]:

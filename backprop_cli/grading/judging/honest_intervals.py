@@ -239,11 +239,12 @@ def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ..
     """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
     if isinstance(unit, Floating):
         return ()
-    same = "every step and sum" if unit.significant else "every product and sum"
+    # Every step is every sum, and sums have no new decimals.
+    same = {"every step and sum"} if unit.significant else {"every product and sum", "no total"}
     return tuple(
         Rounding(unit.count, unit.significant, cuts_off, each)
         for each in within
-        if each != same  # every step is every sum, and a sum of products has no new decimals
+        if each not in same
         for cuts_off in (False, True)
     )
 

@@ -69,7 +69,7 @@ class Stage:
     @cached_property
     def formulas(self) -> Formulas:
         """Every formula of every quantity, in the update's own names."""
-        return variants(self.model, self.extra)
+        return variants(self.model, self.extra, self.values)
 
     def on_sheet(self, formulas: Formulas) -> dict[str, tuple[Expr, ...]]:
         """Formulas in the names of a sheet."""

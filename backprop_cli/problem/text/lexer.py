@@ -133,6 +133,11 @@ def _unreadable(text: str, start: int) -> FormulaError:
     character, around = text[start], text[max(start - 1, 0) : start + 2]
     if "||" in around:
         return FormulaError("`||` has no meaning in a formula", start, "norm(…)")
+    if character == "." and (operator := text[start + 1 : start + 2]) in "*/^+-" and operator:
+        said = f"`.{operator}` has no meaning in a formula: all but @ is taken entry by entry"
+        return FormulaError(said, start, operator)
+    if character == "." and text[max(start - 1, 0)] == text[start + 1 : start + 2] == " ":
+        return FormulaError("a point is no product", start, "a * b for numbers, a @ b, dot(a, b)")
     if character == "." and not text[max(start - 1, 0)].isalpha():
         return FormulaError("this point belongs to no number", start, "one point, as in 0.5")
     instead = {
