@@ -188,8 +188,7 @@ def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
     size = _size_of(case, right)
     if size is not None:
         yield "mean-sum-confused", left
-        if size > 2:
-            yield "mean-sum-confused", op("div", left, num(size - 1))
+        yield from _by_one_less(case, left, size)
         return
     computed = any(name in case.steps for name in symbols(right))
     slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
@@ -200,8 +199,12 @@ def _size_of(case: Case, divisor: Expr) -> int | None:
     """The number of samples, entries, rows or columns that something is divided by."""
     if not isinstance(divisor, Num) or divisor.value.denominator != 1:
         return None
-    sizes = {size for shape in case.model.shapes.values() for size in shape} | case.counts
-    return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
+    return int(divisor.value) if int(divisor.value) in _sizes(case) - {1, 2} else None
+
+
+def _sizes(case: Case) -> set[int]:
+    """The numbers of samples, entries, rows and columns of a problem."""
+    return {int(size) for shape in case.model.shapes.values() for size in shape} | set(case.counts)
 
 
 def _of_power(case: Case, node: Op) -> Iterator[Change]:
@@ -224,8 +227,16 @@ def _of_total(case: Case, node: Op) -> Iterator[Change]:
         return
     sum_ = Op("sum", node.args, node.options)
     yield "mean-sum-confused", sum_
-    if count > 1:
-        yield "mean-sum-confused", op("div", sum_, num(count - 1))
+    yield from _by_one_less(case, sum_, count)
+
+
+def _by_one_less(case: Case, total: Expr, count: int) -> Iterator[Change]:
+    """A total divided by n - 1, which may be the number of something else as well."""
+    if count > 2:  # else it is the sum
+        mean = op("div", total, num(count - 1))
+        yield "divided-by-one-less", mean
+        if count - 1 in _sizes(case):
+            yield "mean-sum-confused", mean
 
 
 def _other_axis(case: Case, node: Op) -> Iterator[Change]:
