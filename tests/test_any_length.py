@@ -56,8 +56,10 @@ def value(formula: str, known: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("last", [3, 5])
+@pytest.mark.parametrize("of_all", [False, True])
 @pytest.mark.parametrize("kind", ["every step", "last step"])
-def test_each_line_holds_at_every_step(kind: str, last: int) -> None:
+def test_each_line_holds_at_every_step(kind: str, of_all: bool, last: int) -> None:
+    """Of what is trained, and, where that is not said, of the data and the start as well."""
     v = drawn(50 + last, last)
     if kind == "every step":
         text = (LETTERS / "through-time.yaml").read_text(encoding="utf-8")
@@ -68,9 +70,13 @@ def test_each_line_holds_at_every_step(kind: str, last: int) -> None:
         body = LAST_STEP.partition("equations:\n")[2].partition("train")[0]
         numbers = body.replace("1..T", f"1..{last}").replace("h_T", f"h_{last}").rstrip()
     del v["c"]
+    if of_all:
+        text = re.sub(r"\ntrain:.*", "", text)
     trace = worked(file_of(v, numbers))
     known = values_of(trace) | {name: given.value for name, given in trace.given.items()}
     known |= {f"dL/d{base}_{last + 1}": np.zeros(3) for base in "zh"}
+    rows = [name for name in ("dL/dx", "dL/dy") if of_all and np.ndim(known[name]) == 2]
+    known |= {f"{name}_{t + 1}": row for name in rows for t, row in enumerate(known[name])}
     checked = 0
     for left, formula in formulas(text).items():
         total = re.fullmatch(r"sum\(t in 1\.\.T, (.*)\)", formula)
@@ -87,6 +93,7 @@ def test_each_line_holds_at_every_step(kind: str, last: int) -> None:
             np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12, err_msg=left)
             checked += 1
     assert checked > 4 * last
+    assert not of_all or {"dL/dx_t", "dL/dh_0"} <= {*formulas(text)}
 
 
 def test_the_recursion_reads_as_in_a_textbook() -> None:

@@ -31,6 +31,9 @@ FORMULAS = (
     "sqrt(1 + z^2) - abs(z - 5)",
     "max(0, z) + min(z, 1)",
     "z * tanh(ln(1 + exp(z)))",
+    "z * exp(z) * 3 * sin(2*z) * tanh(z)",
+    "z * z * a * z",
+    "sum(z^2) * sum(z) * sum(exp(z))",
     "relu(z) * leaky_relu(z, slope=0.2)",
     "elu(z) + huber(z) + gelu(z) / (2 + silu(z))",
     "(y - yhat)^2",
@@ -112,7 +115,8 @@ def test_the_forms_of_a_definition_are_equal(derivation: Derivation) -> None:
 
 
 def test_every_activation_and_loss_has_a_derivation() -> None:
-    activations = {name for name, entry in TABLE.items() if entry.activation} | {"linear"}
+    activations = {name for name, entry in TABLE.items() if entry.activation}
+    activations |= {"linear", "prelu"}
     plain = {name.replace("-", "_") for name in names()}
     assert plain == activations | {name.replace("-", "_") for name in LOSSES}
     assert all(named(name) is not None for name in names())
@@ -194,6 +198,23 @@ def written(expr: Expr) -> str:
     return "-" + args[0] if expr.name == "neg" else f"{expr.name}({', '.join(args)})"
 
 
+def test_a_trained_slope_is_differentiated_by_as_well() -> None:
+    """d/dz and d/da of max(z, 0) + a · min(z, 0), by finite differences of it."""
+
+    def prelu(z: float, a: float) -> float:
+        return max(z, 0.0) + a * min(z, 0.0)
+
+    derivation = named("prelu")
+    assert derivation is not None
+    (above, below, _), by_slope = derivation.chains[:3], derivation.chains[3:]
+    h, a = 1e-6, 0.3
+    for z, (of_z, of_a) in ((1.4, (above, by_slope[0])), (-0.8, (below, by_slope[1]))):
+        here = Point({"z": z, "a": a}, {}, derivation.definitions)
+        slopes = ((prelu(z + h, a) - prelu(z - h, a)), (prelu(z, a + h) - prelu(z, a - h)))
+        for one, slope_ in zip((of_z, of_a), slopes, strict=True):
+            assert here.value(one.lines[-1].expr) == pytest.approx(slope_ / 2 / h, abs=1e-8)
+
+
 def test_known_results() -> None:
     assert results("sigmoid") == ["f*(1-f)"]
     assert results("tanh") == ["1-(f^2)"]
@@ -242,6 +263,30 @@ def test_rules_are_named() -> None:
         "sum rule",
         "own value",
     } <= reasons
+
+
+@pytest.mark.parametrize("count", [3, 6, 40])
+def test_a_product_of_many_factors_is_derived_in_one_line(count: int) -> None:
+    """As in a textbook, a term for each factor: with a pair at a time a page would be a book."""
+    text = " * ".join(f"sin({number}*z)" for number in range(1, count + 1))
+    (chain,) = of_formula(text).chains
+    reasons = [line.reason for line in chain.lines]
+    assert reasons.count("product rule") == 1
+    assert len(reasons) <= 6
+
+
+LONG = (
+    "softmax(" * 8 + "z" + ")" * 8,
+    " / ".join(f"sin({number}*z)" for number in range(1, 60)),
+    " * (".join(f"sin({number}*z)" for number in range(1, 60)) + ")" * 58,
+    "exp(z + " * 60 + "z" + ")" * 60,
+)
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_what_nobody_could_read_is_refused(text: str) -> None:
+    with pytest.raises(UnderivableError, match="would fill pages"):
+        of_formula(text)
 
 
 def test_jacobian_in_both_layouts() -> None:

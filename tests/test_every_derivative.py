@@ -77,6 +77,29 @@ def written(seed: int) -> str:
 
 
 EQUATIONS = {
+    "distillation": """
+shapes: {z: [3], t: [3], T: []}
+equations: [q = softmax(z / T), p = softmax(t / T), L = -T^2 * sum(p * log(q))]
+""",
+    "rotation": """
+values: {q: [1, 2], k: [0.5, -1], a: 0.3, v: [2, -1]}
+equations:
+  - R = [[cos(a), -sin(a)], [sin(a), cos(a) * v[1]]]
+  - T = [v, q * a]
+  - L = dot(R @ q, T @ k)
+""",
+    "mixture": """
+values: {a: [0.2, 0.5], m: [1, 2], s: [0.5, 0.7], y: 1.4}
+equations:
+  - p = softmax(a)
+  - d = (y - m) / s
+  - n = exp(-d^2 / 2) / (s * sqrt(2 * pi))
+  - L = -log(sum(p * n))
+""",
+    "contrast": """
+values: {A: [[1, 0], [0.5, 1]], B: [[0.8, 0.1], [0.2, 0.9]], c: 0.5}
+equations: [S = A @ B.T / c, "P = softmax(S, axis=1)", "L = -(log(P[1,1]) + log(P[2,2])) / 2"]
+""",
     "row-vector": """
 shapes: {W: [1, N], x: [N], y: [1]}
 equations:

@@ -407,6 +407,12 @@ def test_any_name_is_a_letter(letter: str) -> None:
     assert data["steps"][0]["functions"][0]["pieces"][0]["value"] == f"2 * {letter}"
 
 
+def test_the_number_e_is_no_letter() -> None:
+    """Whoever writes it means exp(1)."""
+    with pytest.raises(AssertionError, match="exp\\(1\\)"):
+        functions("x: [e]\nlayers:\n  - {weights: [[2]]}\n")
+
+
 def test_the_update_is_said_to_be_missing() -> None:
     text = file("relu-pieces") + "update: {rule: sgd, learning_rate: 0.1}\n"
     assert "The update is not given" in run(text).stdout

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import backprop_cli as backprop
+from backprop_cli.algebra.expr import Op
+from backprop_cli.calculus import last_form
 
 RNG = np.random.default_rng(5)
 A, B = RNG.normal(size=(3, 2)), RNG.normal(size=(3, 2))
@@ -243,3 +245,22 @@ def test_rows_of_a_table_are_named_as_rows() -> None:
     found = problem.solve()
     assert "in rows 3, 1, 3, else 0" in found.render("text")
     np.testing.assert_allclose(found["dL/dE1"], 2 * table * np.array([[1], [0], [2], [0]]))
+
+
+def test_the_work_grows_no_faster_than_pairs_of_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of n terms has n factors here: with each looked at anew at each of n sums it is n³."""
+    looked_at = 0
+    names = last_form.gradients_in
+
+    def counted(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
+        nonlocal looked_at
+        looked_at += 1
+        return names(node, args)
+
+    monkeypatch.setattr(last_form, "gradients_in", counted)
+    found = []
+    for count in (10, 20, 40):
+        looked_at = 0
+        solved({"x": V}, "L = " + " * ".join(["sum(x * x)"] * count))
+        found.append(looked_at)
+    assert found[2] < 4.5 * found[1] < 20 * found[0]

@@ -21,8 +21,10 @@ from backprop_cli.document.document_data import Page
 from backprop_cli.document.names import Names
 from backprop_cli.document.step_equations import values_of
 from backprop_cli.document.view import View
+from backprop_cli.notation import nodes
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.tex import latex, number, tex, text
+from backprop_cli.notation.widths import width
 from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.index_bases import Bases
@@ -354,3 +356,22 @@ def test_tables_and_formulas_stay_on_the_page(name: str, tmp_path: Path) -> None
     log = (tmp_path / "page.log").read_text(errors="replace")
     beyond = [float(found) for found in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert max(beyond, default=0) < 5
+
+
+def test_how_high_parentheses_are_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within sixty pairs of them each would else look through all that are inside."""
+    nested: nodes.Node = nodes.Letter("x")
+    for place in range(60):
+        inner = nodes.row(nested, nodes.Sign("+"), nodes.Letter(f"x{place}"))
+        nested = nodes.Fenced("(", inner, ")")
+    looked_at = 0
+    children = nodes.children
+
+    def counted(node: nodes.Node) -> tuple[nodes.Node, ...]:
+        nonlocal looked_at
+        looked_at += 1
+        return children(node)
+
+    monkeypatch.setattr(nodes, "children", counted)
+    assert width(nested) > 60
+    assert looked_at < 60 * 5

@@ -25,6 +25,7 @@ CELLS = (
     ),
     "%%backprop solve\nvalues: {x: 2\n",
     AS_IN_THE_DOCS,
+    "backprop.load({'title': 'Homework', 'values': {'x': 2}, 'equations': ['L = x^3']})",
 )
 
 
@@ -38,7 +39,7 @@ def outputs() -> list[Any]:
     return [cell.outputs for cell in notebook.cells]
 
 
-@pytest.mark.parametrize("place", [1, 2, 3, 5])
+@pytest.mark.parametrize("place", [1, 2, 3, 5, 6])
 def test_a_cell_shows_what_it_ends_in(outputs: list[Any], place: int) -> None:
     (shown,) = outputs[place]
     assert {"text/html", "text/markdown", "text/plain"} <= set(shown.data)
@@ -49,3 +50,9 @@ def test_a_mistake_in_the_yaml_is_told_with_its_place(outputs: list[Any]) -> Non
     (shown,) = outputs[4]
     assert shown.ename == "Error"
     assert "<text>:1" in shown.evalue
+
+
+def test_a_problem_shows_what_is_given_and_no_solution(outputs: list[Any]) -> None:
+    (shown,) = outputs[6]
+    assert "Homework" in shown.data["text/plain"]
+    assert "12" not in shown.data["text/plain"]  # the gradient of x³ at 2

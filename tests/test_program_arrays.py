@@ -284,6 +284,22 @@ def test_a_gradient_of_the_step_before_is_named() -> None:
 # Files --------------------------------------------------------------------------------------------
 
 
+def test_a_jacobian_that_is_wrong_is_told_with_the_factor() -> None:
+    """∂softmax/∂x is worked out row by row, from what a basis is pulled back to."""
+    text = b"values: {x: [1, 2]}\nequations: [q = softmax(x)]\nask: [q, dq/dx]\n"
+    problem = Desk(loaded(Source("problem.yaml", text)).model)
+    q = np.exp([1.0, 2.0]) / np.exp([1.0, 2.0]).sum()
+    jacobian = np.diag(q) - np.outer(q, q)
+    for typed, verdict in (
+        (jacobian, "correct"),
+        (2 * jacobian, "wrong"),
+        (jacobian.T + q, "wrong"),
+    ):
+        submission = problem.grade(archive({"q": q, "dq/dx": typed}), "mine.npz")
+        assert submission.fault is None
+        assert by_id(submission)["dq/dx"].verdict == verdict
+
+
 def test_json_with_numbers_is_read_as_arrays() -> None:
     v = {"grads": {"W1": right()["dW1"].tolist()}, "student": "s1"}
     submission = desk().grade(json.dumps(v).encode(), "mine.json")

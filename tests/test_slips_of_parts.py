@@ -278,3 +278,122 @@ def test_one_digit_is_no_misread_digit() -> None:
     """L is 0.1068: read as 3 it would be 3.107, and 3 is not 0 with another digit."""
     problem = "values: {w: 1.462, y: 1}\nequations: [p = w * 1, L = (p - y)^2 / 2]\ntrain: [w]\n"
     assert slips(problem, "p: 1.462, L: 3", "L") == set()
+
+
+def listed(value: object) -> str:
+    return str(np.round(np.asarray(value, dtype=float), 5).tolist())
+
+
+RECURRENT = """values: {h_0: [0.1, -0.2], W: [[0.6, -0.3], [0.2, 0.7]], U: [[0.9], [-0.4]],
+  x: [[0.5], [-1.2], [0.8]], y: [0.5, -0.1]}
+equations:
+  - for t in 1..3:
+    - z_t = W @ h_{t-1} + U @ x[t]
+    - h_t = tanh(z_t)
+  - L = half_squared_error(h_3, y)
+grading: {precision: {decimals: 5}}
+ask: [z_1, h_1, z_2, h_2, z_3]
+"""
+
+
+@pytest.mark.parametrize(("row", "names"), [(1, {"wrong-operand"}), (0, {"wrong-operand"})])
+def test_another_row_of_the_data(row: int, names: set[str]) -> None:
+    """x₂, or x₁, where x₃ belongs; a number beside it has no such name."""
+    W, U = np.array([[0.6, -0.3], [0.2, 0.7]]), np.array([[0.9], [-0.4]])
+    x, h, sheet = np.array([[0.5], [-1.2], [0.8]]), np.array([0.1, -0.2]), []
+    for t in (1, 2):
+        z = W @ h + U @ x[t - 1]
+        h = np.tanh(z)
+        sheet += [f"z_{t}: {listed(z)}", f"h_{t}: {listed(h)}"]
+    answers = ", ".join(sheet) + ", z_3: "
+    assert slips(RECURRENT, answers + listed(W @ h + U @ x[row]), "z_3") == names
+    assert slips(RECURRENT, answers + listed(W @ h + U @ x[row] + 0.0007), "z_3") == set()
+
+
+SOFTMAX_BATCH = """x: [[0.5, -1.2, 0.3], [1.3, 0.7, -0.6], [-0.4, 0.9, 1.1]]
+y: [[1, 0], [0, 1], [1, 0]]
+layers:
+  - {weights: [[0.4, -0.7, 0.2], [0.9, 0.3, -0.5]], bias: [0.1, -0.2], activation: softmax}
+loss: cross-entropy
+update: {rule: momentum, learning_rate: 0.3, beta: 0.8,
+  state: {v_W1: [[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]], v_b1: [0.1, 0.2]}}
+grading: {precision: {decimals: 5}}
+"""
+
+
+def in_batch() -> dict[str, np.ndarray]:
+    """Its values, worked out here; samples are columns."""
+    X = np.array([[0.5, -1.2, 0.3], [1.3, 0.7, -0.6], [-0.4, 0.9, 1.1]]).T
+    Y = np.array([[1, 0], [0, 1], [1, 0]]).T
+    W, b = np.array([[0.4, -0.7, 0.2], [0.9, 0.3, -0.5]]), np.array([0.1, -0.2])
+    Z = W @ X + b[:, None]
+    Yhat = np.exp(Z) / np.exp(Z).sum(0)
+    dZ = (Yhat - Y) / 3
+    v = {"Y": Y, "W": W, "b": b, "Z1": Z, "Yhat": Yhat, "L": -(Y * np.log(Yhat)).sum() / 3}
+    return v | {"dL/dYhat": -Y / Yhat / 3, "dL/dZ1": dZ, "dL/dW1": dZ @ X.T, "dL/db1": dZ.sum(1)}
+
+
+def on_sheet(v: dict[str, np.ndarray], **wrong: np.ndarray) -> str:
+    found = {id: value for id, value in v.items() if id not in ("Y", "W", "b")}
+    found |= {id.replace("__", "/"): value for id, value in wrong.items()}
+    return ", ".join(f"{id}: {listed(value)}" for id, value in found.items())
+
+
+def test_a_lost_number_of_samples_is_named_before_a_shortcut() -> None:
+    """ŷ − y, where ∂L/∂Ŷ on the sheet has the 1/M: it is that, and three times the right one."""
+    v = in_batch()
+    answers = on_sheet(v, dL__dZ1=v["Yhat"] - v["Y"])
+    found = graded(SOFTMAX_BATCH, answers)["dL/dZ1"].slips
+    assert found == ("mean-sum-confused", "softmax-shortcut-misused")
+
+
+def test_a_lost_number_of_samples_is_named_first_in_a_step_that_is_not_written() -> None:
+    """The same seen in the one number that comes of it."""
+    v = in_batch()
+    X = np.array([[0.5, -1.2, 0.3], [1.3, 0.7, -0.6], [-0.4, 0.9, 1.1]])
+    state = np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]])
+    new = v["W"] + 0.8 * state - 0.3 * ((v["Yhat"] - v["Y"]) @ X)
+    origin = graded(SOFTMAX_BATCH, f"W1_new: {listed(new)}")["W1_new"].origin
+    assert origin is not None
+    assert origin.slips[0] == "mean-sum-confused"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_shares_that_are_not_added_up(turned: bool) -> None:
+    """The δ of every sample where their sum belongs; a matrix of other numbers is none."""
+    v = in_batch()
+    shares = v["dL/dZ1"].T if turned else v["dL/dZ1"]
+    right = slips(SOFTMAX_BATCH, on_sheet(v, dL__db1=shares), "dL/db1")
+    assert right == {"bias-gradient-not-summed"}
+    assert slips(SOFTMAX_BATCH, on_sheet(v, dL__db1=shares * 1.01), "dL/db1") == set()
+
+
+def test_uphill_with_a_state() -> None:
+    """v ← βv + ηg, W ← W + v."""
+    v = in_batch()
+    uphill = v["b"] + 0.8 * np.array([0.1, 0.2]) + 0.3 * v["dL/db1"]
+    assert slips(SOFTMAX_BATCH, on_sheet(v, b1_new=uphill), "b1_new") == {"ascent"}
+    uphill[0] += 0.0007
+    assert slips(SOFTMAX_BATCH, on_sheet(v, b1_new=uphill), "b1_new") == set()
+
+
+@pytest.mark.parametrize(
+    ("loss", "slip"),
+    [("sum(w^2) * c + sum(w)", "weights-not-updated"), ("sum((c + w)^2)", "bias-not-updated")],
+)
+def test_what_is_squared_is_a_weight(loss: str, slip: str) -> None:
+    """A vector that the loss has in it at once, left as it was; what is only added is a bias."""
+    problem = f"""values: {{w: [1.2, -0.7], c: 0.5}}
+equations: [L = {loss}]
+train: [w]
+update: {{rule: sgd, learning_rate: 0.3}}
+"""
+    gradient = "[2.2, 0.3]" if "c +" not in loss else "[3.4, -0.4]"
+    assert slip in slips(problem, f"dL/dw: {gradient}, w_new: [1.2, -0.7]", "w_new")
+
+
+def test_zeros_that_come_of_zeros_are_no_new_weight() -> None:
+    """-η · 0 is the change that a gradient written as 0 leads to, and no mistake of its own."""
+    v = in_batch()
+    answers = on_sheet(v, dL__dW1=np.zeros((2, 3)))
+    assert slips(SOFTMAX_BATCH, answers, "dL/dW1") == set()

@@ -191,7 +191,9 @@ def test_being_told_to_end_leaves_what_is_written(
     assert errors.decode().splitlines()[-1] == "interrupted"
     assert (folder / "out.json").read_text() == "of last week"
     part = (folder / "out.json.partial").read_text()
-    assert len(json.loads(f"{part}]}}")["submissions"]) >= 25
+    whole = [each["file"] for each in json.loads(f"{part}]}}")["submissions"]]
+    assert len(whole) >= 25
+    assert f"{len(whole)} of {SHEETS} sheets were graded, up to {whole[-1]}\n" in errors.decode()
     names = {path.name for path in folder.iterdir()}
     assert names == {"p.yaml", "sheets", "mark", "out.json", "out.json.partial"}
 

@@ -44,6 +44,10 @@ MATRIX = "A: [[1, 2], [3, 4]]"
         (formula("x: [2, 1]", "z = sum(x.^2)"), (3, 14), "`.^` has no meaning", "^"),
         (formula("x: [2, 1]", "z = x . x"), (3, 11), "a point is no product", "dot(a, b)"),
         ("given: [x]\n" + formula("x: 2", "L = x^2"), (1, 1), "`given` is not", "train: [W, b]"),
+        (
+            "values: {x: [2, 1]}\nequations: [z = dot(x, x), L = z^2]\n",
+            (2, 22), "the comma in `z = dot(x, x)` begins another item", '"z = dot(x, x)"',
+        ),
         (formula(MATRIX, "z = sum(inverse(A))"), (3, 13), "here it is `inv`", "inv(…)"),
         (formula(MATRIX, "z = determinant(A)"), (3, 9), "here it is `det`", "det(…)"),
         (formula(MATRIX, "z = conv2d(A, A)"), (3, 9), "here it is `conv`", "conv(…)"),

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate, pairwise
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -25,11 +26,15 @@ from backprop_cli.operations.record import Rules
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})
 _QUOTIENTS = frozenset({"div", "ratio"})
 
+Upstream: TypeAlias = Folded[frozenset[str]]
+"""The gradients that are factors of a term, entry by entry."""
+
 
 def last_form(expr: Expr, rules: Rules, divisors: Collection[Fraction] = ()) -> Expr:
     """The gradient in its last form; `divisors` are the numbers that the formulas divide by."""
-    formed = Folded[Expr](lambda leaf: leaf, partial(_formed, rules=rules)).of(expr)
-    return _divided(formed, divisors)
+    formed = partial(_formed, rules=rules, upstream=Folded(gradient_at, gradients_in))
+    whole = Folded[Expr](lambda leaf: leaf, formed).of(expr)
+    return _divided(whole, divisors)
 
 
 def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
@@ -42,10 +47,10 @@ def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
     ) - {Fraction(0), Fraction(1), Fraction(2)}
 
 
-def _formed(node: Op, args: list[Expr], rules: Rules) -> Expr:
+def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream) -> Expr:
     made = node if tuple(args) == node.args else Op(node.name, tuple(args), node.options)
     once = _side_by_side(_met(_in_front(made, rules), rules), rules)
-    return in_signs(_factored(_collected(once), rules))
+    return in_signs(_factored(_collected(once), rules, upstream))
 
 
 # Signs --------------------------------------------------------------------------------------------
@@ -287,54 +292,57 @@ def _collected(node: Expr) -> Expr:
 # Common factors -----------------------------------------------------------------------------------
 
 
-def _factored(node: Expr, rules: Rules) -> Expr:
+def _factored(node: Expr, rules: Rules, upstream: Upstream) -> Expr:
     """g ⊙ (a − b) for g ⊙ a − g ⊙ b, where g is the gradient that comes from behind."""
     if not isinstance(node, Op) or node.name not in ("add", "sub"):
         return node
     terms = [*_terms(node)]
-    counted = Counter(name for _, rest in terms for name in _upstream(rest))
+    counted = Counter(name for _, rest in terms for name in upstream.of(rest))
     for name in [name for name, times in counted.items() if times > 1]:
-        found = _with_in_front(Sym(name), terms)
+        found = _with_in_front(Sym(name), terms, upstream)
         if rules.shape(found) == rules.shape(node):
             return found
     return node
 
 
-def _upstream(rest: Expr) -> Iterator[str]:
-    """The gradients that are factors of a term, entry by entry."""
-    match rest:
-        case Sym(name) if quantity(name).by:
-            yield name
-        case Op("mul", (left, right)):
-            yield from {*_upstream(left), *_upstream(right)}
-        case Op("div", (above, _)) | Op("spread", (above,)):
-            yield from _upstream(above)
+def gradient_at(leaf: Sym | Num) -> frozenset[str]:
+    """The name of a gradient, where a leaf is one."""
+    if isinstance(leaf, Sym) and quantity(leaf.name).by:
+        return frozenset({leaf.name})
+    return frozenset()
 
 
-def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]]) -> Expr:
-    inside = [(number, rest) for number, rest in terms if factor.name in _upstream(rest)]
+def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
+    """The gradients that are factors of a term, by those of its parts."""
+    if node.name == "mul":
+        return args[0] | args[1]
+    return args[0] if node.name in ("div", "spread") else frozenset()
+
+
+def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Upstream) -> Expr:
+    inside = [(number, rest) for number, rest in terms if factor.name in upstream.of(rest)]
     numbers = {abs(number) for number, _ in inside}
     common = numbers.pop() if len(numbers) == 1 else Fraction(1)
     inside.sort(key=lambda term: term[0] < 0)  # b − a, not −a + b
     inner = build.sum_of(
-        build.scaled(number / common, _without(factor, rest)) for number, rest in inside
+        build.scaled(number / common, _without(factor, rest, upstream)) for number, rest in inside
     )
     product = build.scaled(common, build.mul(factor, inner))
     others = [term for term in terms if term not in inside]
     return build.sum_of((build.scaled(*term) for term in others), product)
 
 
-def _without(factor: Sym, rest: Expr) -> Expr:
+def _without(factor: Sym, rest: Expr, upstream: Upstream) -> Expr:
     """A term that is divided by one of its factors."""
     match rest:
-        case Op("mul", (left, right)) if factor.name in _upstream(left):
-            return build.mul(_without(factor, left), right)
+        case Op("mul", (left, right)) if factor.name in upstream.of(left):
+            return build.mul(_without(factor, left, upstream), right)
         case Op("mul", (left, right)):
-            return build.mul(left, _without(factor, right))
+            return build.mul(left, _without(factor, right, upstream))
         case Op("div", (above, below)):
-            return op("div", _without(factor, above), below)
+            return op("div", _without(factor, above, upstream), below)
         case Op("spread", (inner,)):
-            return _without(factor, inner)
+            return _without(factor, inner, upstream)
     return ONE
 
 

@@ -138,7 +138,11 @@ def run(problem: Path, options: Options) -> None:
     def summary() -> Summary:
         return replace(_summary(graded.counts, task), notes=kept)
 
-    options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
+    try:
+        options.out.write_pieces(writers[0].text(task.title, graded.parts(), summary))
+    except KeyboardInterrupt:
+        click.echo(printable(_so_far(graded.done, task.files)), err=True)
+        raise
     for line in note_lines(task.notes):
         click.echo(printable(line), err=True)
     for place, other in enumerate(writers[1:]):
@@ -153,6 +157,13 @@ def run(problem: Path, options: Options) -> None:
     if (trace := graded.counts.fault) is not None:
         end_with_fault(trace)
     sys.exit(BUG if graded.deaths else exit_code(graded.counts, exit_zero=options.exit_zero))
+
+
+def _so_far(done: int, files: Sequence[str]) -> str:
+    """How far it came: sheets are reported in their order, whatever worked on them."""
+    if not done:
+        return f"none of {len(files):,} sheets was graded"
+    return f"{done:,} of {len(files):,} sheets were graded, up to {files[done - 1]}"
 
 
 def _summary(counts: Counts, task: Task) -> Summary:
@@ -171,6 +182,7 @@ class _Graded:
         from backprop_cli.grading.summary import Counts
 
         self.counts = Counts()
+        self.done = 0
         self.beside: list[tuple[Any, ...]] = []  # parts of what is written beside the report
         self.deaths: list[str] = []  # of processes that graded
         self._found = found
@@ -184,6 +196,7 @@ class _Graded:
                 if others:
                     self.beside.append(tuple(others))
                 yield part
+                self.done += 1
 
 
 def _task(problem: Path, options: Options) -> Task:

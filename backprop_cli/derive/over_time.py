@@ -257,7 +257,51 @@ def _of_step(trace: Trace, over: OverTime, step: Step) -> Iterator[Step]:
             name = at_step(own[0], over.letter)
             yield replace(step, id=name, expr=forms.pop(), note=note)
         return
-    yield replace(step, id=_at_end(step.id, over), expr=_whole(step.expr, over, first))
+    if rows := _rows(step, over, first):
+        yield rows
+    elif _is_of_start(step, over):
+        yield step
+    else:
+        yield replace(step, id=_at_end(step.id, over), expr=_whole(step.expr, over, first))
+
+
+def _rows(step: Step, over: OverTime, first: int) -> Step | None:
+    """The gradient of what has a row a step: that of one row; None for another."""
+    found: dict[int, dict[Expr, None]] = {}
+    for term in terms(step.expr):
+        placed = _placed(term)
+        if placed is None:
+            return None
+        t, row = placed[0] + first, placed[1]
+        found[t] = {**found.get(t, {}), at_letter(row, over, t, first): None}
+    own = found.get(over.first, {})
+    if sorted(found) != [*over.steps] or any({*each} != {*own} for each in found.values()):
+        return None
+    of = quantity(step.id)
+    name = derivative_id(of.name, at_step(of.by, over.letter))
+    note = f"for {over.letter} = {over.length}, …, {over.first}"
+    rest = {"shape": step.shape[1:], "axes": step.axes[1:], "note": note, "rule": "at-every-step"}
+    return replace(step, id=name, expr=added((*own,)), **rest)
+
+
+def _placed(term: Expr) -> tuple[int, Expr] | None:
+    """The row that a term is put into, counted from 0, and what it puts there."""
+    match term:
+        case Op("neg", (inner,)) if placed := _placed(inner):
+            return placed[0], op("neg", placed[1])
+        case Op("place", (row,)):
+            index = term.option("index")
+            if isinstance(index, tuple) and len(index) == 1 and isinstance(index[0], int):
+                return index[0], row
+    return None
+
+
+def _is_of_start(step: Step, over: OverTime) -> bool:
+    """Whether it is the gradient of what the first step starts from, and comes through it alone."""
+    by = step_of(quantity(step.id).by)
+    used = [step_of(found.by or found.name) for found in map(quantity, symbols(step.expr))]
+    steps = {each[1] for each in used if each and each[0] in over.bases}
+    return by is not None and by[0] in over.bases and by[1] < over.first and steps == {over.first}
 
 
 def _of_family(trace: Trace, over: OverTime, family: Family) -> Iterator[Step]:

@@ -79,7 +79,8 @@ def _over_time(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
         for id, shape in shapes.items():
             base, _, step = id.rpartition("_")
             if step == over.letter:
-                others = (plus(over.letter, -1), plus(over.letter, 1), over.length)
+                around = (plus(over.letter, -1), plus(over.letter, 1))
+                others = (*around, over.length, over.first)
                 found |= dict.fromkeys((at_step(base, other) for other in others), shape)
             elif id in trace.unknown and len(shape) == 2:
                 found[at_step(id, over.letter)] = shape[1:]

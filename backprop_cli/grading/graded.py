@@ -36,7 +36,8 @@ from backprop_cli.grading.sheets.typed_arrays import (
 )
 from backprop_cli.grading.slips.detect import Detector
 from backprop_cli.grading.slips.of_programs import ratio_on
-from backprop_cli.grading.slips.of_shapes import Misshapen, by_shape
+from backprop_cli.grading.slips.of_shapes import NOT_SUMMED, Misshapen, by_shape
+from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short
@@ -248,7 +249,7 @@ class Graded:
         words = f"this is {typed}, and {name} is {described(truth.shape)}"
         if isinstance(answer.cells, ArrayCells):
             return "wrong", *self.misshapen(name, answer.cells, words)
-        return "wrong", words, self.turned(answer, truth)
+        return "wrong", words, self.turned(answer, truth) or self.unsummed(name, answer)
 
     def repeated(
         self, name: str, answer: Answer, truth: Array
@@ -280,6 +281,18 @@ class Graded:
         if truth.ndim != 2 or answer.shape != truth.shape[::-1]:
             return ()
         return ("transposed",) if self.stands_for(answer, truth.T) else ()
+
+    def unsummed(self, name: str, answer: Answer) -> tuple[str, ...]:
+        """`bias-gradient-not-summed`, where the shares are written that are to be added up."""
+        values = Values(Numbers(self.judge))
+        shapes = (answer.shape, answer.shape[::-1])
+        for id, expr in (one for shape in shapes for one in self.exercise.shaped(name, shape)):
+            shares = np.squeeze(values.of(expr)) if id == NOT_SUMMED else np.zeros(0)
+            for one in (shares, shares.T):
+                same = one.shape == tuple(size for size in answer.shape if size != 1)
+                if same and self.stands_for(answer, one.reshape(answer.shape)):
+                    return ("bias-gradient-not-summed",)
+        return ()
 
     def found(self, name: str, answer: Answer, judged: Judged) -> Found:
         """The slips that explain a wrong quantity, and where they were made if not in it.

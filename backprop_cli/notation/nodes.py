@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -42,13 +43,13 @@ class Sign(Struct, frozen=True):
     bare: bool = False
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, cache_hash=True):
     """Nodes one after another."""
 
     items: tuple[Node, ...]
 
 
-class Fraction(Struct, frozen=True):
+class Fraction(Struct, frozen=True, cache_hash=True):
     """One over another. `bare`: a name or a number, which one line has without room: ∂L/∂W, 1/3."""
 
     top: Node
@@ -56,7 +57,7 @@ class Fraction(Struct, frozen=True):
     bare: bool = False
 
 
-class Script(Struct, frozen=True):
+class Script(Struct, frozen=True, cache_hash=True):
     """Something small at the upper or lower right corner."""
 
     base: Node
@@ -70,14 +71,14 @@ class Places(Struct, frozen=True):
     texts: tuple[str, ...]
 
 
-class Accent(Struct, frozen=True):
+class Accent(Struct, frozen=True, cache_hash=True):
     """A hat, tilde or bar over a letter."""
 
     base: Node
     mark: Literal["hat", "tilde", "bar"]
 
 
-class Root(Struct, frozen=True):
+class Root(Struct, frozen=True, cache_hash=True):
     """A square root."""
 
     inner: Node
@@ -87,7 +88,7 @@ DETERMINANT = "∣"
 """The bars of a determinant, which look like those of |x| and are another function."""
 
 
-class Fenced(Struct, frozen=True):
+class Fenced(Struct, frozen=True, cache_hash=True):
     """Something between delimiters of its height."""
 
     left: str
@@ -95,13 +96,13 @@ class Fenced(Struct, frozen=True):
     right: str
 
 
-class Total(Struct, frozen=True):
+class Total(Struct, frozen=True, cache_hash=True):
     """The sign of a sum, and what stands below it."""
 
     below: Node | None = None
 
 
-class Grid(Struct, frozen=True):
+class Grid(Struct, frozen=True, cache_hash=True):
     """Rows of entries between brackets; `full` is the shape where entries were left out.
 
     With a `separator` it is a list within a formula, which one line has as [a, b].
@@ -112,32 +113,32 @@ class Grid(Struct, frozen=True):
     separator: Literal["", ",", ";"] = ""
 
 
-class Cases(Struct, frozen=True):
+class Cases(Struct, frozen=True, cache_hash=True):
     """One of two: pairs of a value and the words or the condition for it."""
 
     rows: tuple[tuple[Node, Node], ...]
 
 
-class Stack(Struct, frozen=True):
+class Stack(Struct, frozen=True, cache_hash=True):
     """A long row on several lines inside something else, such as a numerator."""
 
     rows: tuple[Node, ...]
 
 
-class Braced(Struct, frozen=True):
+class Braced(Struct, frozen=True, cache_hash=True):
     """Something with a brace and a label below it."""
 
     inner: Node
     label: Node
 
 
-class Strong(Struct, frozen=True):
+class Strong(Struct, frozen=True, cache_hash=True):
     """Something that stands out: the result of a step."""
 
     inner: Node
 
 
-class Named(Struct, frozen=True):
+class Named(Struct, frozen=True, cache_hash=True):
     """The symbol of a quantity."""
 
     id: str
@@ -244,11 +245,11 @@ def every(node: Node) -> Iterator[Node]:
         yield from every(child)
 
 
+@lru_cache(maxsize=8192)
 def tall(node: Node) -> bool:
     """Whether delimiters beside the node have to grow."""
-    return any(
-        isinstance(part, Fraction | Grid | Cases | Stack | Braced | Total) for part in every(node)
-    )
+    high = isinstance(node, Fraction | Grid | Cases | Stack | Braced | Total)
+    return high or any(map(tall, children(node)))
 
 
 def storeys(node: Node) -> int:

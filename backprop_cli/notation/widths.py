@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from backprop_cli.notation.nodes import (
     TIMES,
@@ -32,6 +33,7 @@ from backprop_cli.notation.nodes import (
 _BOLD = 1.15  # how much wider digits are in bold type
 
 
+@lru_cache(maxsize=8192)
 def width(node: Node) -> float:
     """About how wide the node is, in digits."""
     match node:

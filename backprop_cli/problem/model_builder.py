@@ -12,9 +12,15 @@ from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.file_format.function_names import TRAINED_SLOPE
 from backprop_cli.problem.model import Array, Equation, Remark, axes_of, state_shape
-from backprop_cli.problem.problem_data import Convention, Function, Layer, Problem, kinks
+from backprop_cli.problem.problem_data import (
+    TRAINED_SLOPE,
+    Convention,
+    Function,
+    Layer,
+    Problem,
+    kinks,
+)
 from backprop_cli.trace import Given, Unknown
 
 Role: TypeAlias = Literal["data", "parameter", "constant"]

@@ -114,6 +114,10 @@ class Notation(Struct, frozen=True):
     delta: bool = False
 
 
+TRAINED_SLOPE = "prelu"
+"""A ReLU whose slope below 0 is a parameter of the layer, so that it is no function of z alone."""
+
+
 class Function(Struct, frozen=True):
     """An activation or a loss: its name and constants, or a formula."""
 

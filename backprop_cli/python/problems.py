@@ -75,8 +75,11 @@ def _source(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Sour
     return read_source(Path(problem))
 
 
-class Problem:
-    """A problem that has been read and checked; nothing of it changes any more."""
+class Problem(showing.Shown):
+    """A problem that has been read and checked; nothing of it changes any more.
+
+    In notebooks it shows itself as it is handed out.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -87,6 +90,12 @@ class Problem:
 
     def __repr__(self) -> str:
         return f"<Problem {self.title or self._source.name}>"
+
+    def _rendered(self, format_: str) -> str | None:
+        try:
+            return self.handout(format_)
+        except Error:
+            return None
 
     @property
     def title(self) -> str:

@@ -31,7 +31,7 @@ def entry(expr: Expr, index: Index, sizes: Sizes, known: Known | None = None) ->
     `known` gives, for a name, what stands for its entries (those left out are 0): a one-hot
     upstream gradient makes the entry of a pull-back the derivative of one entry by another.
     """
-    return EntryWriter(sizes, known).at(_opened(expr, sizes), index)
+    return _Once(sizes, known).at(_opened(expr, sizes), index)
 
 
 def _opened(expr: Expr, sizes: Sizes) -> Expr:
@@ -98,3 +98,18 @@ _TIDY: Mapping[str, Callable[..., Expr]] = {
     "neg": build.neg,
     "div": lambda a, b: build.ZERO if a == build.ZERO else build.div(a, b),
 }
+
+
+class _Once(EntryWriter):
+    """Writes each entry of each part once: in A @ A @ A @ A two of a part need all of the next."""
+
+    def __init__(self, sizes: Sizes, known: Known | None = None) -> None:
+        super().__init__(sizes, known)
+        self._written: dict[tuple[int, Index], tuple[Expr, Expr]] = {}
+
+    def at(self, expr: Expr, index: Index) -> Expr:
+        """An entry of an expression, told from others by its identity, for which it is kept."""
+        key = id(expr), index
+        if key not in self._written:
+            self._written[key] = expr, super().at(expr, index)
+        return self._written[key][1]

@@ -52,7 +52,7 @@ class Prepared(Struct, frozen=True):
     """A batch ready to be run: its model, the whole plan, the part of it that training needs.
 
     `careful` is the whole plan once more, going round what is infinite on the way; `trained` runs
-    the part.
+    the part, and `trained_carefully` is the part of the other plan, with what runs it.
     """
 
     model: Model
@@ -61,10 +61,12 @@ class Prepared(Struct, frozen=True):
     machine: Machine
     careful: Callable[[], Plan]
     trained: Callable[[], Program]
+    trained_carefully: Callable[[], tuple[Plan, Program]]
 
     def step(self, given: Values) -> Values:
         """The values of one step of training."""
-        return self._finite(self.training, self.trained()(given), given)[1]
+        values = self.trained()(given)
+        return _finite(self.training, values, given, self.trained_carefully)[1]
 
     def last(self, given: Values) -> Values:
         """Those of the last step: with the loss after the update."""
@@ -73,15 +75,29 @@ class Prepared(Struct, frozen=True):
 
     def run(self, planned: Plan, given: Values) -> tuple[Plan, Values]:
         """The plan and its values; the same quantities another way where gradients have none."""
-        return self._finite(planned, run(planned, given, self.machine), given)
+        values = run(planned, given, self.machine)
+        return _finite(planned, values, given, lambda: self._carefully(planned))
 
-    def _finite(self, planned: Plan, values: Values, given: Values) -> tuple[Plan, Values]:
-        lost = _not_finite(planned, values)
-        if not lost:
-            return planned, values
-        other = essential(self.careful(), {step.id for step in planned.steps})
-        found = run(other, given, self.machine)
-        return (other, found) if _not_finite(other, found) < lost else (planned, values)
+    def _carefully(self, planned: Plan) -> tuple[Plan, Program]:
+        return _same_of(self.careful(), planned, self.machine)
+
+
+def _same_of(careful: Plan, planned: Plan, how: Machine) -> tuple[Plan, Program]:
+    """What a plan computes, as the careful one does, with what runs it."""
+    other = essential(careful, {step.id for step in planned.steps})
+    return other, program(other, how)
+
+
+def _finite(
+    planned: Plan, values: Values, given: Values, instead: Callable[[], tuple[Plan, Program]]
+) -> tuple[Plan, Values]:
+    """The values and their plan, or those of the other way where fewer gradients are lost."""
+    lost = _not_finite(planned, values)
+    if not lost:
+        return planned, values
+    other, run_other = instead()
+    found = run_other(given)
+    return (other, found) if _not_finite(other, found) < lost else (planned, values)
 
 
 def _not_finite(planned: Plan, values: Values) -> int:
@@ -118,13 +134,15 @@ class Batches:
         whole = _in_full(known or plan(model, self.extra), self.extra)
         how = machine(model, whole)
         training = essential(whole, goals(model))
+        careful = cache(lambda: _in_full(plan(model, self.extra, careful=True), self.extra))
         return Prepared(
             model,
             whole,
             training,
             how,
-            cache(lambda: _in_full(plan(model, self.extra, careful=True), self.extra)),
+            careful,
             cache(lambda: program(training, how)),
+            cache(lambda: _same_of(careful(), training, how)),
         )
 
 

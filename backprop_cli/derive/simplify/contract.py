@@ -163,6 +163,30 @@ def _flipped(expr: Expr) -> Expr | None:
     return None
 
 
+def with_numbers(expr: Expr) -> Expr:
+    """1{i = 2} P₂ⱼ for 1{i = 2} Pᵢⱼ: beside what is 0 elsewhere a letter is its number."""
+    if not isinstance(expr, Op) or _is_pick(expr):
+        return expr
+    if expr.name not in ("mul", "div"):
+        return rebuilt(expr.name, tuple(map(with_numbers, expr.args)), expr)
+    powers = [*factors(expr)]
+    known = dict(pair for factor, power in powers if power == 1 for pair in _number(factor))
+    return product(
+        [
+            (factor if _is_pick(factor) else with_numbers(at_places(factor, known)), power)
+            for factor, power in powers
+        ]
+    )
+
+
+def _number(factor: Expr) -> Iterator[tuple[str, str]]:
+    match factor:
+        case Op("equal", (Sym(left), Sym(right))):
+            for letter, number in ((left, right), (right, left)):
+                if number.isdecimal() and letter.isalpha():
+                    yield letter, number
+
+
 def has_index(expr: Expr, index: str) -> bool:
     """Whether the expression depends on an index letter."""
     match expr:

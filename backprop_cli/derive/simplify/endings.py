@@ -225,7 +225,9 @@ def finished(setting: Setting, expr: Expr) -> Iterator[Line]:
         expr = left
     short = _with_quotients(setting, expr)
     if short != expr:
-        yield Line(short, "put in", "quotients written by their names")
+        named = {*symbols(short)} - {*symbols(expr)}
+        said = "quotients written by their names" if named else "divided term by term"
+        yield Line(short, "put in" if named else "rewritten", said)
 
 
 def _without_deviations(setting: Setting, expr: Expr) -> Expr:

@@ -186,18 +186,35 @@ def _less(result: Expr, term: Expr) -> Expr:
 
 @lru_cache(maxsize=4096)
 def alike(expr: Expr, depth: int = 0) -> Expr:
-    """The expression with the letters of its sums called by how deep they stand."""
+    """The expression with the letters of its sums called by how deep they stand.
+
+    The factors of what is summed have one order.
+    """
     if not isinstance(expr, Op):
         return expr
     if expr.name in (SUM_OVER, MAX_OVER):
         letter = f"#{depth}"
         body = alike(renamed(expr.args[0], {str(expr.option("index")): letter}), depth + 1)
-        return op(expr.name, body, index=letter, without=expr.option("without"))
+        return op(expr.name, _ordered(body), index=letter, without=expr.option("without"))
     if expr.name == EQUAL:
         left, right = sorted(expr.args, key=lambda side: str(getattr(side, "name", "")))
         return op(EQUAL, left, right)
     args = tuple(alike(arg, depth) for arg in expr.args)
     return expr if args == expr.args else Op(expr.name, args, expr.options)
+
+
+def _ordered(body: Expr) -> Expr:
+    found = [*_in_product(body)]
+    return body if len(found) == 1 else build.product_of(sorted(found, key=str))
+
+
+def _in_product(expr: Expr) -> Iterator[Expr]:
+    match expr:
+        case Op("mul", (left, right)):
+            yield from _in_product(left)
+            yield from _in_product(right)
+        case _:
+            yield expr
 
 
 @lru_cache(maxsize=16384)

@@ -48,12 +48,14 @@ collected; sums of which one term is left, or with something in front; products 
 term; fractions brought together; quotients of exponentials as the sigmoid."""
 
 _MOST = 24  # terms up to which something is multiplied out
-_HEAVIEST = 400  # what is longer is only collected
+_HEAVIEST = 400  # a product that is longer is only collected
+_LONGEST = 4_000  # whatever is longer, a page, is only collected
 
 
 def lines(expr: Expr, size: Expr | None = None) -> Iterator[Line]:
     """What becomes of the expression, a line for each rule that makes it shorter."""
-    for number, stage in enumerate(STAGES, 1):
+    stages = STAGES if weight(expr) < _LONGEST else STAGES[:1]
+    for number, stage in enumerate(stages, 1):
         shorter = _to_the_end(expr, Simplifier(frozenset(STAGES[:number]), size))
         if shorter != expr:
             picked = any(isinstance(node, Op) and node.name == EQUAL for node in walk(expr))

@@ -22,6 +22,7 @@ from backprop_cli.derive.derivation_nodes import (
     sum_over,
 )
 from backprop_cli.derive.simplify.endings import Ending, ending
+from backprop_cli.derive.simplify.monomials import weight
 from backprop_cli.derive.simplify.tidy import factors, tidy
 from backprop_cli.derive.steps.rules import Outcome, Scalars, applied
 from backprop_cli.derive.steps.step_table import Case, Finish, condition, formula
@@ -29,6 +30,9 @@ from backprop_cli.problem.problem_data import Kinks
 from backprop_cli.problem.problem_data import kinks as declared
 
 MOST_LINES = 200
+MOST_TO_READ = 60_000
+"""Names and signs of all lines together, each counted twice: dozens of pages."""
+
 _LAST = ("known derivative", "constant")  # what is known is put in once the rules are done
 
 
@@ -41,9 +45,12 @@ def worked_out(expr: Expr, rules: Scalars, given: Ending | None = None) -> Itera
 
     With an ending, it is brought into its shortest form; else another has lines for that.
     """
+    read = 0
     for _ in range(MOST_LINES):
         if not has_derivative(expr):
             break
+        if (read := read + weight(expr)) > MOST_TO_READ:
+            raise TooLongError
         outcomes = [*_outcomes(expr, rules)]
         chosen = next((o for o in outcomes if o.reason not in _LAST), outcomes[0])
         words = [o.words for o in outcomes if o.reason == chosen.reason and o.words]

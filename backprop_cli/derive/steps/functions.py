@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
@@ -25,7 +27,7 @@ from backprop_cli.derive.tensors.entrywise import OfVectors
 from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.table import SAME, TABLE
-from backprop_cli.problem.problem_data import Kinks
+from backprop_cli.problem.problem_data import TRAINED_SLOPE, Kinks
 
 F, Z = Sym("f"), Sym("z")
 _LEFT = derivative(F, Z)
@@ -37,7 +39,8 @@ _ONE_TERM = ("only one term", "only the term k = j contains it; that term, in th
 def names() -> tuple[str, ...]:
     """What has a derivation under its name."""
     activations = [name for name, record in TABLE.items() if record.activation]
-    return (*(name.replace("_", "-") for name in ("linear", *activations)), *LOSSES)
+    activations = ["linear", *activations, TRAINED_SLOPE]
+    return (*(name.replace("_", "-") for name in activations), *LOSSES)
 
 
 def named(name: str, kinks: Kinks = Kinks()) -> Derivation | None:
@@ -50,6 +53,8 @@ def named(name: str, kinks: Kinks = Kinks()) -> Derivation | None:
     if plain == "linear":
         definition = Definition(F, (Z,))
         return Derivation(_title("identity"), (definition,), (chain(_LEFT, Z, Z, rules),))
+    if plain == TRAINED_SLOPE:
+        return _with_trained_slope(rules)
     if plain in TABLE and TABLE[plain].activation:
         return _activation(plain, ACTIVATIONS.get(plain), rules)
     dashed = plain.replace("_", "-")
@@ -96,6 +101,21 @@ def _activation(name: str, steps: Steps | None, rules: Scalars) -> Derivation:
         chains = (chain(_LEFT, Z, form, rules, finish=finish, ending=own),)
     notes = (*fixed(letters, TABLE[name].options), *(steps.notes if steps is not None else ()))
     return Derivation(_title(TABLE[name].words), definitions, chains, notes=notes)
+
+
+def _with_trained_slope(rules: Scalars) -> Derivation:
+    """The leaky ReLU, its slope a letter by which it is differentiated as well."""
+    a, below = Sym("a"), condition("z ≤ 0")
+    of_z = _activation("leaky_relu", None, rules)
+    by_slope = (
+        chain(derivative(F, a), a, form, rules, conditions=(holds,), first=("case", ""))
+        for holds, form in ((condition("z > 0"), Z), (below, build.mul(a, Z)))
+    )
+    title = _title("rectified linear unit with a trained slope")
+    pieces = of_z.definitions[1:]  # the name alone would be that of the fixed slope
+    return replace(
+        of_z, title=title, definitions=pieces, chains=(*of_z.chains, *by_slope), notes=()
+    )
 
 
 def _form(node: Op, rules: Scalars) -> Expr:
@@ -221,8 +241,6 @@ def _behind(behind: Behind, _: Expr) -> Chain:
     uses = condition(behind.uses) if behind.uses else None
     lines = [line(formula(text), reason, words) for text, reason, words in behind.lines]
     if uses is not None:
-        from msgspec.structs import replace
-
         lines[-1] = replace(lines[-1], uses=uses)
     letter = "i" if behind.activation == "softmax" else "j"
     prediction = Definition(indexed("yhat", letter), (in_letters(behind.activation, letter),))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial, reduce
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -112,8 +113,32 @@ def _mul(of: Op, by: Sym, rules: Scalars) -> Outcome:
         return Outcome(build.mul(a, derivative(b, by)), "constant factor")
     if not depends(b, by, rules.bound):
         return Outcome(build.mul(b, derivative(a, by)), "constant factor")
-    first = op("mul", derivative(a, by), b)
-    return Outcome(op("add", first, op("mul", a, derivative(b, by))), "product rule")
+    factors = [*_factors(of)]
+    moving = [place for place, factor in enumerate(factors) if depends(factor, by, rules.bound)]
+    if len(moving) == 2:
+        factors, moving = [a, b], [0, 1]
+    terms = [_with_slope(factors, place, by) for place in moving]
+    words = _OF_MANY if len(terms) > 2 else ""
+    return Outcome(reduce(partial(op, "add"), terms), "product rule", words)
+
+
+_OF_MANY = "product rule, a term for each factor: (u v w)′ = u′ v w + u v′ w + u v w′"
+
+
+def _factors(of: Expr) -> Iterator[Expr]:
+    """The factors of a product as it is written without parentheses."""
+    match of:
+        case Op("mul", (a, b)):
+            yield from _factors(a)
+            yield b
+        case _:
+            yield of
+
+
+def _with_slope(factors: Sequence[Expr], place: int, by: Sym) -> Expr:
+    """The product with the derivative of the factor at one place in its stead."""
+    slope = derivative(factors[place], by)
+    return reduce(partial(op, "mul"), [*factors[:place], slope, *factors[place + 1 :]])
 
 
 def _div(of: Op, by: Sym, rules: Scalars) -> Outcome:

@@ -107,17 +107,26 @@ def _by_rules(setting: Setting, of: Place, by: Place, expr: Expr) -> Factor:
 
 
 def _stacked(setting: Setting, of: Place, by: Place, expr: Op) -> Factor:
-    """A vector of formulas: each of its entries by itself."""
+    """A vector or matrix of formulas: each of its entries by itself."""
     entry: Expr = build.ZERO
     chains = []
-    letter, first = of.letters[0], setting.write.counting.first
-    for number in range(first, first + len(expr.args)):
-        row = Place(of.name, (str(number), *of.letters[1:]))
-        found = _general(setting, row, by, expr)
-        holds = (Condition(Sym(letter), "=", Sym(str(number))),)
+    for numbers in _numbered(expr, setting.write.counting.first):
+        found = _general(setting, Place(of.name, numbers + of.letters[len(numbers) :]), by, expr)
+        there = [*zip(of.letters, numbers, strict=False)]
+        holds = tuple(Condition(Sym(letter), "=", Sym(number)) for letter, number in there)
         chains += [replace(chain, conditions=holds) for chain in found.chains]
-        entry = build.add(entry, build.scalar_mul(found.entry, equal(letter, str(number))))
+        one = build.product_of(equal(letter, number) for letter, number in there)
+        entry = build.add(entry, build.scalar_mul(found.entry, one))
     return Factor(of, by, entry, tuple(chains))
+
+
+def _numbered(expr: Op, first: int) -> Iterator[tuple[str, ...]]:
+    """The places of what stands side by side in a list, or in a list of lists."""
+    for number, part in enumerate(expr.args, first):
+        if isinstance(part, Op) and part.name == "stack":
+            yield from ((str(number), *rest) for rest in _numbered(part, first))
+        else:
+            yield (str(number),)
 
 
 def _numerals(expr: Expr) -> frozenset[str]:

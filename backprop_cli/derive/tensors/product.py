@@ -19,6 +19,7 @@ from backprop_cli.derive.simplify.contract import (
     at_places,
     carried_out,
     delta,
+    with_numbers,
     without_minus,
 )
 from backprop_cli.derive.simplify.endings import finished
@@ -117,6 +118,8 @@ def product_chain(work: Chainwork, paths: Sequence[Walk], found: Factors) -> Cha
     lines += _written_out(work, lines[-1].expr)
     lines += _summed_targets(work, lines[-1].expr)
     lines.append(Line(cleared(lines[-1].expr), "rewritten", "the fractions multiplied out"))
+    fixed = with_numbers(lines[-1].expr)
+    lines.append(Line(fixed, "rewritten", "beside 1{…} a letter is the number it is compared with"))
     lines.append(Line(without_minus(lines[-1].expr), "rewritten", "the minus sign put in"))
     lines += finished(work.setting, lines[-1].expr)
     return Chain("", quotient(work.of.symbol, work.by.symbol), without_repeats(lines))
@@ -207,6 +210,19 @@ def _summed_targets(work: Chainwork, expr: Expr) -> Iterator[Line]:
     for name in sorted(summing_to_one(work.model.problem)):
         if len(work.setting.sizes.names[name]) == 1:
             yield Line(ones(expr, name, 0), "targets", f"Σ {name} = 1, as is assumed")
+    for name, axis in _softmaxes(work):
+        shorter = ones(expr, name, axis)
+        if shorter != expr:
+            expr = shorter
+            yield Line(expr, "targets", f"Σ {name} = 1: a softmax adds up to 1")
+
+
+def _softmaxes(work: Chainwork) -> Iterator[tuple[str, int]]:
+    """The quantities that add up to 1 along an axis, as a softmax does."""
+    for name, definition in work.setting.definitions.items():
+        if isinstance(definition, Op) and definition.name == "softmax":
+            axis = 0 if definition.option("axis") is None else definition.whole("axis")
+            yield name, axis % len(work.setting.sizes.names[name])
 
 
 def ones(expr: Expr, target: str, axis: int) -> Expr:

@@ -9,7 +9,18 @@ from typing import Any, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Place, Sym, op, places, put, substitute, symbols
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Place,
+    Sym,
+    op,
+    places,
+    put,
+    substitute,
+    symbols,
+)
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.grading.slips.long_sums import LongSum
@@ -276,3 +287,34 @@ def with_terms_lost_in_each(expr: Expr) -> Iterator[Expr]:
     for k in range(len(sums[0])):
         yield op("stack", *(added([*parts[:k], *parts[k + 1 :]]) for parts in sums))
         yield op("stack", *(parts[k] for parts in sums))
+
+
+def untransposed(expr: Expr) -> Expr:
+    """A matrix as it is given: neither turned over, nor with a row of 1 for the biases."""
+    while isinstance(expr, Op) and expr.name in ("transpose", "prepend", "append"):
+        expr = expr.args[0]
+    return expr
+
+
+def size_of(case: Case, divisor: Expr) -> int | None:
+    """The number of samples, entries, rows or columns that something is divided by."""
+    if not isinstance(divisor, Num) or divisor.value.denominator != 1:
+        return None
+    return int(divisor.value) if int(divisor.value) in sizes_of(case) - {1, 2} else None
+
+
+def sizes_of(case: Case) -> set[int]:
+    """The numbers of samples, entries, rows and columns of a problem."""
+    return {int(size) for shape in case.model.shapes.values() for size in shape} | set(case.counts)
+
+
+def other_rows(case: Case, node: Expr) -> Iterator[Expr]:
+    """Other rows, or entries, of a quantity than the one that is taken: those next to it first."""
+    if not (isinstance(node, Op) and node.name == "at"):
+        return
+    index, shape = node.option("index"), case.shape(node.args[0])
+    if not (isinstance(index, tuple) and shape and isinstance(own := index[0], int)):
+        return
+    others = (row for row in range(int(shape[0])) if row != own)
+    for row in sorted(others, key=lambda row: abs(row - own))[:_MOST_NEARBY]:
+        yield op("at", *node.args, index=(row, *index[1:]))

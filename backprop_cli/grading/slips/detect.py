@@ -22,6 +22,7 @@ from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
 from backprop_cli.grading.slips.values_alone import by_value, copied_from
 from backprop_cli.grading.slips.wrong_quantity import (
+    CHANGE_LITTLE,
     Candidate,
     Wrong,
     are_near,
@@ -29,18 +30,14 @@ from backprop_cli.grading.slips.wrong_quantity import (
     explains,
     has_digits,
     is_short,
+    most_telling,
     neighbours,
     typed,
 )
-from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.bounds import Interval, point
 
 Reading = Callable[[Expr], Interval]
 _Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
-
-_MOST_NAMED = 3
-_LEAST_TELLING = ("decimal-slip", "digits-swapped", "sign-lost", "factor-two", "copied")
-_CHANGE_LITTLE = ("mean-sum-confused", "factor-two", "sign-flipped")
-"""What changes least is named first: a lost 1/M before a misused ŷ − y."""
 
 _KEPT = frozenset({"weights-not-updated", "bias-not-updated"})
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
@@ -160,7 +157,20 @@ class Detector:
             every = self._pool(wrong, general=True)
             parts = [one for one in every if one.candidate[0] in GENERAL]
             found = self._met(wrong, parts, every, _DECISIVE, meant=False) or found
+        if exactly:
+            found = [*found, *(id for id in self._little(wrong, pool) if id not in found)]
         return said_best(found)
+
+    def _little(self, wrong: Wrong, pool: Sequence[_Worked]) -> list[str]:
+        """What changes little and gives the same numbers, but for what rounding made of them.
+
+        Three times a rounded ∂L/∂Z is ŷ − y only where none of it was rounded.
+        """
+        some = [one.candidate for one in pool if one.candidate[0] in CHANGE_LITTLE]
+        exact = Values(self.judge.key.truth)
+        numbers, luck = typed(self.judge, wrong), _MOST_BY_CHANCE / max(len(some), 1)
+        giving = partial(_giving, self.judge, wrong, numbers, luck)
+        return giving(lambda expr: point(exact.of(expr)), some)
 
     def _of_parts(self, wrong: Wrong) -> list[str]:
         """What any part may undergo that gives it: all together, or each where it leaves no chance.
@@ -283,13 +293,3 @@ def _may_give(wrong: Wrong, numbers: Interval, widest: Interval) -> bool:
     """Whether the numbers lie in the widest interval of a formula, which holds all others."""
     unknown = np.isnan(widest[0]) | np.isnan(widest[1])
     return bool((meets(numbers, widest) | unknown | ~wrong.written.present).all())
-
-
-def most_telling(found: list[str]) -> tuple[str, ...]:
-    """At most three names: beside causes that say where it went wrong, mere factors say little."""
-    first = [id for id in _CHANGE_LITTLE if id in found]
-    found = first + [id for id in found if id not in first]
-    for id in _LEAST_TELLING:
-        if len(found) > _MOST_NAMED:
-            found = [other for other in found if other != id]
-    return tuple(found[:_MOST_NAMED])

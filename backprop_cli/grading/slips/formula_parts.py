@@ -27,7 +27,11 @@ from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
     Case,
+    other_rows,
     plain_name,
+    size_of,
+    sizes_of,
+    untransposed,
     with_terms_lost_in_each,
 )
 from backprop_cli.grading.slips.forward import is_forward
@@ -141,7 +145,7 @@ def _left_out(case: Case, lost: Expr) -> str:
     names = set(symbols(lost))
     if names & case.upstreams:
         return "upstream-left-out"
-    name = plain_name(_untransposed(lost))
+    name = plain_name(untransposed(lost))
     of_weights = case.by is not None and case.by in case.model.trained
     is_input = of_weights and name in case.kept("inputs", lambda: _inputs(case))
     return "input-left-out" if is_input else "factor-left-out"
@@ -156,23 +160,16 @@ def _inputs(case: Case) -> frozenset[str]:
         for _, node in places(expr):
             if isinstance(node, Op) and node.name in _PRODUCTS:
                 for own, other in (node.args, node.args[::-1]):
-                    if plain_name(_untransposed(own)) == case.by:
-                        found.add(plain_name(_untransposed(other)) or "")
+                    if plain_name(untransposed(own)) == case.by:
+                        found.add(plain_name(untransposed(other)) or "")
     return frozenset(found - set(case.model.trained))
-
-
-def _untransposed(expr: Expr) -> Expr:
-    """A matrix as it is given: neither turned over, nor with a row of 1 for the biases."""
-    while isinstance(expr, Op) and expr.name in ("transpose", "prepend", "append"):
-        expr = expr.args[0]
-    return expr
 
 
 def _in_its_place(case: Case, lost: Expr) -> Iterator[Expr]:
     """What is put for a matrix that is lost: ones, beside what the biases are multiplied by."""
     if case.shape(lost) != ():
         yield _ones(lost)
-    inner = _untransposed(lost)
+    inner = untransposed(lost)
     if inner is not lost and isinstance(inner, Sym) and (case.shape(inner) or ()) != ():
         alone = substitute(lost, {inner.name: _ones(inner)})
         if alone != _ones(lost):
@@ -185,7 +182,7 @@ def _ones(expr: Expr) -> Expr:
 
 
 def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
-    size = _size_of(case, right)
+    size = size_of(case, right)
     if size is not None:
         yield "mean-sum-confused", left
         yield from _by_one_less(case, left, size)
@@ -193,18 +190,6 @@ def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
     computed = any(name in case.steps for name in symbols(right))
     slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
     yield slip, left
-
-
-def _size_of(case: Case, divisor: Expr) -> int | None:
-    """The number of samples, entries, rows or columns that something is divided by."""
-    if not isinstance(divisor, Num) or divisor.value.denominator != 1:
-        return None
-    return int(divisor.value) if int(divisor.value) in _sizes(case) - {1, 2} else None
-
-
-def _sizes(case: Case) -> set[int]:
-    """The numbers of samples, entries, rows and columns of a problem."""
-    return {int(size) for shape in case.model.shapes.values() for size in shape} | set(case.counts)
 
 
 def _of_power(case: Case, node: Op) -> Iterator[Change]:
@@ -235,7 +220,7 @@ def _by_one_less(case: Case, total: Expr, count: int) -> Iterator[Change]:
     if count > 2:  # else it is the sum
         mean = op("div", total, num(count - 1))
         yield "divided-by-one-less", mean
-        if count - 1 in _sizes(case):
+        if count - 1 in sizes_of(case):
             yield "mean-sum-confused", mean
 
 
@@ -283,6 +268,8 @@ def _operands(case: Case) -> Iterator[Change]:
     for _, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Sym):
             where.setdefault(node.name, []).append(put_in)
+        else:
+            yield from (("wrong-operand", put_in(other)) for other in other_rows(case, node))
     most = max(_FEWEST_OTHERS, _OTHERS // max(len(where), 1))
     for name, found in where.items():
         if name not in case.sizes.names:
@@ -326,7 +313,8 @@ def _other_quantities(case: Case) -> Iterator[Change]:
     if case.by is not None and case.step.phase == "backward":
         updated = (new_id(case.by), change_id(case.by))
         for id in updated if updated[1] in case.steps else ():
-            yield "value-for-gradient", Sym(id)
+            if id in case.asked:  # else it would come from the very gradient that is wrong
+                yield "value-for-gradient", Sym(id)
             yield "value-for-gradient", _from_right_gradient(case, id)
         for name in (model.target, *model.silent):
             if name in model.definitions:

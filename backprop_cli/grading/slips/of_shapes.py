@@ -15,7 +15,7 @@ from backprop_cli.grading.slips.table_of_slips import said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.grading.tolerance.floating import largest
 
-_NO_SUM = "not-summed-over-samples"
+NOT_SUMMED = "not-summed-over-samples"
 _MOST_NAMED = 3
 _AXES = ("column", "row")  # summed over axis 0, the sums are those of the columns
 
@@ -59,7 +59,7 @@ def by_shape(one: Misshapen, candidates: Sequence[Candidate]) -> Shaped:
     values = Values(Numbers(one.judge))
     given = (id for id, expr in candidates if one.same(_flat(values.of(expr)), _flat(one.value)))
     ids = said_best(dict.fromkeys(given))
-    if ids and _NO_SUM not in ids:
+    if ids and NOT_SUMMED not in ids:
         return Shaped(tuple(ids[:_MOST_NAMED]))
     return _not_summed(one) or _by_shape_alone(one)
 
@@ -82,7 +82,7 @@ def _not_summed(one: Misshapen) -> Shaped | None:
             if any(one.same(_flat(short), _flat(right)) for right in rights):
                 line = _AXES[axis] if one.value.ndim == 2 else ""
                 shows = f"its {line} {kind} are right" if line else f"its {kind[:-1]} is right"
-                return Shaped((_NO_SUM,), f"{_has_shape(one)}, {shows}")
+                return Shaped((NOT_SUMMED,), f"{_has_shape(one)}, {shows}")
     return None
 
 
@@ -96,7 +96,7 @@ def _by_shape_alone(one: Misshapen) -> Shaped:
     expected, shape = one.judge.key.truth[one.name].shape, one.value.shape
     for axis, size in enumerate(shape):
         if len(shape) == 2 and size == one.samples and shape[:axis] + shape[axis + 1 :] == expected:
-            return Shaped((_NO_SUM,), _has_shape(one))
+            return Shaped((NOT_SUMMED,), _has_shape(one))
     square = len(shape) == 2 and shape[0] == shape[1] and shape[:1] in (expected, expected[:1])
     if square and len(_flat(one.judge.key.truth[one.name]).shape) <= 1:
         return Shaped(("broadcast-to-matrix",), _has_shape(one))

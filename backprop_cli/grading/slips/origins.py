@@ -15,7 +15,14 @@ from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, said_best
-from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, chance, has_digits, typed
+from backprop_cli.grading.slips.wrong_quantity import (
+    Candidate,
+    Wrong,
+    chance,
+    has_digits,
+    most_telling,
+    typed,
+)
 from backprop_cli.operations.bounds import point
 from backprop_cli.trace import OverTime, at_letter
 
@@ -25,7 +32,6 @@ Candidates = Callable[[str], Sequence[Candidate]]
 MOST_WORK: Final = 50_000
 """So many operations are worked out for one answer, and then the search ends."""
 
-_MOST_NAMED: Final = 3
 _ROOM: Final = 3  # typed units within which rounding on the way may leave the number
 _MOST_BY_CHANCE: Final = 0.05
 _MOST_BY_CHANCE_OF_PARTS: Final = 0.02
@@ -80,7 +86,7 @@ def _named(judge: Judge, wrong: Wrong, tried: Sequence[_Hit], *, general: bool) 
         return None
     nearest = hits[0].step
     names = dict.fromkeys(one.slip for one in hits if one.step == nearest)
-    return Origin(nearest, tuple(said_best(names))[:_MOST_NAMED])
+    return Origin(nearest, most_telling(said_best(names)))
 
 
 def _tried_at_every_step(

@@ -20,12 +20,11 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.case import signed_terms
-from backprop_cli.grading.slips.detect import most_telling
 from backprop_cli.grading.slips.of_programs import by_numbers, is_same, ratio, rights_of
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
-from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
+from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
 from backprop_cli.grading.tolerance.floating import largest
 
 MOST_NUMBERS: Final = 50_000_000
@@ -33,7 +32,6 @@ MOST_NUMBERS: Final = 50_000_000
 
 _LEAST_SAID: Final = frozenset({"copied", "constant-factor"})
 _IN_PLACE: Final = "changed-in-place"
-_MOST_NAMED: Final = 3
 _FAR_FETCHED: Final = "softmax-shortcut-misused"
 """What is another loss altogether, where one number explains as much."""
 
@@ -113,7 +111,7 @@ class ProgramDetector:
                 if room < 0:
                     return None
             if found:
-                return Origin(step, tuple(said_best(found))[:_MOST_NAMED])
+                return Origin(step, most_telling(said_best(found)))
         return None
 
     def _led_to(

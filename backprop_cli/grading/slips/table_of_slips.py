@@ -106,8 +106,8 @@ _BACKWARD = (
     _slip(
         "activation-derivative-at-wrong-argument",
         "derivative taken at the wrong place",
-        "The derivative of the activation was taken at the output instead of the pre-activation,"
-        " or written in the wrong one of the two.",
+        "The derivative of the activation was taken at another place: at the output instead of the"
+        " pre-activation, at another layer or step, or written in the wrong one of the two.",
         slopes.derivative_elsewhere,
         "σ′(h), or z(1 − z), instead of h(1 − h)",
     ),

@@ -27,9 +27,13 @@ def _change(case: Case) -> tuple[Sym, Expr] | None:
 
 
 def ascent(case: Case) -> Iterator[Expr]:
-    """W + η∇."""
+    """W + η∇; with a state, also where only the gradient is added to it, not taken off."""
     if found := _change(case):
-        yield op("sub", *found)
+        old, change = found
+        yield op("sub", old, change)
+        gradients = (name for name in symbols(change) if quantity(name).by == old.name)
+        if turned := {name: op("neg", Sym(name)) for name in gradients}:
+            yield op("add", old, substitute(change, turned))
 
 
 def _with_rate(case: Case, expr: Expr, rate: Expr) -> Expr:
@@ -82,13 +86,11 @@ def _kept(case: Case, *, biases: bool) -> Iterator[Expr]:
 def is_bias(case: Case, name: str) -> bool:
     """Whether a parameter is only ever added; without a model, whether it is no matrix."""
     model = case.model
-    definitions = [
-        one
-        for used, one in model.definitions.items()
-        if name in symbols(one) and used not in (model.target, *model.silent)  # in a penalty
-    ]
-    if not definitions:
+    uses = {used: one for used, one in model.definitions.items() if name in symbols(one)}
+    if not uses:
         return len(case.step.shape) != 2
+    before = [one for used, one in uses.items() if used not in (model.target, *model.silent)]
+    definitions = before or [*uses.values()]  # what stands in a penalty says nothing of a weight
     return all(
         any(plain_name(part) == name for _, part in terms(node))
         for expr in definitions

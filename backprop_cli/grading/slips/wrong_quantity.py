@@ -200,3 +200,21 @@ def _around(judge: Judge, wrong: Wrong) -> tuple[Array, Array]:
 def _before(judge: Judge, wrong: Wrong) -> Array | float:
     old = before(judge, wrong.name)
     return 0.0 if old is None else old.ravel()[np.flatnonzero(wrong.mask)]
+
+
+# Which are named ----------------------------------------------------------------------------------
+
+_MOST_NAMED = 3
+_LEAST_TELLING = ("decimal-slip", "digits-swapped", "sign-lost", "factor-two", "copied")
+CHANGE_LITTLE = ("mean-sum-confused", "factor-two", "sign-flipped")
+"""What changes least is named first: a lost 1/M before a misused ŷ − y."""
+
+
+def most_telling(found: list[str]) -> tuple[str, ...]:
+    """At most three names: beside causes that say where it went wrong, mere factors say little."""
+    first = [id for id in CHANGE_LITTLE if id in found]
+    found = first + [id for id in found if id not in first]
+    for id in _LEAST_TELLING:
+        if len(found) > _MOST_NAMED:
+            found = [other for other in found if other != id]
+    return tuple(found[:_MOST_NAMED])

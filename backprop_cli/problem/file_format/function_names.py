@@ -20,7 +20,7 @@ from backprop_cli.problem.file_format.fields import (
     unexpected,
 )
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
-from backprop_cli.problem.problem_data import Function
+from backprop_cli.problem.problem_data import TRAINED_SLOPE, Function
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.other_keys import elsewhere, nearest
 from backprop_cli.problem.text.tree import Node, ScalarNode
@@ -28,9 +28,6 @@ from backprop_cli.problem.typed_numbers import shown
 
 GENERIC = "f"
 """Any activation, in a problem with letters alone."""
-
-TRAINED_SLOPE = "prelu"
-"""A ReLU whose slope below 0 is a parameter of the layer, so that it is no function of z alone."""
 
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 

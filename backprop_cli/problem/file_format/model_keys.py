@@ -1,13 +1,13 @@
-"""What a file may say about the model: conventions, notation, loss, penalty -> data."""
+"""What a file may say about the model: conventions, notation, equations, loss, penalty -> data."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format.fields import (
@@ -26,14 +26,18 @@ from backprop_cli.problem.file_format.function_names import LOSS_NAMES
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
 from backprop_cli.problem.problem_data import (
     Convention,
+    ForEach,
     Kinks,
     Loss,
     Notation,
     Penalty,
+    Text,
 )
 from backprop_cli.problem.text import other_keys
+from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.typed_numbers import shown
 
 LONGEST_SYMBOL = 20
 
@@ -240,3 +244,84 @@ PENALTY = Record(
     "{l2: 0.1}",
     other_keys.OF_PENALTY,
 )
+
+
+# Equations ----------------------------------------------------------------------------------------
+
+_for = re.compile(
+    r"\s*for\s+(?P<letter>[^\W\d_]\w*)\s+in\s+(?P<first>[\w+ -]+?)\s*\.\.\s*(?P<last>[\w+ -]+?)\s*"
+).fullmatch
+_AN_EQUATION = Written("an equation", equation=True)
+
+
+class EquationOrMany(Struct, frozen=True):
+    """An equation; or a list of them under `for t in 1..3`, written once and taken for each t."""
+
+    words = "an equation, or `for t in 1..3:` with a list of equations under it"
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> Text | ForEach | None:
+        key = _key_of_many(node)
+        if key is None:
+            return _AN_EQUATION.read(node, name, complaints)
+        assert isinstance(node, MapNode)
+        found = _for(key.text)
+        if found is None:
+            message = f"{shown(key.text)} should be `for`, a letter, `in` and a range"
+            complaints.add(message, key.mark, "for t in 1..3:")
+            return None
+        equations = _OF_MANY.read(node.entries[key.text].value, f"`{key.text}`", complaints)
+        if not equations:
+            return None
+        first, last = (
+            Text(found[part], moved(key.inside, found.start(part))) for part in ("first", "last")
+        )
+        return ForEach(found["letter"], first, last, equations, key.mark)
+
+    def schema(self) -> Schema:
+        many = {"^for ": _OF_MANY.schema()}
+        listed = {"type": "object", "patternProperties": many, "additionalProperties": False}
+        return {"anyOf": [_AN_EQUATION.schema(), listed]}
+
+
+class Equations(ListOf[Any], frozen=True):
+    """A list of them, in which a comma that ends a formula too early is told where it stands."""
+
+    def read(self, node: Node, name: str, complaints: Complaints) -> tuple[Any, ...] | None:
+        if isinstance(node, ListNode):
+            node = ListNode(node.line, node.column, [*_joined(node.items, complaints)])
+        return ListOf.read(self, node, name, complaints)
+
+
+def _joined(items: Sequence[Node], complaints: Complaints) -> Iterator[Node]:
+    """The items, those as one that are a formula whose comma YAML took for its own."""
+    parts: list[Node] = []
+    for item in items:
+        parts.append(item)
+        whole = ", ".join(one.text for one in parts if isinstance(one, ScalarNode))
+        plain = isinstance(item, ScalarNode) and item.style == "plain"
+        left = whole.count("(") - whole.count(")")
+        if plain and left > 0:
+            continue
+        first = parts[0]
+        if plain and left == 0 and len(parts) > 1 and isinstance(first, ScalarNode):
+            message = f"between [ and ] the comma in {shown(whole)} begins another item"
+            complaints.add(message, moved(first.mark, len(first.text)), f'"{whole}"')
+            parts = [replace(first, text=whole)]
+        yield from parts
+        parts = []
+    yield from parts
+
+
+_OF_MANY = Equations(_AN_EQUATION, "a list of equations")
+
+
+def _key_of_many(node: Node) -> ScalarNode | None:
+    """The `for t in 1..3` above a list; None where something else stands there."""
+    if not isinstance(node, MapNode) or len(node.entries) != 1:
+        return None
+    (entry,) = node.entries.values()
+    is_many = entry.key.text.split()[:1] == ["for"] or isinstance(entry.value, ListNode)
+    return entry.key if is_many else None
+
+
+EQUATIONS = Equations(EquationOrMany(), "a list of equations")

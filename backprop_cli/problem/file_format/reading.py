@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
-
 from backprop_cli.algebra.quantity import derivative_id
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.array_files import is_reference
@@ -22,7 +20,13 @@ from backprop_cli.problem.file_format.fields import (
     Written,
 )
 from backprop_cli.problem.file_format.layer_keys import LAYER, stated_parameters
-from backprop_cli.problem.file_format.model_keys import CONVENTION, LOSS, NOTATION, PENALTY
+from backprop_cli.problem.file_format.model_keys import (
+    CONVENTION,
+    EQUATIONS,
+    LOSS,
+    NOTATION,
+    PENALTY,
+)
 from backprop_cli.problem.file_format.records import (
     ByKind,
     Given,
@@ -40,9 +44,8 @@ from backprop_cli.problem.file_format.training_keys import (
     VARY,
 )
 from backprop_cli.problem.ids import taken
-from backprop_cli.problem.problem_data import ForEach, Labels, Layer, Problem, Text, Values
+from backprop_cli.problem.problem_data import Labels, Layer, Problem, Text, Values
 from backprop_cli.problem.text import other_keys
-from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.lexer import is_name, plain_name
 from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode, read_tree
@@ -119,53 +122,6 @@ def _names(found: dict[str, tuple[Text, Any]], _node: Node, complaints: Complain
         elif (why := taken(name)) is not None:
             complaints.add(why[0], text.mark, why[1])
     return found
-
-
-_for = re.compile(
-    r"\s*for\s+(?P<letter>[^\W\d_]\w*)\s+in\s+(?P<first>[\w+ -]+?)\s*\.\.\s*(?P<last>[\w+ -]+?)\s*"
-).fullmatch
-_AN_EQUATION = Written("an equation", equation=True)
-
-
-class EquationOrMany(Struct, frozen=True):
-    """An equation; or a list of them under `for t in 1..3`, written once and taken for each t."""
-
-    words = "an equation, or `for t in 1..3:` with a list of equations under it"
-
-    def read(self, node: Node, name: str, complaints: Complaints) -> Text | ForEach | None:
-        key = _key_of_many(node)
-        if key is None:
-            return _AN_EQUATION.read(node, name, complaints)
-        assert isinstance(node, MapNode)
-        found = _for(key.text)
-        if found is None:
-            message = f"{shown(key.text)} should be `for`, a letter, `in` and a range"
-            complaints.add(message, key.mark, "for t in 1..3:")
-            return None
-        equations = _OF_MANY.read(node.entries[key.text].value, f"`{key.text}`", complaints)
-        if not equations:
-            return None
-        first, last = (
-            Text(found[part], moved(key.inside, found.start(part))) for part in ("first", "last")
-        )
-        return ForEach(found["letter"], first, last, equations, key.mark)
-
-    def schema(self) -> Schema:
-        many = {"^for ": _OF_MANY.schema()}
-        listed = {"type": "object", "patternProperties": many, "additionalProperties": False}
-        return {"anyOf": [_AN_EQUATION.schema(), listed]}
-
-
-_OF_MANY = ListOf(_AN_EQUATION, "a list of equations")
-
-
-def _key_of_many(node: Node) -> ScalarNode | None:
-    """The `for t in 1..3` above a list; None where something else stands there."""
-    if not isinstance(node, MapNode) or len(node.entries) != 1:
-        return None
-    (entry,) = node.entries.values()
-    is_many = entry.key.text.split()[:1] == ["for"] or isinstance(entry.value, ListNode)
-    return entry.key if is_many else None
 
 
 LABELS = Record(
@@ -254,7 +210,7 @@ PROBLEM = Record(
             "and else 0, or its entries add up to 1",
         ),
         "equations": Key(
-            ListOf(EquationOrMany(), "a list of equations"),
+            EQUATIONS,
             "name = formula; under `for t in 1..3:` a list that is taken for each t",
         ),
         "train": Key(

@@ -12,10 +12,10 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
 from backprop_cli.algebra.quantity import layer_id
 from backprop_cli.algebra.shapes import ShapeError, described
 from backprop_cli.operations.table import operation
-from backprop_cli.problem.file_format.function_names import GENERIC, TRAINED_SLOPE
+from backprop_cli.problem.file_format.function_names import GENERIC
 from backprop_cli.problem.file_format.records import NOTHING, Given, Key
 from backprop_cli.problem.model_builder import Draft, rule_of
-from backprop_cli.problem.problem_data import Dropout, Function, Values
+from backprop_cli.problem.problem_data import TRAINED_SLOPE, Dropout, Function, Values
 from backprop_cli.problem.text.formula_texts import dialect, parsed
 
 
