@@ -300,12 +300,8 @@ def size_of(case: Case, divisor: Expr) -> int | None:
     """The number of samples, entries, rows or columns that something is divided by."""
     if not isinstance(divisor, Num) or divisor.value.denominator != 1:
         return None
-    return int(divisor.value) if int(divisor.value) in sizes_of(case) - {1, 2} else None
-
-
-def sizes_of(case: Case) -> set[int]:
-    """The numbers of samples, entries, rows and columns of a problem."""
-    return {int(size) for shape in case.model.shapes.values() for size in shape} | set(case.counts)
+    sizes = {size for shape in case.model.shapes.values() for size in shape} | case.counts
+    return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
 
 
 def other_rows(case: Case, node: Expr) -> Iterator[Expr]:

@@ -30,7 +30,6 @@ from backprop_cli.grading.slips.case import (
     other_rows,
     plain_name,
     size_of,
-    sizes_of,
     untransposed,
     with_terms_lost_in_each,
 )
@@ -185,7 +184,7 @@ def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
     size = size_of(case, right)
     if size is not None:
         yield "mean-sum-confused", left
-        yield from _by_one_less(case, left, size)
+        yield from _by_one_less(left, size)
         return
     computed = any(name in case.steps for name in symbols(right))
     slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
@@ -212,16 +211,15 @@ def _of_total(case: Case, node: Op) -> Iterator[Change]:
         return
     sum_ = Op("sum", node.args, node.options)
     yield "mean-sum-confused", sum_
-    yield from _by_one_less(case, sum_, count)
+    yield from _by_one_less(sum_, count)
 
 
-def _by_one_less(case: Case, total: Expr, count: int) -> Iterator[Change]:
-    """A total divided by n - 1, which may be the number of something else as well."""
+def _by_one_less(total: Expr, count: int) -> Iterator[Change]:
+    """A total divided by n - 1: no mean over all, and maybe one over something else."""
     if count > 2:  # else it is the sum
         mean = op("div", total, num(count - 1))
         yield "divided-by-one-less", mean
-        if count - 1 in sizes_of(case):
-            yield "mean-sum-confused", mean
+        yield "mean-sum-confused", mean
 
 
 def _other_axis(case: Case, node: Op) -> Iterator[Change]:
