@@ -78,7 +78,7 @@ MISTAKES: list[Mistake] = [
         lambda d, g: d["dL/dA"] * d["A"] * (1 - d["A"]),
     ),
     ("masked-attention", "transpose-omitted", "dL/dV", lambda d, g: d["A"] @ d["dL/dO"]),
-    ("batch-norm", "mean-sum-confused", "v", lambda d, g: g.X.var(axis=0, ddof=1)),
+    ("batch-norm", "divided-by-one-less", "v", lambda d, g: g.X.var(axis=0, ddof=1)),
     ("batch-norm", "wrong-operand", "Xhat", lambda d, g: d["C"] / d["v"]),
     (
         "batch-norm",

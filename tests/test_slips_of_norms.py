@@ -94,7 +94,7 @@ def direct(f: dict[str, Any]) -> Any:
 
 
 NORM_SLIPS: dict[str, tuple[str, str, Change]] = {
-    "n - 1": ("var_O", "mean-sum-confused", lambda f: X.var(0, ddof=1)),
+    "n - 1": ("var_O", "divided-by-one-less", lambda f: X.var(0, ddof=1)),
     "no root": ("xhat_O", "power-left-out", lambda f: (X - f["mu_O"]) / (f["var_O"] + EPSILON)),
     "no epsilon": ("xhat_O", "term-left-out", lambda f: (X - f["mu_O"]) / np.sqrt(f["var_O"])),
     "not divided": ("xhat_O", "normalisation-left-out", lambda f: X - f["mu_O"]),

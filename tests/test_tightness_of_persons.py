@@ -403,3 +403,74 @@ update: {rule: sgd, learning_rate: 0.00001}
 grading: {precision: {decimals: 3}}
 """
     assert graded(problem, f"L: {typed}, L_new: {typed}")["L"].verdict == verdict
+
+
+# A final number alone -----------------------------------------------------------------------------
+
+XOR_ALONE = """convention: {affine: x W + b}
+x: [[0, 0], [0, 1], [1, 0], [1, 1]]
+y: [0, 1, 1, 0]
+layers:
+- {weights: [[1, 0.5], [0.8, 1]], bias: [0, -1], activation: tanh}
+- {weights: [[1], [-1]], bias: [0], activation: sigmoid}
+loss: {name: binary-cross-entropy, over_samples: mean}
+ask: [L]
+grading: {precision: {decimals: 3}}
+"""
+
+SOFTMAX_ALONE = """convention: {affine: W^T x + b}
+x: [1, 0]
+y: [0, 1]
+layers:
+- {weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}
+- {weights: [[2, 3], [4, 3]], bias: [-1, -2], activation: softmax}
+loss: cross-entropy
+ask: [L]
+grading: {precision: {decimals: 3}}
+"""
+
+
+def to_decimals(value: Array, cuts: bool) -> Array:
+    return np.asarray(
+        np.sign(value) * np.floor(np.abs(value) * 1e3 + 0.5 * (not cuts) + 1e-9) / 1e3
+    )
+
+
+def to_significant(value: Array, cuts: bool) -> Array:
+    unit = 10.0 ** (np.floor(np.log10(np.abs(value))) - 2)
+    return np.asarray(
+        np.sign(value) * np.floor(np.abs(value) / unit + 0.5 * (not cuts) + 1e-9) * unit
+    )
+
+
+def xor_loss(cuts: bool) -> float:
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    h = to_decimals(np.tanh(to_decimals(x @ [[1, 0.5], [0.8, 1]] + [0, -1], cuts)), cuts)
+    power = to_decimals(np.exp(-to_decimals(h @ [1, -1], cuts)), cuts)
+    p = to_decimals(1 / (1 + power), cuts)
+    logs = to_decimals(-np.log(np.where(y == 1, p, 1 - p)), cuts)
+    return float(np.mean(logs))
+
+
+def softmax_loss(cuts: bool, inside: Callable[[Array, bool], Array]) -> float:
+    h = to_decimals(1 / (1 + np.exp(-np.array([4.0, 0.0]))), cuts)
+    powers = inside(np.exp(to_decimals(h @ [[2, 3], [4, 3]] + [-1, -2], cuts)), cuts)
+    p = to_decimals(powers[1:] / inside(np.sum(powers, keepdims=True), cuts), cuts)
+    return -float(np.log(p[0]))
+
+
+def alone(text: str, loss: float) -> str:
+    return graded(text, f"L: {loss:.3f}")["L"].verdict
+
+
+@pytest.mark.parametrize("cuts", [False, True])
+def test_a_final_number_alone_of_who_rounds_or_cuts_off(cuts: bool) -> None:
+    assert alone(XOR_ALONE, xor_loss(cuts)) == "correct"
+    for inside in (to_decimals, to_significant):  # e^3 is 20.086, or 20.1 beside three decimals
+        assert alone(SOFTMAX_ALONE, softmax_loss(cuts, inside)) == "correct"
+
+
+@pytest.mark.parametrize("loss", [0.676, 0.686, 0.691, 0.699, 0.706, 0.716])
+def test_a_final_number_alone_that_nobody_comes_to(loss: float) -> None:
+    """0.6956; all roundings at their worst would add up to three hundredths."""
+    assert alone(XOR_ALONE, loss) == "wrong"

@@ -105,13 +105,9 @@ class Graded:
         return standing_for(here.value, finer(here.value, here.unit, key.truth[name], key.unit))
 
     def betrayed(self, readable: Mapping[str, Written], name: str) -> bool:
-        """Whether the digits beyond those asked are those of a slip, or of a number taken over."""
+        """Whether the digits typed are those of a slip."""
         here = readable[name]
-        if self.exercise.mistaken(name).within(standing_for(here.value, here.unit)):
-            return True
-        wrong = (expr for _, expr in self.exercise.candidates(name) if isinstance(expr, Sym))
-        taken = (readable[one.name].value for one in wrong if one.name in readable)
-        return any(np.array_equal(here.value, one) for one in taken)
+        return bool(self.exercise.mistaken(name).within(standing_for(here.value, here.unit)))
 
     def results(self) -> Iterator[Result]:
         """What is asked, in order, then what stands on the sheet beside it.

@@ -97,6 +97,15 @@ class Rounding(Unit, frozen=True):
     cuts_off: bool = False
     within: Within = "every step"
     """What is written down within a formula; quantities with a name always are."""
+    steps: Unit | None = None
+    """The digits of what has no name, where these are not those of what has one."""
+
+    @property
+    def inside(self) -> Rounding | None:
+        """The way within a formula; None where nothing is written down there."""
+        if self.names_only or self.steps is None:
+            return None if self.names_only else self
+        return Rounding(self.steps.count, self.steps.significant, self.cuts_off, self.within)
 
     @property
     def names_only(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct, field
@@ -26,16 +27,17 @@ class Way(Struct, frozen=True):
 
     `uses` are the names that it is worked out from. `excuses` tells whether it may leave a
     parameter where it was, or a value 0: rounding within a formula does not excuse that, a small
-    gradient of one's own does.
+    gradient of one's own does. A range (`is_range`) holds what roundings might add up to at worst.
     """
 
     interval: Interval
     where: Mask
     excuses: bool = True
     uses: tuple[str, ...] = ()
+    is_range: bool = False
 
 
-class Ways(Struct):
+class Ways(Struct, dict=True):
     """The ways to work out one quantity in one reading of a sheet.
 
     `expected` is what it should come to, from where it starts (`base`), `value` what was typed,
@@ -62,6 +64,27 @@ class Ways(Struct):
         for way in self._rest:
             self._found.append(way)
             yield way
+
+    @cached_property
+    def near(self) -> Interval:
+        """Where all end who round in one way, and nearly all who mix a few ways.
+
+        That is half as much again as there is between those, and a unit, on either side. At worst
+        roundings add up to far more: to the old loss where the new one is near.
+        """
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
+        values = [
+            standing.as_person(expr, way, self.reading)[0]
+            for standing in (self.standing, *filter(None, [self.again]))
+            for expr in standing.key.formulas.get(self.name, ())
+            if not is_jacobian(expr)
+            for way in (None, *persons(unit), *_in_other_digits(unit))
+        ]
+        known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
+        low, high = np.min(known, axis=0), np.max(known, axis=0)
+        room = (high - low) / 2 + unit.at(right)
+        return low - room, high + room
 
     def _made(self) -> Iterator[Way]:
         for expr in self.standing.key.formulas.get(self.name, ()):
@@ -174,29 +197,12 @@ class Ways(Struct):
 
     def _way(self, interval: Interval, excuses: bool) -> Way:
         where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
-        return Way(interval, where, excuses)
+        unit = self.reading.unit
+        is_range = unit is not None and not isinstance(unit, Floating)
+        return Way(interval, where, excuses, is_range=is_range)
 
     def _definite(self, interval: Interval, excuses: bool = True) -> Way:
         return Way(interval, np.isfinite(interval[0]) & np.isfinite(interval[1]), excuses)
-
-
-def definitely(standing: Standing, name: str) -> Interval:
-    """Where all end who round in one way, from right values, and nearly all who mix a few ways.
-
-    That is half as much again as there is between those, and a unit, on either side.
-    """
-    key, reading = standing.key, Reading(repaired=True)
-    values = [
-        standing.as_person(expr, way, reading)[0]
-        for expr in key.formulas.get(name, ())
-        if not is_jacobian(expr)
-        for way in (None, *persons(key.unit))
-    ]
-    truth = key.truth[name]
-    known = [truth, *(np.where(np.isfinite(value), value, truth) for value in values)]
-    low, high = np.min(known, axis=0), np.max(known, axis=0)
-    room = (high - low) / 2 + key.unit.at(truth)
-    return low - room, high + room
 
 
 _FAR_UNITS, _FAR, _FAR_UNTOLD = 64, 0.25, 2.0
@@ -241,6 +247,15 @@ def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ..
         if each not in same
         for cuts_off in (False, True)
     )
+
+
+def _in_other_digits(unit: Unit) -> Iterator[Rounding]:
+    """Who writes decimals, and works with as many significant digits."""
+    if unit.significant or unit.count < _PADDED:
+        return
+    steps = Unit(unit.count, True)
+    for way in persons(unit, ("every product", "every step", "every step and sum")):
+        yield replace(way, steps=steps)
 
 
 def _has_products(expr: Expr) -> bool:

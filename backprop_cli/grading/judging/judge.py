@@ -23,7 +23,6 @@ from backprop_cli.grading.judging.honest_intervals import (
     Way,
     Ways,
     coarsely,
-    definitely,
     finely,
     persons,
     units,
@@ -120,7 +119,6 @@ class Judge:
         one = _One(self, name)
         one.exact()
         one.following()
-        one.doubted()
         one.imprecise()
         leaning = one.without_work()
         reason = self._missing_behind(name, one.verdicts) or leaning
@@ -217,7 +215,6 @@ class _One:
         self.how: Words = np.full(shape, None, dtype=object)
         self.verdicts[~self.written.present] = "missing"
         self.leaning: Mask = np.zeros(shape, dtype=bool)
-        self.definite: Mask = np.zeros(shape, dtype=bool)
         self.leans_on: set[str] = set()
         self._known: dict[Reading, Ways] = {}
         self.decided: Interval | None = None
@@ -263,18 +260,15 @@ class _One:
                 found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
                 self._try(found, [Wanted(self.typed, verdict)])
 
-    def doubted(self) -> None:
-        """Takes back what a range alone allows where it is what a slip gives.
+    @cached_property
+    def doubted(self) -> bool:
+        """Whether a range alone proves nothing: unwritten steps have a name, or a slip gives it.
 
-        A range holds what rounding might add up to at worst, and with it the old loss where the new
-        one is near. Whoever rounds in any one way comes nearer to what is right.
+        A range holds what rounding might add up to at worst. Over several steps that is far more
+        than anybody comes to, and beside one it may be what a slip gives, too.
         """
-        by_range = (self.verdicts == "correct") & (self.how == "carried-rounding")
-        by_range &= ~self.definite
-        by_range &= self.written.unit <= self.key.unit.at(self.truth) * (1 + 1e-9)
-        if by_range.any() and not self.key.computed and self.judge.betrayed(self.name):
-            near = definitely(self.judge.standing, self.name)
-            self.verdicts[by_range & ~meets(self.typed, near)] = "wrong"
+        behind = self.key.behind(self.name, self.judge.written)
+        return bool(behind) or self.judge.betrayed(self.name)
 
     def _rounded(self, reading: Reading) -> list[Reading]:
         """The same with steps in between rounded to as many digits as asked."""
@@ -341,10 +335,13 @@ class _One:
         open_ = self.open
         sought = reduce(np.logical_or, [open_ & one.allowed for one in wanted])
         rooms = [room_beside(one.typed) for one in wanted]
-        for way in self._ways(reading, sought).all():
+        ways = self._ways(reading, sought)
+        for way in ways.all():
             for one, room in zip(wanted, rooms, strict=True):
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
                 found &= way.excuses | ~still
+                if way.is_range and one.verdict != "imprecise" and found.any() and self.doubted:
+                    found &= meets(one.typed, ways.near, room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
@@ -355,7 +352,6 @@ class _One:
         self.decided = way.interval
         self.verdicts[found] = verdict
         self.how[found] = "carried-rounding" if verdict == "correct" else None
-        self.definite = self.definite | (found & reading.definite)
         if not reading.repaired:
             self.leaning = self.leaning | found
             self.leans_on |= self.judge.sources_of(way.uses)

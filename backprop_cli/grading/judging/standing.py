@@ -212,7 +212,7 @@ class Standing(Struct):
         key = way, reading.repaired, reading.lax
         if key not in self._calculators:
             self._calculators[key] = Calculator(self.key, self.written, self.judged, *key[1:], way)
-        inside = None if way and way.names_only else way
+        inside = way and way.inside
         names = self._calculators[key].interval
         again = id(expr), key, last
         return self._once(again, expr, lambda: enclosure(expr, names, last or inside))
@@ -325,8 +325,7 @@ class Calculator(Struct):
         expr = self.key.first(name)
         if expr is None:
             return self.key.truth[name]
-        inside = None if self.way is None or self.way.names_only else self.way
-        value = enclosure(expr, self.interval, inside)[0]
+        value = enclosure(expr, self.interval, self.way and self.way.inside)[0]
         return value if self.way is None else self.way.written(value)
 
 

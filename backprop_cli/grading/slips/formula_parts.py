@@ -184,8 +184,7 @@ def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
     size = size_of(case, right)
     if size is not None:
         yield "mean-sum-confused", left
-        if size > 2:
-            yield "mean-sum-confused", op("div", left, num(size - 1))
+        yield from _by_one_less(left, size)
         return
     computed = any(name in case.steps for name in symbols(right))
     slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
@@ -212,8 +211,15 @@ def _of_total(case: Case, node: Op) -> Iterator[Change]:
         return
     sum_ = Op("sum", node.args, node.options)
     yield "mean-sum-confused", sum_
-    if count > 1:
-        yield "mean-sum-confused", op("div", sum_, num(count - 1))
+    yield from _by_one_less(sum_, count)
+
+
+def _by_one_less(total: Expr, count: int) -> Iterator[Change]:
+    """A total divided by n - 1: no mean over all, and maybe one over something else."""
+    if count > 2:  # else it is the sum
+        mean = op("div", total, num(count - 1))
+        yield "divided-by-one-less", mean
+        yield "mean-sum-confused", mean
 
 
 def _other_axis(case: Case, node: Op) -> Iterator[Change]:

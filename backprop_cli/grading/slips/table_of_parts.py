@@ -55,6 +55,11 @@ PARTS: Mapping[SlipWords, str] = MappingProxyType(
             "The last division is missing, which brings it to its scale.",
         ): "eᶻ instead of eᶻ/Σeᶻ",
         SlipWords(
+            "divided-by-one-less",
+            "divided by one less",
+            "This was divided by n − 1, as a sample variance is, where n belongs.",
+        ): "Σ(x − μ)²/(n − 1) instead of Σ(x − μ)²/n",
+        SlipWords(
             "wrong-axis",
             "along the wrong axis",
             "This was taken along the other axis.",

@@ -354,10 +354,11 @@ OF_CODE = frozenset(words.id for words in CODE_PARTS)
 OF_PARTS = frozenset(words.id for words in PARTS) | OF_CODE | {"decimal-slip"}
 """The slips that no formula has a list of its own for."""
 
-GENERAL = OF_PARTS - {"loss-for-gradient", "change-for-value", "value-for-gradient"}
+_FEW = "loss-for-gradient change-for-value value-for-gradient divided-by-one-less"
+GENERAL = OF_PARTS - set(_FEW.split())
 """The changes that any part may undergo: there are many, so that a name takes more figures.
 
-Another quantity in place of the one that is asked is one of a few.
+Another quantity in place of the one that is asked is one of a few, and few things are averaged.
 """
 
 PROGRAM_SLIPS = frozenset(
@@ -382,7 +383,9 @@ _IMPLIED_BY = {
     "path-lost": frozenset({"penalty-omitted", "bias-left-out", "gradient-overwritten"}),
     "relu-derivative-wrong": frozenset({"mask-from-gradient"}),
     "wrong-axis": frozenset({"keepdims-lost", "summed-over-wrong-axis"}),
-    "constant-factor": frozenset({"factor-two", "mean-sum-confused", "sign-flipped", "sign-lost"}),
+    "constant-factor": frozenset(
+        "factor-two mean-sum-confused divided-by-one-less sign-flipped sign-lost".split()
+    ),
     "wrong-operand": frozenset({"mask-from-gradient"}),
     "term-left-out": frozenset({"change-for-value"}),
     "summed-too-early": frozenset({"wrong-target"}),
