@@ -15,6 +15,7 @@ from backprop_cli.algebra.expr import (
     Op,
     Place,
     Sym,
+    num,
     op,
     places,
     put,
@@ -302,6 +303,14 @@ def size_of(case: Case, divisor: Expr) -> int | None:
         return None
     sizes = {size for shape in case.model.shapes.values() for size in shape} | case.counts
     return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
+
+
+def by_one_less(total: Expr, count: int) -> Iterator[tuple[str, Expr]]:
+    """A total divided by n - 1: no mean over all, and maybe one over something else."""
+    if count > 2:  # else it is the sum
+        mean = op("div", total, num(count - 1))
+        yield "divided-by-one-less", mean
+        yield "mean-sum-confused", mean
 
 
 def other_rows(case: Case, node: Expr) -> Iterator[Expr]:

@@ -27,6 +27,7 @@ from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
     Case,
+    by_one_less,
     other_rows,
     plain_name,
     size_of,
@@ -184,7 +185,7 @@ def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
     size = size_of(case, right)
     if size is not None:
         yield "mean-sum-confused", left
-        yield from _by_one_less(left, size)
+        yield from by_one_less(left, size)
         return
     computed = any(name in case.steps for name in symbols(right))
     slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
@@ -211,15 +212,7 @@ def _of_total(case: Case, node: Op) -> Iterator[Change]:
         return
     sum_ = Op("sum", node.args, node.options)
     yield "mean-sum-confused", sum_
-    yield from _by_one_less(sum_, count)
-
-
-def _by_one_less(total: Expr, count: int) -> Iterator[Change]:
-    """A total divided by n - 1: no mean over all, and maybe one over something else."""
-    if count > 2:  # else it is the sum
-        mean = op("div", total, num(count - 1))
-        yield "divided-by-one-less", mean
-        yield "mean-sum-confused", mean
+    yield from by_one_less(sum_, count)
 
 
 def _other_axis(case: Case, node: Op) -> Iterator[Change]:
