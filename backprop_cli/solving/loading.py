@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.algebra.quantity import derivative_id, typed_derivative, typed_entry
+from backprop_cli.algebra.quantity import derivative_id, entry_id, typed_derivative, typed_entry
 from backprop_cli.errors import Complaint, Complaints, UserError, refusal
 from backprop_cli.problem.file_format.reading import PROBLEM, read_problem
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
@@ -245,9 +245,9 @@ def _quotient_id(
         raise _complaint(option, unknown) from None
     of, by = (one.id for one in found)
     if any(one.index is not None for one in found):
-        places = ",".join(str(place) for one in found for place in one.index or ())
+        whole = entry_id(derivative_id(of, by), (at for one in found for at in one.index or ()))
         said = "an entry of a derivative has all its numbers behind the whole"
-        raise _complaint(option, UnknownIdError(said, f"{derivative_id(of, by)}[{places}]"))
+        raise _complaint(option, UnknownIdError(said, whole))
     if of not in loaded.model.definitions:
         known = ", ".join(loaded.model.definitions)
         raise _complaint(
