@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
+from test_every_derivative import EQUATIONS
 from test_layers_of_imports import loaded_by
 from test_tensors import ATTENTION, BATCH, DEEP, SEED, SHARED, filled
 
@@ -73,38 +74,23 @@ def test_the_loss_ends_in_yhat_minus_y() -> None:
     assert "· (Ŷₚ − yₚ)" in asked("loss").splitlines()[-1]
 
 
-DISTILLED = """
-values: {z: [1.2, -0.3, 0.5], t: [2, 0.1, -1], T: 2}
-equations:
-  - q = softmax(z / T)
-  - p = softmax(t / T)
-  - L = -T^2 * sum(p * log(q))
-"""
-MIXTURE = """
-values: {a: [0.2, 0.5], m: [1, 2], s: [0.5, 0.7], y: 1.4}
-equations:
-  - p = softmax(a)
-  - d = (y - m) / s
-  - n = exp(-d^2 / 2) / (s * sqrt(2 * pi))
-  - L = -log(sum(p * n))
-"""
-CONTRASTED = """
-values: {S: [[0.2, -1], [0.5, 0.3]]}
-equations: ["P = softmax(S, axis=1)", "L = -(log(P[1,1]) + log(P[2,2])) / 2"]
-"""
-
-
 @pytest.mark.parametrize(
-    ("text", "by", "end"),
+    ("name", "by", "end"),
     [
-        (DISTILLED, "z", "= T · (qⱼ − pⱼ)"),  # Hinton, Vinyals and Dean (2015), with a sum of 1
-        (MIXTURE, "a", "= pⱼ · (1 − nⱼ / (Σₜ pₜ · nₜ))"),  # Bishop (1994): π − γ
-        (MIXTURE, "s", "= pⱼ · nⱼ · (1 − dⱼ²) / (sⱼ · Σᵤ pᵤ · nᵤ)"),
-        (CONTRASTED, "S", "= −½ · (1{i = 1} · (1{j = 1} − P₁ⱼ) + 1{i = 2} · (1{j = 2} − P₂ⱼ))"),
+        (
+            "distillation",
+            "z",
+            "= T · (qⱼ − pⱼ)",
+        ),  # Hinton, Vinyals and Dean (2015)
+        ("mixture", "a", "= pⱼ · (1 − nⱼ / (Σₜ pₜ · nₜ))"),  # Bishop (1994): π − γ
+        ("mixture", "s", "= pⱼ · nⱼ · (1 − dⱼ²) / (sⱼ · Σᵤ pᵤ · nᵤ)"),
+        ("contrast", "S", "= −½ · (1{i = 1} · (1{j = 1} − P₁ⱼ) + 1{i = 2} · (1{j = 2} − P₂ⱼ))"),
     ],
 )
-def test_the_end_is_what_a_textbook_has(text: str, by: str, end: str) -> None:
-    assert derived(text, "--of", "L", "--wrt", by, "--width", "100").rstrip().endswith(end)
+def test_the_end_is_what_a_textbook_has(name: str, by: str, end: str) -> None:
+    assert (
+        derived(EQUATIONS[name], "--of", "L", "--wrt", by, "--width", "100").rstrip().endswith(end)
+    )
 
 
 def test_what_is_differentiated_is_the_loss_unless_it_is_said() -> None:

@@ -14,7 +14,7 @@ from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, po
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.operations.window_values import FACTORS
-from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, Rounding, Unit, named
+from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, TOTALS, Rounding, Unit, named
 from backprop_cli.readings.values import may_be_noise, without_noise
 
 Names = Callable[[str], Interval]
@@ -22,7 +22,6 @@ Finer = Callable[[str], bool]
 Options = Mapping[str, object]
 
 
-_TOTALS = named(lambda record: record.adds and record.reduces)
 _QUOTIENTS = named(lambda record: record.divides)
 
 _MOST_PRODUCTS = 100_000
@@ -137,7 +136,7 @@ class _Enclosing:
             found = self.clean(applied(node, [arg.exact for arg in args], None), node)
             return _Reached(found, found, found, True)
         inner = [arg.bare if self.adds_up(node) else arg.rounded for arg in args]
-        if node.name in _TOTALS and not self.unit.definite:
+        if node.name in TOTALS and not self.unit.definite:
             inner[0] = _one_rounding(node, args[0])
         if node.name in _QUOTIENTS:
             inner[1] = self.unit.without_zero(inner[1], args[1].exact)
@@ -168,7 +167,7 @@ class _Enclosing:
         assert unit is not None
         if node.name in EXACT:
             return bare
-        total = self.within and node.name in _TOTALS and not _kept(unit)
+        total = self.within and node.name in TOTALS and not _kept(unit)
         if total or node.name not in unit.exact:
             return _within(node, unit.widened(bare))
         if unit.definite or all(arg.digits for arg in args):

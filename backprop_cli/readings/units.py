@@ -20,6 +20,7 @@ def named(holds: Callable[[Operation], bool]) -> frozenset[str]:
 
 EXACT = named(lambda record: record.exact or record.moves)
 SUMS = named(lambda record: record.adds)
+TOTALS = named(lambda record: record.adds and record.reduces)
 PRODUCTS = named(lambda record: record.multiplies)
 
 
@@ -88,7 +89,6 @@ _BY_PRODUCT: frozenset[Within] = frozenset(
     {"only products", "every product", "every product and sum"}
 )
 _ALL_BUT_MUL = frozenset(TABLE) - {"mul"}
-_TOTALS = named(lambda record: record.adds and record.reduces) | {"add"}
 
 
 class Rounding(Unit, frozen=True):
@@ -133,7 +133,7 @@ class Rounding(Unit, frozen=True):
         if self.within == "only products":  # a function of a number is one key
             return _ALL_BUT_MUL
         if self.keeps_totals:
-            return EXACT | _TOTALS
+            return EXACT | TOTALS | {"add"}
         if self.within == "no sum or product":
             return EXACT | SUMS | PRODUCTS
         if self.within == "every product":  # which are added up as they stand

@@ -204,8 +204,8 @@ def _summed_targets(work: Chainwork, expr: Expr) -> Iterator[Line]:
     """Σ y = 1, where the targets of a sample add up to 1 and are summed."""
     fusion = work.model.fusion
     output = work.model.definitions.get(fusion.output) if fusion is not None else None
-    if isinstance(output, Op) and output.name == "softmax":
-        axis = 0 if output.option("axis") is None else output.whole("axis")
+    axis = _axis_of_softmax(output)
+    if axis is not None:
         yield Line(ones(expr, "Y", axis), "targets", "Σ y = 1: the targets of one sample")
     for name in sorted(summing_to_one(work.model.problem)):
         if len(work.setting.sizes.names[name]) == 1:
@@ -220,9 +220,16 @@ def _summed_targets(work: Chainwork, expr: Expr) -> Iterator[Line]:
 def _softmaxes(work: Chainwork) -> Iterator[tuple[str, int]]:
     """The quantities that add up to 1 along an axis, as a softmax does."""
     for name, definition in work.setting.definitions.items():
-        if isinstance(definition, Op) and definition.name == "softmax":
-            axis = 0 if definition.option("axis") is None else definition.whole("axis")
+        axis = _axis_of_softmax(definition)
+        if axis is not None:
             yield name, axis % len(work.setting.sizes.names[name])
+
+
+def _axis_of_softmax(definition: Expr | None) -> int | None:
+    """The axis along which it adds up to 1; None where it is no softmax."""
+    if not isinstance(definition, Op) or definition.name != "softmax":
+        return None
+    return 0 if definition.option("axis") is None else definition.whole("axis")
 
 
 def ones(expr: Expr, target: str, axis: int) -> Expr:
