@@ -105,8 +105,14 @@ def _meant_convention(net: Draft) -> str | None:
     return None
 
 
-def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> None:
-    """Complains of weights that do not take what comes in."""
+def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Size:
+    """Complains of weights that do not take what comes in; how many units were probably meant."""
+    if (matrix := _rows_meant(net, number)) is not None:
+        inputs, units = fan(matrix.shape, net.convention)
+        message = f"the weights of layer {number} are one row, and it has {inputs} inputs"
+        rows = ", ".join(f"[{', '.join(f'{entry:g}' for entry in row)}]" for row in matrix)
+        net.complaints.add(message, mark, f"[{rows}], a list of rows")
+        return units
     have, units = fan(shape, net.convention)
     expected = expected_inputs(net)
     before = "x has" if number == 1 else f"layer {number - 1} gives"
@@ -114,7 +120,7 @@ def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Non
     takes = "1 input" if have == 1 else f"{have} inputs"
     wanted = described(oriented(expected, units, net.convention))
     samples = _samples_meant(net, have) if number == 1 else None
-    if fits_transposed(net, number, shape):
+    if turned := fits_transposed(net, number, shape):
         wanted = described(oriented(expected, have, net.convention))
         wanted += " (yours transposed)"
     if samples:
@@ -131,6 +137,19 @@ def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Non
         mark,
         wanted,
     )
+    return have if turned else units
+
+
+def _rows_meant(net: Draft, number: int) -> Array | None:
+    """The matrix of weights typed one after another, where that comes out even."""
+    values, inputs = net.layers[number - 1].weights, expected_inputs(net)
+    if values is None or values.array is None or values.array.ndim != 1:
+        return None
+    if not isinstance(inputs, int) or inputs < 2 or values.array.size % inputs:
+        return None
+    rows = values.array.size // inputs
+    units_first = weight_axes(net.convention)[0] == "unit"
+    return values.array.reshape((rows, inputs) if units_first else (inputs, rows))
 
 
 def _samples_meant(net: Draft, inputs: int) -> str | None:
