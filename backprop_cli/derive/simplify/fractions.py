@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, num
-from backprop_cli.derive.simplify.contract import product, signed_terms, times
+from backprop_cli.algebra.expr import Expr, Num, Op, num, signed_terms
+from backprop_cli.derive.simplify.contract import product, times
 from backprop_cli.derive.simplify.monomials import is_sum
-from backprop_cli.derive.simplify.tidy import factors
+from backprop_cli.derive.simplify.tidy import factor_powers
 
 Monomial = tuple[Fraction, Mapping[Expr, int]]
 _MOST = 12  # terms up to which something is multiplied out
@@ -29,7 +29,7 @@ def cleared(expr: Expr) -> Expr:
 
 def _cleared_product(expr: Expr) -> Expr | None:
     """The product with one of its sums multiplied by denominators that are factors as well."""
-    powers = [*factors(expr)]
+    powers = [*factor_powers(expr)]
     for place, (factor, power) in enumerate(powers):
         if power != 1 or not is_sum(factor):
             continue
@@ -47,7 +47,7 @@ def _cleared_product(expr: Expr) -> Expr | None:
 
 def _denominators(expr: Expr) -> list[Expr]:
     """What stands below the lines of a sum's terms."""
-    found = (f for _, term in signed_terms(expr) for f, p in factors(term) if p < 0)
+    found = (f for _, term in signed_terms(expr) for f, p in factor_powers(term) if p < 0)
     return [*dict.fromkeys(found)]
 
 
@@ -65,7 +65,7 @@ def _multiplied(total: Expr, common: Expr) -> Expr | None:
 def _monomials(expr: Expr) -> Iterator[Monomial]:
     """The terms of an expression that is multiplied out: a number, and factors with powers."""
     found: list[Monomial] = [(Fraction(1), {})]
-    for factor, power in factors(expr):
+    for factor, power in factor_powers(expr):
         if isinstance(factor, Num):
             found = [(number * factor.value**power, powers) for number, powers in found]
         elif power == 1 and is_sum(factor) and len(found) < _MOST:

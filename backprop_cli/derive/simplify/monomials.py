@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import MINUS_ONE, ONE, ZERO
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, factors, num, op, signed_terms
 from backprop_cli.derive.derivation_nodes import EQUAL, MAX_OVER, SUM_OVER, renamed
 
 Powers: TypeAlias = dict[Expr, Fraction]
@@ -139,20 +139,11 @@ def is_sum(expr: Expr) -> bool:
     return isinstance(expr, Op) and expr.name in ("add", "sub")
 
 
-def summands(expr: Expr, sign: int = 1) -> Iterator[Monomial]:
+def summands(expr: Expr) -> Iterator[Monomial]:
     """The terms of a sum."""
-    match expr:
-        case Op("add", (a, b)):
-            yield from summands(a, sign)
-            yield from summands(b, sign)
-        case Op("sub", (a, b)):
-            yield from summands(a, sign)
-            yield from summands(b, -sign)
-        case Op("neg", (a,)):
-            yield from summands(a, -sign)
-        case _:
-            number, powers = monomial(expr)
-            yield sign * number, powers
+    for sign, term in signed_terms(expr, through_signs=True):
+        number, powers = monomial(term)
+        yield sign * number, powers
 
 
 def collected(given: Iterable[Monomial]) -> list[Monomial]:
@@ -204,17 +195,8 @@ def alike(expr: Expr, depth: int = 0) -> Expr:
 
 
 def _ordered(body: Expr) -> Expr:
-    found = [*_in_product(body)]
+    found = [*factors(body)]
     return body if len(found) == 1 else build.product_of(sorted(found, key=str))
-
-
-def _in_product(expr: Expr) -> Iterator[Expr]:
-    match expr:
-        case Op("mul", (left, right)):
-            yield from _in_product(left)
-            yield from _in_product(right)
-        case _:
-            yield expr
 
 
 @lru_cache(maxsize=16384)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE, ZERO
-from backprop_cli.algebra.expr import Expr, Num, Op, num
+from backprop_cli.algebra.expr import Expr, Num, Op, num, signed_terms
 
 _SUMS, _PRODUCTS = frozenset({"add", "sub", "neg"}), frozenset({"mul", "div", "pow", "neg"})
 _LARGEST = 20  # a power of a number that is worked out
@@ -37,27 +37,12 @@ def _carried_out(node: Op) -> Expr:
 # Sums ---------------------------------------------------------------------------------------------
 
 
-def terms(expr: Expr, sign: int = 1) -> Iterator[tuple[Fraction, Expr]]:
-    """What a sum consists of: a number and the rest, for each term; a number is itself times 1."""
-    match expr:
-        case Op("add", (a, b)):
-            yield from terms(a, sign)
-            yield from terms(b, sign)
-        case Op("sub", (a, b)):
-            yield from terms(a, sign)
-            yield from terms(b, -sign)
-        case Op("neg", (a,)):
-            yield from terms(a, -sign)
-        case _:
-            factor, rest = build.coefficient(expr)
-            yield sign * factor, rest
-
-
 def _collected_sum(node: Op) -> Expr:
     found: dict[Expr, Fraction] = {}
-    for factor, rest in terms(node):
+    for sign, term in signed_terms(node, through_signs=True):
+        factor, rest = build.coefficient(term)
         inner, short = build.coefficient(tidy(rest))
-        found[short] = found.get(short, Fraction(0)) + factor * inner
+        found[short] = found.get(short, Fraction(0)) + sign * factor * inner
     return collected([(factor, rest) for rest, factor in found.items()])
 
 
@@ -85,27 +70,27 @@ def _leads(written: list[tuple[Fraction, Expr]]) -> bool:
 # Products -----------------------------------------------------------------------------------------
 
 
-def factors(expr: Expr, power: int = 1) -> Iterator[tuple[Expr, int]]:
+def factor_powers(expr: Expr, power: int = 1) -> Iterator[tuple[Expr, int]]:
     """What a product consists of: each factor with its whole power."""
     match expr:
         case Op("mul", (a, b)):
-            yield from factors(a, power)
-            yield from factors(b, power)
+            yield from factor_powers(a, power)
+            yield from factor_powers(b, power)
         case Op("div", (a, b)):
-            yield from factors(a, power)
-            yield from factors(b, -power)
+            yield from factor_powers(a, power)
+            yield from factor_powers(b, -power)
         case Op("neg", (a,)):
             yield build.MINUS_ONE, power
-            yield from factors(a, power)
+            yield from factor_powers(a, power)
         case Op("pow", (a, Num(n))) if n.denominator == 1:
-            yield from factors(a, power * int(n))
+            yield from factor_powers(a, power * int(n))
         case _:
             yield expr, power
 
 
 def _collected_product(node: Op) -> Expr:
     number, powers = Fraction(1), dict[Expr, int]()
-    for factor, power in factors(node):
+    for factor, power in factor_powers(node):
         if isinstance(factor, Num) and abs(power) <= _LARGEST and (factor.value or power > 0):
             number *= factor.value**power
         else:

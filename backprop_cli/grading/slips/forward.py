@@ -11,6 +11,7 @@ from backprop_cli.algebra.expr import (
     Op,
     Place,
     Sym,
+    addends,
     num,
     op,
     places,
@@ -27,7 +28,6 @@ from backprop_cli.grading.slips.case import (
     each,
     in_parts,
     plain_name,
-    signed_terms,
     terms,
     without,
 )
@@ -57,7 +57,7 @@ def _formula_omitted(case: Case) -> Iterator[Expr]:
         if name in case.model.given:
             continue
         yield Sym(name)
-        others = [part for part in signed_terms(case.expr) if not set(symbols(part)) <= {name}]
+        others = [part for part in addends(case.expr) if not set(symbols(part)) <= {name}]
         yield added([Sym(name), *others])
 
 

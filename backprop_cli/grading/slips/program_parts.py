@@ -19,6 +19,7 @@ from backprop_cli.algebra.expr import (
     Op,
     Place,
     Sym,
+    addends,
     num,
     op,
     places,
@@ -29,7 +30,7 @@ from backprop_cli.algebra.quantity import at_step, quantity, step_of
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, signed_terms
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import CONVOLUTIONS, KERNEL, is_forward
 from backprop_cli.grading.slips.pull_backs import applied
@@ -302,7 +303,7 @@ def _other_way_round(case: Case, node: Op) -> Iterator[Change]:
 
 def _in_a_loop(case: Case) -> Iterator[Change]:
     """The same thing gone wrong in every term of a sum, as in the body of a loop."""
-    parts = list(signed_terms(case.expr))
+    parts = list(addends(case.expr))
     if not 2 <= len(parts) <= _MOST_TERMS:
         return
     for place, node in places(parts[0]):
