@@ -111,18 +111,14 @@ def _brackets(node: Op) -> Iterator[Change]:
     for position, arg in enumerate(node.args):
         if not isinstance(arg, Op) or len(arg.args) != 2:
             continue
-        (first, last), rest = arg.args, node.args
-        acts = node.name in _FACTORS or len(rest) == 1 or (node.name == "pow" and not position)
-        if acts and arg.name in _SUMS:
-            for near in (first, last):
-                inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
-                terms = (inner, last) if near is first else (first, inner)
-                yield "brackets-misplaced", Op(arg.name, terms, arg.options)
-        if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
-            near = first if position == 1 else last
-            inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
-            factors = (inner, last) if near is first else (first, inner)
-            yield "brackets-misplaced", Op(arg.name, factors, arg.options)
+        single = len(node.args) == 1 or (node.name == "pow" and not position)
+        if arg.name in _SUMS and (single or node.name in _FACTORS):
+            nearer: tuple[int, ...] = (0, 1)
+        else:  # what acted on a term acts on the sum
+            nearer = (1 - position,) if node.name in _SUMS and arg.name in _FACTORS else ()
+        for near in nearer:
+            inner = put(node, (position,), arg.args[near])
+            yield "brackets-misplaced", put(arg, (near,), inner)
 
 
 def _operator(node: Op) -> Iterator[Change]:
