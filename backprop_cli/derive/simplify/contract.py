@@ -22,9 +22,8 @@ from backprop_cli.derive.derivation_nodes import (
     renamed,
     sum_over,
 )
-from backprop_cli.derive.simplify.monomials import is_sum
+from backprop_cli.derive.simplify.monomials import factor_powers, is_sum
 from backprop_cli.derive.simplify.places import in_order, inside, same
-from backprop_cli.derive.simplify.tidy import factor_powers
 
 Power: TypeAlias = tuple[Expr, int]
 Stage = Literal["picked", "in front", "split"]

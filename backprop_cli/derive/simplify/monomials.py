@@ -131,6 +131,24 @@ def _raised(factor: Expr, power: Fraction) -> Expr:
     return build.mul(build.power(factor, num(whole)), root) if whole else root
 
 
+def factor_powers(expr: Expr, power: int = 1) -> Iterator[tuple[Expr, int]]:
+    """What a product consists of: each factor with its whole power."""
+    match expr:
+        case Op("mul", (a, b)):
+            yield from factor_powers(a, power)
+            yield from factor_powers(b, power)
+        case Op("div", (a, b)):
+            yield from factor_powers(a, power)
+            yield from factor_powers(b, -power)
+        case Op("neg", (a,)):
+            yield build.MINUS_ONE, power
+            yield from factor_powers(a, power)
+        case Op("pow", (a, Num(n))) if n.denominator == 1:
+            yield from factor_powers(a, power * int(n))
+        case _:
+            yield expr, power
+
+
 # Sums ---------------------------------------------------------------------------------------------
 
 

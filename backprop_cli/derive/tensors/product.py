@@ -23,8 +23,8 @@ from backprop_cli.derive.simplify.contract import (
     without_minus,
 )
 from backprop_cli.derive.simplify.endings import finished
-from backprop_cli.derive.simplify.fractions import cleared
-from backprop_cli.derive.simplify.tidy import factor_powers
+from backprop_cli.derive.simplify.monomials import factor_powers
+from backprop_cli.derive.simplify.tidy import cleared
 from backprop_cli.derive.steps.engine import without_repeats
 from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor import factor_name

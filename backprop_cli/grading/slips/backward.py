@@ -32,12 +32,12 @@ from backprop_cli.grading.slips.long_sums import LONG, LongSum
 from backprop_cli.grading.slips.pull_backs import (
     added_up,
     applied,
+    diagonal,
     right_shares,
     shares,
     total,
     users,
 )
-from backprop_cli.grading.slips.slopes import diagonal
 
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 TWO, HALF = num(2), num("1/2")

@@ -24,7 +24,7 @@ from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
-from backprop_cli.grading.tolerance.floating import largest
+from backprop_cli.readings.units import largest
 
 MOST_NUMBERS: Final = 50_000_000
 """So many entries of wrong formulas are worked out for one array, and then the search ends."""
