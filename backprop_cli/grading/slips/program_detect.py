@@ -51,14 +51,13 @@ class ProgramDetector:
     ) -> tuple[tuple[str, ...], Origin | None]:
         """The mistakes in a quantity itself, else those in a step behind it that is not given."""
         known = [one for one in wrong.candidates if one[0] not in GENERAL]
-        losses = [one for one in wrong.candidates if one[0] == "other-loss"]
         seen = by_numbers(self.judge, wrong, self.numbers)
+        scaled = "constant-factor" in seen
+        losses = [one for one in wrong.candidates if one[0] == "other-loss" and not scaled]
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
-        if found == [_FAR_FETCHED] and "constant-factor" in seen:
-            found = ["constant-factor", *found]  # a wrong count changes less
-        elif found == [_FAR_FETCHED]:
-            found += self._giving(wrong, losses)
+        if found == [_FAR_FETCHED]:  # a wrong count changes less
+            found = [*(["constant-factor"] if scaled else []), *found, *self._giving(wrong, losses)]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
         parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE] + losses

@@ -195,14 +195,15 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     """Any other function; in a slope also x for σ(x), and σ(−x)."""
     if node.name not in ACTIVATIONS or node.name == "softmax":
         return
-    (inner,), slip = node.args, "wrong-activation"
+    (inner,), slip, others = node.args, "wrong-activation", ACTIVATIONS - {node.name, "softmax"}
     if not is_forward(case):
-        slip = "wrong-activation-derivative"
+        slip, others = "wrong-activation-derivative", others - {"sign", "step"}  # no slope at all
         yield slip, inner
         yield "term-sign-flipped", Op(node.name, (op("neg", inner),), node.options)
-    for name in sorted(ACTIVATIONS - {node.name, "softmax"}):
+    for name in sorted(others):
         yield slip, op(name, inner)
-    yield from ((slip, op("leaky_relu", inner, slope=slope)) for slope in _CONSTANTS["slope"])
+    if node.name != "leaky_relu":
+        yield from ((slip, op("leaky_relu", inner, slope=slope)) for slope in _CONSTANTS["slope"])
 
 
 # Sums --------------------------------------------------------------------------------------------
