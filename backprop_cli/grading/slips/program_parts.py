@@ -7,6 +7,7 @@ wrong each time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial, reduce
 from itertools import islice
 from typing import Final
 
@@ -19,6 +20,8 @@ from backprop_cli.algebra.expr import (
     Op,
     Place,
     Sym,
+    addends,
+    factors,
     num,
     op,
     places,
@@ -30,7 +33,7 @@ from backprop_cli.algebra.quantity import at_step, quantity, step_of
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, part_at, signed_terms
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, part_at
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import is_forward, largest_lost, windows_otherwise
 from backprop_cli.grading.slips.pull_backs import applied
@@ -135,12 +138,9 @@ def _brackets(node: Op) -> Iterator[Change]:
     for position, arg in enumerate(node.args):
         if not isinstance(arg, Op) or len(arg.args) != 2:
             continue
-        (first, last), rest = arg.args, node.args
         if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
-            near = first if position == 1 else last
-            inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
-            factors = (inner, last) if near is first else (first, inner)
-            yield "brackets-misplaced", Op(arg.name, factors, arg.options)
+            moved = put(node, (position,), arg.args[1 - position])
+            yield "brackets-misplaced", put(arg, (1 - position,), moved)
     if node.name in _SUMS:
         yield from _of_all_terms(node)
 
@@ -148,16 +148,10 @@ def _brackets(node: Op) -> Iterator[Change]:
 def _of_all_terms(node: Op) -> Iterator[Change]:
     """p·(y·a + b) for (p·y)·a + b: one of several factors of a term, as one of the whole sum."""
     for position, arg in enumerate(node.args):
-        if not (isinstance(arg, Op) and arg.name == "mul"):
-            continue
-        for place, factor in places(arg):
-            above = [part_at(arg, place[:k]) for k in range(1, len(place))]
-            if len(place) > 1 and all(_name(one) == "mul" for one in above if one is not None):
-                rest = part_at(arg, (*place[:-1], 1 - place[-1]))
-                assert rest is not None
-                alone = put(arg, place[:-1], rest)
-                args = (*node.args[:position], alone, *node.args[position + 1 :])
-                yield "brackets-misplaced", op("mul", factor, Op(node.name, args, node.options))
+        parts = list(factors(arg))
+        for k, factor in enumerate(parts if len(parts) > 2 else ()):
+            rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
+            yield "brackets-misplaced", op("mul", factor, put(node, (position,), rest))
 
 
 def _sums_within(node: Op, place: Place = ()) -> Iterator[tuple[Place, Op]]:
@@ -341,7 +335,7 @@ def _other_losses(case: Case) -> Iterator[Change]:
 
 def _in_a_loop(case: Case) -> Iterator[Change]:
     """The same thing gone wrong in every term of a sum, as in the body of a loop."""
-    parts = list(signed_terms(case.expr))
+    parts = list(addends(case.expr))
     if not 2 <= len(parts) <= _MOST_TERMS:
         return
     for place, node in places(parts[0]):
