@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -361,6 +362,18 @@ def test_reports_and_derivations_show_themselves(problem: backprop.Problem) -> N
     report = problem.check({"dW1": np.array([[1.0, 2], [3, 4]])})
     assert "dL/dW1" in report._repr_mimebundle_()["text/html"]
     assert "text/latex" in backprop.derive("tanh")._repr_mimebundle_()
+
+
+def test_several_results_on_one_page_have_no_name_in_common() -> None:
+    """What describes a symbol is found by its name, which has to be the only one of the page."""
+    problems = (f"{{values: {{x: {x}, w: 3}}, equations: ['L = (w * x)^2']}}" for x in (2, 4))
+    pages = [backprop.load(one).solve()._repr_mimebundle_()["text/html"] for one in problems]
+    names = [re.findall(r' id="([^"]+)"', page) for page in pages]
+    assert all(names)
+    assert set(names[0]).isdisjoint(names[1])
+    for page, own in zip(pages, names, strict=True):
+        assert len(set(own)) == len(own)
+        assert set(re.findall(r'aria-describedby="([^"]+)"', page)) <= set(own)
 
 
 class Shell:
