@@ -121,7 +121,7 @@ class Ways(Struct, dict=True):
         The last step, too: 4.5573 is 4.557 then, and 4.5570 on the sheet.
         """
         widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
-        padded = unit.significant and unit.count >= _PADDED
+        padded = unit.significant and unit.count >= _FEWEST_SIGNIFICANT
         if padded:
             widest = unit.widened(widest)
         if self._reached(expr, self.wanted, widest, unit).any():
@@ -215,8 +215,8 @@ is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the val
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""
 
-_PADDED = 3
-"""So many significant digits may be filled up with zeros: with two, 1.24 would be 1.20."""
+_FEWEST_SIGNIFICANT = 3
+"""So many significant digits somebody has who is asked for decimals: 1.24 with two is 1.2."""
 
 _SUMS_OF_PRODUCTS = frozenset(
     name for name, each in TABLE.items() if each.entry or name in ("matmul", "mean")
@@ -251,7 +251,7 @@ def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ..
 
 def _in_other_digits(unit: Unit) -> Iterator[Rounding]:
     """Who writes decimals, and works with as many significant digits."""
-    if unit.significant or unit.count < _PADDED:
+    if unit.significant or unit.count < _FEWEST_SIGNIFICANT:
         return
     steps = Unit(unit.count, True)
     for way in persons(unit, ("every product", "every step", "every step and sum")):
@@ -300,7 +300,7 @@ def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]
     """
     other = Unit(asked.count, not asked.significant)
     found = [replace(reading, unit=unit) for unit in fine]
-    if asked in fine and other not in fine:
+    if asked in fine and other not in fine and _says_enough(other, asked):
         found.append(replace(reading, unit=other, definite=True))
     return found
 
@@ -331,5 +331,13 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)
-    if longest > 1:
+    if longest > 1 and _says_enough(Unit(longest, True), asked):
         yield Unit(longest, True)
+
+
+def _says_enough(unit: Unit, asked: Unit) -> bool:
+    """Whether somebody may work with such digits who is asked for these.
+
+    Two significant ones of 1.81 are 1.8: nobody gets two decimals from that.
+    """
+    return not unit.significant or asked.significant or unit.count >= _FEWEST_SIGNIFICANT

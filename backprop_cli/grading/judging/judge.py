@@ -265,10 +265,12 @@ class _One:
         """Whether a range alone proves nothing: unwritten steps have a name, or a slip gives it.
 
         A range holds what rounding might add up to at worst. Over several steps that is far more
-        than anybody comes to, and beside one it may be what a slip gives, too.
+        than anybody comes to, and beside one it may be what a slip gives, too. Behind a new loss
+        lies a forward pass that nobody writes down.
         """
         behind = self.key.behind(self.name, self.judge.written)
-        return bool(behind) or self.judge.betrayed(self.name)
+        unwritten = bool(behind) or self.name in self.key.again
+        return unwritten or self.judge.betrayed(self.name)
 
     def _rounded(self, reading: Reading) -> list[Reading]:
         """The same with steps in between rounded to as many digits as asked."""
