@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, walk
 from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
@@ -25,9 +25,10 @@ _MOST_DIGITS = 12
 class Way(Struct, frozen=True):
     """One way to work a quantity out: what it gives, and where that says something.
 
-    `uses` are the names that it is worked out from. `excuses` tells whether it may leave a
-    parameter where it was, or a value 0: rounding within a formula does not excuse that, a small
-    gradient of one's own does. A range (`is_range`) holds what roundings might add up to at worst.
+    `uses` are the names in its formula, each as often as it stands there. `excuses` tells whether
+    it may leave a parameter where it was, or a value 0: rounding within a formula does not excuse
+    that, a small gradient of one's own does. A range (`is_range`) holds what roundings might add up
+    to at worst.
     """
 
     interval: Interval
@@ -86,10 +87,18 @@ class Ways(Struct, dict=True):
         room = (high - low) / 2 + unit.at(right)
         return low - room, high + room
 
+    def counts_twice(self, way: Way) -> bool:
+        """Whether a number of the sheet stands in the formula twice, as in h(1 - h).
+
+        A range has it at both of its ends at once, and is wider than what any rounding leads to.
+        """
+        names = [name for name in way.uses if name not in self.standing.key.given]
+        return len(set(names)) < len(names)
+
     def _made(self) -> Iterator[Way]:
         for expr in self.standing.key.formulas.get(self.name, ()):
             if not is_jacobian(expr):
-                used = symbols(expr)
+                used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
                 for way in self._of(expr):
                     yield replace(way, uses=used)
 

@@ -265,12 +265,10 @@ class _One:
         """Whether a range alone proves nothing: unwritten steps have a name, or a slip gives it.
 
         A range holds what rounding might add up to at worst. Over several steps that is far more
-        than anybody comes to, and beside one it may be what a slip gives, too. Behind a new loss
-        lies a forward pass that nobody writes down.
+        than anybody comes to, and beside one it may be what a slip gives, too.
         """
         behind = self.key.behind(self.name, self.judge.written)
-        unwritten = bool(behind) or self.name in self.key.again
-        return unwritten or self.judge.betrayed(self.name)
+        return bool(behind) or self.judge.betrayed(self.name)
 
     def _rounded(self, reading: Reading) -> list[Reading]:
         """The same with steps in between rounded to as many digits as asked."""
@@ -342,7 +340,8 @@ class _One:
             for one, room in zip(wanted, rooms, strict=True):
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
                 found &= way.excuses | ~still
-                if way.is_range and one.verdict != "imprecise" and found.any() and self.doubted:
+                in_range = way.is_range and one.verdict != "imprecise" and found.any()
+                if in_range and (self.doubted or ways.counts_twice(way)):
                     found &= meets(one.typed, ways.near, room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
