@@ -18,18 +18,17 @@ from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.judging.right_answers import RightAnswers
 from backprop_cli.grading.judging.stages import MOST_STEPS
 from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others, wrong
+from backprop_cli.grading.quantities import meant
 from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
 from backprop_cli.grading.sheets.array_sheet import (
     ArraySheets,
     is_computed,
     may_be_typed,
-    meant,
     typed_sheet,
 )
 from backprop_cli.grading.sheets.collect import name_by_folder, read_answers
 from backprop_cli.grading.sheets.spreadsheets import WORKBOOK
-from backprop_cli.grading.tolerance.floating import Floating, FloatType
 from backprop_cli.problem.array_files import (
     ArrayFileError,
     from_archive,
@@ -38,6 +37,7 @@ from backprop_cli.problem.array_files import (
 )
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
+from backprop_cli.readings.units import Floating, FloatType
 from backprop_cli.solving.limits import MAX_WORK
 
 Results: TypeAlias = "tuple[Result, ...]"
