@@ -206,10 +206,17 @@ EACH = (
         WORK,
     ),
     Loosened(
-        "figures filled up with zeros may have two digits",
+        "two significant digits are a way to two decimals",
         JUDGING + "honest_intervals.py",
-        "_PADDED = 3",
-        "_PADDED = 2",
+        "_FEWEST_SIGNIFICANT = 3",
+        "_FEWEST_SIGNIFICANT = 2",
+        STEPS,
+    ),
+    Loosened(
+        "a range that counts a number twice is enough",
+        JUDGING + "judge.py",
+        "if in_range and (self.doubted or ways.counts_twice(way)):",
+        "if in_range and self.doubted:",
         STEPS,
     ),
     Loosened(

@@ -113,6 +113,8 @@ def logistic_loss(g: Given) -> Iterator[Slip]:
     dz = 1 / (1 + np.exp(-z)) - y
     yield "J", np.asarray(np.mean(np.log(1 + np.exp(z)) - y * z)), "mean-sum-confused"
     yield "J", np.asarray(np.sum(np.log(1 + np.exp(z)) + y * z)), "term-sign-flipped sign-flipped"
+    yield "J", np.asarray(np.sum(np.log10(1 + np.exp(z)) - y * z)), "loss-log-base"
+    yield "J", np.asarray(np.sum(np.log(1 + np.exp(-z)) - y * z)), "term-sign-flipped"
     yield "dJ/dz", -dz, "sign-flipped term-sign-flipped"
     yield "dJ/dz", dz + y, "term-left-out path-lost"
     yield "dJ/dw", X.T @ dz / 4, "mean-sum-confused factor-left-out"
@@ -146,11 +148,14 @@ def recurrent(g: Given) -> Iterator[Slip]:
         np.tanh(w * x[0] + U @ h1 + b),
         "wrong-operand wrong-sample term-sign-flipped",
     )  # x₁ is −x₂
+    yield "h2", np.tan(w * x[1] + U @ h1 + b), "wrong-activation"
     yield "h3", w * x[2] + U @ h2 + b, "activation-omitted"
     yield "dL/dh2", U @ (dh3 * (1 - h3**2)), "transpose-omitted"
     yield "dL/dh2", U.T @ dh3, "activation-derivative-omitted"
     yield "dL/db", deltas[2], "path-lost"
     yield "dL/dw", x[2] * deltas[2] + x[1] * deltas[1], "path-lost"
+    states = zip(deltas, (h1, h2, h3), strict=True)
+    yield "dL/dU", np.sum([np.outer(*each) for each in states], axis=0), "wrong-operand"
 
 
 def exponential_units(g: Given) -> Iterator[Slip]:

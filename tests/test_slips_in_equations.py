@@ -57,6 +57,27 @@ def test_what_is_right_or_no_slip_at_all_has_no_name() -> None:
     assert (found.verdict, found.slips) == ("wrong", ())
 
 
+LOGISTIC = """
+values: {z: [0.9, -1.4, 0.35], y: [1, 0, 0]}
+equations: [J = sum(log(1 + exp(z)) - y * z)]
+grading: {precision: {decimals: 4}}
+"""
+Z, Y = np.array([0.9, -1.4, 0.35]), np.array([1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "slips"),
+    [
+        (np.log10(1 + np.exp(Z)) - Y * Z, ("loss-log-base",)),
+        (np.log2(1 + np.exp(Z)) - Y * Z, ("loss-log-base",)),
+        (np.log(1 + np.exp(-Z)) - Y * Z, ("term-sign-flipped",)),
+        (np.log(1 + np.exp(Z)) / 2 - Y * Z, ()),
+    ],
+)
+def test_a_logarithm_in_a_longer_formula(loss: np.ndarray, slips: tuple[str, ...]) -> None:
+    assert graded(LOGISTIC, f"J: {typed(loss.sum())}")["J"].slips == slips
+
+
 USED_TWICE = """
 values: {a: 2.13, b: -3.42, f: -2.71}
 equations:
@@ -270,3 +291,16 @@ def test_a_part_is_replaced_at_its_place_and_all_else_is_shared() -> None:
     assert changed == op("add", one, num(7))
     assert changed.args[0] is one
     assert [place for place, _ in places(both)] == [(), (0,), (0, 0), (0, 1), (1,), (1, 0), (1, 1)]
+
+
+@pytest.mark.parametrize(("bias", "names"), [("0", {"bias-not-updated"}), ("0.7", set())])
+def test_a_bias_left_at_its_0_is_an_old_one(bias: str, names: set[str]) -> None:
+    problem = f"""
+values: {{x: 2, w: [1.5], b: [{bias}], y: 1}}
+equations: [z = x * w + b, L = sum((z - y)^2) / 2]
+train: [w, b]
+update: {{rule: sgd, learning_rate: 0.1}}
+"""
+    z = 3 + float(bias)
+    answers = f"z: [{z}], L: {(z - 1) ** 2 / 2:.4f}, dL/dz: [{z - 1}], dL/db: [{z - 1}], b_new: [0]"
+    assert set(graded(problem, answers)["b_new"].slips) == names

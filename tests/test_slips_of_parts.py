@@ -33,6 +33,7 @@ def slips(problem: str, answers: str, name: str) -> set[str]:
         ("sigmoid", "[0.9677, 0.3917]", {"wrong-activation"}),  # (1 + tanh z) / 2
         ("tanh", "[0.6911, -0.1096]", {"factor-two"}),  # of z / 2
         ("relu", "[1.7000, 0.2200]", {"wrong-activation"}),  # |z|
+        ("tanh", "[-7.6966, -0.2236]", {"wrong-activation"}),  # tan z
         ("sigmoid", "[0.9687, 0.3927]", set()),
         ("tanh", "[0.6921, -0.1086]", set()),
     ],

@@ -563,3 +563,43 @@ equations: [r = 10 * tanh(z) + c * w]
 grading: {precision: {decimals: 3}}
 """
     assert graded(text, f"r: {typed}")["r"].verdict == verdict
+
+
+DOT = """values: {x: [1.07, 1.66, -1.11], w: [-0.54, 0.98, 1.32], b: -1.02}
+equations: [p = w @ x + b]"""
+
+
+@pytest.mark.parametrize(
+    ("problem", "answers", "verdict"),
+    [
+        ("values: {z: 0.21}\nequations: [p = sigmoid(z)]", "p: 0.56", "correct"),  # 1/1.80
+        ("values: {z: 0.21}\nequations: [p = sigmoid(z)]", "p: 0.58", "wrong"),  # 1/1.7
+        (DOT, "p: -1.43", "correct"),  # -0.57 + 1.62 - 1.46 - 1.02, cut off
+        (DOT, "p: -1.50", "wrong"),  # -0.58 + 1.6 - 1.5 - 1.02
+    ],
+)
+def test_two_significant_digits_are_no_way_to_two_decimals(
+    problem: str, answers: str, verdict: str
+) -> None:
+    asked = f"{problem}\ngrading: {{precision: {{decimals: 2}}}}"
+    assert graded(asked, answers)["p"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("gradient", "verdict"),
+    [
+        ("-.098", "correct"),  # 0.152 - 0.25
+        ("-.097", "correct"),  # 0.128 times -1.644 and 0.885, each product cut off
+        ("-.093", "wrong"),  # 0.1525 times -0.61, for which p is 0.152 and 0.1525 at once
+    ],
+)
+def test_a_number_that_stands_in_a_formula_twice_is_one_number(gradient: str, verdict: str) -> None:
+    problem = """
+values: {z: [0, 1.7177], y: [0.25, 0.75]}
+equations: [p = softmax(z), L = -sum(y * ln(p))]
+train: [z]
+ask: [p, dL/dp, dL/dz]
+grading: {precision: {decimals: 3}}
+"""
+    answers = f"p: [.152, .848], dL/dp: [-1.644, -.885], dL/dz: [{gradient}, .098]"
+    assert graded(problem, answers)["dL/dz"].verdict == verdict

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, walk
 from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
@@ -24,9 +24,10 @@ _MOST_DIGITS = 12
 class Way(Struct, frozen=True):
     """One way to work a quantity out: what it gives, and where that says something.
 
-    `uses` are the names that it is worked out from. `excuses` tells whether it may leave a
-    parameter where it was, or a value 0: rounding within a formula does not excuse that, a small
-    gradient of one's own does. A range (`is_range`) holds what roundings might add up to at worst.
+    `uses` are the names in its formula, each as often as it stands there. `excuses` tells whether
+    it may leave a parameter where it was, or a value 0: rounding within a formula does not excuse
+    that, a small gradient of one's own does. A range (`is_range`) holds what roundings might add up
+    to at worst.
     """
 
     interval: Interval
@@ -85,10 +86,18 @@ class Ways(Struct, dict=True):
         room = (high - low) / 2 + unit.at(right)
         return low - room, high + room
 
+    def counts_twice(self, way: Way) -> bool:
+        """Whether a number of the sheet stands in the formula twice, as in h(1 - h).
+
+        A range has it at both of its ends at once, and is wider than what any rounding leads to.
+        """
+        names = [name for name in way.uses if name not in self.standing.key.given]
+        return len(set(names)) < len(names)
+
     def _made(self) -> Iterator[Way]:
         for expr in self.standing.key.formulas.get(self.name, ()):
             if not is_jacobian(expr):
-                used = symbols(expr)
+                used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
                 for way in self._of(expr):
                     yield replace(way, uses=used)
 
@@ -120,7 +129,7 @@ class Ways(Struct, dict=True):
         The last step, too: 4.5573 is 4.557 then, and 4.5570 on the sheet.
         """
         widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
-        padded = unit.significant and unit.count >= _PADDED
+        padded = unit.significant and unit.count >= _FEWEST_SIGNIFICANT
         if padded:
             widest = unit.widened(widest)
         if self._reached(expr, self.wanted, widest, unit).any():
@@ -214,8 +223,8 @@ is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the val
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""
 
-_PADDED = 3
-"""So many significant digits may be filled up with zeros: with two, 1.24 would be 1.20."""
+_FEWEST_SIGNIFICANT = 3
+"""So many significant digits somebody has who is asked for decimals: 1.24 with two is 1.2."""
 
 _SUMS_OF_PRODUCTS = frozenset(
     name for name, each in TABLE.items() if each.entry or name in ("matmul", "mean")
@@ -250,7 +259,7 @@ def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ..
 
 def _in_other_digits(unit: Unit) -> Iterator[Rounding]:
     """Who writes decimals, and works with as many significant digits."""
-    if unit.significant or unit.count < _PADDED:
+    if unit.significant or unit.count < _FEWEST_SIGNIFICANT:
         return
     steps = Unit(unit.count, True)
     for way in persons(unit, ("every product", "every step", "every step and sum")):
@@ -299,7 +308,7 @@ def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]
     """
     other = Unit(asked.count, not asked.significant)
     found = [replace(reading, unit=unit) for unit in fine]
-    if asked in fine and other not in fine:
+    if asked in fine and other not in fine and _says_enough(other, asked):
         found.append(replace(reading, unit=other, definite=True))
     return found
 
@@ -330,5 +339,13 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)
-    if longest > 1:
+    if longest > 1 and _says_enough(Unit(longest, True), asked):
         yield Unit(longest, True)
+
+
+def _says_enough(unit: Unit, asked: Unit) -> bool:
+    """Whether somebody may work with such digits who is asked for these.
+
+    Two significant ones of 1.81 are 1.8: nobody gets two decimals from that.
+    """
+    return not unit.significant or asked.significant or unit.count >= _FEWEST_SIGNIFICANT

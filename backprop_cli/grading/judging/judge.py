@@ -340,7 +340,8 @@ class _One:
             for one, room in zip(wanted, rooms, strict=True):
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
                 found &= way.excuses | ~still
-                if way.is_range and one.verdict != "imprecise" and found.any() and self.doubted:
+                in_range = way.is_range and one.verdict != "imprecise" and found.any()
+                if in_range and (self.doubted or ways.counts_twice(way)):
                     found &= meets(one.typed, ways.near, room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)

@@ -229,9 +229,12 @@ def _other_axis(case: Case, node: Op) -> Iterator[Change]:
 
 def _other_function(case: Case, node: Op) -> Iterator[Change]:
     """Another activation, the argument with another sign or scale, a softmax not normalised."""
-    if node.name not in ACTIVATIONS or node.name == "exp":
+    if node.name not in ACTIVATIONS:
         return
     (inner,) = node.args
+    if node.name == "exp":
+        yield "term-sign-flipped", op("exp", op("neg", inner))
+        return
     for name in (*CONFUSED, "softmax"):
         if name != node.name and not (name == "softmax" and not case.shape(inner)):
             yield "wrong-activation", op(name, inner)
@@ -241,6 +244,8 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
             yield "wrong-activation", op("sigmoid", op("mul", num(2), inner))  # tanh, moved to 0…1
         case "tanh":
             yield "factor-two", op("tanh", op("div", inner, num(2)))
+            tan = op("div", op("sin", inner), op("cos", inner))  # one key beside it
+            yield "wrong-activation", tan
         case "relu":
             yield "wrong-activation", op("abs", inner)
     if node.name == "softmax":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice, product
 
 from backprop_cli.algebra.expr import (
@@ -16,6 +17,7 @@ from backprop_cli.algebra.expr import (
     op,
     places,
     put,
+    rewrite,
     substitute,
     symbols,
 )
@@ -34,6 +36,8 @@ from backprop_cli.grading.slips.case import (
 from backprop_cli.grading.slips.updates_wrong import is_bias
 from backprop_cli.operations.convolutions import AXES
 from backprop_cli.operations.pooling import pool_of
+
+_LOGARITHMS = frozenset({"xlogy", "log", "logsumexp", "log2", "log10"})
 
 
 def is_forward(case: Case) -> bool:
@@ -95,10 +99,8 @@ def transpose_omitted(case: Case) -> Iterator[Expr]:
 
 
 def log_base(case: Case) -> Iterator[Expr]:
-    """Another base of the logarithm in the loss."""
-    if case.step.shape != () or not any(
-        each(case.expr, frozenset({"xlogy", "log", "logsumexp", "log2", "log10"}))
-    ):
+    """Another base of the logarithm in the loss: of all, of one part, or of the logarithms."""
+    if case.step.shape != () or not any(each(case.expr, _LOGARITHMS)):
         return
     said = case.model.problem.convention.log
     own = None if said == "natural" else num(said)
@@ -108,6 +110,12 @@ def log_base(case: Case) -> Iterator[Expr]:
         factor = op("div", _log(own), _log(base))
         yield op("mul", case.expr, factor)
         yield from in_parts(case, lambda part: op("mul", part, factor))  # noqa: B023
+        yield rewrite(case.expr, partial(_with, factor))
+
+
+def _with(factor: Expr, node: Expr) -> Expr | None:
+    """A logarithm in another base: log₁₀(1 + eᶻ) − yz has nothing else in it that changes."""
+    return op("mul", node, factor) if isinstance(node, Op) and node.name in _LOGARITHMS else None
 
 
 def _log(base: Num | None) -> Expr:

@@ -173,13 +173,12 @@ def by_luck(judge: Judge, wrong: Wrong, interval: Interval | None = None) -> flo
 
     A 0 is no rare number.
     """
+    zero = _nothing(judge, wrong)
     places = np.flatnonzero(wrong.mask)
     around, unit = _around(judge, wrong)
     width = 0.0 if interval is None else (interval[1] - interval[0]).ravel()[places]
     hit = np.minimum(1.0, (unit + width) / (2 * around + 1e-300))
-    return float(
-        np.prod(np.where(wrong.written.value.ravel()[places] == 0, np.maximum(hit, _ZERO), hit))
-    )
+    return float(np.prod(np.where(zero, np.maximum(hit, _ZERO), hit)))
 
 
 def _around(judge: Judge, wrong: Wrong) -> tuple[Array, Array]:
@@ -193,8 +192,15 @@ def _around(judge: Judge, wrong: Wrong) -> tuple[Array, Array]:
     size = np.maximum(np.abs(value), np.abs(truth))
     unit = unit_typed(judge, wrong).ravel()[places]
     around = np.maximum(np.maximum(size, 0.1 * np.max(size, initial=0.0)), unit)
-    left_out = (wrong.written.value.ravel()[places] == 0) & wrong.written.value.any()
+    left_out = _nothing(judge, wrong) & wrong.written.value.any()
     return np.where(left_out, unit, around), unit
+
+
+def _nothing(judge: Judge, wrong: Wrong) -> Mask:
+    """Where 0 is typed that may stand for anything left out: not for a parameter left at its 0."""
+    old, zero = before(judge, wrong.name), wrong.written.value == 0
+    zero = zero if old is None else zero & (old != 0)
+    return np.asarray(zero.ravel()[np.flatnonzero(wrong.mask)])
 
 
 def _before(judge: Judge, wrong: Wrong) -> Array | float:
