@@ -12,7 +12,18 @@ from oracles import networks
 from oracles.solved import solved
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Op,
+    Sym,
+    addends,
+    factors,
+    num,
+    op,
+    signed_terms,
+    uses,
+    walk,
+)
 from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.sizes import Sizes
@@ -218,3 +229,49 @@ def test_entries_know_what_is_zero() -> None:
     written = entry(op("softmax", Sym("h")), (2,), sizes)
     assert plain(written) == "exp(h[3]) / (exp(h[1]) + exp(h[2]) + exp(h[3]))"
     assert isinstance(written, Op)
+
+
+# ---- Terms and factors ---------------------------------------------------------------------------
+
+PARTS: st.SearchStrategy[Expr] = st.one_of(
+    st.sampled_from("abcd").map(Sym), st.integers(1, 9).map(num)
+)
+SUMS_AND_PRODUCTS = st.recursive(
+    PARTS,
+    lambda inside: (
+        st.builds(op, st.sampled_from(["add", "sub", "mul"]), inside, inside)
+        | st.builds(op, st.just("neg"), inside)
+    ),
+    max_leaves=12,
+)
+EXACT = {name: np.asarray(number) for name, number in zip("abcd", (0.5, -3, 7, 0.25), strict=True)}
+
+
+def value(expr: Expr) -> float:
+    return float(evaluate(expr, EXACT))
+
+
+@given(SUMS_AND_PRODUCTS, st.booleans())
+def test_terms_add_up_to_their_sum_and_are_no_sums(expr: Expr, through_signs: bool) -> None:
+    found = [*signed_terms(expr, through_signs=through_signs)]
+    assert sum(sign * value(term) for sign, term in found) == pytest.approx(value(expr))
+    assert sum(map(value, addends(expr))) == pytest.approx(value(expr))
+    closed = {"add", "sub", "neg"} if through_signs else {"add", "sub"}
+    assert not any(isinstance(term, Op) and term.name in closed for _, term in found)
+
+
+@given(SUMS_AND_PRODUCTS, st.booleans())
+def test_factors_multiply_to_their_product_and_are_no_products(
+    expr: Expr, through_signs: bool
+) -> None:
+    found = [*factors(expr, through_signs=through_signs)]
+    assert np.prod([value(factor) for factor in found]) == pytest.approx(value(expr))
+    closed = {"mul", "neg"} if through_signs else {"mul"}
+    assert not any(isinstance(factor, Op) and factor.name in closed for factor in found)
+
+
+def test_a_formula_uses_operations_and_no_names() -> None:
+    expr = op("add", Sym("mul"), op("exp", Sym("x")))
+    assert uses(expr, "exp")
+    assert uses(expr, "log", "add")
+    assert not uses(expr, "mul", "x")

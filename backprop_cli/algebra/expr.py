@@ -75,6 +75,11 @@ def walk(expr: Expr) -> Iterator[Expr]:
             stack.extend(reversed(node.args))
 
 
+def uses(expr: Expr, *names: str) -> bool:
+    """Whether any of these operations stands in a formula."""
+    return any(isinstance(node, Op) and node.name in names for node in walk(expr))
+
+
 def depth(expr: Expr) -> int:
     """How many operations are nested in one another, one at a time."""
     deepest, stack = 0, [(expr, 1)]

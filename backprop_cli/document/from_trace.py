@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Op, symbols, walk
+from backprop_cli.algebra.expr import symbols, uses
 from backprop_cli.algebra.quantity import derivative_id, new_id, quantity, whole_id
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (
@@ -322,7 +322,7 @@ class _Maker(Struct, frozen=True):
 
 def _slides(step: Step) -> bool:
     """Whether a window slides in a step, of which there is more to say."""
-    return any(isinstance(node, Op) and node.name in WINDOWED for node in walk(step.expr))
+    return uses(step.expr, *WINDOWED)
 
 
 # Gradients checked --------------------------------------------------------------------------------

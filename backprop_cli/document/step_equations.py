@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols, uses, walk
 from backprop_cli.algebra.quantity import at_step, quantity
 from backprop_cli.algebra.shapes import Shape, plus
 from backprop_cli.document.document_data import Equation, Given, Page
@@ -223,7 +223,7 @@ Env = Mapping[str, Array]
 
 def at_kinks(expr: Expr, env: Env) -> Expr:
     """An expression of the same value that says of each kink what is true of these values."""
-    if not any(isinstance(node, Op) and node.name in _FORMS for node in walk(expr)):
+    if not uses(expr, *_FORMS):
         return expr
     if any(name not in env for name in symbols(expr)):
         return expr

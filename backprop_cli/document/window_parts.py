@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, uses, walk
 from backprop_cli.derive.derivation_nodes import EQUAL, Indices, indexed
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.document.document_data import Equation
@@ -47,7 +47,7 @@ def any_entry(step: Step, formulas: Formulas) -> Iterator[Equation]:
         found = writer.entry(step.expr, letters, step.id)
     except NoEntryError:
         return
-    if not any(isinstance(one, Op) and one.name == EQUAL for one in walk(found)):
+    if not uses(found, EQUAL):
         head = formulas.names.node(indexed(step.id, *letters).name)
         yield Equation(head, (formulas.writer().node(found),))
 

@@ -7,7 +7,7 @@ from functools import lru_cache, reduce
 from itertools import product
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, op, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, op, uses
 from backprop_cli.algebra.shapes import Shape, all_known
 from backprop_cli.operations.record import Along, Index, Position, Rules
 from backprop_cli.operations.sizes import Sizes
@@ -27,7 +27,7 @@ def written_out(node: Op, rules: Rules) -> Expr | None:
     if len(shape) > _MOST_AXES:
         return None
     found = stacked(shape, lambda index: entry(node, index, write))
-    by_itself = any(isinstance(part, Op) and part.name == node.name for part in walk(found))
+    by_itself = uses(found, node.name)
     return None if by_itself and not record.moves else found
 
 

@@ -76,8 +76,7 @@ def _spread(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 def _spread_entry(node: Op, index: Index, write: Entries) -> Expr:
     if node.option("axis") is not None:
-        position = node.whole("axis") % len(index)
-        return write.at(node.args[0], index[:position] + index[position + 1 :])
+        return _expand_entry(node, index, write)
     shape = write.shape(node.args[0])
     return write.at(
         node.args[0], tuple(0 if size == 1 else i for i, size in zip(index, shape, strict=False))

@@ -21,6 +21,7 @@ from backprop_cli.algebra.expr import (
     rewrite,
     signed_terms,
     symbols,
+    uses,
     walk,
 )
 from backprop_cli.algebra.shapes import Shape
@@ -196,7 +197,7 @@ def _usual(
 
 def _in_order(expr: Expr) -> Iterator[Loss]:
     """The mean of two squares is half of their sum: what is written as a mean is one."""
-    is_mean = any(isinstance(node, Op) and node.name == "mean" for node in walk(expr))
+    is_mean = uses(expr, "mean")
     yield from sorted(LOSSES.values(), key=lambda loss: is_mean != loss.name.startswith("mean"))
 
 

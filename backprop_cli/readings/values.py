@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from functools import partial
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -185,14 +186,9 @@ def _matmuls(args: Sequence[Inexact], _: Mapping[str, object]) -> Array:
     return np.asarray(np.abs(a) @ (off_b + rounded * np.abs(b)) + off_a @ np.abs(b))
 
 
-def _totals(args: Sequence[Inexact], options: Mapping[str, object]) -> Array:
+def _totals(name: str, args: Sequence[Inexact], options: Mapping[str, object]) -> Array:
     ((a, off),) = args
-    return np.asarray(TABLE["sum"].value(off + _UNIT * np.abs(a), **options))  # type: ignore[misc]
-
-
-def _means(args: Sequence[Inexact], options: Mapping[str, object]) -> Array:
-    ((a, off),) = args
-    return np.asarray(TABLE["mean"].value(off + _UNIT * np.abs(a), **options))  # type: ignore[misc]
+    return np.asarray(TABLE[name].value(off + _UNIT * np.abs(a), **options))  # type: ignore[misc]
 
 
 def _softmax_shares(args: Sequence[Inexact], options: Mapping[str, object]) -> Array:
@@ -216,8 +212,8 @@ _OFF: Mapping[str, Callable[[Sequence[Inexact], Mapping[str, object]], Array]] =
         "mul": _products,
         "div": _quotients,
         "matmul": _matmuls,
-        "sum": _totals,
-        "mean": _means,
+        "sum": partial(_totals, "sum"),
+        "mean": partial(_totals, "mean"),
         "softmax_share": _softmax_shares,
         "linear": lambda args, _: args[0][1],
     }

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, depth, op, rewrite, substitute, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, depth, op, rewrite, substitute, uses, walk
 from backprop_cli.algebra.quantity import entry_id, quantity, whole_id
 from backprop_cli.derive.regions.halfspaces import Affine, Space
 from backprop_cli.derive.regions.piecewise import NotWrittenError, pieces
@@ -188,7 +188,7 @@ class _Reading(Struct):
 
     def functions(self, step: Planned) -> Iterator[Function]:
         """Every entry of one quantity."""
-        if any(isinstance(node, Op) and node.name == "jacobian" for node in walk(step.expr)):
+        if uses(step.expr, "jacobian"):
             message = f"{step.id} goes through other quantities and is not given with letters"
             raise NotGivenError(message, "--only with the Jacobians on the way")
         shape = tuple(map(int, step.shape))

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ZERO
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, uses
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, has_derivative, renamed
@@ -62,7 +62,7 @@ def lines(expr: Expr, size: Expr | None = None) -> Iterator[Line]:
     for number, stage in enumerate(stages, 1):
         shorter = _to_the_end(expr, Simplifier(frozenset(STAGES[:number]), size))
         if shorter != expr:
-            picked = any(isinstance(node, Op) and node.name == EQUAL for node in walk(expr))
+            picked = uses(expr, EQUAL)
             reason = "in front" if stage == "one term left" and not picked else stage
             yield Line(shorter, reason, REASONS[reason])
             expr = shorter

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, uses, walk
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.derive.derivation_data import (
     Chain,
@@ -58,7 +58,7 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     whole = Sym(_unused(expr))
     rules = scalars()
     notes: tuple[str, ...] = ()
-    if any(isinstance(node, Op) and node.name in _SUMMED for node in walk(expr)):
+    if uses(expr, *_SUMMED):
         letters = lettering(expr, by, numbers)
         definitions, chains = _lettered(expr, by, whole, rules, letters)
         notes = tuple(_said(letters, chains))
@@ -184,7 +184,7 @@ def _entry_chains(
     second = _lines(derivative(symbol, variable), variable, form, rules, other, ending=own)
     either = replace(rules, bound=rules.bound | {i})
     whole = _lines(derivative(symbol, variable), variable, form, either, ending=own)
-    if not any(isinstance(node, Op) and node.name == EQUAL for node in walk(whole.result)):
+    if not uses(whole.result, EQUAL):
         return [first, second]
     words = f"for {i} = {j} the first case, else the second"
     together = line(whole.result, "together", words)
@@ -238,7 +238,7 @@ def of_expressions(text: str, wrt: str | None = None, layout: str = "numerator")
 
 def _written_out(expr: Expr) -> list[Expr]:
     """A formula with vectors written by their entries, `norm([x1, x2])`, as formulas in numbers."""
-    if not any(isinstance(node, Op) and node.name in _OF_VECTORS for node in walk(expr)):
+    if not uses(expr, *_OF_VECTORS):
         return [expr]
     sizes = Sizes(dict.fromkeys(symbols(expr), ()), {})
     if any(_of_a_letter(node, sizes) for node in walk(expr)):

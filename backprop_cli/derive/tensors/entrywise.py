@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, walk
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, uses
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
@@ -79,7 +79,7 @@ class Entrywise(EntryWriter):
         firsts = self.counting.of(name, len(letters)) if name else self.firsts(expr, len(letters))
         index = tuple(map(_position, letters, firsts))
         found = settled(plainly(self.at(expr, index)), self.indices.ranges)
-        picked = any(isinstance(node, Op) and node.name == EQUAL for node in walk(found))
+        picked = uses(found, EQUAL)
         rule = Contraction(self.indices.ranges, "picked", as_given=True)
         return rule.apply(found) if picked else found
 

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, uses
 from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
@@ -135,12 +135,12 @@ def first_way(ways: Sequence[Expr]) -> Expr | None:
 
 def has_kink(expr: Expr) -> bool:
     """Whether a formula has another value on either side of 0: σ′ of a ReLU."""
-    return any(getattr(node, "name", "") == "switch" for node in walk(expr))
+    return uses(expr, "switch")
 
 
 def is_jacobian(expr: Expr) -> bool:
     """Whether a formula is only computed by pulling back, so that it has no interval."""
-    return any(getattr(node, "name", "") == "jacobian" for node in walk(expr))
+    return uses(expr, "jacobian")
 
 
 HOW_WEAKEST: tuple[How, ...] = ("exact", "rounded", "truncated", "carried-rounding")

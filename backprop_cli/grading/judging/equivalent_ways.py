@@ -20,6 +20,7 @@ from backprop_cli.algebra.expr import (
     rewrite,
     substitute,
     symbols,
+    uses,
     walk,
 )
 from backprop_cli.operations.inverses import det
@@ -281,7 +282,7 @@ def _cofactor_ways(model: Model, values: Mapping[str, Array], expr: Expr) -> Ite
 
 def _gate_ways(model: Model, expr: Expr) -> Iterator[Expr]:
     """The slope of ReLU and its like from h instead of from z, which need not have a name."""
-    if not any(isinstance(node, Op) and node.name in _GATES for node in walk(expr)):
+    if not uses(expr, *_GATES):
         return
     for name, node in model.definitions.items():
         if isinstance(node, Op) and node.name in (*_FLAT, *_SIGN_KEPT):

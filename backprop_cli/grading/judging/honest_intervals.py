@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, uses, walk
 from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
@@ -267,7 +267,7 @@ def _in_other_digits(unit: Unit) -> Iterator[Rounding]:
 
 
 def _has_products(expr: Expr) -> bool:
-    return any(isinstance(node, Op) and node.name in ("matmul", "outer") for node in walk(expr))
+    return uses(expr, "matmul", "outer")
 
 
 # Which digits somebody uses -----------------------------------------------------------------------
