@@ -33,7 +33,7 @@ from backprop_cli.algebra.quantity import at_step, quantity, step_of
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, part_at
+from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added, part_at
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import is_forward, largest_lost, windows_otherwise
 from backprop_cli.grading.slips.pull_backs import applied
@@ -47,7 +47,6 @@ _DEEPEST: Final = 3
 """So many functions may stand between a sum and its brackets: 1/√(v + ε)."""
 
 _SUMS: Final = frozenset({"add", "sub"})
-_TAKEN_FOR: Final = ("sigmoid", "tanh", "relu")
 _NUMBER: Final = "0123456789_"
 _FACTORS: Final = frozenset({"mul", "div"})
 _CONSTANTS: Final = {"slope": (0.01, 0.1, 0.2, 0.3), "alpha": (0.1, 1), "delta": (0.5, 1, 2)}
@@ -181,7 +180,7 @@ def _function_added(node: Expr) -> Iterator[Change]:
     """A square, a root, a reciprocal, the size, the sign or an activation of what is right."""
     for power in (2, "1/2", -1, -2, "-1/2"):
         yield "function-added", op("pow", node, num(power))
-    for name in ("abs", "sign", *_TAKEN_FOR):
+    for name in ("abs", "sign", *CONFUSED):
         yield "function-added", op(name, node)
 
 
