@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
+import importlib
 import json
 import re
 import subprocess
@@ -108,6 +110,29 @@ def test_examples_in_docstrings(module: Any) -> None:
     results = doctest.testmod(module)
     assert results.attempted
     assert not results.failed
+
+
+def imports_on(page: Path) -> list[tuple[str, str]]:
+    """What the Python on a page imports from the package: the modules, and the names in them."""
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    lines = re.findall(
+        r"^(?:>>> )?(from backprop_cli[\w.]* import .+)$", "".join(blocks), re.MULTILINE
+    )
+    nodes = [node for line in lines for node in ast.parse(line).body]
+    return [
+        (str(node.module), alias.name)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+
+
+def test_what_a_page_imports_is_there() -> None:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = [one for page in pages for one in imports_on(page)]
+    assert ("backprop_cli.grading.grader", "Desk") in found
+    for module, name in found:
+        assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
 
 
 @pytest.mark.parametrize("page", ["python.md", "programs.md"])
