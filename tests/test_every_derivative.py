@@ -334,6 +334,22 @@ def test_equations(text: str) -> None:
             check(model, Question(question.of, question.by, (), letters))
 
 
+MEAN = """
+convention: {affine: x W + b}
+x: [[1, 2], [0, -1], [2, 1]]
+y: [[1, 0], [0, 1], [1, 1]]
+layers:
+  - {weights: [[1, -0.5], [0.5, 1]]}
+  - {type: batch-norm, epsilon: 0.1}
+loss: half-squared-error
+"""
+
+
+@pytest.mark.parametrize("of", ["mu2", "var2", "L", "Xhat2"])
+def test_what_all_samples_are_in_has_no_slice_of_one_sample(of: str) -> None:
+    assert check(model_of(MEAN), Question(of, "W1"))
+
+
 # The numbers that `solve` gives -------------------------------------------------------------------
 
 ONE_UNIT = """

@@ -21,6 +21,7 @@ from backprop_cli.algebra.build import ONE
 from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, num, op, walk
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.quotients import in_front_of_sum, one_quotient
 from backprop_cli.operations.record import Rules
 
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})
@@ -49,7 +50,8 @@ def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
 
 def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream) -> Expr:
     made = node if tuple(args) == node.args else Op(node.name, tuple(args), node.options)
-    once = _side_by_side(_met(_in_front(made, rules), rules), rules)
+    tidied = one_quotient(in_front_of_sum(made, rules), rules)
+    once = _side_by_side(_met(_in_front(tidied, rules), rules), rules)
     return in_signs(_factored(_collected(once), rules, upstream))
 
 
@@ -67,6 +69,9 @@ def exchanged(expr: Expr) -> Expr | None:
         case Op("mul", (Num() as number, rest)):
             inner = exchanged(rest)
             return None if inner is None else op("mul", number, inner)
+        case Op("div", (above, below)):
+            inner = exchanged(above)
+            return None if inner is None else op("div", inner, below)
         case Op(name, (left, right)) if name in _PRODUCTS:
             for place, arg in ((1, right), (0, left)):
                 inner = exchanged(arg)
@@ -77,8 +82,11 @@ def exchanged(expr: Expr) -> Expr | None:
 
 
 def in_signs(node: Expr) -> Expr:
-    """2(z − y) for −2(y − z)."""
+    """2(z − y) for −2(y − z), and a + (1 − y) / b for a − (y − 1) / b."""
     match node:
+        case Op("sub", (first, rest)):
+            inner = exchanged(rest)
+            return node if inner is None or not _is_from_one(inner) else op("add", first, inner)
         case Op("mul", (Num(value), rest)) if value < 0:
             inner = exchanged(rest)
             return node if inner is None else build.scaled(-value, inner)
@@ -88,10 +96,22 @@ def in_signs(node: Expr) -> Expr:
     return node
 
 
+def _is_from_one(expr: Expr) -> bool:
+    """Whether its first factor above the line is 1 less something."""
+    match expr:
+        case Op("sub", (Num(), _)):
+            return True
+        case Op("mul", (Num(), rest)):
+            return _is_from_one(rest)
+        case Op("mul" | "div", (first, _)):
+            return _is_from_one(first)
+    return False
+
+
 # Factors without axes -----------------------------------------------------------------------------
 
 
-def _in_front(node: Op, rules: Rules) -> Expr:
+def _in_front(node: Expr, rules: Rules) -> Expr:
     """(G Q) / √d for (G / √d) Q, and y / (N p) for y / p / N."""
     match node:
         case Op("transpose", (Op("div", (inner, below)),)) if not rules.shape(below):
@@ -316,7 +336,7 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
     """The gradients that are factors of a term, by those of its parts."""
     if node.name == "mul":
         return args[0] | args[1]
-    return args[0] if node.name in ("div", "spread") else frozenset()
+    return args[0] if node.name in {*_QUOTIENTS, "spread"} else frozenset()
 
 
 def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Upstream) -> Expr:
@@ -324,8 +344,11 @@ def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Up
     numbers = {abs(number) for number, _ in inside}
     common = numbers.pop() if len(numbers) == 1 else Fraction(1)
     inside.sort(key=lambda term: term[0] < 0)  # b − a, not −a + b
-    inner = build.sum_of(
-        build.scaled(number / common, _without(factor, rest, upstream)) for number, rest in inside
+    inner = _collected(
+        build.sum_of(
+            build.scaled(number / common, _without(factor, rest, upstream))
+            for number, rest in inside
+        )
     )
     product = build.scaled(common, build.mul(factor, inner))
     others = [term for term in terms if term not in inside]
@@ -339,8 +362,8 @@ def _without(factor: Sym, rest: Expr, upstream: Upstream) -> Expr:
             return build.mul(_without(factor, left, upstream), right)
         case Op("mul", (left, right)):
             return build.mul(left, _without(factor, right, upstream))
-        case Op("div", (above, below)):
-            return op("div", _without(factor, above, upstream), below)
+        case Op(name, (above, below)) if name in _QUOTIENTS:
+            return Op(name, (_without(factor, above, upstream), below), rest.options)
         case Op("spread", (inner,)):
             return _without(factor, inner, upstream)
     return ONE
