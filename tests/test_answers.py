@@ -17,6 +17,7 @@ from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET, read_sheet
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS
 from backprop_cli.grading.sheets.collect import answer_files, read_answers
+from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 
@@ -252,6 +253,27 @@ def test_an_unknown_name_is_a_remark_with_a_suggestion() -> None:
     assert "dL/dW1" in first
     assert mark == Mark(2, 3)
     assert "no step 9" in second
+
+
+@pytest.mark.parametrize(
+    ("typed", "id"),
+    [
+        ("loss", "L"),
+        ("cost", "L"),
+        ("y_hat", "Yhat"),
+        ("A1", "H1"),
+        ("Z_1", "Z1"),
+        ("new W2", "W2_new"),
+        ("W2new", "W2_new"),
+    ],
+)
+def test_a_name_from_elsewhere_is_told_what_it_is_here(typed: str, id: str) -> None:
+    found = sheet(f"answers: {{{typed}: [1, 2]}}")
+    assert not found.answers
+    ((said, _),) = found.remarks
+    meant = KNOWN.named(said.rpartition("did you mean `")[2].removesuffix("`?"))
+    assert isinstance(meant, Reference)
+    assert meant.whole == id
 
 
 @pytest.mark.parametrize(("first", "second"), [("Z1", "Z1"), ("dL/dW1", "dW1"), ("H1", "h")])

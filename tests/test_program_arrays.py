@@ -17,9 +17,9 @@ from seeded_bugs.programs import COLUMNS, ROWS
 import backprop_cli as backprop
 from backprop_cli.cli import main
 from backprop_cli.grading.grader import Desk
-from backprop_cli.grading.quantities import Unknown
+from backprop_cli.grading.quantities import Unknown, meant
 from backprop_cli.grading.report_data import Result, Submission
-from backprop_cli.grading.sheets.array_sheet import float_type, meant
+from backprop_cli.grading.sheets.array_sheet import float_type
 from backprop_cli.problem import array_files
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.problem_file import Source

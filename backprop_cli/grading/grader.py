@@ -18,13 +18,13 @@ from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.judging.right_answers import RightAnswers
 from backprop_cli.grading.judging.stages import MOST_STEPS
 from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others, wrong
+from backprop_cli.grading.quantities import meant
 from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
 from backprop_cli.grading.sheets.answer_files import Reader, stem, unusable
 from backprop_cli.grading.sheets.array_sheet import (
     ArraySheets,
     is_computed,
     may_be_typed,
-    meant,
     typed_sheet,
 )
 from backprop_cli.grading.sheets.collect import name_by_folder, read_answers

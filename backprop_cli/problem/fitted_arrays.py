@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import numpy as np
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, op
 from backprop_cli.algebra.shapes import Shape, Size, described, plus
@@ -79,22 +80,39 @@ def fits_transposed(net: Draft, number: int, shape: tuple[int, ...]) -> bool:
     return units == expected_inputs(net) and length in (1, have)
 
 
-def _all_fit_transposed(net: Draft) -> bool:
-    """Whether every layer fits the other way round, so that the convention may be what is wrong."""
+def _all_fit(net: Draft, convention: Convention) -> bool:
+    """Whether every layer fits as `convention` says, whatever the file says of it."""
+    inside = convention.bias != "separate"
     inputs = net.units[0]
     for layer in net.layers:
         array = layer.weights.array if layer.weights is not None else None
-        if array is None or array.ndim != 2:
+        if array is None or array.ndim != 2 or (inside and layer.bias is not None):
             return False
-        units, have = fan(array.shape, net.convention)
-        if have != (plus(inputs, 1) if net.convention.bias != "separate" else inputs):
+        have, units = fan(array.shape, convention)
+        if have != (plus(inputs, 1) if inside else inputs):
             return False
         inputs = units
     return True
 
 
-def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> None:
-    """Complains of weights that do not take what comes in."""
+def _meant_convention(net: Draft) -> str | None:
+    """The convention, written as in a file, with which all layers fit that do not as it is."""
+    other = _other_way(net.convention)
+    tried = ({"affine": other}, {"bias": "first"}, {"affine": other, "bias": "first"})
+    for changed in tried:
+        if _all_fit(net, replace(net.convention, **changed)):
+            return "{" + ", ".join(f"{key}: {value}" for key, value in changed.items()) + "}"
+    return None
+
+
+def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Size:
+    """Complains of weights that do not take what comes in; how many units were probably meant."""
+    if (matrix := _rows_meant(net, number)) is not None:
+        inputs, units = fan(matrix.shape, net.convention)
+        message = f"the weights of layer {number} are one row, and it has {inputs} inputs"
+        rows = ", ".join(f"[{', '.join(f'{entry:g}' for entry in row)}]" for row in matrix)
+        net.complaints.add(message, mark, f"[{rows}], a list of rows")
+        return units
     have, units = fan(shape, net.convention)
     expected = expected_inputs(net)
     before = "x has" if number == 1 else f"layer {number - 1} gives"
@@ -102,13 +120,13 @@ def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Non
     takes = "1 input" if have == 1 else f"{have} inputs"
     wanted = described(oriented(expected, units, net.convention))
     samples = _samples_meant(net, have) if number == 1 else None
-    if fits_transposed(net, number, shape):
+    if turned := fits_transposed(net, number, shape):
         wanted = described(oriented(expected, have, net.convention))
         wanted += " (yours transposed)"
-        if _all_fit_transposed(net):
-            wanted += f", or convention: {{affine: {_other_way(net.convention)}}}"
     if samples:
         wanted += f", or x: {samples}"
+    elif meant := _meant_convention(net):
+        wanted += f", or convention: {meant}"
     steps = net.positions_into(number)
     if steps is not None and have == expected * steps:
         wanted += ", or - {type: flatten} in the line before it, for all steps at once"
@@ -119,6 +137,19 @@ def mismatch(net: Draft, number: int, mark: Mark, shape: tuple[int, ...]) -> Non
         mark,
         wanted,
     )
+    return have if turned else units
+
+
+def _rows_meant(net: Draft, number: int) -> Array | None:
+    """The matrix of weights typed one after another, where that comes out even."""
+    values, inputs = net.layers[number - 1].weights, expected_inputs(net)
+    if values is None or values.array is None or values.array.ndim != 1:
+        return None
+    if not isinstance(inputs, int) or inputs < 2 or values.array.size % inputs:
+        return None
+    rows = values.array.size // inputs
+    units_first = weight_axes(net.convention)[0] == "unit"
+    return values.array.reshape((rows, inputs) if units_first else (inputs, rows))
 
 
 def _samples_meant(net: Draft, inputs: int) -> str | None:

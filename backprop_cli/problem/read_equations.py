@@ -151,6 +151,8 @@ def _complain_of_form(read: Equations, text: Text) -> None:
 
 def _name_meant(text: str) -> str | None:
     """What to write for a name in the way of a programming language."""
+    if text.endswith(":") and is_name(defined := text[:-1].rstrip()):
+        return f"{defined} = …"
     if (stated := text.rstrip("+-*/@").rstrip()) != text and is_name(stated):
         return f"a name of its own, such as {stated}2 = {stated} {text[len(stated) :].strip()} …"
     base, index = typed_entry(text)
@@ -200,7 +202,9 @@ def _equation(read: Equations, stated: Stated) -> None:
             f"{name}2 = …, a name of its own",
         )
     how = dialect(read.problem.convention, stated.running, read.lengths)
-    expr = parsed(text, how, read.complaints, read.known, stated.start, {**read.hints, **later})
+    hinted, start = {**read.hints, **later}, stated.start
+    where = "values" if read.numbers else "shapes"
+    expr = parsed(text, how, read.complaints, read.known, start, hinted, where)
     shape = None
     if expr is not None and all(used in read.shapes for used in symbols(expr)):
         shape = _shape(read, name, expr, text, stated.start)

@@ -282,6 +282,11 @@ _SURPRISES = (
         "{} has a comma in it: the decimal sign is a point",
         _without_commas,
     ),
+    _Surprise(
+        rf"([+-]?{_DIGITS})\s*[x×·⋅]\s*10\s*\^?\s*[({{]?([+-]?[0-9]+|[⁺⁻]?[⁰¹²³⁴-⁹]+)[)}}]?",
+        "{} is not written as a number",
+        lambda match: f"{match[1]}e{normal_minus(unicodedata.normalize('NFKC', match[2]))}",
+    ),
     _Surprise(rf"([+-]?{_DIGITS})\s*%", "{} is a percentage", lambda match: f"{match[1]}/100"),
     _Surprise(
         r"(?=.*[^\x00-\x7f])[+-]?[\d.]+(?:e[+-]?\d+)?",

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backprop_cli.errors import Complaint
-from backprop_cli.grading.quantities import Quantities, Unknown
+from backprop_cli.grading.quantities import Quantities, Unknown, meant
 from backprop_cli.grading.report_data import Report as Graded
 from backprop_cli.grading.report_data import Result, Reveal, Submission
-from backprop_cli.grading.sheets.array_sheet import meant
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from backprop_cli.errors import Mark
-from backprop_cli.grading.quantities import Quantities, Unknown
+from backprop_cli.grading.quantities import Quantities, Unknown, meant
 from backprop_cli.grading.report_data import Answer, Index, Shape, Typed
 from backprop_cli.grading.sheets.cells import Budget, UnreadableError, indices, read_cells
 from backprop_cli.problem.ids import Reference
@@ -46,7 +46,10 @@ class Collector(Struct):
             return None
         found = self.known.named(text)
         if isinstance(found, Unknown):
-            self.remark(found.message, name.mark, found.instead)
+            near = None if "did you mean" in found.message else meant(text, self.known)
+            likely = f"; did you mean `{near.text}`?" if isinstance(near, Reference) else ""
+            instead = None if likely else found.instead
+            self.remark(found.message + likely, name.mark, instead)
             return None
         return found
 

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.array_files import is_reference
-from backprop_cli.problem.file_format.fields import Field, Numbers, Schema, unexpected
+from backprop_cli.problem.file_format.fields import Choice, Field, Numbers, Schema, unexpected
 from backprop_cli.problem.problem_data import Text
 from backprop_cli.problem.text.other_keys import folded, nearest
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
@@ -106,6 +106,11 @@ class Record(Struct, Generic[T], frozen=True):
         """The key that each other spelling stands for."""
         return {alias: name for name, key in self.keys.items() for alias in key.aliases}
 
+    @property
+    def optional(self) -> Mapping[str, Key]:
+        """The keys, of which each can be given alone; none where some are always needed."""
+        return {} if any(key.required for key in self.keys.values()) else self.keys
+
     def read(self, node: Node, name: str, complaints: Complaints) -> T | None:
         if not isinstance(node, MapNode):
             unexpected(node, name, self, complaints, self.example)
@@ -157,7 +162,7 @@ class Record(Struct, Generic[T], frozen=True):
             message = f"{shown(text)} belongs to {self.owned[text]}, and this is {self.called}"
             given.complaints.add(message, entry.key.mark, f"leave `{text}` out, or another `type`")
             return
-        instead = self._instead(text)
+        instead = self._instead(entry)
         key = self.aliases.get(instead, instead) if instead is not None else None
         more = f"; did you mean `{instead}`?" if key in self.keys else ""
         if instead is None:
@@ -169,12 +174,31 @@ class Record(Struct, Generic[T], frozen=True):
         elif instead is not None:
             given.meant.add(instead.partition(":")[0])
 
-    def _instead(self, text: str) -> str | None:
+    def _instead(self, entry: Entry) -> str | None:
         """What was probably meant by a key that there is not."""
-        for spelling in (text, text.casefold(), folded(text)):
-            if spelling in self.meant:
-                return self.meant[spelling]
-        return nearest(text.strip(":\"'"), [*self.keys, *self.aliases])
+        text = entry.key.text
+        spelt = (text, text.casefold(), folded(text))
+        meant = next((self.meant[spelling] for spelling in spelt if spelling in self.meant), None)
+        if meant in self.keys:
+            return meant
+        near = meant or nearest(text.strip(":\"'"), [*self.keys, *self.aliases])
+        return self._further_in(entry, sure=near is not None) or near
+
+    def _further_in(self, entry: Entry, *, sure: bool) -> str | None:
+        """The line with this key in the record of this one that has it.
+
+        To be `sure`, what is written there must be one of a few words that only that key takes.
+        """
+        text, value = entry.key.text, entry.value
+        for name, key in self.keys.items():
+            inner = key.field.optional.get(text) if isinstance(key.field, Record) else None
+            if inner is None or (sure and not isinstance(inner.field, Choice)):
+                continue
+            inner.field.read(value, text, trial := Complaints())
+            said = value.text if isinstance(value, ScalarNode) and not trial.found else None
+            if said or not sure:
+                return f"{name}: {{{text}: {said or '…'}}}"
+        return None
 
     def schema(self) -> Schema:
         said: Schema = {

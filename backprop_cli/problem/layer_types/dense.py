@@ -19,7 +19,6 @@ from backprop_cli.problem.fitted_arrays import (
     as_matrix,
     expected_inputs,
     fan,
-    fits_transposed,
     guessed_units,
     mismatch,
     oriented,
@@ -212,13 +211,11 @@ def _weights(net: Draft, number: int, layer: Layer) -> None:
         if not known:
             net.guessed.add(number)
     else:
-        have, has = fan(matrix.shape, net.convention)
-        units = has
+        have, units = fan(matrix.shape, net.convention)
         if have != inputs:
             net.doubtful.add(name)
             if number - 1 not in net.guessed and layer.weights is not None:
-                mismatch(net, number, layer.weights.mark, matrix.shape)
-                units = have if fits_transposed(net, number, matrix.shape) else has
+                units = mismatch(net, number, layer.weights.mark, matrix.shape)
     net.units.append(units)
     shape = oriented(inputs, units, net.convention)
     value = matrix if matrix is not None and matrix.shape == shape else None

@@ -143,6 +143,12 @@ def no_argument(name: str) -> tuple[str, str]:
     return f"`{name}` is a function and needs its argument in parentheses", f"{name}(…)"
 
 
+def _with_index(name: str) -> str | None:
+    """The function of a name such as sum_i, which says of itself over what it goes."""
+    base, _, index = name.partition("_")
+    return base if base in FUNCTIONS and len(index) == 1 else None
+
+
 def _unknown(token: Token) -> FormulaError:
     """What is said of a function that there is not: its name here, or how to write it."""
     known = sorted(FUNCTIONS)
@@ -151,7 +157,7 @@ def _unknown(token: Token) -> FormulaError:
         if meant.name is not None:
             message += f": here it is `{meant.name}`"
         instead = f"{meant.name}(…)" if meant.name else meant.formula
-    elif (near := nearest(token.text, known)) is not None:
+    elif (near := nearest(token.text, known) or _with_index(token.text)) is not None:
         message += f"; did you mean `{near}`?"
         instead = f"{near}(…)"
     else:

@@ -54,11 +54,13 @@ def parsed(
     known: Collection[str],
     skip: int = 0,
     later: Mapping[str, tuple[str, str]] | None = None,
+    stated: str | None = None,
 ) -> Expr | None:
     """The expression of a formula; None, with complaints, where it is none.
 
     `known` are the names it may use, `skip` the characters before the formula itself, `later` what
-    to say, and to write instead, of names that it may not use yet.
+    to say, and to write instead, of names that it may not use yet, `stated` the key of the file
+    under which it may state one.
     """
     from backprop_cli.problem.text.calls import FUNCTIONS, no_argument
     from backprop_cli.problem.text.parser import FormulaError, parse_placed
@@ -87,7 +89,8 @@ def parsed(
             elif name == "e":
                 complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
             else:
-                complaints.add(said, mark, near or _meant(name, known) or listed(known))
+                more = f", or {stated}: {{{name}: …}}" if stated else ""
+                complaints.add(said, mark, near or _meant(name, known) or f"{listed(known)}{more}")
     return None if unknown else expr
 
 

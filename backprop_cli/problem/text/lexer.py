@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     rf"|(?P<name>{_NAME}(?:(?<=_)\{{[^{{}}]*\}})?)"
     r"|(?P<sign>\*\*|\.T(?!\w)|\.\.|[<>=!]=|[-+*/^@()\[\],=:<>]))"
 )
+_SUPERSCRIPT = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
 _name = re.compile(_NAME).fullmatch
 _step = re.compile(r"(?P<base>.*\w)_(?:\{(?P<inner>[^{}]*)\}|(?P<letter>[^\W\d_]\w*))").fullmatch
 _TERMS = re.compile(r"\s*(?P<sign>[+-])?\s*(?P<term>\w+)\s*")
@@ -131,6 +132,10 @@ def _stands(name: str, text: str, start: int) -> bool:
 
 def _unreadable(text: str, start: int) -> FormulaError:
     character, around = text[start], text[max(start - 1, 0) : start + 2]
+    if raised := _SUPERSCRIPT.match(text, start):
+        power = unicodedata.normalize("NFKC", raised[0]).replace("\N{MINUS SIGN}", "-")
+        said = f"{quoted(raised[0])} has no meaning in a formula"
+        return FormulaError(said, start, f"^({power})" if power[1:] else f"^{power}")
     if "||" in around:
         return FormulaError("`||` has no meaning in a formula", start, "norm(…)")
     if character == "." and (operator := text[start + 1 : start + 2]) in "*/^+-" and operator:
@@ -143,8 +148,6 @@ def _unreadable(text: str, start: int) -> FormulaError:
     instead = {
         "'": ".T for transposed",
         "ᵀ": ".T for transposed",
-        "²": "^2",
-        "³": "^3",
         "{": "(",
         "}": ")",
         "|": "abs(…)",
@@ -180,7 +183,8 @@ def leftover(token: Token) -> FormulaError:
         return FormulaError(message, token.offset, "max(z, 0), or (z > 0) * z, 0 where that is not")
     if begins_operand(token):
         return missing_before(token, ")")
-    return FormulaError(f"{quoted(token.text)} is not expected here", token.offset)
+    instead = "one equation a line" if token.text in (",", "=") else None
+    return FormulaError(f"{quoted(token.text)} is not expected here", token.offset, instead)
 
 
 def begins_operand(token: Token) -> bool:

@@ -75,6 +75,9 @@ _TABLE = (
         "the indentation of the line above, or quotes around the text",
         problem="mapping values are not allowed",
     ),
+    _Words("`- ` begins an item of a list, and what is above is none at this indentation",
+           "`- ` before every item, all at the same indentation", characters="-",
+           context="block mapping"),
     _Words(
         "this line does not fit the ones above: a key at the same indentation belongs here",
         context="block mapping",
@@ -180,6 +183,8 @@ _dash = re.compile(r"(?P<head> *)(?P<sign>-)(?=[{\[\"']|[^\W\d_])").match
 _bare = re.compile(
     rf"(?P<head> *{_NAME})(?P<sign>) +(?:\{{.*\}} *$|(?=[\[{{\"'.+\-−]|\d)[^:]*$)"
 ).match
+_comment = re.compile(r"(?P<head> *)(?P<sign>//|%)(?=\s)").match
+_item = re.compile(r"(?P<head> +)(?P<sign>)(?=\{)").match
 _nothing = re.compile(rf" *{_NAME}: +(?P<sign>-+) *(?:#.*)?$").match
 _alone = re.compile(rf"(?P<head> *{_NAME})(?P<sign>) *(?:#.*)?$").match
 _in_braces = re.compile(rf"(?<=[{{,])(?P<head> *{_NAME})(?P<sign>):(?=[^\s:/\\,}}])")
@@ -208,8 +213,20 @@ _COLON = _Kind("a colon is missing after this name", ":")
 _SPACE = _Kind("a space is missing after this colon", ": ")
 _EQUALS = _Kind("`=` stands where a colon belongs", ":")
 _DASH = _Kind("a space is missing after this dash", "- ")
+_COMMENT = _Kind("a comment begins with `#`", "#")
+_ITEM = _Kind("`- ` is missing before an item of a list", "- ")
 _TAB = "a tab stands where only spaces may"
 _WIDE = "\u00a0\u2002\u2003\u2007\u2009\u202f\u3000"  # what is copied from pages beside the space
+
+
+_LOOKED_FOR = (
+    (_comment, _COMMENT),
+    (_item, _ITEM),
+    (_unspaced, _SPACE),
+    (_equals, _EQUALS),
+    (_dash, _DASH),
+    (_bare, _COLON),
+)
 
 
 def slips(lines: list[str]) -> list[Slip]:
@@ -254,7 +271,7 @@ def _slip(number: int, line: str, below: str) -> Iterator[Slip]:
         complaint = Complaint("a dash alone is no value", mark, "a value, or `_` for an answer")
         yield Slip(complaint, f"{line[: mark.column - 1]}_")
         return
-    for matches, kind in ((_unspaced, _SPACE), (_equals, _EQUALS), (_dash, _DASH), (_bare, _COLON)):
+    for matches, kind in _LOOKED_FOR:
         if match := matches(line):
             yield _made(number, line, match, kind)
             return
