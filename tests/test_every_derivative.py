@@ -100,6 +100,13 @@ equations:
 values: {A: [[1, 0], [0.5, 1]], B: [[0.8, 0.1], [0.2, 0.9]], c: 0.5}
 equations: [S = A @ B.T / c, "P = softmax(S, axis=1)", "L = -(log(P[1,1]) + log(P[2,2])) / 2"]
 """,
+    "diagonal": """
+shapes: {A: [N, N], B: [3, 3], w: [3]}
+equations:
+  - P = softmax(A, axis=1)
+  - d = log(diagonal(B^2))
+  - L = -sum(log(diagonal(P))) + sum(w * d * diagonal(B))
+""",
     "row-vector": """
 shapes: {W: [1, N], x: [N], y: [1]}
 equations:

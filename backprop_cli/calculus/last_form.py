@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate, pairwise
+from math import prod
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -38,14 +39,21 @@ def last_form(expr: Expr, rules: Rules, divisors: Collection[Fraction] = ()) -> 
     return _divided(whole, divisors)
 
 
-def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
+def divided_by(exprs: Iterable[Expr], rules: Rules) -> frozenset[Fraction]:
     """The numbers that formulas divide by, as by the number of samples; a half is left a half."""
-    return frozenset(
-        node.args[1].value
-        for expr in exprs
-        for node in walk(expr)
-        if isinstance(node, Op) and node.name == "div" and isinstance(node.args[1], Num)
-    ) - {Fraction(0), Fraction(1), Fraction(2)}
+    nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, Op)]
+    divisors = [node.args[1] for node in nodes if node.name == "div"]
+    below = {divisor.value for divisor in divisors if isinstance(divisor, Num)}
+    counts = {_count(node, rules) for node in nodes if node.name == "mean"}
+    return frozenset((below | counts) - {Fraction(0), Fraction(1), Fraction(2)})
+
+
+def _count(node: Op, rules: Rules) -> Fraction:
+    """How many numbers a mean is of; 0 where that is a letter."""
+    sizes, left = rules.shape(node.args[0]), rules.shape(node)
+    if not all(isinstance(size, int) for size in (*sizes, *left)):
+        return Fraction(0)
+    return Fraction(prod(map(int, sizes)), prod(map(int, left)) or 1)
 
 
 def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream) -> Expr:
@@ -120,8 +128,8 @@ def _in_front(node: Expr, rules: Rules) -> Expr:
             return op("div", op("matmul", left, right), below)
         case Op("matmul", (left, Op("div", (right, below)))) if not rules.shape(below):
             return op("div", op("matmul", left, right), below)
-        case Op("mul", (Op("div", (left, below)), right)) if not rules.shape(node.args[0]):
-            return op("div", op("mul", left, right), below) if rules.shape(right) else node
+        case Op("mul", (Op("div", (left, below)), right)) if not rules.shape(below):
+            return op("div", build.mul(left, right), below) if rules.shape(right) else node
         case Op("place", (inner,)):
             number, rest = build.coefficient(inner)
             return build.scaled(number, _scalar_in_front(rest, node, rules))

@@ -199,7 +199,7 @@ class _Planner:
     @cached_property
     def divisors(self) -> frozenset[Fraction]:
         """What the formulas divide by: how many samples there are, what a mask keeps."""
-        return divided_by(self.definitions.values())
+        return divided_by(self.definitions.values(), self.rules)
 
     def differentiated(self) -> Mapping[str, Expr]:
         if not self.careful:
