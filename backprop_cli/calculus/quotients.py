@@ -86,7 +86,7 @@ def one_quotient(node: Expr, rules: Rules) -> Expr:
     if all(each.times > 0 for each in found):
         return node
     factors = _inverted(found)
-    if factors is found and not _repeats(factors, rules) and not _numbers_cancel(factors):
+    if factors is found and not (_repeats(factors, rules) or _has_numbers_to_join(factors)):
         return node
     made = _product(_collected(factors))
     return made if rules.shape(made) == rules.shape(node) else node
@@ -110,13 +110,15 @@ def _repeats(factors: list[_Power], rules: Rules) -> bool:
     return len({*below}) < len(below) or any(not rules.shape(one) for one in above & {*below})
 
 
-def _numbers_cancel(factors: list[_Power]) -> bool:
-    """Whether the numbers above and below the line are the same."""
+def _has_numbers_to_join(factors: list[_Power]) -> bool:
+    """Whether numbers above and below the line are the same, or a fraction is all above it."""
     sizes = [
         (abs(each.base.value), each.times)
         for each in factors
         if isinstance(each.base, Num) and abs(each.base.value) != 1
     ]
+    if all(isinstance(each.base, Num) for each in factors if each.times > 0):
+        return any(value.denominator != 1 for value, _ in sizes)
     return len(sizes) > 1 and prod(value**times for value, times in sizes) == 1
 
 
