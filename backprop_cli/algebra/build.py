@@ -61,6 +61,12 @@ def scaled(factor: Fraction, rest: Expr) -> Expr:
     return op("mul", Num(factor), rest)
 
 
+def plain(value: float | str) -> float:
+    """A whole number as an integer, so that it is written without a point."""
+    number = float(value)
+    return int(number) if number == int(number) else number
+
+
 def neg(a: Expr) -> Expr:
     """-a."""
     match a:

@@ -171,6 +171,44 @@ def substitute(expr: Expr, replacements: Mapping[str, Expr]) -> Expr:
     )
 
 
+# Sums and products --------------------------------------------------------------------------------
+
+
+def signed_terms(expr: Expr, *, through_signs: bool = False) -> Iterator[tuple[int, Expr]]:
+    """The terms of a sum, and the sign of each; `through_signs`: those of -(a + b), too."""
+    stack = [(1, expr)]
+    while stack:
+        sign, node = stack.pop()
+        match node:
+            case Op("add", (left, right)):
+                stack += [(sign, right), (sign, left)]
+            case Op("sub", (left, right)):
+                stack += [(-sign, right), (sign, left)]
+            case Op("neg", (inner,)) if through_signs:
+                stack.append((-sign, inner))
+            case _:
+                yield sign, node
+
+
+def addends(expr: Expr) -> Iterator[Expr]:
+    """The parts that add up to a formula, what is subtracted with its sign changed."""
+    return (term if sign > 0 else op("neg", term) for sign, term in signed_terms(expr))
+
+
+def factors(expr: Expr, *, through_signs: bool = False) -> Iterator[Expr]:
+    """The factors of a product however they are grouped; `through_signs`: -1 among them."""
+    stack = [expr]
+    while stack:
+        match stack.pop():
+            case Op("mul", (left, right)):
+                stack += [right, left]
+            case Op("neg", (inner,)) if through_signs:
+                yield num(-1)
+                stack.append(inner)
+            case other:
+                yield other
+
+
 # Parts by their places ----------------------------------------------------------------------------
 
 

@@ -43,6 +43,11 @@ def _article(size: Size) -> str:
     return "an" if spoken_with_vowel else "a"
 
 
+def all_known(places: Iterable[object]) -> bool:
+    """Whether all sizes, or places of an entry, are numbers, no letters."""
+    return all(isinstance(place, int) for place in places)
+
+
 def plus(size: Size, change: int) -> Size:
     """A size one larger or smaller, such as N+1."""
     if isinstance(size, int):

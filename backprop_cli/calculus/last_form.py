@@ -19,7 +19,18 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, num, op, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Folded,
+    Num,
+    Op,
+    Option,
+    Sym,
+    num,
+    op,
+    signed_terms,
+    walk,
+)
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.quotients import in_front_of_sum, one_quotient
@@ -287,17 +298,10 @@ def _in_one_place(index: tuple[Option, ...], inner: Expr) -> list[_Placed]:
 # Equal terms --------------------------------------------------------------------------------------
 
 
-def _terms(expr: Expr, sign: int = 1) -> Iterator[tuple[Fraction, Expr]]:
-    match expr:
-        case Op("add", (left, right)):
-            yield from _terms(left, sign)
-            yield from _terms(right, sign)
-        case Op("sub", (left, right)):
-            yield from _terms(left, sign)
-            yield from _terms(right, -sign)
-        case _:
-            number, rest = build.coefficient(expr)
-            yield sign * number, rest
+def _terms(expr: Expr) -> Iterator[tuple[Fraction, Expr]]:
+    for sign, term in signed_terms(expr):
+        number, rest = build.coefficient(term)
+        yield sign * number, rest
 
 
 def _collected(node: Expr) -> Expr:

@@ -1,15 +1,27 @@
-"""Submissions -> the marks of a class as CSV, a row a student in the order of the class list."""
+"""Submissions -> the marks of a class as CSV, and a reply for each student.
+
+A row a student in the order of the class list; a file a student, never more in it than may be
+revealed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.classroom.rosters import Roster, roster_of
-from backprop_cli.grading.report_data import Submission, Summary
+from backprop_cli.classroom.rosters import Roster, file_name, make_folder, roster_of
+from backprop_cli.errors import listed
+from backprop_cli.grading.grader import ungraded
+from backprop_cli.grading.report_data import Sheet, Submission, Summary
 from backprop_cli.grading.sentences import telling
+from backprop_cli.grading.sheets.collect import Unread
+from backprop_cli.grading.summary import summarised
 from backprop_cli.report.csv_ import csv_line
+from backprop_cli.report.formats import rendered
 from backprop_cli.report.settings import (
     Settings,
     ascii_text,
@@ -78,3 +90,92 @@ class GradebookWriter:
     def _line(self, cells: Sequence[str]) -> str:
         line = csv_line(*cells)
         return without_commands(ascii_text(line) if self._settings.ascii else line) + "\n"
+
+
+ENDINGS: Final = {"text": ".txt", "markdown": ".md", "html": ".html"}
+
+
+# Replies ------------------------------------------------------------------------------------------
+
+
+class Reply(Struct, frozen=True):
+    """What one sheet is answered with."""
+
+    students: tuple[str, ...]
+    score: float
+    text: str
+
+
+_HAND_IN: Final = (
+    "What can be read, and is to be handed in: the answer sheet with your numbers in it, as a"
+    " .yaml, .json or .csv file"
+)
+
+
+def unread(student: str, files: Sequence[Unread], most: float) -> Submission:
+    """What a student is told who handed in files, and none that can be read."""
+    kinds = [f"{Path(one.file).name} ({one.why.partition(';')[0]})" for one in files]
+    return ungraded(Sheet(student, files[0].file), most, listed(kinds))
+
+
+class FeedbackWriter:
+    """Makes the reply to each sheet where it is graded; the folder is filled at the end."""
+
+    def __init__(self, settings: Settings, problem: str, form: str) -> None:
+        self._settings = settings
+        self._problem = problem
+        self._form = form
+
+    def part(self, submission: Submission) -> Reply:
+        """The reply to one sheet; to one that is not read, with what can be."""
+        if not submission.is_read:
+            submission = replace(submission, error=f"{submission.error}. {_HAND_IN}")
+        report = summarised(self._problem, [submission])
+        text = rendered(self._form, report, self._settings)
+        return Reply(submission.students, submission.score, text)
+
+    def text(
+        self,
+        problem: str,  # noqa: ARG002  # all writers have this signature
+        parts: Iterable[Reply],
+        summary: Callable[[], Summary],  # noqa: ARG002  # all writers have this signature
+    ) -> Iterator[str]:
+        """All replies, one below the other."""
+        yield from (reply.text for reply in parts)
+
+
+def write_replies(
+    replies: Iterable[Reply],
+    folder: Path,
+    form: str,
+    write: Callable[[str, Path], None],
+    known: Collection[str] | None = None,
+) -> int:
+    """Writes the reply of each student, to the sheet that counts, and says how many there are.
+
+    Where a class is `known`, others get none. UserError where the folder cannot be made.
+    """
+    best: dict[str, Reply] = {}
+    for reply in replies:
+        for student in reply.students:
+            if known is not None and student not in known:
+                continue
+            if student not in best or reply.score >= best[student].score:
+                best[student] = reply
+    make_folder(folder)
+    for name, reply in _named(best):
+        write(reply.text, folder / f"{name}{ENDINGS[form]}")
+    return len(best)
+
+
+def _named(replies: Mapping[str, Reply]) -> Iterator[tuple[str, Reply]]:
+    """The replies with names for files; students whose names come to one file have numbers."""
+    taken: set[str] = set()
+    for student, reply in replies.items():
+        name = wanted = file_name(student)
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{wanted} ({number})"
+        taken.add(name.casefold())
+        yield name, reply

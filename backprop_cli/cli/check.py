@@ -236,7 +236,7 @@ def _writers(options: Options, settings: Settings, task: Task) -> Iterator[Write
     if _wants_step_summary(options):
         yield writer(STEP_SUMMARY, settings, alone=alone)
     if options.feedback is not None:
-        from backprop_cli.classroom.feedback import FeedbackWriter
+        from backprop_cli.classroom.gradebook import FeedbackWriter
 
         told = replace(settings, color=None, ascii=options.out.ascii)
         yield FeedbackWriter(told, task.title, options.feedback_format)
@@ -332,7 +332,7 @@ def _wants_step_summary(options: Options) -> bool:
 
 
 def _write_replies(replies: list[Any], folder: Path, form: str, roster: Roster | None) -> None:
-    from backprop_cli.classroom.feedback import write_replies
+    from backprop_cli.classroom.gradebook import write_replies
 
     known = None if roster is None else {one.id for one in roster.students}
     count = write_replies(replies, folder, form, write_file, known)
@@ -341,7 +341,7 @@ def _write_replies(replies: list[Any], folder: Path, form: str, roster: Roster |
 
 def _not_read(task: Task) -> Iterator[Submission]:
     """What those are answered of whom nothing could be read."""
-    from backprop_cli.classroom.feedback import unread
+    from backprop_cli.classroom.gradebook import unread
 
     return (unread(student, files, task.grader.most) for student, files in task.unread)
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.build import added
-from backprop_cli.algebra.expr import Expr, Op, op, symbols
+from backprop_cli.algebra.expr import Expr, Op, addends, op, symbols
 from backprop_cli.algebra.quantity import at_step, derivative_id, quantity, step_of, whole_id
 from backprop_cli.trace import OverTime, Step, Trace, at_letter, name_at_letter
 
@@ -61,19 +61,6 @@ class Block(Struct, frozen=True):
 
 
 # One formula for all steps ------------------------------------------------------------------------
-
-
-def terms(expr: Expr) -> Iterator[Expr]:
-    """What a formula adds up."""
-    match expr:
-        case Op("add", (left, right)):
-            yield from terms(left)
-            yield from terms(right)
-        case Op("sub", (left, right)):
-            yield from terms(left)
-            yield from (op("neg", each) for each in terms(right))
-        case _:
-            yield expr
 
 
 def step_behind(expr: Expr, over: OverTime) -> int | None:
@@ -147,7 +134,7 @@ def _forms(
 def _form(step: Step, t: int, over: OverTime, first: int, *, rows: bool) -> Form:
     own: list[Expr] = []
     later: list[Expr] = []
-    for term in terms(step.expr):
+    for term in addends(step.expr):
         kind = later if is_later(term, over, t) else own
         kind.append(at_letter(term, over, t, first, rows=rows))
     return Form((t,), tuple(own), tuple(later))
@@ -157,7 +144,7 @@ def summed(expr: Expr, over: OverTime, first: int) -> Expr | None:
     """δ₃h₂ᵀ + δ₂h₁ᵀ + δ₁h₀ᵀ as Σₜ δₜhₜ₋₁ᵀ; None for what is no such sum over all steps."""
     found: dict[int, set[Expr]] = {}
     order: dict[Expr, None] = {}
-    for term in terms(expr):
+    for term in addends(expr):
         t = step_behind(term, over)
         if t is None:
             return None
@@ -292,7 +279,7 @@ def _of_step(trace: Trace, over: OverTime, step: Step) -> Iterator[Step]:
 def _rows(step: Step, over: OverTime, first: int) -> Step | None:
     """The gradient of what has a row a step: that of one row; None for another."""
     found: dict[int, dict[Expr, None]] = {}
-    for term in terms(step.expr):
+    for term in addends(step.expr):
         placed = _placed(term)
         if placed is None:
             return None
@@ -362,7 +349,7 @@ def _whole(expr: Expr, over: OverTime, first: int) -> Expr:
 def _sum_of_steps(expr: Expr, over: OverTime, first: int) -> Op | None:
     """Σₜ of what each step of the forward pass gives."""
     found: dict[int, list[Expr]] = {}
-    for term in terms(expr):
+    for term in addends(expr):
         steps = {
             own[1] for name in symbols(term) if (own := step_of(name)) and own[0] in over.bases
         }

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.build import added
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, addends, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.derive.over_time import (
@@ -21,7 +21,6 @@ from backprop_cli.derive.over_time import (
     is_later,
     step_behind,
     summed,
-    terms,
     with_blocks,
 )
 from backprop_cli.document.document_data import Columns, Equation, Part
@@ -188,7 +187,7 @@ class OverTimeMaker(Struct, frozen=True):
             values = {}
             for t, id in family.ids.items():
                 step = self.step(id)
-                parts = [each for each in terms(step.expr) if is_later(each, over, t) == later]
+                parts = [each for each in addends(step.expr) if is_later(each, over, t) == later]
                 values[t] = self.value(parts, step)
             yield self.column(self.head(over, family, later, words), values)
 
@@ -254,7 +253,7 @@ class OverTimeMaker(Struct, frozen=True):
             found = summed(step.expr, over, self.trace.bases.first)
             if found is not None:
                 shapes = dict(self.formulas.known.shapes)
-                for term in terms(step.expr):
+                for term in addends(step.expr):
                     t = step_behind(term, over)
                     assert t is not None
                     shapes |= self.lettered(term, over, t)

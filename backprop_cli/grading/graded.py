@@ -35,14 +35,13 @@ from backprop_cli.grading.sheets.typed_arrays import (
     written,
 )
 from backprop_cli.grading.slips.detect import Detector
-from backprop_cli.grading.slips.of_programs import ratio_on
-from backprop_cli.grading.slips.of_shapes import NOT_SUMMED, Misshapen, by_shape
+from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_shape, ratio_on
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short
-from backprop_cli.grading.tolerance.floating import largest
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.units import largest
 
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
 """The slips that explain a quantity, and the unwritten step where they were made."""

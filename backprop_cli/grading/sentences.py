@@ -12,8 +12,7 @@ from backprop_cli.grading.report_data import Origin, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.slips.values_alone import copied_from
-from backprop_cli.grading.tolerance.floating import FloatType
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.units import FloatType, Unit
 
 _OPPOSITE = frozenset({"sign-flipped", "targets-swapped", "ascent"})
 _IMPLIED = {"sign-lost": _OPPOSITE, "units-exchanged": _OPPOSITE}

@@ -85,17 +85,12 @@ def _larger(above: int, below: int) -> Pullback:
             first, second = _among_several(node, rules.tie(), above, below)
         else:
             at = {"first": (1, 0), "shared": (0.5, 0.5)}.get(str(rules.tie()))
-            at_first, at_second = at or (_plain(rules.tie()),) * 2
+            at_first, at_second = at or (build.plain(rules.tie()),) * 2
             first = op("switch", build.sub(a, b), below=below, at=at_first, above=above)
             second = op("switch", build.sub(a, b), below=above, at=at_second, above=below)
         return _fitted(node, rules, build.mul(g, first), build.mul(g, second))
 
     return pullback
-
-
-def _plain(value: float | str) -> float:
-    number = float(value)
-    return int(number) if number == int(number) else number
 
 
 def _among_several(node: Op, tie: float | str, above: int, below: int) -> tuple[Expr, Expr]:
@@ -116,9 +111,9 @@ def _among_several(node: Op, tie: float | str, above: int, below: int) -> tuple[
         both = build.add(count, build.ONE)
         to_first, to_second = build.div(count, both), build.div(build.ONE, both)
     else:
-        to_second = num(_plain(tie))
+        to_second = num(build.plain(tie))
         more = op("switch", build.sub(count, build.ONE), below=0, at=0, above=1)
-        to_first = build.add(to_second, build.mul(num(1 - _plain(tie)), more))
+        to_first = build.add(to_second, build.mul(num(1 - build.plain(tie)), more))
     return build.add(first, build.mul(tied, to_first)), build.add(
         second, build.mul(tied, to_second)
     )

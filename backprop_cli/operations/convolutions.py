@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, Size, combined, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, all_known, combined, described
 from backprop_cli.operations import window_values as values
 from backprop_cli.operations.record import (
     Along,
@@ -210,11 +210,6 @@ def _forward(x: Expr, k: Expr, node: Op) -> Expr:
 # Entries of convolutions --------------------------------------------------------------------------
 
 
-def known(index: Index) -> bool:
-    """Whether all places are numbers."""
-    return all(isinstance(place, int) for place in index)
-
-
 def _last_axes(expr: Expr, write: Entries, axes: int) -> list[Along]:
     """The last axes of an expression, for a sum along each."""
     rank = len(write.shape(expr))
@@ -266,7 +261,7 @@ def _input_entry(node: Op, index: Index, write: Entries) -> Expr:
         filters, places = chosen[:filtered], chosen[filtered:]
         weight = write.at(g, chosen)
         first = _begun(places, (-how.padding,) * how.axes, replace(how, padding=0))
-        if known(at) and known(places):
+        if all_known(at) and all_known(places):
             offsets = [i - j for i, j in zip(at, first, strict=True)]
             return _times(weight, k, (*filters, *channels), offsets, _Reach(node, write, how))
 
@@ -298,10 +293,10 @@ def _times(weight: Expr, x: Expr, before: Index, places: list[Position], reach: 
     """A weight times the entry of x at the places; 0 where they are beyond its ends."""
     write, how = reach.write, reach.how
     inside = write.shape(x)[len(before) :]
-    in_numbers = known(tuple(places))
-    if in_numbers and not within(tuple(places), inside):
+    known = all_known(places)
+    if known and not within(tuple(places), inside):
         return build.ZERO
-    if in_numbers or not how.padding:
+    if known or not how.padding:
         return build.scalar_mul(weight, write.at(x, (*before, *places)))
 
     def each(chosen: Index) -> Expr:

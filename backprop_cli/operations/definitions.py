@@ -8,7 +8,7 @@ from itertools import product
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, op, walk
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, all_known
 from backprop_cli.operations.record import Along, Index, Position, Rules
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -21,7 +21,7 @@ def written_out(node: Op, rules: Rules) -> Expr | None:
     record = operation(node)
     if record.definition is not None:
         return record.definition(node, rules)
-    if record.entry is None or not all(map(_in_numbers, map(rules.shape, (node, *node.args)))):
+    if record.entry is None or not all(map(all_known, map(rules.shape, (node, *node.args)))):
         return None
     shape, entry, write = tuple(map(int, rules.shape(node))), record.entry, InNumbers(rules)
     if len(shape) > _MOST_AXES:
@@ -44,10 +44,6 @@ def _of_shapes(
     sizes = Sizes(dict(zip(names, shapes, strict=True)), {})
     found = written_out(Op(name, tuple(map(Sym, names)), options), sizes)
     return None if found is None else (found, sizes)
-
-
-def _in_numbers(shape: Shape) -> bool:
-    return all(isinstance(size, int) for size in shape)
 
 
 def stacked(

@@ -76,12 +76,7 @@ def times_x(function: Any) -> Any:
 
 def by_sign(x: Expr, below: float, at: float, above: float) -> Expr:
     """A constant on either side of 0, another at 0."""
-    return op("switch", x, below=_plain(below), at=_plain(at), above=_plain(above))
-
-
-def _plain(value: float) -> float:
-    """Whole numbers as integers, so that they are written without a point."""
-    return int(value) if value == int(value) else value
+    return op("switch", x, below=build.plain(below), at=build.plain(at), above=build.plain(above))
 
 
 def relu_slope(kink: str) -> Derivative:

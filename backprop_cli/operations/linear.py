@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, all_known, described
 from backprop_cli.operations.inverses import square
 from backprop_cli.operations.record import Array, Entries, Index, Notation, Operation, Rules, Shares
 
@@ -142,7 +142,7 @@ def _jacobian_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
 
 def _in_a_row(shape: Shape) -> Shape:
     """The entries of a matrix one after the other; sizes in letters stay the axes they are."""
-    if len(shape) < 2 or any(isinstance(size, str) for size in shape):
+    if len(shape) < 2 or not all_known(shape):
         return shape
     return (prod(map(int, shape)),)
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, num, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, all_known, described
 from backprop_cli.operations import window_values as values
 from backprop_cli.operations.convolutions import (
     AXES,
@@ -18,7 +18,6 @@ from backprop_cli.operations.convolutions import (
     axes_of,
     count,
     in_numbers,
-    known,
     split,
     whole,
 )
@@ -69,7 +68,7 @@ def _pooled(shape: Shape, how: Pool) -> Shape:
     if len(places) < how.axes or len(before) > 1:
         wanted = "a vector" if how.axes == 1 else "a matrix, or a list of matrices"
         raise ShapeError(f"windows slide over {wanted}, and this is {described(shape)}")
-    if not all(isinstance(size, int) for size in places):
+    if not all_known(places):
         raise ShapeError("pooling needs sizes that are numbers")
     return before + tuple(count(n, how.size, how.stride, 0, "a window") for n in places)
 
@@ -191,7 +190,7 @@ def _mean_pool_entry(node: Op, index: Index, write: Entries) -> Expr:
 
 def _unpooled_entry(node: Op, index: Index, write: Entries) -> Expr:
     """Σ over the windows that an entry is in; of a maximum where it is the largest there."""
-    if known(index):  # which of several has it is told by the definition
+    if all_known(index):  # which of several has it is told by the definition
         raise UnknownPlaceError
     g, how = node.args[0], pool_of(node)
     before, at = split(index, how.axes)

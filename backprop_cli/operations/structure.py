@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described, plus
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, all_known, described, plus
 from backprop_cli.operations.fitting import fit, total
 from backprop_cli.operations.record import (
     Along,
@@ -199,7 +199,7 @@ _MOST_AXES = 4  # of what is reshaped
 
 def _count(shape: Shape, node: Op) -> int:
     """How many entries there are."""
-    if not all(isinstance(size, int) for size in shape):
+    if not all_known(shape):
         raise ShapeError(f"{node.name} needs sizes that are numbers")
     return prod(map(int, shape))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, combined, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, all_known, combined, described
 from backprop_cli.operations import window_values as values
 from backprop_cli.operations.convolutions import AXES, split, within
 from backprop_cli.operations.record import (
@@ -69,7 +69,7 @@ def _pad_entry(node: Op, index: Index, write: Entries) -> Expr:
 
 def _spaced_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     before, places = _places_of(shapes[0], node)
-    if not all(isinstance(size, int) for size in places):
+    if not all_known(places):
         raise ShapeError(f"{node.name} needs sizes that are numbers")
     return before + tuple((int(n) - 1) * node.whole("step") + 1 for n in places)
 

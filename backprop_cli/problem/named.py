@@ -11,7 +11,18 @@ from math import prod
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, rewrite, symbols, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    num,
+    op,
+    rewrite,
+    signed_terms,
+    symbols,
+    walk,
+)
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.record import Array
@@ -55,21 +66,15 @@ def rule_of(expr: Expr) -> str:
 
 def _is_weighted_sum(expr: Expr) -> bool:
     """Whether it is W x + b, as every layer has it: products of two, and what is added to them."""
-    return any(isinstance(node, Op) and node.name == "matmul" for node in _added(expr)) and all(
-        isinstance(node, Sym)
-        or (isinstance(node, Op) and node.name in ("matmul", "row", "column", "at"))
-        for node in _added(expr)
+    terms = [*signed_terms(expr)]
+    return any(isinstance(node, Op) and node.name == "matmul" for _, node in terms) and all(
+        sign > 0
+        and (
+            isinstance(node, Sym)
+            or (isinstance(node, Op) and node.name in ("matmul", "row", "column", "at"))
+        )
+        for sign, node in terms
     )
-
-
-def _added(expr: Expr) -> Iterator[Expr]:
-    """The terms of a sum."""
-    match expr:
-        case Op("add", (left, right)):
-            yield from _added(left)
-            yield from _added(right)
-        case _:
-            yield expr
 
 
 class Written(Struct, frozen=True):

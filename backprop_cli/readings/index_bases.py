@@ -44,6 +44,11 @@ class Bases(Struct, frozen=True):
         """The id of an entry: `W1[2,1]`; of a number, its own."""
         return entry_id(id, self.shown(id, index))
 
+    def ends(self, id: str, shape: Index) -> str:
+        """`W1[1,1] to W1[2,3]`: from which entry to which there are some; of a number, its id."""
+        first, last = (0,) * len(shape), [size - 1 for size in shape]
+        return f"{self.entry(id, first)} to {self.entry(id, last)}" if shape else id
+
     def counted(self, id: str, index: Index) -> Index:
         """A written index counted from 0."""
         return tuple(i - base for i, base in zip(index, self.of(id, len(index)), strict=True))

@@ -111,12 +111,9 @@ def _heading(text: str) -> str:
 
 
 def _students(report: Report, settings: Settings) -> Iterator[str]:
-    twice = wording.doubles(report.submissions)
-    heading = ("student", "points", "", wording.beside_marks(report.submissions))
-    rows = (
-        _student(one, not twice.isdisjoint(one.students), settings) for one in report.submissions
-    )
-    yield _table(heading, rows)
+    named = wording.named_twice(report.submissions)
+    rows = (_student(one, twice, settings) for one, twice in named)
+    yield _table(wording.of_students(report.submissions), rows)
     if note := wording.several(report.submissions):
         yield f"<p>{escape(note)}</p>"
 

@@ -108,18 +108,19 @@ def _class(report: Report, settings: Settings) -> Iterator[RenderableType]:
 
 def _students(submissions: tuple[Submission, ...], settings: Settings) -> Iterator[Table]:
     """A line a sheet; a large class in several tables of the same columns, drawn one by one."""
-    twice = wording.doubles(submissions)
-    names = widest(["student", *map(wording.whose, submissions)], settings.width // 3)
-    scores = widest(["points", *map(wording.earned, submissions)], 15)
+    named = [*wording.named_twice(submissions)]
+    student, points, passed, beside_them = wording.of_students(submissions)
+    names = widest([student, *map(wording.whose, submissions)], settings.width // 3)
+    scores = widest([points, *map(wording.earned, submissions)], 15)
     outcomes = widest(map(wording.outcome, submissions), 15)
     for start in range(0, len(submissions), _TOGETHER):
         table = headed(settings, with_headings=start == 0)
-        table.add_column("student", width=names, **SHORT)
-        table.add_column("points", width=scores, **SHORT)
-        table.add_column("", width=outcomes, **SHORT)
-        table.add_column(wording.beside_marks(submissions), ratio=1, **WORDS)
-        for submission in submissions[start : start + _TOGETHER]:
-            file = submission.file if not twice.isdisjoint(submission.students) else ""
+        table.add_column(student, width=names, **SHORT)
+        table.add_column(points, width=scores, **SHORT)
+        table.add_column(passed, width=outcomes, **SHORT)
+        table.add_column(beside_them, ratio=1, **WORDS)
+        for submission, twice in named[start : start + _TOGETHER]:
+            file = submission.file if twice else ""
             table.add_row(
                 wording.whose(submission),
                 wording.earned(submission),

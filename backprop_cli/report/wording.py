@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -184,9 +184,10 @@ def line_of(mark: Mark | None) -> str:
     return f"line {mark.line}" if mark and mark.line else ""
 
 
-def beside_marks(submissions: tuple[Submission, ...]) -> str:
-    """The heading of what stands beside the marks of a class."""
-    return "first wrong" if any(one.first_wrong for one in submissions) else ""
+def of_students(submissions: Sequence[Submission]) -> tuple[str, str, str, str]:
+    """The headings above the sheets of a class."""
+    wrong = any(one.first_wrong for one in submissions)
+    return "student", "points", "", "first wrong" if wrong else ""
 
 
 def first_sentences(submission: Submission) -> list[str]:
@@ -248,10 +249,10 @@ def remarked(submission: Submission) -> str:
     return "; ".join(notes)
 
 
-def doubles(submissions: Sequence[Submission]) -> frozenset[str]:
-    """The students that have more than one sheet."""
+def named_twice(submissions: Sequence[Submission]) -> Iterator[tuple[Submission, bool]]:
+    """Each sheet, and whether one of its students has another one."""
     counts = _sheets_of_each(submissions)
-    return frozenset(student for student, count in counts.items() if count > 1)
+    return ((one, any(counts[name] > 1 for name in one.students)) for one in submissions)
 
 
 def _sheets_of_each(submissions: Sequence[Submission]) -> Counter[str]:

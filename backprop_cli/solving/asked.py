@@ -132,7 +132,7 @@ def check_asked(model: Model, planned: Plan, complaints: Complaints) -> None:
         if found.index and known_size and model.counted(found.id, found.index, shape) is None:
             sizes = " × ".join(map(str, shape)) or "a number"
             message = f"{found.id} is {sizes} and has no entry {shown(text.text)}"
-            complaints.add(message, text.mark, _entries(model, found.id, shape))
+            complaints.add(message, text.mark, model.bases.ends(found.id, shape))
         elif found.id in model.given or found.id in model.unknown:
             message = f"{shown(text.text)} is given, and nothing of it has to be worked out"
             complaints.add(message, text.mark, "leave it out")
@@ -144,12 +144,6 @@ def _check_step(model: Model, found: Reference, text: Text, complaints: Complain
         has = "1 step" if steps == 1 else f"{steps} steps"
         message = f"this problem makes {has}, and {shown(text.text)} is of step {found.step}"
         complaints.add(message, text.mark, f"update: {{steps: {found.step}}}")
-
-
-def _entries(model: Model, id: str, shape: tuple[int, ...]) -> str:
-    bases = model.bases
-    first, last = (0,) * len(shape), [size - 1 for size in shape]
-    return f"{bases.entry(id, first)} to {bases.entry(id, last)}" if shape else id
 
 
 def check_names(outline: Outline, complaints: Complaints) -> None:

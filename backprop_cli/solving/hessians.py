@@ -9,7 +9,7 @@ from msgspec import Struct
 from backprop_cli.algebra.build import ZERO
 from backprop_cli.algebra.expr import Expr, Sym, op, walk
 from backprop_cli.algebra.quantity import Second
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, all_known
 from backprop_cli.calculus.differentiate import gradients
 from backprop_cli.calculus.second import NoClosedFormError, closed_form
 from backprop_cli.derive.simplify.array_rules import shorter
@@ -70,8 +70,7 @@ def _flat(axes: tuple[str, ...], shapes: tuple[Shape, Shape]) -> tuple[str, ...]
     rest = iter(axes)
     for shape in shapes:
         own = [next(rest) for _ in shape]
-        in_numbers = all(isinstance(size, int) for size in shape)
-        found += ["entry"] if len(own) > 1 and in_numbers else own
+        found += ["entry"] if len(own) > 1 and all_known(shape) else own
     return tuple(found)
 
 

@@ -216,7 +216,7 @@ def _place(loaded: Loaded, id: str, text: str) -> Index | None:
     place = loaded.model.counted(id, index, shape)
     if place is None:
         message = f"{id} has no entry '{text}'"
-        raise _complaint("--only", UnknownIdError(message, _entries(loaded, id, shape)))
+        raise _complaint("--only", UnknownIdError(message, loaded.model.bases.ends(id, shape)))
     return place
 
 
@@ -286,12 +286,6 @@ def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:
     if index is None:
         raise _complaint(
             "--entry",
-            UnknownIdError(f"{name} has no entry '{text}'", _entries(loaded, name, shape)),
+            UnknownIdError(f"{name} has no entry '{text}'", model.bases.ends(name, shape)),
         )
     return name, index
-
-
-def _entries(loaded: Loaded, name: str, shape: tuple[int, ...]) -> str:
-    bases = loaded.model.bases
-    first, last = (0,) * len(shape), [size - 1 for size in shape]
-    return f"{bases.entry(name, first)} to {bases.entry(name, last)}" if shape else name

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, op, signed_terms, symbols, walk
 from backprop_cli.algebra.quantity import entry_id, quantity
 from backprop_cli.operations.along_axes import is_largest
 from backprop_cli.operations.arithmetic import parts_of
@@ -256,7 +256,7 @@ def _no_path(step: Planned, env: Env, model: Model) -> str | None:
             pass
         case _:
             return None
-    for term in _terms(step.expr):
+    for _, term in signed_terms(step.expr, through_signs=True):
         deviations = any(deviates(node, x, name) for node in walk(term))
         value = evaluate(term, env) if deviations else np.ones(1)
         if not without_noise(value, term, env, {}).any():
@@ -264,15 +264,6 @@ def _no_path(step: Planned, env: Env, model: Model) -> str | None:
             through = f": nothing comes through {' and '.join(dict.fromkeys(ways))}" if ways else ""
             return f"Σ ({x} − {name}) = 0{through}"
     return None
-
-
-def _terms(expr: Expr) -> Iterator[Expr]:
-    """The terms of a sum, their signs apart."""
-    if isinstance(expr, Op) and expr.name in ("add", "sub", "neg"):
-        for arg in expr.args:
-            yield from _terms(arg)
-    else:
-        yield expr
 
 
 def deviates(node: Expr, x: str, mean: str) -> bool:

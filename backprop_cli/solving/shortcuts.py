@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
+from backprop_cli.algebra.shapes import all_known
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.sizes import Sizes
@@ -89,7 +90,7 @@ def _of_equations(model: Model, rules: Rules) -> dict[str, Shortcut]:
 
 def _fits(model: Model, loss: str, written: Written, rules: Rules) -> bool:
     """Whether the output goes into this loss and nowhere else, the mean over a known number."""
-    if written.count != 1 and any(isinstance(size, str) for size in rules.shape(written.target)):
+    if written.count != 1 and not all_known(rules.shape(written.target)):
         return False  # over which letter the mean is taken is not known
     name = written.prediction
     used = {each for expr in model.definitions.values() for each in symbols(expr)}

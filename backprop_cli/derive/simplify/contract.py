@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, signed_terms
 from backprop_cli.algebra.shapes import is_formula, solved
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
@@ -22,9 +22,8 @@ from backprop_cli.derive.derivation_nodes import (
     renamed,
     sum_over,
 )
-from backprop_cli.derive.simplify.monomials import is_sum
+from backprop_cli.derive.simplify.monomials import factor_powers, is_sum
 from backprop_cli.derive.simplify.places import in_order, inside, same
-from backprop_cli.derive.simplify.tidy import factors
 
 Power: TypeAlias = tuple[Expr, int]
 Stage = Literal["picked", "in front", "split"]
@@ -75,7 +74,7 @@ class Contraction(Struct, frozen=True):
         """Σ over `index` of a body whose own sums are shortened already."""
         if not has_index(body, index):
             return self.many(body, index)
-        powers = [*factors(body)]
+        powers = [*factor_powers(body)]
         picked = _picked(body, [index])
         if picked is not None:
             return self.apply(self.left(body, picked))
@@ -111,7 +110,9 @@ class Contraction(Struct, frozen=True):
         for power in powers:
             factor, exponent = power
             if exponent == 1 and is_sum(factor):
-                inside = (f for _, term in signed_terms(factor) for f, p in factors(term) if p == 1)
+                inside = (
+                    f for _, term in signed_terms(factor) for f, p in factor_powers(term) if p == 1
+                )
                 if any(picks(f, index) for f in inside):
                     return power
         return None
@@ -119,19 +120,6 @@ class Contraction(Struct, frozen=True):
     def many(self, body: Expr, index: str) -> Expr:
         """A sum of equal terms."""
         return build.mul(build.size(self.ranges[index].count), body)
-
-
-def signed_terms(expr: Expr, sign: int = 1) -> Iterator[tuple[int, Expr]]:
-    """The terms of a sum, and the sign before each."""
-    match expr:
-        case Op("add", (a, b)):
-            yield from signed_terms(a, sign)
-            yield from signed_terms(b, sign)
-        case Op("sub", (a, b)):
-            yield from signed_terms(a, sign)
-            yield from signed_terms(b, -sign)
-        case _:
-            yield sign, expr
 
 
 def without_minus(expr: Expr) -> Expr:
@@ -169,7 +157,7 @@ def with_numbers(expr: Expr) -> Expr:
         return expr
     if expr.name not in ("mul", "div"):
         return rebuilt(expr.name, tuple(map(with_numbers, expr.args)), expr)
-    powers = [*factors(expr)]
+    powers = [*factor_powers(expr)]
     known = dict(pair for factor, power in powers if power == 1 for pair in _number(factor))
     return product(
         [
@@ -216,7 +204,7 @@ def _solved(factor: Expr, index: str) -> str | None:
 
 def _picked(body: Expr, letters: list[str]) -> tuple[str, str] | None:
     """A letter of which one term is left, and what it has to be there."""
-    powers = [*factors(body)]
+    powers = [*factor_powers(body)]
     for letter in reversed(letters):
         for factor, power in powers:
             other = _solved(factor, letter)
@@ -228,14 +216,14 @@ def _picked(body: Expr, letters: list[str]) -> tuple[str, str] | None:
 def _without(body: Expr, picked: tuple[str, str]) -> Expr:
     """The product without the factor that picks."""
     letter, other = picked
-    kept = [*factors(body)]
+    kept = [*factor_powers(body)]
     kept.remove(next(power for power in kept if _solved(power[0], letter) == other))
     return product(kept)
 
 
 def times(a: Expr, b: Expr) -> Expr:
     """a · b with like factors cancelled: y / ŷ · ŷ is y."""
-    return product([*factors(a), *factors(b)])
+    return product([*factor_powers(a), *factor_powers(b)])
 
 
 def product(powers: list[Power]) -> Expr:
@@ -326,4 +314,4 @@ def carried_out(expr: Expr) -> Expr:
 
 def delta(expr: Expr, left: str, right: str) -> bool:
     """Whether 1{left = right} is a factor of the expression."""
-    return any(power == 1 and picks(factor, left) == right for factor, power in factors(expr))
+    return any(power == 1 and picks(factor, left) == right for factor, power in factor_powers(expr))

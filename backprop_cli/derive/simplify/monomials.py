@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import MINUS_ONE, ONE, ZERO
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, factors, num, op, signed_terms
 from backprop_cli.derive.derivation_nodes import EQUAL, MAX_OVER, SUM_OVER, renamed
 
 Powers: TypeAlias = dict[Expr, Fraction]
@@ -131,6 +131,24 @@ def _raised(factor: Expr, power: Fraction) -> Expr:
     return build.mul(build.power(factor, num(whole)), root) if whole else root
 
 
+def factor_powers(expr: Expr, power: int = 1) -> Iterator[tuple[Expr, int]]:
+    """What a product consists of: each factor with its whole power."""
+    match expr:
+        case Op("mul", (a, b)):
+            yield from factor_powers(a, power)
+            yield from factor_powers(b, power)
+        case Op("div", (a, b)):
+            yield from factor_powers(a, power)
+            yield from factor_powers(b, -power)
+        case Op("neg", (a,)):
+            yield build.MINUS_ONE, power
+            yield from factor_powers(a, power)
+        case Op("pow", (a, Num(n))) if n.denominator == 1:
+            yield from factor_powers(a, power * int(n))
+        case _:
+            yield expr, power
+
+
 # Sums ---------------------------------------------------------------------------------------------
 
 
@@ -139,20 +157,11 @@ def is_sum(expr: Expr) -> bool:
     return isinstance(expr, Op) and expr.name in ("add", "sub")
 
 
-def summands(expr: Expr, sign: int = 1) -> Iterator[Monomial]:
+def summands(expr: Expr) -> Iterator[Monomial]:
     """The terms of a sum."""
-    match expr:
-        case Op("add", (a, b)):
-            yield from summands(a, sign)
-            yield from summands(b, sign)
-        case Op("sub", (a, b)):
-            yield from summands(a, sign)
-            yield from summands(b, -sign)
-        case Op("neg", (a,)):
-            yield from summands(a, -sign)
-        case _:
-            number, powers = monomial(expr)
-            yield sign * number, powers
+    for sign, term in signed_terms(expr, through_signs=True):
+        number, powers = monomial(term)
+        yield sign * number, powers
 
 
 def collected(given: Iterable[Monomial]) -> list[Monomial]:
@@ -204,17 +213,8 @@ def alike(expr: Expr, depth: int = 0) -> Expr:
 
 
 def _ordered(body: Expr) -> Expr:
-    found = [*_in_product(body)]
+    found = [*factors(body)]
     return body if len(found) == 1 else build.product_of(sorted(found, key=str))
-
-
-def _in_product(expr: Expr) -> Iterator[Expr]:
-    match expr:
-        case Op("mul", (left, right)):
-            yield from _in_product(left)
-            yield from _in_product(right)
-        case _:
-            yield expr
 
 
 @lru_cache(maxsize=16384)

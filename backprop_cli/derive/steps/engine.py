@@ -22,8 +22,8 @@ from backprop_cli.derive.derivation_nodes import (
     sum_over,
 )
 from backprop_cli.derive.simplify.endings import Ending, ending
-from backprop_cli.derive.simplify.monomials import weight
-from backprop_cli.derive.simplify.tidy import factors, tidy
+from backprop_cli.derive.simplify.monomials import factor_powers, weight
+from backprop_cli.derive.simplify.tidy import tidy
 from backprop_cli.derive.steps.rules import Outcome, Scalars, applied
 from backprop_cli.derive.steps.step_table import Case, Finish, condition, formula
 from backprop_cli.problem.problem_data import Kinks
@@ -146,7 +146,7 @@ def _split(body: Expr, index: str) -> Expr:
     match body:
         case Op("add" | "sub" | "neg" as name, args) if _has_pick(body, index):
             return Op(name, tuple(_split(arg, index) for arg in args))
-    product = [*factors(body)]
+    product = [*factor_powers(body)]
     for factor, power in product:
         other = _picks(factor, index)
         if other is not None and power == 1:

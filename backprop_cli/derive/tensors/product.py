@@ -23,8 +23,8 @@ from backprop_cli.derive.simplify.contract import (
     without_minus,
 )
 from backprop_cli.derive.simplify.endings import finished
-from backprop_cli.derive.simplify.fractions import cleared
-from backprop_cli.derive.simplify.tidy import factors
+from backprop_cli.derive.simplify.monomials import factor_powers
+from backprop_cli.derive.simplify.tidy import cleared
 from backprop_cli.derive.steps.engine import without_repeats
 from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor import factor_name
@@ -161,7 +161,7 @@ def _side_by_side(entries: Sequence[Expr]) -> Expr:
     """The product as it stands, nothing cancelled yet."""
     found: list[Expr] = []
     for each in entries:
-        parts = [*factors(each)]
+        parts = [*factor_powers(each)]
         plain = all(power == 1 and not isinstance(part, Num) for part, power in parts)
         found += [part for part, _ in parts] if plain else [each]
     product, *rest = found

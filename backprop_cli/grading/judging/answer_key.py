@@ -18,12 +18,11 @@ from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
 from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
 from backprop_cli.grading.report_data import How, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
-from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import Grading, kinks
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.units import Floating, Unit
 from backprop_cli.solving.plan import Plan, Planned
 from backprop_cli.trace import OverTime
 

@@ -14,6 +14,7 @@ from backprop_cli.algebra.expr import (
     Num,
     Op,
     Sym,
+    factors,
     num,
     op,
     rewrite,
@@ -202,9 +203,9 @@ def _value_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
         return
     plain = Folded[Expr](lambda leaf: leaf, _with_number_first)
     for user in users:
-        factors = _flat(model.definitions[user])
-        if any(isinstance(factor, Op) for factor in factors):
-            definition = [plain.of(factor) for factor in factors]
+        parts = [*factors(model.definitions[user], through_signs=True)]
+        if any(isinstance(factor, Op) for factor in parts):
+            definition = [plain.of(factor) for factor in parts]
             found = rewrite(expr, partial(_by_value, definition, Sym(user), plain))
             if found != expr:
                 yield found
@@ -217,35 +218,19 @@ def _by_value(
 
     They are compared `plain`, with the numbers of each product in front: -½ · d² for (-d²)/2.
     """
-    factors = _flat(part)
-    if len(factors) < len(definition):
+    left = [*factors(part, through_signs=True)]
+    if len(left) < len(definition):
         return None
-    compared = [plain.of(factor) for factor in factors]
+    compared = [plain.of(factor) for factor in left]
     for factor in definition:
         if factor not in compared:
             return None
         at = compared.index(factor)
-        del compared[at], factors[at]
+        del compared[at], left[at]
     made: Expr = value
-    for factor in factors:
+    for factor in left:
         made = op("mul", made, factor)
     return made
-
-
-def _flat(expr: Expr) -> list[Expr]:
-    """The factors of a product however they are grouped, a sign among them."""
-    found: list[Expr] = []
-    stack = [expr]
-    while stack:
-        match stack.pop():
-            case Op("mul", (left, right)):
-                stack += [right, left]
-            case Op("neg", (inner,)):
-                found.append(num(-1))
-                stack.append(inner)
-            case other:
-                found.append(other)
-    return found
 
 
 def _with_number_first(node: Op, args: list[Expr]) -> Expr:

@@ -13,10 +13,9 @@ from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
-from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
-from backprop_cli.readings.units import WITHIN, Rounding, Unit, Within
+from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
 
 _MOST_DIGITS = 12
 """Nobody has more digits than a calculator; a program that prints more has these, too."""

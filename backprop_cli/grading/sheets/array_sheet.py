@@ -17,14 +17,14 @@ from backprop_cli.grading.quantities import Quantities, layers_named, meant
 from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sentences import tolerances
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
+from backprop_cli.grading.sheets.measured import moved, terms_behind
 from backprop_cli.grading.sheets.stored_ways import as_declared, stored
 from backprop_cli.grading.sheets.typed_arrays import ArrayCells
-from backprop_cli.grading.tolerance.floating import EPSILONS, FloatType, largest
-from backprop_cli.grading.tolerance.measured import moved, terms_behind
 from backprop_cli.problem.array_files import as_array
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import printable, shown
+from backprop_cli.readings.units import EPSILONS, FloatType, largest
 from backprop_cli.trace import Array
 
 Found: TypeAlias = "tuple[str, np.ndarray[Any, np.dtype[Any]]]"

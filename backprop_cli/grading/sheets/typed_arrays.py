@@ -10,9 +10,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from backprop_cli.grading.report_data import Answer, Index, Typed
-from backprop_cli.grading.tolerance.floating import Floating
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.units import Floating, Unit
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

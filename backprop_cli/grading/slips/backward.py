@@ -10,23 +10,34 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, put, rewrite, substitute, symbols
+from backprop_cli.algebra.expr import (
+    Expr,
+    Op,
+    Sym,
+    addends,
+    num,
+    op,
+    put,
+    rewrite,
+    substitute,
+    symbols,
+)
 from backprop_cli.algebra.quantity import new_id
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.calculus.differentiate import slope
 from backprop_cli.grading.judging.equivalent_ways import through_softmax
-from backprop_cli.grading.slips.case import Case, each, in_parts, signed_terms
+from backprop_cli.grading.slips.case import Case, each, in_parts
 from backprop_cli.grading.slips.forward import branch_lost
 from backprop_cli.grading.slips.long_sums import LONG, LongSum
 from backprop_cli.grading.slips.pull_backs import (
     added_up,
     applied,
+    diagonal,
     right_shares,
     shares,
     total,
     users,
 )
-from backprop_cli.grading.slips.slopes import diagonal
 
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 TWO, HALF = num(2), num("1/2")
@@ -268,7 +279,7 @@ def _through_one(case: Case, found: Sequence[Sequence[Expr]]) -> Iterator[Expr]:
         for name in symbols(alone):
             step = case.steps.get(name)
             if step is not None and step.rule == "sum-over-paths":
-                for part in signed_terms(step.expr):
+                for part in addends(step.expr):
                     yield substitute(alone, {name: part})
 
 

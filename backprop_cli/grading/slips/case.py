@@ -15,6 +15,7 @@ from backprop_cli.algebra.expr import (
     Op,
     Place,
     Sym,
+    addends,
     num,
     op,
     places,
@@ -177,7 +178,7 @@ class Case(Struct, frozen=True):
     @property
     def sum(self) -> LongSum:
         """The terms of the formula."""
-        return self.kept("sum", lambda: LongSum(list(signed_terms(self.expr))))
+        return self.kept("sum", lambda: LongSum(list(addends(self.expr))))
 
     def exchanged(self, name: str, other: Expr) -> Expr:
         """The right formula with another quantity everywhere in the place of one."""
@@ -235,17 +236,6 @@ def terms(expr: Expr) -> Iterator[tuple[Place, Expr]]:
             yield place, node
 
 
-def signed_terms(expr: Expr) -> Iterator[Expr]:
-    """The parts that add up to a formula, what is subtracted with its sign changed."""
-    stack = [(expr, False)]
-    while stack:
-        node, minus = stack.pop()
-        if isinstance(node, Op) and node.name in ("add", "sub"):
-            stack += [(node.args[1], minus != (node.name == "sub")), (node.args[0], minus)]
-        else:
-            yield op("neg", node) if minus else node
-
-
 def without(expr: Expr, place: Place) -> Expr | None:
     """A sum without the term that stands at a place; None where the term is all there is."""
     if not place:
@@ -281,7 +271,7 @@ def with_terms_lost_in_each(expr: Expr) -> Iterator[Expr]:
     """A list of sums, all without the same term, or with it alone: one place of a window."""
     if not isinstance(expr, Op) or expr.name != "stack" or len(expr.args) == 1:
         return
-    sums = [[*signed_terms(entry)] for entry in expr.args]
+    sums = [[*addends(entry)] for entry in expr.args]
     counts = {len(parts) for parts in sums}
     if len(counts) > 1 or counts == {1}:
         return

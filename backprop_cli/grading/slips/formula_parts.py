@@ -36,7 +36,7 @@ from backprop_cli.grading.slips.case import (
 )
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.long_sums import spots, terms_gone_wrong
-from backprop_cli.grading.slips.slopes import softmax_signs_lost
+from backprop_cli.grading.slips.pull_backs import softmax_signs_lost
 from backprop_cli.grading.slips.updates_wrong import of_update
 from backprop_cli.operations.table import TABLE
 

@@ -11,6 +11,7 @@ from backprop_cli.algebra.expr import (
     Op,
     Place,
     Sym,
+    addends,
     num,
     op,
     places,
@@ -19,7 +20,7 @@ from backprop_cli.algebra.expr import (
     symbols,
 )
 from backprop_cli.algebra.quantity import loss_parts, new_id
-from backprop_cli.grading.slips import slopes
+from backprop_cli.grading.slips import pull_backs
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
     Case,
@@ -27,7 +28,6 @@ from backprop_cli.grading.slips.case import (
     each,
     in_parts,
     plain_name,
-    signed_terms,
     terms,
     without,
 )
@@ -57,7 +57,7 @@ def _formula_omitted(case: Case) -> Iterator[Expr]:
         if name in case.model.given:
             continue
         yield Sym(name)
-        others = [part for part in signed_terms(case.expr) if not set(symbols(part)) <= {name}]
+        others = [part for part in addends(case.expr) if not set(symbols(part)) <= {name}]
         yield added([Sym(name), *others])
 
 
@@ -223,4 +223,4 @@ def gradient_to_all(case: Case) -> Iterator[Expr]:
         every = op("to_windows", node.args[0], **how.options)
         yield put(case.expr, place, every)
         yield put(case.expr, place, op("div", every, num(how.size**how.axes)))
-    yield from slopes.gradient_to_all(case)
+    yield from pull_backs.gradient_to_all(case)

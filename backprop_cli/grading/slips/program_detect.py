@@ -13,19 +13,18 @@ from typing import Final
 import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, substitute, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, addends, substitute, symbols, walk
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.case import signed_terms
 from backprop_cli.grading.slips.of_programs import by_numbers, is_same, ratio, rights_of
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
-from backprop_cli.grading.tolerance.floating import largest
+from backprop_cli.readings.units import largest
 
 MOST_NUMBERS: Final = 50_000_000
 """So many entries of wrong formulas are worked out for one array, and then the search ends."""
@@ -212,7 +211,7 @@ def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers
 def _terms(judge: Judge, name: str) -> Iterator[Expr]:
     """What adds up to a quantity, in each way in which it is worked out."""
     for way in judge.key.formulas.get(name, ()):
-        terms = list(signed_terms(way))
+        terms = list(addends(way))
         if len(terms) > 1 and not is_jacobian(way):
             yield from terms
 

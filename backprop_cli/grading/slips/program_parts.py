@@ -19,6 +19,7 @@ from backprop_cli.algebra.expr import (
     Op,
     Place,
     Sym,
+    addends,
     num,
     op,
     places,
@@ -29,7 +30,7 @@ from backprop_cli.algebra.quantity import at_step, quantity, step_of
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, signed_terms
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import CONVOLUTIONS, KERNEL, is_forward
 from backprop_cli.grading.slips.pull_backs import applied
@@ -110,18 +111,14 @@ def _brackets(node: Op) -> Iterator[Change]:
     for position, arg in enumerate(node.args):
         if not isinstance(arg, Op) or len(arg.args) != 2:
             continue
-        (first, last), rest = arg.args, node.args
-        acts = node.name in _FACTORS or len(rest) == 1 or (node.name == "pow" and not position)
-        if acts and arg.name in _SUMS:
-            for near in (first, last):
-                inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
-                terms = (inner, last) if near is first else (first, inner)
-                yield "brackets-misplaced", Op(arg.name, terms, arg.options)
-        if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
-            near = first if position == 1 else last
-            inner = Op(node.name, (*rest[:position], near, *rest[position + 1 :]), node.options)
-            factors = (inner, last) if near is first else (first, inner)
-            yield "brackets-misplaced", Op(arg.name, factors, arg.options)
+        single = len(node.args) == 1 or (node.name == "pow" and not position)
+        if arg.name in _SUMS and (single or node.name in _FACTORS):
+            nearer: tuple[int, ...] = (0, 1)
+        else:  # what acted on a term acts on the sum
+            nearer = (1 - position,) if node.name in _SUMS and arg.name in _FACTORS else ()
+        for near in nearer:
+            inner = put(node, (position,), arg.args[near])
+            yield "brackets-misplaced", put(arg, (near,), inner)
 
 
 def _operator(node: Op) -> Iterator[Change]:
@@ -302,7 +299,7 @@ def _other_way_round(case: Case, node: Op) -> Iterator[Change]:
 
 def _in_a_loop(case: Case) -> Iterator[Change]:
     """The same thing gone wrong in every term of a sum, as in the body of a loop."""
-    parts = list(signed_terms(case.expr))
+    parts = list(addends(case.expr))
     if not 2 <= len(parts) <= _MOST_TERMS:
         return
     for place, node in places(parts[0]):

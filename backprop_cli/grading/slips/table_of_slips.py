@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.report_data import SlipWords
-from backprop_cli.grading.slips import backward, forward, slopes
+from backprop_cli.grading.slips import backward, forward, pull_backs
 from backprop_cli.grading.slips import program_rewrites as program
 from backprop_cli.grading.slips import updates_wrong as update
 from backprop_cli.grading.slips.case import Case
@@ -100,7 +100,7 @@ _BACKWARD = (
         "activation-derivative-omitted",
         "derivative of the activation left out",
         "The upstream gradient was passed on without the derivative of the activation.",
-        slopes.derivative_omitted,
+        pull_backs.derivative_omitted,
         "∂L/∂Z = ∂L/∂H instead of ∂L/∂H ⊙ σ′(Z)",
     ),
     _slip(
@@ -108,7 +108,7 @@ _BACKWARD = (
         "derivative taken at the wrong place",
         "The derivative of the activation was taken at another place: at the output instead of the"
         " pre-activation, at another layer or step, or written in the wrong one of the two.",
-        slopes.derivative_elsewhere,
+        pull_backs.derivative_elsewhere,
         "σ′(h), or z(1 − z), instead of h(1 − h)",
     ),
     _slip(
@@ -116,14 +116,14 @@ _BACKWARD = (
         "derivative of another function",
         "This is not the derivative of this activation: it is that of another one, one factor of it"
         " alone, or the function itself.",
-        slopes.other_derivative,
+        pull_backs.other_derivative,
         "1 − h² instead of h(1 − h)",
     ),
     _slip(
         "relu-derivative-wrong",
         "wrong derivative of ReLU",
         "The derivative of ReLU is 1 where its argument is positive, and 0 elsewhere.",
-        slopes.relu_derivative,
+        pull_backs.relu_derivative,
         "∂L/∂H ⊙ Z instead of ∂L/∂H ⊙ [Z > 0]",
     ),
     _slip(
@@ -131,7 +131,7 @@ _BACKWARD = (
         "derivative of the output left out",
         "The gradient of the prediction was passed on without the derivative of the output"
         " function.",
-        slopes.output_derivative_omitted,
+        pull_backs.output_derivative_omitted,
         "∂L/∂Z = ∂L/∂Ŷ",
     ),
     _slip(
@@ -146,7 +146,7 @@ _BACKWARD = (
         "softmax-diagonal-only",
         "only the diagonal of the softmax's Jacobian",
         "Every softmax output depends on every logit: the terms −ŷᵢŷⱼ are missing.",
-        slopes.softmax_diagonal,
+        pull_backs.softmax_diagonal,
         "∂L/∂Ŷ ⊙ ŷ(1 − ŷ)",
     ),
     _slip(

@@ -86,7 +86,7 @@ def activated(net: Draft, number: int, z: Expr) -> Expr:
     if activation.formula is not None:
         return _own_activation(net, activation, z)
     name = (activation.name or "linear").replace("-", "_")
-    options = {key: _plain(value) for key, value in activation.options}
+    options = {key: build.plain(value) for key, value in activation.options}
     if name == "linear" or (name == GENERIC and not _in_letters(net, activation)):
         return z
     if name == "softmax":
@@ -94,7 +94,7 @@ def activated(net: Draft, number: int, z: Expr) -> Expr:
     if name == TRAINED_SLOPE:
         return _with_trained_slope(net, number, z)
     if name == "step" and net.convention.kinks.step_at_zero != 1:
-        options["at_zero"] = _plain(net.convention.kinks.step_at_zero)
+        options["at_zero"] = build.plain(net.convention.kinks.step_at_zero)
     return op(name, z, **options)
 
 
@@ -130,10 +130,6 @@ def _in_letters(net: Draft, activation: Function) -> bool:
         message = "`f` stands for any activation, and has no values"
         net.complaints.add(message, activation.mark, "sigmoid; or `units` in place of all numbers")
     return not net.numbers
-
-
-def _plain(value: float) -> int | float:
-    return int(value) if value == int(value) else value
 
 
 def _own_activation(net: Draft, activation: Function, z: Expr) -> Expr:

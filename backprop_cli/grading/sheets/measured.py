@@ -19,7 +19,7 @@ from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.judging.answer_key import first_way
 from backprop_cli.grading.judging.stages import Stage
 from backprop_cli.grading.slips.plain_workings import Values
-from backprop_cli.grading.tolerance.floating import FloatType, largest
+from backprop_cli.readings.units import FloatType, largest
 from backprop_cli.trace import Array
 
 Names = Collection[str]

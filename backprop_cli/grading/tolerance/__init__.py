@@ -1,1 +1,0 @@
-"""How far two honest programs may be apart: a type of floats and a formula -> a tolerance."""
