@@ -8,11 +8,10 @@ parts side by side, equal terms and common factors, and the number of samples be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate, pairwise
-from math import prod
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -26,18 +25,15 @@ from backprop_cli.algebra.expr import (
     Op,
     Option,
     Sym,
-    num,
     op,
     signed_terms,
-    walk,
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.quotients import in_front_of_sum, one_quotient
+from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
 from backprop_cli.operations.record import Rules
 
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})
-_QUOTIENTS = frozenset({"div", "ratio"})
 
 Upstream: TypeAlias = Folded[frozenset[str]]
 """The gradients that are factors of a term, entry by entry."""
@@ -47,24 +43,7 @@ def last_form(expr: Expr, rules: Rules, divisors: Collection[Fraction] = ()) -> 
     """The gradient in its last form; `divisors` are the numbers that the formulas divide by."""
     formed = partial(_formed, rules=rules, upstream=Folded(gradient_at, gradients_in))
     whole = Folded[Expr](lambda leaf: leaf, formed).of(expr)
-    return _divided(whole, divisors)
-
-
-def divided_by(exprs: Iterable[Expr], rules: Rules) -> frozenset[Fraction]:
-    """The numbers that formulas divide by, as by the number of samples; a half is left a half."""
-    nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, Op)]
-    divisors = [node.args[1] for node in nodes if node.name == "div"]
-    below = {divisor.value for divisor in divisors if isinstance(divisor, Num)}
-    counts = {_count(node, rules) for node in nodes if node.name == "mean"}
-    return frozenset((below | counts) - {Fraction(0), Fraction(1), Fraction(2)})
-
-
-def _count(node: Op, rules: Rules) -> Fraction:
-    """How many numbers a mean is of; 0 where that is a letter."""
-    sizes, left = rules.shape(node.args[0]), rules.shape(node)
-    if not all(isinstance(size, int) for size in (*sizes, *left)):
-        return Fraction(0)
-    return Fraction(prod(map(int, sizes)), prod(map(int, left)) or 1)
+    return divided(whole, divisors)
 
 
 def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream) -> Expr:
@@ -144,7 +123,7 @@ def _in_front(node: Expr, rules: Rules) -> Expr:
         case Op("place", (inner,)):
             number, rest = build.coefficient(inner)
             return build.scaled(number, _scalar_in_front(rest, node, rules))
-        case Op("div", (Op(name, (above, inner)) as first, below)) if name in _QUOTIENTS:
+        case Op("div", (Op(name, (above, inner)) as first, below)) if name in QUOTIENTS:
             if not rules.shape(below) and rules.shape(inner):
                 return Op(name, (above, build.mul(below, inner)), first.options)
     return node
@@ -348,7 +327,7 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
     """The gradients that are factors of a term, by those of its parts."""
     if node.name == "mul":
         return args[0] | args[1]
-    return args[0] if node.name in {*_QUOTIENTS, "spread"} else frozenset()
+    return args[0] if node.name in {*QUOTIENTS, "spread"} else frozenset()
 
 
 def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Upstream) -> Expr:
@@ -374,31 +353,8 @@ def _without(factor: Sym, rest: Expr, upstream: Upstream) -> Expr:
             return build.mul(_without(factor, left, upstream), right)
         case Op("mul", (left, right)):
             return build.mul(left, _without(factor, right, upstream))
-        case Op(name, (above, below)) if name in _QUOTIENTS:
+        case Op(name, (above, below)) if name in QUOTIENTS:
             return Op(name, (_without(factor, above, upstream), below), rest.options)
         case Op("spread", (inner,)):
             return _without(factor, inner, upstream)
     return ONE
-
-
-# What the formulas divide by ----------------------------------------------------------------------
-
-
-def _is_quotient(rest: Expr) -> bool:
-    """Whether there is a line already, below which the number is written: y / (4 p)."""
-    return rest == ONE or (isinstance(rest, Op) and rest.name in _QUOTIENTS)
-
-
-def _divided(expr: Expr, divisors: Collection[Fraction]) -> Expr:
-    """(ŷ − y) / 4 for 0.25 (ŷ − y) where the loss is divided by 4."""
-    match expr:
-        case Op("add" | "sub", (left, right)):
-            return op(expr.name, _divided(left, divisors), _divided(right, divisors))
-        case Op("neg", (inner,)):
-            return op("neg", _divided(inner, divisors))
-        case Op("mul", (Num(value), rest)) if value.denominator != 1:
-            for divisor in sorted(divisors):
-                times = value * divisor
-                if times.denominator == 1 and not _is_quotient(rest):
-                    return op("div", build.scaled(times, rest), num(divisor))
-    return expr

@@ -5,7 +5,7 @@ Every form has the same value: u / ‖u‖² for u / ‖u‖ / ‖u‖, and (Σ 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from fractions import Fraction
 from itertools import groupby
 from math import prod
@@ -14,9 +14,11 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import Expr, Num, Op, num, op
+from backprop_cli.algebra.expr import Expr, Num, Op, num, op, walk
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.table import operation
+
+QUOTIENTS = frozenset({"div", "ratio"})
 
 
 class _Power(Struct, frozen=True):
@@ -179,3 +181,43 @@ def _without_axis(expr: Expr, rules: Rules) -> Expr | None:
             known = tuple(arg for arg in args if arg is not None)
             return Op(expr.name, known, expr.options) if len(known) == len(args) else None
     return None if rules.shape(expr) else expr
+
+
+# What the formulas divide by ----------------------------------------------------------------------
+
+
+def divided_by(exprs: Iterable[Expr], rules: Rules) -> frozenset[Fraction]:
+    """The numbers that formulas divide by, as by the number of samples; a half is left a half."""
+    nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, Op)]
+    divisors = [node.args[1] for node in nodes if node.name == "div"]
+    below = {divisor.value for divisor in divisors if isinstance(divisor, Num)}
+    counts = {_count(node, rules) for node in nodes if node.name == "mean"}
+    return frozenset((below | counts) - {Fraction(0), Fraction(1), Fraction(2)})
+
+
+def _count(node: Op, rules: Rules) -> Fraction:
+    """How many numbers a mean is of; 0 where that is a letter."""
+    sizes, left = rules.shape(node.args[0]), rules.shape(node)
+    if not all(isinstance(size, int) for size in (*sizes, *left)):
+        return Fraction(0)
+    return Fraction(prod(map(int, sizes)), prod(map(int, left)) or 1)
+
+
+def _is_quotient(rest: Expr) -> bool:
+    """Whether there is a line already, below which the number is written: y / (4 p)."""
+    return rest == ONE or (isinstance(rest, Op) and rest.name in QUOTIENTS)
+
+
+def divided(expr: Expr, divisors: Collection[Fraction]) -> Expr:
+    """(ŷ − y) / 4 for 0.25 (ŷ − y) where the loss is divided by 4."""
+    match expr:
+        case Op("add" | "sub", (left, right)):
+            return op(expr.name, divided(left, divisors), divided(right, divisors))
+        case Op("neg", (inner,)):
+            return op("neg", divided(inner, divisors))
+        case Op("mul", (Num(value), rest)) if value.denominator != 1:
+            for divisor in sorted(divisors):
+                times = value * divisor
+                if times.denominator == 1 and not _is_quotient(rest):
+                    return op("div", build.scaled(times, rest), num(divisor))
+    return expr

@@ -21,7 +21,8 @@ from backprop_cli.algebra.quantity import (
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
-from backprop_cli.calculus.last_form import divided_by, last_form
+from backprop_cli.calculus.last_form import last_form
+from backprop_cli.calculus.quotients import divided_by
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
