@@ -99,6 +99,7 @@ ACTIVATIONS = (
         activation=True,
         definition=_in(_logistic),
         rises=True,
+        vanishes=True,
     ),
     _function(
         "tanh",
@@ -208,6 +209,7 @@ ACTIVATIONS = (
         activation=True,
         rises=True,
         least=0.0,
+        vanishes=True,
     ),
     _function(
         "step",

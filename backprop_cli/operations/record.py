@@ -191,8 +191,8 @@ class Operation(Struct, frozen=True):
     digits, and nobody rounds after it. `adds`: no new decimals, but new significant digits.
     `multiplies`: whoever has a calculator works out a sum of such products in one go. `divides`: by
     its second argument. `in_one_step`: nobody writes down anything within it, it being one key of a
-    calculator. `least`: its values are never below. `along`: an axis; it `reduces` where that axis
-    is gone afterwards.
+    calculator. `least`: its values are never below. `vanishes`: they are above 0, and so small
+    somewhere that a float is 0. `along`: an axis; it `reduces` where that axis is gone afterwards.
     """
 
     name: str
@@ -222,5 +222,6 @@ class Operation(Struct, frozen=True):
     divides: bool = False
     in_one_step: bool = False
     least: float | None = None
+    vanishes: bool = False
     along: bool = False
     reduces: bool = False

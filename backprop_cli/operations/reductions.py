@@ -295,6 +295,7 @@ REDUCTIONS = (
         shape=_along,
         options={"axis": None},
         activation=True,
+        vanishes=True,
         definition=_shares_of_sum,
     ),
     _reduction(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 from msgspec import Struct
@@ -14,7 +15,7 @@ from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, po
 from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.operations.window_values import FACTORS
-from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, TOTALS, Rounding, Unit, named
+from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, TOTALS, Rounding, Unit, Within, named
 from backprop_cli.readings.values import may_be_noise, without_noise
 
 Names = Callable[[str], Interval]
@@ -158,7 +159,7 @@ class _Enclosing:
 
     def adds_up(self, node: Op) -> bool:
         """Whether the terms of a sum are not written down; what stands beside a number is."""
-        adds = isinstance(self.unit, Rounding) and self.unit.adds_up and node.name in SUMS
+        adds = _way(self.unit) == "no term" and node.name in SUMS
         return adds and not any(isinstance(arg, Num) for arg in node.args)
 
     def after(self, node: Op, args: Sequence[_Reached], bare: Interval) -> Interval:
@@ -167,7 +168,7 @@ class _Enclosing:
         assert unit is not None
         if node.name in EXACT:
             return bare
-        total = self.within and node.name in TOTALS and not _kept(unit)
+        total = self.within and node.name in TOTALS and _way(unit) != "no total"
         if total or node.name not in unit.exact:
             return _within(node, unit.widened(bare))
         if unit.definite or all(arg.digits for arg in args):
@@ -176,8 +177,14 @@ class _Enclosing:
         return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
 
 
-def _kept(unit: Unit) -> bool:
-    return isinstance(unit, Rounding) and unit.keeps_totals
+def _way(unit: Unit | None) -> Within | None:
+    """What one person writes down within a formula; None for an allowance for any way."""
+    return unit.within if isinstance(unit, Rounding) else None
+
+
+def _by_product(unit: Unit) -> TypeGuard[Rounding]:
+    """Whether it is somebody who writes down the products of a sum one by one."""
+    return isinstance(unit, Rounding) and unit.by_product
 
 
 def _one_rounding(node: Op, terms: _Reached) -> Interval:
@@ -211,13 +218,13 @@ def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
 
 def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     """The bounds where the steps within an operation are rounded; None where there are none."""
-    only = isinstance(unit, Rounding) and unit.within == "only products"
+    only = _way(unit) == "only products"
     if only and node.name not in PRODUCTS | _BY_ENTRIES:
         return None
     own = _ROUNDED_INSIDE.get(node.name)
     if own is not None and not (unit.definite and node.name in _ALLOWANCES):
         return own(args, dict(node.options), unit)
-    each = only or (isinstance(unit, Rounding) and unit.within == "every product")
+    each = only or _way(unit) == "every product"
     if node.name in _IN_STEPS or (each and node.name in _BY_ENTRIES):
         return _by_definition(node, args, unit)
     return None
@@ -285,7 +292,7 @@ def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
     Who writes their sum down, too, adds what is multiplied with 1, a bias, only then.
     """
     a, b = args
-    if not (isinstance(unit, Rounding) and unit.by_product):
+    if not _by_product(unit):
         return BOUNDS["matmul"](a, b)
     if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
         return BOUNDS["matmul"](a, b)
@@ -304,7 +311,7 @@ def _sliding(name: str) -> Inside:
 
     def inside(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
         a, b = args
-        if not (isinstance(unit, Rounding) and unit.by_product):
+        if not _by_product(unit):
             return BOUNDS[name](a, b, **options)
         factors, shape = windows_of(FACTORS[name], a, b, options)
         low, high = _matmul(factors, {}, unit)
@@ -316,7 +323,7 @@ def _sliding(name: str) -> Inside:
 def _outer(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     """Each product, which is a sum of one."""
     found = BOUNDS["outer"](*args, **options)
-    if isinstance(unit, Rounding) and unit.by_product and is_point(found):
+    if _by_product(unit) and is_point(found):
         return point(unit.written(found[0]))
     return found
 
@@ -326,7 +333,7 @@ def _mean(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     (a,) = args
     axis = _axis(options)
     sums = _sum(a[0], axis), _sum(a[1], axis)
-    sums = sums if _kept(unit) else unit.widened(sums)
+    sums = sums if _way(unit) == "no total" else unit.widened(sums)
     count = a[0].size / max(sums[0].size, 1)
     return _shaped((sums[0] / count, sums[1] / count), options)
 

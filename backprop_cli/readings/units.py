@@ -118,21 +118,11 @@ class Rounding(Unit, frozen=True):
         return self.within in _BY_PRODUCT
 
     @property
-    def adds_up(self) -> bool:
-        """Whether what is added up is worked out while it is, and not written down before."""
-        return self.within == "no term"
-
-    @property
-    def keeps_totals(self) -> bool:
-        """Whether terms are written down, but not what they add up to: it stays on the display."""
-        return self.within == "no total"
-
-    @property
     def exact(self) -> frozenset[str]:
         """The operations after which nothing is written down."""
         if self.within == "only products":  # a function of a number is one key
             return _ALL_BUT_MUL
-        if self.keeps_totals:
+        if self.within == "no total":  # which stays on the display
             return EXACT | TOTALS | {"add"}
         if self.within == "no sum or product":
             return EXACT | SUMS | PRODUCTS

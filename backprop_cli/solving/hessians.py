@@ -12,7 +12,7 @@ from backprop_cli.algebra.quantity import Second
 from backprop_cli.algebra.shapes import Shape, all_known
 from backprop_cli.calculus.differentiate import gradients
 from backprop_cli.calculus.second import NoClosedFormError, closed_form
-from backprop_cli.derive.simplify.array_rules import shorter
+from backprop_cli.derive.simplify.simplify import shorter
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model

@@ -24,7 +24,6 @@ SATURATED = 1e-3
 
 Env = Mapping[str, Array]
 Mask = NDArray[np.bool_]
-_UNDERFLOWING = ("softmax", "sigmoid", "exp")
 
 
 def note(step: Planned, env: Env, model: Model) -> str | None:
@@ -118,7 +117,7 @@ def _zero_output(node: Op, env: Env, model: Model) -> str | None:
         case _:
             return None
     definition = model.definitions.get(name)
-    if not isinstance(definition, Op) or definition.name not in _UNDERFLOWING:
+    if not isinstance(definition, Op) or not operation(definition).vanishes:
         return None
     value = evaluate(inner, env)
     zero = np.asarray((1 - value if before else value) == 0)

@@ -190,7 +190,7 @@ class _Planner:
             return expr
         expr = assumed(expr, self.model.problem, self.rules)
         if self.model.problem.assume or _may_be_shorter(expr):
-            from backprop_cli.derive.simplify.array_rules import (
+            from backprop_cli.derive.simplify.simplify import (
                 shorter,  # here alone: most formulas are short
             )
 

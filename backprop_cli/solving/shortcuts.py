@@ -14,6 +14,7 @@ from backprop_cli.algebra.shapes import all_known
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import operation
 from backprop_cli.problem.assumptions import summing_to_one
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.named import Written, losses_of
@@ -59,7 +60,7 @@ def _past_infinities(model: Model, sizes: Sizes) -> Iterator[tuple[str, Shortcut
 
     sources = Sources(model.seeds, model.silent, model.gradient)
     for name, expr in model.definitions.items():
-        if isinstance(expr, Op) and expr.name in ("softmax", "sigmoid", "exp"):
+        if isinstance(expr, Op) and operation(expr).vanishes:
             found = through_logits(name, model.differentiated, sources, sizes)
             if found is not None:
                 yield name, Shortcut(found, _PAST_INFINITIES)

@@ -23,8 +23,7 @@ from backprop_cli.derive.derivation_nodes import (
     renamed,
     sum_over,
 )
-from backprop_cli.derive.simplify.contract import settled
-from backprop_cli.derive.simplify.places import inside, same
+from backprop_cli.derive.simplify.contract import inside, same, settled
 from backprop_cli.operations.table import operation
 
 

@@ -18,8 +18,7 @@ from backprop_cli.derive.derivation_nodes import (
     over,
     sum_over,
 )
-from backprop_cli.derive.simplify.contract import Contraction, settled
-from backprop_cli.derive.simplify.places import between
+from backprop_cli.derive.simplify.contract import Contraction, between, settled
 from backprop_cli.derive.tensors.same_axes import SameAxes
 from backprop_cli.operations.record import Along, Index, Lettered, Position, UnknownPlaceError
 from backprop_cli.operations.sizes import Sizes

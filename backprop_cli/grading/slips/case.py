@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -35,6 +35,8 @@ from backprop_cli.solving.plan import Planned
 Found = TypeVar("Found")
 
 ACTIVATIONS = frozenset(name for name, entry in TABLE.items() if entry.activation)
+CONFUSED: Final = ("sigmoid", "tanh", "relu")
+"""Activations that are taken for one another, and their derivatives, too."""
 _MOST_NEARBY = 8  # of more others, one or the other gives nearly any number
 _DEEPEST = 4  # states stand behind states: mhat behind m behind the old m
 

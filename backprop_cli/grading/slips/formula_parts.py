@@ -26,6 +26,7 @@ from backprop_cli.algebra.expr import (
 from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import (
     ACTIVATIONS,
+    CONFUSED,
     Case,
     by_one_less,
     other_rows,
@@ -52,7 +53,6 @@ _FEWEST_OTHERS: Final = 2
 _MOST_EXCHANGED: Final = 12
 """Of more quantities in one formula, some two exchanged give nearly any number."""
 
-_TAKEN_FOR: Final = ("sigmoid", "tanh", "relu", "softmax")
 _PRODUCTS: Final = frozenset(name for name, each in TABLE.items() if each.multiplies)
 _ROOTS: Final = frozenset({"sqrt", "pow", "norm"})
 _ALONG: Final = frozenset(name for name, each in TABLE.items() if each.along)
@@ -232,7 +232,7 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     if node.name not in ACTIVATIONS or node.name == "exp":
         return
     (inner,) = node.args
-    for name in _TAKEN_FOR:
+    for name in (*CONFUSED, "softmax"):
         if name != node.name and not (name == "softmax" and not case.shape(inner)):
             yield "wrong-activation", op(name, inner)
     match node.name:

@@ -30,7 +30,7 @@ from backprop_cli.algebra.quantity import at_step, quantity, step_of
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added
+from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import CONVOLUTIONS, KERNEL, is_forward
 from backprop_cli.grading.slips.pull_backs import applied
@@ -41,7 +41,6 @@ _MOST: Final = 2_000
 
 _MOST_TERMS: Final = 12
 _SUMS: Final = frozenset({"add", "sub"})
-_TAKEN_FOR: Final = ("sigmoid", "tanh", "relu")
 _NUMBER: Final = "0123456789_"
 _FACTORS: Final = frozenset({"mul", "div"})
 _CONSTANTS: Final = {"slope": (0.01, 0.1, 0.2, 0.3), "alpha": (0.1, 1), "delta": (0.5, 1, 2)}
@@ -133,7 +132,7 @@ def _function_added(node: Expr) -> Iterator[Change]:
     """A square, a root, a reciprocal, the size, the sign or an activation of what is right."""
     for power in (2, "1/2", -1, -2, "-1/2"):
         yield "function-added", op("pow", node, num(power))
-    for name in ("abs", "sign", *_TAKEN_FOR):
+    for name in ("abs", "sign", *CONFUSED):
         yield "function-added", op(name, node)
 
 
@@ -144,7 +143,7 @@ def _other_function(case: Case, node: Op) -> Iterator[Change]:
     (inner,) = node.args
     yield "wrong-activation-derivative", inner
     yield "term-sign-flipped", Op(node.name, (op("neg", inner),), node.options)
-    for name in _TAKEN_FOR:
+    for name in CONFUSED:
         if name != node.name:
             yield "wrong-activation-derivative", op(name, inner)
 

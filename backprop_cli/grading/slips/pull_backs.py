@@ -14,7 +14,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, subst
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.calculus.differentiate import has_slope, pull_back, slope
 from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case
+from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case
 from backprop_cli.grading.slips.long_sums import LONG, LongSum, added
 from backprop_cli.operations.fitting import fit
 
@@ -155,8 +155,6 @@ def total(case: Case, parts: Sequence[Expr]) -> Expr:
 KINKED: Final = frozenset({"relu", "leaky_relu", "step", "sign"})
 _OTHERS: Final = 8  # other layers tried in the place of all activations of a formula
 _NUMBER = re.compile(r"_?[0-9]+$")
-_CONFUSED: Final = ("sigmoid", "tanh", "relu")
-"""Activations whose derivatives are taken for one another's."""
 
 
 def _activations(case: Case) -> Iterator[Applied]:
@@ -309,7 +307,7 @@ def _of_another_function(case: Case, one: Applied) -> list[Expr]:
         found += [h, build.sub(one_, h), op("mul", h, op("add", one_, h))]
         found += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
         found.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
-    for name in _CONFUSED:
+    for name in CONFUSED:
         if name != node.name:
             again = op(name, z)
             found += [_slope(again, z, r, case) for r in (h, again)]
