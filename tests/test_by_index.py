@@ -45,6 +45,20 @@ equations:
   - O = attention(Q, K, V, mask=causal)
   - L = half_squared_error(O, T)
 """,
+    "rows-of-a-table": """
+shapes: {E: [5, 2], W: [2, 2], y: [5], u: [3], v: [2]}
+equations:
+  - c = (E[2, :] + E[4, :]) / 2 + E[[3, 2, 3], :].T @ u
+  - h = tanh(W @ c + E[3:4, :] @ v)
+  - L = cross_entropy(softmax(E @ h), y)
+""",
+    "filters": """
+shapes: {X: [2, 4, 4], K: [3, 2, 2, 2], w: [3]}
+equations:
+  - Z = conv(X, K, stride=2)
+  - P = mean_pool(relu(Z), 2)
+  - L = sum(w * flatten(P))
+""",
     "from-zero": """
 convention: {indices: 0, output_gradient: fused}
 inputs: N
@@ -182,6 +196,31 @@ def test_a_letter_counts_one_thing(name: str) -> None:
     letters = [letter for letter, _, _ in runs]
     assert len(set(letters)) == len(letters)
     assert not set(letters) & {*found.model.shapes, *found.model.letters}
+
+
+CHANNELS = """
+input: picture
+x: [[[1, 0, 2], [0, 1, 1], [2, -1, 0]], [[0, 1, 1], [1, 0, -1], [0, 0, 1]]]
+y: [1, -1]
+layers:
+  - type: conv
+    kernel: [[[[1, -1], [0.5, 2]], [[0, 1], [1, 0]]], [[[2, 0], [1, 1]], [[1, 1], [0, -1]]]]
+    bias: [0, 1]
+  - {type: mean-pool, size: 2}
+  - {type: flatten}
+  - {weights: [[1, 2], [0, 1]]}
+loss: half-squared-error
+"""
+
+
+def test_a_filter_has_one_letter_from_the_kernel_to_the_weights_behind() -> None:
+    found = read(CHANNELS)
+    trace = by_index(in_symbols(found.model, found.plan), found.model, found.plan.shapes)
+    letters = {parts(step.id)[0]: parts(step.id)[1] for step in trace.steps}
+    filters = ("Z1", "H1", "H2", "H3", "dL/dK1", "dL/db1", "dL/dZ1", "dL/dH2", "dL/dH3")
+    assert len({letters[name][0] for name in filters} | {letters["dL/dW4"][1]}) == 1
+    assert len({letters[name][0] for name in ("Z4", "Yhat", "dL/dZ4", "dL/dW4")}) == 1
+    assert letters["Z1"][0] != letters["Z4"][0]
 
 
 # One letter, one axis ----------------------------------------------------------------------------

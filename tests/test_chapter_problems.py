@@ -129,6 +129,31 @@ def word_model(v: Any) -> Any:
     return loss
 
 
+def block(v: Any) -> Any:
+    q, k, u = v.X @ v.WQ, v.X @ v.WK, v.X @ v.WV
+    powers = np.exp(q @ k.T / np.sqrt(2)) * np.tril(np.ones((3, 3)))
+    rows = (v.X + powers / powers.sum(axis=1, keepdims=True) @ u).T
+    return ((standard(rows, 0.1).T * v.gamma + v.beta - v.T) ** 2).sum() / 2
+
+
+def contrast(v: Any) -> Any:
+    a, b = ([row / np.sqrt(row @ row) for row in rows] for rows in (v.A, v.B))
+    scores = np.array([[one @ other / v.tau for other in b] for one in a])
+    return -np.mean([np.log(softmax(row)[i]) for i, row in enumerate(scores)])
+
+
+def factorisation(v: Any) -> Any:
+    rated = [(i, j) for i, j in np.ndindex(2, 3) if v.M[i, j]]
+    missed = sum((v.R[i, j] - v.P[i] @ v.Q[:, j]) ** 2 for i, j in rated)
+    return missed + 0.1 * ((v.P**2).sum() + (v.Q**2).sum())
+
+
+def focal(v: Any) -> Any:
+    p = sigmoid(v.X @ v.w + v.b)
+    right = -0.25 * (1 - p) ** 2 * np.log(p)
+    return (right[[0, 2]]).sum() - 0.75 * p[1] ** 2 * np.log(1 - p[1])
+
+
 def prelu(v: Any) -> Any:
     z = v.W @ v.x
     return ((np.where(z > 0, z, v.alpha * z) - v.y) ** 2).sum() / 2
@@ -172,6 +197,7 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "norms/dropout": (dropout, "X W1 W2"),
     "attention/causal": (causal, "WQ WK WV"),
     "attention/two-heads": (two_heads, "Q K V W"),
+    "attention/block": (block, "X WQ WK WV gamma beta"),
     "words/language-model": (language, "E1 W3 b3"),
     "words/naive-softmax": (lambda v: -np.log(softmax(v.U @ v.v)[1]), "U v"),
     "words/negative-sampling": (
@@ -185,6 +211,8 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "models/tied-autoencoder": (autoencoder, "W b c"),
     "models/generator": (lambda v: -np.log(sigmoid(v.w @ v.G @ v.noise)), "G"),
     "models/adversarial": (lambda v: -np.log(1 - sigmoid(v.w @ v.x + v.b)), "x"),
+    "models/contrast": (contrast, "A B"),
+    "models/factorisation": (factorisation, "P Q"),
     "models/prelu": (prelu, "W alpha"),
     "models/maxout": (maxout, "W V b c"),
     "time/word-model": (word_model, "E U W V"),
@@ -197,6 +225,7 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "regression/poisson": (lambda v: (np.exp(v.X @ v.w) - v.y * (v.X @ v.w)).sum(), "w"),
     "regression/multiclass-hinge": (several_hinges, "W b"),
     "regression/support-vector": (support_vector, "W1 b1"),
+    "regression/focal": (focal, "w b"),
     "models/reinforce": (lambda v: -1.5 * np.log(softmax(v.W @ v.s)[1]), "W"),
 }
 MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is called
@@ -206,6 +235,7 @@ MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is cal
     "norms/dropout": ("not-rescaled", "H1", "factor-left-out"),
     "attention/causal": ("root-lost", "S_O", "factor-left-out"),
     "attention/two-heads": ("columns", "A1_H", "wrong-axis"),
+    "attention/block": ("past-the-attention-lost", "dL/dX", "path-lost"),
     "words/language-model": ("sign", "dL/dZ3", "sign-flipped"),
     "words/naive-softmax": ("sign", "dJ/dz", "sign-flipped"),
     "words/negative-sampling": ("slope-twice", "dJ/ds", "softmax-shortcut-misused"),
@@ -220,6 +250,8 @@ MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is cal
     "models/tied-autoencoder": ("decoder-lost", "dL/dW", "path-lost"),
     "models/generator": ("sign", "dL/ds", "sign-flipped"),
     "models/adversarial": ("gradient-for-its-sign", "moved", "activation-omitted"),
+    "models/contrast": ("temperature-lost", "dL/dV", "factor-left-out"),
+    "models/factorisation": ("missing-as-zero", "E", "factor-left-out"),
     "models/prelu": ("slope-left-out", "dL/dz", "factor-left-out"),
     "models/maxout": ("both", "dL/dv", "factor-left-out"),
     "time/word-model": ("last-step-only", "dL/dW", "path-lost"),
@@ -229,6 +261,7 @@ MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is cal
     "regression/poisson": ("through-exp-lost", "dL/dz", "output-derivative-omitted"),
     "regression/multiclass-hinge": ("right-class-lost", "dL/ds", "copied"),
     "regression/support-vector": ("margin-forgotten", "dL/dYhat", "factor-left-out"),
+    "regression/focal": ("factor-held-fixed", "dL/dq", "path-lost"),
     "models/reinforce": ("advantage-lost", "dL/dz", "softmax-shortcut-misused"),
 }
 ENDS = {  # the formula in which the textbook's derivation ends
@@ -244,6 +277,9 @@ ENDS = {  # the formula in which the textbook's derivation ends
     "regression/softmax": ("dL/dZ1", "(Yhat - Y) / 4"),
     "regression/ridge": ("dL/dW", "2 * (lambda * W) + X.T @ dL/dR"),
     "models/reinforce": ("dL/dz", "1.5 * (policy - a)"),
+    "models/contrast": ("dL/dP", "diag(-(1 / (3 * diagonal(P))))"),
+    "models/factorisation": ("dL/dP", "2 * (lambda * P) - dL/dE * M @ Q.T"),
+    "regression/focal": ("dL/dp", "dL/dq * (2 * t - 1)"),
 }
 
 

@@ -100,6 +100,13 @@ equations:
 values: {A: [[1, 0], [0.5, 1]], B: [[0.8, 0.1], [0.2, 0.9]], c: 0.5}
 equations: [S = A @ B.T / c, "P = softmax(S, axis=1)", "L = -(log(P[1,1]) + log(P[2,2])) / 2"]
 """,
+    "diagonal": """
+shapes: {A: [N, N], B: [3, 3], w: [3]}
+equations:
+  - P = softmax(A, axis=1)
+  - d = log(diagonal(B^2))
+  - L = -sum(log(diagonal(P))) + sum(w * d * diagonal(B))
+""",
     "row-vector": """
 shapes: {W: [1, N], x: [N], y: [1]}
 equations:
@@ -332,6 +339,22 @@ def test_equations(text: str) -> None:
         check(model, question)
         for letters in entries(model, question.by):
             check(model, Question(question.of, question.by, (), letters))
+
+
+MEAN = """
+convention: {affine: x W + b}
+x: [[1, 2], [0, -1], [2, 1]]
+y: [[1, 0], [0, 1], [1, 1]]
+layers:
+  - {weights: [[1, -0.5], [0.5, 1]]}
+  - {type: batch-norm, epsilon: 0.1}
+loss: half-squared-error
+"""
+
+
+@pytest.mark.parametrize("of", ["mu2", "var2", "L", "Xhat2"])
+def test_what_all_samples_are_in_has_no_slice_of_one_sample(of: str) -> None:
+    assert check(model_of(MEAN), Question(of, "W1"))
 
 
 # The numbers that `solve` gives -------------------------------------------------------------------

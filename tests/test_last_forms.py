@@ -264,3 +264,78 @@ def test_the_work_grows_no_faster_than_pairs_of_terms(monkeypatch: pytest.Monkey
         solved({"x": V}, "L = " + " * ".join(["sum(x * x)"] * count))
         found.append(looked_at)
     assert found[2] < 4.5 * found[1] < 20 * found[0]
+
+
+# One quotient -------------------------------------------------------------------------------------
+
+
+def test_what_stands_below_twice_is_a_square() -> None:
+    found = solved({"u": V, "v": U}, "s = dot(u, v) / (norm(u) * norm(v))", "L = (s - 1)^2")
+    assert "norm(u)^2" in formulas(found)["dL/du"]
+    lengths = np.linalg.norm(V), np.linalg.norm(U)
+    s = V @ U / np.prod(lengths)
+    wanted = 2 * (s - 1) * (U / np.prod(lengths) - s * V / lengths[0] ** 2)
+    np.testing.assert_allclose(found["dL/du"], wanted, rtol=1e-12)
+
+
+def test_a_width_leaves_its_cube_below_the_line() -> None:
+    """exp(−d / (2 s²)) by s is d/s³ of itself: no 4 s over 4 s⁴."""
+    d = np.abs(V)
+    found = solved({"d": d, "s": np.array(1.5)}, "phi = exp(-d / (2 * s^2))", "L = sum(phi)")
+    assert formulas(found)["dL/ds"] == "sum(dL/dphi * phi * d) / s^3"
+    np.testing.assert_allclose(found["dL/ds"], sum(np.exp(-d / 4.5) * d) / 1.5**3, rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_a_sum_does_not_run_over_stands_in_front_of_it(axis: int) -> None:
+    vector = np.abs(RNG.normal(size=A.shape[1 - axis])) + 1
+    side = "row(v)" if axis == 0 else "column(v)"
+    found = solved({"X": A, "v": vector}, f"H = X / sqrt({side} + 1)", "L = sum(H^3)")
+    assert formulas(found)["dL/dv"].count("sqrt") == 0
+    spread = np.expand_dims(vector, axis)
+    h = A / np.sqrt(spread + 1)
+    wanted = (3 * h**2 * A * -0.5 * (spread + 1) ** -1.5).sum(axis)
+    np.testing.assert_allclose(found["dL/dv"], wanted, rtol=1e-12)
+
+
+def test_cofactors_over_the_determinant_are_the_inverse() -> None:
+    matrix = np.array([[2.0, 1], [0.5, 3]])
+    found = solved({"A": matrix}, "L = 3 * log(det(A))")
+    assert formulas(found)["dL/dA"] == "3 * inv(A).T"
+    np.testing.assert_allclose(found["dL/dA"], 3 * np.linalg.inv(matrix).T, rtol=1e-12)
+
+
+def test_no_sign_and_no_identity_stands_where_none_is_needed() -> None:
+    square = A.T @ A + np.array([[0, 1], [0, 0]])
+    found = solved({"C": A, "A": square}, "L = trace(C @ A @ C.T)")
+    assert formulas(found)["dL/dC"] == "C @ A.T + C @ A"
+    np.testing.assert_allclose(found["dL/dC"], A @ (square + square.T), rtol=1e-12)
+    values = {"m": B[0], "x": B[1], "P": square}
+    equations = ["r = x - m", "L = r @ P @ r / 2"]
+    found = solved(values, *equations, ask=["d2L/dm2"])
+    assert formulas(found)["d2L/dm2"] == "0.5 * P.T + 0.5 * P"
+    np.testing.assert_allclose(found["d2L/dm2"], (square + square.T) / 2, rtol=1e-12)
+
+
+def test_what_is_divided_counts_from_one() -> None:
+    p = np.array([0.2, 0.7, 0.4])
+    y = np.array([0.0, 1, 1])
+    found = solved({"p": p, "y": y}, "L = -sum(y * log(p) + (1 - y) * log(1 - p)) + p[1]")
+    assert "(1 - y) / (1 - p)" in formulas(found)["dL/dp"]
+    wanted = -y / p + (1 - y) / (1 - p) + np.array([1, 0, 0])
+    np.testing.assert_allclose(found["dL/dp"], wanted, rtol=1e-12)
+
+
+def test_a_turned_product_is_the_product_of_the_turned() -> None:
+    problem = backprop.load({"shapes": {"K": ["M", "E"], "W": ["D", "E"], "q": ["D"]},
+                             "equations": ["s = K @ (W.T @ q)", "L = sum(s^2)"]})  # fmt: skip
+    text = problem.derive().render("text")
+    assert "∂L/∂W = q (∂L/∂s)ᵀ K" in text
+    assert "∂L/∂K = ∂L/∂s qᵀ W" in text
+
+
+def test_equal_terms_behind_a_common_factor_are_one() -> None:
+    found = solved({"t": U, "p": V}, "q = t * p + (1 - t) * (1 - p)", "L = sum(q^2)")
+    assert formulas(found)["dL/dp"] == "dL/dq * (2 * t - 1)"
+    q = U * V + (1 - U) * (1 - V)
+    np.testing.assert_allclose(found["dL/dp"], 2 * q * (2 * U - 1), rtol=1e-12)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 from test_time import EVERY_STEP, drawn, file_of, worked
 
+import backprop_cli as backprop
 from backprop_cli.algebra.expr import Op, Sym, rewrite, symbols
 from backprop_cli.cli import main
 from backprop_cli.derive.over_time import Block, in_blocks, summed
@@ -247,3 +248,53 @@ def test_letters_are_renamed_back_to_every_step() -> None:
         lambda node: Sym(node.name.replace("_t", "_2")) if isinstance(node, Sym) else None,
     )
     assert plain(back) == plain(trace.step("dL/dz_2").expr)
+
+
+# What is a matrix at each step --------------------------------------------------------------------
+
+BATCH = """
+values:
+  x_1: [[1], [0]]
+  x_2: [[-1], [2]]
+  h_0: [[0, 0], [0, 0]]
+  y: [1, -1]
+  U: [[0.5, -0.5]]
+  W: [[0.2, 0.1], [-0.3, 0.5]]
+  v: [1, -1]
+equations:
+  - for t in 1..2:
+      - h_t = tanh(x_t @ U + h_{t-1} @ W)
+      - l_t = sum((h_t @ v - y)^2)
+  - L = sum(t in 1..2, l_t)
+"""
+
+
+def test_matrices_over_time_are_shown_for_each_step() -> None:
+    """Backward through two steps of two samples, in plain NumPy."""
+    x, y = (np.array([[1.0], [0]]), np.array([[-1.0], [2]])), np.array([1, -1])
+    u, w, v = np.array([[0.5, -0.5]]), np.array([[0.2, 0.1], [-0.3, 0.5]]), np.array([1, -1])
+    first = np.tanh(x[0] @ u)
+    second = np.tanh(x[1] @ u + first @ w)
+    last = np.outer(2 * (second @ v - y), v)
+    before = np.outer(2 * (first @ v - y), v) + (last * (1 - second**2)) @ w.T
+    text = backprop.load(BATCH).solve().render("text", width=80)
+    backward = text.partition("Backward")[2].partition("∂L/∂v")[0]
+    for value in (*last.ravel(), *before.ravel()):
+        assert f"{abs(value):.4f}" in backward
+
+
+def test_the_jacobian_of_a_softmax_is_said_once_for_all_steps() -> None:
+    text = """
+values: {x: [[1, 0], [0, 2], [1, 1]], y: [[0, 1], [1, 0], [0, 1]], W: [[1, -1], [0.5, 0]]}
+equations:
+  - for t in 1..3:
+      - o_t = W @ x[t]
+      - p_t = softmax(o_t)
+  - L = sum(t in 1..3, cross_entropy(p_t, y[t]))
+"""
+    shown = backprop.load(text).solve().render("text", width=80)
+    assert shown.count("diag(p") == 1
+    assert "∂pₜ/∂oₜ = diag(pₜ) − pₜ pₜᵀ" in shown
+    e = np.exp(np.array([[1, 0.5], [-2, 0], [0, 0.5]]))
+    for p, q in e / e.sum(axis=1, keepdims=True):
+        assert f"−{p * q:.4f}" in shown.partition("∂pₜ/∂oₜ")[2].partition("∂L/∂oₜ")[0]

@@ -168,3 +168,20 @@ def test_entries_longer_than_anyone_reads_are_not_written_out(count: int, functi
     done = CliRunner().invoke(main, ["solve", "-", "--detail", "long"], input=text)
     assert done.exit_code == 0
     assert len(done.stdout.splitlines()) < 150  # two to the power of eleven terms an entry
+
+
+def test_the_norm_of_each_row_is_not_that_of_the_matrix() -> None:
+    text = printed({"A": [[3, 4], [0, 2]]}, "U = A / column(norm(A, axis=1))", "L = sum(U)")
+    assert "A / norm of each row (A)" in text
+    assert "‖A‖" not in text
+    assert "the Euclidean length divides every column" in text
+
+
+def test_a_unit_matrix_has_no_one_in_front() -> None:
+    text = printed({"A": [[3, 4], [0, 2]]}, "L = sum(A^2) - A[1,2]")
+    assert "2 · A − E₁₂" in text
+
+
+def test_a_mean_divides_by_how_many_numbers_it_is_of() -> None:
+    text = printed({"e": [1, 2, 3]}, "L = mean(log(cosh(e)))")
+    assert "∂L/∂e = tanh(e) / 3" in text

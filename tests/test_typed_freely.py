@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import solve
@@ -134,3 +135,14 @@ def test_skip_weights_of_one_unit() -> None:
     same(*(network("[1, 2]", "1", "{weights: [3, 4]}, "
                    f"{{weights: 2, skip: [{{from: 0, weights: {weights}}}]}}")
            for weights in ("[[5, 6]]", "[5, 6]")))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("x", "doubted"), [("[1,5,2,5]", True), ("[0,5,1]", True), ("[1,2,3]", False)]
+)
+def test_commas_that_separate_three_numbers_are_no_decimal_signs(x: str, doubted: bool) -> None:
+    """Each vector is too long, and with a point for its first comma it would fit."""
+    text = f'values: {{x: {x}, w: "1 2"}}\nequations: [L = w @ x]\n'
+    with pytest.raises(UserError) as caught:
+        loaded(Source("problem.yaml", text.encode()))
+    assert any("read as two numbers" in each.message for each in caught.value.complaints) is doubted

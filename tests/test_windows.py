@@ -406,3 +406,47 @@ def test_two_pictures_are_read_as_two_channels_and_told() -> None:
     }
     with pytest.raises(backprop.Error, match="has 2 channels, the kernel one"):
         backprop.load(problem)
+
+
+# What is written out ------------------------------------------------------------------------------
+
+STRIDED = {
+    "input": "picture",
+    "x": [[[1, 0, 2, 1, -1]] * 5, [[0, 1, 1, 0, 3]] * 5],
+    "y": [1] * 18,
+    "layers": [
+        {
+            "type": "conv",
+            "stride": 2,
+            "padding": 1,
+            "kernel": [[[[1, 2, -1], [3, 4, 5], [0.5, 6, 1]]] * 2] * 2,
+            "bias": [0.25, 1],
+        },
+        {"type": "flatten"},
+    ],
+    "loss": "half-squared-error",
+}
+
+
+def test_the_window_of_an_entry_leaves_out_what_is_beyond_the_ends() -> None:
+    """Z₁₁₁ has the lower right part of the kernel on the upper left of both channels:
+    4·1 + 5·0 + 6·1 + 1·0 and 4·0 + 5·1 + 6·0 + 1·1, and the bias."""
+    text = backprop.load(STRIDED).solve().render("text", width=80)
+    assert "Z¹₁₁₁ = K¹₁₁₂₂ · X₁₁₁ + K¹₁₁₂₃ · X₁₁₂ + K¹₁₁₃₂ · X₁₂₁" in text
+    assert "= 4 · 1 + 5 · 0 + 6 · 1 + 1 · 0 + 4 · 0 + 5 · 1 + 6 · 0 + 1 · 1" in text
+    assert "= 16.25" in text
+
+
+def test_slices_of_a_table_fall_below_one_another() -> None:
+    text = backprop.load(STRIDED).solve().render("text", width=60)
+    assert max(map(len, text.partition("Results")[2].splitlines())) <= 60
+
+
+def test_a_window_inside_a_condition_is_not_written_out() -> None:
+    problem = {
+        "values": {"A": [[1, 0, 2], [0, 1, 1], [2, -1, 0]], "K": [[1, -1], [0.5, 2]], "b": 0.5},
+        "equations": ["P = relu(conv(A, K) + b)", "Q = relu(conv(A, K.T) - b)", "L = sum(P * Q)"],
+    }
+    text = backprop.load(problem).solve().render("text", width=80)
+    assert "P₁₁ = ReLU(K₁₁ · A₁₁ + K₁₂ · A₁₂" in text
+    assert "(∂L/∂K)₁₁ =" not in text

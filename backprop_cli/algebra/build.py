@@ -75,7 +75,7 @@ def neg(a: Expr) -> Expr:
         case Op("neg", (inner,)):
             return inner
         case Op("sub", (left, right)):
-            return op("sub", right, left)
+            return sub(right, left)
         case Op("mul", (Num(value), rest)):
             return scaled(-value, rest)
     return op("neg", a)
@@ -110,6 +110,8 @@ def sub(a: Expr, b: Expr) -> Expr:
             return Num(x - y)
         case _, Op("neg", (inner,)):
             return op("add", a, inner)
+        case _, Op("mul", (Num(value), rest)) if value < 0:
+            return op("add", a, scaled(-value, rest))
     return op("sub", a, b)
 
 
@@ -167,10 +169,12 @@ def power(a: Expr, exponent: Expr) -> Expr:
 
 
 def transpose(a: Expr) -> Expr:
-    """aᵀ; a transposed product is the product of the transposed, exchanged."""
+    """aᵀ; a transposed product is the product of the transposed, exchanged; diag(a) is its own."""
     match a:
         case Op("transpose", (inner,)):
             return inner
+        case Op("diag", _):
+            return a
         case Op("outer", (left, right), ()):
             return op("outer", right, left)
         case Op("matmul", (left, right)):

@@ -8,7 +8,7 @@ parts side by side, equal terms and common factors, and the number of samples be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate, pairwise
@@ -25,17 +25,15 @@ from backprop_cli.algebra.expr import (
     Op,
     Option,
     Sym,
-    num,
     op,
     signed_terms,
-    walk,
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
+from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
 from backprop_cli.operations.record import Rules
 
 _PRODUCTS = frozenset({"mul", "matmul", "outer"})
-_QUOTIENTS = frozenset({"div", "ratio"})
 
 Upstream: TypeAlias = Folded[frozenset[str]]
 """The gradients that are factors of a term, entry by entry."""
@@ -45,22 +43,13 @@ def last_form(expr: Expr, rules: Rules, divisors: Collection[Fraction] = ()) -> 
     """The gradient in its last form; `divisors` are the numbers that the formulas divide by."""
     formed = partial(_formed, rules=rules, upstream=Folded(gradient_at, gradients_in))
     whole = Folded[Expr](lambda leaf: leaf, formed).of(expr)
-    return _divided(whole, divisors)
-
-
-def divided_by(exprs: Iterable[Expr]) -> frozenset[Fraction]:
-    """The numbers that formulas divide by, as by the number of samples; a half is left a half."""
-    return frozenset(
-        node.args[1].value
-        for expr in exprs
-        for node in walk(expr)
-        if isinstance(node, Op) and node.name == "div" and isinstance(node.args[1], Num)
-    ) - {Fraction(0), Fraction(1), Fraction(2)}
+    return divided(whole, divisors)
 
 
 def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream) -> Expr:
     made = node if tuple(args) == node.args else Op(node.name, tuple(args), node.options)
-    once = _side_by_side(_met(_in_front(made, rules), rules), rules)
+    tidied = one_quotient(in_front_of_sum(made, rules), rules)
+    once = _side_by_side(_met(_in_front(tidied, rules), rules), rules)
     return in_signs(_factored(_collected(once), rules, upstream))
 
 
@@ -78,6 +67,9 @@ def exchanged(expr: Expr) -> Expr | None:
         case Op("mul", (Num() as number, rest)):
             inner = exchanged(rest)
             return None if inner is None else op("mul", number, inner)
+        case Op("div", (above, below)):
+            inner = exchanged(above)
+            return None if inner is None else op("div", inner, below)
         case Op(name, (left, right)) if name in _PRODUCTS:
             for place, arg in ((1, right), (0, left)):
                 inner = exchanged(arg)
@@ -88,8 +80,11 @@ def exchanged(expr: Expr) -> Expr | None:
 
 
 def in_signs(node: Expr) -> Expr:
-    """2(z − y) for −2(y − z)."""
+    """2(z − y) for −2(y − z), and a + (1 − y) / b for a − (y − 1) / b."""
     match node:
+        case Op("sub", (first, rest)):
+            inner = exchanged(rest)
+            return node if inner is None or not _is_from_one(inner) else op("add", first, inner)
         case Op("mul", (Num(value), rest)) if value < 0:
             inner = exchanged(rest)
             return node if inner is None else build.scaled(-value, inner)
@@ -99,10 +94,22 @@ def in_signs(node: Expr) -> Expr:
     return node
 
 
+def _is_from_one(expr: Expr) -> bool:
+    """Whether its first factor above the line is 1 less something."""
+    match expr:
+        case Op("sub", (Num(), _)):
+            return True
+        case Op("mul", (Num(), rest)):
+            return _is_from_one(rest)
+        case Op("mul" | "div", (first, _)):
+            return _is_from_one(first)
+    return False
+
+
 # Factors without axes -----------------------------------------------------------------------------
 
 
-def _in_front(node: Op, rules: Rules) -> Expr:
+def _in_front(node: Expr, rules: Rules) -> Expr:
     """(G Q) / √d for (G / √d) Q, and y / (N p) for y / p / N."""
     match node:
         case Op("transpose", (Op("div", (inner, below)),)) if not rules.shape(below):
@@ -111,12 +118,12 @@ def _in_front(node: Op, rules: Rules) -> Expr:
             return op("div", op("matmul", left, right), below)
         case Op("matmul", (left, Op("div", (right, below)))) if not rules.shape(below):
             return op("div", op("matmul", left, right), below)
-        case Op("mul", (Op("div", (left, below)), right)) if not rules.shape(node.args[0]):
-            return op("div", op("mul", left, right), below) if rules.shape(right) else node
+        case Op("mul", (Op("div", (left, below)), right)) if not rules.shape(below):
+            return op("div", build.mul(left, right), below) if rules.shape(right) else node
         case Op("place", (inner,)):
             number, rest = build.coefficient(inner)
             return build.scaled(number, _scalar_in_front(rest, node, rules))
-        case Op("div", (Op(name, (above, inner)) as first, below)) if name in _QUOTIENTS:
+        case Op("div", (Op(name, (above, inner)) as first, below)) if name in QUOTIENTS:
             if not rules.shape(below) and rules.shape(inner):
                 return Op(name, (above, build.mul(below, inner)), first.options)
     return node
@@ -320,7 +327,7 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
     """The gradients that are factors of a term, by those of its parts."""
     if node.name == "mul":
         return args[0] | args[1]
-    return args[0] if node.name in ("div", "spread") else frozenset()
+    return args[0] if node.name in {*QUOTIENTS, "spread"} else frozenset()
 
 
 def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Upstream) -> Expr:
@@ -328,8 +335,11 @@ def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Up
     numbers = {abs(number) for number, _ in inside}
     common = numbers.pop() if len(numbers) == 1 else Fraction(1)
     inside.sort(key=lambda term: term[0] < 0)  # b − a, not −a + b
-    inner = build.sum_of(
-        build.scaled(number / common, _without(factor, rest, upstream)) for number, rest in inside
+    inner = _collected(
+        build.sum_of(
+            build.scaled(number / common, _without(factor, rest, upstream))
+            for number, rest in inside
+        )
     )
     product = build.scaled(common, build.mul(factor, inner))
     others = [term for term in terms if term not in inside]
@@ -343,31 +353,8 @@ def _without(factor: Sym, rest: Expr, upstream: Upstream) -> Expr:
             return build.mul(_without(factor, left, upstream), right)
         case Op("mul", (left, right)):
             return build.mul(left, _without(factor, right, upstream))
-        case Op("div", (above, below)):
-            return op("div", _without(factor, above, upstream), below)
+        case Op(name, (above, below)) if name in QUOTIENTS:
+            return Op(name, (_without(factor, above, upstream), below), rest.options)
         case Op("spread", (inner,)):
             return _without(factor, inner, upstream)
     return ONE
-
-
-# What the formulas divide by ----------------------------------------------------------------------
-
-
-def _is_quotient(rest: Expr) -> bool:
-    """Whether there is a line already, below which the number is written: y / (4 p)."""
-    return rest == ONE or (isinstance(rest, Op) and rest.name in _QUOTIENTS)
-
-
-def _divided(expr: Expr, divisors: Collection[Fraction]) -> Expr:
-    """(ŷ − y) / 4 for 0.25 (ŷ − y) where the loss is divided by 4."""
-    match expr:
-        case Op("add" | "sub", (left, right)):
-            return op(expr.name, _divided(left, divisors), _divided(right, divisors))
-        case Op("neg", (inner,)):
-            return op("neg", _divided(inner, divisors))
-        case Op("mul", (Num(value), rest)) if value.denominator != 1:
-            for divisor in sorted(divisors):
-                times = value * divisor
-                if times.denominator == 1 and not _is_quotient(rest):
-                    return op("div", build.scaled(times, rest), num(divisor))
-    return expr

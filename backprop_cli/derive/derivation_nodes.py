@@ -97,12 +97,16 @@ def depends(expr: Expr, by: Sym, bound: frozenset[str] = frozenset()) -> bool:
 
 
 def _may_be(name: str, other: str, bound: frozenset[str]) -> bool:
-    """Whether an entry of a sum can be the entry `other`."""
+    """Whether an entry of a sum, or one on a diagonal, can be the entry `other`."""
     (base, letters), (base_other, letters_other) = parts(name), parts(other)
     if base != base_other or len(letters) != len(letters_other):
         return False
     return all(
-        a == b or (not (a.isdecimal() and b.isdecimal()) and not bound.isdisjoint((a, *moving(a))))
+        a == b
+        or (
+            not (a.isdecimal() and b.isdecimal())
+            and (letters.count(a) > 1 or not bound.isdisjoint((a, *moving(a))))
+        )
         for a, b in zip(letters, letters_other, strict=True)
     )
 

@@ -32,7 +32,7 @@ class Form(Struct, frozen=True):
 
 
 class Family(Struct, frozen=True):
-    """The gradients by one quantity over time: `name` is `dL/dh_t`, `ids` that of each step.
+    """What is derived by one quantity over time: `name` is `dL/dh_t`, `ids` that of each step.
 
     Steps are in the order of computing, from the end to the start.
     """
@@ -77,18 +77,42 @@ def is_later(term: Expr, over: OverTime, t: int) -> bool:
 
 def families(trace: Trace, over: OverTime) -> Iterator[Family]:
     """Those whose steps are all alike, the last and its start apart."""
-    steps = {step.id: step for step in trace.steps if step.phase == "backward"}
     first = trace.bases.first
-    for base, names in over.names.items():
-        of = trace.loss or next((quantity(id).name for id in steps), "")
-        ids = {t: derivative_id(of, name) for t, name in zip(over.steps, names, strict=True)}
-        found = {t: steps[id] for t, id in reversed(ids.items()) if id in steps}
+    for (name, base), found in _over_time(trace, over).items():
         if len(found) < 2 or [*found] != [*range(max(found), min(found) - 1, -1)]:
             continue
         forms = _forms(found, over, first, rows=True) or _forms(found, over, first, rows=False)
         if forms:
-            name = derivative_id(of, at_step(base, over.letter))
             yield Family(name, base, {t: step.id for t, step in found.items()}, forms)
+
+
+def _over_time(trace: Trace, over: OverTime) -> dict[tuple[str, str], dict[int, Step]]:
+    """The gradients and Jacobians by each quantity over time, from the end to the start."""
+    gradients = [step for step in trace.steps if step.phase == "backward"]
+    of = trace.loss or next((quantity(step.id).name for step in gradients), "")
+    found: dict[tuple[str, str], dict[int, Step]] = {
+        (derivative_id(of, at_step(base, over.letter)), base): {} for base in over.bases
+    }
+    for step in trace.steps:
+        by = step_of(quantity(step.id).by)
+        name = _name_of_all(step, of, over) if by and by[0] in over.bases else None
+        if by and name and by[1] in over.steps:
+            found.setdefault((name, by[0]), {})[by[1]] = step
+    return {key: dict(sorted(each.items(), reverse=True)) for key, each in found.items()}
+
+
+def _name_of_all(step: Step, of: str, over: OverTime) -> str | None:
+    """`dL/dh_t` for a gradient, `dp_t/do_t` for a Jacobian within a step that has a formula."""
+    read = quantity(step.id)
+    by, above = step_of(read.by), step_of(read.name)
+    assert by is not None
+    if step.phase == "backward" and read.name == of:
+        return derivative_id(of, at_step(by[0], over.letter))
+    if step.phase != "jacobian" or above is None or above[1] != by[1]:
+        return None
+    if isinstance(step.expr, Op) and step.expr.name == "jacobian":
+        return None
+    return derivative_id(at_step(above[0], over.letter), at_step(by[0], over.letter))
 
 
 def _forms(
@@ -157,7 +181,7 @@ def in_blocks(trace: Trace, shown: Sequence[Step]) -> list[Step | Block]:
     for together in _in_order(needs):
         members = [id for id in key if key[id] in together]
         shared = {found[id][0] for id in members if id in found}
-        if len(shared) == 1 and all(id in found for id in members):
+        if len(shared) == 1 and all(id in found and id in kept for id in members):
             unlike = {found[id][1].name: found[id][1] for id in members}
             ordered.append(Block(shared.pop(), tuple(unlike.values())))
         else:

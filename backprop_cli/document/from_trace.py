@@ -33,6 +33,7 @@ from backprop_cli.document.document_data import Step as StepPart
 from backprop_cli.document.names import Names, names_of
 from backprop_cli.document.step_equations import (
     Formulas,
+    Known,
     known,
     values_of,
     written_places,
@@ -229,8 +230,8 @@ class _Maker(Struct, frozen=True):
         if self.trace.over_time and step.phase == "backward":
             whole = self.over_time.sum_over_time(plain)
             equation = replace(equation, sides=(*((whole,) if whole else ()), *equation.sides))
-        entries = [*self.any_entry(step)]
-        entries += self.formulas.entries(step, used, places or self.example(step))
+        entries = [*self.any_entry(step), *self.formulas.entries(step, used, places)]
+        entries += [] if places else self.example(step, used)
         if alone and not equation.sides:  # it has no formula of which an entry could be one
             equation, *entries = entries
         return StepPart(
@@ -251,14 +252,12 @@ class _Maker(Struct, frozen=True):
 
             yield from any_entry(step, self.formulas)
 
-    def example(self, step: Step) -> list[tuple[int, ...]]:
+    def example(self, step: Step, used: Known) -> Iterator[Equation]:
         """One window as an example, of what is not written out anyway."""
-        alone = self.is_brief(step) or step.id in self.view.entries
-        if alone or not _slides(step):
-            return []
-        from backprop_cli.document.window_parts import example
+        if not self.is_brief(step) and step.id not in self.view.entries and _slides(step):
+            from backprop_cli.document.window_parts import example
 
-        return list(example(step, self.formulas))
+            yield from example(step, self.formulas, used)
 
     def places(self, step: Step) -> list[tuple[int, ...]]:
         """The entries that are written out: those asked for, or all of them in long detail."""

@@ -151,19 +151,24 @@ class Formulas(Struct, frozen=True):
 
     def entries(self, step: Step, known: Known, places: Sequence[_Place]) -> Iterator[Equation]:
         """Entries written out, but for those that say no more than the formula of the step."""
-        if not places:
+        if places and is_entrywise(step, self.known):
+            yield from self.examples(step, known, places, _LONGEST_ENTRY)
             return
-        if not is_entrywise(step, self.known):
-            yield from (
-                Equation(self._entry_name(step, at), (), self._at(step, at)) for at in places
-            )
+        for at in places:
+            yield Equation(self._entry_name(step, at), (), self._at(step, at))
+
+    def examples(
+        self, step: Step, known: Known, places: Sequence[_Place], longest: int
+    ) -> Iterator[Equation]:
+        """Those of the entries that have no more than so many parts."""
+        if not places:
             return
         from backprop_cli.readings.entries import entry
 
         sizes = Sizes(self.known.shapes, {})
         for at in places:
             written = entry(step.expr, at, sizes)
-            if written != step.expr and not any(islice(walk(written), _LONGEST_ENTRY, None)):
+            if written != step.expr and not any(islice(walk(written), longest, None)):
                 yield self._entry(step, at, written, known)
 
     def _entry(self, step: Step, at: _Place, written: Expr, known: Known) -> Equation:

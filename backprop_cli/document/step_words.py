@@ -251,8 +251,12 @@ def _symbol(text: str, names: Names) -> str:
 
 
 def _named(node: Op, names: Names) -> str:
-    inner = node.args[0]
-    return names.text(inner.name) if not isinstance(inner, Op) and hasattr(inner, "name") else "it"
+    match node.args[0]:
+        case Sym(name):
+            return names.text(name)
+        case Op(name) if called := noun(name):
+            return f"the {called}"
+    return "it"
 
 
 _MET = MappingProxyType(

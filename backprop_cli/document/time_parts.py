@@ -55,7 +55,8 @@ class OverTimeMaker(Struct, frozen=True):
         first, *others = [
             equation for each in block.families for equation in self.equations(block.over, each)
         ]
-        main = block.families[-1]
+        main, table = block.families[-1], self.table(block)
+        values = self.values(block) if table is None else ()
         yield StepPart(
             number,
             self.step(main.ids[max(main.ids)]).id,
@@ -63,10 +64,9 @@ class OverTimeMaker(Struct, frozen=True):
             _words(block),
             self.step(main.ids[max(main.ids)]).shape,
             first,
-            tuple(others),
+            (*others, *values),
             tuple(self.notes(block)),
         )
-        table = self.table(block)
         if table is not None:
             yield table
 
@@ -158,6 +158,15 @@ class OverTimeMaker(Struct, frozen=True):
         heads = (block.over.letter, *(head for head, _ in found))
         rows = [(Number(str(t)), *(cells[t] for _, cells in found)) for t in steps]
         return Columns(heads, tuple(rows))
+
+    def values(self, block: Block) -> Iterator[Equation]:
+        """What came out at each step, from the end to the start, where there is no table."""
+        for family in block.families:
+            for id in family.ids.values():
+                value = self.formulas.known.values.get(id)
+                if value is not None:
+                    drawn = self.formulas.drawn.value(value)
+                    yield Equation(self.formulas.names.node(id), (), drawn)
 
     def columns(
         self, block: Block, family: Family

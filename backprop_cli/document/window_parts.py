@@ -11,7 +11,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, uses, walk
 from backprop_cli.derive.derivation_nodes import EQUAL, Indices, indexed
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.document.document_data import Equation
-from backprop_cli.document.step_equations import Formulas
+from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.operations.convolutions import AXES, SLIDING
 from backprop_cli.operations.pooling import pool_of, windows_at
 from backprop_cli.operations.sizes import Sizes
@@ -20,7 +20,7 @@ from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import Step
 
 _POOLING = ("max_pool", "mean_pool")
-_MOST_TERMS = 40  # of a window that is written out
+_LONGEST = 160  # parts of a window that is written out
 _MOST_WINDOWS = 6  # of a step that pools, all of which are written out
 _INDEX = {"conv": "fij", "conv_kernel": "fcuv"}
 _SUMMED = {"conv": "cuvmprst", "conv_kernel": "ijmprst"}
@@ -90,19 +90,15 @@ class _Offsets(Entrywise):
         return next(self.free(skipped))
 
 
-def example(step: Step, formulas: Formulas) -> Iterator[tuple[int, ...]]:
-    """The places of entries that are written out: one window of a convolution, a few of pooling."""
+def example(step: Step, formulas: Formulas, used: Known) -> Iterator[Equation]:
+    """One window of a convolution written out, a few of pooling; none that is too long to read."""
     node, value = _windowed(step), step.value
     if node is None or value is None or not value.size:
         return
+    places = [tuple(size // 2 if node.name == "conv_input" else 0 for size in value.shape)]
     if node.name in _POOLING:
-        yield from islice(np.ndindex(value.shape), _MOST_WINDOWS)
-        return
-    window = formulas.known.shapes[node.args[1].name] if isinstance(node.args[1], Sym) else ()
-    if np.prod([size for size in window if isinstance(size, int)], dtype=int) > _MOST_TERMS:
-        return
-    middle = node.name == "conv_input"
-    yield tuple(size // 2 if middle else 0 for size in value.shape)
+        places = [*islice(np.ndindex(value.shape), _MOST_WINDOWS)]
+    yield from formulas.examples(step, used, places, _LONGEST)
 
 
 def notes(step: Step, formulas: Formulas) -> Iterator[str]:

@@ -57,14 +57,16 @@ def joined_spans(line: Line) -> Iterator[Span]:
 
 
 class Boxed(Drawn, frozen=True):
-    """A box as it is."""
+    """A box as it is; of what is made of several, they fall below one another where it is wide."""
 
     box: Box
+    tokens: Tokens = ()
 
     def lines(self, room: int) -> Iterator[Line]:
         """Its lines."""
-        del room
-        yield from self.box.lines
+        fits = self.box.width <= room or not self.tokens
+        for box in [self.box] if fits else lines(self.tokens, room, 0):
+            yield from box.lines
 
 
 class Moved(Drawn, frozen=True):

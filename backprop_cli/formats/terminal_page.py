@@ -230,7 +230,7 @@ class TerminalPage:
             setter = replace(setter, drawing=replace(setter.drawing, most_width=_ANY_WIDTH))
         tokens = setter.tokens(node)
         plain = tuple(replace(token, label="") for token in restyled(tokens, role))
-        return Boxed(joined(plain))
+        return Boxed(joined(plain), plain)
 
     def results(self, part: Results) -> Iterator[RenderableType]:
         """The closing table."""

@@ -110,6 +110,14 @@ def bars(fence: str) -> Form:
     return form
 
 
+def norm(writer: Writer, node: Op) -> Part:
+    """‖a‖, and in words where it is taken of each row or column."""
+    along = _axis(writer, node, WITHIN)
+    if not along:
+        return bars("‖")(writer, node)
+    return called(writer, Script(Word("norm"), None, Word(f"each {along}")), *node.args)
+
+
 def logarithm_of_determinant(writer: Writer, node: Op) -> Part:
     """ln |A|."""
     inner = bars(DETERMINANT)(writer, node)

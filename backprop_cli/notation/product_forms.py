@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction as Exact
 
+from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, num, op
 from backprop_cli.notation.nodes import (
     INVERSE,
@@ -98,11 +99,24 @@ def matmul(writer: Writer, node: Op) -> Part:
 
 
 def outer(writer: Writer, node: Op) -> Part:
-    """a bᵀ, or aᵀ b where vectors are rows."""
+    """a bᵀ, or aᵀ b where vectors are rows; a gᵀ W for a (Wᵀ g)ᵀ."""
     a, b = node.args
     if writer.rows:
         return _product(writer, op(FLIPPED, a), b)
-    return _product(writer, a, op(FLIPPED, b))
+    turned = _turned(writer, b)
+    if turned is None:
+        return _product(writer, a, op(FLIPPED, b))
+    first, matrix = _product(writer, a, op(FLIPPED, turned[0])), turned[1]
+    last = _braced(writer, matrix, put(writer, matrix, "matrix b"))
+    return between(first, SIDE_BY_SIDE, last, "matrix")
+
+
+def _turned(writer: Hand, b: Expr) -> tuple[Expr, Expr] | None:
+    """The g and W of a column Wᵀ g, which is the row gᵀ W when it is turned."""
+    match b:
+        case Op("matmul", (matrix, g)) if (writer.rank(matrix), writer.rank(g)) == (2, 1):
+            return g, build.transpose(matrix)
+    return row_by(writer, b)
 
 
 def row_by(writer: Hand, a: Expr) -> tuple[Expr, Expr] | None:

@@ -104,6 +104,8 @@ def in_place(writer: Writer, node: Op) -> Part:
         return _in_its_row(writer, node.args[0], held[0], column=places.texts[0] == ":")
     if all(map(str.isdigit, places.texts)):
         unit = Part(Script(Letter("e" if len(places.texts) == 1 else "E"), None, places))
+        if node.args[0] == build.ONE:
+            return unit
         value = put(writer, node.args[0], "a scalar")
         return between(value, Sign("·" if writer.numbers else TIMES, 2), unit, "scalar")
     value = writer.part(node.args[0])

@@ -134,7 +134,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
         return Symbol(row(first, Sign(" ", bare=True), step), "fraction")
     if read.index:
         whole = symbol(naming, whole_id(id))
-        inner = Fenced("(", whole.node, ")") if whole.ending == "fraction" else whole.node
+        apart = whole.ending == "fraction" or _is_named_below(whole.node)
+        inner = Fenced("(", whole.node, ")") if apart else whole.node
         return Symbol(lowered(inner, Places(tuple(map(str.strip, read.index)))))
     if (twice := second_derivative(id)) is not None:
         return _second(naming, twice)
@@ -154,6 +155,18 @@ def symbol(naming: Naming, id: str) -> Symbol:
         inner = Fenced("(", symbol(naming, read.name).node, ")")
         return Symbol(row(_state_letter(read.state), inner))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
+
+
+def _is_named_below(node: Node) -> bool:
+    """Whether what stands below is a name, which indices behind it would run into: S of O."""
+    match node:
+        case Named(_, inner):
+            return _is_named_below(inner)
+        case Script(_, _, Places(texts)):
+            return not all(map(str.isdecimal, texts))
+        case Script(_, _, down):
+            return isinstance(down, Letter | Accent | Word)
+    return False
 
 
 def _delta(naming: Naming, id: str) -> Symbol:

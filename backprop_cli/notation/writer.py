@@ -75,7 +75,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "minimum": functions.of_several,
         "sum": functions.total,
         "abs": functions.bars("|"),
-        "norm": functions.bars("‖"),
+        "norm": functions.norm,
         "det": functions.bars(nodes.DETERMINANT),
         "logdet": functions.logarithm_of_determinant,
         "log": functions.logarithm,

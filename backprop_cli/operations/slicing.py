@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -219,24 +220,42 @@ def _chosen_rows(node: Op, index: Index, write: Entries) -> Expr | None:
 def _place_entry(node: Op, index: Index, write: Entries) -> Expr:
     """The entry that was put there; where rows were, those that meet in it."""
     chosen = choices(node)
-    inner: list[Position] = []
-    found: list[list[Position]] = [inner]
+    found: list[tuple[Expr, tuple[Position, ...]]] = [(build.ONE, ())]
     for i, choice in zip(index, (*chosen, *(None,) * (len(index) - len(chosen))), strict=True):
-        if choice is None:
-            for inner in found:
-                inner.append(i)
-            continue
-        if isinstance(choice, list):
-            here = [k for k, row in enumerate(choice) if row == operator.index(i)]
-            found = [[*inner, k] for inner in found for k in here]
-            continue
-        start, stop = choice if isinstance(choice, tuple) else (choice, choice + 1)
-        if not start <= i < stop:
-            return build.ZERO
-        if isinstance(choice, tuple):
-            for inner in found:
-                inner.append(i - start)
-    return build.sum_of(write.at(node.args[0], tuple(inner)) for inner in found)
+        ways = [*_ways_there(i, choice, write)]
+        found = [
+            (build.scalar_mul(held, here), (*inner, *own))
+            for held, inner in found
+            for here, own in ways
+        ]
+    return build.sum_of(
+        build.scalar_mul(write.at(node.args[0], inner), here) for here, inner in found
+    )
+
+
+def _ways_there(
+    i: Position, choice: object, write: Entries
+) -> Iterator[tuple[Expr, tuple[Position, ...]]]:
+    """The places along an axis of what was put there that come to place i, each with what is 1
+    where it does; a place in letters may be any."""
+    if choice is None:
+        yield build.ONE, (i,)
+        return
+    rows = isinstance(choice, list)
+    for k, one in enumerate(choice if isinstance(choice, list) else [choice]):
+        start, stop = one if isinstance(one, tuple) else (one, one + 1)
+        here = _whether_within(i, start, stop, write)
+        if here != build.ZERO:
+            yield here, (k,) if rows else (i - start,) if isinstance(one, tuple) else ()
+
+
+def _whether_within(i: Position, start: int, stop: int, write: Entries) -> Expr:
+    """1 from start up to stop, else 0."""
+    if isinstance(i, int):
+        return build.ONE if start <= i < stop else build.ZERO
+    if stop - start == 1:
+        return write.same(i, start)
+    return write.within(i, start, stop - 1)
 
 
 PARTS = (

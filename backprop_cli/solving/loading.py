@@ -16,7 +16,12 @@ from backprop_cli.problem.model import Model
 from backprop_cli.problem.network import built_model
 from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.problem.text.commas import Pair, has_spaces, with_points
+from backprop_cli.problem.text.commas import (
+    Pair,
+    has_spaces,
+    separates_without_spaces,
+    with_points,
+)
 from backprop_cli.problem.text.tree import read_tree
 from backprop_cli.readings.index_bases import Index
 from backprop_cli.solving.asked import (
@@ -99,6 +104,8 @@ def _with_first_causes(
         return told
     if has_spaces(tree):
         return (*(Complaint(pair.message, pair.mark, pair.advice) for pair in pairs), *left)
+    if separates_without_spaces(tree):
+        return told
     return (*told, *(Complaint(pair.doubt, pair.mark, pair.instead, 1) for pair in pairs))
 
 

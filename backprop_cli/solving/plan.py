@@ -21,7 +21,8 @@ from backprop_cli.algebra.quantity import (
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
-from backprop_cli.calculus.last_form import divided_by, last_form
+from backprop_cli.calculus.last_form import last_form
+from backprop_cli.calculus.quotients import divided_by
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
@@ -199,7 +200,7 @@ class _Planner:
     @cached_property
     def divisors(self) -> frozenset[Fraction]:
         """What the formulas divide by: how many samples there are, what a mask keeps."""
-        return divided_by(self.definitions.values())
+        return divided_by(self.definitions.values(), self.rules)
 
     def differentiated(self) -> Mapping[str, Expr]:
         if not self.careful:

@@ -204,8 +204,8 @@ def _places(body: Expr, index: str, by: Sym, bound: frozenset[str]) -> set[str |
     match body:
         case Sym(name) if depends(body, by, bound | {index}):
             pairs = zip(parts(name)[1], parts(by.name)[1], strict=True)
-            own = [solved(here, place, index) for here, place in pairs if index in moving(here)]
-            return {*own[:1]} or {None}
+            own = {solved(here, place, index) for here, place in pairs if index in moving(here)}
+            return own if len(own) == 1 else {None}  # the diagonal is in no one term for all i, j
         case Op("sum_over" | "max_over", (inner,)):
             own_letter = str(body.option("index"))
             found = _places(inner, index, by, bound | {own_letter})

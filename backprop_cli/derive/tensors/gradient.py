@@ -337,8 +337,8 @@ def _whole(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]
             shape = setting.sizes.names[question.by]
             yield Section("As arrays", (Stated(left, (pulled,), shape),))
         return
-    if len(work.paths) != 1 or len(work.paths[0]) < 3:
-        return
+    if len(work.paths) != 1 or len(work.paths[0]) < 3 or setting.sample in work.between:
+        return  # the slice of one sample alone is no slice of a sum over them
     *_, last, by = work.paths[0]
     edge = factors[work.place(last), work.place(by)]
     found = slice_formula(setting, edge, work.of)

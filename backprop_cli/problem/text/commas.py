@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -83,17 +85,30 @@ def pair_of(first: Node, second: Node) -> Pair:
 
 def has_spaces(node: Node) -> bool:
     """Whether some list has a space behind one of its commas, as its writer may do everywhere."""
+    return any(_is_apart(*pair) for items in _lists(node) for pair in pairwise(items))
+
+
+def separates_without_spaces(node: Node) -> bool:
+    """Whether some list is `1,2,3`, which no decimal signs explain: its commas separate."""
+    return any(
+        len(items) % 2 == 1
+        and all(is_pair(*pair) for pair in pairwise(items))
+        and not any(isinstance(item, ScalarNode) and item.text == "0" for item in items)
+        for items in _lists(node)
+        if len(items) > 1
+    )
+
+
+def _lists(node: Node) -> Iterator[list[Node]]:
+    """What is in each list, wherever it stands."""
     stack = [node]
     while stack:
         inner = stack.pop()
         if isinstance(inner, ListNode):
-            pairs = zip(inner.items, inner.items[1:], strict=False)
-            if any(_is_apart(first, second) for first, second in pairs):
-                return True
+            yield inner.items
             stack += inner.items
         elif isinstance(inner, MapNode):
             stack += [entry.value for entry in inner.entries.values()]
-    return False
 
 
 def _is_apart(first: Node, second: Node) -> bool:

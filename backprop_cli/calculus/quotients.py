@@ -1,0 +1,223 @@
+"""A product of quotients to one, what repeats below its line once, a sum to what it runs over.
+
+Every form has the same value: u / ‖u‖² for u / ‖u‖ / ‖u‖, and (Σ u) / s for Σ (u / s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from fractions import Fraction
+from itertools import groupby
+from math import prod
+
+from msgspec import Struct
+
+from backprop_cli.algebra import build
+from backprop_cli.algebra.build import ONE
+from backprop_cli.algebra.expr import Expr, Num, Op, num, op, walk
+from backprop_cli.operations.record import Rules
+from backprop_cli.operations.table import operation
+
+QUOTIENTS = frozenset({"div", "ratio"})
+
+
+class _Power(Struct, frozen=True):
+    """A factor and how often it stands there: below the line, if that is negative."""
+
+    base: Expr
+    times: int
+    limit: bool = False
+    """Whether it is below the line of a quotient that is 0 where both are."""
+
+
+def _factors(expr: Expr, sign: int = 1, limit: bool = False) -> Iterator[_Power]:
+    match expr:
+        case Op("neg", (inner,)):
+            yield _Power(num(-1), 1)
+            yield from _factors(inner, sign, limit)
+        case Op("mul", (left, right)):
+            yield from _factors(left, sign, limit)
+            yield from _factors(right, sign, limit)
+        case Op("div" | "ratio" as name, (above, below)):
+            yield from _factors(above, sign, limit)
+            yield from _factors(below, -sign, name == "ratio")
+        case Op("pow", (base, Num(times))) if times.denominator == 1:
+            yield _Power(base, sign * int(times), limit)
+        case _:
+            yield _Power(expr, sign, limit)
+
+
+def _product(factors: Iterable[_Power], limit: bool = False) -> Expr:
+    """The factors as one quotient, its number in lowest terms."""
+    number = Fraction(1)
+    above: Expr = ONE
+    below: Expr = ONE
+    for each in factors:
+        limit |= each.limit
+        if isinstance(each.base, Num):
+            number *= each.base.value**each.times
+        elif each.times > 0:
+            above = build.mul(above, _power(each.base, each.times))
+        elif each.times < 0:
+            below = build.mul(below, _power(each.base, -each.times))
+    if below == ONE:
+        return build.scaled(number, above)
+    whole = op(
+        "ratio" if limit else "div",
+        build.scaled(Fraction(abs(number.numerator)), above),
+        build.scaled(Fraction(number.denominator), below),
+    )
+    return build.neg(whole) if number < 0 else whole
+
+
+def _power(base: Expr, times: int) -> Expr:
+    match base:
+        case Op("sqrt", (inner,)) if times % 2 == 0:
+            return build.power(inner, num(times // 2))
+    return build.power(base, num(times))
+
+
+# What repeats -------------------------------------------------------------------------------------
+
+
+def one_quotient(node: Expr, rules: Rules) -> Expr:
+    """u / ‖u‖² for u / ‖u‖ / ‖u‖, x / s³ for 4 s x / (4 s⁴)."""
+    if not isinstance(node, Op) or node.name not in ("mul", "div", "ratio"):
+        return node
+    found = [*_factors(node)]
+    if all(each.times > 0 for each in found):
+        return node
+    factors = _inverted(found)
+    if factors is found and not (_repeats(factors, rules) or _has_numbers_to_join(factors)):
+        return node
+    made = _product(_collected(factors))
+    return made if rules.shape(made) == rules.shape(node) else node
+
+
+def _inverted(factors: list[_Power]) -> list[_Power]:
+    """A⁻ᵀ for the cofactors of A over its determinant."""
+    for each in factors:
+        match each:
+            case _Power(Op("cof", (matrix,)), 1) if _Power(op("det", matrix), -1) in factors:
+                whole = _Power(build.transpose(op("inv", matrix)), 1)
+                gone = (each, _Power(op("det", matrix), -1))
+                return [whole, *(one for one in factors if one not in gone)]
+    return factors
+
+
+def _repeats(factors: list[_Power], rules: Rules) -> bool:
+    """Whether one stands below the line more than once; or above it, too, and has no axes."""
+    above = {each.base for each in factors if each.times > 0}
+    below = [each.base for each in factors if each.times < 0 and not isinstance(each.base, Num)]
+    return len({*below}) < len(below) or any(not rules.shape(one) for one in above & {*below})
+
+
+def _has_numbers_to_join(factors: list[_Power]) -> bool:
+    """Whether numbers above and below the line are the same, or a fraction is all above it."""
+    sizes = [
+        (abs(each.base.value), each.times)
+        for each in factors
+        if isinstance(each.base, Num) and abs(each.base.value) != 1
+    ]
+    if all(isinstance(each.base, Num) for each in factors if each.times > 0):
+        return any(value.denominator != 1 for value, _ in sizes)
+    return len(sizes) > 1 and prod(value**times for value, times in sizes) == 1
+
+
+def _collected(factors: list[_Power]) -> Iterator[_Power]:
+    """Each factor where it stands first, with all its powers."""
+    order = [each.base for each in factors]
+    together = sorted(factors, key=lambda each: order.index(each.base))
+    for base, same in groupby(together, key=lambda each: each.base):
+        powers = [*same]
+        if isinstance(base, Num):
+            yield from powers
+        else:
+            limit = any(each.limit for each in powers)
+            yield _Power(base, sum(each.times for each in powers), limit)
+
+
+# In front of a sum --------------------------------------------------------------------------------
+
+
+def in_front_of_sum(node: Expr, rules: Rules) -> Expr:
+    """(Σ u) / s for Σ (u / s), where s is the same in all that is added up."""
+    match node:
+        case Op("sum", (inner,)) if isinstance(inner, Op):
+            constant = _told_apart(node, rules)
+        case _:
+            return node
+    factors = [(each, constant(each.base)) for each in _factors(inner)]
+    rest = _product(each for each, outside in factors if outside is None)
+    front = [_Power(one, each.times, each.limit) for each, one in factors if one is not None]
+    if not front or rest == ONE or rules.shape(rest) != rules.shape(inner):
+        return node
+    made = _product([*front, _Power(Op("sum", (rest,), node.options), 1)])
+    return made if rules.shape(made) == rules.shape(node) else node
+
+
+def _told_apart(node: Op, rules: Rules) -> Callable[[Expr], Expr | None]:
+    """What a factor is outside a sum; None where the sum runs over it."""
+    axis, keep = node.option("axis"), node.option("keep")
+
+    def outside(expr: Expr) -> Expr | None:
+        shape = rules.shape(expr)
+        if not shape:
+            return expr
+        if axis is None or len(shape) != 2 or shape[int(str(axis))] != 1:
+            return None
+        return expr if keep else _without_axis(expr, rules)
+
+    return outside
+
+
+def _without_axis(expr: Expr, rules: Rules) -> Expr | None:
+    """The vector that a formula gives for each row, or column, at once."""
+    match expr:
+        case Op("row" | "column", (inner,)):
+            return inner
+        case Op() if rules.shape(expr) and operation(expr).elementwise:
+            args = [_without_axis(arg, rules) for arg in expr.args]
+            known = tuple(arg for arg in args if arg is not None)
+            return Op(expr.name, known, expr.options) if len(known) == len(args) else None
+    return None if rules.shape(expr) else expr
+
+
+# What the formulas divide by ----------------------------------------------------------------------
+
+
+def divided_by(exprs: Iterable[Expr], rules: Rules) -> frozenset[Fraction]:
+    """The numbers that formulas divide by, as by the number of samples; a half is left a half."""
+    nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, Op)]
+    divisors = [node.args[1] for node in nodes if node.name == "div"]
+    below = {divisor.value for divisor in divisors if isinstance(divisor, Num)}
+    counts = {_count(node, rules) for node in nodes if node.name == "mean"}
+    return frozenset((below | counts) - {Fraction(0), Fraction(1), Fraction(2)})
+
+
+def _count(node: Op, rules: Rules) -> Fraction:
+    """How many numbers a mean is of; 0 where that is a letter."""
+    sizes, left = rules.shape(node.args[0]), rules.shape(node)
+    if not all(isinstance(size, int) for size in (*sizes, *left)):
+        return Fraction(0)
+    return Fraction(prod(map(int, sizes)), prod(map(int, left)) or 1)
+
+
+def _is_quotient(rest: Expr) -> bool:
+    """Whether there is a line already, below which the number is written: y / (4 p)."""
+    return rest == ONE or (isinstance(rest, Op) and rest.name in QUOTIENTS)
+
+
+def divided(expr: Expr, divisors: Collection[Fraction]) -> Expr:
+    """(ŷ − y) / 4 for 0.25 (ŷ − y) where the loss is divided by 4."""
+    match expr:
+        case Op("add" | "sub", (left, right)):
+            return op(expr.name, divided(left, divisors), divided(right, divisors))
+        case Op("neg", (inner,)):
+            return op("neg", divided(inner, divisors))
+        case Op("mul", (Num(value), rest)) if value.denominator != 1:
+            for divisor in sorted(divisors):
+                times = value * divisor
+                if times.denominator == 1 and not _is_quotient(rest):
+                    return op("div", build.scaled(times, rest), num(divisor))
+    return expr
