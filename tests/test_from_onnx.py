@@ -147,3 +147,26 @@ def test_what_is_no_file_or_too_large(tmp_path: Path) -> None:
     constants = {"W1": numbers(1, 4, 3), "b1": numbers(2, 4), "much": numbers(1, 200, 200)}
     with pytest.raises(backprop.Error, match="by hand"):
         backprop.from_onnx(saved(tmp_path, *GEMM, constants=constants), X)
+
+
+def test_numbers_turned_within_the_file(tmp_path: Path) -> None:
+    """As exporters that fold nothing write them."""
+    double = onnx.TensorProto.DOUBLE
+    nodes = [
+        helper.make_node("Transpose", ["W1"], ["W1t"], perm=[1, 0]),
+        helper.make_node("Identity", ["b1"], ["b1i"]),
+        helper.make_node("MatMul", ["x", "W1t"], ["z"]),
+        helper.make_node("Add", ["z", "b1i"], ["out"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("x", double, [None, 3])],
+        [helper.make_tensor_value_info("out", double, None)],
+        [numpy_helper.from_array(CONSTANTS[name], name) for name in ("W1", "b1")],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph), path)
+    x = numbers(31, 5, 3)
+    solution = backprop.from_onnx(path, x).solve()
+    np.testing.assert_allclose(solution["Yhat"], x @ CONSTANTS["W1"].T + CONSTANTS["b1"])

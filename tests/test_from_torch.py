@@ -253,10 +253,40 @@ def test_a_log_softmax_and_its_loss_are_one(name: str, reduction: str) -> None:
     compared(ENDS[name](), inputs(), CLASSES, nn.NLLLoss(reduction=reduction))
 
 
-def test_softmax_and_softplus_as_functions() -> None:
+FUNCTIONS: dict[str, Any] = {
+    "softplus": nn.functional.softplus,
+    "softmax": lambda z: torch.softmax(z, 1),
+    "softmax, a method": lambda z: z.softmax(dim=-1),
+    "leaky relu": nn.functional.leaky_relu,
+    "leaky relu, 0.3": lambda z: nn.functional.leaky_relu(z, 0.3),
+    "leaky relu, named": lambda z: nn.functional.leaky_relu(z, negative_slope=0.3),
+    "elu": lambda z: nn.functional.elu(z, 0.5),
+    "gelu": nn.functional.gelu,
+    "relu6": nn.functional.relu6,
+    "mish": nn.functional.mish,
+    "softsign": nn.functional.softsign,
+    "dropout, at rest": lambda z: nn.functional.dropout(torch.tanh(z), 0.5, training=False),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_activations_as_functions(name: str) -> None:
     torch.manual_seed(19)
-    for end in (nn.functional.softplus, lambda z: torch.softmax(z, 1), lambda z: z.softmax(dim=-1)):
-        compared(Ending(end), inputs(), NUMBERS, nn.MSELoss())
+    compared(Ending(FUNCTIONS[name]), inputs(), NUMBERS, nn.MSELoss())
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (nn.functional.dropout, "dropout is random"),
+        (lambda z: nn.functional.gelu(z, approximate="tanh"), "GELU with approximate='tanh'"),
+        (lambda z: nn.functional.softplus(z, beta=2), "Softplus with beta=2"),
+        (torch.sin, "sin is not known here"),
+    ],
+)
+def test_functions_with_other_formulas_are_refused(end: Any, said: str) -> None:
+    with pytest.raises(backprop.Error, match=said):
+        backprop.from_torch(Ending(end), inputs(), NUMBERS, nn.MSELoss())
 
 
 def test_bce_averaged_over_outputs_behind_a_sigmoid() -> None:

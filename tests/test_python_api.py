@@ -389,6 +389,18 @@ def test_reports_and_derivations_show_themselves(problem: backprop.Problem) -> N
     assert "text/latex" in backprop.derive("tanh")._repr_mimebundle_()
 
 
+def test_several_results_on_one_page_have_no_name_in_common() -> None:
+    """What describes a symbol is found by its name, which has to be the only one of the page."""
+    problems = (f"{{values: {{x: {x}, w: 3}}, equations: ['L = (w * x)^2']}}" for x in (2, 4))
+    pages = [backprop.load(one).solve()._repr_mimebundle_()["text/html"] for one in problems]
+    names = [re.findall(r' id="([^"]+)"', page) for page in pages]
+    assert all(names)
+    assert set(names[0]).isdisjoint(names[1])
+    for page, own in zip(pages, names, strict=True):
+        assert len(set(own)) == len(own)
+        assert set(re.findall(r'aria-describedby="([^"]+)"', page)) <= set(own)
+
+
 class Shell:
     """What a notebook offers to an extension."""
 

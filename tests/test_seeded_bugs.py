@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from seeded_bugs import right_programs
 from seeded_bugs.programs import Network
@@ -66,6 +68,28 @@ def found() -> dict[tuple[str, str], tuple[bool, bool]]:
 def test_bugs_are_placed_where_they_are() -> None:
     missed = [bug for bug, (placed, _) in found().items() if not placed]
     assert len(missed) <= 0.01 * len(found()), missed
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Z2 - np.log", "term-left-out"),  # the largest taken off in one place alone
+        ("1 / np.sqrt(var) + 0.1", "brackets-misplaced"),  # out of two brackets
+        ("np.arange(5)", "wrong-constant"),  # a stride left out
+        ("dxp[idx] += dcols", "gradient-overwritten"),  # where windows overlap
+        ("dn = dh * (1 - z)", "wrong-operand"),  # a part of another formula
+        ("np.sign(e)", "other-loss"),
+        ("ent = np.sum(", "sign-lost"),
+        ("0.01 * a))", "wrong-activation"),
+        ("labels - 1]", "wrong-operand"),
+    ],
+)
+def test_kinds_of_mistakes_are_named(line: str, name: str) -> None:
+    bugs = [bug for bug in NUMPY_BUGS if line in bug.new and name in bug.names]
+    assert bugs
+    for bug, kind in itertools.product(bugs, KINDS):
+        first = next(r for r in graded(bug.network, bug.source, kind).results if r.id == bug.at)
+        assert name in first.slips[:3], bug
 
 
 def test_bugs_are_named() -> None:

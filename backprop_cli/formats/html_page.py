@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
+from zlib import crc32
 
 from msgspec import Struct, field
 
@@ -131,13 +132,17 @@ def shape(lengths: Shape) -> str:
 _CLASS = "backprop-cli"
 _STYLES = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
+_NAMED = re.compile(r'( (?:id|aria-describedby)=")(?=s\d+q\d+")')
 
 
 def fragment(page: str) -> str:
     """What a page shows, as a part of another page, with its own styles around nothing else.
 
-    The styles are nested in the part's own class, so that the other page's stay as they are.
+    The styles are nested in the part's own class, so that the other page's stay as they are; what
+    has a name has one of this part alone, so that a reader of screens finds it among several.
     """
+    own = f"p{crc32(page.encode()):08x}"
+    page = _NAMED.sub(rf"\g<1>{own}", page)
     body = _BODY.search(page)
     styles = "\n".join(_STYLES.findall(page))
     inside = styles.replace(":root", "&").replace("body", "&")

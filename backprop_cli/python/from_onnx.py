@@ -99,6 +99,12 @@ def _constants(chain: Chain, graph: Any) -> dict[str, np.ndarray[Any, Any]]:
             values = [each.t for each in node.attribute if each.name == "value"]
             if values:
                 found[node.output[0]] = numpy_helper.to_array(values[0])
+        elif node.op_type in ("Identity", "Transpose") and node.input[0] in found:
+            order = next((tuple(each.ints) for each in node.attribute if each.name == "perm"), None)
+            number = found[node.input[0]]
+            found[node.output[0]] = (
+                number.transpose(order) if node.op_type != "Identity" else number
+            )
     return found
 
 
@@ -115,7 +121,7 @@ class _Graph(Struct, frozen=True):
             raise self.chain.refused("the model has several inputs or outputs")
         current = inputs[0]
         for node in graph.node:
-            if node.op_type == "Constant":
+            if node.op_type == "Constant" or node.output[0] in self.constants:
                 continue
             if current not in node.input:
                 name = node.name or node.op_type

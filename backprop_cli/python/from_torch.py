@@ -18,20 +18,14 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "Identity": "linear",
         "Dropout": "linear",
         "ReLU": "relu",
-        "relu": "relu",
         "Tanh": "tanh",
-        "tanh": "tanh",
         "Sigmoid": "sigmoid",
-        "sigmoid": "sigmoid",
         "Softmax": "softmax",
-        "softmax": "softmax",
         "SiLU": "silu",
-        "silu": "silu",
         "Softplus": "softplus",
         "Softsign": "softsign",
         "Mish": "mish",
         "ReLU6": "relu6",
-        "softplus": "softplus",
     }
 )
 """What is called otherwise here, or has no options that would have to be looked at."""
@@ -114,7 +108,7 @@ Call = tuple[str, Any]
 def _before(loss: Any, calls: list[Call]) -> list[Call]:
     """What is called before the loss; a log-softmax is part of the loss here."""
     last = calls[-1] if calls else ("", None)
-    behind = last[0] in ("LogSoftmax", "log_softmax")
+    behind = last[0] == "LogSoftmax"
     if behind != (type(loss).__name__ == "NLLLoss"):
         raise _refused("a log-softmax and NLLLoss belong together", "CrossEntropyLoss, or both")
     if behind:
@@ -230,7 +224,6 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
         "MaxPool2d": _pool("max-pool", dilation=1, return_indices=False),
         "AvgPool2d": _pool("mean-pool", divisor_override=None),
         "Flatten": _flatten,
-        "flatten": _flatten,
         "LayerNorm": _layer_norm,
         "BatchNorm1d": _batch_norm,
     }
@@ -261,29 +254,40 @@ def _calls(model: Any) -> Iterator[Call]:
         before = node
 
 
-_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+_FUNCTIONS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = MappingProxyType(
     {
-        "softmax": {"dim": None},
-        "log_softmax": {"dim": None},
-        "flatten": {"start_dim": 0, "end_dim": -1},
-        "softplus": {"beta": 1, "threshold": 20},
+        "relu": ("ReLU", {}),
+        "relu6": ("ReLU6", {}),
+        "tanh": ("Tanh", {}),
+        "sigmoid": ("Sigmoid", {}),
+        "silu": ("SiLU", {}),
+        "mish": ("Mish", {}),
+        "softsign": ("Softsign", {}),
+        "softmax": ("Softmax", {"dim": None}),
+        "log_softmax": ("LogSoftmax", {"dim": None}),
+        "softplus": ("Softplus", {"beta": 1, "threshold": 20}),
+        "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
+        "elu": ("ELU", {"alpha": 1.0}),
+        "gelu": ("GELU", {"approximate": "none"}),
+        "dropout": ("Dropout", {"p": 0.5, "training": True}),
+        "flatten": ("Flatten", {"start_dim": 0, "end_dim": -1}),
     }
 )
-"""Options of functions in their order, as they are unless they are given."""
+"""The modules that functions are, with their options in order as they are unless given."""
 
 
 def _function(node: Any) -> Any:
-    """A function or method with its options, as a module has them."""
+    """A function or method with its options, as the module that it is."""
     called = str(getattr(node.target, "__name__", node.target))
-    usual = _OPTIONS.get(called, {})
+    module, usual = _FUNCTIONS.get(called, (called, {}))
     given = dict(zip(usual, node.args[1:], strict=False)) | dict(node.kwargs)
-    return type(called, (), {**usual, **given})()
+    return type(module, (), {**usual, **given})()
 
 
 def _activation(called: str, module: Any) -> Any:
-    if called in ("Softmax", "softmax"):
+    if called == "Softmax":
         _refuse_other_softmax(module)
-    if called in ("Softplus", "softplus"):
+    if called == "Softplus":
         _refuse_unless(module, beta=1, threshold=20)
     if called == "LeakyReLU":
         return {"name": "leaky-relu", "slope": module.negative_slope}

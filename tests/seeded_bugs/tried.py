@@ -17,7 +17,9 @@ from seeded_bugs.bugs_of_courses import COURSE_BUGS, TORCH_BUGS
 from seeded_bugs.cell_bugs import CELL_BUGS, CELLS
 from seeded_bugs.course_programs import COURSES
 from seeded_bugs.fresh_bugs import FRESH, FRESH_BUGS, FRESH_TORCH, FRESH_TORCH_BUGS
+from seeded_bugs.held_out_bugs import HELD_OUT, HELD_OUT_BUGS
 from seeded_bugs.later_bugs import LATER_BUGS, LATER_TORCH_BUGS
+from seeded_bugs.model_bugs import MODEL_BUGS, MODELS
 from seeded_bugs.picture_programs import PICTURES
 from seeded_bugs.programs import NETWORKS, Network
 from seeded_bugs.torch_layers import LAYERS
@@ -26,9 +28,17 @@ from seeded_bugs.trained_programs import TRAINED
 
 KINDS = ("float64", "float32")
 HAS_TORCH = find_spec("torch") is not None
-IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH, *CELLS)
+IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH, *CELLS, *MODELS, *HELD_OUT)
 TORCH = (FUNCTIONS, TENSORS, *LAYERS, *FRESH_TORCH)
-NUMPY_BUGS = (*BUGS, *COURSE_BUGS, *LATER_BUGS, *FRESH_BUGS, *CELL_BUGS)
+NUMPY_BUGS = (
+    *BUGS,
+    *COURSE_BUGS,
+    *LATER_BUGS,
+    *FRESH_BUGS,
+    *CELL_BUGS,
+    *MODEL_BUGS,
+    *HELD_OUT_BUGS,
+)
 IN_TORCH = (*TORCH_BUGS, *LATER_TORCH_BUGS, *FRESH_TORCH_BUGS)
 Found = dict[tuple[str, str], tuple[bool, bool]]
 

@@ -220,6 +220,16 @@ def each(expr: Expr, names: frozenset[str]) -> Iterator[tuple[Place, Op]]:
             yield place, node
 
 
+def part_at(expr: Expr, place: Place) -> Expr | None:
+    """The part of a formula at a place; None where it has none there."""
+    found: Expr = expr
+    for position in place:
+        if not isinstance(found, Op) or position >= len(found.args):
+            return None
+        found = found.args[position]
+    return found
+
+
 def plain_name(expr: Expr) -> str | None:
     """The name that a part of a formula is, given to rows, columns or channels or not."""
     while isinstance(expr, Op) and expr.name in ("column", "row", "per_channel") and expr.args:
@@ -310,7 +320,14 @@ def other_rows(case: Case, node: Expr) -> Iterator[Expr]:
     if not (isinstance(node, Op) and node.name == "at"):
         return
     index, shape = node.option("index"), case.shape(node.args[0])
-    if not (isinstance(index, tuple) and shape and isinstance(own := index[0], int)):
+    if not (isinstance(index, tuple) and shape):
+        return
+    match index[0]:
+        case (tuple(rows),):  # counted from 0 or 1, and read as the other
+            for by in (-1, 1):
+                moved = tuple((int(str(row)) + by) % int(shape[0]) for row in rows)
+                yield op("at", *node.args, index=((moved,), *index[1:]))
+    if not isinstance(own := index[0], int):
         return
     others = (row for row in range(int(shape[0])) if row != own)
     for row in sorted(others, key=lambda row: abs(row - own))[:_MOST_NEARBY]:

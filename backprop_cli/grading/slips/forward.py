@@ -114,6 +114,20 @@ def _log(base: Num | None) -> Expr:
     return num(1) if base is None else op("log", base)
 
 
+def largest_lost(case: Case, node: Op) -> Iterator[Expr]:
+    """exp(z − max z)/Σ exp(z), and the reverse: the largest taken off on one side alone."""
+    if node.name not in ("softmax", "log_softmax", "logsumexp"):
+        return
+    (z,), axis, keep = node.args, node.option("axis"), None if node.name == "logsumexp" else 1
+    largest = [op("max", z)]
+    if len(case.shape(z) or ()) == 2 and axis is not None:
+        largest.append(op("max", z, axis=axis, keep=keep))
+    for one in largest:
+        for off in (one, op("neg", one)):
+            is_share = node.name == "softmax"
+            yield op("mul", node, op("exp", off)) if is_share else op("add", node, off)
+
+
 def targets_swapped(case: Case) -> Iterator[Expr]:
     """y and ŷ exchanged."""
     used = symbols(case.expr)
@@ -224,3 +238,27 @@ def gradient_to_all(case: Case) -> Iterator[Expr]:
         yield put(case.expr, place, every)
         yield put(case.expr, place, op("div", every, num(how.size**how.axes)))
     yield from pull_backs.gradient_to_all(case)
+
+
+def windows_otherwise(case: Case, node: Op) -> Iterator[tuple[str, Expr]]:
+    """Mean for largest; a kernel or picture turned over its diagonal; the stride left out."""
+    if node.name in ("max_pool", "mean_pool"):
+        other = "mean_pool" if node.name == "max_pool" else "max_pool"
+        yield "wrong-activation", Op(other, node.args, node.options)
+    if node.name not in CONVOLUTIONS | KERNEL:
+        return
+    for position, arg in enumerate(node.args):
+        shape = case.shape(arg) or ()
+        if len(shape) == 2 and shape[0] == shape[1]:
+            args = (*node.args[:position], op("transpose", arg), *node.args[position + 1 :])
+            yield "transpose-omitted", Op(node.name, args, node.options)
+    if node.name == "conv" and node.option("stride", 1) != 1:
+        yield "wrong-constant", _side_by_side(case, node)
+
+
+def _side_by_side(case: Case, node: Op) -> Expr:
+    """As many windows, each one place behind the one before: x[i:i + k] for x[s i:s i + k]."""
+    shape, axes = case.shape(node) or (), _axes(node, case)
+    counts = tuple((0, int(size)) for size in shape[len(shape) - axes :])
+    index = (*(None,) * (len(shape) - axes), *counts)
+    return op("at", op("conv", *node.args, **{**dict(node.options), "stride": 1}), index=index)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Sym, put, symbols
+from backprop_cli.algebra.expr import Op, Sym, put, symbols
 from backprop_cli.algebra.shapes import described
+from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import SLACK, Array
@@ -18,6 +20,7 @@ from backprop_cli.grading.slips.case import each
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.table_of_slips import said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong
+from backprop_cli.operations.convolutions import AXES
 from backprop_cli.readings.units import largest
 
 _LARGEST_FACTOR: Final = 1_000
@@ -99,9 +102,9 @@ def _constant(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) 
 
 
 def _other_sign(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
-    """A single number that is right but for its sign."""
+    """All of it right but for its sign."""
     value, unit = wrong.written.value, wrong.written.unit
-    return value.size == 1 and any(ratio(value, right, unit) == -1 for right in rights)
+    return any(is_same(value, -one, unit) and not is_same(value, one, unit) for one in rights)
 
 
 def _transposed(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
@@ -133,6 +136,32 @@ def _with_reshaped(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[Arr
                 names = {name: numbers[name] for name in symbols(expr)}
                 turned = {**names, "?": value.T.reshape(value.shape)}
                 yield Values(turned).of(put(expr, (*place, position), Sym("?")))
+
+
+def _windows_overwritten(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """What comes back to where windows overlap, from one of them alone: the last, or the first."""
+    expr = judge.key.first(wrong.name)
+    if not (isinstance(expr, Op) and expr.name == "conv_input"):
+        return False
+    g, k = map(Values(numbers).of, expr.args)
+    axes = int(str(expr.option("axes", AXES)))
+    spots = [(..., *at) for at in np.ndindex(g.shape[g.ndim - axes :])]
+    return any(
+        is_same(wrong.written.value, _one_over_another(expr, g, k, order), wrong.written.unit)
+        for order in (spots, spots[::-1])
+    )
+
+
+def _one_over_another(node: Op, g: Array, k: Array, spots: Sequence[Any]) -> Array:
+    """Each window's share put in the place of what was there."""
+    back = partial(function_of(node), **dict(node.options))
+    whole = np.zeros_like(back(g, k))
+    for spot in spots:
+        alone, where = np.zeros_like(g), np.zeros_like(g)
+        alone[spot], where[spot] = g[spot], 1
+        there = back(where, np.ones_like(k)) != 0
+        whole[there] = back(alone, k)[there]
+    return whole
 
 
 def _whole(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
@@ -199,6 +228,7 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "copied": _copied,
         "wrong-sample": _wrong_sample,
         "integer-division": _whole,
+        "gradient-overwritten": _windows_overwritten,
         "sign-lost": _other_sign,
         "constant-factor": _constant,
     }

@@ -7,13 +7,25 @@ own arrays, or it is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, addends, substitute, symbols, walk
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    addends,
+    rewrite,
+    substitute,
+    symbols,
+    walk,
+)
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
@@ -29,7 +41,7 @@ from backprop_cli.readings.units import largest
 MOST_NUMBERS: Final = 50_000_000
 """So many entries of wrong formulas are worked out for one array, and then the search ends."""
 
-_LEAST_SAID: Final = frozenset({"copied", "constant-factor"})
+_LEAST_SAID: Final = frozenset({"copied", "sign-lost", "constant-factor"})
 _IN_PLACE: Final = "changed-in-place"
 _FAR_FETCHED: Final = "softmax-shortcut-misused"
 """What is another loss altogether, where one number explains as much."""
@@ -49,13 +61,15 @@ class ProgramDetector:
         """The mistakes in a quantity itself, else those in a step behind it that is not given."""
         known = [one for one in wrong.candidates if one[0] not in GENERAL]
         seen = by_numbers(self.judge, wrong, self.numbers)
+        scaled = "constant-factor" in seen
+        losses = [one for one in wrong.candidates if one[0] == "other-loss" and not scaled]
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
-        if found == [_FAR_FETCHED] and "constant-factor" in seen:
-            found = ["constant-factor", *found]  # a wrong count changes less
+        if found == [_FAR_FETCHED]:  # a wrong count changes less
+            found = [*(["constant-factor"] if scaled else []), *found, *self._giving(wrong, losses)]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
-        parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE]
+        parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE] + losses
         if not found or found == [_IN_PLACE]:  # m without 1 − β₁ is m̂ at the first step, too
             found = [*self._giving(wrong, parts), *found]
         found = found or seen or self._of_code(wrong)
@@ -174,6 +188,7 @@ def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
             found["term-scaled"] = None
     if any(_with_parameter(judge, wrong.name, value - right, unit) for right in rights):
         found["term-added"] = None
+    found |= dict.fromkeys(_part_in_place(judge, wrong, numbers))
     for part in _parts(judge):
         for one in _fitting(values.of(part), value.shape):
             room -= value.size
@@ -182,6 +197,44 @@ def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
         if room < 0:
             break
     return list(found)
+
+
+_MOST_IN_PLACE: Final = 4_000
+"""So many parts are tried in the place of others."""
+
+
+def _part_in_place(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[str]:
+    """A part of some formula where a quantity belongs, or a quantity where a part does."""
+    expr = judge.key.first(wrong.name)
+    if expr is None:
+        return
+    values, unit = Values(numbers), wrong.written.unit
+    after = _computed_from(judge, wrong.name)
+    parts = [one for one in _parts(judge) if after.isdisjoint(symbols(one))]
+    tried = ((own, other) for own in dict.fromkeys(walk(expr)) for other in parts)
+    for own, other in islice(tried, _MOST_IN_PLACE):
+        if isinstance(own, Num) or own == expr or (isinstance(own, Op) and isinstance(other, Op)):
+            continue
+        there = values.of(other)
+        if there.shape != values.of(own).shape or not there.ndim:
+            continue
+        changed = rewrite(expr, partial(_in_its_place, own, other))
+        if is_same(wrong.written.value, values.of(changed), unit):
+            yield "wrong-operand"
+            return
+
+
+def _in_its_place(own: Expr, other: Expr, node: Expr) -> Expr | None:
+    return other if node == own else None
+
+
+def _computed_from(judge: Judge, name: str) -> set[str]:
+    """A quantity and all that is computed from it."""
+    found = {name}
+    for other, used in judge.key.uses.items():
+        if not found.isdisjoint(used):
+            found.add(other)
+    return found
 
 
 def _finite_rights(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:

@@ -7,6 +7,7 @@ wrong each time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial, reduce
 from itertools import islice
 from typing import Final
 
@@ -20,19 +21,21 @@ from backprop_cli.algebra.expr import (
     Place,
     Sym,
     addends,
+    factors,
     num,
     op,
     places,
     put,
+    rewrite,
     symbols,
 )
 from backprop_cli.algebra.quantity import at_step, quantity, step_of
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.grading.slips.backward import differences
-from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added
+from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added, part_at
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
-from backprop_cli.grading.slips.forward import CONVOLUTIONS, KERNEL, is_forward
+from backprop_cli.grading.slips.forward import is_forward, largest_lost, windows_otherwise
 from backprop_cli.grading.slips.pull_backs import applied
 from backprop_cli.operations.losses import LOSSES, Setting
 
@@ -40,6 +43,9 @@ _MOST: Final = 2_000
 """So many changes of one quantity are tried."""
 
 _MOST_TERMS: Final = 12
+_DEEPEST: Final = 3
+"""So many functions may stand between a sum and its brackets: 1/√(v + ε)."""
+
 _SUMS: Final = frozenset({"add", "sub"})
 _NUMBER: Final = "0123456789_"
 _FACTORS: Final = frozenset({"mul", "div"})
@@ -61,7 +67,8 @@ def collapsed(case: Case) -> Iterator[Expr]:
 
 
 def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
-    for way in dict.fromkeys((*ways, *map(case.inlined, ways))):
+    written = (*ways, *map(case.inlined, ways))
+    for way in dict.fromkeys((*written, *map(_logarithms, written))):
         one = replace(case, step=replace(case.step, expr=way), _kept={})
         for place, node in places(way):
             for slip, part in _of_part(one, node):
@@ -70,6 +77,18 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _in_a_loop(one)
         yield from _other_targets(one)
     yield from _other_losses(case)
+
+
+def _logarithms(expr: Expr) -> Expr:
+    """y ln p as the product that a program has."""
+
+    def product(node: Expr) -> Expr | None:
+        match node:
+            case Op("xlogy", (y, p)):
+                return op("mul", y, op("log", p))
+        return None
+
+    return rewrite(expr, product)
 
 
 def _of_part(case: Case, node: Expr) -> Iterator[Change]:
@@ -88,7 +107,11 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from _brackets(node)
     yield from _operator(node)
     yield from _of_sums(case, node)
-    yield from _other_way_round(case, node)
+    yield from (("term-left-out", part) for part in largest_lost(case, node))
+    yield from windows_otherwise(case, node)
+    if node.name == "pow" and isinstance(node.args[1], Num):
+        for exponent in (node.args[1].value + 1, node.args[1].value - 1):
+            yield "power-left-out", op("pow", node.args[0], num(exponent))
     for name, values in _CONSTANTS.items():
         if node.option(name) is not None:
             for value in values:
@@ -107,21 +130,46 @@ def _brackets(node: Op) -> Iterator[Change]:
     """
     if node.name == "sigmoid":
         yield "brackets-misplaced", op("add", num(1), op("exp", op("neg", *node.args)))
+    for place, inner in _sums_within(node):
+        first, last = inner.args
+        for terms in ((put(node, place, first), last), (first, put(node, place, last))):
+            yield "brackets-misplaced", Op(inner.name, terms, inner.options)
     for position, arg in enumerate(node.args):
         if not isinstance(arg, Op) or len(arg.args) != 2:
             continue
-        single = len(node.args) == 1 or (node.name == "pow" and not position)
-        if arg.name in _SUMS and (single or node.name in _FACTORS):
-            nearer: tuple[int, ...] = (0, 1)
-        else:  # what acted on a term acts on the sum
-            nearer = (1 - position,) if node.name in _SUMS and arg.name in _FACTORS else ()
-        for near in nearer:
-            inner = put(node, (position,), arg.args[near])
-            yield "brackets-misplaced", put(arg, (near,), inner)
+        if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
+            moved = put(node, (position,), arg.args[1 - position])
+            yield "brackets-misplaced", put(arg, (1 - position,), moved)
+    if node.name in _SUMS:
+        yield from _of_all_terms(node)
+
+
+def _of_all_terms(node: Op) -> Iterator[Change]:
+    """p·(y·a + b) for (p·y)·a + b: one of several factors of a term, as one of the whole sum."""
+    for position, arg in enumerate(node.args):
+        parts = list(factors(arg))
+        for k, factor in enumerate(parts if len(parts) > 2 else ()):
+            rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
+            yield "brackets-misplaced", op("mul", factor, put(node, (position,), rest))
+
+
+def _sums_within(node: Op, place: Place = ()) -> Iterator[tuple[Place, Op]]:
+    """The sums on which a node acts as a whole, itself or by what stands between them."""
+    for position, arg in enumerate(node.args):
+        acts = node.name in _FACTORS or len(node.args) == 1 or (node.name, position) == ("pow", 0)
+        if not acts or not isinstance(arg, Op) or len(place) >= _DEEPEST:
+            continue
+        if arg.name in _SUMS:
+            yield (*place, position), arg
+        else:
+            yield from _sums_within(arg, (*place, position))
 
 
 def _operator(node: Op) -> Iterator[Change]:
-    """One of + − · / for another."""
+    """One of + − · / for another; < for >."""
+    if node.name == "switch":
+        sides = {"below": node.option("above", 1), "above": node.option("below", 0)}
+        yield "operator-exchanged", op("switch", *node.args, **{**dict(node.options), **sides})
     if node.name in _SUMS | _FACTORS:
         for name in sorted((_SUMS | _FACTORS) - {node.name}):
             if {name, node.name} != _SUMS:  # that is a sign, and is tried as one
@@ -137,15 +185,18 @@ def _function_added(node: Expr) -> Iterator[Change]:
 
 
 def _other_function(case: Case, node: Op) -> Iterator[Change]:
-    """In a slope: x for σ(x), another function of it, σ(−x)."""
-    if is_forward(case) or node.name not in ACTIVATIONS or node.name == "softmax":
+    """Any other function; in a slope also x for σ(x), and σ(−x)."""
+    if node.name not in ACTIVATIONS or node.name == "softmax":
         return
-    (inner,) = node.args
-    yield "wrong-activation-derivative", inner
-    yield "term-sign-flipped", Op(node.name, (op("neg", inner),), node.options)
-    for name in CONFUSED:
-        if name != node.name:
-            yield "wrong-activation-derivative", op(name, inner)
+    (inner,), slip, others = node.args, "wrong-activation", ACTIVATIONS - {node.name, "softmax"}
+    if not is_forward(case):
+        slip, others = "wrong-activation-derivative", others - {"sign", "step"}  # no slope at all
+        yield slip, inner
+        yield "term-sign-flipped", Op(node.name, (op("neg", inner),), node.options)
+    for name in sorted(others):
+        yield slip, op(name, inner)
+    if node.name != "leaky_relu":
+        yield from ((slip, op("leaky_relu", inner, slope=slope)) for slope in _CONSTANTS["slope"])
 
 
 # Sums --------------------------------------------------------------------------------------------
@@ -225,6 +276,8 @@ def _behind(case: Case, node: Sym) -> Iterator[Change]:
             yield "normalisation-left-out", top
         case Op("mul", (left, right)):
             yield from (("factor-left-out", part) for part in (left, right))
+        case Op("add" | "sub", (left, right)):
+            yield from (("term-left-out", part) for part in (left, right, op("neg", right)))
         case Op("softmax" | "sigmoid" | "exp"):
             yield "function-added", op("log", node)
         case Op("flat" | "flatten" | "reshape" as name, (Sym(inner),), options):
@@ -276,23 +329,6 @@ def _other_losses(case: Case) -> Iterator[Change]:
                 yield "other-loss", op("div", gradient, num(count))
 
 
-# Windows -----------------------------------------------------------------------------------------
-
-
-def _other_way_round(case: Case, node: Op) -> Iterator[Change]:
-    """A kernel or a picture turned over its diagonal; the mean of a window for its largest."""
-    if node.name in ("max_pool", "mean_pool"):
-        other = "mean_pool" if node.name == "max_pool" else "max_pool"
-        yield "wrong-activation", Op(other, node.args, node.options)
-    if node.name not in CONVOLUTIONS | KERNEL:
-        return
-    for position, arg in enumerate(node.args):
-        shape = case.shape(arg) or ()
-        if len(shape) == 2 and shape[0] == shape[1]:
-            args = (*node.args[:position], op("transpose", arg), *node.args[position + 1 :])
-            yield "transpose-omitted", Op(node.name, args, node.options)
-
-
 # Loops -------------------------------------------------------------------------------------------
 
 
@@ -302,7 +338,7 @@ def _in_a_loop(case: Case) -> Iterator[Change]:
     if not 2 <= len(parts) <= _MOST_TERMS:
         return
     for place, node in places(parts[0]):
-        nodes = [_at(part, place) for part in parts]
+        nodes = [part_at(part, place) for part in parts]
         if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
             yield from _alike(parts, place, [list(of_node(case, place, one)) for one in nodes])  # type: ignore[arg-type]
         elif all(isinstance(one, Sym) for one in nodes):
@@ -313,15 +349,6 @@ def _in_a_loop(case: Case) -> Iterator[Change]:
 
 def _name(node: Expr) -> str:
     return node.name if isinstance(node, Op) else ""
-
-
-def _at(expr: Expr, place: Place) -> Expr | None:
-    found: Expr = expr
-    for position in place:
-        if not isinstance(found, Op) or position >= len(found.args):
-            return None
-        found = found.args[position]
-    return found
 
 
 def _alike(

@@ -315,7 +315,7 @@ _PROGRAMS = (
     _code(
         "gradient-overwritten",
         "gradient overwritten instead of added",
-        "Several paths add up here, and only one of them is left: = was written for +=.",
+        "Several paths add up here, and only one is left: others were overwritten, or left out.",
         program.overwritten,
         "dh = dh_next @ U.T after dh = dy @ V.T",
     ),

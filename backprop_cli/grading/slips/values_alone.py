@@ -54,7 +54,7 @@ VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
                 "a digit misread",
                 "One digit of one number was misread: of a given one, or of one carried on.",
             ),
-            SlipWords("sign-lost", "sign lost", "The number is right but for its sign."),
+            SlipWords("sign-lost", "sign lost", "It is right but for its sign."),
             SlipWords(
                 "reshape-for-transpose",
                 "reshaped instead of transposed",
