@@ -391,9 +391,8 @@ def _vector(setting: Setting, edge: Factor, same: Mapping[str, str]) -> Expr | N
     free = [place for place in places if place in edge.by.letters]
     if len(free) != 1:
         return None
-    name = base
-    if len(places) > 1:
-        name = indexed(base, *(":" if place in free else place for place in places)).name
+    whole = [":" if place in free else place for place in places]
+    name = indexed(base, *whole).name if len(places) > 1 else base
     for node in walk_nodes(setting.definitions[edge.of.name]):
         match node:
             case Op("prepend" | "append" as grown, (Sym(inner), constant)) if inner == base:

@@ -44,8 +44,7 @@ from backprop_cli.operations.table import TABLE
 Change: TypeAlias = "tuple[str, Expr]"
 """What a part becomes, and the slip that this is."""
 
-MOST: Final = 3_000
-"""So many changes of one formula are tried: beyond that no figures could tell them apart."""
+MOST: Final = 3_000  # changes of one formula: beyond that no figures could tell them apart
 
 _OTHERS: Final = 40
 _FEWEST_OTHERS: Final = 2
