@@ -39,6 +39,7 @@ SAID = [
         for name in ("linear", "relu", "softplus", "tanh", "sigmoid")
     ),
     ("softmax", "cross-entropy", 1, "a softmax of one unit is always 1"),
+    ("linear", "cross-entropy-with-logits", 1, "a softmax of one unit is always 1"),
     *(
         (name, "binary-cross-entropy", 2, "can leave 0 … 1")
         for name in ("linear", "relu", "softplus", "exp")

@@ -104,6 +104,8 @@ def test_a_square_matrix_is_told_and_nothing_else_is_there() -> None:
         (("3-2-1", "--activation", "relu,tanh"), "2 activations", "one name"),
         (("3-2-1", "--learning-rate", "0"), "above 0", "--learning-rate 0.1"),
         ((), "says what to write", "backprop new 4-3-2"),
+        (("3-2", "--letters"), "--letters belongs to --separate", "leave out"),
+        (("2-3-1", "--loss", "cross-entropy-with-logits"), "always 1", "two outputs or more"),
     ],
 )
 def test_a_wrong_sketch_is_told_with_what_to_write(
@@ -214,6 +216,14 @@ def test_letters_leave_the_inputs_free(tmp_path: Path) -> None:
     assert yaml.safe_load(done.stdout)["x"] == ["x"]
     shown = CliRunner().invoke(main, ["solve", "-"], input=done.stdout)
     assert "where 2 ≤ x < 4" in shown.stdout
+
+
+def test_what_says_nothing_of_points_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "points.yaml"
+    file.write_text("x: [0, 1]\ny: [0, 1]\n")
+    done = invoke("--separate", file, "--activation", "tanh", "--batch", "3")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--activation and --batch belong to a sketch" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def command(
         if (sketch is None) == (separate is None):
             why = "a sketch, or --separate with a file of points, says what to write"
             raise refusal(why, instead="backprop new 4-3-2 -o net.yaml")
+        _check_belongs(click.get_current_context(), of_points=sketch is None)
         if file is not None and file.exists() and not force:
             message = "it is there already, and would be replaced"
             raise refusal(message, instead="another name, or --force", source=str(file))
@@ -127,6 +128,31 @@ def command(
         Output("text", file).write(text)
     for remark in remarks:
         click.echo(remark, err=True)
+
+
+_OF_POINTS = frozenset({"separate", "letters"})
+_OF_BOTH = frozenset({"file", "force"})
+
+
+def _check_belongs(context: click.Context, *, of_points: bool) -> None:
+    """Refuses options that nothing is made of here, rather than leave them out in silence."""
+    from click.core import ParameterSource
+
+    from backprop_cli.errors import listed, refusal
+
+    others = [
+        option.opts[0]
+        for option in context.command.params
+        if isinstance(option, click.Option)
+        and option.name not in _OF_BOTH
+        and (option.name in _OF_POINTS) != of_points
+        and context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    ]
+    if others:
+        what, instead = ("--separate", "a sketch") if of_points else ("a sketch", "--separate")
+        belongs = "belongs" if len(others) == 1 else "belong"
+        message = f"{listed(others)} {belongs} to {instead}, and this is {what}"
+        raise refusal(message, instead="leave out what belongs to the other")
 
 
 def _of_sketch(sketch: str, choices: dict[str, object]) -> tuple[str, tuple[str, ...]]:

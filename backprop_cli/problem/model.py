@@ -235,6 +235,7 @@ def behind(loss: Loss, activation: Function, units: Size | None) -> str | None:
 _FROM_0_TO_1 = frozenset({"sigmoid", "softmax", "step"})
 _ENTROPY = "activation: softmax of two or more units"
 _BINARY = "loss: binary-cross-entropy behind a sigmoid"
+_OF_ONE = "a softmax of one unit is always 1: the loss is 0 and so is every gradient"
 
 
 def unsuited(loss: Loss, activation: Function, units: Size | None, *, plain: bool) -> Remark | None:
@@ -247,9 +248,10 @@ def unsuited(loss: Loss, activation: Function, units: Size | None, *, plain: boo
     if name is None:
         return None
     what = f"{name}" if plain else f"{name} and what is added to it"
-    if loss.name == "cross-entropy" and name == "softmax" and units == 1:
-        words = "a softmax of one unit is always 1: the loss is 0 and so is every gradient"
-        return Remark(words, f"{_ENTROPY}, or {_BINARY}")
+    if units == 1 and (loss.name, name) == ("cross-entropy", "softmax"):
+        return Remark(_OF_ONE, f"{_ENTROPY}, or {_BINARY}")
+    if units == 1 and loss.name == "cross-entropy-with-logits":
+        return Remark(_OF_ONE, "two outputs or more, or loss: binary-cross-entropy-with-logits")
     if loss.name == "cross-entropy" and not (name == "softmax" and plain):
         words = (
             "cross-entropy belongs behind a softmax: "
