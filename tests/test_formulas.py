@@ -185,6 +185,30 @@ def test_python_is_not_run(text: str) -> None:
         parse(text)
 
 
+WHOLE = [
+    "sum(t in 1..3, cross_entropy(p_t, y[t]))",
+    "conv(x, w, stride=1, padding=0)",
+    "reshape(x, [2, 3]) @ E[[3, 1]]",
+    "1 / (1 + exp(-z)) - A[1:2, :].T ** 2",
+    "softmax(S, axis=1) * (x >= 0)",
+    "attention(Q, K, V, mask=causal)",
+    "h_{t-1} + [a, b]",
+]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_what_is_cut_anywhere_is_read_or_refused(text: str) -> None:
+    dialect = Dialect(running={"t": 2})
+    cut = [text[:at] for at in range(len(text))] + [text[at:] for at in range(len(text))]
+    holed = [text[:at] + text[at + 1 :] for at in range(len(text))]
+    for piece in (*cut, *holed, *(piece + ")" for piece in cut)):
+        try:
+            assert isinstance(parse(piece, dialect), Expr)
+        except FormulaError as error:
+            assert error.message
+            assert 0 <= error.offset <= len(piece)
+
+
 def test_names_and_constants() -> None:
     assert symbols(parse("a + b * a + pi")) == ("a", "b")
     assert parse("dL/dW1 * 2", Dialect(compound=["dL/dW1"])) == op("mul", Sym("dL/dW1"), num(2))

@@ -440,6 +440,7 @@ def test_only_means_in_every_format_what_the_command_says(format_: str) -> None:
     printed = CliRunner().invoke(main, words).stdout
     shown = backprop.load(path).solve().render(format_, only=["dL/dW1"])
     assert shown.rstrip("\n") == printed.rstrip("\n")
+    assert shown == backprop.load(path).solve().render(format_, only="dL/dW1")
 
 
 # For a class --------------------------------------------------------------------------------------

@@ -73,14 +73,14 @@ class Solution(Shown):
         *,
         precision: int = 4,
         detail: showing.Detail = "normal",
-        only: Sequence[str] = (),
+        only: str | Sequence[str] = (),
         width: int = 100,
         ascii: bool = False,  # noqa: A002
     ) -> str:
         """The derivation as `text`, `markdown`, `latex`, `html`, `json` or a program in `python`.
 
-        `precision` are the decimals shown, `only` the ids, or forward, backward and update. Error
-        for an unknown format or name.
+        `precision` are the decimals shown, `only` the ids (or one), or forward, backward and
+        update. Error for an unknown format or name.
         """
         showing.refuse_other(format, showing.SOLUTIONS)
         view = showing.view(precision, detail, width, ascii=ascii, only=self._only(only))
@@ -96,12 +96,12 @@ class Solution(Shown):
         steps = self._solved.trace.steps
         return steps[0].iteration if steps else 1
 
-    def _only(self, names: Sequence[str]) -> frozenset[str] | None:
+    def _only(self, names: str | Sequence[str]) -> frozenset[str] | None:
         if not names:
             return None
         found: set[str] = set()
         with told("only"):
-            for name in names:
+            for name in (names,) if isinstance(names, str) else names:
                 phase = {step.id for step in self._solved.trace.steps if step.phase == name}
                 found |= phase or {self._loaded.reference(name).id}
         return frozenset(found)

@@ -249,7 +249,7 @@ class _Reader(Struct):
 
     def named(self, token: Token) -> Expr:
         if self.accept("("):
-            over = self.tokens[self.position + 1].text == "in" and self.token.kind == "name"
+            over = self.token.kind == "name" and self.tokens[self.position + 1].text == "in"
             return self.over_time(token) if over else self.call(token)
         if token.text == "pi":
             return op("pi")
