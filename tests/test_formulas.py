@@ -11,7 +11,9 @@ from oracles.expressions import COMPOUND, Typed, expressions, formulas
 
 from backprop_cli.algebra.expr import Expr, Num, Sym, num, op, symbols, walk
 from backprop_cli.notation.tex import latex
+from backprop_cli.problem.text.calls import FUNCTIONS
 from backprop_cli.problem.text.parser import Dialect, FormulaError, parse, parse_constant
+from backprop_cli.problem.typed_numbers import NumberError, read_number
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate
 
@@ -183,6 +185,15 @@ def test_errors_say_what_and_where(text: str, offset: int, word: str) -> None:
 def test_python_is_not_run(text: str) -> None:
     with pytest.raises(FormulaError):
         parse(text)
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS - {"pi"}))
+@pytest.mark.parametrize("text", ["{}", "2 * {}", "{} + 1", "-{}"])
+def test_a_function_that_is_not_called_is_no_number(name: str, text: str) -> None:
+    with pytest.raises(FormulaError):
+        parse_constant(text.format(name))
+    with pytest.raises(NumberError):
+        read_number(text.format(name))
 
 
 WHOLE = [

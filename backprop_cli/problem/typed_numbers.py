@@ -182,11 +182,11 @@ def _out_of_place(text: str, sign: str) -> str:
 
 def _constant(text: str) -> float:
     from backprop_cli.problem.text.lexer import is_name
-    from backprop_cli.problem.text.parser import FUNCTIONS, FormulaError, parse_constant
+    from backprop_cli.problem.text.parser import TAKEN, FormulaError, parse_constant
 
     if text == "e":  # no letter for a free input either: who writes it means Euler's number
         raise NumberError("`e` is not a number", "exp(1), or exp(x) for e^x")
-    if _is_word(text) and text not in FUNCTIONS:
+    if _is_word(text) and text not in TAKEN:
         raise NumberError(f"{shown(text)} is a word where a number belongs", letter=is_name(text))
     if match := re.search(r"[@=:<>\[\]]", text):
         message = f"{shown(text)} is not a number: {_out_of_place(text, match[0])}"

@@ -366,10 +366,10 @@ def parse_placed(text: str, dialect: Dialect) -> tuple[Expr, Mapping[str, int]]:
 def parse_constant(text: str) -> float:
     """The value of a formula without names: `2/3`, `ln(2)`, `sqrt(2)/2`."""
     result = parse(text)
-    names = symbols(result)  # T is one unless it transposes
+    names = symbols(result)  # T is one unless it transposes, `var` one unless it is called
     for token in tokens_of(text):
-        taken = token.text in FUNCTIONS or (token.text == "T" and "T" not in names)
-        if token.kind == "name" and not taken:
+        called = token.text in FUNCTIONS or token.text == "T"
+        if token.kind == "name" and (token.text in names or not called):
             instead = "exp(1), or exp(x) for e^x" if token.text == "e" else None
             raise FormulaError(f"{quoted(token.text)} is not a number", token.offset, instead)
     try:
