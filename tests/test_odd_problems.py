@@ -216,7 +216,15 @@ def test_exact_numbers_end_where_floats_do(formula: str, size: str, tmp_path: Pa
 
 @pytest.mark.parametrize("command", EVERYWHERE)
 @pytest.mark.parametrize(
-    "formula", ["(s ^ (sqrt(2) / 5e-324)) ^ abs(x)", "s / 5e-324", "(s / 1e-300) / 1e-300"]
+    "formula",
+    [
+        "(s ^ (sqrt(2) / 5e-324)) ^ abs(x)",
+        "s / 5e-324",
+        "(s / 1e-300) / 1e-300",
+        "s / s / 0",
+        "sum(x / s / 0)",
+        "s / (2^1000000000) / (2^1000000000)",
+    ],
 )
 def test_exact_numbers_never_leave_the_floats(command: str, formula: str, tmp_path: Path) -> None:
     """A quotient by a number is a product with another, unless that one is none any more."""

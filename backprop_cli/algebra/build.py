@@ -38,12 +38,12 @@ def coefficient(expr: Expr) -> tuple[Fraction, Expr]:
             return inner.value, Op("spread", (ONE,), options)
         case Op("div", (inner, Num(value))) if value and inner != ONE:
             factor, rest = coefficient(inner)
-            if _is_a_number(factor / value):
+            if is_a_number(factor / value):
                 return factor / value, rest
     return Fraction(1), expr
 
 
-def _is_a_number(value: Fraction) -> bool:
+def is_a_number(value: Fraction) -> bool:
     """Whether an exact number stays within the numbers that a computer computes with."""
     return abs(value.numerator) <= _LARGEST.numerator or abs(value) <= _LARGEST
 
@@ -88,7 +88,7 @@ def add(a: Expr, b: Expr) -> Expr:
     if b == ZERO:
         return a
     match a, b:
-        case Num(x), Num(y) if _is_a_number(x + y):
+        case Num(x), Num(y) if is_a_number(x + y):
             return Num(x + y)
         case _, Op("neg", (inner,)):
             return op("sub", a, inner)
@@ -106,7 +106,7 @@ def sub(a: Expr, b: Expr) -> Expr:
     if a == ZERO:
         return neg(b)
     match a, b:
-        case Num(x), Num(y) if _is_a_number(x - y):
+        case Num(x), Num(y) if is_a_number(x - y):
             return Num(x - y)
         case _, Op("neg", (inner,)):
             return op("add", a, inner)
@@ -121,7 +121,7 @@ def mul(a: Expr, b: Expr) -> Expr:
     right_factor, right = coefficient(_unspread(b, a))
     left, right = _unspread(left, right), _unspread(right, left)  # also behind a factor
     factor = left_factor * right_factor
-    if not _is_a_number(factor):
+    if not is_a_number(factor):
         return op("mul", a, b)
     if left == ONE:
         return scaled(factor, right)
@@ -150,7 +150,7 @@ def div(a: Expr, b: Expr) -> Expr:
     match a, b:
         case _, Num(value) if value == 1:
             return a
-        case Num(x), Num(y) if y != 0 and _is_a_number(x / y):
+        case Num(x), Num(y) if y != 0 and is_a_number(x / y):
             return Num(x / y)
         case Op("neg", (inner,)), _:
             return neg(div(inner, b))

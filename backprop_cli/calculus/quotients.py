@@ -41,7 +41,7 @@ def _factors(expr: Expr, sign: int = 1, limit: bool = False) -> Iterator[_Power]
         case Op("div" | "ratio" as name, (above, below)):
             yield from _factors(above, sign, limit)
             yield from _factors(below, -sign, name == "ratio")
-        case Op("pow", (base, Num(times))) if times.denominator == 1:
+        case Op("pow", (base, Num(times))) if times.denominator == 1 and not isinstance(base, Num):
             yield _Power(base, sign * int(times), limit)
         case _:
             yield _Power(expr, sign, limit)
@@ -85,13 +85,25 @@ def one_quotient(node: Expr, rules: Rules) -> Expr:
     if not isinstance(node, Op) or node.name not in ("mul", "div", "ratio"):
         return node
     found = [*_factors(node)]
-    if all(each.times > 0 for each in found):
+    if all(each.times > 0 for each in found) or not _is_one_number(found):
         return node
     factors = _inverted(found)
     if factors is found and not (_repeats(factors, rules) or _has_numbers_to_join(factors)):
         return node
     made = _product(_collected(factors))
     return made if rules.shape(made) == rules.shape(node) else node
+
+
+def _is_one_number(factors: Iterable[_Power]) -> bool:
+    """Whether the numbers among factors make a number: 8 / 5e-324 is none any more."""
+    whole = Fraction(1)
+    for each in factors:
+        match each:
+            case _Power(Num(value), times):
+                if value == 0 > times:
+                    return False
+                whole *= value**times
+    return build.is_a_number(whole)
 
 
 def _inverted(factors: list[_Power]) -> list[_Power]:
@@ -147,7 +159,10 @@ def in_front_of_sum(node: Expr, rules: Rules) -> Expr:
             constant = _told_apart(node, rules)
         case _:
             return node
-    factors = [(each, constant(each.base)) for each in _factors(inner)]
+    found = [*_factors(inner)]
+    if not _is_one_number(found):
+        return node
+    factors = [(each, constant(each.base)) for each in found]
     rest = _product(each for each, outside in factors if outside is None)
     front = [_Power(one, each.times, each.limit) for each, one in factors if one is not None]
     if not front or rest == ONE or rules.shape(rest) != rules.shape(inner):
