@@ -5,7 +5,7 @@ Every form has the same value: u / ‖u‖² for u / ‖u‖ / ‖u‖, and (Σ 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby
 from math import prod
@@ -47,27 +47,39 @@ def _factors(expr: Expr, sign: int = 1, limit: bool = False) -> Iterator[_Power]
             yield _Power(expr, sign, limit)
 
 
-def _product(factors: Iterable[_Power], limit: bool = False) -> Expr:
-    """The factors as one quotient, its number in lowest terms."""
-    number = Fraction(1)
+def _product(factors: Sequence[_Power]) -> Expr:
+    """The factors, whose numbers make one, as one quotient, its number in lowest terms."""
+    number = _number(factors)
+    assert number is not None  # who calls has seen to it
     above: Expr = ONE
     below: Expr = ONE
     for each in factors:
-        limit |= each.limit
         if isinstance(each.base, Num):
-            number *= each.base.value**each.times
-        elif each.times > 0:
+            continue
+        if each.times > 0:
             above = build.mul(above, _power(each.base, each.times))
         elif each.times < 0:
             below = build.mul(below, _power(each.base, -each.times))
     if below == ONE:
         return build.scaled(number, above)
     whole = op(
-        "ratio" if limit else "div",
+        "ratio" if any(each.limit for each in factors) else "div",
         build.scaled(Fraction(abs(number.numerator)), above),
         build.scaled(Fraction(number.denominator), below),
     )
     return build.neg(whole) if number < 0 else whole
+
+
+def _number(factors: Iterable[_Power]) -> Fraction | None:
+    """What the numbers among factors make; None where that is no number: 8 / 5e-324, 1 / 0."""
+    whole = Fraction(1)
+    for each in factors:
+        match each:
+            case _Power(Num(value), times):
+                if value == 0 > times:
+                    return None
+                whole *= value**times
+    return whole if build.is_a_number(whole) else None
 
 
 def _power(base: Expr, times: int) -> Expr:
@@ -85,25 +97,13 @@ def one_quotient(node: Expr, rules: Rules) -> Expr:
     if not isinstance(node, Op) or node.name not in ("mul", "div", "ratio"):
         return node
     found = [*_factors(node)]
-    if all(each.times > 0 for each in found) or not _is_one_number(found):
+    if all(each.times > 0 for each in found) or _number(found) is None:
         return node
     factors = _inverted(found)
     if factors is found and not (_repeats(factors, rules) or _has_numbers_to_join(factors)):
         return node
-    made = _product(_collected(factors))
+    made = _product([*_collected(factors)])
     return made if rules.shape(made) == rules.shape(node) else node
-
-
-def _is_one_number(factors: Iterable[_Power]) -> bool:
-    """Whether the numbers among factors make a number: 8 / 5e-324 is none any more."""
-    whole = Fraction(1)
-    for each in factors:
-        match each:
-            case _Power(Num(value), times):
-                if value == 0 > times:
-                    return False
-                whole *= value**times
-    return build.is_a_number(whole)
 
 
 def _inverted(factors: list[_Power]) -> list[_Power]:
@@ -160,10 +160,10 @@ def in_front_of_sum(node: Expr, rules: Rules) -> Expr:
         case _:
             return node
     found = [*_factors(inner)]
-    if not _is_one_number(found):
+    if _number(found) is None:
         return node
     factors = [(each, constant(each.base)) for each in found]
-    rest = _product(each for each, outside in factors if outside is None)
+    rest = _product([each for each, outside in factors if outside is None])
     front = [_Power(one, each.times, each.limit) for each, one in factors if one is not None]
     if not front or rest == ONE or rules.shape(rest) != rules.shape(inner):
         return node

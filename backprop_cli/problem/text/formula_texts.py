@@ -62,7 +62,6 @@ def parsed(
     to say, and to write instead, of names that it may not use yet, `stated` the key of the file
     under which it may state one.
     """
-    from backprop_cli.problem.text.calls import FUNCTIONS, no_argument
     from backprop_cli.problem.text.parser import FormulaError, parse_placed
 
     try:
@@ -72,26 +71,32 @@ def parsed(
         return None
     unknown = [name for name in symbols(expr) if name not in known]
     for name in unknown:
-        mark = moved(text.mark, skip + places.get(name, 0))
-        if later and name in later:
-            said, instead = later[name]
-            complaints.add(said, mark, instead)
-        else:
-            near = in_letters(name) if in_letters(name) in known else nearest(name, known)
-            meant = f"; did you mean `{near}`?" if near else ""
-            said = f"{shown(name)} is not known here{meant}"
-            if name in FUNCTIONS:
-                said, instead = no_argument(name)
-                complaints.add(said, mark, instead)
-            elif name in ("T", "t", "top") and _raised(text.text, skip + places.get(name, 0)):
-                message = f"`^{name}` would be a power, of a quantity {shown(name)}"
-                complaints.add(message, mark, ".T for transposed")
-            elif name == "e":
-                complaints.add("`e` is not known here: it is no number", mark, "exp(x) for e^x")
-            else:
-                more = f", or {stated}: {{{name}: …}}" if stated else ""
-                complaints.add(said, mark, near or _meant(name, known) or f"{listed(known)}{more}")
+        place = skip + places.get(name, 0)
+        said, instead = (later or {}).get(name) or _said_of(name, text.text[:place], known, stated)
+        complaints.add(said, moved(text.mark, place), instead)
     return None if unknown else expr
+
+
+def _said_of(
+    name: str, before: str, known: Collection[str], stated: str | None
+) -> tuple[str, str | None]:
+    """What to say of a name that is not known, and what to write instead.
+
+    `before` is the text up to it, `stated` the key of the file under which it might be stated.
+    """
+    from backprop_cli.problem.text.calls import FUNCTIONS, no_argument
+
+    if name in FUNCTIONS:
+        return no_argument(name)
+    if name in ("T", "t", "top") and before.rstrip().endswith(("^", "**")):
+        return f"`^{name}` would be a power, of a quantity {shown(name)}", ".T for transposed"
+    if name == "e":
+        return "`e` is not known here: it is no number", "exp(x) for e^x"
+    near = in_letters(name) if in_letters(name) in known else nearest(name, known)
+    meant = f"; did you mean `{near}`?" if near else ""
+    more = f", or {stated}: {{{name}: …}}" if stated else ""
+    instead = near or _meant(name, known) or f"{listed(known)}{more}"
+    return f"{shown(name)} is not known here{meant}", instead
 
 
 _ENTRY = re.compile(r"(?P<name>.*?[^\W\d_])_?(?P<place>[0-9]+)")
@@ -116,11 +121,6 @@ def _factors(name: str, known: Collection[str]) -> list[str]:
             if name[start:end] in known:
                 ends[end] = [*before, name[start:end]]
     return ends.get(len(name), [])
-
-
-def _raised(text: str, place: int) -> bool:
-    """Whether a name that begins there is the exponent of a power."""
-    return text[:place].rstrip().endswith(("^", "**"))
 
 
 def moved(mark: Mark, offset: int) -> Mark:
