@@ -164,7 +164,7 @@ class Record(Struct, Generic[T], frozen=True):
             here = self.meant.get(folded(text))
             without = here or f"leave `{text}` out"
             given.complaints.add(message, entry.key.mark, f"{without}, or another `type`")
-            if here in self.keys and not given.has(here):
+            if here is not None and here in self.keys and not given.has(here):
                 self._take(here, entry, given)
             return
         instead = self._instead(entry)
