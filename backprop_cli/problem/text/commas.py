@@ -163,7 +163,8 @@ def without_brackets(text: str) -> str:
     """A list that is one text, `[[1, 2], [3, 4]]`, with semicolons for the brackets of its rows."""
     if _in_brackets(text) is None:
         return text
-    return _NEXT_ROW.sub("; ", text).strip().strip("[]").strip()
+    rows = _NEXT_ROW.sub("; ", text).strip().strip("[]").strip()
+    return re.sub(r",\s*", ", ", rows)  # in brackets a comma separates
 
 
 _in_brackets = re.compile(r"\s*\[.*\]\s*", re.DOTALL).fullmatch

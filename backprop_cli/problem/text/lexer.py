@@ -149,6 +149,9 @@ def _unreadable(text: str, start: int) -> FormulaError:
         return FormulaError(said, start, _without(owner[0], text[start + 1 :]))
     if character == "." and not text[max(start - 1, 0)].isalpha():
         return FormulaError("this point belongs to no number", start, "one point, as in 0.5")
+    if command := _of_latex(text, start):
+        written = _LATEX.get(command[1], command[1])
+        return FormulaError(f"{quoted(command[0])} is LaTeX, and no formula here", start, written)
     instead = {
         "'": ".T for transposed",
         "ᵀ": ".T for transposed",
@@ -168,10 +171,24 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "“": "no quotes",
         "”": "no quotes",
         "„": "no quotes",
-        "\\": "a / b for \\frac{a}{b}, exp(x) for e^{x}, alpha for \\alpha",
     }.get(character)
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)
+
+
+_of_latex = re.compile(r"\\([^\W\d_]+|\|)").match
+_LATEX = {
+    **dict.fromkeys(("cdot", "times", "odot", "circ", "ast"), "*, or @ for a matrix product"),
+    **dict.fromkeys(("frac", "dfrac", "tfrac"), "a / b for \\frac{a}{b}"),
+    **dict.fromkeys(("|", "Vert", "lVert", "rVert"), "norm(…)"),
+    **dict.fromkeys(("top", "intercal"), ".T for transposed"),
+    **dict.fromkeys(("hat", "widehat"), "yhat for \\hat{y}"),
+    **dict.fromkeys(("left", "right", "big", "bigl", "bigr"), "the parenthesis alone"),
+    **dict.fromkeys(("text", "mathrm", "mathbf", "operatorname", "bm"), "what is in its braces"),
+    "sigma": "sigmoid(…), or sigma for a quantity",
+    **{name: f"{name}(…)" for name in ("exp", "log", "ln", "tanh", "sin", "cos", "max", "min")},
+    **{name: f"{name}(…)" for name in ("sum", "sqrt", "det")},
+}
 
 
 _before_point = re.compile(r"[^\W\d]\w*(?:\.\w+)*$").search
