@@ -149,6 +149,9 @@ def by_hand(key: tuple[str, str | None]) -> list[Array]:
             case ("momentum", "classic") | ("nesterov", "paper"):  # the slopes are those ahead
                 v = beta * v - eta * g
                 w = w + v
+            case ("momentum", "subtracted"):
+                v = beta * v + eta * g
+                w = w - v
             case ("momentum", "ewma"):
                 v = beta * v + (1 - beta) * g
                 w = w - eta * v

@@ -145,3 +145,50 @@ def test_the_derivative_of_a_number_by_what_it_is_made_of_has_a_formula() -> Non
     steps = {step["id"]: step["formula"] for step in solution.trace["steps"]}
     assert steps["dyhat/dz"] == "yhat * (1 - yhat)"
     assert steps["dz/dw"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("g", "v", "printed_w", "printed_v"),
+    [
+        ([0.1, 0.2], [0.5, 1.0], ["0.549", "1.098"], ["0.451", "0.902"]),
+        ([0, 0], [0.5, 0.5], ["0.55", "1.55"], ["0.45", "0.45"]),
+    ],
+)
+def test_momentum_that_is_taken_off(
+    g: list[float], v: list[float], printed_w: list[str], printed_v: list[str]
+) -> None:
+    """v ← βv + ηg, W ← W − v: the rate is in v, and v is taken off."""
+    rule = {"rule": "momentum", "form": "subtracted", "learning_rate": 0.01, "beta": 0.9}
+    problem = backprop.load(
+        {
+            "values": {"w": [1, 2]},
+            "gradients": {"w": g},
+            "update": {**rule, "state": {"v_w": v}},
+            "ask": ["v_w", "w_new"],
+        }
+    )
+    report = problem.check({"v_w": printed_v, "w_new": printed_w})
+    assert {result.verdict for result in report.results} == {"correct"}
+    opposite = problem.check({"v_w": [f"-{one}" for one in printed_v]})
+    assert opposite["v_w"].verdict == "wrong"
+
+
+SOFTMAX = """
+x: [1, 2]
+y: [1, 0, 0]
+layers:
+  - {weights: [[0.4, -0.1], [0.3, 0.2], [-0.2, 0.5]], activation: softmax}
+loss: cross-entropy
+"""
+
+
+def test_the_logits_taken_for_the_prediction_where_nobody_wrote_the_chain() -> None:
+    """z − y for ŷ − y, as in a printed solution: a mistake in a formula that is not the first."""
+    z = np.array([[0.4, -0.1], [0.3, 0.2], [-0.2, 0.5]]) @ [1, 2]
+    yhat = np.exp(z) / np.exp(z).sum()
+    sheet = {"Z1": z.round(4).tolist(), "Yhat": [f"{one:.4f}" for one in yhat]}
+    wrong = backprop.load(SOFTMAX).check({**sheet, "dL/dZ1": (z - [1, 0, 0]).round(4).tolist()})
+    assert wrong.first_wrong == "dL/dZ1"
+    assert "wrong-operand" in wrong["dL/dZ1"].slips
+    right = {**sheet, "dL/dZ1": [f"{one:.4f}" for one in yhat - [1, 0, 0]]}
+    assert backprop.load(SOFTMAX).check(right).first_wrong is None

@@ -68,7 +68,7 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
     for id, rewrite in rewrites(programs=programs):
         for one in case.cases():
             found += [(id, expr) for expr in rewrite(one) if one.fits(expr)]
-    for one in case.cases():
+    for one in case.written_ways():
         found += [change for change in changes(one) if one.fits(change[1])]
     if programs:
         found += [change for change in code_changes(case, ways) if case.fits(change[1])]
