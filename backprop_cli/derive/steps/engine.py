@@ -226,8 +226,8 @@ def without_repeats(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 def with_partials(chain: Chain) -> Chain:
     """The chain with ∂ for d: there are other variables."""
-    lines = tuple(replace(each, expr=partial(each.expr)) for each in chain.lines)
-    return replace(chain, left=partial(chain.left), lines=lines)
+    lines = (replace(each, expr=partial(each.expr)) for each in chain.lines)
+    return replace(chain, left=partial(chain.left), lines=without_repeats(lines))
 
 
 _SUM, _PRODUCT = frozenset({"add", "sub"}), frozenset({"mul", "div", "neg"})
