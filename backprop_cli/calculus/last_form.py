@@ -18,16 +18,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import (
-    Expr,
-    Folded,
-    Num,
-    Op,
-    Option,
-    Sym,
-    op,
-    signed_terms,
-)
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, op, signed_terms
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient

@@ -42,12 +42,7 @@ def command(problem: Path, out: Output, variants: int | None) -> None:
     unit = grader.key.unit
     differing = None
     if variants is not None:
-        from backprop_cli.classroom.variants import (
-            Varied,
-            compared,
-            compared_data,
-            compared_lines,
-        )
+        from backprop_cli.classroom.variants import Varied, compared, compared_data, compared_lines
 
         differing = compared(Varied(loaded, allowed_for("linting")), variants)
     if out.format == "json":

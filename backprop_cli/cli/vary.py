@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import (
-    ENDINGS,
-    MAX_WORK,
-    PROBLEM,
-    complaints_end_it,
-    seed_option,
-)
+from backprop_cli.cli.common import ENDINGS, MAX_WORK, PROBLEM, complaints_end_it, seed_option
 from backprop_cli.cli.output import Output, write_new
 from backprop_cli.errors import Complaint, refusal
 from backprop_cli.terminal.themes import DEFAULT_THEME

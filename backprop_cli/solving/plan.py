@@ -11,13 +11,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
-from backprop_cli.algebra.quantity import (
-    derivative_id,
-    new_id,
-    old_id,
-    quantity,
-    second_derivative,
-)
+from backprop_cli.algebra.quantity import derivative_id, new_id, old_id, quantity, second_derivative
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
