@@ -103,7 +103,7 @@ class _Forward:
         )
 
     def share(self, arg: Expr, slope: Expr | None, inner: Expr | None, shape: Shape) -> Expr | None:
-        if slope is None or inner is None or _is_nothing(slope):
+        if slope is None or inner is None or build.coefficient(slope)[0] == 0:
             return None
         if not shape:
             return build.mul(slope, inner)
@@ -207,10 +207,6 @@ def _on_diagonal(expr: Expr) -> Expr | None:
 def _is_identity(expr: Expr) -> bool:
     found = _on_diagonal(expr)
     return isinstance(found, Op) and found.name == "spread" and found.args == (build.ONE,)
-
-
-def _is_nothing(expr: Expr) -> bool:
-    return build.coefficient(expr)[0] == 0
 
 
 def _scalar_in_front(expr: Expr, rules: Rules) -> tuple[Expr, Expr] | None:
