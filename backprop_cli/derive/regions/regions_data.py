@@ -11,7 +11,7 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.derive.regions.halfspaces import Affine, Half, Region, Space
-from backprop_cli.derive.simplify.tidy import collected
+from backprop_cli.derive.simplify.monomials import summed
 
 Value: TypeAlias = "Affine | Expr"
 """A linear function of the inputs; what is not linear stays a formula in them."""
@@ -47,7 +47,7 @@ class Inputs(Struct, frozen=True):
         if not isinstance(value, Affine):
             return value
         terms = [(slope, Sym(name)) for name, slope in zip(self.names, value.slopes, strict=True)]
-        return collected([*terms, (value.constant, build.ONE)])
+        return summed([*terms, (value.constant, build.ONE)])
 
 
 class Place(Struct, frozen=True):

@@ -22,8 +22,7 @@ from backprop_cli.derive.derivation_nodes import (
     sum_over,
 )
 from backprop_cli.derive.simplify.endings import Ending, ending
-from backprop_cli.derive.simplify.monomials import factor_powers, weight
-from backprop_cli.derive.simplify.tidy import tidy
+from backprop_cli.derive.simplify.monomials import factor_powers, tidy, weight
 from backprop_cli.derive.steps.rules import Outcome, Scalars, applied
 from backprop_cli.derive.steps.step_table import Case, Finish, condition, formula
 from backprop_cli.problem.problem_data import Kinks
