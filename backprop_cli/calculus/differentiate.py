@@ -206,13 +206,13 @@ def gradients(
     sweep = _Sweep(equations, name, silent)
     for seed, value in seeds.items():
         sweep.add(seed, seed, value)
-    needed = _reaching(equations, wanted)
+    on_the_way = reaching(equations, wanted)
     first_uses = _first_uses(equations)
     for current in reversed(list(equations)):
-        upstream = sweep.finish(current) if current in needed else None
+        upstream = sweep.finish(current) if current in on_the_way else None
         if upstream is not None:
             for used, share in _shares_in(current, upstream, equations, rules, shortcuts or {}):
-                if used in needed:
+                if used in on_the_way:
                     sweep.add(used, current, passed_on(current, used, share))
         for leaf in sorted(first_uses[current], key=_position(wanted)):
             sweep.finish(leaf)
@@ -245,13 +245,22 @@ def _position(wanted: Sequence[str]) -> Callable[[str], int]:
     return lambda name: wanted.index(name) if name in wanted else len(wanted)
 
 
-def _reaching(equations: Equations, wanted: Collection[str]) -> set[str]:
-    """The names whose gradient is needed: those wanted, and all that depend on them."""
-    needed = set(wanted)
+def reaching(equations: Equations, names: Collection[str]) -> set[str]:
+    """These names, and all that depend on them."""
+    found = set(names)
     for name, expr in equations.items():
-        if needed.intersection(symbols(expr)):
-            needed.add(name)
-    return needed
+        if found.intersection(symbols(expr)):
+            found.add(name)
+    return found
+
+
+def needed(equations: Equations, goals: Collection[str]) -> set[str]:
+    """The goals, and all that they are computed from."""
+    found = set(goals)
+    for name in reversed(list(equations)):
+        if name in found:
+            found.update(symbols(equations[name]))
+    return found
 
 
 def also_through(of: str, by: str, equations: Equations) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import pull_back
+from backprop_cli.calculus.differentiate import needed, pull_back
 from backprop_cli.operations.fitting import fit, in_shape
 from backprop_cli.operations.record import OtherShapes, Rules
 from backprop_cli.operations.sizes import Sizes
@@ -24,20 +24,11 @@ def closed_form(of: str, by: str, equations: Mapping[str, Expr], rules: Rules) -
     None where `by` does not act on `of`; NoClosedFormError where it has no form as a matrix.
     """
     found = _Forward(by, rules)
-    needed = _needed(of, equations)
+    behind = needed(equations, {of})
     for name, expr in equations.items():
-        if name != by and name in needed:
+        if name != by and name in behind:
             found.define(name, expr)
     return found.known.get(of)
-
-
-def _needed(of: str, equations: Mapping[str, Expr]) -> set[str]:
-    """What a quantity is computed from, and itself."""
-    found = {of}
-    for name in reversed(list(equations)):
-        if name in found:
-            found.update(symbols(equations[name]))
-    return found
 
 
 class _Forward:

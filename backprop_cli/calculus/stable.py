@@ -33,7 +33,7 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import Equations, shares
+from backprop_cli.calculus.differentiate import Equations, needed, shares
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.definitions import in_placeholders
@@ -316,10 +316,7 @@ def through_logits(
 
 def _users(output: str, equations: Equations, seeds: Collection[str]) -> list[str]:
     """The equations that use `output` and that a gradient reaches."""
-    reached = set(seeds)
-    for name in reversed(list(equations)):
-        if name in reached:
-            reached.update(symbols(equations[name]))
+    reached = needed(equations, seeds)
     return [name for name, expr in equations.items() if name in reached and output in symbols(expr)]
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import has_slope, slope
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
+from backprop_cli.calculus.differentiate import has_slope, reaching, slope
 from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import Array, evaluate
@@ -108,15 +108,11 @@ def factored(
 
 def _between(of: str, by: str, equations: Mapping[str, Expr]) -> list[str]:
     """The names on the way from `by` to `of`, in their order."""
-    reaching: set[str] = {by}
-    found: list[str] = []
-    for name, expr in equations.items():
-        if name != by and reaching.intersection(symbols(expr)):
-            reaching.add(name)
-            found.append(name)
-        if name == of:
-            return found
-    raise NoFactorsError
+    order = list(equations)
+    if of not in order:
+        raise NoFactorsError
+    reached = reaching(equations, {by}) - {by}
+    return [name for name in order[: order.index(of) + 1] if name in reached]
 
 
 class _Flow(Struct):
