@@ -66,7 +66,7 @@ def _network(stated: Loaded, trace: Trace, view: View, *, to_svg: bool) -> str:
         from backprop_cli.drawing.network_pictures import network_file
 
         return network_file(network, trace.title or "Network")
-    from backprop_cli.drawing.network_text import network_lines
+    from backprop_cli.drawing.network_pictures import network_lines
 
     lines = network_lines(network, view.width, view.ascii)
     if lines is None:
