@@ -30,6 +30,14 @@ def shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> list[tuple[str, E
     return [(name, share) for name, share, dead in found if not dead or name not in alive]
 
 
+def added_up(expr: Expr, g: Expr, result: Expr, rules: Rules) -> dict[str, Expr]:
+    """What each name in `expr` gets of the upstream gradient `g` in all."""
+    found: dict[str, Expr] = {}
+    for name, share in shares(expr, g, result, rules):
+        found[name] = build.add(found[name], share) if name in found else share
+    return found
+
+
 def _shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> Iterator[tuple[str, Expr, bool]]:
     """The same with whether it is a product with the number 0."""
     if isinstance(expr, Sym):
@@ -95,9 +103,7 @@ def _through_definition(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, .
     """The shares of the arguments in what the operation is in others."""
     held = _held(node, rules)
     assert held.inside is not None
-    found: dict[str, Expr] = {}
-    for name, share in shares(held.inside, g, held.inside, held.rules):
-        found[name] = build.add(found[name], share) if name in found else share
+    found = added_up(held.inside, g, held.inside, held.rules)
     return tuple(
         substitute(found[name], held.args) if name in found else None for name in held.args
     )

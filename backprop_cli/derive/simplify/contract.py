@@ -13,6 +13,7 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, signed_terms
 from backprop_cli.algebra.shapes import Size, combined, ends, is_formula, plus, solved
+from backprop_cli.calculus.last_form import exchanged
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
     IS_LARGEST,
@@ -130,28 +131,8 @@ def without_minus(expr: Expr) -> Expr:
     factor, rest = build.coefficient(expr)
     if factor >= 0 or not isinstance(expr, Op):
         return expr
-    flipped = _flipped(rest)
+    flipped = exchanged(rest, {SUM_OVER})
     return expr if flipped is None else build.scaled(-factor, flipped)
-
-
-def _flipped(expr: Expr) -> Expr | None:
-    """−expr without a minus sign in front, if one of its factors is a difference."""
-    match expr:
-        case Op("sub", (a, b)) if not isinstance(a, Num):  # 1 − h is left as it is
-            return op("sub", b, a)
-        case Op("div", (a, b)):
-            top = _flipped(a)
-            return None if top is None else op("div", top, b)
-        case Op("sum_over", (body,), options):
-            inner = _flipped(body)
-            return None if inner is None else Op(SUM_OVER, (inner,), options)
-        case Op("mul", (a, b)):
-            right = _flipped(b)
-            if right is not None:
-                return op("mul", a, right)
-            left = _flipped(a)
-            return None if left is None else op("mul", left, b)
-    return None
 
 
 def with_numbers(expr: Expr) -> Expr:
