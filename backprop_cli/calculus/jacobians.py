@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import gradients, has_slope, shares, slope
+from backprop_cli.calculus.differentiate import added_up, gradients, has_slope, slope
 from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.sizes import Sizes
@@ -122,8 +122,8 @@ def _entrywise(expr: Expr, by: str, rules: Rules) -> bool:
 def _diagonal(
     expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None
 ) -> Expr | None:
-    parts = (share for name, share in shares(expr, build.ONE, result, rules) if name == by)
-    total = fit(build.sum_of(parts), Sym(by), rules)
+    found = added_up(expr, build.ONE, result, rules)
+    total = fit(found.get(by, build.ZERO), Sym(by), rules)
     if total == op("spread", build.ONE, shape=rules.shape(Sym(by))):
         return IDENTITY
     return op("diag", total, samples=sample_axis)
