@@ -28,6 +28,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     are_near,
     by_luck,
     explains,
+    gives,
     has_digits,
     is_short,
     most_telling,
@@ -202,13 +203,15 @@ class Detector:
 
         On the numbers as they were typed, or on all that these may stand for (`meant`).
         """
-        tried = [one.candidate for one in some if one.is_near]
-        count = neighbours(wrong, [one.value for one in pool]) if tried else 0
-        if not tried or count * wrong.luck > most:
+        tried = [one for one in some if one.is_near]
+        if not tried or not (meant or any(one.gives for one in tried)):
+            return []
+        count = neighbours(wrong, [one.value for one in pool])
+        if count * wrong.luck > most:
             return []
         giving = partial(_giving, wrong, most / max(count, 1))
         if meant:
-            return _as_meant(self.judge, wrong, tried, giving)
+            return _as_meant(self.judge, wrong, [one.candidate for one in tried], giving)
         return _as_typed(self.judge, tried, giving)
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
@@ -222,9 +225,9 @@ class Detector:
         some = [one for one in wrong.candidates if proved or not FORMULA_SLIPS[one[0]].factor]
         values = [self._values(expr) for _, expr in some]
         both = np.array(values).reshape(len(some), 2, *wrong.written.value.shape)
-        near = np.logical_or(*are_near(wrong, both).T)
+        near = np.logical_or(*are_near(wrong, both).T).tolist()
         for one, (value, _), is_near in zip(some, values, near, strict=True):
-            yield _Worked(one, value, bool(is_near))
+            yield _Worked(one, value, is_near, is_near and gives(wrong, value))
 
     def _values(self, expr: Expr) -> tuple[Array, Array]:
         """What a formula gives on the numbers as typed, and with wrong ones repaired."""
@@ -236,14 +239,15 @@ class Detector:
 
 
 class _Worked(Struct, frozen=True):
-    """A wrong formula, what it gives on the numbers as typed, and whether it comes near at all.
+    """A wrong formula, what it gives on the numbers as typed, and whether that is all of it.
 
-    That may be with wrong numbers repaired, too.
+    It comes near with these numbers, or with wrong ones repaired.
     """
 
     candidate: Candidate
     value: Array
     is_near: bool
+    gives: bool
 
 
 def _giving(wrong: Wrong, luck: float, reading: Reading, some: Sequence[Candidate]) -> list[str]:
@@ -256,12 +260,12 @@ def _giving(wrong: Wrong, luck: float, reading: Reading, some: Sequence[Candidat
     return list(found)
 
 
-def _as_typed(judge: Judge, among: Sequence[Candidate], giving: _Gives) -> list[str]:
+def _as_typed(judge: Judge, among: Sequence[_Worked], giving: _Gives) -> list[str]:
     """The formulas that give it on the numbers as they were typed."""
-    found = giving(judge.on_typed_values, among)
+    found = giving(judge.on_typed_values, [one.candidate for one in among if one.gives])
     if not found or not _KEPT.issuperset(found):
         return found
-    smaller = [one for one in among if one[0] in _ROUNDED_AWAY]
+    smaller = [one.candidate for one in among if one.candidate[0] in _ROUNDED_AWAY]
     also = (id for one in _persons(judge) for id in giving(one, smaller))
     return list(dict.fromkeys([*found, *also]))
 

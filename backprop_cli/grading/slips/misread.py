@@ -14,7 +14,7 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.wrong_quantity import Wrong
+from backprop_cli.grading.slips.wrong_quantity import Wrong, gives
 from backprop_cli.operations.bounds import point
 
 _MOST_NUMBERS: Final = 60
@@ -138,9 +138,7 @@ def _explains(wrong: Wrong, one: _Read) -> bool:
     read = round(x, one.decimals)
     if not _differ_in_one_digit(one.number, read, one.decimals):
         return False
-    low, high = wrong.stands
-    near = low - (high - low), high + (high - low)
-    return bool((meets(near, point(one.given(read))) | ~wrong.written.present).all())
+    return gives(wrong, one.given(read))
 
 
 def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:

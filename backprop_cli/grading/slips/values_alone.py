@@ -279,7 +279,7 @@ def _is_copy(value: Array, other: Array) -> bool:
     """Whether the numbers are those of another quantity, as they stand there or transposed."""
     if value.size != other.size:
         return False
-    return any(np.array_equal(value.ravel(), way.ravel()) for way in (other, other.T))
+    return bool((value.ravel() == other.ravel()).all() or (value.ravel() == other.T.ravel()).all())
 
 
 _TESTS: Mapping[str, Callable[[Judge, Wrong, Interval], bool]] = MappingProxyType(

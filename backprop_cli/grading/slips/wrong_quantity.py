@@ -131,6 +131,13 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
     return bool(fits[wrong.mask].all()) and not kept  # what is left as it was has its digits
 
 
+def gives(wrong: Wrong, value: Array) -> bool:
+    """Whether a formula of this value gives all of it, or next to it."""
+    low, high = wrong.stands
+    width = high - low
+    return bool((meets((low - width, high + width), point(value)) | ~wrong.written.present).all())
+
+
 def explains(wrong: Wrong, interval: Interval) -> bool:
     """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
     if not (meets(wrong.stands, interval) | ~wrong.written.present).all():
