@@ -74,8 +74,9 @@ class Ways(Struct, dict=True):
         roundings add up to far more: to the old loss where the new one is near.
         """
         low, high = self.ends
-        assert self.reading.unit is not None
-        room = (high - low) / 2 + self.reading.unit.at(self.expected + self.base)
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
+        room = (high - low) / 2 + unit.at(right)
         return low - room, high + room
 
     @cached_property
