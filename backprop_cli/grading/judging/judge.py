@@ -341,7 +341,7 @@ class _One:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
                 found &= way.excuses | ~still
                 in_range = way.is_range and one.verdict != "imprecise" and found.any()
-                if in_range and (self.doubted or ways.counts_twice(way)):
+                if in_range and (self.doubted or ways.is_wide(way)):
                     found &= meets(one.typed, ways.near, room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
