@@ -78,6 +78,8 @@ class _Reader(Struct):
             if begins_operand(self.token) and text in ("]", ")", ","):
                 raise missing_before(self.token, text)
             found = found_words(self.token)
+            if text == "]" and self.token.text in (")", ":", "="):
+                raise leftover(self.tokens, self.position)
             raise FormulaError(f"expected `{text}` here, and found {found}", self.token.offset)
 
     # The grammar, loosest first ---------------------------------------------------------------
@@ -158,8 +160,12 @@ class _Reader(Struct):
             return self.inside(")", in_list=False)[0]
         if token.text == "[":
             return Op("stack", tuple(self.inside("]", in_list=True)))
+        before = self.tokens[self.position - 2] if self.position > 1 else token
+        doubled = token.text == "/" == before.text and token is not before
         raise FormulaError(
-            f"expected a name, a number or `(` here, and found {found_words(token)}", token.offset
+            f"expected a name, a number or `(` here, and found {found_words(token)}",
+            token.offset,
+            "one `/` for a quotient, `#` before a comment" if doubled else None,
         )
 
     def inside(self, end: str, *, in_list: bool) -> list[Expr]:
@@ -255,6 +261,8 @@ class _Reader(Struct):
             return op("pi")
         if token.text in TAKEN and token.text not in self.dialect.compound:
             message, instead = no_argument(token.text)
+            if self.accept("^", "**"):
+                instead += f"^{found_words(self.token).strip('`')}"
             raise FormulaError(message, token.offset, instead)
         if token.text in self.running and token.text not in self.dialect.lengths:
             return num(self.running[token.text])
@@ -358,7 +366,7 @@ def parse_placed(text: str, dialect: Dialect) -> tuple[Expr, Mapping[str, int]]:
     reader = _Reader(tokens_of(text, dialect.compound), dialect, running=dict(dialect.running))
     result = reader.formula()
     if reader.token.kind != "end":
-        raise leftover(reader.token)
+        raise leftover(reader.tokens, reader.position)
     _check_depth(result)
     return result, reader.places
 
