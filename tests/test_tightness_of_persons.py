@@ -507,7 +507,7 @@ def test_what_has_no_digits_on_the_sheet_is_taken_with_all_of_them(
 
 
 def test_nothing_is_taken_behind_a_wrong_value_without_digits() -> None:
-    answers = "g: 0.0052, s: 0.0003, r: 20.2308"
+    answers = "g: 0.0052, s: 0.0001, r: 20.2308"
     assert graded(VAGUE, answers)["s"].verdict == "wrong"
     assert graded(VAGUE, answers)["r"].verdict == "wrong"
 
