@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import gradients, has_slope, shares, slope
+from backprop_cli.calculus.differentiate import added_up, gradients, has_slope, slope
 from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.sizes import Sizes
@@ -29,6 +29,8 @@ def local_jacobian(
     Where the formula has no short closed form the result is an operation `jacobian(of, by)`, which
     is computed by pulling back a basis.
     """
+    if not rules.shape(Sym(of)):
+        return _total(expr, by, Sym(of), rules)
     rank = 1 if sample_axis is None else 2
     if len(rules.shape(Sym(of))) == len(rules.shape(Sym(by))) == rank:
         matrix = _matrix(expr, by, Sym(of), rules, sample_axis)
@@ -122,11 +124,16 @@ def _entrywise(expr: Expr, by: str, rules: Rules) -> bool:
 def _diagonal(
     expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None
 ) -> Expr | None:
-    parts = (share for name, share in shares(expr, build.ONE, result, rules) if name == by)
-    total = fit(build.sum_of(parts), Sym(by), rules)
+    total = _total(expr, by, result, rules)
     if total == op("spread", build.ONE, shape=rules.shape(Sym(by))):
         return IDENTITY
     return op("diag", total, samples=sample_axis)
+
+
+def _total(expr: Expr, by: str, result: Expr, rules: Rules) -> Expr:
+    """The derivatives through every place where `by` stands, added up: the gradient of a number."""
+    found = added_up(expr, build.ONE, result, rules)
+    return fit(found.get(by, build.ZERO), Sym(by), rules)
 
 
 # Pulled back by name ------------------------------------------------------------------------------
