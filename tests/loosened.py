@@ -215,10 +215,24 @@ EACH = (
     ),
     Loosened(
         "a range that counts a number twice is enough",
-        JUDGING + "judge.py",
-        "if in_range and (self.doubted or ways.counts_twice(way)):",
-        "if in_range and self.doubted:",
+        JUDGING + "honest_intervals.py",
+        "return other or self._counts_twice(way)",
+        "return other",
         STEPS,
+    ),
+    Loosened(
+        "a range in significant digits is enough where decimals are asked",
+        JUDGING + "honest_intervals.py",
+        "return other or self._counts_twice(way)",
+        "return self._counts_twice(way)",
+        PERSONS,
+    ),
+    Loosened(
+        "what is wrong and has no digits is looked through as well",
+        JUDGING + "few_digits.py",
+        "accepted = np.isin(judged.verdicts, _ACCEPTED) & ~same(written.value, truth)",
+        "accepted = ~same(written.value, truth)",
+        PERSONS,
     ),
     Loosened(
         "a range holds the old loss, and that is enough",

@@ -109,7 +109,17 @@ class Ways(Struct, dict=True):
         low, high = (bound - self.base for bound in self.ends)
         return np.asarray(seen & (np.maximum(np.abs(low), np.abs(high)) < half))
 
-    def counts_twice(self, way: Way) -> bool:
+    def is_wide(self, way: Way) -> bool:
+        """Whether a range is far wider than what people come to.
+
+        In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00,
+        and may be anything from 0.9975 to 1.0125.
+        """
+        unit = self.reading.unit
+        other = unit is not None and unit.significant != self.standing.key.unit.significant
+        return other or self._counts_twice(way)
+
+    def _counts_twice(self, way: Way) -> bool:
         """Whether a number of the sheet stands in the formula twice, as in h(1 - h).
 
         A range has it at both of its ends at once, and is wider than what any rounding leads to.

@@ -353,7 +353,7 @@ class _One:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
                 found &= (way.excuses | ~still) & ~ways.from_nothing(found)
                 in_range = way.is_range and one.verdict != "imprecise" and found.any()
-                if in_range and (self.doubted or ways.counts_twice(way)):
+                if in_range and (self.doubted or ways.is_wide(way)):
                     found &= meets(one.typed, ways.near, one.room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
