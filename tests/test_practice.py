@@ -402,6 +402,14 @@ def test_the_opening_has_all_that_is_given_and_nothing_to_be_worked_out() -> Non
     assert not hidden & numbers(opening)
 
 
+@pytest.mark.parametrize("line", ["1 " * 1_500_000, "9" * 3_000_000])
+def test_a_line_longer_than_any_sheet_is_no_answer_and_no_end(line: str) -> None:
+    practice = session(NET)
+    before = practice.sheet
+    assert "cannot be read" in text(practice.reply(line).lines)
+    assert practice.sheet == before
+
+
 @pytest.mark.parametrize("line", ["\x80", "\x07 1", "\ufffe", "1 \udcff", "\x1b[A", "\U0001ffff"])
 def test_what_no_sheet_can_hold_is_no_answer_and_no_end(line: str) -> None:
     practice = session(NET)
