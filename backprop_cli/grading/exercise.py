@@ -23,7 +23,7 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.detect import candidates, shaped
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.program_detect import with_earlier
-from backprop_cli.grading.slips.program_parts import collapsed
+from backprop_cli.grading.slips.program_lines import collapsed
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point
@@ -358,8 +358,10 @@ def is_equivalent(stage: Stage, id: str, way: Expr) -> bool:
             low, high = enclosure(way, lambda name: point(stage.values[name]))
         except (ValueError, KeyError):
             return False
+    if low.shape != true.shape:
+        return False
     close = np.isclose(low, true, rtol=1e-7, atol=1e-9) & np.isclose(high, true, 1e-7, 1e-9)
-    return low.shape == true.shape and bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
+    return bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
 
 
 def _uses(formulas: Formulas) -> dict[str, tuple[str, ...]]:
