@@ -8,16 +8,18 @@ somebody has written 1.6, 1 is a 1.0 whose zero was dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.grading.judging.answer_key import Key, Words
+from backprop_cli.grading.judging.answer_key import Judged, Key, Words
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
     Written,
+    same,
     short,
     significant,
     standing_for,
@@ -30,6 +32,7 @@ TELLING = 2
 """Significant digits that prove something: with one, a number stands for up to twice its size."""
 
 
+_ACCEPTED = ("correct", "carried", "imprecise")
 _MOST = 1 / 2  # of the numbers of a sheet
 
 
@@ -103,7 +106,7 @@ class FewDigits(Struct, frozen=True):
 
     def _in_company(self, unit: Array, base: Array | float, verdicts: Words) -> Mask:
         """Beside an entry that was accepted and has two digits of the same unit."""
-        accepted = np.isin(verdicts, ("correct", "carried", "imprecise"))
+        accepted = np.isin(verdicts, _ACCEPTED)
         shows = accepted & (significant(self.value, self.unit) >= TELLING) & (self.value != base)
         return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
 
@@ -149,6 +152,29 @@ def _counted(sheet: Iterable[Written], asked: Unit) -> Iterator[Array]:
 def has_digits(written: Written) -> bool:
     """Whether a number of a quantity has digits enough to prove anything."""
     return bool((written.digits[written.present] >= TELLING).any())
+
+
+def telling(
+    sheet: Mapping[str, Written], key: Key, judged: Mapping[str, Judged], names: Collection[str]
+) -> dict[str, Written] | None:
+    """The sheet without what is not wrong and has a digit at most; None where nothing has."""
+    vague = {
+        name: _vague(sheet[name], key.truth[name], judged[name])
+        for name in names
+        if name in sheet and name in judged
+    }
+    if not any(np.any(one) for one in vague.values()):
+        return None
+    kept = {
+        name: replace(one, value=np.where(vague[name], np.nan, one.value)) if name in vague else one
+        for name, one in sheet.items()
+    }
+    return {name: one for name, one in kept.items() if one.present.any()}
+
+
+def _vague(written: Written, truth: Array, judged: Judged) -> Mask:
+    accepted = np.isin(judged.verdicts, _ACCEPTED) & ~same(written.value, truth)
+    return np.asarray(accepted & (written.unit > 0) & (written.digits < TELLING))
 
 
 def _own_unit(value: Array) -> Array:

@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, uses, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
+from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
@@ -99,7 +100,7 @@ class Ways(Struct, dict=True):
             if not is_jacobian(expr):
                 used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
                 for way in self._of(expr):
-                    yield replace(way, uses=used)
+                    yield replace(way, uses=(*used, *way.uses))
 
     def _of(self, expr: Expr) -> Iterator[Way]:
         reading, standing = self.reading, self.standing
@@ -119,9 +120,29 @@ class Ways(Struct, dict=True):
             yield self._way(self.again.enclosed(expr, reading), plain)
         if plain and untold.any():
             yield self._definite(standing.as_person(expr, None, reading))
+            yield from self._beyond_one_digit(expr)
         if reading.unit is not None:
             reached = self._reached(expr, self.wanted, first.interval, reading.unit)
             yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
+
+    def _beyond_one_digit(self, expr: Expr) -> Iterator[Way]:
+        """Who went on with all digits of what has one at most on the sheet: 0.000 for a square.
+
+        Of all that is vague, or of the last such step alone, from the others as they were typed.
+        """
+        key, judged = self.standing.key, self.standing.judged
+        for names in (judged.keys(), judged.keys() & symbols(expr)):
+            kept = few_digits.telling(self.standing.written, key, judged, names)
+            if kept is not None:
+                yield from self._by_sheet(Standing(key, kept, judged), expr)
+
+    def _by_sheet(self, sheet: Standing, expr: Expr) -> Iterator[Way]:
+        """What a formula gives on a sheet of fewer numbers, and of what it is worked out there."""
+        behind = sheet.key.behind(self.name, sheet.written)
+        uses_ = tuple(more for name in behind for more in sheet.key.uses[name])
+        plain = self._way(sheet.enclosed(expr, self.reading), True)
+        for way in (plain, self._definite(sheet.as_person(expr, None, self.reading))):
+            yield replace(way, uses=uses_)
 
     def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who rounds, or cuts off, to a kind of digits that nobody asked for.
