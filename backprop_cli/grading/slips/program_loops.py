@@ -46,9 +46,9 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
 
 def _ended(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
     """A loop that ends too early, begins too late, or goes over biases, too: a penalty on all."""
-    for k in range(1, len(parts) if len(parts) > 2 else 1):
+    for k in range(1, len(parts) - 1):  # one term alone that is lost is said otherwise
         yield "path-lost", added(parts[:k])
-        yield "path-lost", added(parts[k:])
+        yield "path-lost", added(parts[k + 1 :])
     penalised = [name for part in parts for name in symbols(part)]
     squares = {name: op("sum", op("pow", Sym(name), num(2))) for name in case.model.trained}
     if set(parts) == {squares.get(name) for name in penalised}:
