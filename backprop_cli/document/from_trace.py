@@ -31,13 +31,7 @@ from backprop_cli.document.document_data import (
 )
 from backprop_cli.document.document_data import Step as StepPart
 from backprop_cli.document.names import Names, names_of
-from backprop_cli.document.step_equations import (
-    Formulas,
-    Known,
-    known,
-    values_of,
-    written_places,
-)
+from backprop_cli.document.step_equations import Formulas, Known, known, values_of, written_places
 from backprop_cli.document.step_words import (
     SECTIONS,
     after_updates,

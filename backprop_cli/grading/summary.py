@@ -8,14 +8,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from backprop_cli.grading.report_data import (
-    Report,
-    Result,
-    Shared,
-    Submission,
-    Summary,
-    Tally,
-)
+from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Summary, Tally
 from backprop_cli.grading.sentences import telling
 
 MOST_KNOWN: Final = 1_000
