@@ -257,7 +257,7 @@ EACH = (
     Loosened(
         "one digit that follows may be cut off",
         JUDGING + "judge.py",
-        "few_digits.as_rounded(interval, few.value, unit)",
+        "few_digits.as_rounded(interval, few.value, unit, self._base())",
         "interval",
         TIGHT,
     ),

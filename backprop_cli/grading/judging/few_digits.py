@@ -91,15 +91,21 @@ class FewDigits(Struct, frozen=True):
         (`least`) where it is worked out from numbers of one's own that have more.
         """
         base = 0.0 if old is None else old
-        enough = significant(self.value, unit) >= np.minimum(self.least, least)
+        enough = digits_from(base, self.value, unit) >= np.minimum(self.least, least)
         beside = self._in_company(unit, base, verdicts)
         still = self.value == base
         if old is not None:  # more digits than the old one has: then it was looked at
             enough = np.where(still, self.unit < _own_unit(old) * (1 - 1e-9), enough)
             hidden = np.abs(expected - old) < self.asked  # nobody sees that it moved
-            enough |= hidden & ~still & (significant(self.value, unit) >= 1)
+            read = (significant(self.value, unit) >= 1) | self._is_shown(unit)
+            enough |= hidden & ~still & read
         small = np.abs(expected - base) < unit
         return np.asarray(self.few & (enough | beside) & (small | ~still))
+
+    def _is_shown(self, unit: Array) -> Mask:
+        """Where other numbers of the sheet have such decimals, so that 0.04 may be a 0.0 there."""
+        counts = [one.count for one in self.shown if not one.significant]
+        return np.asarray(unit <= 10.0 ** -min(counts, default=np.inf) * (1 + 1e-9))
 
     def _in_company(self, unit: Array, base: Array | float, verdicts: Words) -> Mask:
         """Beside an entry that was accepted and has two digits of the same unit."""
@@ -108,12 +114,22 @@ class FewDigits(Struct, frozen=True):
         return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
 
 
-def as_rounded(interval: Interval, value: Array, unit: Array) -> Interval:
+def digits_from(base: Array | float, value: Array, unit: Array) -> Array:
+    """How many significant digits numbers have, or how far they have come from where they started.
+
+    A weight of 0.24 that is 0.08 now has moved by 0.16, which are two.
+    """
+    return np.maximum(significant(value, unit), significant(value - base, unit))
+
+
+def as_rounded(
+    interval: Interval, value: Array, unit: Array, base: Array | float = 0.0
+) -> Interval:
     """What numbers of one digit stand for where they are rounded, and not cut off: 0.4 is no 0.48.
 
     One digit that is cut off stands for nearly twice its size.
     """
-    one = significant(value, unit) < TELLING
+    one = digits_from(base, value, unit) < TELLING
     low, high = interval
     low = np.where(one, np.maximum(low, value - unit / 2), low)
     return low, np.where(one, np.minimum(high, value + unit / 2), high)

@@ -122,6 +122,19 @@ class Ways(Struct, dict=True):
         if reading.unit is not None:
             reached = self._reached(expr, self.wanted, first.interval, reading.unit)
             yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
+            yield from self._by_other_formulas(expr, reading.unit)
+
+    def _by_other_formulas(self, expr: Expr, unit: Unit) -> Iterator[Way]:
+        """Who went by another formula in what is written nowhere: a slope first, a Jacobian."""
+        if not self._near(self.wanted, _FAR):
+            return
+        key = self.standing.key
+        behind = key.behind(self.name, self.standing.written)
+        most = max((len(key.formulas[name]) for name in behind), default=1)
+        for number in range(1, min(most, _MOST_FORMULAS)):
+            for way in persons(unit):
+                found = self.standing.as_person(expr, way, self.reading, number=number)
+                yield self._definite(found, way.names_only)
 
     def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who rounds, or cuts off, to a kind of digits that nobody asked for.
@@ -219,6 +232,9 @@ rounding is tried. Where a range tells enough, that saves time and decides nothi
 is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the value is no rounding.
 """
 
+
+_MOST_FORMULAS = 8
+"""So many formulas for what is written nowhere are tried, the likely ones first."""
 
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""

@@ -287,17 +287,18 @@ class _One:
             right = meets(interval, point(self.truth))
             right &= few.may_be(unit, self.truth, before, self.verdicts)
             self.verdicts[self.open & right] = "imprecise"
-        lax = self.judge.any_imprecise()
+        # Beside entries of few digits those that have enough may have come of as few.
+        along = self.judge.any_imprecise() | ~few.few
         for repaired in (True, False):
-            wanted = [Wanted(self.typed, "imprecise")] if lax else []
+            wanted = [Wanted(self.typed, "imprecise", along)]
             expected = self._expected(repaired)
             least = 1 if not repaired and self._from_digits else 2
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
                 allowed &= ~short(expected, unit)  # such a value can be typed as itself only
-                stands = few_digits.as_rounded(interval, few.value, unit)
+                stands = few_digits.as_rounded(interval, few.value, unit, self._base())
                 wanted.append(Wanted(stands, "imprecise", allowed))
-            plain = Reading(repaired, lax)
+            plain = Reading(repaired, lax=True)
             coarse = coarsely(plain, self.key.unit, self.units[1])
             self._try([plain, *self._rounded(plain), *coarse], wanted)
 

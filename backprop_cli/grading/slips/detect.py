@@ -217,11 +217,14 @@ class Detector:
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
         """The wrong formulas that may be named, worked out."""
         proved = has_digits(self.judge, wrong)
-        return [
+        first = self.judge.key.first(wrong.name)
+        right = None if first is None else self._values(first)
+        pool = [
             _Worked(one, self._values(one[1]))
             for one in wrong.candidates
             if (proved or not FORMULA_SLIPS[one[0]].factor) and (general or one[0] not in GENERAL)
         ]
+        return [one for one in pool if right is None or _differs(one.values, right)]
 
     def _values(self, expr: Expr) -> list[Array]:
         first = self.as_typed.of(expr)
@@ -233,6 +236,12 @@ class _Worked(Struct, frozen=True):
 
     candidate: Candidate
     values: Sequence[Array]
+
+
+def _differs(values: Sequence[Array], right: Sequence[Array]) -> bool:
+    """Whether a formula gives anything but the right one: a term of 0 left out is no mistake."""
+    pairs = zip(values, right, strict=True)
+    return not all(np.allclose(one, other, rtol=1e-12, atol=0) for one, other in pairs)
 
 
 def _near(wrong: Wrong, numbers: Interval, pool: Sequence[_Worked]) -> Mask:
