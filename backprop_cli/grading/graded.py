@@ -35,6 +35,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     written,
 )
 from backprop_cli.grading.slips.detect import Detector
+from backprop_cli.grading.slips.misread import misread_often
 from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_shape, ratio_on
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
@@ -312,13 +313,16 @@ class Graded:
 
     @cached_property
     def made(self) -> frozenset[str]:
-        """All slips of which a quantity on the sheet is proof."""
-        return frozenset(
-            slip
+        """All slips of which a quantity on the sheet is proof, or several are together."""
+        wrong = [
+            (name, self.sheet.answers[name], judged)
             for name, judged in self.judge.judged.items()
             if name in self.sheet.answers and overall(judged.verdicts) == "wrong"
-            for slip in self.found_alone(name, self.sheet.answers[name], judged)[0]
-        )
+        ]
+        found = frozenset(slip for one in wrong for slip in self.found_alone(*one)[0])
+        rest = [self.wrong(*one) for one in wrong if not self.found_alone(*one)[0]]
+        rest = [one for one in rest if not is_short(self.judge, one)]
+        return found | {"digit-misread"} if misread_often(self.judge, rest) else found
 
     def wrong(self, name: str, answer: Answer, judged: Judged) -> Wrong:
         """A wrong quantity as the slips see it."""

@@ -79,7 +79,7 @@ class Ways(Struct, dict=True):
             for standing in (self.standing, *filter(None, [self.again]))
             for expr in standing.key.formulas.get(self.name, ())
             if not is_jacobian(expr)
-            for way in (None, *persons(unit), *_in_other_digits(unit))
+            for way in (None, *persons(unit), *in_other_digits(unit))
         ]
         known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
         low, high = np.min(known, axis=0), np.max(known, axis=0)
@@ -273,13 +273,18 @@ def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ..
     )
 
 
-def _in_other_digits(unit: Unit) -> Iterator[Rounding]:
+def in_other_digits(unit: Unit) -> Iterator[Rounding]:
     """Who writes decimals, and works with as many significant digits."""
-    if unit.significant or unit.count < _FEWEST_SIGNIFICANT:
-        return
-    steps = Unit(unit.count, True)
+    steps = other_kind(unit)
     for way in persons(unit, ("every product", "every step", "every step and sum")):
-        yield replace(way, steps=steps)
+        if steps is not None:
+            yield replace(way, steps=steps)
+
+
+def other_kind(unit: Unit) -> Unit | None:
+    """As many significant digits as decimals, where somebody may work with these."""
+    few = unit.significant or isinstance(unit, Floating) or unit.count < _FEWEST_SIGNIFICANT
+    return None if few else Unit(unit.count, True)
 
 
 def _has_products(expr: Expr) -> bool:

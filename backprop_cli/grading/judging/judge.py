@@ -24,11 +24,10 @@ from backprop_cli.grading.judging.honest_intervals import (
     Ways,
     coarsely,
     finely,
-    persons,
     units,
 )
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
-from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing
+from backprop_cli.grading.judging.standing import Kept, Reading, Standing
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
@@ -77,12 +76,9 @@ class Judge:
 
     # What formulas give ---------------------------------------------------------------------------
 
-    def enclosed(
-        self, expr: Expr, repaired: bool, rounded: bool, side: Side | None = None
-    ) -> Interval:
-        """The interval of a formula on the student's values; those around 0 on one side of it."""
-        reading = Reading(repaired, lax=True, unit=self.key.unit if rounded else None)
-        return self.standing.enclosed(expr, reading, side)
+    def enclosed(self, expr: Expr, repaired: bool, unit: Unit | None) -> Interval:
+        """The interval of a formula on the student's values, unwritten steps rounded to a unit."""
+        return self.standing.enclosed(expr, Reading(repaired, lax=True, unit=unit))
 
     def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
         """What a formula gives on the numbers exactly as typed, as a calculator would have it."""
@@ -91,10 +87,6 @@ class Judge:
     def as_person(self, expr: Expr, way: Rounding | None, repaired: bool = False) -> Interval:
         """What somebody gets who rounds in one definite way (None: no unwritten step at all)."""
         return self.standing.as_person(expr, way, Reading(repaired, lax=True))
-
-    def persons(self) -> tuple[Rounding, ...]:
-        """The definite ways to round to the digits asked."""
-        return persons(self.key.unit)
 
     @cached_property
     def afresh(self) -> Standing:
@@ -111,6 +103,11 @@ class Judge:
     def uses_few(self) -> bool:
         """Whether fewer digits than asked are in use on the sheet, not on some numbers alone."""
         return bool(self.shown) and few_digits.are_few(self.written.values(), self.key.unit)
+
+    @cached_property
+    def in_use(self) -> tuple[Unit, ...]:
+        """The digits asked, and those fewer that most of the sheet has."""
+        return (self.key.unit, *(self.shown if self.uses_few else ()))
 
     # Judging --------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Op, Sym
 from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.honest_intervals import in_other_digits, other_kind, persons
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
@@ -286,16 +287,20 @@ def _as_meant(
 ) -> list[str]:
     """The formulas that give it on what was typed stands for, rounded on the way or not."""
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
-    widest = [partial(judge.enclosed, repaired=way, rounded=True) for way in ways]
+    units = [*judge.in_use, *filter(None, map(other_kind, judge.in_use[1:]))]
+    widest = [partial(judge.enclosed, repaired=way, unit=unit) for unit in units for way in ways]
     among = [one for one in among if any(_may_give(wrong, numbers, w(one[1])) for w in widest)]
-    narrow = [partial(judge.enclosed, repaired=way, rounded=False) for way in ways]
+    narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
     readings: list[Reading] = [*narrow, *widest, *_persons(judge)]
     found = (giving(reading, among) for reading in readings)
     return next(filter(None, found), [])
 
 
 def _persons(judge: Judge) -> list[Reading]:
-    return [partial(judge.as_person, way=way) for way in judge.persons()]
+    """Those who round to the digits in use in one definite way."""
+    ways = [way for unit in judge.in_use for way in persons(unit)]
+    ways += [way for unit in judge.in_use[1:] for way in in_other_digits(unit)]
+    return [partial(judge.as_person, way=way) for way in ways]
 
 
 def _may_give(wrong: Wrong, numbers: Interval, widest: Interval) -> bool:
