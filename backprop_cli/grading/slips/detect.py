@@ -36,6 +36,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     typed,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.units import Unit
 
 Reading = Callable[[Expr], Interval]
 _Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
@@ -278,7 +279,7 @@ def _as_typed(judge: Judge, among: Sequence[Candidate], giving: _Gives) -> list[
     if not found or not _KEPT.issuperset(found):
         return found
     smaller = [one for one in among if one[0] in _ROUNDED_AWAY]
-    also = (id for one in _persons(judge) for id in giving(one, smaller))
+    also = (id for one in _persons(judge, judge.in_use[:1]) for id in giving(one, smaller))
     return list(dict.fromkeys([*found, *also]))
 
 
@@ -291,15 +292,15 @@ def _as_meant(
     widest = [partial(judge.enclosed, repaired=way, unit=unit) for unit in units for way in ways]
     among = [one for one in among if any(_may_give(wrong, numbers, w(one[1])) for w in widest)]
     narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
-    readings: list[Reading] = [*narrow, *widest, *_persons(judge)]
+    readings: list[Reading] = [*narrow, *widest, *_persons(judge, judge.in_use)]
     found = (giving(reading, among) for reading in readings)
     return next(filter(None, found), [])
 
 
-def _persons(judge: Judge) -> list[Reading]:
-    """Those who round to the digits in use in one definite way."""
-    ways = [way for unit in judge.in_use for way in persons(unit)]
-    ways += [way for unit in judge.in_use[1:] for way in in_other_digits(unit)]
+def _persons(judge: Judge, units: Sequence[Unit]) -> list[Reading]:
+    """Those who round to one of these in one definite way; to fewer digits than asked in many."""
+    ways = [way for unit in units for way in persons(unit)]
+    ways += [way for unit in units[1:] for way in in_other_digits(unit)]
     return [partial(judge.as_person, way=way) for way in ways]
 
 
