@@ -65,7 +65,7 @@ def unit_typed(judge: Judge, wrong: Wrong) -> Array:
     if not judge.uses_few:
         return fine
     dropped = np.maximum(fine, np.minimum(unit, _in_use(judge, known)))  # 1 beside 1.6 is 1.0
-    return np.where(wrong.written.digits >= TELLING, unit, dropped)
+    return np.where(wrong.written.digits >= TELLING, unit, np.where(value == 0, fine, dropped))
 
 
 def _in_use(judge: Judge, value: Array) -> Array:
