@@ -215,8 +215,8 @@ EACH = (
     Loosened(
         "a range that counts a number twice is enough",
         JUDGING + "judge.py",
-        "if in_range and (self.doubted or ways.counts_twice(way)):",
-        "if in_range and self.doubted:",
+        "return self.doubted or ways.counts_twice(way)",
+        "return self.doubted",
         STEPS,
     ),
     Loosened(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, uses, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
 from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
@@ -35,6 +36,18 @@ class Way(Struct, frozen=True):
     excuses: bool = True
     uses: tuple[str, ...] = ()
     is_range: bool = False
+
+
+class Wanted(Struct, frozen=True):
+    """What somebody may have typed, the verdict if a way leads to it, and for which entries.
+
+    `ranges` tells which of them prove something: any, those that are beyond doubt, or none alone.
+    """
+
+    typed: Interval
+    verdict: str
+    allowed: Mask | bool = True
+    ranges: Literal["any", "beyond doubt", "none"] = "beyond doubt"
 
 
 class Ways(Struct, dict=True):
@@ -109,7 +122,7 @@ class Ways(Struct, dict=True):
         if reading.definite and reading.unit is not None:
             yield from self._always(expr, reading.unit)
             return
-        first = self._way(standing.enclosed(expr, reading), plain)
+        first = self._way(self._range(expr), plain)
         yield first
         untold = self.wanted & ~first.where
         if untold.any() and has_kink(expr):
@@ -135,6 +148,18 @@ class Ways(Struct, dict=True):
             for way in persons(unit):
                 found = self.standing.as_person(expr, way, self.reading, number=number)
                 yield self._definite(found, way.names_only)
+
+    def _range(self, expr: Expr) -> Interval:
+        """All that a formula gives; on numbers as they stand no more than the first one does.
+
+        Both are the same function of the same numbers: p / (p (1 - p)) only seems to be wider.
+        """
+        found = self.standing.enclosed(expr, self.reading)
+        first = self.standing.key.first(self.name)
+        if self.reading.unit is not None or first is None or {*symbols(first)} != {*symbols(expr)}:
+            return found
+        low, high = self.standing.enclosed(first, self.reading)
+        return np.fmax(found[0], low), np.fmin(found[1], high)
 
     def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who rounds, or cuts off, to a kind of digits that nobody asked for.

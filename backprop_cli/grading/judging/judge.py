@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
@@ -20,6 +19,7 @@ from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
 from backprop_cli.grading.judging.honest_intervals import (
     Figures,
+    Wanted,
     Way,
     Ways,
     coarsely,
@@ -189,14 +189,6 @@ class Judge:
         return any(one.misleads for one in judged)
 
 
-class Wanted(Struct, frozen=True):
-    """What somebody may have typed, the verdict if a way leads to it, and for which entries."""
-
-    typed: Interval
-    verdict: str
-    allowed: Mask | bool = True
-
-
 class _One:
     """One quantity while it is judged: what is decided of each entry so far."""
 
@@ -285,16 +277,17 @@ class _One:
             right &= few.may_be(unit, self.truth, before, self.verdicts)
             self.verdicts[self.open & right] = "imprecise"
         # Beside entries of few digits those that have enough may have come of as few.
-        along = self.judge.any_imprecise() | ~few.few
+        lax = self.judge.any_imprecise()
+        along = Wanted(self.typed, "imprecise", lax | ~few.few, "any" if lax else "none")
         for repaired in (True, False):
-            wanted = [Wanted(self.typed, "imprecise", along)]
+            wanted = [along]
             expected = self._expected(repaired)
             least = 1 if not repaired and self._from_digits else 2
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
                 allowed &= ~short(expected, unit)  # such a value can be typed as itself only
                 stands = few_digits.as_rounded(interval, few.value, unit, self._base())
-                wanted.append(Wanted(stands, "imprecise", allowed))
+                wanted.append(Wanted(stands, "imprecise", allowed, "any"))
             plain = Reading(repaired, lax=True)
             coarse = coarsely(plain, self.key.unit, self.units[1])
             self._try([plain, *self._rounded(plain), *coarse], wanted)
@@ -338,14 +331,19 @@ class _One:
             for one, room in zip(wanted, rooms, strict=True):
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
                 found &= way.excuses | ~still
-                in_range = way.is_range and one.verdict != "imprecise" and found.any()
-                if in_range and (self.doubted or ways.counts_twice(way)):
+                if way.is_range and found.any() and self._doubts(one, ways, way):
                     found &= meets(one.typed, ways.near, room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
             if not open_.any():
                 return
+
+    def _doubts(self, one: Wanted, ways: Ways, way: Way) -> bool:
+        """Whether a range alone is no proof of what is wanted."""
+        if one.ranges == "beyond doubt":
+            return self.doubted or ways.counts_twice(way)
+        return one.ranges == "none"
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
         self.decided = way.interval
