@@ -207,9 +207,9 @@ EACH = (
     ),
     Loosened(
         "two significant digits are a way to two decimals",
-        JUDGING + "honest_intervals.py",
-        "_FEWEST_SIGNIFICANT = 3",
-        "_FEWEST_SIGNIFICANT = 2",
+        JUDGING + "few_digits.py",
+        "FEWEST_SIGNIFICANT = 3",
+        "FEWEST_SIGNIFICANT = 2",
         STEPS,
     ),
     Loosened(

@@ -438,6 +438,19 @@ def test_csv(header: str, old: str, new: str) -> None:
     assert values(found.answers["W1_new"]) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("vector", ['"[4, 0]"', '"[4. 0.]"', "[4 0]", '" [4,0] "', '"[4; 0]"'])
+def test_a_list_in_one_cell_is_what_it_says(vector: str) -> None:
+    """As a program prints a vector; so does who exports a table."""
+    found = csv(f'name,value\nZ1,{vector}\nW1_new,"[[1, 2], [3, 4]]"\n')
+    assert values(found.answers["Z1"]) == [4, 0]
+    assert values(found.answers["W1_new"]) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("vector", ['"[4, 0"', '"4, 0]"', '"[4, one]"', '"[[4], [0, 1]]"'])
+def test_half_a_list_in_one_cell_is_not_read(vector: str) -> None:
+    assert csv(f"name,value\nZ1,{vector}\n").answers["Z1"].trouble
+
+
 def test_csv_columns_in_another_order() -> None:
     found = csv("value,name\n.5,L\n")
     assert values(found.answers["L"]) == [0.5]

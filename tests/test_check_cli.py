@@ -397,3 +397,9 @@ def test_processes_that_share_nothing_at_the_start_write_the_same(tmp_path: Path
         )
         assert one.stdout == two.stdout
         assert not two.stderr
+
+
+def test_a_format_of_replies_without_replies_is_refused(folder: Path) -> None:
+    done = invoke(PROBLEM, folder / "a.yaml", "--feedback-format", "html")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--feedback FOLDER" in done.stderr

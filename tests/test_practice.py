@@ -485,6 +485,26 @@ def test_own_numbers_stay_over_a_break_and_are_graded(tmp_path: Path) -> None:
     assert "18 of 18 points" in graded.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--resume", "new.yaml", "--seed", 3], 2, "no numbers are drawn"),
+        (["--resume", "s.yaml", "--seed", 4], 2, "begun with --seed 3"),
+        (["--resume", "s.yaml", "--vary", "--seed", 3], 0, "kept in"),
+        (["--resume", "s.yaml", "--worked", 1], 2, "begun with --worked 2"),
+        (["--resume", "s.yaml", "--worked", 2], 0, "kept in"),
+        (["--resume", "plain.yaml", "--seed", 3], 2, "begun without it"),
+    ],
+)
+def test_options_that_a_session_cannot_heed_are_refused(
+    tmp_path: Path, words: list[object], code: int, said: str
+) -> None:
+    run(tmp_path, "", NET, "--vary", "--seed", 3, "--worked", 2, "--resume", "s.yaml")
+    run(tmp_path, "", NET, "--resume", "plain.yaml")
+    done = run(tmp_path, "", NET, *words)
+    assert (done.exit_code, said in done.stderr) == (code, True)
+
+
 def test_a_sheet_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("answers: {Z1: [4, 0]}\n")
     assert (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from judged import graded, grader_of
@@ -221,6 +223,50 @@ def test_what_no_single_slip_leads_to_has_no_origin() -> None:
     assert (found.verdict, found.slips, found.origin) == ("wrong", (), None)
     right = graded(DEEP, f"dL/dW1: {typed(first_gradient())}")["dL/dW1"]
     assert (right.verdict, right.origin) == ("correct", None)
+
+
+UPDATED = DEEP.replace(
+    "ask: [dL/dW1]",
+    """update: {rule: sgd, learning_rate: 0.2}
+ask: [W1_new, b1_new, W2_new, b2_new, L_new]""",
+).replace("decimals: 4", "decimals: 6")
+
+
+def losses_after() -> Callable[[str], str]:
+    """A sheet with the loss after the update, some of the parameters taken as they were."""
+    x, y = np.array([0.5, -1.2]), np.array([0.4, -0.3])
+    old = {"W1": np.array([[0.4, -0.6], [0.9, 0.3]]), "b1": np.array([0.1, -0.2]),
+           "W2": np.array([[0.7, -0.5], [0.2, 1.1]]), "b2": np.array([0.3, -0.1])}  # fmt: skip
+    h = np.tanh(old["W1"] @ x + old["b1"])
+    delta = old["W2"] @ h + old["b2"] - y
+    slope = old["W2"].T @ delta * (1 - h**2)
+    moved = {"W1": np.outer(slope, x), "b1": slope, "W2": np.outer(delta, h), "b2": delta}
+    new = {name: value - 0.2 * moved[name] for name, value in old.items()}
+    sheet = ", ".join(f"{name}_new: {np.round(value, 6).tolist()}" for name, value in new.items())
+
+    def loss(left: str) -> str:
+        now = {name: old[name] if name in left.split() else new[name] for name in old}
+        hidden = np.tanh(now["W1"] @ x + now["b1"])
+        error = now["W2"] @ hidden + now["b2"] - y
+        return f"{sheet}, L_new: {error @ error / 2:.6f}"
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("left", "where"),
+    [("b1 b2", "Z2_new"), ("W2 b2", "Z2_new"), ("W1 W2", "Z2_new"), ("b1", "Z1_new")],
+)
+def test_a_new_loss_with_some_of_the_old_parameters(left: str, where: str) -> None:
+    found = graded(UPDATED, losses_after()(left))["L_new"]
+    assert found.slips == ("updated-weights-forward",)
+    assert found.origin is not None
+    assert found.origin.id == where
+
+
+def test_old_parameters_that_nobody_leaves_together() -> None:
+    assert graded(UPDATED, losses_after()("W1 b2"))["L_new"].slips == ()
+    assert graded(UPDATED, losses_after()(""))["L_new"].verdict == "correct"
 
 
 # Names that are not true --------------------------------------------------------------------------

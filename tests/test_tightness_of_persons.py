@@ -516,3 +516,39 @@ ask: [p, dL/dp]
 grading: {precision: {decimals: 4}}
 """
     assert graded(problem, f"p: 0.0684, dL/dp: {typed}")["dL/dp"].verdict == verdict
+
+
+VAGUE = """values: {a: 0.0465, b: 0.04}
+equations:
+  - g = a - b
+  - s = g * g
+  - r = (g + 0.1) / sqrt(s)
+ask: [g, s, r]
+grading: {precision: {decimals: 4}}
+"""
+"""g = 0.0065, s = 0.0000(4225), r = 16.3846. Who has g = 0.0052 gets s = 0.0000(2704), and
+(0.1052) / 0.0052 = 20.2308; that g is 0.00515 … 0.0053, so that r is 19.84 … 20.45."""
+
+
+@pytest.mark.parametrize(
+    ("g", "r", "verdict"),
+    [
+        ("0.0065", "16.3846", "correct"),
+        ("0.0052", "20.2308", "carried"),
+        ("0.0052", "20.44", "carried"),
+        ("0.0052", "20.46", "wrong"),
+        ("0.0052", "19.82", "wrong"),
+        ("0.0052", "16.3846", "correct"),
+        ("0.0065", "20.2308", "wrong"),
+    ],
+)
+def test_what_has_no_digits_on_the_sheet_is_taken_with_all_of_them(
+    g: str, r: str, verdict: str
+) -> None:
+    assert graded(VAGUE, f"g: {g}, s: 0.0000, r: {r}")["r"].verdict == verdict
+
+
+def test_nothing_is_taken_behind_a_wrong_value_without_digits() -> None:
+    answers = "g: 0.0052, s: 0.0003, r: 20.2308"
+    assert graded(VAGUE, answers)["s"].verdict == "wrong"
+    assert graded(VAGUE, answers)["r"].verdict == "wrong"

@@ -40,6 +40,7 @@ def test_what_is_joined_stands_as_it_is_joined(formula: str, shown: str) -> None
         ("X + row(s)", "s is added to every row"),
         ("row(s) + X", "s is added to every row"),
         ("X - row(s)", "s is taken from every row"),
+        ("row(s) - X", "every row is taken from s"),
         ("X * row(s)", "s multiplies every row"),
         ("X / row(s)", "s divides every row"),
         ("X / column(s)", "s divides every column"),
@@ -49,6 +50,20 @@ def test_what_a_row_does(formula: str, said: str) -> None:
     text = printed({"X": X, "s": [1, 2]}, f"C = {formula}", "L = sum(C)")
     assert said in text
     assert ("is added to" in text) == ("+" in formula)
+
+
+def test_of_a_single_column_there_is_no_every() -> None:
+    text = printed({"X": [[1], [3]], "s": [1, 2]}, "C = column(s) - X * column(s)", "L = sum(C)")
+    assert "every column" not in text
+
+
+@pytest.mark.parametrize(("train", "idle"), [(None, True), (["a"], False)])
+def test_an_update_of_nothing_is_told(train: list[str] | None, idle: bool) -> None:
+    data: dict[str, object] = {"values": {"a": 2}, "equations": ["L = a^2"]}
+    data |= {"update": {"rule": "sgd", "learning_rate": 0.5}} | ({"train": train} if train else {})
+    text = CliRunner().invoke(main, ["solve", "-"], input=yaml.safe_dump(data)).stdout
+    assert ("nothing is updated: train names nothing" in text) == idle
+    assert ("a⁺" in text) != idle
 
 
 @pytest.mark.parametrize(("axis", "lines"), [(0, "column"), (1, "row")])

@@ -12,7 +12,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from backprop_cli.cli.common import PROBLEM, end_with_fault, output_options
+from backprop_cli.cli.common import PROBLEM, end_with_fault, is_stated, output_options
 from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import BUG, USAGE, refusal
 
@@ -129,6 +129,9 @@ def run(problem: Path, options: Options) -> None:
     from backprop_cli.problem.typed_numbers import printable
     from backprop_cli.report.facts import note_lines
 
+    if is_stated("feedback_format") and options.feedback is None:
+        hint = "--feedback FOLDER beside it"
+        raise refusal("no replies are written", instead=hint, source="--feedback-format")
     task = _task(problem, options)
     settings = _settings(options, task.grader)
     writers = tuple(_writers(options, settings, task))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from backprop_cli.cli.output import FOR_READERS, Output
 from backprop_cli.errors import BUG, USAGE, UserError, refusal
@@ -78,6 +79,12 @@ WIDTH = click.option(
     metavar="N",
     help="Columns to fill (default: the terminal's, or 80).",
 )
+
+
+def is_stated(option: str) -> bool:
+    """Whether an option of the command that runs was typed, and has not only its default."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is ParameterSource.COMMANDLINE
 
 
 def seed_option(help_: str) -> Callable[[Command], Command]:

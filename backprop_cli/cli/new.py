@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import complaints_end_it, seed_option
+from backprop_cli.cli.common import complaints_end_it, is_stated, seed_option
 
 
 @click.command(
@@ -136,8 +136,6 @@ _OF_BOTH = frozenset({"file", "force"})
 
 def _check_belongs(context: click.Context, *, of_points: bool) -> None:
     """Refuses options that nothing is made of here, rather than leave them out in silence."""
-    from click.core import ParameterSource
-
     from backprop_cli.errors import listed, refusal
 
     others = [
@@ -146,7 +144,7 @@ def _check_belongs(context: click.Context, *, of_points: bool) -> None:
         if isinstance(option, click.Option)
         and option.name not in _OF_BOTH
         and (option.name in _OF_POINTS) != of_points
-        and context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+        and is_stated(str(option.name))
     ]
     if others:
         what, instead = ("--separate", "a sketch") if of_points else ("a sketch", "--separate")

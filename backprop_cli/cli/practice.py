@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from backprop_cli.cli.common import ASCII, PROBLEM, WIDTH, complaints_end_it, seed_option
+from backprop_cli.cli.common import (
+    ASCII,
+    PROBLEM,
+    WIDTH,
+    complaints_end_it,
+    is_stated,
+    seed_option,
+)
 from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import refusal
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.practice_session import Line, Practice
+    from backprop_cli.classroom.practice_sheet import Session
     from backprop_cli.solving.loading import Loaded
 
 _WHO = "practice"  # for whom other numbers are drawn
@@ -115,7 +123,10 @@ def _begun(problem: Path, options: Options, sheet: Path) -> tuple[Practice, Load
     kept = read_session(read_source(sheet).data, str(sheet)) if sheet.exists() else None
     if kept is not None:
         session, answered = kept
+        _check_same(options, session)
         seed, worked = session.seed, session.worked
+    elif is_stated("seed") and not options.vary:
+        raise refusal("no numbers are drawn", instead="--vary beside it", source="--seed")
     loaded = load(problem, task="checking") if seed is None else _varied(problem, seed)
     if kept is not None and kept[0].problem != fingerprint(loaded):
         message = "this sheet was begun with another problem, or with other numbers"
@@ -125,6 +136,16 @@ def _begun(problem: Path, options: Options, sheet: Path) -> tuple[Practice, Load
     with loaded.source.blamed():
         made = Practice(loaded, view, worked=worked, seed=seed, answered=answered)
     return made, loaded
+
+
+def _check_same(options: Options, session: Session) -> None:
+    """Refuses numbers, and steps worked out, that a session was not begun with."""
+    as_begun = {"seed": session.seed, "worked": session.worked}
+    for name, begun in as_begun.items():
+        if is_stated(name) and getattr(options, name) != begun:
+            with_ = "without it" if begun is None else f"with --{name} {begun}"
+            message = f"this sheet was begun {with_}"
+            raise refusal(message, instead="--resume alone", source=f"--{name}")
 
 
 def _output(options: Options) -> Output:

@@ -96,7 +96,15 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     phrases.append("functions, powers and / are taken entry by entry")
     phrases += _indices(said, view, names)
     phrases.append(_rounding(said.get("rounding")))
+    phrases.append(_idle_update(trace))
     return tuple(filter(None, phrases))
+
+
+def _idle_update(trace: Trace) -> str:
+    """That a file says how to update, and names nothing that is trained."""
+    trained = any(given.role == "parameter" for given in trace.given.values())
+    idle = "learning_rate" in trace.given and not trained
+    return "nothing is updated: train names nothing" if idle else ""
 
 
 def _layers(said: Mapping[str, object], view: View) -> Iterator[str]:

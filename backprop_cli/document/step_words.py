@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import ids_written, layer_name, quantity, whole_id
-from backprop_cli.algebra.shapes import Shape
+from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
 from backprop_cli.operations.convolutions import AXES, SLIDING
 from backprop_cli.operations.losses import LOSSES
+from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.trace import Step
 
@@ -261,13 +262,13 @@ def _named(node: Op, names: Names) -> str:
 
 _MET = MappingProxyType(
     {
-        "add": ("is added to", "is added to"),
-        "sub": ("is what is taken from", "is taken from"),
-        "mul": ("multiplies", "multiplies"),
-        "div": ("is divided by", "divides"),
+        "add": ("{} is added to {}", "{} is added to {}"),
+        "sub": ("{1} is taken from {0}", "{} is taken from {}"),
+        "mul": ("{} multiplies {}", "{} multiplies {}"),
+        "div": ("{} is divided by {}", "{} divides {}"),
     }
 )
-"""What a row or column does to a matrix that it meets, on the left and on the right."""
+"""What a row or column does to all those of a matrix that it meets, on the left and right."""
 
 
 def _spread_out(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
@@ -277,9 +278,20 @@ def _spread_out(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator
         if not isinstance(inner, Op) or _is_number(other, shapes):
             continue
         if inner.name == "per_channel":
-            yield f"each entry of {_named(inner, names)} {_MET[node.name][place]} a whole channel"
-        if inner.name in ("column", "row"):
-            yield f"{_named(inner, names)} {_MET[node.name][place]} every {inner.name}"
+            yield _MET[node.name][place].format(
+                f"each entry of {_named(inner, names)}", "a whole channel"
+            )
+        if inner.name in ("column", "row") and not _is_alone(inner.name, other, shapes):
+            yield _MET[node.name][place].format(_named(inner, names), f"every {inner.name}")
+
+
+def _is_alone(line: str, matrix: Expr, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a matrix has one row or column only, of which nothing is to be said."""
+    try:
+        shape = Sizes(shapes, {}).shape(matrix)
+    except (KeyError, ShapeError):
+        return False
+    return bool(shape) and shape[-1 if line == "column" else 0] == 1
 
 
 def _is_number(expr: Expr, shapes: Mapping[str, Shape]) -> bool:

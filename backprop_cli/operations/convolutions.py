@@ -148,8 +148,15 @@ def _input_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     g, k = shapes
     how = sliding(node)
     (filters, places), (own, window) = split(g, how.axes), split(k, how.axes)
-    pairs = zip(places, window, strict=True)
+    pairs = _along_each_axis(places, window)
     return own[len(filters) :] + tuple(_before(o, n, how) for o, n in pairs)
+
+
+def _along_each_axis(some: Shape, others: Shape) -> list[tuple[Size, Size]]:
+    """The sizes of two along the axes that a window slides over."""
+    if len(some) != len(others):
+        raise ShapeError(f"{described(some)} and {described(others)} are not over the same axes")
+    return list(zip(some, others, strict=True))
 
 
 def _before(places: Size, window: Size, how: Sliding) -> Size:
@@ -163,7 +170,7 @@ def _kernel_shape(shapes: tuple[Shape, ...], node: Op) -> Shape:
     x, g = shapes
     how = sliding(node)
     (channels, places), (filters, counts) = split(x, how.axes), split(g, how.axes)
-    pairs = zip(places, counts, strict=True)
+    pairs = _along_each_axis(places, counts)
     return filters + channels + tuple(_window(n, o, how) for n, o in pairs)
 
 

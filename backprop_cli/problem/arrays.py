@@ -13,7 +13,12 @@ from backprop_cli.algebra.shapes import described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.array_files import is_reference, values_beside
 from backprop_cli.problem.problem_data import Values
-from backprop_cli.problem.text.commas import pair_of, refuse_quotes, refuse_semicolons
+from backprop_cli.problem.text.commas import (
+    pair_of,
+    refuse_brackets,
+    refuse_quotes,
+    refuse_semicolons,
+)
 from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, is_pair
 from backprop_cli.problem.typed_numbers import (
     NumberError,
@@ -32,6 +37,8 @@ MOST_EXPRESSIONS = 100_000
 """So many entries of one matrix may be something else than plain decimals."""
 
 _EXAMPLE = "[1, 2] for a vector, [[3, 6], [4, 5]] for a matrix"
+
+_REFUSED = (refuse_quotes, refuse_brackets)
 
 _MATRIX = 2  # lists in one another
 
@@ -135,7 +142,7 @@ class _Reader(Struct):
         if not lines:
             self._complain("a number is missing here", node.mark, _EXAMPLE)
             return None
-        if self._refused(refuse_quotes, node.text, node.mark):
+        if any(self._refused(each, node.text, node.mark) for each in _REFUSED):
             return None
         if len(lines) > 1 or node.style == "block" or ";" in node.text:
             rows = [self._words(text, mark, (row,)) for row, (text, mark) in enumerate(lines)]
@@ -234,7 +241,8 @@ class _Reader(Struct):
             self._complain(error.message, mark, "a number; letters stand in `x`, or in `values`")
         else:
             inner = Mark(mark.line, mark.column + error.offset)
-            self._complain(error.message, inner, error.instead)
+            row = len(index) == 1 and "," in text and len(split_row(text)) > 1
+            self._complain(error.message, inner, f"[{error.instead}]" if row else error.instead)
         return float("nan")
 
     def _too_many(self, mark: Mark) -> float:

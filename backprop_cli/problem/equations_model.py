@@ -39,7 +39,7 @@ def general(problem: Problem, complaints: Complaints, numbers: bool = True) -> B
 
     Without `numbers` shapes alone will do, and their sizes may be letters.
     """
-    read = Equations(problem, complaints, numbers)
+    read = Equations(problem, complaints, numbers, lost={*problem.lost})
     read_values(read)
     unroll(read)
     if len(read.stated) > MAX_EQUATIONS:

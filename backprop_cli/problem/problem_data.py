@@ -293,7 +293,10 @@ class Interval(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """A problem file. Either `layers`, or `equations` with `values`/`shapes`, or `gradients`."""
+    """A problem file. Either `layers`, or `equations` with `values`/`shapes`, or `gradients`.
+
+    `lost` are the words of equations and values that could not be read: who uses them is not wrong.
+    """
 
     title: str = ""
     source: str = ""
@@ -322,6 +325,7 @@ class Problem(Struct, frozen=True):
     grading: Grading = Grading()
     rounding: Rounding | None = None
     vary: Mapping[str, tuple[Text, Interval | Literal["keep"]]] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
 
     @property
     def in_letters(self) -> bool:

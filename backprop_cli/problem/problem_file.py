@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.problem.text.tree import MAX_BYTES, source_lines
+from backprop_cli.problem.typed_numbers import printable
 
 _USUAL = 16_384  # bytes that nearly every file has room in
 
@@ -51,6 +52,8 @@ def read_source(path: Path) -> Source:
         raise refusal("there is no such file", instead=instead, source=str(path)) from None
     except OSError as error:
         raise refusal(f"cannot be read: {error.strerror}", source=str(path)) from None
+    except ValueError:  # a character that no name has
+        raise refusal("no file has such a name", source=printable(str(path))) from None
 
 
 def read_up_to(path: str, most: int) -> bytes:

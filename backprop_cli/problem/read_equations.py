@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -59,6 +60,7 @@ class Equations(Struct):
     over_time: tuple[OverTime, ...] = ()
     hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     lengths: frozenset[str] = frozenset()
+    lost: set[str] = field(default_factory=set)
 
     @property
     def values(self) -> list[str]:
@@ -69,6 +71,13 @@ class Equations(Struct):
     def known(self) -> dict[str, None]:
         """Every name so far, right or wrong, in the order of the file."""
         return dict.fromkeys([*self.shapes, *self.failed_values, *self.failed])
+
+    def excused(self, name: str) -> bool:
+        """Whether what could not be read may have given `name`, or another step of it."""
+        base, _, step = name.rpartition("_")
+        wrong = [*self.lost, *self.failed] if step.isdecimal() else []
+        bases = {word.partition("_")[0] for word in wrong}
+        return name in self.lost or base in bases
 
     def sizes(self) -> Sizes:
         """The shapes so far, for those who ask for the shape of an expression."""
@@ -139,6 +148,7 @@ def read_equations(read: Equations) -> None:
 
 def _complain_of_form(read: Equations, text: Text) -> None:
     left, sign, right = text.text.partition("=")
+    read.lost.update(_WORD.findall(left))
     instead = "z = W @ x + b"
     if sign and not right.startswith("=") and left.strip():
         name = left.strip()
@@ -149,8 +159,19 @@ def _complain_of_form(read: Equations, text: Text) -> None:
     read.complaints.add(message, text.mark, instead)
 
 
+_WORD = re.compile(r"[^\W\d_]\w*")
+_accented = re.compile(
+    r"\\(?P<accent>hat|bar|tilde|vec|mathbf|mathrm|bm)\{\\?(?P<name>\w+)\}"
+).fullmatch
+
+
 def _name_meant(text: str) -> str | None:
-    """What to write for a name in the way of a programming language."""
+    """What to write for a name in the way of a programming language, or of LaTeX."""
+    text = text.strip("$ ")
+    if (accented := _accented(text)) is not None:
+        return accented["name"] + (accented["accent"] if accented["accent"] == "hat" else "")
+    if is_name(text.removeprefix("\\")):
+        return text.removeprefix("\\")
     if text.endswith(":") and is_name(defined := text[:-1].rstrip()):
         return f"{defined} = …"
     if (stated := text.rstrip("+-*/@").rstrip()) != text and is_name(stated):
@@ -204,7 +225,7 @@ def _equation(read: Equations, stated: Stated) -> None:
     how = dialect(read.problem.convention, stated.running, read.lengths)
     hinted, start = {**read.hints, **later}, stated.start
     where = "values" if read.numbers else "shapes"
-    expr = parsed(text, how, read.complaints, read.known, start, hinted, where)
+    expr = parsed(text, how, read.complaints, read.known, start, hinted, where, read.excused)
     shape = None
     if expr is not None and all(used in read.shapes for used in symbols(expr)):
         shape = _shape(read, name, expr, text, stated.start)

@@ -111,7 +111,7 @@ def _as_formula(text: str, source: str) -> str:
 
     from backprop_cli.derive.steps.functions import names
     from backprop_cli.operations.table import TABLE
-    from backprop_cli.problem.text.other_keys import elsewhere
+    from backprop_cli.problem.text.other_functions import elsewhere
 
     word = text.strip()
     if word in TABLE and TABLE[word].arity == 1 and TABLE[word].public:

@@ -71,7 +71,7 @@ def _source(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Sour
     if isinstance(problem, bytes):
         return Source("<text>", problem)
     if isinstance(problem, str) and any(sign in problem for sign in _TEXT_SIGNS):
-        return Source("<text>", problem.encode())
+        return Source("<text>", problem.encode("utf-8", "surrogatepass"))  # the reader refuses it
     return read_source(Path(problem))
 
 

@@ -8,16 +8,18 @@ somebody has written 1.6, 1 is a 1.0 whose zero was dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
-from backprop_cli.grading.judging.answer_key import Key, Words
+from backprop_cli.grading.judging.answer_key import Judged, Key, Words
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
     Written,
+    same,
     short,
     significant,
     standing_for,
@@ -29,6 +31,13 @@ from backprop_cli.readings.units import Unit
 TELLING = 2
 """Significant digits that prove something: with one, a number stands for up to twice its size."""
 
+
+_ACCEPTED = ("correct", "carried", "imprecise")
+_MOST_DIGITS = 12
+"""Nobody has more digits than a calculator; a program that prints more has these, too."""
+
+FEWEST_SIGNIFICANT = 3
+"""So many significant digits somebody has who is asked for decimals: 1.24 with two is 1.2."""
 
 _MOST = 1 / 2  # of the numbers of a sheet
 
@@ -109,7 +118,7 @@ class FewDigits(Struct, frozen=True):
 
     def _in_company(self, unit: Array, base: Array | float, verdicts: Words) -> Mask:
         """Beside an entry that was accepted and has two digits of the same unit."""
-        accepted = np.isin(verdicts, ("correct", "carried", "imprecise"))
+        accepted = np.isin(verdicts, _ACCEPTED)
         shows = accepted & (significant(self.value, self.unit) >= TELLING) & (self.value != base)
         return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
 
@@ -167,9 +176,90 @@ def has_digits(written: Written) -> bool:
     return bool((written.digits[written.present] >= TELLING).any())
 
 
+def telling(
+    sheet: Mapping[str, Written], key: Key, judged: Mapping[str, Judged], names: Collection[str]
+) -> dict[str, Written] | None:
+    """The sheet without what is not wrong and has a digit at most; None where nothing has."""
+    vague = {
+        name: _vague(sheet[name], key.truth[name], judged[name])
+        for name in names
+        if name in sheet and name in judged
+    }
+    if not any(np.any(one) for one in vague.values()):
+        return None
+    kept = {
+        name: replace(one, value=np.where(vague[name], np.nan, one.value)) if name in vague else one
+        for name, one in sheet.items()
+    }
+    return {name: one for name, one in kept.items() if one.present.any()}
+
+
+def _vague(written: Written, truth: Array, judged: Judged) -> Mask:
+    accepted = np.isin(judged.verdicts, _ACCEPTED) & ~same(written.value, truth)
+    return np.asarray(accepted & (written.unit > 0) & (written.digits < TELLING))
+
+
 def _own_unit(value: Array) -> Array:
     """The unit of the last digit that a number needs: 0.01 for 0.25, 1 for 3."""
     unit = np.ones_like(value)
     for places in range(1, 10):
         unit = np.where(short(value, unit), unit, 10.0**-places)
     return unit
+
+
+# Which digits somebody uses -----------------------------------------------------------------------
+
+
+class Figures(Struct, frozen=True):
+    """A quantity as typed beside its true value."""
+
+    written: Written
+    truth: Array
+
+
+def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
+    """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
+
+    These are those asked and those used around them, in decimals and in as many significant digits
+    as the longest number there has. What is only assumed excuses nobody who used more.
+    """
+    if key.computed:  # a program rounds nothing on the way, but for its type
+        return [], []
+    asked = key.unit
+    used = [unit for figures in around for unit in _used(figures, asked)]
+    most = max((unit.count for unit in used if unit.significant), default=0)
+    used = [unit for unit in used if not unit.significant or unit.count == most]
+    fine = [unit for unit in used if unit.count >= asked.count]
+    own = [unit for unit in fine if unit.significant == asked.significant]
+    if not (key.assumed and any(unit.count > asked.count for unit in own)):
+        fine = [asked, *fine]
+    first = list(dict.fromkeys(fine))
+    return first, [unit for unit in dict.fromkeys(used) if unit not in first]
+
+
+def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
+    """As many decimals, and as many significant digits, as the longest number of a quantity has.
+
+    What is exact tells nothing of the digits in use, nor do the decimals of what has just as many
+    significant digits as asked.
+    """
+    value, unit = figures.written.value, figures.written.unit
+    told = (unit > 0) & (value != 0) & ~same(value, figures.truth)
+    stated = figures.written.present & told
+    if not stated.any():
+        return
+    decimals = -np.round(np.log10(unit[stated])).astype(int)
+    count = min(int(decimals.max()), _MOST_DIGITS)
+    longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
+    if count > 0 and asked != Unit(longest, True):
+        yield Unit(count)
+    if longest > 1 and says_enough(Unit(longest, True), asked):
+        yield Unit(longest, True)
+
+
+def says_enough(unit: Unit, asked: Unit) -> bool:
+    """Whether somebody may work with such digits who is asked for these.
+
+    Two significant ones of 1.81 are 1.8: nobody gets two decimals from that.
+    """
+    return not unit.significant or asked.significant or unit.count >= FEWEST_SIGNIFICANT

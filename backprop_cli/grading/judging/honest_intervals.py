@@ -11,15 +11,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
-from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
+from backprop_cli.grading.judging import few_digits
+from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
-
-_MOST_DIGITS = 12
-"""Nobody has more digits than a calculator; a program that prints more has these, too."""
 
 
 class Way(Struct, frozen=True):
@@ -112,7 +110,7 @@ class Ways(Struct, dict=True):
             if not is_jacobian(expr):
                 used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
                 for way in self._of(expr):
-                    yield replace(way, uses=used)
+                    yield replace(way, uses=(*used, *way.uses))
 
     def _of(self, expr: Expr) -> Iterator[Way]:
         reading, standing = self.reading, self.standing
@@ -132,6 +130,7 @@ class Ways(Struct, dict=True):
             yield self._way(self.again.enclosed(expr, reading), plain)
         if plain and untold.any():
             yield self._definite(standing.as_person(expr, None, reading))
+            yield from self._beyond_one_digit(expr)
         if reading.unit is not None:
             reached = self._reached(expr, self.wanted, first.interval, reading.unit)
             yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
@@ -161,13 +160,32 @@ class Ways(Struct, dict=True):
         low, high = self.standing.enclosed(first, self.reading)
         return np.fmax(found[0], low), np.fmin(found[1], high)
 
+    def _beyond_one_digit(self, expr: Expr) -> Iterator[Way]:
+        """Who went on with all digits of what has one at most on the sheet: 0.000 for a square.
+
+        Of all that is vague, or of the last such step alone, from the others as they were typed.
+        """
+        key, judged = self.standing.key, self.standing.judged
+        for names in (judged.keys(), judged.keys() & symbols(expr)):
+            kept = few_digits.telling(self.standing.written, key, judged, names)
+            if kept is not None:
+                yield from self._by_sheet(Standing(key, kept, judged), expr)
+
+    def _by_sheet(self, sheet: Standing, expr: Expr) -> Iterator[Way]:
+        """What a formula gives on a sheet of fewer numbers, and of what it is worked out there."""
+        behind = sheet.key.behind(self.name, sheet.written)
+        uses_ = tuple(more for name in behind for more in sheet.key.uses[name])
+        plain = self._way(sheet.enclosed(expr, self.reading), True)
+        for way in (plain, self._definite(sheet.as_person(expr, None, self.reading))):
+            yield replace(way, uses=uses_)
+
     def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who rounds, or cuts off, to a kind of digits that nobody asked for.
 
         The last step, too: 4.5573 is 4.557 then, and 4.5570 on the sheet.
         """
         widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
-        padded = unit.significant and unit.count >= _FEWEST_SIGNIFICANT
+        padded = unit.significant and unit.count >= few_digits.FEWEST_SIGNIFICANT
         if padded:
             widest = unit.widened(widest)
         if self._reached(expr, self.wanted, widest, unit).any():
@@ -264,9 +282,6 @@ _MOST_FORMULAS = 8
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""
 
-_FEWEST_SIGNIFICANT = 3
-"""So many significant digits somebody has who is asked for decimals: 1.24 with two is 1.2."""
-
 _SUMS_OF_PRODUCTS = frozenset(
     name for name, each in TABLE.items() if each.entry or name in ("matmul", "mean")
 )
@@ -308,7 +323,9 @@ def in_other_digits(unit: Unit) -> Iterator[Rounding]:
 
 def other_kind(unit: Unit) -> Unit | None:
     """As many significant digits as decimals, where somebody may work with these."""
-    few = unit.significant or isinstance(unit, Floating) or unit.count < _FEWEST_SIGNIFICANT
+    few = (
+        unit.significant or isinstance(unit, Floating) or unit.count < few_digits.FEWEST_SIGNIFICANT
+    )
     return None if few else Unit(unit.count, True)
 
 
@@ -316,34 +333,7 @@ def _has_products(expr: Expr) -> bool:
     return uses(expr, "matmul", "outer")
 
 
-# Which digits somebody uses -----------------------------------------------------------------------
-
-
-class Figures(Struct, frozen=True):
-    """A quantity as typed beside its true value."""
-
-    written: Written
-    truth: Array
-
-
-def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
-    """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
-
-    These are those asked and those used around them, in decimals and in as many significant digits
-    as the longest number there has. What is only assumed excuses nobody who used more.
-    """
-    if key.computed:  # a program rounds nothing on the way, but for its type
-        return [], []
-    asked = key.unit
-    used = [unit for figures in around for unit in _used(figures, asked)]
-    most = max((unit.count for unit in used if unit.significant), default=0)
-    used = [unit for unit in used if not unit.significant or unit.count == most]
-    fine = [unit for unit in used if unit.count >= asked.count]
-    own = [unit for unit in fine if unit.significant == asked.significant]
-    if not (key.assumed and any(unit.count > asked.count for unit in own)):
-        fine = [asked, *fine]
-    first = list(dict.fromkeys(fine))
-    return first, [unit for unit in dict.fromkeys(used) if unit not in first]
+# Readings to the digits in use --------------------------------------------------------------------
 
 
 def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]:
@@ -354,7 +344,7 @@ def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]
     """
     other = Unit(asked.count, not asked.significant)
     found = [replace(reading, unit=unit) for unit in fine]
-    if asked in fine and other not in fine and _says_enough(other, asked):
+    if asked in fine and other not in fine and few_digits.says_enough(other, asked):
         found.append(replace(reading, unit=other, definite=True))
     return found
 
@@ -367,31 +357,3 @@ def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[
         if unit.significant == asked.significant:
             other = Unit(unit.count, not unit.significant)
             yield replace(reading, unit=other, definite=True)
-
-
-def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
-    """As many decimals, and as many significant digits, as the longest number of a quantity has.
-
-    What is exact tells nothing of the digits in use, nor do the decimals of what has just as many
-    significant digits as asked.
-    """
-    value, unit = figures.written.value, figures.written.unit
-    told = (unit > 0) & (value != 0) & ~same(value, figures.truth)
-    stated = figures.written.present & told
-    if not stated.any():
-        return
-    decimals = -np.round(np.log10(unit[stated])).astype(int)
-    count = min(int(decimals.max()), _MOST_DIGITS)
-    longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
-    if count > 0 and asked != Unit(longest, True):
-        yield Unit(count)
-    if longest > 1 and _says_enough(Unit(longest, True), asked):
-        yield Unit(longest, True)
-
-
-def _says_enough(unit: Unit, asked: Unit) -> bool:
-    """Whether somebody may work with such digits who is asked for these.
-
-    Two significant ones of 1.81 are 1.8: nobody gets two decimals from that.
-    """
-    return not unit.significant or asked.significant or unit.count >= _FEWEST_SIGNIFICANT

@@ -18,13 +18,11 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
 from backprop_cli.grading.judging.honest_intervals import (
-    Figures,
     Wanted,
     Way,
     Ways,
     coarsely,
     finely,
-    units,
 )
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
 from backprop_cli.grading.judging.standing import Kept, Reading, Standing
@@ -219,9 +217,9 @@ class _One:
         """The digits that may be in use here: as many as asked, and fewer."""
         sources = sorted(self.judge.sources(self.name) & self.judge.written.keys())
         around = (self.name, *sources)
-        return units(
+        return few_digits.units(
             self.key,
-            [Figures(self.judge.written[name], self.key.truth[name]) for name in around],
+            [few_digits.Figures(self.judge.written[name], self.key.truth[name]) for name in around],
         )
 
     # The steps of the ladder ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from backprop_cli.errors import HintedError, Mark
 from backprop_cli.grading.report_data import Index, Shape, Typed
@@ -22,6 +23,7 @@ from backprop_cli.problem.text.commas import (
     refuse_quotes,
     refuse_semicolons,
     with_points,
+    without_brackets,
 )
 from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode, is_pair
 from backprop_cli.problem.typed_numbers import (
@@ -166,6 +168,8 @@ class _Reader(Struct):
 
     def _text(self, node: ScalarNode) -> Shape:
         text = node.text
+        if (plain := without_brackets(text)) != text:  # as a program prints a list into a text
+            return self._text(replace(node, text=plain))
         if _simple(text) or text.strip() in MISSING:
             self.cells[()] = self._item(node)
             return ()

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
 from backprop_cli.algebra.quantity import quantity, step_of
+from backprop_cli.grading.judging.answer_key import Key
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
@@ -64,7 +65,7 @@ def origin(
     `general`: what any part of a formula may undergo is tried, too, which takes more proof.
     `reached` keeps what is worked out for this quantity: many slips give the same at a step.
     """
-    often = list(_tried_at_every_step(judge, wrong, numbers, candidates, general=general))
+    often = list(_tried_at_several(judge, wrong, numbers, candidates, general=general))
     found = _named(judge, wrong, often, general=general)
     if found is not None:
         return found
@@ -89,25 +90,26 @@ def _named(judge: Judge, wrong: Wrong, tried: Sequence[_Hit], *, general: bool) 
     return Origin(nearest, most_telling(said_best(names)))
 
 
-def _tried_at_every_step(
+def _tried_at_several(
     judge: Judge, wrong: Wrong, numbers: Numbers, candidates: Candidates, *, general: bool
 ) -> Iterator[_Hit]:
-    """What a slip leads to that is made at every step of time."""
+    """What a slip leads to that is made at several steps: at all of time, or after an update."""
     over_time = judge.key.over_time
     formulas = judge.key.formulas
-    if not over_time or wrong.name not in formulas or judge.key.is_pulled_back(wrong.name):
+    if wrong.name not in formulas or judge.key.is_pulled_back(wrong.name):
         return
 
     behind, proved = unwritten(judge, wrong.name, numbers), has_digits(judge, wrong)
     users = _users(judge, behind)
-    for one in at_every_step(behind, over_time, candidates, judge.key.counted_from):
+    often = at_every_step(behind, over_time, candidates, judge.key.counted_from)
+    for one in (*often, *partly_new(judge.key, wrong.name, behind)):
         slip = one.slip
         if (FORMULA_SLIPS[slip].factor and not proved) or (slip in GENERAL and not general):
             continue
         touched = _touched(users, one.formulas)
         kept = {name: numbers[name] for name in behind if name not in touched}
         changed = Numbers(judge, changed=kept, formulas=one.formulas)
-        value = Values(changed).of(formulas[wrong.name][0])
+        value = Values(changed).of(one.formulas.get(wrong.name, formulas[wrong.name][0]))
         if value.shape == wrong.written.value.shape and np.isfinite(value).all():
             yield _Hit(one.first, slip, value)
 
@@ -189,8 +191,8 @@ def _touched(users: Mapping[str, Sequence[str]], steps: Iterable[str]) -> set[st
     return found
 
 
-class EveryStep(Struct, frozen=True):
-    """One slip at all steps of a gradient over time: its wrong formula at each of them."""
+class Several(Struct, frozen=True):
+    """One slip made at several steps alike: its wrong formula at each of them."""
 
     first: str
     slip: str
@@ -202,7 +204,7 @@ def at_every_step(
     over_time: Sequence[OverTime],
     candidates: Callable[[str], Sequence[Candidate]],
     counted_from: int,
-) -> Iterator[EveryStep]:
+) -> Iterator[Several]:
     """The slips that can be made at several steps alike, of what is `behind` a quantity."""
     for over, ids in _families(behind, over_time):
         if len(ids) < 2:
@@ -218,7 +220,7 @@ def at_every_step(
         for key in forms[sorted(ids)[-2]]:
             formulas = {ids[t]: forms[t][key] for t in sorted(ids, reverse=True) if key in forms[t]}
             if len(formulas) > 1:
-                yield EveryStep(next(iter(formulas)), key[0], formulas)
+                yield Several(next(iter(formulas)), key[0], formulas)
 
 
 def _families(
@@ -233,3 +235,20 @@ def _families(
             if step is not None and step[0] in over.bases:
                 found.setdefault((read.name, step[0]), {})[step[1]] = id
         yield from ((over, ids) for ids in found.values())
+
+
+def partly_new(key: Key, name: str, behind: Sequence[str]) -> Iterator[Several]:
+    """Who goes through it again with old biases, or the old parameters of one layer."""
+    using = {
+        id: frozenset(key.parameters.keys() & symbols(key.formulas[id][0]))
+        for id in (name, *behind)
+        if id in key.again
+    }
+    every = frozenset[str]().union(*using.values())
+    biases = frozenset(one for one in every if key.truth[one].ndim < 2)
+    for left in dict.fromkeys((*using.values(), biases, every - biases)):
+        old = {one: Sym(key.parameters[one]) for one in left}
+        formulas = {id: substitute(key.formulas[id][0], old) for id in using if using[id] & left}
+        first = next((id for id in formulas if id != name), None)
+        if first is not None and 1 < len(left) < len(every):
+            yield Several(first, "updated-weights-forward", formulas)

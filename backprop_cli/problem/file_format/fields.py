@@ -161,8 +161,9 @@ _by_size = re.compile(r"\s*(\w+?)\s*[x×*]\s*(\w+)\s*").fullmatch
 
 
 class Size(Struct, frozen=True):
-    """A size: a whole number above 0, or a letter."""
+    """A size: a whole number above 0, or a letter; `listed` is what to write for a list."""
 
+    listed: str | None = None
     words = "a whole number, at least 1, or a letter such as `N`"
 
     def read(self, node: Node, name: str, complaints: Complaints) -> int | str | None:
@@ -176,7 +177,9 @@ class Size(Struct, frozen=True):
 
     def _instead(self, node: Node) -> str | None:
         """A shape in brackets, where it is written `3x2` or with a parenthesis."""
-        text = node.text if isinstance(node, ScalarNode) else ""
+        if not isinstance(node, ScalarNode):
+            return self.listed
+        text = node.text
         if match := _by_size(text):
             return f"[{match[1]}, {match[2]}]"
         return "a shape in square brackets, such as [3, 2]" if "(" in text else None
@@ -275,7 +278,7 @@ class Written(Struct, frozen=True):
         """`- z: W @ x` is meant as an equation."""
         if self.equation and isinstance(node, MapNode) and len(node.entries) == 1:
             (only,) = node.entries.values()
-            if isinstance(only.value, ScalarNode):
+            if isinstance(only.value, ScalarNode) and "=" not in only.key.text:
                 return f"{only.key.text} = {only.value.text}"
         return None
 

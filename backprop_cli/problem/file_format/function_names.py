@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,13 +23,15 @@ from backprop_cli.problem.file_format.fields import (
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
 from backprop_cli.problem.problem_data import TRAINED_SLOPE, Function
 from backprop_cli.problem.text import other_keys
-from backprop_cli.problem.text.other_keys import elsewhere, nearest
+from backprop_cli.problem.text.other_functions import elsewhere
+from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import Node, ScalarNode
-from backprop_cli.problem.typed_numbers import shown
+from backprop_cli.problem.typed_numbers import is_simple, shown
 
 GENERIC = "f"
 """Any activation, in a problem with letters alone."""
 
+_called = re.compile(r"(?P<name>[\w.-]+)\((?P<inside>[^()]*)\)").fullmatch  # leaky_relu(0.1)
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 
 
@@ -64,6 +67,9 @@ class FunctionNames(Struct, frozen=True):
         return self.stand_in
 
     def _complain(self, wanted: str, node: ScalarNode, complaints: Complaints) -> None:
+        constant = ""
+        if (called := _called(wanted)) is not None:
+            wanted, constant = called["name"], called["inside"]
         meant = elsewhere(wanted, self.known, self.letters)
         near = meant.name if meant is not None else nearest(wanted, self.known)
         own = f'{{formula: "{meant.formula}"}}' if meant is not None and meant.formula else None
@@ -71,8 +77,13 @@ class FunctionNames(Struct, frozen=True):
         complaints.add(
             f"{shown(node.text)} is not {self.what}{more}",
             node.mark,
-            near or own or "{formula: …} for your own",
+            self._with_constant(near, constant) or near or own or "{formula: …} for your own",
         )
+
+    def _with_constant(self, name: str | None, constant: str) -> str | None:
+        """How the one constant of a function is said, where a number stands for it."""
+        keys = list(self.known.get(name or "", {}))
+        return f"{{name: {name}, {keys[0]}: {constant}}}" if keys and is_simple(constant) else None
 
     def schema(self) -> Schema:
         """The names, each also with underscores."""
@@ -133,8 +144,9 @@ def _activations() -> dict[str, Mapping[str, float]]:
     return {"linear": {}, **known, TRAINED_SLOPE: {"slope": 0.25}, GENERIC: {}}
 
 
+ACTIVATIONS = _activations()
 ACTIVATION_NAMES = FunctionNames(
-    "an activation", _activations(), {"identity": "linear", **SAME}, Function("linear"), "z"
+    "an activation", ACTIVATIONS, {"identity": "linear", **SAME}, Function("linear"), "z"
 )
 LOSS_NAMES = FunctionNames(
     "a loss",

@@ -21,7 +21,7 @@ from backprop_cli.problem.file_format.fields import (
     Schema,
     unexpected,
 )
-from backprop_cli.problem.file_format.function_names import ACTIVATION
+from backprop_cli.problem.file_format.function_names import ACTIVATION, ACTIVATIONS
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, ListOf, Made, Record
 from backprop_cli.problem.layer_types.dense import DENSE
 from backprop_cli.problem.layer_types.in_steps import IN_STEPS
@@ -31,7 +31,7 @@ from backprop_cli.problem.layer_types.recurrent import RECURRENT
 from backprop_cli.problem.model_builder import Draft
 from backprop_cli.problem.problem_data import Dropout, Function, Layer, Values
 from backprop_cli.problem.text.other_keys import folded
-from backprop_cli.problem.text.tree import MapNode, Node
+from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode
 
 TYPES: MappingProxyType[str, LayerType] = MappingProxyType(
     {kind.name: kind for kind in (DENSE, *PICTURES, *IN_STEPS, *RECURRENT)}
@@ -58,7 +58,12 @@ def stated_parameters(number: int, layer: Layer) -> Iterator[tuple[str, Values]]
 
 
 _DEFAULT: Final = "dense"
-_ALSO = MappingProxyType({word: kind.name for kind in TYPES.values() for word in kind.also.split()})
+_ALSO = MappingProxyType(
+    {
+        **{folded(name): f"activation: {name} in the layer before it" for name in ACTIVATIONS},
+        **{word: kind.name for kind in TYPES.values() for word in kind.also.split()},
+    }
+)
 TYPE = Key(Choice(tuple(TYPES), folded, _ALSO), "what kind of layer it is", default=_DEFAULT)
 _ACTIVATION = Key(ACTIVATION, "a name, {name: …, constants} or {formula: …}", default="linear")
 
@@ -161,10 +166,20 @@ class LayerField(Struct, frozen=True):
 
     def read(self, node: Node, name: str, complaints: Complaints) -> Layer | None:
         if not isinstance(node, MapNode):
-            unexpected(node, name, self, complaints, TYPES[_DEFAULT].example)
+            unexpected(node, name, self, complaints, self._instead(node))
             return None
         kind = _type_of(node, complaints)
         return RECORDS[kind].read(node, name, complaints) if kind else Layer(mark=node.mark)
+
+    def _instead(self, node: Node) -> str | None:
+        """A layer: of so many units, where a number says how many."""
+        text = node.text if isinstance(node, ScalarNode) else ""
+        with_numbers = TYPES[_DEFAULT].example
+        return (
+            f"{{units: {text}}} without numbers, or {with_numbers}"
+            if text.isdecimal()
+            else with_numbers
+        )
 
     def schema(self) -> Schema:
         return {"anyOf": [_of_type(name, record.schema()) for name, record in RECORDS.items()]}

@@ -269,7 +269,12 @@ class EquationOrMany(Struct, frozen=True):
             message = f"{shown(key.text)} should be `for`, a letter, `in` and a range"
             complaints.add(message, key.mark, "for t in 1..3:")
             return None
-        equations = _OF_MANY.read(node.entries[key.text].value, f"`{key.text}`", complaints)
+        value = node.entries[key.text].value
+        if _is_nothing(value):
+            message = f"nothing stands under {shown(key.text)}"
+            complaints.add(message, key.mark, "its equations below it, each further in than it is")
+            return None
+        equations = _OF_MANY.read(value, f"`{key.text}`", complaints)
         if not equations:
             return None
         first, last = (
@@ -281,6 +286,14 @@ class EquationOrMany(Struct, frozen=True):
         many = {"^for ": _OF_MANY.schema()}
         listed = {"type": "object", "patternProperties": many, "additionalProperties": False}
         return {"anyOf": [_AN_EQUATION.schema(), listed]}
+
+
+def _is_nothing(node: Node) -> bool:
+    return (
+        node.empty
+        if isinstance(node, ScalarNode)
+        else isinstance(node, ListNode) and not node.items
+    )
 
 
 class Equations(ListOf[Any], frozen=True):

@@ -87,16 +87,18 @@ def _put_under_values(node: MapNode, complaints: Complaints) -> None:
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
-def _texts(node: Node) -> Iterator[str]:
-    """All that is written in a part of a file, keys apart."""
+def _texts(node: Node, *, keys: bool = False) -> Iterator[str]:
+    """All that is written in a part of a file, with its keys or without."""
     if isinstance(node, ScalarNode):
         yield node.text
     elif isinstance(node, ListNode):
         for item in node.items:
-            yield from _texts(item)
+            yield from _texts(item, keys=keys)
     else:
         for entry in node.entries.values():
-            yield from _texts(entry.value)
+            if keys:
+                yield entry.key.text
+            yield from _texts(entry.value, keys=keys)
 
 
 def schema() -> Schema:
@@ -163,9 +165,24 @@ def _problem(given: Given) -> Problem:
         values["loss"] = None
     if given.has("input") and "input" not in values and not given.has("x"):
         values["x"] = Values(None, given.value_at("input"))  # said to be x, and not missing as well
-    problem = Problem(**values)
+    problem = Problem(**values, lost=frozenset(_lost(given)))
     check_together(problem, given)
     return problem
+
+
+def _lost(given: Given) -> Iterator[str]:
+    """The words of `values` and `shapes` that came to nothing, and of equations complained of."""
+    wrong = {complaint.mark.line for complaint in given.complaints.found}
+    for key in ("values", "shapes", "equations"):
+        entry = given.entries.get(key)
+        if entry is None or (key in given.values and key != "equations"):
+            continue
+        value = entry.value
+        items = value.items if key == "equations" and isinstance(value, ListNode) else [value]
+        ends = [item.line for item in items[1:]] + [max(wrong, default=0) + 1]
+        for item, end in zip(items, ends, strict=False):
+            if not wrong.isdisjoint(range(item.line, max(end, item.line + 1))):
+                yield from _WORD.findall(" ".join(_texts(item, keys=True)))
 
 
 PROBLEM = Record(
@@ -189,8 +206,13 @@ PROBLEM = Record(
             default="samples",
         ),
         "y": Key(TARGETS, "the target, or class numbers"),
-        "samples": Key(Size(), "how many samples, where there are no numbers"),
-        "inputs": Key(Size(), "how many inputs, where there are no numbers"),
+        "samples": Key(
+            Size("x: [[1, 0], [0, 1]] and y, a list a sample"),
+            "how many samples, where there are no numbers",
+        ),
+        "inputs": Key(
+            Size("x: […] for the numbers"), "how many inputs, where there are no numbers"
+        ),
         "layers": Key(ListOf(LAYER, "a list of layers"), "a feed-forward network"),
         "values": Key(
             Made(_NUMBERS_OR_LETTERS, _names),

@@ -41,14 +41,15 @@ class Key(Struct, frozen=True):
 class Given(Struct, frozen=True):
     """What a record of the file says: the values that could be read, and where its keys stand.
 
-    `meant` are keys that were probably meant by misspelled ones, and so are not missing.
+    `meant` are keys that were probably meant by misspelled ones, and so are not missing: where
+    those stand.
     """
 
     mark: Mark
     complaints: Complaints
     values: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
-    meant: set[str] = field(default_factory=set)
+    meant: dict[str, Mark] = field(default_factory=dict)
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of `key` where it was given and could be read."""
@@ -61,7 +62,7 @@ class Given(Struct, frozen=True):
     def at(self, key: str) -> Mark:
         """Where `key` stands; the record itself where it does not."""
         entry = self.entries.get(key)
-        return entry.key.mark if entry else self.mark
+        return entry.key.mark if entry else self.meant.get(key, self.mark)
 
     def empty(self, key: str) -> bool:
         """Whether `key` is there with an empty list or mapping."""
@@ -148,19 +149,23 @@ class Record(Struct, Generic[T], frozen=True):
         text, value = entry.key.text, entry.value
         head, colon, tail = text.partition(":")
         if colon and head in self.keys and isinstance(value, ScalarNode) and value.empty:
-            given.meant.add(head)
+            given.meant[head] = entry.key.mark
             message = f"a space is missing after the colon of {shown(text)}"
             given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
             return
         name, brace, inside = text.partition("{")
         if brace and name.strip() in self.keys and isinstance(value, ScalarNode):
-            given.meant.add(name.strip())
+            given.meant[name.strip()] = entry.key.mark
             mended = f"{name.strip()}: {{{inside}: {value.text}"
             given.complaints.add("a colon is missing after this name", entry.key.mark, mended)
             return
         if text in self.owned:
             message = f"{shown(text)} belongs to {self.owned[text]}, and this is {self.called}"
-            given.complaints.add(message, entry.key.mark, f"leave `{text}` out, or another `type`")
+            here = self.meant.get(folded(text))
+            without = here or f"leave `{text}` out"
+            given.complaints.add(message, entry.key.mark, f"{without}, or another `type`")
+            if here is not None and here in self.keys and not given.has(here):
+                self._take(here, entry, given)
             return
         instead = self._instead(entry)
         key = self.aliases.get(instead, instead) if instead is not None else None
@@ -172,7 +177,7 @@ class Record(Struct, Generic[T], frozen=True):
         if key is not None and key in self.keys and not given.has(key):
             self._take(key, entry, given)
         elif instead is not None:
-            given.meant.add(instead.partition(":")[0])
+            given.meant[instead.partition(":")[0]] = entry.key.mark
 
     def _instead(self, entry: Entry) -> str | None:
         """What was probably meant by a key that there is not."""

@@ -119,11 +119,11 @@ def _skip_weights(net: Draft, number: int, skip: Skip, values: Values | None) ->
 
 def _check(given: Given) -> None:
     if not given.has("weights") and not given.has("units"):
-        given.complain(
-            "weights",
-            "this layer has neither `weights` nor `units`",
-            "weights: [[3, 6], [4, 5]], or units: N1 where there are no numbers",
-        )
+        instead = "weights: [[3, 6], [4, 5]], or units: N1 where there are no numbers"
+        if len(given.entries) == 1:  # each key of one layer may have a dash
+            first = next(iter(given.entries))
+            instead = f"{first} without `- ` if it belongs to the layer above, or {instead}"
+        given.complain("weights", "this layer has neither `weights` nor `units`", instead)
     if given.has("weights") and given.has("units"):
         given.complain("units", "the weights say how many units there are: leave `units` out")
 

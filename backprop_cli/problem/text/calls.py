@@ -12,7 +12,8 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Option, op
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.table import SAME, TABLE
 from backprop_cli.problem.text.lexer import FormulaError, Token, quoted
-from backprop_cli.problem.text.other_keys import elsewhere, nearest
+from backprop_cli.problem.text.other_functions import elsewhere
+from backprop_cli.problem.text.other_keys import nearest
 
 _ALIASES = {"ln": "log", "identity": "linear", "cross": "outer", **SAME}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
@@ -134,8 +135,19 @@ def _checked(
             f"`{token.text}` takes {entry.arity or 'some'} argument"
             f"{'' if entry.arity == 1 else 's'}, and here are {len(args)}",
             token.offset,
+            _with_fewer(token.text, name, args),
         )
     return Op(name, tuple(args), _options(token, name, options, dialect))
+
+
+def _with_fewer(said: str, name: str, args: Sequence[Expr]) -> str | None:
+    """What is meant by an argument too many: an axis without its name, the base of a logarithm."""
+    match args:
+        case [_, Num(value)] if "axis" in TABLE[name].options:
+            return f"{said}(…, axis={value})"
+        case [_, _] if name == "log":
+            return "ln(x) / ln(b) for base b"
+    return None
 
 
 def no_argument(name: str) -> tuple[str, str]:

@@ -146,6 +146,31 @@ def refuse_quotes(text: str) -> None:
         raise NumberError(message, f'"{plain}"' if several else plain)
 
 
+def refuse_brackets(text: str) -> None:
+    """NumberError where a text is a list, as quotes around one or a block of text make it."""
+    if (plain := without_brackets(text)) == text:
+        return
+    if "\n" in text.strip():
+        first = plain.partition(";")[0]
+        raise NumberError("in a block of text a row of numbers has no brackets", first)
+    if ";" in text:
+        message = "rows between semicolons are a text, in quotes and without brackets"
+        raise NumberError(message, f'"{plain}"')
+    raise NumberError(f"{shown(text)} stands in quotes, and a list stands without", text.strip())
+
+
+def without_brackets(text: str) -> str:
+    """A list that is one text, `[[1, 2], [3, 4]]`, with semicolons for the brackets of its rows."""
+    if _in_brackets(text) is None:
+        return text
+    rows = _NEXT_ROW.sub("; ", text).strip().strip("[]").strip()
+    return re.sub(r",\s*", ", ", rows)  # in brackets a comma separates
+
+
+_in_brackets = re.compile(r"\s*\[.*\]\s*", re.DOTALL).fullmatch
+_NEXT_ROW = re.compile(r"\]\s*,?\s*\[")
+
+
 def without_quotes(text: str) -> str:
     """`text` without the typographic quotes around it."""
     return text.strip().strip(_QUOTES).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -55,12 +55,13 @@ def parsed(
     skip: int = 0,
     later: Mapping[str, tuple[str, str]] | None = None,
     stated: str | None = None,
+    excused: Callable[[str], bool] = lambda _name: False,
 ) -> Expr | None:
     """The expression of a formula; None, with complaints, where it is none.
 
     `known` are the names it may use, `skip` the characters before the formula itself, `later` what
     to say, and to write instead, of names that it may not use yet, `stated` the key of the file
-    under which it may state one.
+    under which it may state one. Nothing is said of names that are `excused`.
     """
     from backprop_cli.problem.text.parser import FormulaError, parse_placed
 
@@ -71,6 +72,8 @@ def parsed(
         return None
     unknown = [name for name in symbols(expr) if name not in known]
     for name in unknown:
+        if excused(name):
+            continue
         place = skip + places.get(name, 0)
         said, instead = (later or {}).get(name) or _said_of(name, text.text[:place], known, stated)
         complaints.add(said, moved(text.mark, place), instead)
@@ -94,8 +97,8 @@ def _said_of(
         return "`e` is not known here: it is no number", "exp(x) for e^x"
     near = in_letters(name) if in_letters(name) in known else nearest(name, known)
     meant = f"; did you mean `{near}`?" if near else ""
-    more = f", or {stated}: {{{name}: …}}" if stated else ""
-    instead = near or _meant(name, known) or f"{listed(known)}{more}"
+    ways = [listed(known), f"{stated}: {{{name}: …}}" if stated else None]
+    instead = near or _meant(name, known) or ", or ".join(way for way in ways if way)
     return f"{shown(name)} is not known here{meant}", instead
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, num
 from backprop_cli.errors import HintedError
+from backprop_cli.problem.text.other_functions import elsewhere
 
 LONGEST = 40
 _DIGITS = 10  # of a step
@@ -143,8 +144,14 @@ def _unreadable(text: str, start: int) -> FormulaError:
         return FormulaError(said, start, operator)
     if character == "." and text[max(start - 1, 0)] == text[start + 1 : start + 2] == " ":
         return FormulaError("a point is no product", start, "a * b for numbers, a @ b, dot(a, b)")
+    if character == "." and (owner := _before_point(text[:start])) is not None:
+        said = f"{quoted(owner[0] + '.')} before a name has no meaning in a formula"
+        return FormulaError(said, start, _without(owner[0], text[start + 1 :]))
     if character == "." and not text[max(start - 1, 0)].isalpha():
         return FormulaError("this point belongs to no number", start, "one point, as in 0.5")
+    if command := _of_latex(text, start):
+        written = _LATEX.get(command[1], command[1])
+        return FormulaError(f"{quoted(command[0])} is LaTeX, and no formula here", start, written)
     instead = {
         "'": ".T for transposed",
         "ᵀ": ".T for transposed",
@@ -164,11 +171,42 @@ def _unreadable(text: str, start: int) -> FormulaError:
         "“": "no quotes",
         "”": "no quotes",
         "„": "no quotes",
-        "\\": "a / b for \\frac{a}{b}, exp(x) for e^{x}, alpha for \\alpha",
-        ".": "the function alone, exp(x) for np.exp(x)",
     }.get(character)
     shown = f"`{character}`" if character.isprintable() else f"the character {ord(character):#x}"
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)
+
+
+_of_latex = re.compile(r"\\([^\W\d_]+|\|)").match
+_LATEX = {
+    **dict.fromkeys(("cdot", "times", "odot", "circ", "ast"), "*, or @ for a matrix product"),
+    **dict.fromkeys(("frac", "dfrac", "tfrac"), "a / b for \\frac{a}{b}"),
+    **dict.fromkeys(("|", "Vert", "lVert", "rVert"), "norm(…)"),
+    **dict.fromkeys(("top", "intercal"), ".T for transposed"),
+    **dict.fromkeys(("hat", "widehat"), "yhat for \\hat{y}"),
+    **dict.fromkeys(("left", "right", "big", "bigl", "bigr"), "the parenthesis alone"),
+    **dict.fromkeys(("text", "mathrm", "mathbf", "operatorname", "bm"), "what is in its braces"),
+    "sigma": "sigmoid(…), or sigma for a quantity",
+    **{name: f"{name}(…)" for name in ("exp", "log", "ln", "tanh", "sin", "cos", "max", "min")},
+    **{name: f"{name}(…)" for name in ("sum", "sqrt", "det")},
+}
+
+
+_before_point = re.compile(r"[^\W\d]\w*(?:\.\w+)*$").search
+_after_point = re.compile(r"(?:\w+\.)*(?P<name>[^\W\d]\w*)(?P<called> *\()?").match
+_LIBRARIES = frozenset("np numpy jnp jax torch nn F tf keras math scipy K linalg special".split())
+_PRODUCTS = frozenset("dot matmul mm mv".split())
+
+
+def _without(owner: str, after: str) -> str:
+    """What to write for `np.exp(x)`, `W.dot(x)`, `x.sum()`, `x.shape`."""
+    found = _after_point(after)
+    if found is None or not found["called"]:
+        return f"{owner} alone"
+    name = found["name"]
+    if owner.partition(".")[0] in _LIBRARIES:
+        there = elsewhere(name, ())
+        return (there.formula if there else None) or f"{name}(…)"
+    return f"{owner} @ …" if name in _PRODUCTS else f"{name}({owner})"
 
 
 def found_words(token: Token) -> str:
@@ -176,15 +214,28 @@ def found_words(token: Token) -> str:
     return quoted(token.text) if token.text else "the end"
 
 
-def leftover(token: Token) -> FormulaError:
-    """What is wrong with a token after a whole formula."""
-    if token.text in ("if", "else"):
-        message = f"{quoted(token.text)} has no meaning in a formula"
-        return FormulaError(message, token.offset, "max(z, 0), or (z > 0) * z, 0 where that is not")
+def leftover(tokens: Sequence[Token], position: int) -> FormulaError:
+    """What is wrong with the token there, behind a whole formula."""
+    token = tokens[position]
     if begins_operand(token):
         return missing_before(token, ")")
+    if (number := _with_comma(tokens[position - 1 : position + 2])) is not None:
+        message = f"{quoted(number)} has a comma in it: the decimal sign is a point"
+        return FormulaError(message, token.offset, number.replace(",", "."))
     instead = "one equation a line" if token.text in (",", "=") else None
     return FormulaError(f"{quoted(token.text)} is not expected here", token.offset, instead)
+
+
+def _with_comma(tokens: Sequence[Token]) -> str | None:
+    """`0,5`, where three tokens are that and nothing is between them."""
+    text = "".join(token.text for token in tokens)
+    together = len(tokens) > 1 and tokens[-1].offset - tokens[0].offset == len(text) - len(
+        tokens[-1].text
+    )
+    return text if together and _decimal_comma(text) else None
+
+
+_decimal_comma = re.compile(r"\d+,\d+").fullmatch
 
 
 def begins_operand(token: Token) -> bool:
@@ -192,9 +243,21 @@ def begins_operand(token: Token) -> bool:
     return token.kind in ("name", "number") or token.text in ("(", "[")
 
 
+_CASES = "max(z, 0), or (z > 0) * z, 0 where that is not"
+_OF_PYTHON = {
+    "if": _CASES,
+    "else": _CASES,
+    "for": "sum(x), or sum(i in 1..3, …) for what is added up",
+    "and": "(a > 0) * (b > 0)",
+    "or": "1 - (a <= 0) * (b <= 0)",
+}
+
+
 def missing_before(token: Token, expected: str) -> FormulaError:
     """What is missing between two operands: an operator, and where several stand a comma."""
     shown = quoted(token.text)
+    if (meant := _OF_PYTHON.get(token.text)) is not None and token.kind == "name":
+        return FormulaError(f"{shown} has no meaning in a formula", token.offset, meant)
     if expected == "]":
         return FormulaError(f"a comma is missing before {shown}", token.offset, f", {token.text}")
     products = "* for a product entry by entry, @ for a matrix product"

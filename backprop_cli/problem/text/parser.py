@@ -158,8 +158,11 @@ class _Reader(Struct):
             return self.inside(")", in_list=False)[0]
         if token.text == "[":
             return Op("stack", tuple(self.inside("]", in_list=True)))
+        doubled = token.text == "/" == self.tokens[max(self.position - 2, 0)].text
         raise FormulaError(
-            f"expected a name, a number or `(` here, and found {found_words(token)}", token.offset
+            f"expected a name, a number or `(` here, and found {found_words(token)}",
+            token.offset,
+            "one `/` for a quotient, `#` before a comment" if doubled else None,
         )
 
     def inside(self, end: str, *, in_list: bool) -> list[Expr]:
@@ -255,6 +258,8 @@ class _Reader(Struct):
             return op("pi")
         if token.text in TAKEN and token.text not in self.dialect.compound:
             message, instead = no_argument(token.text)
+            if self.accept("^", "**"):
+                instead += f"^{found_words(self.token).strip('`')}"
             raise FormulaError(message, token.offset, instead)
         if token.text in self.running and token.text not in self.dialect.lengths:
             return num(self.running[token.text])
@@ -358,7 +363,7 @@ def parse_placed(text: str, dialect: Dialect) -> tuple[Expr, Mapping[str, int]]:
     reader = _Reader(tokens_of(text, dialect.compound), dialect, running=dict(dialect.running))
     result = reader.formula()
     if reader.token.kind != "end":
-        raise leftover(reader.token)
+        raise leftover(reader.tokens, reader.position)
     _check_depth(result)
     return result, reader.places
 

@@ -344,7 +344,10 @@ class _Builder:
         elif key.text == "<<" and key.style == "plain":
             add("`<<` (YAML's merge) is not read here", key.mark, "write the keys out")
         elif (before := _first_half(mapping, key, value)) is not None:
-            before.text += f",{key.text}"
+            before.text += f",{key.text}" if is_pair(before, key) else f", {key.text}"
+            if not _open(before.text) and re.search(r"[^\W\d]", before.text):
+                message = "in braces a comma begins another key: a text with one needs quotes"
+                add(message, before.mark, f'"{before.text}"')
         elif first := mapping.entries.get(key.text):
             message = f"{shown(key.text)} is given twice, the first time on line {first.key.line}"
             add(message, key.mark, "one of the two")
@@ -376,13 +379,18 @@ def is_pair(first: Node, second: Node) -> bool:
 
 
 def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
-    """The value that `{bias: 0,5}` was given, where YAML takes the 5 for a key."""
+    """The value of `{bias: 0,5}` or `{formula: max(0, z)}`, whose end YAML takes for a key."""
     last = next(reversed(mapping.entries.values()), None)
     before = last.value if last is not None else None
     empty = isinstance(value, ScalarNode) and value.empty
-    if empty and isinstance(before, ScalarNode) and is_pair(before, key):
-        return before
-    return None
+    if not empty or not isinstance(before, ScalarNode):
+        return None
+    cut_off = before.style == "plain" and before.line == key.line and _open(before.text)
+    return before if cut_off or is_pair(before, key) else None
+
+
+def _open(text: str) -> bool:
+    return text.count("(") > text.count(")")
 
 
 _STYLES: dict[str | None, Style] = {"'": "quoted", '"': "quoted", "|": "block", ">": "block"}

@@ -78,6 +78,8 @@ _TABLE = (
     _Words("`- ` begins an item of a list, and what is above is none at this indentation",
            "`- ` before every item, all at the same indentation", characters="-",
            context="block mapping"),
+    _Words("a list ends before this comma: rows stand in brackets of their own",
+           "[[1, 0], [-1, 1]]", characters=",", after="]", context="block mapping"),
     _Words(
         "this line does not fit the ones above: a key at the same indentation belongs here",
         context="block mapping",

@@ -1,0 +1,161 @@
+"""Slips of those who come from NumPy, PyTorch, Matlab, LaTeX or another language: what is told.
+
+Whoever follows the advice to the letter has a file that is read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import backprop_cli
+from backprop_cli.errors import Complaint, Mark, UserError
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+from backprop_cli.terminal.console import complaints_text
+
+BAD = sorted((Path(__file__).parent / "bad-newcomers").glob("*.yaml"))
+
+
+def told(text: str) -> list[Complaint]:
+    """What is said about a problem file, in its order."""
+    with pytest.raises(UserError) as caught:
+        loaded(Source("homework.yaml", text.encode()))
+    return list(caught.value.complaints)
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_what_a_newcomer_is_told(path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        loaded(Source(path.name, path.read_bytes()))
+    said = complaints_text(caught.value) + "\n"
+    assert said == path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+NET = """\
+x: [1, 0]
+y: [0, 1]
+layers:
+  - {weights: [[3, 6], [4, 5]], bias: [1, -6], activation: sigmoid}
+  - {weights: [[2, 3], [4, 3]], bias: [-1, -2], activation: softmax}
+loss: cross-entropy
+"""
+FORMULAS = """\
+values: {x: [1, 2], W: [[1, 0], [0, 1]], b: [0, -1], y: 4}
+equations:
+  - z = W @ x + b
+  - L = sum(z) * y
+"""
+
+
+def swapped(text: str, right: str, slip: str) -> str:
+    assert text.count(right) == 1
+    return text.replace(right, slip)
+
+
+# the right text, what stands there instead, the piece that is complained of, what to write for it
+FOLLOWED = (
+    (NET, "x: [1, 0]", 'x: "[1, 0]"', '"[1, 0]"', "[1, 0]"),
+    (NET, "x: [1, 0]", "x: (1, 0)", "(1, 0)", "[1, 0]"),
+    (NET, "[[3, 6], [4, 5]]", "((3, 6), (4, 5))", "((3, 6), (4, 5))", "[[3, 6], [4, 5]]"),
+    (NET, "[[3, 6], [4, 5]]", "'[3, 6; 4, 5]'", "'[3, 6; 4, 5]'", '"3, 6; 4, 5"'),
+    (NET, "bias: [1, -6]", "bias: np.zeros(2)", "np.zeros(2)", "[0, 0]"),
+    (NET, "cross-entropy", "cross_entropy(yhat, y)", "cross_entropy(yhat, y)", "cross-entropy"),
+    (NET, "cross-entropy", "nn.CrossEntropyLoss()", "nn.CrossEntropyLoss()", "cross-entropy"),
+    (
+        *(NET, "activation: sigmoid", "activation: leaky_relu(0.1)"),
+        *("leaky_relu(0.1)", "{name: leaky-relu, slope: 0.1}"),
+    ),
+    (
+        *(NET, "activation: sigmoid", "activation: {formula: max(0, z)}"),
+        *("max(0, z)", '"max(0, z)"'),
+    ),
+    (NET, "layers:", "schichten:", "schichten", "layers"),
+    (NET, "layers:", "couches:", "couches", "layers"),
+    (NET, "x: [1, 0]", "entrée: [1, 0]", "entrée", "x"),
+    (NET, "weights: [[3", "gewichte: [[3", "gewichte", "weights"),
+    (NET, "weights: [[3", "poids: [[3", "poids", "weights"),
+    (FORMULAS, "L = sum(z) * y", "L = 0,5 * (y - 3)^2", "0,5", "0.5"),
+    (FORMULAS, "L = sum(z) * y", "L = sum(z .^ 2)", ".^", "^"),
+    (FORMULAS, "z = W", "$z$ = W", "$z$", "z"),
+    (FORMULAS, "sum(z)", "z.sum()", "z.sum()", "sum(z)"),
+)
+
+
+@pytest.mark.parametrize(("text", "right", "slip", "piece", "instead"), FOLLOWED)
+def test_advice_that_is_followed_to_the_letter_mends_the_file(
+    text: str, right: str, slip: str, piece: str, instead: str
+) -> None:
+    wrong = swapped(text, right, slip)
+    first = told(wrong)[0]
+    assert first.instead == instead
+    line = wrong.split("\n")[first.mark.line - 1]
+    start, end = line.index(piece), line.index(piece) + len(piece)
+    assert start <= first.mark.column - 1 <= end
+    loaded(Source("homework.yaml", wrong.replace(piece, instead, 1).encode()))
+
+
+@pytest.mark.parametrize(
+    ("slip", "mended"),
+    [
+        ("L = np.sum(z)", "L = sum(z)"),
+        ("L = torch.sum(z)", "L = sum(z)"),
+        ("L = W.dot(x)[1]", "L = (W @ x)[1]"),
+        ("L = sum(tanh^2(z))", "L = sum(tanh(z)^2)"),
+        ("L = sum(W, 0)[1]", "L = sum(W, axis=0)[1]"),
+        ("L = log(y, 2)", "L = ln(y) / ln(2)"),
+        ("L = sum(v for v in z)", "L = sum(z)"),
+        ("L = y // 2", "L = y / 2"),
+    ],
+)
+def test_what_is_python_is_said_to_be_no_formula(slip: str, mended: str) -> None:
+    """Each says what to write, with the function's own name; what is meant is read."""
+    said = told(swapped(FORMULAS, "L = sum(z) * y", slip))
+    assert len(said) == 1
+    assert said[0].instead is not None
+    loaded(Source("homework.yaml", swapped(FORMULAS, "L = sum(z) * y", mended).encode()))
+
+
+@pytest.mark.parametrize(
+    "slip",
+    ["$z$ = W @ x + b", "z := W @ x + b", "z == W @ x + b", "z() = W @ x + b", "z -> W @ x + b"],
+)
+def test_what_follows_from_an_equation_that_is_none_is_not_told(slip: str) -> None:
+    said = told(swapped(FORMULAS, "z = W @ x + b", slip))
+    assert [complaint.mark.line for complaint in said] == [3]
+
+
+@pytest.mark.parametrize(
+    "values", ["  x = 2\n  w = 3\n", "  - x: 2\n  - w: 3\n", "  x: 2\n  w = 3\n"]
+)
+def test_what_follows_from_values_that_are_none_is_not_told(values: str) -> None:
+    said = told(f"values:\n{values}equations:\n  - L = w * x\n")
+    assert all(complaint.mark.line < 4 for complaint in said)
+
+
+def test_a_name_that_nothing_gives_is_told_beside_another_slip() -> None:
+    said = told(swapped(FORMULAS, "z = W @ x + b", "z == W @ x + b").replace("* y", "* nothing"))
+    assert [complaint.mark.line for complaint in said] == [3, 4]
+
+
+@pytest.mark.parametrize("steps", ["[]", "", "''"])
+def test_a_loop_over_nothing_is_told(steps: str) -> None:
+    text = f"values: {{x: 1}}\nequations:\n  - for t in 1..3: {steps}\n  - L = x^2\n"
+    assert told(text)[0].mark.line == 3
+
+
+def test_a_key_that_stands_for_another_is_where_its_consequence_is_told() -> None:
+    said = told(NET.replace("loss: cross-entropy\n", "optimizer: {name: SGD}\n"))
+    assert {complaint.mark.line for complaint in said} == {6}
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b.yaml", "x: \udc8b\n", {"x": "\udc8b"}])
+def test_text_that_no_file_can_hold_is_refused(text: str | dict[str, str]) -> None:
+    with pytest.raises(backprop_cli.Error):
+        backprop_cli.load(text)
+
+
+def test_places_are_those_of_the_slip() -> None:
+    said = told(swapped(FORMULAS, "sum(z) * y", "sum(0.5 * z) + 1,5"))
+    assert said[0].mark == Mark(4, 25)
