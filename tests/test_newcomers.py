@@ -8,8 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import backprop_cli
+from backprop_cli.cli import main
 from backprop_cli.errors import Complaint, Mark, UserError
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
@@ -159,3 +161,44 @@ def test_text_that_no_file_can_hold_is_refused(text: str | dict[str, str]) -> No
 def test_places_are_those_of_the_slip() -> None:
     said = told(swapped(FORMULAS, "sum(z) * y", "sum(0.5 * z) + 1,5"))
     assert said[0].mark == Mark(4, 25)
+
+
+@pytest.mark.parametrize(
+    ("right", "slip"),
+    [
+        ("activation: sigmoid", "activation sigmoid"),
+        ("activation: sigmoid", "activation=sigmoid"),
+        ("activation: sigmoid", "activation = sigmoid"),
+    ],
+)
+def test_a_colon_left_out_in_braces_is_the_only_thing_told(right: str, slip: str) -> None:
+    wrong = swapped(NET, right, slip)
+    (said,) = told(wrong)
+    assert said.mark.line == 4
+    assert said.instead == right
+
+
+@pytest.mark.parametrize(
+    "call", ["dot(x)", "dot(x, x, x)", "identity(x, x)", "linear()", "min()", "outer(x)", "pi(x)"]
+)
+def test_a_function_there_is_does_not_stand_in_for_itself(call: str) -> None:
+    (said,) = told(swapped(FORMULAS, "sum(z) * y", call))
+    assert "takes" in said.message
+    assert "no function" not in said.message
+
+
+@pytest.mark.parametrize(
+    ("text", "order"), [("softmaxz)/(c(", None), ("z : 2", None), ("z)", 1), ("", 1), ("outer", 1)]
+)
+def test_a_function_that_is_none_is_told_as_what_was_typed(text: str, order: int | None) -> None:
+    """No bracket that nobody typed, no function that was not meant, and the option it is of."""
+    more = [] if order is None else ["--taylor", str(order)]
+    done = CliRunner().invoke(main, ["derive", "--function", text, *more])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("--function")
+    assert "`]`" not in done.stderr
+    assert "huber" not in done.stderr
+
+
+def test_sizes_of_a_sketch_between_dashes_copied_from_a_page() -> None:
+    assert backprop_cli.new("3–2–1").text == backprop_cli.new("3-2-1").text

@@ -300,6 +300,19 @@ def test_a_jacobian_that_is_wrong_is_told_with_the_factor() -> None:
         assert by_id(submission)["dq/dx"].verdict == verdict
 
 
+def test_a_wrong_gradient_behind_two_poolings_is_graded() -> None:
+    """A way of writing its line has the shape of one of the two shares alone, and is none."""
+    path = Path(__file__).parent.parent / "problems" / "pooling-ties.yaml"
+    problem = Desk(loaded(Source(path.name, path.read_bytes())).model)
+    g, m = np.array([[6.0, 4.0]]), np.array([[1.75, 1.75]])
+    ties = np.array([[0, 1 / 2, 1 / 3, 1 / 3], [1 / 2, 0, 0, 1 / 3]])
+    right = np.repeat(g, 2, axis=1) * ties + np.repeat(2 * m, 2, axis=1) / 4
+    for typed, verdict in ((right, "correct"), (right + np.eye(2, 4), "wrong")):
+        submission = problem.grade(archive({"dL/dP": g, "dL/dM": 2 * m, "dL/dX": typed}), "a.npz")
+        assert submission.fault is None
+        assert by_id(submission)["dL/dX"].verdict == verdict
+
+
 def test_json_with_numbers_is_read_as_arrays() -> None:
     v = {"grads": {"W1": right()["dW1"].tolist()}, "student": "s1"}
     submission = desk().grade(json.dumps(v).encode(), "mine.json")

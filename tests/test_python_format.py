@@ -208,6 +208,10 @@ def test_a_logarithm_of_what_has_become_0_is_taken_from_what_is_behind_it(
         ("x / 3^1000", 0.0),
         ("x * 2^(-2000)", 0.0),
         ("x * (-8)^(1/3)", np.nan),
+        ("x + 1/0", np.inf),
+        ("x * (2 - 1/0)", -np.inf),
+        ("x / (1 - 1) / (2 - 2)", np.inf),
+        ("x * (0/0)", np.nan),
     ],
 )
 def test_a_power_that_no_float_holds_is_none_in_the_program(formula: str, expected: float) -> None:

@@ -104,7 +104,7 @@ def sketched(text: str, choices: Choices) -> Sketch:
 
 
 def _sizes(text: str, complaints: Complaints) -> tuple[int, ...]:
-    parts = text.strip().split("-")
+    parts = re.split("[-\N{EN DASH}\N{MINUS SIGN}]", text.strip())
     if re.fullmatch(r"\d+([,x×: ]+\d+)+", text.strip()):
         instead = "-".join(re.findall(r"\d+", text))
         complaints.add("hyphens stand between the sizes of a sketch", instead=instead)

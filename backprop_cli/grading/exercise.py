@@ -358,8 +358,10 @@ def is_equivalent(stage: Stage, id: str, way: Expr) -> bool:
             low, high = enclosure(way, lambda name: point(stage.values[name]))
         except (ValueError, KeyError):
             return False
+    if low.shape != true.shape:
+        return False
     close = np.isclose(low, true, rtol=1e-7, atol=1e-9) & np.isclose(high, true, 1e-7, 1e-9)
-    return low.shape == true.shape and bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
+    return bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
 
 
 def _uses(formulas: Formulas) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, op
-from backprop_cli.algebra.shapes import Shape, ShapeError, all_known, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, Size, all_known, described
 from backprop_cli.operations.inverses import square
 from backprop_cli.operations.record import Array, Entries, Index, Notation, Operation, Rules, Shares
 
@@ -22,11 +22,17 @@ def _matmul_shape(shapes: tuple[Shape, ...], _: Op) -> Shape:
     if left[-1] != right[0]:
         raise ShapeError(
             f"{described(left)} cannot be multiplied with {described(right)}: "
-            f"{left[-1]} {'columns' if len(left) == 2 else 'entries'} on the left, "
-            f"{right[0]} {'rows' if len(right) == 2 else 'entries'} on the right",
+            f"{_counted(left[-1], len(left), 'column')} on the left, "
+            f"{_counted(right[0], len(right), 'row')} on the right",
             _transposed_fit(left, right),
         )
     return left[:-1] + right[1:]
+
+
+def _counted(size: Size, axes: int, what: str) -> str:
+    """So many columns or rows of a matrix, or entries of a vector, in words."""
+    one, more = (what, f"{what}s") if axes == 2 else ("entry", "entries")
+    return f"{size} {one if size == 1 else more}"
 
 
 def _transposed_fit(left: Shape, right: Shape) -> str | None:

@@ -57,7 +57,8 @@ def taylor(text: str, order: int, at: str | None, wrt: str | None) -> Chain:
     """The Taylor polynomial of a formula; UserError where there is none."""
     from backprop_cli.derive.steps.taylor import of_taylor
 
-    return _told(lambda: of_taylor(_as_formula(text, "--taylor"), order, at, wrt), text, "--taylor")
+    source = "--function"
+    return _told(lambda: of_taylor(_as_formula(text, source), order, at, wrt), text, source)
 
 
 def chain(
@@ -107,19 +108,21 @@ def _is_list(text: str) -> bool:
 
 def _as_formula(text: str, source: str) -> str:
     """A bare name applied to z; a word that is no function is refused with the nearest."""
-    from difflib import get_close_matches
-
     from backprop_cli.derive.steps.functions import names
     from backprop_cli.operations.table import TABLE
     from backprop_cli.problem.text.other_functions import elsewhere
+    from backprop_cli.problem.text.other_keys import nearest
 
     word = text.strip()
-    if word in TABLE and TABLE[word].arity == 1 and TABLE[word].public:
-        return f"{word}(z)"
+    if not word:
+        raise refusal("a formula is missing here", instead="'z * sigmoid(z)'", source=source)
+    if word in TABLE and TABLE[word].public:
+        if TABLE[word].arity == 1:
+            return f"{word}(z)"
+        raise refusal(f"`{word}` takes several arguments", instead=f"{word}(…)", source=source)
     if word.replace("-", "").replace("_", "").isalpha() and len(word) > 1:
         known = elsewhere(word, names())
-        near = [known.name] if known and known.name else []
-        near += get_close_matches(word.casefold(), names(), 1)
-        meant = near[0] if near else f"one of {', '.join(names())}, or a formula in z"
+        near = (known.name or known.formula) if known else nearest(word, names())
+        meant = near or f"one of {', '.join(names())}, or a formula in z"
         raise refusal(f"there is no function `{word[:40]}`", instead=meant, source=source)
     return word

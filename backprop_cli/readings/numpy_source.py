@@ -15,6 +15,8 @@ from backprop_cli.readings.values import evaluate
 
 def _infix(sign: str, own: int) -> Form:
     def form(source: Source, node: Op) -> Code:
+        if (lost := _not_finite(node)) is not None:
+            return f'float("{lost}")', ATOM
         a, b = map(_unrowed, node.args)
         return f"{source.inside(a, own)} {sign} {source.inside(b, own + 1)}", own
 
@@ -33,19 +35,21 @@ def _matmul(source: Source, node: Op) -> Code:
 
 def _pow(source: Source, node: Op) -> Code:
     a, b = node.args
-    if not symbols(node) and (lost := _not_finite(node)) is not None:
+    if (lost := _not_finite(node)) is not None:
         return f'float("{lost}")', ATOM
     return f"{source.inside(a, 5)} ** {source.inside(b, 4)}", 4
 
 
 def _not_finite(node: Op) -> float | None:
-    """What a power of numbers is in floats, if it is not finite.
+    """What numbers come to in floats, if it is not finite; None where letters are among them.
 
     Python has 10 ** 400 as a whole number, with which arrays cannot be multiplied, is for hours at
-    9 ** 9 ** 9, and has (-8) ** (1 / 3) as a complex number.
+    9 ** 9 ** 9, has (-8) ** (1 / 3) as a complex number, and ends at 1 / 0.
     """
-    value = float(evaluate(node, {}))
-    return None if np.isfinite(value) else value
+    if symbols(node):
+        return None
+    value = np.asarray(evaluate(node, {}))
+    return float(value) if not value.shape and not np.isfinite(value) else None
 
 
 def _neg(source: Source, node: Op) -> Code:

@@ -284,8 +284,9 @@ def entry_of(loaded: Loaded, text: str) -> tuple[str, tuple[int, ...]]:
     shape = tuple(int(size) for size in model.shapes[name])
     index = model.counted(name, found.index or (), shape)
     if index is None:
+        said = f"{name} has no entry '{text}'" if found.index else f"{name} has several entries"
         raise _complaint(
             "--entry",
-            UnknownIdError(f"{name} has no entry '{text}'", model.bases.ends(name, shape)),
+            UnknownIdError(said, model.bases.ends(name, shape)),
         )
     return name, index

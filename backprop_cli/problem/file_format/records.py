@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
@@ -84,6 +85,13 @@ class Given(Struct, frozen=True):
         self.complaints.add(message, self.at(key), instead)
 
 
+_joined = re.compile(r"(?P<name>\w+)(?: *= *| +)(?P<rest>\S.*)").fullmatch  # {rule sgd, lr=0.1}
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.empty
+
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -153,6 +161,8 @@ class Record(Struct, Generic[T], frozen=True):
             message = f"a space is missing after the colon of {shown(text)}"
             given.complaints.add(message, entry.key.mark, f"{head}: {tail.strip()}")
             return
+        if _is_empty(value) and self._without_colon(entry.key, given):
+            return
         name, brace, inside = text.partition("{")
         if brace and name.strip() in self.keys and isinstance(value, ScalarNode):
             given.meant[name.strip()] = entry.key.mark
@@ -178,6 +188,19 @@ class Record(Struct, Generic[T], frozen=True):
             self._take(key, entry, given)
         elif instead is not None:
             given.meant[instead.partition(":")[0]] = entry.key.mark
+
+    def _without_colon(self, key: ScalarNode, given: Given) -> bool:
+        """Whether a key of this record and its value stand there with no colon between them."""
+        found = _joined(key.text)
+        if found is None or found["name"] not in self.keys:
+            return False
+        name, rest = found["name"], found["rest"]
+        message = f"a colon is missing after {shown(name)}"
+        given.complaints.add(message, key.mark, f"{name}: {rest}")
+        if not given.has(name):
+            value = ScalarNode(rest, "plain", key.line, key.column + found.start("rest"))
+            self._take(name, Entry(key, value), given)
+        return True
 
     def _instead(self, entry: Entry) -> str | None:
         """What was probably meant by a key that there is not."""

@@ -17,6 +17,8 @@ from backprop_cli.problem.text.other_keys import nearest
 
 _ALIASES = {"ln": "log", "identity": "linear", "cross": "outer", **SAME}
 _LOSS_NAMES = {name.replace("-", "_"): loss for name, loss in LOSSES.items()}
+_ARITIES = {"linear": 1, "min": 1, "dot": 2}
+"""What functions take that stand in no table of their own."""
 _POOLS = frozenset({"max_pool", "mean_pool"})
 _SPECIAL = frozenset({"linear", "dot", "max", "min", "sum", "log", "ln", "e", "pi"})
 FUNCTIONS = frozenset(
@@ -129,23 +131,28 @@ def _checked(
 ) -> Expr:
     entry = TABLE.get(name)
     if entry is None or not (entry.public or dialect.all_operations):
-        raise _unknown(token)
+        raise _of_so_many(token, _ARITIES[name], args) if name in _ARITIES else _unknown(token)
     if (entry.arity is not None and len(args) != entry.arity) or (not args and entry.arity != 0):
-        raise FormulaError(
-            f"`{token.text}` takes {entry.arity or 'some'} argument"
-            f"{'' if entry.arity == 1 else 's'}, and here are {len(args)}",
-            token.offset,
-            _with_fewer(token.text, name, args),
-        )
+        raise _of_so_many(token, entry.arity, args)
     return Op(name, tuple(args), _options(token, name, options, dialect))
 
 
-def _with_fewer(said: str, name: str, args: Sequence[Expr]) -> str | None:
+def _of_so_many(token: Token, arity: int | None, args: Sequence[Expr]) -> FormulaError:
+    """What is said of a function with more or fewer arguments than it takes."""
+    takes = "no argument" if arity == 0 else "1 argument" if arity == 1 else f"{arity} arguments"
+    takes = "arguments" if arity is None else takes
+    have = f"here {'is' if len(args) < 2 else 'are'} {len(args) or 'none'}"
+    message = f"`{token.text}` takes {takes}, and {have}"
+    return FormulaError(message, token.offset, _with_fewer(token.text, args))
+
+
+def _with_fewer(said: str, args: Sequence[Expr]) -> str | None:
     """What is meant by an argument too many: an axis without its name, the base of a logarithm."""
+    entry = TABLE.get(_ALIASES.get(said, said))
     match args:
-        case [_, Num(value)] if "axis" in TABLE[name].options:
+        case [_, Num(value)] if entry is not None and "axis" in entry.options:
             return f"{said}(…, axis={value})"
-        case [_, _] if name == "log":
+        case [_, _] if said in ("log", "ln"):
             return "ln(x) / ln(b) for base b"
     return None
 

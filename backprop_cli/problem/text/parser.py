@@ -78,6 +78,8 @@ class _Reader(Struct):
             if begins_operand(self.token) and text in ("]", ")", ","):
                 raise missing_before(self.token, text)
             found = found_words(self.token)
+            if text == "]" and self.token.text in (")", ":", "="):
+                raise leftover(self.tokens, self.position)
             raise FormulaError(f"expected `{text}` here, and found {found}", self.token.offset)
 
     # The grammar, loosest first ---------------------------------------------------------------
@@ -158,7 +160,8 @@ class _Reader(Struct):
             return self.inside(")", in_list=False)[0]
         if token.text == "[":
             return Op("stack", tuple(self.inside("]", in_list=True)))
-        doubled = token.text == "/" == self.tokens[max(self.position - 2, 0)].text
+        before = self.tokens[self.position - 2] if self.position > 1 else token
+        doubled = token.text == "/" == before.text and token is not before
         raise FormulaError(
             f"expected a name, a number or `(` here, and found {found_words(token)}",
             token.offset,
