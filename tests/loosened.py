@@ -243,15 +243,15 @@ EACH = (
     Loosened(
         "who mixes ways comes twice as far from those who do not",
         JUDGING + "honest_intervals.py",
-        "room = (high - low) / 2 + unit.at(right)",
-        "room = (high - low) + unit.at(right)",
+        "room = (high - low) / 2 + self",
+        "room = (high - low) + self",
         PERSONS,
     ),
     Loosened(
         "who mixes ways comes a unit further from those who do not",
         JUDGING + "honest_intervals.py",
-        "room = (high - low) / 2 + unit.at(right)",
-        "room = (high - low) / 2 + 2 * unit.at(right)",
+        "room = (high - low) / 2 + self",
+        "room = (high - low) / 2 + 2 * self",
         PERSONS,
     ),
     Loosened(

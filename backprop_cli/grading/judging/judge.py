@@ -86,6 +86,27 @@ class Judge:
         """What somebody gets who rounds in one definite way (None: no unwritten step at all)."""
         return self.standing.as_person(expr, way, Reading(repaired, lax=True))
 
+    def units(self, name: str) -> tuple[list[Unit], list[Unit]]:
+        """The digits that may be in use around a quantity: as many as asked, and fewer."""
+        sources = sorted(self.sources(name) & self.written.keys())
+        around = (
+            few_digits.Figures(self.written[one], self.key.truth[one]) for one in (name, *sources)
+        )
+        return few_digits.units(self.key, list(around))
+
+    def unit_of_steps(self, name: str) -> Unit:
+        """The digits to which who made a mistake rounds: those asked, or if none are, those in use.
+
+        A step is rounded no more coarsely on a wrong way than it may be on the right one.
+        """
+        asked = self.key.unit
+        fine = [unit for unit in self.units(name)[0] if unit.significant == asked.significant]
+        return min(fine, key=lambda unit: unit.count, default=asked)
+
+    def in_use(self, name: str) -> tuple[Unit, ...]:
+        """These, and those fewer that most of the sheet has."""
+        return (self.unit_of_steps(name), *(self.shown if self.uses_few else ()))
+
     @cached_property
     def afresh(self) -> Standing:
         """The sheet as somebody takes it who works the forward pass out from the start again."""
@@ -101,11 +122,6 @@ class Judge:
     def uses_few(self) -> bool:
         """Whether fewer digits than asked are in use on the sheet, not on some numbers alone."""
         return bool(self.shown) and few_digits.are_few(self.written.values(), self.key.unit)
-
-    @cached_property
-    def in_use(self) -> tuple[Unit, ...]:
-        """The digits asked, and those fewer that most of the sheet has."""
-        return (self.key.unit, *(self.shown if self.uses_few else ()))
 
     # Judging --------------------------------------------------------------------------------------
 
@@ -212,16 +228,6 @@ class _One:
         """Where nothing is found yet."""
         return np.asarray(self.verdicts == "wrong")
 
-    @cached_property
-    def units(self) -> tuple[list[Unit], list[Unit]]:
-        """The digits that may be in use here: as many as asked, and fewer."""
-        sources = sorted(self.judge.sources(self.name) & self.judge.written.keys())
-        around = (self.name, *sources)
-        return few_digits.units(
-            self.key,
-            [few_digits.Figures(self.judge.written[name], self.key.truth[name]) for name in around],
-        )
-
     # The steps of the ladder ----------------------------------------------------------------------
 
     def exact(self) -> None:
@@ -259,7 +265,7 @@ class _One:
 
     def _rounded(self, reading: Reading) -> list[Reading]:
         """The same with steps in between rounded to as many digits as asked."""
-        return finely(reading, self.key.unit, self.units[0])
+        return finely(reading, self.key.unit, self.judge.units(self.name)[0])
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
@@ -287,7 +293,7 @@ class _One:
                 stands = few_digits.as_rounded(interval, few.value, unit, self._base())
                 wanted.append(Wanted(stands, "imprecise", allowed, "any"))
             plain = Reading(repaired, lax=True)
-            coarse = coarsely(plain, self.key.unit, self.units[1])
+            coarse = coarsely(plain, self.key.unit, self.judge.units(self.name)[1])
             self._try([plain, *self._rounded(plain), *coarse], wanted)
 
     @property
@@ -328,7 +334,7 @@ class _One:
         for way in ways.all():
             for one, room in zip(wanted, rooms, strict=True):
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
-                found &= way.excuses | ~still
+                found &= (way.excuses | ~still) & ~ways.from_nothing(found)
                 if way.is_range and found.any() and self._doubts(one, ways, way):
                     found &= meets(one.typed, ways.near, room)
                 if found.any():

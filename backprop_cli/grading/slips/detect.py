@@ -68,7 +68,7 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
     for id, rewrite in rewrites(programs=programs):
         for one in case.cases():
             found += [(id, expr) for expr in rewrite(one) if one.fits(expr)]
-    for one in case.cases():
+    for one in case.written_ways():
         found += [change for change in changes(one) if one.fits(change[1])]
     if programs:
         found += [change for change in code_changes(case, ways) if case.fits(change[1])]
@@ -214,7 +214,7 @@ class Detector:
         giving = partial(_giving, self.judge, wrong, numbers, most / max(count, 1))
         if meant:
             return _as_meant(self.judge, wrong, numbers, tried, giving)
-        return _as_typed(self.judge, tried, giving)
+        return _as_typed(self.judge, wrong, tried, giving)
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
         """The wrong formulas that may be named, worked out."""
@@ -273,13 +273,14 @@ def _giving(
     return list(found)
 
 
-def _as_typed(judge: Judge, among: Sequence[Candidate], giving: _Gives) -> list[str]:
+def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[Candidate], giving: _Gives) -> list[str]:
     """The formulas that give it on the numbers as they were typed."""
     found = giving(judge.on_typed_values, among)
     if not found or not _KEPT.issuperset(found):
         return found
     smaller = [one for one in among if one[0] in _ROUNDED_AWAY]
-    also = (id for one in _persons(judge, judge.in_use[:1]) for id in giving(one, smaller))
+    units = judge.in_use(wrong.name)[:1]
+    also = (id for one in _persons(judge, units) for id in giving(one, smaller))
     return list(dict.fromkeys([*found, *also]))
 
 
@@ -288,11 +289,12 @@ def _as_meant(
 ) -> list[str]:
     """The formulas that give it on what was typed stands for, rounded on the way or not."""
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
-    units = [*judge.in_use, *filter(None, map(other_kind, judge.in_use[1:]))]
+    used = judge.in_use(wrong.name)
+    units = [*used, *filter(None, map(other_kind, used[1:]))]
     widest = [partial(judge.enclosed, repaired=way, unit=unit) for unit in units for way in ways]
     among = [one for one in among if any(_may_give(wrong, numbers, w(one[1])) for w in widest)]
     narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
-    readings: list[Reading] = [*narrow, *widest, *_persons(judge, judge.in_use)]
+    readings: list[Reading] = [*narrow, *widest, *_persons(judge, used)]
     found = (giving(reading, among) for reading in readings)
     return next(filter(None, found), [])
 

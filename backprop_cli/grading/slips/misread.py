@@ -16,7 +16,13 @@ from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.values_alone import right_values
-from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, typed, unit_typed
+from backprop_cli.grading.slips.wrong_quantity import (
+    Wrong,
+    by_luck,
+    is_short,
+    typed,
+    unit_typed,
+)
 from backprop_cli.operations.bounds import point
 
 _MOST_NUMBERS: Final = 60
@@ -69,6 +75,7 @@ def misread_often(judge: Judge, several: Sequence[Wrong]) -> bool:
 
     Each of them may be by chance; that all of them are is none.
     """
+    several = [one for one in several if not is_short(judge, one)]
     return len(several) > 1 and prod(_own_digit(judge, one) for one in several) <= _MOST_BY_CHANCE
 
 

@@ -118,7 +118,7 @@ def right_values(judge: Judge, wrong: Wrong) -> Interval:
     """
     ways = [expr for expr in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(expr)]
     found = [point(judge.key.truth[wrong.name]), *map(judge.on_typed_values, ways)]
-    for unit in (None, judge.key.unit):
+    for unit in (None, judge.unit_of_steps(wrong.name)):
         found += [judge.enclosed(expr, False, unit) for expr in ways]
     shape = wrong.written.value.shape
     low, high = (
