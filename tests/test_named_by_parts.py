@@ -237,3 +237,67 @@ grading: {precision: {decimals: 3}}
     kept = _names(problem, f"{sheet}, w_new: 1.500")["w_new"]
     assert kept[0] == "weights-not-updated"
     assert "weights-not-updated" not in _names(problem, f"{sheet}, w_new: 1.502")["w_new"]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "named"),
+    [
+        # 0.386 and, from the 0.686, -0.0549 with one digit misread each; cut off it is -0.0548
+        ("h: [.686], yhat: -.0949", ["h", "yhat"]),
+        ("h: [.686], yhat: -.0748", ["h", "yhat"]),
+        ("h: [.686], yhat: -.0767", []),
+        ("h: [.686], yhat: -.0549", []),  # one alone is too little
+        ("h: [.686], yhat: -.0949, L: 2.22", []),  # and so are two where another is no digit
+    ],
+)
+def test_a_digit_misread_in_several_quantities(sheet: str, named: list[str]) -> None:
+    problem = """values: {x: [0.9, 1.4], W: [[0.72, 0.07]], b: [-0.36], v: [-0.08], y: 1.3}
+equations: [h = relu(W @ x + b), yhat = v @ h, L = (yhat - y)^2]
+train: [W, b, v]
+update: {rule: sgd, learning_rate: 0.2}
+grading: {precision: {significant: 3}}
+"""
+    found = _names(problem, sheet)
+    assert [name for name, slips in found.items() if "digit-misread" in slips] == named
+
+
+@pytest.mark.parametrize(("typed", "named"), [(".6000", True), (".6010", False)])
+def test_a_state_ignored_beside_the_right_one(typed: str, named: bool) -> None:
+    """w is 0.6 where G is 0 before: 0.7 - 0.1 g / √g²; with G = 0.5 it is 0.6142."""
+    problem = """values: {w: 0.7, x: 1.3}
+equations: [z = w * x, L = z * z / 2]
+train: [w]
+update: {rule: adagrad, learning_rate: 0.1, epsilon: 1.0e-8, state: {G_w: 0.5}}
+ask: [z, L, dL/dz, dL/dw, G_w, w_new]
+grading: {precision: {decimals: 4}}
+"""
+    sheet = f"z: .91, L: .4141, dL/dz: .91, dL/dw: 1.183, G_w: 1.8995, w_new: {typed}"
+    assert ("state-ignored" in _names(problem, sheet)["w_new"]) == named
+
+
+@pytest.mark.parametrize(("z", "named"), [("1", True), ("1.2", False), ("2", False)])
+def test_a_bias_left_out_at_two_digits_where_three_are_asked(z: str, named: bool) -> None:
+    """Without it Z is -0.539, -0.424 and 1.072: 1.0 beside 0.53, and so the 1 may be."""
+    problem = """x: [-1.2, 0.1, -1.15, -0.87]
+layers:
+- weights: [[0.26, -0.34, 0.1, 0.09], [1.08, -1.45, -0.65, -0.31], [-1.29, 0.9, 1.15, -0.87]]
+  bias: [0.07, -1.37, 0.83]
+  activation: softmax
+y: [1, 0, 0]
+loss: cross-entropy
+grading: {precision: {significant: 3}}
+"""
+    rest = "Yhat: [.14, .16, .68], L: 1.9, dL/dYhat: [-7.1, 0, 0], dL/dZ1: [-.86, .16, .68]"
+    found = _names(problem, f"Z1: [-.53, -.42, {z}], {rest}")
+    assert ("bias-left-out" in found["Z1"]) == named
+
+
+@pytest.mark.parametrize(("typed", "named"), [("23.40", True), ("23.41", False)])
+def test_a_point_moved_in_a_number_with_its_decimals(typed: str, named: bool) -> None:
+    """2.34 for 2.3449, where two decimals are written."""
+    problem = """values: {a: [1.17245, 0.55535]}
+equations: [v = 2 * a]
+grading: {precision: {decimals: 3}}
+"""
+    found = _names(problem, f"v: [{typed}, 1.11]")
+    assert ("decimal-slip" in found["v"]) == named

@@ -199,6 +199,70 @@ grading: {{precision: {{decimals: 4}}}}
 
 
 @pytest.mark.parametrize(
+    ("old", "rate", "typed", "beside", "verdict"),
+    [
+        # 0.04 goes to 0.0396, which nobody sees: 0.0 beside 1.7, that shows one decimal
+        ("0.04", "0.01", ".0", "1.7", "imprecise"),
+        ("0.04", "0.01", "0", "1.7", "imprecise"),
+        ("0.04", "0.01", ".0", "1.67", "wrong"),  # beside two it would be 0.04
+        ("0.14", "0.01", ".0", "1.7", "wrong"),  # and 0.1386 is none
+        ("0.06", "0.5", ".0", "1.7", "wrong"),  # 0.06 to 0.03 is seen
+    ],
+)
+def test_a_weight_that_is_0_at_the_digits_in_use(
+    old: str, rate: str, typed: str, beside: str, verdict: str
+) -> None:
+    assert judged_step(old, rate, f"u: {beside}, w_new: {typed}", 2) == verdict
+
+
+@pytest.mark.parametrize(
+    ("old", "rate", "typed", "verdict"),
+    [
+        # 0.24 goes to 0.0888: one digit, but a change of 0.16 or 0.15, which are two
+        ("0.24", "0.63", ".08", "imprecise"),
+        ("0.24", "0.63", ".09", "imprecise"),
+        ("0.24", "0.63", ".07", "wrong"),
+        # 0.1 to 0.0888 is a change of one digit
+        ("0.1", "0.112", ".08", "wrong"),
+        ("0.1", "0.112", ".09", "wrong"),
+    ],
+)
+def test_the_digits_of_a_change(old: str, rate: str, typed: str, verdict: str) -> None:
+    assert judged_step(old, rate, f"u: 1.6667, w_new: {typed}", 4) == verdict
+
+
+def judged_step(old: str, rate: str, sheet: str, decimals: int) -> str:
+    """The verdict on w_new = (1 - rate) w: the gradient of w² / 2 is w. Beside it is 5 / 3."""
+    problem = f"""values: {{w: {old}, a: 5}}
+equations: [u = a / 3, L = w * w / 2]
+train: [w]
+update: {{rule: sgd, learning_rate: {rate}}}
+ask: [u, w_new]
+grading: {{precision: {{decimals: {decimals}}}}}
+"""
+    return graded(problem, sheet)["w_new"].verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        # 1 / (1 + e^2.26) with three significant digits is 1 / 10.6 or 1 / 10.5; it is 0.0945
+        ("[.0943, .254]", ["imprecise", "imprecise"]),
+        ("[.0952, .254]", ["imprecise", "imprecise"]),
+        ("[.0935, .254]", ["wrong", "imprecise"]),
+        ("[.0960, .254]", ["wrong", "imprecise"]),
+        ("[.0952, .25352]", ["wrong", "correct"]),  # nothing shows three
+    ],
+)
+def test_digits_enough_beside_too_few(typed: str, expected: list[str]) -> None:
+    problem = """values: {z: [-2.26, -1.08]}
+equations: [h = sigmoid(z)]
+grading: {precision: {decimals: 4}}
+"""
+    assert entries(graded(problem, f"h: {typed}")["h"]) == expected
+
+
+@pytest.mark.parametrize(
     ("typed", "verdict"), [("-0.5", "imprecise"), ("-0.4", "wrong"), ("-0.48", "carried")]
 )
 def test_that_one_digit_that_follows_is_rounded_and_not_cut_off(typed: str, verdict: str) -> None:

@@ -476,6 +476,48 @@ def test_a_final_number_alone_that_nobody_comes_to(loss: float) -> None:
     assert alone(XOR_ALONE, loss) == "wrong"
 
 
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("-0.48", "correct"),  # -0.62 · 0.25, the slope first, is -0.155: -0.16 · 3
+        ("-0.45", "correct"),  # -0.62 · 0.47 is -0.29, and times 0.53 -0.15 · 3
+        ("-0.46", "correct"),
+        ("-0.50", "wrong"),
+        ("-0.43", "wrong"),
+    ],
+)
+def test_a_slope_first_in_what_is_written_nowhere(typed: str, verdict: str) -> None:
+    """∂L/∂w is -0.463; ∂L/∂z = ∂L/∂h · h · (1 - h) is not asked, with h = 0.47."""
+    problem = """values: {x: 3, w: -0.04, y: 1.09}
+equations: [z = w * x, h = sigmoid(z), "L = half_squared_error(h, y)"]
+train: [w]
+update: {rule: sgd, learning_rate: 0.1}
+ask: [dL/dh, dL/dw]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"dL/dh: -0.62, dL/dw: {typed}")["dL/dw"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("1.0734", "correct"),  # 1 / (1 - 0.0684)
+        ("1.0738", "correct"),  # 0.0684 / (0.0684 · 0.9316), which is 0.0684 / 0.0637
+        ("1.0744", "wrong"),
+        ("1.0724", "wrong"),
+    ],
+)
+def test_a_gradient_over_one_denominator(typed: str, verdict: str) -> None:
+    problem = """values: {z: -2.6115, y: 0}
+equations: [p = sigmoid(z), "L = binary_cross_entropy(p, y)"]
+train: [z]
+update: {rule: sgd, learning_rate: 1}
+ask: [p, dL/dp]
+grading: {precision: {decimals: 4}}
+"""
+    assert graded(problem, f"p: 0.0684, dL/dp: {typed}")["dL/dp"].verdict == verdict
+
+
 VAGUE = """values: {a: 0.0465, b: 0.04}
 equations:
   - g = a - b

@@ -35,6 +35,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     written,
 )
 from backprop_cli.grading.slips.detect import Detector
+from backprop_cli.grading.slips.misread import misread_often
 from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_shape, ratio_on
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
@@ -319,13 +320,15 @@ class Graded:
 
     @cached_property
     def made(self) -> frozenset[str]:
-        """All slips of which a quantity on the sheet is proof."""
-        return frozenset(
-            slip
+        """All slips of which a quantity on the sheet is proof, or several are together."""
+        wrong = [
+            name
             for name, judged in self.judge.judged.items()
             if name in self.sheet.answers and overall(judged.verdicts) == "wrong"
-            for slip in self.found_alone(name)[0]
-        )
+        ]
+        found = frozenset(slip for name in wrong for slip in self.found_alone(name)[0])
+        rest = [self.wrong(name) for name in wrong if not self.found_alone(name)[0]]
+        return found | {"digit-misread"} if misread_often(self.judge, rest) else found
 
     def wrong(self, name: str) -> Wrong:
         """A wrong quantity as the slips see it; once, since it remembers what is asked of it."""

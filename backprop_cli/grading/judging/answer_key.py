@@ -74,6 +74,11 @@ class Key(Struct, frozen=True):
             self._firsts[name] = first_way(self.formulas.get(name, ()))
         return self._firsts[name]
 
+    def otherwise(self, name: str, number: int) -> Expr | None:
+        """Another formula for a quantity, by its number; the last one where there are fewer."""
+        ways = [way for way in self.formulas.get(name, ()) if not is_jacobian(way)]
+        return ways[min(number, len(ways) - 1)] if ways else None
+
     def is_pulled_back(self, name: str) -> bool:
         """Whether a quantity is only computed by pulling back."""
         if name not in self._pulled:

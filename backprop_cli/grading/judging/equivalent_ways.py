@@ -75,6 +75,7 @@ def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> It
         yield regrouped(expr)
         yield factored(expr)
         yield in_one_division(expr)
+        yield over_one_denominator(expr)
         if model.gradient_by(id) is not None:
             yield by_reciprocal(expr)
         for other in chain(
@@ -125,6 +126,28 @@ def in_one_division(expr: Expr) -> Expr:
         case Op("div", (Op("sum", (Op("mean", (inner,)),)), Num())):
             return op("mean", inner)
     return expr
+
+
+def over_one_denominator(expr: Expr) -> Expr:
+    """(ŷ - y) / (ŷ (1 - ŷ)) for -y / ŷ + (1 - y) / (1 - ŷ), whatever stands in front of both."""
+    match expr:
+        case Op("add" | "sub" as name, (left, right)):
+            number, first = build.coefficient(left)
+            other, second = build.coefficient(right)
+            if number == (other if name == "sub" else -other):
+                joined = _joined(first, second)
+                return expr if joined is None else build.scaled(-number, joined)
+    return expr
+
+
+def _joined(first: Expr, second: Expr) -> Expr | None:
+    """t / p - (1 - t) / (1 - p) with its sign turned; None for any other two quotients."""
+    match first, second:
+        case Op("ratio" | "div", (t, p)), Op("ratio" | "div", (u, q)):
+            rest = [op("sub", num(1), one) for one in (t, p)]
+            if [u, q] == rest:
+                return op("div", op("sub", p, t), op("mul", p, q))
+    return None
 
 
 def by_reciprocal(expr: Expr) -> Expr:

@@ -33,6 +33,12 @@ TELLING = 2
 
 
 _ACCEPTED = ("correct", "carried", "imprecise")
+_MOST_DIGITS = 12
+"""Nobody has more digits than a calculator; a program that prints more has these, too."""
+
+FEWEST_SIGNIFICANT = 3
+"""So many significant digits somebody has who is asked for decimals: 1.24 with two is 1.2."""
+
 _MOST = 1 / 2  # of the numbers of a sheet
 
 
@@ -94,15 +100,21 @@ class FewDigits(Struct, frozen=True):
         (`least`) where it is worked out from numbers of one's own that have more.
         """
         base = 0.0 if old is None else old
-        enough = significant(self.value, unit) >= np.minimum(self.least, least)
+        enough = digits_from(base, self.value, unit) >= np.minimum(self.least, least)
         beside = self._in_company(unit, base, verdicts)
         still = self.value == base
         if old is not None:  # more digits than the old one has: then it was looked at
             enough = np.where(still, self.unit < _own_unit(old) * (1 - 1e-9), enough)
             hidden = np.abs(expected - old) < self.asked  # nobody sees that it moved
-            enough |= hidden & ~still & (significant(self.value, unit) >= 1)
+            read = (significant(self.value, unit) >= 1) | self._is_shown(unit)
+            enough |= hidden & ~still & read
         small = np.abs(expected - base) < unit
         return np.asarray(self.few & (enough | beside) & (small | ~still))
+
+    def _is_shown(self, unit: Array) -> Mask:
+        """Where other numbers of the sheet have such decimals, so that 0.04 may be a 0.0 there."""
+        counts = [one.count for one in self.shown if not one.significant]
+        return np.asarray(unit <= 10.0 ** -min(counts, default=np.inf) * (1 + 1e-9))
 
     def _in_company(self, unit: Array, base: Array | float, verdicts: Words) -> Mask:
         """Beside an entry that was accepted and has two digits of the same unit."""
@@ -111,12 +123,22 @@ class FewDigits(Struct, frozen=True):
         return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
 
 
-def as_rounded(interval: Interval, value: Array, unit: Array) -> Interval:
+def digits_from(base: Array | float, value: Array, unit: Array) -> Array:
+    """How many significant digits numbers have, or how far they have come from where they started.
+
+    A weight of 0.24 that is 0.08 now has moved by 0.16, which are two.
+    """
+    return np.maximum(significant(value, unit), significant(value - base, unit))
+
+
+def as_rounded(
+    interval: Interval, value: Array, unit: Array, base: Array | float = 0.0
+) -> Interval:
     """What numbers of one digit stand for where they are rounded, and not cut off: 0.4 is no 0.48.
 
     One digit that is cut off stands for nearly twice its size.
     """
-    one = significant(value, unit) < TELLING
+    one = digits_from(base, value, unit) < TELLING
     low, high = interval
     low = np.where(one, np.maximum(low, value - unit / 2), low)
     return low, np.where(one, np.minimum(high, value + unit / 2), high)
@@ -180,3 +202,61 @@ def _own_unit(value: Array) -> Array:
     for places in range(1, 10):
         unit = np.where(short(value, unit), unit, 10.0**-places)
     return unit
+
+
+# Which digits somebody uses -----------------------------------------------------------------------
+
+
+class Figures(Struct, frozen=True):
+    """A quantity as typed beside its true value."""
+
+    written: Written
+    truth: Array
+
+
+def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
+    """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
+
+    These are those asked and those used around them, in decimals and in as many significant digits
+    as the longest number there has. What is only assumed excuses nobody who used more.
+    """
+    if key.computed:  # a program rounds nothing on the way, but for its type
+        return [], []
+    asked = key.unit
+    used = [unit for figures in around for unit in _used(figures, asked)]
+    most = max((unit.count for unit in used if unit.significant), default=0)
+    used = [unit for unit in used if not unit.significant or unit.count == most]
+    fine = [unit for unit in used if unit.count >= asked.count]
+    own = [unit for unit in fine if unit.significant == asked.significant]
+    if not (key.assumed and any(unit.count > asked.count for unit in own)):
+        fine = [asked, *fine]
+    first = list(dict.fromkeys(fine))
+    return first, [unit for unit in dict.fromkeys(used) if unit not in first]
+
+
+def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
+    """As many decimals, and as many significant digits, as the longest number of a quantity has.
+
+    What is exact tells nothing of the digits in use, nor do the decimals of what has just as many
+    significant digits as asked.
+    """
+    value, unit = figures.written.value, figures.written.unit
+    told = (unit > 0) & (value != 0) & ~same(value, figures.truth)
+    stated = figures.written.present & told
+    if not stated.any():
+        return
+    decimals = -np.round(np.log10(unit[stated])).astype(int)
+    count = min(int(decimals.max()), _MOST_DIGITS)
+    longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
+    if count > 0 and asked != Unit(longest, True):
+        yield Unit(count)
+    if longest > 1 and says_enough(Unit(longest, True), asked):
+        yield Unit(longest, True)
+
+
+def says_enough(unit: Unit, asked: Unit) -> bool:
+    """Whether somebody may work with such digits who is asked for these.
+
+    Two significant ones of 1.81 are 1.8: nobody gets two decimals from that.
+    """
+    return not unit.significant or asked.significant or unit.count >= FEWEST_SIGNIFICANT

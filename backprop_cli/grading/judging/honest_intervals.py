@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct, field
@@ -11,15 +12,12 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
 from backprop_cli.grading.judging import few_digits
-from backprop_cli.grading.judging.answer_key import Key, has_kink, is_jacobian
+from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written, same
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, room_beside
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
-
-_MOST_DIGITS = 12
-"""Nobody has more digits than a calculator; a program that prints more has these, too."""
 
 
 class Way(Struct, frozen=True):
@@ -36,6 +34,23 @@ class Way(Struct, frozen=True):
     excuses: bool = True
     uses: tuple[str, ...] = ()
     is_range: bool = False
+
+
+class Wanted(Struct, frozen=True, dict=True):
+    """What somebody may have typed, the verdict if a way leads to it, and for which entries.
+
+    `ranges` tells which of them prove something: any, those that are beyond doubt, or none alone.
+    """
+
+    typed: Interval
+    verdict: str
+    allowed: Mask | bool = True
+    ranges: Literal["any", "beyond doubt", "none"] = "beyond doubt"
+
+    @cached_property
+    def room(self) -> Array:
+        """How small a difference still counts beside it."""
+        return room_beside(self.typed)
 
 
 class Ways(Struct, dict=True):
@@ -89,7 +104,7 @@ class Ways(Struct, dict=True):
             for standing in (self.standing, *filter(None, [self.again]))
             for expr in standing.key.formulas.get(self.name, ())
             if not is_jacobian(expr)
-            for way in (None, *persons(unit), *_in_other_digits(unit))
+            for way in (None, *persons(unit), *in_other_digits(unit))
         ]
         known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
         return np.min(known, axis=0), np.max(known, axis=0)
@@ -142,7 +157,7 @@ class Ways(Struct, dict=True):
         if reading.definite and reading.unit is not None:
             yield from self._always(expr, reading.unit)
             return
-        first = self._way(standing.enclosed(expr, reading), plain)
+        first = self._way(self._range(expr), plain)
         yield first
         untold = self.wanted & ~first.where
         if untold.any() and has_kink(expr):
@@ -156,6 +171,31 @@ class Ways(Struct, dict=True):
         if reading.unit is not None:
             reached = self._reached(expr, self.wanted, first.interval, reading.unit)
             yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
+            yield from self._by_other_formulas(expr, reading.unit)
+
+    def _by_other_formulas(self, expr: Expr, unit: Unit) -> Iterator[Way]:
+        """Who went by another formula in what is written nowhere: a slope first, a Jacobian."""
+        if not self._near(self.wanted, _FAR):
+            return
+        key = self.standing.key
+        behind = key.behind(self.name, self.standing.written)
+        most = max((len(key.formulas[name]) for name in behind), default=1)
+        for number in range(1, min(most, _MOST_FORMULAS)):
+            for way in persons(unit):
+                found = self.standing.as_person(expr, way, self.reading, number=number)
+                yield self._definite(found, way.names_only)
+
+    def _range(self, expr: Expr) -> Interval:
+        """All that a formula gives; on numbers as they stand no more than the first one does.
+
+        Both are the same function of the same numbers: p / (p (1 - p)) only seems to be wider.
+        """
+        found = self.standing.enclosed(expr, self.reading)
+        first = self.standing.key.first(self.name)
+        if self.reading.unit is not None or first is None or {*symbols(first)} != {*symbols(expr)}:
+            return found
+        low, high = self.standing.enclosed(first, self.reading)
+        return np.fmax(found[0], low), np.fmin(found[1], high)
 
     def _beyond_one_digit(self, expr: Expr) -> Iterator[Way]:
         """Who went on with all digits of what has one at most on the sheet: 0.000 for a square.
@@ -182,7 +222,7 @@ class Ways(Struct, dict=True):
         The last step, too: 4.5573 is 4.557 then, and 4.5570 on the sheet.
         """
         widest = self.standing.enclosed(expr, replace(self.reading, definite=False))
-        padded = unit.significant and unit.count >= _FEWEST_SIGNIFICANT
+        padded = unit.significant and unit.count >= few_digits.FEWEST_SIGNIFICANT
         if padded:
             widest = unit.widened(widest)
         if self._reached(expr, self.wanted, widest, unit).any():
@@ -273,11 +313,11 @@ is narrower. Next to 1/0, where rounding has no bound, it is one: thrice the val
 """
 
 
+_MOST_FORMULAS = 8
+"""So many formulas for what is written nowhere are tried, the likely ones first."""
+
 _BESIDE = 2
 """So many units beside the widest range of a formula a number may have been typed that is in it."""
-
-_FEWEST_SIGNIFICANT = 3
-"""So many significant digits somebody has who is asked for decimals: 1.24 with two is 1.2."""
 
 _SUMS_OF_PRODUCTS = frozenset(
     name for name, each in TABLE.items() if each.entry or name in ("matmul", "mean")
@@ -310,47 +350,27 @@ def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ..
     )
 
 
-def _in_other_digits(unit: Unit) -> Iterator[Rounding]:
+def in_other_digits(unit: Unit) -> Iterator[Rounding]:
     """Who writes decimals, and works with as many significant digits."""
-    if unit.significant or unit.count < _FEWEST_SIGNIFICANT:
-        return
-    steps = Unit(unit.count, True)
+    steps = other_kind(unit)
     for way in persons(unit, ("every product", "every step", "every step and sum")):
-        yield replace(way, steps=steps)
+        if steps is not None:
+            yield replace(way, steps=steps)
+
+
+def other_kind(unit: Unit) -> Unit | None:
+    """As many significant digits as decimals, where somebody may work with these."""
+    few = (
+        unit.significant or isinstance(unit, Floating) or unit.count < few_digits.FEWEST_SIGNIFICANT
+    )
+    return None if few else Unit(unit.count, True)
 
 
 def _has_products(expr: Expr) -> bool:
     return uses(expr, "matmul", "outer")
 
 
-# Which digits somebody uses -----------------------------------------------------------------------
-
-
-class Figures(Struct, frozen=True):
-    """A quantity as typed beside its true value."""
-
-    written: Written
-    truth: Array
-
-
-def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
-    """The digits to which steps that nobody wrote may have been rounded: as many as asked, fewer.
-
-    These are those asked and those used around them, in decimals and in as many significant digits
-    as the longest number there has. What is only assumed excuses nobody who used more.
-    """
-    if key.computed:  # a program rounds nothing on the way, but for its type
-        return [], []
-    asked = key.unit
-    used = [unit for figures in around for unit in _used(figures, asked)]
-    most = max((unit.count for unit in used if unit.significant), default=0)
-    used = [unit for unit in used if not unit.significant or unit.count == most]
-    fine = [unit for unit in used if unit.count >= asked.count]
-    own = [unit for unit in fine if unit.significant == asked.significant]
-    if not (key.assumed and any(unit.count > asked.count for unit in own)):
-        fine = [asked, *fine]
-    first = list(dict.fromkeys(fine))
-    return first, [unit for unit in dict.fromkeys(used) if unit not in first]
+# Readings to the digits in use --------------------------------------------------------------------
 
 
 def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]:
@@ -361,7 +381,7 @@ def finely(reading: Reading, asked: Unit, fine: Sequence[Unit]) -> list[Reading]
     """
     other = Unit(asked.count, not asked.significant)
     found = [replace(reading, unit=unit) for unit in fine]
-    if asked in fine and other not in fine and _says_enough(other, asked):
+    if asked in fine and other not in fine and few_digits.says_enough(other, asked):
         found.append(replace(reading, unit=other, definite=True))
     return found
 
@@ -374,30 +394,3 @@ def coarsely(reading: Reading, asked: Unit, coarse: Sequence[Unit]) -> Iterator[
         if unit.significant == asked.significant:
             other = Unit(unit.count, not unit.significant)
             yield replace(reading, unit=other, definite=True)
-
-
-def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
-    """As many decimals, and as many significant digits, as the longest number of a quantity has.
-
-    What is exact tells nothing of the digits in use, nor do the decimals of what has just as many
-    significant digits as asked.
-    """
-    value, unit = figures.written.value, figures.written.unit
-    told = (unit > 0) & (value != 0) & ~same(value, figures.truth)
-    stated = figures.written.present & told
-    if not stated.any():
-        return
-    count = min(int(figures.written.decimals[stated].max()), _MOST_DIGITS)
-    longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
-    if count > 0 and asked != Unit(longest, True):
-        yield Unit(count)
-    if longest > 1 and _says_enough(Unit(longest, True), asked):
-        yield Unit(longest, True)
-
-
-def _says_enough(unit: Unit, asked: Unit) -> bool:
-    """Whether somebody may work with such digits who is asked for these.
-
-    Two significant ones of 1.81 are 1.8: nobody gets two decimals from that.
-    """
-    return not unit.significant or asked.significant or unit.count >= _FEWEST_SIGNIFICANT

@@ -12,22 +12,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
 from backprop_cli.grading.judging.honest_intervals import (
-    Figures,
+    Wanted,
     Way,
     Ways,
     coarsely,
     finely,
-    units,
 )
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
-from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing
+from backprop_cli.grading.judging.standing import Kept, Reading, Standing
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
@@ -35,7 +33,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
     how_right,
     is_right,
     meets,
-    room_beside,
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
@@ -76,12 +73,9 @@ class Judge:
 
     # What formulas give ---------------------------------------------------------------------------
 
-    def enclosed(
-        self, expr: Expr, repaired: bool, unit: Unit | None, side: Side | None = None
-    ) -> Interval:
-        """The interval of a formula on the student's values; those around 0 on one side of it."""
-        reading = Reading(repaired, lax=True, unit=unit)
-        return self.standing.enclosed(expr, reading, side)
+    def enclosed(self, expr: Expr, repaired: bool, unit: Unit | None) -> Interval:
+        """The interval of a formula on the student's values, unwritten steps rounded to a unit."""
+        return self.standing.enclosed(expr, Reading(repaired, lax=True, unit=unit))
 
     def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
         """What a formula gives on the numbers exactly as typed, as a calculator would have it."""
@@ -94,8 +88,10 @@ class Judge:
     def units(self, name: str) -> tuple[list[Unit], list[Unit]]:
         """The digits that may be in use around a quantity: as many as asked, and fewer."""
         sources = sorted(self.sources(name) & self.written.keys())
-        around = (Figures(self.written[one], self.key.truth[one]) for one in (name, *sources))
-        return units(self.key, list(around))
+        around = (
+            few_digits.Figures(self.written[one], self.key.truth[one]) for one in (name, *sources)
+        )
+        return few_digits.units(self.key, list(around))
 
     def unit_of_steps(self, name: str) -> Unit:
         """The digits to which who made a mistake rounds: those asked, or if none are, those in use.
@@ -105,6 +101,10 @@ class Judge:
         asked = self.key.unit
         fine = [unit for unit in self.units(name)[0] if unit.significant == asked.significant]
         return min(fine, key=lambda unit: unit.count, default=asked)
+
+    def in_use(self, name: str) -> tuple[Unit, ...]:
+        """These, and those fewer that most of the sheet has."""
+        return (self.unit_of_steps(name), *(self.shown if self.uses_few else ()))
 
     @cached_property
     def afresh(self) -> Standing:
@@ -204,19 +204,6 @@ class Judge:
         return any(one.misleads for one in judged)
 
 
-class Wanted(Struct, frozen=True, dict=True):
-    """What somebody may have typed, the verdict if a way leads to it, and for which entries."""
-
-    typed: Interval
-    verdict: str
-    allowed: Mask | bool = True
-
-    @cached_property
-    def room(self) -> Array:
-        """How small a difference still counts beside it."""
-        return room_beside(self.typed)
-
-
 class _One:
     """One quantity while it is judged: what is decided of each entry so far."""
 
@@ -300,17 +287,19 @@ class _One:
             right = meets(interval, point(self.truth))
             right &= few.may_be(unit, self.truth, before, self.verdicts)
             self.verdicts[self.open & right] = "imprecise"
+        # Beside entries of few digits those that have enough may have come of as few.
         lax = self.judge.any_imprecise()
+        along = Wanted(self.typed, "imprecise", lax | ~few.few, "any" if lax else "none")
         for repaired in (True, False):
-            wanted = [Wanted(self.typed, "imprecise")] if lax else []
+            wanted = [along]
             expected = self._expected(repaired)
             least = 1 if not repaired and self._from_digits else 2
             for interval, unit in few.readings():
                 allowed = few.may_be(unit, expected, before, self.verdicts, least)
                 allowed &= ~short(expected, unit)  # such a value can be typed as itself only
-                stands = few_digits.as_rounded(interval, few.value, unit)
-                wanted.append(Wanted(stands, "imprecise", allowed))
-            plain = Reading(repaired, lax)
+                stands = few_digits.as_rounded(interval, few.value, unit, self._base())
+                wanted.append(Wanted(stands, "imprecise", allowed, "any"))
+            plain = Reading(repaired, lax=True)
             coarse = coarsely(plain, self.key.unit, self.judge.units(self.name)[1])
             self._try([plain, *self._rounded(plain), *coarse], wanted)
 
@@ -352,14 +341,19 @@ class _One:
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
                 found &= (way.excuses | ~still) & ~ways.from_nothing(found)
-                in_range = way.is_range and one.verdict != "imprecise" and found.any()
-                if in_range and (self.doubted or ways.is_wide(way)):
+                if way.is_range and found.any() and self._doubts(one, ways, way):
                     found &= meets(one.typed, ways.near, one.room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
             if not open_.any():
                 return
+
+    def _doubts(self, one: Wanted, ways: Ways, way: Way) -> bool:
+        """Whether a range alone is no proof of what is wanted."""
+        if one.ranges == "beyond doubt":
+            return self.doubted or ways.is_wide(way)
+        return one.ranges == "none"
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
         self.decided = way.interval

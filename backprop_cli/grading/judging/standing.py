@@ -30,6 +30,7 @@ from backprop_cli.readings.units import Rounding, Unit
 
 Side = Callable[[Interval], Interval]
 Kept: TypeAlias = "dict[Hashable, tuple[Expr, Interval]]"
+_Person: TypeAlias = tuple[Rounding | None, bool, bool, int]
 
 
 class Reading(Struct, frozen=True):
@@ -65,7 +66,7 @@ class Standing(Struct):
     _known: dict[tuple[str, Reading], Interval] = field(default_factory=dict)
     _typed: dict[str, Interval] = field(default_factory=dict)
     _right: dict[str, Interval] = field(default_factory=dict)
-    _calculators: dict[tuple[Rounding | None, bool, bool], Calculator] = field(default_factory=dict)
+    _calculators: dict[_Person, Calculator] = field(default_factory=dict)
 
     def settle(self, name: str) -> None:
         """Takes notice that a quantity has been judged.
@@ -200,18 +201,25 @@ class Standing(Struct):
         return is_finer
 
     def as_person(
-        self, expr: Expr, way: Rounding | None, reading: Reading, last: Unit | None = None
+        self,
+        expr: Expr,
+        way: Rounding | None,
+        reading: Reading,
+        last: Unit | None = None,
+        number: int = 0,
     ) -> Interval:
         """What one definite way of rounding gives (None: no rounding of unwritten steps).
 
         Close to 1/0 and ln 0 the digits of an unwritten step decide everything, and an interval
         holds every number; but whoever rounds, or cuts off, all the time gets a definite one.
         With `last`, only what has a name is that definite, and the steps of the formula itself
-        may have been rounded in any way.
+        may have been rounded in any way. `number` is that of the formulas for what has a name and
+        is not written.
         """
-        key = way, reading.repaired, reading.lax
+        key = way, reading.repaired, reading.lax, number
         if key not in self._calculators:
-            self._calculators[key] = Calculator(self.key, self.written, self.judged, *key[1:], way)
+            sheet = self.key, self.written, self.judged
+            self._calculators[key] = Calculator(*sheet, *key[1:3], way, number)
         inside = way and way.inside
         names = self._calculators[key].interval
         again = id(expr), key, last
@@ -253,7 +261,7 @@ class Calculator(Struct):
     """The quantities of a sheet as numbers: as typed, and computed from those where nothing is.
 
     `repaired` puts true values for wrong ones, and unless it is `lax`, for those of too few digits;
-    `way` is how unwritten steps are rounded.
+    `way` is how unwritten steps are rounded, `number` which of its formulas each of them goes by.
     """
 
     key: Key
@@ -262,6 +270,7 @@ class Calculator(Struct):
     repaired: bool = False
     lax: bool = True
     way: Rounding | None = None
+    number: int = 0
     found: dict[str, Array] = field(default_factory=dict)
     given_up: frozenset[str] | None = None
 
@@ -322,7 +331,7 @@ class Calculator(Struct):
         return np.where(never, self.way.written(value), value)
 
     def _computed(self, name: str) -> Array:
-        expr = self.key.first(name)
+        expr = self.key.otherwise(name, self.number) if self.number else self.key.first(name)
         if expr is None:
             return self.key.truth[name]
         value = enclosure(expr, self.interval, self.way and self.way.inside)[0]

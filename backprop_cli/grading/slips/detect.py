@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
-from backprop_cli.grading.judging.honest_intervals import persons
+from backprop_cli.grading.judging.honest_intervals import in_other_digits, other_kind, persons
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
@@ -228,8 +228,19 @@ class Detector:
         values = [self._values(expr) for _, expr in some]
         both = np.array(values).reshape(len(some), 2, *wrong.written.value.shape)
         near = np.logical_or(*are_near(wrong, both).T).tolist()
-        for one, (value, _), is_near in zip(some, values, near, strict=True):
-            yield _Worked(one, value, is_near, is_near and gives(wrong, value))
+        same = self._as_right(wrong, both)
+        for one, (value, _), is_near, is_same in zip(some, values, near, same, strict=True):
+            if not is_same:
+                yield _Worked(one, value, is_near, is_near and gives(wrong, value))
+
+    def _as_right(self, wrong: Wrong, both: Array) -> list[bool]:
+        """Which give nothing but the right formula does: a term of 0 left out is no mistake."""
+        first = self.judge.key.first(wrong.name)
+        if first is None:
+            return [False] * len(both)
+        right = np.array(self._values(first))
+        equal = np.isclose(both, right, rtol=1e-12, atol=0)
+        return [bool(np.all(one)) for one in equal]
 
     def _values(self, expr: Expr) -> tuple[Array, Array]:
         """What a formula gives on the numbers as typed, and with wrong ones repaired."""
@@ -268,25 +279,29 @@ def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[_Worked], giving: _Giv
     if not found or not _KEPT.issuperset(found):
         return found
     smaller = [one.candidate for one in among if one.candidate[0] in _ROUNDED_AWAY]
-    unit = judge.unit_of_steps(wrong.name)
-    also = (id for one in _persons(judge, unit) for id in giving(one, smaller))
+    units = judge.in_use(wrong.name)[:1]
+    also = (id for one in _persons(judge, units) for id in giving(one, smaller))
     return list(dict.fromkeys([*found, *also]))
 
 
 def _as_meant(judge: Judge, wrong: Wrong, among: Sequence[Candidate], giving: _Gives) -> list[str]:
     """The formulas that give it on what was typed stands for, rounded on the way or not."""
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
-    unit = judge.unit_of_steps(wrong.name)
-    widest = [partial(judge.enclosed, repaired=way, unit=unit) for way in ways]
+    used = judge.in_use(wrong.name)
+    units = [*used, *filter(None, map(other_kind, used[1:]))]
+    widest = [partial(judge.enclosed, repaired=way, unit=unit) for unit in units for way in ways]
     among = [one for one in among if any(_may_give(wrong, w(one[1])) for w in widest)]
     narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
-    readings: list[Reading] = [*narrow, *widest, *_persons(judge, unit)]
+    readings: list[Reading] = [*narrow, *widest, *_persons(judge, used)]
     found = (giving(reading, among) for reading in readings)
     return next(filter(None, found), [])
 
 
-def _persons(judge: Judge, unit: Unit) -> list[Reading]:
-    return [partial(judge.as_person, way=way) for way in persons(unit)]
+def _persons(judge: Judge, units: Sequence[Unit]) -> list[Reading]:
+    """Those who round to one of these in one definite way; to fewer digits than asked in many."""
+    ways = [way for unit in units for way in persons(unit)]
+    ways += [way for unit in units[1:] for way in in_other_digits(unit)]
+    return [partial(judge.as_person, way=way) for way in ways]
 
 
 def _may_give(wrong: Wrong, widest: Interval) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -14,8 +15,8 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.wrong_quantity import Wrong, gives
-from backprop_cli.operations.bounds import point
+from backprop_cli.grading.slips.values_alone import right_values
+from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, gives, is_short
 
 _MOST_NUMBERS: Final = 60
 """Of more numbers than this, some digit of one explains nearly anything."""
@@ -39,7 +40,7 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     if not ways or is_jacobian(ways[0]):
         return False
     most = _MOST_BY_CHANCE if wrong.mask.size == 1 else _MOST_BY_CHANCE_BESIDE_RIGHT
-    if _in_answer(judge, wrong, ways[0], most):
+    if _own_digit(judge, wrong) <= most:
         return True
     used = [name for name in symbols(ways[0]) if numbers.is_written(name)]
     count = sum(numbers[name].size for name in used)
@@ -59,31 +60,53 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
 
 def misread_again(judge: Judge, wrong: Wrong) -> bool:
     """Whether one digit of its own was misread, for who has misread another on the sheet."""
-    ways = judge.key.formulas.get(wrong.name, ())
-    return bool(ways) and not is_jacobian(ways[0]) and _in_answer(judge, wrong, ways[0], _AGAIN)
+    return _own_digit(judge, wrong) <= _AGAIN
 
 
-def _in_answer(judge: Judge, wrong: Wrong, expr: Expr, most: float) -> bool:
-    """Whether the one wrong entry is what is right there, with another digit in one place.
+def misread_often(judge: Judge, several: Sequence[Wrong]) -> bool:
+    """Whether quantities that nothing else explains are all wrong by one digit of their own.
+
+    Each of them may be by chance; that all of them are is none.
+    """
+    several = [one for one in several if not is_short(judge, one)]
+    return len(several) > 1 and prod(_own_digit(judge, one) for one in several) <= _MOST_BY_CHANCE
+
+
+def _own_digit(judge: Judge, wrong: Wrong) -> float:
+    """How often the one wrong entry would by chance be what is right there but for one digit.
 
     That all others are right says that the formula was, so that it takes less proof.
     """
-    if wrong.mask.sum() != 1:
-        return False
+    if wrong.mask.sum() != 1 or judge.key.first(wrong.name) is None:
+        return np.inf
     place = tuple(np.argwhere(wrong.mask)[0].tolist())
-    if wrong.truth[place] == 0:
-        return False  # no digits that could have been misread
-    figure = wrong.figure(place)
-    others = list(_with_another_digit(figure))
-    if not others or len(others) * wrong.luck > most:
-        return False
+    others = list(_with_another_digit(wrong.figure(place)))
+    if not others or wrong.truth[place] == 0:
+        return np.inf  # no digits that could have been misread
     unit = wrong.unit[place]  # a 3 for 0.107 is no 0 misread: that would be 0.000
     typed = standing_for(np.array(others), np.array(unit))
-    right = (
-        point(wrong.truth[place]),
-        tuple(bound[place] for bound in judge.on_typed_values(expr)),
-    )
-    return any(bool(meets(typed, (low, high)).any()) for low, high in right)
+    value = wrong.written.value[place]
+    chances = [
+        max(
+            len(others) * by_luck(wrong, one),
+            _share(others, value, unit, one[0][place], one[1][place]),
+        )
+        for one in zip(*right_values(judge, wrong), strict=True)
+        if meets(typed, (one[0][place], one[1][place])).any()
+    ]
+    return min(chances, default=np.inf)
+
+
+def _share(others: Sequence[float], value: float, unit: float, low: float, high: float) -> float:
+    """Which share of all numbers no further off than what rounding may lead to differs in a digit.
+
+    Of those a few units away many do, and rounding leads there, too; a definite value has none.
+    """
+    if low == high:
+        return 0.0
+    off = max(abs(low - value), abs(high - value))
+    near = sum(abs(other - value) <= off for other in others)
+    return near / (2 * off / unit + 1)
 
 
 def _with_another_digit(figure: Figure) -> Iterator[float]:

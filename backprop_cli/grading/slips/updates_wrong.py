@@ -161,10 +161,22 @@ def state_ignored(case: Case) -> Iterator[Expr]:
     if found is not None and any(step.rule.endswith("-state") for step in case.steps.values()):
         gradient = case.model.gradient(found[0].name)
         yield op("sub", found[0], op("mul", Sym(_rate(case)), Sym(gradient)))
+    worked_out = _with_states(case, case.expr)
     states = map(old_id, state_shapes(case.model))
-    olds = [name for name in states if name in symbols(case.expr)]
+    olds = [name for name in states if name in symbols(worked_out)]
     if olds:
-        yield substitute(case.expr, {name: op("mul", num(0), Sym(name)) for name in olds})
+        yield substitute(worked_out, {name: op("mul", num(0), Sym(name)) for name in olds})
+
+
+def _with_states(case: Case, expr: Expr) -> Expr:
+    """A formula with each new state put in as it is worked out from the old one."""
+    while states := [
+        name
+        for name in symbols(expr)
+        if name in case.steps and case.steps[name].rule.endswith("-state")
+    ]:
+        expr = substitute(expr, {name: case.steps[name].expr for name in states})
+    return expr
 
 
 def forward_weights(case: Case) -> Iterator[Expr]:

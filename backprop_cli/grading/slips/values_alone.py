@@ -104,11 +104,11 @@ _LARGEST_SHIFT = 3  # decimal places that a point may be off
 
 def by_value(judge: Judge, wrong: Wrong) -> list[str]:
     """The slips that explain every wrong entry by what is right there."""
-    right = _right(judge, wrong)
+    right = right_values(judge, wrong)
     return [id for id, explains in _TESTS.items() if explains(judge, wrong, right)]
 
 
-def _right(judge: Judge, wrong: Wrong) -> Interval:
+def right_values(judge: Judge, wrong: Wrong) -> Interval:
     """All that would have been right, one behind the other: true, or from the student's own.
 
     Where that is too wide to prove anything it is not a number.
@@ -189,8 +189,15 @@ def _decimal_slip(judge: Judge, wrong: Wrong, right: Interval) -> bool:
             for k in range(-_LARGEST_SHIFT, _LARGEST_SHIFT + 1):
                 if k:
                     yield figure.value * 10.0**k, figure.unit * 10.0**k
+                if k < 0 and _ends_in_zeros(figure, -k):  # 2.34 with its two decimals: 23.40
+                    yield figure.value * 10.0**k, figure.unit
 
     return _each_wrong(judge, wrong, right, undone) or _slipped_change(wrong, right)
+
+
+def _ends_in_zeros(figure: Figure, count: int) -> bool:
+    """Whether the last digits of a number with decimals are so many zeros."""
+    return "." in figure.text and figure.text.endswith("0" * count)
 
 
 def _slipped_change(wrong: Wrong, right: Interval) -> bool:

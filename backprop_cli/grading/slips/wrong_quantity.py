@@ -105,10 +105,17 @@ def unit_typed(judge: Judge, name: str) -> Array:
     value, unit = written.value, written.unit
     if judge.key.assumed and says_enough(written):
         return unit
-    fine = finer(value, unit, np.where(value == 0, truth, value), judge.key.unit)
+    known = np.where(value == 0, truth, value)
+    fine = finer(value, unit, known, judge.key.unit)
     if not judge.uses_few:
         return fine
-    return np.where(written.digits >= TELLING, unit, fine)
+    dropped = np.maximum(fine, np.minimum(unit, _in_use(judge, known)))  # 1 beside 1.6 is 1.0
+    return np.where(written.digits >= TELLING, unit, np.where(value == 0, fine, dropped))
+
+
+def _in_use(judge: Judge, value: Array) -> Array:
+    """The unit of numbers of this size at the fewer digits that the sheet shows to be in use."""
+    return np.asarray(np.max([shown.at(value) for shown in judge.shown], axis=0))
 
 
 def is_short(judge: Judge, wrong: Wrong) -> bool:
@@ -119,8 +126,7 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
     if not judge.uses_few:
         return False
     value, truth = wrong.written.value, wrong.truth
-    in_use = np.max([shown.at(truth) for shown in judge.shown], axis=0)
-    unit = np.minimum(wrong.written.unit, in_use)
+    unit = np.minimum(wrong.written.unit, _in_use(judge, truth))
     first = judge.key.first(wrong.name)
     right = [point(truth), *([] if first is None else [judge.on_typed_values(first)])]
     stands = standing_for(value, unit)
