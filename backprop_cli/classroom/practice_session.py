@@ -283,6 +283,8 @@ class Practice:
         }
         seen = Answered(texts=self._kept.texts | texts)
         found = self._graded(written_sheet(self._ids, seen, self.session))
+        if found.error is not None:  # what was typed makes a sheet of it that none could read
+            return Result(question.id, "invalid", None, 0, 0, None, message=found.error)
         return next(each for each in found.results if each.id == question.id)
 
     def _was_shown(self, question: Question) -> bool:

@@ -74,8 +74,9 @@ class Ways(Struct, dict=True):
         roundings add up to far more: to the old loss where the new one is near.
         """
         low, high = self.ends
-        assert self.reading.unit is not None
-        room = (high - low) / 2 + self.reading.unit.at(self.expected + self.base)
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
+        room = (high - low) / 2 + unit.at(right)
         return low - room, high + room
 
     @cached_property
@@ -386,8 +387,7 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     stated = figures.written.present & told
     if not stated.any():
         return
-    decimals = -np.round(np.log10(unit[stated])).astype(int)
-    count = min(int(decimals.max()), _MOST_DIGITS)
+    count = min(int(figures.written.decimals[stated].max()), _MOST_DIGITS)
     longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)
