@@ -146,7 +146,8 @@ def by_hand(key: tuple[str, str | None]) -> list[Array]:
         match key:
             case ("sgd", None):
                 w = w - eta * g
-            case ("momentum", "classic") | ("nesterov", "paper"):  # the slopes are those ahead
+            # Of the paper, the slopes are those ahead; what is subtracted is only v by its sign.
+            case ("momentum", "classic" | "subtracted") | ("nesterov", "paper"):
                 v = beta * v - eta * g
                 w = w + v
             case ("momentum", "ewma"):

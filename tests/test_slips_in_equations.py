@@ -232,8 +232,9 @@ ask: [W1_new, b1_new, W2_new, b2_new, L_new]""",
 ).replace("decimals: 4", "decimals: 6")
 
 
-def losses_after() -> Callable[[str], str]:
-    """A sheet with the loss after the update, some of the parameters taken as they were."""
+def losses_after() -> Callable[..., str]:
+    """A sheet with the loss after the update, or `last` of what is before it, some of the
+    parameters taken as they were."""
     x, y = np.array([0.5, -1.2]), np.array([0.4, -0.3])
     old = {"W1": np.array([[0.4, -0.6], [0.9, 0.3]]), "b1": np.array([0.1, -0.2]),
            "W2": np.array([[0.7, -0.5], [0.2, 1.1]]), "b2": np.array([0.3, -0.1])}  # fmt: skip
@@ -244,10 +245,12 @@ def losses_after() -> Callable[[str], str]:
     new = {name: value - 0.2 * moved[name] for name, value in old.items()}
     sheet = ", ".join(f"{name}_new: {np.round(value, 6).tolist()}" for name, value in new.items())
 
-    def loss(left: str) -> str:
+    def loss(left: str, last: str = "L_new") -> str:
         now = {name: old[name] if name in left.split() else new[name] for name in old}
         hidden = np.tanh(now["W1"] @ x + now["b1"])
         error = now["W2"] @ hidden + now["b2"] - y
+        if last == "Z2_new":
+            return f"{sheet}, Z2_new: {np.round(error + y, 6).tolist()}"
         return f"{sheet}, L_new: {error @ error / 2:.6f}"
 
     return loss
@@ -262,6 +265,13 @@ def test_a_new_loss_with_some_of_the_old_parameters(left: str, where: str) -> No
     assert found.slips == ("updated-weights-forward",)
     assert found.origin is not None
     assert found.origin.id == where
+
+
+@pytest.mark.parametrize("left", ["b1 b2", "W2 b2", "W1 b2"])
+def test_a_last_layer_with_some_of_the_old_parameters(left: str) -> None:
+    """Its own formula is one of those that are changed, and no step behind it."""
+    found = graded(UPDATED.replace("L_new]", "Z2_new]"), losses_after()(left, "Z2_new"))["Z2_new"]
+    assert found.verdict == "wrong"
 
 
 def test_old_parameters_that_nobody_leaves_together() -> None:

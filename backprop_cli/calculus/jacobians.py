@@ -29,6 +29,8 @@ def local_jacobian(
     Where the formula has no short closed form the result is an operation `jacobian(of, by)`, which
     is computed by pulling back a basis.
     """
+    if not rules.shape(Sym(of)):
+        return _total(expr, by, Sym(of), rules)
     rank = 1 if sample_axis is None else 2
     if len(rules.shape(Sym(of))) == len(rules.shape(Sym(by))) == rank:
         matrix = _matrix(expr, by, Sym(of), rules, sample_axis)
@@ -122,11 +124,16 @@ def _entrywise(expr: Expr, by: str, rules: Rules) -> bool:
 def _diagonal(
     expr: Expr, by: str, result: Expr, rules: Rules, sample_axis: int | None
 ) -> Expr | None:
-    parts = (share for name, share in shares(expr, build.ONE, result, rules) if name == by)
-    total = fit(build.sum_of(parts), Sym(by), rules)
+    total = _total(expr, by, result, rules)
     if total == op("spread", build.ONE, shape=rules.shape(Sym(by))):
         return IDENTITY
     return op("diag", total, samples=sample_axis)
+
+
+def _total(expr: Expr, by: str, result: Expr, rules: Rules) -> Expr:
+    """The derivatives through every place where `by` stands, added up: the gradient of a number."""
+    parts = (share for name, share in shares(expr, build.ONE, result, rules) if name == by)
+    return fit(build.sum_of(parts), Sym(by), rules)
 
 
 # Pulled back by name ------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_sha
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short, unit_typed
+from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.units import largest
 
@@ -249,21 +249,21 @@ class Graded:
         words = f"this is {typed}, and {name} is {described(truth.shape)}"
         if isinstance(answer.cells, ArrayCells):
             return "wrong", *self.misshapen(name, answer.cells, words)
-        return "wrong", words, self.turned(answer, truth) or self.unsummed(name, answer)
+        return "wrong", words, self.turned(name, answer) or self.unsummed(name, answer)
 
     def repeated(
         self, name: str, answer: Answer, truth: Array
     ) -> tuple[Verdict, str, tuple[str, ...]]:
         """What is given, written down once more: as it is, or with other numbers."""
-        if self.stands_for(answer, truth):
+        if self.stands_for(answer, point(truth)):
             return "correct", "", ()
         return "wrong", f"{name} is given, and its numbers in the problem are others", ()
 
-    def stands_for(self, answer: Answer, truth: Array) -> bool:
+    def stands_for(self, answer: Answer, known: Interval) -> bool:
         """Whether the numbers of an answer, as far as there are any, may be these."""
         typed = written(answer)
-        unit = finer(typed.value, typed.unit, truth, self.exercise.key.unit)
-        fits = meets(standing_for(typed.value, unit), point(truth))
+        unit = finer(typed.value, typed.unit, known[0], self.exercise.key.unit)
+        fits = meets(standing_for(typed.value, unit), known)
         return bool((fits | ~typed.present).all())
 
     def misshapen(self, name: str, cells: ArrayCells, words: str) -> tuple[str, tuple[str, ...]]:
@@ -276,11 +276,18 @@ class Graded:
         shows = found.words or words
         return f"{_sentences(found.slips)} {shows[0].upper()}{shows[1:]}.", found.slips
 
-    def turned(self, answer: Answer, truth: Array) -> tuple[str, ...]:
-        """`transposed`, where the other shape is that of the transpose, and so are the values."""
+    def turned(self, name: str, answer: Answer) -> tuple[str, ...]:
+        """`transposed`, where the other shape is that of the transpose, and so are the values.
+
+        They are true, or what follows from the rounded ones before them.
+        """
+        truth, first = self.exercise.key.truth[name], self.judge.key.first(name)
         if truth.ndim != 2 or answer.shape != truth.shape[::-1]:
             return ()
-        return ("transposed",) if self.stands_for(answer, truth.T) else ()
+        own = [] if first is None else [self.judge.enclosed(first, repaired=False, unit=None)]
+        rights = (point(truth), *own)
+        found = any(self.stands_for(answer, (low.T, high.T)) for low, high in rights)
+        return ("transposed",) if found else ()
 
     def unsummed(self, name: str, answer: Answer) -> tuple[str, ...]:
         """`bias-gradient-not-summed`, where the shares are written that are to be added up."""
@@ -290,7 +297,7 @@ class Graded:
             shares = np.squeeze(values.of(expr)) if id == NOT_SUMMED else np.zeros(0)
             for one in (shares, shares.T):
                 same = one.shape == tuple(size for size in answer.shape if size != 1)
-                if same and self.stands_for(answer, one.reshape(answer.shape)):
+                if same and self.stands_for(answer, point(one.reshape(answer.shape))):
                     return ("bias-gradient-not-summed",)
         return ()
 
@@ -323,18 +330,12 @@ class Graded:
     def wrong(self, name: str) -> Wrong:
         """A wrong quantity as the slips see it; once, since it remembers what is asked of it."""
         if name not in self.wrongs:
-            key, judged = self.judge.key, self.judge.judged[name]
-            old = key.parameters.get(name)
-            self.wrongs[name] = Wrong(
+            self.wrongs[name] = Wrong.of(
+                self.judge,
                 name,
-                self.judge.written[name],
-                (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
                 texts(self.sheet.answers[name]),
                 self.exercise.candidates(name),
                 self.exercise.sample_axis(name),
-                key.truth[name],
-                unit_typed(self.judge, name),
-                None if old is None else key.truth[old],
             )
         return self.wrongs[name]
 

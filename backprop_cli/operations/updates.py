@@ -83,6 +83,12 @@ def _classic(t: Terms) -> dict[str, Expr]:
     }
 
 
+def _pushed(t: Terms) -> dict[str, Expr]:
+    return {
+        "v": build.add(build.mul(t.constant("beta"), t.old("v")), build.mul(_eta(t), t.gradient))
+    }
+
+
 def _ewma(t: Terms) -> dict[str, Expr]:
     return {"v": _average(t.old("v"), t.constant("beta"), t.gradient)}
 
@@ -123,6 +129,9 @@ RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
     {
         ("sgd", None): UpdateRule("gradient descent", (), lambda t: {}, _descent(_gradient)),
         ("momentum", "classic"): UpdateRule("momentum", ("v",), _classic, lambda t: t.new("v")),
+        ("momentum", "subtracted"): UpdateRule(
+            "momentum, taken off", ("v",), _pushed, lambda t: build.neg(t.new("v"))
+        ),
         ("momentum", "ewma"): UpdateRule(
             "momentum as a moving average", ("v",), _ewma, _descent(lambda t: t.new("v"))
         ),

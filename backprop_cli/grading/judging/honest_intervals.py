@@ -73,6 +73,14 @@ class Ways(Struct, dict=True):
         That is half as much again as there is between those, and a unit, on either side. At worst
         roundings add up to far more: to the old loss where the new one is near.
         """
+        low, high = self.ends
+        assert self.reading.unit is not None
+        room = (high - low) / 2 + self.reading.unit.at(self.expected + self.base)
+        return low - room, high + room
+
+    @cached_property
+    def ends(self) -> Interval:
+        """The least and the most that anybody gets who rounds in one definite way."""
         unit, right = self.reading.unit, self.expected + self.base
         assert unit is not None
         values = [
@@ -83,9 +91,22 @@ class Ways(Struct, dict=True):
             for way in (None, *persons(unit), *_in_other_digits(unit))
         ]
         known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
-        low, high = np.min(known, axis=0), np.max(known, axis=0)
-        room = (high - low) / 2 + unit.at(right)
-        return low - room, high + room
+        return np.min(known, axis=0), np.max(known, axis=0)
+
+    def from_nothing(self, where: Mask) -> Mask:
+        """Where something is typed of which nobody has anything left at the unit of the reading.
+
+        0.00001 is 0.000 to three decimals, and never 0.001, as a range around it would have it.
+        """
+        unit, right = self.reading.unit, self.expected + self.base
+        if unit is None:
+            return np.zeros(where.shape, dtype=bool)
+        half = unit.at(right) / 2
+        seen = where & (np.abs(self.value) >= half) & (np.abs(self.expected) < half)
+        if not seen.any():
+            return np.asarray(seen)
+        low, high = (bound - self.base for bound in self.ends)
+        return np.asarray(seen & (np.maximum(np.abs(low), np.abs(high)) < half))
 
     def counts_twice(self, way: Way) -> bool:
         """Whether a number of the sheet stands in the formula twice, as in h(1 - h).

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
@@ -24,11 +23,10 @@ from backprop_cli.grading.judging.honest_intervals import (
     Ways,
     coarsely,
     finely,
-    persons,
     units,
 )
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
-from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing
+from backprop_cli.grading.judging.standing import Kept, Reading, Side, Standing, Wanted
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,
@@ -36,7 +34,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
     how_right,
     is_right,
     meets,
-    room_beside,
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
@@ -78,10 +75,10 @@ class Judge:
     # What formulas give ---------------------------------------------------------------------------
 
     def enclosed(
-        self, expr: Expr, repaired: bool, rounded: bool, side: Side | None = None
+        self, expr: Expr, repaired: bool, unit: Unit | None, side: Side | None = None
     ) -> Interval:
         """The interval of a formula on the student's values; those around 0 on one side of it."""
-        reading = Reading(repaired, lax=True, unit=self.key.unit if rounded else None)
+        reading = Reading(repaired, lax=True, unit=unit)
         return self.standing.enclosed(expr, reading, side)
 
     def on_typed_values(self, expr: Expr, repaired: bool = False) -> Interval:
@@ -92,9 +89,20 @@ class Judge:
         """What somebody gets who rounds in one definite way (None: no unwritten step at all)."""
         return self.standing.as_person(expr, way, Reading(repaired, lax=True))
 
-    def persons(self) -> tuple[Rounding, ...]:
-        """The definite ways to round to the digits asked."""
-        return persons(self.key.unit)
+    def units(self, name: str) -> tuple[list[Unit], list[Unit]]:
+        """The digits that may be in use around a quantity: as many as asked, and fewer."""
+        sources = sorted(self.sources(name) & self.written.keys())
+        around = (Figures(self.written[one], self.key.truth[one]) for one in (name, *sources))
+        return units(self.key, list(around))
+
+    def unit_of_steps(self, name: str) -> Unit:
+        """The digits to which who made a mistake rounds: those asked, or if none are, those in use.
+
+        A step is rounded no more coarsely on a wrong way than it may be on the right one.
+        """
+        asked = self.key.unit
+        fine = [unit for unit in self.units(name)[0] if unit.significant == asked.significant]
+        return min(fine, key=lambda unit: unit.count, default=asked)
 
     @cached_property
     def afresh(self) -> Standing:
@@ -194,19 +202,6 @@ class Judge:
         return any(one.misleads for one in judged)
 
 
-class Wanted(Struct, frozen=True, dict=True):
-    """What somebody may have typed, the verdict if a way leads to it, and for which entries."""
-
-    typed: Interval
-    verdict: str
-    allowed: Mask | bool = True
-
-    @cached_property
-    def room(self) -> Array:
-        """How small a difference still counts beside it."""
-        return room_beside(self.typed)
-
-
 class _One:
     """One quantity while it is judged: what is decided of each entry so far."""
 
@@ -231,16 +226,6 @@ class _One:
     def open(self) -> Mask:
         """Where nothing is found yet."""
         return np.asarray(self.verdicts == "wrong")
-
-    @cached_property
-    def units(self) -> tuple[list[Unit], list[Unit]]:
-        """The digits that may be in use here: as many as asked, and fewer."""
-        sources = sorted(self.judge.sources(self.name) & self.judge.written.keys())
-        around = (self.name, *sources)
-        return units(
-            self.key,
-            [Figures(self.judge.written[name], self.key.truth[name]) for name in around],
-        )
 
     # The steps of the ladder ----------------------------------------------------------------------
 
@@ -283,7 +268,7 @@ class _One:
 
     def _rounded(self, reading: Reading) -> list[Reading]:
         """The same with steps in between rounded to as many digits as asked."""
-        return finely(reading, self.key.unit, self.units[0])
+        return finely(reading, self.key.unit, self.judge.units(self.name)[0])
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
@@ -311,7 +296,7 @@ class _One:
                 stands = few_digits.as_rounded(interval, few.value, unit)
                 wanted.append(Wanted(stands, "imprecise", allowed))
             plain = Reading(repaired, lax)
-            coarse = coarsely(plain, self.key.unit, self.units[1])
+            coarse = coarsely(plain, self.key.unit, self.judge.units(self.name)[1])
             self._try([plain, *self._rounded(plain), *coarse], wanted)
 
     @property
@@ -351,7 +336,7 @@ class _One:
         for way in ways.all():
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
-                found &= way.excuses | ~still
+                found &= (way.excuses | ~still) & ~ways.from_nothing(found)
                 in_range = way.is_range and one.verdict != "imprecise" and found.any()
                 if in_range and (self.doubted or ways.counts_twice(way)):
                     found &= meets(one.typed, ways.near, one.room)

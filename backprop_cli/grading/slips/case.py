@@ -62,6 +62,13 @@ class Case(Struct, frozen=True):
         if any(self.is_hidden(name) for name in symbols(self.expr)):
             yield replace(self, step=replace(self.step, expr=self.inlined(self.expr)), _kept={})
 
+    def written_ways(self) -> Iterator[Case]:
+        """The same, and the gradient of the logits as people write it at once, ŷ − y."""
+        yield from self.cases()
+        fusion = self.model.fusion
+        if fusion is not None and self.step.id == self.model.gradient(fusion.logits):
+            yield replace(self, step=replace(self.step, expr=fusion.expr), _kept={})
+
     def inlined(self, expr: Expr) -> Expr:
         """A formula with everything that nobody is asked to write put in."""
         for _ in range(_DEEPEST):

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.honest_intervals import persons
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
@@ -35,6 +36,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     neighbours,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.readings.units import Unit
 
 Reading = Callable[[Expr], Interval]
 _Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
@@ -66,7 +68,7 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
     for id, rewrite in rewrites(programs=programs):
         for one in case.cases():
             found += [(id, expr) for expr in rewrite(one) if one.fits(expr)]
-    for one in case.cases():
+    for one in case.written_ways():
         found += [change for change in changes(one) if one.fits(change[1])]
     if programs:
         found += [change for change in code_changes(case, ways) if case.fits(change[1])]
@@ -212,7 +214,7 @@ class Detector:
         giving = partial(_giving, wrong, most / max(count, 1))
         if meant:
             return _as_meant(self.judge, wrong, [one.candidate for one in tried], giving)
-        return _as_typed(self.judge, tried, giving)
+        return _as_typed(self.judge, wrong, tried, giving)
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
         """The wrong formulas that may be named, worked out."""
@@ -260,29 +262,31 @@ def _giving(wrong: Wrong, luck: float, reading: Reading, some: Sequence[Candidat
     return list(found)
 
 
-def _as_typed(judge: Judge, among: Sequence[_Worked], giving: _Gives) -> list[str]:
+def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[_Worked], giving: _Gives) -> list[str]:
     """The formulas that give it on the numbers as they were typed."""
     found = giving(judge.on_typed_values, [one.candidate for one in among if one.gives])
     if not found or not _KEPT.issuperset(found):
         return found
     smaller = [one.candidate for one in among if one.candidate[0] in _ROUNDED_AWAY]
-    also = (id for one in _persons(judge) for id in giving(one, smaller))
+    unit = judge.unit_of_steps(wrong.name)
+    also = (id for one in _persons(judge, unit) for id in giving(one, smaller))
     return list(dict.fromkeys([*found, *also]))
 
 
 def _as_meant(judge: Judge, wrong: Wrong, among: Sequence[Candidate], giving: _Gives) -> list[str]:
     """The formulas that give it on what was typed stands for, rounded on the way or not."""
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
-    widest = [partial(judge.enclosed, repaired=way, rounded=True) for way in ways]
+    unit = judge.unit_of_steps(wrong.name)
+    widest = [partial(judge.enclosed, repaired=way, unit=unit) for way in ways]
     among = [one for one in among if any(_may_give(wrong, w(one[1])) for w in widest)]
-    narrow = [partial(judge.enclosed, repaired=way, rounded=False) for way in ways]
-    readings: list[Reading] = [*narrow, *widest, *_persons(judge)]
+    narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
+    readings: list[Reading] = [*narrow, *widest, *_persons(judge, unit)]
     found = (giving(reading, among) for reading in readings)
     return next(filter(None, found), [])
 
 
-def _persons(judge: Judge) -> list[Reading]:
-    return [partial(judge.as_person, way=way) for way in judge.persons()]
+def _persons(judge: Judge, unit: Unit) -> list[Reading]:
+    return [partial(judge.as_person, way=way) for way in persons(unit)]
 
 
 def _may_give(wrong: Wrong, widest: Interval) -> bool:

@@ -179,9 +179,9 @@ def _users(judge: Judge, behind: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _touched(users: Mapping[str, Sequence[str]], steps: Iterable[str]) -> set[str]:
-    """The steps whose values change with some of them."""
+    """The steps whose values change with some of them; what is asked itself is none of them."""
     found: set[str] = set()
-    left = list(steps)
+    left = [step for step in steps if step in users]
     while left:
         step = left.pop()
         if step not in found:

@@ -115,8 +115,8 @@ def _right(judge: Judge, wrong: Wrong) -> Interval:
     """
     ways = [expr for expr in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(expr)]
     found = [point(wrong.truth), *map(judge.on_typed_values, ways)]
-    for rounded in (False, True):
-        found += [judge.enclosed(expr, False, rounded) for expr in ways]
+    for unit in (None, judge.unit_of_steps(wrong.name)):
+        found += [judge.enclosed(expr, False, unit) for expr in ways]
     shape = wrong.written.value.shape
     low, high = (
         np.stack([np.broadcast_to(bound, shape) for bound in bounds])

@@ -56,7 +56,7 @@ _EPSILON = {"epsilon": 1e-8}
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "sgd": Rule({}),
-        "momentum": Rule(_BETA, ("v",), ("classic", "ewma", "accumulate"), "classic"),
+        "momentum": Rule(_BETA, ("v",), ("classic", "subtracted", "ewma", "accumulate"), "classic"),
         "nesterov": Rule(_BETA, ("v",), ("paper",)),
         "adagrad": Rule(_EPSILON, ("G",)),
         "rmsprop": Rule({**_BETA, **_EPSILON}, ("s",)),
