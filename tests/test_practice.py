@@ -402,6 +402,16 @@ def test_the_opening_has_all_that_is_given_and_nothing_to_be_worked_out() -> Non
     assert not hidden & numbers(opening)
 
 
+@pytest.mark.parametrize("line", ["\x80", "\x07 1", "\ufffe", "1 \udcff", "\x1b[A", "\U0001ffff"])
+def test_what_no_sheet_can_hold_is_no_answer_and_no_end(line: str) -> None:
+    practice = session(NET)
+    before = practice.sheet
+    said = text(practice.reply(line).lines)
+    assert "cannot be read" in said
+    assert line not in said
+    assert practice.sheet == before
+
+
 def test_what_cannot_be_read_leaves_the_answer_before_it() -> None:
     practice = session(NET)
     practice.reply("1 2")

@@ -13,8 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from backprop_cli.algebra.quantity import new_id
-from backprop_cli.classroom.fair_numbers import near_kinks
-from backprop_cli.classroom.like_numbers import Draws, Written
+from backprop_cli.classroom.fair_numbers import Draws, Written, near_kinks
 from backprop_cli.classroom.sketches import Choices, Sketch
 from backprop_cli.errors import refusal
 from backprop_cli.grading.grader import Grader

@@ -14,12 +14,7 @@ from msgspec import Struct
 from backprop_cli.algebra.shapes import described
 from backprop_cli.classroom.exercise_sheet import given_part
 from backprop_cli.classroom.hints import LAST, Hints
-from backprop_cli.classroom.practice_sheet import (
-    Answered,
-    Session,
-    as_typed,
-    written_sheet,
-)
+from backprop_cli.classroom.practice_sheet import Answered, Session, as_typed, written_sheet
 from backprop_cli.document.view import View
 from backprop_cli.formats.registry import written as in_format
 from backprop_cli.grading.exercise import Question

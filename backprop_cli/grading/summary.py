@@ -7,14 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, field
 
-from backprop_cli.grading.report_data import (
-    Report,
-    Result,
-    Shared,
-    Submission,
-    Summary,
-    Tally,
-)
+from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Summary, Tally
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.sheets.answer_files import stem
 
