@@ -258,15 +258,15 @@ EACH = (
     Loosened(
         "who mixes ways comes twice as far from those who do not",
         JUDGING + "honest_intervals.py",
-        "room = (high - low) / 2 + self.reading.unit.at(self.expected + self.base)",
-        "room = (high - low) + self.reading.unit.at(self.expected + self.base)",
+        "room = (high - low) / 2 + unit.at(right)",
+        "room = (high - low) + unit.at(right)",
         PERSONS,
     ),
     Loosened(
         "who mixes ways comes a unit further from those who do not",
         JUDGING + "honest_intervals.py",
-        "room = (high - low) / 2 + self.reading.unit.at(self.expected + self.base)",
-        "room = (high - low) / 2 + 2 * self.reading.unit.at(self.expected + self.base)",
+        "room = (high - low) / 2 + unit.at(right)",
+        "room = (high - low) / 2 + 2 * unit.at(right)",
         PERSONS,
     ),
     Loosened(

@@ -40,7 +40,7 @@ from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_sha
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short, unit_typed
+from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.units import largest
 
@@ -333,18 +333,12 @@ class Graded:
     def wrong(self, name: str) -> Wrong:
         """A wrong quantity as the slips see it; once, since it remembers what is asked of it."""
         if name not in self.wrongs:
-            key, judged = self.judge.key, self.judge.judged[name]
-            old = key.parameters.get(name)
-            self.wrongs[name] = Wrong(
+            self.wrongs[name] = Wrong.of(
+                self.judge,
                 name,
-                self.judge.written[name],
-                (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
                 texts(self.sheet.answers[name]),
                 self.exercise.candidates(name),
                 self.exercise.sample_axis(name),
-                key.truth[name],
-                unit_typed(self.judge, name),
-                None if old is None else key.truth[old],
             )
         return self.wrongs[name]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from msgspec import Struct, field
@@ -14,7 +13,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, room_beside
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
@@ -34,23 +33,6 @@ class Way(Struct, frozen=True):
     excuses: bool = True
     uses: tuple[str, ...] = ()
     is_range: bool = False
-
-
-class Wanted(Struct, frozen=True, dict=True):
-    """What somebody may have typed, the verdict if a way leads to it, and for which entries.
-
-    `ranges` tells which of them prove something: any, those that are beyond doubt, or none alone.
-    """
-
-    typed: Interval
-    verdict: str
-    allowed: Mask | bool = True
-    ranges: Literal["any", "beyond doubt", "none"] = "beyond doubt"
-
-    @cached_property
-    def room(self) -> Array:
-        """How small a difference still counts beside it."""
-        return room_beside(self.typed)
 
 
 class Ways(Struct, dict=True):

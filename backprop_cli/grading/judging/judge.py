@@ -18,14 +18,13 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
 from backprop_cli.grading.judging.honest_intervals import (
-    Wanted,
     Way,
     Ways,
     coarsely,
     finely,
 )
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
-from backprop_cli.grading.judging.standing import Kept, Reading, Standing
+from backprop_cli.grading.judging.standing import Kept, Reading, Standing, Wanted
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     Mask,

@@ -8,7 +8,8 @@ A calculator that keeps all digits has ways of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import TypeAlias
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct, field
@@ -20,6 +21,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Mask,
     Written,
     finer,
+    room_beside,
     same,
     short,
     standing_for,
@@ -50,6 +52,23 @@ class Reading(Struct, frozen=True):
     def plainly(self) -> Reading:
         """The same with nothing rounded in between."""
         return Reading(self.repaired, self.lax)
+
+
+class Wanted(Struct, frozen=True, dict=True):
+    """What somebody may have typed, the verdict if a way leads to it, and for which entries.
+
+    `ranges` tells which of them prove something: any, those that are beyond doubt, or none alone.
+    """
+
+    typed: Interval
+    verdict: str
+    allowed: Mask | bool = True
+    ranges: Literal["any", "beyond doubt", "none"] = "beyond doubt"
+
+    @cached_property
+    def room(self) -> Array:
+        """How small a difference still counts beside it."""
+        return room_beside(self.typed)
 
 
 class Standing(Struct):

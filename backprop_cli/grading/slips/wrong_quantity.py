@@ -47,6 +47,31 @@ class Wrong(Struct, frozen=True, dict=True):
     unit: Array
     old: Array | None
 
+    @classmethod
+    def of(
+        cls,
+        judge: Judge,
+        name: str,
+        texts: Mapping[tuple[int, ...], str],
+        candidates: Sequence[Candidate],
+        sample_axis: int | None,
+    ) -> Wrong:
+        """A quantity that is judged, and how it stands on the sheet."""
+        key, verdicts = judge.key, judge.judged[name].verdicts
+        mask = (verdicts == "wrong") | (verdicts == "not-judged")
+        old = key.parameters.get(name)
+        return cls(
+            name,
+            judge.written[name],
+            mask,
+            texts,
+            candidates,
+            sample_axis,
+            key.truth[name],
+            unit_typed(judge, name),
+            None if old is None else key.truth[old],
+        )
+
     def figure(self, place: tuple[int, ...]) -> Figure:
         """One entry as typed."""
         value, unit = self.written.value[place], self.written.unit[place]
