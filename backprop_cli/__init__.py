@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from backprop_cli.python.derivations import derive as derive
     from backprop_cli.python.exercises import ClassReport as ClassReport
     from backprop_cli.python.exercises import Practice as Practice
+    from backprop_cli.python.exercises import Report as Report
     from backprop_cli.python.exercises import check_class as check_class
     from backprop_cli.python.from_onnx import from_onnx as from_onnx
     from backprop_cli.python.from_sklearn import from_sklearn as from_sklearn
     from backprop_cli.python.from_torch import from_torch as from_torch
-    from backprop_cli.python.graded_reports import Report as Report
     from backprop_cli.python.problems import Problem as Problem
     from backprop_cli.python.problems import load as load
     from backprop_cli.python.problems import new as new
@@ -63,7 +63,7 @@ _PLACES = {
     "Error": "python.complaining",
     "Practice": "python.exercises",
     "Problem": "python.problems",
-    "Report": "python.graded_reports",
+    "Report": "python.exercises",
     "Solution": "python.solutions",
     "check_class": "python.exercises",
     "derive": "python.derivations",

@@ -14,9 +14,8 @@ from oracles import networks
 from backprop_cli.cli import main
 from backprop_cli.document.view import View
 from backprop_cli.drawing import graph_svg
-from backprop_cli.drawing.graph import Graph, graph
+from backprop_cli.drawing.graph import Graph, graph, layered, positions
 from backprop_cli.drawing.graph_text import Canvas
-from backprop_cli.drawing.layered import layered, positions
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 from backprop_cli.solving.solution import solve

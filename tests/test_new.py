@@ -185,6 +185,17 @@ def test_the_fewest_units_that_do_it(
     assert (len(found.hidden) if len(found.hidden) > 1 else 0) == hidden
 
 
+@pytest.mark.parametrize("again", [(0, 0), (1, 1), (0, 1)])
+def test_a_point_given_twice_is_one_point(again: tuple[int, int]) -> None:
+    corners: list[tuple[float, ...]] = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    once = separated(exact(corners), [0, 1, 1, 0])
+    label = (again[0] + again[1]) % 2
+    twice = separated(exact([*corners, again]), [0, 1, 1, 0, label])
+    assert once is not None
+    assert twice is not None
+    assert len(twice.hidden) == len(once.hidden) == 2
+
+
 def test_points_that_alternate_too_often_have_no_network() -> None:
     points = exact([(n,) for n in range(MOST_HIDDEN + 2)])
     labels = [n % 2 for n in range(MOST_HIDDEN + 2)]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backprop_cli.errors import Complaints
-from backprop_cli.problem.text.plain_tree import plain_tree
+from backprop_cli.grading.sheets.plain_sheet import plain_tree
 from backprop_cli.problem.text.tree import read_text, tree_of
 
 SHEET = """# A sheet

@@ -12,8 +12,7 @@ from test_free_inputs import FUNCTIONS, file, network, run
 from test_regions import free
 
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
-from backprop_cli.derive.regions.halfspaces import Affine
-from backprop_cli.derive.regions.regions_data import Pieces
+from backprop_cli.derive.regions.halfspaces import Affine, Pieces
 from backprop_cli.document.document_data import Curve, Dot, Exact, Map
 from backprop_cli.document.maps import all_breaks, curve, drawn, forward, span, viewed
 from backprop_cli.formats.pictures_svg import svg

@@ -219,6 +219,19 @@ def test_no_hint_before_the_last_has_the_value(path: Path) -> None:
     assert practice.ended
 
 
+def test_a_hint_looks_through_what_is_the_result_by_another_name() -> None:
+    """∂L/∂H₃ of this LSTM is ∂L/∂Ŷ = H₃ − y, which no question asks for."""
+    path = PROBLEMS / "time" / "lstm.yaml"
+    names = [question.id for question in problem(path)[1].questions]
+    practice, _ = at(path, names.index("dL/dH1_3"))
+    state = truth(path, practice.questions[names.index("H1_3")])
+    for _ in range(3):
+        said = numbers(text(practice.reply("hint").lines))
+        assert f"{1 - state[0]:.4f}" not in said
+    assert {f"{abs(entry):.4f}" for entry in state} | {"1", "0"} <= said
+    assert f"{1 - state[0]:.4f}" in numbers(text(practice.reply("hint").lines))
+
+
 def test_no_reply_to_a_wrong_answer_has_the_value() -> None:
     """A value of four decimals that is nowhere else, and answers around it."""
     for n, question in enumerate(problem(NET)[1].questions):
@@ -387,6 +400,24 @@ def test_the_opening_has_all_that_is_given_and_nothing_to_be_worked_out() -> Non
     values = [abs(v) for question in practice.questions for v in truth(NET, question).flat]
     hidden = {f"{v:.{digits}f}" for v in values if v != round(v, 1) for digits in (2, 3, 4)}
     assert not hidden & numbers(opening)
+
+
+@pytest.mark.parametrize("line", ["1 " * 1_500_000, "9" * 3_000_000])
+def test_a_line_longer_than_any_sheet_is_no_answer_and_no_end(line: str) -> None:
+    practice = session(NET)
+    before = practice.sheet
+    assert "cannot be read" in text(practice.reply(line).lines)
+    assert practice.sheet == before
+
+
+@pytest.mark.parametrize("line", ["\x80", "\x07 1", "\ufffe", "1 \udcff", "\x1b[A", "\U0001ffff"])
+def test_what_no_sheet_can_hold_is_no_answer_and_no_end(line: str) -> None:
+    practice = session(NET)
+    before = practice.sheet
+    said = text(practice.reply(line).lines)
+    assert "cannot be read" in said
+    assert line not in said
+    assert practice.sheet == before
 
 
 def test_what_cannot_be_read_leaves_the_answer_before_it() -> None:

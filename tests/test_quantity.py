@@ -269,7 +269,7 @@ ELSEWHERE = {  # what looks alike and is something else
     "notation/structure_forms.py": {"a cut"},  # the brackets of a list of rows
     "notation/tex.py": {"a step"},  # a column of TeX
     "problem/ids.py": {"a step", "a look"},  # advice: W1@1 for W1@0; quotes around an entry
-    "problem/text/plain_tree.py": {"an entry"},  # characters of an expression
+    "grading/sheets/plain_sheet.py": {"an entry"},  # characters of an expression
     "readings/formula_text.py": {"an entry"},  # an entry of a formula
     "readings/numpy_source.py": {"an entry"},  # lines of NumPy
 }

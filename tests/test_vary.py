@@ -13,7 +13,7 @@ import pytest
 from classes import PROBLEMS, grader_of, right_answers, sheet
 from click.testing import CliRunner, Result
 
-from backprop_cli.classroom.like_numbers import Draws, drawn
+from backprop_cli.classroom.fair_numbers import Draws, drawn
 from backprop_cli.classroom.numbers_in_file import numbers_of
 from backprop_cli.classroom.variants import LEAST_TRIES, MOST_TRIES, Varied
 from backprop_cli.cli import main

@@ -30,6 +30,14 @@ def shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> list[tuple[str, E
     return [(name, share) for name, share, dead in found if not dead or name not in alive]
 
 
+def added_up(expr: Expr, g: Expr, result: Expr, rules: Rules) -> dict[str, Expr]:
+    """What each name in `expr` gets of the upstream gradient `g` in all."""
+    found: dict[str, Expr] = {}
+    for name, share in shares(expr, g, result, rules):
+        found[name] = build.add(found[name], share) if name in found else share
+    return found
+
+
 def _shares(expr: Expr, g: Expr, result: Expr, rules: Rules) -> Iterator[tuple[str, Expr, bool]]:
     """The same with whether it is a product with the number 0."""
     if isinstance(expr, Sym):
@@ -95,9 +103,7 @@ def _through_definition(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, .
     """The shares of the arguments in what the operation is in others."""
     held = _held(node, rules)
     assert held.inside is not None
-    found: dict[str, Expr] = {}
-    for name, share in shares(held.inside, g, held.inside, held.rules):
-        found[name] = build.add(found[name], share) if name in found else share
+    found = added_up(held.inside, g, held.inside, held.rules)
     return tuple(
         substitute(found[name], held.args) if name in found else None for name in held.args
     )
@@ -206,13 +212,13 @@ def gradients(
     sweep = _Sweep(equations, name, silent)
     for seed, value in seeds.items():
         sweep.add(seed, seed, value)
-    needed = _reaching(equations, wanted)
+    on_the_way = reaching(equations, wanted)
     first_uses = _first_uses(equations)
     for current in reversed(list(equations)):
-        upstream = sweep.finish(current) if current in needed else None
+        upstream = sweep.finish(current) if current in on_the_way else None
         if upstream is not None:
             for used, share in _shares_in(current, upstream, equations, rules, shortcuts or {}):
-                if used in needed:
+                if used in on_the_way:
                     sweep.add(used, current, passed_on(current, used, share))
         for leaf in sorted(first_uses[current], key=_position(wanted)):
             sweep.finish(leaf)
@@ -245,13 +251,22 @@ def _position(wanted: Sequence[str]) -> Callable[[str], int]:
     return lambda name: wanted.index(name) if name in wanted else len(wanted)
 
 
-def _reaching(equations: Equations, wanted: Collection[str]) -> set[str]:
-    """The names whose gradient is needed: those wanted, and all that depend on them."""
-    needed = set(wanted)
+def reaching(equations: Equations, names: Collection[str]) -> set[str]:
+    """These names, and all that depend on them."""
+    found = set(names)
     for name, expr in equations.items():
-        if needed.intersection(symbols(expr)):
-            needed.add(name)
-    return needed
+        if found.intersection(symbols(expr)):
+            found.add(name)
+    return found
+
+
+def needed(equations: Equations, goals: Collection[str]) -> set[str]:
+    """The goals, and all that they are computed from."""
+    found = set(goals)
+    for name in reversed(list(equations)):
+        if name in found:
+            found.update(symbols(equations[name]))
+    return found
 
 
 def also_through(of: str, by: str, equations: Equations) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import gradients, has_slope, shares, slope
+from backprop_cli.calculus.differentiate import added_up, gradients, has_slope, slope
 from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.sizes import Sizes
@@ -132,8 +132,8 @@ def _diagonal(
 
 def _total(expr: Expr, by: str, result: Expr, rules: Rules) -> Expr:
     """The derivatives through every place where `by` stands, added up: the gradient of a number."""
-    parts = (share for name, share in shares(expr, build.ONE, result, rules) if name == by)
-    return fit(build.sum_of(parts), Sym(by), rules)
+    found = added_up(expr, build.ONE, result, rules)
+    return fit(found.get(by, build.ZERO), Sym(by), rules)
 
 
 # Pulled back by name ------------------------------------------------------------------------------

@@ -18,16 +18,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
-from backprop_cli.algebra.expr import (
-    Expr,
-    Folded,
-    Num,
-    Op,
-    Option,
-    Sym,
-    op,
-    signed_terms,
-)
+from backprop_cli.algebra.expr import Expr, Folded, Num, Op, Option, Sym, op, signed_terms
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.quotients import QUOTIENTS, divided, in_front_of_sum, one_quotient
@@ -56,23 +47,26 @@ def _formed(node: Op, args: list[Expr], rules: Rules, upstream: Upstream) -> Exp
 # Signs --------------------------------------------------------------------------------------------
 
 
-def exchanged(expr: Expr) -> Expr | None:
+def exchanged(expr: Expr, through: Collection[str] = ()) -> Expr | None:
     """A product with the two sides of a difference in it exchanged; None where it has none.
 
-    1 − h stays: it is read as a thing of its own.
+    1 − h stays: it is read as a thing of its own. `through`: what a minus sign goes into as well.
     """
     match expr:
         case Op("sub", (left, right)) if not isinstance(left, Num):
             return op("sub", right, left)
         case Op("mul", (Num() as number, rest)):
-            inner = exchanged(rest)
+            inner = exchanged(rest, through)
             return None if inner is None else op("mul", number, inner)
         case Op("div", (above, below)):
-            inner = exchanged(above)
+            inner = exchanged(above, through)
             return None if inner is None else op("div", inner, below)
+        case Op(name, (body,), options) if name in through:
+            inner = exchanged(body, through)
+            return None if inner is None else Op(name, (inner,), options)
         case Op(name, (left, right)) if name in _PRODUCTS:
             for place, arg in ((1, right), (0, left)):
-                inner = exchanged(arg)
+                inner = exchanged(arg, through)
                 if inner is not None:
                     args = (left, inner) if place else (inner, right)
                     return Op(name, args, expr.options)

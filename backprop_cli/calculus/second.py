@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import pull_back
+from backprop_cli.calculus.differentiate import needed, pull_back
 from backprop_cli.operations.fitting import fit, in_shape
 from backprop_cli.operations.record import OtherShapes, Rules
 from backprop_cli.operations.sizes import Sizes
@@ -24,20 +24,11 @@ def closed_form(of: str, by: str, equations: Mapping[str, Expr], rules: Rules) -
     None where `by` does not act on `of`; NoClosedFormError where it has no form as a matrix.
     """
     found = _Forward(by, rules)
-    needed = _needed(of, equations)
+    behind = needed(equations, {of})
     for name, expr in equations.items():
-        if name != by and name in needed:
+        if name != by and name in behind:
             found.define(name, expr)
     return found.known.get(of)
-
-
-def _needed(of: str, equations: Mapping[str, Expr]) -> set[str]:
-    """What a quantity is computed from, and itself."""
-    found = {of}
-    for name in reversed(list(equations)):
-        if name in found:
-            found.update(symbols(equations[name]))
-    return found
 
 
 class _Forward:
@@ -103,7 +94,7 @@ class _Forward:
         )
 
     def share(self, arg: Expr, slope: Expr | None, inner: Expr | None, shape: Shape) -> Expr | None:
-        if slope is None or inner is None or _is_nothing(slope):
+        if slope is None or inner is None or build.coefficient(slope)[0] == 0:
             return None
         if not shape:
             return build.mul(slope, inner)
@@ -207,10 +198,6 @@ def _on_diagonal(expr: Expr) -> Expr | None:
 def _is_identity(expr: Expr) -> bool:
     found = _on_diagonal(expr)
     return isinstance(found, Op) and found.name == "spread" and found.args == (build.ONE,)
-
-
-def _is_nothing(expr: Expr) -> bool:
-    return build.coefficient(expr)[0] == 0
 
 
 def _scalar_in_front(expr: Expr, rules: Rules) -> tuple[Expr, Expr] | None:

@@ -33,7 +33,7 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import Equations, shares
+from backprop_cli.calculus.differentiate import Equations, added_up, needed, shares
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.definitions import in_placeholders
@@ -311,15 +311,12 @@ def through_logits(
     known = Sizes({**sizes.names, _LOGITS.name: sizes.shape(inner)}, sizes.kinks)
     total = _total(written, sources, known)
     tidied = substitute(_tidy(total, outside, output), {_LOGITS.name: inner})
-    return dict(_summed(shares(inner, tidied, inner, sizes)))
+    return added_up(inner, tidied, inner, sizes)
 
 
 def _users(output: str, equations: Equations, seeds: Collection[str]) -> list[str]:
     """The equations that use `output` and that a gradient reaches."""
-    reached = set(seeds)
-    for name in reversed(list(equations)):
-        if name in reached:
-            reached.update(symbols(equations[name]))
+    reached = needed(equations, seeds)
     return [name for name, expr in equations.items() if name in reached and output in symbols(expr)]
 
 
@@ -344,10 +341,3 @@ def _tidy(expr: Expr, outside: Op, output: str) -> Expr:
         return None
 
     return rewrite(expr, rule)
-
-
-def _summed(parts: list[tuple[str, Expr]]) -> dict[str, Expr]:
-    found: dict[str, Expr] = {}
-    for name, share in parts:
-        found[name] = build.add(found[name], share) if name in found else share
-    return found

@@ -1,10 +1,14 @@
-"""A problem with other numbers, beside the original -> why it would not be fair, if so."""
+"""Numbers as typed -> others of their kind, and why a problem with them would not be fair."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from hashlib import sha256
 from itertools import combinations
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from msgspec import Struct
@@ -15,6 +19,8 @@ from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
 from backprop_cli.grading.lint.unnoticed_slips import Finding, Numbers, other_numbers
 from backprop_cli.operations.table import operation
+from backprop_cli.problem.problem_data import Interval
+from backprop_cli.problem.typed_numbers import NumberError, read_number
 from backprop_cli.readings.values import evaluate
 
 _TIMES: Final = 20  # so much larger than all in the original, the numbers are of another kind
@@ -119,3 +125,137 @@ def _bent(grader: Grader) -> Iterator[tuple[str, str, Array]]:
         for node in walk(equation.expr):
             if isinstance(node, Op) and node.name in _STARTS_AT_KINK and operation(node).kink:
                 yield equation.name, node.name, evaluate(node.args[0], grader.key.truth)
+
+
+_decimal = re.compile(
+    r"([+\-\N{MINUS SIGN}]?)([0-9]*)(?:(\.)([0-9]*))?([eE][+-]?[0-9]+)?"
+).fullmatch
+_WHOLE: Final = re.compile(r"(?<![\w.])[0-9]+(?![\w.])")
+_ROOM: Final = 2  # units that even the smallest numbers may grow to
+_MOST_LISTED = 10_000  # numbers among which those that end in 0 are left out
+_DRAWS = 20  # of an expression, until one has the size of the old one
+_FACTOR = 2.5  # between the sizes of two expressions that are alike
+
+
+# Numbers of the same kind -------------------------------------------------------------------------
+
+
+def drawn(text: str, largest: float, among: Interval | None, draws: Draws, name: str) -> str:
+    """Another number like the one typed, which stands among others of which one is the `largest`.
+
+    Where `among` says so, it is one of these, and else it keeps its sign and about its size. 0 is
+    0, and what has no digits to change stays, too.
+    """
+    if _is_decimal(text):
+        return _decimal_like(text, largest, among, draws, name)
+    return _expression_like(text, among, draws, name)
+
+
+def _is_decimal(text: str) -> bool:
+    """Whether a number is typed with digits alone."""
+    return bool(_decimal(text)) and any(map(str.isdigit, text))
+
+
+# Decimals ---------------------------------------------------------------------------------------
+
+
+def _decimal_like(
+    text: str, largest: float, among: Interval | None, draws: Draws, name: str
+) -> str:
+    match = _decimal(text)
+    assert match is not None
+    sign, whole, point, part, power = (group or "" for group in match.groups())
+    unit = Decimal(f"1{power or 'e0'}").scaleb(-len(part))
+    written = Written(len(part), bool(point), power, bare=bool(point and not whole))
+    if among is not None:
+        counts = _between(among, unit)
+        return written.of(draws.one_of(counts, name)) if counts else text
+    own = int(whole + part or "0")
+    if own == 0:
+        return text
+    biggest = max(own, math.floor(Decimal(largest) / unit))
+    return sign + written.of(draws.one_of(_about(own, biggest), name))
+
+
+def _about(own: int, biggest: int) -> Sequence[int]:
+    """Counts of units of about the size of `own`, and hardly above the `biggest` around it."""
+    last = max(_ROOM, min(2 * own, biggest + biggest // 4))
+    counts = range(max(1, -(-own // 2)), last + 1)
+    if own % 10 and len(counts) <= _MOST_LISTED:
+        return [count for count in counts if count % 10]
+    return counts
+
+
+def _between(among: Interval, unit: Decimal) -> range:
+    """The counts of units in an interval."""
+    first = math.ceil(Decimal(among.from_) / unit - Decimal("1e-9"))
+    return range(first, math.floor(Decimal(among.to) / unit + Decimal("1e-9")) + 1)
+
+
+class Written:
+    """How a number is typed: its decimals, and whether a zero stands before the point."""
+
+    def __init__(self, decimals: int, point: bool, power: str = "", bare: bool = False) -> None:
+        self._decimals, self._point, self._power, self._bare = decimals, point, power, bare
+
+    def of(self, count: int) -> str:
+        """So many units, written in the same way."""
+        sign, digits = "-" * (count < 0), str(abs(count)).zfill(self._decimals + 1)
+        cut = len(digits) - self._decimals
+        whole = "" if self._bare and digits[:cut] == "0" else digits[:cut]
+        return sign + whole + ("." if self._point else "") + digits[cut:] + self._power
+
+
+# Expressions ------------------------------------------------------------------------------------
+
+
+def _expression_like(text: str, among: Interval | None, draws: Draws, name: str) -> str:
+    """`ln(2)` with other whole numbers in it; as it was where none of the right size is found."""
+    old = read_number(text)
+    for number in range(_DRAWS):
+        other = _with_other_wholes(text, draws, f"{name} {number}")
+        try:
+            value = read_number(other)
+        except NumberError:
+            continue
+        if among.holds(value) if among is not None else _alike(old, value):
+            return other
+    return text
+
+
+def _with_other_wholes(text: str, draws: Draws, name: str) -> str:
+    places = iter(range(text.count("") + 1))
+
+    def other(match: re.Match[str]) -> str:
+        own = int(match[0])
+        counts = range(-(-own // 2), max(_ROOM, 2 * own) + 1)
+        return str(draws.one_of(counts, f"{name} {next(places)}")) if own > 1 else match[0]
+
+    return _WHOLE.sub(other, text)
+
+
+def _alike(old: float, new: float) -> bool:
+    if old == 0:
+        return new == 0
+    return 1 / _FACTOR <= new / old <= _FACTOR
+
+
+Thing = TypeVar("Thing")
+
+
+class Draws:
+    """What is drawn for one key. Each draw has a name of its own, and depends on nothing else.
+
+    So a number that is added to a file changes no other.
+    """
+
+    def __init__(self, *key: object) -> None:
+        self._key = "\0".join(map(str, key))
+
+    def number(self, name: str) -> int:
+        """A whole number of 64 bits."""
+        return int.from_bytes(sha256(f"{self._key}\0{name}".encode()).digest()[:8], "big")
+
+    def one_of(self, things: Sequence[Thing], name: str) -> Thing:
+        """One of the things."""
+        return things[self.number(name) % len(things)]

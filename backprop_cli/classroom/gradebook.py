@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -42,13 +42,24 @@ class Row(Struct, frozen=True):
     cells: tuple[str, ...]
 
 
-def best(rows: Iterable[Row]) -> dict[str, Row]:
+class Reply(Struct, frozen=True):
+    """What one sheet is answered with."""
+
+    students: tuple[str, ...]
+    score: float
+    text: str
+
+
+OfSheet = TypeVar("OfSheet", Row, Reply)
+
+
+def best(sheets: Iterable[OfSheet]) -> dict[str, OfSheet]:
     """Of each student the sheet that counts: the one with most points, of equals the last."""
-    found: dict[str, Row] = {}
-    for row in rows:
-        for student in row.students:
-            if student not in found or row.score >= found[student].score:
-                found[student] = row
+    found: dict[str, OfSheet] = {}
+    for sheet in sheets:
+        for student in sheet.students:
+            if student not in found or sheet.score >= found[student].score:
+                found[student] = sheet
     return found
 
 
@@ -96,14 +107,6 @@ ENDINGS: Final = {"text": ".txt", "markdown": ".md", "html": ".html"}
 
 
 # Replies ------------------------------------------------------------------------------------------
-
-
-class Reply(Struct, frozen=True):
-    """What one sheet is answered with."""
-
-    students: tuple[str, ...]
-    score: float
-    text: str
 
 
 _HAND_IN: Final = (
@@ -155,17 +158,11 @@ def write_replies(
 
     Where a class is `known`, others get none. UserError where the folder cannot be made.
     """
-    best: dict[str, Reply] = {}
-    for reply in replies:
-        for student in reply.students:
-            if known is not None and student not in known:
-                continue
-            if student not in best or reply.score >= best[student].score:
-                best[student] = reply
+    found = {one: reply for one, reply in best(replies).items() if known is None or one in known}
     make_folder(folder)
-    for name, reply in _named(best):
+    for name, reply in _named(found):
         write(reply.text, folder / f"{name}{ENDINGS[form]}")
-    return len(best)
+    return len(found)
 
 
 def _named(replies: Mapping[str, Reply]) -> Iterator[tuple[str, Reply]]:

@@ -14,12 +14,7 @@ from msgspec import Struct
 from backprop_cli.algebra.shapes import described
 from backprop_cli.classroom.exercise_sheet import given_part
 from backprop_cli.classroom.hints import LAST, Hints
-from backprop_cli.classroom.practice_sheet import (
-    Answered,
-    Session,
-    as_typed,
-    written_sheet,
-)
+from backprop_cli.classroom.practice_sheet import Answered, Session, as_typed, written_sheet
 from backprop_cli.document.view import View
 from backprop_cli.formats.registry import written as in_format
 from backprop_cli.grading.exercise import Question
@@ -288,6 +283,8 @@ class Practice:
         }
         seen = Answered(texts=self._kept.texts | texts)
         found = self._graded(written_sheet(self._ids, seen, self.session))
+        if found.error is not None:  # what was typed makes a sheet of it that none could read
+            return Result(question.id, "invalid", None, 0, 0, None, message=found.error)
         return next(each for each in found.results if each.id == question.id)
 
     def _was_shown(self, question: Question) -> bool:

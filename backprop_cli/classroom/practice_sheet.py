@@ -14,6 +14,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from backprop_cli.errors import refusal
+from backprop_cli.problem.typed_numbers import printable
 
 _HEAD: Final = "# backprop practice: "
 _SHOWN: Final = "  # shown by the last hint"
@@ -40,7 +41,7 @@ class Session(Struct, frozen=True):
 
 def as_typed(line: str) -> str:
     """An answer as a sheet has it: `[[1, 2], [3, 4]]` is `1 2; 3 4`."""
-    text = " ".join(line.split())
+    text = printable(" ".join(line.split()))  # a file may not hold everything that can be typed
     if not text.startswith("["):
         return text
     rows = re.sub(r"\]\s*,\s*\[", ";", text)

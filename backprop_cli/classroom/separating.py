@@ -75,7 +75,8 @@ def _normals(points: Sequence[Point]) -> Iterator[Normal]:
     """One direction between each two neighbours among those square to a line through two points."""
     if len(points[0]) == 1:
         return
-    critical = sorted({_upward(p, q) for p, q in combinations(points, 2)}, key=_by_angle)
+    apart = combinations(dict.fromkeys(points), 2)  # a point given twice is one
+    critical = sorted({_upward(p, q) for p, q in apart}, key=_by_angle)
     for (a, b), (c, d) in pairwise([*critical, (-critical[0][0], -critical[0][1])]):
         yield _whole((a + c, b + d) if (a, b) != (-c, -d) else (-b, a))
 

@@ -13,8 +13,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from backprop_cli.classroom.fair_numbers import Measure, measured, sizes, why_unfair
-from backprop_cli.classroom.like_numbers import Draws, drawn
+from backprop_cli.classroom.fair_numbers import Draws, Measure, drawn, measured, sizes, why_unfair
 from backprop_cli.classroom.numbers_in_file import NumbersOfFile, TypedNumber, numbers_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grader import Grader

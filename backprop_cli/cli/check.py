@@ -12,7 +12,14 @@ import click
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from backprop_cli.cli.common import PROBLEM, end_with_fault, is_stated, output_options
+from backprop_cli.cli.common import (
+    PROBLEM,
+    end_with_fault,
+    is_stated,
+    one_of,
+    output_options,
+    whole,
+)
 from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import BUG, USAGE, refusal
 
@@ -52,12 +59,11 @@ _PATH = click.Path(path_type=Path)
     help="A file with answers, or a folder of them. Repeatable; further PATHS are answers too.",
 )
 @output_options(*FORMATS)
-@click.option(
+@one_of(
     "--reveal",
-    type=click.Choice(["none", "where", "what", "value"]),
-    default="what",
-    show_default=True,
-    help="none: marks only; where: what is wrong; what: and which slip; value: and what is right.",
+    ["none", "where", "what", "value"],
+    "none: marks only; where: what is wrong; what: and which slip; value: and what is right.",
+    usual="what",
 )
 @click.option(
     "--roster",
@@ -71,19 +77,10 @@ _PATH = click.Path(path_type=Path)
     metavar="FOLDER",
     help="Write a reply to each student there.",
 )
-@click.option(
-    "--feedback-format",
-    type=click.Choice(["text", "markdown", "html"]),
-    default="text",
-    show_default=True,
-    help="What replies are written in.",
-)
+@one_of("--feedback-format", ["text", "markdown", "html"], "What replies are written in.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where a sheet does not pass.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Processes to use (default: the cores, and one for fewer than 400 sheets).",
+@whole(
+    "--workers", 1, 256, "Processes to use (default: the cores, and one for fewer than 400 sheets)."
 )
 def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.

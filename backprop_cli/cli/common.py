@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -64,6 +64,33 @@ def _allow_work(ctx: click.Context, _param: click.Parameter, value: int | None) 
     ctx.meta[_MAX_WORK] = value
 
 
+def one_of(
+    name: str, words: Sequence[str], help_: str, usual: str | None = None
+) -> Callable[[Command], Command]:
+    """An option that is one of several words: the first, or the usual one, where it is not said."""
+    choice = click.Choice(words)
+    return click.option(name, type=choice, default=usual or words[0], show_default=True, help=help_)
+
+
+def whole(
+    name: str,
+    least: int,
+    most: int | None,
+    help_: str,
+    usual: int | None = None,
+    metavar: str = "N",
+) -> Callable[[Command], Command]:
+    """An option that is a whole number, and which one it is where it is not said, if any."""
+    return click.option(
+        name,
+        type=click.IntRange(least, most),
+        default=usual,
+        show_default=usual is not None,
+        metavar=metavar,
+        help=help_,
+    )
+
+
 MAX_WORK = click.option(
     "--max-work",
     type=click.IntRange(1),
@@ -73,12 +100,7 @@ MAX_WORK = click.option(
     help="Allow up to N operations; a message says when it is needed.",
 )
 ASCII = click.option("--ascii", is_flag=True, help="Use ASCII characters only.")
-WIDTH = click.option(
-    "--width",
-    type=click.IntRange(NARROWEST, WIDEST),
-    metavar="N",
-    help="Columns to fill (default: the terminal's, or 80).",
-)
+WIDTH = whole("--width", NARROWEST, WIDEST, "Columns to fill (default: the terminal's, or 80).")
 
 
 def is_stated(option: str) -> bool:
@@ -99,13 +121,7 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
         command = cast(Command, _as_options_say(function))
         for option in reversed(
             (
-                click.option(
-                    "--format",
-                    type=click.Choice(formats),
-                    default="text",
-                    show_default=True,
-                    help="What to write.",
-                ),
+                one_of("--format", formats, "What to write."),
                 click.option(
                     "-o",
                     "--output",
@@ -115,24 +131,22 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     metavar="FILE",
                     help="Write to this file, whole or not at all.",
                 ),
-                click.option(
+                whole(
                     "--precision",
-                    type=click.IntRange(0, 15),
-                    default=4,
-                    show_default=True,
-                    metavar="N",
-                    help="Decimals shown; numbers too small for them keep significant digits.",
+                    0,
+                    15,
+                    "Decimals shown; numbers too small for them keep significant digits.",
+                    usual=4,
                 ),
                 click.option("--force", is_flag=True, help="Let -o replace a file that is read."),
                 ASCII,
                 WIDTH,
-                click.option(
+                one_of(
                     "--theme",
-                    type=click.Choice(tuple(THEMES)),
-                    default=DEFAULT_THEME,
-                    show_default=True,
-                    help="dark: the terminal's own colours, chosen with its background;"
+                    tuple(THEMES),
+                    "dark: the terminal's own colours, chosen with its background;"
                     " light: deeper ones for a white background; plain: none.",
+                    usual=DEFAULT_THEME,
                 ),
                 MAX_WORK,
             )

@@ -9,7 +9,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.cli.common import output_options, problem_files
+from backprop_cli.cli.common import one_of, output_options, problem_files, whole
 from backprop_cli.cli.output import Output
 from backprop_cli.errors import refusal
 
@@ -63,19 +63,18 @@ class Options(Struct, frozen=True):
     metavar="T,C",
     help="Which letters of --function are numbers, beside vectors such as z.",
 )
-@click.option(
+@whole(
     "--taylor",
-    type=click.IntRange(1, 2),
+    1,
+    2,
+    "The Taylor polynomial of --function, order 1 or 2, with its gradient and Hessian.",
     metavar="ORDER",
-    help="The Taylor polynomial of --function, order 1 or 2, with its gradient and Hessian.",
 )
 @click.option("--at", metavar="'X=0'", help="The point of --taylor; letters such as x0 if absent.")
-@click.option(
+@one_of(
     "--layout",
-    type=click.Choice(["numerator", "denominator"]),
-    default="numerator",
-    show_default=True,
-    help="A Jacobian's rows are functions (numerator) or variables (denominator).",
+    ["numerator", "denominator"],
+    "A Jacobian's rows are functions (numerator) or variables (denominator).",
 )
 @click.option("--index", is_flag=True, help="Every equation of PROBLEM entry by entry, with sums.")
 @output_options("text", "markdown", "latex", "html", "json")

@@ -39,7 +39,7 @@ def command(problem: Path, out: Output, network: bool) -> None:
     from backprop_cli.drawing.graph import graph
 
     stated, trace = _first_step(problem)
-    to_svg = out.format == "svg" or _ends_in_svg(out.file)
+    to_svg = out.format == "svg" or (out.file is not None and out.file.suffix.lower() == ".svg")
     out = replace(out, format="svg" if to_svg else "text")
     view = out.view(stated.model.problem)
     if network:
@@ -66,7 +66,7 @@ def _network(stated: Loaded, trace: Trace, view: View, *, to_svg: bool) -> str:
         from backprop_cli.drawing.network_pictures import network_file
 
         return network_file(network, trace.title or "Network")
-    from backprop_cli.drawing.network_text import network_lines
+    from backprop_cli.drawing.network_pictures import network_lines
 
     lines = network_lines(network, view.width, view.ascii)
     if lines is None:
@@ -103,7 +103,3 @@ def _solved(source: Source, found: Loaded) -> Trace:
 
 def _steps(found: Loaded) -> int:
     return 1 if found.model.update is not None and found.model.trained else 0
-
-
-def _ends_in_svg(output: Path | None) -> bool:
-    return output is not None and output.suffix.lower() == ".svg"

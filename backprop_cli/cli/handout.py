@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import PROBLEM, output_options
+from backprop_cli.cli.common import PROBLEM, output_options, whole
 from backprop_cli.cli.output import Output
 
 
@@ -16,12 +16,7 @@ from backprop_cli.cli.output import Output
 )
 @PROBLEM
 @output_options("text", "markdown", "latex", "html")
-@click.option(
-    "--room",
-    type=click.IntRange(0, 40),
-    metavar="N",
-    help="Lines to work in below each quantity (default: as many as it may take).",
-)
+@whole("--room", 0, 40, "Lines to work in below each quantity (default: as many as it may take).")
 def command(problem: Path, out: Output, room: int | None) -> None:
     """Writes the exercise of PROBLEM: what is given, drawn with the network, and what is asked.
 

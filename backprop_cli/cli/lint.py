@@ -7,19 +7,14 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import PROBLEM, output_options
+from backprop_cli.cli.common import PROBLEM, output_options, whole
 from backprop_cli.cli.output import Output
 
 
 @click.command("lint", epilog="\b\nExample:\n  backprop lint problems/three-layers.yaml")
 @PROBLEM
 @output_options("text", "json")
-@click.option(
-    "--variants",
-    type=click.IntRange(1, 10_000),
-    metavar="N",
-    help="Also draw the numbers of N students, and say how they differ.",
-)
+@whole("--variants", 1, 10_000, "Also draw the numbers of N students, and say how they differ.")
 def command(problem: Path, out: Output, variants: int | None) -> None:
     """Says which mistakes PROBLEM would not notice at the precision it asks for.
 
@@ -42,12 +37,7 @@ def command(problem: Path, out: Output, variants: int | None) -> None:
     unit = grader.key.unit
     differing = None
     if variants is not None:
-        from backprop_cli.classroom.variants import (
-            Varied,
-            compared,
-            compared_data,
-            compared_lines,
-        )
+        from backprop_cli.classroom.variants import Varied, compared, compared_data, compared_lines
 
         differing = compared(Varied(loaded, allowed_for("linting")), variants)
     if out.format == "json":

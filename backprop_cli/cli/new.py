@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from backprop_cli.cli.common import complaints_end_it, is_stated, seed_option
+from backprop_cli.cli.common import complaints_end_it, is_stated, one_of, seed_option, whole
 
 
 @click.command(
@@ -23,58 +23,23 @@ from backprop_cli.cli.common import complaints_end_it, is_stated, seed_option
 )
 @click.option("--output", metavar="NAME", help="The last activation (default: fits the loss).")
 @click.option("--loss", metavar="NAME", help="The loss (default: fits the output); none for none.")
-@click.option(
-    "--batch",
-    type=click.IntRange(1, 1000),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="So many samples.",
-)
-@click.option(
+@whole("--batch", 1, 1000, "So many samples.", usual=1)
+@one_of(
     "--numbers",
-    type=click.Choice(["whole", "tenths", "random"]),
-    default="tenths",
-    show_default=True,
-    help="What weights and inputs look like; random: of three decimals.",
+    ["whole", "tenths", "random"],
+    "What weights and inputs look like; random: of three decimals.",
+    usual="tenths",
 )
 @seed_option("Other numbers. The same choices have the same numbers for ever.")
-@click.option(
-    "--decimals",
-    type=click.IntRange(1, 9),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Digits that answers are to have.",
-)
+@whole("--decimals", 1, 9, "Digits that answers are to have.", usual=4)
 @click.option("--learning-rate", metavar="X", help="Of the update (default: one that fits).")
-@click.option(
-    "--affine",
-    type=click.Choice(["W x + b", "W^T x + b", "x W + b", "x W^T + b"]),
-    default="W x + b",
-    show_default=True,
-    help="How a layer is written.",
-)
-@click.option(
-    "--bias",
-    type=click.Choice(["separate", "first", "last"]),
-    default="separate",
-    show_default=True,
-    help="By itself, or that row or column of the weights.",
-)
-@click.option(
-    "--indices",
-    type=click.Choice(["1", "0"]),
-    default="1",
-    show_default=True,
-    help="From which indices count.",
-)
-@click.option(
+@one_of("--affine", ["W x + b", "W^T x + b", "x W + b", "x W^T + b"], "How a layer is written.")
+@one_of("--bias", ["separate", "first", "last"], "By itself, or that row or column of the weights.")
+@one_of("--indices", ["1", "0"], "From which indices count.")
+@one_of(
     "--output-gradient",
-    type=click.Choice(["chain", "fused"]),
-    default="chain",
-    show_default=True,
-    help="By the chain rule, or straight to ŷ - y where that holds.",
+    ["chain", "fused"],
+    "By the chain rule, or straight to ŷ - y where that holds.",
 )
 @click.option(
     "--separate",

@@ -18,6 +18,7 @@ from backprop_cli.cli.common import (
     complaints_end_it,
     is_stated,
     seed_option,
+    whole,
 )
 from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import refusal
@@ -48,13 +49,8 @@ class Options(Struct, frozen=True):
 @PROBLEM
 @click.option("--vary", is_flag=True, help="With other numbers, as `backprop vary` draws them.")
 @seed_option("With --vary: which numbers; another seed has others.")
-@click.option(
-    "--worked",
-    type=click.IntRange(0, 1000),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Show the first N worked out, then give fewer and fewer hints.",
+@whole(
+    "--worked", 0, 1000, "Show the first N worked out, then give fewer and fewer hints.", usual=0
 )
 @click.option(
     "--resume",

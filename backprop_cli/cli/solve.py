@@ -12,7 +12,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.cli.common import PROBLEM, output_options
+from backprop_cli.cli.common import PROBLEM, one_of, output_options, whole
 from backprop_cli.cli.output import Output
 from backprop_cli.errors import Complaints, UserError, refusal
 from backprop_cli.terminal.themes import ThemeName
@@ -81,12 +81,11 @@ def _known(ctx: click.Context) -> list[str]:
 )
 @PROBLEM
 @output_options("text", "json", "markdown", "latex", "html", "python", "pytorch")
-@click.option(
+@one_of(
     "--detail",
-    type=click.Choice(["short", "normal", "long"]),
-    default="normal",
-    show_default=True,
-    help="short: formula and result; normal: with the numbers put in; long: every entry too.",
+    ["short", "normal", "long"],
+    "short: formula and result; normal: with the numbers put in; long: every entry too.",
+    usual="normal",
 )
 @click.option(
     "--only",
@@ -103,17 +102,8 @@ def _known(ctx: click.Context) -> list[str]:
     help="Follow one weight along every path to the loss.",
 )
 @click.option("--until", metavar="ID", shell_complete=ids, help="Stop after this quantity.")
-@click.option(
-    "--steps", type=click.IntRange(0), metavar="N", help="Train N steps instead of the file's."
-)
-@click.option(
-    "--at",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    metavar="K",
-    help="Show the derivation of step K.",
-)
+@whole("--steps", 0, None, "Train N steps instead of the file's.")
+@whole("--at", 1, None, "Show the derivation of step K.", usual=1, metavar="K")
 @click.option("--verify", is_flag=True, help="Compare every gradient with finite differences.")
 def command(problem: Path, **options: object) -> None:
     """Works PROBLEM out: forward, backward and update, every intermediate shown.

@@ -17,6 +17,7 @@ from backprop_cli.cli.common import (
     PROBLEM,
     complaints_end_it,
     seed_option,
+    whole,
 )
 from backprop_cli.cli.output import Output, write_new
 from backprop_cli.errors import Complaint, refusal
@@ -50,7 +51,7 @@ class Options(Struct, frozen=True):
     metavar="FILE",
     help="The class list, a CSV file with a heading: a problem for each row.",
 )
-@click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="So many problems.")
+@whole("--count", 1, 10_000, "So many problems.")
 @seed_option(
     "Other numbers for everyone. The same student and seed have the same numbers for ever."
 )

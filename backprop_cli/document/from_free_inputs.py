@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Num, Sym
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted, symbol
+from backprop_cli.derive.regions.halfspaces import Value
 from backprop_cli.derive.regions.region_words import Alternative, Between, alternatives, ones
-from backprop_cli.derive.regions.regions_data import Value
 from backprop_cli.document import maps
 from backprop_cli.document.conventions import conventions
 from backprop_cli.document.document_data import (

@@ -11,15 +11,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.algebra.quantity import entry_id, new_id, quantity, whole_id
 from backprop_cli.document.conventions import conventions
-from backprop_cli.document.document_data import (
-    Document,
-    Heading,
-    Note,
-    Page,
-    Part,
-    Row,
-    Rows,
-)
+from backprop_cli.document.document_data import Document, Heading, Note, Page, Part, Row, Rows
 from backprop_cli.document.from_trace import formulas_of, roles, tips
 from backprop_cli.document.step_equations import Formulas
 from backprop_cli.document.view import View

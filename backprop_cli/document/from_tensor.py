@@ -28,15 +28,7 @@ from backprop_cli.derive.tensors.gradient_data import (
     TensorDerivation,
     Where,
 )
-from backprop_cli.document.document_data import (
-    Document,
-    Given,
-    Heading,
-    Note,
-    Page,
-    Row,
-    Rows,
-)
+from backprop_cli.document.document_data import Document, Given, Heading, Note, Page, Row, Rows
 from backprop_cli.document.document_data import Part as DocumentPart
 from backprop_cli.document.from_chains import Maker
 from backprop_cli.document.names import Names

@@ -31,13 +31,7 @@ from backprop_cli.document.document_data import (
 )
 from backprop_cli.document.document_data import Step as StepPart
 from backprop_cli.document.names import Names, names_of
-from backprop_cli.document.step_equations import (
-    Formulas,
-    Known,
-    known,
-    values_of,
-    written_places,
-)
+from backprop_cli.document.step_equations import Formulas, Known, known, values_of, written_places
 from backprop_cli.document.step_words import (
     SECTIONS,
     after_updates,
@@ -156,6 +150,8 @@ class _Maker(Struct, frozen=True):
         if self.view.only is not None:
             return id in self.view.only
         if given.role in ("data", "parameter"):
+            return True
+        if given.role == "state" and given.value.any():  # it starts somewhere
             return True
         forward = (step for step in self.trace.steps if step.phase == "forward")
         return any(id in symbols(step.expr) for step in forward)

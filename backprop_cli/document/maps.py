@@ -11,8 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
-from backprop_cli.derive.regions.halfspaces import Affine, Half, Region
-from backprop_cli.derive.regions.regions_data import Pieces, Value
+from backprop_cli.derive.regions.halfspaces import Affine, Half, Pieces, Region, Value
 from backprop_cli.document.document_data import (
     Area,
     Border,

@@ -12,6 +12,7 @@ from backprop_cli.derive.derivation_nodes import EQUAL, Indices, indexed
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise
 from backprop_cli.document.document_data import Equation
 from backprop_cli.document.step_equations import Formulas, Known
+from backprop_cli.errors import listed
 from backprop_cli.operations.convolutions import AXES, SLIDING
 from backprop_cli.operations.pooling import pool_of, windows_at
 from backprop_cli.operations.sizes import Sizes
@@ -123,7 +124,7 @@ def _winners(node: Op, formulas: Formulas) -> Iterator[str]:
         ]
         what = bases.entry(g.name, place)
         amount = formulas.drawn.digits.one(float(values[g.name][place]))
-        yield f"{what} = {amount} goes to {_listed(own)}"
+        yield f"{what} = {amount} goes to {own[0] + ' alone' if len(own) == 1 else listed(own)}"
 
 
 def _shares(node: Op) -> Expr:
@@ -132,7 +133,3 @@ def _shares(node: Op) -> Expr:
     return op(
         "largest_shares", op("window_entries", node.args[1], **how.options), axis=-1, at_tie=tie
     )
-
-
-def _listed(names: list[str]) -> str:
-    return f"{names[0]} alone" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

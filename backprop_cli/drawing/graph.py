@@ -1,8 +1,12 @@
-"""A trace to its computation graph, data only: what acts on what, values and gradients."""
+"""A trace to its computation graph: what acts on what, values and gradients; and laid out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
 
@@ -137,3 +141,217 @@ class _Reader:
         if len(lines) > _MOST_LINES:
             lines = [*lines[: _MOST_LINES - 1], self.line.dots]
         return tuple(lines)
+
+
+_SWEEPS = 12
+
+
+class Places(Struct, frozen=True):
+    """The layer of every vertex, and where its middle lies across the layer.
+
+    An edge over several layers passes through points: `routes` has, by edge, a place across for
+    each layer from its start to its end.
+    """
+
+    layers: tuple[tuple[str, ...], ...]
+    across: Mapping[str, float]
+    routes: Mapping[tuple[str, str], tuple[float, ...]]
+
+
+def layered(
+    sizes: Mapping[str, float], edges: Sequence[tuple[str, str]], gap: float, thin: float = 1.0
+) -> Places:
+    """Places for vertices of the given sizes across; `thin` is the size of an edge passing by."""
+    ranks = _ranks(list(sizes), edges)
+    rows, links, chains = _with_passing(ranks, edges)
+    all_sizes = {**{name: thin for row in rows for name in row}, **sizes}
+    for sweep in range(_SWEEPS):
+        _reorder(rows, links, downward=sweep % 2 == 0)
+    across = _placed(rows, links, all_sizes, gap)
+    routes = {edge: tuple(across[name] for name in chain) for edge, chain in chains.items()}
+    layers = tuple(tuple(name for name in row if name in sizes) for row in rows)
+    return Places(layers, {name: across[name] for name in sizes}, routes)
+
+
+def _ranks(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """The layer of each vertex: after all that it uses, and what is given just before its use."""
+    before: dict[str, list[str]] = defaultdict(list)
+    after: dict[str, list[str]] = defaultdict(list)
+    for start, end in edges:
+        before[end].append(start)
+        after[start].append(end)
+    ranks: dict[str, int] = {}
+    for name in names:  # in the order of the computation: what is used has its rank already
+        ranks[name] = max((ranks[other] + 1 for other in before[name]), default=0)
+    for name in names:
+        if not before[name] and after[name]:
+            ranks[name] = min(ranks[other] for other in after[name]) - 1
+    lowest = min(ranks.values(), default=0)
+    return {name: rank - lowest for name, rank in ranks.items()}
+
+
+def _with_passing(
+    ranks: Mapping[str, int], edges: Sequence[tuple[str, str]]
+) -> tuple[list[list[str]], list[tuple[str, str]], dict[tuple[str, str], list[str]]]:
+    """Layers with a point for every edge that passes through, links between neighbours, chains."""
+    rows: list[list[str]] = [[] for _ in range(max(ranks.values(), default=0) + 1)]
+    for name, rank in ranks.items():
+        rows[rank].append(name)
+    links: list[tuple[str, str]] = []
+    chains: dict[tuple[str, str], list[str]] = {}
+    for start, end in dict.fromkeys(edges):
+        chain = [start]
+        for rank in range(ranks[start] + 1, ranks[end]):
+            point = f"{start} to {end} at {rank}"  # no id has spaces in it
+            rows[rank].append(point)
+            chain.append(point)
+        chain.append(end)
+        chains[start, end] = chain
+        links += pairwise(chain)
+    return rows, links, chains
+
+
+def _neighbours(links: Sequence[tuple[str, str]], *, above: bool) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for start, end in links:
+        if above:
+            found[end].append(start)
+        else:
+            found[start].append(end)
+    return found
+
+
+def _reorder(rows: list[list[str]], links: Sequence[tuple[str, str]], *, downward: bool) -> None:
+    """Each layer in the order of the middles of its neighbours in the layer before (or after)."""
+    near = _neighbours(links, above=downward)
+    order = rows if downward else rows[::-1]
+    for fixed, row in pairwise(order):
+        place = {name: position for position, name in enumerate(fixed)}
+        own = {name: position for position, name in enumerate(row)}
+
+        def middle(name: str, place: dict[str, int] = place, own: dict[str, int] = own) -> float:
+            found = [place[other] for other in near[name] if other in place]
+            return sum(found) / len(found) if found else own[name]
+
+        row.sort(key=middle)
+
+
+def _placed(
+    rows: Sequence[Sequence[str]],
+    links: Sequence[tuple[str, str]],
+    sizes: Mapping[str, float],
+    gap: float,
+) -> dict[str, float]:
+    """Places across: as near to the middle of the neighbours as the room allows."""
+    above, below = _neighbours(links, above=True), _neighbours(links, above=False)
+    across: dict[str, float] = {}
+    for row in rows:
+        across |= _spread(row, dict.fromkeys(row, 0.0), sizes, gap)
+    for sweep in range(_SWEEPS):
+        downward = sweep % 2 == 0
+        for row in rows if downward else rows[::-1]:
+            near = above if downward else below
+            wanted = {
+                name: _mean([across[other] for other in near[name]], across[name]) for name in row
+            }
+            across |= _spread(row, wanted, sizes, gap)
+    start = min((across[name] - sizes[name] / 2 for name in across), default=0.0)
+    return {name: place - start for name, place in across.items()}
+
+
+def _mean(places: Sequence[float], default: float) -> float:
+    return sum(places) / len(places) if places else default
+
+
+def _spread(
+    row: Sequence[str], wanted: Mapping[str, float], sizes: Mapping[str, float], gap: float
+) -> dict[str, float]:
+    """Places in this order, apart by their sizes, with least squares from those wanted.
+
+    Without the room each takes, the order is all that is asked: neighbours that would be out of
+    order are pooled at their mean.
+    """
+    offsets: list[float] = []
+    for position, name in enumerate(row):
+        before = row[position - 1] if position else name
+        step = (sizes[before] + sizes[name]) / 2 + gap if position else 0.0
+        offsets.append((offsets[-1] if offsets else 0.0) + step)
+    pools: list[tuple[float, int]] = []
+    for name, offset in zip(row, offsets, strict=True):
+        value, count = wanted[name] - offset, 1
+        while pools and pools[-1][0] > value:
+            other, size = pools.pop()
+            value, count = (other * size + value * count) / (size + count), size + count
+        pools.append((value, count))
+    flat = [value for value, count in pools for _ in range(count)]
+    return {name: value + offset for name, value, offset in zip(row, flat, offsets, strict=True)}
+
+
+# By Graphviz --------------------------------------------------------------------------------------
+
+
+Point = tuple[float, float]
+
+_INCH = 72.0
+_SECONDS = 20
+
+
+class Positions(Struct, frozen=True):
+    """The middle of every box and the curve of every edge, y downward."""
+
+    size: Point
+    middles: tuple[Point, ...]
+    curves: tuple[tuple[Point, ...], ...]
+
+
+def positions(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Positions | None:
+    """Where dot puts boxes of these sizes; None where it is missing or fails."""
+    program = shutil.which("dot")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603  # numbers alone are passed on, nothing from a file
+            [program, "-Tplain"],
+            input=_source(sizes, edges),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+        return _read(done.stdout, len(sizes))
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
+
+
+def _source(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> str:
+    lines = ["digraph {", "rankdir=LR; nodesep=0.25; ranksep=0.6;"]
+    lines.append('node [shape=box, fixedsize=true, label=""]; edge [arrowhead=none];')
+    lines += [
+        f"n{number} [width={wide / _INCH:.4f}, height={high / _INCH:.4f}];"
+        for number, (wide, high) in enumerate(sizes)
+    ]
+    lines += [f"n{start} -> n{end};" for start, end in edges]
+    return "\n".join([*lines, "}"])
+
+
+def _read(plain: str, count: int) -> Positions:
+    """The answer: `graph scale w h`, `node name x y …`, `edge tail head n x1 y1 …`, in inches."""
+    size: Point = (0.0, 0.0)
+    middles: list[Point] = [(0.0, 0.0)] * count
+    curves: list[tuple[Point, ...]] = []
+    for line in plain.splitlines():
+        word, *rest = line.split()
+        if word == "graph":
+            size = (float(rest[1]) * _INCH, float(rest[2]) * _INCH)
+        elif word == "node":
+            middles[int(rest[0][1:])] = _point(rest[1], rest[2], size)
+        elif word == "edge":
+            numbers = rest[3 : 3 + 2 * int(rest[2])]
+            curves.append(
+                tuple(_point(x, y, size) for x, y in zip(numbers[::2], numbers[1::2], strict=True))
+            )
+    return Positions(size, tuple(middles), tuple(curves))
+
+
+def _point(x: str, y: str, size: Point) -> Point:
+    return float(x) * _INCH, size[1] - float(y) * _INCH

@@ -9,8 +9,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from backprop_cli.drawing.graph import GRAPH, Graph, Vertex
-from backprop_cli.drawing.layered import layered, positions
+from backprop_cli.drawing.graph import GRAPH, Graph, Vertex, layered, positions
 from backprop_cli.notation.boxes import width
 
 Point = tuple[float, float]

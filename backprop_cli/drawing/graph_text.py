@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from backprop_cli.document.view import View
-from backprop_cli.drawing.graph import GRAPH, Graph, Vertex
-from backprop_cli.drawing.layered import Places, layered
+from backprop_cli.drawing.graph import GRAPH, Graph, Places, Vertex, layered
 from backprop_cli.notation.boxes import Line, Role, Span, plain_text, width
 
 _GAP = 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from types import MappingProxyType
@@ -39,7 +38,7 @@ from backprop_cli.formats.pictures_svg import STYLE, svg
 from backprop_cli.formats.registry import Said
 from backprop_cli.notation.mathml import math
 from backprop_cli.notation.nodes import Braced, Fenced, Node, Sign, row, slashed, tall
-from backprop_cli.notation.numbers_and_indices import subscript
+from backprop_cli.notation.numbers_and_indices import with_lowered
 from backprop_cli.notation.symbols import size
 
 _ROWS, _ROWS_LONG = 10, 16
@@ -48,7 +47,6 @@ _BOXES = """.step mtd { padding-block: .55em; }
 .step:has(+ .room) { border-bottom: 0; }
 .room { border-bottom: 1px solid var(--line); }
 """  # that somebody is to write in
-_index = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 
 
 def render(said: Said, view: View) -> str:
@@ -70,10 +68,10 @@ def html(document: Document) -> str:
 def _title(document: Document) -> Iterator[str]:
     yield "<header>"
     if document.title:
-        yield f"<h1>{escape(_words(document.title))}</h1>"
+        yield f"<h1>{escape(with_lowered(document.title))}</h1>"
     if document.conventions:
         yield '<ul class="conventions">'
-        yield from (f"<li>{escape(_words(phrase))}</li>" for phrase in document.conventions)
+        yield from (f"<li>{escape(with_lowered(phrase))}</li>" for phrase in document.conventions)
         yield "</ul>"
     yield "</header>"
 
@@ -134,11 +132,6 @@ class _Page(Struct):
         self.in_section = False
 
 
-def _words(said: str) -> str:
-    """Words with their indices below the line: y_j is yⱼ."""
-    return _index.sub(lambda found: subscript(found[1]) or found[0], said.replace("yhat", "ŷ"))
-
-
 def _is(head: Node, value: Node) -> Node:
     return row(head, Sign("="), value)
 
@@ -160,13 +153,13 @@ def _section(part: Section, page: _Page) -> Iterator[str]:
         for each in part.beside
     )
     page.in_section = True
-    heading = f"<h2>{escape(_words(part.words))}</h2>{beside}"
+    heading = f"<h2>{escape(with_lowered(part.words))}</h2>{beside}"
     yield f'<details class="part" open="open"><summary>{heading}</summary>'
 
 
 def _heading(part: Heading, page: _Page) -> Iterator[str]:
     formula = f" {page.math(slashed(part.formula))}" if part.formula is not None else ""
-    words = f"<h2>{escape(_words(part.words))}{formula}</h2>{shape(part.shape)}"
+    words = f"<h2>{escape(with_lowered(part.words))}{formula}</h2>{shape(part.shape)}"
     opening = f'<details class="step case" open="open">\n<summary>{words}</summary>'
     yield from page.case_opened(opening, "</details>")
 
@@ -228,7 +221,7 @@ def _rows(part: Rows, page: _Page) -> Iterator[str]:
     yield f'<div class="lines{" reasoned" if reasons else ""}">'
     for item in part.items:
         head = math(item.head, page.attributes) if item.head is not None else ""
-        why = f'<span class="why">{escape(_words(item.words))}</span>' if reasons else ""
+        why = f'<span class="why">{escape(with_lowered(item.words))}</span>' if reasons else ""
         yield f'<span class="head">{head}</span>{_line(item, page)}{why}'
     yield "</div>"
 
@@ -245,7 +238,7 @@ def _line(item: Row, page: _Page) -> str:
 
 def _note(part: Note, page: _Page) -> Iterator[str]:
     formula = f" {math(part.formula, page.attributes)}" if part.formula is not None else ""
-    yield f"<p>{escape(_words(part.words))}{formula}</p>"
+    yield f"<p>{escape(with_lowered(part.words))}{formula}</p>"
 
 
 def _columns(part: Columns, page: _Page) -> Iterator[str]:
@@ -255,7 +248,7 @@ def _columns(part: Columns, page: _Page) -> Iterator[str]:
 
 
 def _cell(cell: Node | str, page: _Page) -> str:
-    return escape(_words(cell)) if isinstance(cell, str) else math(cell, page.attributes)
+    return escape(with_lowered(cell)) if isinstance(cell, str) else math(cell, page.attributes)
 
 
 def _table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> Iterator[str]:

@@ -48,9 +48,7 @@ from backprop_cli.notation.nodes import (
     slashed,
     tall,
 )
-from backprop_cli.notation.nodes import (
-    Row as Formula,
-)
+from backprop_cli.notation.nodes import Row as Formula
 from backprop_cli.notation.symbols import size
 from backprop_cli.notation.tex import tex, text
 from backprop_cli.notation.widths import folded, lines, width

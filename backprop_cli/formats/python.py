@@ -11,12 +11,7 @@ from msgspec import Struct
 
 from backprop_cli.document.step_words import SECTIONS
 from backprop_cli.document.view import View
-from backprop_cli.formats.program_text import (
-    ProgramText,
-    by_section,
-    literal,
-    shapes_of,
-)
+from backprop_cli.formats.program_text import ProgramText, by_section, literal, shapes_of
 from backprop_cli.formats.registry import Said
 from backprop_cli.readings.numpy_source import NumpySource
 from backprop_cli.readings.source import HELPERS, Source

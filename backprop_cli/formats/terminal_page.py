@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
@@ -52,14 +51,13 @@ from backprop_cli.notation.ascii_signs import ascii_text
 from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, Role, plain_text, text_box
 from backprop_cli.notation.flow import joined, natural_width, restyled, word
 from backprop_cli.notation.nodes import Grid, Named, Node, Number, is_of_numbers
-from backprop_cli.notation.numbers_and_indices import Digits, subscript
+from backprop_cli.notation.numbers_and_indices import Digits, with_lowered
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.problem.typed_numbers import printable
 from backprop_cli.terminal.console import console_of, drawn, shown_lines
 
 _INDENT, _STEP, _TABLE = 4, 8, 2
 _BLANK = Boxed(text_box(""))
-_lettered = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])")
 _MOST_ROWS, _MOST_ROWS_LONG = 10, 16
 _LEAST, _BESIDE = 16, 46  # columns of an array in a table at least, and those of its neighbours
 _ANY_WIDTH = 10**9
@@ -151,7 +149,7 @@ class TerminalPage:
         """Words in the alphabet that is asked for, their indices below the line: y_j is yⱼ."""
         if self.view.ascii:
             return ascii_text(text)
-        return _lettered.sub(_lowered, text.replace("yhat", "ŷ"))
+        return with_lowered(text)
 
     def one_line(self, node: Node) -> Text:
         """A formula on one line, in its colours; one that is taller takes its baseline."""
@@ -346,10 +344,6 @@ class TerminalPage:
 def widest(columns: int) -> int:
     """The columns a matrix may take: in a narrow window it has to share them with a function."""
     return columns - _STEP - 12 if columns >= _WIDE else max(20, columns // 2)
-
-
-def _lowered(found: re.Match[str]) -> str:
-    return subscript(found[1]) or found[0]
 
 
 def _chains(rows: Sequence[Row]) -> Iterator[tuple[Row, ...]]:

@@ -31,7 +31,7 @@ def drawing(picture: Picture, room: int, only_ascii: bool, *, alone: bool) -> Te
     columns = half if not alone and half >= _LEAST else room - _MARGIN
     found: list[str]
     if isinstance(picture.drawing, Network):
-        from backprop_cli.drawing.network_text import network_lines
+        from backprop_cli.drawing.network_pictures import network_lines
 
         found = network_lines(picture.drawing, room, only_ascii) or []
     elif isinstance(picture.drawing, Curve):

@@ -29,12 +29,7 @@ from backprop_cli.grading.sheets.array_sheet import (
 )
 from backprop_cli.grading.sheets.collect import name_by_folder, read_answers
 from backprop_cli.grading.sheets.spreadsheets import WORKBOOK
-from backprop_cli.problem.array_files import (
-    ArrayFileError,
-    from_archive,
-    from_json,
-    is_archive,
-)
+from backprop_cli.problem.array_files import ArrayFileError, from_archive, from_json, is_archive
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.units import Floating, FloatType

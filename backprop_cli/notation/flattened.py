@@ -56,7 +56,7 @@ def _short(node: Fraction) -> Node:
 def _quotient(top: Node, bottom: Node) -> Iterator[Node]:
     yield from items(top if _may_be_divided(top) else _fenced(top))
     yield _SLASH
-    yield bottom if _is_closed(bottom) else _fenced(bottom)
+    yield bottom if is_simple(bottom) or isinstance(bottom, Script) else _fenced(bottom)
 
 
 def _fenced(node: Node) -> Node:
@@ -169,10 +169,6 @@ def is_simple(node: Node) -> bool:
         case Row((head, Fenced())):
             return isinstance(head, _FUNCTIONS)
     return False
-
-
-def _is_closed(node: Node) -> bool:
-    return is_simple(node) or isinstance(node, Script)
 
 
 def _is_name(node: Node) -> bool:

@@ -103,6 +103,15 @@ def subscript(text: str) -> str | None:
     return _moved(text, _SUBSCRIPT)
 
 
+_with_letter = re.compile(r"(?<=[^\W\d])_([a-z])(?![a-z])").sub
+
+
+def with_lowered(words: str) -> str:
+    """Words with their indices below the line: y_j is yⱼ."""
+    known = words.replace("yhat", "ŷ")
+    return _with_letter(lambda found: subscript(found[1]) or found[0], known)
+
+
 def _moved(text: str, table: dict[int, int]) -> str | None:
     return text.translate(table) if all(ord(character) in table for character in text) else None
 

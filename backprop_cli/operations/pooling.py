@@ -123,16 +123,11 @@ def _unpool_max(u: Expr, _: Expr, node: Op, __: Rules) -> Shares:
     return op("sum", op("mul", _windows(u, how), share), axis=-1), None
 
 
-def _offset(number: Position, how: Pool) -> Index:
-    """The offset within a window of its how manyth entry."""
-    return (number,) if how.axes == 1 else (number // how.size, number % how.size)
-
-
 def _windows_entry(node: Op, index: Index, write: Entries) -> Expr:
     how = pool_of(node, write.shape(node.args[0]))
     *places, number = index
     before, at = split(tuple(places), how.axes)
-    offsets = _offset(number, how)
+    offsets = (number,) if how.axes == 1 else (number // how.size, number % how.size)
     inner = [how.first(i) + a for i, a in zip(at, offsets, strict=True)]
     return write.at(node.args[0], (*before, *inner))
 

@@ -113,11 +113,6 @@ def _with_channels(x: Array, axes: int) -> Array:
     return x if x.ndim > axes else x[None]
 
 
-def _with_filters(k: Array, channels: int, axes: int) -> Array:
-    """A kernel as filters × channels × places."""
-    return k.reshape(-1, channels, *k.shape[-axes:])
-
-
 def _unrolled(x: Array, window: Shape, stride: int) -> tuple[Array, Shape]:
     """The windows of channels × places as columns, and how many there are along each axis."""
     axes = len(window)
@@ -132,7 +127,7 @@ def conv(x: Array, k: Array, stride: int = 1, padding: int = 0, axes: int | None
     """Each filter slides over x: the filters in rows times the windows in columns."""
     axes = axes or min(2, x.ndim)
     picture = _with_channels(pad(x, padding, axes), axes)
-    filters = _with_filters(k, picture.shape[0], axes)
+    filters = k.reshape(-1, picture.shape[0], *k.shape[-axes:])
     columns, counts = _unrolled(picture, k.shape[-axes:], stride)
     own = (filters.shape[0],) if k.ndim > x.ndim else ()
     return Factors(filters.reshape(filters.shape[0], -1), columns, own + counts)

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from backprop_cli.errors import Complaint
+from backprop_cli.problem.array_files import flat
 from backprop_cli.python.complaining import Error
 
 _NUMBERS = "fiub"
@@ -48,16 +49,9 @@ def _array(name: str, value: Any) -> np.ndarray[Any, Any]:
     return found
 
 
-def leaves(tree: Mapping[Any, Any], above: str = "") -> dict[str, Any]:
-    """Dictionaries within dictionaries, and objects with attributes, as one dictionary."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{above}{key}"
-        if isinstance(value, Mapping):
-            found |= leaves(value, f"{name}/")
-        else:
-            found[name] = leaf(name, value)
-    return found
+def leaves(tree: Mapping[Any, Any]) -> dict[str, Any]:
+    """Dictionaries within dictionaries as one dictionary of numbers, texts and arrays."""
+    return {name: leaf(name, value) for name, value in flat(tree).items()}
 
 
 def plain(tree: Any) -> Any:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from backprop_cli.document.view import View
     from backprop_cli.formats.registry import Said
     from backprop_cli.grading.grader import Desk
-    from backprop_cli.python.exercises import Practice
-    from backprop_cli.python.graded_reports import Report
+    from backprop_cli.python.exercises import Practice, Report
 
 _TEXT_SIGNS = ("\n", "{", ": ")
 
@@ -125,7 +124,7 @@ class Problem(showing.Shown):
         problem has nothing to grade, or there is no such file; a sheet that cannot be read is
         graded with no points, and `report.error` says why.
         """
-        from backprop_cli.python.graded_reports import Report
+        from backprop_cli.python.exercises import Report
 
         self._need_numbers("check")
         with told(self._source.name):

@@ -1,4 +1,4 @@
-"""A Jacobian by its structure: factors are kept, and entries are computed when they are asked for.
+"""A Jacobian by its structure: factors are kept, from which it is filled at once.
 
 ∂y/∂W of a layer has an entry for every output and every weight, but it is P_kj x_i: a small matrix
 and the layer's input say all of it.
@@ -11,13 +11,11 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import has_slope, slope
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
+from backprop_cli.calculus.differentiate import has_slope, reaching, slope
 from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.readings.values import Array, evaluate
-
-Index = tuple[int, ...]
 
 _ROUNDED = 1e-9  # from 1, of a softmax's sum that was rounded after it was computed
 
@@ -36,12 +34,6 @@ class Outer(Struct, frozen=True):
     vector: Array
     units_first: bool
 
-    def entry(self, index: Index) -> float:
-        """One entry, (k, i, j)."""
-        k, i, j = index
-        unit, other = (i, j) if self.units_first else (j, i)
-        return float(_at(self.rows, k, unit) * self.vector[other])
-
     def fill(self, out: Array) -> None:
         """Writes all entries into an array of their shape."""
         rows = np.diag(self.rows) if self.rows.ndim == 1 else self.rows
@@ -59,13 +51,6 @@ class Factored(Struct, frozen=True):
     outers: tuple[Outer, ...] = ()
     matrix: Array | None = None
 
-    def entry(self, index: Index) -> float:
-        """One entry: of's index, then by's."""
-        total = sum(outer.entry(index) for outer in self.outers)
-        if self.matrix is not None:
-            total += float(_at(self.matrix, index[0], index[1] if len(index) > 1 else 0))
-        return float(total)
-
     def filled(self) -> Array:
         """The whole array, and no other of its size but where several outer products add up."""
         if self.matrix is not None:
@@ -79,12 +64,6 @@ class Factored(Struct, frozen=True):
             outer.fill(more)
             out += more
         return out
-
-
-def _at(matrix: Array, row: int, column: int) -> float:
-    if matrix.ndim > 1:
-        return float(matrix[row, column])
-    return float(matrix[row]) if row == column else 0.0
 
 
 def factored(
@@ -108,15 +87,11 @@ def factored(
 
 def _between(of: str, by: str, equations: Mapping[str, Expr]) -> list[str]:
     """The names on the way from `by` to `of`, in their order."""
-    reaching: set[str] = {by}
-    found: list[str] = []
-    for name, expr in equations.items():
-        if name != by and reaching.intersection(symbols(expr)):
-            reaching.add(name)
-            found.append(name)
-        if name == of:
-            return found
-    raise NoFactorsError
+    order = list(equations)
+    if of not in order:
+        raise NoFactorsError
+    reached = reaching(equations, {by}) - {by}
+    return [name for name in order[: order.index(of) + 1] if name in reached]
 
 
 class _Flow(Struct):

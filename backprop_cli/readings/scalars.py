@@ -25,14 +25,7 @@ from backprop_cli.operations.structure import sizes
 from backprop_cli.operations.table import TABLE
 from backprop_cli.operations.window_values import FACTORS, windows, windows_sum
 from backprop_cli.readings.scalar_code import FORMS, Registers
-from backprop_cli.readings.scalar_steps import (
-    ALONG,
-    ONE,
-    Entries,
-    Exponentials,
-    by_lane,
-    largest,
-)
+from backprop_cli.readings.scalar_steps import ALONG, ONE, Entries, Exponentials, by_lane, largest
 
 _MOVES = frozenset(name for name, record in TABLE.items() if record.moves) - {"place"}
 """Not `place`, in which entries may meet, and are added up."""

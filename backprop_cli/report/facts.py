@@ -12,14 +12,7 @@ from backprop_cli.errors import listed
 from backprop_cli.grading.report_data import EntryResult, Note, Result, Submission, Summary, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
-from backprop_cli.report.wording import (
-    DEFAULT_REASON,
-    VERDICTS,
-    indexed,
-    number,
-    remarked,
-    unread,
-)
+from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number, remarked, unread
 
 _LONGEST = 240  # characters of what was written
 _ENTRIES = 8  # named of each verdict

@@ -74,11 +74,7 @@ def functions_of(
     asked: Asked = _ALL,
 ) -> Said:
     """The functions of a problem with letters, for any format."""
-    from backprop_cli.derive.regions.free_inputs import (
-        NotGivenError,
-        check_letters,
-        free_functions,
-    )
+    from backprop_cli.derive.regions.free_inputs import NotGivenError, check_letters, free_functions
 
     loaded = checked(with_numbers(problem), complaints, source, allowed=allowed)
     clashes = list(check_letters(problem, loaded.model))

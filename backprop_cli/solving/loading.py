@@ -16,12 +16,7 @@ from backprop_cli.problem.model import Model
 from backprop_cli.problem.network import built_model
 from backprop_cli.problem.problem_data import Problem, with_numbers
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.problem.text.commas import (
-    Pair,
-    has_spaces,
-    separates_without_spaces,
-    with_points,
-)
+from backprop_cli.problem.text.commas import Pair, has_spaces, separates_without_spaces, with_points
 from backprop_cli.problem.text.tree import read_tree
 from backprop_cli.readings.index_bases import Index
 from backprop_cli.solving.asked import (

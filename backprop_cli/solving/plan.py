@@ -11,15 +11,9 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
-from backprop_cli.algebra.quantity import (
-    derivative_id,
-    new_id,
-    old_id,
-    quantity,
-    second_derivative,
-)
+from backprop_cli.algebra.quantity import derivative_id, new_id, old_id, quantity, second_derivative
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import Gradient, gradients
+from backprop_cli.calculus.differentiate import Gradient, also_through, gradients
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
 from backprop_cli.calculus.last_form import last_form
 from backprop_cli.calculus.quotients import divided_by
@@ -276,19 +270,9 @@ class _Planner:
         axis = self.model.sample_axis if self.per_sample(of) and self.per_sample(by) else None
         denominator = self.model.problem.convention.jacobian == "denominator"
         expr = self.definitions[of]
-        if by not in symbols(expr) or self.through_others(of, by):
+        if by not in symbols(expr) or also_through(of, by, self.definitions):
             return jacobian_by_name(of, by, axis, denominator)
         return local_jacobian(of, by, expr, self.rules, axis, denominator)
-
-    def through_others(self, of: str, by: str) -> bool:
-        """Whether `by` acts on `of` through another quantity as well."""
-        between = {by}
-        for name, expr in self.definitions.items():
-            if name == of:
-                return bool(between.intersection(symbols(expr)) - {by})
-            if between.intersection(symbols(expr)):
-                between.add(name)
-        return False
 
     def per_sample(self, name: str) -> bool:
         return "sample" in self.model.axes(name)

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import all_known
-from backprop_cli.calculus.differentiate import shares
+from backprop_cli.calculus.differentiate import added_up
 from backprop_cli.operations.record import Rules
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.table import operation
@@ -115,17 +115,14 @@ def _shortcut(
     delta = build.scaled(factor, delta)
     if loss not in model.silent:
         delta = build.mul(Sym(model.gradient(loss)), delta)
-    parts: dict[str, Expr] = {}
     (inner,) = output.args
-    for name, share in shares(inner, delta, inner, rules):
-        parts[name] = build.add(parts[name], share) if name in parts else share
     why = (
         f"{output.name} and {written.loss.name} belong together: "
         "the derivative of one cancels that of the other"
     )
     if output.name == "softmax":
         why += ", since Σ y = 1" if known else "; Σ y stays, since nothing says that it is 1"
-    return Shortcut(parts, why)
+    return Shortcut(added_up(inner, delta, inner, rules), why)
 
 
 def _total(y: Expr, output: Op) -> Expr:

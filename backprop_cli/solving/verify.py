@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.build import add
 from backprop_cli.algebra.expr import Expr, Sym, op, symbols
+from backprop_cli.calculus.differentiate import reaching
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.program import Program, Rounds, fastest, rounds, size_of
 from backprop_cli.readings.values import evaluate
@@ -149,9 +150,5 @@ def _target(model: Model, name: str) -> Expr:
 
 def _downstream(equations: Mapping[str, Expr], name: str) -> dict[str, Expr]:
     """The equations that change when `name` does, its own left out."""
-    changed, found = {name}, {}
-    for other, expr in equations.items():
-        if other != name and changed.intersection(symbols(expr)):
-            changed.add(other)
-            found[other] = expr
-    return found
+    changed = reaching(equations, {name}) - {name}
+    return {other: expr for other, expr in equations.items() if other in changed}

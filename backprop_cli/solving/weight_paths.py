@@ -11,7 +11,7 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
 from backprop_cli.algebra.quantity import change_id, new_id
-from backprop_cli.calculus.differentiate import also_through, shares
+from backprop_cli.calculus.differentiate import added_up, also_through, needed
 from backprop_cli.calculus.jacobians import UPSTREAM
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Model
@@ -143,15 +143,12 @@ class _Graph:
         expr = self.equations.get(name)
         if expr is None:
             return []
-        return [used for used in symbols(expr) if used == goal or goal in self.behind(used)]
+        return [used for used in symbols(expr) if goal in self.behind(used)]
 
     def behind(self, name: str) -> set[str]:
-        """All names that `name` is computed from, directly or not."""
+        """`name`, and all that it is computed from, directly or not."""
         if name not in self.reach:
-            found: set[str] = set()
-            for used in symbols(self.equations[name]) if name in self.equations else ():
-                found |= {used} | self.behind(used)
-            self.reach[name] = found
+            self.reach[name] = needed(self.equations, {name})
         return self.reach[name]
 
     def edges(self, at: Place, used: str, goal: Place) -> list[tuple[Place, Factor]]:
@@ -179,11 +176,7 @@ class _Graph:
         """The pull-back of `name` to `used` as an expression in an upstream gradient."""
         shapes = {**self.sizes.names, UPSTREAM: self.values[name].shape}
         self.sizes = Sizes(shapes, self.sizes.kinks)
-        return build.sum_of(
-            share
-            for of, share in shares(self.equations[name], Sym(UPSTREAM), Sym(name), self.sizes)
-            if of == used
-        )
+        return added_up(self.equations[name], Sym(UPSTREAM), Sym(name), self.sizes)[used]
 
     def slopes(self, at: Place, pulled: Expr) -> Array:
         upstream = np.zeros(self.values[at[0]].shape)

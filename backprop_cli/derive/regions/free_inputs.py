@@ -13,10 +13,9 @@ from msgspec.structs import replace
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, depth, op, rewrite, substitute, uses, walk
 from backprop_cli.algebra.quantity import entry_id, quantity, whole_id
-from backprop_cli.derive.regions.halfspaces import Affine, Space
+from backprop_cli.derive.regions.halfspaces import Affine, Inputs, Piece, Pieces, Space
 from backprop_cli.derive.regions.piecewise import NotWrittenError, pieces
-from backprop_cli.derive.regions.regions_data import Inputs, Piece, Pieces
-from backprop_cli.derive.simplify.tidy import tidy
+from backprop_cli.derive.simplify.monomials import tidy
 from backprop_cli.errors import Complaint
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Model

@@ -11,9 +11,19 @@ from msgspec import Struct
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, symbols, walk
-from backprop_cli.derive.regions.halfspaces import Affine, Half, Region, Space, TooMuchWorkError
-from backprop_cli.derive.regions.regions_data import Inputs, Piece, Pieces, Place, Value
-from backprop_cli.derive.simplify.tidy import tidy
+from backprop_cli.derive.regions.halfspaces import (
+    Affine,
+    Half,
+    Inputs,
+    Piece,
+    Pieces,
+    Place,
+    Region,
+    Space,
+    TooMuchWorkError,
+    Value,
+)
+from backprop_cli.derive.simplify.monomials import tidy
 
 _MOST_PIECES = 120
 _LONGEST = 24

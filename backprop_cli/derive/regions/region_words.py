@@ -11,8 +11,15 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.derive.regions.free_inputs import FreeInputs, Function, counted
-from backprop_cli.derive.regions.halfspaces import Affine, Half, Region
-from backprop_cli.derive.regions.regions_data import Inputs, Piece, Pieces, Value
+from backprop_cli.derive.regions.halfspaces import (
+    Affine,
+    Half,
+    Inputs,
+    Piece,
+    Pieces,
+    Region,
+    Value,
+)
 from backprop_cli.readings.formula_text import number, plain
 from backprop_cli.trace_json import to_json as trace_to_json
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, signed_terms
 from backprop_cli.algebra.shapes import Size, combined, ends, is_formula, plus, solved
+from backprop_cli.calculus.last_form import exchanged
 from backprop_cli.derive.derivation_nodes import (
     EQUAL,
     IS_LARGEST,
@@ -62,7 +63,7 @@ class Contraction(Struct, frozen=True):
             (expr,) = expr.args
         body = self.apply(expr)
         for _ in letters:
-            picked = _picked(body, letters)
+            picked = picked_in(body, letters)
             if picked is None:
                 break
             letters.remove(picked[0])
@@ -78,7 +79,7 @@ class Contraction(Struct, frozen=True):
         if not has_index(body, index):
             return self.many(body, index)
         powers = [*factor_powers(body)]
-        picked = _picked(body, [index])
+        picked = picked_in(body, [index])
         if picked is not None:
             return self.apply(self.left(body, picked))
         if self.stage == "picked":
@@ -90,7 +91,7 @@ class Contraction(Struct, frozen=True):
     def left(self, body: Expr, picked: tuple[str, str]) -> Expr:
         """The term that 1{k = j} leaves of a sum over k, where j is one of its numbers."""
         letter, other = picked
-        term = settled(renamed(_without(body, picked), {letter: other}), self.ranges)
+        term = settled(renamed(without_pick(body, picked), {letter: other}), self.ranges)
         there = inside(other, letter, self.ranges)
         if there == build.ONE:
             return term
@@ -130,28 +131,8 @@ def without_minus(expr: Expr) -> Expr:
     factor, rest = build.coefficient(expr)
     if factor >= 0 or not isinstance(expr, Op):
         return expr
-    flipped = _flipped(rest)
+    flipped = exchanged(rest, {SUM_OVER})
     return expr if flipped is None else build.scaled(-factor, flipped)
-
-
-def _flipped(expr: Expr) -> Expr | None:
-    """−expr without a minus sign in front, if one of its factors is a difference."""
-    match expr:
-        case Op("sub", (a, b)) if not isinstance(a, Num):  # 1 − h is left as it is
-            return op("sub", b, a)
-        case Op("div", (a, b)):
-            top = _flipped(a)
-            return None if top is None else op("div", top, b)
-        case Op("sum_over", (body,), options):
-            inner = _flipped(body)
-            return None if inner is None else Op(SUM_OVER, (inner,), options)
-        case Op("mul", (a, b)):
-            right = _flipped(b)
-            if right is not None:
-                return op("mul", a, right)
-            left = _flipped(a)
-            return None if left is None else op("mul", left, b)
-    return None
 
 
 def with_numbers(expr: Expr) -> Expr:
@@ -205,7 +186,7 @@ def _solved(factor: Expr, index: str) -> str | None:
     return None
 
 
-def _picked(body: Expr, letters: list[str]) -> tuple[str, str] | None:
+def picked_in(body: Expr, letters: list[str]) -> tuple[str, str] | None:
     """A letter of which one term is left, and what it has to be there."""
     powers = [*factor_powers(body)]
     for letter in reversed(letters):
@@ -216,7 +197,7 @@ def _picked(body: Expr, letters: list[str]) -> tuple[str, str] | None:
     return None
 
 
-def _without(body: Expr, picked: tuple[str, str]) -> Expr:
+def without_pick(body: Expr, picked: tuple[str, str]) -> Expr:
     """The product without the factor that picks."""
     letter, other = picked
     kept = [*factor_powers(body)]
@@ -305,14 +286,16 @@ def carried_out(expr: Expr) -> Expr:
     """The expression without factors 0 and 1, and terms 0."""
     if not isinstance(expr, Op):
         return expr
-    args = tuple(map(carried_out, expr.args))
-    if expr.name == SUM_OVER:
-        return build.ZERO if args[0] == build.ZERO else Op(expr.name, args, expr.options)
-    if expr.name == "mul":
-        return build.scalar_mul(*args)
-    if expr.name == "div":
-        return build.ZERO if args[0] == build.ZERO else build.div(*args)
-    return rebuilt(expr.name, args, expr)
+    return without_ones(expr, tuple(map(carried_out, expr.args)))
+
+
+def without_ones(node: Op, args: tuple[Expr, ...]) -> Expr:
+    """The operation on new arguments, without factors 0 and 1, and terms 0."""
+    if node.name in (SUM_OVER, "div") and args[0] == build.ZERO:
+        return build.ZERO
+    if node.name == "div":
+        return build.div(*args)
+    return build.scalar_mul(*args) if node.name == "mul" else rebuilt(node.name, args, node)
 
 
 def delta(expr: Expr, left: str, right: str) -> bool:

@@ -15,6 +15,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, uses
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.derive.derivation_data import REASONS, Line
 from backprop_cli.derive.derivation_nodes import EQUAL, SUM_OVER, has_derivative, renamed
+from backprop_cli.derive.simplify import contract
 from backprop_cli.derive.simplify.contract import has_index, picks
 from backprop_cli.derive.simplify.factor_rules import (
     absorbed,
@@ -28,6 +29,7 @@ from backprop_cli.derive.simplify.factor_rules import (
 from backprop_cli.derive.simplify.monomials import (
     Monomial,
     collected,
+    factor_powers,
     is_sum,
     monomial,
     summands,
@@ -133,12 +135,13 @@ class Simplifier(Struct, frozen=True):
         left = collected(terms)
         if "multiplied out" not in self.rules:
             return total(left)
-        found = [common(left), common(self._expanded(left))]
+        found = [common(left), common(self.expanded(left))]
         if "one denominator" in self.rules:
             found += self._over_one(left)
         return min(found, key=self.heaviness)
 
-    def _expanded(self, terms: Sequence[Monomial]) -> list[Monomial]:
+    def expanded(self, terms: Sequence[Monomial]) -> list[Monomial]:
+        """The terms with all their products of sums multiplied out, where these stay few."""
         found = [*chain.from_iterable(map(self._distributed, terms))]
         return collected(found) if len(found) <= _MOST else [*terms]
 
@@ -163,7 +166,7 @@ class Simplifier(Struct, frozen=True):
         if not below or len(terms) < 2 or len(terms) > _MOST:
             return
         raised = [times(term, (Fraction(1), below)) for term in terms]
-        whole = monomial(common(self._expanded(raised)))
+        whole = monomial(common(self.expanded(raised)))
         number, powers = times(whole, (Fraction(1), {f: -power for f, power in below.items()}))
         yield written(number, powers)
 
@@ -188,7 +191,7 @@ class Simplifier(Struct, frozen=True):
             opened = [times((number, rest), inner) for inner in summands(each)]
             yield [absorbed(one) for one in opened]
         if any(_opens(factor, power) for factor, power in powers.items()):
-            yield self._expanded([term])
+            yield self.expanded([term])
 
     # Sums over letters --------------------------------------------------------------------------
 
@@ -244,6 +247,29 @@ def _all(front: Monomial, sums: Sequence[Sequence[Monomial]]) -> list[Monomial]:
             term = times(term, each)
         found.append(absorbed(term))
     return found
+
+
+# Fractions: (a/b − c/d) b d is a d − c b ----------------------------------------------------------
+
+_OUT = Simplifier(frozenset({"simplification", "multiplied out"}))
+
+
+def cleared(expr: Expr) -> Expr:
+    """The expression with sums multiplied by denominators of theirs that are factors as well."""
+    if not isinstance(expr, Op):
+        return expr
+    powers = [*factor_powers(expr)] if expr.name in ("mul", "neg", "div") else []
+    for place, (factor, power) in enumerate(powers):
+        others = powers[:place] + powers[place + 1 :]
+        terms = [*summands(factor)] if power == 1 and is_sum(factor) else []
+        beside = [(each, 1) for each in denominator(terms) if (each, 1) in others]
+        below: Monomial = (Fraction(1), {each: Fraction(1) for each, _ in beside})
+        left = _OUT.expanded([times(term, below) for term in terms])
+        if beside and 0 < len(left) <= 2:
+            rest = [each for each in others if each not in beside]
+            return contract.product([(common(left), 1), *rest])
+    args = tuple(map(cleared, expr.args))
+    return expr if args == expr.args else Op(expr.name, args, expr.options)
 
 
 # Formulas over arrays: the rules for numbers where entries are alone ------------------------------

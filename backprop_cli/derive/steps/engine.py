@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
 from backprop_cli.calculus.last_form import in_signs
 from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Definition, Line
@@ -21,9 +20,9 @@ from backprop_cli.derive.derivation_nodes import (
     renamed,
     sum_over,
 )
+from backprop_cli.derive.simplify.contract import picked_in, picks, without_ones, without_pick
 from backprop_cli.derive.simplify.endings import Ending, ending
-from backprop_cli.derive.simplify.monomials import factor_powers, weight
-from backprop_cli.derive.simplify.tidy import tidy
+from backprop_cli.derive.simplify.monomials import tidy, weight
 from backprop_cli.derive.steps.rules import Outcome, Scalars, applied
 from backprop_cli.derive.steps.step_table import Case, Finish, condition, formula
 from backprop_cli.problem.problem_data import Kinks
@@ -101,7 +100,7 @@ def _replaced(expr: Expr, reason: str, rules: Scalars) -> Expr:
         return outcome.expr if known or outcome.reason == reason else expr
     inside = _inside(expr, rules)
     args = tuple(_replaced(arg, reason, inside) for arg in expr.args)
-    return expr if args == expr.args else rebuilt(expr, args)
+    return expr if args == expr.args else without_ones(expr, args)
 
 
 def _inside(node: Op, rules: Scalars) -> Scalars:
@@ -109,22 +108,6 @@ def _inside(node: Op, rules: Scalars) -> Scalars:
     if node.name not in (SUM_OVER, MAX_OVER):
         return rules
     return replace(rules, bound=rules.bound | {str(node.option("index"))})
-
-
-def rebuilt(node: Op, args: tuple[Expr, ...]) -> Expr:
-    """The operation on new arguments, without factors 1 and terms 0."""
-    match node.name, args:
-        case "add", (a, b):
-            return build.add(a, b)
-        case "sub", (a, b):
-            return build.sub(a, b)
-        case "mul", (a, b):
-            return build.scalar_mul(a, b)
-        case "div", (a, b):
-            return build.ZERO if a == build.ZERO else build.div(a, b)
-        case "neg", (a,):
-            return build.neg(a)
-    return Op(node.name, args, node.options)
 
 
 # Sums of which one term is left -------------------------------------------------------------------
@@ -146,36 +129,16 @@ def _split(body: Expr, index: str) -> Expr:
     match body:
         case Op("add" | "sub" | "neg" as name, args) if _has_pick(body, index):
             return Op(name, tuple(_split(arg, index) for arg in args))
-    product = [*factor_powers(body)]
-    for factor, power in product:
-        other = _picks(factor, index)
-        if other is not None and power == 1:
-            return renamed(_without(product, factor), {index: other})
+    picked = picked_in(body, [index])
+    if picked is not None:
+        return renamed(without_pick(body, picked), dict([picked]))
     return sum_over(body, index)
 
 
 def _has_pick(expr: Expr, index: str) -> bool:
-    return _picks(expr, index) is not None or (
+    return picks(expr, index) is not None or (
         isinstance(expr, Op) and any(_has_pick(arg, index) for arg in expr.args)
     )
-
-
-def _picks(factor: Expr, index: str) -> str | None:
-    """The letter that 1{k = j} puts in place of the index k."""
-    match factor:
-        case Op("equal", (Sym(left), Sym(right))):
-            if index == left:
-                return right
-            return left if index == right else None
-    return None
-
-
-def _without(product: list[tuple[Expr, int]], dropped: Expr) -> Expr:
-    rest: Expr = build.ONE
-    for factor, power in product:
-        if factor != dropped:
-            rest = build.mul(rest, build.power(factor, num(power)))
-    return rest
 
 
 # Chains -------------------------------------------------------------------------------------------
@@ -226,8 +189,8 @@ def without_repeats(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 def with_partials(chain: Chain) -> Chain:
     """The chain with ∂ for d: there are other variables."""
-    lines = tuple(replace(each, expr=partial(each.expr)) for each in chain.lines)
-    return replace(chain, left=partial(chain.left), lines=lines)
+    lines = (replace(each, expr=partial(each.expr)) for each in chain.lines)
+    return replace(chain, left=partial(chain.left), lines=without_repeats(lines))
 
 
 _SUM, _PRODUCT = frozenset({"add", "sub"}), frozenset({"mul", "div", "neg"})

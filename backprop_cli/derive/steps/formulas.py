@@ -55,7 +55,7 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     expr = parse(text)
     _check_letters(symbols(expr), numbers, wrt)
     by = _variable(expr, wrt)
-    whole = Sym(_unused(expr))
+    whole = Sym(next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr)))
     rules = scalars()
     notes: tuple[str, ...] = ()
     if uses(expr, *_SUMMED):
@@ -109,10 +109,6 @@ def _plain(expr: Expr) -> Expr:
         if isinstance(node, Op) and not (operation(node).elementwise or node.name in _FOR_NUMBERS):
             raise UnderivableError(f"there is no derivation with letters for {node.name}")
     return plain
-
-
-def _unused(expr: Expr) -> str:
-    return next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr))
 
 
 def _lines(

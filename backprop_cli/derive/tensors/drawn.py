@@ -12,13 +12,7 @@ from backprop_cli.derive.derivation_nodes import Range
 from backprop_cli.derive.simplify.contract import at_places
 from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor import factor_name
-from backprop_cli.derive.tensors.gradient_data import (
-    Dots,
-    Drawing,
-    Factor,
-    Setting,
-    Slice,
-)
+from backprop_cli.derive.tensors.gradient_data import Dots, Drawing, Factor, Setting, Slice
 from backprop_cli.derive.tensors.product import shape_of
 
 _WHOLE = 4  # numbers up to which nothing is left out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, entry_id
@@ -364,8 +366,6 @@ def _pulled_back(work: Chainwork) -> Expr | None:
         upstream_name = derivative_id(question.of, name)
         upstream = build.ONE if name == question.of else Sym(upstream_name)
         shapes = {**work.setting.sizes.names, upstream_name: work.setting.sizes.names[name]}
-        from msgspec.structs import replace
-
         sizes = replace(work.setting.sizes, names=shapes)
         for used, share in shares(work.model.definitions[name], upstream, Sym(name), sizes):
             if used == question.by:

@@ -24,7 +24,7 @@ from backprop_cli.derive.simplify.contract import (
 )
 from backprop_cli.derive.simplify.endings import finished
 from backprop_cli.derive.simplify.monomials import factor_powers
-from backprop_cli.derive.simplify.tidy import cleared
+from backprop_cli.derive.simplify.simplify import cleared
 from backprop_cli.derive.steps.engine import without_repeats
 from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor import factor_name

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import symbols
 from backprop_cli.algebra.quantity import entry_id
+from backprop_cli.calculus.differentiate import reaching
 from backprop_cli.derive.derivation_nodes import Indices, Range, over
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise, Letters, counting
 from backprop_cli.derive.tensors.gradient_data import Place, Setting
@@ -119,28 +120,20 @@ def _paths(model: Model, question: Question) -> Iterator[Names]:
     definitions = model.definitions
     found: list[Names] = []
     open_: list[Names] = [(question.of,)]
-    reaching = _reaching(definitions, question.by)
+    between = reaching(definitions, {question.by})
     while open_ and len(found) <= MAX_PATHS:
         path = open_.pop(0)
         if path[-1] == question.by:
             found.append(path)
-        elif path[-1] in reaching:
+        elif path[-1] in between:
             used = symbols(definitions[path[-1]])
-            open_ += [(*path, name) for name in used if name in reaching]
+            open_ += [(*path, name) for name in used if name in between]
     if not found:
         raise TensorError(f"{question.of} does not depend on {question.by}")
     if len(found) > MAX_PATHS:
         message = f"{question.by} acts on {question.of} along more than {MAX_PATHS} paths"
         raise TensorError(message, "quantities that are closer to one another")
     yield from found
-
-
-def _reaching(definitions: Mapping[str, object], by: str) -> set[str]:
-    found = {by}
-    for name, expr in definitions.items():
-        if found.intersection(symbols(expr)):  # type: ignore[arg-type]  # they are expressions
-            found.add(name)
-    return found
 
 
 class _Lettering(Struct):

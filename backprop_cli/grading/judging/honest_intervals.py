@@ -14,7 +14,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, told
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, room_beside
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
@@ -36,7 +36,7 @@ class Way(Struct, frozen=True):
     is_range: bool = False
 
 
-class Wanted(Struct, frozen=True):
+class Wanted(Struct, frozen=True, dict=True):
     """What somebody may have typed, the verdict if a way leads to it, and for which entries.
 
     `ranges` tells which of them prove something: any, those that are beyond doubt, or none alone.
@@ -46,6 +46,11 @@ class Wanted(Struct, frozen=True):
     verdict: str
     allowed: Mask | bool = True
     ranges: Literal["any", "beyond doubt", "none"] = "beyond doubt"
+
+    @cached_property
+    def room(self) -> Array:
+        """How small a difference still counts beside it."""
+        return room_beside(self.typed)
 
 
 class Ways(Struct, dict=True):
@@ -84,8 +89,9 @@ class Ways(Struct, dict=True):
         roundings add up to far more: to the old loss where the new one is near.
         """
         low, high = self.ends
-        assert self.reading.unit is not None
-        room = (high - low) / 2 + self.reading.unit.at(self.expected + self.base)
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
+        room = (high - low) / 2 + unit.at(right)
         return low - room, high + room
 
     @cached_property
@@ -118,7 +124,17 @@ class Ways(Struct, dict=True):
         low, high = (bound - self.base for bound in self.ends)
         return np.asarray(seen & (np.maximum(np.abs(low), np.abs(high)) < half))
 
-    def counts_twice(self, way: Way) -> bool:
+    def is_wide(self, way: Way) -> bool:
+        """Whether a range is far wider than what people come to.
+
+        In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00,
+        and may be anything from 0.9975 to 1.0125.
+        """
+        unit = self.reading.unit
+        other = unit is not None and unit.significant != self.standing.key.unit.significant
+        return other or self._counts_twice(way)
+
+    def _counts_twice(self, way: Way) -> bool:
         """Whether a number of the sheet stands in the formula twice, as in h(1 - h).
 
         A range has it at both of its ends at once, and is wider than what any rounding leads to.

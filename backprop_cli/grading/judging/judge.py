@@ -33,7 +33,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
     how_right,
     is_right,
     meets,
-    room_beside,
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
@@ -146,8 +145,10 @@ class Judge:
 
     def _missing_behind(self, name: str, verdicts: Words) -> str | None:
         """Where nothing can be said since something is missing: which, and what it is."""
+        if not (verdicts == "wrong").any():
+            return None
         missing = sorted(source for source in self.sources(name) if self._is_missing(source))
-        if not missing or not (verdicts == "wrong").any():
+        if not missing:
             return None
         verdicts[verdicts == "wrong"] = "not-judged"
         return f"{self._lacking(missing)}, and this is computed from it"
@@ -161,7 +162,7 @@ class Judge:
 
     def _is_missing(self, source: str) -> bool:
         asked = source in self.key.asked
-        return source in self.lost or (asked and not self.written[source].present.all())
+        return source in self.lost or (asked and not self.written[source].complete)
 
     # What it depends on ---------------------------------------------------------------------------
 
@@ -240,18 +241,22 @@ class _One:
         if beyond.any() and self.judge.betrayed(self.name):
             to_digits = at_digits
         right = (at_digits | to_digits) & self.written.present
+        if not right.any():
+            return
         self.verdicts[right] = "correct"
         self.how[right] = how_right(value, unit, truth, self.key.unit)[right]
 
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""
-        verdicts = {True: "correct", False: "carried"}
+        wanted = {True: Wanted(self.typed, "correct"), False: Wanted(self.typed, "carried")}
         if self.name in self.judge.uniform.proves_nothing:
-            del verdicts[True]
+            del wanted[True]
         for rounded in (False, True):
-            for repaired, verdict in verdicts.items():
+            for repaired, one in wanted.items():
+                if not self.open.any():
+                    return
                 found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
-                self._try(found, [Wanted(self.typed, verdict)])
+                self._try(found, [one])
 
     @cached_property
     def doubted(self) -> bool:
@@ -269,8 +274,10 @@ class _One:
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
+        if not self.open.any():
+            return
         few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
-        if not self.open.any() or not (few.any or self.judge.any_imprecise()):
+        if not (few.any or self.judge.any_imprecise()):
             return
         if self.name in self.judge.uniform.proves_nothing:
             return
@@ -329,14 +336,13 @@ class _One:
         still = self._still(self._expected(reading.repaired))
         open_ = self.open
         sought = reduce(np.logical_or, [open_ & one.allowed for one in wanted])
-        rooms = [room_beside(one.typed) for one in wanted]
         ways = self._ways(reading, sought)
         for way in ways.all():
-            for one, room in zip(wanted, rooms, strict=True):
-                found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
+            for one in wanted:
+                found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
                 found &= (way.excuses | ~still) & ~ways.from_nothing(found)
                 if way.is_range and found.any() and self._doubts(one, ways, way):
-                    found &= meets(one.typed, ways.near, room)
+                    found &= meets(one.typed, ways.near, one.room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
@@ -346,7 +352,7 @@ class _One:
     def _doubts(self, one: Wanted, ways: Ways, way: Way) -> bool:
         """Whether a range alone is no proof of what is wanted."""
         if one.ranges == "beyond doubt":
-            return self.doubted or ways.counts_twice(way)
+            return self.doubted or ways.is_wide(way)
         return one.ranges == "none"
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:

@@ -16,7 +16,7 @@ from backprop_cli.grading.quantities import Quantities
 from backprop_cli.grading.report_data import Sheet
 from backprop_cli.grading.sheets.assembled import Collector, said
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
-from backprop_cli.grading.sheets.plain_sheet import PlainReader
+from backprop_cli.grading.sheets.plain_sheet import PlainReader, plain_tree
 from backprop_cli.grading.sheets.spreadsheets import (
     DATE,
     WORKBOOK,
@@ -28,7 +28,6 @@ from backprop_cli.grading.sheets.spreadsheets import (
 )
 from backprop_cli.problem.arrays import kind_of
 from backprop_cli.problem.ids import Reference
-from backprop_cli.problem.text.plain_tree import plain_tree
 from backprop_cli.problem.text.tree import (
     Entry,
     ListNode,

@@ -81,7 +81,7 @@ def _below(folder: str, problem: str | None, left: list[Unread]) -> Iterator[str
             path, target = os.path.join(place, entry.name), os.path.join(real, entry.name)
             if entry.is_symlink():
                 target = os.path.realpath(path)
-                wanted = os.path.isfile(target) and _is_below(target, inside)
+                wanted = os.path.isfile(target) and target.startswith(os.path.join(inside, ""))
             elif entry.is_dir(follow_symlinks=False):
                 stack.append((path, target))
                 continue
@@ -126,10 +126,6 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
 
 def _wanted(name: str) -> bool:
     return not name.startswith(".") and name not in _NOT_SHEETS
-
-
-def _is_below(target: str, inside: str) -> bool:
-    return target.startswith(os.path.join(inside, ""))
 
 
 # Archives -----------------------------------------------------------------------------------------

@@ -15,12 +15,7 @@ from backprop_cli.problem.problem_data import Text, Values
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.other_keys import folded, nearest
 from backprop_cli.problem.text.tree import MapNode, Node, ScalarNode
-from backprop_cli.problem.typed_numbers import (
-    NumberError,
-    normal_minus,
-    printable,
-    read_number,
-)
+from backprop_cli.problem.typed_numbers import NumberError, normal_minus, printable, read_number
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

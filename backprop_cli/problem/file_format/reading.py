@@ -36,13 +36,7 @@ from backprop_cli.problem.file_format.records import (
     NamedOf,
     Record,
 )
-from backprop_cli.problem.file_format.training_keys import (
-    ASK,
-    GRADING,
-    ROUNDING,
-    UPDATE,
-    VARY,
-)
+from backprop_cli.problem.file_format.training_keys import ASK, GRADING, ROUNDING, UPDATE, VARY
 from backprop_cli.problem.ids import taken
 from backprop_cli.problem.problem_data import Labels, Layer, Problem, Text, Values
 from backprop_cli.problem.text import other_keys

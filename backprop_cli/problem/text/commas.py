@@ -140,7 +140,7 @@ def _is_close(first: Node, second: ScalarNode) -> bool:
 
 def refuse_quotes(text: str) -> None:
     """NumberError where typographic quotes stand around numbers."""
-    if (plain := without_quotes(text)) != text.strip():
+    if (plain := text.strip().strip(_QUOTES).strip()) != text.strip():
         several = any(char in plain for char in " ;,")
         message = f"{shown(text)} stands in typographic quotes, which quote nothing here"
         raise NumberError(message, f'"{plain}"' if several else plain)
@@ -169,8 +169,3 @@ def without_brackets(text: str) -> str:
 
 _in_brackets = re.compile(r"\s*\[.*\]\s*", re.DOTALL).fullmatch
 _NEXT_ROW = re.compile(r"\]\s*,?\s*\[")
-
-
-def without_quotes(text: str) -> str:
-    """`text` without the typographic quotes around it."""
-    return text.strip().strip(_QUOTES).strip()

@@ -176,7 +176,7 @@ def _unreadable(text: str, start: int) -> FormulaError:
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)
 
 
-_of_latex = re.compile(r"\\([^\W\d_]+|\|)").match
+_of_latex = re.compile(r"\\(?!u[0-9a-f]{4})([^\W\d_]+|\|)").match
 _LATEX = {
     **dict.fromkeys(("cdot", "times", "odot", "circ", "ast"), "*, or @ for a matrix product"),
     **dict.fromkeys(("frac", "dfrac", "tfrac"), "a / b for \\frac{a}{b}"),
