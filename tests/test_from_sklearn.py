@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,6 +76,19 @@ def test_gradients_of_several_numbers_are_of_their_sum() -> None:
     compared(fitted("MLPRegressor", y, activation="tanh"), y, loss=False)
 
 
+COUNTS = np.array([[0, 1], [2, 1], [1, 3], [4, 0], [0, 2], [3, 5]])
+
+
+@pytest.mark.skipif(
+    "loss" not in signature(sklearn.MLPRegressor).parameters, reason="there is one loss in 1.6"
+)
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("y", [COUNTS[:, 0], COUNTS], ids=["one", "two"])
+def test_counts(activation: str, y: Any) -> None:
+    """Poisson's loss, behind an exponential function."""
+    compared(fitted("MLPRegressor", y, activation=activation, loss="poisson", alpha=0.1), y)
+
+
 def test_several_labels() -> None:
     y = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0], [0, 1]])
     compared(fitted("MLPClassifier", y, activation="tanh"), y)
@@ -97,7 +111,7 @@ def like(**changed: Any) -> Any:
     ("model", "said"),
     [
         (SimpleNamespace(activation="relu"), "no coefs_"),
-        (like(loss="poisson"), "poisson"),
+        (like(loss="gamma"), "gamma"),
         (like(out_activation_="swishy"), "swishy"),
         (like(coefs_=[np.ones((300, 200))], intercepts_=[np.zeros(200)]), "by hand"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -338,15 +339,124 @@ def test_a_batch_norm_remembers_nothing_of_it() -> None:
     assert model[1].num_batches_tracked.item() == 0
 
 
-class Branching(nn.Module):  # type: ignore[misc,name-defined]
-    """Two ways that meet."""
+# Ways that meet -----------------------------------------------------------------------------------
 
-    def __init__(self) -> None:
+
+class Way(nn.Module):  # type: ignore[misc,name-defined]
+    """Layers a, b, c, … by their sizes, and what is done with them."""
+
+    def __init__(self, does: Any, *layers: Any) -> None:
         super().__init__()
-        self.one = nn.Linear(3, 3)
+        self.does, self.layers = does, nn.ModuleList(layers)
 
     def forward(self, x: Any) -> Any:
-        return self.one(x) + x
+        return self.does(x, *self.layers)
+
+
+def residual(*layers: Any) -> Any:
+    return Way(lambda x, inner: x + inner(x), sequence(*layers))
+
+
+def added_in_place(x: Any, a: Any, b: Any, c: Any) -> Any:
+    h = torch.tanh(a(x))
+    out = b(h)
+    out += h
+    return c(out)
+
+
+def at_both_ends(x: Any, a: Any, b: Any, c: Any) -> Any:
+    h = torch.tanh(a(x))
+    return c(torch.relu(b(h) + h) + h)
+
+
+def of_two_before(x: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    h = torch.tanh(a(x))
+    return d(torch.tanh(c(torch.tanh(b(h))) + h + x))
+
+
+def linear(*sizes: int) -> list[Any]:
+    return [nn.Linear(one, other) for one, other in itertools.pairwise(sizes)]
+
+
+WAYS: dict[str, Any] = {
+    "before the activation": lambda: Way(lambda x, a, b: b(torch.relu(a(x) + x)), *linear(3, 3, 2)),
+    "behind it": lambda: Way(lambda x, a, b: b(torch.relu(a(x)) + x), *linear(3, 3, 2)),
+    "as a function": lambda: Way(lambda x, a, b: b(torch.add(x, a(x))), *linear(3, 3, 2)),
+    "as a method": lambda: Way(lambda x, a, b: b(a(x).add(x)), *linear(3, 3, 2)),
+    "in place": lambda: Way(added_in_place, *linear(3, 4, 4, 2)),
+    "at both ends": lambda: Way(at_both_ends, *linear(3, 4, 4, 2)),
+    "of two before": lambda: Way(of_two_before, *linear(3, 3, 4, 3, 2)),
+    "blocks": lambda: sequence(
+        nn.Linear(3, 4), nn.Tanh(), residual(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 4)),
+        residual(nn.Linear(4, 3), nn.SiLU(), nn.Linear(3, 4)), nn.Linear(4, 2),
+    ),
+    "from x": lambda: sequence(
+        residual(nn.Linear(3, 5), nn.Dropout(), nn.GELU(), nn.Linear(5, 3)), nn.Linear(3, 2)
+    ),
+    "behind a norm": lambda: sequence(
+        residual(nn.LayerNorm(3), nn.Linear(3, 5), nn.ELU(), nn.Linear(5, 3)), nn.Linear(3, 2)
+    ),
+    "before a norm": lambda: sequence(
+        residual(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3)), nn.LayerNorm(3), nn.Linear(3, 2)
+    ),
+    "to the end": lambda: sequence(
+        nn.Linear(3, 2), residual(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+    ),
+    "through a layer": lambda: Way(
+        lambda x, a, b, c, around: c(torch.relu(around(x) + b(torch.tanh(a(x))))),
+        *linear(3, 4, 5, 2), nn.Linear(3, 5, bias=False),
+    ),
+    "what nobody uses": lambda: Way(lambda x, a, b: (b(x), a(x))[1], *linear(3, 2), *linear(3, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_is_added_on_the_way(name: str) -> None:
+    """Every gradient that PyTorch has is one of the problem's, and the loss is the same."""
+    torch.manual_seed(37)
+    model, loss = WAYS[name]().double().eval(), nn.CrossEntropyLoss()
+    solution = backprop.from_torch(model, inputs(), CLASSES, loss).solve()
+    value = loss(model(inputs()), CLASSES)
+    value.backward()
+    assert float(solution["L"]) == pytest.approx(value.item(), rel=1e-9)
+    ids = [step["id"] for step in solution.trace["steps"] if step["id"].startswith("dL/d")]
+    found = [np.ravel(solution[id]) for id in ids]
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            wanted = parameter.grad.numpy().ravel()
+            same = [one for one in found if one.shape == wanted.shape]
+            assert any(np.allclose(one, wanted, 1e-9, 1e-12) for one in same), tuple(wanted)
+
+
+def before_its_activation(x: Any, a: Any, b: Any, c: Any) -> Any:
+    h = a(x)
+    return c(b(torch.relu(h)) + h)
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        (lambda: Way(before_its_activation, *linear(3, 3, 3, 2)), "something acts on it"),
+        (lambda: Way(lambda x, a: a(x) - x, nn.Linear(3, 3)), "sub takes more than"),
+        (lambda: Way(lambda x, a: torch.add(a(x), x, alpha=2), nn.Linear(3, 3)), "add takes more"),
+        (lambda: Way(lambda x, a: torch.cat([a(x), x], 1), nn.Linear(3, 3)), "cat takes more than"),
+        (lambda: Way(lambda x, a: a(x) + torch.relu(x), nn.Linear(3, 3)), "relu, which is added"),
+        (lambda: Way(lambda x, a: a(x) + 1, nn.Linear(3, 2)), "add is not known here"),
+        (
+            lambda: Way(lambda x, a, n: n(a(x)) + x, nn.Linear(3, 3), nn.LayerNorm(3)),
+            "behind a lin",
+        ),
+        (lambda: Way(lambda x, a, b: a(torch.relu(a(x))) + b(x), *linear(3, 3, 3)), "used twice"),
+        (lambda: Way(lambda x, a, b: a(x) + b(x), *linear(3, 3, 3)), "has a bias"),
+        (lambda: Way(lambda x, a: (a(x), x), nn.Linear(3, 2)), "several outputs"),
+    ],
+)
+def test_other_ways_that_meet_are_refused_by_name(way: Any, said: str) -> None:
+    with pytest.raises(backprop.Error, match=said):
+        backprop.from_torch(way(), inputs(), CLASSES, nn.CrossEntropyLoss())
+
+
+# What is not known --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -367,7 +477,6 @@ class Branching(nn.Module):  # type: ignore[misc,name-defined]
         (lambda: nn.Linear(3, 2), nn.CrossEntropyLoss(label_smoothing=0.1), "label_smoothing"),
         (lambda: sequence(nn.Linear(3, 2), nn.Dropout()), nn.MSELoss(), "eval"),
         (lambda: nn.Linear(300, 200), nn.MSELoss(), "by hand"),
-        (Branching, nn.MSELoss(), "right before it"),
         (nn.Identity, nn.MSELoss(), "no layer"),
         (lambda: sequence(nn.Linear(3, 2), nn.BatchNorm1d(2)).eval(), nn.MSELoss(), "train"),
         (lambda: nn.LayerNorm([4, 3]), nn.MSELoss(), "several axes"),

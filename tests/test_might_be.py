@@ -50,9 +50,8 @@ def written(value: Array, decimals: int = 4) -> str:
 
 
 def counted(text: str, times: int, student: str = "anna") -> Count:
-    count = Count(whose={text: student})
-    count.shared[text] = times
-    return count
+    others = {f"{student} {number}": student for number in range(times)}
+    return Count(writers={text: others})
 
 
 @cache
@@ -92,13 +91,40 @@ def test_the_figures_of_several_prove_it_together() -> None:
     """5/7 of a loss at two decimals: alone it proves nothing, in the numbers of four it does."""
     graders = {student: grader_of(text) for student, text in variants().items()}
     values = {s: written(5 / 7 * one.key.truth["L"], 2) for s, one in graders.items()}
-    count = Count()
+    writers: dict[str, dict[str, str]] = {}
     for student, text in values.items():
-        count.shared[text] += 1
-        count.whose[text] = student
+        writers.setdefault(text, {})[student] = student
+    count = Count(writers=writers)
     assert SharedValues(graders.__getitem__)("L", count) == (Shared("", 4, SHARE),)
     alone = counted(values["s0"], 2, "s0")
     assert SharedValues(graders.__getitem__)("L", alone) == (Shared(values["s0"], 2),)
+
+
+@pytest.mark.parametrize(
+    ("names", "writers"),
+    [
+        ({"a.yaml": "anna", "b.yaml": "anna"}, 0),
+        ({"a.yaml": "anna", "b.yaml": "anna", "c.yaml": "ben"}, 2),
+        ({"1/s.yaml": "", "2/s.yaml": ""}, 2),
+    ],
+    ids=["one student twice", "two of three sheets", "two without a name"],
+)
+def test_students_are_counted_and_no_sheets(
+    tmp_path: Path, names: dict[str, str], writers: int
+) -> None:
+    (tmp_path / "p.yaml").write_text(PROBLEM)
+    answers = right_answers(grader_of(PROBLEM), 4)
+    answers["dL/dW2"] = typed(0.4321 * wrong_values(PROBLEM)["dL/dW2"][0], 4)
+    for name, student in names.items():
+        file = tmp_path / "in" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        signed = f"student: {student}\n" if student else ""
+        file.write_text(signed + sheet(answers))
+    words = ["check", str(tmp_path / "p.yaml"), str(tmp_path / "in"), "--format", "json"]
+    summary = json.loads(CliRunner().invoke(main, words).stdout)["summary"]
+    found = [one for one in summary["quantities"] if one["id"] == "dL/dW2"]
+    counts = [each["students"] for one in found for each in one["unexplained"]]
+    assert counts == ([writers] if writers else [])
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["one problem", "own numbers"])
@@ -124,7 +150,7 @@ def test_the_report_of_a_class_tells_it(tmp_path: Path, own: bool) -> None:
     summary = json.loads(found["json"])["summary"]
     (tally,) = [one for one in summary["quantities"] if one["id"] == "dL/dW2"]
     (unexplained,) = tally["unexplained"]
-    assert (unexplained["sheets"], unexplained["perhaps"]) == (4, SHARE)
+    assert (unexplained["students"], unexplained["perhaps"]) == (4, SHARE)
     assert (unexplained["written"] is None) == own
     notes = [(one["kind"], one["student"], len(one["files"])) for one in summary["notes"]]
     assert notes == [("not-read", None, 1), ("no-sheet", "zoe", 0)]

@@ -219,6 +219,19 @@ def test_no_hint_before_the_last_has_the_value(path: Path) -> None:
     assert practice.ended
 
 
+def test_a_hint_looks_through_what_is_the_result_by_another_name() -> None:
+    """∂L/∂H₃ of this LSTM is ∂L/∂Ŷ = H₃ − y, which no question asks for."""
+    path = PROBLEMS / "time" / "lstm.yaml"
+    names = [question.id for question in problem(path)[1].questions]
+    practice, _ = at(path, names.index("dL/dH1_3"))
+    state = truth(path, practice.questions[names.index("H1_3")])
+    for _ in range(3):
+        said = numbers(text(practice.reply("hint").lines))
+        assert f"{1 - state[0]:.4f}" not in said
+    assert {f"{abs(entry):.4f}" for entry in state} | {"1", "0"} <= said
+    assert f"{1 - state[0]:.4f}" in numbers(text(practice.reply("hint").lines))
+
+
 def test_no_reply_to_a_wrong_answer_has_the_value() -> None:
     """A value of four decimals that is nowhere else, and answers around it."""
     for n, question in enumerate(problem(NET)[1].questions):

@@ -192,3 +192,17 @@ def test_the_logits_taken_for_the_prediction_where_nobody_wrote_the_chain() -> N
     assert "wrong-operand" in wrong["dL/dZ1"].slips
     right = {**sheet, "dL/dZ1": [f"{one:.4f}" for one in yhat - [1, 0, 0]]}
     assert backprop.load(SOFTMAX).check(right).first_wrong is None
+
+
+def test_what_is_given_from_outside_is_listed_under_a_name_of_the_field() -> None:
+    """The gradient that comes back to Ŷ, and the velocity that is there before the first step."""
+    upstream = {"x": [1, 2], "layers": [{"weights": [[1, 1]]}], "loss": "none"}
+    text = backprop.load({**upstream, "upstream": {"Yhat": [3]}}).solve().render("text")
+    assert "∂L/∂Ŷ = g(Ŷ) = 3" in text
+    assert "upstream" not in text
+    rule = {"rule": "momentum", "learning_rate": 0.1, "state": {"v_w": [0.5, 1]}}
+    given = {"values": {"w": [1, 2]}, "gradients": {"w": [0.1, 0.2]}}
+    started = backprop.load({**given, "update": rule}).solve().render("text")
+    assert "v(w)⁻      optimizer state" in started
+    del rule["state"]
+    assert "v(w)⁻  " not in backprop.load({**given, "update": rule}).solve().render("text")

@@ -278,7 +278,7 @@ def test_json_has_the_documented_keys_in_their_order() -> None:
     assert data["summary"]["quantities"][1] == {
         "id": "dL/dZ1", "correct": 12, "carried": 3, "wrong": 8,
         "slips": {"sign-flipped": 2, "activation-derivative-omitted": 3},
-        "unexplained": [{"written": "[[0.25, 1], [2, 3]]", "sheets": 3, "perhaps": None}],
+        "unexplained": [{"written": "[[0.25, 1], [2, 3]]", "students": 3, "perhaps": None}],
     }  # fmt: skip
 
 

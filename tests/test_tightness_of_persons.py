@@ -507,6 +507,27 @@ def test_what_has_no_digits_on_the_sheet_is_taken_with_all_of_them(
 
 
 def test_nothing_is_taken_behind_a_wrong_value_without_digits() -> None:
-    answers = "g: 0.0052, s: 0.0003, r: 20.2308"
+    answers = "g: 0.0052, s: 0.0001, r: 20.2308"
     assert graded(VAGUE, answers)["s"].verdict == "wrong"
     assert graded(VAGUE, answers)["r"].verdict == "wrong"
+
+
+NEAR_ONE = """values: {z: 6}
+equations:
+  - h = sigmoid(z)
+  - L = h * 2
+ask: [h]
+"""
+"""h = 1 / (1 + 0.00248) = 0.9975. Who rounds in between has 1 / 1.002, 1 / 1.003 or 1 / 1.00."""
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [("0.997", "correct"), ("0.998", "correct"), ("1.000", "correct"), ("0.992", "wrong"),
+     ("0.993", "wrong")],
+)  # fmt: skip
+def test_significant_digits_where_decimals_are_asked_allow_what_somebody_comes_to(
+    typed: str, verdict: str
+) -> None:
+    """With three of them 1.00248 may be anything from 0.9975 to 1.0125: nobody goes on with all."""
+    assert graded(NEAR_ONE, f"h: {typed}")["h"].verdict == verdict

@@ -100,7 +100,7 @@ class _Update:
         elif level == LAST:
             yield Rows((Row(self._formulas.names.node(step.id), self._result(question, step)),))
         else:
-            yield from self._put_in(inside, used, values)
+            yield from self._put_in(inside, used, values, np.asarray(step.value))
 
     @cached_property
     def _tutor(self) -> Tutor:
@@ -114,8 +114,17 @@ class _Update:
 
     # Numbers put in -------------------------------------------------------------------------------
 
-    def _put_in(self, step: Step, used: Known, values: Mapping[str, Array]) -> Iterator[Part]:
-        """The formula with the numbers given and those on the sheet; what is missing is named."""
+    def _put_in(
+        self, step: Step, used: Known, values: Mapping[str, Array], result: Array
+    ) -> Iterator[Part]:
+        """The formula with the numbers given and those on the sheet; what is missing is named.
+
+        What nobody is asked for and has the numbers of the result is worked out in its place.
+        """
+        if (same := self._in_its_place(used, result)) is not None:
+            inside, behind = self._formulas.inside(replace(self._steps[same], value=None))
+            yield from self._put_in(inside, behind, values, result)
+            return
         found, missing = {}, []
         for name, value in used.values.items():
             known = self._on_sheet(name, values)
@@ -137,6 +146,15 @@ class _Update:
             yield Rows((Row(equation.head, equation.sides[1]),))
         else:
             yield Note("there is nothing to work out: these numbers are on your sheet already")
+
+    def _in_its_place(self, used: Known, result: Array) -> str | None:
+        """What is computed on the way, and no question of its own, with the numbers asked for."""
+        numbers = np.sort(np.abs(result), axis=None)
+        for name, value in used.values.items():
+            unasked = name in self._steps and self._asked_as(name) is None
+            if unasked and np.array_equal(np.sort(np.abs(value), axis=None), numbers):
+                return name
+        return None
 
     def _asked_as(self, name: str) -> str | None:
         """The question that a quantity answers: a parameter of a later update, one before it."""

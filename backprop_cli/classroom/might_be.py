@@ -81,24 +81,24 @@ class SharedValues:
 
     def __call__(self, name: str, count: Count) -> tuple[Shared, ...]:
         """The values that several wrote, and what they might be, the most frequent first."""
-        if count.shared.total() < 2:
+        if count.written_by(count.writers) < 2:
             return ()
-        often = dict(count.shared.most_common(_MOST_LOOKED_AT))
+        often = sorted(count.writers, key=lambda text: -len(count.writers[text]))[:_MOST_LOOKED_AT]
         found = _proved({text: list(self._guesses(name, text, count)) for text in often})
         alike: dict[str, list[str]] = defaultdict(list)
         for text in often:
             alike[found.get(text, "")].append(text)
-        shared = [Shared(text, often[text]) for text in alike.pop("", ())]
+        shared = [Shared(text, len(count.writers[text])) for text in alike.pop("", ())]
         for words, texts in alike.items():
             text = texts[0] if len(texts) == 1 else ""
-            shared.append(Shared(text, sum(often[one] for one in texts), words))
+            shared.append(Shared(text, count.written_by(texts), words))
         return tuple(sorted((one for one in shared if one.count > 1), key=lambda one: -one.count))
 
     def _guesses(self, name: str, text: str, count: Count) -> Iterator[tuple[int, Guess]]:
         """What a value might be, and in whose numbers."""
-        if self._left <= 0 or text not in count.whose:
+        if self._left <= 0:
             return
-        grader = self._grader_of(count.whose[text])
+        grader = self._grader_of(next(iter(count.writers[text].values())))
         if name not in grader.key.truth:
             return
         self._left -= 1

@@ -18,7 +18,7 @@ from backprop_cli.classroom.sketches import Choices, Sketch
 from backprop_cli.errors import refusal
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
-from backprop_cli.grading.lint.unnoticed_slips import Finding
+from backprop_cli.grading.lint.unnoticed_slips import Finding, Numbers, other_numbers
 from backprop_cli.problem.fitted_arrays import weight_axes
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.limits import Allowed
@@ -26,6 +26,9 @@ from backprop_cli.solving.loading import loaded
 
 MOST_TRIES: Final = 200
 """So many sets of numbers are drawn until lint finds nothing wrong with one."""
+
+_NARROW: Final = 60
+"""After so many, weights may be twice as large."""
 
 _OF_ANY_NUMBERS: Final = ("equivalent", "square")
 """What lint says whatever the numbers are."""
@@ -47,9 +50,14 @@ def new_problem(sketch: Sketch, allowed: Allowed) -> NewProblem:
     UserError where none of many sets of numbers will do.
     """
     why: Counter[str] = Counter()
+    others: list[Numbers] = []
     for number in range(MOST_TRIES):
-        text = "\n".join(_Writer(sketch, _draws(sketch, number)).lines()) + "\n"
-        reason, remarks = _looked_at(text, allowed)
+        wide = 1 if number < _NARROW else 2
+        text = "\n".join(_Writer(sketch, _draws(sketch, number), wide).lines()) + "\n"
+        with np.errstate(all="ignore"):
+            grader = Grader(loaded(Source("new.yaml", text.encode()), True, allowed).model)
+            others = others or other_numbers(grader)  # the same formulas agree with any numbers
+            reason, remarks = _looked_at(grader, others)
         if reason is None:
             return NewProblem(text, number + 1, remarks)
         why[reason] += 1
@@ -68,18 +76,16 @@ def _advice(sketch: Sketch) -> str:
     return f"--numbers {others[0]}, more units, or more --decimals"
 
 
-def _looked_at(text: str, allowed: Allowed) -> tuple[str | None, tuple[str, ...]]:
+def _looked_at(grader: Grader, others: Sequence[Numbers]) -> tuple[str | None, tuple[str, ...]]:
     """Why a problem will not do, and what is to be said of it with any numbers."""
     remarks: dict[str, None] = {}
-    with np.errstate(all="ignore"):
-        grader = Grader(loaded(Source("new.yaml", text.encode()), True, allowed).model)
-        if (reason := next(_at_once(grader), None)) is not None:
-            return reason, ()
-        for finding in soonest(grader):
-            if finding.kind not in _OF_ANY_NUMBERS:
-                return f"{finding.id}: {finding.message}", ()
-            if finding.kind != "equivalent":
-                remarks[_said(finding)] = None
+    if (reason := next(_at_once(grader), None)) is not None:
+        return reason, ()
+    for finding in soonest(grader, others):
+        if finding.kind not in _OF_ANY_NUMBERS:
+            return f"{finding.id}: {finding.message}", ()
+        if finding.kind != "equivalent":
+            remarks[_said(finding)] = None
     return None, tuple(remarks)
 
 
@@ -126,11 +132,14 @@ def _pool(kind: str, largest: float, *, zero: bool = False) -> _Pool:
     )
 
 
-def _weights(kind: str, inputs: int) -> _Pool:
-    """Weights so large that sums of so many terms are neither all alike nor saturated."""
+def _weights(kind: str, inputs: int, wide: int) -> _Pool:
+    """Weights so large that sums of so many terms are neither all alike nor saturated.
+
+    They are `wide` times as large where there were none of these.
+    """
     if kind == "whole":
-        return _pool(kind, 2 if inputs < 3 else 1, zero=inputs > 2)
-    return _pool(kind, min(1.0, 2.0 / inputs**0.5))
+        return _pool(kind, wide * (2 if inputs < 3 else 1), zero=inputs > 2)
+    return _pool(kind, wide * min(1.0, 2.0 / inputs**0.5))
 
 
 # The file -----------------------------------------------------------------------------------------
@@ -139,8 +148,8 @@ def _weights(kind: str, inputs: int) -> _Pool:
 class _Writer:
     """Writes one set of numbers as a problem file."""
 
-    def __init__(self, sketch: Sketch, draws: Draws) -> None:
-        self._sketch, self._draws = sketch, draws
+    def __init__(self, sketch: Sketch, draws: Draws, wide: int) -> None:
+        self._sketch, self._draws, self._wide = sketch, draws, wide
         self._kind = sketch.choices.numbers
         self._convention = sketch.convention
 
@@ -216,7 +225,11 @@ class _Writer:
 
     def _layer(self, number: int, inputs: int, units: int) -> Iterator[str]:
         """The weights of each unit, its bias among them where the convention says so."""
-        pool, offset, draws = _weights(self._kind, inputs), _pool(self._kind, 1), self._draws
+        pool, offset, draws = (
+            _weights(self._kind, inputs, self._wide),
+            _pool(self._kind, 1),
+            self._draws,
+        )
         by_unit = [
             [pool.one(draws, f"W{number} {u} {i}") for i in range(inputs)] for u in range(units)
         ]

@@ -151,6 +151,8 @@ class _Maker(Struct, frozen=True):
             return id in self.view.only
         if given.role in ("data", "parameter"):
             return True
+        if given.role == "state" and given.value.any():  # it starts somewhere
+            return True
         forward = (step for step in self.trace.steps if step.phase == "forward")
         return any(id in symbols(step.expr) for step in forward)
 

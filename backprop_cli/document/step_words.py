@@ -8,7 +8,7 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, symbols, walk
-from backprop_cli.algebra.quantity import ids_written, layer_name, quantity, whole_id
+from backprop_cli.algebra.quantity import from_outside, ids_written, layer_name, quantity, whole_id
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
@@ -149,6 +149,10 @@ def stated(id: str, role: str, view: View) -> str:
     """What a quantity is that a problem states without numbers."""
     if view.layers and id in ("X", "Y"):
         return _STATED[id]
+    if from_outside(id) is not None:
+        return "gradient from outside"
+    if role == "state":
+        return "optimizer state"
     found = layer_name(id) if view.layers else None
     if found is None or found.letter not in _STATED:
         return "parameter" if role == "parameter" else "given"

@@ -23,7 +23,7 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.detect import candidates, shaped
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.program_detect import with_earlier
-from backprop_cli.grading.slips.program_parts import collapsed
+from backprop_cli.grading.slips.program_lines import collapsed
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point

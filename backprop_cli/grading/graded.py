@@ -39,7 +39,7 @@ from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_sha
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short
+from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short, unit_typed
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.units import largest
 
@@ -62,6 +62,7 @@ class Graded:
             if (found := right.of(answer)) is not None
         }
         self.slips: dict[str, Found] = {}
+        self.wrongs: dict[str, Wrong] = {}
 
     @cached_property
     def judge(self) -> Judge:
@@ -149,7 +150,7 @@ class Graded:
         verdicts = _at(judged.verdicts, question)
         verdict = overall(verdicts)
         unexplained = verdict in ("wrong", "not-judged")
-        found, origin = self.found(name, answer, judged) if unexplained else ((), None)
+        found, origin = self.found(name) if unexplained else ((), None)
         if verdict == "not-judged" and judged.idle is not None:  # 0 is any slip's value of 0
             found, origin = tuple(id for id in found if id in _SEEN), None
         elif verdict == "not-judged" and found:  # what is missing is no excuse
@@ -300,21 +301,20 @@ class Graded:
                     return ("bias-gradient-not-summed",)
         return ()
 
-    def found(self, name: str, answer: Answer, judged: Judged) -> Found:
+    def found(self, name: str) -> Found:
         """The slips that explain a wrong quantity, and where they were made if not in it.
 
         What explains nothing alone is seen beside the mistakes that were made elsewhere.
         """
-        found = self.found_alone(name, answer, judged)
+        found = self.found_alone(name)
         if found[0] or not isinstance(self.detector, Detector):
             return found
-        return self.detector.again(self.wrong(name, answer, judged), self.made), None
+        return self.detector.again(self.wrong(name), self.made), None
 
-    def found_alone(self, name: str, answer: Answer, judged: Judged) -> Found:
+    def found_alone(self, name: str) -> Found:
         """The same from this quantity alone."""
         if name not in self.slips:
-            wrong = self.wrong(name, answer, judged)
-            self.slips[name] = self.detector.explain(wrong, self.exercise.candidates)
+            self.slips[name] = self.detector.explain(self.wrong(name), self.exercise.candidates)
         return self.slips[name]
 
     @cached_property
@@ -324,26 +324,33 @@ class Graded:
             slip
             for name, judged in self.judge.judged.items()
             if name in self.sheet.answers and overall(judged.verdicts) == "wrong"
-            for slip in self.found_alone(name, self.sheet.answers[name], judged)[0]
+            for slip in self.found_alone(name)[0]
         )
 
-    def wrong(self, name: str, answer: Answer, judged: Judged) -> Wrong:
-        """A wrong quantity as the slips see it."""
-        return Wrong(
-            name,
-            self.judge.written[name],
-            (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
-            texts(answer),
-            self.exercise.candidates(name),
-            self.exercise.sample_axis(name),
-        )
+    def wrong(self, name: str) -> Wrong:
+        """A wrong quantity as the slips see it; once, since it remembers what is asked of it."""
+        if name not in self.wrongs:
+            key, judged = self.judge.key, self.judge.judged[name]
+            old = key.parameters.get(name)
+            self.wrongs[name] = Wrong(
+                name,
+                self.judge.written[name],
+                (judged.verdicts == "wrong") | (judged.verdicts == "not-judged"),
+                texts(self.sheet.answers[name]),
+                self.exercise.candidates(name),
+                self.exercise.sample_axis(name),
+                key.truth[name],
+                unit_typed(self.judge, name),
+                None if old is None else key.truth[old],
+            )
+        return self.wrongs[name]
 
     def why(
         self, answer: Answer, judged: Judged, verdict: Verdict, slips: tuple[str, ...]
     ) -> str | None:
         """Why nothing can be said for a quantity: what is missing, or too few digits of it."""
         if verdict == "wrong":
-            short = not slips and is_short(self.judge, self.wrong(answer.id, answer, judged))
+            short = not slips and is_short(self.judge, self.wrong(answer.id))
             return TOO_SHORT if short else None
         return judged.reason if verdict == "not-judged" else None
 

@@ -114,7 +114,7 @@ def explanation(judge: Judge, name: str, judged: Judged) -> str | None:
         for source in sorted(judge.sources(name))
         if source in judge.written
         and judge.written[source].value.size <= _SMALL
-        and judge.written[source].present.all()
+        and judge.written[source].complete
     ]
     own = f"with your {' and '.join(sources)}, " if sources else ""
     says, does = ("is right", "is") if judged.how[place] else ("follows", "does")

@@ -4,55 +4,54 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
 from msgspec import Struct, field
 
 from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Summary, Tally
 from backprop_cli.grading.sentences import telling
-
-MOST_KNOWN: Final = 1_000
-"""Of so many wrong values it is remembered who wrote them first."""
+from backprop_cli.grading.sheets.answer_files import stem
 
 
 class Count(Struct):
-    """What is counted of one quantity. `shared` are wrong values that no slip explains.
+    """What is counted of one quantity.
 
-    `whose` says who was the first to write them, since each student may have other numbers.
+    `writers` are those of each wrong value that no slip explains, by what tells them apart: two
+    sheets of one student are no two students.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     slips: Counter[str] = field(default_factory=Counter)
-    shared: Counter[str] = field(default_factory=Counter)
-    whose: dict[str, str] = field(default_factory=dict)
+    writers: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def add(self, result: Result, student: str) -> None:
+    def add(self, result: Result, submission: Submission) -> None:
         """Counts one more result."""
         self.verdicts[result.verdict] += 1
         if result.slips:
             self.slips.update(telling(result.slips))
         elif result.verdict == "wrong" and result.entries:
             text = " ".join(entry.typed or "_" for entry in result.entries)
-            self.shared[text] += 1
-            self._wrote({text: student})
+            self.writers.setdefault(text, {})[_writer(submission)] = submission.student
 
     def join(self, other: Count) -> None:
         """Adds what was counted elsewhere."""
-        for own, more in zip(self._counters(), other._counters(), strict=True):
-            own.update(more)
-        self._wrote(other.whose)
+        self.verdicts.update(other.verdicts)
+        self.slips.update(other.slips)
+        for text, writers in other.writers.items():
+            self.writers.setdefault(text, {}).update(writers)
 
-    def _wrote(self, whose: dict[str, str]) -> None:
-        for text, student in whose.items():
-            if len(self.whose) < MOST_KNOWN:
-                self.whose.setdefault(text, student)
-
-    def _counters(self) -> Iterable[Counter[str]]:
-        return self.verdicts, self.slips, self.shared
+    def written_by(self, texts: Iterable[str]) -> int:
+        """How many students wrote one of these values."""
+        return len({writer for text in texts for writer in self.writers[text]})
 
     def tally(self, id: str, shared: SharedBy) -> Tally:
         """The counts as a line of the report."""
         return Tally(id, dict(self.verdicts), dict(self.slips), shared(id, self))
+
+
+def _writer(submission: Submission) -> str:
+    """What tells whose sheet it is; one without a name on it is that of its file."""
+    is_named = submission.student != stem(submission.file)
+    return submission.student if is_named else submission.file
 
 
 SharedBy = Callable[[str, Count], tuple[Shared, ...]]
@@ -61,7 +60,7 @@ SharedBy = Callable[[str, Count], tuple[Shared, ...]]
 
 def written_alike(id: str, count: Count) -> tuple[Shared, ...]:  # noqa: ARG001  # as all SharedBy
     """The values that several wrote, the most frequent first."""
-    found = [Shared(text, times) for text, times in count.shared.items() if times > 1]
+    found = [Shared(text, len(by)) for text, by in count.writers.items() if len(by) > 1]
     return tuple(sorted(found, key=lambda one: -one.count))
 
 
@@ -86,7 +85,7 @@ class Counts(Struct):
         for result in submission.results:
             if (count := self.quantities.get(result.id)) is None:
                 count = self.quantities[result.id] = Count()
-            count.add(result, submission.student)
+            count.add(result, submission)
 
     def join(self, other: Counts) -> None:
         """Adds what was counted of the submissions behind these."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import (
     Second,
+    from_outside,
     layer_name,
     loss_part,
     quantity,
@@ -154,6 +155,8 @@ def symbol(naming: Naming, id: str) -> Symbol:
     if read.state:
         inner = Fenced("(", symbol(naming, read.name).node, ")")
         return Symbol(row(_state_letter(read.state), inner))
+    if (reached := from_outside(id)) is not None:
+        return Symbol(row(Letter("g"), Fenced("(", symbol(naming, reached).node, ")")))
     return _layered(naming, naming.letters, id) if naming.letters else _plain(id, naming.latin)
 
 

@@ -54,7 +54,14 @@ def _hull(*corners: Array) -> Interval:
     """The smallest interval around corner values; a corner that is not a number bounds nothing."""
     low, high = reduce(np.minimum, corners), reduce(np.maximum, corners)
     unknown = np.isnan(low)  # minimum and maximum hand on what is not a number
+    if not unknown.any():
+        return low, high
     return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+
+
+def _ends(interval: Interval) -> tuple[Array, ...]:
+    """Both ends, or the one number that both are."""
+    return interval[:1] if interval[0] is interval[1] else interval
 
 
 def _value(name: str) -> Value:
@@ -78,7 +85,7 @@ def _corners(name: str) -> Bounds:
     value = _value(name)
 
     def bounds(a: Interval, b: Interval, **options: Any) -> Interval:
-        return _hull(*(value(x, y, **options) for x in a for y in b))
+        return _hull(*(value(x, y, **options) for x in _ends(a) for y in _ends(b)))
 
     return bounds
 

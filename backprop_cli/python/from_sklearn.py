@@ -18,13 +18,15 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "tanh": "tanh",
         "relu": "relu",
         "softmax": "softmax",
+        "exp": "exp",
     }
 )
-_LOSSES: Final[Mapping[str, str]] = MappingProxyType(
+_LOSSES: Final[Mapping[str, str | Layer]] = MappingProxyType(
     {
         "log_loss": "cross-entropy",
         "binary_log_loss": "binary-cross-entropy",
         "squared_error": "half-squared-error",
+        "poisson": {"formula": "sum(xlogy(y, y) - xlogy(y, yhat) - y + yhat)"},
     }
 )
 _NEEDED = ("coefs_", "intercepts_", "activation", "out_activation_", "loss", "alpha")
@@ -66,7 +68,7 @@ def from_sklearn(model: Any, x: Any, y: Any) -> Problem:
     )
 
 
-def _loss(chain: Chain, model: Any) -> str:
+def _loss(chain: Chain, model: Any) -> str | Layer:
     """What is minimised; scikit-learn calls the one of a single logistic unit by the same name."""
     said = model.loss
     if said == "log_loss" and model.out_activation_ == "logistic":

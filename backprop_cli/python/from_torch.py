@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,6 +12,7 @@ import numpy as np
 from backprop_cli.python.complaining import Error
 from backprop_cli.python.given_numbers import TWICE, Chain, Layer, leaf
 from backprop_cli.python.problems import Problem, load
+from backprop_cli.python.torch_calls import Call, calls
 
 _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -40,11 +41,13 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     such as `nn.CrossEntropyLoss()`. Known are linear layers, convolutions and pooling in two axes,
     `Flatten`, `LayerNorm`, `BatchNorm1d` in `train()`, activations, `Dropout` in `eval()`, and the
     losses MSE, L1, Huber, SmoothL1, cross-entropy, NLL behind a log-softmax (one loss here), and
-    binary cross-entropy. Error, by name, for what is not, and for more than 20,000 parameters.
+    binary cross-entropy. An earlier output may be added behind a linear layer, as in `x + f(x)`, as
+    it is or through a linear layer without bias. Error, by name, for what is not known, and for
+    more than 20,000 parameters.
     """
     inputs, targets = leaf("x", x), leaf("y", y)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
-    layers = _layers(_before(loss, list(_calls(model))))
+    layers = _layers(_before(loss, calls(model)))
     picture = inputs.ndim == 4
     if picture and len(inputs) != 1:
         raise _refused(f"these are {len(inputs)} pictures, and a problem has one", "x[:1]")
@@ -101,18 +104,14 @@ def _refused(message: str, instead: str | None = None) -> Error:
 # The layers ---------------------------------------------------------------------------------------
 
 
-Call = tuple[str, Any]
-"""What is called, by name, and the module that it is, or a function's options."""
-
-
 def _before(loss: Any, calls: list[Call]) -> list[Call]:
     """What is called before the loss; a log-softmax is part of the loss here."""
-    last = calls[-1] if calls else ("", None)
-    behind = last[0] == "LogSoftmax"
+    last = calls[-1] if calls else Call("", None)
+    behind = last.name == "LogSoftmax"
     if behind != (type(loss).__name__ == "NLLLoss"):
         raise _refused("a log-softmax and NLLLoss belong together", "CrossEntropyLoss, or both")
     if behind:
-        _refuse_other_softmax(last[1])
+        _refuse_other_softmax(last.module)
     return calls[:-1] if behind else calls
 
 
@@ -124,16 +123,50 @@ def _refuse_other_softmax(asked: Any) -> None:
 def _layers(calls: list[Call]) -> list[Layer]:
     """The layers in the order in which they are called, each with its activation."""
     chain = Chain("from_torch")
-    _refuse_shared([module for called, module in calls if called in _MODULES])
-    for called, module in calls:
-        _refuse_hooks(called, module)
-        if called in _MODULES:
-            chain.layers.append(_MODULES[called](module))
-        elif called == "Dropout" and module.training:
-            raise _refused("dropout is random while a model trains", "model.eval()")
-        else:
-            chain.activate(called, _activation(called, module))
+    _refuse_shared([call.module for call in calls])
+    given = {0: 0}  # by the number of a call: the layer whose output it gives
+    for number, call in enumerate(calls, 1):
+        before = _extent(chain)
+        _put(chain, call, given)
+        layer = len(chain.layers)
+        if _extent(chain) != before:  # what was the output of this layer is none any more
+            given = {one: of for one, of in given.items() if of != layer}
+        given[number] = layer
     return chain.found()
+
+
+def _extent(chain: Chain) -> tuple[int, ...]:
+    """How much there is of the layers, and of the last of them."""
+    last = chain.layers[-1] if chain.layers else {}
+    return len(chain.layers), len(last), len(last.get("skip", ()))
+
+
+def _put(chain: Chain, call: Call, given: Mapping[int, int]) -> None:
+    """What is called, as a layer or as a part of the last one."""
+    _refuse_hooks(call.name, call.module)
+    if call.added is not None:
+        _add(chain, call, given.get(call.added))
+    elif call.name in _MODULES:
+        chain.layers.append(_MODULES[call.name](call.module))
+    elif call.name == "Dropout" and call.module.training:
+        raise _refused("dropout is random while a model trains", "model.eval()")
+    else:
+        chain.activate(call.name, _activation(call.name, call.module))
+
+
+def _add(chain: Chain, call: Call, layer: int | None) -> None:
+    """What an earlier layer gives, added to a linear one before or behind its activation."""
+    last = chain.layers[-1] if chain.layers else {}
+    if "weights" not in last:
+        raise _refused("a sum is known only behind a linear layer, or its activation")
+    if layer is None or layer == len(chain.layers):
+        raise _refused("what is added is no layer's output: something acts on it before the next")
+    skip = {"from": layer, "into": "post" if "activation" in last else "pre"}
+    if call.module is not None:
+        if call.module.bias is not None:
+            raise _refused("a layer on the way around others has a bias", "Linear(…, bias=False)")
+        skip["weights"] = leaf("weight", call.module.weight)
+    last.setdefault("skip", []).append(skip)
 
 
 def _refuse_hooks(called: str, module: Any) -> None:
@@ -229,59 +262,6 @@ _MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
     }
 )
 """What is a layer of its own."""
-
-
-def _calls(model: Any) -> Iterator[Call]:
-    """What is called, one behind the other."""
-    import torch
-
-    whole = torch.nn.Sequential(model)  # so that a layer alone is called like any other
-    try:
-        graph = torch.fx.symbolic_trace(whole).graph
-    except Exception as error:  # noqa: BLE001  # whatever its code does
-        raise _refused(f"its way through the model depends on the data: {error}") from None
-    modules = dict(whole.named_modules())
-    before = None
-    for node in graph.nodes:
-        if node.op == "placeholder":
-            if before is not None:
-                raise _refused("the model has several inputs")
-        elif node.op != "output":
-            if list(node.all_input_nodes) != [before]:
-                raise _refused(f"{node.name} takes more than what is right before it")
-            module = modules[node.target] if node.op == "call_module" else _function(node)
-            yield type(module).__name__, module
-        before = node
-
-
-_FUNCTIONS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = MappingProxyType(
-    {
-        "relu": ("ReLU", {}),
-        "relu6": ("ReLU6", {}),
-        "tanh": ("Tanh", {}),
-        "sigmoid": ("Sigmoid", {}),
-        "silu": ("SiLU", {}),
-        "mish": ("Mish", {}),
-        "softsign": ("Softsign", {}),
-        "softmax": ("Softmax", {"dim": None}),
-        "log_softmax": ("LogSoftmax", {"dim": None}),
-        "softplus": ("Softplus", {"beta": 1, "threshold": 20}),
-        "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
-        "elu": ("ELU", {"alpha": 1.0}),
-        "gelu": ("GELU", {"approximate": "none"}),
-        "dropout": ("Dropout", {"p": 0.5, "training": True}),
-        "flatten": ("Flatten", {"start_dim": 0, "end_dim": -1}),
-    }
-)
-"""The modules that functions are, with their options in order as they are unless given."""
-
-
-def _function(node: Any) -> Any:
-    """A function or method with its options, as the module that it is."""
-    called = str(getattr(node.target, "__name__", node.target))
-    module, usual = _FUNCTIONS.get(called, (called, {}))
-    given = dict(zip(usual, node.args[1:], strict=False)) | dict(node.kwargs)
-    return type(module, (), {**usual, **given})()
 
 
 def _activation(called: str, module: Any) -> Any:

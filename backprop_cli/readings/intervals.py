@@ -24,6 +24,7 @@ Options = Mapping[str, object]
 
 
 _QUOTIENTS = named(lambda record: record.divides)
+_MOVES = named(lambda record: record.moves)
 
 _MOST_PRODUCTS = 100_000
 """Nobody writes down more products by hand, one by one."""
@@ -148,7 +149,7 @@ class _Enclosing:
 
     def clean(self, found: Interval, node: Op) -> Interval:
         """What is known exactly, with 0 where only the noise of the arithmetic is left of it."""
-        if not (is_point(found) and may_be_noise(found[0])):
+        if node.name in _MOVES or not (is_point(found) and may_be_noise(found[0])):
             return found
         known = {name: self.names(name) for name in symbols(node)}
         has_values = all(one.name in TABLE for one in walk(node) if isinstance(one, Op))

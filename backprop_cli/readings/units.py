@@ -52,11 +52,11 @@ class Unit(Struct, frozen=True):
         """What rounding or cutting off after the last digit may make of the values."""
         low, high = interval
         below = self.at(low)
-        above = below if is_point(interval) else self.at(high)
+        above = self.at(high) if self.significant else below
         down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
         up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
-        known = True if is_point(interval) else low == high
-        if not np.any(known):
+        known = np.asarray(low == high)
+        if not known.any():
             return down, up
         short = known & (np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low))
         return np.where(short, low, down), np.where(short, high, up)

@@ -147,7 +147,7 @@ def _origin(origin: Origin | None) -> dict[str, Any] | None:
 def _tally(tally: Tally) -> dict[str, Any]:
     counts = {verdict: tally.counts.get(verdict, 0) for verdict in ("correct", "carried", "wrong")}
     unexplained = [
-        {"written": one.text or None, "sheets": one.count, "perhaps": one.perhaps or None}
+        {"written": one.text or None, "students": one.count, "perhaps": one.perhaps or None}
         for one in tally.shared
     ]
     return {"id": tally.id, **counts, "slips": dict(tally.slips), "unexplained": unexplained}

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Tally
+from backprop_cli.grading.report_data import (
+    Report,
+    Result,
+    Shared,
+    Submission,
+    Summary,
+    Tally,
+    Verdict,
+)
 from backprop_cli.report import wording
 from backprop_cli.report.facts import beside_its_marks, counted, facts, note_lines, to_teach
 from backprop_cli.report.settings import Settings
@@ -14,15 +22,19 @@ from backprop_cli.report.settings import Settings
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --good: #2a7; --partly: #b80; --bad: #d44; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0;
+  font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
 tr { border-bottom: 1px solid var(--line); }
 code { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
 dl { margin: .2rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
 .good { color: var(--good); } .partly { color: var(--partly); } .bad { color: var(--bad); }
-.bar { display: inline-block; width: 6rem; height: .7rem; background: var(--line); }
-.bar > span { display: block; height: 100%; background: var(--good); }
+.bar { display: inline-flex; width: clamp(4rem, 14vw, 8rem); height: .8rem; background: var(--line);
+  print-color-adjust: exact; }
+.bar > span { background: currentColor; }
 """
+_PARTS: Final[Sequence[Verdict]] = ("correct", "carried", "imprecise", "wrong", "invalid")
+"""The parts of a bar by their verdicts; the rest is left empty."""
 _QUANTITIES: Final = (wording.HARDEST, "right", "", "the others", "slips", "unexplained")
 _WRITTEN: Final = "\0"  # stands for what was written, which is code
 _CODE_LABELS: Final = frozenset({"you wrote", "formula", "right value"})
@@ -94,6 +106,7 @@ def _class(report: Report, settings: Settings) -> Iterator[str]:
         yield _list(told)
     if report.summary.quantities:
         yield _heading(wording.QUANTITIES)
+        yield _legend(report.summary)
         yield _table(
             _QUANTITIES,
             (_tally(tally, settings) for tally in wording.hardest_first(report.summary)),
@@ -137,10 +150,34 @@ def _student(submission: Submission, named_twice: bool, settings: Settings) -> t
 def _tally(tally: Tally, settings: Settings) -> tuple[str, ...]:
     named = [(settings.slip(slip).title, count) for slip, count in tally.slips.items()]
     shared = "<br>".join(_unexplained(one) for one in tally.shared)
-    share = 100 * tally.counts.get("correct", 0) / max(sum(tally.counts.values()), 1)
-    bar = f'<span class="bar"><span style="width: {share:.0f}%"></span></span>'
     others = (escape(wording.other_verdicts(tally)), escape(counted(named)), shared)
-    return _code(tally.id), wording.rights(tally), bar, *others
+    return _code(tally.id), wording.rights(tally), _bar(tally), *others
+
+
+def _bar(tally: Tally) -> str:
+    """How many were right, carried, wrong, as parts of a line; the numbers stand beside it."""
+    total = max(sum(tally.counts.values()), 1)
+    found = ((wording.VERDICTS[one].style, tally.counts.get(one, 0)) for one in _PARTS)
+    parts = (
+        f'<span class="{style}" style="width: {100 * count / total:.3g}%"></span>'
+        for style, count in found
+        if count
+    )
+    return f'<span class="bar" aria-hidden="true">{"".join(parts)}</span>'
+
+
+def _legend(summary: Summary) -> str:
+    """What the colours of the bars mean, as far as there are any."""
+    seen = {verdict for tally in summary.quantities for verdict in tally.counts}
+    meant: dict[str, list[str]] = {}
+    for verdict in filter(seen.__contains__, _PARTS):
+        words = wording.VERDICTS[verdict]
+        meant.setdefault(words.style, []).append(words.short)
+    parts = (
+        f'<span class="{style}">■</span> {escape(", ".join(words))}'
+        for style, words in meant.items()
+    )
+    return f"<p>{' &ensp; '.join(parts)}</p>"
 
 
 def _unexplained(one: Shared) -> str:

@@ -12,6 +12,8 @@ from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.report_data import Result, Submission
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
+from seeded_bugs.assignment_bugs import ASSIGNMENT_BUGS
+from seeded_bugs.assignments import ASSIGNMENTS
 from seeded_bugs.bugs import BUGS, Bug
 from seeded_bugs.bugs_of_courses import COURSE_BUGS, TORCH_BUGS
 from seeded_bugs.cell_bugs import CELL_BUGS, CELLS
@@ -19,17 +21,29 @@ from seeded_bugs.course_programs import COURSES
 from seeded_bugs.fresh_bugs import FRESH, FRESH_BUGS, FRESH_TORCH, FRESH_TORCH_BUGS
 from seeded_bugs.held_out_bugs import HELD_OUT, HELD_OUT_BUGS
 from seeded_bugs.later_bugs import LATER_BUGS, LATER_TORCH_BUGS
+from seeded_bugs.layer_object_bugs import OBJECT_BUGS
+from seeded_bugs.layer_objects import OBJECTS
+from seeded_bugs.letters_and_words import SIMILAR_AND_COUNTS, WORDS_AND_LETTERS
 from seeded_bugs.model_bugs import MODEL_BUGS, MODELS
 from seeded_bugs.picture_programs import PICTURES
 from seeded_bugs.programs import NETWORKS, Network
+from seeded_bugs.shared_weight_bugs import SHARED_BUGS, SHARED_TORCH_BUGS
+from seeded_bugs.shared_weights import SHARED
+from seeded_bugs.stacked_gate_bugs import GATE_BUGS
+from seeded_bugs.stacked_gates import STACKED
+from seeded_bugs.torch_block_bugs import BLOCK_BUGS
+from seeded_bugs.torch_blocks import BLOCKS
 from seeded_bugs.torch_layers import LAYERS
 from seeded_bugs.torch_programs import FUNCTIONS, TENSORS
 from seeded_bugs.trained_programs import TRAINED
 
 KINDS = ("float64", "float32")
 HAS_TORCH = find_spec("torch") is not None
-IN_NUMPY = (*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH, *CELLS, *MODELS, *HELD_OUT)
-TORCH = (FUNCTIONS, TENSORS, *LAYERS, *FRESH_TORCH)
+IN_NUMPY = (
+    *(*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH, *CELLS, *MODELS, *HELD_OUT),
+    *(*OBJECTS, *STACKED, *SHARED, *WORDS_AND_LETTERS, *ASSIGNMENTS),
+)
+TORCH = (FUNCTIONS, TENSORS, *LAYERS, *FRESH_TORCH, *BLOCKS, *SIMILAR_AND_COUNTS)
 NUMPY_BUGS = (
     *BUGS,
     *COURSE_BUGS,
@@ -38,8 +52,15 @@ NUMPY_BUGS = (
     *CELL_BUGS,
     *MODEL_BUGS,
     *HELD_OUT_BUGS,
+    *OBJECT_BUGS,
+    *GATE_BUGS,
+    *SHARED_BUGS,
+    *ASSIGNMENT_BUGS,
 )
-IN_TORCH = (*TORCH_BUGS, *LATER_TORCH_BUGS, *FRESH_TORCH_BUGS)
+IN_TORCH = (
+    *(*TORCH_BUGS, *LATER_TORCH_BUGS, *FRESH_TORCH_BUGS),
+    *(*BLOCK_BUGS, *SHARED_TORCH_BUGS),
+)
 Found = dict[tuple[str, str], tuple[bool, bool]]
 
 

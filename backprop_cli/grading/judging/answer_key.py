@@ -99,7 +99,7 @@ class Key(Struct, frozen=True):
     def _is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
         if name in self.given or name not in self.formulas:
             return False
-        return name not in written or not written[name].present.all()
+        return name not in written or not written[name].complete
 
 
 class Judged(Struct, frozen=True):

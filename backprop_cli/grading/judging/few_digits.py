@@ -142,11 +142,8 @@ def _counted(sheet: Iterable[Written], asked: Unit) -> Iterator[Array]:
     Only what has two significant digits does: 1 in every box does not make a 3 a 3.0.
     """
     for written in sheet:
-        digits = written.digits
-        telling = written.present & (digits >= TELLING)
-        if not asked.significant:
-            digits = -np.round(np.log10(np.where(telling, written.unit, 1.0))).astype(int)
-        yield digits[telling]
+        telling = written.present & (written.digits >= TELLING)
+        yield (written.digits if asked.significant else written.decimals)[telling]
 
 
 def has_digits(written: Written) -> bool:

@@ -74,8 +74,9 @@ class Ways(Struct, dict=True):
         roundings add up to far more: to the old loss where the new one is near.
         """
         low, high = self.ends
-        assert self.reading.unit is not None
-        room = (high - low) / 2 + self.reading.unit.at(self.expected + self.base)
+        unit, right = self.reading.unit, self.expected + self.base
+        assert unit is not None
+        room = (high - low) / 2 + unit.at(right)
         return low - room, high + room
 
     @cached_property
@@ -108,7 +109,17 @@ class Ways(Struct, dict=True):
         low, high = (bound - self.base for bound in self.ends)
         return np.asarray(seen & (np.maximum(np.abs(low), np.abs(high)) < half))
 
-    def counts_twice(self, way: Way) -> bool:
+    def is_wide(self, way: Way) -> bool:
+        """Whether a range is far wider than what people come to.
+
+        In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00,
+        and may be anything from 0.9975 to 1.0125.
+        """
+        unit = self.reading.unit
+        other = unit is not None and unit.significant != self.standing.key.unit.significant
+        return other or self._counts_twice(way)
+
+    def _counts_twice(self, way: Way) -> bool:
         """Whether a number of the sheet stands in the formula twice, as in h(1 - h).
 
         A range has it at both of its ends at once, and is wider than what any rounding leads to.
@@ -376,8 +387,7 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     stated = figures.written.present & told
     if not stated.any():
         return
-    decimals = -np.round(np.log10(unit[stated])).astype(int)
-    count = min(int(decimals.max()), _MOST_DIGITS)
+    count = min(int(figures.written.decimals[stated].max()), _MOST_DIGITS)
     longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)

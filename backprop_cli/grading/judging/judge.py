@@ -145,8 +145,10 @@ class Judge:
 
     def _missing_behind(self, name: str, verdicts: Words) -> str | None:
         """Where nothing can be said since something is missing: which, and what it is."""
+        if not (verdicts == "wrong").any():
+            return None
         missing = sorted(source for source in self.sources(name) if self._is_missing(source))
-        if not missing or not (verdicts == "wrong").any():
+        if not missing:
             return None
         verdicts[verdicts == "wrong"] = "not-judged"
         return f"{self._lacking(missing)}, and this is computed from it"
@@ -160,7 +162,7 @@ class Judge:
 
     def _is_missing(self, source: str) -> bool:
         asked = source in self.key.asked
-        return source in self.lost or (asked and not self.written[source].present.all())
+        return source in self.lost or (asked and not self.written[source].complete)
 
     # What it depends on ---------------------------------------------------------------------------
 
@@ -202,12 +204,17 @@ class Judge:
         return any(one.misleads for one in judged)
 
 
-class Wanted(Struct, frozen=True):
+class Wanted(Struct, frozen=True, dict=True):
     """What somebody may have typed, the verdict if a way leads to it, and for which entries."""
 
     typed: Interval
     verdict: str
     allowed: Mask | bool = True
+
+    @cached_property
+    def room(self) -> Array:
+        """How small a difference still counts beside it."""
+        return room_beside(self.typed)
 
 
 class _One:
@@ -247,18 +254,22 @@ class _One:
         if beyond.any() and self.judge.betrayed(self.name):
             to_digits = at_digits
         right = (at_digits | to_digits) & self.written.present
+        if not right.any():
+            return
         self.verdicts[right] = "correct"
         self.how[right] = how_right(value, unit, truth, self.key.unit)[right]
 
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""
-        verdicts = {True: "correct", False: "carried"}
+        wanted = {True: Wanted(self.typed, "correct"), False: Wanted(self.typed, "carried")}
         if self.name in self.judge.uniform.proves_nothing:
-            del verdicts[True]
+            del wanted[True]
         for rounded in (False, True):
-            for repaired, verdict in verdicts.items():
+            for repaired, one in wanted.items():
+                if not self.open.any():
+                    return
                 found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
-                self._try(found, [Wanted(self.typed, verdict)])
+                self._try(found, [one])
 
     @cached_property
     def doubted(self) -> bool:
@@ -276,8 +287,10 @@ class _One:
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
+        if not self.open.any():
+            return
         few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
-        if not self.open.any() or not (few.any or self.judge.any_imprecise()):
+        if not (few.any or self.judge.any_imprecise()):
             return
         if self.name in self.judge.uniform.proves_nothing:
             return
@@ -334,15 +347,14 @@ class _One:
         still = self._still(self._expected(reading.repaired))
         open_ = self.open
         sought = reduce(np.logical_or, [open_ & one.allowed for one in wanted])
-        rooms = [room_beside(one.typed) for one in wanted]
         ways = self._ways(reading, sought)
         for way in ways.all():
-            for one, room in zip(wanted, rooms, strict=True):
-                found = open_ & one.allowed & way.where & meets(one.typed, way.interval, room)
+            for one in wanted:
+                found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
                 found &= (way.excuses | ~still) & ~ways.from_nothing(found)
                 in_range = way.is_range and one.verdict != "imprecise" and found.any()
-                if in_range and (self.doubted or ways.counts_twice(way)):
-                    found &= meets(one.typed, ways.near, room)
+                if in_range and (self.doubted or ways.is_wide(way)):
+                    found &= meets(one.typed, ways.near, one.room)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open

@@ -116,9 +116,10 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
     judged = {source: standing.judged[source] for source in sources if source in standing.judged}
     value = standing.written[name].value
     reasons = [judged[source].idle for source in sorted(judged) if judged[source].idle]
-    zeros = [source for source in sorted(judged) if _is_zero(standing, source)]
-    if zeros and not np.nan_to_num(value).any():  # 0 from 0: nothing was worked out
-        return Spared(leaning, _ZERO.format(zeros[0]))
+    if not np.nan_to_num(value).any():  # 0 from 0: nothing was worked out
+        zeros = [source for source in sorted(judged) if _is_zero(standing, source)]
+        if zeros:
+            return Spared(leaning, _ZERO.format(zeros[0]))
     if not reasons:
         return None
     if len(reasons) == len(judged) or _is_emptied(standing, name, value):

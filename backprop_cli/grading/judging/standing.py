@@ -98,7 +98,7 @@ class Standing(Struct):
         if written is None:
             return self.computed(name, reading)
         interval = self._as_written(name, reading)
-        if written.present.all():
+        if written.complete:
             return interval
         other, here = self.computed(name, reading), written.present
         return np.where(here, interval[0], other[0]), np.where(here, interval[1], other[1])
@@ -306,7 +306,7 @@ class Calculator(Struct):
         if judged is not None:
             value = np.where(self._is_kept(judged), value, self.key.truth[name])
             value = np.where(written.present, value, np.nan)
-        if written.present.all():
+        if written.complete:
             return value
         return np.where(written.present, value, self._computed(name))
 

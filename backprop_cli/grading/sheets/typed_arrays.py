@@ -44,9 +44,20 @@ class Written(Struct, frozen=True, dict=True):
         return ~np.isnan(self.value)
 
     @cached_property
+    def complete(self) -> bool:
+        """Whether something is written everywhere."""
+        return bool(self.present.all())
+
+    @cached_property
     def digits(self) -> Array:
         """How many significant digits each number has."""
         return significant(self.value, self.unit)
+
+    @cached_property
+    def decimals(self) -> Array:
+        """How many decimals each number has; fewer than none where its last digit is a ten."""
+        unit = np.where(self.unit > 0, self.unit, 1.0)
+        return np.asarray(-np.round(np.log10(unit)).astype(int))
 
 
 def significant(value: Array, unit: Array) -> Array:

@@ -38,7 +38,7 @@ ACTIVATIONS = frozenset(name for name, entry in TABLE.items() if entry.activatio
 CONFUSED: Final = ("sigmoid", "tanh", "relu")
 """Activations that are taken for one another, and their derivatives, too."""
 _MOST_NEARBY = 8  # of more others, one or the other gives nearly any number
-_DEEPEST = 4  # states stand behind states: mhat behind m behind the old m
+_DEEPEST = 4  # states stand behind states: mhat behind m behind the old m; losses behind losses
 
 
 class Case(Struct, frozen=True):
@@ -91,9 +91,17 @@ class Case(Struct, frozen=True):
         model = self.model
         if model.target is None:
             return ()
-        definitions = model.definitions
-        parts = (definitions.get(part) for part in (model.target, *model.silent))
-        used = [name for expr in parts if expr is not None for name in symbols(expr)]
+        names: Sequence[str] = (model.target, *model.silent)
+        for _ in range(_DEEPEST):  # a loss may be several lines
+            defined = [model.definitions[one] for one in names if one in model.definitions]
+            names = [*dict.fromkeys(name for expr in defined for name in symbols(expr))]
+            if found := self._pairs(names):
+                return found
+        return ()
+
+    def _pairs(self, used: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """What is computed, with what is given in the same shape."""
+        model, definitions = self.model, self.model.definitions
         return tuple(
             (computed, given)
             for computed in used
@@ -166,6 +174,11 @@ class Case(Struct, frozen=True):
             if given.role == "data"
             else given.role
         )
+
+    def has(self, name: str, shape: Shape | None) -> bool:
+        """Whether there is a quantity of that name, in that shape."""
+        known = name in self.steps or not quantity(name).by
+        return known and self.sizes.names.get(name) == shape
 
     @property
     def upstreams(self) -> frozenset[str]:

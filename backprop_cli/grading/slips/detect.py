@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Folded, Op, Sym
+from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.honest_intervals import persons
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
+from backprop_cli.grading.sheets.typed_arrays import Array, meets
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import changes
 from backprop_cli.grading.slips.misread import digit_misread, misread_again
@@ -29,11 +29,11 @@ from backprop_cli.grading.slips.wrong_quantity import (
     are_near,
     by_luck,
     explains,
+    gives,
     has_digits,
     is_short,
     most_telling,
     neighbours,
-    typed,
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.units import Unit
@@ -103,6 +103,7 @@ class Detector:
         self.numbers = Numbers(judge)
         self.as_typed = Values(self.numbers)
         self.repaired = Values(Numbers(judge, repaired=True))
+        self._worked: tuple[Wrong | None, list[_Worked]] = (None, [])
 
     def explain(
         self, wrong: Wrong, candidates: Candidates
@@ -170,9 +171,8 @@ class Detector:
         """
         some = [one.candidate for one in pool if one.candidate[0] in CHANGE_LITTLE]
         exact = Values(self.judge.key.truth)
-        numbers, luck = typed(self.judge, wrong), _MOST_BY_CHANCE / max(len(some), 1)
-        giving = partial(_giving, self.judge, wrong, numbers, luck)
-        return giving(lambda expr: point(exact.of(expr)), some)
+        luck = _MOST_BY_CHANCE / max(len(some), 1)
+        return _giving(wrong, luck, lambda expr: point(exact.of(expr)), some)
 
     def _of_parts(self, wrong: Wrong) -> list[str]:
         """What any part may undergo that gives it: all together, or each where it leaves no chance.
@@ -205,84 +205,80 @@ class Detector:
 
         On the numbers as they were typed, or on all that these may stand for (`meant`).
         """
-        numbers = typed(self.judge, wrong)
-        hits = _near(wrong, numbers, some)
-        tried = [one.candidate for one, hit in zip(some, hits, strict=True) if hit]
-        count = neighbours(self.judge, wrong, [one.values[0] for one in pool]) if tried else 0
-        if not tried or count * by_luck(self.judge, wrong) > most:
+        tried = [one for one in some if one.is_near]
+        if not tried or not (meant or any(one.gives for one in tried)):
             return []
-        giving = partial(_giving, self.judge, wrong, numbers, most / max(count, 1))
+        count = neighbours(wrong, [one.value for one in pool])
+        if count * wrong.luck > most:
+            return []
+        giving = partial(_giving, wrong, most / max(count, 1))
         if meant:
-            return _as_meant(self.judge, wrong, numbers, tried, giving)
+            return _as_meant(self.judge, wrong, [one.candidate for one in tried], giving)
         return _as_typed(self.judge, wrong, tried, giving)
 
     def _pool(self, wrong: Wrong, *, general: bool) -> list[_Worked]:
         """The wrong formulas that may be named, worked out."""
-        proved = has_digits(self.judge, wrong)
-        return [
-            _Worked(one, self._values(one[1]))
-            for one in wrong.candidates
-            if (proved or not FORMULA_SLIPS[one[0]].factor) and (general or one[0] not in GENERAL)
-        ]
+        if self._worked[0] is not wrong:
+            self._worked = wrong, list(self._work(wrong))
+        return [one for one in self._worked[1] if general or one.candidate[0] not in GENERAL]
 
-    def _values(self, expr: Expr) -> list[Array]:
-        first = self.as_typed.of(expr)
-        return [first, self.repaired.of(expr)] if self.judge.any_wrong() else [first]
+    def _work(self, wrong: Wrong) -> Iterator[_Worked]:
+        proved = has_digits(self.judge, wrong)
+        some = [one for one in wrong.candidates if proved or not FORMULA_SLIPS[one[0]].factor]
+        values = [self._values(expr) for _, expr in some]
+        both = np.array(values).reshape(len(some), 2, *wrong.written.value.shape)
+        near = np.logical_or(*are_near(wrong, both).T).tolist()
+        for one, (value, _), is_near in zip(some, values, near, strict=True):
+            yield _Worked(one, value, is_near, is_near and gives(wrong, value))
+
+    def _values(self, expr: Expr) -> tuple[Array, Array]:
+        """What a formula gives on the numbers as typed, and with wrong ones repaired."""
+        value = self.as_typed.of(expr)
+        typed, repaired = self.as_typed.numbers, self.repaired.numbers
+        if all(typed[name] is repaired[name] for name in symbols(expr)):
+            return value, value
+        return value, self.repaired.of(expr)
 
 
 class _Worked(Struct, frozen=True):
-    """A wrong formula and what it gives: on the numbers as typed, and with wrong ones repaired."""
+    """A wrong formula, what it gives on the numbers as typed, and whether that is all of it.
+
+    It comes near with these numbers, or with wrong ones repaired.
+    """
 
     candidate: Candidate
-    values: Sequence[Array]
+    value: Array
+    is_near: bool
+    gives: bool
 
 
-def _near(wrong: Wrong, numbers: Interval, pool: Sequence[_Worked]) -> Mask:
-    """Which of them come near in one reading or the other."""
-    shape = (len(pool), -1, *wrong.written.value.shape)
-    if not pool:
-        return np.zeros(0, dtype=bool)
-    values = np.array([one.values for one in pool]).reshape(shape)
-    return np.asarray(are_near(wrong, numbers, values).any(axis=1))
-
-
-def _giving(
-    judge: Judge,
-    wrong: Wrong,
-    numbers: Interval,
-    luck: float,
-    reading: Reading,
-    some: Sequence[Candidate],
-) -> list[str]:
+def _giving(wrong: Wrong, luck: float, reading: Reading, some: Sequence[Candidate]) -> list[str]:
     """The formulas that give what was typed in one reading, and hardly by chance."""
     found: dict[str, None] = {}
     for id, expr in some:
         interval = reading(expr)
-        given = explains(judge, wrong, numbers, interval)
-        if given and by_luck(judge, wrong, interval) <= luck:
+        if explains(wrong, interval) and by_luck(wrong, interval) <= luck:
             found[id] = None
     return list(found)
 
 
-def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[Candidate], giving: _Gives) -> list[str]:
+def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[_Worked], giving: _Gives) -> list[str]:
     """The formulas that give it on the numbers as they were typed."""
-    found = giving(judge.on_typed_values, among)
+    found = giving(judge.on_typed_values, [one.candidate for one in among if one.gives])
     if not found or not _KEPT.issuperset(found):
         return found
-    smaller = [one for one in among if one[0] in _ROUNDED_AWAY]
+    smaller = [one.candidate for one in among if one.candidate[0] in _ROUNDED_AWAY]
     unit = judge.unit_of_steps(wrong.name)
     also = (id for one in _persons(judge, unit) for id in giving(one, smaller))
     return list(dict.fromkeys([*found, *also]))
 
 
-def _as_meant(
-    judge: Judge, wrong: Wrong, numbers: Interval, among: Sequence[Candidate], giving: _Gives
-) -> list[str]:
+def _as_meant(judge: Judge, wrong: Wrong, among: Sequence[Candidate], giving: _Gives) -> list[str]:
     """The formulas that give it on what was typed stands for, rounded on the way or not."""
     ways = (False, True) if judge.any_wrong_behind(wrong.name) else (False,)
     unit = judge.unit_of_steps(wrong.name)
     widest = [partial(judge.enclosed, repaired=way, unit=unit) for way in ways]
-    among = [one for one in among if any(_may_give(wrong, numbers, w(one[1])) for w in widest)]
+    among = [one for one in among if any(_may_give(wrong, w(one[1])) for w in widest)]
     narrow = [partial(judge.enclosed, repaired=way, unit=None) for way in ways]
     readings: list[Reading] = [*narrow, *widest, *_persons(judge, unit)]
     found = (giving(reading, among) for reading in readings)
@@ -293,7 +289,7 @@ def _persons(judge: Judge, unit: Unit) -> list[Reading]:
     return [partial(judge.as_person, way=way) for way in persons(unit)]
 
 
-def _may_give(wrong: Wrong, numbers: Interval, widest: Interval) -> bool:
+def _may_give(wrong: Wrong, widest: Interval) -> bool:
     """Whether the numbers lie in the widest interval of a formula, which holds all others."""
     unknown = np.isnan(widest[0]) | np.isnan(widest[1])
-    return bool((meets(numbers, widest) | unknown | ~wrong.written.present).all())
+    return bool((meets(wrong.stands, widest) | unknown | ~wrong.written.present).all())

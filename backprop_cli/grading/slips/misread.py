@@ -14,7 +14,7 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
 from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, typed, unit_typed
+from backprop_cli.grading.slips.wrong_quantity import Wrong, gives
 from backprop_cli.operations.bounds import point
 
 _MOST_NUMBERS: Final = 60
@@ -45,16 +45,16 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     count = sum(numbers[name].size for name in used)
     if count > _MOST_NUMBERS:
         return False
-    luck = by_luck(judge, wrong)
+    luck = wrong.luck
     if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
         found = (one for name in used for one in _read(ways[0], numbers, name))
-        return any(_explains(judge, wrong, one) for one in found)
+        return any(_explains(wrong, one) for one in found)
     if wrong.mask.sum() != 1 or wrong.mask.size == 1:
         return False
     own = [one for name in used for one in _read(ways[0], numbers, name) if _moves_only(wrong, one)]
     if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
         return False
-    return any(_explains(judge, wrong, one) for one in own)
+    return any(_explains(wrong, one) for one in own)
 
 
 def misread_again(judge: Judge, wrong: Wrong) -> bool:
@@ -71,16 +71,16 @@ def _in_answer(judge: Judge, wrong: Wrong, expr: Expr, most: float) -> bool:
     if wrong.mask.sum() != 1:
         return False
     place = tuple(np.argwhere(wrong.mask)[0].tolist())
-    if judge.key.truth[wrong.name][place] == 0:
+    if wrong.truth[place] == 0:
         return False  # no digits that could have been misread
     figure = wrong.figure(place)
     others = list(_with_another_digit(figure))
-    if not others or len(others) * by_luck(judge, wrong) > most:
+    if not others or len(others) * wrong.luck > most:
         return False
-    unit = unit_typed(judge, wrong)[place]  # a 3 for 0.107 is no 0 misread: that would be 0.000
+    unit = wrong.unit[place]  # a 3 for 0.107 is no 0 misread: that would be 0.000
     typed = standing_for(np.array(others), np.array(unit))
     right = (
-        point(judge.key.truth[wrong.name][place]),
+        point(wrong.truth[place]),
         tuple(bound[place] for bound in judge.on_typed_values(expr)),
     )
     return any(bool(meets(typed, (low, high)).any()) for low, high in right)
@@ -131,16 +131,14 @@ def _moves_only(wrong: Wrong, one: _Read) -> bool:
     return bool(moved[wrong.mask].all() and not moved[~wrong.mask].any())
 
 
-def _explains(judge: Judge, wrong: Wrong, one: _Read) -> bool:
+def _explains(wrong: Wrong, one: _Read) -> bool:
     x = _solved(one.given, one.number, wrong)
     if x is None:
         return False
     read = round(x, one.decimals)
     if not _differ_in_one_digit(one.number, read, one.decimals):
         return False
-    low, high = typed(judge, wrong)
-    near = low - (high - low), high + (high - low)
-    return bool((meets(near, point(one.given(read))) | ~wrong.written.present).all())
+    return gives(wrong, one.given(read))
 
 
 def _places(value: Array) -> Iterator[tuple[tuple[int, ...], int]]:

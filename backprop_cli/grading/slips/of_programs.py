@@ -95,6 +95,9 @@ def is_same(value: Array, other: Array, unit: Array) -> bool:
 
 # The mistakes ----------------------------------------------------------------------------------
 
+Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
+"""Whether a mistake explains an array."""
+
 
 def _constant(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
     value, unit = wrong.written.value, wrong.written.unit
@@ -164,6 +167,54 @@ def _one_over_another(node: Op, g: Array, k: Array, spots: Sequence[Any]) -> Arr
     return whole
 
 
+_WINDOWS: Final = frozenset({"conv", "conv_input", "conv_kernel"})
+_MOST_ENTRIES: Final = 4_000
+"""Larger pictures take too long for each of the ways in which they may be turned."""
+
+
+def _by_turned(turn: Callable[[Array], Iterator[Array]]) -> Test:
+    """Whether a convolution with one of its arrays turned in some way explains an array."""
+
+    def explains(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+        expr = judge.key.first(wrong.name)
+        if expr is None or wrong.written.value.size > _MOST_ENTRIES:
+            return False
+        for place, node in each(expr, _WINDOWS):
+            given = {name: numbers[name] for name in symbols(expr)}
+            for position, arg in enumerate(node.args):
+                for other in turn(Values(numbers).of(arg)):
+                    changed = put(expr, (*place, position), Sym("?"))
+                    found = Values({**given, "?": other}).of(changed)
+                    if is_same(wrong.written.value, found, wrong.written.unit):
+                        return True
+        return False
+
+    return explains
+
+
+def _axes_exchanged(array: Array) -> Iterator[Array]:
+    """Height and width, or channels and filters, in each other's place."""
+    for one, other in ((-1, -2), (0, 1)):
+        if array.ndim > 1 and array.shape[one] == array.shape[other]:
+            yield array.swapaxes(one, other)
+
+
+def _upside_down(array: Array) -> Iterator[Array]:
+    yield array[..., ::-1, ::-1] if array.ndim > 1 else array[::-1]
+
+
+def _one_filter(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
+    """What comes back to a picture from one filter alone."""
+    expr = judge.key.first(wrong.name)
+    if not (isinstance(expr, Op) and expr.name == "conv_input"):
+        return False
+    g, k = map(Values(numbers).of, expr.args)
+    back = partial(function_of(expr), **dict(expr.options))
+    filters = range(len(g) if g.ndim > int(str(expr.option("axes", AXES))) else 0)
+    alone = (back(g[f : f + 1], k[f : f + 1]) for f in filters)
+    return any(is_same(wrong.written.value, one, wrong.written.unit) for one in alone)
+
+
 def _whole(_judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
     """Cut off, or rounded down, to whole numbers."""
     value, unit = wrong.written.value, wrong.written.unit
@@ -219,7 +270,6 @@ def _is_reordered(value: Array, right: Array, wrong: Wrong) -> bool:
     return is_same(value[order], right[expected], wrong.written.unit) and len(value) > 1
 
 
-Test = Callable[[Judge, Wrong, Sequence[Array], Numbers], bool]
 TESTS: Mapping[str, Test] = MappingProxyType(
     {
         "transposed": _transposed,
@@ -229,11 +279,14 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "wrong-sample": _wrong_sample,
         "integer-division": _whole,
         "gradient-overwritten": _windows_overwritten,
+        "transpose-omitted": _by_turned(_axes_exchanged),
+        "kernel-flipped": _by_turned(_upside_down),
+        "path-lost": _one_filter,
         "sign-lost": _other_sign,
         "constant-factor": _constant,
     }
 )
-"""What each mistake is called, and whether it explains an array."""
+"""What each mistake is called, and how it is seen."""
 
 
 # Arrays of another shape --------------------------------------------------------------------------

@@ -19,10 +19,9 @@ from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, sa
 from backprop_cli.grading.slips.wrong_quantity import (
     Candidate,
     Wrong,
-    chance,
     has_digits,
     most_telling,
-    typed,
+    neighbours,
 )
 from backprop_cli.operations.bounds import point
 from backprop_cli.trace import OverTime, at_letter
@@ -66,16 +65,16 @@ def origin(
     `reached` keeps what is worked out for this quantity: many slips give the same at a step.
     """
     often = list(_tried_at_several(judge, wrong, numbers, candidates, general=general))
-    found = _named(judge, wrong, often, general=general)
+    found = _named(wrong, often, general=general)
     if found is not None:
         return found
     tried = list(_tried(judge, wrong, numbers, candidates, reached, general=general))
-    return _named(judge, wrong, [*often, *tried], general=general)
+    return _named(wrong, [*often, *tried], general=general)
 
 
-def _named(judge: Judge, wrong: Wrong, tried: Sequence[_Hit], *, general: bool) -> Origin | None:
+def _named(wrong: Wrong, tried: Sequence[_Hit], *, general: bool) -> Origin | None:
     """The slips at the nearest step that give what was typed, where that is no chance."""
-    low, high = typed(judge, wrong)
+    low, high = wrong.stands
     room = (_ROOM - 1) / 2 * (high - low)
     hits = [
         one
@@ -83,7 +82,7 @@ def _named(judge: Judge, wrong: Wrong, tried: Sequence[_Hit], *, general: bool) 
         if (meets((low - room, high + room), point(one.value)) | ~wrong.written.present).all()
     ]
     most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
-    if not hits or _ROOM * chance(judge, wrong, [one.value for one in tried]) > most:
+    if not hits or _ROOM * (neighbours(wrong, [one.value for one in tried]) * wrong.luck) > most:
         return None
     nearest = hits[0].step
     names = dict.fromkeys(one.slip for one in hits if one.step == nearest)

@@ -120,7 +120,7 @@ class Numbers(Mapping[str, Array]):
         if name in key.given or not ways or key.is_pulled_back(name):
             return key.truth[name]
         written = self.judge.written.get(name)
-        if written is None or not written.present.all():
+        if written is None or not written.complete:
             return None
         return self._repaired(name, written.value)
 
@@ -128,7 +128,8 @@ class Numbers(Mapping[str, Array]):
         judged = self.judge.judged.get(name)
         if not self.repaired or judged is None:
             return value
-        return np.where(judged.right | judged.imprecise, value, self.judge.key.truth[name])
+        kept = judged.right | judged.imprecise
+        return value if np.all(kept) else np.where(kept, value, self.judge.key.truth[name])
 
     def _inputs(self, name: str) -> Collection[str]:
         changed = self._formulas.get(name)

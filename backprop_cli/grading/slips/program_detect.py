@@ -43,8 +43,8 @@ MOST_NUMBERS: Final = 50_000_000
 
 _LEAST_SAID: Final = frozenset({"copied", "sign-lost", "constant-factor"})
 _IN_PLACE: Final = "changed-in-place"
-_FAR_FETCHED: Final = "softmax-shortcut-misused"
-"""What is another loss altogether, where one number explains as much."""
+_FAR_FETCHED: Final = frozenset({"softmax-shortcut-misused", "summed-over-wrong-axis"})
+"""What is another way back altogether, where one number, or brackets, explain as much."""
 
 
 class ProgramDetector:
@@ -63,15 +63,18 @@ class ProgramDetector:
         seen = by_numbers(self.judge, wrong, self.numbers)
         scaled = "constant-factor" in seen
         losses = [one for one in wrong.candidates if one[0] == "other-loss" and not scaled]
+        brackets = [one for one in wrong.candidates if one[0] == "brackets-misplaced"]
         plain = [id for id in seen if id not in _LEAST_SAID]
         found = [*self._giving(wrong, known), *plain]
-        if found == [_FAR_FETCHED]:  # a wrong count changes less
-            found = [*(["constant-factor"] if scaled else []), *found, *self._giving(wrong, losses)]
+        if found and set(found) <= _FAR_FETCHED:  # a wrong count changes less
+            nearer = ["constant-factor"] if scaled else self._giving(wrong, brackets)
+            found = [*nearer, *found, *self._giving(wrong, losses)]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
         parts = [one for one in wrong.candidates if one[0] in GENERAL - OF_CODE] + losses
         if not found or found == [_IN_PLACE]:  # m without 1 − β₁ is m̂ at the first step, too
             found = [*self._giving(wrong, parts), *found]
+            found = ["sign-lost", *found] if found and "sign-lost" in seen else found
         found = found or seen or self._of_code(wrong)
         if found:
             return most_telling(said_best(dict.fromkeys(found))), None
@@ -134,7 +137,7 @@ class ProgramDetector:
         for slip, expr in candidates(step):
             if (slip in GENERAL) == general and not is_jacobian(expr):
                 value = self.workings[0].of(expr)
-                if np.isfinite(value).all():
+                if not np.isnan(value).any():  # a mask may take −∞
                     changed = Numbers(self.judge, changed={step: value})
                     yield slip, Values(changed).of(formula)
 

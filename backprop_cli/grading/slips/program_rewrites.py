@@ -5,13 +5,13 @@ What comes out may have another shape than the quantity: it is compared with arr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Option, num, op, places, put
+from backprop_cli.algebra.expr import Expr, Op, Option, addends, num, op, places, put
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, each
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added, each
 from backprop_cli.grading.slips.forward import is_forward
 from backprop_cli.grading.slips.pull_backs import applied, right_shares, total, with_pull
 from backprop_cli.operations.slicing import choices
@@ -104,6 +104,7 @@ def overwritten(case: Case) -> Iterator[Expr]:
     if case.by is None or case.step.phase != "backward":
         return
     yield from _rows_overwritten(case)
+    yield from _uses_overwritten(case)
     try:
         found = [share for _, uses in right_shares(case) for share in uses]
     except (ShapeError, KeyError):
@@ -124,6 +125,36 @@ def _rows_overwritten(case: Case) -> Iterator[Expr]:
             shape = node.option("shape")
             alone = op("at", g, index=((tuple(kept.values()),),))
             yield put(case.expr, place, op("place", alone, index=((tuple(kept),),), shape=shape))
+
+
+def _uses_overwritten(case: Case) -> Iterator[Expr]:
+    """Of a row that several terms use, one use alone: sample after sample, or term after term."""
+    parts = list(addends(case.expr))
+    uses = [_use(part) for part in parts]
+    if len(parts) < 2 or None in uses:
+        return
+    found = [(row, k, n) for k, use in enumerate(uses) for n, row in enumerate(use or ())]
+    for order in (lambda one: one[2], lambda one: one[1]):
+        kept = {row: (k, n) for row, k, n in sorted(found, key=order)}
+        yield added([_of_rows(part, k, kept) for k, part in enumerate(parts)])
+
+
+def _use(part: Expr) -> list[int] | None:
+    """The rows that one term puts something in."""
+    put_in = [node for _, node in each(part, frozenset({"place"}))]
+    rows = choices(put_in[0])[0] if len(put_in) == 1 else None
+    return rows if isinstance(rows, list) else None
+
+
+def _of_rows(part: Expr, k: int, kept: Mapping[int, tuple[int, int]]) -> Expr:
+    """The k-th term with what it puts in those rows alone of which its use is kept."""
+    ((place, node),) = each(part, frozenset({"place"}))
+    rows = {row: n for row, (term, n) in kept.items() if term == k}
+    if not rows:
+        return op("mul", num(0), part)
+    alone = op("at", node.args[0], index=((tuple(rows.values()),),))
+    of_table = op("place", alone, index=((tuple(rows),),), shape=node.option("shape"))
+    return put(part, place, of_table)
 
 
 def mask_from_gradient(case: Case) -> Iterator[Expr]:
@@ -148,9 +179,13 @@ def activation_twice(case: Case) -> Iterator[Expr]:
 
 
 def not_summed(case: Case) -> Iterator[Expr]:
-    """What is summed over, or averaged, before it is: the sum left out."""
+    """What is summed over, or averaged, before it is: the sum left out.
+
+    A sum that is kept for each sample is none over the samples.
+    """
     for place, node in each(case.expr, frozenset({"sum", "mean"})):
-        yield put(case.expr, place, node.args[0])
+        if not node.option("keep"):
+            yield put(case.expr, place, node.args[0])
 
 
 def summed_otherwise(case: Case) -> Iterator[Expr]:

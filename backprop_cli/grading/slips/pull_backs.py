@@ -352,6 +352,14 @@ def softmax_diagonal(case: Case) -> Iterator[Expr]:
     for one in _activations(case):
         if one.node.name == "softmax":
             yield from _with_slopes(case, one, diagonal(one.result), one.result)
+    for one in applied(case):
+        if one.node.name == "log_softmax":
+            yield from with_pull(case, one, _pulled_alone)
+
+
+def _pulled_alone(g: Expr, output: Expr) -> Expr:
+    """g(1 − ŷ), each logit being taken for its own logarithm's alone."""
+    return op("mul", g, op("sub", num(1), op("exp", output)))
 
 
 def softmax_signs_lost(case: Case) -> Iterator[Expr]:

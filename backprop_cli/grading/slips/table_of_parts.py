@@ -103,6 +103,11 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
             " sign taken, where it belongs as it is.",
         ): "(yhat - y) ** 2 instead of yhat - y",
         SlipWords(
+            "function-left-out",
+            "a function left out",
+            "A logarithm, a size or another function was not taken.",
+        ): "-(y * p).sum() instead of -(y * np.log(p)).sum()",
+        SlipWords(
             "summed-too-early",
             "summed too early",
             "Something was summed, or averaged, where each entry of it belongs.",

@@ -17,10 +17,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     LEAST_DIGITS,
     Wrong,
     as_meant,
-    before,
     tight,
-    typed,
-    unit_typed,
 )
 from backprop_cli.operations.bounds import Interval, point
 
@@ -117,7 +114,7 @@ def _right(judge: Judge, wrong: Wrong) -> Interval:
     Where that is too wide to prove anything it is not a number.
     """
     ways = [expr for expr in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(expr)]
-    found = [point(judge.key.truth[wrong.name]), *map(judge.on_typed_values, ways)]
+    found = [point(wrong.truth), *map(judge.on_typed_values, ways)]
     for unit in (None, judge.unit_of_steps(wrong.name)):
         found += [judge.enclosed(expr, False, unit) for expr in ways]
     shape = wrong.written.value.shape
@@ -125,24 +122,24 @@ def _right(judge: Judge, wrong: Wrong) -> Interval:
         np.stack([np.broadcast_to(bound, shape) for bound in bounds])
         for bounds in zip(*found, strict=True)
     )
-    tells = tight((low, high), typed(judge, wrong))
+    tells = tight((low, high), wrong.stands)
     return np.where(tells, low, np.nan), np.where(tells, high, np.nan)
 
 
-def _transposed(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+def _transposed(_: Judge, wrong: Wrong, right: Interval) -> bool:
     value = wrong.written.value
     if value.ndim != 2 or value.shape[0] != value.shape[1] or np.array_equal(value, value.T):
         return False
-    low, high = typed(judge, wrong)
+    low, high = wrong.stands
     fits = meets((low.T, high.T), right) | ~wrong.written.present.T
     return bool(fits.all(axis=(1, 2)).any())
 
 
-def _wrong_sample(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+def _wrong_sample(_: Judge, wrong: Wrong, right: Interval) -> bool:
     axis = wrong.sample_axis
     if axis is None or wrong.written.value.ndim != 2:
         return False
-    low, high = (np.moveaxis(bound, axis, 0) for bound in typed(judge, wrong))
+    low, high = (np.moveaxis(bound, axis, 0) for bound in wrong.stands)
     mask = np.moveaxis(wrong.mask, axis, 0)
     ways = (np.moveaxis(bound, axis + 1, 1) for bound in right)
     for rows in zip(*ways, strict=True):
@@ -164,7 +161,7 @@ def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> 
     low, high = (bound.reshape(len(bound), -1) for bound in right)
     places = map(tuple, np.argwhere(wrong.mask).tolist())
     for place, at in zip(places, np.flatnonzero(wrong.mask).tolist(), strict=True):
-        if judge.key.truth[wrong.name][place] == 0:
+        if wrong.truth[place] == 0:
             return False  # no digits, no sign, no point that could have been moved
         figure = wrong.figure(place)
         forms = [figure] if judge.key.assumed else list(readings(figure, judge.key.unit))
@@ -193,19 +190,19 @@ def _decimal_slip(judge: Judge, wrong: Wrong, right: Interval) -> bool:
                 if k:
                     yield figure.value * 10.0**k, figure.unit * 10.0**k
 
-    return _each_wrong(judge, wrong, right, undone) or _slipped_change(judge, wrong, right)
+    return _each_wrong(judge, wrong, right, undone) or _slipped_change(wrong, right)
 
 
-def _slipped_change(judge: Judge, wrong: Wrong, right: Interval) -> bool:
+def _slipped_change(wrong: Wrong, right: Interval) -> bool:
     """Whether a new parameter has changed by ten times, or a tenth of, what it should.
 
     A change has few digits of its own, so that it takes several of them together.
     """
-    old = before(judge, wrong.name)
+    old = wrong.old
     if old is None:
         return False
-    low, high = (bound - old for bound in typed(judge, wrong))
-    unit = unit_typed(judge, wrong)
+    low, high = (bound - old for bound in wrong.stands)
+    unit = wrong.unit
     change = wrong.written.value - old
     with np.errstate(all="ignore"):
         counts = np.where(wrong.mask, np.floor(np.log10(np.abs(change) / unit) + 1e-9) + 1, 0.0)
@@ -243,7 +240,7 @@ def _units_exchanged(judge: Judge, wrong: Wrong, right: Interval) -> bool:
     texts = [wrong.texts.get(place, "") for place in map(tuple, np.argwhere(wrong.mask).tolist())]
     if sum(digits(as_meant(judge, text)) for text in texts) < LEAST_DIGITS:
         return False
-    stands = typed(judge, wrong)
+    stands = wrong.stands
     for axis, size in enumerate(value.shape):
         if axis == wrong.sample_axis:
             continue
@@ -259,7 +256,7 @@ def _units_exchanged(judge: Judge, wrong: Wrong, right: Interval) -> bool:
 
 def _copied(judge: Judge, wrong: Wrong, _: Interval) -> bool:
     """Whether the numbers are another's, with digits enough that it is no chance."""
-    if not wrong.written.present.all():
+    if not wrong.written.complete:
         return False
     texts = (as_meant(judge, text) for text in wrong.texts.values())
     return sum(map(digits, texts)) >= LEAST_DIGITS and bool(copied_from(judge, wrong.name))
@@ -282,7 +279,7 @@ def _is_copy(value: Array, other: Array) -> bool:
     """Whether the numbers are those of another quantity, as they stand there or transposed."""
     if value.size != other.size:
         return False
-    return any(np.array_equal(value.ravel(), way.ravel()) for way in (other, other.T))
+    return bool((value.ravel() == other.ravel()).all() or (value.ravel() == other.T.ravel()).all())
 
 
 _TESTS: Mapping[str, Callable[[Judge, Wrong, Interval], bool]] = MappingProxyType(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging.few_digits import TELLING
@@ -28,8 +30,12 @@ LEAST_DIGITS = 3
 """Some factor explains any single figure: it takes so many digits that agree to prove one."""
 
 
-class Wrong(Struct, frozen=True):
-    """A quantity to explain: as typed, where it is wrong, and its candidates."""
+class Wrong(Struct, frozen=True, dict=True):
+    """A quantity to explain: as typed, where it is wrong, what is true, and its candidates.
+
+    `unit` is that of the digits at which it is taken, `old` the parameter that it was before, if it
+    is a new one: that is known by its change. What is asked again and again is worked out once.
+    """
 
     name: str
     written: Written
@@ -37,19 +43,57 @@ class Wrong(Struct, frozen=True):
     texts: Mapping[tuple[int, ...], str]
     candidates: Sequence[Candidate]
     sample_axis: int | None
+    truth: Array
+    unit: Array
+    old: Array | None
 
     def figure(self, place: tuple[int, ...]) -> Figure:
         """One entry as typed."""
         value, unit = self.written.value[place], self.written.unit[place]
         return Figure(float(value), float(unit), self.texts.get(place, ""))
 
+    @cached_property
+    def stands(self) -> Interval:
+        """What the quantity stands for, at the finer of the digits typed and asked."""
+        return standing_for(self.written.value, self.unit)
 
-def typed(judge: Judge, wrong: Wrong) -> Interval:
-    """What the quantity stands for, at the finer of the digits typed and asked."""
-    return standing_for(wrong.written.value, unit_typed(judge, wrong))
+    @cached_property
+    def luck(self) -> float:
+        """How often a wrong number of about this size is the one typed."""
+        return by_luck(self)
+
+    @cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Where it is wrong, among its entries one after the other."""
+        return np.flatnonzero(self.mask)
+
+    def change(self, values: Array) -> Array:
+        """The wrong entries of some values alone; of a parameter, by how much they changed."""
+        entries = values.ravel()[self.places]
+        return entries if self.old is None else entries - self.old.ravel()[self.places]
+
+    @cached_property
+    def around(self) -> tuple[Array, Array, Array]:
+        """The wrong entries, how far around each others count as near it, the unit it is typed at.
+
+        A 0 beside figures that show work is not near to what is not 0: it was left out, or lost.
+        """
+        value = self.change(self.written.value)
+        size = np.maximum(np.abs(value), np.abs(self.change(self.truth)))
+        unit = self.unit.ravel()[self.places]
+        around = np.maximum(np.maximum(size, 0.1 * np.max(size, initial=0.0)), unit)
+        left_out = self.zero & self.written.value.any()
+        return value, np.where(left_out, unit, around), unit
+
+    @cached_property
+    def zero(self) -> Mask:
+        """Where 0 is typed that may stand for anything left out: not for a parameter left at 0."""
+        zero = self.written.value == 0
+        zero = zero if self.old is None else zero & (self.old != 0)
+        return np.asarray(zero.ravel()[self.places])
 
 
-def unit_typed(judge: Judge, wrong: Wrong) -> Array:
+def unit_typed(judge: Judge, name: str) -> Array:
     """The finer of the units typed and asked, if any are asked.
 
     Significant digits are those of the number typed: how large it should be tells nothing of how
@@ -57,14 +101,14 @@ def unit_typed(judge: Judge, wrong: Wrong) -> Array:
     1 have every slip's value somewhere about them. Where the sheet shows fewer digits than asked to
     be in use, two of them say enough.
     """
-    value, unit = wrong.written.value, wrong.written.unit
-    if judge.key.assumed and says_enough(wrong.written):
+    written, truth = judge.written[name], judge.key.truth[name]
+    value, unit = written.value, written.unit
+    if judge.key.assumed and says_enough(written):
         return unit
-    known = np.where(value == 0, judge.key.truth[wrong.name], value)
-    fine = finer(value, unit, known, judge.key.unit)
+    fine = finer(value, unit, np.where(value == 0, truth, value), judge.key.unit)
     if not judge.uses_few:
         return fine
-    return np.where(wrong.written.digits >= TELLING, unit, fine)
+    return np.where(written.digits >= TELLING, unit, fine)
 
 
 def is_short(judge: Judge, wrong: Wrong) -> bool:
@@ -74,7 +118,7 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
     """
     if not judge.uses_few:
         return False
-    value, truth = wrong.written.value, judge.key.truth[wrong.name]
+    value, truth = wrong.written.value, wrong.truth
     in_use = np.max([shown.at(truth) for shown in judge.shown], axis=0)
     unit = np.minimum(wrong.written.unit, in_use)
     first = judge.key.first(wrong.name)
@@ -82,23 +126,24 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
     stands = standing_for(value, unit)
     fits = np.any([meets(stands, one) for one in right], axis=0)
     fits &= unit > judge.key.unit.at(truth) * (1 + 1e-9)
-    old = before(judge, wrong.name)
+    old = wrong.old
     kept = old is not None and np.array_equal(value[wrong.mask], old[wrong.mask])
     return bool(fits[wrong.mask].all()) and not kept  # what is left as it was has its digits
 
 
-def explains(judge: Judge, wrong: Wrong, typed: Interval, interval: Interval) -> bool:
+def gives(wrong: Wrong, value: Array) -> bool:
+    """Whether a formula of this value gives all of it, or next to it."""
+    low, high = wrong.stands
+    width = high - low
+    return bool((meets((low - width, high + width), point(value)) | ~wrong.written.present).all())
+
+
+def explains(wrong: Wrong, interval: Interval) -> bool:
     """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
-    if not (meets(typed, interval) | ~wrong.written.present).all():
+    if not (meets(wrong.stands, interval) | ~wrong.written.present).all():
         return False
-    narrow = tight(interval, typed, before(judge, wrong.name))
+    narrow = tight(interval, wrong.stands, wrong.old)
     return bool(2 * np.sum(narrow & wrong.mask) >= np.sum(wrong.mask))
-
-
-def before(judge: Judge, name: str) -> Array | None:
-    """The old value of a new parameter, which is known by its change."""
-    old = judge.key.parameters.get(name)
-    return None if old is None else judge.key.truth[old]
 
 
 def tight(interval: Interval, typed: Interval, old: Array | None = None) -> Mask:
@@ -116,7 +161,7 @@ def has_digits(judge: Judge, wrong: Wrong) -> bool:
         return True
     places = map(tuple, np.argwhere(telling).tolist())
     found = [digits(as_meant(judge, wrong.texts.get(place, ""))) for place in places]
-    least = LEAST_DIGITS - 1 if by_luck(judge, wrong) <= _HARDLY else LEAST_DIGITS
+    least = LEAST_DIGITS - 1 if wrong.luck <= _HARDLY else LEAST_DIGITS
     return all(count >= least for count in found)
 
 
@@ -134,12 +179,12 @@ _SHARE = 0.25
 _ZERO = 0.4  # how often a wrong entry is 0 for one reason or another
 
 
-def are_near(wrong: Wrong, typed: Interval, values: Array) -> Mask:
+def are_near(wrong: Wrong, values: Array) -> Mask:
     """Which formulas come so near to most of what is wrong that one may be it.
 
     The last axes of their `values` are those of the quantity.
     """
-    low, high = typed
+    low, high = wrong.stands
     size = np.maximum(np.abs(values), np.maximum(np.abs(low), np.abs(high)))
     room = _ROUNDING * (high - low) + _SHARE * size
     off = np.maximum(low - values, values - high)
@@ -148,64 +193,28 @@ def are_near(wrong: Wrong, typed: Interval, values: Array) -> Mask:
     return np.asarray(2 * np.sum(near, axis=axes) >= np.sum(wrong.mask))
 
 
-def chance(judge: Judge, wrong: Wrong, values: Sequence[Array]) -> float:
-    """How many of these values a wrong number of about this size would meet by chance.
+def neighbours(wrong: Wrong, values: Sequence[Array]) -> int:
+    """How many different ones of these values are of about the size of a wrong one.
 
-    Each wrong entry has to be met at once, so that several leave little to chance; one figure of
-    three digits is met by about one in a hundred of all numbers near it.
+    As many as that a wrong number of about its size would meet by chance, times its `luck`.
     """
-    return neighbours(judge, wrong, values) * by_luck(judge, wrong)
-
-
-def neighbours(judge: Judge, wrong: Wrong, values: Sequence[Array]) -> int:
-    """How many different ones of these values are of about the size of a wrong one."""
-    places, known = np.flatnonzero(wrong.mask), _before(judge, wrong)
-    around, unit = _around(judge, wrong)
-    value = wrong.written.value.ravel()[places] - known
-    stacked = np.array([one.ravel()[places] - known for one in values]).reshape(-1, len(places))
+    value, around, unit = wrong.around
+    stacked = np.array([wrong.change(one) for one in values]).reshape(-1, len(value))
     inside = stacked[(np.abs(stacked - value) <= around).all(axis=1)]
     cells = np.round(inside / np.maximum(unit, 1e-9 * around + 1e-300))
-    return len(np.unique(cells, axis=0))
+    return len(set(map(tuple, cells.tolist())))
 
 
-def by_luck(judge: Judge, wrong: Wrong, interval: Interval | None = None) -> float:
+def by_luck(wrong: Wrong, interval: Interval | None = None) -> float:
     """How often a wrong number of about this size lies in an interval (None: in one unit).
 
-    A 0 is no rare number.
+    Each wrong entry has to be met at once, so that several leave little to chance; one figure of
+    three digits is met by about one in a hundred of all numbers near it. A 0 is no rare number.
     """
-    zero = _nothing(judge, wrong)
-    places = np.flatnonzero(wrong.mask)
-    around, unit = _around(judge, wrong)
-    width = 0.0 if interval is None else (interval[1] - interval[0]).ravel()[places]
+    _, around, unit = wrong.around
+    width = 0.0 if interval is None else (interval[1] - interval[0]).ravel()[wrong.places]
     hit = np.minimum(1.0, (unit + width) / (2 * around + 1e-300))
-    return float(np.prod(np.where(zero, np.maximum(hit, _ZERO), hit)))
-
-
-def _around(judge: Judge, wrong: Wrong) -> tuple[Array, Array]:
-    """How far around each wrong entry others count as near it, and the unit it is typed at.
-
-    A 0 beside figures that show work is not near to what is not 0: it was left out, or lost.
-    """
-    places, known = np.flatnonzero(wrong.mask), _before(judge, wrong)
-    value = wrong.written.value.ravel()[places] - known
-    truth = judge.key.truth[wrong.name].ravel()[places] - known
-    size = np.maximum(np.abs(value), np.abs(truth))
-    unit = unit_typed(judge, wrong).ravel()[places]
-    around = np.maximum(np.maximum(size, 0.1 * np.max(size, initial=0.0)), unit)
-    left_out = _nothing(judge, wrong) & wrong.written.value.any()
-    return np.where(left_out, unit, around), unit
-
-
-def _nothing(judge: Judge, wrong: Wrong) -> Mask:
-    """Where 0 is typed that may stand for anything left out: not for a parameter left at its 0."""
-    old, zero = before(judge, wrong.name), wrong.written.value == 0
-    zero = zero if old is None else zero & (old != 0)
-    return np.asarray(zero.ravel()[np.flatnonzero(wrong.mask)])
-
-
-def _before(judge: Judge, wrong: Wrong) -> Array | float:
-    old = before(judge, wrong.name)
-    return 0.0 if old is None else old.ravel()[np.flatnonzero(wrong.mask)]
+    return float(np.prod(np.where(wrong.zero, np.maximum(hit, _ZERO), hit)))
 
 
 # Which are named ----------------------------------------------------------------------------------

@@ -1,0 +1,86 @@
+"""A line of code to what it computes with brackets elsewhere, or with another operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial, reduce
+from typing import Final
+
+from backprop_cli.algebra.expr import Op, Place, Sym, factors, num, op, put
+from backprop_cli.grading.slips.case import Case
+from backprop_cli.grading.slips.formula_parts import Change
+
+_DEEPEST: Final = 3
+"""So many functions may stand between a sum and its brackets: 1/√(v + ε)."""
+
+_SUMS: Final = frozenset({"add", "sub"})
+_FACTORS: Final = frozenset({"mul", "div"})
+
+
+def brackets(case: Case, node: Op) -> Iterator[Change]:
+    """(a − b)/m written a − b/m, g(1 − h) written g·1 − h, √(v + ε) written √v + ε; the reverse.
+
+    What acted on a whole sum acts on one term of it, on either side of the brackets. Of a sigmoid
+    written out, 1/(1 + e⁻ᶻ), 1/1 + e⁻ᶻ is left.
+    """
+    if node.name == "sigmoid":
+        yield "brackets-misplaced", op("add", num(1), op("exp", op("neg", *node.args)))
+    for place, inner in _sums_within(node):
+        first, last = inner.args
+        for terms in ((put(node, place, first), last), (first, put(node, place, last))):
+            yield "brackets-misplaced", Op(inner.name, terms, inner.options)
+    for position, arg in enumerate(node.args):
+        if not isinstance(arg, Op) or len(arg.args) != 2:
+            continue
+        if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
+            moved = put(node, (position,), arg.args[1 - position])
+            yield "brackets-misplaced", put(arg, (1 - position,), moved)
+    if node.name in _SUMS:
+        yield from _of_all_terms(node)
+    elif node.name == "mul":
+        yield from _of_one_term(case, node)
+
+
+def _of_all_terms(node: Op) -> Iterator[Change]:
+    """p·(y·a + b) for (p·y)·a + b: one of several factors of a term, as one of the whole sum."""
+    for position, arg in enumerate(node.args):
+        parts = list(factors(arg))
+        for k, factor in enumerate(parts if len(parts) > 2 else ()):
+            rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
+            yield "brackets-misplaced", op("mul", factor, put(node, (position,), rest))
+
+
+def _of_one_term(case: Case, node: Op) -> Iterator[Change]:
+    """as + b for (a + b)s, where a + b has a name of its own: one path without its slope."""
+    for position, arg in enumerate(node.args):
+        step = case.steps.get(arg.name) if isinstance(arg, Sym) else None
+        if step is not None and isinstance(step.expr, Op) and step.expr.name in _SUMS:
+            first, last = step.expr.args
+            for terms in (
+                (put(node, (position,), first), last),
+                (first, put(node, (position,), last)),
+            ):
+                yield "brackets-misplaced", op(step.expr.name, *terms)
+
+
+def _sums_within(node: Op, place: Place = ()) -> Iterator[tuple[Place, Op]]:
+    """The sums on which a node acts as a whole, itself or by what stands between them."""
+    for position, arg in enumerate(node.args):
+        acts = node.name in _FACTORS or len(node.args) == 1 or (node.name, position) == ("pow", 0)
+        if not acts or not isinstance(arg, Op) or len(place) >= _DEEPEST:
+            continue
+        if arg.name in _SUMS:
+            yield (*place, position), arg
+        else:
+            yield from _sums_within(arg, (*place, position))
+
+
+def operators(node: Op) -> Iterator[Change]:
+    """One of + − · / for another; < for >."""
+    if node.name == "switch":
+        sides = {"below": node.option("above", 1), "above": node.option("below", 0)}
+        yield "operator-exchanged", op("switch", *node.args, **{**dict(node.options), **sides})
+    if node.name in _SUMS | _FACTORS:
+        for name in sorted((_SUMS | _FACTORS) - {node.name}):
+            if {name, node.name} != _SUMS:  # that is a sign, and is tried as one
+                yield "operator-exchanged", op(name, *node.args)

@@ -1,0 +1,144 @@
+"""A sum in a line of code to what a loop makes of it that goes wrong, each time or at an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final, TypeAlias
+
+from backprop_cli.algebra.expr import (
+    Expr,
+    Op,
+    Place,
+    Sym,
+    addends,
+    num,
+    op,
+    places,
+    put,
+    symbols,
+)
+from backprop_cli.algebra.quantity import at_step, quantity, step_of
+from backprop_cli.grading.slips.case import Case, added, part_at
+from backprop_cli.grading.slips.formula_parts import Change, of_node
+
+OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
+
+_MOST_TERMS: Final = 12
+_SUMS: Final = frozenset({"add", "sub"})
+
+
+def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
+    """What goes wrong in every term of a sum, or at its ends, wherever the sum stands."""
+    inner: set[Place] = set()
+    for place, node in places(case.expr):
+        if isinstance(node, Op) and node.name in _SUMS:
+            inner |= {(*place, 0), (*place, 1)}
+            parts = list(addends(node)) if place not in inner else []
+            if 2 <= len(parts) <= _MOST_TERMS:
+                made = (
+                    *_ended(case, parts),
+                    *_sums_multiplied(parts),
+                    *_in_a_loop(case, parts, of_part),
+                )
+                yield from ((slip, put(case.expr, place, new)) for slip, new in made)
+
+
+def _ended(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
+    """A loop that ends too early, begins too late, or goes over biases, too: a penalty on all."""
+    for k in range(1, len(parts) - 1):  # one term alone that is lost is said otherwise
+        yield "path-lost", added(parts[:k])
+        yield "path-lost", added(parts[k + 1 :])
+    penalised = [name for part in parts for name in symbols(part)]
+    squares = {name: op("sum", op("pow", Sym(name), num(2))) for name in case.model.trained}
+    if set(parts) == {squares.get(name) for name in penalised}:
+        others = [one for name, one in squares.items() if name not in penalised]
+        yield "term-added", added([*parts, *others])
+
+
+def _turned(node: Op) -> Iterator[Change]:
+    """W for Wᵀ, and in a product Wᵀ for W."""
+    if node.name == "transpose":
+        yield "transpose-omitted", node.args[0]
+    elif node.name == "matmul":
+        for position, arg in enumerate(node.args):
+            if isinstance(arg, Sym):
+                yield "transpose-omitted", put(node, (position,), op("transpose", arg))
+
+
+def _sums_multiplied(parts: Sequence[Expr]) -> Iterator[Change]:
+    """(Σa)(Σb) for Σab."""
+    products = [one for one in parts if isinstance(one, Op) and one.name == _name(parts[0])]
+    if len(products) == len(parts) and _name(parts[0]) in ("matmul", "outer", "mul"):
+        lefts, rights = zip(*(one.args for one in products), strict=True)
+        yield "summed-too-early", op(_name(parts[0]), added(lefts), added(rights))
+
+
+def _rows_at_each(nodes: Sequence[Expr | None]) -> Iterator[list[Change]]:
+    """x[1] at every step, or the row before or behind, where each has its own."""
+    rows = [one.option("index") for one in nodes if isinstance(one, Op) and one.name == "at"]
+    if len(rows) < len(nodes) or not all(
+        isinstance(row, tuple) and isinstance(row[0], int) for row in rows
+    ):
+        return
+    for k in range(len(nodes)):
+        yield [("wrong-operand", nodes[k])] * len(nodes)  # type: ignore[list-item]
+
+
+def _in_a_loop(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Change]:
+    """The same thing gone wrong in every term of a sum, as in the body of a loop."""
+    for place, node in places(parts[0]):
+        nodes = [part_at(part, place) for part in parts]
+        if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
+            for changed_to in _rows_at_each(nodes):
+                yield from _alike(parts, place, [[one] for one in changed_to])
+            for kind in (partial(of_node, case, place), of_part, _turned):
+                yield from _alike(parts, place, [list(kind(one)) for one in nodes])  # type: ignore[arg-type]
+        elif all(isinstance(one, Sym) for one in nodes):
+            for names in _taken_at_each(case, parts, [one.name for one in nodes]):  # type: ignore[union-attr]
+                changed = [("wrong-operand", Sym(name)) for name in names]
+                yield from _alike(parts, place, [[one] for one in changed])
+
+
+def _name(node: Expr) -> str:
+    return node.name if isinstance(node, Op) else ""
+
+
+def _alike(
+    parts: Sequence[Expr], place: Place, changed: Sequence[Sequence[Change]]
+) -> Iterator[Change]:
+    """The sum with the k-th change made in all of its terms, where all have it."""
+    for made in zip(*changed, strict=False):
+        if len({slip for slip, _ in made}) == 1:
+            yield (
+                made[0][0],
+                added([put(part, place, new) for part, (_, new) in zip(parts, made, strict=True)]),
+            )
+
+
+def _taken_at_each(
+    case: Case, parts: Sequence[Expr], usual: Sequence[str]
+) -> Iterator[Sequence[str]]:
+    """What stands in the place of a quantity in each step: another of that step, or one for all."""
+    for one in dict.fromkeys(usual):
+        yield [one] * len(parts)
+    for by in (1, -1):  # x[-1] is the last one in Python
+        yield [*usual[by:], *usual[:by]]
+    steps = [_step(part) for part in parts]
+    if None in steps or len(set(steps)) < len(steps):
+        return
+    families = dict.fromkeys(found[0] for name in case.sizes.names if (found := step_of(name)))
+    shape = case.sizes.names.get(usual[0])
+    for family in families:
+        for by in (0, 1, -1):
+            names = [at_step(family, int(str(step)) + by) for step in steps]
+            there = [case.has(name, shape) for name in names]
+            if sum(there) >= len(there) - 1 and any(there):  # the first step has none before it
+                kept = zip(names, there, usual, strict=True)
+                yield [name if known else own for name, known, own in kept]
+
+
+def _step(part: Expr) -> int | None:
+    """The step in time that a term belongs to: that of the gradient in it."""
+    found = (step_of(name) for name in symbols(part) if quantity(name).by)
+    return next((one[1] for one in found if one), None)
