@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -585,3 +586,14 @@ def test_one_array_alone_has_no_name() -> None:
     assert found.error is not None
     assert "its name is not in it" in found.error
     assert "numpy.savez" in found.error
+
+
+def test_an_archive_that_another_takes_the_place_of_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "sheets.zip"
+    for name in ("anna", "bertha and many more"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"{name}.yaml", f"student: {name}\nanswers: {{Z1: [4, 0]}}\n")
+        (file,) = answer_files([path])
+        data = read_answers(file)
+        assert isinstance(data, bytes)
+        assert data.decode().startswith(f"student: {name}")

@@ -182,8 +182,14 @@ def _split(path: str) -> tuple[str, str] | None:
     return None
 
 
-@lru_cache(maxsize=_OPEN_AT_ONCE)
 def _opened(path: str) -> ZipFile:
+    """The archive as it is now: another may have taken its place since it was opened."""
+    now = os.stat(path)
+    return _opened_once(path, (now.st_ino, now.st_mtime_ns, now.st_size))
+
+
+@lru_cache(maxsize=_OPEN_AT_ONCE)
+def _opened_once(path: str, _state: tuple[int, ...]) -> ZipFile:
     from zipfile import BadZipFile, ZipFile
 
     try:
