@@ -101,8 +101,7 @@ class Graded:
 
     def typed(self, name: str) -> Interval:
         """What an answer stands for at the finer of the digits typed and asked."""
-        here = self.judge.written[name]
-        key = self.exercise.key
+        here, key = self.judge.written[name], self.exercise.key
         return standing_for(here.value, finer(here.value, here.unit, key.truth[name], key.unit))
 
     def betrayed(self, readable: Mapping[str, Written], name: str) -> bool:
@@ -321,13 +320,13 @@ class Graded:
     @cached_property
     def made(self) -> frozenset[str]:
         """All slips of which a quantity on the sheet is proof, or several are together."""
-        wrong = [
-            name
+        alone = {
+            name: self.found_alone(name)[0]
             for name, judged in self.judge.judged.items()
             if name in self.sheet.answers and overall(judged.verdicts) == "wrong"
-        ]
-        found = frozenset(slip for name in wrong for slip in self.found_alone(name)[0])
-        rest = [self.wrong(name) for name in wrong if not self.found_alone(name)[0]]
+        }
+        found = frozenset[str]().union(*alone.values())
+        rest = [self.wrong(name) for name, slips in alone.items() if not slips]
         return found | {"digit-misread"} if misread_often(self.judge, rest) else found
 
     def wrong(self, name: str) -> Wrong:

@@ -245,8 +245,7 @@ def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
     stated = figures.written.present & told
     if not stated.any():
         return
-    decimals = -np.round(np.log10(unit[stated])).astype(int)
-    count = min(int(decimals.max()), _MOST_DIGITS)
+    count = min(int(figures.written.decimals[stated].max()), _MOST_DIGITS)
     longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)

@@ -86,11 +86,9 @@ class Judge:
 
     def units(self, name: str) -> tuple[list[Unit], list[Unit]]:
         """The digits that may be in use around a quantity: as many as asked, and fewer."""
-        sources = sorted(self.sources(name) & self.written.keys())
-        around = (
-            few_digits.Figures(self.written[one], self.key.truth[one]) for one in (name, *sources)
-        )
-        return few_digits.units(self.key, list(around))
+        names = (name, *sorted(self.sources(name) & self.written.keys()))
+        around = [few_digits.Figures(self.written[one], self.key.truth[one]) for one in names]
+        return few_digits.units(self.key, around)
 
     def unit_of_steps(self, name: str) -> Unit:
         """The digits to which who made a mistake rounds: those asked, or if none are, those in use.
