@@ -96,13 +96,13 @@ def _as_weak(finding: Finding) -> Iterator[Weakness]:
 
 def sizes(grader: Grader) -> dict[str, float]:
     """How large each quantity asked is, by its largest entry."""
-    truth, asked = grader.key.truth, (question.name for question in grader.questions)
+    truth, asked = grader.truth, (question.name for question in grader.questions)
     return {name: float(np.max(np.abs(truth[name]), initial=0.0)) for name in asked}
 
 
 def near_kinks(grader: Grader) -> Iterator[str]:
     """The quantities in which an argument lies so near to a kink that rounding may move it."""
-    unit = grader.key.unit
+    unit = grader.unit
     reach = 0.0 if unit.significant else _NEAR * 10.0**-unit.count
     for name, _, inside in _bent(grader):
         if np.any(np.abs(inside) <= reach):
@@ -124,7 +124,7 @@ def _bent(grader: Grader) -> Iterator[tuple[str, str, Array]]:
     for equation in grader.model.equations:
         for node in walk(equation.expr):
             if isinstance(node, Op) and node.name in _STARTS_AT_KINK and operation(node).kink:
-                yield equation.name, node.name, evaluate(node.args[0], grader.key.truth)
+                yield equation.name, node.name, evaluate(node.args[0], grader.truth)
 
 
 _decimal = re.compile(

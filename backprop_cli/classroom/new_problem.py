@@ -51,11 +51,14 @@ def new_problem(sketch: Sketch, allowed: Allowed) -> NewProblem:
     """
     why: Counter[str] = Counter()
     others: list[Numbers] = []
+    first: Grader | None = None
     for number in range(MOST_TRIES):
         wide = 1 if number < _NARROW else 2
         text = "\n".join(_Writer(sketch, _draws(sketch, number), wide).lines()) + "\n"
         with np.errstate(all="ignore"):
             grader = Grader(loaded(Source("new.yaml", text.encode()), True, allowed).model)
+            first = first or grader
+            grader.share(first)
             others = others or other_numbers(grader)  # the same formulas agree with any numbers
             reason, remarks = _looked_at(grader, others)
         if reason is None:
@@ -96,7 +99,7 @@ def _said(finding: Finding) -> str:
 def _at_once(grader: Grader) -> Iterator[str]:
     """What lint does not mind, and whoever works it out by hand does."""
     yield from (f"{name} is near a kink" for name in near_kinks(grader))
-    truth, loss = grader.key.truth, grader.model.target or ""
+    truth, loss = grader.truth, grader.model.target or ""
     before, after = truth.get(loss), truth.get(new_id(loss))
     if before is not None and after is not None and not after < before:
         yield "the update makes the loss no smaller"

@@ -196,7 +196,9 @@ class Varied:
             return "they are the numbers of the original"
         try:
             with np.errstate(all="ignore"):
-                return why_unfair(self._grader(self._loaded(text)), self._measure)
+                grader = self._grader(self._loaded(text))
+                grader.share(self._own)
+                return why_unfair(grader, self._measure)
         except UserError as error:
             return str(error)
 

@@ -29,10 +29,9 @@ from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
-from backprop_cli.problem.problem_data import ASSUMED, Digits, Grading
+from backprop_cli.problem.problem_data import ASSUMED, Grading
 from backprop_cli.readings.formula_text import plain
-from backprop_cli.readings.intervals import enclosure
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.units import Floating, Unit
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Planned, plan
@@ -106,27 +105,44 @@ class Exercise:
         self.questions = tuple(self._questions(solution))
         self.stages = stages(exact, solution, {*later, *self._later_steps()}, request)
         self.grading = _marked(model.problem.grading)
-        self.key = self._key()
         self.order = tuple(id for stage in self.stages for id in map(stage.called, stage.steps))
         self.most = sum(question.points for question in self.questions)
 
     def _later_steps(self) -> set[int]:
         return {quantity(question.name).step for question in self.questions} - {1}
 
-    def _key(self) -> Key:
-        truth: dict[str, Array] = {}
-        formulas: dict[str, tuple[Expr, ...]] = {}
+    @cached_property
+    def truth(self) -> Mapping[str, Array]:
+        """The true values of all that a sheet may have."""
+        found: dict[str, Array] = {}
         for stage in reversed(self.stages):
-            truth |= {stage.called(name): value for name, value in stage.values.items()}
+            found |= {stage.called(name): value for name, value in stage.values.items()}
+        return found
+
+    @cached_property
+    def unit(self) -> Unit:
+        """The digits asked, or those that are usual."""
+        digits = self.model.problem.grading.precision or ASSUMED
+        return Unit(digits.count, digits.kind == "significant")
+
+    @property
+    def computed(self) -> bool:
+        """Whether it is for what a program computed, and not for what somebody typed."""
+        return isinstance(self.unit, Floating)
+
+    @cached_property
+    def key(self) -> Key:
+        """What sheets are judged by. Its formulas take longer to make than to solve the problem."""
+        formulas: dict[str, tuple[Expr, ...]] = {}
         for stage in self.stages:
-            formulas |= stage.on_sheet(self._verified(stage, stage.formulas))
+            formulas |= stage.on_sheet(stage.verified(stage.formulas))
         uses, never_zero = _uses(formulas), frozenset(_never_zero(formulas))
         return Key(
-            truth,
+            self.truth,
             formulas,
-            frozenset(name for name in truth if name not in formulas),
+            frozenset(name for name in self.truth if name not in formulas),
             frozenset(question.name for question in self.questions),
-            _unit(self.model.problem.grading.precision),
+            self.unit,
             self._on_sheet(lambda stage: {new_id(name): name for name in stage.model.trained}),
             uses,
             assumed=self.model.problem.grading.precision is None,
@@ -159,13 +175,6 @@ class Exercise:
     def _compared(self, stage: Stage) -> Mapping[str, str]:
         steps = iter(stage.steps.values())
         return dict(self._case(stage, step).compared) if (step := next(steps, None)) else {}
-
-    def _verified(self, stage: Stage, formulas: Formulas) -> Formulas:
-        """Only those equivalent ways that have the shape of a quantity, and its true value."""
-        return {
-            id: (ways[0], *(way for way in ways[1:] if is_equivalent(stage, id, way)))
-            for id, ways in formulas.items()
-        }
 
     def _questions(self, solution: Solution) -> Iterator[Question]:
         marks = {}
@@ -210,14 +219,14 @@ class Exercise:
         for stage in self.stages:
             wanted = [id for id in stage.steps if stage.called(id) in jacobians]
             own = with_jacobians(stage.model, stage.plan, stage.formulas, wanted)
-            own = self._verified(stage, fused_first(stage.model, own) if fused else own)
+            own = stage.verified(fused_first(stage.model, own) if fused else own)
             formulas |= stage.on_sheet(own)
         uses = _uses(formulas)
         return replace(self.key, formulas=formulas, uses=uses, _firsts={}, _pulled={})
 
     def quantities(self) -> Quantities:
         """What a sheet may name."""
-        later = {id: self.key.truth[id].shape for id in self.order if quantity(id).step > 1}
+        later = {id: self.truth[id].shape for id in self.order if quantity(id).step > 1}
         return Quantities(self.model, self.plan, later)
 
     def sample_axis(self, name: str) -> int | None:
@@ -251,7 +260,7 @@ class Exercise:
             {name: given.role for name, given in model.given.items()},
             (model.definitions, model.shapes, model.trained, model.silent, model.target),
             (model.sample_axis, model.sample_count, model.over_time, model.decision),
-            (problem.convention, problem.loss, problem.penalty, problem.update, self.key.computed),
+            (problem.convention, problem.loss, problem.penalty, problem.update, self.computed),
         )
 
     @cached
@@ -261,14 +270,14 @@ class Exercise:
         if found is None:
             return []
         stage, step = found
-        programs, case = self.key.computed, self._case(stage, step)
+        programs, case = self.computed, self._case(stage, step)
         ways = list(self._lines(stage, case)) if programs else ()
         made = candidates(case, programs=programs, ways=ways)
         wrong = [(id, stage.written(expr)) for id, expr in made]
         if programs:  # what is put in anywhere may be a name that has no value here
-            wrong = [one for one in wrong if self.key.truth.keys() >= {*symbols(one[1])}]
+            wrong = [one for one in wrong if self.truth.keys() >= {*symbols(one[1])}]
         if programs and stage.number > 1:
-            earlier = with_earlier(stage.written(step.expr), self.key.truth)
+            earlier = with_earlier(stage.written(step.expr), self.truth)
             wrong += [("earlier-step-used", expr) for expr in earlier]
         return wrong
 
@@ -277,7 +286,7 @@ class Exercise:
         """The ways in which a program may write the line of a quantity."""
         id = case.step.id
         found = dict.fromkeys((*stage.formulas.get(id, ()), *collapsed(case)))
-        return (way for way in found if not is_jacobian(way) and is_equivalent(stage, id, way))
+        return (way for way in found if not is_jacobian(way) and stage.gives(way, id))
 
     @cached
     def shaped(self, name: str, shape: tuple[int, ...]) -> list[Candidate]:
@@ -311,13 +320,13 @@ class Exercise:
     @cached
     def expected(self, name: str, index: Index | None) -> str:
         """The right value as text, at the digits asked."""
-        return expected(self.key.truth[name], index, self.key.unit)
+        return expected(self.truth[name], index, self.unit)
 
     @cached
     def places(self, name: str) -> tuple[tuple[Index, Index], ...]:
         """Every entry of a quantity: counted from 0, and as a person counts."""
         return tuple(
-            (place, self.person(name, place)) for place in np.ndindex(self.key.truth[name].shape)
+            (place, self.person(name, place)) for place in np.ndindex(self.truth[name].shape)
         )
 
     def person(self, name: str, place: Index) -> Index:
@@ -328,8 +337,8 @@ class Exercise:
     @cached
     def mistaken(self, name: str) -> Mistaken:
         """What each slip gives on true values, where that differs from the right value."""
-        truth = self.key.truth[name]
-        known = Values(self.key.truth)
+        truth = self.truth[name]
+        known = Values(self.truth)
         ids, values = [], []
         for id, expr in self.candidates(name):
             if id in OF_PARTS:
@@ -346,22 +355,6 @@ class Exercise:
 
 _POSITIVE = {"div": 1, "ratio": 1, "xlogy": 1, "log": 0, "sqrt": 0}
 """Operations that need an argument other than 0, and which it is."""
-
-
-def is_equivalent(stage: Stage, id: str, way: Expr) -> bool:
-    """Whether a formula gives a quantity: its shape, and its value where all is right."""
-    true = stage.values.get(id)
-    if true is None or is_jacobian(way):
-        return True
-    with np.errstate(all="ignore"):
-        try:
-            low, high = enclosure(way, lambda name: point(stage.values[name]))
-        except (ValueError, KeyError):
-            return False
-    if low.shape != true.shape:
-        return False
-    close = np.isclose(low, true, rtol=1e-7, atol=1e-9) & np.isclose(high, true, 1e-7, 1e-9)
-    return bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
 
 
 def _uses(formulas: Formulas) -> dict[str, tuple[str, ...]]:
@@ -382,11 +375,6 @@ def _never_zero(formulas: Formulas) -> Iterator[str]:
         for node in walk(ways[0]):
             if isinstance(node, Op) and node.name in _POSITIVE:
                 yield from symbols(node.args[_POSITIVE[node.name]])
-
-
-def _unit(digits: Digits | None) -> Unit:
-    digits = digits or ASSUMED
-    return Unit(digits.count, digits.kind == "significant")
 
 
 def _marked(grading: Grading) -> Grading:

@@ -78,7 +78,8 @@ class Grader(Exercise):
             twin = copy(self)
             twin.__dict__.pop("others", None)
             twin.kind, twin._cache, twin._sheets, twin._following = kind, {}, {}, {}  # noqa: SLF001
-            twin.key = replace(self.key, unit=Floating(15, True, kind), assumed=True)
+            twin.unit = Floating(15, True, kind)
+            twin.key = replace(self.key, unit=twin.unit, assumed=True)
             twin.right = RightAnswers(twin)
             self._programs[kind] = twin
         return self._programs[kind]

@@ -14,10 +14,13 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Sym, substitute, symbols
 from backprop_cli.algebra.quantity import new_id, old_id, step_id
+from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.equivalent_ways import Formulas, variants
+from backprop_cli.operations.bounds import point
 from backprop_cli.operations.sizes import Sizes
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import kinks
+from backprop_cli.readings.intervals import enclosure
 from backprop_cli.solving.plan import Plan, Planned, plan
 from backprop_cli.solving.solution import Request, Solution, solve
 from backprop_cli.solving.update import state_shapes
@@ -70,6 +73,28 @@ class Stage:
     def formulas(self) -> Formulas:
         """Every formula of every quantity, in the update's own names."""
         return variants(self.model, self.extra, self.values)
+
+    def verified(self, formulas: Formulas) -> Formulas:
+        """Only those equivalent ways that have the shape of a quantity, and its true value."""
+        return {
+            id: (ways[0], *(way for way in ways[1:] if self.gives(way, id)))
+            for id, ways in formulas.items()
+        }
+
+    def gives(self, way: Expr, id: str) -> bool:
+        """Whether a formula gives a quantity: its shape, and its value where all is right."""
+        true = self.values.get(id)
+        if true is None or is_jacobian(way):
+            return True
+        with np.errstate(all="ignore"):
+            try:
+                low, high = enclosure(way, lambda name: point(self.values[name]))
+            except (ValueError, KeyError):
+                return False
+        if low.shape != true.shape:
+            return False
+        close = np.isclose(low, true, rtol=1e-7, atol=1e-9) & np.isclose(high, true, 1e-7, 1e-9)
+        return bool((close | ~np.isfinite(true) | ~np.isfinite(low)).all())
 
     def on_sheet(self, formulas: Formulas) -> dict[str, tuple[Expr, ...]]:
         """Formulas in the names of a sheet."""

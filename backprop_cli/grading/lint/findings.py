@@ -34,7 +34,7 @@ def lint(
 
 def _all(grader: Grader, shown: Shown, kept: Kept) -> list[Finding]:
     names = _asked(grader)
-    slips = slip_findings(grader, names, grader.key.unit, kept)
+    slips = slip_findings(grader, names, grader.unit, kept)
     return [*slips, *_at_a_glance(grader, names, shown, kept)]
 
 
@@ -48,7 +48,7 @@ def _at_a_glance(grader: Grader, names: list[str], shown: Shown, kept: Kept) -> 
     yield from kept("weights", _matrices(grader))
     yield from kept("units", _units(grader))
     yield from kept("kinks", _kinks(grader))
-    yield from kept("small values", _small(grader, names, grader.key.unit, shown))
+    yield from kept("small values", _small(grader, names, grader.unit, shown))
 
 
 def soonest(
@@ -62,7 +62,7 @@ def soonest(
     Slips `known` to go unnoticed, as (accepted, quantity, slip), are left out: it takes long to see
     whether they do.
     """
-    names, kept, unit = _asked(grader), Faults().kept, grader.key.unit
+    names, kept, unit = _asked(grader), Faults().kept, grader.unit
     with np.errstate(all="ignore"):
         yield from _at_a_glance(grader, names, "{:.2g}".format, kept)
         yield from slip_findings(
@@ -114,7 +114,7 @@ def _kernels(grader: Grader) -> frozenset[str]:
 
 def _units(grader: Grader) -> Iterator[Finding]:
     """Rectified units that are all on or all off; saturated sigmoids."""
-    truth = grader.key.truth
+    truth = grader.truth
     for equation in grader.model.equations:
         match equation.expr:
             case Op("relu" | "leaky_relu", (Sym(z),)):
@@ -148,7 +148,7 @@ def _kinks(grader: Grader) -> Iterator[Finding]:
         for node in walk(equation.expr):
             if not isinstance(node, Op) or operation(node).kink is None or len(node.args) != 1:
                 continue
-            inside = evaluate(node.args[0], grader.key.truth)
+            inside = evaluate(node.args[0], grader.truth)
             if operation(node).kink != "max" and np.any(inside == 0):
                 yield Finding(
                     "kink",
@@ -168,7 +168,7 @@ def _small(grader: Grader, names: list[str], unit: Unit, shown: Shown) -> Iterat
         is_gradient = grader.steps[name].phase == "backward"
         if (not is_gradient and change not in grader.steps) or (change == name and not is_gradient):
             continue
-        largest = float(np.max(np.abs(grader.key.truth[change]), initial=0.0))
+        largest = float(np.max(np.abs(grader.truth[change]), initial=0.0))
         if 0 < largest < 10 * 10.0**-unit.count:
             needed = int(np.ceil(-np.log10(largest))) + 2
             what = "a change of" if read.part == "new" else "entries of"
