@@ -367,3 +367,14 @@ def test_wrong_formulas_are_made_once_for_problems_of_one_form() -> None:
         other = grader_of(problems()["s02"].replace(*line))
         other.share(first)
         assert other.candidates("dL/dW2") is not first.candidates("dL/dW2"), line
+
+
+@pytest.mark.parametrize("velocity", ["[[0.4, 0], [0.2, -1]]", "[[0.5, 0], [0.3, -2]]"])
+def test_what_an_update_starts_from_is_only_numbers(velocity: str) -> None:
+    text = (PROBLEMS / "given-gradients.yaml").read_text(encoding="utf-8")
+    first, other = grader_of(text), grader_of(text.replace("[[0.4, 0], [0.2, -1]]", velocity))
+    other.share(first)
+    assert other.candidates("W1_new") is first.candidates("W1_new")
+    another = grader_of(text.replace("form: accumulate", "form: ewma"))
+    another.share(first)
+    assert another.candidates("W1_new") is not first.candidates("W1_new")

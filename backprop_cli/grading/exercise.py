@@ -253,14 +253,15 @@ class Exercise:
     @property
     def _form(self) -> tuple[object, ...]:
         """All that wrong formulas follow from."""
-        model, problem = self.model, self.model.problem
+        model, problem, update = self.model, self.model.problem, self.model.problem.update
         return (
             [(stage.number, stage.steps) for stage in self.stages],
             [question.name for question in self.questions],
             {name: given.role for name, given in model.given.items()},
             (model.definitions, model.shapes, model.trained, model.silent, model.target),
             (model.sample_axis, model.sample_count, model.over_time, model.decision),
-            (problem.convention, problem.loss, problem.penalty, problem.update, self.computed),
+            (problem.convention, problem.loss, problem.penalty, self.computed),
+            update and (replace(update, state={}), tuple(update.state)),
         )
 
     @cached
