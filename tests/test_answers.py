@@ -256,6 +256,15 @@ def test_an_unknown_name_is_a_remark_with_a_suggestion() -> None:
     assert "no step 9" in second
 
 
+@pytest.mark.parametrize("name", ["dL/dx", "dL/dx[1]", "dz/dx"])
+def test_a_derivative_that_nothing_needs_is_not_said_to_be_none(name: str) -> None:
+    known = quantities("values: {x: 1, w: 2}\nequations: [z = w * x, L = z^2]\ntrain: [w]")
+    ((said, _),) = sheet(f"answers:\n  {name}: 3\n  L: 4\n", known=known).remarks
+    assert said == f"`{name}` is not worked out here, and is not graded"
+    ((other, _),) = sheet("answers:\n  dL/dq: 3\n", known=known).remarks
+    assert "there is no quantity" in other
+
+
 @pytest.mark.parametrize(
     ("typed", "id"),
     [

@@ -14,6 +14,7 @@ from backprop_cli.grading.report_data import Index, Shape
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.typed_numbers import shown
+from backprop_cli.solving.asked import asked_derivative
 from backprop_cli.solving.plan import Plan
 
 LONGEST_NAME: Final = 100
@@ -92,6 +93,8 @@ class Quantities:
         try:
             found = reference(text, self.shapes, self._model.gradient_of, self._model.aliases)
         except UnknownIdError as unknown:
+            if asked_derivative(self._model, text) is not None:
+                return Unknown(f"{shown(text)} is not worked out here, and is not graded")
             message = str(unknown)
             return Unknown(message, None if "did you mean" in message else unknown.instead)
         if not 1 <= found.step <= self._updates:

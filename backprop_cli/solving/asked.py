@@ -54,15 +54,18 @@ def _usual(model: Model, planned: Plan) -> Iterator[str]:
 
 def asked_pairs(model: Model) -> tuple[str, ...]:
     """The Jacobians and gradients that the file asks for beyond those that are always there."""
-    names = [*model.definitions, *model.given]
-    found = []
-    for text in model.problem.ask or ():
-        second = asked_second(model, text.text)
-        found += [] if second is None else [second.id]
-        pair = _pair(text.text, names, model.aliases)
-        if pair is not None and pair[0] in model.definitions and pair[1] in model.shapes:
-            found.append(derivative_id(*pair))
-    return tuple(found)
+    found = (asked_derivative(model, text.text) for text in model.problem.ask or ())
+    return tuple(id for id in found if id is not None)
+
+
+def asked_derivative(model: Model, text: str) -> str | None:
+    """The derivative that a text, which may name an entry, asks for; of the target twice, too."""
+    if (second := asked_second(model, text)) is not None:
+        return second.id
+    pair = _pair(text, [*model.definitions, *model.given], model.aliases)
+    if pair is None or pair[0] not in model.definitions or pair[1] not in model.shapes:
+        return None
+    return derivative_id(*pair)
 
 
 def asked_second(model: Model, text: str) -> Second | None:
