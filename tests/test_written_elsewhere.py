@@ -36,7 +36,7 @@ MATRIX = "A: [[1, 2], [3, 4]]"
         (formula("x: [2, 1]", "L = x^T @ x"), (3, 11), "`^T` would be a power", ".T"),
         (formula("x: [2, 1]", "L = ||x||^2"), (3, 9), "`||` has no meaning", "norm(…)"),
         (formula("x: 2", "L = |x|"), (3, 9), "`|` has no meaning", "abs(…)"),
-        (formula("a: 1", r"z = \frac{1}{a}"), (3, 9), r"`\` has no meaning", "a / b for"),
+        (formula("a: 1", r"z = \frac{1}{a}"), (3, 9), r"`\frac` is LaTeX", "a / b for"),
         (formula("a: 1", "f = 2 * a", "f += 1"), (4, 5), "`f +` cannot be", "f2 = f + …"),
         (formula("a: 1", "f[t] = a"), (3, 5), "`f[t]` cannot be", "f_t"),
         (formula("a: 1, b: 2", "z = a .* b"), (3, 11), "is taken entry by entry", "*"),

@@ -10,14 +10,14 @@ from backprop_cli.grading.judging.answer_key import Judged
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array
-from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+from backprop_cli.grading.slips.table_of_slips import GENERAL, SLIP_WORDS
 from backprop_cli.grading.slips.values_alone import copied_from
 from backprop_cli.readings.units import FloatType, Unit
 
 _OPPOSITE = frozenset({"sign-flipped", "targets-swapped", "ascent"})
 _IMPLIED = {"sign-lost": _OPPOSITE, "units-exchanged": _OPPOSITE}
 """Slips that need no mention beside one of these. That a value was copied needs none at all beside
-the mistake that leads to the same value."""
+the known mistake that leads to the same value."""
 
 _SMALL = 6  # values named in an explanation have at most so many entries
 
@@ -26,7 +26,7 @@ def telling(slips: Sequence[str]) -> tuple[str, ...]:
     """The slips worth telling a person, of those that explain a quantity."""
     causes = {slip for slip in slips if slip not in ("copied", "sign-lost")}
     implied = {slip for slip, others in _IMPLIED.items() if others & causes}
-    implied |= {"copied"} if causes else set()
+    implied |= {"copied"} if causes - GENERAL else set()
     return tuple(slip for slip in slips if slip not in implied)
 
 

@@ -144,7 +144,7 @@ def as_rounded(
     return low, np.where(one, np.minimum(high, value + unit / 2), high)
 
 
-def shown(sheet: Iterable[Written], asked: Unit) -> tuple[Unit, ...]:
+def shown(sheet: Iterable[Figures], asked: Unit) -> tuple[Unit, ...]:
     """The digits, fewer than asked and of that kind, that numbers on a sheet show to be in use."""
     counts: set[int] = set()
     for digits in _counted(sheet, asked):
@@ -152,20 +152,23 @@ def shown(sheet: Iterable[Written], asked: Unit) -> tuple[Unit, ...]:
     return tuple(Unit(count, asked.significant) for count in sorted(counts) if count > 0)
 
 
-def are_few(sheet: Iterable[Written], asked: Unit) -> bool:
+def are_few(sheet: Iterable[Figures], asked: Unit) -> bool:
     """Whether most numbers on a sheet have fewer digits than asked, not only some short ones."""
     digits = np.concatenate([np.zeros(0, dtype=int), *_counted(sheet, asked)])
     return bool(np.sum(digits < asked.count) > _MOST * digits.size)
 
 
-def _counted(sheet: Iterable[Written], asked: Unit) -> Iterator[Array]:
+def _counted(sheet: Iterable[Figures], asked: Unit) -> Iterator[Array]:
     """How many digits of the kind asked the numbers have that show any.
 
-    Only what has two significant digits does: 1 in every box does not make a 3 a 3.0.
+    Only what has two significant digits does: 1 in every box does not make a 3 a 3.0. What is
+    exact with fewer than asked needs no more, and shows none.
     """
-    for written in sheet:
-        telling = written.present & (written.digits >= TELLING)
-        yield (written.digits if asked.significant else written.decimals)[telling]
+    for figures in sheet:
+        written = figures.written
+        count = written.digits if asked.significant else written.decimals
+        exact = same(written.value, figures.truth) & (count < asked.count)
+        yield count[written.present & (written.digits >= TELLING) & ~exact]
 
 
 def has_digits(written: Written) -> bool:
@@ -212,6 +215,13 @@ class Figures(Struct, frozen=True):
 
     written: Written
     truth: Array
+
+
+def figures(
+    written: Mapping[str, Written], truth: Mapping[str, Array], names: Collection[str] | None = None
+) -> list[Figures]:
+    """Some quantities of a sheet beside their true values (None: all that are written)."""
+    return [Figures(written[one], truth[one]) for one in (written if names is None else names)]
 
 
 def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:

@@ -87,8 +87,7 @@ class Judge:
     def units(self, name: str) -> tuple[list[Unit], list[Unit]]:
         """The digits that may be in use around a quantity: as many as asked, and fewer."""
         names = (name, *sorted(self.sources(name) & self.written.keys()))
-        around = [few_digits.Figures(self.written[one], self.key.truth[one]) for one in names]
-        return few_digits.units(self.key, around)
+        return few_digits.units(self.key, few_digits.figures(self.written, self.key.truth, names))
 
     def unit_of_steps(self, name: str) -> Unit:
         """The digits to which who made a mistake rounds: those asked, or if none are, those in use.
@@ -112,12 +111,14 @@ class Judge:
     @cached_property
     def shown(self) -> tuple[Unit, ...]:
         """The digits in use on the sheet where they are fewer than asked; a program drops none."""
-        return () if self.key.computed else few_digits.shown(self.written.values(), self.key.unit)
+        sheet = () if self.key.computed else few_digits.figures(self.written, self.key.truth)
+        return few_digits.shown(sheet, self.key.unit)
 
     @cached_property
     def uses_few(self) -> bool:
         """Whether fewer digits than asked are in use on the sheet, not on some numbers alone."""
-        return bool(self.shown) and few_digits.are_few(self.written.values(), self.key.unit)
+        sheet = few_digits.figures(self.written, self.key.truth)
+        return bool(self.shown) and few_digits.are_few(sheet, self.key.unit)
 
     # Judging --------------------------------------------------------------------------------------
 
@@ -303,10 +304,9 @@ class _One:
     @property
     def _from_digits(self) -> bool:
         """Whether all that stands behind this on the sheet has digits of its own."""
-        sources = self.judge.sources(self.name) & self.judge.written.keys()
-        return bool(sources) and all(
-            few_digits.has_digits(self.judge.written[one]) for one in sources
-        )
+        written = self.judge.written
+        sources = self.judge.sources(self.name) & written.keys()
+        return bool(sources) and all(few_digits.has_digits(written[one]) for one in sources)
 
     def without_work(self) -> str | None:
         """Takes back what leans on values that leave no work, and says on which."""

@@ -242,7 +242,8 @@ def _of_its_family(case: Case, node: Expr, named: Sym) -> Iterator[Change]:
 
 
 def _stem(name: str) -> str:
-    return name.removesuffix("_old").rstrip(_NUMBER)
+    read = quantity(name)
+    return (read.name if read.part == "old" else name).rstrip(_NUMBER)
 
 
 def _users(case: Case, name: str) -> Iterator[str]:
