@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from seeded_bugs.assignments import AT_ONCE, CAUSAL, DROPOUT, MODEL, PREDICTS
 from seeded_bugs.bugs import (
+    ADDED,
     AXIS,
     FACTOR,
     INPUT,
     MEAN,
     NO_SUM,
     PATH,
+    POWER,
     SIGN,
     SLOPE,
     TURNED,
     Bug,
 )
 
-_ADDED = ("factor-added", "function-added")
-_POWER = ("power-left-out", "factor-left-out", "function-added")
 _PENALTY = ("penalty-omitted", "term-left-out")
 
 ASSIGNMENT_BUGS = (
@@ -56,7 +56,7 @@ ASSIGNMENT_BUGS = (
         "0.5 * reg * np.sum(W1 * W1) * np.sum(W2 * W2)", "L_penalty", ("operator-exchanged",
         "brackets-misplaced")),
     Bug(MODEL, "0.5 * reg * (np.sum(W1 * W1) + np.sum(W2 * W2))",
-        "0.5 * reg * (np.sum(np.abs(W1)) + np.sum(np.abs(W2)))", "L_penalty", _POWER),
+        "0.5 * reg * (np.sum(np.abs(W1)) + np.sum(np.abs(W2)))", "L_penalty", POWER),
     Bug(MODEL, "dscores[np.arange(N), y] -= 1", "dscores[y, np.arange(N) % 3] -= 1", "dL/dZ2",
         ("wrong-target",)),
     Bug(MODEL, "dscores[np.arange(N), y] -= 1", "dscores[:, y] -= 1", "dL/dZ2",
@@ -72,7 +72,7 @@ ASSIGNMENT_BUGS = (
         "dL/dW2", (*FACTOR, "term-scaled")),
     Bug(MODEL, "np.dot(self.h1.T, dscores) + reg * W2",
         "np.dot(self.h1.T, dscores) + reg * W2 ** 2",
-        "dL/dW2", _POWER),
+        "dL/dW2", POWER),
     Bug(MODEL, "np.dot(self.h1.T, dscores) + reg * W2",
         "np.dot(self.h1.T, dscores) + reg * np.sum(W2)", "dL/dW2", ("summed-too-early",
         "term-added", "wrong-operand")),
@@ -114,7 +114,7 @@ ASSIGNMENT_BUGS = (
     Bug(DROPOUT, "1. / m * (A3 - Y)", "1. / m * A3 - Y", "dL/dZ3", ("brackets-misplaced",
         "term-scaled")),
     Bug(DROPOUT, "1. / m * (A3 - Y)", "1. / m * (A3 - Y) * A3 * (1 - A3)", "dL/dZ3",
-        ("softmax-shortcut-misused", "other-loss", *_ADDED)),
+        ("softmax-shortcut-misused", "other-loss", *ADDED)),
     Bug(DROPOUT, 'np.dot(g["dZ3"], D2.T)', 'np.dot(g["dZ3"], A2.T)', "dL/dW3", INPUT),
     Bug(DROPOUT, 'np.dot(g["dZ3"], D2.T)', '1. / m * np.dot(g["dZ3"], D2.T)', "dL/dW3", MEAN),
     Bug(DROPOUT, 'np.dot(g["dZ3"], D2.T)', '1. / m * np.dot(g["dZ3"], D2.T) * 2', "dL/dW3",
@@ -144,10 +144,10 @@ ASSIGNMENT_BUGS = (
     # Batch norm at once
     Bug(AT_ONCE, "var = a.var(axis=0)", "var = a.var(axis=0, ddof=1)", "var_bn",
         ("divided-by-one-less",)),
-    Bug(AT_ONCE, "var = a.var(axis=0)", "var = a.std(axis=0)", "var_bn", _POWER),
+    Bug(AT_ONCE, "var = a.var(axis=0)", "var = a.std(axis=0)", "var_bn", POWER),
     Bug(AT_ONCE, "var = a.var(axis=0)", "var = (a ** 2).mean(axis=0)", "var_bn",
         ("term-left-out", *INPUT)),
-    Bug(AT_ONCE, "istd = 1 / np.sqrt(var + 0.01)", "istd = 1 / (var + 0.01)", "xhat_bn", _POWER),
+    Bug(AT_ONCE, "istd = 1 / np.sqrt(var + 0.01)", "istd = 1 / (var + 0.01)", "xhat_bn", POWER),
     Bug(AT_ONCE, "istd = 1 / np.sqrt(var + 0.01)", "istd = 1 / np.sqrt(var)", "xhat_bn",
         ("term-left-out",)),
     Bug(AT_ONCE, "bn = gamma * xhat + beta", "bn = xhat + beta", "bn", ("factor-left-out",)),
@@ -218,7 +218,7 @@ ASSIGNMENT_BUGS = (
         *INPUT)),
     # Attention that looks back
     Bug(CAUSAL, "S = Q @ K.T / np.sqrt(d)\n", "S = Q @ K.T\n", "A", FACTOR),
-    Bug(CAUSAL, "S = Q @ K.T / np.sqrt(d)\n", "S = Q @ K.T / d\n", "A", (*FACTOR, *_POWER)),
+    Bug(CAUSAL, "S = Q @ K.T / np.sqrt(d)\n", "S = Q @ K.T / d\n", "A", (*FACTOR, *POWER)),
     Bug(CAUSAL, "S = Q @ K.T / np.sqrt(d)\n", "S = K @ Q.T / np.sqrt(d)\n", "A", (*TURNED, *INPUT)),
     Bug(CAUSAL, "np.tril(np.ones((n, n)))", "np.triu(np.ones((n, n)))", "A", TURNED),
     Bug(CAUSAL, "np.tril(np.ones((n, n))) > 0, S, -np.inf)", "np.tril(np.ones((n, n))) > 0, S, 0)",

@@ -47,6 +47,9 @@ AXIS = ("summed-over-wrong-axis", "wrong-axis")
 INPUT = ("wrong-layer-input", "wrong-operand")
 PATH = ("gradient-overwritten", "path-lost", "term-left-out")
 TURNED = ("transpose-omitted", "transposed")
+BRACKETS = ("brackets-misplaced", "operator-exchanged")
+POWER = ("power-left-out", "factor-left-out", "function-added")
+ADDED = ("factor-added", "function-added")
 
 BUGS = (
     # Rows

@@ -8,12 +8,15 @@ minus a lost sign, and a factor f lost an input left out.
 from __future__ import annotations
 
 from seeded_bugs.bugs import (
+    ADDED,
     AXIS,
+    BRACKETS,
     FACTOR,
     INPUT,
     MEAN,
     NO_SUM,
     PATH,
+    POWER,
     SIGN,
     SLOPE,
     TURNED,
@@ -23,9 +26,6 @@ from seeded_bugs.cells import ADAM, CHURN, CODER, GATED
 
 CELLS = (GATED, CHURN, CODER, ADAM)
 
-_POWER = ("power-left-out", "factor-left-out", "function-added")
-_ADDED = ("factor-added", "function-added")
-_BRACKETS = ("brackets-misplaced", "operator-exchanged")
 
 CELL_BUGS = (
     # Gated
@@ -75,7 +75,7 @@ CELL_BUGS = (
     # Churn
     Bug(CHURN, "z = X @ w + b", "z = X @ w - b", "z", ("term-sign-flipped",)),
     Bug(CHURN, "1 / (1 + np.exp(-z))", "1 / (1 + np.exp(z))", "a", SIGN),
-    Bug(CHURN, "1 / (1 + np.exp(-z))", "1 / 1 + np.exp(-z)", "a", _BRACKETS),
+    Bug(CHURN, "1 / (1 + np.exp(-z))", "1 / 1 + np.exp(-z)", "a", BRACKETS),
     Bug(CHURN, "data = -(y", "data = (y", "data", (*SIGN, "sign-lost")),
     Bug(
         CHURN,
@@ -96,7 +96,7 @@ CELL_BUGS = (
     Bug(
         CHURN, "np.sum(w ** 2)", "np.sum(w) ** 2", "reg", ("summed-too-early", "brackets-misplaced")
     ),
-    Bug(CHURN, "np.sum(w ** 2)", "np.sum(np.abs(w))", "reg", (*_POWER, "wrong-operand")),
+    Bug(CHURN, "np.sum(w ** 2)", "np.sum(np.abs(w))", "reg", (*POWER, "wrong-operand")),
     Bug(CHURN, "np.sum(w ** 2)", "(np.sum(w ** 2) + b ** 2)", "reg", ("term-added",)),
     Bug(CHURN, "dz = (a - y) / m", "dz = (a - y)", "dJ/dz", MEAN),
     Bug(
@@ -104,7 +104,7 @@ CELL_BUGS = (
         "dz = (a - y) / m",
         "dz = (a - y) * a * (1 - a) / m",
         "dJ/dz",
-        (*_ADDED, "softmax-shortcut-misused", "output-derivative-omitted"),
+        (*ADDED, "softmax-shortcut-misused", "output-derivative-omitted"),
     ),
     Bug(
         CHURN,
@@ -125,7 +125,7 @@ CELL_BUGS = (
         "dw = X.T @ dz + lam / m * w",
         "dw = X.T @ dz + lam / m * np.sum(w ** 2)",
         "dJ/dw",
-        ("summed-too-early", "value-for-gradient", *_ADDED, "loss-for-gradient"),
+        ("summed-too-early", "value-for-gradient", *ADDED, "loss-for-gradient"),
     ),
     Bug(CHURN, "db = dz.sum()", "db = dz.mean()", "dJ/db", MEAN),
     Bug(CHURN, "db = dz.sum()", "db = dz.sum() + lam / m * b", "dJ/db", ("term-added",)),
@@ -174,7 +174,7 @@ CELL_BUGS = (
         "self.dout = (self.out - self.x)",
         "self.dout = (self.out - self.x) ** 2",
         "dL/dYhat",
-        (*_ADDED, "power-left-out"),
+        (*ADDED, "power-left-out"),
     ),
     Bug(
         CODER,
@@ -192,7 +192,7 @@ CELL_BUGS = (
         "dL/dH1",
         (*INPUT, *TURNED),
     ),
-    Bug(CODER, "(1 - self.code ** 2)", "(1 - self.code) ** 2", "dL/dZ1", (*SLOPE, *_BRACKETS)),
+    Bug(CODER, "(1 - self.code ** 2)", "(1 - self.code) ** 2", "dL/dZ1", (*SLOPE, *BRACKETS)),
     Bug(
         CODER,
         "(1 - self.code ** 2)",
@@ -240,8 +240,8 @@ CELL_BUGS = (
         "m_W1",
         ("wrong-constant", *FACTOR, *INPUT),
     ),
-    Bug(ADAM, "0.001 * dW1 ** 2", "(0.001 * dW1) ** 2", "v_W1", (*_BRACKETS, *FACTOR)),
-    Bug(ADAM, "0.001 * dW1 ** 2", "0.001 * dW1", "v_W1", _POWER),
+    Bug(ADAM, "0.001 * dW1 ** 2", "(0.001 * dW1) ** 2", "v_W1", (*BRACKETS, *FACTOR)),
+    Bug(ADAM, "0.001 * dW1 ** 2", "0.001 * dW1", "v_W1", POWER),
     Bug(ADAM, "0.001 * dW1 ** 2", "0.001 * m ** 2", "v_W1", (*INPUT, *FACTOR)),
     Bug(
         ADAM,
@@ -269,7 +269,7 @@ CELL_BUGS = (
         "W1_new = W1 - lr * mhat / (np.sqrt(vhat) + 1e-8)",
         "W1_new = W1 - lr * mhat / (vhat + 1e-8)",
         "W1_new",
-        _POWER,
+        POWER,
     ),
     Bug(
         ADAM,
@@ -290,6 +290,6 @@ CELL_BUGS = (
         "W1_new = W1 - lr * mhat / (np.sqrt(vhat) + 1e-8)",
         "W1_new = W1 - lr * dW1",
         "W1_new",
-        (*INPUT, "state-ignored", *_POWER),
+        (*INPUT, "state-ignored", *POWER),
     ),
 )

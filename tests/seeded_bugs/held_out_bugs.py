@@ -8,12 +8,15 @@ of the loss that is lost makes the gradient that of another loss.
 from __future__ import annotations
 
 from seeded_bugs.bugs import (
+    ADDED,
     AXIS,
+    BRACKETS,
     FACTOR,
     INPUT,
     MEAN,
     NO_SUM,
     PATH,
+    POWER,
     SIGN,
     SLOPE,
     TURNED,
@@ -23,9 +26,6 @@ from seeded_bugs.held_out_programs import CLOSURES, HELD_OUT, LABELS, POLICY, RA
 
 __all__ = ["HELD_OUT", "HELD_OUT_BUGS"]
 
-_BRACKETS = ("brackets-misplaced", "operator-exchanged")
-_POWER = ("power-left-out", "factor-left-out", "function-added")
-_ADDED = ("factor-added", "function-added")
 _SCALED = ("term-scaled", *FACTOR)
 
 HELD_OUT_BUGS = (
@@ -93,12 +93,12 @@ HELD_OUT_BUGS = (
         "term-left-out", "wrong-activation")),
     Bug(CLOSURES, "2 * diff / diff.size", "2 * diff / len(diff)", "dL/dout", MEAN),
     Bug(CLOSURES, "2 * diff / diff.size", "diff / diff.size", "dL/dout", FACTOR),
-    Bug(CLOSURES, "2 * diff / diff.size", "2 * diff ** 2 / diff.size", "dL/dout", (*_ADDED,
-        *_POWER, "loss-for-gradient")),
-    Bug(CLOSURES, "res = h2 + h1", "res = h2 * h1", "res", _BRACKETS),
+    Bug(CLOSURES, "2 * diff / diff.size", "2 * diff ** 2 / diff.size", "dL/dout", (*ADDED,
+        *POWER, "loss-for-gradient")),
+    Bug(CLOSURES, "res = h2 + h1", "res = h2 * h1", "res", BRACKETS),
     Bug(CLOSURES, "res = h2 + h1", "res = h2 + X.repeat(3, 0)[:3]", "res", INPUT),
     Bug(CLOSURES, "back2(slope2(dh2)) + dres", "back2(slope2(dh2))", "dL/dh1", PATH),
-    Bug(CLOSURES, "back2(slope2(dh2)) + dres", "back2(slope2(dh2)) * dres", "dL/dh1", _BRACKETS),
+    Bug(CLOSURES, "back2(slope2(dh2)) + dres", "back2(slope2(dh2)) * dres", "dL/dh1", BRACKETS),
     Bug(CLOSURES, "back2(slope2(dh2)) + dres", "2 * back2(slope2(dh2)) + dres", "dL/dh1", _SCALED),
     Bug(CLOSURES, "back1(slope1(dh1))", "back1(slope2(dh1))", "dL/dz1", (*SLOPE, *INPUT)),
     Bug(CLOSURES, "return W.T @ g", "return W.T @ g / g.shape[1]", "dL/dres", MEAN),
@@ -106,10 +106,10 @@ HELD_OUT_BUGS = (
     Bug(RADIAL, "diff = x[None, :] - C", "diff = C - x[None, :]", "diff",
         (*SIGN, "sign-lost")),
     Bug(RADIAL, "(diff ** 2).sum(axis=1)", "(diff ** 2).mean(axis=1)", "r2", MEAN),
-    Bug(RADIAL, "(diff ** 2).sum(axis=1)", "np.abs(diff).sum(axis=1)", "r2", _POWER),
+    Bug(RADIAL, "(diff ** 2).sum(axis=1)", "np.abs(diff).sum(axis=1)", "r2", POWER),
     Bug(RADIAL, "phi = np.exp(-r2 / (2 * s ** 2))", "phi = np.exp(-r2 / 2 * s ** 2)", "phi",
-        _BRACKETS),
-    Bug(RADIAL, "phi = np.exp(-r2 / (2 * s ** 2))", "phi = np.exp(-r2 / (2 * s))", "phi", _POWER),
+        BRACKETS),
+    Bug(RADIAL, "phi = np.exp(-r2 / (2 * s ** 2))", "phi = np.exp(-r2 / (2 * s))", "phi", POWER),
     Bug(RADIAL, "phi = np.exp(-r2 / (2 * s ** 2))", "phi = np.exp(r2 / (2 * s ** 2))", "phi", SIGN),
     Bug(RADIAL, "phi = np.exp(-r2 / (2 * s ** 2))", "phi = np.exp(-r2 / s ** 2)", "phi", FACTOR),
     Bug(RADIAL, "dw = dyhat * phi", "dw = dyhat * w", "dE/dw", (*INPUT, "copied")),
@@ -120,21 +120,21 @@ HELD_OUT_BUGS = (
     Bug(RADIAL, "dC = -2 * dr2[:, None] * diff", "dC = 2 * dr2[:, None] * diff", "dE/dC", SIGN),
     Bug(RADIAL, "dC = -2 * dr2[:, None] * diff", "dC = -2 * dr2[:, None] * C", "dE/dC",
         (*INPUT, "term-left-out")),
-    Bug(RADIAL, "r2 / s ** 3", "r2 / s ** 2", "dE/ds", (*_POWER, "factor-added")),
+    Bug(RADIAL, "r2 / s ** 3", "r2 / s ** 2", "dE/ds", (*POWER, "factor-added")),
     Bug(RADIAL, "r2 / s ** 3", "r2 / (2 * s ** 3)", "dE/ds", FACTOR),
-    Bug(RADIAL, "gsq = 0.1 * (dC ** 2)", "gsq = 0.1 * dC", "s_C", _POWER),
+    Bug(RADIAL, "gsq = 0.1 * (dC ** 2)", "gsq = 0.1 * dC", "s_C", POWER),
     Bug(RADIAL, "gsq = 0.1 * (dC ** 2)", "gsq = dC ** 2", "s_C", FACTOR),
-    Bug(RADIAL, "(np.sqrt(gsq) + 1e-8)", "(gsq + 1e-8)", "C_new", _POWER),
+    Bug(RADIAL, "(np.sqrt(gsq) + 1e-8)", "(gsq + 1e-8)", "C_new", POWER),
     # Many labels
     Bug(LABELS, "mean = X.mean(axis=1, keepdims=True)", "mean = X.mean()", "centre", AXIS),
-    Bug(LABELS, "X.std(axis=1, keepdims=True)", "X.var(axis=1, keepdims=True)", "spread", _POWER),
-    Bug(LABELS, "Xs = (X - mean) / spread", "Xs = X - mean / spread", "Xs", _BRACKETS),
+    Bug(LABELS, "X.std(axis=1, keepdims=True)", "X.var(axis=1, keepdims=True)", "spread", POWER),
+    Bug(LABELS, "Xs = (X - mean) / spread", "Xs = X - mean / spread", "Xs", BRACKETS),
     Bug(LABELS, "Z = W @ Xs + b", "Z = W @ X + b", "Z", ("normalisation-left-out", *INPUT)),
     Bug(LABELS, "np.sum(pos * Y * np.log(P) +", "np.sum(Y * np.log(P) +", "L", ("factor-left-out",
         "input-left-out")),
     Bug(LABELS, "np.sum(pos * Y * np.log(P) +", "np.sum(pos * Y * np.log(P) -", "L", SIGN),
     Bug(LABELS, "np.sum(pos * Y * np.log(P) + (1 - Y) * np.log(1 - P))",
-        "np.sum(pos * (Y * np.log(P) + (1 - Y) * np.log(1 - P)))", "L", (*_BRACKETS, *_ADDED)),
+        "np.sum(pos * (Y * np.log(P) + (1 - Y) * np.log(1 - P)))", "L", (*BRACKETS, *ADDED)),
     Bug(LABELS, "dP = -(pos * Y / P - (1 - Y) / (1 - P)) / m",
         "dP = -(pos * Y / P + (1 - Y) / (1 - P)) / m", "dL/dP", SIGN),
     Bug(LABELS, "dP = -(pos * Y / P - (1 - Y) / (1 - P)) / m",
@@ -150,10 +150,10 @@ HELD_OUT_BUGS = (
     Bug(LABELS, "db = np.sum(dZ, axis=1, keepdims=True)", "db = np.sum(dZ, keepdims=True)",
         "dL/db", AXIS),
     Bug(LABELS, "G = G0 + dW ** 2", "G = dW ** 2", "G_W", ("state-ignored", "term-left-out")),
-    Bug(LABELS, "G = G0 + dW ** 2", "G = G0 + dW", "G_W", _POWER),
+    Bug(LABELS, "G = G0 + dW ** 2", "G = G0 + dW", "G_W", POWER),
     Bug(LABELS, "G = G0 + dW ** 2", "G = G0 + np.sum(dW ** 2)", "G_W", ("summed-too-early",)),
     Bug(LABELS, "(np.sqrt(G) + 1e-8)", "np.sqrt(np.sqrt(G) + 1e-8)", "W_new", ("function-added",
-        *_BRACKETS)),
+        *BRACKETS)),
     Bug(LABELS, "W_new = W - 0.3 * dW / (np.sqrt(G) + 1e-8)", "W_new = W - 0.3 * dW", "W_new",
-        ("state-ignored", *FACTOR, *_POWER, "input-left-out", "normalisation-left-out")),
+        ("state-ignored", *FACTOR, *POWER, "input-left-out", "normalisation-left-out")),
 )  # fmt: skip

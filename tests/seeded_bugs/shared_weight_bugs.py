@@ -8,12 +8,14 @@ with equal weights is averaged too early.
 from __future__ import annotations
 
 from seeded_bugs.bugs import (
+    ADDED,
     AXIS,
     FACTOR,
     INPUT,
     MEAN,
     NO_SUM,
     PATH,
+    POWER,
     SIGN,
     SLOPE,
     TURNED,
@@ -21,9 +23,6 @@ from seeded_bugs.bugs import (
 )
 from seeded_bugs.letters_and_words import COUNTS, LETTERS, SIMILAR, WINDOWS
 from seeded_bugs.shared_weights import BEHIND, NUMBERED, PAIRS, POOLED, TIED
-
-_ADDED = ("factor-added", "function-added")
-_POWER = ("power-left-out", "factor-left-out", "function-added")
 
 SHARED_BUGS = (
     # Dicts by the number of a layer
@@ -40,7 +39,7 @@ SHARED_BUGS = (
         "L", ("brackets-misplaced", "summed-too-early")),
     Bug(NUMBERED, "dA = {L: (A[L] - Y) / m}", "dA = {L: 2 * (A[L] - Y) / m}", "dL/dYhat", FACTOR),
     Bug(NUMBERED, "dA = {L: (A[L] - Y) / m}",
-        "dA = {L: (A[L] - Y) / (A[L] * (1 - A[L])) / m}", "dL/dYhat", ("other-loss", *_ADDED)),
+        "dA = {L: (A[L] - Y) / (A[L] * (1 - A[L])) / m}", "dL/dYhat", ("other-loss", *ADDED)),
     Bug(NUMBERED, "A[l] * (1 - A[l]) if l == L else", "1 - A[l] ** 2 if l == L else", "dL/dZ3",
         SLOPE),
     Bug(NUMBERED, "if l == L else 1 - A[l] ** 2", "if l == L else 1 - Z[l] ** 2", "dL/dZ2", SLOPE),
@@ -63,8 +62,8 @@ SHARED_BUGS = (
         "s = {l: (1 - rho) * S0[l] + rho * dW[l] ** 2", "s_W1", ("wrong-operand",
         "wrong-constant", "term-scaled")),
     Bug(NUMBERED, "s = {l: rho * S0[l] + (1 - rho) * dW[l] ** 2",
-        "s = {l: rho * S0[l] + (1 - rho) * dW[l]", "s_W1", _POWER),
-    Bug(NUMBERED, "(np.sqrt(s[l]) + 1e-8)", "(s[l] + 1e-8)", "W1_new", _POWER),
+        "s = {l: rho * S0[l] + (1 - rho) * dW[l]", "s_W1", POWER),
+    Bug(NUMBERED, "(np.sqrt(s[l]) + 1e-8)", "(s[l] + 1e-8)", "W1_new", POWER),
     Bug(NUMBERED, "rate * dW[l] / (np.sqrt(s[l]) + 1e-8)", "rate * dW[l] / (np.sqrt(S0[l]) + 1e-8)",
         "W1_new", INPUT),
     # A tied autoencoder
@@ -145,15 +144,15 @@ SHARED_BUGS = (
         ("brackets-misplaced", "summed-too-early")),
     Bug(PAIRS, "d2 = np.sum(diff ** 2, axis=1)", "d2 = np.mean(diff ** 2, axis=1)", "d2", MEAN),
     Bug(PAIRS, "short = np.maximum(0, margin - d)", "short = np.maximum(0, margin - d2)", "short",
-        (*INPUT, *_ADDED, *_POWER)),
+        (*INPUT, *ADDED, *POWER)),
     Bug(PAIRS, "short = np.maximum(0, margin - d)", "short = margin - d + 1", "short",
         ("wrong-constant", "term-added")),
     Bug(PAIRS, "same * d2 + (1 - same) * short ** 2", "(1 - same) * d2 + same * short ** 2",
         "each", ("wrong-operand", "other-order", "targets-swapped", "operator-exchanged")),
     Bug(PAIRS, "same * d2 + (1 - same) * short ** 2", "same * d2 + (1 - same) * short", "each",
-        _POWER),
+        POWER),
     Bug(PAIRS, "same * d2 + (1 - same) * short ** 2", "same * d + (1 - same) * short ** 2",
-        "each", (*INPUT, *_POWER)),
+        "each", (*INPUT, *POWER)),
     Bug(PAIRS, "dshort = (1 - same) * short / N", "dshort = 2 * (1 - same) * short / N",
         "dL/dshort", FACTOR),
     Bug(PAIRS, "dd = -dshort * (short > 0)", "dd = dshort * (short > 0)", "dL/dd",
@@ -162,7 +161,7 @@ SHARED_BUGS = (
         ("brackets-misplaced", "operator-exchanged")),
     Bug(PAIRS, "0.5 * same / N + dd / (2 * d)", "dd / (2 * d)", "dL/dd2", PATH),
     Bug(PAIRS, "0.5 * same / N + dd / (2 * d)", "0.5 * same / N + dd / (2 * d2)", "dL/dd2",
-        (*INPUT, *_POWER, *_ADDED)),
+        (*INPUT, *POWER, *ADDED)),
     Bug(PAIRS, "ddiff = 2 * dd2[:, None] * diff", "ddiff = dd2[:, None] * diff", "dL/ddiff",
         FACTOR),
     Bug(PAIRS, "dEA, dEB = ddiff, -ddiff", "dEA, dEB = ddiff, ddiff", "dL/dEB",
@@ -264,9 +263,9 @@ SHARED_TORCH_BUGS = (
     Bug(SIMILAR, "return gy @ W.T, x.T @ gy, g * (x @ W), g.sum(0)",
         "return gy @ W.T, x.T @ g, g * (x @ W), g.sum(0)", "dL/dW", ("factor-left-out", *INPUT)),
     Bug(SIMILAR, "return gy @ W.T, x.T @ gy, g * (x @ W), g.sum(0)",
-        "return gy @ W.T, x.T @ gy, gy * (x @ W), g.sum(0)", "dL/dY", (*_ADDED, *INPUT)),
+        "return gy @ W.T, x.T @ gy, gy * (x @ W), g.sum(0)", "dL/dY", (*ADDED, *INPUT)),
     Bug(SIMILAR, "return gy @ W.T, x.T @ gy, g * (x @ W), g.sum(0)",
-        "return gy @ W.T, x.T @ gy, g * (x @ W), gy.sum(0)", "dL/db", (*_ADDED, *INPUT)),
+        "return gy @ W.T, x.T @ gy, g * (x @ W), gy.sum(0)", "dL/db", (*ADDED, *INPUT)),
     Bug(SIMILAR, "torch.ones_like(out), out + ctx.alpha", "torch.ones_like(out), out", "dL/dm",
         (*SLOPE, "term-left-out", "wrong-activation")),
     Bug(SIMILAR, "torch.ones_like(out), out + ctx.alpha", "torch.ones_like(out), out + 1",
@@ -278,7 +277,7 @@ SHARED_TORCH_BUGS = (
     Bug(SIMILAR, "cos = (a * t).sum(1) / (na * nt)", "cos = (a * t).sum(1) / na", "cos_h",
         ("normalisation-left-out", "factor-left-out")),
     Bug(SIMILAR, " - a * (cos / na ** 2)[:, None]", "", "dL/dh", PATH),
-    Bug(SIMILAR, "a * (cos / na ** 2)[:, None]", "a * (cos / na)[:, None]", "dL/dh", _POWER),
+    Bug(SIMILAR, "a * (cos / na ** 2)[:, None]", "a * (cos / na)[:, None]", "dL/dh", POWER),
     Bug(SIMILAR, "t / (na * nt)[:, None] -", "t / nt[:, None] -", "dL/dh",
         ("factor-left-out", "normalisation-left-out", "term-scaled")),
     Bug(SIMILAR, "return g[:, None] * along, None", "return along, None", "dL/dh",

@@ -7,6 +7,7 @@ logarithm that is lost a function left out. One that is no mistake with these ro
 from __future__ import annotations
 
 from seeded_bugs.bugs import (
+    ADDED,
     AXIS,
     FACTOR,
     INPUT,
@@ -21,7 +22,6 @@ from seeded_bugs.bugs import (
 from seeded_bugs.stacked_gates import AROUND, CELLS_IN_COLUMNS, MEMORY, SIDE
 
 CELL = CELLS_IN_COLUMNS
-_ADDED = ("factor-added", "function-added")
 
 GATE_BUGS = (
     # Recurrent cells in columns
@@ -41,7 +41,7 @@ GATE_BUGS = (
         "loss = -(y * np.log(yhat)).sum() / m", "L", ("term-left-out", "other-loss")),
     Bug(CELL, "ds = (yhat - y) / m", "ds = (y - yhat) / m", "dL/ds", SIGN),
     Bug(CELL, "ds = (yhat - y) / m", "ds = (yhat - y) * yhat * (1 - yhat) / m", "dL/ds",
-        ("softmax-shortcut-misused", "other-loss", *_ADDED)),
+        ("softmax-shortcut-misused", "other-loss", *ADDED)),
     Bug(CELL, "(1 - a_next ** 2) * da_next", "(1 - a_next) * da_next", "dL/dz_3", SLOPE),
     Bug(CELL, "(1 - a_next ** 2) * da_next", "(1 - np.tanh(a_next) ** 2) * da_next", "dL/dz_3",
         SLOPE),
@@ -113,7 +113,7 @@ GATE_BUGS = (
     Bug(SIDE, "    dc = dc * k[\"f\"]", "    dc = dc * k[\"i\"]", "dL/dc_1", INPUT),
     Bug(SIDE, "    dh = dGs[t] @ Wh.T", "    dh = dGs[t] @ Wh.T + diff / len(x1)", "dL/dh_1",
         ("term-added", "wrong-operand")),
-    Bug(SIDE, "    dh = dGs[t] @ Wh.T", "    dh = (dGs[t] * k[\"G\"]) @ Wh.T", "dL/dh_1", _ADDED),
+    Bug(SIDE, "    dh = dGs[t] @ Wh.T", "    dh = (dGs[t] * k[\"G\"]) @ Wh.T", "dL/dh_1", ADDED),
     # Attention to a memory
     Bug(MEMORY, "scale = 1 / np.sqrt(q.shape[-1])", "scale = 1 / q.shape[-1]", "s",
         ("power-left-out", *FACTOR, "function-added")),

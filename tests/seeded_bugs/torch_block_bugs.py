@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from seeded_bugs.bugs import INPUT, MEAN, PATH, SIGN, SLOPE, TURNED, Bug
+from seeded_bugs.bugs import ADDED, INPUT, MEAN, PATH, POWER, SIGN, SLOPE, TURNED, Bug
 from seeded_bugs.torch_blocks import GATE, KERNEL, NLL
-
-_ADDED = ("factor-added", "function-added")
-_POWER = ("power-left-out", "factor-left-out", "function-added")
 
 BLOCK_BUGS = (
     # Norm and gate
     Bug(GATE, "gx = g.mm(weight.t())", "gx = g.mm(weight.t()) / len(g)", "dL/du", MEAN),
     Bug(GATE, "gw = x.t().mm(g)", "gw = x.t().mm(g) / len(g)", "dL/dC", MEAN),
-    Bug(GATE, "gw = x.t().mm(g)", "gw = (x ** 2).t().mm(g)", "dL/dC", _ADDED),
+    Bug(GATE, "gw = x.t().mm(g)", "gw = (x ** 2).t().mm(g)", "dL/dC", ADDED),
     Bug(GATE, "x.pow(2).mean(dim=1, keepdim=True) + eps", "x.pow(2).sum(dim=1, keepdim=True) + eps",
         "n", MEAN),
     Bug(GATE, "x.pow(2).mean(dim=1, keepdim=True) + eps",
@@ -23,16 +20,16 @@ BLOCK_BUGS = (
         "1 / (torch.sqrt(x.pow(2).mean(dim=1, keepdim=True)) + eps)", "n", ("brackets-misplaced",)),
     Bug(GATE, "dx = gs * inv - x * inv ** 3 * along", "dx = gs * inv", "dL/dX", PATH),
     Bug(GATE, "dx = gs * inv - x * inv ** 3 * along", "dx = gs * inv - x * inv * along", "dL/dX",
-        _POWER),
+        POWER),
     Bug(GATE, "dx = gs * inv - x * inv ** 3 * along", "dx = gs * inv - x * inv ** 2 * along",
-        "dL/dX", _POWER),
+        "dL/dX", POWER),
     Bug(GATE, "dx = gs * inv - x * inv ** 3 * along", "dx = gs * inv + x * inv ** 3 * along",
         "dL/dX", ("term-sign-flipped",)),
     Bug(GATE, "gs = g * scale", "gs = g", "dL/dX", ("factor-left-out", "normalisation-left-out")),
     Bug(GATE, "(gs * x).mean(dim=1", "(gs * x).sum(dim=1", "dL/dX", (*MEAN, "term-scaled")),
     Bug(GATE, "(g * x * inv).sum(dim=0)", "(g * x).sum(dim=0)", "dL/dscale",
         ("factor-left-out", "normalisation-left-out")),
-    Bug(GATE, "(g * x * inv).sum(dim=0)", "(gs * x * inv).sum(dim=0)", "dL/dscale", _ADDED),
+    Bug(GATE, "(g * x * inv).sum(dim=0)", "(gs * x * inv).sum(dim=0)", "dL/dscale", ADDED),
     Bug(GATE, "return g * s, g * a * s * (1 - s)", "return g * a, g * a * s * (1 - s)", "dL/da",
         INPUT),
     Bug(GATE, "return g * s, g * a * s * (1 - s)", "return g, g * a * s * (1 - s)", "dL/da",
