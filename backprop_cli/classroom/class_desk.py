@@ -3,6 +3,7 @@ by the problem of the student whose it is."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -174,7 +175,7 @@ def class_problems(
     read: Callable[[Path], Source] = read_source,
 ) -> ClassProblems:
     """Each student's problem: a file of the folder `problem`, or that file for all of the list."""
-    if not problem.is_dir():
+    if not os.path.isdir(problem):
         assert roster is not None
         known, one_for_all = read_roster(str(roster)), loaded(read(problem), True, allowed)
         return ClassProblems(known, {one.id: one_for_all for one in known.students}, allowed)
