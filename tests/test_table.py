@@ -75,6 +75,24 @@ def test_pull_back_is_the_slope(example: Example, known: bool) -> None:
         np.testing.assert_allclose(slope, wanted, rtol=1e-7, atol=2e-9, err_msg=name)
 
 
+DEFINED = {name for name, one in TABLE.items() if one.definition} - NOT_PULLED_BACK
+
+
+@pytest.mark.parametrize("example", [one for one in EXAMPLES if one.node.name in DEFINED], ids=str)
+def test_a_definition_within_another_keeps_what_comes_from_outside(example: Example) -> None:
+    """The gradient that reaches it may be in the very names that a definition is written in."""
+    env = point(example, 1)
+    value = evaluate(example.node, env)
+    env["argument 0"] = np.random.default_rng(2).uniform(-1, 1, value.shape)
+    sizes = Sizes({name: array.shape for name, array in env.items()}, {})
+    found = {name: np.zeros(array.shape) for name, array in env.items()}
+    for name, share in shares(example.node, Sym("argument 0"), example.node, sizes):
+        found[name] += evaluate(share, env)
+    for name in example.sizes.names:
+        wanted = differences(example.node, env, name, env["argument 0"])
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-7, atol=2e-9, err_msg=name)
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_slopes_are_finite_far_out(name: str) -> None:
     """Wherever the value and its true slope are numbers, so is the slope that is printed."""
