@@ -6,7 +6,7 @@ What is tried is generated from the table, so that a new entry is tested by exis
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,46 @@ def test_the_value_taken_at_a_tie(node: Op) -> None:
         ((_, share),) = shares(node, Sym("g"), Sym("r"), sizes)
         found = evaluate(share, {"x": np.ones(2), "g": np.ones(shape)})
         assert found.tolist() == [taken, taken]
+
+
+# ---- What the record says beside it ---------------------------------------------------------------
+
+RISING = [one for one in EXAMPLES if TABLE[one.node.name].rises or TABLE[one.node.name].moves]
+
+
+@pytest.mark.parametrize("example", RISING, ids=str)
+def test_what_rises_never_falls(example: Example) -> None:
+    """Bounds of its values are its values at the ends, which a hill or a valley would break."""
+    env = point(example, 5)
+    for name, index in [(name, i) for name in env for i in np.ndindex(env[name].shape)]:
+        start = env[name][index]
+        values = []
+        for there in np.linspace(0.01 if TABLE[example.node.name].domain else -9, 9, 61):
+            env[name][index] = there
+            values.append(evaluate(example.node, env))
+        assert all(np.all(above >= below) for below, above in pairwise(values)), name
+        env[name][index] = start
+
+
+@pytest.mark.parametrize("name", [name for name in EACH if TABLE[name].least is not None])
+def test_the_least_value_is_never_gone_below(name: str) -> None:
+    assert TABLE[name].least is not None
+    assert np.all(
+        evaluate(op(name, Sym("x")), {"x": np.linspace(-800, 100, 999)}) >= TABLE[name].least
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in EACH if TABLE[name].vanishes])
+def test_what_vanishes_is_a_float_s_0_somewhere(name: str) -> None:
+    values = evaluate(op(name, Sym("x")), {"x": np.linspace(-800, 100, 999)})
+    assert np.all(values >= 0)
+    assert np.any(values == 0)
+
+
+@pytest.mark.parametrize("name", [name for name in EACH if TABLE[name].exact])
+def test_the_exact_brings_no_new_digits(name: str) -> None:
+    values = evaluate(op(name, Sym("x")), {"x": np.arange(-9.0, 10.0)})
+    np.testing.assert_array_equal(values, np.round(values))
 
 
 # ---- Domains ------------------------------------------------------------------------------------
