@@ -150,7 +150,7 @@ def test_the_value_taken_at_a_tie(node: Op) -> None:
         assert found.tolist() == [taken, taken]
 
 
-# ---- What the record says beside it ---------------------------------------------------------------
+# ---- What the record says beside it --------------------------------------------------------------
 
 RISING = [one for one in EXAMPLES if TABLE[one.node.name].rises or TABLE[one.node.name].moves]
 
@@ -159,7 +159,7 @@ RISING = [one for one in EXAMPLES if TABLE[one.node.name].rises or TABLE[one.nod
 def test_what_rises_never_falls(example: Example) -> None:
     """Bounds of its values are its values at the ends, which a hill or a valley would break."""
     env = point(example, 5)
-    for name, index in [(name, i) for name in env for i in np.ndindex(env[name].shape)]:
+    for name, index in [(key, i) for key in env for i in np.ndindex(env[key].shape)]:
         start = env[name][index]
         values = []
         for there in np.linspace(0.01 if TABLE[example.node.name].domain else -9, 9, 61):
