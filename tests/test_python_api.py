@@ -273,6 +273,24 @@ def test_a_problem_in_letters_is_derived_and_not_solved() -> None:
 # Checking -----------------------------------------------------------------------------------------
 
 
+def test_a_report_has_the_formulas_of_the_command(problem: backprop.Problem) -> None:
+    sheet = SHEETS / "published.yaml"
+    report = problem.check(sheet)
+    done = CliRunner().invoke(main, ["check", str(PROBLEM), str(sheet), "--width", "100"])
+    lines = [line for line in done.stdout.splitlines() if line.strip().startswith("formula")]
+    assert lines
+    assert set(lines) <= set(report.render("text").splitlines())
+    assert set(lines) <= set(report.each[0].render("text").splitlines())
+
+
+def test_a_message_has_no_name_that_the_language_of_formulas_does_not_explain(
+    problem: backprop.Problem, solution: backprop.Solution
+) -> None:
+    report = problem.check({"dYhat": 2 * solution["dL/dYhat"]})
+    assert "Y / Yhat" in report["dL/dYhat"].message
+    assert "ratio" not in report["dL/dYhat"].message
+
+
 def test_a_report_is_that_of_the_command(problem: backprop.Problem) -> None:
     sheet = SHEETS / "right.yaml"
     report = problem.check(sheet)

@@ -129,7 +129,7 @@ class Problem(showing.Shown):
         self._need_numbers("check")
         with told(self._source.name):
             graded = self._graded(answers, student)
-        return Report(self.title, graded, self._desk.grader.quantities())
+        return Report(self.title, graded, self._desk.grader)
 
     def _graded(self, answers: Any, student: str) -> list[Any]:
         from backprop_cli.grading.sheets.collect import answer_files
