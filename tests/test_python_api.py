@@ -168,6 +168,12 @@ def test_all_complaints_come_at_once() -> None:
     assert "<text>:2" in str(raised.value)
 
 
+def test_a_dict_has_no_lines_in_which_anything_stands() -> None:
+    with pytest.raises(backprop.Error) as raised:
+        backprop.load({"x": [1], "layers": [{"weights": [[1]]}], "loss": "bce"})
+    assert str(raised.value).startswith("<dict>: `bce` is not a loss")
+
+
 @pytest.mark.parametrize("given", ["nowhere.yaml", b"\xff\xfe\x00", "", {"x": object()}, {}])
 def test_what_is_no_problem_is_an_error(given: Any) -> None:
     with pytest.raises(backprop.Error):
