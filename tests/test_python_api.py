@@ -374,6 +374,8 @@ def test_a_wrong_gradient_is_told(gradient: Any, said: str) -> None:
 
 def test_objects_show_themselves_in_four_ways(solution: backprop.Solution) -> None:
     bundle = solution._repr_mimebundle_()
+    assert str(solution) == bundle["text/plain"]
+    assert repr(solution).startswith("<Solution")
     assert set(bundle) == {"text/html", "text/latex", "text/markdown", "text/plain"}
     page = bundle["text/html"]
     assert page.startswith("<div")

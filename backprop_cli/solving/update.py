@@ -180,7 +180,7 @@ def constants(model: Model, step: int) -> dict[str, Given]:
         found[names["weight_decay"]] = Given(np.asarray(model.update.decay), (), "constant")
     if model.update.longest is not None:
         found[names["clip_norm"]] = Given(np.asarray(model.update.longest), (), "constant")
-    if model.update.rule == "adam":
+    if rule_of(model).counts:
         found[names["t"]] = Given(np.asarray(float(model.update.t + step)), (), "constant")
     return found
 
