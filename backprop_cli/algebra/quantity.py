@@ -39,7 +39,9 @@ _derivative = re.compile(r"d([^/\d][^/]*)/d([^/]+)").fullmatch
 _second = re.compile(r"d2([^/]+)/d([^/]+)").fullmatch
 _simple = re.compile(r"[^\W\d_]\d*(_\d+)?").fullmatch  # a letter and its number
 _name = re.compile(r"[^\W\d]\w*").fullmatch
-_LETTERS = "[WbZHUifogczrhDEQKVSA]|W[QKV]|mu|var|Xhat|gamma|beta|alpha"  # of what layers have
+_LETTERS = (
+    "[WbZHUifogczrhDEQKVSA]|W[QKV]|bW|Htilde|mu|var|Xhat|gamma|beta|alpha"  # of what layers have
+)
 _layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
 _in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
 _in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")

@@ -294,9 +294,12 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
         inner = Number(str(found.source + shift)) if found.source else Letter("x")
         above = row(above, Sign("(", bare=True), inner, Sign(")", bare=True))
     letter = found.letter
-    if letter in ("WQ", "WK", "WV"):
-        return Symbol(Script(written(letters.weights), above, Letter(letter[1])), "raised")
+    if letter in ("WQ", "WK", "WV", "bW"):
+        base = written(kinds[letter[0]])
+        return Symbol(Script(base, above, Letter(letter[1])), "raised")
     base = written(kinds[letter]) if letter in kinds else _letter(letter, naming.latin)
+    if letter == "Htilde":
+        base = marked(written(letters.post), "tilde")
     return Symbol(Script(base, above), "raised")
 
 
