@@ -188,7 +188,7 @@ def check_class(
 
     place = Path(problem)
     paths = [Path(one) for one in _several(hand_ins)]
-    if roster is None and not place.is_dir():
+    if roster is None and not os.path.isdir(place):
         message = "one problem for all takes a class list"
         raise Error(
             Complaint(message, instead="roster=..., or a folder of problems"), source=str(place)
