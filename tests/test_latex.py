@@ -22,10 +22,9 @@ from backprop_cli.document.names import Names
 from backprop_cli.document.step_equations import values_of
 from backprop_cli.document.view import View
 from backprop_cli.notation import nodes
-from backprop_cli.notation.symbols import Naming, symbol
+from backprop_cli.notation.symbols import Letters, Naming, symbol
 from backprop_cli.notation.tex import latex, number, tex, text
 from backprop_cli.notation.widths import width
-from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.solving.loading import loaded
@@ -321,7 +320,7 @@ SHAPES = {"a": (2,), "b": (2,), "x": (), "W1": (2, 2), "Z1": (2,)}
     ],
 )
 def test_formulas(expr: object, wanted: str) -> None:
-    found = latex(expr, Bases(), Naming(Notation()), SHAPES)  # type: ignore[arg-type]
+    found = latex(expr, Bases(), Naming(Letters()), SHAPES)  # type: ignore[arg-type]
     assert squeezed(found) == squeezed(wanted)
 
 

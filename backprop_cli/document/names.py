@@ -25,10 +25,9 @@ from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, Role, plain_tex
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.nodes import Named, Node, Word
 from backprop_cli.notation.numbers_and_indices import Digits
-from backprop_cli.notation.symbols import Ending, Naming
+from backprop_cli.notation.symbols import Ending, Letters, Naming
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.notation.writer import Array, Draw, FormulaWriter
-from backprop_cli.problem.problem_data import Notation
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.trace import OverTime, Trace
 
@@ -46,7 +45,7 @@ class Names(Struct, frozen=True):
     `counting` says what entries are counted from.
     """
 
-    notation: Notation = Notation()
+    notation: Letters = Letters()
     layers: bool = True
     batch: bool = False
     ascii: bool = False

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -78,29 +78,19 @@ _stepped = re.compile(r"(.+)_\{(.+)\}").fullmatch
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
 
 
-class Letters(Protocol):
-    """What a problem calls the quantities of a layer."""
+class Letters(Struct, frozen=True):
+    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
 
-    @property
-    def input(self) -> str: ...  # the names say it
-    @property
-    def target(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def bias(self) -> str: ...
-    @property
-    def pre(self) -> str: ...
-    @property
-    def post(self) -> str: ...
-    @property
-    def output(self) -> str: ...
-    @property
-    def loss(self) -> str: ...
-    @property
-    def first_layer(self) -> int: ...
-    @property
-    def delta(self) -> bool: ...
+    input: str = "x"
+    target: str = "y"
+    weights: str = "W"
+    bias: str = "b"
+    pre: str = "Z"
+    post: str = "H"
+    output: str = "Ŷ"
+    loss: str = "L"
+    first_layer: int = 1
+    delta: bool = False
 
 
 class Naming(Struct, frozen=True):
