@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from backprop_cli.notation.symbols import Letters, Naming
+from backprop_cli.algebra.quantity import Letters
+from backprop_cli.notation.symbols import Naming
 from backprop_cli.notation.tex import latex
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from oracles import networks
 
 from backprop_cli.algebra.expr import Sym, num, op
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.cli import main
 from backprop_cli.derive.steps.functions import names
 from backprop_cli.document.document_data import Page
@@ -22,7 +23,7 @@ from backprop_cli.document.names import Names
 from backprop_cli.document.step_equations import values_of
 from backprop_cli.document.view import View
 from backprop_cli.notation import nodes
-from backprop_cli.notation.symbols import Letters, Naming, symbol
+from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.tex import latex, number, tex, text
 from backprop_cli.notation.widths import width
 from backprop_cli.problem.problem_file import Source

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.document.names import Names
-from backprop_cli.notation.symbols import Letters
 
 BASES = frozenset({"W1", "b1", "alpha"})
 LAYERS = Names(bases=BASES)

@@ -11,10 +11,10 @@ from counting import counted
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import symbols
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.document.view import View
 from backprop_cli.formats import markdown_blocks, terminal_page
 from backprop_cli.notation.boxes import width
-from backprop_cli.notation.symbols import Letters
 from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.values import evaluate

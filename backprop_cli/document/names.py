@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, walk
 from backprop_cli.algebra.quantity import (
+    Letters,
     at_step,
     derivative_id,
     layer_name,
@@ -25,7 +26,7 @@ from backprop_cli.notation.boxes import ASCII, UNICODE, Drawing, Role, plain_tex
 from backprop_cli.notation.flow import joined
 from backprop_cli.notation.nodes import Named, Node, Word
 from backprop_cli.notation.numbers_and_indices import Digits
-from backprop_cli.notation.symbols import Ending, Letters, Naming
+from backprop_cli.notation.symbols import Ending, Naming
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.notation.writer import Array, Draw, FormulaWriter
 from backprop_cli.readings.index_bases import Bases

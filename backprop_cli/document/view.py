@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from backprop_cli.notation.symbols import Letters
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.problem.problem_data import Problem
 from backprop_cli.terminal.themes import Look
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import (
+    Letters,
     Second,
     from_outside,
     layer_name,
@@ -76,21 +77,6 @@ _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the 
 _numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
 _stepped = re.compile(r"(.+)_\{(.+)\}").fullmatch
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
-
-
-class Letters(Struct, frozen=True):
-    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
-
-    input: str = "x"
-    target: str = "y"
-    weights: str = "W"
-    bias: str = "b"
-    pre: str = "Z"
-    post: str = "H"
-    output: str = "Ŷ"
-    loss: str = "L"
-    first_layer: int = 1
-    delta: bool = False
 
 
 class Naming(Struct, frozen=True):

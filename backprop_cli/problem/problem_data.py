@@ -10,8 +10,8 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.errors import Mark
-from backprop_cli.notation.symbols import Letters
 
 Size: TypeAlias = "int | str"
 """A size: a number, or a letter such as `N1` in a problem without numbers."""

@@ -129,7 +129,6 @@ class Products(Struct, frozen=True):
     left: Expr
     terms: tuple[tuple[Shaped, ...], ...]
     shape: Shape
-    words: str = ""
 
 
 class Fit(Struct, frozen=True):

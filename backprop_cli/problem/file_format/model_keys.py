@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.errors import Complaints
-from backprop_cli.notation.symbols import Letters
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Boolean,
