@@ -320,8 +320,8 @@ def _title(loaded: Loaded) -> str:
 
 def _settings(options: Options, grader: Grader) -> Settings:
     from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
+    from backprop_cli.report.facts import PrintedFormulas
     from backprop_cli.report.formats import Settings
-    from backprop_cli.report.printed_formulas import PrintedFormulas
 
     look = options.out.look()
     return Settings(
