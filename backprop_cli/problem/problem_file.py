@@ -16,6 +16,7 @@ from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.problem.text.tree import MAX_BYTES, source_lines
 from backprop_cli.problem.typed_numbers import printable
 
+ENDINGS = (".yaml", ".yml", ".json")
 _USUAL = 16_384  # bytes that nearly every file has room in
 
 
@@ -87,11 +88,7 @@ def _near(path: Path) -> str | None:
     from difflib import get_close_matches
 
     try:
-        names = [
-            other.name
-            for other in path.parent.iterdir()
-            if other.suffix in (".yaml", ".yml", ".json")
-        ]
+        names = [other.name for other in path.parent.iterdir() if other.suffix in ENDINGS]
     except OSError:
         return None
     near = get_close_matches(path.name, names, 1)
