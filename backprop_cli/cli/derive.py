@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from backprop_cli.cli.common import one_of, output_options, problem_files, whole
 from backprop_cli.cli.output import Output
 from backprop_cli.errors import refusal
+from backprop_cli.formats.registry import DERIVATIONS
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.derive.derivation_data import Derivation
@@ -77,7 +78,7 @@ class Options(Struct, frozen=True):
     "A Jacobian's rows are functions (numerator) or variables (denominator).",
 )
 @click.option("--index", is_flag=True, help="Every equation of PROBLEM entry by entry, with sums.")
-@output_options("text", "markdown", "latex", "html", "json")
+@output_options(*DERIVATIONS)
 def command(problem: Path | None, **options: object) -> None:
     """Derives in symbols: every line with the rule that leads to it.
 
