@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint
-from backprop_cli.grading.quantities import Quantities, Unknown, meant
+from backprop_cli.formats.registry import HANDOUTS, written
+from backprop_cli.grading.quantities import Unknown, meant
 from backprop_cli.grading.report_data import Report as Graded
 from backprop_cli.grading.report_data import Result, Reveal, Submission
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike
@@ -18,20 +19,19 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error, told
 from backprop_cli.python.showing import Shown
+from backprop_cli.report.formats import FORMATS
 
 if TYPE_CHECKING:
     from backprop_cli.classroom.class_desk import ClassTask
     from backprop_cli.classroom.practice_session import Line
     from backprop_cli.classroom.rosters import Roster
+    from backprop_cli.grading.grader import Grader
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.report.settings import Settings
     from backprop_cli.solving.loading import Loaded
 
 
 Path_: TypeAlias = "str | os.PathLike[str]"
-
-
-FORMATS = ("text", "markdown", "json", "csv", "junit", "github", "gradescope", "html", "latex")
 
 
 class Report(Shown):
@@ -45,11 +45,12 @@ class Report(Shown):
         self,
         problem: str,
         submissions: Sequence[Submission],
-        known: Quantities,
+        grader: Grader,
         shared: SharedBy = written_alike,
     ) -> None:
         self._graded: Graded = summarised(problem, submissions, shared)
-        self._known = known
+        self._grader = grader
+        self._known = grader.quantities()
 
     @property
     def passed(self) -> bool:
@@ -91,7 +92,7 @@ class Report(Shown):
     def each(self) -> tuple[Report, ...]:
         """A report for each file."""
         graded = self._graded
-        return tuple(Report(graded.problem, [one], self._known) for one in graded.submissions)
+        return tuple(Report(graded.problem, [one], self._grader) for one in graded.submissions)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -122,13 +123,16 @@ class Report(Shown):
         width: int = 100,
         ascii: bool = False,  # noqa: A002
     ) -> str:
-        """The report as `text`, `markdown`, `json`, `csv`, `junit`, `github` or `gradescope`.
+        """The report in a format of `check`: `text`, `markdown`, `json`, `csv`, `html`, …
 
         `reveal` is `none` (marks only), `where`, `what` (and which slip) or `value` (and what is
         right). Error for an unknown format.
         """
-        showing.refuse_other(format, FORMATS[:-2])
-        settings = {"reveal": reveal, "width": width, "ascii": ascii}
+        showing.refuse_other(format, FORMATS)
+        from backprop_cli.report.facts import PrintedFormulas
+
+        formula = PrintedFormulas(self._grader, ascii)
+        settings = {"reveal": reveal, "width": width, "ascii": ascii, "formula": formula}
         return showing.report(format, self._graded, settings)
 
 
@@ -142,7 +146,7 @@ class ClassReport(Report):
         problem = task.loaded.model.problem
         shared = SharedValues(task.desk.grader_of)
         title = problem.title or problem.id
-        super().__init__(title, graded, task.first.grader.quantities(), shared)
+        super().__init__(title, graded, task.first.grader, shared)
         notes = tuple(task.handed_in.notes())
         self.notes: tuple[str, ...] = tuple(note_lines(notes))
         summary = replace(self._graded.summary, notes=notes)
@@ -201,9 +205,6 @@ def _several(paths: Path_ | Iterable[Path_]) -> Iterable[Path_]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
 
 
-HANDOUTS = ("text", "markdown", "latex", "html")
-
-
 def varied(loaded: Loaded, student: str, seed: int) -> Source:
     """The file of a problem with the numbers of one student."""
     from backprop_cli.classroom.variants import Varied
@@ -216,7 +217,6 @@ def handout(loaded: Loaded, format_: str, room: int | None, *, width: int, ascii
     """The exercise without its solution, in one format."""
     from backprop_cli.classroom.exercise_sheet import exercise_sheet
     from backprop_cli.document.view import as_written
-    from backprop_cli.formats.registry import written
 
     showing.refuse_other(format_, HANDOUTS)
     shown = as_written(loaded.model.problem, showing.view(width=width, ascii=ascii_))

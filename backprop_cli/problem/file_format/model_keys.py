@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
@@ -29,14 +30,13 @@ from backprop_cli.problem.problem_data import (
     ForEach,
     Kinks,
     Loss,
-    Notation,
     Penalty,
     Text,
 )
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
 LONGEST_SYMBOL = 20
@@ -179,9 +179,9 @@ NOTATION = Record(
             "δ² stands for ∂L/∂Z²" if item.name == "delta" else "",
             default=item.default,
         )
-        for item in fields(Notation)
+        for item in fields(Letters)
     },
-    lambda given: Notation(**given.values),
+    lambda given: Letters(**given.values),
     "{post: A}",
 )
 
@@ -302,7 +302,18 @@ class Equations(ListOf[Any], frozen=True):
     def read(self, node: Node, name: str, complaints: Complaints) -> tuple[Any, ...] | None:
         if isinstance(node, ListNode):
             node = ListNode(node.line, node.column, [*_joined(node.items, complaints)])
+        if (line := _as_a_line(node)) is not None:
+            unexpected(node, name, self, complaints, f"{line}, and so on, a line each")
+            return None
         return ListOf.read(self, node, name, complaints)
+
+
+def _as_a_line(node: Node) -> str | None:
+    """The first equation as it should be written, where each stands as `name: formula`."""
+    match [*node.entries.values()] if isinstance(node, MapNode) else []:
+        case [Entry(key, ScalarNode(text)), *_] if text:
+            return f"- {key.text} = {text}"
+    return None
 
 
 def _joined(items: Sequence[Node], complaints: Complaints) -> Iterator[Node]:
