@@ -110,7 +110,13 @@ class Case(Struct, frozen=True):
             and given in model.given
             and model.given[given].role == "data"
             and self.sizes.names[computed] == self.sizes.names[given]
+            and self._is_bent(computed)
         )
+
+    def _is_bent(self, computed: str) -> bool:
+        """Whether the loss is no plain multiple of it, as of what is weighted, or left out."""
+        step = self.steps.get(self.model.gradient(computed))
+        return step is None or computed in symbols(self.inlined(step.expr))
 
     @property
     def counts(self) -> frozenset[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial, reduce
 from typing import Final
 
-from backprop_cli.algebra.expr import Op, Place, Sym, factors, num, op, put
+from backprop_cli.algebra.expr import Num, Op, Place, Sym, factors, num, op, put
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
 
@@ -30,6 +30,9 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         for terms in ((put(node, place, first), last), (first, put(node, place, last))):
             yield "brackets-misplaced", Op(inner.name, terms, inner.options)
     for position, arg in enumerate(node.args):
+        if isinstance(arg, Op) and node.name in _SUMS and _acts_alone(arg):
+            moved = put(node, (position,), arg.args[0])  # √(v + ε) for √v + ε
+            yield "brackets-misplaced", put(arg, (0,), moved)
         if not isinstance(arg, Op) or len(arg.args) != 2:
             continue
         if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
@@ -37,8 +40,22 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
             yield "brackets-misplaced", put(arg, (1 - position,), moved)
     if node.name in _SUMS:
         yield from _of_all_terms(node)
+        yield from _of_divisor(node)
     elif node.name == "mul":
         yield from _of_one_term(case, node)
+
+
+def _acts_alone(node: Op) -> bool:
+    """Whether a function acts on its first argument alone: √, a power, a logarithm."""
+    return len(node.args) == 1 or (node.name == "pow" and isinstance(node.args[1], Num))
+
+
+def _of_divisor(node: Op) -> Iterator[Change]:
+    """w − g/s + ε for w − g/(s + ε): the last term is one of the whole sum."""
+    match node.args:
+        case (first, Op("div", (top, Op("add" | "sub" as inner, (bottom, last))))):
+            rest = op(node.name, first, op("div", top, bottom))
+            yield "brackets-misplaced", op(inner, rest, last)
 
 
 def _of_all_terms(node: Op) -> Iterator[Change]:

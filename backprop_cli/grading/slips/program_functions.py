@@ -106,6 +106,11 @@ def _of_its_pieces(case: Case, node: Op) -> Iterator[Change]:
 def _argument_moved(case: Case, node: Op) -> Iterator[Change]:
     """f(ab) for f(a)·b, and f(a) + b for f(a + b) where the sum has a name of its own."""
     for one, other in (node.args, node.args[::-1]) if node.name == "mul" else ():
+        if isinstance(one, Op) and one.name == "matmul":  # W.T @ (δσ′) for (W.T @ δ)σ′
+            for position, arg in enumerate(one.args):
+                if case.shape(arg) == case.shape(other):
+                    moved = put(one, (position,), op("mul", arg, other))
+                    yield "brackets-misplaced", moved
         if isinstance(one, Op) and _is_function(one):
             yield "brackets-misplaced", Op(one.name, (op("mul", *one.args, other),), one.options)
     if _is_function(node) and isinstance(node.args[0], Sym):
@@ -123,6 +128,10 @@ def _on_one_side(node: Op) -> Iterator[Change]:
             case Op("switch", (z,)) if below := slope.option("below", 0):
                 yield "upstream-left-out", op("choose", z, g, num(str(below)))
                 yield "wrong-operand", op("choose", z, g, _times(below, z))
+                yield (
+                    "wrong-activation-derivative",
+                    op("mul", g, op("choose", z, num(1), _times(below, z))),
+                )
             case Op("switch", (z,)):
                 yield "relu-derivative-wrong", op("choose", z, g, num(1))
 

@@ -16,6 +16,7 @@ from backprop_cli.algebra.expr import (
     op,
     places,
     put,
+    substitute,
     symbols,
 )
 from backprop_cli.algebra.quantity import at_step, quantity, step_of
@@ -49,11 +50,22 @@ def _ended(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
     for k in range(1, len(parts) - 1):  # one term alone that is lost is said otherwise
         yield "path-lost", added(parts[:k])
         yield "path-lost", added(parts[k + 1 :])
+    yield from _of_other_parameters(case, parts)
     penalised = [name for part in parts for name in symbols(part)]
     squares = {name: op("sum", op("pow", Sym(name), num(2))) for name in case.model.trained}
     if set(parts) == {squares.get(name) for name in penalised}:
         others = [one for name, one in squares.items() if name not in penalised]
         yield "term-added", added([*parts, *others])
+
+
+def _of_other_parameters(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
+    """The same term once more of a parameter that has none: of biases, with the weights."""
+    used = {name for part in parts for name in symbols(part)}
+    for part in parts:
+        own = [name for name in symbols(part) if name in case.model.trained]
+        for other in case.model.trained if len(own) == 1 else ():
+            if other not in used:
+                yield "term-added", added([*parts, substitute(part, {own[0]: Sym(other)})])
 
 
 def _turned(node: Op) -> Iterator[Change]:
@@ -98,6 +110,9 @@ def _in_a_loop(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[C
             for names in _taken_at_each(case, parts, [one.name for one in nodes]):  # type: ignore[union-attr]
                 changed = [("wrong-operand", Sym(name)) for name in names]
                 yield from _alike(parts, place, [[one] for one in changed])
+                own = [one for one in nodes if one is not None]
+                products = [op("mul", one, Sym(by)) for one, by in zip(own, names, strict=True)]
+                yield from _alike(parts, place, [[("factor-added", one)] for one in products])
 
 
 def _name(node: Expr) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
+from math import prod
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -31,19 +32,19 @@ from backprop_cli.algebra.expr import (
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.calculus.differentiate import shares
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added
+from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added, size_of
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import largest_lost, windows_otherwise
 from backprop_cli.grading.slips.program_brackets import brackets, operators
 from backprop_cli.grading.slips.program_functions import of_function
-from backprop_cli.grading.slips.program_lines import spelt_out, with_logarithms
+from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
 from backprop_cli.grading.slips.program_loops import in_loops
 from backprop_cli.operations.losses import LOSSES, Setting
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
 
-_DEEPEST: Final = 3
+_MOST_SQUARE: Final = 4
 
 _SUMS: Final = frozenset({"add", "sub"})
 _NUMBER: Final = "0123456789_"
@@ -55,8 +56,9 @@ def code_changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
 
 
 def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
-    written = (*ways, *map(case.inlined, ways), spelt_out(case))
-    for way in dict.fromkeys((*written, *map(with_logarithms, written))):
+    written = [*ways, *map(case.inlined, ways), spelt_out(case)]
+    written += [with_logarithms(way) for way in written]
+    for way in dict.fromkeys((*written, *map(partial(of_the_right_class, case), written))):
         one = replace(case, step=replace(case.step, expr=way), _kept={})
         yield from _of_each_part(one)
         yield from _exchanged(one)
@@ -92,9 +94,12 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     if isinstance(node, Num):
         return
     yield from _other_numbers(node)
+    yield from _other_counts(case, node)
     yield from of_function(case, node)
     yield from _reduced(case, node)
+    yield from _once_more(case, node)
     if isinstance(node, Sym):
+        yield from _sloped_again(case, node)
         yield from _value_or_gradient(case, node)
         yield from _of_its_family(case, node, node)
         yield from _behind(case, node)
@@ -104,6 +109,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from brackets(case, node)
     yield from operators(node)
     yield from _of_sums(case, node)
+    yield from _of_constants(node)
     yield from _other_slices(case, node)
     yield from (("term-left-out", part) for part in largest_lost(case, node))
     yield from windows_otherwise(case, node)
@@ -194,6 +200,19 @@ def _other_numbers(node: Expr) -> Iterator[Change]:
                 yield "wrong-constant", put(node, (position,), num(1))
 
 
+def _other_counts(case: Case, node: Expr) -> Iterator[Change]:
+    """Another number of entries, rows or columns than the one that something is divided by."""
+    match node:
+        case Op("div", (top, Num() as count)) if size_of(case, count) is not None:
+            for size in sorted(_sizes(case, top) - {1, int(count.value)}):
+                yield "mean-sum-confused", op("div", top, num(size))
+
+
+def _sizes(case: Case, expr: Expr) -> set[int]:
+    shapes = [case.sizes.names.get(name) or () for name in symbols(expr)]
+    return {int(size) for shape in shapes for size in (*shape, prod(shape))}
+
+
 # Quantities --------------------------------------------------------------------------------------
 
 
@@ -208,6 +227,37 @@ def _other_slices(case: Case, node: Op) -> Iterator[Change]:
         case Op("at", (whole,)):
             for index in _moved(node.option("index"), case.shape(whole) or ()):
                 yield "wrong-operand", op("at", whole, index=index)
+
+
+_DROPPED: Final = {"drop_first": "drop_last", "drop_last": "drop_first"}
+
+
+def _of_constants(node: Op) -> Iterator[Change]:
+    """Another place for the bias: the last entry for the first, or among the weights."""
+    for position, arg in enumerate(node.args):
+        if isinstance(arg, Op) and arg.name in _DROPPED and node.name in ("pow", "abs", "square"):
+            yield "term-added", put(node, (position,), arg.args[0])
+    options = dict(node.options)
+    match node:
+        case Op("drop_first" | "drop_last" as name, (inner,)):
+            yield "wrong-operand", op(_DROPPED[name], inner, **options)
+        case Op("prepend" | "append" as name, (inner, Num(0))):
+            whole = rewrite(inner, _with_all)
+            if whole != inner:
+                yield "term-added", whole
+        case Op("prepend" | "append" as name, (inner, constant)):
+            other = "append" if name == "prepend" else "prepend"
+            yield "other-order", op(other, inner, constant, **options)
+            for function in CONFUSED:
+                both = op(function, constant)
+                yield "function-added", op(name, inner, both, **options)
+
+
+def _with_all(node: Expr) -> Expr | None:
+    """Something with the entry that is left out."""
+    if isinstance(node, Op) and node.name in _DROPPED:
+        return node.args[0]
+    return None
 
 
 def _moved(index: object, shape: Sequence[object]) -> Iterator[tuple[Any, ...]]:
@@ -273,6 +323,47 @@ def _behind(case: Case, node: Sym) -> Iterator[Change]:
                     yield "wrong-operand", Op(name, (Sym(other),), options)
 
 
+def _once_more(case: Case, node: Expr) -> Iterator[Change]:
+    """A matrix too many: A(AX) for AX, where A is square and stands in a product nearby."""
+    shape = case.shape(node)
+    if shape is None or len(shape) != 2:
+        return
+    for name in case.kept("square", lambda: _square_factors(case)):
+        for matrix in (Sym(name), op("transpose", Sym(name))):
+            for args in ((matrix, node), (node, matrix)):
+                if case.shape(op("matmul", *args)) == shape:
+                    yield "factor-added", op("matmul", *args)
+
+
+def _sloped_again(case: Case, node: Sym) -> Iterator[Change]:
+    """δ ⊙ [z > 0], or δ ⊙ h(1 − h), where δ has all that it needs."""
+    z = quantity(node.name).by
+    if case.is_gradient(node.name) and z and case.shape(Sym(z)) == case.shape(node):
+        for name in dict.fromkeys((z, *_users(case, z))):
+            if case.shape(Sym(name)) == case.shape(node):
+                for slope in slopes(Sym(name)):
+                    yield "factor-added", op("mul", node, slope)
+
+
+def slopes(x: Expr) -> Iterator[Expr]:
+    """The slopes of ReLU, sigmoid and tanh, at a value or in what the function gave."""
+    yield op("switch", x)
+    yield op("mul", x, op("sub", num(1), x))
+    yield op("sub", num(1), op("pow", x, num(2)))
+
+
+def _square_factors(case: Case) -> list[str]:
+    """The square matrices that something is multiplied by in the model."""
+    found: dict[str, None] = {}
+    for expr in case.model.definitions.values():
+        for part in walk(expr):
+            for one in part.args if isinstance(part, Op) and part.name == "matmul" else ():
+                shape = case.shape(one) or ()
+                if isinstance(one, Sym) and len(shape) == 2 and shape[0] == shape[1]:
+                    found[one.name] = None
+    return list(found)[:_MOST_SQUARE]
+
+
 def _exchanged(case: Case) -> Iterator[Change]:
     """Two quantities of one shape, each in the place of the other."""
     known = [name for name in symbols(case.expr) if name in case.sizes.names]
@@ -288,7 +379,13 @@ def _everywhere(case: Case) -> Iterator[Change]:
 
 
 def _complements(case: Case) -> Iterator[Change]:
-    """1 − β for β, and β for 1 − β."""
+    """1 − β for β, and β for 1 − β, both at once or one of them; 1 − p for p."""
+    for place, node in places(case.expr):
+        match node:
+            case Op("sub", (Num(1), other)):
+                yield "complement", put(case.expr, place, other)
+            case Sym(name) if name not in case.upstreams and case.has(name, case.shape(node)):
+                yield "complement", put(case.expr, place, op("sub", num(1), node))
     for name in symbols(case.expr):
         if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):
             swapped = substitute(case.expr, {name: op("sub", num(1), Sym(name))})
@@ -310,16 +407,27 @@ def _other_targets(case: Case) -> Iterator[Change]:
 
 
 def _other_losses(case: Case) -> Iterator[Change]:
-    """The gradient of another loss, behind the same output."""
+    """Another loss, and the gradient of one, behind the same output."""
+    if case.step.shape == ():
+        for prediction, y in case.compared if case.step.phase == "forward" else ():
+            for value in _losses(case, prediction, y):
+                for count in (1, *sorted(case.counts)):
+                    yield "other-loss", op("div", value, num(count))
+        return
     target = dict(case.compared).get(case.by or "")
     if target is None or case.by is None:
         return
-    prediction, shape = Sym(case.by), case.shape(Sym(case.by)) or ()
-    setting = Setting(axis=None if len(shape) < 2 else 1 - (case.model.sample_axis or 0))
-    for loss in LOSSES.values():
-        value = loss.build(prediction, Sym(target), setting, loss.options)
+    for value in _losses(case, case.by, target):
         found = [g for name, g in shares(value, build.ONE, value, case.rules) if name == case.by]
         if found:
             gradient = added(found)
             for count in (1, *sorted(case.counts)):
                 yield "other-loss", op("div", gradient, num(count))
+
+
+def _losses(case: Case, prediction: str, target: str) -> Iterator[Expr]:
+    """Every loss of a prediction and its target."""
+    shape = case.sizes.names.get(prediction) or ()
+    setting = Setting(axis=None if len(shape) < 2 else 1 - (case.model.sample_axis or 0))
+    for loss in LOSSES.values():
+        yield loss.build(Sym(prediction), Sym(target), setting, loss.options)

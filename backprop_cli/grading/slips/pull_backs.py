@@ -304,7 +304,12 @@ def _of_another_function(case: Case, one: Applied) -> list[Expr]:
     node, h = one.node, one.result
     z, one_, found = node.args[0], num(1), list[Expr]()
     if node.name != "softmax":
-        found += [h, build.sub(one_, h), op("mul", h, op("add", one_, h))]
+        found += [
+            h,
+            Op(node.name, (h,), node.options),
+            build.sub(one_, h),
+            op("mul", h, op("add", one_, h)),
+        ]
         found += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
         found.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
     for name in CONFUSED:
