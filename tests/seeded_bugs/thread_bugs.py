@@ -114,7 +114,7 @@ THREAD_BUGS = (
         "-np.sum(np.log(A2[labels, np.arange(m)]))", "L", MEAN),
     Bug(DIGITS, "-np.mean(np.log(A2[labels, np.arange(m)]))",
         "-np.mean(np.log(1 - A2[labels, np.arange(m)]))", "L",
-        ("term-added", "wrong-operand", "other-loss", "function-added", *SIGN)),
+        ("complement", "term-added", "other-loss", "function-added")),
     Bug(DIGITS, "-np.mean(np.log(A2[labels, np.arange(m)]))",
         "-np.log(np.mean(A2[labels, np.arange(m)]))", "L", (*BRACKETS, "summed-too-early")),
     Bug(DIGITS, "dZ2 = A2 - one_hot(Y)", "dZ2 = 2 * (A2 - one_hot(Y))", "dL/dZ2", FACTOR),

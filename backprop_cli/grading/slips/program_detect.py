@@ -34,7 +34,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.of_programs import by_numbers, is_same, ratio, rights_of
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.program_parts import slopes
+from backprop_cli.grading.slips.program_functions import slopes
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
 from backprop_cli.readings.units import largest

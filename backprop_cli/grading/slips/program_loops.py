@@ -27,12 +27,16 @@ OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
 
 _MOST_TERMS: Final = 12
 _SUMS: Final = frozenset({"add", "sub"})
+_LISTS: Final = frozenset({"concat", "stack"})
 
 
 def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
     """What goes wrong in every term of a sum, or at its ends, wherever the sum stands."""
     inner: set[Place] = set()
     for place, node in places(case.expr):
+        if isinstance(node, Op) and node.name in _LISTS and 2 <= len(node.args) <= _MOST_TERMS:
+            for slip, parts in _in_a_loop(case, node.args, of_part):
+                yield slip, put(case.expr, place, Op(node.name, tuple(parts), node.options))
         if isinstance(node, Op) and node.name in _SUMS:
             inner |= {(*place, 0), (*place, 1)}
             parts = list(addends(node)) if place not in inner else []
@@ -40,7 +44,7 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
                 made = (
                     *_ended(case, parts),
                     *_sums_multiplied(parts),
-                    *_in_a_loop(case, parts, of_part),
+                    *((slip, added(new)) for slip, new in _in_a_loop(case, parts, of_part)),
                 )
                 yield from ((slip, put(case.expr, place, new)) for slip, new in made)
 
@@ -97,8 +101,10 @@ def _rows_at_each(nodes: Sequence[Expr | None]) -> Iterator[list[Change]]:
         yield [("wrong-operand", nodes[k])] * len(nodes)  # type: ignore[list-item]
 
 
-def _in_a_loop(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Change]:
-    """The same thing gone wrong in every term of a sum, as in the body of a loop."""
+def _in_a_loop(
+    case: Case, parts: Sequence[Expr], of_part: OfPart
+) -> Iterator[tuple[str, list[Expr]]]:
+    """The same thing gone wrong in every term of a sum, or part of a list, as in a loop."""
     for place, node in places(parts[0]):
         nodes = [part_at(part, place) for part in parts]
         if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
@@ -121,13 +127,13 @@ def _name(node: Expr) -> str:
 
 def _alike(
     parts: Sequence[Expr], place: Place, changed: Sequence[Sequence[Change]]
-) -> Iterator[Change]:
-    """The sum with the k-th change made in all of its terms, where all have it."""
+) -> Iterator[tuple[str, list[Expr]]]:
+    """The terms with the k-th change made in all of them, where all have it."""
     for made in zip(*changed, strict=False):
         if len({slip for slip, _ in made}) == 1:
             yield (
                 made[0][0],
-                added([put(part, place, new) for part, (_, new) in zip(parts, made, strict=True)]),
+                [put(part, place, new) for part, (_, new) in zip(parts, made, strict=True)],
             )
 
 

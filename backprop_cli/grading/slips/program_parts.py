@@ -9,12 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
-from math import prod
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -31,20 +29,23 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.algebra.quantity import quantity
-from backprop_cli.calculus.differentiate import shares
-from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added, size_of
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, size_of, sizes_in, users_of
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import largest_lost, windows_otherwise
 from backprop_cli.grading.slips.program_brackets import brackets, operators
-from backprop_cli.grading.slips.program_functions import of_function
+from backprop_cli.grading.slips.program_functions import (
+    of_constants,
+    of_function,
+    once_more,
+    other_losses,
+    others_penalties,
+    sloped_again,
+)
 from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
 from backprop_cli.grading.slips.program_loops import in_loops
-from backprop_cli.operations.losses import LOSSES, Setting
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
-
-_MOST_SQUARE: Final = 4
 
 _SUMS: Final = frozenset({"add", "sub"})
 _NUMBER: Final = "0123456789_"
@@ -66,7 +67,8 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _complements(one)
         yield from in_loops(one, partial(_of_part, one))
         yield from _other_targets(one)
-    yield from _other_losses(case)
+    yield from other_losses(case)
+    yield from others_penalties(case)
 
 
 def _of_each_part(case: Case) -> Iterator[Change]:
@@ -97,9 +99,9 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from _other_counts(case, node)
     yield from of_function(case, node)
     yield from _reduced(case, node)
-    yield from _once_more(case, node)
+    yield from once_more(case, node)
     if isinstance(node, Sym):
-        yield from _sloped_again(case, node)
+        yield from sloped_again(case, node)
         yield from _value_or_gradient(case, node)
         yield from _of_its_family(case, node, node)
         yield from _behind(case, node)
@@ -109,7 +111,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from brackets(case, node)
     yield from operators(node)
     yield from _of_sums(case, node)
-    yield from _of_constants(node)
+    yield from of_constants(node)
     yield from _other_slices(case, node)
     yield from (("term-left-out", part) for part in largest_lost(case, node))
     yield from windows_otherwise(case, node)
@@ -204,13 +206,8 @@ def _other_counts(case: Case, node: Expr) -> Iterator[Change]:
     """Another number of entries, rows or columns than the one that something is divided by."""
     match node:
         case Op("div", (top, Num() as count)) if size_of(case, count) is not None:
-            for size in sorted(_sizes(case, top) - {1, int(count.value)}):
+            for size in sorted(sizes_in(case, top) - {1, int(count.value)}):
                 yield "mean-sum-confused", op("div", top, num(size))
-
-
-def _sizes(case: Case, expr: Expr) -> set[int]:
-    shapes = [case.sizes.names.get(name) or () for name in symbols(expr)]
-    return {int(size) for shape in shapes for size in (*shape, prod(shape))}
 
 
 # Quantities --------------------------------------------------------------------------------------
@@ -229,37 +226,6 @@ def _other_slices(case: Case, node: Op) -> Iterator[Change]:
                 yield "wrong-operand", op("at", whole, index=index)
 
 
-_DROPPED: Final = {"drop_first": "drop_last", "drop_last": "drop_first"}
-
-
-def _of_constants(node: Op) -> Iterator[Change]:
-    """Another place for the bias: the last entry for the first, or among the weights."""
-    for position, arg in enumerate(node.args):
-        if isinstance(arg, Op) and arg.name in _DROPPED and node.name in ("pow", "abs", "square"):
-            yield "term-added", put(node, (position,), arg.args[0])
-    options = dict(node.options)
-    match node:
-        case Op("drop_first" | "drop_last" as name, (inner,)):
-            yield "wrong-operand", op(_DROPPED[name], inner, **options)
-        case Op("prepend" | "append" as name, (inner, Num(0))):
-            whole = rewrite(inner, _with_all)
-            if whole != inner:
-                yield "term-added", whole
-        case Op("prepend" | "append" as name, (inner, constant)):
-            other = "append" if name == "prepend" else "prepend"
-            yield "other-order", op(other, inner, constant, **options)
-            for function in CONFUSED:
-                both = op(function, constant)
-                yield "function-added", op(name, inner, both, **options)
-
-
-def _with_all(node: Expr) -> Expr | None:
-    """Something with the entry that is left out."""
-    if isinstance(node, Op) and node.name in _DROPPED:
-        return node.args[0]
-    return None
-
-
 def _moved(index: object, shape: Sequence[object]) -> Iterator[tuple[Any, ...]]:
     """An index with one of its ranges elsewhere."""
     for k, own in enumerate(index if isinstance(index, tuple) else ()):
@@ -275,7 +241,7 @@ def _value_or_gradient(case: Case, node: Sym) -> Iterator[Change]:
     """W where dW belongs, or the reverse; a constant of the method for another."""
     gradient, shape = case.model.gradient(node.name), case.shape(node)
     found = quantity(node.name)
-    others = [gradient, *([found.by, *_users(case, found.by)] if found.by else [])]
+    others = [gradient, *([found.by, *users_of(case, found.by)] if found.by else [])]
     if shape == () and node.name not in case.steps:
         others += [name for name in case.sizes.names if name not in case.steps]  # β₂ for β₁
     for other in dict.fromkeys(others):
@@ -296,13 +262,6 @@ def _stem(name: str) -> str:
     return (read.name if read.part == "old" else name).rstrip(_NUMBER)
 
 
-def _users(case: Case, name: str) -> Iterator[str]:
-    """What is computed of one quantity alone: p of z."""
-    for user, expr in case.model.definitions.items():
-        if isinstance(expr, Op) and expr.args == (Sym(name),):
-            yield user
-
-
 def _behind(case: Case, node: Sym) -> Iterator[Change]:
     """What a quantity is made of in its place: x − μ for (x − μ)/s, ln p for p, z flat for h."""
     match case.model.definitions.get(node.name):
@@ -321,47 +280,6 @@ def _behind(case: Case, node: Sym) -> Iterator[Change]:
             for other in case.sizes.names:
                 if other != inner and case.has(other, shape):
                     yield "wrong-operand", Op(name, (Sym(other),), options)
-
-
-def _once_more(case: Case, node: Expr) -> Iterator[Change]:
-    """A matrix too many: A(AX) for AX, where A is square and stands in a product nearby."""
-    shape = case.shape(node)
-    if shape is None or len(shape) != 2:
-        return
-    for name in case.kept("square", lambda: _square_factors(case)):
-        for matrix in (Sym(name), op("transpose", Sym(name))):
-            for args in ((matrix, node), (node, matrix)):
-                if case.shape(op("matmul", *args)) == shape:
-                    yield "factor-added", op("matmul", *args)
-
-
-def _sloped_again(case: Case, node: Sym) -> Iterator[Change]:
-    """δ ⊙ [z > 0], or δ ⊙ h(1 − h), where δ has all that it needs."""
-    z = quantity(node.name).by
-    if case.is_gradient(node.name) and z and case.shape(Sym(z)) == case.shape(node):
-        for name in dict.fromkeys((z, *_users(case, z))):
-            if case.shape(Sym(name)) == case.shape(node):
-                for slope in slopes(Sym(name)):
-                    yield "factor-added", op("mul", node, slope)
-
-
-def slopes(x: Expr) -> Iterator[Expr]:
-    """The slopes of ReLU, sigmoid and tanh, at a value or in what the function gave."""
-    yield op("switch", x)
-    yield op("mul", x, op("sub", num(1), x))
-    yield op("sub", num(1), op("pow", x, num(2)))
-
-
-def _square_factors(case: Case) -> list[str]:
-    """The square matrices that something is multiplied by in the model."""
-    found: dict[str, None] = {}
-    for expr in case.model.definitions.values():
-        for part in walk(expr):
-            for one in part.args if isinstance(part, Op) and part.name == "matmul" else ():
-                shape = case.shape(one) or ()
-                if isinstance(one, Sym) and len(shape) == 2 and shape[0] == shape[1]:
-                    found[one.name] = None
-    return list(found)[:_MOST_SQUARE]
 
 
 def _exchanged(case: Case) -> Iterator[Change]:
@@ -404,30 +322,3 @@ def _other_targets(case: Case) -> Iterator[Change]:
                 others = op("mul", output, op("sub", num(1), y))
                 yield "gradient-overwritten", put(case.expr, place, op("sub", others, y))
                 yield "term-sign-flipped", put(case.expr, place, op("add", output, y))
-
-
-def _other_losses(case: Case) -> Iterator[Change]:
-    """Another loss, and the gradient of one, behind the same output."""
-    if case.step.shape == ():
-        for prediction, y in case.compared if case.step.phase == "forward" else ():
-            for value in _losses(case, prediction, y):
-                for count in (1, *sorted(case.counts)):
-                    yield "other-loss", op("div", value, num(count))
-        return
-    target = dict(case.compared).get(case.by or "")
-    if target is None or case.by is None:
-        return
-    for value in _losses(case, case.by, target):
-        found = [g for name, g in shares(value, build.ONE, value, case.rules) if name == case.by]
-        if found:
-            gradient = added(found)
-            for count in (1, *sorted(case.counts)):
-                yield "other-loss", op("div", gradient, num(count))
-
-
-def _losses(case: Case, prediction: str, target: str) -> Iterator[Expr]:
-    """Every loss of a prediction and its target."""
-    shape = case.sizes.names.get(prediction) or ()
-    setting = Setting(axis=None if len(shape) < 2 else 1 - (case.model.sample_axis or 0))
-    for loss in LOSSES.values():
-        yield loss.build(Sym(prediction), Sym(target), setting, loss.options)

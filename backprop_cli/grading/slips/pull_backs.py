@@ -152,6 +152,7 @@ def total(case: Case, parts: Sequence[Expr]) -> Expr:
 # Slips of a derivative ----------------------------------------------------------------------------
 
 
+_LEAKS: Final = (0.01, 0.1, 0.2)
 KINKED: Final = frozenset({"relu", "leaky_relu", "step", "sign"})
 _OTHERS: Final = 8  # other layers tried in the place of all activations of a formula
 _NUMBER = re.compile(r"_?[0-9]+$")
@@ -337,6 +338,7 @@ def relu_derivative(case: Case) -> Iterator[Expr]:
                 op("switch", z, below=1, at=1, above=0),
                 op("switch", z),
                 op("sigmoid", z),
+                *(op("switch", z, above=1, at=slope, below=slope) for slope in _LEAKS),
             )
         ]
         masks.append(lambda g: op("mul", g, op("switch", g)))
