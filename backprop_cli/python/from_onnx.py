@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 
+from backprop_cli.python.complaining import expect
 from backprop_cli.python.given_numbers import TWICE, Chain, leaf
 from backprop_cli.python.problems import Problem, load
 
@@ -47,6 +48,7 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     activations are known; an earlier output may be added, as it is or through a `MatMul`. Needs the
     package onnx. Error, by name, for what is not known, and for more than 20,000 parameters.
     """
+    expect(isinstance(path, str | os.PathLike), "from_onnx", "a path", path)
     chain = Chain("from_onnx")
     model = _read(chain, Path(path))
     reader = _Graph(chain, _constants(chain, model.graph))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backprop_cli.python.complaining import Error
+from backprop_cli.python.complaining import Error, expect
 from backprop_cli.python.given_numbers import TWICE, Chain, Layer, leaf
 from backprop_cli.python.problems import Problem, load
 from backprop_cli.python.torch_calls import Call, calls
@@ -46,7 +46,10 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     it is or through a linear layer without bias. Error, by name, for what is not known, and for
     more than 20,000 parameters.
     """
+    expect(hasattr(model, "parameters"), "model", "a module of PyTorch", model)
     inputs, targets = leaf("x", x), leaf("y", y)
+    for name, found, value in (("x", inputs, x), ("y", targets, y)):
+        expect(isinstance(found, np.ndarray), name, "a tensor or an array", value)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
     layers = _layers(_before(loss, calls(model)))
     picture = inputs.ndim == 4
