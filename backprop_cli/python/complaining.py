@@ -11,6 +11,8 @@ from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError
 
 _LONGEST: Final = 60
+DICT = "<dict>"
+"""What a problem that comes as a dict is called: it has no lines in which anything stands."""
 
 
 class Error(UserError):
@@ -25,7 +27,7 @@ class Error(UserError):
 
     def _line(self, complaint: Complaint) -> str:
         mark = complaint.mark
-        at = f"{mark.line}:{mark.column}" if mark.line else ""
+        at = f"{mark.line}:{mark.column}" if mark.line and self.source != DICT else ""
         place = ":".join(filter(None, (self.source, at)))
         hint = f"; write {complaint.instead}" if complaint.instead else ""
         return f"{place}: {complaint.message}{hint}" if place else f"{complaint.message}{hint}"
