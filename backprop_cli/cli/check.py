@@ -22,6 +22,7 @@ from backprop_cli.cli.common import (
 )
 from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import BUG, USAGE, refusal
+from backprop_cli.report import formats
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.class_desk import ClassDesk
@@ -31,7 +32,8 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.grading.report_data import Note, Reveal, Submission, Summary
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.grading.summary import Counts
-    from backprop_cli.report.formats import Settings, Writer
+    from backprop_cli.report.settings import Settings
+    from backprop_cli.report.stream import Writer
     from backprop_cli.solving.loading import Loaded
     from backprop_cli.terminal.themes import ThemeName
 
@@ -39,7 +41,7 @@ FAILED: Final = 1  # exit code: some sheet does not pass
 MANY: Final = 400  # sheets from which more than one process is worth its start
 MANY_OWN: Final = 10  # sheets of numbers of their own, a problem each, that take a while
 
-FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html", "gradebook")
+FORMATS = (*formats.FORMATS, "gradebook")
 _KEPT: Final = ("html", "markdown", "json", "csv")
 """Formats that are read later, without what is told beside."""
 _PATH = click.Path(path_type=Path)
@@ -226,17 +228,15 @@ def _task(problem: Path, options: Options) -> Task:
 
 def _writers(options: Options, settings: Settings, task: Task) -> Iterator[Writer]:
     """What writes the report, and then what is written beside it."""
-    from backprop_cli.report.formats import STEP_SUMMARY, writer
-
     alone = len(task.files) == 1
     if options.out.format == "gradebook":
         from backprop_cli.classroom.gradebook import GradebookWriter
 
         yield GradebookWriter(settings, task.roster)
     else:
-        yield writer(options.out.format, settings, alone=alone)
+        yield formats.writer(options.out.format, settings, alone=alone)
     if _wants_step_summary(options):
-        yield writer(STEP_SUMMARY, settings, alone=alone)
+        yield formats.writer(formats.STEP_SUMMARY, settings, alone=alone)
     if options.feedback is not None:
         from backprop_cli.classroom.gradebook import FeedbackWriter
 
@@ -320,8 +320,8 @@ def _title(loaded: Loaded) -> str:
 
 def _settings(options: Options, grader: Grader) -> Settings:
     from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-    from backprop_cli.report.formats import Settings
-    from backprop_cli.report.printed_formulas import PrintedFormulas
+    from backprop_cli.report.facts import PrintedFormulas
+    from backprop_cli.report.settings import Settings
 
     look = options.out.look()
     return Settings(
