@@ -277,6 +277,25 @@ def test_solve_loads_what_it_is_asked_for() -> None:
             assert f"{PACKAGE}.{module}" in loaded_by("solve", PROBLEM, *arguments.split()), module
 
 
+@pytest.mark.parametrize(
+    "arguments", [f"solve {PROBLEM}", f"derive {PROBLEM}", f"check {PROBLEM} {SHEET}"]
+)
+def test_a_short_run_looks_for_no_unreachable_objects(arguments: str) -> None:
+    program = (
+        "import gc, sys\n"
+        "from backprop_cli.cli import run\n"
+        f"sys.argv = {['backprop', *arguments.split()]!r}\n"
+        "def told(phase, what):\n"
+        "    if what['generation'] < 2:\n"  # 2 is that at the very end, of the few that are left
+        "        print(phase, file=sys.stderr)\n"
+        "gc.callbacks.append(told)\n"
+        "run()\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("words", ["s", "solve --det", "solve problems/sig", "check --f"])
 def test_completion_loads_nothing_that_calculates_or_draws(words: str) -> None:
     environment = {

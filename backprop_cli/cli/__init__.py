@@ -17,7 +17,7 @@ from backprop_cli.errors import USAGE
 INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
 _NOT_OURS = (signal.SIG_DFL, signal.default_int_handler)  # handlers that nobody has chosen
 _LAST_STREAM = 2  # the number of standard error
-_OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
+_OBJECTS = 200_000  # made before Python looks for unreachable ones: a short run makes 65,000
 
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",

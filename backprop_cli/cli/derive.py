@@ -149,7 +149,7 @@ def _said(problem: Path | None, options: Options) -> tuple[Said, View]:
     from backprop_cli.cli.arguments import allowed_for, load, source_of
 
     if options.of is not None or options.wrt is not None:
-        from backprop_cli.said.one_gradient import of_loaded
+        from backprop_cli.said.problem_in_symbols import of_loaded
 
         return of_loaded(load(problem, numbers=False), options.of, options.wrt, view)
     from backprop_cli.said.problem_in_symbols import of_source

@@ -129,7 +129,7 @@ class Report(Shown):
         right). Error for an unknown format.
         """
         showing.refuse_other(format, FORMATS)
-        from backprop_cli.report.printed_formulas import PrintedFormulas
+        from backprop_cli.report.facts import PrintedFormulas
 
         formula = PrintedFormulas(self._grader, ascii)
         settings = {"reveal": reveal, "width": width, "ascii": ascii, "formula": formula}

@@ -79,7 +79,7 @@ def symbols(source: Source, shown: View, *, index: bool) -> tuple[Said, View]:
 
 def tensor(source: Source, of: str | None, wrt: str | None, shown: View) -> tuple[Said, View]:
     """One quantity of a problem by another, in symbols."""
-    from backprop_cli.said.one_gradient import of_loaded
+    from backprop_cli.said.problem_in_symbols import of_loaded
     from backprop_cli.solving.loading import loaded
 
     return of_loaded(loaded(source, numbers=False), of, wrt, shown)
