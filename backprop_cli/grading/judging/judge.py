@@ -337,20 +337,14 @@ class _One:
         for way in ways.all():
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
-                found &= (way.excuses | ~still) & ~ways.from_nothing(found)
-                if way.is_range and found.any() and self._doubts(one, ways, way):
-                    found &= meets(one.typed, ways.near, one.room)
+                found &= way.excuses | ~still
+                if way.is_range and found.any():
+                    found = ways.proven(found, one, way, self.doubted)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
             if not open_.any():
                 return
-
-    def _doubts(self, one: Wanted, ways: Ways, way: Way) -> bool:
-        """Whether a range alone is no proof of what is wanted."""
-        if one.ranges == "beyond doubt":
-            return self.doubted or ways.is_wide(way)
-        return one.ranges == "none"
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
         self.decided = way.interval
