@@ -230,8 +230,15 @@ EACH = (
     Loosened(
         "a range of typed numbers is enough",
         JUDGING + "honest_intervals.py",
-        "doubt = self._strays(found, one, way) if plain",
-        "doubt = False if plain",
+        "if unit else self._strays(found, one, way)",
+        "if unit else False",
+        STEPS,
+    ),
+    Loosened(
+        "a parameter stays where its few digits do",
+        JUDGING + "honest_intervals.py",
+        "where=found.where & (self.value != 0)",
+        "where=found.where",
         STEPS,
     ),
     Loosened(
@@ -279,15 +286,15 @@ EACH = (
     Loosened(
         "who mixes ways comes twice as far from those who do not",
         JUDGING + "honest_intervals.py",
-        "room = (high - low) / 2 + unit.at(right) / 4",
-        "room = (high - low) + unit.at(right) / 4",
+        "room = (high - low) / 2 + np.clip(",
+        "room = (high - low) + np.clip(",
         PERSONS,
     ),
     Loosened(
         "who mixes ways comes a unit further from those who do not",
         JUDGING + "honest_intervals.py",
-        "room = (high - low) / 2 + unit.at(right) / 4",
-        "room = (high - low) / 2 + unit.at(right) / 2",
+        "np.clip(np.abs(right) / 200, least, most)",
+        "np.clip(np.abs(right) / 100, 2 * least, 2 * most)",
         PERSONS,
     ),
     Loosened(

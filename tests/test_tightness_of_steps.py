@@ -341,7 +341,8 @@ grading: {{precision: {{decimals: 3}}}}
     ("u", "typed", "verdict"),
     [
         ("1.2345", "2.19", "correct"),  # 0.7345 cut off to 0.73, times 3
-        ("1.2345", "2.17", "wrong"),  # in a range of all roundings, and nobody's
+        ("1.2345", "2.17", "correct"),  # what rounding in any way gives: from 3 · 0.7245 on
+        ("1.2345", "2.16", "wrong"),
         ("1.23", "2.17", "correct"),  # 1.23 - 0.5 has no digit too many: 3 · 0.725 is the least
         ("1.23", "2.16", "wrong"),
     ],
@@ -378,6 +379,19 @@ def test_that_not_all_digits_that_nobody_wrote_are_of_the_worst(off: float, verd
     assert found.verdict == verdict
 
 
+OTHER_DECADE = """values: {a: 0.0967, w: -0.5}
+equations: [u = a / 10, v = u * w]
+ask: [u, v]
+grading: {precision: {significant: 3}}
+"""
+
+
+@pytest.mark.parametrize(("v", "verdict"), [("-0.00513", "carried"), ("-0.00521", "wrong")])
+def test_a_wrong_value_has_the_significant_digits_of_its_own(v: str, verdict: str) -> None:
+    """0.0103 stands for 0.01025 to 0.0104; the right 0.00967 beside it has a finer digit."""
+    assert graded(OTHER_DECADE, f"u: 0.0103, v: {v}")["v"].verdict == verdict
+
+
 STAYS = """values: {b: -0.23, g: 2.1, f: 0.5}
 equations: [L = g * f * b]
 train: [b]
@@ -392,6 +406,18 @@ grading: {precision: {decimals: 2}}
 def test_a_parameter_stays_where_it_stays_for_somebody(new: str, verdict: str) -> None:
     """0.02 · 0.835 is 0.0167, rounded 0.02, and cut off 0.01: nobody has nothing left of it."""
     assert graded(STAYS, f"dL/db: 1.05, b_new: {new}")["b_new"].verdict == verdict
+
+
+@pytest.mark.parametrize(("new", "verdict"), [("-1.262", "correct"), ("-1.260", "wrong")])
+def test_a_parameter_has_not_moved_for_few_significant_digits(new: str, verdict: str) -> None:
+    """-1.26222, of which three significant digits are -1.26: that is where it was."""
+    problem = """values: {W: -1.26, g: 0.111}
+equations: [L = g * W]
+train: [W]
+update: {rule: sgd, learning_rate: 0.02}
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"dL/dW: 0.111, W_new: {new}")["W_new"].verdict == verdict
 
 
 # A sum of one term --------------------------------------------------------------------------------
@@ -480,7 +506,7 @@ grading: {precision: {significant: 3}}
 
 
 @pytest.mark.parametrize(
-    ("new", "verdict"), [("2.81", "correct"), ("2.82", "correct"), ("2.85", "wrong")]
+    ("new", "verdict"), [("2.81", "correct"), ("2.83", "correct"), ("2.85", "wrong")]
 )
 def test_that_the_old_loss_is_no_rounding_of_the_new_one(new: str, verdict: str) -> None:
     """2.814 after the update and 2.847 before it; a range of all roundings holds 2.85, too."""

@@ -23,10 +23,9 @@ from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
 class Way(Struct, frozen=True):
     """One way to work a quantity out: what it gives, and where that says something.
 
-    `uses` are the names in its formula, each as often as it stands there. `excuses` tells whether
-    it may leave a parameter where it was, or a value 0: rounding within a formula does not excuse
-    that, a small gradient of one's own does. A range (`is_range`) holds what roundings might add up
-    to at worst.
+    `uses` are the names in its formula. `excuses` tells whether it may leave a parameter where it
+    was, or a value 0: rounding within a formula does not excuse that, a small gradient of one's own
+    does. A range (`is_range`) holds what roundings might add up to at worst.
     """
 
     interval: Interval
@@ -68,17 +67,18 @@ class Ways(Struct, dict=True):
     def near(self) -> Interval:
         """Where all end who round in one way, and nearly all who mix a few ways.
 
-        That is half as much again as there is between those, and a quarter of a unit, on either
-        side. At worst roundings add up to far more: to the old loss where the new one is near. A
-        parameter that stays is one that stays for somebody. Where no step is rounded, it is where
-        those end who go on with other digits than they wrote.
+        That is half as much again as there is between those, and a unit, on either side: of short
+        figures a part of it, since one of two digits is five per cent. At worst roundings add up to
+        far more: to the old loss where the new one is near. A parameter that stays does so for
+        somebody. Where no step is rounded, other digits than those written are gone on with.
         """
         if self.reading.unit is None:
             return scattered(self._sheets, self.name, self._formulas(), self.reading)
         low, high = self.ends
         unit, right = self.reading.unit, self.expected + self.base
         assert unit is not None
-        room = (high - low) / 2 + unit.at(right) / 4
+        least, most = unit.at(right) / 4, unit.at(right)
+        room = (high - low) / 2 + np.clip(np.abs(right) / 200, least, most)
         if self.name in self.standing.key.parameters:
             room = np.where(self.value == 0, 0.0, room)
         return low - room, high + room
@@ -115,21 +115,19 @@ class Ways(Struct, dict=True):
     def proven(self, found: Mask, one: Wanted, way: Way, doubted: bool) -> Mask:
         """Where a range is a proof of what is wanted, and no mere allowance."""
         found = found & ~self.from_nothing(found)
-        doubt = one.ranges == "none"
-        if one.ranges == "beyond doubt":
-            plain = self.reading.unit is None
-            doubt = self._strays(found, one, way) if plain else doubted or self._is_wide(way)
+        unit = self.reading.unit
+        doubt = doubted or self._is_wide(way, unit) if unit else self._strays(found, one, way)
+        if one.ranges != "beyond doubt":
+            doubt = one.ranges == "none"
         return found & meets(one.typed, self.near, one.room) if doubt else found
 
-    def _is_wide(self, way: Way) -> bool:
+    def _is_wide(self, way: Way, unit: Unit) -> bool:
         """Whether a range is far wider than what people come to.
 
-        In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00,
-        and may be anything from 0.9975 to 1.0125. So it is where numbers of the sheet have any
-        digits behind those typed, and are rounded in any way once more.
+        In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00, and
+        may be 0.9975 to 1.0125. So it is where numbers that are rounded already are so once more.
         """
-        unit, asked = self.reading.unit, self.standing.key.unit
-        other = unit is not None and unit.significant != asked.significant
+        other = unit.significant != self.standing.key.unit.significant
         return other or not self.standing.written.keys().isdisjoint(way.uses)
 
     def _strays(self, found: Mask, one: Wanted, way: Way) -> bool:
@@ -143,8 +141,9 @@ class Ways(Struct, dict=True):
         return (self.standing, *filter(None, [self.again]))
 
     def _formulas(self) -> list[Expr]:
-        found = self.standing.key.formulas.get(self.name, ())
-        return [expr for expr in found if not is_jacobian(expr)]
+        return [
+            one for one in self.standing.key.formulas.get(self.name, ()) if not is_jacobian(one)
+        ]
 
     def _made(self) -> Iterator[Way]:
         for expr in self._formulas():
@@ -263,9 +262,11 @@ class Ways(Struct, dict=True):
                 yield self._definite(point(way.written(found[0])), False)
 
     def _padded(self, expr: Expr, unit: Unit) -> Iterator[Way]:
+        """The last step, too; a parameter that stays only for its few digits has not moved."""
         for way in persons(unit):
-            found = self.standing.as_person(expr, way, self.reading)
-            yield self._definite(point(way.written(found[0])), False)
+            value = self.standing.as_person(expr, way, self.reading)[0]
+            found = self._definite(point(way.written(value)), False)
+            yield replace(found, where=found.where & (self.value != 0))
 
     def _reached(self, expr: Expr, where: Mask, widest: Interval, unit: Unit) -> Mask:
         """Where what was typed lies in the widest range of a formula, or next to it.

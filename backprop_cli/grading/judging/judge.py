@@ -246,7 +246,10 @@ class _One:
 
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""
-        wanted = {True: Wanted(self.typed, "correct"), False: Wanted(self.typed, "carried")}
+        carried = self.typed
+        if self.key.unit.significant and self.judge.any_wrong():
+            carried = self.judge.standing.typed_beside(self.name, self._own)
+        wanted = {True: Wanted(self.typed, "correct"), False: Wanted(carried, "carried")}
         if self.name in self.judge.uniform.proves_nothing:
             del wanted[True]
         for rounded in (False, True):
