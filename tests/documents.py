@@ -308,7 +308,9 @@ def words_of(function: str) -> str:
     if function in SAME:
         return f"the same as {SAME[function]}"
     operation = TABLE[function]
-    options = [f"`{key}` {value}" for key, value in operation.options.items() if value]
+    options = [
+        f"`{key}` {value}" for key, value in operation.options.items() if value and value is not ...
+    ]
     activation = "activation: " if operation.activation else ""
     return "; ".join([activation + operation.words, *options])
 

@@ -108,6 +108,11 @@ def test_short_help_and_version() -> None:
     [
         ([], "Usage:"),
         (["solv"], "Did you mean 'solve'?"),
+        (["grade", PROBLEM], "Did you mean 'check'?"),
+        (["plot", PROBLEM], "Did you mean 'draw'?"),
+        (["derive", "sigmoid"], "--function sigmoid"),
+        (["derive", "cross-entropy"], "--function cross-entropy"),
+        (["derive", "z * sigmoid(z)"], "--function 'z * sigmoid(z)'"),
         (["solve"], "Missing argument 'PROBLEM'"),
         (["solve", "nothing.yaml"], "there is no such file"),
         (["solve", "problems"], "cannot be read"),
@@ -133,6 +138,13 @@ def test_what_cannot_be_done_is_exit_code_2(arguments: list[str], says: str) -> 
     assert done.exit_code == 2
     assert says in done.stderr
     assert "Traceback" not in done.output
+
+
+def test_a_file_that_ends_alike_is_not_taken_for_the_one_meant(tmp_path: Path) -> None:
+    (tmp_path / "me.yaml").write_text("x: 1\n", encoding="utf-8")
+    done = invoke("solve", str(tmp_path / "nofile.yaml"))
+    assert done.exit_code == 2
+    assert "me.yaml" not in done.stderr
 
 
 def test_a_bug_is_a_traceback_and_70(

@@ -239,6 +239,18 @@ grading: {precision: {decimals: 3}}
     assert "weights-not-updated" not in _names(problem, f"{sheet}, w_new: 1.502")["w_new"]
 
 
+def test_old_weights_are_not_updated_before_they_are_changed_by_too_little_to_be_seen() -> None:
+    """Twice the rate of 0.05 is 0.0025 times a step near 1: nothing to be seen in two decimals."""
+    problem = """values: {x: [1, 2], w: [0.42, -1.13], y: 3}
+equations: [yhat = w @ x, L = (yhat - y)^2]
+train: [w]
+update: {rule: adam, learning_rate: 0.05, t: 5, state: {m_w: [-6, -12], v_w: [0.4, 1.6]}}
+grading: {precision: {decimals: 2}}
+"""
+    sheet = "yhat: -1.84, L: 23.43, dL/dyhat: -9.68, dL/dw: [-9.68, -19.36], w_new: [0.42, -1.13]"
+    assert _names(problem, sheet)["w_new"][0] == "weights-not-updated"
+
+
 @pytest.mark.parametrize(
     ("sheet", "named"),
     [

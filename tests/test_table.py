@@ -6,7 +6,7 @@ What is tried is generated from the table, so that a new entry is tested by exis
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,24 @@ def test_pull_back_is_the_slope(example: Example, known: bool) -> None:
         np.testing.assert_allclose(slope, wanted, rtol=1e-7, atol=2e-9, err_msg=name)
 
 
+DEFINED = {name for name, one in TABLE.items() if one.definition} - NOT_PULLED_BACK
+
+
+@pytest.mark.parametrize("example", [one for one in EXAMPLES if one.node.name in DEFINED], ids=str)
+def test_a_definition_within_another_keeps_what_comes_from_outside(example: Example) -> None:
+    """The gradient that reaches it may be in the very names that a definition is written in."""
+    env = point(example, 1)
+    value = evaluate(example.node, env)
+    env["argument 0"] = np.random.default_rng(2).uniform(-1, 1, value.shape)
+    sizes = Sizes({name: array.shape for name, array in env.items()}, {})
+    found = {name: np.zeros(array.shape) for name, array in env.items()}
+    for name, share in shares(example.node, Sym("argument 0"), example.node, sizes):
+        found[name] += evaluate(share, env)
+    for name in example.sizes.names:
+        wanted = differences(example.node, env, name, env["argument 0"])
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-7, atol=2e-9, err_msg=name)
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_slopes_are_finite_far_out(name: str) -> None:
     """Wherever the value and its true slope are numbers, so is the slope that is printed."""
@@ -130,6 +148,48 @@ def test_the_value_taken_at_a_tie(node: Op) -> None:
         ((_, share),) = shares(node, Sym("g"), Sym("r"), sizes)
         found = evaluate(share, {"x": np.ones(2), "g": np.ones(shape)})
         assert found.tolist() == [taken, taken]
+
+
+# ---- What the record says beside it --------------------------------------------------------------
+
+RISING = [one for one in EXAMPLES if TABLE[one.node.name].rises or TABLE[one.node.name].moves]
+
+
+@pytest.mark.parametrize("example", RISING, ids=str)
+def test_what_rises_never_falls(example: Example) -> None:
+    """Bounds of its values are its values at the ends, which a hill or a valley would break."""
+    env = point(example, 5)
+    for name, index in [(key, i) for key in env for i in np.ndindex(env[key].shape)]:
+        start = env[name][index]
+        values = []
+        for there in np.linspace(0.01 if TABLE[example.node.name].domain else -9, 9, 61):
+            env[name][index] = there
+            values.append(evaluate(example.node, env))
+        assert all(np.all(above >= below) for below, above in pairwise(values)), name
+        env[name][index] = start
+
+
+@pytest.mark.parametrize("name", [name for name in EACH if TABLE[name].least is not None])
+def test_the_least_value_is_never_gone_below(name: str) -> None:
+    least, values = (
+        TABLE[name].least,
+        evaluate(op(name, Sym("x")), {"x": np.linspace(-800, 99, 999)}),
+    )
+    assert least is not None
+    assert np.all(values >= least)
+
+
+@pytest.mark.parametrize("name", [name for name in EACH if TABLE[name].vanishes])
+def test_what_vanishes_is_a_float_s_0_somewhere(name: str) -> None:
+    values = evaluate(op(name, Sym("x")), {"x": np.linspace(-800, 100, 999)})
+    assert np.all(values >= 0)
+    assert np.any(values == 0)
+
+
+@pytest.mark.parametrize("name", [name for name in EACH if TABLE[name].exact])
+def test_the_exact_brings_no_new_digits(name: str) -> None:
+    values = evaluate(op(name, Sym("x")), {"x": np.arange(-9.0, 10.0)})
+    np.testing.assert_array_equal(values, np.round(values))
 
 
 # ---- Domains ------------------------------------------------------------------------------------

@@ -56,6 +56,19 @@ def test_when_a_value_is_all_zero_or_copied(u: str, v: str, verdict: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("yhat", "points"), [("[0.87, 0.79]", 0), ("[0.87, 0.8]", 0.25), ("[0.87, 0.22]", 0.5)]
+)
+def test_when_few_digits_are_those_of_a_target(yhat: str, points: float) -> None:
+    """σ(1.9) = 0.86989 is 0.87 to whom it may concern, but not where both are those of y."""
+    problem = """values: {z: [1.9, -1.266], y: [0.87, 0.79]}
+equations: [yhat = sigmoid(z), L = sum((yhat - y)^2)]
+ask: [yhat]
+grading: {precision: {decimals: 5}}
+"""
+    assert graded(problem, f"yhat: {yhat}")["yhat"].points == points
+
+
+@pytest.mark.parametrize(
     ("x", "u", "s", "verdict"),
     [("0.02", "0.0", "0.0", "not-judged"), ("0.03", "0.1", "5.0", "correct")],
 )

@@ -298,3 +298,35 @@ equations:
     e = np.exp(np.array([[1, 0.5], [-2, 0], [0, 0.5]]))
     for p, q in e / e.sum(axis=1, keepdims=True):
         assert f"−{p * q:.4f}" in shown.partition("∂pₜ/∂oₜ")[2].partition("∂L/∂oₜ")[0]
+
+
+LAYERS = """
+x: [[1], [-1]]
+input: sequence
+y: [[0.5], [1]]
+layers:
+  - type: lstm
+    input_weights: {i: 0.5, f: 1, o: -0.5, g: 2}
+    recurrent_weights: {i: 1, f: 0.2, o: 0.3, g: -1}
+    bias: {i: 0, f: 1, o: 0.5, g: 0.1}
+    initial: {h: 0.1, c: 0.2}
+loss: half-squared-error
+update: {rule: sgd, learning_rate: 0.1}
+"""
+
+
+def test_all_steps_in_one_matrix_are_left_out_after_an_update_as_before_it() -> None:
+    solution = backprop.load(LAYERS).solve()
+    page = solution.render("text")
+    assert "Ŷ" not in page
+    assert "Ŷ⁺ = " in solution.render("text", only="Yhat_new")
+    assert (solution["Yhat_new"] == [solution["H1_1_new"], solution["H1_2_new"]]).all()
+
+
+def test_what_is_given_of_a_gate_is_said_by_its_name() -> None:
+    page = backprop.load(LAYERS).solve().render("text")
+    assert re.search(r"U¹_f +input weights of layer 1, gate f ", page)
+    assert re.search(r"W¹ᵢ +recurrent weights of layer 1, gate i ", page)
+    assert re.search(r"b¹_g +bias of layer 1, gate g ", page)
+    assert re.search(r"c¹₀ +cell of layer 1 before step 1 ", page)
+    assert re.search(r"H¹₀ +state of layer 1 before step 1 ", page)

@@ -104,6 +104,76 @@ def test_a_layer_without_bias_may_be_written_without_it() -> None:
     assert columns.trace.step("Z1").value.tolist() == [[-1, 1]]  # type: ignore[union-attr]
 
 
+LSTM = """x: [[1, 2]]
+input: sequence
+layers:
+  - type: lstm
+    input_weights: {i: [[1, 0]], f: [[0, 1]], o: [[1, 1]], g: [[2, 1]]}
+    recurrent_weights: {i: 1, f: 2, o: 3, g: 4}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "other", "said", "instead"),
+    [
+        ("g: 4", "c: 4", "`c` is not a key of `recurrent_weights`; did you mean `g`?", "g"),
+        ("f: [[0, 1]]", "forget: [[0, 1]]", "`forget` is not a key of `input_weights`", "f"),
+        (", g: 4", "", "`g` is missing: it should be numbers", "{i: …, f: …, o: …, g: …}"),
+        (
+            "    recurrent_weights: {i: 1, f: 2, o: 3, g: 4}\n",
+            "",
+            "this layer has no `recurrent_weights`",
+            "recurrent_weights: {i: …, f: …, o: …, g: …}",
+        ),
+        ("recurrent_weights", "hidden_weights", "`hidden_weights` is not", "recurrent_weights"),
+    ],
+)
+def test_gates_by_other_names(written: str, other: str, said: str, instead: str) -> None:
+    loaded(Source("problem.yaml", LSTM.encode()))  # as it is, nothing is wrong with it
+    _, message, offered = complaint(LSTM.replace(written, other))
+    assert said in message
+    assert offered == instead
+
+
+def test_equations_with_a_colon_each() -> None:
+    text = "values: {W: 2, x: 3}\nequations:\n  z: W * x\n  L: z^2\n"
+    place, message, instead = complaint(text)
+    assert place == (3, 3)
+    assert "should be a list of equations" in message
+    assert instead == "- z = W * x, and so on, a line each"
+    mended = text.replace("z: W", "- z = W").replace("  L: ", "  - L = ")
+    assert solve(loaded(Source("problem.yaml", mended.encode())).model).trace.history == (36.0,)
+
+
+@pytest.mark.parametrize(
+    ("item", "instead"),
+    [
+        ("batch-norm", "{type: batch-norm, "),
+        ("Flatten", "{type: flatten}"),
+        ("max_pool", "{type: max-pool, "),
+        ("3", "{units: 3} without numbers"),
+        ("relu", "{weights: "),
+    ],
+)
+def test_a_layer_that_is_only_named(item: str, instead: str) -> None:
+    text = f"x: [[1, 2], [3, 4]]\nlayers:\n  - {{weights: [[1, 0]]}}\n  - {item}\n"
+    _, message, offered = complaint(text)
+    assert "item 2 of `layers` should be a mapping" in message
+    assert offered.startswith(instead)
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("slope: 0.1", "activation: {name: leaky-relu, slope: 0.1}"),
+        ("negative_slope: 0.1", "activation: {name: leaky-relu, slope: 0.1}"),
+        ("keep: 0.5", "dropout: {mask: [1, 0, 1], keep: 0.5}"),
+    ],
+)
+def test_what_belongs_to_an_activation_or_a_dropout(key: str, instead: str) -> None:
+    assert complaint(layer("[[1, 0]]", f", {key}"))[2] == instead
+
+
 def test_targets_of_one_step_behind_a_layer_over_time() -> None:
     _, message, instead = complaint(
         "x: [[1], [2]]\ninput: sequence\ny: [1]\nlayers:\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import count
 
 from msgspec import Struct, field
 
@@ -91,9 +92,14 @@ class _Held(Struct, frozen=True):
     rules: Rules
 
 
-def _held(node: Op, rules: Rules) -> _Held:
-    """An operation written in names for its arguments."""
-    args = {f"argument {i}": arg for i, arg in enumerate(node.args)}  # no id has a space in it
+def _held(node: Op, g: Expr, rules: Rules) -> _Held:
+    """An operation written in names for its arguments, none of which stands in them or in `g`.
+
+    No id has a space in it, but a definition within a definition is in such names already.
+    """
+    taken = {*symbols(node), *symbols(g)}
+    names = (name for i in count() if (name := f"argument {i}") not in taken)
+    args = dict(zip(names, node.args, strict=False))
     inside = standing_for(rules, args)
     named = Op(node.name, tuple(map(Sym, args)), node.options)
     return _Held(written_out(named, inside), args, inside)
@@ -101,7 +107,7 @@ def _held(node: Op, rules: Rules) -> _Held:
 
 def _through_definition(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, ...]:
     """The shares of the arguments in what the operation is in others."""
-    held = _held(node, rules)
+    held = _held(node, g, rules)
     assert held.inside is not None
     found = added_up(held.inside, g, held.inside, held.rules)
     return tuple(
@@ -111,7 +117,7 @@ def _through_definition(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, .
 
 def _through_entries(node: Op, g: Expr, rules: Rules) -> tuple[Expr | None, ...]:
     """The shares of the arguments entry by entry: what each has in all entries of the result."""
-    held = _held(node, rules)
+    held = _held(node, g, rules)
     if held.inside is None:
         raise ShapeError(f"{operation(node).words} needs sizes that are numbers")
     parts = list(_entries(held.inside, ()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from functools import cached_property
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -25,6 +24,7 @@ from backprop_cli.formats.registry import Said, written
 from backprop_cli.grading.exercise import Question
 from backprop_cli.notation.nodes import Node
 from backprop_cli.operations.losses import LOSSES
+from backprop_cli.operations.updates import RULES
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.trace import Array, Step, Trace
@@ -175,20 +175,6 @@ class _Update:
 # The sentence of a rule ---------------------------------------------------------------------------
 
 
-_RULES: Final = MappingProxyType(
-    {
-        "sgd": "gradient descent",
-        "nesterov": "Nesterov's momentum",
-        "adagrad": "AdaGrad",
-        "rmsprop": "RMSProp",
-        "adam": "Adam",
-        "newton": "Newton's method",
-        "perceptron": "the perceptron's rule",
-    }
-)
-"""What update rules are called in a sentence."""
-
-
 class Tutor(Struct, frozen=True):
     """Says how steps are worked out; `known` are the quantities that can be pointed at."""
 
@@ -272,7 +258,7 @@ class Tutor(Struct, frozen=True):
 
     def _updated(self, step: Step) -> str:
         old = quantity(step.id).name
-        rule = _RULES.get(step.rule, step.rule)
+        rule = next(each.words for (name, _), each in RULES.items() if name == step.rule)
         needed = self._used(step, (old,))
         new, was = self.names.text(step.id), self.names.text(old)
         return f"{new} is {was} after one step of {rule}" + (f"; you need {needed}" * bool(needed))

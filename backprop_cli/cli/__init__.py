@@ -33,6 +33,17 @@ _COMMANDS = {
     "derive": "The same in symbols: derivatives line by line, Jacobians, regions of free inputs.",
     "draw": "The computation graph: values forward and gradients back, as SVG or in the terminal.",
 }
+_MEANT = {
+    **dict.fromkeys(("grade", "mark", "correct", "verify", "test"), "check"),
+    **dict.fromkeys(("run", "train", "compute", "calculate", "forward", "backward"), "solve"),
+    **dict.fromkeys(("sheet", "template", "answers"), "blank"),
+    **dict.fromkeys(("hint", "exercise", "learn", "tutor"), "practice"),
+    **dict.fromkeys(("plot", "graph", "show"), "draw"),
+    **dict.fromkeys(("generate", "create", "init"), "new"),
+    **dict.fromkeys(("variants", "students", "randomize"), "vary"),
+    **dict.fromkeys(("differentiate", "diff", "symbolic"), "derive"),
+}
+"""What others call a command."""
 
 
 class _Lazy(click.Group):
@@ -58,7 +69,8 @@ class _Lazy(click.Group):
                     f"'{args[0]}' is a file, and a command comes before it: "
                     f"backprop solve {args[0]}"
                 )
-            near = get_close_matches(args[0], _COMMANDS, 1)
+            meant = _MEANT.get(args[0].casefold())
+            near = [meant] if meant else get_close_matches(args[0], _COMMANDS, 1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"There is no command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)

@@ -60,7 +60,7 @@ class Options(Struct, frozen=True):
 )
 @click.option(
     "--numbers",
-    metavar="T,C",
+    metavar="T,c",
     help="Which letters of --function are numbers, beside vectors such as z.",
 )
 @whole(
@@ -70,7 +70,7 @@ class Options(Struct, frozen=True):
     "The Taylor polynomial of --function, order 1 or 2, with its gradient and Hessian.",
     metavar="ORDER",
 )
-@click.option("--at", metavar="'X=0'", help="The point of --taylor; letters such as x0 if absent.")
+@click.option("--at", metavar="'x=0'", help="The point of --taylor; letters such as x0 if absent.")
 @one_of(
     "--layout",
     ["numerator", "denominator"],
@@ -108,6 +108,8 @@ def _refuse(problem: Path | None, options: Options) -> None:
             instead="PROBLEM, --function NAME or --expression 'F, G'",
             source="derive",
         )
+    if problem is not None and str(problem) != "-" and not problem.exists():
+        _refuse_a_function(str(problem))
     if options.numbers is not None and options.function is None:
         said = "which letters are numbers is asked of a formula"
         raise refusal(said, instead="--function 'softmax(z/T)'", source="--numbers")
@@ -123,6 +125,17 @@ def _refuse(problem: Path | None, options: Options) -> None:
     if options.of is not None and problem is None:
         message = "there is no problem in which it stands"
         raise refusal(message, instead="PROBLEM before it", source="--of")
+
+
+def _refuse_a_function(text: str) -> None:
+    """A UserError where what should be a file is the name of a function, or a formula."""
+    from shlex import quote
+
+    from backprop_cli.problem.text.calls import FUNCTIONS
+
+    if text.replace("-", "_") in FUNCTIONS or "(" in text:
+        instead = f"--function {quote(text)}"
+        raise refusal("there is no such file", instead=instead, source=text)
 
 
 def _said(problem: Path | None, options: Options) -> tuple[Said, View]:

@@ -25,6 +25,7 @@ _FORCE = click.option("--force", is_flag=True, help="Replace what is there and d
 
 @command.command(
     "prairielearn",
+    short_help="The folder of a question: numbers of each student's own, graded as by `check`.",
     epilog="\b\nExample:\n  backprop export prairielearn problems/adam.yaml -o question/",
 )
 @PROBLEM
@@ -53,14 +54,15 @@ def prairielearn(problem: Path, output: Path, force: bool) -> None:
         for name, text in files.items():
             write_new(text, output / name, force=force, refused=_DIFFERS)
     click.echo(
-        f"a question in {output}; once a course: pip install --target serverFilesCourse"
-        " backprop-cli",
+        f"a question in {output}; once a course, in the folder with backprop's sources:"
+        " pip install --target COURSE/serverFilesCourse .",
         err=True,
     )
 
 
 @command.command(
     "moodle",
+    short_help="A question of the type `formulas`: an interval for each box.",
     epilog="\b\nExample:\n  backprop export moodle problems/adam.yaml -o question.xml",
 )
 @PROBLEM

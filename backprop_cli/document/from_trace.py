@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,13 +98,23 @@ def shown_steps(trace: Trace, view: View) -> list[Step]:
     used = {whole_id(name) for step in plain for name in symbols(step.expr)} | set(
         map(whole_id, view.asked)
     )
-    return [step for step in trace.steps if whole_id(step.id) in used or not _optional(step, view)]
+    stacked = {step.id for step in trace.steps if step.rule == "over-time"}
+    return [
+        step
+        for step in trace.steps
+        if whole_id(step.id) in used or not _optional(step, stacked, view)
+    ]
 
 
-def _optional(step: Step, view: View) -> bool:
-    """Whether a step is left out unless something uses it or asks for it."""
+def _optional(step: Step, stacked: Collection[str], view: View) -> bool:
+    """Whether a step is left out unless something uses it or asks for it.
+
+    `stacked` are all steps of time in one matrix, which is left out after the update as before it.
+    """
     to_input = view.layers and whole_id(step.id) == derivative_id("L", "X")
-    return to_input or step.phase == "jacobian" or step.rule.endswith(("-change", "over-time"))
+    again = step.rule == "forward-again" and quantity(step.id).name in stacked
+    kinds = ("-change", "over-time")
+    return to_input or again or step.phase == "jacobian" or step.rule.endswith(kinds)
 
 
 class _Maker(Struct, frozen=True):

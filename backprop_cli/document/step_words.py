@@ -130,6 +130,7 @@ _STATED = MappingProxyType(
         "X": "input",
         "Y": "target",
         "W": "weights of layer {}",
+        "U": "input weights of layer {}",
         "b": "bias of layer {}",
         "gamma": "scale of layer {}",
         "alpha": "slope of layer {} below 0",
@@ -154,11 +155,30 @@ def stated(id: str, role: str, view: View) -> str:
     if role == "state":
         return "optimizer state"
     found = layer_name(id) if view.layers else None
+    if view.layers and (words := _over_time(id)):
+        return words
     if found is None or found.letter not in _STATED:
         return "parameter" if role == "parameter" else "given"
     source = f"layer {found.source}" if found.source != 0 else view.notation.input
     words = _STATED[found.letter if found.source is None else "skip"]
     return words.format(found.layer, source)
+
+
+_OF_A_GATE = MappingProxyType({"U": "input weights", "W": "recurrent weights", "b": "bias"})
+_BEFORE = MappingProxyType({"H": "state", "c": "cell"})
+
+
+def _over_time(id: str) -> str:
+    """What a gate's parameter is, or what a layer over time starts from; nothing for others."""
+    base, _, below = id.rpartition("_")
+    found = layer_name(base)
+    if found is None:
+        return ""
+    if below == "0" and found.letter in _BEFORE:
+        return f"{_BEFORE[found.letter]} of layer {found.layer} before step 1"
+    if below.isalpha() and found.letter in _OF_A_GATE:
+        return f"{_OF_A_GATE[found.letter]} of layer {found.layer}, gate {below}"
+    return ""
 
 
 PARAMETERS = "parameters together"

@@ -40,14 +40,14 @@ from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_sha
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-from backprop_cli.grading.slips.wrong_quantity import Wrong, is_short
+from backprop_cli.grading.slips.wrong_quantity import LEFT_AS_IT_WAS, Wrong, is_short
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.units import largest
 
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
 """The slips that explain a quantity, and the unwritten step where they were made."""
 
-_SEEN = frozenset({"copied", "weights-not-updated", "bias-not-updated"})
+_SEEN = frozenset({"copied", *LEFT_AS_IT_WAS})
 """Slips that are seen in the numbers themselves, even where these left no work to do."""
 
 

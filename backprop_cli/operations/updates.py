@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, num, op
@@ -25,21 +25,28 @@ class Terms(Struct, frozen=True):
     """What y − ŷ gives the parameter, where no gradient is taken."""
 
 
-class UpdateRule(Struct, frozen=True):
-    """One rule. `states` gives, in order, each letter's formula; `change` what is added to W.
+Part: TypeAlias = Callable[[Terms], Expr]
+States: TypeAlias = Callable[[Terms], Mapping[str, Expr]]
 
-    `kept` are the letters carried from one step to the next (mhat and vhat are not).
+
+class UpdateRule(Struct, frozen=True):
+    """One rule. `words` are what it is called behind "one step of". `states` gives, in order, each
+    letter's formula; `change` what is added to W.
+
+    `kept` are the letters carried from one step to the next (mhat and vhat are not). `constants`
+    have their defaults; `rate`: there is a learning rate beside them. `counts`: a formula takes t,
+    the number of the step.
     """
 
     words: str
     kept: tuple[str, ...]
-    states: Callable[[Terms], Mapping[str, Expr]]
-    change: Callable[[Terms], Expr]
-    ahead: Callable[[Terms], Expr] | None = None
+    states: States
+    change: Part
+    ahead: Part | None = None
     """What is added to W to get to where the gradient is taken; None: it is taken at W."""
-
-
-Part: TypeAlias = Callable[[Terms], Expr]
+    constants: Mapping[str, float] = field(default_factory=dict)
+    rate: bool = True
+    counts: bool = False
 
 
 def _eta(terms: Terms) -> Expr:
@@ -125,41 +132,60 @@ def _newton(t: Terms) -> Expr:
     return build.neg(build.matmul(op("inv", t.hessian), t.gradient))
 
 
+_BETA = MappingProxyType({"beta": 0.9})
+_EPSILON = MappingProxyType({"epsilon": 1e-8})
+
+
+def _momentum(words: str, states: States, change: Part, ahead: Part | None = None) -> UpdateRule:
+    return UpdateRule(words, ("v",), states, change, ahead, _BETA)
+
+
 RULES: Mapping[tuple[str, str | None], UpdateRule] = MappingProxyType(
     {
         ("sgd", None): UpdateRule("gradient descent", (), lambda t: {}, _descent(_gradient)),
-        ("momentum", "classic"): UpdateRule("momentum", ("v",), _classic, lambda t: t.new("v")),
-        ("momentum", "subtracted"): UpdateRule(
-            "momentum, taken off", ("v",), _pushed, lambda t: build.neg(t.new("v"))
+        ("momentum", "classic"): _momentum("momentum", _classic, lambda t: t.new("v")),
+        ("momentum", "subtracted"): _momentum("momentum", _pushed, lambda t: build.neg(t.new("v"))),
+        ("momentum", "ewma"): _momentum("momentum", _ewma, _descent(lambda t: t.new("v"))),
+        ("momentum", "accumulate"): _momentum(
+            "momentum", _accumulated, _descent(lambda t: t.new("v"))
         ),
-        ("momentum", "ewma"): UpdateRule(
-            "momentum as a moving average", ("v",), _ewma, _descent(lambda t: t.new("v"))
+        ("nesterov", None): _momentum(
+            "Nesterov's momentum", _accumulated, _descent(_nesterov_direction)
         ),
-        ("momentum", "accumulate"): UpdateRule(
-            "momentum, accumulated", ("v",), _accumulated, _descent(lambda t: t.new("v"))
-        ),
-        ("nesterov", None): UpdateRule(
-            "Nesterov's momentum", ("v",), _accumulated, _descent(_nesterov_direction)
-        ),
-        ("nesterov", "paper"): UpdateRule(
-            "Nesterov's momentum, as in the paper",
-            ("v",),
+        ("nesterov", "paper"): _momentum(
+            "Nesterov's momentum",
             _classic,
             lambda t: t.new("v"),
             ahead=lambda t: build.mul(t.constant("beta"), t.old("v")),
         ),
-        ("adagrad", None): UpdateRule("Adagrad", ("G",), _adagrad, _scaled_by_root(_gradient, "G")),
-        ("rmsprop", None): UpdateRule("RMSprop", ("s",), _rmsprop, _scaled_by_root(_gradient, "s")),
-        ("adam", None): UpdateRule(
-            "Adam", ("m", "v"), _adam, _scaled_by_root(lambda t: t.new("mhat"), "vhat")
+        ("adagrad", None): UpdateRule(
+            "AdaGrad", ("G",), _adagrad, _scaled_by_root(_gradient, "G"), constants=_EPSILON
         ),
-        ("newton", None): UpdateRule("Newton's step", (), lambda t: {}, _newton),
+        ("rmsprop", None): UpdateRule(
+            "RMSProp",
+            ("s",),
+            _rmsprop,
+            _scaled_by_root(_gradient, "s"),
+            constants={**_BETA, **_EPSILON},
+        ),
+        ("adam", None): UpdateRule(
+            "Adam",
+            ("m", "v"),
+            _adam,
+            _scaled_by_root(lambda t: t.new("mhat"), "vhat"),
+            constants={"beta1": 0.9, "beta2": 0.999, **_EPSILON},
+            counts=True,
+        ),
+        ("newton", None): UpdateRule("Newton's method", (), lambda t: {}, _newton, rate=False),
         ("perceptron", None): UpdateRule(
-            "perceptron rule", (), lambda t: {}, lambda t: build.mul(_eta(t), t.error)
+            "the perceptron's rule",
+            (),
+            lambda t: {},
+            lambda t: build.mul(_eta(t), t.error),
         ),
     }
 )
-"""By rule and form.
+"""By rule and form; where a rule has no form None, its first is the one that goes without saying.
 
 Sources: Polyak 1964; Nesterov 1983, as Sutskever et al. 2013 write it; Duchi et al. 2011;
 Hinton 2012; Kingma and Ba 2015.

@@ -87,12 +87,12 @@ def _near(path: Path) -> str | None:
     from difflib import get_close_matches
 
     try:
-        names = [
-            other.name
+        names = {
+            other.stem: other.name  # endings are alike, whatever stands before them
             for other in path.parent.iterdir()
             if other.suffix in (".yaml", ".yml", ".json")
-        ]
+        }
     except OSError:
         return None
-    near = get_close_matches(path.name, names, 1)
-    return str(path.with_name(near[0])) if near else None
+    near = get_close_matches(path.stem, names, 1)
+    return str(path.with_name(names[near[0]])) if near else None

@@ -99,9 +99,15 @@ def _written(format_: str, said: Said, shown: View) -> str:
 
 
 class Shown:
-    """Shows itself in notebooks, in each format that it can be rendered in."""
+    """Shows itself in notebooks, in each format that it can be rendered in, and printed as text."""
 
     render: Callable[..., str]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: print it, or render() it in a format>"
+
+    def __str__(self) -> str:
+        return self._rendered("text") or repr(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Its HTML, LaTeX, Markdown and plain text, as far as it has them."""

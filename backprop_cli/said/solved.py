@@ -15,7 +15,7 @@ from backprop_cli.problem.network import built_model
 from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.prepared import batches
 from backprop_cli.solving.solution import Request, Solution, solve
-from backprop_cli.solving.update import constant_names
+from backprop_cli.solving.update import constant_names, rule_of
 from backprop_cli.trace import Trace
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _training_of(solution: Solution, first: int, most: int) -> Training:
     model, steps = solution.model, solution.steps
     if model.update is None or steps == 0:
         return Training()
-    counter = constant_names(model)["t"] if model.update.rule == "adam" else None
+    counter = constant_names(model)["t"] if rule_of(model).counts else None
     if model.update.batches is None or steps == first:
         return Training(steps, first, counter=counter)
     return _with_batches(solution, first, counter, most)

@@ -31,7 +31,7 @@ from backprop_cli.solving.prepared import (
     goals,
     machine,
 )
-from backprop_cli.solving.update import constant_names
+from backprop_cli.solving.update import constant_names, rule_of
 
 _FEWEST, _MOST = 50, 3200  # steps that are made before anyone looks whether all is finite
 _T_NEXT = "next t"  # no id has a space in it
@@ -181,7 +181,7 @@ def _settled(model: Model, before: State, after: State) -> bool:
         )
         for old, new in zip(olds.values(), news.values(), strict=True)
     ]
-    if model.update is not None and model.update.rule == "adam":
+    if model.update is not None and rule_of(model).counts:
         return not any(np.isfinite(new).any() for _, new in pairs)
     return all(np.array_equal(old, new, equal_nan=True) for old, new in pairs)
 
@@ -217,6 +217,6 @@ def _becomes(model: Model, computed: set[str]) -> dict[str, str]:
     new = {name: new_id(name) for name in state.parameters}
     new |= {old_id(name): name for name in state.optimizer}
     found = {old: name for old, name in new.items() if name in computed}
-    if model.update is not None and model.update.rule == "adam":
+    if model.update is not None and rule_of(model).counts:
         found[constant_names(model)["t"]] = _T_NEXT
     return found

@@ -61,6 +61,10 @@ class Uniform(Struct, frozen=True):
         kept = [name for name in sheet if name in key.parameters]
         if _are_old(key, sheet, kept) and _is_far(key, sheet, kept):
             why = dict.fromkeys(kept, "every parameter is the old one")
+        for name in sheet:
+            given = _copied_from(key, name, sheet[name].value)
+            if given is not None and _is_far(key, sheet, [name]):
+                why[name] = f"{name} is copied from {given}"
         idle: set[str] = set()
         for kind, names in kinds.items():
             if _are_one_number(sheet, names) and _is_far(key, sheet, names):
@@ -149,17 +153,24 @@ def idle(standing: Standing, name: str, judged: Judged) -> str | None:
     if not judged.misleads:
         return None
     value, key = standing.written[name].value, standing.key
+    given = _copied_from(key, name, value)
     if _is_emptied(standing, name, value):
         return _ZERO.format(name)
     if value.size >= _SAME and np.ptp(value) == 0 and np.ptp(key.truth[name]) > 0:
         return f"{name} has one number in every box, and nothing can be carried from that"
-    for given in key.given:
-        other = key.truth[given]
-        counts = value.size > 1 or (name, given) in key.compared
-        if counts and other.shape == value.shape and np.array_equal(other, value):
-            return f"{name} is copied from {given}, and nothing can be carried from that"
+    if given is not None:
+        return f"{name} is copied from {given}, and nothing can be carried from that"
     if _is_flat(standing, name):
         return f"every unit of {name} is saturated, and nothing can be carried from that"
+    return None
+
+
+def _copied_from(key: Key, name: str, value: Array) -> str | None:
+    """What is given of which somebody wrote down every number; one number alone may be chance."""
+    for given in key.given:
+        counts = value.size > 1 or (name, given) in key.compared
+        if counts and np.array_equal(key.truth[given], value):
+            return given
     return None
 
 

@@ -164,7 +164,7 @@ _MOST_UNPACKED: Final = 20_000_000  # bytes: some hundred times what a sheet of 
 _MOST_PARTS: Final = 500
 _MOST_ROWS, _MOST_COLUMNS = 20_000, 12
 _SAVE = "save it as CSV, or as YAML from the blank sheet"
-_INSTALL = f"pip install 'backprop-cli[xlsx]', or {_SAVE}"
+_INSTALL = f"pip install openpyxl, or {_SAVE}"
 _decimals = re.compile(r"(?:#,##)?0(?:\.(0+))?").fullmatch
 
 Rows = list[list[ScalarNode]]

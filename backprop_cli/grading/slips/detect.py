@@ -24,6 +24,7 @@ from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, re
 from backprop_cli.grading.slips.values_alone import by_value, copied_from
 from backprop_cli.grading.slips.wrong_quantity import (
     CHANGE_LITTLE,
+    LEFT_AS_IT_WAS,
     Candidate,
     Wrong,
     are_near,
@@ -41,7 +42,6 @@ from backprop_cli.readings.units import Unit
 Reading = Callable[[Expr], Interval]
 _Gives = Callable[[Reading, Sequence[Candidate]], list[str]]
 
-_KEPT = frozenset({"weights-not-updated", "bias-not-updated"})
 _ROUNDED_AWAY = frozenset({"learning-rate-twice"})
 """Slips whose change is so small that rounding may leave nothing of it."""
 
@@ -276,7 +276,7 @@ def _giving(wrong: Wrong, luck: float, reading: Reading, some: Sequence[Candidat
 def _as_typed(judge: Judge, wrong: Wrong, among: Sequence[_Worked], giving: _Gives) -> list[str]:
     """The formulas that give it on the numbers as they were typed."""
     found = giving(judge.on_typed_values, [one.candidate for one in among if one.gives])
-    if not found or not _KEPT.issuperset(found):
+    if not found or not set(found) <= set(LEFT_AS_IT_WAS):
         return found
     smaller = [one.candidate for one in among if one.candidate[0] in _ROUNDED_AWAY]
     units = judge.in_use(wrong.name)[:1]

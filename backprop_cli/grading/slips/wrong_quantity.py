@@ -254,11 +254,13 @@ _MOST_NAMED = 3
 _LEAST_TELLING = ("decimal-slip", "digits-swapped", "sign-lost", "factor-two", "copied")
 CHANGE_LITTLE = ("mean-sum-confused", "factor-two", "sign-flipped")
 """What changes least is named first: a lost 1/M before a misused ŷ − y."""
+LEFT_AS_IT_WAS = ("weights-not-updated", "bias-not-updated")
+"""What is seen in the numbers themselves, before a change that rounding may hide."""
 
 
 def most_telling(found: list[str]) -> tuple[str, ...]:
     """At most three names: beside causes that say where it went wrong, mere factors say little."""
-    first = [id for id in CHANGE_LITTLE if id in found]
+    first = [id for id in (*LEFT_AS_IT_WAS, *CHANGE_LITTLE) if id in found]
     found = first + [id for id in found if id not in first]
     for id in _LEAST_TELLING:
         if len(found) > _MOST_NAMED:

@@ -172,9 +172,11 @@ class LayerField(Struct, frozen=True):
         return RECORDS[kind].read(node, name, complaints) if kind else Layer(mark=node.mark)
 
     def _instead(self, node: Node) -> str | None:
-        """A layer: of so many units, where a number says how many."""
+        """A layer: of so many units, where a number says how many; of a type, where it is named."""
         text = node.text if isinstance(node, ScalarNode) else ""
-        with_numbers = TYPES[_DEFAULT].example
+        named = folded(text)
+        kind = next((name for name in TYPES if folded(name) == named), _DEFAULT)
+        with_numbers = TYPES[kind].example
         return (
             f"{{units: {text}}} without numbers, or {with_numbers}"
             if text.isdecimal()

@@ -132,7 +132,7 @@ class Record(Struct, Generic[T], frozen=True):
             self._take(aliases.get(entry.key.text, entry.key.text), entry, given)
         missing = [key for key, what in self.keys.items() if what.required and not given.has(key)]
         for key in missing:
-            message = f"{shown(key)} is missing: {self.keys[key].field.words}"
+            message = f"{shown(key)} is missing: it should be {self.keys[key].field.words}"
             complaints.add(message, node.mark, self.example)
         return None if missing else self.make(given)
 

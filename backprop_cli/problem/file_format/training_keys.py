@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from backprop_cli.errors import Complaints
+from backprop_cli.errors import Complaints, listed
+from backprop_cli.operations import updates
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
@@ -51,25 +52,37 @@ class Rule(Struct, frozen=True):
     rate: bool = True
 
 
-_BETA = {"beta": 0.9}
-_EPSILON = {"epsilon": 1e-8}
-RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        "sgd": Rule({}),
-        "momentum": Rule(_BETA, ("v",), ("classic", "subtracted", "ewma", "accumulate"), "classic"),
-        "nesterov": Rule(_BETA, ("v",), ("paper",)),
-        "adagrad": Rule(_EPSILON, ("G",)),
-        "rmsprop": Rule({**_BETA, **_EPSILON}, ("s",)),
-        "adam": Rule({"beta1": 0.9, "beta2": 0.999, **_EPSILON}, ("m", "v")),
-        "newton": Rule({}, rate=False),
-        "perceptron": Rule({}),
-    }
-)
+def _rule(name: str) -> Rule:
+    """What the table says of a rule in all its forms."""
+    forms = {form: each for (other, form), each in updates.RULES.items() if other == name}
+    first, named = next(iter(forms)), tuple(form for form in forms if form is not None)
+    return Rule(forms[first].constants, forms[first].kept, named, first, forms[first].rate)
+
+
+RULES: Mapping[str, Rule] = MappingProxyType({name: _rule(name) for name, _ in updates.RULES})
 """The update rules; each but Newton's also takes `learning_rate`."""
 
 _FORMS = tuple(form for rule in RULES.values() for form in rule.forms)
 _DECAY = Number(Bounds(at_least=0, below=1))
-_CONSTANTS = {"beta": _DECAY, "beta1": _DECAY, "beta2": _DECAY, "epsilon": Number(NOT_NEGATIVE)}
+_SIGNS = {"beta": "β", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε"}
+
+
+def _constants() -> dict[str, Key]:
+    """A key for each constant of a rule, with the default that all rules have for it."""
+    keys = dict.fromkeys(key for rule in RULES.values() for key in rule.constants)
+    return {key: _constant(key) for key in keys}
+
+
+def _constant(key: str) -> Key:
+    of = {name: rule.constants[key] for name, rule in RULES.items() if key in rule.constants}
+    kind = Number(NOT_NEGATIVE) if key == "epsilon" else _DECAY
+    (default, *others) = dict.fromkeys(of.values())
+    return Key(
+        kind, f"{_SIGNS.get(key, key)} of {listed(list(of))}", default=None if others else default
+    )
+
+
+_CONSTANTS = _constants()
 
 
 def _batches(batches: tuple[tuple[int, ...], ...], node: Node, complaints: Complaints) -> object:
@@ -197,6 +210,13 @@ def _check_rates(rates: tuple[float, ...], given: Given) -> None:
         given.complain("learning_rate", message, "one for each step, or one for all")
 
 
+def _rules_as_keys() -> dict[str, str]:
+    """What to write where someone writes a rule, or what else it is called, for a key."""
+    called = {**{name: name for name in RULES}, **other_keys.RULES}
+    rated = {name: ", and a `learning_rate`" for name, rule in RULES.items() if rule.rate}
+    return {word: f"rule: {name}{rated.get(name, '')}" for word, name in called.items()}
+
+
 UPDATE = Record(
     "`update`",
     {
@@ -217,10 +237,7 @@ UPDATE = Record(
             "how momentum is written; `paper`: of nesterov, the gradient at W + βv",
             default=_FORMS[0],
         ),
-        "beta": Key(_DECAY, "β", default=0.9),
-        "beta1": Key(_DECAY, "β₁ of adam", default=0.9),
-        "beta2": Key(_DECAY, "β₂ of adam", default=0.999),
-        "epsilon": Key(_CONSTANTS["epsilon"], "ε", default=1e-8),
+        **_CONSTANTS,
         "t": Key(Integer(Bounds(at_least=1)), "the number of the first step", default=1),
         "state": Key(
             NamedOf(Numbers(), "a mapping from names such as v_W1 to numbers", "{v_W1: [[0, 1]]}"),
@@ -231,7 +248,7 @@ UPDATE = Record(
     },
     _update,
     "{rule: sgd, learning_rate: 0.1}",
-    other_keys.OF_UPDATE,
+    {**_rules_as_keys(), **other_keys.OF_UPDATE},
 )
 
 # Questions, grading, rounding ---------------------------------------------------------------------

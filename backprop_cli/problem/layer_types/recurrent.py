@@ -253,13 +253,19 @@ def _start(net: Draft, number: int, units: int, letters: Iterable[str]) -> None:
 # Keys ---------------------------------------------------------------------------------------------
 
 
-def _gates(letters: str, what: str) -> Record[Mapping[str, Values]]:
+def _gates(letters: str, key: str) -> Record[Mapping[str, Values]]:
     return Record(
-        f"the {what} of gates",
+        f"`{key}`",
         {letter: Key(Numbers(), f"of gate {letter}", required=True) for letter in letters},
         lambda given: dict(given.values),
-        f"{{{', '.join(f'{letter}: …' for letter in letters)}}}",
+        _for_each(letters),
+        other_keys.OF_GATES[letters],
     )
+
+
+def _for_each(gates: str) -> str:
+    """What is written where each gate has its own."""
+    return f"{{{', '.join(f'{gate}: …' for gate in gates)}}}"
 
 
 _START: ByKind[object] = ByKind(
@@ -275,12 +281,13 @@ _START: ByKind[object] = ByKind(
 )
 
 
+_AND_CELL = ", or state and cell: `{h: …, c: …}`"
+
+
 def _keys(gates: str) -> dict[str, Key]:
     """The keys of a layer over time."""
-    fields = {
-        key: _gates(gates, key.replace("_", " ")) if gates else Numbers() for key in PARAMETERS
-    }
-    each = ", of each gate" if gates else ""
+    fields = {key: _gates(gates, key) if gates else Numbers() for key in PARAMETERS}
+    each = f", of each gate: `{_for_each(gates)}`" if gates else ""
     return {
         "input_weights": Key(
             fields["input_weights"], f"U, what the step's input is multiplied by{each}"
@@ -290,16 +297,17 @@ def _keys(gates: str) -> dict[str, Key]:
         ),
         "bias": Key(fields["bias"], f"a vector{each}; absent: none"),
         "initial": Key(
-            _START if "f" in gates else Numbers(), "the state before the first step; 0 if absent"
+            _START if "f" in gates else Numbers(),
+            f"the state before the first step{_AND_CELL if 'f' in gates else ''}; 0 if absent",
         ),
         "at": _AT,
     }
 
 
-def _check(given: Given) -> None:
+def _check(given: Given, numbers: str) -> None:
     for key in _MATRICES:
         if not given.has(key):
-            given.complain(key, f"this layer has no `{key}`", f"{key}: [[…], […]]")
+            given.complain(key, f"this layer has no `{key}`", f"{key}: {numbers}")
 
 
 def _type(
@@ -311,7 +319,7 @@ def _type(
     also: str,
     more: Mapping[str, Key] | None = None,
 ) -> LayerType:
-    numbers = f"{{{', '.join(f'{gate}: …' for gate in gates)}}}"
+    numbers = _for_each(gates) if gates else "[[…], […]]"
     return LayerType(
         name,
         words,
@@ -322,7 +330,7 @@ def _type(
         else f"{{type: {name}, input_weights: {numbers}, recurrent_weights: {numbers}}}",
         PARAMETERS,
         letters,
-        _check,
+        partial(_check, numbers=numbers),
         also,
         other_keys.OF_RECURRENT,
         "tanh",

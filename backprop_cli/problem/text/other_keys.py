@@ -77,16 +77,38 @@ OF_LAYER: Final = _meant(
         "skip": "residual shortcut skips",
         "train": "trainable trained frozen",
         "type": "classname kind",
+        "activation: {name: leaky-relu, slope: 0.1}": "slope alpha negativeslope leak",
+        "dropout: {mask: [1, 0, 1], keep: 0.5}": "mask keep droprate dropoutrate keepprob",
     }
 )
 OF_RECURRENT: Final = _meant(
     {
         "input_weights": "weights u u1 wx wxh wih ux",
-        "recurrent_weights": "recurrent w w1 v wh whh wr uh",
+        "recurrent_weights": "recurrent hidden hiddenweights w w1 v wh whh wr uh",
         "bias": "b b1 bh bih biases offset",
         "initial": "h0 h_0 start",
     }
 )
+OF_GATES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "ifog": _meant(
+            {
+                "i": "input inputgate update u",
+                "f": "forget forgetgate",
+                "o": "output outputgate",
+                "g": "c candidate cell cellgate a z",
+            }
+        ),
+        "zrh": _meant(
+            {
+                "z": "u update updategate",
+                "r": "reset resetgate",
+                "h": "n new g c candidate",
+            }
+        ),
+    }
+)
+"""By the letters of a layer's gates what others call each."""
 OF_CONV: Final = _meant(
     {
         "kernel": "k k1 weights weight w w1 filter filters kernels mask",
@@ -104,13 +126,6 @@ OF_UPDATE: Final = _meant(
         "rule": "optimizer optimiser optim name type method algorithm",
         "beta": "mu μ gamma γ rho ρ decay β",
         "rule: momentum, with `beta`": "momentum",
-        "rule: sgd, and a `learning_rate`": "sgd gd gradientdescent",
-        "rule: nesterov, and a `learning_rate`": "nesterov nag",
-        "rule: adagrad, and a `learning_rate`": "adagrad",
-        "rule: rmsprop, and a `learning_rate`": "rmsprop",
-        "rule: adam, and a `learning_rate`": "adam adamw",
-        "rule: newton": "newton",
-        "rule: perceptron, and a `learning_rate`": "perceptron",
         "beta1": "β1 b1",
         "beta2": "β2 b2",
         "epsilon": "eps ε",
