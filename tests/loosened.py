@@ -221,20 +221,6 @@ EACH = (
         STEPS,
     ),
     Loosened(
-        "digits that nobody wrote are twice as far off",
-        JUDGING + "unwritten_digits.py",
-        "_DEVIATIONS: Final = 4",
-        "_DEVIATIONS: Final = 8",
-        STEPS,
-    ),
-    Loosened(
-        "a range of typed numbers is enough",
-        JUDGING + "honest_intervals.py",
-        "if unit else self._strays(found, one, way)",
-        "if unit else False",
-        STEPS,
-    ),
-    Loosened(
         "a parameter stays where its few digits do",
         JUDGING + "honest_intervals.py",
         "where=found.where & (self.value != 0)",

@@ -13,7 +13,6 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, told
-from backprop_cli.grading.judging.unwritten_digits import scattered
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
@@ -70,10 +69,8 @@ class Ways(Struct, dict=True):
         That is half as much again as there is between those, and a unit, on either side: of short
         figures a part of it, since one of two digits is five per cent. At worst roundings add up to
         far more: to the old loss where the new one is near. A parameter that stays does so for
-        somebody. Where no step is rounded, other digits than those written are gone on with.
+        somebody.
         """
-        if self.reading.unit is None:
-            return scattered(self._sheets, self.name, self._formulas(), self.reading)
         low, high = self.ends
         unit, right = self.reading.unit, self.expected + self.base
         assert unit is not None
@@ -115,26 +112,20 @@ class Ways(Struct, dict=True):
     def proven(self, found: Mask, one: Wanted, way: Way, doubted: bool) -> Mask:
         """Where a range is a proof of what is wanted, and no mere allowance."""
         found = found & ~self.from_nothing(found)
-        unit = self.reading.unit
-        doubt = doubted or self._is_wide(way, unit) if unit else self._strays(found, one, way)
-        if one.ranges != "beyond doubt":
-            doubt = one.ranges == "none"
+        doubt = one.ranges == "none"
+        if one.ranges == "beyond doubt":
+            doubt = doubted or self._is_wide(way)
         return found & meets(one.typed, self.near, one.room) if doubt else found
 
-    def _is_wide(self, way: Way, unit: Unit) -> bool:
+    def _is_wide(self, way: Way) -> bool:
         """Whether a range is far wider than what people come to.
 
         In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00, and
         may be 0.9975 to 1.0125. So it is where numbers that are rounded already are so once more.
         """
-        other = unit.significant != self.standing.key.unit.significant
+        unit, asked = self.reading.unit, self.standing.key.unit
+        other = unit is not None and unit.significant != asked.significant
         return other or not self.standing.written.keys().isdisjoint(way.uses)
-
-    def _strays(self, found: Mask, one: Wanted, way: Way) -> bool:
-        """Whether something typed is not in the middle third of a range."""
-        low, high = way.interval
-        third = (high - low) / 3
-        return bool((found & ~meets(one.typed, (low + third, high - third))).any())
 
     @property
     def _sheets(self) -> Iterable[Standing]:
@@ -303,7 +294,7 @@ class Ways(Struct, dict=True):
     def _way(self, interval: Interval, excuses: bool) -> Way:
         where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
         unit = self.reading.unit
-        is_range = not (isinstance(unit, Floating) or self.standing.key.computed)
+        is_range = unit is not None and not isinstance(unit, Floating)
         return Way(interval, where, excuses, is_range=is_range)
 
     def _definite(self, interval: Interval, excuses: bool = True) -> Way:
