@@ -118,3 +118,18 @@ def test_a_network_has_targets() -> None:
 def test_the_trace_says_so() -> None:
     trace = backprop.load(QUADRATIC).solve().trace
     assert trace["convention"]["assume"] == {"A": "symmetric"}
+
+
+@pytest.mark.parametrize("name", ["y", "Y"])
+def test_the_targets_of_a_network_have_two_names(name: str) -> None:
+    data: dict[str, Any] = {
+        "inputs": "N",
+        "layers": [{"units": "K", "bias": True, "activation": "softmax"}],
+        "loss": "cross-entropy",
+        "assume": {name: "one-hot"},
+    }
+    assert "Σ y = 1" in run(data, "derive", "--of", "L", "--wrt", "W1", "--width", "200")
+    for of in ("Yhat", "Z1"):
+        run({**data, "loss": "squared-error"}, "derive", "--of", of, "--wrt", "W1")
+    said = run({**data, "loss": "none"}, "derive", "--of", "Yhat", "--wrt", "W1", code=2)
+    assert f"there is no given quantity `{name}`" in said

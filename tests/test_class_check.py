@@ -192,6 +192,35 @@ def test_the_gradebook_has_the_class_list_in_its_order(room: Path) -> None:
     assert [row[:7] for row in hidden] == [row[:7] for row in rows]
 
 
+def test_of_two_sheets_of_a_student_the_better_one_counts(tmp_path: Path) -> None:
+    problem = "values: {x: 2}\nequations: [y = x^2, L = 3*y]\nask: [y, L]\n"
+    (tmp_path / "p.yaml").write_text(problem)
+    (tmp_path / "roster.csv").write_text("student\ns1\ns2\ns3\n")
+    sheets = {  # s2 hands in what is wrong, what is right, and with s3 what is wrong again
+        "monday/s1": "y: 4, L: 12",
+        "monday/s2": "y: 9, L: 27",
+        "tuesday/s2": "y: 4, L: 12",
+        "both": "y: 9, L: 12",
+    }
+    for name, text in sheets.items():
+        place = tmp_path / "in" / f"{name}.yaml"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        group = "student: [s2, s3]\n" if name == "both" else ""
+        place.write_text(f"{group}answers: {{{text}}}\n")
+    words = ["check", *map(str, (tmp_path / "p.yaml", tmp_path / "in"))]
+    words += ["--roster", str(tmp_path / "roster.csv")]
+    found = json.loads(CliRunner().invoke(main, [*words, "--format", "json"]).stdout)
+    assert len(found["submissions"]) == 4
+    counts = {each["id"]: each for each in found["summary"]["quantities"]}
+    assert (counts["y"]["correct"], counts["y"]["wrong"]) == (2, 1)
+    assert (counts["L"]["correct"], counts["L"]["wrong"]) == (3, 0)
+    (note,) = [each for each in found["summary"]["notes"] if each["kind"] == "several-sheets"]
+    assert (note["student"], len(note["files"])) == ("s2", 3)
+    for many in ("1", "2"):
+        text = CliRunner().invoke(main, [*words, "--workers", many, "--width", "100"]).output
+        assert "1.7 of 2 points on average" in text  # of 2, 2 and 1
+
+
 @pytest.mark.parametrize(
     ("form", "ending"), [("text", "txt"), ("markdown", "md"), ("html", "html")]
 )

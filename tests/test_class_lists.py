@@ -230,6 +230,15 @@ def test_bytes_that_are_no_text_anywhere_are_still_refused(tmp_path: Path) -> No
         read_roster(str(tmp_path / "r.csv"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_text_of_wide_characters_says_what_to_save_it_as(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "roster.csv").write_bytes("id,name\ns1,Zo\ns2,Jörg\n".encode(encoding))
+    with pytest.raises(UserError) as error:
+        read_roster(str(tmp_path / "roster.csv"))
+    (complaint,) = error.value.complaints
+    assert complaint.instead == "save the file as UTF-8"
+
+
 def test_what_belongs_to_nobody_is_not_called_unreadable(tmp_path: Path) -> None:
     """A sheet of a stranger was read; a problem file among the hand-ins is no sheet at all."""
     files = {"x/a.yaml": f"student: Nobody\n{SHEET}", "p.yaml": PROBLEM, "s1/a.yaml": SHEET}

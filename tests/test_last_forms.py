@@ -339,3 +339,11 @@ def test_equal_terms_behind_a_common_factor_are_one() -> None:
     assert formulas(found)["dL/dp"] == "dL/dq * (2 * t - 1)"
     q = U * V + (1 - U) * (1 - V)
     np.testing.assert_allclose(found["dL/dp"], 2 * q * (2 * U - 1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "formula", ["sign(maximum(T, T))", "0 * maximum(T, T)", "sin(step(T) * 0)"]
+)
+def test_a_common_factor_of_terms_that_are_nothing(formula: str) -> None:
+    found = solved({"T": A}, f"B = {formula}", "L = sum(B)")
+    np.testing.assert_array_equal(found["dL/dT"], np.zeros(A.shape))

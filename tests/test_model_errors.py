@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from backprop_cli.errors import UserError
 from backprop_cli.problem.problem_file import Source
+from backprop_cli.problem.text.calls import FUNCTIONS
 from backprop_cli.solving.loading import loaded
 from backprop_cli.terminal.console import complaints_text
 
@@ -41,3 +43,13 @@ def test_a_star_where_a_matrix_product_fits(values: str, formula: str, instead: 
         loaded(Source("problem.yaml", text.encode()))
     (complaint,) = error.value.complaints
     assert complaint.instead == instead
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_any_function_may_stand_in_an_activation_of_a_batch(name: str) -> None:
+    text = (
+        "x: [[1, 2], [3, 4]]\nlayers: [{weights: [[1, 0.5], [0.3, 1]],"
+        f' activation: {{formula: "z * {name}(z)"}}}}]\n'
+    )
+    with suppress(UserError):  # what does not belong there is told, and nothing else happens
+        assert loaded(Source("problem.yaml", text.encode())).model.shapes["Yhat"] == (2, 2)

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from classes import PROBLEMS
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from backprop_cli.cli import main
 from backprop_cli.document.networks import Network, network_of
 from backprop_cli.document.view import View, as_written
+from backprop_cli.drawing.network_latex import network_latex
 from backprop_cli.drawing.network_pictures import Scale, placed
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
@@ -166,3 +168,24 @@ def test_where_two_weights_would_meet_on_a_terminal_none_is_written(tmp_path: Pa
     assert "no room for the weights" in narrow
     assert "0.11" not in narrow
     assert "0.11" in drawn(path, "--width", 200)
+
+
+_POINT = r"\(([\d.-]+),([\d.-]+)\)"
+_CURVE = re.compile(rf"\\qbezier(?:\[\d+\])?{_POINT}{_POINT}{_POINT}")
+_WEIGHT = re.compile(rf"\\put{_POINT}\{{\\makebox\(0,0\)\{{\\scriptsize \$(.*)\$")
+
+
+@pytest.mark.parametrize("stem", LAYERS)
+def test_in_latex_no_line_goes_through_a_weight(stem: str) -> None:
+    lines = list(network_latex(network((PROBLEMS / f"{stem}.yaml").read_text(encoding="utf-8"))))
+    curves = [found.groups() for line in lines if (found := _CURVE.match(line))]
+    weights = [found.groups() for line in lines if (found := _WEIGHT.match(line))]
+    assert weights
+    assert len(curves) > len(weights)  # an edge begins before its weight and goes on behind it
+    shares = np.linspace(0, 1, 60)[:, None]
+    for curve in curves:
+        start, bend, end = np.array(curve, dtype=float).reshape(3, 2)
+        points = (1 - shares) ** 2 * start + 2 * shares * (1 - shares) * bend + shares**2 * end
+        for across, up, text in weights:
+            near = np.abs(points - [float(across), float(up)]) < [0.5 * len(text), 0.9]
+            assert not near.all(axis=1).any(), text

@@ -168,6 +168,12 @@ def test_all_complaints_come_at_once() -> None:
     assert "<text>:2" in str(raised.value)
 
 
+def test_a_dict_has_no_lines_in_which_anything_stands() -> None:
+    with pytest.raises(backprop.Error) as raised:
+        backprop.load({"x": [1], "layers": [{"weights": [[1]]}], "loss": "bce"})
+    assert str(raised.value).startswith("<dict>: `bce` is not a loss")
+
+
 @pytest.mark.parametrize("given", ["nowhere.yaml", b"\xff\xfe\x00", "", {"x": object()}, {}])
 def test_what_is_no_problem_is_an_error(given: Any) -> None:
     with pytest.raises(backprop.Error):
@@ -271,6 +277,24 @@ def test_a_problem_in_letters_is_derived_and_not_solved() -> None:
 
 
 # Checking -----------------------------------------------------------------------------------------
+
+
+def test_a_report_has_the_formulas_of_the_command(problem: backprop.Problem) -> None:
+    sheet = SHEETS / "published.yaml"
+    report = problem.check(sheet)
+    done = CliRunner().invoke(main, ["check", str(PROBLEM), str(sheet), "--width", "100"])
+    lines = [line for line in done.stdout.splitlines() if line.strip().startswith("formula")]
+    assert lines
+    assert set(lines) <= set(report.render("text").splitlines())
+    assert set(lines) <= set(report.each[0].render("text").splitlines())
+
+
+def test_a_message_has_no_name_that_the_language_of_formulas_does_not_explain(
+    problem: backprop.Problem, solution: backprop.Solution
+) -> None:
+    report = problem.check({"dYhat": 2 * solution["dL/dYhat"]})
+    assert "Y / Yhat" in report["dL/dYhat"].message
+    assert "ratio" not in report["dL/dYhat"].message
 
 
 def test_a_report_is_that_of_the_command(problem: backprop.Problem) -> None:

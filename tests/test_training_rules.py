@@ -354,3 +354,16 @@ def test_what_the_perceptron_rule_is_not_for() -> None:
 )
 def test_what_cannot_be(update: Data, said: str) -> None:
     assert said in run(regression(**update), "solve", code=2)
+
+
+def test_newton_in_letters() -> None:
+    """Of a vector of n, which may be any: the Hessian of a sum of squares is 2 XᵀX."""
+    data = {
+        "shapes": {"X": ["m", "n"], "y": ["m"], "w": ["n"]},
+        "equations": ["z = X @ w", "L = sum((z - y)^2)"],
+        "train": ["w"],
+        "update": {"rule": "newton"},
+    }
+    text = backprop.load(data).derive().render("text")
+    assert "∂²L/∂w² = 2 · Xᵀ X" in text
+    assert "w⁺ = w − (∂²L/∂w²)⁻¹ ∂L/∂w" in text

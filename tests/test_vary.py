@@ -23,6 +23,7 @@ from backprop_cli.grading.sheets.answer_files import read_sheet
 from backprop_cli.problem.file_format.reading import stated_quantities
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.problem_file import Source, read_source
+from backprop_cli.problem.typed_numbers import read_number
 from backprop_cli.solving.loading import loaded
 
 SLOW = {"recurrent", "residual", "lstm-cell", "three-layers", "xor-training"}
@@ -86,6 +87,30 @@ def test_numbers_stay_of_their_kind(text: str, shape: str) -> None:
         assert re.fullmatch(shape, other), other
         if re.fullmatch(r"[.\de+-]+", other) and value:
             assert 0.3 < float(other) / value < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "among"),
+    [
+        ("1/33333333333333333333333333333333", None),
+        ("12345678901234567890123456789", None),
+        ("1.2345678901234567890123456789", None),
+        ("1", Interval(-1e30, 1e30)),
+        ("1.000000000000000000000000000001", Interval(0, 5)),
+    ],
+)
+def test_numbers_of_many_digits_are_drawn_from_all_of_their_size(
+    text: str, among: Interval | None
+) -> None:
+    values = [
+        read_number(drawn(text, read_number(text), among, Draws(seed), "x")) for seed in range(20)
+    ]
+    if among is None:
+        assert all(0.4 <= value / read_number(text) <= 2.5 for value in values)
+        assert max(values) > 1.2 * min(values)
+    else:
+        assert all(map(among.holds, values))
+        assert max(values) - min(values) > 0.4 * (among.to - among.from_)
 
 
 def test_an_interval_is_reached_from_end_to_end_and_never_left() -> None:

@@ -138,6 +138,16 @@ def test_gates_by_other_names(written: str, other: str, said: str, instead: str)
     assert offered == instead
 
 
+def test_equations_with_a_colon_each() -> None:
+    text = "values: {W: 2, x: 3}\nequations:\n  z: W * x\n  L: z^2\n"
+    place, message, instead = complaint(text)
+    assert place == (3, 3)
+    assert "should be a list of equations" in message
+    assert instead == "- z = W * x, and so on, a line each"
+    mended = text.replace("z: W", "- z = W").replace("  L: ", "  - L = ")
+    assert solve(loaded(Source("problem.yaml", mended.encode())).model).trace.history == (36.0,)
+
+
 @pytest.mark.parametrize(
     ("item", "instead"),
     [

@@ -327,7 +327,7 @@ def gradients_in(node: Op, args: list[frozenset[str]]) -> frozenset[str]:
 def _with_in_front(factor: Sym, terms: list[tuple[Fraction, Expr]], upstream: Upstream) -> Expr:
     inside = [(number, rest) for number, rest in terms if factor.name in upstream.of(rest)]
     numbers = {abs(number) for number, _ in inside}
-    common = numbers.pop() if len(numbers) == 1 else Fraction(1)
+    common = (numbers.pop() if len(numbers) == 1 else Fraction(0)) or Fraction(1)
     inside.sort(key=lambda term: term[0] < 0)  # b − a, not −a + b
     inner = _collected(
         build.sum_of(

@@ -3,6 +3,8 @@ by the problem of the student whose it is."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -57,7 +59,7 @@ class ClassDesk:
             nobodys = sheet.error is None
             return ungraded(sheet, self.first.grader.most, error, nobodys=nobodys)
         own = {id(self._problems[student]): student for student in reversed(group)}
-        found = [_of(group, one, self._desk(one).grade_file(path)) for one in own.values()]
+        found = [self._of(group, one, self._desk(one).grade_file(path)) for one in own.values()]
         return max(reversed(found), key=lambda each: each.score)
 
     def sheet_in(self, path: str) -> Sheet:
@@ -72,7 +74,19 @@ class ClassDesk:
         """The submission of a sheet at which the program failed."""
         group = self._whose.get(sheet.file, ())
         failed = self.first.failed(sheet, error)
-        return _of(group, group[0], failed) if group else failed
+        return self._of(group, group[0], failed) if group else failed
+
+    def _of(self, group: Sequence[str], student: str, graded: Submission) -> Submission:
+        """A sheet as that of a group, graded by the problem of one of them."""
+        others = tuple(other for other in group if other != student)
+        double = not self._several.isdisjoint(group)
+        return replace(graded, student=student, others=others, double=double)
+
+    @cached_property
+    def _several(self) -> frozenset[str]:
+        """The students with more than one sheet."""
+        sheets = Counter(student for group in self._whose.values() for student in group)
+        return frozenset(student for student, count in sheets.items() if count > 1)
 
     def _desk(self, student: str) -> Desk:
         model = self._problems[student]
@@ -87,12 +101,6 @@ class ClassDesk:
 
     def __reduce__(self) -> tuple[type[ClassDesk], tuple[object, ...]]:
         return ClassDesk, (self._problems, self._whose, self._most_work)
-
-
-def _of(group: Sequence[str], student: str, graded: Submission) -> Submission:
-    """A sheet as that of a group, graded by the problem of one of them."""
-    others = tuple(other for other in group if other != student)
-    return replace(graded, student=student, others=others)
 
 
 def problems_in(folder: Path, allowed: Allowed) -> dict[str, Loaded]:
@@ -174,7 +182,7 @@ def class_problems(
     read: Callable[[Path], Source] = read_source,
 ) -> ClassProblems:
     """Each student's problem: a file of the folder `problem`, or that file for all of the list."""
-    if not problem.is_dir():
+    if not os.path.isdir(problem):
         assert roster is not None
         known, one_for_all = read_roster(str(roster)), loaded(read(problem), True, allowed)
         return ClassProblems(known, {one.id: one_for_all for one in known.students}, allowed)

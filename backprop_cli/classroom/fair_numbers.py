@@ -181,7 +181,7 @@ def _about(own: int, biggest: int) -> Sequence[int]:
     """Counts of units of about the size of `own`, and hardly above the `biggest` around it."""
     last = max(_ROOM, min(2 * own, biggest + biggest // 4))
     counts = range(max(1, -(-own // 2)), last + 1)
-    if own % 10 and len(counts) <= _MOST_LISTED:
+    if own % 10 and _count(counts) <= _MOST_LISTED:
         return [count for count in counts if count % 10]
     return counts
 
@@ -241,6 +241,12 @@ def _alike(old: float, new: float) -> bool:
 
 
 Thing = TypeVar("Thing")
+_MANY: Final = 2**64
+
+
+def _count(things: Sequence[Thing]) -> int:
+    """How many there are, also of the whole numbers in a range too long for Python to count."""
+    return things.stop - things.start if isinstance(things, range) else len(things)
 
 
 class Draws:
@@ -252,10 +258,11 @@ class Draws:
     def __init__(self, *key: object) -> None:
         self._key = "\0".join(map(str, key))
 
-    def number(self, name: str) -> int:
-        """A whole number of 64 bits."""
-        return int.from_bytes(sha256(f"{self._key}\0{name}".encode()).digest()[:8], "big")
+    def number(self, name: str, size: int = 8) -> int:
+        """A whole number of so many bytes."""
+        return int.from_bytes(sha256(f"{self._key}\0{name}".encode()).digest()[:size], "big")
 
     def one_of(self, things: Sequence[Thing], name: str) -> Thing:
         """One of the things."""
-        return things[self.number(name) % len(things)]
+        count = _count(things)
+        return things[self.number(name, 8 if count < _MANY else 32) % count]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from backprop_cli.grading.grader import ungraded
 from backprop_cli.grading.report_data import Sheet, Submission, Summary
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.sheets.collect import Unread
-from backprop_cli.grading.summary import summarised
+from backprop_cli.grading.summary import best, summarised
 from backprop_cli.report.csv_ import csv_line
 from backprop_cli.report.formats import rendered
 from backprop_cli.report.settings import (
@@ -48,19 +48,6 @@ class Reply(Struct, frozen=True):
     students: tuple[str, ...]
     score: float
     text: str
-
-
-OfSheet = TypeVar("OfSheet", Row, Reply)
-
-
-def best(sheets: Iterable[OfSheet]) -> dict[str, OfSheet]:
-    """Of each student the sheet that counts: the one with most points, of equals the last."""
-    found: dict[str, OfSheet] = {}
-    for sheet in sheets:
-        for student in sheet.students:
-            if student not in found or sheet.score >= found[student].score:
-                found[student] = sheet
-    return found
 
 
 class GradebookWriter:

@@ -232,7 +232,7 @@ class _Roots:
 
     def __init__(self, files: Sequence[str], paths: Sequence[Path]) -> None:
         self._folders = sorted(
-            (str(path) for path in paths if path.is_dir() or is_archive(str(path))), key=len
+            (str(path) for path in paths if os.path.isdir(path) or is_archive(str(path))), key=len
         )
         lone = [os.path.dirname(file) or "." for file in files if self._folder(file) is None]  # noqa: PTH120
         try:
@@ -269,7 +269,7 @@ def _of_gradescope(
 def _metadata(files: Sequence[str], paths: Sequence[Path]) -> Iterator[str]:
     """What platforms say, in the folders and in the archives in which there are sheets."""
     for path in paths:
-        for name in OF_PLATFORMS if path.is_dir() else ():
+        for name in OF_PLATFORMS if os.path.isdir(path) else ():
             yield from map(str, sorted(path.rglob(name)))
     for archive in sorted({*map(archive_of, files)} - {None}, key=str):
         inside = _inside(Path(str(archive)))

@@ -254,8 +254,8 @@ def compared_lines(found: Compared, shown: Callable[[float], str]) -> Iterator[s
     """What is said of the variants: the largest entry of each quantity, in a table."""
     yield f"Among {found.variants} variants"
     yield (
-        f"  {found.different} have numbers of their own; the most that were drawn until one was"
-        f" fair: {found.most_tries}"
+        f"  {found.different} of them differ from all others; until the numbers of one were fair,"
+        f" {found.most_tries} at most had to be drawn"
     )
     rows: list[tuple[str, ...]] = [("largest entry of", "here", "least", "most")]
     rows += [(q.id, *map(shown, (q.original, q.least, q.most))) for q in found.quantities]

@@ -205,7 +205,7 @@ def _task(problem: Path, options: Options) -> Task:
     from backprop_cli.grading.sheets.collect import folder_of_students, not_read
 
     left: list[Unread] = []
-    if problem.is_dir() or options.roster is not None:
+    if os.path.isdir(problem) or options.roster is not None:
         from backprop_cli.classroom.class_desk import class_problems
 
         problems = class_problems(problem, options.roster, allowed_for("checking"), source_of)

@@ -32,9 +32,9 @@ def problem_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> l
         return []
     shown = "" if typed == "" or "/" not in typed else typed[: typed.rindex("/") + 1]
     offered = [
-        f"{shown}{path.name}{'/' if path.is_dir() else ''}"
+        f"{shown}{path.name}{'/' if os.path.isdir(path) else ''}"
         for path in found
-        if path.suffix in ENDINGS or path.is_dir()
+        if path.suffix in ENDINGS or os.path.isdir(path)
     ]
     return [text for text in offered if text.startswith(typed) and not text.startswith(".")]
 
@@ -183,18 +183,18 @@ def max_work() -> int | None:
 def _spare_inputs(params: Mapping[str, Any]) -> None:
     """Refuses to write over what is read."""
     output: Path | None = params["file"]
-    if output is None or not output.exists():
+    if output is None or not os.path.exists(output):
         return
     named = (params.get("problem"), *params.get("paths", ()), *params.get("answers", ()))
     for path in named:
-        if path is not None and path.exists() and _holds(path, output):
+        if path is not None and os.path.exists(path) and _holds(path, output):
             message = f"it is read, as {path}, and would be replaced"
             raise refusal(message, instead="another name, or --force", source=str(output))
 
 
 def _holds(path: Path, output: Path) -> bool:
     """Whether a path is the output, or a folder in which it would be found."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return path.samefile(output)
     inside = output.resolve().is_relative_to(path.resolve())
     return inside and output.suffix.casefold() in (*ENDINGS, ".csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -82,7 +83,7 @@ def command(
             why = "a sketch, or --separate with a file of points, says what to write"
             raise refusal(why, instead="backprop new 4-3-2 -o net.yaml")
         _check_belongs(click.get_current_context(), of_points=sketch is None)
-        if file is not None and file.exists() and not force:
+        if file is not None and os.path.exists(file) and not force:
             message = "it is there already, and would be replaced"
             raise refusal(message, instead="another name, or --force", source=str(file))
         text, remarks = (

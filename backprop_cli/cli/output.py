@@ -79,7 +79,7 @@ class Output(Struct, frozen=True):
             _print(pieces)
             return
         with _written_to(self.file):
-            target = self.file.resolve()
+            target = Path(os.path.realpath(self.file))
             device = None if _is_plain_file(target) else target.open("w", encoding="utf-8")
         if device is None:
             _replace(target, self.file, pieces)
@@ -94,8 +94,10 @@ def write_file(text: str, path: Path) -> None:
 
 def write_new(text: str, path: Path, *, force: bool, refused: Complaint) -> None:
     """The same, but a file that is there already and says something else is spared."""
-    if path.exists() and not force:
-        if path.read_bytes() == text.encode():
+    if os.path.isfile(path) and not force:
+        with _written_to(path):
+            same = path.read_bytes() == text.encode()
+        if same:
             return
         raise UserError(refused, source=str(path))
     write_file(text, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -102,7 +103,7 @@ def _kept_in(practice: Practice, stated: Path, problem: Path, sheet: Path) -> st
 def _new_name(problem: Path) -> Path:
     """A file that is not there yet."""
     number, found = 1, Path(f"practice-{problem.stem}.yaml")
-    while found.exists():
+    while os.path.exists(found):
         number += 1
         found = Path(f"practice-{problem.stem}-{number}.yaml")
     return found
@@ -116,7 +117,7 @@ def _begun(problem: Path, options: Options, sheet: Path) -> tuple[Practice, Load
     from backprop_cli.problem.problem_file import read_source
 
     seed, worked, answered = options.seed if options.vary else None, options.worked, None
-    kept = read_session(read_source(sheet).data, str(sheet)) if sheet.exists() else None
+    kept = read_session(read_source(sheet).data, str(sheet)) if os.path.exists(sheet) else None
     if kept is not None:
         session, answered = kept
         _check_same(options, session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def parameters(ctx: click.Context, _param: click.Parameter, typed: str) -> list[
 def _known(ctx: click.Context) -> list[str]:
     problem = ctx.params.get("problem")
     words = [problem] if problem else ctx.args  # click keeps what it could not yet give a meaning
-    files = [Path(word) for word in words if Path(word).is_file()]
+    files = [Path(word) for word in words if os.path.isfile(word)]
     if not files:
         return []
     from backprop_cli.cli.arguments import load

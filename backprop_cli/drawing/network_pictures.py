@@ -1,4 +1,4 @@
-"""A network laid out on a plane, drawn: as SVG, in LaTeX's own picture, in lines of characters."""
+"""A network laid out on a plane, drawn: as SVG, and in lines of characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from backprop_cli.document.networks import Network, NetworkEdge, NetworkUnit
 from backprop_cli.notation.boxes import width
-from backprop_cli.notation.tex import tex, text
 
 Point: TypeAlias = tuple[float, float]
 
@@ -196,61 +195,6 @@ def _to(end: Point, bend: Point | None) -> str:
 def _text(text: str, at: Point, kind: str = "") -> str:
     named = f' class="{kind}"' if kind else ""
     return f'<text{named} x="{at[0]:.1f}" y="{at[1] + 4.5:.1f}">{escape(text)}</text>'
-
-
-_DOWN: Final = 15.0  # millimetres between two units of a column
-_WIDEST: Final = 45.0  # between two columns
-_PAGE: Final = 135.0
-_TEX_RADIUS: Final = 4.5
-_TEX_BELOW: Final = 9.0
-
-
-def network_latex(network: Network) -> Iterator[str]:
-    """The picture, as lines of LaTeX."""
-    across = min(_WIDEST, _PAGE / max(1, len(network.heads) - 1))
-    found = placed(network, Scale(across, _DOWN, 2.0, 4.6))
-    wide, high = found.size
-    wide, tall = wide + 24, high + 2 * _TEX_RADIUS + _TEX_BELOW + 3
-    yield r"\par\medskip\setlength{\unitlength}{1mm}"
-    yield rf"\begin{{picture}}({wide:.1f},{tall:.1f})(-12,{-high - _TEX_RADIUS - _TEX_BELOW:.1f})"
-    for edge, bend in zip(network.edges, found.bends, strict=True):
-        yield _edge(found.middles[edge.start], found.middles[edge.end], bend, plain=edge.plain)
-    for unit, at in zip(network.units, found.middles, strict=True):
-        if unit.kind != "dots":
-            yield rf"\put({_tex_at(at)}){{\circle{{{2 * _TEX_RADIUS:g}}}}}"
-        yield _label(at, f"${tex(unit.label)}$")
-    for edge, place in zip(network.edges, found.labels, strict=True):
-        if place is not None and edge.label is not None:
-            yield _label((place[0], place[1] - 1.8), rf"\scriptsize ${tex(edge.label)}$")
-    for column, words in enumerate(network.heads):
-        at = (column * across, high + _TEX_RADIUS + _TEX_BELOW - 3)
-        yield _label(at, rf"\footnotesize {text(words)}")
-    yield r"\end{picture}\par"
-    for note in network.notes:
-        yield rf"{{\footnotesize {text(note)}\par}}"
-
-
-def _tex_at(point: Point) -> str:
-    """A point, upwards as LaTeX counts."""
-    return f"{point[0]:.1f},{-point[1] + 0.0:.1f}"
-
-
-def _edge(start: Point, end: Point, bend: Point | None, *, plain: bool) -> str:
-    """A line that begins and ends at the circles; LaTeX draws any slope as a curve only."""
-    (x1, y1), (x2, y2) = _towards(start, bend or end), _towards(end, bend or start)
-    middle = bend or ((x1 + x2) / 2, (y1 + y2) / 2)
-    dots = "[40]" if plain else ""
-    return rf"\qbezier{dots}({_tex_at((x1, y1))})({_tex_at(middle)})({_tex_at((x2, y2))})"
-
-
-def _towards(start: Point, end: Point) -> Point:
-    across, down = end[0] - start[0], end[1] - start[1]
-    share = _TEX_RADIUS / max((across**2 + down**2) ** 0.5, _TEX_RADIUS)
-    return start[0] + share * across, start[1] + share * down
-
-
-def _label(at: Point, words: str) -> str:
-    return rf"\put({_tex_at(at)}){{\makebox(0,0){{{words}}}}}"
 
 
 # In characters ------------------------------------------------------------------------------------

@@ -365,7 +365,7 @@ def _result(item: Result) -> tuple[str, ...]:
 
 def _pictures(part: Pictures) -> Iterator[str]:
     """Networks; curves and areas need packages that not every installation has."""
-    from backprop_cli.drawing.network_pictures import network_latex
+    from backprop_cli.drawing.network_latex import network_latex
 
     for item in part.items:
         if isinstance(item.drawing, Network):

@@ -112,7 +112,8 @@ class Result(Struct, frozen=True):
 class Submission(Struct, frozen=True):
     """One graded sheet, or why it could not be read or graded.
 
-    `others` are the students who handed it in together with `student`.
+    `others` are the students who handed it in together with `student`. `double`: a student of the
+    class whose it is has another one, and the best of them counts.
     `fault` is the traceback where that is the program's own fault; no report shows it. `nobodys`:
     it was read, and no problem is there to grade it by.
     """
@@ -130,6 +131,7 @@ class Submission(Struct, frozen=True):
     fault: str | None = None
     others: tuple[str, ...] = ()
     nobodys: bool = False
+    double: bool = False
 
     @property
     def is_read(self) -> bool:

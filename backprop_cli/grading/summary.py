@@ -4,12 +4,44 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
 
 from backprop_cli.grading.report_data import Report, Result, Shared, Submission, Summary, Tally
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.sheets.answer_files import stem
+
+
+class OfStudents(Protocol):
+    """A sheet, or what is made of one."""
+
+    @property
+    def students(self) -> tuple[str, ...]:
+        """All whose it is."""
+
+    @property
+    def score(self) -> float:
+        """Its points."""
+
+
+OfSheet = TypeVar("OfSheet", bound=OfStudents)
+
+
+def best(sheets: Iterable[OfSheet]) -> dict[str, OfSheet]:
+    """Of each student the sheet that counts: the one with most points, of equals the last."""
+    found: dict[str, OfSheet] = {}
+    for sheet in sheets:
+        for student in sheet.students:
+            if student not in found or sheet.score >= found[student].score:
+                found[student] = sheet
+    return found
+
+
+def that_count(submissions: Sequence[Submission]) -> list[Submission]:
+    """The sheets but for those of students of whom a better one is there."""
+    counting = {*map(id, best(one for one in submissions if one.double).values())}
+    return [one for one in submissions if not one.double or id(one) in counting]
 
 
 class Count(Struct):
@@ -67,13 +99,15 @@ def written_alike(id: str, count: Count) -> tuple[Shared, ...]:  # noqa: ARG001 
 class Counts(Struct):
     """What is counted of a class: counts of its parts, joined in order, are those of the whole.
 
-    `fault` is the first traceback, where the program failed at a sheet.
+    `doubles` wait until it is known which of them count. `fault` is the first traceback, where the
+    program failed at a sheet.
     """
 
     submissions: int = 0
     passed: int = 0
     unread: int = 0
     quantities: dict[str, Count] = field(default_factory=dict)
+    doubles: list[Submission] = field(default_factory=list)
     fault: str | None = None
 
     def add(self, submission: Submission) -> None:
@@ -82,6 +116,12 @@ class Counts(Struct):
         self.passed += submission.passed
         self.unread += submission.error is not None
         self.fault = self.fault or submission.fault
+        if submission.double:
+            self.doubles.append(submission)
+        else:
+            self._add_results(submission)
+
+    def _add_results(self, submission: Submission) -> None:
         for result in submission.results:
             if (count := self.quantities.get(result.id)) is None:
                 count = self.quantities[result.id] = Count()
@@ -92,13 +132,18 @@ class Counts(Struct):
         self.submissions += other.submissions
         self.passed += other.passed
         self.unread += other.unread
+        self.doubles += other.doubles
         self.fault = self.fault or other.fault
         for id, count in other.quantities.items():
             self.quantities.setdefault(id, Count()).join(count)
 
     def summary(self, shared: SharedBy = written_alike) -> Summary:
-        """How it went with each quantity."""
-        tallies = tuple(count.tally(id, shared) for id, count in self.quantities.items())
+        """How it went with each quantity; of each student one sheet counts."""
+        counted = Counts()
+        counted.join(self)
+        for one in that_count(self.doubles):
+            counted._add_results(one)
+        tallies = tuple(count.tally(id, shared) for id, count in counted.quantities.items())
         return Summary(self.submissions, self.passed, tallies)
 
 

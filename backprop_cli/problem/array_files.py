@@ -6,6 +6,7 @@ What an archive says of its size is read before anything of it is unpacked.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from io import BytesIO
 from math import prod
@@ -197,9 +198,9 @@ def _texts(node: MapNode, complaints: Complaints) -> dict[str, str] | None:
 
 def _file(name: str, folder: str) -> bytes:
     """The bytes of a file below the folder of the problem."""
-    inside = Path(folder).resolve()
     try:
-        path = (inside / name).resolve()
+        inside = Path(os.path.realpath(folder))  # links that lead to themselves stay as they are
+        path = Path(os.path.realpath(inside / name))
         if Path(name).is_absolute() or inside not in path.parents:
             message = f"{shown(name)} does not lie beside the problem"
             raise ArrayFileError(message, "a file in the same folder, or below it")

@@ -30,8 +30,10 @@ def symmetric(problem: Problem) -> frozenset[str]:
 
 
 def summing_to_one(problem: Problem) -> frozenset[str]:
-    """The vectors whose entries add up to 1."""
-    return frozenset(name for name, (_, kind) in problem.assume.items() if kind != "symmetric")
+    """The vectors whose entries add up to 1; the targets of a network by both their names."""
+    names = {name for name, (_, kind) in problem.assume.items() if kind != "symmetric"}
+    targets = {"y", "Y"} if problem.layers is not None else set()
+    return frozenset(names | targets if names & targets else names)
 
 
 def assumed(expr: Expr, problem: Problem, rules: Rules) -> Expr:

@@ -132,6 +132,7 @@ def _loss(net: Draft, chosen: tuple[int, ...] | None) -> tuple[str, ...]:
     if problem.loss is None:
         if y is not None:
             net.give("Y", y, net.axes_of(net.output_of(len(net.layers))), "data")
+        _check_assumed(net, y)
         _complain_without_loss(net)
         return ()
     if problem.y is None and net.numbers:
@@ -150,9 +151,10 @@ def _loss(net: Draft, chosen: tuple[int, ...] | None) -> tuple[str, ...]:
 
 def _check_assumed(net: Draft, y: Array | None) -> None:
     """A network gives x and y, and of these only y is of a kind that its derivation uses."""
-    shapes = {name: net.shapes["Y"] for name in ("y", "Y") if name in net.problem.assume}
+    names = [name for name in ("y", "Y") if name in net.problem.assume] or ["y"]
+    shapes = {name: net.shapes["Y"] for name in names if "Y" in net.shapes}
     numbers = {} if y is None else dict.fromkeys(shapes, y)
-    check_assumed(net.problem, shapes or {"y": net.shapes["Y"]}, numbers, net.complaints)
+    check_assumed(net.problem, shapes, numbers, net.complaints)
 
 
 def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError
 
+DICT = "<dict>"
+"""What a problem that comes as a dict is called: it has no lines in which anything stands."""
+
 
 class Error(UserError):
     """What was given cannot be used; `complaints` say all that is wrong with it, and where.
@@ -21,7 +24,7 @@ class Error(UserError):
 
     def _line(self, complaint: Complaint) -> str:
         mark = complaint.mark
-        at = f"{mark.line}:{mark.column}" if mark.line else ""
+        at = f"{mark.line}:{mark.column}" if mark.line and self.source != DICT else ""
         place = ":".join(filter(None, (self.source, at)))
         hint = f"; write {complaint.instead}" if complaint.instead else ""
         return f"{place}: {complaint.message}{hint}" if place else f"{complaint.message}{hint}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint
-from backprop_cli.grading.quantities import Quantities, Unknown, meant
+from backprop_cli.grading.quantities import Unknown, meant
 from backprop_cli.grading.report_data import Report as Graded
 from backprop_cli.grading.report_data import Result, Reveal, Submission
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from backprop_cli.classroom.class_desk import ClassTask
     from backprop_cli.classroom.practice_session import Line
     from backprop_cli.classroom.rosters import Roster
+    from backprop_cli.grading.grader import Grader
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.report.settings import Settings
     from backprop_cli.solving.loading import Loaded
@@ -45,11 +46,12 @@ class Report(Shown):
         self,
         problem: str,
         submissions: Sequence[Submission],
-        known: Quantities,
+        grader: Grader,
         shared: SharedBy = written_alike,
     ) -> None:
         self._graded: Graded = summarised(problem, submissions, shared)
-        self._known = known
+        self._grader = grader
+        self._known = grader.quantities()
 
     @property
     def passed(self) -> bool:
@@ -91,7 +93,7 @@ class Report(Shown):
     def each(self) -> tuple[Report, ...]:
         """A report for each file."""
         graded = self._graded
-        return tuple(Report(graded.problem, [one], self._known) for one in graded.submissions)
+        return tuple(Report(graded.problem, [one], self._grader) for one in graded.submissions)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -128,7 +130,10 @@ class Report(Shown):
         right). Error for an unknown format.
         """
         showing.refuse_other(format, FORMATS[:-2])
-        settings = {"reveal": reveal, "width": width, "ascii": ascii}
+        from backprop_cli.report.printed_formulas import PrintedFormulas
+
+        formula = PrintedFormulas(self._grader, ascii)
+        settings = {"reveal": reveal, "width": width, "ascii": ascii, "formula": formula}
         return showing.report(format, self._graded, settings)
 
 
@@ -142,7 +147,7 @@ class ClassReport(Report):
         problem = task.loaded.model.problem
         shared = SharedValues(task.desk.grader_of)
         title = problem.title or problem.id
-        super().__init__(title, graded, task.first.grader.quantities(), shared)
+        super().__init__(title, graded, task.first.grader, shared)
         notes = tuple(task.handed_in.notes())
         self.notes: tuple[str, ...] = tuple(note_lines(notes))
         summary = replace(self._graded.summary, notes=notes)
@@ -183,7 +188,7 @@ def check_class(
 
     place = Path(problem)
     paths = [Path(one) for one in _several(hand_ins)]
-    if roster is None and not place.is_dir():
+    if roster is None and not os.path.isdir(place):
         message = "one problem for all takes a class list"
         raise Error(
             Complaint(message, instead="roster=..., or a folder of problems"), source=str(place)

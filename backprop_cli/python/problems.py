@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from backprop_cli.errors import Complaint
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import Error, told
+from backprop_cli.python.complaining import DICT, Error, told
 from backprop_cli.python.derivations import Derivation
 from backprop_cli.python.given_numbers import leaves, plain
 from backprop_cli.python.solutions import Solution
@@ -64,9 +64,9 @@ def new(sketch: str, **choices: Any) -> Problem:
 def _source(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Source:
     if isinstance(problem, Mapping):
         try:
-            return Source("<dict>", json.dumps(plain(problem), ensure_ascii=False).encode())
+            return Source(DICT, json.dumps(plain(problem), ensure_ascii=False).encode())
         except (TypeError, ValueError, RecursionError) as error:
-            raise Error(Complaint(f"the dict cannot be read: {error}"), source="<dict>") from None
+            raise Error(Complaint(f"the dict cannot be read: {error}"), source=DICT) from None
     if isinstance(problem, bytes):
         return Source("<text>", problem)
     if isinstance(problem, str) and any(sign in problem for sign in _TEXT_SIGNS):
@@ -129,7 +129,7 @@ class Problem(showing.Shown):
         self._need_numbers("check")
         with told(self._source.name):
             graded = self._graded(answers, student)
-        return Report(self.title, graded, self._desk.grader.quantities())
+        return Report(self.title, graded, self._desk.grader)
 
     def _graded(self, answers: Any, student: str) -> list[Any]:
         from backprop_cli.grading.sheets.collect import answer_files

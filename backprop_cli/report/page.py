@@ -32,6 +32,8 @@ dl { margin: .2rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .3rem 1rem; }
 .bar { display: inline-flex; width: clamp(4rem, 14vw, 8rem); height: .8rem; background: var(--line);
   print-color-adjust: exact; }
 .bar > span { background: currentColor; }
+td:first-child code { white-space: nowrap; }
+@media (max-width: 40rem) { table { display: block; overflow-x: auto; } }
 """
 _PARTS: Final[Sequence[Verdict]] = ("correct", "carried", "imprecise", "wrong", "invalid")
 """The parts of a bar by their verdicts; the rest is left empty."""

@@ -20,6 +20,7 @@ from backprop_cli.grading.report_data import (
     Verdict,
 )
 from backprop_cli.grading.sheets.assembled import INSTEAD
+from backprop_cli.grading.summary import that_count
 
 Style = Literal["good", "partly", "bad"]
 
@@ -171,8 +172,8 @@ def sheets(summary: Summary) -> str:
 
 
 def average(submissions: Sequence[Submission]) -> str:
-    """`17.4 of 20 points on average`; nothing where no sheet could be read."""
-    read = [one for one in submissions if one.error is None]
+    """`17.4 of 20 points on average` of the sheets that count; nothing where none could be read."""
+    read = [one for one in that_count(submissions) if one.error is None]
     if not read:
         return ""
     mean = sum(one.score for one in read) / len(read)

@@ -222,7 +222,11 @@ def _check_rule(outline: Outline, update: Update, complaints: Complaints) -> Non
             complaints.add(message, update.mark, "layers with one entry, y: […], or rule: sgd")
     if update.rule == "newton":
         shapes = [outline.shapes.get(name, ()) for name in trained]
-        fits = len(shapes) == 1 and len(shapes[0]) < 2 and all(int(n) <= _MOST for n in shapes[0])
+        fits = (
+            len(shapes) == 1
+            and len(shapes[0]) < 2
+            and all(isinstance(n, str) or n <= _MOST for n in shapes[0])
+        )
         if not fits or problem.gradients:
             message = f"Newton's step is for one number or vector of up to {_MOST} entries"
             complaints.add(message, update.mark, "train: [w], with the bias as an entry of w")

@@ -207,8 +207,9 @@ def _summed_targets(work: Chainwork, expr: Expr) -> Iterator[Line]:
     axis = _axis_of_softmax(output)
     if axis is not None:
         yield Line(ones(expr, "Y", axis), "targets", "Σ y = 1: the targets of one sample")
-    for name in sorted(summing_to_one(work.model.problem)):
-        if len(work.setting.sizes.names[name]) == 1:
+    names = work.setting.sizes.names
+    for name in sorted(summing_to_one(work.model.problem) & names.keys()):
+        if len(names[name]) == 1:
             yield Line(ones(expr, name, 0), "targets", f"Σ {name} = 1, as is assumed")
     for name, axis in _softmaxes(work):
         shorter = ones(expr, name, axis)

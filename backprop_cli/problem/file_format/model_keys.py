@@ -36,7 +36,7 @@ from backprop_cli.problem.problem_data import (
 from backprop_cli.problem.text import other_keys
 from backprop_cli.problem.text.formula_texts import moved
 from backprop_cli.problem.text.other_keys import nearest
-from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
 
 LONGEST_SYMBOL = 20
@@ -302,7 +302,18 @@ class Equations(ListOf[Any], frozen=True):
     def read(self, node: Node, name: str, complaints: Complaints) -> tuple[Any, ...] | None:
         if isinstance(node, ListNode):
             node = ListNode(node.line, node.column, [*_joined(node.items, complaints)])
+        if (line := _as_a_line(node)) is not None:
+            unexpected(node, name, self, complaints, f"{line}, and so on, a line each")
+            return None
         return ListOf.read(self, node, name, complaints)
+
+
+def _as_a_line(node: Node) -> str | None:
+    """The first equation as it should be written, where each stands as `name: formula`."""
+    match [*node.entries.values()] if isinstance(node, MapNode) else []:
+        case [Entry(key, ScalarNode(text)), *_] if text:
+            return f"- {key.text} = {text}"
+    return None
 
 
 def _joined(items: Sequence[Node], complaints: Complaints) -> Iterator[Node]:

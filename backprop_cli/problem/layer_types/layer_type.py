@@ -191,6 +191,8 @@ def per_sample(expr: Expr, unit_axis: int | None) -> Expr:
             f"'{expr.name}' does not say what happens to each sample of a batch",
             "sum(a * b) instead of a product of vectors",
         )
+    if record.reduces and "keep" not in record.options:
+        raise ShapeError(f"'{expr.name}' has no form for each sample of a batch")
     if record.reduces:
         return op(expr.name, *args, axis=unit_axis, keep=1)
     if record.along:
