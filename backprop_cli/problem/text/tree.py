@@ -350,7 +350,7 @@ class _Builder:
         elif (before := _first_half(mapping, key, value)) is not None:
             close = key.column == before.column + len(before.text) + 1
             before.text += f"{',' if close else ', '}{key.text}"
-            if not _open(before.text) and not _of_numbers(before.text):
+            if not _open(before.text) and re.search(r"[^\W\deE]", before.text):  # not 2,5e3
                 message = "in braces a comma begins another key: a text with one needs quotes"
                 add(message, before.mark, f'"{before.text}"')
         elif first := mapping.entries.get(key.text):
