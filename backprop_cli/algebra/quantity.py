@@ -290,6 +290,21 @@ class LayerName(Struct, frozen=True):
     source: int | None = None
 
 
+class Letters(Struct, frozen=True):
+    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
+
+    input: str = "x"
+    target: str = "y"
+    weights: str = "W"
+    bias: str = "b"
+    pre: str = "Z"
+    post: str = "H"
+    output: str = "Ŷ"
+    loss: str = "L"
+    first_layer: int = 1
+    delta: bool = False
+
+
 def layer_id(letter: str, layer: int, source: int | None = None) -> str:
     """`Z2`, and `W3_1` of a skip."""
     return f"{letter}{layer}" if source is None else f"{letter}{layer}_{source}"

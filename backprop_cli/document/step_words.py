@@ -14,8 +14,7 @@ from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
 from backprop_cli.operations.convolutions import AXES, SLIDING
 from backprop_cli.operations.losses import LOSSES
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.trace import Step
 
 SECTIONS = MappingProxyType(

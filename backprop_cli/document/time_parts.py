@@ -29,7 +29,7 @@ from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.document.step_words import in_symbols
 from backprop_cli.notation.nodes import Braced, Grid, Node, Number, Sign, Word, row, slashed
 from backprop_cli.notation.widths import width
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import OverTime, Step, Trace, at_letter
 

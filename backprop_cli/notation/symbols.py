@@ -7,12 +7,13 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import (
+    Letters,
     Second,
     from_outside,
     layer_name,
@@ -76,31 +77,6 @@ _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the 
 _numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
 _stepped = re.compile(r"(.+)_\{(.+)\}").fullmatch
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
-
-
-class Letters(Protocol):
-    """What a problem calls the quantities of a layer."""
-
-    @property
-    def input(self) -> str: ...  # the names say it
-    @property
-    def target(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def bias(self) -> str: ...
-    @property
-    def pre(self) -> str: ...
-    @property
-    def post(self) -> str: ...
-    @property
-    def output(self) -> str: ...
-    @property
-    def loss(self) -> str: ...
-    @property
-    def first_layer(self) -> int: ...
-    @property
-    def delta(self) -> bool: ...
 
 
 class Naming(Struct, frozen=True):

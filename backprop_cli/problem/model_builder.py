@@ -11,7 +11,7 @@ from backprop_cli.algebra.expr import Expr, Sym, op
 from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Complaints
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Array, Equation, Remark, axes_of, state_shape
 from backprop_cli.problem.problem_data import (
     TRAINED_SLOPE,
