@@ -111,8 +111,7 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 def read_tree(data: bytes, complaints: Complaints) -> Node | None:
     """The file as a tree; None, with a complaint, where there is none to be had."""
-    text = read_text(data, complaints)
-    return tree_of(text, complaints) if text is not None else None
+    return None if (text := read_text(data, complaints)) is None else tree_of(text, complaints)
 
 
 def tree_of(text: str, complaints: Complaints) -> Node | None:
