@@ -182,9 +182,9 @@ DRAWS = f"{READS} rich"
 LOADS = {  # arguments: parts of the program, and packages of others
     "--help": ("cli errors", "click msgspec"),
     "--version": ("cli errors", "click msgspec"),
-    "solve --help": ("cli errors terminal", "click msgspec"),
-    "check --help": ("cli errors terminal", "click msgspec"),
-    "derive --help": ("cli errors terminal", "click msgspec"),
+    "solve --help": ("cli errors formats terminal", "click msgspec"),  # the names of formats
+    "check --help": ("cli errors grading problem report terminal", "click msgspec"),
+    "derive --help": ("cli errors formats terminal", "click msgspec"),
     f"solve {PROBLEM}": (SOLVED, DRAWS),
     f"solve {PROBLEM} --detail long --entry W1[1,2]": (SOLVED, DRAWS),
     f"solve {PROBLEM} --verify --steps 300 --at 7": (SOLVED, DRAWS),

@@ -6,7 +6,7 @@ What draws or derives is loaded where it is asked for, and not with the package.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from backprop_cli.solving.solution import Solution
 
 Detail: TypeAlias = Literal["short", "normal", "long"]
-
-SOLUTIONS: Final = ("text", "markdown", "latex", "html", "json", "python", "pytorch")
-DERIVATIONS: Final = ("text", "markdown", "latex", "html", "json")
 
 
 def refuse_other(format_: str, known: Sequence[str]) -> None:
@@ -66,7 +63,8 @@ def chain(format_: str, found: Derivation, shown: View) -> str:
 def report(format_: str, found: Report, settings: dict[str, Any]) -> str:
     """A report in one format."""
     from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-    from backprop_cli.report.formats import RENDER, Settings
+    from backprop_cli.report.formats import RENDER
+    from backprop_cli.report.settings import Settings
 
     return RENDER[format_](found, Settings(slip_words=dict(SLIP_WORDS), **settings))
 
@@ -81,7 +79,7 @@ def symbols(source: Source, shown: View, *, index: bool) -> tuple[Said, View]:
 
 def tensor(source: Source, of: str | None, wrt: str | None, shown: View) -> tuple[Said, View]:
     """One quantity of a problem by another, in symbols."""
-    from backprop_cli.said.one_gradient import of_loaded
+    from backprop_cli.said.problem_in_symbols import of_loaded
     from backprop_cli.solving.loading import loaded
 
     return of_loaded(loaded(source, numbers=False), of, wrt, shown)
