@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from backprop_cli.errors import Complaint
-from backprop_cli.python.complaining import Error
+from backprop_cli.python.complaining import Error, expect
+from backprop_cli.python.given_numbers import leaf
 
 if TYPE_CHECKING:
     from backprop_cli.python.problems import Problem
@@ -45,7 +47,8 @@ def assert_backprop(
         raise Error(Complaint(report.error), source="answers")
     faults = [one for one in report.results if one.verdict in _SAID]
     if complete:
-        faults += [one for one in report.results if one.verdict == "missing"]
+        given = {one.id for one in report.results if one.verdict != "missing"}
+        faults += [one for one in loaded.check({}).results if one.id not in given]
     if faults:
         first = [one for one in faults if one.id == report.first_wrong]
         rest = [one for one in faults if one.id != report.first_wrong]
@@ -77,8 +80,12 @@ def assert_gradient(
 
     >>> assert_gradient(lambda x: x**2, lambda x: 2 * x, at=[1.0, -3.0])
     """
-    point = np.array(at, dtype=float)
-    given = np.asarray(gradient(point.copy()) if callable(gradient) else gradient, dtype=float)
+    expect(callable(function), "function", "a function", function)
+    expect(_is_number(rtol) and rtol >= 0, "rtol", "a number from 0 on", rtol)
+    expect(_is_number(step) and step > 0, "step", "a number above 0", step)
+    point = _numbers("at", at)
+    expect(bool(np.isfinite(point).all()), "at", "a finite number, or an array of them", at)
+    given = _numbers("gradient", gradient(point.copy()) if callable(gradient) else gradient)
     if given.shape != point.shape:
         raise AssertionError(
             f"the gradient has the shape {given.shape}, and the point {point.shape}"
@@ -92,13 +99,27 @@ def assert_gradient(
         raise AssertionError(_told(given, (low + high) / 2, off, room))
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)
+
+
+def _numbers(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """An array of floats of its own; Error for what is none."""
+    try:
+        found = np.asarray(leaf(name, value))
+    except ValueError:  # rows of several lengths
+        found = np.asarray(None)
+    expect(found.dtype.kind in "fiub", name, "a number or an array", value)
+    return found.astype(float)
+
+
 def _differences(
     function: Callable[..., Any], point: np.ndarray[Any, Any], step: float
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """The slopes to the left and to the right; both the central one where there is no kink."""
 
     def value(moved: np.ndarray[Any, Any]) -> float:
-        return float(np.sum(np.asarray(function(moved), dtype=float)))
+        return float(np.sum(_numbers("function(at)", function(moved))))
 
     low, high, here = np.empty_like(point), np.empty_like(point), value(point.copy())
     for place in np.ndindex(point.shape):

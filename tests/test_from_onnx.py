@@ -30,6 +30,7 @@ CONSTANTS = {
     "M1": numbers(5, 3, 4),
     "M2": numbers(6, 4, 2),
     "S": numbers(7, 3, 3),
+    "S2": numbers(10, 3, 3),
     "column": numbers(8, 3, 1),
     "number": numbers(9, 1),
 }
@@ -69,6 +70,17 @@ MODELS: dict[str, list[Node]] = {
     "softsign": [("Flatten", ["."], {}), *GEMM, ("Softsign", ["."], {}), *LAST],
     "mish": [*GEMM, ("Mish", ["."], {}), *LAST],
     "identity": [*GEMM, ("Identity", ["."], {}), *LAST],
+    "x added": [*SQUARE, ("Add", [".", "x"], {}), ("Tanh", ["."], {}), *GEMM],
+    "x added behind": [*SQUARE, ("Tanh", ["."], {}), ("Add", ["x", "."], {}), *GEMM],
+    "an output added": [
+        *(*SQUARE, ("Relu", ["."], {}), ("MatMul", [".", "S2"], {}), ("Sigmoid", ["."], {})),
+        *(("Add", [".", "out1"], {}), *GEMM),
+    ],
+    "added through a matrix": [
+        ("MatMul", ["x", "M1"], {}),
+        *(("Gemm", ["x", "W1", "b1"], {"transB": 1}), ("Relu", ["."], {})),
+        *(("Add", [".", "out0"], {}), *LAST),
+    ],
 }
 
 
@@ -118,14 +130,44 @@ def test_one_number_is_one_bias_of_all_units(tmp_path: Path) -> None:
     np.testing.assert_allclose(solution["Yhat"], X @ CONSTANTS["S"] + CONSTANTS["number"])
 
 
+@pytest.mark.parametrize("parameter", ["M1", "W1"])
+def test_gradients_beside_a_way_around(tmp_path: Path, parameter: str) -> None:
+    """Of the matrix on the way around a layer, and of the one that it goes around."""
+
+    def loss(constants: dict[str, Any]) -> Any:
+        h = np.maximum(X @ constants["W1"].T + constants["b1"], 0) + X @ constants["M1"]
+        return ((h @ constants["W2"].T + constants["b2"]) ** 2).sum() / 2
+
+    path = saved(tmp_path, *MODELS["added through a matrix"])
+    solution = backprop.from_onnx(path, X, np.zeros((2, 2)), "squared-error").solve()
+    assert solution["L"] == pytest.approx(loss(CONSTANTS))
+    found = solution["dW1"] if parameter == "W1" else solution["dW1_0"].T
+    for place in ((0, 0), (2, 1), (1, 2)):
+        ends = []
+        for sign in (1, -1):
+            moved = CONSTANTS[parameter].copy()
+            moved[place] += sign * 1e-5
+            ends.append(loss({**CONSTANTS, parameter: moved}))
+        assert found[place] == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-7)
+
+
 @pytest.mark.parametrize(
     ("nodes", "said"),
     [
+        ([*SQUARE, ("Mul", [".", "x"], {})], "Mul takes more than"),
+        ([*SQUARE, ("Add", [".", "."], {})], "Add"),
+        (
+            [
+                *(("Tanh", ["x"], {}), ("Gemm", ["x", "S"], {}), ("Relu", ["."], {})),
+                ("Add", [".", "out0"], {}),
+            ],
+            "what Add adds",
+        ),
         ([*GEMM, ("Hardmax", ["."], {})], "Hardmax is not known here"),
         ([("Relu", ["."], {}), *GEMM], "behind a layer without activation"),
         ([("Gemm", [".", "W1", "b1"], {"transB": 1, "alpha": 2.0})], "with alpha"),
         ([*GEMM, ("Add", [".", "b1"], {}), *LAST], "behind a MatMul"),
-        ([*GEMM, ("Add", [".", "x"], {})], "x, which is no number"),
+        ([*GEMM, ("Add", [".", "x"], {})], "x has 3 numbers and layer 1 has 4"),
         ([*GEMM, ("Softmax", ["."], {"axis": 0})], "over the outputs"),
         ([*GEMM, ("Gelu", ["."], {"approximate": "tanh"})], "by tanh"),
         ([("Identity", ["."], {})], "no layer"),

@@ -444,7 +444,7 @@ def before_its_activation(x: Any, a: Any, b: Any, c: Any) -> Any:
         (lambda: Way(lambda x, a: a(x) + 1, nn.Linear(3, 2)), "add is not known here"),
         (
             lambda: Way(lambda x, a, n: n(a(x)) + x, nn.Linear(3, 3), nn.LayerNorm(3)),
-            "behind a lin",
+            "behind what is no lin",
         ),
         (lambda: Way(lambda x, a, b: a(torch.relu(a(x))) + b(x), *linear(3, 3, 3)), "used twice"),
         (lambda: Way(lambda x, a, b: a(x) + b(x), *linear(3, 3, 3)), "has a bias"),

@@ -281,6 +281,19 @@ def test_a_gradient_of_the_step_before_is_named() -> None:
     assert "earlier-step-used" in by_id(submission)["dL/dW1@2"].slips
 
 
+def test_arrays_of_later_updates_are_read_where_nobody_asked_for_them() -> None:
+    """Two steps of a straight line by hand; the second goes on from the first one's new weights."""
+    text = "x: [2]\ny: [3]\nlayers: [{weights: [[1]]}]\nloss: squared-error\n"
+    text += "update: {rule: sgd, learning_rate: 0.1, steps: 2}\n"
+    first = 1 - 0.1 * 2 * (2 * 1 - 3) * 2
+    second = first - 0.1 * 2 * (2 * first - 3) * 2
+    problem = Desk(loaded(Source("problem.yaml", text.encode())).model)
+    for off, verdict in ((0.0, "correct"), (0.01, "wrong")):
+        arrays = {"W1_new": np.array([[first]]), "W1_new@2": np.array([[second + off]])}
+        submission = problem.grade(archive(arrays), "mine.npz")
+        assert by_id(submission)["W1_new@2"].verdict == verdict
+
+
 # Files --------------------------------------------------------------------------------------------
 
 

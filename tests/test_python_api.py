@@ -356,6 +356,70 @@ def test_what_is_missing_is_no_fault_unless_all_is_wanted() -> None:
         backprop.testing.assert_backprop(asked, some, complete=True)
 
 
+def test_all_that_is_there_is_wanted_of_a_problem_that_asks_nothing() -> None:
+    file = {"values": {"x": 2, "w": 3}, "equations": ["z = w * x", "L = z^2"]}
+    all_of_it = {"z": 6.0, "L": 36.0, "dL/dz": 12.0, "dL/dw": 24.0, "dL/dx": 36.0}
+    arrays = {name: np.array(value) for name, value in all_of_it.items()}
+    backprop.testing.assert_backprop(file, arrays, complete=True)
+    del arrays["dL/dw"]
+    backprop.testing.assert_backprop(file, arrays)
+    with pytest.raises(AssertionError, match=r"dL/dw: missing"):
+        backprop.testing.assert_backprop(file, arrays, complete=True)
+
+
+X: Final = np.array([[0.5, -1.0, 2.0]])
+NO_POINTS: Final[tuple[Any, ...]] = (None, "a", {}, [[1, 2], [3]], np.nan, 1j)
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        *(lambda one=one: backprop.load(one) for one in (None, 3, [1], {1}, np.zeros(2), object())),
+        lambda: backprop.load(""),
+        *(lambda one=one: backprop.load(PROBLEM).solve(steps=one) for one in ("3", 1.5, True, -1)),
+        *(lambda one=one: backprop.load(PROBLEM).solve(at=one) for one in ("1", None, 0, 99)),
+        *(lambda one=one: backprop.load(PROBLEM).solve()[one] for one in (None, 3, ("L",), b"L")),
+        lambda: backprop.load(PROBLEM).solve().render(None),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).solve().render(precision=-1),
+        lambda: backprop.load(PROBLEM).solve().render(precision="4"),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).solve().render(detail="huge"),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).solve().render(width=0),
+        lambda: backprop.load(PROBLEM).solve().render(only=3),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).solve().render(only=[3]),  # type: ignore[list-item]
+        *(lambda one=one: backprop.load(PROBLEM).check(one) for one in (None, 3, "", [1])),
+        lambda: backprop.load(PROBLEM).check({"L": 1})[3],  # type: ignore[index]
+        lambda: backprop.load(PROBLEM).check({"L": 1}).render(reveal="all"),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).derive(of=3, wrt="W1"),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).vary(3),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).handout(room=10**7),
+        lambda: backprop.load(PROBLEM).practice(worked="1"),  # type: ignore[arg-type]
+        lambda: backprop.load(PROBLEM).practice().reply(None),  # type: ignore[arg-type]
+        *(lambda one=one: backprop.derive(one) for one in (None, 3, ["z"])),
+        lambda: backprop.derive("z * a", numbers=[1]),  # type: ignore[list-item]
+        *(lambda one=one: backprop.new("3-2-1", batch=one) for one in ("2", 2.5, None)),
+        lambda: backprop.new("3-2-1", activation=3),
+        lambda: backprop.check_class(3, 4),  # type: ignore[arg-type]
+        lambda: backprop.check_class(PROBLEM, [3], roster=PROBLEM),  # type: ignore[list-item]
+        lambda: backprop.from_torch(None, X, X, None),
+        lambda: backprop.from_sklearn(None, X, X),
+        lambda: backprop.from_onnx(None, X),  # type: ignore[arg-type]
+        lambda: backprop.testing.assert_backprop(None, {}),  # type: ignore[arg-type]
+        lambda: backprop.testing.assert_gradient(None, 1.0, at=1),  # type: ignore[arg-type]
+        *(
+            lambda one=one: backprop.testing.assert_gradient(lambda x: x, 1.0, at=one)
+            for one in NO_POINTS
+        ),
+        lambda: backprop.testing.assert_gradient(lambda x: None, 1.0, at=1),
+        lambda: backprop.testing.assert_gradient(lambda x: x, None, at=1),
+        lambda: backprop.testing.assert_gradient(lambda x: x, 1.0, at=1, step=0),
+    ],
+)
+def test_what_is_of_another_kind_is_an_error_and_no_traceback(called: Any) -> None:
+    with pytest.raises(backprop.Error) as raised:
+        called()
+    assert all(complaint.message for complaint in raised.value.complaints)
+
+
 def test_answers_without_any_known_name_are_an_error() -> None:
     with pytest.raises(backprop.Error, match="mystery"):
         backprop.testing.assert_backprop(ROWS.problem, {"mystery": np.ones(3)})

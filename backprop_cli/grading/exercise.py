@@ -23,7 +23,8 @@ from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.detect import candidates, shaped
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.program_detect import with_earlier
-from backprop_cli.grading.slips.program_lines import collapsed
+from backprop_cli.grading.slips.program_lines import collapsed, one_line
+from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS
 from backprop_cli.grading.slips.wrong_quantity import Candidate
 from backprop_cli.operations.bounds import Interval, point
@@ -281,6 +282,20 @@ class Exercise:
             earlier = with_earlier(stage.written(step.expr), self.truth)
             wrong += [("earlier-step-used", expr) for expr in earlier]
         return wrong
+
+    @cached
+    def in_one_line(self, name: str, put_in: frozenset[str]) -> list[Candidate]:
+        """The wrong lines of a program that works some other quantities out in the same line."""
+        found = self._step(name)
+        if found is None:
+            return []
+        stage, step = found
+        case = self._case(stage, step)
+        hidden = {id: way.expr for id, way in stage.steps.items() if stage.called(id) in put_in}
+        ways = [one_line(way, hidden) for way in self._lines(stage, case)]
+        made = [one for one in code_changes(case, ways) if case.fits(one[1])]
+        wrong = [(id, stage.written(expr)) for id, expr in made if not is_jacobian(expr)]
+        return [one for one in wrong if self.truth.keys() >= {*symbols(one[1])}]
 
     @staticmethod
     def _lines(stage: Stage, case: Case) -> Iterator[Expr]:

@@ -88,8 +88,9 @@ class Grader(Exercise):
         """The verdicts and marks of one sheet."""
         if sheet.error is not None:
             return ungraded(sheet, self.most, sheet.error)
-        if beyond := self._beyond(sheet):
-            return self._with_steps(beyond).grade(sheet)
+        steps = {quantity(id).step for id in sheet.answers}
+        if (following := self.following(steps)) is not self:
+            return following.grade(sheet)
         results, remark = self._read(sheet)
         most = self.most if self._asks_all else sum(result.max_points for result in results)
         score = sum(result.points for result in results)
@@ -109,14 +110,12 @@ class Grader(Exercise):
         """Whether what is missing costs points: a program may give the arrays it has."""
         return self.kind is None or self.model.problem.ask is not None
 
-    def _beyond(self, sheet: Sheet) -> frozenset[int]:
-        """The later updates on a sheet that nobody asked for, as far as they are followed."""
+    def following(self, steps: set[int]) -> Grader:
+        """The grader that follows these updates, too, as far as they are followed."""
         known = {stage.number for stage in self.stages}
-        numbers = {quantity(id).step for id in sheet.answers}
-        return frozenset(number for number in numbers - known if number <= MOST_STEPS)
-
-    def _with_steps(self, later: frozenset[int]) -> Grader:
-        """The grader that follows these updates, too."""
+        later = frozenset(number for number in steps - known if number <= MOST_STEPS)
+        if not later:
+            return self
         if later not in self._following:
             if len(self._following) >= _MOST_FOLLOWED:
                 self._following.clear()
@@ -279,13 +278,22 @@ class Desk:
     ) -> Read:
         if not is_computed(leaves) and not refused:
             return typed_sheet(leaves, self._known, student, name), self.grader
-        sheet, kind = self._arrays.sheet(leaves, student, name, refused)
+        grader, arrays = self._followed(leaves)
+        sheet, kind = arrays.sheet(leaves, student, name, refused)
         if not sheet.answers:
             said = "; ".join(text for text, _ in sheet.remarks[:_MOST_SAID])
             return unusable(name, f"there is no array of this problem: {said}"), self.grader
         if not refused and may_be_typed(leaves):
             return self._fairer(sheet, kind, typed_sheet(leaves, self._known, student, name))
-        return sheet, self.grader.for_program(kind)
+        return sheet, grader.for_program(kind)
+
+    def _followed(self, leaves: Mapping[str, Any]) -> tuple[Grader, ArraySheets]:
+        """What grades arrays of the updates that are among these, whether asked for or not."""
+        found = [meant(name, self._known) for name in leaves]
+        grader = self.grader.following({one.step for one in found if isinstance(one, Reference)})
+        if grader is self.grader:
+            return grader, self._arrays
+        return grader, ArraySheets(grader, grader.quantities())
 
     def _fairer(self, computed: Sheet, kind: FloatType, typed: Sheet) -> Read:
         """As the numbers of a program, unless more of them are right as what somebody typed."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
+from typing import Final
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError
 
+_LONGEST: Final = 60
 DICT = "<dict>"
 """What a problem that comes as a dict is called: it has no lines in which anything stands."""
 
@@ -28,6 +31,32 @@ class Error(UserError):
         place = ":".join(filter(None, (self.source, at)))
         hint = f"; write {complaint.instead}" if complaint.instead else ""
         return f"{place}: {complaint.message}{hint}" if place else f"{complaint.message}{hint}"
+
+
+def expect(right: bool, source: str, wanted: str, value: object) -> None:
+    """Raises an Error where what was given for `source` is not what is `wanted` there."""
+    if not right:
+        plain = isinstance(value, str | int | float | None)
+        said = repr(value)[:_LONGEST] if plain else type(value).__name__
+        raise Error(Complaint(f"{wanted} belongs here, not {said}"), source=source)
+
+
+def expect_text(source: str, value: object) -> None:
+    """Raises an Error for what is no text."""
+    expect(isinstance(value, str), source, "a text", value)
+
+
+def expect_whole(source: str, value: object, least: int, most: int | None = None) -> None:
+    """Raises an Error for what is no whole number, or too small or too large."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    fits = whole and least <= int(value) <= (int(value) if most is None else most)  # type: ignore[call-overload]
+    wanted = f"from {least} on" if most is None else f"from {least} to {most}"
+    expect(fits, source, f"a whole number {wanted}", value)
+
+
+def expect_one_of(source: str, value: object, known: Sequence[str]) -> None:
+    """Raises an Error for what is none of some words."""
+    expect(isinstance(value, str) and value in known, source, f"one of {', '.join(known)}", value)
 
 
 @contextmanager

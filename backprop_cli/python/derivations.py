@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from backprop_cli.errors import Complaint, Mark, UserError, refusal
 from backprop_cli.formats.registry import DERIVATIONS
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import told
+from backprop_cli.python.complaining import expect, expect_one_of, expect_text, told
 from backprop_cli.python.showing import Shown
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ def derive(
     that stand for numbers. Several formulas give their Jacobian, in this `layout`. Error for what
     is no formula, or has no derivative here.
     """
+    expect_text("derive", what)
+    expect(isinstance(wrt, str | None), "wrt", "letters", wrt)
+    expect(isinstance(numbers, Iterable), "numbers", "a list of letters", numbers)
+    for letter in numbers:
+        expect_text("numbers", letter)
+    expect_one_of("layout", layout, ("numerator", "denominator"))
     with told("derive"):
         found = chain(what, wrt, numbers, layout if _is_list(what) else None, "derive")
     return Derivation(lambda format_, view: showing.chain(format_, found, view))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -17,7 +17,7 @@ from backprop_cli.grading.report_data import Result, Reveal, Submission
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import Error, told
+from backprop_cli.python.complaining import Error, expect, expect_text, expect_whole, told
 from backprop_cli.python.showing import Shown
 from backprop_cli.report.formats import FORMATS
 
@@ -104,6 +104,7 @@ class Report(Shown):
 
     def __getitem__(self, name: str) -> Result:
         """The result for one quantity; Error for a name that means nothing here."""
+        expect_text("report[…]", name)
         found = meant(name, self._known)
         if isinstance(found, Unknown):
             raise Error(Complaint(found.message, instead=found.instead), source="report[…]")
@@ -185,6 +186,14 @@ def check_class(
     from backprop_cli.grading.sheets.collect import answer_files
     from backprop_cli.solving.limits import Allowed
 
+    for name, path in (("problem", problem), ("roster", roster)):
+        expect(isinstance(path, str | os.PathLike | None), name, "a path", path)
+    expect(
+        isinstance(hand_ins, str | os.PathLike | Iterable),
+        "hand_ins",
+        "a path, or several",
+        hand_ins,
+    )
     place = Path(problem)
     paths = [Path(one) for one in _several(hand_ins)]
     if roster is None and not os.path.isdir(place):
@@ -202,7 +211,13 @@ def check_class(
 
 
 def _several(paths: Path_ | Iterable[Path_]) -> Iterable[Path_]:
-    return [paths] if isinstance(paths, str | os.PathLike) else paths
+    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    for one in several:
+        expect(isinstance(one, str | os.PathLike), "hand_ins", "a path", one)
+    return several
+
+
+MOST_ROOM: Final = 40
 
 
 def varied(loaded: Loaded, student: str, seed: int) -> Source:
@@ -219,6 +234,8 @@ def handout(loaded: Loaded, format_: str, room: int | None, *, width: int, ascii
     from backprop_cli.document.view import as_written
 
     showing.refuse_other(format_, HANDOUTS)
+    if room is not None:
+        expect_whole("room", room, 0, MOST_ROOM)
     shown = as_written(loaded.model.problem, showing.view(width=width, ascii=ascii_))
     with told("handout"):
         return written(format_, exercise_sheet(loaded, room), shown)
@@ -242,6 +259,7 @@ class Practice:
 
     def reply(self, line: str) -> str:
         """The verdict on an answer and the next question, or what `hint`, `skip`, `back` say."""
+        expect_text("reply", line)
         return _said(self._session.reply(line).lines)
 
     @property

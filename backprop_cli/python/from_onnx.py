@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 
+from backprop_cli.python.complaining import expect
 from backprop_cli.python.given_numbers import TWICE, Chain, leaf
 from backprop_cli.python.problems import Problem, load
 
@@ -33,17 +36,19 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "Softmax": "softmax",
     }
 )
+_LINEAR: Final = ("Gemm", "MatMul")
 _KNOWN = ["Gemm", "MatMul", "Add", "Flatten", *_ACTIVATIONS]
 
 
 def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = None) -> Problem:
-    """The problem that a small ONNX file is: its layers one behind the other.
+    """The problem that a small ONNX file is: its layers along the longest way, and what is added.
 
     `x` are samples as rows. With `y` and a `loss`, both as in a problem file (`"cross-entropy"`,
     `{"labels": [2, 1], "classes": 3}`), there are gradients, too. `Gemm`, `MatMul` with `Add`, and
-    activations are known. Needs the package onnx. Error, by name, for what is not known, and for
-    more than 20,000 parameters.
+    activations are known; an earlier output may be added, as it is or through a `MatMul`. Needs the
+    package onnx. Error, by name, for what is not known, and for more than 20,000 parameters.
     """
+    expect(isinstance(path, str | os.PathLike), "from_onnx", "a path", path)
     chain = Chain("from_onnx")
     model = _read(chain, Path(path))
     reader = _Graph(chain, _constants(chain, model.graph))
@@ -52,7 +57,8 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
     turned = all(layer["turned"] for layer in chain.found())
     for layer in chain.layers:
         del layer["turned"]
-        layer["weights"] = layer["weights"] if turned else layer["weights"].T
+        for one in (layer, *(skip for skip in layer.get("skip", ()) if "weights" in skip)):
+            one["weights"] = one["weights"] if turned else one["weights"].T
     return load(
         {
             "title": f"From ONNX: {Path(path).name}",
@@ -115,21 +121,60 @@ class _Graph(Struct, frozen=True):
     constants: dict[str, np.ndarray[Any, Any]]
 
     def follow(self, graph: Any) -> None:
-        """Every node in turn."""
+        """Every node on the longest way, in turn."""
         inputs = [one.name for one in graph.input if one.name not in self.constants]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise self.chain.refused("the model has several inputs or outputs")
-        current = inputs[0]
-        for node in graph.node:
-            if node.op_type == "Constant" or node.output[0] in self.constants:
-                continue
-            if current not in node.input:
-                name = node.name or node.op_type
-                raise self.chain.refused(f"{name} takes more than what is right before it")
-            self._node(node, current)
-            current = node.output[0]
-        if current != graph.output[0].name:
-            raise self.chain.refused("the output is not that of the last node")
+        made = {name: node for node in graph.node for name in node.output}
+        way = self._way(graph, made)
+        if way[0] != inputs[0]:
+            raise self.chain.refused("the output does not follow from the input")
+        places = {name: number for number, name in enumerate(way)}
+        for number, (before, name) in enumerate(pairwise(way), 1):
+            node = made[name]
+            others = self._computed(node)
+            others.remove(before)
+            if others:
+                put = partial(self._sum, node, others, places, made)
+            else:
+                put = partial(self._node, node, before)
+            self.chain.follow(number, put)
+
+    def _computed(self, node: Any) -> list[str]:
+        """What a node takes that is no number of the file."""
+        return [name for name in node.input if name and name not in self.constants]
+
+    def _way(self, graph: Any, made: Mapping[str, Any]) -> list[str]:
+        """The values from the input to the output: where ways meet, along the longest of them."""
+        length: dict[str, int] = {}
+        for node in graph.node:  # each stands behind what it takes
+            longest = 1 + max((length.get(one, 0) for one in self._computed(node)), default=0)
+            length.update(dict.fromkeys(node.output, longest))
+        way = [graph.output[0].name]
+        while way[-1] in made and (taken := self._computed(made[way[-1]])):
+            way.append(max(taken, key=lambda one: length.get(one, 0)))
+        return way[::-1]
+
+    def _sum(
+        self, node: Any, others: list[str], places: Mapping[str, int], made: Mapping[str, Any]
+    ) -> None:
+        """Something from before that is added, as it is or through a matrix."""
+        called = node.name or node.op_type
+        if node.op_type != "Add" or len(others) != 1:
+            raise self.chain.refused(f"{called} takes more than what is right before it")
+        (other,) = others
+        if other in places:
+            self.chain.add(called, places[other])
+            return
+        linear = made.get(other)
+        taken = [] if linear is None else self._computed(linear)
+        if linear is None or linear.op_type not in _LINEAR or taken[0] not in places:
+            message = f"what {called} adds is none of what is on the longest way"
+            raise self.chain.refused(message, "an output of a node there, or that times a matrix")
+        weights, _, others_ = self._matrix(linear, taken[0])
+        if others_:
+            raise self.chain.refused(f"{linear.name or linear.op_type} has a bias beside a sum")
+        self.chain.add(called, places[taken[0]], weights)
 
     def refuse_shared(self, graph: Any) -> None:
         """Complains of numbers of two layers: here they would be two parameters."""
@@ -142,8 +187,11 @@ class _Graph(Struct, frozen=True):
         said = {each.name: _attribute(each) for each in node.attribute}
         others = [self._number(node, name) for name in node.input if name not in ("", current)]
         kind = node.op_type
-        if kind in ("Gemm", "MatMul"):
-            self._linear(node, current, said, others)
+        if kind in _LINEAR:
+            weights, turned, biases = self._matrix(node, current)
+            self.chain.layers.append({"weights": weights, "turned": turned})
+            if biases:
+                self._bias(biases)
         elif kind == "Add":
             self._bias(others)
         elif kind == "Flatten" and said.get("axis", 1) == 1:
@@ -158,20 +206,18 @@ class _Graph(Struct, frozen=True):
             raise self.chain.refused(f"{node.op_type} takes {name}, which is no number of the file")
         return self.constants[name]
 
-    def _linear(
-        self, node: Any, current: str, said: dict[str, Any], others: list[np.ndarray[Any, Any]]
-    ) -> None:
+    def _matrix(self, node: Any, current: str) -> tuple[Any, bool, list[np.ndarray[Any, Any]]]:
+        """The weights, units × inputs, whether they stand so in the file, and a bias if any."""
+        said = {each.name: _attribute(each) for each in node.attribute}
+        others = [self._number(node, name) for name in node.input if name not in ("", current)]
         usual = {"alpha": 1, "beta": 1, "transA": 0}
         odd = [key for key, value in usual.items() if said.get(key, value) != value]
-        if odd or node.input[0] != current or others[0].ndim != 2:
+        if odd or node.input[0] != current or not others or others[0].ndim != 2:
             wrong = f"with {odd[0]}" if odd else "whose second input is not a matrix of the file"
             raise self.chain.refused(f"{node.op_type} {wrong} is not known here")
         turned = bool(said.get("transB", 0))
         weights = others[0] if turned else others[0].T
-        layer = {"weights": weights.astype(float), "turned": turned}
-        self.chain.layers.append(layer)
-        if len(others) > 1:
-            self._bias(others[1:])
+        return weights.astype(float), turned, others[1:]
 
     def _bias(self, others: list[np.ndarray[Any, Any]]) -> None:
         layers = self.chain.layers

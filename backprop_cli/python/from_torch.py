@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 
-from backprop_cli.python.complaining import Error
+from backprop_cli.python.complaining import Error, expect
 from backprop_cli.python.given_numbers import TWICE, Chain, Layer, leaf
 from backprop_cli.python.problems import Problem, load
 from backprop_cli.python.torch_calls import Call, calls
@@ -45,7 +46,10 @@ def from_torch(model: Any, x: Any, y: Any, loss: Any) -> Problem:
     it is or through a linear layer without bias. Error, by name, for what is not known, and for
     more than 20,000 parameters.
     """
+    expect(hasattr(model, "parameters"), "model", "a module of PyTorch", model)
     inputs, targets = leaf("x", x), leaf("y", y)
+    for name, found, value in (("x", inputs, x), ("y", targets, y)):
+        expect(isinstance(found, np.ndarray), name, "a tensor or an array", value)
     Chain("from_torch").refuse_too_many(sum(each.numel() for each in model.parameters()))
     layers = _layers(_before(loss, calls(model)))
     picture = inputs.ndim == 4
@@ -124,28 +128,16 @@ def _layers(calls: list[Call]) -> list[Layer]:
     """The layers in the order in which they are called, each with its activation."""
     chain = Chain("from_torch")
     _refuse_shared([call.module for call in calls])
-    given = {0: 0}  # by the number of a call: the layer whose output it gives
     for number, call in enumerate(calls, 1):
-        before = _extent(chain)
-        _put(chain, call, given)
-        layer = len(chain.layers)
-        if _extent(chain) != before:  # what was the output of this layer is none any more
-            given = {one: of for one, of in given.items() if of != layer}
-        given[number] = layer
+        chain.follow(number, partial(_put, chain, call))
     return chain.found()
 
 
-def _extent(chain: Chain) -> tuple[int, ...]:
-    """How much there is of the layers, and of the last of them."""
-    last = chain.layers[-1] if chain.layers else {}
-    return len(chain.layers), len(last), len(last.get("skip", ()))
-
-
-def _put(chain: Chain, call: Call, given: Mapping[int, int]) -> None:
+def _put(chain: Chain, call: Call) -> None:
     """What is called, as a layer or as a part of the last one."""
     _refuse_hooks(call.name, call.module)
     if call.added is not None:
-        _add(chain, call, given.get(call.added))
+        _add(chain, call, call.added)
     elif call.name in _MODULES:
         chain.layers.append(_MODULES[call.name](call.module))
     elif call.name == "Dropout" and call.module.training:
@@ -154,19 +146,12 @@ def _put(chain: Chain, call: Call, given: Mapping[int, int]) -> None:
         chain.activate(call.name, _activation(call.name, call.module))
 
 
-def _add(chain: Chain, call: Call, layer: int | None) -> None:
-    """What an earlier layer gives, added to a linear one before or behind its activation."""
-    last = chain.layers[-1] if chain.layers else {}
-    if "weights" not in last:
-        raise _refused("a sum is known only behind a linear layer, or its activation")
-    if layer is None or layer == len(chain.layers):
-        raise _refused("what is added is no layer's output: something acts on it before the next")
-    skip = {"from": layer, "into": "post" if "activation" in last else "pre"}
-    if call.module is not None:
-        if call.module.bias is not None:
-            raise _refused("a layer on the way around others has a bias", "Linear(…, bias=False)")
-        skip["weights"] = leaf("weight", call.module.weight)
-    last.setdefault("skip", []).append(skip)
+def _add(chain: Chain, call: Call, added: int) -> None:
+    """What an earlier layer gives, as it is or through a linear layer of its own."""
+    if call.module is not None and call.module.bias is not None:
+        raise _refused("a layer on the way around others has a bias", "Linear(…, bias=False)")
+    weights = None if call.module is None else leaf("weight", call.module.weight)
+    chain.add(call.name, added, weights)
 
 
 def _refuse_hooks(called: str, module: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -79,6 +79,36 @@ class Chain(Struct, frozen=True):
 
     source: str
     layers: list[Layer] = field(default_factory=list)
+    _gives: dict[int, int] = field(default_factory=lambda: {0: 0})
+
+    def follow(self, number: int, put: Callable[[], None]) -> None:
+        """Puts what is called so many-th, and keeps whose layer's output it gives; x is 0."""
+        before = self._extent()
+        put()
+        layer = len(self.layers)
+        if self._extent() != before:  # what was the output of this layer is none any more
+            for one in [one for one, of in self._gives.items() if of == layer]:
+                del self._gives[one]
+        self._gives[number] = layer
+
+    def _extent(self) -> tuple[int, ...]:
+        """How much there is of the layers, and of the last of them."""
+        last = self.layers[-1] if self.layers else {}
+        return len(self.layers), len(last), len(last.get("skip", ()))
+
+    def add(self, called: str, number: int, weights: Any = None) -> None:
+        """Adds what the so many-th call gives behind a linear layer, or behind its activation."""
+        last, layer = self.layers[-1] if self.layers else {}, self._gives.get(number)
+        if "weights" not in last:
+            message = f"{called} adds behind what is no linear layer, nor its activation"
+            raise self.refused(message, "equations in a problem file")
+        if layer is None or layer == len(self.layers):
+            message = f"what {called} adds is no layer's output: something acts on it before"
+            raise self.refused(message, "equations in a problem file")
+        skip: Layer = {"from": layer, "into": "post" if "activation" in last else "pre"}
+        last.setdefault("skip", []).append(
+            skip if weights is None else {**skip, "weights": weights}
+        )
 
     def refused(self, message: str, instead: str | None = None) -> Error:
         """What cannot be a problem here."""

@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import ValidationError, convert
+
 from backprop_cli.errors import Complaint
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import DICT, Error, told
+from backprop_cli.python.complaining import DICT, Error, expect, expect_text, expect_whole, told
 from backprop_cli.python.derivations import Derivation
 from backprop_cli.python.given_numbers import leaves, plain
 from backprop_cli.python.solutions import Solution
@@ -53,11 +55,18 @@ def new(sketch: str, **choices: Any) -> Problem:
     from backprop_cli.solving.limits import Allowed
 
     unknown = [name for name in choices if name not in Choices.__struct_fields__]
+    expect_text("new", sketch)
     if unknown:
         known = ", ".join(Choices.__struct_fields__)
         raise Error(Complaint(f"`{unknown[0]}` is no choice", instead=known), source="new")
+    if isinstance(rate := choices.get("learning_rate"), int | float):
+        choices = {**choices, "learning_rate": str(rate)}
+    try:
+        chosen = convert(choices, Choices)
+    except ValidationError as error:
+        raise Error(Complaint(str(error)), source="new") from None
     with told("new"):
-        made = new_problem(sketched(sketch, Choices(**choices)), Allowed("linting"))
+        made = new_problem(sketched(sketch, chosen), Allowed("linting"))
     return load(made.text)
 
 
@@ -69,8 +78,10 @@ def _source(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Sour
             raise Error(Complaint(f"the dict cannot be read: {error}"), source=DICT) from None
     if isinstance(problem, bytes):
         return Source("<text>", problem)
-    if isinstance(problem, str) and any(sign in problem for sign in _TEXT_SIGNS):
+    if isinstance(problem, str) and (not problem or any(one in problem for one in _TEXT_SIGNS)):
         return Source("<text>", problem.encode("utf-8", "surrogatepass"))  # the reader refuses it
+    wanted = "a path, the text of a problem or a dict"
+    expect(isinstance(problem, str | os.PathLike), "load", wanted, problem)
     return read_source(Path(problem))
 
 
@@ -139,6 +150,8 @@ class Problem(showing.Shown):
             return [self._desk.grade_numbers(leaves(answers), name)]
         if isinstance(answers, bytes):
             return [self._desk.grade(answers, f"{name}.yaml")]
+        wanted = "a dict, a path or the bytes of a file"
+        expect(isinstance(answers, str | os.PathLike) and answers != "", "check", wanted, answers)
         return [self._desk.grade_file(file) for file in answer_files([Path(answers)])]
 
     def derive(
@@ -165,6 +178,8 @@ class Problem(showing.Shown):
         """
         from backprop_cli.python.exercises import varied
 
+        expect_text("student", student)
+        expect(isinstance(seed, int), "seed", "a whole number", seed)
         self._need_numbers("vary")
         return Problem(varied(self._loaded, student, seed))
 
@@ -193,6 +208,7 @@ class Problem(showing.Shown):
         from backprop_cli.python.exercises import Practice
 
         self._need_numbers("practice")
+        expect_whole("worked", worked, 0)
         return Practice(self._loaded, worked)
 
     # What it needs --------------------------------------------------------------------------------
@@ -209,12 +225,15 @@ class Problem(showing.Shown):
             raise Error(Complaint(message, instead="derive()"), source=task)
 
     def _check_steps(self, steps: int | None, at: int) -> None:
+        if steps is not None:
+            expect_whole("steps", steps, 0)
+        expect_whole("at", at, 1)
         update = self._loaded.model.update
         trains = update is not None and bool(self._loaded.model.trained)
         if steps and not trains:
             raise Error(Complaint("this problem has no update to make steps with"), source="steps")
         most = max(1, steps if steps is not None else update.steps if update and trains else 0)
-        if not 1 <= at <= most or (steps is not None and steps < 0):
+        if at > most:
             raise Error(
                 Complaint(f"step {most} is the last, and there is no step {at}"), source="at"
             )
@@ -222,6 +241,8 @@ class Problem(showing.Shown):
 
 def derived(source: Source, of: str | None, wrt: str | None, *, index: bool) -> Derivation:
     """The whole derivation, or that of one quantity with respect to another."""
+    for source_, name in (("of", of), ("wrt", wrt)):
+        expect(isinstance(name, str | None), source_, "a name", name)
     if index and (of or wrt):
         raise Error(Complaint("entry by entry the whole is derived: index, or of and wrt"))
 

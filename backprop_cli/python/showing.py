@@ -6,12 +6,12 @@ What draws or derives is loaded where it is asked for, and not with the package.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint
-from backprop_cli.python.complaining import Error
+from backprop_cli.python.complaining import Error, expect_one_of, expect_whole
 
 if TYPE_CHECKING:
     from backprop_cli.derive.derivation_data import Derivation
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from backprop_cli.solving.solution import Solution
 
 Detail: TypeAlias = Literal["short", "normal", "long"]
+
+DETAILS: Final = ("short", "normal", "long")
+REVEALS: Final = ("none", "where", "what", "value")
+MOST_DECIMALS: Final = 15
+LEAST_WIDTH: Final = 20
 
 
 def refuse_other(format_: str, known: Sequence[str]) -> None:
@@ -36,6 +41,9 @@ def view(precision: int = 4, detail: Detail = "normal", width: int = 100, **othe
     """How it is to be shown."""
     from backprop_cli.document.view import View
 
+    expect_whole("precision", precision, 0, MOST_DECIMALS)
+    expect_whole("width", width, LEAST_WIDTH)
+    expect_one_of("detail", detail, DETAILS)
     return View(precision=precision, detail=detail, width=width, **others)
 
 
@@ -66,6 +74,9 @@ def report(format_: str, found: Report, settings: dict[str, Any]) -> str:
     from backprop_cli.report.formats import RENDER
     from backprop_cli.report.settings import Settings
 
+    expect_one_of("reveal", settings["reveal"], REVEALS)
+    if "width" in settings:
+        expect_whole("width", settings["width"], LEAST_WIDTH)
     return RENDER[format_](found, Settings(slip_words=dict(SLIP_WORDS), **settings))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from backprop_cli.errors import Complaint
 from backprop_cli.formats.registry import SOLUTIONS
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import Error, told
+from backprop_cli.python.complaining import Error, expect, expect_text, told
 from backprop_cli.python.showing import Shown
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.solution import Request, solve
@@ -43,6 +44,7 @@ class Solution(Shown):
         `W1[2,1]`, has the shape (). Any gradient or Jacobian between two quantities is worked out
         where it is not among the steps. Error for a name that means nothing here.
         """
+        expect_text("solution[…]", name)
         with told("solution[…]"):
             try:
                 found = self._loaded.reference(name)
@@ -101,8 +103,10 @@ class Solution(Shown):
         if not names:
             return None
         found: set[str] = set()
+        expect(isinstance(names, Iterable), "only", "a name, or a list of names", names)
         with told("only"):
             for name in (names,) if isinstance(names, str) else names:
+                expect_text("only", name)
                 phase = {step.id for step in self._solved.trace.steps if step.phase == name}
                 found |= phase or {self._loaded.reference(name).id}
         return frozenset(found)

@@ -71,12 +71,12 @@ def _sum(
         raise _refused(f"{node.name} takes more than what is right before it")
     (other,) = others
     if other in places:
-        return Call("add", None, places[other])
+        return Call(node.name, None, places[other])
     inputs, module = other.all_input_nodes, modules.get(str(other.target))
     if type(module).__name__ != "Linear" or len(inputs) != 1 or inputs[0] not in places:
         message = f"{other.name}, which is added, is none of the layers on the longest way"
         raise _refused(message, "an output of theirs, or that through one linear layer")
-    return Call("add", module, places[inputs[0]])
+    return Call(node.name, module, places[inputs[0]])
 
 
 def _named(node: Any) -> str:

@@ -33,7 +33,7 @@ class Bug:
 
 FACTOR = ("constant-factor", "factor-left-out", "factor-two")
 MEAN = (*FACTOR, "mean-sum-confused")
-SIGN = ("sign-flipped", "targets-swapped", "ascent", "term-sign-flipped")
+SIGN = ("sign-flipped", "targets-swapped", "ascent", "term-sign-flipped", "sign-lost")
 SLOPE = (
     "activation-derivative-omitted",
     "activation-derivative-at-wrong-argument",

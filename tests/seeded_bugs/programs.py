@@ -7,7 +7,7 @@ run on the numbers of its problem and leaves its arrays under the names it uses.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +64,7 @@ def numbers(seed: int, *shape: int) -> list[Any]:
     return found
 
 
-def turned(rows: list[list[float]]) -> list[list[float]]:
+def turned(rows: Sequence[Sequence[float]]) -> list[list[float]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 

@@ -12,13 +12,17 @@ from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.report_data import Result, Submission
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
+from seeded_bugs.as_in_threads import ASKED
 from seeded_bugs.assignment_bugs import ASSIGNMENT_BUGS
 from seeded_bugs.assignments import ASSIGNMENTS
 from seeded_bugs.bugs import BUGS, Bug
 from seeded_bugs.bugs_of_courses import COURSE_BUGS, TORCH_BUGS
 from seeded_bugs.cell_bugs import CELL_BUGS, CELLS
+from seeded_bugs.counted_bugs import COUNTED_BUGS
 from seeded_bugs.course_programs import COURSES
 from seeded_bugs.fresh_bugs import FRESH, FRESH_BUGS, FRESH_TORCH, FRESH_TORCH_BUGS
+from seeded_bugs.gates_and_counts import COUNTED
+from seeded_bugs.graphs_and_states import STATES
 from seeded_bugs.held_out_bugs import HELD_OUT, HELD_OUT_BUGS
 from seeded_bugs.later_bugs import LATER_BUGS, LATER_TORCH_BUGS
 from seeded_bugs.layer_object_bugs import OBJECT_BUGS
@@ -31,6 +35,8 @@ from seeded_bugs.shared_weight_bugs import SHARED_BUGS, SHARED_TORCH_BUGS
 from seeded_bugs.shared_weights import SHARED
 from seeded_bugs.stacked_gate_bugs import GATE_BUGS
 from seeded_bugs.stacked_gates import STACKED
+from seeded_bugs.state_bugs import STATE_BUGS
+from seeded_bugs.thread_bugs import THREAD_BUGS
 from seeded_bugs.torch_block_bugs import BLOCK_BUGS
 from seeded_bugs.torch_blocks import BLOCKS
 from seeded_bugs.torch_layers import LAYERS
@@ -42,6 +48,7 @@ HAS_TORCH = find_spec("torch") is not None
 IN_NUMPY = (
     *(*NETWORKS, *COURSES, *TRAINED, *PICTURES, *FRESH, *CELLS, *MODELS, *HELD_OUT),
     *(*OBJECTS, *STACKED, *SHARED, *WORDS_AND_LETTERS, *ASSIGNMENTS),
+    *(*ASKED, *STATES, *COUNTED),
 )
 TORCH = (FUNCTIONS, TENSORS, *LAYERS, *FRESH_TORCH, *BLOCKS, *SIMILAR_AND_COUNTS)
 NUMPY_BUGS = (
@@ -56,6 +63,9 @@ NUMPY_BUGS = (
     *GATE_BUGS,
     *SHARED_BUGS,
     *ASSIGNMENT_BUGS,
+    *THREAD_BUGS,
+    *STATE_BUGS,
+    *COUNTED_BUGS,
 )
 IN_TORCH = (
     *(*TORCH_BUGS, *LATER_TORCH_BUGS, *FRESH_TORCH_BUGS),

@@ -248,6 +248,8 @@ class _OneSheet(Struct):
             width = self.sheets.unit(id, value, truth, kind)
             cells = ArrayCells(value, np.full(value.shape, width))
             self.answers[id] = Answer(id, value.shape, cells, called=name)
+        else:
+            self.remark(f"{shown(name)} is not graded: so many updates are not followed")
 
     def _given(self, id: str, name: str, value: Array, kind: FloatType) -> None:
         """What the problem states is not asked; a program that starts from other numbers is told.

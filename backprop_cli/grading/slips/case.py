@@ -109,7 +109,13 @@ class Case(Struct, frozen=True):
             and given in model.given
             and model.given[given].role == "data"
             and self.sizes.names[computed] == self.sizes.names[given]
+            and self._is_bent(computed)
         )
+
+    def _is_bent(self, computed: str) -> bool:
+        """Whether the loss is no plain multiple of it, as of what is weighted, or left out."""
+        step = self.steps.get(self.model.gradient(computed))
+        return step is None or computed in symbols(self.inlined(step.expr))
 
     @property
     def counts(self) -> frozenset[int]:
@@ -326,6 +332,12 @@ def size_of(case: Case, divisor: Expr) -> int | None:
     return int(divisor.value) if int(divisor.value) in sizes - {1, 2} else None
 
 
+def sizes_in(case: Case, expr: Expr) -> set[int]:
+    """How many rows, columns and entries there are in what stands in a formula."""
+    shapes = [case.sizes.names.get(name) or () for name in symbols(expr)]
+    return {int(size) for shape in shapes for size in (*shape, prod(shape))}
+
+
 def by_one_less(total: Expr, count: int) -> Iterator[tuple[str, Expr]]:
     """A total divided by n - 1: no mean over all, and maybe one over something else."""
     if count > 2:  # else it is the sum
@@ -351,3 +363,10 @@ def other_rows(case: Case, node: Expr) -> Iterator[Expr]:
     others = (row for row in range(int(shape[0])) if row != own)
     for row in sorted(others, key=lambda row: abs(row - own))[:_MOST_NEARBY]:
         yield op("at", *node.args, index=(row, *index[1:]))
+
+
+def users_of(case: Case, name: str) -> Iterator[str]:
+    """What is computed of one quantity alone: p of z."""
+    for user, expr in case.model.definitions.items():
+        if isinstance(expr, Op) and expr.args == (Sym(name),):
+            yield user

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial, reduce
 from typing import Final
 
-from backprop_cli.algebra.expr import Op, Place, Sym, factors, num, op, put
+from backprop_cli.algebra.expr import Num, Op, Place, Sym, factors, num, op, put
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.formula_parts import Change
 
@@ -23,22 +23,51 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
     What acted on a whole sum acts on one term of it, on either side of the brackets. Of a sigmoid
     written out, 1/(1 + e⁻ᶻ), 1/1 + e⁻ᶻ is left.
     """
-    if node.name == "sigmoid":
-        yield "brackets-misplaced", op("add", num(1), op("exp", op("neg", *node.args)))
+    yield from _of_sigmoid(node)
     for place, inner in _sums_within(node):
         first, last = inner.args
         for terms in ((put(node, place, first), last), (first, put(node, place, last))):
             yield "brackets-misplaced", Op(inner.name, terms, inner.options)
-    for position, arg in enumerate(node.args):
-        if not isinstance(arg, Op) or len(arg.args) != 2:
-            continue
-        if node.name in _SUMS and arg.name in _FACTORS:  # what acted on a term acts on the sum
-            moved = put(node, (position,), arg.args[1 - position])
-            yield "brackets-misplaced", put(arg, (1 - position,), moved)
     if node.name in _SUMS:
-        yield from _of_all_terms(node)
+        yield from _of_a_sum(case, node)
     elif node.name == "mul":
         yield from _of_one_term(case, node)
+
+
+def _of_sigmoid(node: Op) -> Iterator[Change]:
+    """1/1 + e⁻ᶻ for 1/(1 + e⁻ᶻ), and g/1 + e⁻ᶻ for g/(1 + e⁻ᶻ)."""
+    if node.name == "sigmoid":
+        yield "brackets-misplaced", op("add", num(1), op("exp", op("neg", *node.args)))
+    for arg, other in (node.args, node.args[::-1]) if node.name == "mul" else ():
+        if isinstance(arg, Op) and arg.name == "sigmoid":
+            yield "brackets-misplaced", op("add", other, op("exp", op("neg", *arg.args)))
+
+
+def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
+    """What acted on one term acts on all of the sum, or on the other term."""
+    for position, arg in enumerate(node.args):
+        if isinstance(arg, Op) and _acts_alone(arg):
+            moved = put(node, (position,), arg.args[0])  # √(v + ε) for √v + ε
+            yield "brackets-misplaced", put(arg, (0,), moved)
+        if isinstance(arg, Op) and arg.name in _FACTORS:
+            moved = put(node, (position,), arg.args[1 - position])
+            yield "brackets-misplaced", put(arg, (1 - position,), moved)
+    yield from _of_all_terms(node)
+    yield from _of_divisor(node)
+    yield from _of_the_other_term(case, node)
+
+
+def _acts_alone(node: Op) -> bool:
+    """Whether a function acts on its first argument alone: √, a power, a logarithm."""
+    return len(node.args) == 1 or (node.name == "pow" and isinstance(node.args[1], Num))
+
+
+def _of_divisor(node: Op) -> Iterator[Change]:
+    """w − g/s + ε for w − g/(s + ε): the last term is one of the whole sum."""
+    match node.args:
+        case (first, Op("div", (top, Op("add" | "sub" as inner, (bottom, last))))):
+            rest = op(node.name, first, op("div", top, bottom))
+            yield "brackets-misplaced", op(inner, rest, last)
 
 
 def _of_all_terms(node: Op) -> Iterator[Change]:
@@ -48,6 +77,18 @@ def _of_all_terms(node: Op) -> Iterator[Change]:
         for k, factor in enumerate(parts if len(parts) > 2 else ()):
             rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
             yield "brackets-misplaced", op("mul", factor, put(node, (position,), rest))
+
+
+def _of_the_other_term(case: Case, node: Op) -> Iterator[Change]:
+    """λa + b for a + λb: a number that belongs to the other term."""
+    for position, arg in enumerate(node.args):
+        parts = list(factors(arg))
+        for k, factor in enumerate(parts if len(parts) > 1 else ()):
+            if case.shape(factor) == ():
+                rest = reduce(partial(op, "mul"), (*parts[:k], *parts[k + 1 :]))
+                other = op("mul", factor, node.args[1 - position])
+                moved = put(put(node, (position,), rest), (1 - position,), other)
+                yield "brackets-misplaced", moved
 
 
 def _of_one_term(case: Case, node: Op) -> Iterator[Change]:

@@ -6,7 +6,7 @@ own arrays, or it is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from types import MappingProxyType
@@ -34,6 +34,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.of_programs import by_numbers, is_same, ratio, rights_of
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.program_functions import slopes
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
 from backprop_cli.readings.units import largest
@@ -47,11 +48,18 @@ _FAR_FETCHED: Final = frozenset({"softmax-shortcut-misused", "summed-over-wrong-
 """What is another way back altogether, where one number, or brackets, explain as much."""
 
 
+InOneLine = Callable[[str, frozenset[str]], Sequence[Candidate]]
+"""The wrong lines of a quantity in which some others are worked out, too."""
+
+_MOST_PUT_IN: Final = 6
+
+
 class ProgramDetector:
     """Finds the mistakes behind the arrays of one program that are judged."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, in_one_line: InOneLine) -> None:
         self.judge = judge
+        self.in_one_line = in_one_line
         self.numbers = Numbers(judge)
         self.workings = [Values(self.numbers), Values(Numbers(judge, repaired=True))]
 
@@ -68,6 +76,7 @@ class ProgramDetector:
         found = [*self._giving(wrong, known), *plain]
         if found and set(found) <= _FAR_FETCHED:  # a wrong count changes less
             nearer = ["constant-factor"] if scaled else self._giving(wrong, brackets)
+            nearer = nearer or self._giving(wrong, self._longer_lines(wrong, "factor-left-out"))
             found = [*nearer, *found, *self._giving(wrong, losses)]
         if not found and (made := self._origin(wrong, candidates, general=False)) is not None:
             return made.slips, made
@@ -78,8 +87,10 @@ class ProgramDetector:
         found = found or seen or self._of_code(wrong)
         if found:
             return most_telling(said_best(dict.fromkeys(found))), None
-        made = self._origin(wrong, candidates, general=True)
-        return (() if made is None else made.slips), made
+        if (made := self._origin(wrong, candidates, general=True)) is not None:
+            return made.slips, made
+        longer = self._giving(wrong, self._longer_lines(wrong))
+        return most_telling(said_best(longer)), None
 
     def _of_code(self, wrong: Wrong) -> list[str]:
         """What is tried where nothing else explains it."""
@@ -87,6 +98,14 @@ class ProgramDetector:
             return seen
         lines = [one for one in wrong.candidates if one[0] in OF_CODE]
         return self._giving(wrong, lines) or by_known_parts(self.judge, wrong, self.numbers)
+
+    def _longer_lines(self, wrong: Wrong, slip: str | None = None) -> Sequence[Candidate]:
+        """What may go wrong in the line where what the program does not keep is worked out, too."""
+        if self.judge.key.first(wrong.name) is None:
+            return ()
+        put_in = frozenset(unwritten(self.judge, wrong.name, self.numbers)[:_MOST_PUT_IN])
+        made = self.in_one_line(wrong.name, put_in) if put_in else ()
+        return [one for one in made if slip in (None, one[0])]
 
     def _giving(self, wrong: Wrong, among: Iterable[Candidate]) -> list[str]:
         """The formulas that give the array: on the arrays as they are, else on right ones."""
@@ -145,7 +164,7 @@ class ProgramDetector:
 def with_earlier(expr: Expr, truth: Iterable[str]) -> Iterator[Expr]:
     """The formula of a later step with values of the step before it that were kept."""
     known = set(truth)
-    before = {name: _before(name) for name in symbols(expr) if quantity(name).step > 1}
+    before = {name: _before(name) for name in symbols(expr) if _has_earlier(name)}
     kept = {name: Sym(other) for name, other in before.items() if other in known}
     for name, other in kept.items():
         yield substitute(expr, {name: other})
@@ -153,8 +172,15 @@ def with_earlier(expr: Expr, truth: Iterable[str]) -> Iterator[Expr]:
         yield substitute(expr, dict(kept))
 
 
+def _has_earlier(name: str) -> bool:
+    one = quantity(name)
+    return one.step > 1 or one.part == "new"
+
+
 def _before(name: str) -> str:
     one = quantity(name)
+    if one.step == 1:
+        return one.name  # what it was before it was updated at all
     return replace(one, step=one.step - 1).id
 
 
@@ -189,6 +215,8 @@ def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
     for term in map(values.of, _terms(judge, wrong.name)):
         if any(_scaled(value - right, term, unit) for right in rights):
             found["term-scaled"] = None
+        if any(_put_over(value, right, term, unit) for right in rights):
+            found["gradient-overwritten"] = None
     if any(_with_parameter(judge, wrong.name, value - right, unit) for right in rights):
         found["term-added"] = None
     found |= dict.fromkeys(_part_in_place(judge, wrong, numbers))
@@ -218,13 +246,25 @@ def _part_in_place(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[str
     for own, other in islice(tried, _MOST_IN_PLACE):
         if isinstance(own, Num) or own == expr or (isinstance(own, Op) and isinstance(other, Op)):
             continue
-        there = values.of(other)
-        if there.shape != values.of(own).shape or not there.ndim:
+        there, here = values.of(other), values.of(own)
+        if not there.ndim or not (there.shape == here.shape or _as_sums(expr, own, here, there)):
             continue
         changed = rewrite(expr, partial(_in_its_place, own, other))
         if is_same(wrong.written.value, values.of(changed), unit):
             yield "wrong-operand"
             return
+
+
+def _as_sums(expr: Expr, own: Expr, here: Array, there: Array) -> bool:
+    """Whether two arrays have as many sums along the axis along which one of them is added up."""
+    users = [node for node in walk(expr) if isinstance(node, Op) and own in node.args]
+    if len(users) != 1 or users[0].name not in ("sum", "mean") or here.ndim != there.ndim:
+        return False
+    axis = users[0].option("axis")
+    if axis not in (0, 1) or here.ndim != 2:
+        return False
+    other = 1 - int(str(axis))
+    return bool(here.shape[other] == there.shape[other])
 
 
 def _in_its_place(own: Expr, other: Expr, node: Expr) -> Expr | None:
@@ -250,7 +290,7 @@ def _reordered(value: Array, right: Array, unit: Array) -> bool:
 
 
 def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers: Numbers) -> bool:
-    """ŷ less another 0 and 1 than y, where the right one is ŷ less y, or a part of that."""
+    """ŷ less other whole numbers than y, where the right one is ŷ less y, or a part of that."""
     for prediction, target in judge.key.compared:
         output, y = numbers[prediction], judge.key.truth[target]
         if output.shape != value.shape or not np.isin(y, (0, 1)).all():
@@ -259,7 +299,7 @@ def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers
         if times is not None:
             other = output - value / times
             whole = np.round(other)
-            if np.isin(whole, (0, 1)).all() and is_same(other, whole, unit / abs(times)):
+            if is_same(other, whole, unit / abs(times)):
                 return True
     return False
 
@@ -277,6 +317,14 @@ def _scaled(off: Array, term: Array, unit: Array) -> bool:
     if term.shape != off.shape or not np.isfinite(term).all():
         return False
     return is_same(off, term, unit) or ratio(off, term, unit) is not None
+
+
+def _put_over(value: Array, right: Array, term: Array, unit: Array) -> bool:
+    """Whether one term stands alone wherever it is anything at all, put there and not added."""
+    there = term != 0
+    if term.shape != right.shape or there.all() or not there.any():
+        return False
+    return is_same(value, np.where(there, term, right), unit)
 
 
 def _with_parameter(judge: Judge, name: str, off: Array, unit: Array) -> bool:
@@ -308,7 +356,8 @@ def _parts(judge: Judge) -> Iterator[Expr]:
     seen: set[Expr] = set()
     formulas = (ways[0] for ways in judge.key.formulas.values() if not is_jacobian(ways[0]))
     names: Iterator[Expr] = (Sym(name) for name in judge.key.truth)
-    for part in (*names, *(node for expr in formulas for node in walk(expr))):
+    sloped = (slope for name in judge.key.truth for slope in slopes(Sym(name)))
+    for part in (*names, *(node for expr in formulas for node in walk(expr)), *sloped):
         if isinstance(part, Sym | Op) and part not in seen:
             seen.add(part)
             yield part

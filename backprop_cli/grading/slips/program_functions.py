@@ -6,13 +6,35 @@ from collections.abc import Iterator
 from typing import Final
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, addends, num, op, places, put
-from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    addends,
+    num,
+    op,
+    places,
+    put,
+    rewrite,
+    substitute,
+    symbols,
+    walk,
+)
+from backprop_cli.algebra.quantity import quantity
+from backprop_cli.calculus.differentiate import shares
+from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case, added, sizes_in, users_of
 from backprop_cli.grading.slips.formula_parts import Change, of_node
 from backprop_cli.grading.slips.forward import is_forward
+from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.table import TABLE
 
-_CONSTANTS: Final = {"slope": (0.01, 0.1, 0.2, 0.3), "alpha": (0.1, 1), "delta": (0.5, 1, 2)}
+_CONSTANTS: Final = {
+    "slope": (0.01, 0.1, 0.2, 0.3),
+    "alpha": (0.1, 1),
+    "delta": (0.5, 1, 2),
+    "limit": (0.5, 1, 2, 5),
+}
 """What people take for a constant of a function, where it is another."""
 
 
@@ -24,6 +46,7 @@ def of_function(case: Case, node: Expr) -> Iterator[Change]:
         yield from _another(case, node)
         yield from _other_power(node)
         yield from _other_constants(node)
+        yield from _of_sign(node)
         yield from _of_its_pieces(case, node)
         yield from _argument_moved(case, node)
         yield from _on_one_side(node)
@@ -83,6 +106,14 @@ def _other_constants(node: Op) -> Iterator[Change]:
             yield "wrong-constant", op(node.name, *node.args, **options)
 
 
+def _of_sign(node: Op) -> Iterator[Change]:
+    """|w|, w or w² for the sign of w: what is summed up in a penalty for its slope."""
+    if node.name == "switch" and (node.option("below", 0), node.option("above", 1)) == (-1, 1):
+        (w,) = node.args
+        for other in (op("abs", w), w, op("pow", w, num(2)), op("switch", w)):
+            yield "wrong-activation-derivative", other
+
+
 _OTHER_ZEROS: Final = (1, -1, "1/10", "1/100")
 
 
@@ -106,6 +137,11 @@ def _of_its_pieces(case: Case, node: Op) -> Iterator[Change]:
 def _argument_moved(case: Case, node: Op) -> Iterator[Change]:
     """f(ab) for f(a)·b, and f(a) + b for f(a + b) where the sum has a name of its own."""
     for one, other in (node.args, node.args[::-1]) if node.name == "mul" else ():
+        if isinstance(one, Op) and one.name == "matmul":  # W.T @ (δσ′) for (W.T @ δ)σ′
+            for position, arg in enumerate(one.args):
+                if case.shape(arg) == case.shape(other):
+                    moved = put(one, (position,), op("mul", arg, other))
+                    yield "brackets-misplaced", moved
         if isinstance(one, Op) and _is_function(one):
             yield "brackets-misplaced", Op(one.name, (op("mul", *one.args, other),), one.options)
     if _is_function(node) and isinstance(node.args[0], Sym):
@@ -123,6 +159,10 @@ def _on_one_side(node: Op) -> Iterator[Change]:
             case Op("switch", (z,)) if below := slope.option("below", 0):
                 yield "upstream-left-out", op("choose", z, g, num(str(below)))
                 yield "wrong-operand", op("choose", z, g, _times(below, z))
+                yield (
+                    "wrong-activation-derivative",
+                    op("mul", g, op("choose", z, num(1), _times(below, z))),
+                )
             case Op("switch", (z,)):
                 yield "relu-derivative-wrong", op("choose", z, g, num(1))
 
@@ -148,3 +188,123 @@ def _of_softmax(node: Op) -> Iterator[Change]:
 
 def _times(factor: object, z: Expr) -> Expr:
     return op("mul", num(str(factor)), z)
+
+
+_MOST_SQUARE: Final = 4
+
+
+def other_losses(case: Case) -> Iterator[Change]:
+    """Another loss, and the gradient of one, behind the same output."""
+    if case.step.shape == ():
+        for prediction, y in case.compared if case.step.phase == "forward" else ():
+            for value in _losses(case, prediction, y):
+                for count in sorted({1, *case.counts, *sizes_in(case, Sym(prediction))}):
+                    yield "other-loss", op("div", value, num(count))
+        return
+    target = dict(case.compared).get(case.by or "")
+    if target is None or case.by is None:
+        return
+    for value in _losses(case, case.by, target):
+        found = [g for name, g in shares(value, build.ONE, value, case.rules) if name == case.by]
+        if found:
+            gradient = added(found)
+            for count in (1, *sorted(case.counts)):
+                yield "other-loss", op("div", gradient, num(count))
+
+
+def others_penalties(case: Case) -> Iterator[Change]:
+    """The penalty of another parameter on this one, too: λb added to the gradient of a bias."""
+    for other in case.model.trained if case.by in case.model.trained else ():
+        step = case.steps.get(case.model.gradient(other))
+        for term in addends(step.expr) if step is not None and other != case.by else ():
+            names = {name for name in symbols(term) if case.sizes.names.get(name) != ()}
+            if names == {other}:
+                own = substitute(rewrite(term, _alone), {other: Sym(case.by or "")})
+                yield "term-added", op("add", case.expr, own)
+
+
+def _alone(node: Expr) -> Expr | None:
+    """Weights without what stands around them where their biases are among them."""
+    if isinstance(node, Op) and node.name in ("prepend", "append"):
+        return rewrite(node.args[0], _with_all)
+    return None
+
+
+def _losses(case: Case, prediction: str, target: str) -> Iterator[Expr]:
+    """Every loss of a prediction and its target."""
+    shape = case.sizes.names.get(prediction) or ()
+    setting = Setting(axis=None if len(shape) < 2 else 1 - (case.model.sample_axis or 0))
+    for loss in LOSSES.values():
+        yield loss.build(Sym(prediction), Sym(target), setting, loss.options)
+
+
+def once_more(case: Case, node: Expr) -> Iterator[Change]:
+    """A matrix too many: A(AX) for AX, where A is square and stands in a product nearby."""
+    shape = case.shape(node)
+    if shape is None or len(shape) != 2:
+        return
+    for name in case.kept("square", lambda: _square_factors(case)):
+        for matrix in (Sym(name), op("transpose", Sym(name))):
+            for args in ((matrix, node), (node, matrix)):
+                if case.shape(op("matmul", *args)) == shape:
+                    yield "factor-added", op("matmul", *args)
+
+
+def sloped_again(case: Case, node: Sym) -> Iterator[Change]:
+    """δ ⊙ [z > 0], or δ ⊙ h(1 − h), where δ has all that it needs."""
+    z = quantity(node.name).by
+    if case.is_gradient(node.name) and z and case.shape(Sym(z)) == case.shape(node):
+        for name in dict.fromkeys((z, *users_of(case, z))):
+            if case.shape(Sym(name)) == case.shape(node):
+                for slope in slopes(Sym(name)):
+                    yield "factor-added", op("mul", node, slope)
+
+
+def slopes(x: Expr) -> Iterator[Expr]:
+    """The slopes of ReLU, sigmoid and tanh, at a value or in what the function gave."""
+    yield op("switch", x)
+    yield op("mul", x, op("sub", num(1), x))
+    yield op("sub", num(1), op("pow", x, num(2)))
+
+
+def _square_factors(case: Case) -> list[str]:
+    """The square matrices that something is multiplied by in the model."""
+    found: dict[str, None] = {}
+    for expr in case.model.definitions.values():
+        for part in walk(expr):
+            for one in part.args if isinstance(part, Op) and part.name == "matmul" else ():
+                shape = case.shape(one) or ()
+                if isinstance(one, Sym) and len(shape) == 2 and shape[0] == shape[1]:
+                    found[one.name] = None
+    return list(found)[:_MOST_SQUARE]
+
+
+_DROPPED: Final = {"drop_first": "drop_last", "drop_last": "drop_first"}
+
+
+def of_constants(node: Op) -> Iterator[Change]:
+    """Another place for the bias: the last entry for the first, or among the weights."""
+    for position, arg in enumerate(node.args):
+        if isinstance(arg, Op) and arg.name in _DROPPED and node.name in ("pow", "abs", "square"):
+            yield "term-added", put(node, (position,), arg.args[0])
+    options = dict(node.options)
+    match node:
+        case Op("drop_first" | "drop_last" as name, (inner,)):
+            yield "wrong-operand", op(_DROPPED[name], inner, **options)
+        case Op("prepend" | "append" as name, (inner, Num(0))):
+            whole = rewrite(inner, _with_all)
+            if whole != inner:
+                yield "term-added", whole
+        case Op("prepend" | "append" as name, (inner, constant)):
+            other = "append" if name == "prepend" else "prepend"
+            yield "other-order", op(other, inner, constant, **options)
+            for function in CONFUSED:
+                both = op(function, constant)
+                yield "function-added", op(name, inner, both, **options)
+
+
+def _with_all(node: Expr) -> Expr | None:
+    """Something with the entry that is left out."""
+    if isinstance(node, Op) and node.name in _DROPPED:
+        return node.args[0]
+    return None

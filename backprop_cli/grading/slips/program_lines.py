@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Final
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, substitute, symbols
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, places, rewrite, substitute, symbols
 from backprop_cli.grading.slips.backward import differences
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.pull_backs import applied
 
+_LONGEST: Final = 60
+"""So many parts are in a line at most."""
 _DEEPEST: Final = 3  # a norm is x̂ behind a variance behind a mean
 
 
@@ -19,7 +22,20 @@ def collapsed(case: Case) -> Iterator[Expr]:
     for one in applied(case):
         if one.user.name in targets and one.node.args == (Sym(case.by or ""),):
             yield from differences(case, one.user.name, targets[one.user.name])
+            yield from _weighted(case, op("sub", Sym(one.user.name), Sym(targets[one.user.name])))
     yield from _through_a_norm(case)
+
+
+def _weighted(case: Case, difference: Expr) -> Iterator[Expr]:
+    """ŷ − y times what each sample, or each entry, counts: a mask, or the gradient of its loss."""
+    for name, step in case.steps.items():
+        if name == case.step.id:
+            continue
+        if step.phase == "backward" and step.shape == case.step.shape:
+            yield op("mul", Sym(name), difference)
+        elif step.phase == "backward" and len(step.shape) == 1 == len(case.step.shape) - 1:
+            for along in ("column", "row"):
+                yield op("mul", op(along, Sym(name)), difference)
 
 
 def _through_a_norm(case: Case) -> Iterator[Expr]:
@@ -52,6 +68,17 @@ def spelt_out(case: Case) -> Expr:
     return expr
 
 
+def one_line(expr: Expr, hidden: Mapping[str, Expr]) -> Expr:
+    """A formula with others put in, as long as a line is that somebody writes."""
+    for _ in range(_DEEPEST):
+        names = [name for name in symbols(expr) if name in hidden]
+        longer = substitute(expr, {name: hidden[name] for name in names})
+        if not names or sum(1 for _ in places(longer)) > _LONGEST:
+            break
+        expr = longer
+    return expr
+
+
 def with_logarithms(expr: Expr) -> Expr:
     """y ln p as the product that a program has."""
 
@@ -62,3 +89,20 @@ def with_logarithms(expr: Expr) -> Expr:
         return None
 
     return rewrite(expr, product)
+
+
+def of_the_right_class(case: Case, expr: Expr) -> Expr:
+    """Means of ln p, with p what a sample has in its class: p[range(n), labels]."""
+
+    def picked(node: Expr) -> Expr | None:
+        match node:
+            case Op("sum", (Op("mul", (y, Op("log", (p,)))),)) if len(case.shape(p) or ()) == 2:
+                along = {"axis": 1 - (case.model.sample_axis or 0)}
+                return Op("sum", (op("log", op("sum", op("mul", y, p), **along)),), ())
+            case Op("div", (Op("sum", (inner,), ()), Num() as count)):
+                shape = case.shape(rewrite(inner, picked)) or ()
+                if prod(map(int, shape)) == count.value:
+                    return op("mean", rewrite(inner, picked))
+        return None
+
+    return rewrite(rewrite(expr, picked), picked)

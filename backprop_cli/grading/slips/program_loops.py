@@ -16,6 +16,7 @@ from backprop_cli.algebra.expr import (
     op,
     places,
     put,
+    substitute,
     symbols,
 )
 from backprop_cli.algebra.quantity import at_step, quantity, step_of
@@ -26,12 +27,16 @@ OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
 
 _MOST_TERMS: Final = 12
 _SUMS: Final = frozenset({"add", "sub"})
+_LISTS: Final = frozenset({"concat", "stack"})
 
 
 def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
     """What goes wrong in every term of a sum, or at its ends, wherever the sum stands."""
     inner: set[Place] = set()
     for place, node in places(case.expr):
+        if isinstance(node, Op) and node.name in _LISTS and 2 <= len(node.args) <= _MOST_TERMS:
+            for slip, parts in _in_a_loop(case, node.args, of_part):
+                yield slip, put(case.expr, place, Op(node.name, tuple(parts), node.options))
         if isinstance(node, Op) and node.name in _SUMS:
             inner |= {(*place, 0), (*place, 1)}
             parts = list(addends(node)) if place not in inner else []
@@ -39,7 +44,7 @@ def in_loops(case: Case, of_part: OfPart) -> Iterator[Change]:
                 made = (
                     *_ended(case, parts),
                     *_sums_multiplied(parts),
-                    *_in_a_loop(case, parts, of_part),
+                    *((slip, added(new)) for slip, new in _in_a_loop(case, parts, of_part)),
                 )
                 yield from ((slip, put(case.expr, place, new)) for slip, new in made)
 
@@ -49,11 +54,22 @@ def _ended(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
     for k in range(1, len(parts) - 1):  # one term alone that is lost is said otherwise
         yield "path-lost", added(parts[:k])
         yield "path-lost", added(parts[k + 1 :])
+    yield from _of_other_parameters(case, parts)
     penalised = [name for part in parts for name in symbols(part)]
     squares = {name: op("sum", op("pow", Sym(name), num(2))) for name in case.model.trained}
     if set(parts) == {squares.get(name) for name in penalised}:
         others = [one for name, one in squares.items() if name not in penalised]
         yield "term-added", added([*parts, *others])
+
+
+def _of_other_parameters(case: Case, parts: Sequence[Expr]) -> Iterator[Change]:
+    """The same term once more of a parameter that has none: of biases, with the weights."""
+    used = {name for part in parts for name in symbols(part)}
+    for part in parts:
+        own = [name for name in symbols(part) if name in case.model.trained]
+        for other in case.model.trained if len(own) == 1 else ():
+            if other not in used:
+                yield "term-added", added([*parts, substitute(part, {own[0]: Sym(other)})])
 
 
 def _turned(node: Op) -> Iterator[Change]:
@@ -85,8 +101,10 @@ def _rows_at_each(nodes: Sequence[Expr | None]) -> Iterator[list[Change]]:
         yield [("wrong-operand", nodes[k])] * len(nodes)  # type: ignore[list-item]
 
 
-def _in_a_loop(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[Change]:
-    """The same thing gone wrong in every term of a sum, as in the body of a loop."""
+def _in_a_loop(
+    case: Case, parts: Sequence[Expr], of_part: OfPart
+) -> Iterator[tuple[str, list[Expr]]]:
+    """The same thing gone wrong in every term of a sum, or part of a list, as in a loop."""
     for place, node in places(parts[0]):
         nodes = [part_at(part, place) for part in parts]
         if all(isinstance(one, Op) and one.name == _name(node) for one in nodes):
@@ -98,6 +116,9 @@ def _in_a_loop(case: Case, parts: Sequence[Expr], of_part: OfPart) -> Iterator[C
             for names in _taken_at_each(case, parts, [one.name for one in nodes]):  # type: ignore[union-attr]
                 changed = [("wrong-operand", Sym(name)) for name in names]
                 yield from _alike(parts, place, [[one] for one in changed])
+                own = [one for one in nodes if one is not None]
+                products = [op("mul", one, Sym(by)) for one, by in zip(own, names, strict=True)]
+                yield from _alike(parts, place, [[("factor-added", one)] for one in products])
 
 
 def _name(node: Expr) -> str:
@@ -106,13 +127,13 @@ def _name(node: Expr) -> str:
 
 def _alike(
     parts: Sequence[Expr], place: Place, changed: Sequence[Sequence[Change]]
-) -> Iterator[Change]:
-    """The sum with the k-th change made in all of its terms, where all have it."""
+) -> Iterator[tuple[str, list[Expr]]]:
+    """The terms with the k-th change made in all of them, where all have it."""
     for made in zip(*changed, strict=False):
         if len({slip for slip, _ in made}) == 1:
             yield (
                 made[0][0],
-                added([put(part, place, new) for part, (_, new) in zip(parts, made, strict=True)]),
+                [put(part, place, new) for part, (_, new) in zip(parts, made, strict=True)],
             )
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import (
     Expr,
     Num,
@@ -30,20 +29,23 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.algebra.quantity import quantity
-from backprop_cli.calculus.differentiate import shares
-from backprop_cli.grading.slips.case import ACTIVATIONS, Case, added
+from backprop_cli.grading.slips.case import ACTIVATIONS, Case, size_of, sizes_in, users_of
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
 from backprop_cli.grading.slips.forward import largest_lost, windows_otherwise
 from backprop_cli.grading.slips.program_brackets import brackets, operators
-from backprop_cli.grading.slips.program_functions import of_function
-from backprop_cli.grading.slips.program_lines import spelt_out, with_logarithms
+from backprop_cli.grading.slips.program_functions import (
+    of_constants,
+    of_function,
+    once_more,
+    other_losses,
+    others_penalties,
+    sloped_again,
+)
+from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
 from backprop_cli.grading.slips.program_loops import in_loops
-from backprop_cli.operations.losses import LOSSES, Setting
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
-
-_DEEPEST: Final = 3
 
 _SUMS: Final = frozenset({"add", "sub"})
 _NUMBER: Final = "0123456789_"
@@ -55,8 +57,9 @@ def code_changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
 
 
 def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
-    written = (*ways, *map(case.inlined, ways), spelt_out(case))
-    for way in dict.fromkeys((*written, *map(with_logarithms, written))):
+    written = [*ways, *map(case.inlined, ways), spelt_out(case)]
+    written += [with_logarithms(way) for way in written]
+    for way in dict.fromkeys((*written, *map(partial(of_the_right_class, case), written))):
         one = replace(case, step=replace(case.step, expr=way), _kept={})
         yield from _of_each_part(one)
         yield from _exchanged(one)
@@ -64,7 +67,8 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _complements(one)
         yield from in_loops(one, partial(_of_part, one))
         yield from _other_targets(one)
-    yield from _other_losses(case)
+    yield from other_losses(case)
+    yield from others_penalties(case)
 
 
 def _of_each_part(case: Case) -> Iterator[Change]:
@@ -92,9 +96,12 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     if isinstance(node, Num):
         return
     yield from _other_numbers(node)
+    yield from _other_counts(case, node)
     yield from of_function(case, node)
     yield from _reduced(case, node)
+    yield from once_more(case, node)
     if isinstance(node, Sym):
+        yield from sloped_again(case, node)
         yield from _value_or_gradient(case, node)
         yield from _of_its_family(case, node, node)
         yield from _behind(case, node)
@@ -104,6 +111,7 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from brackets(case, node)
     yield from operators(node)
     yield from _of_sums(case, node)
+    yield from of_constants(node)
     yield from _other_slices(case, node)
     yield from (("term-left-out", part) for part in largest_lost(case, node))
     yield from windows_otherwise(case, node)
@@ -194,6 +202,14 @@ def _other_numbers(node: Expr) -> Iterator[Change]:
                 yield "wrong-constant", put(node, (position,), num(1))
 
 
+def _other_counts(case: Case, node: Expr) -> Iterator[Change]:
+    """Another number of entries, rows or columns than the one that something is divided by."""
+    match node:
+        case Op("div", (top, Num() as count)) if size_of(case, count) is not None:
+            for size in sorted(sizes_in(case, top) - {1, int(count.value)}):
+                yield "mean-sum-confused", op("div", top, num(size))
+
+
 # Quantities --------------------------------------------------------------------------------------
 
 
@@ -225,7 +241,7 @@ def _value_or_gradient(case: Case, node: Sym) -> Iterator[Change]:
     """W where dW belongs, or the reverse; a constant of the method for another."""
     gradient, shape = case.model.gradient(node.name), case.shape(node)
     found = quantity(node.name)
-    others = [gradient, *([found.by, *_users(case, found.by)] if found.by else [])]
+    others = [gradient, *([found.by, *users_of(case, found.by)] if found.by else [])]
     if shape == () and node.name not in case.steps:
         others += [name for name in case.sizes.names if name not in case.steps]  # β₂ for β₁
     for other in dict.fromkeys(others):
@@ -244,13 +260,6 @@ def _of_its_family(case: Case, node: Expr, named: Sym) -> Iterator[Change]:
 def _stem(name: str) -> str:
     read = quantity(name)
     return (read.name if read.part == "old" else name).rstrip(_NUMBER)
-
-
-def _users(case: Case, name: str) -> Iterator[str]:
-    """What is computed of one quantity alone: p of z."""
-    for user, expr in case.model.definitions.items():
-        if isinstance(expr, Op) and expr.args == (Sym(name),):
-            yield user
 
 
 def _behind(case: Case, node: Sym) -> Iterator[Change]:
@@ -288,7 +297,13 @@ def _everywhere(case: Case) -> Iterator[Change]:
 
 
 def _complements(case: Case) -> Iterator[Change]:
-    """1 − β for β, and β for 1 − β."""
+    """1 − β for β, and β for 1 − β, both at once or one of them; 1 − p for p."""
+    for place, node in places(case.expr):
+        match node:
+            case Op("sub", (Num(1), other)):
+                yield "complement", put(case.expr, place, other)
+            case Sym(name) if name not in case.upstreams and case.has(name, case.shape(node)):
+                yield "complement", put(case.expr, place, op("sub", num(1), node))
     for name in symbols(case.expr):
         if case.sizes.names.get(name) == () and op("sub", num(1), Sym(name)) in walk(case.expr):
             swapped = substitute(case.expr, {name: op("sub", num(1), Sym(name))})
@@ -307,19 +322,3 @@ def _other_targets(case: Case) -> Iterator[Change]:
                 others = op("mul", output, op("sub", num(1), y))
                 yield "gradient-overwritten", put(case.expr, place, op("sub", others, y))
                 yield "term-sign-flipped", put(case.expr, place, op("add", output, y))
-
-
-def _other_losses(case: Case) -> Iterator[Change]:
-    """The gradient of another loss, behind the same output."""
-    target = dict(case.compared).get(case.by or "")
-    if target is None or case.by is None:
-        return
-    prediction, shape = Sym(case.by), case.shape(Sym(case.by)) or ()
-    setting = Setting(axis=None if len(shape) < 2 else 1 - (case.model.sample_axis or 0))
-    for loss in LOSSES.values():
-        value = loss.build(prediction, Sym(target), setting, loss.options)
-        found = [g for name, g in shares(value, build.ONE, value, case.rules) if name == case.by]
-        if found:
-            gradient = added(found)
-            for count in (1, *sorted(case.counts)):
-                yield "other-loss", op("div", gradient, num(count))

@@ -93,10 +93,12 @@ def keepdims_lost(case: Case) -> Iterator[Expr]:
         shape, axis = case.shape(node), node.option("axis")
         if shape is None or len(shape) != 2 or shape[0] != shape[1] or axis is None:
             continue
-        powers = op("exp", node.args[0])
-        sums = op("sum", powers, axis=axis)
-        yield put(case.expr, place, op("div", powers, op("row", sums)))
-        yield put(case.expr, place, op("div", powers, op("column", sums)))
+        (z,) = node.args
+        for less in (z, op("sub", z, op("max", z, axis=axis, keep=1))):
+            powers = op("exp", less)
+            sums = op("sum", powers, axis=axis)
+            yield put(case.expr, place, op("div", powers, op("row", sums)))
+            yield put(case.expr, place, op("div", powers, op("column", sums)))
 
 
 def overwritten(case: Case) -> Iterator[Expr]:

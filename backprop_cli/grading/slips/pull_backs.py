@@ -152,6 +152,7 @@ def total(case: Case, parts: Sequence[Expr]) -> Expr:
 # Slips of a derivative ----------------------------------------------------------------------------
 
 
+_LEAKS: Final = (0.01, 0.1, 0.2)
 KINKED: Final = frozenset({"relu", "leaky_relu", "step", "sign"})
 _OTHERS: Final = 8  # other layers tried in the place of all activations of a formula
 _NUMBER = re.compile(r"_?[0-9]+$")
@@ -304,7 +305,12 @@ def _of_another_function(case: Case, one: Applied) -> list[Expr]:
     node, h = one.node, one.result
     z, one_, found = node.args[0], num(1), list[Expr]()
     if node.name != "softmax":
-        found += [h, build.sub(one_, h), op("mul", h, op("add", one_, h))]
+        found += [
+            h,
+            Op(node.name, (h,), node.options),
+            build.sub(one_, h),
+            op("mul", h, op("add", one_, h)),
+        ]
         found += [op("pow", h, num(2)), build.sub(one_, op("pow", h, num(2)))]
         found.append(op("pow", op("sub", one_, h), num(2)))  # (1 − h)² for 1 − h²
     for name in CONFUSED:
@@ -332,6 +338,7 @@ def relu_derivative(case: Case) -> Iterator[Expr]:
                 op("switch", z, below=1, at=1, above=0),
                 op("switch", z),
                 op("sigmoid", z),
+                *(op("switch", z, above=1, at=slope, below=slope) for slope in _LEAKS),
             )
         ]
         masks.append(lambda g: op("mul", g, op("switch", g)))

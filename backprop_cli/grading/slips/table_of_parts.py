@@ -119,8 +119,8 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
         ): "dZ -= 1 instead of dZ[range(n), y] -= 1",
         SlipWords(
             "other-loss",
-            "gradient of another loss",
-            "This is the gradient of another loss than the one that is computed.",
+            "another loss",
+            "This is another loss than the one asked, or the gradient of another one.",
         ): "np.sign(yhat - y) behind a squared error",
         SlipWords(
             "wrong-constant",
@@ -143,6 +143,11 @@ CODE_PARTS: Mapping[SlipWords, str] = MappingProxyType(
             "a factor too many",
             "Something is multiplied in that does not belong here, or a division by it is missing.",
         ): "gamma * dxhat once more",
+        SlipWords(
+            "complement",
+            "1 − x for x",
+            "1 less something stands in the place of that itself, or the reverse.",
+        ): "1 - mask for mask",
         SlipWords(
             "term-scaled",
             "one term with another factor",
