@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 USAGE = 2  # exit code: the command line or a file is unusable
 BUG = 70  # exit code: the program is wrong, not what it was given
@@ -36,12 +35,6 @@ class Complaint(Struct, frozen=True):
     def order(self) -> tuple[int, Mark]:
         """How complaints are told: causes first, those of the reading in the file's order."""
         return self.stage, Mark() if self.stage else self.mark
-
-    def within(self, mark: Mark) -> Complaint:
-        """The same complaint, `mark` being where the text it speaks of begins."""
-        inner = self.mark
-        column = mark.column + max(inner.column - 1, 0)
-        return replace(self, mark=Mark(mark.line, column))
 
 
 class UserError(Exception):

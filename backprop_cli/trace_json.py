@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.notation.symbols import Naming
 from backprop_cli.notation.tex import latex
-from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.index_bases import Bases
@@ -166,7 +166,7 @@ def _writing(trace: Trace) -> _Writing:
     layered = any(_OF_INPUTS.intersection(given.axes) for given in trace.given.values())
     shapes = {name: given.value.shape for name, given in trace.given.items()}
     return _Writing(
-        Naming(Notation() if layered else None, trace.samples is not None, trace.quantities),
+        Naming(Letters() if layered else None, trace.samples is not None, trace.quantities),
         shapes | {step.id: step.shape for step in trace.steps},
         _indices(trace.convention),
         trace.bases,

@@ -291,7 +291,8 @@ def profile(folder: Path) -> None:
     from backprop_cli.cli.arguments import load
     from backprop_cli.cli.grading_pool import Bench, graded
     from backprop_cli.grading.grader import Desk
-    from backprop_cli.report.formats import Settings, writer
+    from backprop_cli.report.formats import writer
+    from backprop_cli.report.settings import Settings
 
     for kind in KINDS:
         bench = Bench(Desk(load(PROBLEM).model), (writer("json", Settings(), alone=False),))

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.algebra.expr import Op, Sym
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.factored import factored, jacobian
 from backprop_cli.readings.values import Array, evaluate

@@ -29,7 +29,8 @@ from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import summarised
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.calls import FUNCTIONS
-from backprop_cli.report.formats import FORMATS, Settings, rendered
+from backprop_cli.report.formats import FORMATS, rendered
+from backprop_cli.report.settings import Settings
 from backprop_cli.solving.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols, walk
 from backprop_cli.cli import main
 from backprop_cli.derive.simplify.simplify import shorter
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.text.parser import parse
 from backprop_cli.readings.formula_text import plain
 from backprop_cli.readings.values import evaluate

@@ -23,7 +23,8 @@ from backprop_cli.grading.sheets.plain_sheet import PlainReader
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.summary import Counts, summarised
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.report.formats import RENDER, Settings, rendered, writer
+from backprop_cli.report.formats import RENDER, rendered, writer
+from backprop_cli.report.settings import Settings
 from backprop_cli.solving.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -255,6 +255,29 @@ def test_from_python_it_is_the_same_report(room: Path) -> None:
         backprop.check_class(words[0], [room / "nowhere"])
 
 
+def test_whoever_waits_for_a_problem_each_is_shown_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def shown(files: int, waited_for: int) -> bool:
+        seen.append(waited_for)
+        return files >= waited_for
+
+    monkeypatch.setattr("backprop_cli.cli.check._shows_progress", shown)
+    (tmp_path / "one.yaml").write_text(PROBLEM)
+    for folder, text in (("variants", problems()["s01"]), ("in", answers(1))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "s01.yaml").write_text(text)
+    own, one = [
+        CliRunner().invoke(main, ["check", str(tmp_path / name), str(tmp_path / "in")])
+        for name in ("variants", "one.yaml")
+    ]
+    assert own.exit_code == 0
+    assert one.exit_code in (0, 1)
+    assert seen[0] < 30 < seen[1]  # a class waits; for that many sheets of one problem nobody does
+
+
 def test_one_problem_with_a_class_list(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(PROBLEM)
     (tmp_path / "r.csv").write_text("id,name\nx1,Anna Muster\nx2,Ben\n")

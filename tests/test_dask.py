@@ -14,7 +14,8 @@ import pytest
 from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.summary import summarised
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.report.formats import Settings, rendered
+from backprop_cli.report.formats import rendered
+from backprop_cli.report.settings import Settings
 from backprop_cli.solving.loading import loaded
 
 pytest.importorskip("dask.distributed", reason="the dask extra is not installed")

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Op, Sym
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.factored import Factored, NoFactorsError, factored, jacobian

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from oracles import networks
 
 from backprop_cli.algebra.expr import Sym, num, op
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.cli import main
 from backprop_cli.derive.steps.functions import names
 from backprop_cli.document.document_data import Page
@@ -25,7 +26,6 @@ from backprop_cli.notation import nodes
 from backprop_cli.notation.symbols import Naming, symbol
 from backprop_cli.notation.tex import latex, number, tex, text
 from backprop_cli.notation.widths import width
-from backprop_cli.problem.problem_data import Notation
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.solving.loading import loaded
@@ -321,7 +321,7 @@ SHAPES = {"a": (2,), "b": (2,), "x": (), "W1": (2, 2), "Z1": (2,)}
     ],
 )
 def test_formulas(expr: object, wanted: str) -> None:
-    found = latex(expr, Bases(), Naming(Notation()), SHAPES)  # type: ignore[arg-type]
+    found = latex(expr, Bases(), Naming(Letters()), SHAPES)  # type: ignore[arg-type]
     assert squeezed(found) == squeezed(wanted)
 
 

@@ -182,9 +182,9 @@ DRAWS = f"{READS} rich"
 LOADS = {  # arguments: parts of the program, and packages of others
     "--help": ("cli errors", "click msgspec"),
     "--version": ("cli errors", "click msgspec"),
-    "solve --help": ("cli errors terminal", "click msgspec"),
-    "check --help": ("cli errors terminal", "click msgspec"),
-    "derive --help": ("cli errors terminal", "click msgspec"),
+    "solve --help": ("cli errors formats terminal", "click msgspec"),  # the names of formats
+    "check --help": ("cli errors grading problem report terminal", "click msgspec"),
+    "derive --help": ("cli errors formats terminal", "click msgspec"),
     f"solve {PROBLEM}": (SOLVED, DRAWS),
     f"solve {PROBLEM} --detail long --entry W1[1,2]": (SOLVED, DRAWS),
     f"solve {PROBLEM} --verify --steps 300 --at 7": (SOLVED, DRAWS),
@@ -275,6 +275,25 @@ def test_solve_loads_what_it_is_asked_for() -> None:
         assert f"{PACKAGE}.{module}" not in plain
         if arguments:
             assert f"{PACKAGE}.{module}" in loaded_by("solve", PROBLEM, *arguments.split()), module
+
+
+@pytest.mark.parametrize(
+    "arguments", [f"solve {PROBLEM}", f"derive {PROBLEM}", f"check {PROBLEM} {SHEET}"]
+)
+def test_a_short_run_looks_for_no_unreachable_objects(arguments: str) -> None:
+    program = (
+        "import gc, sys\n"
+        "from backprop_cli.cli import run\n"
+        f"sys.argv = {['backprop', *arguments.split()]!r}\n"
+        "def told(phase, what):\n"
+        "    if what['generation'] < 2:\n"  # 2 is that at the very end, of the few that are left
+        "        print(phase, file=sys.stderr)\n"
+        "gc.callbacks.append(told)\n"
+        "run()\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("words", ["s", "solve --det", "solve problems/sig", "check --f"])

@@ -13,7 +13,7 @@ from backprop_cli.algebra.expr import Sym, num
 from backprop_cli.calculus.differentiate import gradients, shares
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.record import Array
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.operations.updates import RULES, Terms
 from backprop_cli.readings.values import evaluate
 

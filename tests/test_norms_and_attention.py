@@ -9,7 +9,7 @@ import pytest
 
 import backprop_cli as backprop
 from backprop_cli.algebra.expr import Op, Sym
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.text.parser import parse
 from backprop_cli.readings.values import evaluate
 

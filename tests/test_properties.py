@@ -15,7 +15,7 @@ from oracles.reading import Array, Problem
 from oracles.replay import replay
 from oracles.solved import changed, in_equations, of_one_sample, oriented, solved
 
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.values import evaluate
 from backprop_cli.solving.solution import Solution

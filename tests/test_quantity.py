@@ -37,7 +37,9 @@ from backprop_cli.algebra.quantity import (
 from backprop_cli.errors import UserError
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.operations.updates import RULES
+from backprop_cli.problem.file_format.layer_keys import TYPES
 from backprop_cli.problem.ids import NAMED
+from backprop_cli.problem.layer_types.layer_type import LayerType
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.solving.loading import Loaded, loaded
@@ -141,7 +143,15 @@ def test_the_makers_of_ids() -> None:
 
 
 def test_the_letters_of_states_are_those_of_the_rules() -> None:
-    assert {letter for rule in RULES.values() for letter in rule.states(NAMED)} == {*STATES}
+    of_rules = {letter for rule in RULES.values() for letter in rule.states(NAMED)}
+    assert of_rules == {*STATES}, "say in STATES which letters there are"
+
+
+@pytest.mark.parametrize("kind", TYPES.values(), ids=lambda kind: kind.name)
+def test_the_letters_of_layers_are_those_of_their_types(kind: LayerType) -> None:
+    for letter in (*kind.parameters.values(), *kind.ids):
+        found = layer_name(layer_id(letter, 1))
+        assert found == LayerName(letter, 1), f"say in _LETTERS that layers have {letter}"
 
 
 @pytest.mark.parametrize(

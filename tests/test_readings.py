@@ -24,9 +24,8 @@ from backprop_cli.algebra.expr import (
     uses,
     walk,
 )
-from backprop_cli.operations.fitting import fit
-from backprop_cli.operations.record import Array
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.record import Array, fit
+from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.factored import jacobian
 from backprop_cli.readings.formula_text import number, plain

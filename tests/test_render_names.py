@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.document.names import Names
-from backprop_cli.problem.problem_data import Notation
 
 BASES = frozenset({"W1", "b1", "alpha"})
 LAYERS = Names(bases=BASES)
@@ -79,11 +79,11 @@ def test_symbols_of_equations(id: str, symbol: str) -> None:
 
 def test_a_batch_is_a_matrix() -> None:
     assert Names(batch=True).text("X") == "X"
-    assert Names(Notation(input="a"), batch=True).text("X") == "a"
+    assert Names(Letters(input="a"), batch=True).text("X") == "a"
 
 
 def test_notation_changes_letters_and_layer_numbers() -> None:
-    names = Names(Notation(weights="Θ", pre="a", post="z", loss="J", first_layer=0))
+    names = Names(Letters(weights="Θ", pre="a", post="z", loss="J", first_layer=0))
     assert [names.text(id) for id in ("W1", "Z2", "H1", "dL/dW2")] == ["Θ⁰", "a¹", "z⁰", "∂J/∂Θ¹"]
 
 

@@ -11,11 +11,11 @@ from counting import counted
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import symbols
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.document.view import View
 from backprop_cli.formats import markdown_blocks, terminal_page
 from backprop_cli.notation.boxes import width
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.problem.problem_data import Notation
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.values import evaluate
 from backprop_cli.said.solved import of_trace
@@ -188,7 +188,7 @@ def test_lines_are_no_wider_than_asked(
 
 
 def test_notation_and_conventions_are_stated(network: Trace) -> None:
-    view = View(notation=Notation(weights="Θ", pre="A", first_layer=0))
+    view = View(notation=Letters(weights="Θ", pre="A", first_layer=0))
     shown = text(network, view)
     assert "a = Θᵀ x + b" in shown
     assert "A⁰ = (Θ⁰)ᵀ x + b⁰" in shown

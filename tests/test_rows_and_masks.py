@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import backprop_cli as backprop
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.text.lexer import FormulaError
 from backprop_cli.problem.text.parser import Dialect, parse
 from backprop_cli.readings.formula_text import plain

@@ -19,8 +19,7 @@ from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.calculus.differentiate import shares
 from backprop_cli.calculus.differentiate import slope as slope_of
 from backprop_cli.operations.record import Array
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import TABLE, Sizes
 from backprop_cli.readings.entries import entry
 from backprop_cli.readings.values import evaluate
 

@@ -134,7 +134,7 @@ def _stacked(leaves: Any, kind: Any) -> Any:
 
 
 def _steps(cell: Any, named: Any, x: Any, state: Any) -> Any:
-    named["bias_hh"] = torch.zeros_like(named["bias_ih"])
+    named.setdefault("bias_hh", torch.zeros_like(named["bias_ih"]))
     states = []
     for row in x:
         state = torch.func.functional_call(cell, named, (row, state))
@@ -198,6 +198,103 @@ def test_pytorchs_gru_with_its_reset_gate_behind_the_product(
     for name, value in wanted.items():
         wanted[name] = sign * value if name.endswith("_z") else value
     assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("steps", [1, 3])
+def test_pytorchs_second_bias(monkeypatch: pytest.MonkeyPatch, kind: str, steps: int) -> None:
+    """bias_hh, which the reset gate of a GRU multiplies and which else is one more bias."""
+    v, draw = drawn(steps + 40, steps), np.random.default_rng(steps)
+    given = parameters(kind, 3, 2, draw)
+    gates = ORDER.get(kind, "")
+    own = {f"bW1_{g}" if g else "bW1": draw.normal(size=3).round(3) for g in gates or ("",)}
+
+    def states(leaves: Any, start: Any) -> Any:
+        cell = getattr(torch.nn, f"{kind.upper()}Cell")(2, 3).double()
+        named = {"weight_ih": leaves.get("U1"), "weight_hh": leaves.get("W1")}
+        named |= {"bias_ih": leaves.get("b1"), **(_stacked(leaves, kind) if gates else {})}
+        named["bias_hh"] = torch.cat([leaves[name] for name in own])
+        zeros = torch.zeros_like(start)
+        return _steps(cell, named, leaves["X"], (start, zeros) if kind == "lstm" else start)
+
+    monkeypatch.setitem(STATES, kind, states)
+    numbers = ", ".join(f"{name[4:]}: {plain(each)}" for name, each in own.items())
+    key = f"recurrent_bias: {{{numbers}}}" if gates else f"recurrent_bias: {plain(own['bW1'])}"
+    more = "\n    reset_gate: after" if kind == "gru" else ""
+    text = problem_of(kind, v, given, "W x + b", "every-step", "sum")
+    found = values_of(worked(text.replace(f"type: {kind}", f"type: {kind}\n    {key}{more}")))
+    assert_close(found, torch_values(kind, v, {**given, **own}, "every-step", "sum"))
+
+
+def test_one_gate_alone_may_have_a_recurrent_bias() -> None:
+    v = drawn(3, 2)
+    given = parameters("gru", 3, 2, np.random.default_rng(3))
+    text = problem_of("gru", v, given, "W x + b", "every-step", "sum")
+    keys = "type: gru\n    reset_gate: after\n    recurrent_bias: {h: [1, 2, 3]}"
+    found = values_of(worked(text.replace("type: gru", keys)))
+    named = [name for name in found if name.startswith("dL/dbW1")]
+    assert named == ["dL/dbW1_h"]
+    gates = [found[f"dL/dh1_{t}"] * (1 - found[f"h1_{t}"] ** 2) * found[f"r1_{t}"] for t in (1, 2)]
+    np.testing.assert_allclose(found["dL/dbW1_h"], sum(gates), rtol=1e-12)
+
+
+MASKS = {"a mask a step": [[1, 0, 1], [1, 1, 0], [0, 1, 1]], "one mask": [1, 0, 1]}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+@pytest.mark.parametrize("kind", GATES)
+def test_dropout_behind_a_layer_over_time(
+    monkeypatch: pytest.MonkeyPatch, kind: str, mask: Any
+) -> None:
+    """It takes of what comes behind the layer, and leaves what the next step has."""
+    v = drawn(60, 3)
+    given = parameters(kind, 3, 2, np.random.default_rng(60))
+    plainly = STATES[kind]
+    seen: list[Any] = []
+
+    def dropped(leaves: Any, start: Any) -> Any:
+        seen.extend(plainly(leaves, start))
+        each = torch.tensor(mask, dtype=torch.float64).expand(3, 3)
+        return [row * state / 0.5 for row, state in zip(each, seen, strict=True)]
+
+    monkeypatch.setitem(STATES, kind, dropped)
+    key = f"type: {kind}\n    dropout: {{mask: {mask}, keep: 0.5}}"
+    text = problem_of(kind, v, given, "W x + b", "every-step", "sum")
+    found = values_of(worked(text.replace(f"type: {kind}", key)))
+    wanted = torch_values(kind, v, given, "every-step", "sum")
+    wanted = {name.replace("H1_", "Htilde1_"): value for name, value in wanted.items()}
+    wanted |= {f"H1_{t}": state.detach().numpy() for t, state in enumerate(seen, 1)}
+    assert_close(found, wanted)
+
+
+def test_dropout_behind_the_last_step_and_behind_a_dense_layer_at_every_step() -> None:
+    """By finite differences; and a mask of another shape is told what the layer gives."""
+    text = """
+input: sequence
+x: [[1, 0.5], [-1, 0.2], [0.5, 0.4]]
+y: [1]
+layers:
+  - weights: [[0.5, 0.1], [-1, 0.3]]
+    activation: tanh
+    dropout: {mask: [[1, 0], [1, 1], [0, 1]], keep: 0.8}
+  - type: rnn
+    input_weights: [[0.5, 0.1], [-1, 0.3]]
+    recurrent_weights: [[0.5, 0.2], [-0.3, 0.4]]
+    dropout: {mask: [0, 1], keep: 0.25}
+    at: last-step
+  - {weights: [[1, 2]], activation: sigmoid}
+loss: binary-cross-entropy
+"""
+    found = values_of(worked(text))
+    np.testing.assert_allclose(found["H2"], [0, 4 * found["H2_3"][1]])
+    first = np.tanh(np.array([[0.5, 0.1], [-1, 0.3]]) @ [1, 0.5])
+    np.testing.assert_allclose(found["H1_1"], [first[0] / 0.8, 0])
+    result = CliRunner().invoke(main, ["solve", "-", "--verify"], input=text)
+    assert float(result.stdout.rstrip().rpartition(" ")[2]) < 1e-6
+    wrong = text.replace("[[1, 0], [1, 1], [0, 1]]", "[[1, 0], [1, 1]]")
+    refused = CliRunner().invoke(main, ["solve", "-"], input=wrong)
+    assert refused.exit_code == 2
+    assert "the layer gives a 3 × 2 matrix" in refused.stderr
 
 
 def test_a_layer_is_the_equations_it_stands_for() -> None:

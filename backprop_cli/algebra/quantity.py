@@ -39,7 +39,9 @@ _derivative = re.compile(r"d([^/\d][^/]*)/d([^/]+)").fullmatch
 _second = re.compile(r"d2([^/]+)/d([^/]+)").fullmatch
 _simple = re.compile(r"[^\W\d_]\d*(_\d+)?").fullmatch  # a letter and its number
 _name = re.compile(r"[^\W\d]\w*").fullmatch
-_LETTERS = "[WbZHUifogczrhDEQKVSA]|W[QKV]|mu|var|Xhat|gamma|beta|alpha"  # of what layers have
+_LETTERS = (
+    "[WbZHUifogczrhDEQKVSA]|W[QKV]|bW|Htilde|mu|var|Xhat|gamma|beta|alpha"  # of what layers have
+)
 _layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
 _in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
 _in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
@@ -286,6 +288,21 @@ class LayerName(Struct, frozen=True):
     letter: str
     layer: int
     source: int | None = None
+
+
+class Letters(Struct, frozen=True):
+    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
+
+    input: str = "x"
+    target: str = "y"
+    weights: str = "W"
+    bias: str = "b"
+    pre: str = "Z"
+    post: str = "H"
+    output: str = "Ŷ"
+    loss: str = "L"
+    first_layer: int = 1
+    delta: bool = False
 
 
 def layer_id(letter: str, layer: int, source: int | None = None) -> str:

@@ -11,10 +11,8 @@ from msgspec import Struct, field
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.operations.definitions import stacked, written_out
-from backprop_cli.operations.fitting import fit
-from backprop_cli.operations.record import Rules, standing_for
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.record import Rules, fit, standing_for
+from backprop_cli.operations.table import operation, stacked, written_out
 
 Equations = Mapping[str, Expr]
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
 from backprop_cli.calculus.differentiate import added_up, gradients, has_slope, slope
-from backprop_cli.operations.fitting import fit
-from backprop_cli.operations.record import Rules
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.record import Rules, fit
+from backprop_cli.operations.table import Sizes, operation
 
 IDENTITY = Op("identity", ())
 """Stands for I while a Jacobian is put together; never left in a result."""

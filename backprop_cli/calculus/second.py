@@ -8,10 +8,8 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, substitute, symbols
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import needed, pull_back
-from backprop_cli.operations.fitting import fit, in_shape
-from backprop_cli.operations.record import OtherShapes, Rules
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.record import OtherShapes, Rules, fit, in_shape
+from backprop_cli.operations.table import Sizes, operation
 
 
 class NoClosedFormError(Exception):

@@ -36,10 +36,8 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Equations, added_up, needed, shares
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.arithmetic import xtimes
-from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.record import Array, Rules, Value
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import Sizes, in_placeholders, operation
 
 Definitions: TypeAlias = Mapping[str, Expr]
 Rule: TypeAlias = Callable[[Op, Definitions], "Op | None"]

@@ -26,8 +26,7 @@ from backprop_cli.grading.sheets.typed_arrays import Written, written
 from backprop_cli.grading.slips.plain_workings import Values
 from backprop_cli.grading.slips.table_of_slips import OF_PARTS, SLIP_WORDS, said_best
 from backprop_cli.problem.ids import Reference
-from backprop_cli.report.facts import facts
-from backprop_cli.report.printed_formulas import PrintedFormulas
+from backprop_cli.report.facts import PrintedFormulas, facts
 from backprop_cli.report.settings import Settings, of_result
 from backprop_cli.report.wording import VERDICTS, number, points, points_said, verdict_phrase
 from backprop_cli.solving.loading import Loaded

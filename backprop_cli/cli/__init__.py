@@ -17,9 +17,8 @@ from backprop_cli.errors import USAGE
 INTERRUPTED = 130  # exit code: Ctrl-C, as shells have it
 _NOT_OURS = (signal.SIG_DFL, signal.default_int_handler)  # handlers that nobody has chosen
 _LAST_STREAM = 2  # the number of standard error
-_OBJECTS = 50_000  # made before Python looks for unreachable ones; nearly all of them are reachable
+_OBJECTS = 200_000  # made before Python looks for unreachable ones: a short run makes 65,000
 
-_ENDINGS = (".yaml", ".yml", ".json")
 _COMMANDS = {
     "solve": "Forward, backward, update: every intermediate, step by step.",
     "check": "Grade answer files: right, carried, rounded or wrong, and which slip it was.",
@@ -64,7 +63,9 @@ class _Lazy(click.Group):
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            if args[0].casefold().endswith(_ENDINGS):
+            from backprop_cli.cli.common import ENDINGS
+
+            if args[0].casefold().endswith(ENDINGS):
                 ctx.fail(
                     f"'{args[0]}' is a file, and a command comes before it: "
                     f"backprop solve {args[0]}"

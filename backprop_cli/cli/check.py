@@ -22,6 +22,7 @@ from backprop_cli.cli.common import (
 )
 from backprop_cli.cli.output import Output, write_file
 from backprop_cli.errors import BUG, USAGE, refusal
+from backprop_cli.report import formats
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.class_desk import ClassDesk
@@ -31,14 +32,16 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.grading.report_data import Note, Reveal, Submission, Summary
     from backprop_cli.grading.sheets.collect import Unread
     from backprop_cli.grading.summary import Counts
-    from backprop_cli.report.formats import Settings, Writer
+    from backprop_cli.report.settings import Settings
+    from backprop_cli.report.stream import Writer
     from backprop_cli.solving.loading import Loaded
     from backprop_cli.terminal.themes import ThemeName
 
 FAILED: Final = 1  # exit code: some sheet does not pass
 MANY: Final = 400  # sheets from which more than one process is worth its start
+MANY_OWN: Final = 10  # sheets of numbers of their own, a problem each, that take a while
 
-FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html", "gradebook")
+FORMATS = (*formats.FORMATS, "gradebook")
 _KEPT: Final = ("html", "markdown", "json", "csv")
 """Formats that are read later, without what is told beside."""
 _PATH = click.Path(path_type=Path)
@@ -132,7 +135,8 @@ def run(problem: Path, options: Options) -> None:
     task = _task(problem, options)
     settings = _settings(options, task.grader)
     writers = tuple(_writers(options, settings, task))
-    graded = _Graded(_graded(Bench(task.desk, writers), task.files, options))
+    waited_for = MANY_OWN if problem.is_dir() else MANY
+    graded = _Graded(_graded(Bench(task.desk, writers), task.files, options, waited_for))
     kept = task.notes if options.out.file is not None or options.out.format in _KEPT else ()
 
     def summary() -> Summary:
@@ -224,17 +228,15 @@ def _task(problem: Path, options: Options) -> Task:
 
 def _writers(options: Options, settings: Settings, task: Task) -> Iterator[Writer]:
     """What writes the report, and then what is written beside it."""
-    from backprop_cli.report.formats import STEP_SUMMARY, writer
-
     alone = len(task.files) == 1
     if options.out.format == "gradebook":
         from backprop_cli.classroom.gradebook import GradebookWriter
 
         yield GradebookWriter(settings, task.roster)
     else:
-        yield writer(options.out.format, settings, alone=alone)
+        yield formats.writer(options.out.format, settings, alone=alone)
     if _wants_step_summary(options):
-        yield writer(STEP_SUMMARY, settings, alone=alone)
+        yield formats.writer(formats.STEP_SUMMARY, settings, alone=alone)
     if options.feedback is not None:
         from backprop_cli.classroom.gradebook import FeedbackWriter
 
@@ -275,12 +277,15 @@ def _desk(loaded: Loaded, folder: str | None) -> Desk:
         return Desk(loaded.model, folder, allowed_for("checking").most)
 
 
-def _graded(bench: Bench, files: Sequence[str], options: Options) -> Iterator[Parts]:
+def _graded(
+    bench: Bench, files: Sequence[str], options: Options, waited_for: int
+) -> Iterator[Parts]:
+    """The parts of the report; with a bar on a terminal, from `waited_for` sheets on."""
     from backprop_cli.cli.grading_pool import graded
 
     workers = options.workers or (_cores() if len(files) >= MANY else 1)
     found = graded(bench, files, workers)
-    if not _shows_progress(len(files)):
+    if not _shows_progress(len(files), waited_for):
         return found
     return _counted(found, len(files), options.out.theme)
 
@@ -292,8 +297,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _shows_progress(files: int) -> bool:
-    return files >= MANY and sys.stderr.isatty()
+def _shows_progress(files: int, waited_for: int) -> bool:
+    return files >= waited_for and sys.stderr.isatty()
 
 
 def _counted(found: Iterator[Parts], total: int, theme: ThemeName) -> Iterator[Parts]:
@@ -315,8 +320,8 @@ def _title(loaded: Loaded) -> str:
 
 def _settings(options: Options, grader: Grader) -> Settings:
     from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-    from backprop_cli.report.formats import Settings
-    from backprop_cli.report.printed_formulas import PrintedFormulas
+    from backprop_cli.report.facts import PrintedFormulas
+    from backprop_cli.report.settings import Settings
 
     look = options.out.look()
     return Settings(

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from backprop_cli.cli.common import one_of, output_options, problem_files, whole
 from backprop_cli.cli.output import Output
 from backprop_cli.errors import refusal
+from backprop_cli.formats.registry import DERIVATIONS
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.derive.derivation_data import Derivation
@@ -77,7 +78,7 @@ class Options(Struct, frozen=True):
     "A Jacobian's rows are functions (numerator) or variables (denominator).",
 )
 @click.option("--index", is_flag=True, help="Every equation of PROBLEM entry by entry, with sums.")
-@output_options("text", "markdown", "latex", "html", "json")
+@output_options(*DERIVATIONS)
 def command(problem: Path | None, **options: object) -> None:
     """Derives in symbols: every line with the rule that leads to it.
 
@@ -148,7 +149,7 @@ def _said(problem: Path | None, options: Options) -> tuple[Said, View]:
     from backprop_cli.cli.arguments import allowed_for, load, source_of
 
     if options.of is not None or options.wrt is not None:
-        from backprop_cli.said.one_gradient import of_loaded
+        from backprop_cli.said.problem_in_symbols import of_loaded
 
         return of_loaded(load(problem, numbers=False), options.of, options.wrt, view)
     from backprop_cli.said.problem_in_symbols import of_source

@@ -229,6 +229,7 @@ def _end_with_parent() -> None:
 
 
 CHUNK: Final = 50  # sheets a process takes at a time
+ALONE: Final = 5  # the same where there is one process, and somebody watches how far it is
 
 
 class Parts(Struct):
@@ -291,8 +292,9 @@ class Bench(Struct):
 
 def graded(bench: Bench, files: Sequence[str], workers: int) -> Iterator[Parts]:
     """The parts of all files; the number of workers changes the time taken, nothing else."""
-    chunks = (files[start : start + CHUNK] for start in range(0, len(files), CHUNK))
     workers = min(workers, -(-len(files) // CHUNK))
+    at_once = ALONE if workers <= 1 else CHUNK
+    chunks = (files[start : start + at_once] for start in range(0, len(files), at_once))
     if workers <= 1:
         yield from map(bench.parts, chunks)
         return

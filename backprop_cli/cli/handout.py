@@ -8,6 +8,7 @@ import click
 
 from backprop_cli.cli.common import PROBLEM, output_options, whole
 from backprop_cli.cli.output import Output
+from backprop_cli.formats.registry import HANDOUTS, written
 
 
 @click.command(
@@ -15,7 +16,7 @@ from backprop_cli.cli.output import Output
     epilog="\b\nExample:\n  backprop handout problems/adam.yaml --format latex -o sheet.tex",
 )
 @PROBLEM
-@output_options("text", "markdown", "latex", "html")
+@output_options(*HANDOUTS)
 @whole("--room", 0, 40, "Lines to work in below each quantity (default: as many as it may take).")
 def command(problem: Path, out: Output, room: int | None) -> None:
     """Writes the exercise of PROBLEM: what is given, drawn with the network, and what is asked.
@@ -24,7 +25,6 @@ def command(problem: Path, out: Output, room: int | None) -> None:
     """
     from backprop_cli.classroom.exercise_sheet import exercise_sheet
     from backprop_cli.cli.arguments import load
-    from backprop_cli.formats.registry import written
 
     loaded = load(problem, numbers=False)
     view = out.view(loaded.model.problem)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from backprop_cli.cli.common import PROBLEM, one_of, output_options, whole
 from backprop_cli.cli.output import Output
 from backprop_cli.errors import Complaints, UserError, refusal
+from backprop_cli.formats.registry import SOLUTIONS
 from backprop_cli.terminal.themes import ThemeName
 
 if TYPE_CHECKING:  # loaded where the command runs
@@ -81,7 +82,7 @@ def _known(ctx: click.Context) -> list[str]:
     epilog="\b\nExample:\n  backprop solve problems/momentum.yaml --steps 20 --at 20 --only update",
 )
 @PROBLEM
-@output_options("text", "json", "markdown", "latex", "html", "python", "pytorch")
+@output_options(*SOLUTIONS)
 @one_of(
     "--detail",
     ["short", "normal", "long"],

@@ -27,7 +27,7 @@ from backprop_cli.document.document_data import (
     Rows,
     Section,
 )
-from backprop_cli.document.from_chains import Maker, listed, spaced
+from backprop_cli.document.from_derivations import Maker, listed, spaced
 from backprop_cli.document.from_trace import roles, shown_steps
 from backprop_cli.document.maps import all_breaks, curve, forward, span
 from backprop_cli.document.names import names_of, text_setter

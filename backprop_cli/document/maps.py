@@ -38,21 +38,6 @@ class View(Struct, frozen=True):
     ticks: tuple[Exact, ...] = ()
 
 
-def value_at(function: Function, point: Sequence[Fraction]) -> Fraction | Value | None:
-    """The value of a function at a point: a number where it is linear."""
-    piece = next(
-        (
-            piece
-            for piece in function.pieces or ()
-            if all(half.holds(point) for half in piece.region)
-        ),
-        None,
-    )
-    if piece is None:
-        return None
-    return piece.value.at(point) if isinstance(piece.value, Affine) else piece.value
-
-
 # The window ---------------------------------------------------------------------------------------
 
 
@@ -263,13 +248,6 @@ _POINTS = 96  # of a curve that is not straight
 _SAME = 1e-9
 
 
-class End(Struct, frozen=True):
-    """An end of an interval, and whether the interval contains it; at None there is no end."""
-
-    at: Fraction | None
-    inside: bool = False
-
-
 def span(points: Iterable[Fraction]) -> Span:
     """From where to where to draw, in short numbers, with all the points well inside."""
     found = list(points)
@@ -281,17 +259,18 @@ def span(points: Iterable[Fraction]) -> Span:
 
 def breaks_of(found: Pieces | None) -> list[Fraction]:
     """Where the pieces of a function of one input meet."""
-    ends = (end.at for piece in found or () for end in interval(piece.region))
-    return sorted({at for at in ends if at is not None})
+    ends = (end for piece in found or () for end in interval(piece.region))
+    return sorted({end for end in ends if end is not None})
 
 
-def interval(region: Region) -> tuple[End, End]:
-    """A region of one input."""
-    low, high = End(None), End(None)
+def interval(region: Region) -> tuple[Fraction | None, Fraction | None]:
+    """The ends of a region of one input; None where there is none."""
+    low: Fraction | None = None
+    high: Fraction | None = None
     for half in region:
         (slope,) = half.function.slopes
         if slope:
-            end = End(-half.function.constant / slope, not half.strict)
+            end = -half.function.constant / slope
             low, high = (end, high) if slope > 0 else (low, end)
     return low, high
 
@@ -334,8 +313,8 @@ def _roots(found: Pieces) -> Iterator[Fraction]:
 
 def _within(region: Region, across: Span) -> Span:
     low, high = interval(region)
-    start = across[0] if low.at is None else max(low.at, across[0])
-    return start, across[1] if high.at is None else min(high.at, across[1])
+    start = across[0] if low is None else max(low, across[0])
+    return start, across[1] if high is None else min(high, across[1])
 
 
 class _Drawing(Struct, frozen=True):
@@ -366,7 +345,7 @@ class _Drawing(Struct, frozen=True):
 
     def dots(self, at: Fraction) -> Iterator[Dot]:
         """The value at a place and what it comes from on either side, where these differ."""
-        near = [piece for piece in self.found if at in (end.at for end in interval(piece.region))]
+        near = [piece for piece in self.found if at in interval(piece.region)]
         here = [piece for piece in near if all(half.holds((at,)) for half in piece.region)]
         heights = dict.fromkeys(self.values(piece.value, [at])[0] for piece in near)
         if not all(map(isfinite, heights)) or _equal(list(heights)):

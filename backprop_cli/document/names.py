@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, walk
 from backprop_cli.algebra.quantity import (
+    Letters,
     at_step,
     derivative_id,
     layer_name,
@@ -28,7 +29,6 @@ from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.notation.symbols import Ending, Naming
 from backprop_cli.notation.terminal import Terminal
 from backprop_cli.notation.writer import Array, Draw, FormulaWriter
-from backprop_cli.problem.problem_data import Notation
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.trace import OverTime, Trace
 
@@ -46,7 +46,7 @@ class Names(Struct, frozen=True):
     `counting` says what entries are counted from.
     """
 
-    notation: Notation = Notation()
+    notation: Letters = Letters()
     layers: bool = True
     batch: bool = False
     ascii: bool = False

@@ -34,7 +34,7 @@ from backprop_cli.notation.numbers_and_indices import Digits
 from backprop_cli.notation.symbols import size, symbol
 from backprop_cli.notation.widths import width
 from backprop_cli.notation.writer import FormulaWriter
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import Step, Trace
 

@@ -14,8 +14,7 @@ from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
 from backprop_cli.operations.convolutions import AXES, SLIDING
 from backprop_cli.operations.losses import LOSSES
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.trace import Step
 
 SECTIONS = MappingProxyType(
@@ -42,6 +41,7 @@ _NOUNS = MappingProxyType(
         "add": "sum",
         "sub": "difference",
         "div": "quotient",
+        "dropout": "dropout",
         "ratio": "quotient",
         "pow": "power",
         "squared_length": "squared length",
@@ -132,6 +132,7 @@ _STATED = MappingProxyType(
         "W": "weights of layer {}",
         "U": "input weights of layer {}",
         "b": "bias of layer {}",
+        "bW": "recurrent bias of layer {}",
         "gamma": "scale of layer {}",
         "alpha": "slope of layer {} below 0",
         "beta": "shift of layer {}",

@@ -29,7 +29,7 @@ from backprop_cli.document.step_equations import Formulas, Known
 from backprop_cli.document.step_words import in_symbols
 from backprop_cli.notation.nodes import Braced, Grid, Node, Number, Sign, Word, row, slashed
 from backprop_cli.notation.widths import width
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.values import evaluate
 from backprop_cli.trace import OverTime, Step, Trace, at_letter
 
@@ -60,7 +60,7 @@ class OverTimeMaker(Struct, frozen=True):
         yield StepPart(
             number,
             self.step(main.ids[max(main.ids)]).id,
-            self.formulas.names.node(main.name),
+            self.named_together(block),
             _words(block),
             self.step(main.ids[max(main.ids)]).shape,
             first,
@@ -69,6 +69,12 @@ class OverTimeMaker(Struct, frozen=True):
         )
         if table is not None:
             yield table
+
+    def named_together(self, block: Block) -> Node:
+        """What a block is about: `∂L/∂oₜ, ∂L/∂hₜ`."""
+        names = [self.formulas.names.node(family.name) for family in block.families]
+        comma = (Sign(",", bare=True), Sign(" ", bare=True))
+        return row(*[each for name in names for each in (*comma, name)][2:])
 
     def step(self, id: str) -> Step:
         """A step of the trace."""

@@ -8,7 +8,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from backprop_cli.problem.problem_data import Notation, Problem
+from backprop_cli.algebra.quantity import Letters
+from backprop_cli.problem.problem_data import Problem
 from backprop_cli.terminal.themes import Look
 
 
@@ -23,7 +24,7 @@ class View(Look, frozen=True):
     precision: int = 4
     width: int = 100
     detail: Literal["short", "normal", "long"] = "normal"
-    notation: Notation = Notation()
+    notation: Letters = Letters()
     layers: bool = True
     rows: bool = False
     indices: int = 1
@@ -32,10 +33,10 @@ class View(Look, frozen=True):
     asked: tuple[str, ...] = ()
 
 
-def _notation(problem: Problem) -> Notation:
+def _notation(problem: Problem) -> Letters:
     """The letters of a problem; one picture or sequence is the matrix X, unless it is named."""
     own = problem.notation
-    is_matrix = problem.input != "samples" and own.input == Notation().input
+    is_matrix = problem.input != "samples" and own.input == Letters().input
     return replace(own, input=own.input.upper()) if is_matrix else own
 
 

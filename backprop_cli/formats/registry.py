@@ -14,18 +14,30 @@ if TYPE_CHECKING:
     from backprop_cli.document.view import View
     from backprop_cli.trace import Array, Trace
 
-FORMATS: Mapping[str, str] = MappingProxyType(
+
+class Format(Struct, frozen=True):
+    """One format of solutions: the file whose `render` writes what is said, and what else it has
+    room for."""
+
+    file: str
+    derivations: bool = True
+    handouts: bool = True
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "text": "terminal_page",
-        "markdown": "markdown_blocks",
-        "latex": "latex",
-        "html": "html",
-        "json": "plain_data",
-        "python": "python",
-        "pytorch": "pytorch",
+        "text": Format("terminal_page"),
+        "markdown": Format("markdown_blocks"),
+        "latex": Format("latex"),
+        "html": Format("html"),
+        "json": Format("plain_data", handouts=False),
+        "python": Format("python", derivations=False, handouts=False),
+        "pytorch": Format("pytorch", derivations=False, handouts=False),
     }
 )
-"""The file of each format: its `render` writes what is said."""
+SOLUTIONS = tuple(FORMATS)
+DERIVATIONS = tuple(name for name, each in FORMATS.items() if each.derivations)
+HANDOUTS = tuple(name for name, each in FORMATS.items() if each.handouts)
 
 
 class Training(Struct, frozen=True):
@@ -58,5 +70,5 @@ class Said(Struct, frozen=True):
 
 def written(format_: str, said: Said, view: View) -> str:
     """What is said, in one format."""
-    module = import_module(f"backprop_cli.formats.{FORMATS[format_]}")
+    module = import_module(f"backprop_cli.formats.{FORMATS[format_].file}")
     return str(module.render(said, view))

@@ -59,7 +59,6 @@ class Glyphs(Struct, frozen=True):
     bars: Fences
     double_bars: Fences
     across: str
-    down: str
 
 
 def _fence(pieces: str) -> Fences:
@@ -77,7 +76,6 @@ UNICODE = Glyphs(
     _fence("|││││"),
     _fence("‖‖‖‖‖"),
     "…",
-    "⋮",
 )
 ASCII = Glyphs(
     _fences("[[||[", "]]||]"),
@@ -86,7 +84,6 @@ ASCII = Glyphs(
     _fence("|||||"),
     Fences(*["||"] * 5),
     "...",
-    ":",
 )
 
 

@@ -7,12 +7,13 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.quantity import (
+    Letters,
     Second,
     from_outside,
     layer_name,
@@ -76,31 +77,6 @@ _LOWERED = frozenset("aehijklmnoprstuvx")  # letters that Unicode has below the 
 _numbered = re.compile(r"(.*?[^\W\d_])_?(\d+)").fullmatch
 _stepped = re.compile(r"(.+)_\{(.+)\}").fullmatch
 _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
-
-
-class Letters(Protocol):
-    """What a problem calls the quantities of a layer."""
-
-    @property
-    def input(self) -> str: ...  # the names say it
-    @property
-    def target(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def bias(self) -> str: ...
-    @property
-    def pre(self) -> str: ...
-    @property
-    def post(self) -> str: ...
-    @property
-    def output(self) -> str: ...
-    @property
-    def loss(self) -> str: ...
-    @property
-    def first_layer(self) -> int: ...
-    @property
-    def delta(self) -> bool: ...
 
 
 class Naming(Struct, frozen=True):
@@ -294,9 +270,12 @@ def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
         inner = Number(str(found.source + shift)) if found.source else Letter("x")
         above = row(above, Sign("(", bare=True), inner, Sign(")", bare=True))
     letter = found.letter
-    if letter in ("WQ", "WK", "WV"):
-        return Symbol(Script(written(letters.weights), above, Letter(letter[1])), "raised")
+    if letter in ("WQ", "WK", "WV", "bW"):
+        base = written(kinds[letter[0]])
+        return Symbol(Script(base, above, Letter(letter[1])), "raised")
     base = written(kinds[letter]) if letter in kinds else _letter(letter, naming.latin)
+    if letter == "Htilde":
+        base = marked(written(letters.post), "tilde")
     return Symbol(Script(base, above), "raised")
 
 

@@ -21,8 +21,7 @@ from backprop_cli.notation.parts import FLIPPED, Form, Kind, Part
 from backprop_cli.notation.product_forms import only_moves
 from backprop_cli.notation.structure_forms import ONES, PRODUCT
 from backprop_cli.notation.symbols import Ending, Symbol, size
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import TABLE, Sizes
 from backprop_cli.readings.index_bases import Bases
 from backprop_cli.readings.values import evaluate
 

@@ -10,7 +10,6 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, num, op
 from backprop_cli.algebra.shapes import Shape, broadcast
-from backprop_cli.operations.fitting import fit
 from backprop_cli.operations.record import (
     Array,
     Domain,
@@ -21,6 +20,7 @@ from backprop_cli.operations.record import (
     ShapeRule,
     Shares,
     Value,
+    fit,
 )
 
 

@@ -10,8 +10,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.operations import along_axes
-from backprop_cli.operations.fitting import total
-from backprop_cli.operations.record import Notation, Operation, Rules, Shares
+from backprop_cli.operations.record import Notation, Operation, Rules, Shares, total
 
 _AXIS = {"axis": None, "keep": None}
 

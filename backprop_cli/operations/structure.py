@@ -9,7 +9,6 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, all_known, described, plus
-from backprop_cli.operations.fitting import fit, total
 from backprop_cli.operations.record import (
     Along,
     Array,
@@ -22,6 +21,8 @@ from backprop_cli.operations.record import (
     Rules,
     ShapeRule,
     Shares,
+    fit,
+    total,
 )
 
 

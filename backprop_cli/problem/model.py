@@ -132,10 +132,6 @@ class Model(Struct, frozen=True):
         """What the axes of a forward quantity run over."""
         return axes_of(name, self.equations, self.given, self.unknown)
 
-    def stated(self, name: str) -> bool:
-        """Whether the file states the quantity, with numbers or without."""
-        return name in self.given or name in self.unknown
-
     @property
     def bases(self) -> Bases:
         """What the entries of every quantity are counted from."""

@@ -11,7 +11,7 @@ from backprop_cli.algebra.expr import Expr, Sym, op
 from backprop_cli.algebra.quantity import at_step, layer_id
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Complaints
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Array, Equation, Remark, axes_of, state_shape
 from backprop_cli.problem.problem_data import (
     TRAINED_SLOPE,
@@ -187,17 +187,9 @@ class Draft(Struct):
         """Notes what there is once a step."""
         self.over_time |= dict.fromkeys(bases, steps)
 
-    def put_out_over_time(self, number: int, base: str, steps: int, *, last: bool = False) -> None:
-        """What a layer puts out: all steps, a row each, or the last one alone."""
-        name, layer = self.output_of(number), self.layers[number - 1]
-        if layer.dropout is not None:
-            message = f"layer {number} goes over time, where there is no dropout"
-            self.complaints.add(message, layer.mark, "leave it out")
-        if last:
-            words = "prediction" if number == len(self.layers) else f"output of layer {number}"
-            self.define(name, Sym(at_step(base, steps)), "copy", ("unit",), words)
-            self.neighbours.append((name, at_step(base, steps)))
-            return
+    def put_out_over_time(self, number: int, base: str, steps: int) -> None:
+        """What a layer puts out: all steps, a row each."""
+        name = self.output_of(number)
         rows = [Sym(at_step(base, step)) for step in range(1, steps + 1)]
         self.define(
             name, op("stack", *rows), "over-time", ("step", "unit"), "all steps, a row each"

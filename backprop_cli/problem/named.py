@@ -27,9 +27,8 @@ from backprop_cli.algebra.expr import (
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
 from backprop_cli.operations.record import Array
-from backprop_cli.operations.sizes import Sizes
 from backprop_cli.operations.slicing import choices
-from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.readings.values import evaluate
 
 _MOST_ENTRIES = 10_000

@@ -12,7 +12,7 @@ from backprop_cli.algebra.quantity import at_step, layer_id, loss_parts
 from backprop_cli.algebra.shapes import ShapeError, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.fitted_arrays import weight_axes
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.layer_types.layer_type import per_sample

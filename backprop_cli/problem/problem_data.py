@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.errors import Mark
 
 Size: TypeAlias = "int | str"
@@ -97,21 +98,6 @@ class Convention(Struct, frozen=True):
     def transposed(self) -> bool:
         """Whether W is written transposed in the formula."""
         return "^T" in self.affine
-
-
-class Notation(Struct, frozen=True):
-    """What the quantities are called in print; ids stay as they are. `delta`: ∂L/∂Z² is δ²."""
-
-    input: str = "x"
-    target: str = "y"
-    weights: str = "W"
-    bias: str = "b"
-    pre: str = "Z"
-    post: str = "H"
-    output: str = "Ŷ"
-    loss: str = "L"
-    first_layer: int = 1
-    delta: bool = False
 
 
 TRAINED_SLOPE = "prelu"
@@ -303,7 +289,7 @@ class Problem(Struct, frozen=True):
     id: str = ""
     notes: str = ""
     convention: Convention = Convention()
-    notation: Notation = Notation()
+    notation: Letters = Letters()
     x: Values | None = None
     y: Values | Labels | None = None
     input: Literal["samples", "picture", "sequence"] = "samples"

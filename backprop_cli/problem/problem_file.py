@@ -16,6 +16,7 @@ from backprop_cli.errors import Complaint, UserError, refusal
 from backprop_cli.problem.text.tree import MAX_BYTES, source_lines
 from backprop_cli.problem.typed_numbers import printable
 
+ENDINGS = (".yaml", ".yml", ".json")
 _USUAL = 16_384  # bytes that nearly every file has room in
 
 
@@ -90,7 +91,7 @@ def _near(path: Path) -> str | None:
         names = {
             other.stem: other.name  # endings are alike, whatever stands before them
             for other in path.parent.iterdir()
-            if other.suffix in (".yaml", ".yml", ".json")
+            if other.suffix in ENDINGS
         }
     except OSError:
         return None

@@ -12,8 +12,7 @@ from backprop_cli.algebra.quantity import step_of, typed_entry
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.errors import Complaints, Mark
 from backprop_cli.operations.losses import LOSSES
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.operations.worked_out import in_steps, with_named_arguments
 from backprop_cli.problem.ids import taken
 from backprop_cli.problem.model import Equation, letters_of, state_shape

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from backprop_cli.errors import Complaint, Mark, UserError, refusal
+from backprop_cli.formats.registry import DERIVATIONS
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import expect, expect_one_of, expect_text, told
 from backprop_cli.python.showing import Shown
@@ -30,7 +31,7 @@ class Derivation(Shown):
         ascii: bool = False,  # noqa: A002
     ) -> str:
         """The derivation as `text`, `markdown`, `latex`, `html` or `json`; Error for another."""
-        showing.refuse_other(format, showing.DERIVATIONS)
+        showing.refuse_other(format, DERIVATIONS)
         with told("derive"):
             return self._written(format, showing.view(width=width, ascii=ascii))
 

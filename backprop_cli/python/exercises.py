@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint
+from backprop_cli.formats.registry import HANDOUTS, written
 from backprop_cli.grading.quantities import Unknown, meant
 from backprop_cli.grading.report_data import Report as Graded
 from backprop_cli.grading.report_data import Result, Reveal, Submission
@@ -18,6 +19,7 @@ from backprop_cli.problem.problem_file import Source
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error, expect, expect_text, expect_whole, told
 from backprop_cli.python.showing import Shown
+from backprop_cli.report.formats import FORMATS
 
 if TYPE_CHECKING:
     from backprop_cli.classroom.class_desk import ClassTask
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 
 
 Path_: TypeAlias = "str | os.PathLike[str]"
-
-
-FORMATS = ("text", "markdown", "json", "csv", "junit", "github", "gradescope", "html", "latex")
 
 
 class Report(Shown):
@@ -125,13 +124,13 @@ class Report(Shown):
         width: int = 100,
         ascii: bool = False,  # noqa: A002
     ) -> str:
-        """The report as `text`, `markdown`, `json`, `csv`, `junit`, `github` or `gradescope`.
+        """The report in a format of `check`: `text`, `markdown`, `json`, `csv`, `html`, …
 
         `reveal` is `none` (marks only), `where`, `what` (and which slip) or `value` (and what is
         right). Error for an unknown format.
         """
-        showing.refuse_other(format, FORMATS[:-2])
-        from backprop_cli.report.printed_formulas import PrintedFormulas
+        showing.refuse_other(format, FORMATS)
+        from backprop_cli.report.facts import PrintedFormulas
 
         formula = PrintedFormulas(self._grader, ascii)
         settings = {"reveal": reveal, "width": width, "ascii": ascii, "formula": formula}
@@ -219,7 +218,6 @@ def _several(paths: Path_ | Iterable[Path_]) -> Iterable[Path_]:
 
 
 MOST_ROOM: Final = 40
-HANDOUTS = ("text", "markdown", "latex", "html")
 
 
 def varied(loaded: Loaded, student: str, seed: int) -> Source:
@@ -234,7 +232,6 @@ def handout(loaded: Loaded, format_: str, room: int | None, *, width: int, ascii
     """The exercise without its solution, in one format."""
     from backprop_cli.classroom.exercise_sheet import exercise_sheet
     from backprop_cli.document.view import as_written
-    from backprop_cli.formats.registry import written
 
     showing.refuse_other(format_, HANDOUTS)
     if room is not None:

@@ -29,9 +29,6 @@ REVEALS: Final = ("none", "where", "what", "value")
 MOST_DECIMALS: Final = 15
 LEAST_WIDTH: Final = 20
 
-SOLUTIONS: Final = ("text", "markdown", "latex", "html", "json", "python", "pytorch")
-DERIVATIONS: Final = ("text", "markdown", "latex", "html", "json")
-
 
 def refuse_other(format_: str, known: Sequence[str]) -> None:
     """Raises an Error where there is no such format."""
@@ -74,7 +71,8 @@ def chain(format_: str, found: Derivation, shown: View) -> str:
 def report(format_: str, found: Report, settings: dict[str, Any]) -> str:
     """A report in one format."""
     from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-    from backprop_cli.report.formats import RENDER, Settings
+    from backprop_cli.report.formats import RENDER
+    from backprop_cli.report.settings import Settings
 
     expect_one_of("reveal", settings["reveal"], REVEALS)
     if "width" in settings:
@@ -92,7 +90,7 @@ def symbols(source: Source, shown: View, *, index: bool) -> tuple[Said, View]:
 
 def tensor(source: Source, of: str | None, wrt: str | None, shown: View) -> tuple[Said, View]:
     """One quantity of a problem by another, in symbols."""
-    from backprop_cli.said.one_gradient import of_loaded
+    from backprop_cli.said.problem_in_symbols import of_loaded
     from backprop_cli.solving.loading import loaded
 
     return of_loaded(loaded(source, numbers=False), of, wrt, shown)

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_cli.algebra.quantity import derivative_id, typed_derivative
 from backprop_cli.errors import Complaint
+from backprop_cli.formats.registry import SOLUTIONS
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.python import showing
 from backprop_cli.python.complaining import Error, expect, expect_text, told
@@ -84,7 +85,7 @@ class Solution(Shown):
         `precision` are the decimals shown, `only` the ids (or one), or forward, backward and
         update. Error for an unknown format or name.
         """
-        showing.refuse_other(format, showing.SOLUTIONS)
+        showing.refuse_other(format, SOLUTIONS)
         view = showing.view(precision, detail, width, ascii=ascii, only=self._only(only))
         names = dict.fromkeys(each.id for each in asked(self._loaded.model, self._loaded.plan))
         with told("render"):

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, num, op, substitute, walk
 from backprop_cli.calculus.stable import NoValueError, careful, function_of
-from backprop_cli.operations.definitions import in_placeholders
-from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.table import TABLE, in_placeholders, operation
 
 Array: TypeAlias = NDArray[Any]
 

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
-from backprop_cli.operations.definitions import InNumbers, written_out
 from backprop_cli.operations.inverses import COFACTORS
 from backprop_cli.operations.record import Index, UnknownPlaceError
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import InNumbers, Sizes, operation, written_out
 
 Known = Mapping[str, Mapping[Index, Expr]]
 

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op
 from backprop_cli.calculus.differentiate import has_slope, reaching, slope
 from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.values import Array, evaluate
 
 _ROUNDED = 1e-9  # from 1, of a softmax's sum that was rounded after it was computed

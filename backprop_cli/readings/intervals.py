@@ -12,8 +12,7 @@ from backprop_cli.algebra.expr import Expr, Num, Op, Sym, in_order, symbols, wal
 from backprop_cli.calculus.stable import function_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.bounds import BOUNDS, Array, Interval, is_point, point, windows_of
-from backprop_cli.operations.definitions import in_placeholders
-from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.table import TABLE, in_placeholders, operation
 from backprop_cli.operations.window_values import FACTORS
 from backprop_cli.readings.units import EXACT, PRODUCTS, SUMS, TOTALS, Rounding, Unit, Within, named
 from backprop_cli.readings.values import may_be_noise, without_noise

@@ -12,7 +12,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.stable import Definitions, careful
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.readings.values import Array
 
 if TYPE_CHECKING:

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, walk
 from backprop_cli.calculus.stable import careful, function_of
-from backprop_cli.operations.definitions import in_placeholders
 from backprop_cli.operations.inverses import INVERTED
 from backprop_cli.operations.pooling import pool_of
 from backprop_cli.operations.slicing import at
 from backprop_cli.operations.structure import sizes
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import TABLE, in_placeholders
 from backprop_cli.operations.window_values import FACTORS, windows, windows_sum
 from backprop_cli.readings.scalar_code import FORMS, Registers
 from backprop_cli.readings.scalar_steps import ALONG, ONE, Entries, Exponentials, by_lane, largest

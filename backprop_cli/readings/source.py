@@ -14,9 +14,7 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import Shape, ShapeError
-from backprop_cli.operations.definitions import written_out
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.table import TABLE, Sizes, operation, written_out
 
 Code: TypeAlias = "tuple[str, int]"
 """The text and its precedence: 1 sums, 2 products, 3 signs, 4 powers, 5 what follows a name."""

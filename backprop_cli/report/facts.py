@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from backprop_cli.algebra.quantity import whole_id
+from backprop_cli.algebra.quantity import plain_id, quantity, whole_id
 from backprop_cli.errors import listed
 from backprop_cli.grading.report_data import EntryResult, Note, Result, Submission, Summary, Verdict
 from backprop_cli.grading.sentences import telling
 from backprop_cli.report.settings import Settings
 from backprop_cli.report.wording import DEFAULT_REASON, VERDICTS, indexed, number, remarked, unread
+
+if TYPE_CHECKING:
+    from backprop_cli.grading.grader import Grader
+    from backprop_cli.grading.judging.stages import Stage
+
 
 _LONGEST = 240  # characters of what was written
 _ENTRIES = 8  # named of each verdict
@@ -279,3 +285,46 @@ def note_rows(note: Note) -> Iterator[tuple[str, str, str, str]]:
     """Whose it is, each file by itself, its kind, and what is said of it."""
     for file in note.files or ("",):
         yield note.student, file, note.kind, line_of_note(note)
+
+
+# Formulas -----------------------------------------------------------------------------------------
+
+
+class PrintedFormulas:
+    """Gives the formulas of a problem, made when one is first shown. Picklable."""
+
+    def __init__(self, grader: Grader, in_ascii: bool) -> None:
+        self._grader = grader
+        self._in_ascii = in_ascii
+        self._known: dict[str, str | None] = {}
+
+    def __reduce__(self) -> tuple[type[PrintedFormulas], tuple[Grader, bool]]:
+        return PrintedFormulas, (self._grader, self._in_ascii)
+
+    def __call__(self, id: str) -> str | None:
+        if id not in self._known:
+            step = quantity(id).step
+            writer = self._writers.get(step)
+            formula = None if writer is None else writer(plain_id(id))
+            self._known[id] = f"step {step}: {formula}" if step != 1 and formula else formula
+        return self._known[id]
+
+    @cached_property
+    def _writers(self) -> dict[int, Callable[[str], str | None]]:
+        return {stage.number: self._writer(stage) for stage in self._grader.stages}
+
+    def _writer(self, stage: Stage) -> Callable[[str], str | None]:
+        from backprop_cli.document.names import Names, formulas  # where a formula is shown
+        from backprop_cli.document.view import View, as_written
+
+        model, steps = stage.model, stage.steps
+        view = as_written(model.problem, View(ascii=self._in_ascii))
+        names = Names(
+            view.notation,
+            view.layers,
+            model.samples is not None,
+            self._in_ascii,
+            frozenset((*model.given, *steps)),
+        )
+        exprs = {id: step.expr for id, step in steps.items()}
+        return formulas(exprs, stage.plan.shapes, names, view)

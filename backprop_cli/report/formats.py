@@ -6,35 +6,32 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from backprop_cli.errors import refusal
-from backprop_cli.grading.report_data import Report
-from backprop_cli.report.csv_ import CsvWriter
-from backprop_cli.report.github import GithubWriter
-from backprop_cli.report.json_ import JsonWriter
-from backprop_cli.report.junit import JunitWriter
 from backprop_cli.report.settings import Settings, ascii_text, cleaned, revealed, without_commands
-from backprop_cli.report.stream import WholeWriter, Writer
 
-__all__ = ["RENDER", "STEP_SUMMARY", "Settings", "Writer", "step_summary", "writer"]
+__all__ = ["FORMATS", "RENDER", "STEP_SUMMARY", "Settings", "rendered", "step_summary", "writer"]
 
-Render = Callable[[Report, Settings], str]
+if TYPE_CHECKING:  # loaded where they are asked for: the names of formats are known without them
+    from backprop_cli.grading.report_data import Report
+    from backprop_cli.report.stream import Writer
+
+Render: TypeAlias = "Callable[[Report, Settings], str]"
+
+
+def _of(module: str, name: str) -> Any:
+    return getattr(import_module(f"backprop_cli.report.{module}"), name)
 
 
 class _Shown:
-    """A format that has escapes of its own: what may be said, with clean texts.
-
-    Its module is loaded only where it is asked for: some bring what others do without.
-    """
+    """A format that has escapes of its own: what may be said, with clean texts."""
 
     def __init__(self, module: str, function: str = "render") -> None:
         self._place = module, function
 
     def _render(self, report: Report, settings: Settings) -> str:
-        module, function = self._place
-        return str(
-            getattr(import_module(f"backprop_cli.report.{module}"), function)(report, settings)
-        )
+        return str(_of(*self._place)(report, settings))
 
     def __call__(self, report: Report, settings: Settings) -> str:
         return self._render(cleaned(revealed(report, settings.reveal)), settings)
@@ -57,8 +54,13 @@ class _Page(_Shown):
         return out.encode("ascii", "xmlcharrefreplace").decode() if settings.ascii else out
 
 
-_STREAMED: Mapping[str, Callable[[Settings], Writer]] = MappingProxyType(
-    {"json": JsonWriter, "csv": CsvWriter, "junit": JunitWriter, "github": GithubWriter}
+_STREAMED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "json": ("json_", "JsonWriter"),
+        "csv": ("csv_", "CsvWriter"),
+        "junit": ("junit", "JunitWriter"),
+        "github": ("github", "GithubWriter"),
+    }
 )
 
 _OF_ONE = frozenset({"gradescope"})
@@ -86,7 +88,9 @@ def writer(name: str, settings: Settings, *, alone: bool) -> Writer:
         instead = "the answer file of one student, or --format json"
         raise refusal(message, instead=instead)
     if name in _STREAMED:
-        return _STREAMED[name](settings)
+        return cast("Writer", _of(*_STREAMED[name])(settings))
+    from backprop_cli.report.stream import WholeWriter
+
     return WholeWriter(_WHOLE[name], settings, alone=alone)
 
 
@@ -97,7 +101,7 @@ def rendered(name: str, report: Report, settings: Settings) -> str:
     return "".join(writes.text(report.problem, parts, lambda: report.summary))
 
 
-FORMATS = ("text", "json", "markdown", "csv", "junit", "github", "gradescope", "html")
+FORMATS = tuple(name for name in (*_WHOLE, *_STREAMED) if name != STEP_SUMMARY)
 
 RENDER: Mapping[str, Render] = MappingProxyType({name: partial(rendered, name) for name in FORMATS})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -15,25 +15,10 @@ from rich.text import Text
 from backprop_cli.terminal.console import WORDS, drawn
 from backprop_cli.terminal.themes import Look
 
+if TYPE_CHECKING:
+    from backprop_cli.grading.lint.unnoticed_slips import Finding
+
 _BLANK = Text()
-
-
-class Found(Protocol):
-    """One thing that lint found."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def advice(self) -> str | None: ...
-    @property
-    def slips(self) -> tuple[str, ...]: ...
-    @property
-    def decimals(self) -> int | None: ...
-
 
 _HEADINGS = {
     "accepted": "Mistakes that would be marked right",
@@ -48,18 +33,16 @@ _HEADINGS = {
     "small": "Too small for the digits asked",
     "equivalent": "The same with any numbers: nothing to do",
 }
-
-
 _LAST_OF_DIGITS = _HEADINGS["small"]
 
 
-def matters(finding: Found) -> bool:
+def matters(finding: Finding) -> bool:
     """Whether anything could be done about it."""
     return finding.kind != "equivalent"
 
 
 def lint_text(
-    findings: Sequence[Found], asked: str, look: Look, left_out: Sequence[str] = ()
+    findings: Sequence[Finding], asked: str, look: Look, left_out: Sequence[str] = ()
 ) -> str:
     """A section for each kind, equal findings in one line, and the precision that would do.
 
@@ -70,7 +53,7 @@ def lint_text(
 
 
 def _sections(
-    findings: Sequence[Found], asked: str, left_out: Sequence[str]
+    findings: Sequence[Finding], asked: str, left_out: Sequence[str]
 ) -> Iterator[RenderableType]:
     yield from (Text(f"At {asked}"), _BLANK)
     if left_out:
@@ -100,7 +83,7 @@ def _section(heading: str, rows: Iterable[tuple[str, str | Text]]) -> Iterator[R
     yield from (Padding(table, (0, 0, 0, 2)), _BLANK)
 
 
-def _rows(rows: Sequence[Found]) -> Iterator[tuple[str, Text]]:
+def _rows(rows: Sequence[Finding]) -> Iterator[tuple[str, Text]]:
     """The quantities of which a thing is said, and the thing."""
     said: dict[tuple[str, str | None], list[str]] = {}
     for row in rows:
@@ -111,7 +94,7 @@ def _rows(rows: Sequence[Found]) -> Iterator[tuple[str, Text]]:
 
 
 def lint_json(
-    findings: Sequence[Found],
+    findings: Sequence[Finding],
     left_out: Sequence[str] = (),
     more: Mapping[str, object] = MappingProxyType({}),
 ) -> str:

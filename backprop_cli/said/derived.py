@@ -62,7 +62,7 @@ def of_chains(derivation: Derivation) -> Said:
     """The derivation of a function, line by line."""
 
     def document(view: View, page: Page) -> Document:
-        from backprop_cli.document.from_chains import derived
+        from backprop_cli.document.from_derivations import derived
 
         return derived(derivation, view, page)
 
@@ -78,7 +78,7 @@ def of_gradient(found: TensorDerivation, names: Names, shapes: Mapping[str, Shap
     """The derivation of one derivative."""
 
     def document(view: View, page: Page) -> Document:
-        from backprop_cli.document.from_tensor import gradient
+        from backprop_cli.document.from_derivations import gradient
 
         return gradient(found, view, page, replace(names, ascii=view.ascii), shapes)
 

@@ -13,7 +13,7 @@ from backprop_cli.algebra.shapes import Shape, all_known
 from backprop_cli.calculus.differentiate import gradients
 from backprop_cli.calculus.second import NoClosedFormError, closed_form
 from backprop_cli.derive.simplify.simplify import shorter
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.shortcuts import shortcuts

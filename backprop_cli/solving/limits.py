@@ -15,8 +15,7 @@ from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Mark, refusal
 from backprop_cli.operations.convolutions import CONVOLUTIONS
 from backprop_cli.operations.pooling import POOLING
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.program import fastest, size_of
 from backprop_cli.solving.plan import Plan, Planned

@@ -90,7 +90,10 @@ def _why(step: Planned, unknown: Mask, env: Env, model: Model) -> str:
                 ", and an infinity times 0, or less another, could be anything"
             )
         return f"it is computed from {listed(bad, name, model.bases)}"
-    return "the number is too large for the computer, which ends at about 1.8e308"
+    too_large = "too large for the computer, which ends at about 1.8e308"
+    if unknown.any():
+        return f"on the way to it something is divided by 0, or {too_large}"
+    return f"the number is {too_large}"
 
 
 def _operations(expr: Expr) -> Iterator[Op]:

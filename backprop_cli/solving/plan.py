@@ -17,7 +17,7 @@ from backprop_cli.calculus.differentiate import Gradient, also_through, gradient
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
 from backprop_cli.calculus.last_form import last_form
 from backprop_cli.calculus.quotients import divided_by
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.assumptions import assumed
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr, Op
 from backprop_cli.algebra.quantity import new_id, old_id, state_id
 from backprop_cli.errors import Complaints
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.network import batch_model
 from backprop_cli.problem.problem_data import Rounding, kinks

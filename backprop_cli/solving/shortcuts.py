@@ -13,8 +13,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import all_known
 from backprop_cli.calculus.differentiate import added_up
 from backprop_cli.operations.record import Rules
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.problem.assumptions import summing_to_one
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.named import Written, losses_of

@@ -24,7 +24,7 @@ from backprop_cli.algebra.quantity import (
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.differentiate import Gradient, gradients, shares
 from backprop_cli.errors import Complaints
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
 from backprop_cli.problem.fitted_arrays import fitted
 from backprop_cli.problem.ids import names_said

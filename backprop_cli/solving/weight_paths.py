@@ -13,7 +13,7 @@ from backprop_cli.algebra.expr import Expr, Op, Sym, op, rewrite, symbols
 from backprop_cli.algebra.quantity import change_id, new_id
 from backprop_cli.calculus.differentiate import added_up, also_through, needed
 from backprop_cli.calculus.jacobians import UPSTREAM
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.readings.entries import entry

@@ -16,8 +16,7 @@ import numpy as np
 
 from backprop_cli.algebra.expr import Op, Sym
 from backprop_cli.operations.record import Array, Operation
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import TABLE, Sizes
 
 Shape = tuple[int, ...]
 Way = tuple[tuple[Shape, ...], dict[str, Any]]

@@ -21,10 +21,9 @@ MOST_BOXES = 400
 
 
 class Box(Struct, frozen=True):
-    """One number to be typed: its name in a form, its index from 0, and what it is called."""
+    """One number to be typed: its name in a form, and what it is called."""
 
     name: str
-    index: tuple[int, ...]
     called: str
 
 
@@ -92,4 +91,4 @@ def _cells(place: Place, model: Model, taken: set[str]) -> Iterator[Box]:
             number += 1
             name = f"{stem}_{number}"
         taken.add(name)
-        yield Box(name, index, called)
+        yield Box(name, called)

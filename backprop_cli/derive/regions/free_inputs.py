@@ -17,7 +17,7 @@ from backprop_cli.derive.regions.halfspaces import Affine, Inputs, Piece, Pieces
 from backprop_cli.derive.regions.piecewise import NotWrittenError, pieces
 from backprop_cli.derive.simplify.monomials import tidy
 from backprop_cli.errors import Complaint
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import Problem, Values
 from backprop_cli.readings.entries import entry

@@ -181,7 +181,7 @@ def picks(factor: Expr, index: str) -> str | None:
 def _solved(factor: Expr, index: str) -> str | None:
     """The place, k - i + 1 perhaps, that 1{…} puts in place of an index alone on its side."""
     match factor:
-        case Op("equal", (Sym(left), Sym(right))) if [index] in (moving(left), moving(right)):
+        case Op("equal", (Sym(left), Sym(right))) if index in (*moving(left), *moving(right)):
             return solved(left, right, index)
     return None
 

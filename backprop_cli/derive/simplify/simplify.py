@@ -38,8 +38,7 @@ from backprop_cli.derive.simplify.monomials import (
     weight,
     written,
 )
-from backprop_cli.operations.fitting import in_shape
-from backprop_cli.operations.record import Rules
+from backprop_cli.operations.record import Rules, in_shape
 from backprop_cli.operations.table import operation
 
 STAGES = (

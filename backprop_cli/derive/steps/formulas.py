@@ -25,8 +25,7 @@ from backprop_cli.derive.steps.engine import TooLongError, chain, line, scalars,
 from backprop_cli.derive.steps.rules import Scalars
 from backprop_cli.derive.tensors.entrywise import OfVectors, plainly
 from backprop_cli.errors import HintedError, listed
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE, operation
+from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.problem.text.lexer import quoted
 from backprop_cli.problem.text.parser import FormulaError, parse
 from backprop_cli.readings.entries import NoEntryError

@@ -24,9 +24,8 @@ from backprop_cli.derive.steps.step_table import (
     formula,
 )
 from backprop_cli.derive.tensors.entrywise import OfVectors
-from backprop_cli.operations.definitions import written_out
 from backprop_cli.operations.losses import LOSSES, Loss, Setting
-from backprop_cli.operations.table import SAME, TABLE
+from backprop_cli.operations.table import SAME, TABLE, written_out
 from backprop_cli.problem.problem_data import TRAINED_SLOPE, Kinks
 
 F, Z = Sym("f"), Sym("z")

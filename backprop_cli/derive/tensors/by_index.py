@@ -11,7 +11,7 @@ from backprop_cli.algebra.shapes import Shape, Size
 from backprop_cli.derive.derivation_nodes import Indices, NoMoreLettersError, indexed, over
 from backprop_cli.derive.tensors.entrywise import Entrywise, Letters, counting
 from backprop_cli.derive.tensors.same_axes import SameAxes
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.readings.entries import NoEntryError

@@ -21,7 +21,7 @@ from backprop_cli.derive.derivation_nodes import (
 from backprop_cli.derive.simplify.contract import Contraction, between, settled
 from backprop_cli.derive.tensors.same_axes import SameAxes
 from backprop_cli.operations.record import Along, Index, Lettered, Position, UnknownPlaceError
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.readings.entries import EntryWriter, NoEntryError, called
 

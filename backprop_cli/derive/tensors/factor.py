@@ -22,9 +22,7 @@ from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.steps.engine import line, with_partials, without_repeats, worked_out
 from backprop_cli.derive.steps.functions import named, option_letters
 from backprop_cli.derive.tensors.gradient_data import Factor, Place, Setting, quotient
-from backprop_cli.operations.definitions import written_out
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import Sizes, operation, written_out
 from backprop_cli.readings.entries import NoEntryError, called
 
 

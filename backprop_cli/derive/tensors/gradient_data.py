@@ -14,7 +14,7 @@ from backprop_cli.derive.derivation_data import Chain, Condition
 from backprop_cli.derive.derivation_nodes import Range, derivative, indexed, partial
 from backprop_cli.derive.steps.rules import Scalars
 from backprop_cli.derive.tensors.entrywise import Entrywise, Letters
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.problem_data import Kinks
 
 T = TypeVar("T")
@@ -129,7 +129,6 @@ class Products(Struct, frozen=True):
     left: Expr
     terms: tuple[tuple[Shaped, ...], ...]
     shape: Shape
-    words: str = ""
 
 
 class Fit(Struct, frozen=True):

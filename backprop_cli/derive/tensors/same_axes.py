@@ -11,8 +11,7 @@ from msgspec import Struct, field
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym
 from backprop_cli.algebra.shapes import ShapeError
 from backprop_cli.operations.convolutions import AXES, sliding
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import operation
+from backprop_cli.operations.table import Sizes, operation
 
 Axis: TypeAlias = "tuple[str, int] | None"
 """An axis of a quantity, by its name and place; None where nothing says what it runs over."""

@@ -13,7 +13,7 @@ from backprop_cli.derive.derivation_nodes import Indices, Range, over
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise, Letters, counting
 from backprop_cli.derive.tensors.gradient_data import Place, Setting
 from backprop_cli.errors import HintedError
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import kinks
 

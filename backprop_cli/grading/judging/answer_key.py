@@ -19,7 +19,7 @@ from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
 from backprop_cli.grading.report_data import How, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import Grading, kinks
 from backprop_cli.readings.units import Floating, Unit

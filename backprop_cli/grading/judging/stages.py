@@ -17,7 +17,7 @@ from backprop_cli.algebra.quantity import new_id, old_id, step_id
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.equivalent_ways import Formulas, variants
 from backprop_cli.operations.bounds import point
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.problem.problem_data import kinks
 from backprop_cli.readings.intervals import enclosure

@@ -210,7 +210,7 @@ _canvas = re.compile(
 ).fullmatch
 _HIDDEN: Final = "Participant"
 """What Moodle calls everybody whose name a teacher is not to see."""
-_OTHER = "no .yaml, .yml, .json, .csv, .xlsx or .npz file"
+_OTHER = f"no {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]} file"
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "a Word document": ".docx .doc .odt .rtf .pages",

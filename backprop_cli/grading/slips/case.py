@@ -27,8 +27,7 @@ from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.grading.slips.long_sums import LongSum
 from backprop_cli.operations.record import OtherShapes
-from backprop_cli.operations.sizes import Sizes
-from backprop_cli.operations.table import TABLE
+from backprop_cli.operations.table import TABLE, Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.solving.plan import Planned
 

@@ -16,7 +16,7 @@ from backprop_cli.calculus.differentiate import has_slope, pull_back, slope
 from backprop_cli.grading.judging.equivalent_ways import consumers, through_softmax
 from backprop_cli.grading.slips.case import ACTIVATIONS, CONFUSED, Case
 from backprop_cli.grading.slips.long_sums import LONG, LongSum, added
-from backprop_cli.operations.fitting import fit
+from backprop_cli.operations.record import fit
 
 WrongPull = Callable[[Expr, Expr], Expr]
 """The share of an operation's argument, from the gradient of its result, and that result."""

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
+from backprop_cli.algebra.quantity import Letters
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
@@ -29,7 +30,6 @@ from backprop_cli.problem.problem_data import (
     ForEach,
     Kinks,
     Loss,
-    Notation,
     Penalty,
     Text,
 )
@@ -179,9 +179,9 @@ NOTATION = Record(
             "δ² stands for ∂L/∂Z²" if item.name == "delta" else "",
             default=item.default,
         )
-        for item in fields(Notation)
+        for item in fields(Letters)
     },
-    lambda given: Notation(**given.values),
+    lambda given: Letters(**given.values),
     "{post: A}",
 )
 

@@ -25,7 +25,7 @@ from backprop_cli.problem.fitted_arrays import (
     product,
     weight_axes,
 )
-from backprop_cli.problem.layer_types.layer_type import LayerType, activated, put_out
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated, dropped_at, put_out
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, PRE, WEIGHTS, Draft, rule_of
 from backprop_cli.problem.problem_data import Layer, Skip, Values
@@ -182,6 +182,7 @@ def _over_time(net: Draft, number: int, bias: Expr | None, steps: int) -> None:
             put_out(net, number, result, rule_of(layer.activation), ("unit",))
         else:
             words = "prediction" if number == len(net.layers) else f"output of layer {number}"
+            result = dropped_at(net, number, result, t, steps)
             net.define(post, result, rule_of(layer.activation), ("unit",), words)
         net.neighbours += [(pre, name) for name in symbols(source)]
         net.neighbours.append((post, pre))

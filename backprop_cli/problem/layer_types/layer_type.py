@@ -10,7 +10,7 @@ from msgspec import Struct
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
 from backprop_cli.algebra.quantity import layer_id
-from backprop_cli.algebra.shapes import ShapeError, described
+from backprop_cli.algebra.shapes import Shape, ShapeError, described
 from backprop_cli.operations.table import operation
 from backprop_cli.problem.file_format.function_names import GENERIC
 from backprop_cli.problem.file_format.records import NOTHING, Given, Key
@@ -68,9 +68,7 @@ def _dropped(
         mask = mask.T
     each = net.samples is not None and mask.ndim == 1  # one mask for every sample
     if mask.shape != ((shape[axes.index("unit")],) if each else shape):
-        message = f"the mask of layer {number} is {described(dropout.mask.array.shape)}"  # type: ignore[union-attr]
-        message += f", and the layer gives {described(shape)}"
-        net.complaints.add(message, dropout.mask.mark, "mask: a 1 or 0 for each of these")
+        _complain_of_mask(net, number, dropout.mask, shape)
         return result
     name = layer_id("D", number)
     net.give(name, mask, ("unit",) if each else axes, "data")
@@ -78,6 +76,28 @@ def _dropped(
     if each:
         kept = op("row" if net.convention.rows else "column", kept)
     return op("div", op("mul", kept, result), num(dropout.keep))
+
+
+def dropped_at(net: Draft, number: int, result: Expr, step: int, steps: int) -> Expr:
+    """What dropout, if the layer has one, leaves at a step: by one mask for all, or a row each."""
+    dropout = net.layers[number - 1].dropout
+    if dropout is None or dropout.mask.array is None:
+        return result
+    units, mask = net.sizes().shape(result), dropout.mask.array
+    if mask.shape not in (units, (steps, *units)):
+        _complain_of_mask(net, number, dropout.mask, (steps, *units))
+        return result
+    name = layer_id("D", number)
+    net.give(name, mask, ("step", "unit")[-mask.ndim :], "data")
+    kept: Expr = Sym(name) if mask.ndim == 1 else op("at", Sym(name), index=(step - 1,))
+    return op("div", op("mul", kept, result), num(dropout.keep))
+
+
+def _complain_of_mask(net: Draft, number: int, mask: Values, shape: Shape) -> None:
+    assert mask.array is not None
+    message = f"the mask of layer {number} is {described(mask.array.shape)}"
+    message += f", and the layer gives {described(shape)}"
+    net.complaints.add(message, mask.mark, "mask: a 1 or 0 for each of these")
 
 
 def activated(net: Draft, number: int, z: Expr) -> Expr:

@@ -15,15 +15,16 @@ from backprop_cli.algebra.shapes import Size, described
 from backprop_cli.problem.file_format.fields import Choice, Numbers
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
 from backprop_cli.problem.fitted_arrays import as_matrix, fan, oriented, product, weight_axes
-from backprop_cli.problem.layer_types.layer_type import LayerType, activated
+from backprop_cli.problem.layer_types.layer_type import LayerType, activated, dropped_at, put_out
 from backprop_cli.problem.model import Array
 from backprop_cli.problem.model_builder import BIAS, POST, PRE, WEIGHTS, Draft, rule_of
 from backprop_cli.problem.problem_data import Layer, Values
 from backprop_cli.problem.text import other_keys
 
-_INPUT = "U"
+_INPUT, _BEHIND = "U", "Htilde"
 _MATRICES = {"input_weights": _INPUT, "recurrent_weights": WEIGHTS}
-PARAMETERS = {**_MATRICES, "bias": BIAS}
+_BIASES = {"bias": BIAS, "recurrent_bias": "bW"}
+PARAMETERS = {**_MATRICES, **_BIASES}
 
 _AT = Key(
     Choice(("every-step", "last-step")),
@@ -52,7 +53,6 @@ class _Cell(Struct, frozen=True):
     net: Draft
     number: int
     steps: int
-    biased: bool
 
     @property
     def layer(self) -> Layer:
@@ -66,8 +66,17 @@ class _Cell(Struct, frozen=True):
     def total(self, gate: str, step: int, state: Expr | None = None) -> Expr:
         """U xₜ + W hₜ₋₁ + b with the parameters of a gate; `state` in place of W hₜ₋₁."""
         fed = self.times(_INPUT, gate, self.net.input_at(self.number - 1, step))
-        total = op("add", fed, state or self.times(WEIGHTS, gate, Sym(self.at(POST, step - 1))))
-        return op("add", total, Sym(_parameter(BIAS, self.number, gate))) if self.biased else total
+        total = op("add", fed, state or self.fed_back(gate, Sym(self.at(POST, step - 1))))
+        return self.with_bias("bias", gate, total)
+
+    def fed_back(self, gate: str, vector: Expr) -> Expr:
+        """W times a vector, and the bias that W may have of its own."""
+        return self.with_bias("recurrent_bias", gate, self.times(WEIGHTS, gate, vector))
+
+    def with_bias(self, key: str, gate: str, total: Expr) -> Expr:
+        """The same and a bias, where the file states one."""
+        name = _parameter(_BIASES[key], self.number, gate)
+        return op("add", total, Sym(name)) if name in self.net.shapes else total
 
     def times(self, letter: str, gate: str, vector: Expr) -> Expr:
         """A matrix of a gate times a vector."""
@@ -115,9 +124,9 @@ def _gru_step(cell: _Cell, t: int) -> None:
         cell.define(gate, t, op("sigmoid", cell.total(gate, t)), "sigmoid", what)
     z, r = (Sym(cell.at(gate, t)) for gate in "zr")
     if cell.layer.own["reset_gate"] == "after":
-        state: Expr = op("mul", r, cell.times(WEIGHTS, "h", before))
+        state: Expr = op("mul", r, cell.fed_back("h", before))
     else:
-        state = cell.times(WEIGHTS, "h", op("mul", r, before))
+        state = cell.fed_back("h", op("mul", r, before))
     new = cell.activated(cell.total("h", t, state))
     cell.define("h", t, new, rule_of(cell.layer.activation), "new state offered")
     rest = op("sub", build.ONE, z)
@@ -146,8 +155,24 @@ def _add(
         step(cell, t)
         for equation in net.equations[first:]:
             net.neighbours += [(equation.name, name) for name in _computed(net, equation.expr)]
+    _put_out(cell, letters)
+
+
+def _put_out(cell: _Cell, letters: tuple[str, ...]) -> None:
+    """What the layer puts out; dropout takes of that alone, and leaves what goes on in time."""
+    net, number = cell.net, cell.number
+    if net.at_last(number):
+        put_out(net, number, Sym(cell.at(POST, cell.steps)), "copy", ("unit",))
+        net.neighbours.append((net.output_of(number), cell.at(POST, cell.steps)))
+    else:
+        if cell.layer.dropout is not None:
+            letters = (*letters, _BEHIND)
+            for t in range(1, cell.steps + 1):
+                left = dropped_at(net, number, Sym(cell.at(POST, t)), t, cell.steps)
+                cell.define(_BEHIND, t, left, "dropout", "behind dropout")
+                net.neighbours.append((cell.at(_BEHIND, t), cell.at(POST, t)))
+        net.put_out_over_time(number, layer_id(letters[-1], number), cell.steps)
     net.add_over_time([layer_id(letter, number) for letter in letters], cell.steps)
-    net.put_out_over_time(number, layer_id(POST, number), cell.steps, last=net.at_last(number))
 
 
 def _computed(net: Draft, expr: Expr) -> Iterable[str]:
@@ -175,7 +200,7 @@ def _begun(
     if len(net.complaints.found) > before:
         return None
     net.units.append(units)
-    return _Cell(net, number, steps, layer.own.get("bias") is not None)
+    return _Cell(net, number, steps)
 
 
 def _of_gate(layer: Layer, key: str, gate: str) -> Values | None:
@@ -212,7 +237,7 @@ def _give(
     name, trained = _parameter(letter, number, gate), key in net.layers[number - 1].train
     if values.array is None:
         return
-    if key == "bias":
+    if key in _BIASES:
         array: Array | None = values.array.reshape(-1)
         wanted: tuple[Size, ...] = (units,)
         axes: tuple[str, ...] = ("unit",)
@@ -230,7 +255,7 @@ def _give(
         net.complaints.add(message, values.mark, described(wanted))
         return
     net.parameter(name, array, wanted, axes, trained)
-    net.penalised.append((name, "bias" if key == "bias" else "weights"))
+    net.penalised.append((name, "bias" if key in _BIASES else "weights"))
 
 
 def _start(net: Draft, number: int, units: int, letters: Iterable[str]) -> None:
@@ -254,9 +279,10 @@ def _start(net: Draft, number: int, units: int, letters: Iterable[str]) -> None:
 
 
 def _gates(letters: str, key: str) -> Record[Mapping[str, Values]]:
+    each = key != "recurrent_bias"
     return Record(
         f"`{key}`",
-        {letter: Key(Numbers(), f"of gate {letter}", required=True) for letter in letters},
+        {letter: Key(Numbers(), f"of gate {letter}", required=each) for letter in letters},
         lambda given: dict(given.values),
         _for_each(letters),
         other_keys.OF_GATES[letters],
@@ -296,6 +322,9 @@ def _keys(gates: str) -> dict[str, Key]:
             fields["recurrent_weights"], f"W, what the state before is multiplied by{each}"
         ),
         "bias": Key(fields["bias"], f"a vector{each}; absent: none"),
+        "recurrent_bias": Key(
+            fields["recurrent_bias"], "added to W times the state alone; absent: none"
+        ),
         "initial": Key(
             _START if "f" in gates else Numbers(),
             f"the state before the first step{_AND_CELL if 'f' in gates else ''}; 0 if absent",

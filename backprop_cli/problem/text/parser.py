@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from backprop_cli.algebra.build import COMPARISONS, added, compared
 from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, num, op, symbols
 from backprop_cli.algebra.shapes import ShapeError
-from backprop_cli.operations.sizes import Sizes
+from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.text.calls import FUNCTIONS, PRODUCT, TAKEN, Dialect, applied, no_argument
 from backprop_cli.problem.text.lexer import (
     FormulaError,

@@ -73,17 +73,22 @@ class ScalarNode(Struct):
         return self.style == "plain" and self.text in ("", "~", "null")
 
 
-class ListNode(Struct):
-    """A list, in brackets or with dashes."""
+class _Collection(Struct):
+    """What holds other nodes, and where it begins."""
 
     line: int
     column: int
-    items: list[Node] = field(default_factory=list)
 
     @property
     def mark(self) -> Mark:
-        """Where the list begins."""
+        """Where the list or mapping begins."""
         return Mark(self.line, self.column)
+
+
+class ListNode(_Collection):
+    """A list, in brackets or with dashes."""
+
+    items: list[Node] = field(default_factory=list)
 
 
 class Entry(Struct):
@@ -93,18 +98,11 @@ class Entry(Struct):
     value: Node
 
 
-class MapNode(Struct):
+class MapNode(_Collection):
     """A mapping, in braces or a key a line; `again`: entries whose key stood there before."""
 
-    line: int
-    column: int
     entries: dict[str, Entry] = field(default_factory=dict)
     again: list[Entry] = field(default_factory=list)
-
-    @property
-    def mark(self) -> Mark:
-        """Where the mapping begins."""
-        return Mark(self.line, self.column)
 
 
 Node: TypeAlias = ScalarNode | ListNode | MapNode

@@ -1,4 +1,4 @@
-"""The derivation of one derivative to a document: factors, drawn matrices, products, shapes."""
+"""A derivation to a document: chains of equal lines with reasons, the gradients of tensors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Num
+from backprop_cli.algebra.expr import Expr, Num, Sym
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.derive.derivation_data import Chain
+from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation, Table
 from backprop_cli.derive.tensors.gradient_data import (
     Dots,
     Drawing,
     Fit,
-    Part,
     Products,
     Ranges,
     Remark,
@@ -28,9 +27,17 @@ from backprop_cli.derive.tensors.gradient_data import (
     TensorDerivation,
     Where,
 )
-from backprop_cli.document.document_data import Document, Given, Heading, Note, Page, Row, Rows
-from backprop_cli.document.document_data import Part as DocumentPart
-from backprop_cli.document.from_chains import Maker
+from backprop_cli.derive.tensors.gradient_data import Part as TensorPart
+from backprop_cli.document.document_data import (
+    Document,
+    Given,
+    Heading,
+    Note,
+    Page,
+    Part,
+    Row,
+    Rows,
+)
 from backprop_cli.document.names import Names
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import (
@@ -47,8 +54,106 @@ from backprop_cli.notation.nodes import (
     items,
     row,
 )
-from backprop_cli.notation.symbols import size
+from backprop_cli.notation.symbols import size, symbol
 from backprop_cli.notation.widths import width
+
+
+class Maker:
+    """Writes formulas, and chains of them, with the names of one problem."""
+
+    def __init__(self, names: Names, shapes: Mapping[str, Shape] = MappingProxyType({})) -> None:
+        self.names = names
+        self.writer = names.writer(shapes)
+
+    def words(self, said: str) -> str:
+        """Words as they are printed."""
+        return said
+
+    def node(self, expr: Expr) -> Node:
+        """A formula."""
+        return self.writer.node(expr)
+
+    def condition(self, condition: Condition) -> Node:
+        """`i = j`."""
+        left, right = self.node(condition.left), self.node(condition.right)
+        return row(left, Sign(condition.relation), right)
+
+    def conditions(self, conditions: Sequence[Condition]) -> Node:
+        """All of them."""
+        return listed([self.condition(each) for each in conditions])
+
+    def definitions(self, definitions: Sequence[Definition]) -> Iterator[Rows]:
+        """What stands for what, each form on a line of its own."""
+        rows = tuple(line for each in definitions for line in self._definition(each))
+        if rows:
+            yield Rows(rows)
+
+    def _definition(self, each: Definition) -> Iterator[Row]:
+        bodies = [self.node(form) for form in each.forms]
+        if bodies and each.conditions:
+            bodies[-1] = row(bodies[-1], *spaced("where"), self.conditions(each.conditions))
+        for number, body in enumerate(bodies):
+            yield Row(None if number else self.node(each.symbol), body)
+
+    def lines(self, chain: Chain) -> Iterator[Part]:
+        """Equal lines with their reasons, and what is said below them."""
+        head = self.node(chain.left)
+        rows = (
+            Row(None if number else head, self.node(line.expr), self.words(line.words))
+            for number, line in enumerate(chain.lines)
+        )
+        yield Rows(tuple(rows))
+        for note in chain.notes:
+            yield Note(self.words(note))
+
+
+def derived(derivation: Derivation, view: View, page: Page) -> Document:
+    """The document of a derivation."""
+    maker = Maker(Names(view.notation, layers=False, ascii=view.ascii))
+    parts = tuple(_parts(maker, derivation))
+    return Document(derivation.title, (), parts, tips=_tips(maker, derivation) if page.tips else {})
+
+
+def _tips(maker: Maker, derivation: Derivation) -> dict[str, Given]:
+    """What each letter stands for."""
+    chains = (each for chain in derivation.chains for each in chain.definitions)
+    return {
+        each.symbol.name: Given(maker.node(each.symbol), maker.node(each.forms[-1]))
+        for each in (*chains, *derivation.definitions)
+        if isinstance(each.symbol, Sym) and each.forms
+    }
+
+
+def _parts(maker: Maker, derivation: Derivation) -> Iterator[Part]:
+    yield from maker.definitions(derivation.definitions)
+    for chain in derivation.chains:
+        if chain.words or chain.conditions:
+            holds = maker.conditions(chain.conditions) if chain.conditions else None
+            yield Heading(chain.words or "Case", holds)
+        yield from maker.definitions(chain.definitions)
+        yield from maker.lines(chain)
+    for table in derivation.tables:
+        yield from _table(maker, table)
+    yield from map(Note, derivation.notes)
+
+
+def _table(maker: Maker, table: Table) -> Iterator[Part]:
+    yield Heading(table.words)
+    grid = Grid(tuple(tuple(map(maker.node, entries)) for entries in table.entries))
+    yield Rows((Row(symbol(Names().naming, table.name).node, grid, shape=table.shape),))
+
+
+def listed(nodes: Sequence[Node]) -> Node:
+    """Formulas with commas between them."""
+    comma = (Sign(",", bare=True), Sign(" ", bare=True))
+    return row(*(part for place, node in enumerate(nodes) for part in (*comma[: 2 * place], node)))
+
+
+def spaced(text: str) -> tuple[Node, ...]:
+    """A word between formulas."""
+    blank = Sign(" ", bare=True)
+    return blank, Word(text), blank
+
 
 _id = re.compile(r"[^\W\d]\w*\[[^\]]+\]")
 _BLANK, _BREAK = Sign(" ", bare=True), Sign("", 2)
@@ -76,13 +181,13 @@ class _Maker(Maker):
         self.view, self.page, self.shapes = view, page, shapes
         self.writer = replace(self.writer, rows=view.rows)
 
-    def parts(self, found: TensorDerivation) -> Iterator[DocumentPart]:
+    def parts(self, found: TensorDerivation) -> Iterator[Part]:
         for section in found.sections:
             symbol = self.node(section.symbol) if section.symbol else None
             yield Heading(section.words, symbol, section.shape)
             yield from self.below(section)
 
-    def below(self, section: Section) -> Iterator[DocumentPart]:
+    def below(self, section: Section) -> Iterator[Part]:
         """The parts of a section; what is stated one after the other stands aligned."""
         for stated, group in groupby(section.parts, lambda part: isinstance(part, Stated)):
             if stated:
@@ -99,26 +204,26 @@ class _Maker(Maker):
 
     # Parts ----------------------------------------------------------------------------------------
 
-    def chain(self, chain: Chain) -> Iterator[DocumentPart]:
+    def chain(self, chain: Chain) -> Iterator[Part]:
         yield from self.definitions(chain.definitions)
         if chain.words or chain.conditions:
             holds = self.conditions(chain.conditions) if chain.conditions else None
             yield Note(self.words(chain.words) or "Case", holds)
         yield from self.lines(chain)
 
-    def stated(self, part: Part) -> Iterator[Row]:
+    def stated(self, part: TensorPart) -> Iterator[Row]:
         assert isinstance(part, Stated)
         head = self.node(part.left)
         for number, form in enumerate(part.forms):
             shape = part.shape if number == len(part.forms) - 1 else ()
             yield Row(None if number else head, self.node(form), shape=shape)
 
-    def where(self, part: Where) -> Iterator[DocumentPart]:
+    def where(self, part: Where) -> Iterator[Part]:
         words = (_BLANK, Word(f"is {part.words}"), _BLANK)
         left, right = self.node(part.part), self.node(part.whole)
         yield Note("", row(left, *words, right, _BLANK, self.shape(part.shape)))
 
-    def ranges(self, part: Ranges) -> Iterator[DocumentPart]:
+    def ranges(self, part: Ranges) -> Iterator[Part]:
         said: list[Node] = []
         for letters, range_ in part.letters:
             if said:
@@ -129,10 +234,10 @@ class _Maker(Maker):
             said += [Sign("="), *_counted(range_.first, range_.last)]
         yield Note("", row(*said))
 
-    def remark(self, part: Remark) -> Iterator[DocumentPart]:
+    def remark(self, part: Remark) -> Iterator[Part]:
         yield Note(self.words(part.words))
 
-    def route(self, part: Route) -> Iterator[DocumentPart]:
+    def route(self, part: Route) -> Iterator[Part]:
         nodes: list[Node] = []
         for stop in part.stops:
             nodes += [Sign("→"), self.node(stop)] if nodes else [self.node(stop)]
@@ -142,7 +247,7 @@ class _Maker(Maker):
 
     # Products and matrices ------------------------------------------------------------------------
 
-    def products(self, part: Products) -> Iterator[DocumentPart]:
+    def products(self, part: Products) -> Iterator[Part]:
         nodes: list[Node] = []
         for number, term in enumerate(part.terms):
             nodes += [Sign("+", 1)] if number else []
@@ -158,13 +263,13 @@ class _Maker(Maker):
             node = Fenced("(", node, ")")
         return Braced(node, size(factor.shape) if factor.shape else Number("1"))
 
-    def fit(self, part: Fit) -> Iterator[DocumentPart]:
+    def fit(self, part: Fit) -> Iterator[Part]:
         first, *rest = (row(*map(self.shape, step)) for step in part.steps)
         yield Note("", first)
         if rest:
             yield Rows(tuple(Row(None, each) for each in rest))
 
-    def drawing(self, part: Drawing) -> Iterator[DocumentPart]:
+    def drawing(self, part: Drawing) -> Iterator[Part]:
         slices = self.slices(part)
         if not slices:
             yield Note("The matrix is too wide to be drawn.")
@@ -229,7 +334,7 @@ def _counted(first: int, last: object) -> list[Node]:
     return [Number(str(first)), comma, *((Letter("…"), comma) if far else ()), end]
 
 
-_PARTS: Mapping[type[Part], Callable[..., Iterator[DocumentPart]]] = MappingProxyType(
+_PARTS: Mapping[type[TensorPart], Callable[..., Iterator[Part]]] = MappingProxyType(
     {
         Chain: _Maker.chain,
         Where: _Maker.where,
