@@ -236,7 +236,7 @@ def test_text_of_wide_characters_says_what_to_save_it_as(tmp_path: Path, encodin
     with pytest.raises(UserError) as error:
         read_roster(str(tmp_path / "roster.csv"))
     (complaint,) = error.value.complaints
-    assert complaint.instead == "save the file as UTF-8"
+    assert complaint.instead == "save it as UTF-8"
 
 
 def test_what_belongs_to_nobody_is_not_called_unreadable(tmp_path: Path) -> None:

@@ -54,6 +54,14 @@ def test_lint_finds_nothing_wrong_with_a_new_problem(words: str) -> None:
     assert first.shape[1] == sizes[0]
 
 
+@pytest.mark.parametrize("sketch", ["3-2-2", "2-2-2"])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_whole_numbers_are_found_where_few_will_do(sketch: str, seed: int) -> None:
+    done = invoke(sketch, "--numbers", "whole", "--seed", seed)
+    assert done.exit_code == 0, done.stderr
+    assert {one.kind for one in lint(grader_of(done.stdout))} <= {*ANY_NUMBERS}
+
+
 def test_numbers_are_those_of_the_hash() -> None:
     """The first input of the first set of numbers that is tried, by SHA-256 alone."""
     done = invoke("3-2-4", "--output", "step", "--seed", 5)

@@ -13,9 +13,9 @@ import pytest
 from classes import PROBLEMS, grader_of, right_answers, sheet
 from click.testing import CliRunner, Result
 
-from backprop_cli.classroom.fair_numbers import Draws, drawn
+from backprop_cli.classroom.fair_numbers import Draws, Unfair, drawn
 from backprop_cli.classroom.numbers_in_file import numbers_of
-from backprop_cli.classroom.variants import LEAST_TRIES, MOST_TRIES, Varied
+from backprop_cli.classroom.variants import LEAST_SETS, LEAST_TRIES, MOST_TRIES, Varied
 from backprop_cli.cli import main
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.lint.findings import lint
@@ -288,16 +288,21 @@ def test_a_problem_without_fair_numbers_says_why() -> None:
     [
         (lambda: of_text(SMALL), MOST_TRIES),
         (lambda: varied(PROBLEMS / "lstm-cell.yaml"), LEAST_TRIES),
+        (lambda: varied(PROBLEMS / "xor-training.yaml"), LEAST_SETS // 2),
     ],
-    ids=["small", "large"],
+    ids=["small", "large", "trained for long"],
 )
 def test_what_takes_long_to_look_at_is_tried_less_often(
     monkeypatch: pytest.MonkeyPatch, made: Callable[[], Varied], tries: int
 ) -> None:
     """By work counted: a few wrong formulas allow all tries, over a thousand the least."""
     found = made()
-    monkeypatch.setattr(found, "_why_not", lambda _: "never")
+    monkeypatch.setattr(found, "_why_not", lambda _: Unfair("never"))
     with pytest.raises(UserError, match=f"none of {2 * tries} sets of numbers is fair"):
+        found.variant("anna", 1)
+    monkeypatch.setattr(found, "_why_not", lambda _: Unfair("never", slips_tried=True))
+    least = 2 * tries if tries == MOST_TRIES else LEAST_SETS
+    with pytest.raises(UserError, match=f"none of {least} sets of numbers is fair"):
         found.variant("anna", 1)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backprop_cli.algebra.expr import Op, walk
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.findings import soonest
-from backprop_cli.grading.lint.unnoticed_slips import Finding, Numbers, other_numbers
+from backprop_cli.grading.lint.unnoticed_slips import OF_SLIPS, Finding, Numbers, other_numbers
 from backprop_cli.operations.table import operation
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.typed_numbers import NumberError, read_number
@@ -49,13 +49,25 @@ def measured(grader: Grader) -> Measure:
     return Measure(weak, others, _dead(grader), sizes(grader), frozenset(near_kinks(grader)))
 
 
-def why_unfair(grader: Grader, own: Measure) -> str | None:
-    """Why a variant would not be fair, in a few words; None where it is."""
-    return next(_reasons(grader, own), None)
+class Unfair(Struct, frozen=True):
+    """Why a variant would not be fair, in a few words, and whether slips were tried to see it."""
+
+    reason: str
+    slips_tried: bool = False
 
 
-def _reasons(grader: Grader, own: Measure) -> Iterator[str]:
-    """What takes no time to see comes first."""
+def why_unfair(grader: Grader, own: Measure) -> Unfair | None:
+    """Why a variant would not be fair; None where it is."""
+    for reason in _at_a_glance(grader, own):
+        return Unfair(reason)
+    for finding in soonest(grader, own.others, own.weak):
+        if any(weakness not in own.weak for weakness in _as_weak(finding)):
+            return Unfair(f"{finding.id}: {finding.message}", finding.kind in OF_SLIPS)
+    return None
+
+
+def _at_a_glance(grader: Grader, own: Measure) -> Iterator[str]:
+    """What takes no time to see."""
     most = _TIMES * max(1.0, *own.sizes.values())
     for name, size in sizes(grader).items():
         if size == 0 and own.sizes.get(name) and name != "class":
@@ -66,9 +78,6 @@ def _reasons(grader: Grader, own: Measure) -> Iterator[str]:
     for name, count in _dead(grader).items():
         if count > own.dead.get(name, 0):
             yield f"a unit of {name} is dead"
-    for finding in soonest(grader, own.others, own.weak):
-        if any(weakness not in own.weak for weakness in _as_weak(finding)):
-            yield f"{finding.id}: {finding.message}"
 
 
 def _weaknesses(grader: Grader, others: Sequence[Numbers]) -> Iterator[Weakness]:

@@ -28,7 +28,9 @@ MOST_TRIES: Final = 200
 """So many sets of numbers are drawn until lint finds nothing wrong with one."""
 
 _NARROW: Final = 60
-"""After so many, weights may be twice as large."""
+"""After so many, weights may be twice as large, and each set is the best one with a few changed."""
+
+_ONE_OF: Final = 10  # numbers is drawn again
 
 _OF_ANY_NUMBERS: Final = ("equivalent", "square")
 """What lint says whatever the numbers are."""
@@ -52,18 +54,26 @@ def new_problem(sketch: Sketch, allowed: Allowed) -> NewProblem:
     why: Counter[str] = Counter()
     others: list[Numbers] = []
     first: Grader | None = None
+    best, furthest = _Again(_draws(sketch, 0)), _NOWHERE
     for number in range(MOST_TRIES):
         wide = 1 if number < _NARROW else 2
-        text = "\n".join(_Writer(sketch, _draws(sketch, number), wide).lines()) + "\n"
+        draws = _Again(_draws(sketch, number))
+        if number <= _NARROW:
+            furthest = _NOWHERE
+        else:
+            draws = best.and_then(draws)
+        text = "\n".join(_Writer(sketch, draws, wide).lines()) + "\n"
         with np.errstate(all="ignore"):
             grader = Grader(loaded(Source("new.yaml", text.encode()), True, allowed).model)
             first = first or grader
             grader.share(first)
             others = others or other_numbers(grader)  # the same formulas agree with any numbers
-            reason, remarks = _looked_at(grader, others)
+            reason, remarks, far = _looked_at(grader, others)
         if reason is None:
             return NewProblem(text, number + 1, remarks)
         why[reason] += 1
+        if far >= furthest:
+            best, furthest = draws, far
     (reason, count), *_ = why.most_common(1)
     message = f"none of {MOST_TRIES} sets of numbers will do; {count} times: {reason}"
     raise refusal(message, instead=_advice(sketch), source=f"sketch `{sketch.name}`")
@@ -74,22 +84,56 @@ def _draws(sketch: Sketch, number: int) -> Draws:
     return Draws("new", chosen.seed, sketch.name, sketch.activations, chosen.numbers, number)
 
 
+class _Again(Draws):
+    """Draws of which some are drawn again, and some of these once more."""
+
+    def __init__(self, first: Draws, *again: Draws) -> None:
+        self._first, self._again = first, again
+
+    def number(self, name: str, size: int = 8) -> int:
+        """A whole number of so many bytes, from the last that draws it again."""
+        own = (one for one in reversed(self._again) if not one.number(f"{name} again") % _ONE_OF)
+        return next(own, self._first).number(name, size)
+
+    def and_then(self, draws: Draws) -> _Again:
+        """The same, and some of them from other draws."""
+        return _Again(self._first, *self._again, draws)
+
+
 def _advice(sketch: Sketch) -> str:
     others = [kind for kind in ("tenths", "random") if kind != sketch.choices.numbers]
     return f"--numbers {others[0]}, more units, or more --decimals"
 
 
-def _looked_at(grader: Grader, others: Sequence[Numbers]) -> tuple[str | None, tuple[str, ...]]:
-    """Why a problem will not do, and what is to be said of it with any numbers."""
+_Far = tuple[int, int]
+"""How far a problem came until something was found: the round, and how much of it was behind."""
+
+_NOWHERE: Final[_Far] = (0, -1_000)
+
+
+def _looked_at(
+    grader: Grader, others: Sequence[Numbers]
+) -> tuple[str | None, tuple[str, ...], _Far]:
+    """Why a problem will not do, what is to be said of it with any numbers, and how far it came."""
     remarks: dict[str, None] = {}
-    if (reason := next(_at_once(grader), None)) is not None:
-        return reason, ()
+    if at_once := list(_at_once(grader)):
+        return at_once[0], (), (0, -len(at_once))
     for finding in soonest(grader, others):
         if finding.kind not in _OF_ANY_NUMBERS:
-            return f"{finding.id}: {finding.message}", ()
+            return f"{finding.id}: {finding.message}", (), _how_far(grader, finding)
         if finding.kind != "equivalent":
             remarks[_said(finding)] = None
-    return None, tuple(remarks)
+    return None, tuple(remarks), (len(_ROUNDS), 0)
+
+
+_ROUNDS: Final = (("accepted", "invisible"), ("confused",))
+"""What is found of one quantity after the other; all else is found before."""
+
+
+def _how_far(grader: Grader, finding: Finding) -> _Far:
+    names = [question.name for question in grader.questions]
+    rounds = (number for number, kinds in enumerate(_ROUNDS, 2) if finding.kind in kinds)
+    return next(rounds, 1), names.index(finding.id) if finding.id in names else 0
 
 
 def _said(finding: Finding) -> str:

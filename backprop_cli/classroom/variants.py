@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -13,7 +13,15 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from backprop_cli.classroom.fair_numbers import Draws, Measure, drawn, measured, sizes, why_unfair
+from backprop_cli.classroom.fair_numbers import (
+    Draws,
+    Measure,
+    Unfair,
+    drawn,
+    measured,
+    sizes,
+    why_unfair,
+)
 from backprop_cli.classroom.numbers_in_file import NumbersOfFile, TypedNumber, numbers_of
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.grading.grader import Grader
@@ -21,7 +29,7 @@ from backprop_cli.problem.assumptions import summing_to_one, symmetric
 from backprop_cli.problem.problem_data import Interval
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.problem.typed_numbers import printable
-from backprop_cli.solving.limits import Allowed
+from backprop_cli.solving.limits import Allowed, work
 from backprop_cli.solving.loading import Loaded, loaded
 
 MOST_TRIES: Final = 120
@@ -29,6 +37,13 @@ LEAST_TRIES: Final = 24
 MOST_PAIRS: Final = 30_000_000
 """So many sets of numbers are drawn for a student until one is fair: fewer where each takes longer,
 since there are more pairs of wrong formulas to tell apart."""
+
+MOST_WORK: Final = 1_200_000
+LEAST_SETS: Final = 12
+"""After so many operations, on at least so many sets of numbers, no more are drawn."""
+
+_PAIRS = 10  # of wrong formulas, told apart in the time that one operation takes
+_EACH_STEP = 60  # operations in the time in which one step is read, planned and differentiated
 
 _STAGES: Final = 12  # in which numbers are drawn ever nearer to the original, most staying at last
 
@@ -88,26 +103,47 @@ class Varied:
         return measured(self._own)
 
     @cached_property
+    def _formulas(self) -> int:
+        """How many wrong formulas there are."""
+        return sum(len(self._own.candidates(name)) for name in self._measure.sizes)
+
+    @cached_property
     def _most_tries(self) -> int:
-        formulas = sum(len(self._own.candidates(name)) for name in self._measure.sizes)
-        return max(LEAST_TRIES, min(MOST_TRIES, MOST_PAIRS // max(formulas, 1) ** 2))
+        by_pairs = MOST_PAIRS // max(self._formulas, 1) ** 2
+        return max(LEAST_TRIES, min(MOST_TRIES, by_pairs, MOST_WORK // self._work[0]))
 
     def variant(self, student: str, seed: int) -> Variant:
         """The problem of one student; UserError where none of many is fair."""
         why: Counter[str] = Counter()
-        known: dict[str, str] = {}  # of few numbers there are few sets, drawn again and again
+        known: dict[str, Unfair] = {}  # of few numbers there are few sets, drawn again and again
         for number in range(2 * self._most_tries):  # the second half as near as can be
             stage = min(number * _STAGES // self._most_tries, _STAGES - 1)
             text = self.drawn(Draws(seed, student, number), stage)
-            reason = known.get(text) or self._why_not(text)
-            if reason is None:
+            unfair = known.get(text) or self._why_not(text)
+            if unfair is None:
                 headed = self._headed(text, student, seed)
                 return Variant(student, headed, number + 1, text)
-            why[reason] += 1
-            known[text] = reason
+            why[unfair.reason] += 1
+            known[text] = unfair
+            if self._is_enough(known.values()):
+                break
         (reason, count), *_ = why.most_common(1)
-        message = f"none of {2 * self._most_tries} sets of numbers is fair; {count} times: {reason}"
+        message = f"none of {why.total()} sets of numbers is fair; {count} times: {reason}"
         raise self._original.source.error(Complaint(message, instead=self._keep()))
+
+    def _is_enough(self, tried: Collection[Unfair]) -> bool:
+        """Whether so much was worked out, or so many slips tried, that nobody waits for more."""
+        counts = len(tried), sum(unfair.slips_tried for unfair in tried)
+        spent = zip(counts, self._work, strict=True)
+        return any(count >= LEAST_SETS and count * each > MOST_WORK for count, each in spent)
+
+    @cached_property
+    def _work(self) -> tuple[int, int]:
+        """The operations that it takes to work out a set of numbers, and to try slips on it."""
+        plan, update = self._original.plan, self._original.model.update
+        steps = 1 if update is None else max(update.steps, 1)
+        worked_out = work(plan, steps, stepwise=True) + _EACH_STEP * len(plan.steps)
+        return worked_out, self._formulas**2 // _PAIRS
 
     def _keep(self) -> str:
         """What to write into the file where no numbers are fair, by a name that it has."""
@@ -191,16 +227,16 @@ class Varied:
 
     # Fairness -----------------------------------------------------------------------------------
 
-    def _why_not(self, text: str) -> str | None:
+    def _why_not(self, text: str) -> Unfair | None:
         if text == self._file.text:
-            return "they are the numbers of the original"
+            return Unfair("they are the numbers of the original")
         try:
             with np.errstate(all="ignore"):
                 grader = self._grader(self._loaded(text))
                 grader.share(self._own)
                 return why_unfair(grader, self._measure)
         except UserError as error:
-            return str(error)
+            return Unfair(str(error))
 
     def _loaded(self, text: str) -> Loaded:
         return loaded(Source(self._original.source.name, text.encode()), True, self._allowed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -38,6 +38,9 @@ Kind = Literal[
     "loss",
     "small",
 ]
+OF_SLIPS: Final[tuple[Kind, ...]] = ("accepted", "invisible", "confused", "equivalent")
+"""What is found by trying slips, which takes long."""
+
 MOST_DECIMALS = 10
 _TRIES = 12  # other numbers tried before two formulas count as the same
 _FAR = 20  # units that rounding on the way never makes up for

@@ -182,8 +182,7 @@ def _decoded(data: bytes, *, of_windows: bool = False) -> str:
     text = _composed(text)
     if match := _FORBIDDEN.search(text):
         if text.count("\0") > len(text) / 3:
-            message = "this is text of two or four bytes a character, and no mark in front says so"
-            raise _refused(message, instead="save the file as UTF-8")
+            raise _refused("this is UTF-16 or UTF-32 without its mark", instead="save it as UTF-8")
         message = f"the character U+{ord(match[0]):04X} may not stand in a file"
         raise _refused(message, _end_of(text[: match.start()]), "delete it")
     return _joined_surrogates(text)
