@@ -245,6 +245,40 @@ def test_the_derivation_in_letters_ends_in_the_textbook_s_formula(
     assert last.count("Σ") == 2
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_behind_a_layer_it_ends_in_that_formula_too(activation: str) -> None:
+    """What is normed is computed itself: its mean is one of what it is, not of what is given."""
+    problem = backprop.load(
+        {
+            "x": [[1, 2], [3, 0], [2, 4.5]],
+            "y": [[1], [0], [2]],
+            "layers": [
+                {"weights": [[1, 0], [1, -1]], "bias": [0, 1]},
+                {
+                    "type": "batch-norm",
+                    "scale": [1, 2],
+                    "shift": [0.25, 0.5],
+                    "activation": activation,
+                },
+                {"weights": [[1, -1]]},
+            ],
+            "loss": "mean-squared-error",
+        }
+    )
+    text = problem.derive(of="L", wrt="H1").render("text", width=160)
+    last = " ".join(text.split("Result")[1].split("\n", 1)[1].split())
+    on = " · 1{Z²ᵢⱼ > 0}" if activation == "relu" else ""
+    assert last.startswith(f"∂L/∂H¹ᵢⱼ = W³₁ᵢ · γ²ᵢ · (2/3 · (Ŷ₁ⱼ − Y₁ⱼ){on} − 2/9 · Σ")
+    assert (last.count("Σ"), last.count("X̂²")) == (2, 2)
+    found = problem.solve()
+    error = (found["Yhat"] - found["Y"]) * (found["Z2"] > 0 if on else 1)
+    normed = found["Xhat2"]
+    shared = error.sum(axis=1)[:, None] + normed * (error * normed).sum(axis=1)[:, None]
+    compact = 2 / 3 * error - 2 / 9 * shared
+    scale = found["W3"].T * found["gamma2"][:, None] / np.sqrt(found["var2"])[:, None]
+    close(found["dL/dH1"], scale * compact)
+
+
 def test_letters_of_attention_have_the_values_of_numbers() -> None:
     """Every formula of the derivation in letters, at numbers, against solving these numbers."""
     shapes = {"Q": ["T", "d"], "K": ["T", "d"], "V": ["T", "d"], "G": ["T", "d"]}

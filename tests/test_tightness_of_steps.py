@@ -358,6 +358,47 @@ grading: {precision: {decimals: 2}}
     assert graded(problem, f"u: {u}, r: {typed}")["r"].verdict == verdict
 
 
+OTHER_DECADE = """values: {a: 0.0967, w: -0.5}
+equations: [u = a / 10, v = u * w]
+ask: [u, v]
+grading: {precision: {significant: 3}}
+"""
+
+
+@pytest.mark.parametrize(("v", "verdict"), [("-0.00513", "carried"), ("-0.00521", "wrong")])
+def test_a_wrong_value_has_the_significant_digits_of_its_own(v: str, verdict: str) -> None:
+    """0.0103 stands for 0.01025 to 0.0104; the right 0.00967 beside it has a finer digit."""
+    assert graded(OTHER_DECADE, f"u: 0.0103, v: {v}")["v"].verdict == verdict
+
+
+STAYS = """values: {b: -0.23, g: 2.1, f: 0.5}
+equations: [L = g * f * b]
+train: [b]
+update: {rule: momentum, form: ewma, beta: 0.5, learning_rate: 0.02, state: {v_b: 0.62}}
+grading: {precision: {decimals: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "verdict"), [("-0.25", "correct"), ("-0.24", "correct"), ("-0.23", "wrong")]
+)
+def test_a_parameter_stays_where_it_stays_for_somebody(new: str, verdict: str) -> None:
+    """0.02 · 0.835 is 0.0167, rounded 0.02, and cut off 0.01: nobody has nothing left of it."""
+    assert graded(STAYS, f"dL/db: 1.05, b_new: {new}")["b_new"].verdict == verdict
+
+
+@pytest.mark.parametrize(("new", "verdict"), [("-1.262", "correct"), ("-1.260", "wrong")])
+def test_a_parameter_has_not_moved_for_few_significant_digits(new: str, verdict: str) -> None:
+    """-1.26222, of which three significant digits are -1.26: that is where it was."""
+    problem = """values: {W: -1.26, g: 0.111}
+equations: [L = g * W]
+train: [W]
+update: {rule: sgd, learning_rate: 0.02}
+grading: {precision: {decimals: 3}}
+"""
+    assert graded(problem, f"dL/dW: 0.111, W_new: {new}")["W_new"].verdict == verdict
+
+
 # A sum of one term --------------------------------------------------------------------------------
 
 

@@ -71,7 +71,8 @@ def trouble(line: str) -> tuple[str, Mark, str]:
     assert found.answers["L"].trouble is found.answers["Yhat"].trouble is None
     (bad,) = (answer for answer in found.answers.values() if answer.trouble is not None)
     assert bad.trouble is not None
-    return bad.trouble, bad.mark, bad.instead or ""
+    message, _, instead = bad.trouble.partition("; instead: ")
+    return message, bad.mark, instead
 
 
 def typed(line: str, file: str = "anna.yaml") -> list[float | None]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -36,18 +36,18 @@ _id = re.compile(
     r"(?P<whole>.+?)(?:\[(?P<index>[^\[\]]+)\])?(?:@(?P<step>[2-9]|[1-9][0-9]{1,8}))?", re.DOTALL
 ).fullmatch
 _derivative = re.compile(r"d([^/\d][^/]*)/d([^/]+)").fullmatch
-_second = re.compile(r"d2([^/]+)/d([^/]+)").fullmatch
+_second = partial(re.fullmatch, r"d2([^/]+)/d([^/]+)")
 _simple = re.compile(r"[^\W\d_]\d*(_\d+)?").fullmatch  # a letter and its number
 _name = re.compile(r"[^\W\d]\w*").fullmatch
 _LETTERS = (
     "[WbZHUifogczrhDEQKVSA]|W[QKV]|bW|Htilde|mu|var|Xhat|gamma|beta|alpha"  # of what layers have
 )
 _layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
-_in_formula = re.compile(r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]").findall
+_in_formula = partial(re.findall, r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]")
 _in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
-_typed_entry = re.compile(r"([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)").fullmatch
-_typed_step = re.compile(r"([^@]*)@([0-9]{1,9})").fullmatch
-_typed_derivative = re.compile(r"d(.+)/d(.+)", re.IGNORECASE).fullmatch
+_typed_entry = partial(re.fullmatch, r"([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)")
+_typed_step = partial(re.fullmatch, r"([^@]*)@([0-9]{1,9})")
+_typed_derivative = partial(re.fullmatch, r"d(.+)/d(.+)", flags=re.IGNORECASE)
 
 
 class Quantity(Struct, frozen=True):

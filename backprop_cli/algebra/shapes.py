@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from backprop_cli.algebra import build
@@ -17,7 +18,7 @@ Shape: TypeAlias = "tuple[Size, ...]"
 
 _TERM = re.compile(r"([+-]?)(?:(?:(\d+)\*)?([^\W\d]\w*)|(\d+))")
 _SIGNS = frozenset("+-*")
-_FORMULA = re.compile(f"(?:{_TERM.pattern})(?:(?=[+-]){_TERM.pattern})*").fullmatch
+_FORMULA = partial(re.fullmatch, f"(?:{_TERM.pattern})(?:(?=[+-]){_TERM.pattern})*")
 
 
 class ShapeError(HintedError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
@@ -31,7 +32,25 @@ from backprop_cli.report.settings import (
 )
 from backprop_cli.report.wording import number
 
-COLUMNS = ("score", "max_score", "percent", "first_wrong", "slips")
+
+def _percent(told: Submission) -> str:
+    return number(round(100 * told.score / told.max_score if told.max_score else 0.0, 1))
+
+
+def _slips(told: Submission) -> str:
+    return " ".join(dict.fromkeys(slip for one in told.results for slip in telling(one.slips)))
+
+
+COLUMNS: Mapping[str, Callable[[Submission], str]] = MappingProxyType(
+    {
+        "score": lambda told: number(told.score),
+        "max_score": lambda told: number(told.max_score),
+        "percent": _percent,
+        "first_wrong": lambda told: told.first_wrong or "",
+        "slips": _slips,
+    }
+)
+"""What stands behind the columns of the class list: the cell of one sheet for each."""
 
 
 class Row(Struct, frozen=True):
@@ -60,15 +79,7 @@ class GradebookWriter:
     def part(self, submission: Submission) -> Row:
         """The row of one sheet."""
         told = cleaned(of_submission(submission, self._settings.reveal))
-        slips = dict.fromkeys(slip for one in told.results for slip in telling(one.slips))
-        share = 100 * told.score / told.max_score if told.max_score else 0.0
-        cells = (
-            number(told.score),
-            number(told.max_score),
-            number(round(share, 1)),
-            told.first_wrong or "",
-            " ".join(slips),
-        )
+        cells = tuple(cell(told) for cell in COLUMNS.values())
         return Row(submission.students, submission.score, cells)
 
     def text(

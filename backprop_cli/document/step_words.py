@@ -12,7 +12,7 @@ from backprop_cli.algebra.quantity import from_outside, ids_written, layer_name,
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
-from backprop_cli.operations.convolutions import AXES, SLIDING
+from backprop_cli.operations.convolutions import SLIDING, sliding
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.trace import Step
@@ -223,8 +223,7 @@ def _softmax(step: Step, names: Names) -> Iterator[str]:
         case Op("mul", (Sym(p), Op("sub", (Sym(upstream), Op("sum") as summed)))):
             each = [name for axis, name in enumerate(step.axes) if axis != summed.option("axis")]
             g, p_i, p_j = (names.text(id) for id in (f"{upstream}[i]", f"{p}[i]", f"{p}[j]"))
-            total, dot = ("sum over i of", "*") if names.ascii else ("Σᵢ", "·")
-            minus = "-" if names.ascii else "−"
+            total, dot, minus = ("sum over i of", "*", "-") if names.ascii else ("Σᵢ", "·", "−")
             yield (
                 f"in each {' and '.join(each)} {total} {g} {dot} {p_i} {dot} "
                 f"(1{{i = j}} {minus} {p_j}), where 1{{i = j}} leaves one term"
@@ -355,21 +354,17 @@ def _steps_of_kernel(node: Op, _: Names) -> str:
 
 def _zeros(node: Op, shapes: Mapping[str, Shape]) -> Iterator[str]:
     """Which zeros are put around what slides, and between its entries."""
-    stride, padding = (int(str(node.option(key, usual))) for key, usual in _SLIDES)
-    if stride != 1 and node.name != "conv":
-        yield f"spaced puts {_counted(stride - 1)} between neighbours"
+    how = sliding(node)
+    if how.stride != 1 and node.name != "conv":
+        yield f"spaced puts {_counted(how.stride - 1)} between neighbours"
     if node.name != "conv_input":
-        yield f"pad puts {_counted(padding)} on every side" if padding else ""
+        yield f"pad puts {_counted(how.padding)} on every side" if how.padding else ""
         return
     kernel = node.args[1].args[0] if isinstance(node.args[1], Op) else node.args[1]
     shape = shapes.get(kernel.name, ()) if isinstance(kernel, Sym) else ()
-    places = shape[-int(str(node.option("axes", AXES))) :]
-    widths = {size - 1 - padding for size in places if isinstance(size, int)}
+    widths = {size - 1 - how.padding for size in shape[-how.axes :] if isinstance(size, int)}
     if len(widths) == 1 and min(widths) > 0:
         yield f"pad puts {_counted(min(widths))} on every side"
-
-
-_SLIDES = (("stride", 1), ("padding", 0))
 
 
 def _counted(zeros: int) -> str:

@@ -34,9 +34,9 @@ class Answer(Struct, frozen=True):
     """One quantity on a sheet. `cells` holds an entry each (from 0), None where it is missing.
 
     `shape` is as written, a vector typed as row or column already flat where the quantity is one.
-    `trouble` is the sentence, and `instead` the hint, for a quantity that cannot be read. `source`
-    is the text all of it was read from, where that always reads the same, whatever is around it.
-    `called` is what a program calls the array.
+    `trouble` says why a quantity cannot be read, and what to write. `source` is the text all of it
+    was read from, where that always reads the same, whatever is around it. `called` is what a
+    program calls the array.
     """
 
     id: str
@@ -44,7 +44,6 @@ class Answer(Struct, frozen=True):
     cells: Mapping[Index, Typed | None]
     mark: Mark = Mark()
     trouble: str | None = None
-    instead: str | None = None
     source: str | None = None
     called: str | None = None
 

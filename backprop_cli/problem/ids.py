@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ from backprop_cli.errors import HintedError
 from backprop_cli.operations.updates import Terms
 from backprop_cli.problem.typed_numbers import shown
 
-_delta = re.compile(r"(?:delta|δ)_?(\d+)", re.IGNORECASE).fullmatch
+_delta = partial(re.fullmatch, r"(?:delta|δ)_?(\d+)", flags=re.IGNORECASE)
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
 _LONGEST = 40  # characters of a name that could be meant
 _MOST = 12  # names that a message lists
@@ -76,7 +77,7 @@ def reference(
     raise UnknownIdError(message, f"[{', '.join(map(_quoted, several))}]")
 
 
-_separate = re.compile(r"[\s,;]+(?![^\[]*\])").split
+_separate = partial(re.split, r"[\s,;]+(?![^\[]*\])")
 """Names by themselves that stand in one text; an index has commas, too."""
 
 

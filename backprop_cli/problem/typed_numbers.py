@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
@@ -24,7 +25,7 @@ _decimal = re.compile(rf"[+-]?({_DIGITS})(?:[eE]([+-]?[0-9]+))?").fullmatch
 _THOUSANDS = r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 
 
-_minus_infinity = re.compile(r"-\.?(?:inf|infinity|∞)", re.IGNORECASE).fullmatch
+_minus_infinity = partial(re.fullmatch, r"-\.?(?:inf|infinity|∞)", flags=re.IGNORECASE)
 
 
 def is_minus_infinity(text: str) -> bool:
@@ -129,7 +130,7 @@ def _split(text: str) -> list[tuple[int, int, int | None]]:
     return found
 
 
-_is_word = re.compile(r"[^\W\d_]\w*").fullmatch
+_is_word = partial(re.fullmatch, r"[^\W\d_]\w*")
 _SIGNS = "+-\N{MINUS SIGN}"
 _TIMES = "*/^@·×⋅"
 _OPERATORS = _SIGNS + _TIMES
@@ -137,7 +138,7 @@ _may_go_on = re.compile(rf"[(),{re.escape(_TIMES)}]|[{re.escape(_SIGNS)}](?!\S)"
 _PLAIN_WORD = re.compile(r"\S+")
 _WORD = re.compile(r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:,[^\s,]+)*")
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
-_like_an_entry = re.compile(r"[+-]?(?:[0-9.(]|[^\W\d_]\w{0,3}$|[^\W\d_]\w*\()").match
+_like_an_entry = partial(re.match, r"[+-]?(?:[0-9.(]|[^\W\d_]\w{0,3}$|[^\W\d_]\w*\()")
 
 
 def _refuse_several(text: str) -> None:
@@ -169,8 +170,8 @@ def normal_minus(text: str) -> str:
     return text.replace("\N{MINUS SIGN}", "-")
 
 
-_groups = re.compile(r"[+-]?[1-9][0-9]{0,2}(?: [0-9]{3})+").fullmatch  # 1 000, 12 500 000
-_listed = re.compile(r"\([-+.\d\s/()]+(?:,[-+.\d\s/()]*)+\)").fullmatch
+_groups = partial(re.fullmatch, r"[+-]?[1-9][0-9]{0,2}(?: [0-9]{3})+")  # 1 000, 12 500 000
+_listed = partial(re.fullmatch, r"\([-+.\d\s/()]+(?:,[-+.\d\s/()]*)+\)")
 
 
 def _out_of_place(text: str, sign: str) -> str:

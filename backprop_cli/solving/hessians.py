@@ -56,7 +56,7 @@ def hessian(model: Model, asked: Second, behind: Mapping[str, Expr], sizes: Size
     words = "Hessian" if asked.by == asked.then else "mixed second derivatives"
     shapes = sizes.shape(Sym(asked.by)), sizes.shape(Sym(asked.then))
     axes = (*model.axes(asked.by), *model.axes(asked.then))
-    expr = _written(gradient, asked.then, {**model.definitions, **behind}, sizes)
+    expr = in_closed_form(gradient, asked.then, {**model.definitions, **behind}, sizes)
     if expr is not None:
         return Hessian(shorter(assumed(expr, model.problem, sizes), sizes), axes, words, None)
     flat = any(len(shape) > 1 for shape in shapes)
@@ -74,8 +74,8 @@ def _flat(axes: tuple[str, ...], shapes: tuple[Shape, Shape]) -> tuple[str, ...]
     return tuple(found)
 
 
-def _written(of: str, by: str, equations: Mapping[str, Expr], sizes: Sizes) -> Expr | None:
-    """The closed form, where there is one that can be read."""
+def in_closed_form(of: str, by: str, equations: Mapping[str, Expr], sizes: Sizes) -> Expr | None:
+    """∂of/∂by as one formula, where there is one that can be read."""
     if len(sizes.shape(Sym(of))) > 1:
         return None
     try:

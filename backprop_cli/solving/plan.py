@@ -271,8 +271,17 @@ class _Planner:
         denominator = self.model.problem.convention.jacobian == "denominator"
         expr = self.definitions[of]
         if by not in symbols(expr) or also_through(of, by, self.definitions):
-            return jacobian_by_name(of, by, axis, denominator)
+            chained = None if self.shapes[of] else self.through_others(of, by)
+            return chained or jacobian_by_name(of, by, axis, denominator)
         return local_jacobian(of, by, expr, self.rules, axis, denominator)
+
+    def through_others(self, of: str, by: str) -> Expr | None:
+        """The derivative of a number through what stands between, where that can be read."""
+        from backprop_cli.derive.simplify.simplify import shorter
+        from backprop_cli.solving.hessians import in_closed_form
+
+        found = in_closed_form(of, by, self.definitions, self.sizes)
+        return None if found is None else shorter(found, self.sizes)
 
     def per_sample(self, name: str) -> bool:
         return "sample" in self.model.axes(name)

@@ -214,7 +214,7 @@ def _bases(expr: Expr) -> set[str]:
 
 
 _LETTERS = ("one", "two")  # indices that no derivation has: the name is put in for any
-_DEPTH = 3  # definitions within definitions that are looked up
+_DEPTH = 4  # definitions within definitions that are looked up
 
 
 def finished(setting: Setting, expr: Expr) -> Iterator[Line]:
@@ -246,7 +246,10 @@ def _adds_up_to_0(setting: Setting, node: Expr) -> bool:
             size = _size_of(setting, body, index)
             if node.option("without") is not None or size is None:
                 return False
-            return simplified(sum_over(_entries_given(setting, body), index), size) == ZERO
+            return any(
+                simplified(sum_over(written, index), size) == ZERO
+                for written in _entries_further_back(setting, body)
+            )
     return False
 
 
@@ -259,23 +262,29 @@ def _size_of(setting: Setting, body: Expr, index: str) -> Expr | None:
     return None
 
 
-def _entries_given(setting: Setting, body: Expr) -> Expr:
-    """The body with every entry in what is given."""
-    found: dict[str, Expr] = {}
-    for name in symbols(body):
-        base, letters = parts(name)
-        if base in setting.definitions:
-            found[name] = setting.write.entry(_in_full(setting, base), letters, base)
-    return substitute(body, found)
+def _entries_further_back(setting: Setting, body: Expr) -> Iterator[Expr]:
+    """The body with its entries in what is computed earlier and earlier.
 
-
-def _in_full(setting: Setting, name: str) -> Expr:
-    """The definition of a quantity in what is given."""
-    expr: Expr = Sym(name)
+    One quantity at a time, the last first: in x − μ it is μ whose definition shows the 0, and not
+    that of x.
+    """
+    names = [(name, *parts(name)) for name in symbols(body)]
+    found: dict[str, Expr] = {base: Sym(base) for _, base, _ in names}
     for _ in range(_DEPTH):
-        known = {each for each in symbols(expr) if each in setting.definitions}
-        expr = substitute(expr, {each: setting.definitions[each] for each in known})
-    return expr
+        used = {each for expr in found.values() for each in symbols(expr)}
+        last = next((each for each in reversed([*setting.definitions]) if each in used), None)
+        if last is None:
+            return
+        known = {last: setting.definitions[last]}
+        found = {base: substitute(expr, known) for base, expr in found.items()}
+        yield substitute(
+            body,
+            {
+                name: setting.write.entry(found[base], letters, base)
+                for name, base, letters in names
+                if base in setting.definitions
+            },
+        )
 
 
 def _with_quotients(setting: Setting, expr: Expr) -> Expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import pairwise
 
 from msgspec import Struct
@@ -164,10 +165,7 @@ def _side_by_side(entries: Sequence[Expr]) -> Expr:
         parts = [*factor_powers(each)]
         plain = all(power == 1 and not isinstance(part, Num) for part, power in parts)
         found += [part for part, _ in parts] if plain else [each]
-    product, *rest = found
-    for part in rest:
-        product = op("mul", product, part)
-    return product
+    return reduce(lambda product, part: op("mul", product, part), found)
 
 
 def _written_out(work: Chainwork, expr: Expr) -> Iterator[Line]:

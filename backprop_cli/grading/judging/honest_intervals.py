@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
-from backprop_cli.grading.judging.standing import Reading, Standing, told
-from backprop_cli.grading.sheets.typed_arrays import Array, Mask
+from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, told
+from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
@@ -22,10 +22,9 @@ from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
 class Way(Struct, frozen=True):
     """One way to work a quantity out: what it gives, and where that says something.
 
-    `uses` are the names in its formula, each as often as it stands there. `excuses` tells whether
-    it may leave a parameter where it was, or a value 0: rounding within a formula does not excuse
-    that, a small gradient of one's own does. A range (`is_range`) holds what roundings might add up
-    to at worst.
+    `uses` are the names in its formula. `excuses` tells whether it may leave a parameter where it
+    was, or a value 0: rounding within a formula does not excuse that, a small gradient of one's own
+    does. A range (`is_range`) holds what roundings might add up to at worst.
     """
 
     interval: Interval
@@ -67,13 +66,18 @@ class Ways(Struct, dict=True):
     def near(self) -> Interval:
         """Where all end who round in one way, and nearly all who mix a few ways.
 
-        That is half as much again as there is between those, and a unit, on either side. At worst
-        roundings add up to far more: to the old loss where the new one is near.
+        That is half as much again as there is between those, and a unit, on either side: of short
+        figures a part of it, since one of two digits is five per cent. At worst roundings add up to
+        far more: to the old loss where the new one is near. A parameter that stays does so for
+        somebody.
         """
         low, high = self.ends
         unit, right = self.reading.unit, self.expected + self.base
         assert unit is not None
-        room = (high - low) / 2 + unit.at(right)
+        least, most = unit.at(right) / 4, unit.at(right)
+        room = (high - low) / 2 + np.clip(np.abs(right) / 200, least, most)
+        if self.name in self.standing.key.parameters:
+            room = np.where(self.value == 0, 0.0, room)
         return low - room, high + room
 
     @cached_property
@@ -83,9 +87,8 @@ class Ways(Struct, dict=True):
         assert unit is not None
         values = [
             standing.as_person(expr, way, self.reading)[0]
-            for standing in (self.standing, *filter(None, [self.again]))
-            for expr in standing.key.formulas.get(self.name, ())
-            if not is_jacobian(expr)
+            for standing in self._sheets
+            for expr in self._formulas()
             for way in (None, *persons(unit), *in_other_digits(unit))
         ]
         known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
@@ -106,30 +109,38 @@ class Ways(Struct, dict=True):
         low, high = (bound - self.base for bound in self.ends)
         return np.asarray(seen & (np.maximum(np.abs(low), np.abs(high)) < half))
 
-    def is_wide(self, way: Way) -> bool:
+    def proven(self, found: Mask, one: Wanted, way: Way, doubted: bool) -> Mask:
+        """Where a range is a proof of what is wanted, and no mere allowance."""
+        found = found & ~self.from_nothing(found)
+        doubt = one.ranges == "none"
+        if one.ranges == "beyond doubt":
+            doubt = doubted or self._is_wide(way)
+        return found & meets(one.typed, self.near, one.room) if doubt else found
+
+    def _is_wide(self, way: Way) -> bool:
         """Whether a range is far wider than what people come to.
 
-        In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00,
-        and may be anything from 0.9975 to 1.0125.
+        In significant digits where decimals are asked it is: 1.0025 with three of them is 1.00, and
+        may be 0.9975 to 1.0125. So it is where numbers that are rounded already are so once more.
         """
-        unit = self.reading.unit
-        other = unit is not None and unit.significant != self.standing.key.unit.significant
-        return other or self._counts_twice(way)
+        unit, asked = self.reading.unit, self.standing.key.unit
+        other = unit is not None and unit.significant != asked.significant
+        return other or not self.standing.written.keys().isdisjoint(way.uses)
 
-    def _counts_twice(self, way: Way) -> bool:
-        """Whether a number of the sheet stands in the formula twice, as in h(1 - h).
+    @property
+    def _sheets(self) -> Iterable[Standing]:
+        return (self.standing, *filter(None, [self.again]))
 
-        A range has it at both of its ends at once, and is wider than what any rounding leads to.
-        """
-        names = [name for name in way.uses if name not in self.standing.key.given]
-        return len(set(names)) < len(names)
+    def _formulas(self) -> list[Expr]:
+        return [
+            one for one in self.standing.key.formulas.get(self.name, ()) if not is_jacobian(one)
+        ]
 
     def _made(self) -> Iterator[Way]:
-        for expr in self.standing.key.formulas.get(self.name, ()):
-            if not is_jacobian(expr):
-                used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
-                for way in self._of(expr):
-                    yield replace(way, uses=(*used, *way.uses))
+        for expr in self._formulas():
+            used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
+            for way in self._of(expr):
+                yield replace(way, uses=(*used, *way.uses))
 
     def _of(self, expr: Expr) -> Iterator[Way]:
         reading, standing = self.reading, self.standing
@@ -196,7 +207,7 @@ class Ways(Struct, dict=True):
         uses_ = tuple(more for name in behind for more in sheet.key.uses[name])
         plain = self._way(sheet.enclosed(expr, self.reading), True)
         for way in (plain, self._definite(sheet.as_person(expr, None, self.reading))):
-            yield replace(way, uses=uses_)
+            yield replace(way, uses=uses_, is_range=False)
 
     def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who rounds, or cuts off, to a kind of digits that nobody asked for.
@@ -242,9 +253,11 @@ class Ways(Struct, dict=True):
                 yield self._definite(point(way.written(found[0])), False)
 
     def _padded(self, expr: Expr, unit: Unit) -> Iterator[Way]:
+        """The last step, too; a parameter that stays only for its few digits has not moved."""
         for way in persons(unit):
-            found = self.standing.as_person(expr, way, self.reading)
-            yield self._definite(point(way.written(found[0])), False)
+            value = self.standing.as_person(expr, way, self.reading)[0]
+            found = self._definite(point(way.written(value)), False)
+            yield replace(found, where=found.where & (self.value != 0))
 
     def _reached(self, expr: Expr, where: Mask, widest: Interval, unit: Unit) -> Mask:
         """Where what was typed lies in the widest range of a formula, or next to it.

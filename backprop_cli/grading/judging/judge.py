@@ -246,7 +246,10 @@ class _One:
 
     def following(self) -> None:
         """What follows from right values, then from the student's own, then with rounded steps."""
-        wanted = {True: Wanted(self.typed, "correct"), False: Wanted(self.typed, "carried")}
+        carried = self.typed
+        if self.key.unit.significant and self.judge.any_wrong():
+            carried = self.judge.standing.typed_beside(self.name, self._own)
+        wanted = {True: Wanted(self.typed, "correct"), False: Wanted(carried, "carried")}
         if self.name in self.judge.uniform.proves_nothing:
             del wanted[True]
         for rounded in (False, True):
@@ -337,20 +340,14 @@ class _One:
         for way in ways.all():
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
-                found &= (way.excuses | ~still) & ~ways.from_nothing(found)
-                if way.is_range and found.any() and self._doubts(one, ways, way):
-                    found &= meets(one.typed, ways.near, one.room)
+                found &= way.excuses | ~still
+                if way.is_range and found.any():
+                    found = ways.proven(found, one, way, self.doubted)
                 if found.any():
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
             if not open_.any():
                 return
-
-    def _doubts(self, one: Wanted, ways: Ways, way: Way) -> bool:
-        """Whether a range alone is no proof of what is wanted."""
-        if one.ranges == "beyond doubt":
-            return self.doubted or ways.is_wide(way)
-        return one.ranges == "none"
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
         self.decided = way.interval

@@ -7,21 +7,25 @@ class writes few different right numbers, that is remembered, and so is a whole 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judging.answer_key import Judged, Words, points, weakest
 from backprop_cli.grading.report_data import Answer, EntryResult, How, Index, Result, Typed
 from backprop_cli.grading.sheets.typed_arrays import (
+    HOW_RIGHT,
+    Array,
     ArrayCells,
     Written,
     finer,
+    how_near,
     how_right,
     is_right,
     meets,
@@ -55,7 +59,7 @@ class Right:
     """An answer that is right by itself: its result for each question about it."""
 
     def __init__(
-        self, answer: Answer, hows: Sequence[How] | Words, results: dict[str, Result]
+        self, answer: Answer, hows: Callable[[], Sequence[How] | Words], results: dict[str, Result]
     ) -> None:
         self.results = results
         self._answer = answer
@@ -70,8 +74,15 @@ class Right:
     def judged(self) -> Judged:
         """The verdicts as arrays."""
         shape = self._answer.shape
-        how = np.array(self._hows, dtype=object).reshape(shape)
+        how = np.array(self._hows(), dtype=object).reshape(shape)
         return Judged(np.full(shape, "correct", dtype=object), how)
+
+
+def _for_all(unit: Array) -> Array:
+    """One number for all entries where they have the same, which is much less work."""
+    return (
+        unit.reshape(-1)[:1].reshape((1,) * unit.ndim) if unit.size and np.ptp(unit) == 0 else unit
+    )
 
 
 class RightAnswers:
@@ -108,33 +119,34 @@ class RightAnswers:
         if len(figures) < len(answer.cells) or self._is_betrayed(figures):
             return None
         hows = [figure.how for figure in figures]
-        return Right(answer, hows, dict(self._results(answer, figures)))
+        return Right(answer, lambda: hows, dict(self._results(answer, figures)))
 
     def _array(self, answer: Answer, cells: ArrayCells) -> Right | None:
         """An array, all its entries at once; slips that give the same numbers are none of it."""
         key = self.exercise.key
         truth = key.truth[answer.id]
-        if not is_right(cells.value, cells.unit, truth, key.unit, assumed=True)[0].all():
+        unit = _for_all(cells.unit)
+        if not is_right(cells.value, unit, truth, key.unit, assumed=True)[0].all():
             return None
-        hows = how_right(cells.value, cells.unit, truth, key.unit)
+        near = how_near(cells.value, unit, truth, key.unit)
         results = {
-            question.id: self._array_result(question, answer, hows)
+            question.id: self._array_result(question, answer, near)
             for question in self.exercise.questions_on(answer.id)
         }
-        return Right(answer, hows.ravel(), results)
+        return Right(answer, lambda: np.asarray(HOW_RIGHT[near]), results)
 
-    def _array_result(self, question: Question, answer: Answer, hows: Words) -> Result:
-        whole = np.asarray(hows if question.index is None else hows[question.index], dtype=object)
+    def _array_result(self, question: Question, answer: Answer, near: NDArray[np.intp]) -> Result:
+        whole = np.asarray(near if question.index is None else near[question.index])
         shown = self.exercise.places(question.name) if whole.size <= MOST_ENTRIES else ()
         return Result(
             question.id,
             "correct",
-            weakest(whole, "correct"),
+            HOW_RIGHT[whole.max()],
             question.points,
             question.points,
             answer.mark,
             tuple(
-                EntryResult(index, "correct", hows[place], cell.text)
+                EntryResult(index, "correct", HOW_RIGHT[near[place]], cell.text)
                 for place, index in shown
                 if question.index in (None, place) and (cell := answer.cells[place]) is not None
             ),

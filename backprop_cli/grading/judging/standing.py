@@ -136,6 +136,9 @@ class Standing(Struct):
         judged = self.judged.get(name)
         if judged is None:
             return low, high
+        if self.key.unit.significant and judged.misleads:
+            own = self.typed_beside(name, self.written[name].value)
+            low, high = np.where(judged.right, (low, high), own)
         kept = judged.right if reading.repaired else ~np.asarray(judged.imprecise)
         if reading.lax:
             wide = self.typed_widely(name)
@@ -159,11 +162,15 @@ class Standing(Struct):
     def typed(self, name: str) -> Interval:
         """What a quantity was typed as, at the finer of the digits typed and asked."""
         if name not in self._typed:
-            written, truth = self.written[name], self.key.truth[name]
-            unit = finer(written.value, written.unit, truth, self.key.unit)
-            unit = np.where(same(written.value, truth), 0.0, unit)
-            self._typed[name] = standing_for(written.value, unit)
+            self._typed[name] = self.typed_beside(name, self.key.truth[name])
         return self._typed[name]
+
+    def typed_beside(self, name: str, other: Array) -> Interval:
+        """The same with the significant digits that some other value has, and not the true one."""
+        written = self.written[name]
+        unit = finer(written.value, written.unit, other, self.key.unit)
+        unit = np.where(same(written.value, self.key.truth[name]), 0.0, unit)
+        return standing_for(written.value, unit)
 
     def typed_widely(self, name: str) -> Interval:
         """The same at the digits typed alone, however few they are."""

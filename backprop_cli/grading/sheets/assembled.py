@@ -103,7 +103,7 @@ class Collector(Struct):
             return
         self._names[id] = name
         mark = error.mark if error.mark.line else name.mark
-        self._whole[id] = Answer(id, (), {}, mark, error.message, error.instead)
+        self._whole[id] = Answer(id, (), {}, mark, said(error.message, error.instead))
 
     def answers(self) -> Mapping[str, Answer]:
         """Every quantity on the sheet, single entries put in their places."""

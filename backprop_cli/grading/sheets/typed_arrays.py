@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from msgspec import Struct
@@ -181,16 +182,23 @@ def short(value: Array, unit: Array) -> Mask:
         return (unit > 0) & (np.abs(steps - np.round(steps)) <= noise)
 
 
+HOW_RIGHT: Final[NDArray[np.object_]] = np.array(["exact", "rounded", "truncated"], dtype=object)
+"""How right a value is, the weakest last."""
+
+
 def how_right(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[np.object_]:
     """How right values are right: exact, rounded or truncated."""
+    return np.asarray(HOW_RIGHT[how_near(value, typed, truth, asked)])
+
+
+def how_near(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[np.intp]:
+    """The same as places in `HOW_RIGHT`: words of a large array take a hundred times as long."""
     unit = np.maximum(
         finer(value, typed, truth, asked), np.where(typed < asked.at(truth), asked.at(truth), 0.0)
     )
     off = np.abs(value - truth)
-    how = np.full(value.shape, "truncated", dtype=object)
-    how[off <= unit / 2 * (1 + SLACK)] = "rounded"
-    how[same(value, truth)] = "exact"
-    return how
+    near = np.where(off <= unit / 2 * (1 + SLACK), 1, 2)
+    return np.where(same(value, truth), 0, near)
 
 
 def same(value: Array, truth: Array) -> Mask:

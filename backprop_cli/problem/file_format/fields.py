@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -152,7 +153,7 @@ class Integer(Struct, frozen=True):
         return {"type": "integer", **self.bounds.schema()}
 
 
-_by_size = re.compile(r"\s*(\w+?)\s*[x×*]\s*(\w+)\s*").fullmatch
+_by_size = partial(re.fullmatch, r"\s*(\w+?)\s*[x×*]\s*(\w+)\s*")
 
 
 class Size(Struct, frozen=True):

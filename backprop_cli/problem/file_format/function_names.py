@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -31,7 +32,7 @@ from backprop_cli.problem.typed_numbers import is_simple, shown
 GENERIC = "f"
 """Any activation, in a problem with letters alone."""
 
-_called = re.compile(r"(?P<name>[\w.-]+)\((?P<inside>[^()]*)\)").fullmatch  # leaky_relu(0.1)
+_called = partial(re.fullmatch, r"(?P<name>[\w.-]+)\((?P<inside>[^()]*)\)")  # leaky_relu(0.1)
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 
 

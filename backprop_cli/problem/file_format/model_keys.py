@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -248,9 +249,10 @@ PENALTY = Record(
 
 # Equations ----------------------------------------------------------------------------------------
 
-_for = re.compile(
-    r"\s*for\s+(?P<letter>[^\W\d_]\w*)\s+in\s+(?P<first>[\w+ -]+?)\s*\.\.\s*(?P<last>[\w+ -]+?)\s*"
-).fullmatch
+_for = partial(
+    re.fullmatch,
+    r"\s*for\s+(?P<letter>[^\W\d_]\w*)\s+in\s+(?P<first>[\w+ -]+?)\s*\.\.\s*(?P<last>[\w+ -]+?)\s*",
+)
 _AN_EQUATION = Written("an equation", equation=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -85,7 +86,7 @@ class Given(Struct, frozen=True):
         self.complaints.add(message, self.at(key), instead)
 
 
-_joined = re.compile(r"(?P<name>\w+)(?: *= *| +)(?P<rest>\S.*)").fullmatch  # {rule sgd, lr=0.1}
+_joined = partial(re.fullmatch, r"(?P<name>\w+)(?: *= *| +)(?P<rest>\S.*)")  # {rule sgd, lr=0.1}
 
 
 def _is_empty(node: Node) -> bool:

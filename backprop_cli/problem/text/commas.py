@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 from msgspec import Struct
@@ -167,5 +168,5 @@ def without_brackets(text: str) -> str:
     return re.sub(r",\s*", ", ", rows)  # in brackets a comma separates
 
 
-_in_brackets = re.compile(r"\s*\[.*\]\s*", re.DOTALL).fullmatch
+_in_brackets = partial(re.fullmatch, r"\s*\[.*\]\s*", flags=re.DOTALL)
 _NEXT_ROW = re.compile(r"\]\s*,?\s*\[")

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 
 from msgspec import Struct
 
@@ -22,8 +23,8 @@ _TOKEN = re.compile(
     r"|(?P<sign>\*\*|\.T(?!\w)|\.\.|[<>=!]=|[-+*/^@()\[\],=:<>]))"
 )
 _SUPERSCRIPT = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
-_name = re.compile(_NAME).fullmatch
-_step = re.compile(r"(?P<base>.*\w)_(?:\{(?P<inner>[^{}]*)\}|(?P<letter>[^\W\d_]\w*))").fullmatch
+_name = partial(re.fullmatch, _NAME)
+_step = partial(re.fullmatch, r"(?P<base>.*\w)_(?:\{(?P<inner>[^{}]*)\}|(?P<letter>[^\W\d_]\w*))")
 _TERMS = re.compile(r"\s*(?P<sign>[+-])?\s*(?P<term>\w+)\s*")
 _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
 
@@ -191,8 +192,8 @@ _LATEX = {
 }
 
 
-_before_point = re.compile(r"[^\W\d]\w*(?:\.\w+)*$").search
-_after_point = re.compile(r"(?:\w+\.)*(?P<name>[^\W\d]\w*)(?P<called> *\()?").match
+_before_point = partial(re.search, r"[^\W\d]\w*(?:\.\w+)*$")
+_after_point = partial(re.match, r"(?:\w+\.)*(?P<name>[^\W\d]\w*)(?P<called> *\()?")
 _LIBRARIES = frozenset("np numpy jnp jax torch nn F tf keras math scipy K linalg special".split())
 _PRODUCTS = frozenset("dot matmul mm mv".split())
 

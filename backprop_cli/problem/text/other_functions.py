@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -16,7 +17,7 @@ from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.text.other_keys import LONGEST, folded
 
 _MODULE = re.compile(r"^(?:[A-Za-z_]\w*\.)+|\(\)$")  # nn.ReLU, F.relu, Sigmoid()
-_letters = re.compile(r"[A-Za-z]\w*(?![\w(])").findall
+_letters = partial(re.findall, r"[A-Za-z]\w*(?![\w(])")
 
 _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

@@ -29,6 +29,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
+_of_numbers = re.compile(r"(?=.*\d)(?:[-+−.;,/\s]|\d+(?:[eE][-+]?\d+)?)+").fullmatch
 _fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
 _NO_TEXT = {
     b"PK\x03\x04": "an archive, or a document such as .docx and .xlsx are",
@@ -110,8 +111,7 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 def read_tree(data: bytes, complaints: Complaints) -> Node | None:
     """The file as a tree; None, with a complaint, where there is none to be had."""
-    text = read_text(data, complaints)
-    return tree_of(text, complaints) if text is not None else None
+    return None if (text := read_text(data, complaints)) is None else tree_of(text, complaints)
 
 
 def tree_of(text: str, complaints: Complaints) -> Node | None:
@@ -344,8 +344,9 @@ class _Builder:
         elif key.text == "<<" and key.style == "plain":
             add("`<<` (YAML's merge) is not read here", key.mark, "write the keys out")
         elif (before := _first_half(mapping, key, value)) is not None:
-            before.text += f",{key.text}" if is_pair(before, key) else f", {key.text}"
-            if not _open(before.text) and re.search(r"[^\W\d]", before.text):
+            close = key.column == before.column + len(before.text) + 1
+            before.text += f"{',' if close else ', '}{key.text}"
+            if not _open(before.text) and re.search(r"[^\W\deE]", before.text):  # not 2,5e3
                 message = "in braces a comma begins another key: a text with one needs quotes"
                 add(message, before.mark, f'"{before.text}"')
         elif first := mapping.entries.get(key.text):
@@ -380,13 +381,11 @@ def is_pair(first: Node, second: Node) -> bool:
 
 def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
     """The value of `{bias: 0,5}` or `{formula: max(0, z)}`, whose end YAML takes for a key."""
-    last = next(reversed(mapping.entries.values()), None)
-    before = last.value if last is not None else None
-    empty = isinstance(value, ScalarNode) and value.empty
-    if not empty or not isinstance(before, ScalarNode):
+    before = next((entry.value for entry in reversed(mapping.entries.values())), None)
+    if not (isinstance(value, ScalarNode) and value.empty and isinstance(before, ScalarNode)):
         return None
-    cut_off = before.style == "plain" and before.line == key.line and _open(before.text)
-    return before if cut_off or is_pair(before, key) else None
+    whole = _open(before.text) or _of_numbers(f"{before.text},{key.text}")
+    return before if before.style == "plain" and before.line == key.line and whole else None
 
 
 def _open(text: str) -> bool:
