@@ -64,3 +64,11 @@ def test_a_folder_where_a_file_is_to_be_is_told(words: str, folder: str) -> None
     assert done.exit_code == 2
     assert isinstance(done.exception, SystemExit)
     assert f"{folder}: cannot be written: it is a folder" in done.stderr
+
+
+@pytest.mark.usefixtures("_here")
+def test_steps_beyond_any_number_of_the_machine_are_refused() -> None:
+    Path("p.yaml").write_text(f"{PROBLEM}update: {{rule: sgd, learning_rate: 0.1}}\n")
+    done = CliRunner().invoke(main, ["solve", "p.yaml", "--steps", "9" * 400])
+    assert done.exit_code == 2
+    assert "the limit is" in done.stderr

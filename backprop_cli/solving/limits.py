@@ -29,6 +29,7 @@ MAX_ENTRIES = 10_000_000
 MAX_DEPTH = 200
 """Operations of one formula that are nested in one another."""
 
+_COUNTED = 10**15  # steps; so many are refused whatever they are
 _ENTRIES = 500  # of a result, in the time that one operation takes at least
 _COMPILING = 3  # operations in the time that compiling one equation takes
 _PRODUCTS = 5_000  # of two numbers within a product of matrices, in the same time
@@ -65,6 +66,7 @@ def work(planned: Plan, steps: int, stepwise: bool = False) -> int:
 
     Steps that are computed `stepwise` are not compiled.
     """
+    steps = min(steps, _COUNTED)
     sizes = Sizes(planned.shapes, {})
     costs = {step.id: 0 if step.skipped else _cost(step.expr, sizes)[1] for step in planned.steps}
     repeated = [step for step in planned.steps if _is_repeated(step) and not step.skipped]
