@@ -138,7 +138,7 @@ def test_a_number_keeps_the_unit_of_its_last_digit(
 def test_matrices(typed: str, shape: tuple[int, ...] | None, found: list[float] | str) -> None:
     answer = one(f"dL/dW1: {typed}")
     if shape is None:
-        assert answer.trouble == found
+        assert str(answer.trouble).partition("; instead: ")[0] == found
     else:
         assert (answer.shape, values(answer)) == (shape, found)
 
@@ -472,7 +472,8 @@ def test_bad_rows_spoil_nothing_else() -> None:
     assert values(found.answers["L"]) == [1]
     bad = {id: (a.trouble, a.mark) for id, a in found.answers.items() if a.trouble}
     assert bad.keys() == {"Z1", "H1", "Z2", "Yhat"}
-    assert bad["Z1"] == ("the row is a whole number", Mark(5, 4))
+    assert str(bad["Z1"][0]).startswith("the row is a whole number")
+    assert bad["Z1"][1] == Mark(5, 4)
     assert "decimal sign" in str(bad["Z2"][0])
     assert bad["Yhat"][1] == Mark(8, 9)
     assert [mark for _, mark in found.remarks] == [Mark(3, 1), Mark(4, 1)]
