@@ -56,9 +56,8 @@ def test_every_bug_is_another() -> None:
 
 
 def test_every_mistake_of_code_is_put_into_some_program() -> None:
-    """But that of a value of an earlier step, which takes two steps."""
     named = {name for bug in NUMPY_BUGS for name in bug.names}
-    assert PROGRAM_SLIPS - named == {"earlier-step-used"}
+    assert PROGRAM_SLIPS <= named
 
 
 def found() -> dict[tuple[str, str], tuple[bool, bool]]:

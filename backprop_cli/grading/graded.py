@@ -88,9 +88,9 @@ class Graded:
     @cached_property
     def detector(self) -> Detector | ProgramDetector:
         """What finds the slips on this sheet."""
-        if self.exercise.key.computed:
-            return ProgramDetector(self.judge, self.exercise.in_one_line)
-        return Detector(self.judge)
+        if not self.exercise.key.computed:
+            return Detector(self.judge)
+        return ProgramDetector(self.judge, self.exercise.in_one_line)
 
     def readable(self) -> Iterator[tuple[str, Written]]:
         """The answers that can be compared with the truth."""

@@ -99,9 +99,9 @@ class Case(Struct, frozen=True):
         return ()
 
     def _pairs(self, used: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        """What is computed, with what is given in the same shape."""
+        """What is computed, with what is given in the same shape: what is bent, if anything is."""
         model, definitions = self.model, self.model.definitions
-        return tuple(
+        found = tuple(
             (computed, given)
             for computed in used
             for given in used
@@ -109,8 +109,8 @@ class Case(Struct, frozen=True):
             and given in model.given
             and model.given[given].role == "data"
             and self.sizes.names[computed] == self.sizes.names[given]
-            and self._is_bent(computed)
         )
+        return tuple(pair for pair in found if self._is_bent(pair[0])) or found
 
     def _is_bent(self, computed: str) -> bool:
         """Whether the loss is no plain multiple of it, as of what is weighted, or left out."""
