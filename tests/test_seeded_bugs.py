@@ -57,7 +57,7 @@ def test_every_bug_is_another() -> None:
 
 def test_every_mistake_of_code_is_put_into_some_program() -> None:
     named = {name for bug in NUMPY_BUGS for name in bug.names}
-    assert PROGRAM_SLIPS <= named
+    assert named >= PROGRAM_SLIPS
 
 
 def found() -> dict[tuple[str, str], tuple[bool, bool]]:

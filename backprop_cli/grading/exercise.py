@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, op, rewrite, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, symbols, walk
 from backprop_cli.algebra.quantity import new_id, plain_id, quantity
 from backprop_cli.grading.judging.answer_key import Key, first_way, is_jacobian, with_jacobians
 from backprop_cli.grading.judging.equivalent_ways import Formulas, fused_first
@@ -31,7 +31,7 @@ from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import ASSUMED, Grading
-from backprop_cli.readings.formula_text import plain
+from backprop_cli.readings.formula_text import for_readers
 from backprop_cli.readings.units import Floating, Unit
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import MAX_WORK
@@ -331,8 +331,7 @@ class Exercise:
         ways = self.key.formulas.get(name)
         if ways is None:
             return None
-        read = rewrite(ways[0], _as_quotient)
-        return f"{name} = {plain(read, self.model.problem.convention.indices)}"
+        return f"{name} = {for_readers(ways[0], self.model.problem.convention.indices)}"
 
     @cached
     def expected(self, name: str, index: Index | None) -> str:
@@ -397,8 +396,3 @@ def _never_zero(formulas: Formulas) -> Iterator[str]:
 def _marked(grading: Grading) -> Grading:
     """The marks: where no digits are asked, too few of them cost nothing."""
     return grading if grading.precision is not None else replace(grading, imprecise=1.0)
-
-
-def _as_quotient(node: Expr) -> Expr | None:
-    """A quotient that is 0 where 0 is divided, as whoever reads a formula writes it."""
-    return op("div", *node.args) if isinstance(node, Op) and node.name == "ratio" else None

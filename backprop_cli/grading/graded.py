@@ -27,11 +27,11 @@ from backprop_cli.grading.sentences import TOO_SHORT, about, explanation, factor
 from backprop_cli.grading.sheets.typed_arrays import (
     Array,
     ArrayCells,
-    Texts,
     Written,
     finer,
     meets,
     standing_for,
+    texts,
     written,
 )
 from backprop_cli.grading.slips.detect import Detector
@@ -374,13 +374,6 @@ class Graded:
 def _at(verdicts: Words, question: Question) -> Words:
     """The verdicts on what a question asks for: all entries, or one of them."""
     return np.asarray(verdicts[() if question.index is None else question.index], dtype=object)
-
-
-def texts(answer: Answer) -> Mapping[Index, str]:
-    """The entries as they were written."""
-    if isinstance(answer.cells, ArrayCells):
-        return Texts(answer.cells)
-    return {index: cell.text for index, cell in answer.cells.items() if cell is not None}
 
 
 def _sentences(slips: Iterable[str]) -> str:

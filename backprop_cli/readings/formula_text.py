@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from backprop_cli.algebra.build import comparison
-from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym
+from backprop_cli.algebra.expr import Expr, Num, Op, Option, Sym, op, rewrite
 from backprop_cli.operations.table import operation
 
 ATOM, COMPARED = 6, 0
@@ -14,6 +14,15 @@ ATOM, COMPARED = 6, 0
 def plain(expr: Expr, indices: int = 1) -> str:
     """The formula as text; indices in brackets count from `indices`."""
     return _written(expr, indices)[0]
+
+
+def for_readers(expr: Expr, indices: int = 1) -> str:
+    """The same where it is only read: a quotient is one, whatever it is where 0 is divided."""
+    return plain(rewrite(expr, _as_quotient), indices)
+
+
+def _as_quotient(node: Expr) -> Expr | None:
+    return op("div", *node.args) if isinstance(node, Op) and node.name == "ratio" else None
 
 
 def number(value: Fraction) -> str:

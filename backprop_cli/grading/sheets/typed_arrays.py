@@ -241,3 +241,10 @@ class Texts(Mapping[Index, str]):
 
     def __len__(self) -> int:
         return len(self._cells)
+
+
+def texts(answer: Answer) -> Mapping[Index, str]:
+    """The entries as they were written."""
+    if isinstance(answer.cells, ArrayCells):
+        return Texts(answer.cells)
+    return {index: cell.text for index, cell in answer.cells.items() if cell is not None}
