@@ -76,11 +76,11 @@ def test_bugs_are_placed_where_they_are() -> None:
         ("1 / np.sqrt(var) + 0.1", "brackets-misplaced"),  # out of two brackets
         ("np.arange(5)", "wrong-constant"),  # a stride left out
         ("dxp[idx] += dcols", "gradient-overwritten"),  # where windows overlap
-        ("dn = dh * (1 - z)", "wrong-operand"),  # a part of another formula
+        ("dn = dh * (1 - z)", "complement"),
         ("np.sign(e)", "other-loss"),
         ("ent = np.sum(", "sign-lost"),
         ("0.01 * a))", "wrong-activation"),
-        ("labels - 1]", "wrong-operand"),
+        ("E[labels - 1]", "wrong-operand"),
     ],
 )
 def test_kinds_of_mistakes_are_named(line: str, name: str) -> None:

@@ -79,7 +79,7 @@ class Output(Struct, frozen=True):
             _print(pieces)
             return
         with _written_to(self.file):
-            target = Path(os.path.realpath(self.file))
+            target = self.file.resolve()
             device = None if _is_plain_file(target) else target.open("w", encoding="utf-8")
         if device is None:
             _replace(target, self.file, pieces)

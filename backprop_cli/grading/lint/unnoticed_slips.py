@@ -158,9 +158,7 @@ class _Tried:
         close = [value for value in values if self.is_accepted(name, value, self.unit)]
         if not close:
             return
-        truth = self.grader.key.truth[name]
-        closest = min(close, key=lambda value: float(np.max(np.abs(value - truth))))
-        most = self.decimals_against(name, closest) if self.advises else None
+        most = self.decimals_against(name, close) if self.advises else None
         yield Finding(
             "accepted",
             name,
@@ -210,13 +208,15 @@ class _Tried:
             sheet.accepted[key] = _judged_right(sheet, name, typed)
         return sheet.accepted[key]
 
-    def decimals_against(self, name: str, value: Array) -> int | None:
-        """The fewest decimals at which a wrong value is noticed, and at one more."""
-        off = np.max(np.abs(value - self.grader.key.truth[name]))
+    def decimals_against(self, name: str, values: Sequence[Array]) -> int | None:
+        """The fewest decimals at which wrong values are all noticed, and at one more."""
+        truth = self.grader.key.truth[name]
+        off = min(float(np.max(np.abs(value - truth))) for value in values)
         for count in self._more_decimals():
             if off < Unit(count).at(np.zeros(())) / 2:
                 continue  # the same digits
-            if not any(self.is_accepted(name, value, Unit(count + more)) for more in (0, 1)):
+            units = (Unit(count), Unit(count + 1))
+            if not any(self.is_accepted(name, one, unit) for one in values for unit in units):
                 return count
         return None
 
