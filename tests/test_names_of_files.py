@@ -17,6 +17,8 @@ COMMANDS = (
     *("check p.yaml s.yaml -o NAME", "vary p.yaml --count 2 -o NAME", "new 2-2-1 -o NAME"),
     *("vary p.yaml --students NAME", "new --separate NAME", "practice p.yaml --resume NAME"),
     *("export moodle p.yaml -o NAME", "export prairielearn p.yaml -o NAME", "lint NAME"),
+    *("derive NAME", "derive NAME --of L --wrt w", "draw NAME", "blank NAME", "handout NAME"),
+    *("vary NAME --count 1 -o v", "practice NAME", "export moodle NAME -o q.xml", "lint NAME --variants 2"),
 )
 
 

@@ -135,7 +135,7 @@ def run(problem: Path, options: Options) -> None:
     task = _task(problem, options)
     settings = _settings(options, task.grader)
     writers = tuple(_writers(options, settings, task))
-    waited_for = MANY_OWN if problem.is_dir() else MANY
+    waited_for = MANY_OWN if os.path.isdir(problem) else MANY
     graded = _Graded(_graded(Bench(task.desk, writers), task.files, options, waited_for))
     kept = task.notes if options.out.file is not None or options.out.format in _KEPT else ()
 

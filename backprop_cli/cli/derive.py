@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -109,7 +110,7 @@ def _refuse(problem: Path | None, options: Options) -> None:
             instead="PROBLEM, --function NAME or --expression 'F, G'",
             source="derive",
         )
-    if problem is not None and str(problem) != "-" and not problem.exists():
+    if problem is not None and str(problem) != "-" and not os.path.exists(problem):
         _refuse_a_function(str(problem))
     if options.numbers is not None and options.function is None:
         said = "which letters are numbers is asked of a formula"

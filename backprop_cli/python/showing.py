@@ -6,7 +6,7 @@ What draws or derives is loaded where it is asked for, and not with the package.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from msgspec.structs import replace
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 Detail: TypeAlias = Literal["short", "normal", "long"]
 
-DETAILS: Final = ("short", "normal", "long")
-REVEALS: Final = ("none", "where", "what", "value")
 MOST_DECIMALS: Final = 15
 LEAST_WIDTH: Final = 20
 
@@ -43,7 +41,7 @@ def view(precision: int = 4, detail: Detail = "normal", width: int = 100, **othe
 
     expect_whole("precision", precision, 0, MOST_DECIMALS)
     expect_whole("width", width, LEAST_WIDTH)
-    expect_one_of("detail", detail, DETAILS)
+    expect_one_of("detail", detail, get_args(Detail))
     return View(precision=precision, detail=detail, width=width, **others)
 
 
@@ -70,11 +68,12 @@ def chain(format_: str, found: Derivation, shown: View) -> str:
 
 def report(format_: str, found: Report, settings: dict[str, Any]) -> str:
     """A report in one format."""
+    from backprop_cli.grading.report_data import Reveal
     from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
     from backprop_cli.report.formats import RENDER
     from backprop_cli.report.settings import Settings
 
-    expect_one_of("reveal", settings["reveal"], REVEALS)
+    expect_one_of("reveal", settings["reveal"], get_args(Reveal))
     if "width" in settings:
         expect_whole("width", settings["width"], LEAST_WIDTH)
     return RENDER[format_](found, Settings(slip_words=dict(SLIP_WORDS), **settings))

@@ -100,8 +100,7 @@ class Ways(Struct, dict=True):
         0.00001 is 0.000 to three decimals, and never 0.001, as a range around it would have it.
         """
         unit, right = self.reading.unit, self.expected + self.base
-        if unit is None:
-            return np.zeros(where.shape, dtype=bool)
+        assert unit is not None
         half = unit.at(right) / 2
         seen = where & (np.abs(self.value) >= half) & (np.abs(self.expected) < half)
         if not seen.any():
@@ -124,7 +123,8 @@ class Ways(Struct, dict=True):
         may be 0.9975 to 1.0125. So it is where numbers that are rounded already are so once more.
         """
         unit, asked = self.reading.unit, self.standing.key.unit
-        other = unit is not None and unit.significant != asked.significant
+        assert unit is not None
+        other = unit.significant != asked.significant
         return other or not self.standing.written.keys().isdisjoint(way.uses)
 
     @property
@@ -207,7 +207,7 @@ class Ways(Struct, dict=True):
         uses_ = tuple(more for name in behind for more in sheet.key.uses[name])
         plain = self._way(sheet.enclosed(expr, self.reading), True)
         for way in (plain, self._definite(sheet.as_person(expr, None, self.reading))):
-            yield replace(way, uses=uses_, is_range=False)
+            yield replace(way, uses=uses_)
 
     def _always(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who rounds, or cuts off, to a kind of digits that nobody asked for.
