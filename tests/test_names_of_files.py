@@ -18,7 +18,12 @@ COMMANDS = (
     *("vary p.yaml --students NAME", "new --separate NAME", "practice p.yaml --resume NAME"),
     *("export moodle p.yaml -o NAME", "export prairielearn p.yaml -o NAME", "lint NAME"),
     *("derive NAME", "derive NAME --of L --wrt w", "draw NAME", "blank NAME", "handout NAME"),
-    *("vary NAME --count 1 -o v", "practice NAME", "export moodle NAME -o q.xml", "lint NAME --variants 2"),
+    *(
+        "vary NAME --count 1 -o v",
+        "practice NAME",
+        "export moodle NAME -o q.xml",
+        "lint NAME --variants 2",
+    ),
 )
 
 
