@@ -28,7 +28,7 @@ from backprop_cli.errors import HintedError, listed
 from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.problem.text.lexer import quoted
 from backprop_cli.problem.text.parser import FormulaError, parse
-from backprop_cli.readings.entries import NoEntryError
+from backprop_cli.readings.entries import NoEntryError, called
 from backprop_cli.readings.entries import entry as written
 
 VARIABLES = ("z", "yhat", "x")
@@ -57,7 +57,7 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     whole = Sym(next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr)))
     rules = scalars()
     notes: tuple[str, ...] = ()
-    if uses(expr, *_SUMMED):
+    if uses(expr, *_SUMMED) or _whole_and_by_entry(expr):
         letters = lettering(expr, by, numbers)
         definitions, chains = _lettered(expr, by, whole, rules, letters)
         notes = tuple(_said(letters, chains))
@@ -67,6 +67,18 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
         own = Ending(Name(whole, plain))
         chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules, ending=own),)
     return Derivation(f"The derivative of {text.strip()}", definitions, chains, notes=notes)
+
+
+def _whole_and_by_entry(expr: Expr) -> bool:
+    """Whether a letter stands in a formula beside one of its entries, as in x * x[1]."""
+    by_entry = {
+        arg.name
+        for node in walk(expr)
+        if isinstance(node, Op) and node.name == "at"
+        for arg in node.args
+        if isinstance(arg, Sym)
+    }
+    return not by_entry.isdisjoint(symbols(_single_entries(expr)))
 
 
 def _check_letters(used: Sequence[str], numbers: Sequence[str], wrt: str | None) -> None:
@@ -106,7 +118,7 @@ def _plain(expr: Expr) -> Expr:
     plain = plainly(_single_entries(expr))
     for node in walk(plain):
         if isinstance(node, Op) and not (operation(node).elementwise or node.name in _FOR_NUMBERS):
-            raise UnderivableError(f"there is no derivation with letters for {node.name}")
+            raise UnderivableError(f"there is no derivation with letters for {called(node)}")
     return plain
 
 
@@ -144,6 +156,8 @@ def _lettered(
         shape = write.shape(expr)
         if len(shape) > 1:
             raise NoEntryError("matrices")
+        if shape not in ((), (letters.size,)):
+            raise NoEntryError("part of a vector")
         form = write.entry(expr, (i,) if shape else ())
     except ShapeError as error:
         capital = next((name for name in letters.numbers if name[0].isupper()), None)
@@ -157,11 +171,18 @@ def _lettered(
     size = Sym(letters.size)
     names = names_for([form], symbols(expr), size, i)
     own = Ending(Name(symbol, form), tuple(names), size)
+    rules = replace(rules, bound=frozenset(_numerals(form)))
     chains = _entry_chains(symbol, variable, form, rules, own)
     used = {name for each in chains for name in symbols(each.result)}
     said = [each for each in names if _used(each, used) and not _same(each, own)]
     stated = (Definition(symbol, (form,)), *(each.definition for each in said))
     return stated, tuple(map(_noted, chains))
+
+
+def _numerals(form: Expr) -> Iterator[str]:
+    """The numbers of entries that a formula names: x_j may be the x₁ of it."""
+    for name in symbols(form):
+        yield from filter(str.isdecimal, parts(name)[1])
 
 
 def _entry_chains(
@@ -308,7 +329,7 @@ def _single_entries(expr: Expr) -> Expr:
 
 # What letters stand for ---------------------------------------------------------------------------
 
-_GREEK = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta".split())
+_GREEK = frozenset("alpha beta gamma delta epsilon eps lambda mu rho sigma tau theta eta".split())
 _CALLED_VECTORS = frozenset("x y z w u v p q h yhat".split())
 """What a variable that stands outside of sums is called where it is a vector."""
 
