@@ -13,7 +13,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, new_id, old_id, quantity, second_derivative
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import Gradient, also_through, gradients
+from backprop_cli.calculus.differentiate import Backward, Gradient, also_through, gradients
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
 from backprop_cli.calculus.last_form import last_form
 from backprop_cli.calculus.quotients import divided_by
@@ -166,16 +166,7 @@ class _Planner:
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
         self.past_outputs = shortcuts(model, self.sizes, fused=self.fused, careful=self.careful)
-        found = gradients(
-            self.differentiated(),
-            model.seeds,
-            wanted,
-            self.rules,
-            model.gradient,
-            self.ways(),
-            model.silent,
-            model.passed_on,
-        )
+        found = gradients(replace(self.taken, shortcuts=self.ways()), wanted, self.rules)
         return [replace(each, expr=self.shortened(each.expr)) for each in found]
 
     def shortened(self, expr: Expr) -> Expr:
@@ -196,12 +187,16 @@ class _Planner:
         """What the formulas divide by: how many samples there are, what a mask keeps."""
         return divided_by(self.definitions.values(), self.rules)
 
-    def differentiated(self) -> Mapping[str, Expr]:
+    @cached_property
+    def taken(self) -> Backward:
+        """How gradients are taken; in logits where a way over the output would be infinite."""
+        found = self.model.backward
         if not self.careful:
-            return self.model.differentiated
+            return found
         from backprop_cli.calculus.stable import in_logits
 
-        return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
+        equations = {name: in_logits(expr, {}) for name, expr in found.equations.items()}
+        return replace(found, equations=equations)
 
     def ways(self) -> dict[str, Mapping[str, Expr]]:
         """Gradients taken another way than the pull-back: past outputs, or by a Jacobian."""
@@ -341,9 +336,7 @@ class _Planner:
         reached = [name for name in self.model.trained if self.model.gradient(name) in known]
         if self.model.update is not None and self.model.update.rule == "perceptron":
             reached = list(self.model.trained)
-        there = look_ahead(
-            self.model, reached, self.differentiated(), self.past_outputs, self.sizes
-        )
+        there = look_ahead(self.model, reached, self.taken, self.past_outputs, self.sizes)
         for each in there:
             self.shapes[each.id] = self.model.shapes[each.of]
             axes = self.model.axes(each.of)

@@ -55,12 +55,11 @@ def shortcuts(model: Model, rules: Sizes, *, fused: bool, careful: bool) -> Shor
 
 def _past_infinities(model: Model, sizes: Sizes) -> Iterator[tuple[str, Shortcut]]:
     """The gradients of logits whose output goes into a logarithm, without that output."""
-    from backprop_cli.calculus.stable import Sources, through_logits
+    from backprop_cli.calculus.stable import through_logits
 
-    sources = Sources(model.seeds, model.silent, model.gradient)
     for name, expr in model.definitions.items():
         if isinstance(expr, Op) and operation(expr).vanishes:
-            found = through_logits(name, model.differentiated, sources, sizes)
+            found = through_logits(name, model.backward, sizes)
             if found is not None:
                 yield name, Shortcut(found, _PAST_INFINITIES)
 
