@@ -47,10 +47,10 @@ class Planned(Struct, frozen=True):
     rule: str
     expr: Expr
     axes: tuple[str, ...]
-    shape: Shape
     words: str = ""
     note: str | None = None
     skipped: bool = False
+    shape: Shape = ()
 
 
 class Plan(Struct, frozen=True):
@@ -107,38 +107,18 @@ class _Planner:
         self.sizes = Sizes(self.shapes, kinks(model.problem.convention.kinks))
         self.rules = self.sizes.sharing()  # formulas have parts in common
 
-    def add(
-        self,
-        id: str,
-        phase: Phase,
-        rule: str,
-        expr: Expr,
-        axes: tuple[str, ...],
-        words: str = "",
-        note: str | None = None,
-        skipped: bool = False,
-    ) -> None:
-        self.shapes[id] = shape = self.rules.shape(expr)
-        self.steps.append(Planned(id, phase, rule, expr, axes, shape, words, note, skipped))
+    def add(self, step: Planned) -> None:
+        """The next step, with the shape that its formula gives."""
+        self.shapes[step.id] = shape = self.rules.shape(step.expr)
+        self.steps.append(replace(step, shape=shape))
 
     # Forward ----------------------------------------------------------------------------------
 
     def forward(self) -> None:
-        for equation in self.model.equations:
-            self.add(
-                equation.name,
-                "forward",
-                equation.rule,
-                equation.expr,
-                equation.axes,
-                equation.words,
-                equation.remark.words if equation.remark else None,
-            )
-        decided = self.model.decision
-        if decided is not None:
-            self.add(
-                decided.name, "forward", decided.rule, decided.expr, decided.axes, decided.words
-            )
+        for each in filter(None, (*self.model.equations, self.model.decision)):
+            note = each.remark.words if each.remark else None
+            step = Planned(each.name, "forward", each.rule, each.expr, each.axes, each.words, note)
+            self.add(step)
 
     # Backward ---------------------------------------------------------------------------------
 
@@ -229,14 +209,9 @@ class _Planner:
     def gradient(self, gradient: Gradient) -> None:
         model = self.model
         said = self.past_outputs.why.get(gradient.of)
-        self.add(
-            model.gradient(gradient.of),
-            "backward",
-            "fused" if said is not None else self.reason(gradient),
-            gradient.expr,
-            model.axes(gradient.of),
-            note=said,
-        )
+        rule = "fused" if said is not None else self.reason(gradient)
+        id, axes = model.gradient(gradient.of), model.axes(gradient.of)
+        self.add(Planned(id, "backward", rule, gradient.expr, axes, note=said))
 
     def reason(self, gradient: Gradient) -> str:
         if len(gradient.paths) > 1:
@@ -287,14 +262,9 @@ class _Planner:
         shape = self.rules.shape(expr)
         for length in shape:
             size *= length if isinstance(length, int) else 1
-        self.add(
-            derivative_id(of, by),
-            "jacobian",
-            self.rule_of(of),
-            expr,
-            self.jacobian_axes(of, by),
-            skipped=size > MAX_JACOBIAN,
-        )
+        id, axes = derivative_id(of, by), self.jacobian_axes(of, by)
+        large = size > MAX_JACOBIAN
+        self.add(Planned(id, "jacobian", self.rule_of(of), expr, axes, skipped=large))
 
     def rule_of(self, name: str) -> str:
         return next(equation.rule for equation in self.model.equations if equation.name == name)
@@ -324,7 +294,8 @@ class _Planner:
         for one in (one for one in asked if self.model.gradient(one.by) in self.behind):
             found = hessian(self.model, one, self.behind, self.sizes)
             axes = found.axes[: len(self.rules.shape(found.expr))]
-            self.add(one.id, "jacobian", "hessian", found.expr, axes, found.words, found.note)
+            step = Planned(one.id, "jacobian", "hessian", found.expr, axes, found.words, found.note)
+            self.add(step)
 
     # Update -----------------------------------------------------------------------------------
 
@@ -341,9 +312,10 @@ class _Planner:
             self.shapes[each.id] = self.model.shapes[each.of]
             axes = self.model.axes(each.of)
             expr = self.shortened(each.expr) if each.rule == GRADIENT_AHEAD else each.expr
-            self.add(each.id, "update", each.rule, expr, axes, each.words, each.note)
+            self.add(Planned(each.id, "update", each.rule, expr, axes, each.words, each.note))
         for id, expr, rule, parameter in updates(self.model, reached, self.sizes):
-            self.add(id, "update", rule, expr, self.model.axes(parameter) if parameter else ())
+            axes = self.model.axes(parameter) if parameter else ()
+            self.add(Planned(id, "update", rule, expr, axes))
 
     def forward_again(self) -> None:
         """The loss with the new parameters, through every quantity that they change."""
@@ -352,22 +324,14 @@ class _Planner:
         renamed: dict[str, Expr] = {
             name: Sym(new_id(name)) for name in self.model.trained if new_id(name) in self.shapes
         }
-        for equation in self.model.equations:
-            if not renamed.keys() & set(symbols(equation.expr)):
-                continue
-            self.add(
-                new_id(equation.name),
-                "update",
-                "forward-again",
-                substitute(equation.expr, renamed),
-                equation.axes,
-                equation.words,
-            )
-            renamed[equation.name] = Sym(new_id(equation.name))
-        if self.model.target not in renamed:
-            self.add(
-                new_id(self.model.target), "update", "forward-again", Sym(self.model.target), ()
-            )
+        rule = "forward-again"
+        for each in self.model.equations:
+            if renamed.keys() & set(symbols(each.expr)):
+                id, expr = new_id(each.name), substitute(each.expr, renamed)
+                self.add(Planned(id, "update", rule, expr, each.axes, each.words))
+                renamed[each.name] = Sym(id)
+        if (target := self.model.target) not in renamed:
+            self.add(Planned(new_id(target), "update", rule, Sym(target), ()))
 
 
 def essential(planned: Plan, goals: Collection[str]) -> Plan:
