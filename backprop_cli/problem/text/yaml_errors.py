@@ -269,7 +269,7 @@ def _indented(number: int, lines: list[str]) -> list[Slip]:
     begins = _dashes if line.lstrip().startswith("- ") else _key
     above = next(filter(None, map(begins, reversed(lines[: number - 1]))), None)
     at, wanted = len(line) - len(line.lstrip()), len(above["head"]) if above else -1
-    if above is None or at == wanted:
+    if not line.strip() or above is None or at == wanted:
         return []
     message = f"this line is indented by {at}, and its neighbour above by {wanted}"
     instead = f"{wanted or 'no'} space{'' if wanted == 1 else 's'} before it"
