@@ -28,6 +28,7 @@ MAX_DEPTH: Final = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LONGEST_HALF = 1_000  # of what goes on behind a comma; each one more reads it again
 _of_numbers = re.compile(r"(?=.*\d)(?:[-+−.;,/\s]|\d+(?:[eE][-+]?\d+)?)+").fullmatch
 _NO_TEXT = {
     b"PK\x03\x04": "an archive, or a document such as .docx and .xlsx are",
@@ -384,6 +385,8 @@ def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | 
     """The value of `{bias: 0,5}` or `{formula: max(0, z)}`, whose end YAML takes for a key."""
     before = next((entry.value for entry in reversed(mapping.entries.values())), None)
     if not (isinstance(value, ScalarNode) and value.empty and isinstance(before, ScalarNode)):
+        return None
+    if len(before.text) > _LONGEST_HALF:
         return None
     whole = _open(before.text) or _of_numbers(f"{before.text},{key.text}")
     return before if before.style == "plain" and before.line == key.line and whole else None
