@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,21 @@ def test_the_report_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> 
     assert one == two == many
 
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def test_processes_read_one_archive_without_getting_in_each_others_way(tmp_path: Path) -> None:
+    path = tmp_path / "hand-ins.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(400):
+            # lengths of their own, so that a wrong place in the archive is seen
+            archive.writestr(f"{number:04}.yaml", f"{RIGHT}\n# {'x' * number}{number}\n")
+    for workers in (1, 2, 5):
+        found = report(path, "--workers", workers)["submissions"]
+        assert [one["error"] for one in found] == [None] * 400
+        assert all(one["passed"] for one in found)
+
+
 def test_many_sheets_take_all_cores_and_few_take_none(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,14 +288,40 @@ def test_many_sheets_take_all_cores_and_few_take_none(
     monkeypatch.setattr(check, "MANY", 2)
     report(folder, code=1)
     report(folder, "--workers", 3, code=1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert seen == [1, cores, 3]
+    assert seen == [1, CORES, 3]
+
+
+def test_ten_problems_of_ten_students_take_all_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    varied, handed_in = tmp_path / "variants", tmp_path / "sheets"
+    words = ["vary", PROBLEM, "--count", "10", "-o", str(varied)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    handed_in.mkdir()
+    for file in varied.glob("*.yaml"):
+        (handed_in / file.name).write_text(RIGHT, encoding="utf-8")
+    seen: list[int] = []
+    real = grading_pool.graded
+
+    def graded(bench: Any, files: Any, workers: int) -> Any:
+        seen.append(workers)
+        return real(bench, files, workers)
+
+    monkeypatch.setattr(grading_pool, "graded", graded)
+    words = ["check", str(varied), str(handed_in), "--format", "json"]
+    by_cores, by_one, by_five = (
+        CliRunner().invoke(main, [*words, *more]).stdout
+        for more in ([], ["--workers", "1"], ["--workers", "5"])
+    )
+    assert seen == [CORES, 1, 5]
+    assert by_cores == by_one == by_five
+    assert json.loads(by_one)["summary"]["submissions"] == 10
 
 
 def test_a_progress_bar_only_on_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "MANY", 2)
     assert invoke(PROBLEM, folder).stderr == ""
-    monkeypatch.setattr(check, "_shows_progress", lambda files, waited_for: files > waited_for)
+    monkeypatch.setattr(check, "_shows_progress", lambda files, many: files > many)
     assert report(folder, code=1)["summary"]["submissions"] == 3
 
 
@@ -311,7 +353,7 @@ def interrupted(*arguments: object, after: int) -> Any:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
-def many(folder: Path, count: int = 3 * grading_pool.CHUNK) -> list[str]:
+def many(folder: Path, count: int = 3 * grading_pool.MOST) -> list[str]:
     files = [folder / f"{number:04}.yaml" for number in range(count)]
     for file in files:
         file.write_text(RIGHT, encoding="utf-8")
@@ -320,11 +362,11 @@ def many(folder: Path, count: int = 3 * grading_pool.CHUNK) -> list[str]:
 
 def test_what_was_printed_before_an_interruption_is_whole(tmp_path: Path) -> None:
     files = many(tmp_path)
-    done = interrupted(tmp_path, "--format", "csv", "--workers", 1, after=grading_pool.CHUNK + 3)
+    done = interrupted(tmp_path, "--format", "csv", "--workers", 1, after=grading_pool.MOST + 3)
     assert done.returncode == 130
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     whole = list(dict.fromkeys(row["file"] for row in rows))
-    assert whole == files[: grading_pool.CHUNK]
+    assert whole == files[: grading_pool.MOST]
     said = f"{len(whole)} of {len(files)} sheets were graded, up to {whole[-1]}"
     assert done.stderr.split("\n") == [said, "", "interrupted", ""]
     assert rows[-1]["quantity"] == "L_new"
@@ -336,12 +378,12 @@ def test_an_interruption_leaves_a_part_and_never_a_broken_report(tmp_path: Path)
     files = many(sheets)
     output.write_text("of last week")
     done = interrupted(
-        sheets, "--format", "json", "-o", output, "--workers", 1, after=grading_pool.CHUNK + 3
+        sheets, "--format", "json", "-o", output, "--workers", 1, after=grading_pool.MOST + 3
     )
     assert done.returncode == 130
     assert output.read_text() == "of last week"
     part = (tmp_path / "report.json.partial").read_text(encoding="utf-8")
-    assert json.loads(f"{part}]}}")["submissions"][-1]["file"] == files[grading_pool.CHUNK - 1]
+    assert json.loads(f"{part}]}}")["submissions"][-1]["file"] == files[grading_pool.MOST - 1]
     assert "report.json.partial" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "report.json", "report.json.partial", "sheets",

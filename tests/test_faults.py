@@ -59,7 +59,7 @@ def test_the_others_are_graded_and_written(
     error: type[Exception], workers: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Grader, "grade", failing(error))
-    monkeypatch.setattr(grading_pool, "CHUNK", 1)
+    monkeypatch.setattr(grading_pool, "LEAST", 1)
     report = folder / "report.json"
     done = check(folder, "--format", "json", "-o", str(report), "--workers", workers)
     assert done.exit_code == 70

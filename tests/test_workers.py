@@ -34,7 +34,7 @@ from pathlib import Path
 from backprop_cli.cli import grading_pool, run
 from backprop_cli.grading.grader import Desk
 
-grading_pool.CHUNK = 1
+grading_pool.LEAST = grading_pool.MOST = 1
 real, mark, what, at = Desk.grade_file, Path(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1)
 
 def grade_file(self, path):
@@ -254,7 +254,7 @@ def test_a_full_disk_keeps_the_old_file(format_: str, workers: int, folder: Path
 @pytest.mark.parametrize("format_", ["junit", "github"])
 def test_a_full_folder_for_temporary_files_is_told(format_: str, folder: Path) -> None:
     program = PROGRAM.replace(
-        "grading_pool.CHUNK = 1",
+        "grading_pool.LEAST = grading_pool.MOST = 1",
         "import backprop_cli.report.stream as stream, resource\n"
         "stream._IN_MEMORY = 100\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n",

@@ -38,8 +38,8 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.terminal.themes import ThemeName
 
 FAILED: Final = 1  # exit code: some sheet does not pass
-MANY: Final = 400  # sheets from which more than one process is worth its start
-MANY_OWN: Final = 10  # sheets of numbers of their own, a problem each, that take a while
+MANY: Final = 400  # sheets from which more than one process, and a progress bar, is worth its start
+MANY_OWN: Final = 10  # the same of sheets with numbers of their own, a problem each
 
 FORMATS = (*formats.FORMATS, "gradebook")
 _KEPT: Final = ("html", "markdown", "json", "csv")
@@ -83,7 +83,11 @@ _PATH = click.Path(path_type=Path)
 @one_of("--feedback-format", ["text", "markdown", "html"], "What replies are written in.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where a sheet does not pass.")
 @whole(
-    "--workers", 1, 256, "Processes to use (default: the cores, and one for fewer than 400 sheets)."
+    "--workers",
+    1,
+    256,
+    "Processes to use (default: the cores; one for fewer than 400 sheets of one problem,"
+    " or 10 of a problem each).",
 )
 def command(problem: Path, paths: tuple[Path, ...], **options: object) -> None:
     """Grades answer files against PROBLEM, knowing rounding, what follows from what, and slips.
@@ -135,8 +139,8 @@ def run(problem: Path, options: Options) -> None:
     task = _task(problem, options)
     settings = _settings(options, task.grader)
     writers = tuple(_writers(options, settings, task))
-    waited_for = MANY_OWN if os.path.isdir(problem) else MANY
-    graded = _Graded(_graded(Bench(task.desk, writers), task.files, options, waited_for))
+    many = MANY_OWN if os.path.isdir(problem) else MANY
+    graded = _Graded(_graded(Bench(task.desk, writers), task.files, options, many))
     kept = task.notes if options.out.file is not None or options.out.format in _KEPT else ()
 
     def summary() -> Summary:
@@ -277,15 +281,13 @@ def _desk(loaded: Loaded, folder: str | None) -> Desk:
         return Desk(loaded.model, folder, allowed_for("checking").most)
 
 
-def _graded(
-    bench: Bench, files: Sequence[str], options: Options, waited_for: int
-) -> Iterator[Parts]:
-    """The parts of the report; with a bar on a terminal, from `waited_for` sheets on."""
+def _graded(bench: Bench, files: Sequence[str], options: Options, many: int) -> Iterator[Parts]:
+    """The parts of the report; from `many` sheets on by all cores, on a terminal with a bar."""
     from backprop_cli.cli.grading_pool import graded
 
-    workers = options.workers or (_cores() if len(files) >= MANY else 1)
+    workers = options.workers or (_cores() if len(files) >= many else 1)
     found = graded(bench, files, workers)
-    if not _shows_progress(len(files), waited_for):
+    if not _shows_progress(len(files), many):
         return found
     return _counted(found, len(files), options.out.theme)
 
@@ -297,8 +299,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _shows_progress(files: int, waited_for: int) -> bool:
-    return files >= waited_for and sys.stderr.isatty()
+def _shows_progress(files: int, many: int) -> bool:
+    return files >= many and sys.stderr.isatty()
 
 
 def _counted(found: Iterator[Parts], total: int, theme: ThemeName) -> Iterator[Parts]:

@@ -228,8 +228,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-CHUNK: Final = 50  # sheets a process takes at a time
-ALONE: Final = 5  # the same where there is one process, and somebody watches how far it is
+MOST: Final = 50  # sheets that a process takes at a time
+LEAST: Final = 5  # the same of few sheets, and where one process does all and somebody watches
+_TURNS: Final = 4  # times that each process comes back for more, so that none waits long at the end
 
 
 class Parts(Struct):
@@ -292,8 +293,9 @@ class Bench(Struct):
 
 def graded(bench: Bench, files: Sequence[str], workers: int) -> Iterator[Parts]:
     """The parts of all files; the number of workers changes the time taken, nothing else."""
-    workers = min(workers, -(-len(files) // CHUNK))
-    at_once = ALONE if workers <= 1 else CHUNK
+    workers = min(workers, -(-len(files) // LEAST))
+    share = len(files) // (_TURNS * workers) if workers > 1 else LEAST
+    at_once = max(LEAST, min(MOST, share))
     chunks = (files[start : start + at_once] for start in range(0, len(files), at_once))
     if workers <= 1:
         yield from map(bench.parts, chunks)

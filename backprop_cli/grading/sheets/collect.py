@@ -183,9 +183,13 @@ def _split(path: str) -> tuple[str, str] | None:
 
 
 def _opened(path: str) -> ZipFile:
-    """The archive as it is now: another may have taken its place since it was opened."""
+    """The archive as it is now: another may have taken its place since it was opened.
+
+    Each process opens it itself: one that was opened before a fork has its place in the file in
+    common with the other process, and either would read from where the other has gone.
+    """
     now = os.stat(path)
-    return _opened_once(path, (now.st_ino, now.st_mtime_ns, now.st_size))
+    return _opened_once(path, (now.st_ino, now.st_mtime_ns, now.st_size, os.getpid()))
 
 
 @lru_cache(maxsize=_OPEN_AT_ONCE)

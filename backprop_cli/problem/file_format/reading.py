@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from backprop_cli.algebra.quantity import derivative_id
@@ -14,10 +15,10 @@ from backprop_cli.problem.file_format.fields import (
     Choice,
     Integer,
     Numbers,
+    Placed,
     Schema,
     Size,
     Words,
-    Written,
 )
 from backprop_cli.problem.file_format.layer_keys import LAYER, stated_parameters
 from backprop_cli.problem.file_format.model_keys import (
@@ -152,13 +153,19 @@ _TEXTS = {
 }
 
 
+_TYPED_AS: Mapping[str, Sequence[str]] = MappingProxyType({"input": ("x",), "samples": ("x", "y")})
+"""Where people from elsewhere write what belongs under other keys."""
+
+
 def _problem(given: Given) -> Problem:
     values = dict(given.values)
     loss = values.get("loss")
     if loss is not None and loss.function.name == "none":
         values["loss"] = None
-    if given.has("input") and "input" not in values and not given.has("x"):
-        values["x"] = Values(None, given.value_at("input"))  # said to be x, and not missing as well
+    for key, names in _TYPED_AS.items():
+        if given.has(key) and key not in values:  # said to be these, which are not missing as well
+            unread = Values(None, given.value_at(key))
+            values |= {name: unread for name in names if not given.has(name)}
     problem = Problem(**values, lost=frozenset(_lost(given)))
     check_together(problem, given)
     return problem
@@ -230,10 +237,11 @@ PROBLEM = Record(
             "name = formula; under `for t in 1..3:` a list that is taken for each t",
         ),
         "train": Key(
-            ListOf(Written("a name"), "a list of names", single=True), "the values that are updated"
+            ListOf(Placed("a name"), "a list of names", single=True),
+            "the values that are updated",
         ),
         "differentiate": Key(
-            Written("the name of an equation"),
+            Placed("the name of an equation"),
             "what is differentiated; the last equation if absent",
         ),
         "loss": Key(LOSS, "the loss", default="none"),
