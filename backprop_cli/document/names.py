@@ -49,7 +49,7 @@ class Names(Struct, frozen=True):
 
     notation: Letters = Letters()
     layers: bool = True
-    batch: bool = False
+    matrices: frozenset[str] = frozenset()
     ascii: bool = False
     bases: frozenset[str] = frozenset()
     deltas: frozenset[str] = frozenset()
@@ -61,7 +61,11 @@ class Names(Struct, frozen=True):
     def naming(self) -> Naming:
         """The same, as formulas take it."""
         return Naming(
-            self.notation if self.layers else None, self.batch, self.bases, self.deltas, self.latin
+            self.notation if self.layers else None,
+            self.matrices,
+            self.bases,
+            self.deltas,
+            self.latin,
         )
 
     def symbol(self, id: str) -> Symbol:
@@ -122,7 +126,7 @@ def names_of(trace: Trace, view: View) -> Names:
     return Names(
         view.notation,
         view.layers,
-        trace.samples is not None,
+        trace.matrices,
         view.ascii,
         trace.quantities,
         (deltas if layered else frozenset()) | deltas_over_time(trace),
