@@ -334,7 +334,7 @@ def _whole(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]
     question, setting = work.question, work.setting
     left = quotient(Sym(question.of), Sym(question.by))
     if setting.sizes.names[question.of] == ():
-        pulled = _pulled_back(work)
+        pulled = _pulled_back(work, factors)
         if pulled is not None:
             shape = setting.sizes.names[question.by]
             yield Section("As arrays", (Stated(left, (pulled,), shape),))
@@ -358,19 +358,28 @@ def _whole(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]
         )
 
 
-def _pulled_back(work: Chainwork) -> Expr | None:
+def _pulled_back(work: Chainwork, factors: Mapping[Edge, Factor]) -> Expr | None:
     """The gradient of a number, from those of what is made from the variable directly."""
     question = work.question
     total: Expr = build.ZERO
     for name in dict.fromkeys(path[-2] for path in work.paths):
         upstream_name = derivative_id(question.of, name)
-        upstream = build.ONE if name == question.of else Sym(upstream_name)
+        alone = name == question.of or _is_added(work, factors, name)
+        upstream = build.ONE if alone else Sym(upstream_name)
         shapes = {**work.setting.sizes.names, upstream_name: work.setting.sizes.names[name]}
         sizes = replace(work.setting.sizes, names=shapes)
         for used, share in shares(work.model.definitions[name], upstream, Sym(name), sizes):
             if used == question.by:
                 total = build.add(total, share)
     return total
+
+
+def _is_added(work: Chainwork, factors: Mapping[Edge, Factor], name: str) -> bool:
+    """Whether a number is a term of what is differentiated, and acts through nothing else."""
+    of, by = work.question.of, work.question.by
+    if any(path != (of, name, by) for path in work.paths if path[-2] == name):
+        return False
+    return factors[work.place(of), work.place(name)].entry == build.ONE
 
 
 def _fits(work: Chainwork, paths: Sequence[Names]) -> Iterator[Part]:
