@@ -435,13 +435,15 @@ def test_what_is_of_another_kind_is_an_error_and_no_traceback(called: Any) -> No
 
 
 def test_what_is_over_the_limit_says_the_argument_that_allows_it() -> None:
-    matrices = {"values": {"x": np.ones((30, 30))}, "equations": ["L = sum(x @ x @ x)"]}
+    update = {"rule": "sgd", "learning_rate": 0.25}
+    square = {"values": {"x": 2}, "equations": ["L = x^2"], "train": ["x"], "update": update}
     with pytest.raises(backprop.Error, match="limit is 1,000") as raised:
-        backprop.load(matrices, max_work=1_000).solve()
+        backprop.load(square, max_work=1_000).solve(steps=20_000, at=2)
     (complaint,) = raised.value.complaints
     said = re.search(r"load\(…, max_work=(\d+)\)", complaint.instead or "")
     assert said is not None
-    assert backprop.load(matrices, max_work=int(said[1])).solve()["L"] == 30**4
+    allowed = backprop.load(square, max_work=int(said[1]))
+    assert allowed.solve(steps=20_000, at=2)["x"] == 1  # 2 - 0.25 * 4
 
 
 def test_answers_without_any_known_name_are_an_error() -> None:
