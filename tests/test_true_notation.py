@@ -274,7 +274,7 @@ def test_delta_is_said_where_a_gradient_uses_it() -> None:
     assert "δ¹     = ∂L/∂Z¹" in text
 
 
-@pytest.mark.parametrize("arguments", [(), ("--index",)])
+@pytest.mark.parametrize("arguments", [(), ("--index",), ("--of", "L", "--wrt", "W1")])
 def test_conventions_say_what_is_cut_off(arguments: tuple[str, ...]) -> None:
     text = in_letters(*arguments)
     assert "huber(u) = u²/2 where |u| ≤ 1, else |u| − ½" in text
