@@ -299,6 +299,7 @@ def test_a_number_stands_last_in_a_case() -> None:
     assert "Case k = 1" in text
     assert "for k = 1 the first case" in text
     assert "1 ≠ k" not in text
+    assert "the factors are those of sample n" in text.partition("All entries")[2]
 
 
 def test_the_last_entry_that_is_drawn_is_none_of_the_first() -> None:
