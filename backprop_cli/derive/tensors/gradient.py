@@ -289,7 +289,7 @@ def _closing(
     if work.entry:
         found = [Section("Product", (chain,), chain.left)]
         if not question.of_letters and work.of.letters:
-            parts = (entry_products(work, paths), *_of_one_sample(work))
+            parts: tuple[Part, ...] = (entry_products(work, paths), *_of_one_sample(work))
             found.append(Section("All entries", parts))
         return found
     sized = [path for path in work.paths if any(map(work.setting.sizes.names.get, path))]
