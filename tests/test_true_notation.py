@@ -274,7 +274,7 @@ def test_delta_is_said_where_a_gradient_uses_it() -> None:
     assert "δ¹     = ∂L/∂Z¹" in text
 
 
-@pytest.mark.parametrize("arguments", [(), ("--index",)])
+@pytest.mark.parametrize("arguments", [(), ("--index",), ("--of", "L", "--wrt", "W1")])
 def test_conventions_say_what_is_cut_off(arguments: tuple[str, ...]) -> None:
     text = in_letters(*arguments)
     assert "huber(u) = u²/2 where |u| ≤ 1, else |u| − ½" in text
@@ -299,3 +299,16 @@ def test_a_number_stands_last_in_a_case() -> None:
     assert "Case k = 1" in text
     assert "for k = 1 the first case" in text
     assert "1 ≠ k" not in text
+    assert "the factors are those of sample n" in text.partition("All entries")[2]
+
+
+def test_the_last_entry_that_is_drawn_is_none_of_the_first() -> None:
+    shapes = {"x": ["N"], "w": []}
+    command = ["derive", "-", "--of", "z", "--wrt", "x", "--width", "120"]
+    data = {"shapes": shapes, "equations": ["z = x * x[1] + w * x[2]", "u = sum(z)"]}
+    done = CliRunner().invoke(main, command, input=yaml.safe_dump(data))
+    drawn = [line for line in done.stdout.splitlines() if any(sign in line for sign in "⎡⎢⎣")]
+    first, *_, last = (line.split("⎤")[0].split("⎥")[0].split("⎦")[0] for line in drawn)
+    assert "2 · x₁" in first
+    assert "1{" not in "".join(drawn)
+    assert last.split("⋮")[-1].rstrip().endswith("x₁")

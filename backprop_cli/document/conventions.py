@@ -195,8 +195,9 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
 def _of_their_own(trace: Trace) -> Iterator[str]:
     """What functions are that not every reader knows."""
     nodes = [node for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)]
-    for name, option, plain, general in _CUT_OFF:
-        for limit in dict.fromkeys(node.option(option, 1) for node in nodes if node.name == name):
+    for options, plain, general in _CUT_OFF:
+        found = [node for node in nodes if node.name in options]
+        for limit in dict.fromkeys(node.option(options[node.name], 1) for node in found):
             yield plain if limit == 1 else general.format(limit)
     if any(node.name in _NORMAL for node in nodes):
         yield "GELU(u) = u · Φ(u), Φ the standard normal distribution function, φ its density"
@@ -204,14 +205,12 @@ def _of_their_own(trace: Trace) -> Iterator[str]:
 
 _CUT_OFF = (
     (
-        "huber",
-        "delta",
+        {"huber": "delta"},
         "huber(u) = u²/2 where |u| ≤ 1, else |u| − ½",
         "huber(u; {0}) = u²/2 where |u| ≤ {0}, else {0} · (|u| − {0}/2)",
     ),
     (
-        "clip",
-        "limit",
+        {"clip": "limit", "huber": "delta"},  # the slope of the one is the other
         "clip(u) = max(−1, min(1, u))",
         "clip(u; {0}) = max(−{0}, min({0}, u))",
     ),

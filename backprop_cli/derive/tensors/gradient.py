@@ -228,14 +228,16 @@ def _tensor_sections(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterato
 def _remarks(work: Chainwork) -> Iterator[Remark]:
     if work.setting.denominator and any(len(path) > 2 for path in work.paths):
         yield Remark("denominator layout: the factors stand from the inside out")
-    used = {name for path in work.paths for name in path}
-    if used & work.setting.samples.keys() and not work.setting.sample.isdecimal():
-        yield Remark(
-            f"samples do not act on one another: the factors are those of sample "
-            f"{work.setting.sample}"
-        )
+    yield from _of_one_sample(work)
     if any(direct(path, work.model.definitions) for path in work.paths):
         yield Remark(HELD_FIXED)
+
+
+def _of_one_sample(work: Chainwork) -> Iterator[Remark]:
+    used = {name for path in work.paths for name in path}
+    letter = work.setting.sample
+    if used & work.setting.samples.keys() and not letter.isdecimal():
+        yield Remark(f"samples do not act on one another: the factors are those of sample {letter}")
 
 
 def _factor_section(work: Chainwork, found: Factor) -> Section:
@@ -287,7 +289,8 @@ def _closing(
     if work.entry:
         found = [Section("Product", (chain,), chain.left)]
         if not question.of_letters and work.of.letters:
-            found.append(Section("All entries", (entry_products(work, paths),)))
+            parts: tuple[Part, ...] = (entry_products(work, paths), *_of_one_sample(work))
+            found.append(Section("All entries", parts))
         return found
     sized = [path for path in work.paths if any(map(work.setting.sizes.names.get, path))]
     if not sized:  # numbers have no entries and no shapes
