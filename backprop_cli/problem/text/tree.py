@@ -359,9 +359,8 @@ class _Builder:
         item = self._begins_item(mapping, mapping.again[0])
         if item and len(mapping.again) > 1:
             return  # the rest of that item
-        name = entry.key.text
-        message = f"{shown(name)} is given twice, the first time on line {first.line}"
-        instead = f"- {name}: … for another item, or " if item else ""
+        message = f"{shown(entry.key.text)} is given twice, the first time on line {first.line}"
+        instead = f"- {entry.key.text}: … for another item, or " if item else ""
         self.complaints.add(message, entry.key.mark, f"{instead}one of the two")
 
     def _begins_item(self, mapping: MapNode, entry: Entry) -> bool:
@@ -386,10 +385,9 @@ def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | 
     before = next((entry.value for entry in reversed(mapping.entries.values())), None)
     if not (isinstance(value, ScalarNode) and value.empty and isinstance(before, ScalarNode)):
         return None
-    if len(before.text) > _LONGEST_HALF:
+    if before.style != "plain" or before.line != key.line or len(before.text) > _LONGEST_HALF:
         return None
-    whole = _open(before.text) or _of_numbers(f"{before.text},{key.text}")
-    return before if before.style == "plain" and before.line == key.line and whole else None
+    return before if _open(before.text) or _of_numbers(f"{before.text},{key.text}") else None
 
 
 def _open(text: str) -> bool:
