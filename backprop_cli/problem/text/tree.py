@@ -18,8 +18,7 @@ from msgspec import Struct, field
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.problem.typed_numbers import shown
 
-MAX_BYTES: Final = 20_000_000
-"""The largest file that is read."""
+MAX_BYTES: Final = 20_000_000  # of the largest file that is read
 MAX_NODES: Final = 1_000_000
 """The most scalars, lists and mappings in a file, each use of an alias counted in full."""
 MAX_DEPTH: Final = 50
