@@ -18,8 +18,7 @@ from msgspec import Struct, field
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.problem.typed_numbers import shown
 
-MAX_BYTES: Final = 20_000_000
-"""The largest file that is read."""
+MAX_BYTES: Final = 20_000_000  # of the largest file that is read
 MAX_NODES: Final = 1_000_000
 """The most scalars, lists and mappings in a file, each use of an alias counted in full."""
 MAX_DEPTH: Final = 50
@@ -359,9 +358,8 @@ class _Builder:
         item = self._begins_item(mapping, mapping.again[0])
         if item and len(mapping.again) > 1:
             return  # the rest of that item
-        name = entry.key.text
-        message = f"{shown(name)} is given twice, the first time on line {first.line}"
-        instead = f"- {name}: … for another item, or " if item else ""
+        message = f"{shown(entry.key.text)} is given twice, the first time on line {first.line}"
+        instead = f"- {entry.key.text}: … for another item, or " if item else ""
         self.complaints.add(message, entry.key.mark, f"{instead}one of the two")
 
     def _begins_item(self, mapping: MapNode, entry: Entry) -> bool:
@@ -386,10 +384,9 @@ def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | 
     before = next((entry.value for entry in reversed(mapping.entries.values())), None)
     if not (isinstance(value, ScalarNode) and value.empty and isinstance(before, ScalarNode)):
         return None
-    if len(before.text) > _LONGEST_HALF:
+    if before.style != "plain" or before.line != key.line or len(before.text) > _LONGEST_HALF:
         return None
-    whole = _open(before.text) or _of_numbers(f"{before.text},{key.text}")
-    return before if before.style == "plain" and before.line == key.line and whole else None
+    return before if _open(before.text) or _of_numbers(f"{before.text},{key.text}") else None
 
 
 def _open(text: str) -> bool:
