@@ -438,6 +438,7 @@ def test_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
         "layers:\n" + "  - {wieghts: 1}\n" * 10_000, "x: '" + "(" * 200_000 + "'",
         "x: '" + "()" * 100_000 + "'", "x: '" + "( " * 100_000 + "'", "x: " + "1" * 200_000,
         "convention: {affine: '^" + " " * 200_000 + "x'}", "a" * 200_000 + ": 1",
+        "x: {a: ［" + "0.123456, " * 40 + "1)}", "x: {a: " + "0.123456, " * 9 + "b, c}",
         "x: {a: " + "1," * 50_000 + "1}", "x: {a: f(" + "1," * 50_000 + "1}",
     ],
     ids=lambda text: text[:12].replace("\n", " "),
