@@ -23,6 +23,7 @@ from backprop_cli.algebra.expr import (
     uses,
     walk,
 )
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.operations.inverses import det
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.notes import deviates
@@ -195,9 +196,9 @@ def consumers(model: Model, name: str) -> list[str]:
 
 
 def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
-    """σ′ from z instead of from h."""
-    by = model.gradient_by(id)
-    if by is None:
+    """σ′ from z instead of from h, in a gradient and in a Jacobian."""
+    by = quantity(id).by
+    if not by:
         return
     used, users = set(symbols(expr)), consumers(model, by)
     made = {user: model.definitions[user] for user in users if user in used}
