@@ -77,6 +77,7 @@ def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> It
         yield factored(expr)
         yield in_one_division(expr)
         yield over_one_denominator(expr)
+        yield base_last(expr)
         if model.gradient_by(id) is not None:
             yield by_reciprocal(expr)
         for other in chain(
@@ -148,6 +149,27 @@ def _joined(first: Expr, second: Expr) -> Expr | None:
             rest = [op("sub", num(1), one) for one in (t, p)]
             if [u, q] == rest:
                 return op("div", op("sub", p, t), op("mul", p, q))
+    return None
+
+
+def base_last(expr: Expr) -> Expr:
+    """(y / ŷ) / ln 2 for y / (ŷ ln 2): the base of the logarithm after all else."""
+    match expr:
+        case Op("add" | "sub" as name, (left, right)):
+            first, second = _without_base(left), _without_base(right)
+            if first and second and first[0] == second[0]:
+                return op("div", op(name, first[1], second[1]), first[0])
+            return expr
+    found = _without_base(expr)
+    return op("div", found[1], found[0]) if found else expr
+
+
+def _without_base(expr: Expr) -> tuple[Expr, Expr] | None:
+    """The ln 2 below a quotient, and the rest of it."""
+    number, inner = build.coefficient(expr)
+    match inner:
+        case Op("ratio" | "div" as name, (t, Op("mul", (Op("log", (Num(),)) as base, q)))):
+            return base, build.scaled(number, op(name, t, q))
     return None
 
 

@@ -89,7 +89,7 @@ class Ways(Struct, dict=True):
             standing.as_person(expr, way, self.reading)[0]
             for standing in self._sheets
             for expr in self._formulas()
-            for way in (None, *persons(unit), *in_other_digits(unit))
+            for way in (None, *persons(unit, _USUAL), *in_other_digits(unit))
         ]
         known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
         return np.min(known, axis=0), np.max(known, axis=0)
@@ -323,6 +323,12 @@ _MORE = 2
 """So many digits more than they write people keep of what nobody asks for."""
 
 _PRODUCTS: Sequence[Within] = ("only products", "every product", "every product and sum")
+
+
+_USUAL = tuple(way for way in WITHIN if way not in ("every key", "no product"))
+"""What most people do. The others count for themselves, and no room is laid around them: who has
+1/(1 + e^-z) from one key and cuts off all the rest ends two units below anybody else.
+"""
 
 
 def _finer(unit: Unit) -> Iterator[Unit]:
