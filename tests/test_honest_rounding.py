@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import judged
 import numpy as np
@@ -320,3 +320,34 @@ ask: [Yhat, L]
     found = float(cut(np.abs(to_digits(p - y, 4)).mean(axis=1).sum(), 4))
     for typed, verdict in ((found, "correct"), (found - 1e-4, "wrong"), (found + 2e-3, "wrong")):
         assert graded(problem, {"Yhat": p, "L": f"{typed:.4f}"})["L"].verdict == verdict
+
+
+def tanh_ways(z: float, keep: Callable[[float], float]) -> Iterator[float]:
+    """tanh by powers of e, with each step kept to so many digits."""
+    up, down, square = (keep(float(np.exp(k * z))) for k in (1, -1, 2))
+    yield keep(up - down) / keep(up + down)
+    yield keep(square - 1) / keep(square + 1)
+    yield 1 - keep(2 / keep(square + 1))
+
+
+@pytest.mark.parametrize("z", [-1.35, 0.28, 0.93, 2.1])
+@pytest.mark.parametrize("cuts", [False, True])
+def test_tanh_may_be_worked_out_by_powers_of_e(z: float, cuts: bool) -> None:
+    problem = f"""
+x: [{z}]
+layers: [{{weights: [[1]], activation: tanh}}]
+y: [0]
+loss: half-squared-error
+grading: {{precision: {{decimals: 3}}}}
+ask: [Z1, Yhat]
+"""
+
+    def keep(value: float) -> float:
+        return float(cut(value, 3)) if cuts else round(value, 3)
+
+    for found in tanh_ways(z, keep):
+        sheet: dict[str, object] = {"Z1": z, "Yhat": f"[{keep(found):.3f}]"}
+        assert graded(problem, sheet)["Yhat"].verdict == "correct"
+    for off in (-0.004, 0.005):
+        wrong = {"Z1": z, "Yhat": f"[{keep(float(np.tanh(z))) + off:.3f}]"}
+        assert graded(problem, wrong)["Yhat"].verdict == "wrong"

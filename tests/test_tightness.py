@@ -279,9 +279,9 @@ grading: {precision: {decimals: 3}}
     ("typed", "verdict"), [("-.00408", "carried"), ("-.00409", "carried"), ("-.00407", "wrong")]
 )
 def test_the_digits_of_what_follows_beside_a_far_smaller_truth(typed: str, verdict: str) -> None:
-    """tanh of one's own -0.00409 has three digits; that the true one is -0.0000758 adds none."""
+    """sin of one's own -0.00409 has three digits; that the true one is -0.0000758 adds none."""
     problem = """values: {a: 0.5, b: -0.5000758}
-equations: [z = a + b, h = tanh(z)]
+equations: [z = a + b, h = sin(z)]
 grading: {precision: {significant: 3}}
 """
     found = graded(problem, f"z: -.00409, h: {typed}")

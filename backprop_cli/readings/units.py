@@ -227,3 +227,17 @@ def largest(value: Array) -> float:
     """The size of the largest entry that is a number; 0 where there is none."""
     size = np.abs(value)
     return float(np.max(size, initial=0.0, where=np.isfinite(size)))
+
+
+def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ...]:
+    """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
+    if isinstance(unit, Floating):
+        return ()
+    # Every step is every sum, and sums have no new decimals.
+    same = {"every step and sum"} if unit.significant else {"every product and sum", "no total"}
+    return tuple(
+        Rounding(unit.count, unit.significant, cuts_off, each)
+        for each in within
+        if each not in same
+        for cuts_off in (False, True)
+    )
