@@ -83,7 +83,7 @@ def starts(programs: Path) -> list[Row]:
         *compare(
             "`solve` of a 2-2-2 file, whole process",
             {OURS: solve, **peers},
-            {IMPORTS: 1.15},
+            {IMPORTS: 1.30},
             ROUNDS,
         ),
         *compare(

@@ -10,7 +10,7 @@ import pytest
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Sym, num
-from backprop_cli.calculus.differentiate import gradients, shares
+from backprop_cli.calculus.differentiate import Backward, gradients, shares
 from backprop_cli.operations.losses import LOSSES, Setting
 from backprop_cli.operations.record import Array
 from backprop_cli.operations.table import Sizes
@@ -72,7 +72,8 @@ def test_losses(name: str, base: int | None, shape: tuple[int, ...], axis: int |
     wanted = VALUES[name](env["p"], env["y"], axis or 0) * scale
     assert evaluate(expr, env) == pytest.approx(wanted, rel=1e-13)
     sizes = Sizes({"p": shape, "y": shape, "L": ()}, {})
-    (found,) = gradients({"L": expr}, {"L": build.ONE}, ["p"], sizes, "d{}".format, silent=["L"])
+    backward = Backward({"L": expr}, {"L": build.ONE}, "d{}".format, silent=["L"])
+    (found,) = gradients(backward, ["p"], sizes)
     slope = evaluate(found.expr, {**env, "L": evaluate(expr, env)})
     assert slope.shape == shape
     differences = np.zeros(shape)

@@ -12,7 +12,7 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.document.document_data import Page
 from backprop_cli.document.names import Names
-from backprop_cli.document.step_equations import Values
+from backprop_cli.document.step_equations import ValueWriter
 from backprop_cli.notation.boxes import Box, Drawing
 from backprop_cli.notation.flow import Tokens
 from backprop_cli.notation.terminal import Terminal
@@ -29,7 +29,7 @@ class Writer(Struct, frozen=True):
     def tokens(self, expr: Expr) -> Tokens:
         """The expression as the tokens of a terminal."""
         rows = self.drawing.rows
-        drawn = Values(self.names, Page(), self.drawing.digits, rows)
+        drawn = ValueWriter(self.names, Page(), self.drawing.digits, rows)
         writer = self.names.writer(self.shapes, self.values, drawn.value, rows=rows)
         return Terminal(self.drawing, self.names).tokens(writer.node(expr))
 
@@ -37,6 +37,6 @@ class Writer(Struct, frozen=True):
 def array_box(drawing: Drawing, value: NDArray[np.float64], rows: int = 10) -> Box:
     """An array as it is drawn where it stands alone."""
     page = Page(columns=max(4, drawing.most_width // 3), rows=rows)
-    drawn = Values(Names(), page, drawing.digits, drawing.rows).value(value)
+    drawn = ValueWriter(Names(), page, drawing.digits, drawing.rows).value(value)
     (token,) = Terminal(drawing).tokens(drawn)
     return token.box

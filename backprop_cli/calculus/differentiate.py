@@ -168,12 +168,37 @@ class Gradient(Struct, frozen=True):
     paths: tuple[str, ...]
 
 
+class Backward(Struct, frozen=True):
+    """A backward pass: the equations it goes through, last to first, and how gradients are taken.
+
+    `seeds` start it: the gradient that reaches a name from outside the equations (1 for the loss
+    itself). `name` says what a gradient is called; that of a `silent` name (the 1 of the loss) has
+    no step of its own. `shortcuts` replace, for one equation, the share of each name in it (such as
+    ŷ - y for the logits). `passed_on` makes of the share of a name in an equation what is added to
+    its gradient.
+    """
+
+    equations: Equations
+    seeds: Mapping[str, Expr]
+    name: Callable[[str], str]
+    shortcuts: Mapping[str, Mapping[str, Expr]] = {}
+    silent: Collection[str] = ()
+    passed_on: Callable[[str, str, Expr], Expr] = lambda current, used, share: share
+
+    def shares(self, current: str, upstream: Expr, rules: Rules) -> list[tuple[str, Expr]]:
+        """What each name in an equation is passed of the gradient that reaches it."""
+        found = shares(self.equations[current], upstream, Sym(current), rules)
+        replaced = self.shortcuts.get(current, {})
+        return [
+            (used, self.passed_on(current, used, replaced.get(used, share)))
+            for used, share in found
+        ]
+
+
 class _Sweep(Struct):
     """The shares gathered so far for each name, and the gradients that are complete."""
 
-    equations: Equations
-    name: Callable[[str], str]
-    silent: Collection[str]
+    backward: Backward
     parts: dict[str, list[tuple[str, Expr]]] = field(default_factory=dict)
     done: list[Gradient] = field(default_factory=list)
 
@@ -183,62 +208,35 @@ class _Sweep(Struct):
     def finish(self, name: str) -> Expr | None:
         """The complete gradient of `name` as later steps write it; None where nothing flows in.
 
-        That of a silent name (the 1 of the loss itself) is written out where it is used.
+        That of a silent name is written out where it is used.
         """
         parts = self.parts.pop(name, None)
         if parts is None:
             return None
         total = build.sum_of(share for _, share in parts)
-        if name in self.silent:
+        if name in self.backward.silent:
             return total
         paths = tuple(dict.fromkeys(through for through, _ in parts))
         self.done.append(Gradient(name, total, paths))
-        return Sym(self.name(name))
+        return Sym(self.backward.name(name))
 
 
-def gradients(
-    equations: Equations,
-    seeds: Mapping[str, Expr],
-    wanted: Sequence[str],
-    rules: Rules,
-    name: Callable[[str], str],
-    shortcuts: Mapping[str, Mapping[str, Expr]] | None = None,
-    silent: Collection[str] = (),
-    passed_on: Callable[[str, str, Expr], Expr] = lambda current, used, share: share,
-) -> list[Gradient]:
-    """The gradients of everything in `wanted`, and of all on the way, as a person would go.
-
-    `seeds` start the sweep: the gradient that reaches a name from outside the equations (1 for the
-    loss itself). `name` says what a gradient is called. `shortcuts` replace, for one equation, the
-    share of each name in it (such as ŷ - y for the logits). `passed_on` makes of the share of a
-    name in an equation what is added to its gradient.
-    """
-    sweep = _Sweep(equations, name, silent)
-    for seed, value in seeds.items():
+def gradients(backward: Backward, wanted: Sequence[str], rules: Rules) -> list[Gradient]:
+    """The gradients of everything in `wanted`, and of all on the way, as a person would go."""
+    sweep, equations = _Sweep(backward), backward.equations
+    for seed, value in backward.seeds.items():
         sweep.add(seed, seed, value)
     on_the_way = reaching(equations, wanted)
     first_uses = _first_uses(equations)
     for current in reversed(list(equations)):
         upstream = sweep.finish(current) if current in on_the_way else None
         if upstream is not None:
-            for used, share in _shares_in(current, upstream, equations, rules, shortcuts or {}):
+            for used, share in backward.shares(current, upstream, rules):
                 if used in on_the_way:
-                    sweep.add(used, current, passed_on(current, used, share))
+                    sweep.add(used, current, share)
         for leaf in sorted(first_uses[current], key=_position(wanted)):
             sweep.finish(leaf)
     return sweep.done
-
-
-def _shares_in(
-    current: str,
-    upstream: Expr,
-    equations: Equations,
-    rules: Rules,
-    shortcuts: Mapping[str, Mapping[str, Expr]],
-) -> list[tuple[str, Expr]]:
-    found = shares(equations[current], upstream, Sym(current), rules)
-    replaced = shortcuts.get(current, {})
-    return [(used, replaced.get(used, share)) for used, share in found]
 
 
 def _first_uses(equations: Equations) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, symbols
-from backprop_cli.calculus.differentiate import added_up, gradients, has_slope, slope
+from backprop_cli.calculus.differentiate import Backward, added_up, gradients, has_slope, slope
 from backprop_cli.operations.record import Rules, fit
 from backprop_cli.operations.table import Sizes, operation
 
@@ -155,5 +155,5 @@ def pulled_back(
     shapes |= {gradient_of(name): shape for name, shape in sizes.names.items()}
     between = {name: equations[name] for name in until if name != by}
     rules = Sizes(shapes, sizes.kinks)
-    found = gradients(between, {of: Sym(UPSTREAM)}, [by], rules, gradient_of)
+    found = gradients(Backward(between, {of: Sym(UPSTREAM)}, gradient_of), [by], rules)
     return [(gradient_of(each.of), each.expr) for each in found]

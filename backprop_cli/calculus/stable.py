@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
-from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.build import ONE
@@ -33,7 +33,7 @@ from backprop_cli.algebra.expr import (
     walk,
 )
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import Equations, added_up, needed, shares
+from backprop_cli.calculus.differentiate import Backward, Equations, added_up, needed, shares
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.operations.arithmetic import xtimes
 from backprop_cli.operations.record import Array, Rules, Value
@@ -282,24 +282,15 @@ def _signs(expr: Expr) -> Expr:
     return fold(expr, lambda leaf: leaf, node)
 
 
-class Sources(Struct, frozen=True):
-    """Where gradients come from: the seeds, what is silent (its gradient is 1), and ids."""
-
-    seeds: Mapping[str, Expr]
-    silent: Collection[str]
-    name: Callable[[str], str]
-
-
-def through_logits(
-    output: str, equations: Equations, sources: Sources, sizes: Sizes
-) -> dict[str, Expr] | None:
+def through_logits(output: str, backward: Backward, sizes: Sizes) -> dict[str, Expr] | None:
     """What each name behind the output of a softmax, sigmoid or exp gets, formed in logits.
 
     None where no equation takes the logarithm of that output.
     """
+    equations = backward.equations
     definition = equations[output]
-    users = _users(output, equations, sources.seeds)
-    if not isinstance(definition, Op) or output in sources.seeds or not users:
+    users = _users(output, equations, backward.seeds)
+    if not isinstance(definition, Op) or output in backward.seeds or not users:
         return None
     (inner,) = definition.args
     outside = Op(definition.name, (_LOGITS,), definition.options)
@@ -307,7 +298,7 @@ def through_logits(
     if all(written[user] == substitute(equations[user], {output: outside}) for user in users):
         return None
     known = Sizes({**sizes.names, _LOGITS.name: sizes.shape(inner)}, sizes.kinks)
-    total = _total(written, sources, known)
+    total = _total(replace(backward, equations=written), known)
     tidied = substitute(_tidy(total, outside, output), {_LOGITS.name: inner})
     return added_up(inner, tidied, inner, sizes)
 
@@ -318,10 +309,10 @@ def _users(output: str, equations: Equations, seeds: Collection[str]) -> list[st
     return [name for name, expr in equations.items() if name in reached and output in symbols(expr)]
 
 
-def _total(written: Equations, sources: Sources, rules: Rules) -> Expr:
+def _total(backward: Backward, rules: Rules) -> Expr:
     parts = []
-    for user, expr in written.items():
-        g = build.ONE if user in sources.silent else Sym(sources.name(user))
+    for user, expr in backward.equations.items():
+        g = build.ONE if user in backward.silent else Sym(backward.name(user))
         parts += [
             share for name, share in shares(expr, g, Sym(user), rules) if name == _LOGITS.name
         ]

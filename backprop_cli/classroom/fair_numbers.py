@@ -175,7 +175,7 @@ def _decimal_like(
     assert match is not None
     sign, whole, point, part, power = (group or "" for group in match.groups())
     unit = Decimal(f"1{power or 'e0'}").scaleb(-len(part))
-    written = Written(len(part), bool(point), power, bare=bool(point and not whole))
+    written = NumberForm(len(part), bool(point), power, bare=bool(point and not whole))
     if among is not None:
         counts = _between(among, unit)
         return written.of(draws.one_of(counts, name)) if counts else text
@@ -201,7 +201,7 @@ def _between(among: Interval, unit: Decimal) -> range:
     return range(first, math.floor(Decimal(among.to) / unit + Decimal("1e-9")) + 1)
 
 
-class Written:
+class NumberForm:
     """How a number is typed: its decimals, and whether a zero stands before the point."""
 
     def __init__(self, decimals: int, point: bool, power: str = "", bare: bool = False) -> None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from backprop_cli.algebra.quantity import new_id
-from backprop_cli.classroom.fair_numbers import Draws, Written, near_kinks
+from backprop_cli.classroom.fair_numbers import Draws, NumberForm, near_kinks
 from backprop_cli.classroom.sketches import Choices, Sketch
 from backprop_cli.errors import refusal
 from backprop_cli.grading.grader import Grader
@@ -160,7 +160,7 @@ class _Pool(Struct, frozen=True):
 
     def one(self, draws: Draws, name: str) -> str:
         """One of them, as it is typed."""
-        written = Written(self.decimals, point=self.decimals > 0)
+        written = NumberForm(self.decimals, point=self.decimals > 0)
         return written.of(draws.one_of(self.counts, name))
 
 

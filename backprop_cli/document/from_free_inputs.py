@@ -168,13 +168,13 @@ class _Maker(Maker):
         elif self.plane is not None and 1 < len(function.pieces or ()) <= _MOST_AREAS:
             yield self.map(function, name, self.plane)
 
-    def map(self, function: Function, name: str, view: maps.View) -> Picture:
+    def map(self, function: Function, name: str, frame: maps.Frame) -> Picture:
         found = ones(function.pieces or (), self.free.inputs)
         if found is None:
-            drawn = replace(maps.drawn(function, name, view, None), labels=self.labels(function))
+            drawn = replace(maps.drawn(function, name, frame, None), labels=self.labels(function))
             return Picture(drawn, f"{name}, piece by piece", self.name(function))
         one = self.free.inputs.constant(build.ONE.value)
-        drawn = maps.drawn(function, name, view, one)
+        drawn = maps.drawn(function, name, frame, one)
         where = " or ".join(self.text(self.region(region)) for region in found) or "nowhere"
         caption = row(self.name(function), Sign("="), self.node(build.ONE))
         return Picture(drawn, f"{name} is 1 where {where}", caption)

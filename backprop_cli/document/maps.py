@@ -30,7 +30,7 @@ _SQUARE = 4  # spans that differ by less are drawn at one scale
 _NEAR = Fraction(1, 10**7)  # of the window: how far beside a border is still beside it
 
 
-class View(Struct, frozen=True):
+class Frame(Struct, frozen=True):
     """What the maps of one problem have in common: the window, and what the inputs are called."""
 
     window: Window
@@ -41,10 +41,10 @@ class View(Struct, frozen=True):
 # The window ---------------------------------------------------------------------------------------
 
 
-def viewed(functions: Sequence[Function], inputs: tuple[str, str]) -> View:
+def viewed(functions: Sequence[Function], inputs: tuple[str, str]) -> Frame:
     """What the maps of these functions show."""
     corners = [at for each in functions for at in _all_corners(each)]
-    return View(window(functions), inputs, tuple(dict.fromkeys(corners)))
+    return Frame(window(functions), inputs, tuple(dict.fromkeys(corners)))
 
 
 def _all_corners(function: Function) -> Iterator[Exact]:
@@ -120,22 +120,22 @@ def _between(start: Exact, end: Exact, share: Fraction) -> Exact:
 # The map ------------------------------------------------------------------------------------------
 
 
-def drawn(function: Function, name: str, view: View, marked: Value | None) -> Map:
+def drawn(function: Function, name: str, frame: Frame, marked: Value | None) -> Map:
     """A function in a window; `marked` is the value to shade."""
-    found, ends = function.pieces or (), view.window
+    found, ends = function.pieces or (), frame.window
     areas = tuple(_areas(found, ends))
     lines = dict.fromkeys(line for line in _lines(found, ends) if line is not None)
     borders = tuple(_borders(function, areas, ends, marked))
     corners = tuple(_corners(function, borders, ends, marked))
     return Map(
         name,
-        view.inputs,
+        frame.inputs,
         ends,
         areas,
         borders,
         corners,
         tuple(lines),
-        view.ticks,
+        frame.ticks,
         marked,
         pieces=tuple((piece.region, piece.value) for piece in found),
     )

@@ -91,7 +91,7 @@ class Formulas(Struct, frozen=True):
     """Writes formulas with the names and values of one document."""
 
     names: Names
-    drawn: Values
+    drawn: ValueWriter
     known: Known
 
     def writer(
@@ -277,7 +277,7 @@ _FORMS: Mapping[str, Callable[[Op, Env], Expr]] = MappingProxyType(
 _Places = Sequence[int | None]
 
 
-class Values(Struct, frozen=True):
+class ValueWriter(Struct, frozen=True):
     """Draws the values of one document for one page."""
 
     names: Names
@@ -347,15 +347,15 @@ class Values(Struct, frozen=True):
             )
         }
 
-    def exactly(self, precision: int) -> Values:
+    def exactly(self, precision: int) -> ValueWriter:
         """The same with at least so many decimals, for what the problem states."""
         digits = replace(self.digits, precision=max(self.digits.precision, precision))
         return replace(self, digits=digits)
 
 
-def values_of(names: Names, view: View, page: Page) -> Values:
+def values_of(names: Names, view: View, page: Page) -> ValueWriter:
     """The values as a view wants them."""
-    return Values(names, page, Digits(view.precision), view.rows)
+    return ValueWriter(names, page, Digits(view.precision), view.rows)
 
 
 def kept_places(count: int, most: int) -> list[int | None]:

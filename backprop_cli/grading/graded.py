@@ -12,7 +12,7 @@ from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.shapes import described
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, overall, points, weakest
-from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.judging.judge import Judge, Legible
 from backprop_cli.grading.judging.right_answers import MOST_ENTRIES, RightAnswers
 from backprop_cli.grading.report_data import (
     Answer,
@@ -72,7 +72,7 @@ class Graded:
         key = self.exercise.key_for(readable)
         lost = {name for name in self.expected if not is_there(name, key, readable)}
         unusable = lost & set(self.sheet.answers)
-        judge = Judge(key, readable, lost, partial(self.betrayed, readable), unusable)
+        judge = Judge(key, Legible(readable, lost, unusable, partial(self.betrayed, readable)))
         judge.judged.update({name: right.judged for name, right in self.right.items()})
         for name in self.exercise.order:
             if name in readable and name not in judge.judged:
@@ -158,42 +158,27 @@ class Graded:
         elif verdict == "not-judged" and found:  # what is missing is no excuse
             verdicts, verdict = _all_wrong(verdicts), "wrong"
         times = self.factor(answer, verdict, origin)
+        reason = self.why(answer, judged, verdict, found)
+        words = message(self.judge, name, verdict, found, origin, reason)
         return Result(
-            question.id,
-            verdict,
-            weakest(np.asarray(judged.how[place], dtype=object), verdict),
-            points(self.exercise.grading, question.points, verdicts),
-            question.points,
-            answer.mark,
-            tuple(self.entries(question, answer, judged, verdict)),
-            found,
-            self.open(name) if verdict == "correct" else (),
-            self.said(
-                answer, verdict, found, self.why(answer, judged, verdict, found), origin, times
-            ),
-            explanation(self.judge, name, judged),
-            self.exercise.expected(name, question.index),
-            self.exercise.formula(name),
-            question.asked,
-            origin,
-            answer.called,
-            times,
+            id=question.id,
+            verdict=verdict,
+            how=weakest(np.asarray(judged.how[place], dtype=object), verdict),
+            points=points(self.exercise.grading, question.points, verdicts),
+            max_points=question.points,
+            mark=answer.mark,
+            entries=tuple(self.entries(question, answer, judged, verdict)),
+            slips=found,
+            cannot_exclude=self.open(name) if verdict == "correct" else (),
+            message=self.of_array(answer, verdict, f"{times}. {words}" if times else words),
+            explanation=explanation(self.judge, name, judged),
+            expected=self.exercise.expected(name, question.index),
+            formula=self.exercise.formula(name),
+            asked=question.asked,
+            origin=origin,
+            called=answer.called,
+            factor=times,
         )
-
-    def said(
-        self,
-        answer: Answer,
-        verdict: Verdict,
-        slips: tuple[str, ...],
-        reason: str | None,
-        origin: Origin | None,
-        times: str,
-    ) -> str:
-        """The sentence about a quantity; one about an array says which, and by which factor."""
-        words = message(self.judge, answer.id, verdict, slips, reason, answer.trouble, origin)
-        if answer.called is None:
-            return words
-        return self.of_array(answer, verdict, f"{times}. {words}" if times else words)
 
     def factor(self, answer: Answer, verdict: Verdict, origin: Origin | None) -> str:
         """In how many times the right size all of an array is."""
@@ -202,9 +187,10 @@ class Graded:
         return factor(ratio_on(self.judge, answer.id), self.exercise.model.sample_count)
 
     def of_array(self, answer: Answer, verdict: Verdict, words: str) -> str:
-        """A sentence with the array's name and the line of the derivation."""
-        line = self.exercise.formula(answer.id) or answer.id
-        return about(answer.called or answer.id, line, verdict, words)
+        """The sentence; of an array with its name and the line of the derivation."""
+        if answer.called is None:
+            return words
+        return about(answer.called, self.exercise.formula(answer.id) or answer.id, verdict, words)
 
     def open(self, name: str) -> tuple[str, ...]:
         """The slips that a right answer's digits cannot exclude; a program has digits enough."""
@@ -221,12 +207,12 @@ class Graded:
             shows = words.removeprefix(_sentences(found)).strip(" .") if found else ""
             words = self.of_array(answer, verdict, words)
         return Result(
-            question.id,
-            verdict,
-            None,
-            0.0,
-            question.points,
-            answer.mark if answer else None,
+            id=question.id,
+            verdict=verdict,
+            how=None,
+            points=0.0,
+            max_points=question.points,
+            mark=answer.mark if answer else None,
             slips=found,
             message=words,
             expected=self.exercise.expected(question.name, question.index) if known else None,

@@ -38,13 +38,10 @@ def message(
     name: str,
     verdict: Verdict,
     slips: Sequence[str],
+    origin: Origin | None,
     reason: str | None,
-    trouble: str | None,
-    origin: Origin | None = None,
 ) -> str:
-    """What happened, without the right value."""
-    if trouble is not None:
-        return trouble
+    """What happened to a quantity that can be compared, without the right value."""
     if verdict == "wrong":
         if slips:
             words = " Or: ".join(_sentence(judge, name, slip) for slip in telling(slips))

@@ -13,6 +13,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape, Size, letters_in
+from backprop_cli.calculus.differentiate import Backward
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.losses import Loss
 from backprop_cli.problem.problem_data import Function, Problem, Update
@@ -87,9 +88,15 @@ class Model(Struct, frozen=True):
         return {equation.name: equation.expr for equation in self.equations}
 
     @property
-    def differentiated(self) -> dict[str, Expr]:
-        """The definitions as gradients are taken of them: of each sample's own loss if asked."""
-        return {**self.definitions, **self.summed}
+    def backward(self) -> Backward:
+        """How gradients are taken of the definitions: of each sample's own loss if asked."""
+        return Backward(
+            {**self.definitions, **self.summed},
+            self.seeds,
+            self.gradient,
+            silent=self.silent,
+            passed_on=self.passed_on,
+        )
 
     def passed_on(self, current: str, used: str, share: Expr) -> Expr:
         """The share of `used` in the gradient of `current`, as their conventions have it.

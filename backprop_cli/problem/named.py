@@ -77,7 +77,7 @@ def _is_weighted_sum(expr: Expr) -> bool:
     )
 
 
-class Written(Struct, frozen=True):
+class NamedLoss(Struct, frozen=True):
     """A loss that a formula is: of what, compared with what, over how many it is the mean."""
 
     loss: Loss
@@ -88,7 +88,7 @@ class Written(Struct, frozen=True):
 
 def losses_of(
     expr: Expr, shapes: Mapping[str, Shape], factor: Fraction = Fraction(1)
-) -> Iterator[tuple[Fraction, Written | None]]:
+) -> Iterator[tuple[Fraction, NamedLoss | None]]:
     """The losses that a formula adds up, each with the number before it; None for another term."""
     found = loss_of(expr, shapes)
     if found is not None:
@@ -111,7 +111,7 @@ def losses_of(
             yield factor, None
 
 
-def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
+def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> NamedLoss | None:
     """The loss that a formula of a prediction and a target is, up to a mean over samples.
 
     Two formulas are the same if they have the same values, however they are written: between 0 and
@@ -137,7 +137,7 @@ def loss_of(expr: Expr, shapes: Mapping[str, Shape]) -> Written | None:
                     usual = partial(_usual, loss.name, sizes, place, _delta(expr))
                     same = all(map(_same, found, usual(), repeat(count)))
                     if same and _same_far_out(expr, names, sizes, usual(far=True), count):
-                        return Written(loss, prediction, rows.get(target, Sym(target)), count)
+                        return NamedLoss(loss, prediction, rows.get(target, Sym(target)), count)
     return None
 
 

@@ -11,11 +11,8 @@ from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
 from backprop_cli.algebra.quantity import Letters
+from backprop_cli.algebra.shapes import Size
 from backprop_cli.errors import Mark
-
-Size: TypeAlias = "int | str"
-"""A size: a number, or a letter such as `N1` in a problem without numbers."""
-
 
 Assumption: TypeAlias = Literal["symmetric", "one-hot", "distribution"]
 """What derivations may use of a quantity that the file gives."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra.build import ZERO
 from backprop_cli.algebra.expr import Expr, Sym, op, walk
@@ -36,16 +37,9 @@ class Hessian(Struct, frozen=True):
 
 def gradients_behind(model: Model, sizes: Sizes, wanted: Sequence[str]) -> dict[str, Expr]:
     """The gradients as equations in the order of computing, straight to ŷ − y where that holds."""
-    found = gradients(
-        model.differentiated,
-        model.seeds,
-        [*dict.fromkeys(wanted)],
-        sizes,
-        model.gradient,
-        shortcuts(model, sizes, fused=True, careful=False).shares,
-        model.silent,
-        model.passed_on,
-    )
+    past_outputs = shortcuts(model, sizes, fused=True, careful=False).shares
+    backward = replace(model.backward, shortcuts=past_outputs)
+    found = gradients(backward, [*dict.fromkeys(wanted)], sizes)
     exprs = {model.gradient(one.of): assumed(one.expr, model.problem, sizes) for one in found}
     return {name: shorter(expr, sizes) for name, expr in exprs.items()}
 

@@ -13,7 +13,7 @@ from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, substitute, symbols, walk
 from backprop_cli.algebra.quantity import derivative_id, new_id, old_id, quantity, second_derivative
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import Gradient, also_through, gradients
+from backprop_cli.calculus.differentiate import Backward, Gradient, also_through, gradients
 from backprop_cli.calculus.jacobians import jacobian_by_name, local_jacobian
 from backprop_cli.calculus.last_form import last_form
 from backprop_cli.calculus.quotients import divided_by
@@ -47,10 +47,10 @@ class Planned(Struct, frozen=True):
     rule: str
     expr: Expr
     axes: tuple[str, ...]
-    shape: Shape
     words: str = ""
     note: str | None = None
     skipped: bool = False
+    shape: Shape = ()
 
 
 class Plan(Struct, frozen=True):
@@ -107,38 +107,18 @@ class _Planner:
         self.sizes = Sizes(self.shapes, kinks(model.problem.convention.kinks))
         self.rules = self.sizes.sharing()  # formulas have parts in common
 
-    def add(
-        self,
-        id: str,
-        phase: Phase,
-        rule: str,
-        expr: Expr,
-        axes: tuple[str, ...],
-        words: str = "",
-        note: str | None = None,
-        skipped: bool = False,
-    ) -> None:
-        self.shapes[id] = shape = self.rules.shape(expr)
-        self.steps.append(Planned(id, phase, rule, expr, axes, shape, words, note, skipped))
+    def add(self, step: Planned) -> None:
+        """The next step, with the shape that its formula gives."""
+        self.shapes[step.id] = shape = self.rules.shape(step.expr)
+        self.steps.append(replace(step, shape=shape))
 
     # Forward ----------------------------------------------------------------------------------
 
     def forward(self) -> None:
-        for equation in self.model.equations:
-            self.add(
-                equation.name,
-                "forward",
-                equation.rule,
-                equation.expr,
-                equation.axes,
-                equation.words,
-                equation.remark.words if equation.remark else None,
-            )
-        decided = self.model.decision
-        if decided is not None:
-            self.add(
-                decided.name, "forward", decided.rule, decided.expr, decided.axes, decided.words
-            )
+        for each in filter(None, (*self.model.equations, self.model.decision)):
+            note = each.remark.words if each.remark else None
+            step = Planned(each.name, "forward", each.rule, each.expr, each.axes, each.words, note)
+            self.add(step)
 
     # Backward ---------------------------------------------------------------------------------
 
@@ -166,16 +146,7 @@ class _Planner:
     def gradients(self, wanted: list[str]) -> list[Gradient]:
         model = self.model
         self.past_outputs = shortcuts(model, self.sizes, fused=self.fused, careful=self.careful)
-        found = gradients(
-            self.differentiated(),
-            model.seeds,
-            wanted,
-            self.rules,
-            model.gradient,
-            self.ways(),
-            model.silent,
-            model.passed_on,
-        )
+        found = gradients(replace(self.taken, shortcuts=self.ways()), wanted, self.rules)
         return [replace(each, expr=self.shortened(each.expr)) for each in found]
 
     def shortened(self, expr: Expr) -> Expr:
@@ -196,12 +167,16 @@ class _Planner:
         """What the formulas divide by: how many samples there are, what a mask keeps."""
         return divided_by(self.definitions.values(), self.rules)
 
-    def differentiated(self) -> Mapping[str, Expr]:
+    @cached_property
+    def taken(self) -> Backward:
+        """How gradients are taken; in logits where a way over the output would be infinite."""
+        found = self.model.backward
         if not self.careful:
-            return self.model.differentiated
+            return found
         from backprop_cli.calculus.stable import in_logits
 
-        return {name: in_logits(expr, {}) for name, expr in self.model.differentiated.items()}
+        equations = {name: in_logits(expr, {}) for name, expr in found.equations.items()}
+        return replace(found, equations=equations)
 
     def ways(self) -> dict[str, Mapping[str, Expr]]:
         """Gradients taken another way than the pull-back: past outputs, or by a Jacobian."""
@@ -234,14 +209,9 @@ class _Planner:
     def gradient(self, gradient: Gradient) -> None:
         model = self.model
         said = self.past_outputs.why.get(gradient.of)
-        self.add(
-            model.gradient(gradient.of),
-            "backward",
-            "fused" if said is not None else self.reason(gradient),
-            gradient.expr,
-            model.axes(gradient.of),
-            note=said,
-        )
+        rule = "fused" if said is not None else self.reason(gradient)
+        id, axes = model.gradient(gradient.of), model.axes(gradient.of)
+        self.add(Planned(id, "backward", rule, gradient.expr, axes, note=said))
 
     def reason(self, gradient: Gradient) -> str:
         if len(gradient.paths) > 1:
@@ -292,14 +262,9 @@ class _Planner:
         shape = self.rules.shape(expr)
         for length in shape:
             size *= length if isinstance(length, int) else 1
-        self.add(
-            derivative_id(of, by),
-            "jacobian",
-            self.rule_of(of),
-            expr,
-            self.jacobian_axes(of, by),
-            skipped=size > MAX_JACOBIAN,
-        )
+        id, axes = derivative_id(of, by), self.jacobian_axes(of, by)
+        large = size > MAX_JACOBIAN
+        self.add(Planned(id, "jacobian", self.rule_of(of), expr, axes, skipped=large))
 
     def rule_of(self, name: str) -> str:
         return next(equation.rule for equation in self.model.equations if equation.name == name)
@@ -329,7 +294,8 @@ class _Planner:
         for one in (one for one in asked if self.model.gradient(one.by) in self.behind):
             found = hessian(self.model, one, self.behind, self.sizes)
             axes = found.axes[: len(self.rules.shape(found.expr))]
-            self.add(one.id, "jacobian", "hessian", found.expr, axes, found.words, found.note)
+            step = Planned(one.id, "jacobian", "hessian", found.expr, axes, found.words, found.note)
+            self.add(step)
 
     # Update -----------------------------------------------------------------------------------
 
@@ -341,16 +307,15 @@ class _Planner:
         reached = [name for name in self.model.trained if self.model.gradient(name) in known]
         if self.model.update is not None and self.model.update.rule == "perceptron":
             reached = list(self.model.trained)
-        there = look_ahead(
-            self.model, reached, self.differentiated(), self.past_outputs, self.sizes
-        )
+        there = look_ahead(self.model, reached, self.taken, self.past_outputs, self.sizes)
         for each in there:
             self.shapes[each.id] = self.model.shapes[each.of]
             axes = self.model.axes(each.of)
             expr = self.shortened(each.expr) if each.rule == GRADIENT_AHEAD else each.expr
-            self.add(each.id, "update", each.rule, expr, axes, each.words, each.note)
+            self.add(Planned(each.id, "update", each.rule, expr, axes, each.words, each.note))
         for id, expr, rule, parameter in updates(self.model, reached, self.sizes):
-            self.add(id, "update", rule, expr, self.model.axes(parameter) if parameter else ())
+            axes = self.model.axes(parameter) if parameter else ()
+            self.add(Planned(id, "update", rule, expr, axes))
 
     def forward_again(self) -> None:
         """The loss with the new parameters, through every quantity that they change."""
@@ -359,22 +324,14 @@ class _Planner:
         renamed: dict[str, Expr] = {
             name: Sym(new_id(name)) for name in self.model.trained if new_id(name) in self.shapes
         }
-        for equation in self.model.equations:
-            if not renamed.keys() & set(symbols(equation.expr)):
-                continue
-            self.add(
-                new_id(equation.name),
-                "update",
-                "forward-again",
-                substitute(equation.expr, renamed),
-                equation.axes,
-                equation.words,
-            )
-            renamed[equation.name] = Sym(new_id(equation.name))
-        if self.model.target not in renamed:
-            self.add(
-                new_id(self.model.target), "update", "forward-again", Sym(self.model.target), ()
-            )
+        rule = "forward-again"
+        for each in self.model.equations:
+            if renamed.keys() & set(symbols(each.expr)):
+                id, expr = new_id(each.name), substitute(each.expr, renamed)
+                self.add(Planned(id, "update", rule, expr, each.axes, each.words))
+                renamed[each.name] = Sym(id)
+        if (target := self.model.target) not in renamed:
+            self.add(Planned(new_id(target), "update", rule, Sym(target), ()))
 
 
 def essential(planned: Plan, goals: Collection[str]) -> Plan:

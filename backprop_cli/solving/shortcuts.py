@@ -16,7 +16,7 @@ from backprop_cli.operations.record import Rules
 from backprop_cli.operations.table import Sizes, operation
 from backprop_cli.problem.assumptions import summing_to_one
 from backprop_cli.problem.model import Model
-from backprop_cli.problem.named import Written, losses_of
+from backprop_cli.problem.named import NamedLoss, losses_of
 from backprop_cli.readings.values import evaluate
 
 _PAST_INFINITIES = (
@@ -55,12 +55,11 @@ def shortcuts(model: Model, rules: Sizes, *, fused: bool, careful: bool) -> Shor
 
 def _past_infinities(model: Model, sizes: Sizes) -> Iterator[tuple[str, Shortcut]]:
     """The gradients of logits whose output goes into a logarithm, without that output."""
-    from backprop_cli.calculus.stable import Sources, through_logits
+    from backprop_cli.calculus.stable import through_logits
 
-    sources = Sources(model.seeds, model.silent, model.gradient)
     for name, expr in model.definitions.items():
         if isinstance(expr, Op) and operation(expr).vanishes:
-            found = through_logits(name, model.differentiated, sources, sizes)
+            found = through_logits(name, model.backward, sizes)
             if found is not None:
                 yield name, Shortcut(found, _PAST_INFINITIES)
 
@@ -88,7 +87,7 @@ def _of_equations(model: Model, rules: Rules) -> dict[str, Shortcut]:
     return found
 
 
-def _fits(model: Model, loss: str, written: Written, rules: Rules) -> bool:
+def _fits(model: Model, loss: str, written: NamedLoss, rules: Rules) -> bool:
     """Whether the output goes into this loss and nowhere else, the mean over a known number."""
     if written.count != 1 and not all_known(rules.shape(written.target)):
         return False  # over which letter the mean is taken is not known
@@ -103,7 +102,7 @@ def _fits(model: Model, loss: str, written: Written, rules: Rules) -> bool:
 
 
 def _shortcut(
-    model: Model, loss: str, written: Written, output: Op, rules: Rules, factor: Fraction
+    model: Model, loss: str, written: NamedLoss, output: Op, rules: Rules, factor: Fraction
 ) -> Shortcut:
     p, y = Sym(written.prediction), written.target
     known = output.name != "softmax" or _sums_to_one(model, written.target, output)

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym, num, op, substitute, symbols
@@ -22,7 +23,7 @@ from backprop_cli.algebra.quantity import (
     state_letter,
 )
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.calculus.differentiate import Gradient, gradients, shares
+from backprop_cli.calculus.differentiate import Backward, gradients, shares
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.table import Sizes
 from backprop_cli.operations.updates import RULES, Terms, UpdateRule
@@ -277,13 +278,13 @@ class Ahead(Struct, frozen=True):
 def look_ahead(
     model: Model,
     parameters: Sequence[str],
-    differentiated: Mapping[str, Expr],
+    backward: Backward,
     past_outputs: Shortcuts,
     sizes: Sizes,
 ) -> Iterator[Ahead]:
     """The parameters there, what they change, and the gradients; nothing for other rules.
 
-    `differentiated` and `past_outputs` say how gradients are taken here, and so are they there.
+    `backward` and `past_outputs` say how gradients are taken here, and so are they there.
     `sizes` knows the shapes of the model, and is asked for those of what is computed here too.
     """
     if not looks_ahead(model):
@@ -299,46 +300,30 @@ def look_ahead(
             yield Ahead(ahead_id(equation.name), equation.name, expr, "forward-ahead", words)
             there[equation.name] = Sym(ahead_id(equation.name))
     here = {ahead_id(name): name for name in there}
-    for found in _gradients(model, parameters, there, differentiated, past_outputs, sizes):
+    shapes = {name: model.shapes[plain] for name, plain in here.items()}
+    shapes |= {gradient_there(model, plain): model.shapes[plain] for plain in here.values()}
+    rules = Sizes({**sizes.names, **shapes}, sizes.kinks)
+    passed = _there(replace(backward, shortcuts=past_outputs.shares), model, there)
+    for found in gradients(passed, [ahead_id(name) for name in parameters], rules):
         of = here[found.of]
         yield Ahead(
             gradient_there(model, of), of, found.expr, GRADIENT_AHEAD, note=past_outputs.why.get(of)
         )
 
 
-def _gradients(
-    model: Model,
-    parameters: Sequence[str],
-    there: Mapping[str, Expr],
-    differentiated: Mapping[str, Expr],
-    past_outputs: Shortcuts,
-    sizes: Sizes,
-) -> list[Gradient]:
+def _there(backward: Backward, model: Model, there: Mapping[str, Expr]) -> Backward:
+    """The same backward pass in the names of what is computed there."""
     here = {ahead_id(name): name for name in there}
-    renamed = {
-        **there,
-        **{model.gradient(name): Sym(gradient_there(model, name)) for name in there},
-    }
-    shapes = {name: model.shapes[plain] for name, plain in here.items()}
-    shapes |= {gradient_there(model, plain): model.shapes[plain] for plain in here.values()}
-    return gradients(
-        {
-            ahead_id(name): substitute(differentiated[name], renamed)
-            for name in model.definitions
-            if name in there
-        },
-        {ahead_id(name): seed for name, seed in model.seeds.items() if name in there},
-        [ahead_id(name) for name in parameters],
-        Sizes({**sizes.names, **shapes}, sizes.kinks),
+    renamed = {**there, **{backward.name(name): Sym(gradient_there(model, name)) for name in there}}
+
+    def ahead(exprs: Mapping[str, Expr]) -> dict[str, Expr]:
+        return {ahead_id(name): substitute(expr, renamed) for name, expr in exprs.items()}
+
+    return Backward(
+        ahead({name: expr for name, expr in backward.equations.items() if name in there}),
+        {ahead_id(name): seed for name, seed in backward.seeds.items() if name in there},
         lambda name: gradient_there(model, here[name]),
-        {
-            ahead_id(output): {
-                ahead_id(name): substitute(share, renamed) for name, share in shares.items()
-            }
-            for output, shares in past_outputs.shares.items()
-        },
-        silent=[ahead_id(name) for name in model.silent],
-        passed_on=lambda current, used, share: model.passed_on(
-            here[current], here.get(used, used), share
-        ),
+        {ahead_id(output): ahead(shares) for output, shares in backward.shortcuts.items()},
+        [ahead_id(name) for name in backward.silent],
+        lambda current, used, share: backward.passed_on(here[current], here.get(used, used), share),
     )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, num
 from backprop_cli.calculus.last_form import in_signs
-from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Definition, Line
+from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Line
 from backprop_cli.derive.derivation_nodes import (
     DERIVATIVE,
     MAX_OVER,
@@ -160,10 +160,8 @@ def chain(
     form: Expr,
     rules: Scalars,
     *,
-    words: str = "",
     finish: Iterable[Finish] = (),
     conditions: tuple[Condition, ...] = (),
-    definitions: tuple[Definition, ...] = (),
     first: tuple[str, str] = ("definition", ""),
     ending: Ending | None = None,
 ) -> Chain:
@@ -171,7 +169,7 @@ def chain(
     start = line(derivative(form, by), *first)
     last = [line(formula(text), _finishing(why), why) for text, why in finish]
     lines = (start, *worked_out(start.expr, rules, ending), *last)
-    return Chain(words, left, without_repeats(lines), conditions, definitions)
+    return Chain("", left, without_repeats(lines), conditions)
 
 
 def _finishing(why: str) -> str:

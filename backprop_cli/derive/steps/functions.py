@@ -201,7 +201,7 @@ def _loss(loss: Loss, known: LossSteps | None, rules: Scalars) -> Derivation:
     else:
         own = None if known is not None else Ending(Name(_L, form), size=_K)
         chains = [chain(left, by, form, rules, finish=steps.finish, ending=own)]
-    chains += [_behind(each, left) for each in steps.behind]
+    chains += map(_behind, steps.behind)
     definitions = [Definition(_L, (form,)), *_prediction(loss), *_terms(loss, steps)]
     notes = (*fixed(dict(steps.options), loss.options), *steps.notes)
     title = f"The derivative of {_worded(loss)}"
@@ -234,7 +234,7 @@ def _terms(loss: Loss, steps: LossSteps) -> list[Definition]:
     ]
 
 
-def _behind(behind: Behind, _: Expr) -> Chain:
+def _behind(behind: Behind) -> Chain:
     """The loss as a function of what comes before the activation."""
     left = derivative(_L, indexed("z", "j"))
     uses = condition(behind.uses) if behind.uses else None

@@ -12,17 +12,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, judged_as
-from backprop_cli.grading.judging.honest_intervals import (
-    Way,
-    Ways,
-    coarsely,
-    finely,
-)
+from backprop_cli.grading.judging.honest_intervals import Way, Ways, coarsely, finely
 from backprop_cli.grading.judging.no_work_left import Spared, Uniform, idle, spared
 from backprop_cli.grading.judging.standing import Kept, Reading, Standing, Wanted
 from backprop_cli.grading.sheets.typed_arrays import (
@@ -42,32 +38,36 @@ _MOVES = 3
 cannot be the reason that it does not."""
 
 
+class Legible(Struct, frozen=True):
+    """What of a sheet can be used: the quantities `written`, and those that are asked and `lost`.
+
+    What is lost is missing, or `unusable`: invalid or of another shape. `betrayed` tells whether
+    digits beyond those asked show a value to be that of a slip.
+    """
+
+    written: Mapping[str, Written]
+    lost: Collection[str] = ()
+    unusable: Collection[str] = ()
+    betrayed: Callable[[str], bool] = lambda name: False
+
+
 class Judge:
     """Judges the quantities of one sheet in the order of the derivation.
 
-    `written` are the quantities that can be used, `lost` those that are asked and cannot be
-    (missing, or `unusable`: invalid or of another shape). `betrayed` tells whether digits beyond
-    those asked show a value to be that of a slip.
+    `judged` are verdicts that are known already, `kept` what formulas gave on the same sheet.
     """
 
     def __init__(
         self,
         key: Key,
-        written: Mapping[str, Written],
-        lost: Collection[str],
-        betrayed: Callable[[str], bool] = lambda name: False,
-        unusable: Collection[str] = (),
+        sheet: Legible,
         judged: Mapping[str, Judged] | None = None,
         kept: Kept | None = None,
     ) -> None:
-        self.key = key
-        self.uniform = Uniform.of(key, written)
-        self.written = written
-        self.lost = lost
-        self.betrayed = betrayed
-        self.unusable = unusable
+        self.key, self.sheet, self.written = key, sheet, sheet.written
+        self.uniform = Uniform.of(key, self.written)
         self.judged: dict[str, Judged] = dict(judged or {})
-        self.standing = Standing(key, written, self.judged, kept)
+        self.standing = Standing(key, self.written, self.judged, kept)
         self._sources: dict[str, set[str]] = {}
 
     # What formulas give ---------------------------------------------------------------------------
@@ -154,13 +154,13 @@ class Judge:
     def _lacking(self, sources: Sequence[str]) -> str:
         """`Z1 and H1 are missing`; what is on the sheet in another shape cannot be used."""
         names = " and ".join(sources)
-        if all(source in self.unusable for source in sources):
+        if all(source in self.sheet.unusable for source in sources):
             return f"{names} cannot be used"
         return f"{names} {'is' if len(sources) == 1 else 'are'} missing"
 
     def _is_missing(self, source: str) -> bool:
         asked = source in self.key.asked
-        return source in self.lost or (asked and not self.written[source].complete)
+        return source in self.sheet.lost or (asked and not self.written[source].complete)
 
     # What it depends on ---------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Judge:
             used = stack.pop()
             if used in self.key.given or used not in self.key.formulas:
                 continue
-            if used in self.written or used in self.lost:
+            if used in self.written or used in self.sheet.lost:
                 found.add(used)
                 continue
             for more in self.key.uses[used]:
@@ -236,7 +236,7 @@ class _One:
         unit = self.written.unit
         at_digits, to_digits = is_right(value, unit, truth, self.key.unit, self.key.assumed)
         beyond = to_digits & ~at_digits & self.written.present
-        if beyond.any() and self.judge.betrayed(self.name):
+        if beyond.any() and self.judge.sheet.betrayed(self.name):
             to_digits = at_digits
         right = (at_digits | to_digits) & self.written.present
         if not right.any():
@@ -267,7 +267,7 @@ class _One:
         than anybody comes to, and beside one it may be what a slip gives, too.
         """
         behind = self.key.behind(self.name, self.judge.written)
-        return bool(behind) or self.judge.betrayed(self.name)
+        return bool(behind) or self.judge.sheet.betrayed(self.name)
 
     def _rounded(self, reading: Reading) -> list[Reading]:
         """The same with steps in between rounded to as many digits as asked."""

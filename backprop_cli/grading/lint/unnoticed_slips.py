@@ -15,7 +15,7 @@ from backprop_cli.algebra.expr import Expr
 from backprop_cli.errors import UserError
 from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.judging.answer_key import Judged, Key
-from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.judging.judge import Judge, Legible
 from backprop_cli.grading.judging.standing import Kept as Intervals
 from backprop_cli.grading.sentences import telling
 from backprop_cli.grading.sheets.typed_arrays import Array, Written
@@ -114,7 +114,7 @@ def _judged_right(sheet: _Sheet, name: str, typed: Written) -> bool:
     """Whether `check` marks it right on a sheet on which all else is."""
     others = {asked: one for asked, one in sheet.judged.items() if asked != name}
     written = {**sheet.written, name: typed}
-    judge = Judge(sheet.key, written, (), judged=others, kept=sheet.ways[name])
+    judge = Judge(sheet.key, Legible(written), others, sheet.ways[name])
     with np.errstate(all="ignore"):
         return bool((judge.judge(name).verdicts == "correct").all())
 

@@ -57,7 +57,7 @@ class UnreadableError(HintedError):
         self.mark = mark
 
 
-class Written(Struct, frozen=True):
+class WrittenCells(Struct, frozen=True):
     """The entries of a quantity in the shape in which they were written, in the order of rows."""
 
     shape: Shape
@@ -75,7 +75,7 @@ class Budget(Struct):
     expressions: int = MOST_EXPRESSIONS
 
 
-def read_cells(node: Node, expected: Shape, budget: Budget) -> Written:
+def read_cells(node: Node, expected: Shape, budget: Budget) -> WrittenCells:
     """The entries of `node`, in the shape expected where they fit it, else as they are written."""
     try:
         written = _read(node, expected, budget)
@@ -87,9 +87,9 @@ def read_cells(node: Node, expected: Shape, budget: Budget) -> Written:
     return written
 
 
-def _read(node: Node, expected: Shape, budget: Budget) -> Written:
+def _read(node: Node, expected: Shape, budget: Budget) -> WrittenCells:
     reader = _Reader(budget, max(_ROOM, 4 * prod(expected)))
-    written = Written(reader.read(node), reader.cells)
+    written = WrittenCells(reader.read(node), reader.cells)
     return written if written.shape == expected else _fitted(written, expected)
 
 
@@ -193,7 +193,7 @@ class _Reader(Struct):
             self.cells[*at, column] = self._cell(word, place)
         return (len(words),)
 
-    # Entries ------------------------------------------------------------------------------------
+    # Entries --------------------------------------------------------------------------------------
 
     def _make_room(self, count: int, mark: Mark) -> None:
         self.room -= count
@@ -268,7 +268,7 @@ def _count(shape: Shape) -> str:
 # Shapes -----------------------------------------------------------------------------------------
 
 
-def _fitted(written: Written, expected: Shape) -> Written:
+def _fitted(written: WrittenCells, expected: Shape) -> WrittenCells:
     """In the shape expected, where only the way of writing it differs; a vector is always flat."""
     if is_other_writing(written.shape, expected):
         return _reshaped(written, expected)
@@ -290,8 +290,8 @@ def _long(shape: Shape) -> list[int]:
     return [size for size in shape if size != 1]
 
 
-def _reshaped(written: Written, shape: Shape) -> Written:
-    return Written(shape, dict(zip(indices(shape), written.cells.values(), strict=True)))
+def _reshaped(written: WrittenCells, shape: Shape) -> WrittenCells:
+    return WrittenCells(shape, dict(zip(indices(shape), written.cells.values(), strict=True)))
 
 
 def indices(shape: Shape) -> Iterator[Index]:

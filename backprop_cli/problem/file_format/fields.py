@@ -253,8 +253,8 @@ class Words(Struct, frozen=True):
         return {"type": ["string", "number"]}
 
 
-class Written(Struct, frozen=True):
-    """A formula, name or id, kept as it stands with its place."""
+class Placed(Struct, frozen=True):
+    """A formula, name or id, kept as it stands, with its place in the file."""
 
     words: str = "text"
     equation: bool = False

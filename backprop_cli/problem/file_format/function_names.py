@@ -17,8 +17,8 @@ from backprop_cli.problem.file_format.fields import (
     NOT_NEGATIVE,
     Bounds,
     Number,
+    Placed,
     Schema,
-    Written,
     unexpected,
 )
 from backprop_cli.problem.file_format.records import ByKind, Given, Key, Record
@@ -100,7 +100,7 @@ class FunctionNames(Struct, frozen=True):
             constants = constants | {k: v for k, v in options.items() if k not in constants}
         return {
             "name": Key(self, self.words),
-            "formula": Key(Written("a formula"), formula),
+            "formula": Key(Placed("a formula"), formula),
             **{
                 key: Key(Number(_RANGES.get(key, Bounds())), default=value)
                 for key, value in constants.items()

@@ -19,9 +19,9 @@ from backprop_cli.problem.file_format.fields import (
     Field,
     Integer,
     Number,
+    Placed,
     Schema,
     Words,
-    Written,
     unexpected,
 )
 from backprop_cli.problem.file_format.function_names import LOSS_NAMES
@@ -237,7 +237,7 @@ PENALTY = Record(
         ),
         "biases": Key(Boolean(), "whether biases are penalised too", default=False),
         "on": Key(
-            ListOf(Written("the name of a parameter"), "a list of parameters", single=True),
+            ListOf(Placed("the name of a parameter"), "a list of parameters", single=True),
             "the parameters penalised; all weights if absent",
         ),
     },
@@ -253,7 +253,7 @@ _for = partial(
     re.fullmatch,
     r"\s*for\s+(?P<letter>[^\W\d_]\w*)\s+in\s+(?P<first>[\w+ -]+?)\s*\.\.\s*(?P<last>[\w+ -]+?)\s*",
 )
-_AN_EQUATION = Written("an equation", equation=True)
+_AN_EQUATION = Placed("an equation", equation=True)
 
 
 class EquationOrMany(Struct, frozen=True):

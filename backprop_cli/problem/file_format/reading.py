@@ -14,10 +14,10 @@ from backprop_cli.problem.file_format.fields import (
     Choice,
     Integer,
     Numbers,
+    Placed,
     Schema,
     Size,
     Words,
-    Written,
 )
 from backprop_cli.problem.file_format.layer_keys import LAYER, stated_parameters
 from backprop_cli.problem.file_format.model_keys import (
@@ -230,10 +230,11 @@ PROBLEM = Record(
             "name = formula; under `for t in 1..3:` a list that is taken for each t",
         ),
         "train": Key(
-            ListOf(Written("a name"), "a list of names", single=True), "the values that are updated"
+            ListOf(Placed("a name"), "a list of names", single=True),
+            "the values that are updated",
         ),
         "differentiate": Key(
-            Written("the name of an equation"),
+            Placed("the name of an equation"),
             "what is differentiated; the last equation if absent",
         ),
         "loss": Key(LOSS, "the loss", default="none"),

@@ -17,7 +17,7 @@ from backprop_cli.problem.file_format.fields import (
     Integer,
     Number,
     Numbers,
-    Written,
+    Placed,
 )
 from backprop_cli.problem.file_format.records import (
     ByKind,
@@ -253,9 +253,7 @@ UPDATE = Record(
 
 # Questions, grading, rounding ---------------------------------------------------------------------
 
-ASK = ListOf(
-    Written("the name of a quantity"), "a list of quantities, such as [Z1, L]", single=True
-)
+ASK = ListOf(Placed("the name of a quantity"), "a list of quantities, such as [Z1, L]", single=True)
 
 _DIGITS = {
     "decimals": Key(Integer(Bounds(at_least=0, at_most=MOST_DECIMALS)), "digits after the point"),
