@@ -151,6 +151,13 @@ class Trace(Struct, frozen=True):
         )
 
     @property
+    def matrices(self) -> frozenset[str]:
+        """The ids of what is stated and is a matrix, or more than one."""
+        shapes = {id: each.value.shape for id, each in self.given.items()}
+        shapes |= {id: each.shape for id, each in self.unknown.items()}
+        return frozenset(id for id, shape in shapes.items() if len(shape) > 1)
+
+    @property
     def quantities(self) -> frozenset[str]:
         """The ids of what is stated or worked out; the constants of an update rule are none."""
         stated = {id for id, each in self.given.items() if each.role != "constant"}

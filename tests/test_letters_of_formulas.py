@@ -29,16 +29,20 @@ def value(expr: Expr, env: Env, places: Mapping[str, int]) -> float:
         case Sym(name):
             base, letters = parts(name)
             if letters:
-                return float(np.asarray(env[base])[places[letters[0]]])
+                return float(np.asarray(env[base])[place(letters[0], places)])
             assert np.ndim(env.get(base, 0)) == 0, f"{base} without an index"
             return float(env.get(base, LENGTH))
         case Op("sum_over", (body,)):
             letter = str(expr.option("index"))
             return sum(value(body, env, {**places, letter: k}) for k in range(LENGTH))
         case Op("equal", (Sym(left), Sym(right))):
-            return float(places[left] == places[right])
+            return float(place(left, places) == place(right, places))
     args = [np.asarray(value(arg, env, places)) for arg in expr.args]
     return float(function_of(expr)(*args, **dict(expr.options)))
+
+
+def place(index: str, places: Mapping[str, int]) -> int:
+    return int(index) - 1 if index.isdecimal() else places[index]
 
 
 def softmax(z: Vector) -> Vector:
@@ -76,7 +80,7 @@ def check(
     env: Env,
     by: str,
     function: Callable[..., float | Vector],
-    names: Mapping[str, float] = MappingProxyType({}),
+    names: Mapping[str, float | Vector] = MappingProxyType({}),
 ) -> None:
     """Every line in which nothing is left to differentiate is the difference quotient.
 
@@ -122,6 +126,8 @@ CASES += [
         ("ln(ln(x))", lambda x: np.log(np.log(x))),
         ("x^(-2/3)", lambda x: x ** (-2 / 3)),
         ("(1+1/x)^x", lambda x: (1 + 1 / x) ** x),
+        ("sqrt(x)*(1-x)/(x^2*(x-1))", lambda x: np.sqrt(x) * (1 - x) / (x**2 * (x - 1))),
+        ("-x", lambda x: -x),
         ("sqrt(x)/ (1-sqrt(x))", lambda x: np.sqrt(x) / (1 - np.sqrt(x))),
     )
 ]
@@ -144,6 +150,33 @@ CASES += [
 ]
 
 
+CASES += [
+    (formula, "x", {"x": X}, function)
+    for formula, function in (
+        ("log(sum(exp(x)))-x[1]", lambda x: np.log(np.exp(x).sum()) - x[0]),
+        ("softmax(x)[2]", lambda x: softmax(x)[1]),
+        ("-ln(softmax(x)[3])", lambda x: -np.log(softmax(x)[2])),
+        ("softmax(x)[1]*softmax(x)[2]", lambda x: softmax(x)[0] * softmax(x)[1]),
+        ("x[2]*sum(x^2)", lambda x: x[1] * (x**2).sum()),
+        ("x*x[1]", lambda x: x * x[0]),
+        ("sum((x-x[1])^2)", lambda x: ((x - x[0]) ** 2).sum()),
+        ("x[1]/norm(x)", lambda x: x[0] / np.linalg.norm(x)),
+        (
+            "(x-mean(x))/norm(x-mean(x))",
+            lambda x: (x - x.mean()) / np.linalg.norm(x - x.mean()),
+        ),
+    )
+]
+CASES += [
+    (
+        "(x-mean(x))/sqrt(var(x)+eps)",
+        "x",
+        {"x": X, "eps": C},
+        lambda x, eps: (x - x.mean()) / np.sqrt(x.var() + eps),
+    )
+]
+
+
 @pytest.mark.parametrize(
     ("formula", "by", "env", "function"), CASES, ids=[f"{f} by {by}" for f, by, _, _ in CASES]
 )
@@ -151,13 +184,13 @@ def test_the_derivative(
     formula: str, by: str, env: Env, function: Callable[..., float | Vector]
 ) -> None:
     derivation = of_formula(formula, by)
-    names = {
-        each.symbol.name: value(each.forms[-1], env, {})
-        for each in derivation.definitions
-        if isinstance(each.symbol, Sym)
-        and each.symbol.name[0] != "f"
-        and "[" not in each.symbol.name
-    }
+    names: dict[str, float | Vector] = {}
+    for each in derivation.definitions[1:]:
+        if not isinstance(each.symbol, Sym):
+            continue
+        base, letters = parts(each.symbol.name)
+        found = [value(each.forms[-1], env, dict.fromkeys(letters, k)) for k in range(LENGTH)]
+        names[base] = np.array(found) if letters else found[0]
     for chain in derivation.chains:
         check(chain, env, by, function, names)
 
@@ -170,6 +203,17 @@ def test_numbers_are_what_the_option_says() -> None:
         check(chain, env, "c", lambda x, c: ((x - c) ** 2).sum())
     for chain in of_formula("sum((x - c)^2)", "x").chains:  # without it, a vector
         check(chain, {"x": X, "c": Y}, "x", lambda x, c: ((x - c) ** 2).sum())
+
+
+@pytest.mark.parametrize("formula", ["sum(x[1:2])", "x[2:3]", "norm(x[1:2])/norm(x)"])
+def test_part_of_a_vector_is_not_taken_for_the_whole(formula: str) -> None:
+    with pytest.raises(UnderivableError, match="part of a vector"):
+        of_formula(formula)
+
+
+def test_a_sum_is_no_multiple_of_a_mean() -> None:
+    definitions = of_formula("norm(x)/sum(x)").definitions
+    assert [str(getattr(each.symbol, "name", "")) for each in definitions] == ["f"]
 
 
 def test_the_page_says_which_letters_are_numbers() -> None:

@@ -206,3 +206,39 @@ def test_what_is_given_from_outside_is_listed_under_a_name_of_the_field() -> Non
     assert "v(w)⁻      optimizer state" in started
     del rule["state"]
     assert "v(w)⁻  " not in backprop.load({**given, "update": rule}).solve().render("text")
+
+
+LINE = """
+convention: {affine: x W + b}
+x: [[1, 1], [2, 1], [3, 1], [4, 1]]
+y: [2, 3, 4, 5]
+layers:
+  - weights: [[0], [0]]
+loss: mean-squared-error
+update: {rule: sgd, learning_rate: 0.01, steps: 100}
+"""
+
+
+def line_after(steps: int) -> list[float]:
+    """The weights of a straight line after so many steps of gradient descent."""
+    x, y, w = np.array([[1.0, 1], [2, 1], [3, 1], [4, 1]]), np.arange(2.0, 6), np.zeros(2)
+    for _ in range(steps):
+        w -= 0.01 * 2 * x.T @ (x @ w - y) / 4
+    return w.tolist()
+
+
+def test_what_a_long_training_ends_with_is_judged() -> None:
+    """Printed by others after a hundred steps: 1.14905239 and 0.56176776."""
+    assert np.allclose(line_after(100), [1.14905239, 0.56176776], atol=5e-9)
+    problem = backprop.load(LINE)
+    assert problem.check({"W1_new@100": "1.14905239 0.56176776"})["W1_new@100"].verdict == "correct"
+    assert problem.check({"W1_new@100": "1.149 0.572"})["W1_new@100"].verdict == "wrong"
+
+
+def test_of_many_late_steps_those_that_are_not_looked_at_are_not_called_missing() -> None:
+    late = (40, 50, 60, 70, 80)
+    sheet = {f"W1_new@{step}": line_after(step) for step in late}
+    report = backprop.load(LINE).check({name: [f"{v:.4f}" for v in w] for name, w in sheet.items()})
+    verdicts = [report[name].verdict for name in sheet]
+    assert verdicts == ["not-judged", "not-judged", "correct", "correct", "correct"]
+    assert "asks for it" in report["W1_new@40"].message

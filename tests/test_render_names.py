@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import backprop_cli as backprop
 from backprop_cli.algebra.quantity import Letters
 from backprop_cli.document.names import Names
 
@@ -78,8 +79,8 @@ def test_symbols_of_equations(id: str, symbol: str) -> None:
 
 
 def test_a_batch_is_a_matrix() -> None:
-    assert Names(batch=True).text("X") == "X"
-    assert Names(Letters(input="a"), batch=True).text("X") == "a"
+    assert Names(matrices=frozenset("X")).text("X") == "X"
+    assert Names(Letters(input="a"), matrices=frozenset("X")).text("X") == "a"
 
 
 def test_notation_changes_letters_and_layer_numbers() -> None:
@@ -90,3 +91,24 @@ def test_notation_changes_letters_and_layer_numbers() -> None:
 @pytest.mark.parametrize("id", ["W1", "dL/dW1[2,1]", "alpha", "W1_new", "mhat_W1"])
 def test_ascii_names_are_the_ids(id: str) -> None:
     assert Names(ascii=True, bases=BASES).text(id) == id
+
+
+SEQUENCE = """
+x: [[1], [2]]
+input: sequence
+y: {target}
+layers:
+  - {{type: rnn, input_weights: [[1]], recurrent_weights: [[1]], at: {at}}}
+loss: squared-error
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "target", "letter"), [("every-step", "[[0], [1]]", "Y"), ("last-step", "[1]", "y")]
+)
+def test_the_target_of_a_sequence_is_a_matrix_where_each_step_has_one(
+    at: str, target: str, letter: str
+) -> None:
+    text = backprop.load(SEQUENCE.format(at=at, target=target)).solve().render("text")
+    rows = [line.split() for line in text.splitlines() if "target" in line or "input  " in line]
+    assert {row[0] for row in rows} == {"X", letter}

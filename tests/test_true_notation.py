@@ -200,3 +200,43 @@ def test_a_unit_matrix_has_no_one_in_front() -> None:
 def test_a_mean_divides_by_how_many_numbers_it_is_of() -> None:
     text = printed({"e": [1, 2, 3]}, "L = mean(log(cosh(e)))")
     assert "∂L/∂e = tanh(e) / 3" in text
+
+
+def derived(formula: str) -> str:
+    done = CliRunner().invoke(
+        main, ["derive", "--function", formula, "--wrt", "x", "--width", "120"]
+    )
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("formula", "shown"),
+    [
+        ("y*((-x)/exp(x))", "y · (−x) / exp(x)"),
+        ("y*((-x)/max(x, 1))", "y · (−x) / max(x, 1)"),
+        ("y*((-x)/exp(x)^2)", "y · (−x) / exp(x)²"),
+    ],
+)
+def test_a_sign_has_parentheses_with_what_it_is_before(formula: str, shown: str) -> None:
+    assert f"f = {shown}" in derived(formula)
+
+
+def test_a_letter_that_a_function_is_called_by_is_no_quantity() -> None:
+    assert "f    = σ(x) / sigma" in derived("sigmoid(x)/sigma")
+    assert "f = x / σ" in derived("x/sigma")
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("mish(x)*x", ["Mish(u)     = u · tanh(softplus(u))", "softplus(u) = ln(1 + exp(u))"]),
+        ("huber(x)", ["clip(u)  = max(−1, min(1, u))", "|u| − ½   where |u| > 1"]),
+        ("gelu(2*x)", ["GELU(u) = u · Φ(u)", "Φ is the standard normal distribution function"]),
+        ("u*silu(x)", ["σ(v)    = 1 / (1 + exp(−v))", "SiLU(v) = v · σ(v)"]),
+        ("(x>1)*x", ["constant on both sides of a jump"]),
+    ],
+)
+def test_what_not_every_reader_knows_is_said(formula: str, said: list[str]) -> None:
+    text = derived(formula)
+    assert all(each in text for each in said)

@@ -147,7 +147,8 @@ def test_a_missing_comma_where_one_number_belongs() -> None:
     ("value", "numbers"),
     [('"1 -1; 2 -3"', [1, -1, 2, -3]), ('"1 -2"', [1, -2]), ("1 -2", [1, -2]),
      ("[2 - 1, 2-1]", [1, 1]), ("[1, -2]", [1, -2]), ("[1,-2]", [1, -2]), ("2 - 1", [1]),
-     ('"1, -2"', [1, -2]), ("|\n  1 -2\n  3 +4\n", [1, -2, 3, 4])],
+     ('"1, -2"', [1, -2]), ("1,-2", [1, -2]),
+     (".5,-.25", [0.5, -0.25]), ("|\n  1 -2\n  3 +4\n", [1, -2, 3, 4])],
 )  # fmt: skip
 def test_texts_need_no_commas(value: str, numbers: list[float]) -> None:
     if value.startswith("|"):

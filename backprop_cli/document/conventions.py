@@ -80,14 +80,14 @@ def conventions(trace: Trace, view: View, names: Names) -> tuple[str, ...]:
     """Every convention that matters for this trace, a phrase each."""
     said = trace.convention
     affine = _layers(said, view) if _has_weights(trace) else ()
-    phrases = [*affine, _samples(trace, view), *_loss(said, names)]
+    phrases = [*affine, _samples(trace, view), *_loss(said, trace.samples)]
     used = _operations(trace)
     if used & _LOGARITHMIC:
         phrases.append(_LOG.get(str(said.get("log", "natural")), ""))
     declared = view.layers or said.get("output_gradient") == "fused"
     if declared and any(step.phase == "backward" for step in trace.steps):
         phrases.append(_OUTPUT.get(str(said.get("output_gradient", "")), ""))
-    if view.layers and names.batch and said.get("over_samples") == "mean":
+    if view.layers and trace.samples is not None and said.get("over_samples") == "mean":
         phrases.append(_batch(said, view))
     phrases.append(_LAYOUT.get(str(said.get("jacobian", "")), ""))
     phrases += _at_kinks(said, _operations(trace, ("forward",)))
@@ -152,12 +152,12 @@ def _batch(said: Mapping[str, object], view: View) -> str:
     return f"{own} are of each sample's own loss: 1/M comes in with {shared}"
 
 
-def _loss(said: Mapping[str, object], names: Names) -> Iterator[str]:
+def _loss(said: Mapping[str, object], samples: Size | None) -> Iterator[str]:
     loss = said.get("loss")
     if not isinstance(loss, str):
         return
     words = LOSSES[loss].words if loss in LOSSES else loss if loss != "formula" else "as given"
-    over = said.get("over_samples") if names.batch else None
+    over = said.get("over_samples") if samples is not None else None
     yield f"loss: {words}" + (f", {over} over the samples" if over else "")
 
 

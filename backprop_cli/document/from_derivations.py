@@ -38,7 +38,7 @@ from backprop_cli.document.document_data import (
     Row,
     Rows,
 )
-from backprop_cli.document.names import Names
+from backprop_cli.document.names import Names, taken_by_functions
 from backprop_cli.document.view import View
 from backprop_cli.notation.nodes import (
     DOTS,
@@ -109,9 +109,18 @@ class Maker:
 
 def derived(derivation: Derivation, view: View, page: Page) -> Document:
     """The document of a derivation."""
-    maker = Maker(Names(view.notation, layers=False, ascii=view.ascii))
+    latin = taken_by_functions(_formulas(derivation))
+    maker = Maker(Names(view.notation, layers=False, ascii=view.ascii, latin=latin))
     parts = tuple(_parts(maker, derivation))
     return Document(derivation.title, (), parts, tips=_tips(maker, derivation) if page.tips else {})
+
+
+def _formulas(derivation: Derivation) -> Iterator[Expr]:
+    """All that is defined and derived."""
+    for definition in derivation.definitions:
+        yield from definition.forms
+    for chain in derivation.chains:
+        yield from (line.expr for line in chain.lines)
 
 
 def _tips(maker: Maker, derivation: Derivation) -> dict[str, Given]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 
 from msgspec import Struct, field
@@ -48,7 +48,7 @@ class Names(Struct, frozen=True):
 
     notation: Letters = Letters()
     layers: bool = True
-    batch: bool = False
+    matrices: frozenset[str] = frozenset()
     ascii: bool = False
     bases: frozenset[str] = frozenset()
     deltas: frozenset[str] = frozenset()
@@ -60,7 +60,11 @@ class Names(Struct, frozen=True):
     def naming(self) -> Naming:
         """The same, as formulas take it."""
         return Naming(
-            self.notation if self.layers else None, self.batch, self.bases, self.deltas, self.latin
+            self.notation if self.layers else None,
+            self.matrices,
+            self.bases,
+            self.deltas,
+            self.latin,
         )
 
     def symbol(self, id: str) -> Symbol:
@@ -117,18 +121,23 @@ def names_of(trace: Trace, view: View) -> Names:
     }
     layered = view.notation.delta and view.layers
     deltas = frozenset(step.id for step in trace.steps if _is_delta(step.id, trace.loss))
-    used = {node.name for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)}
     return Names(
         view.notation,
         view.layers,
-        trace.samples is not None,
+        trace.matrices,
         view.ascii,
         trace.quantities,
         (deltas if layered else frozenset()) | deltas_over_time(trace),
         roles,
         trace.bases,
-        frozenset(letter for name, letter in _CALLED.items() if name in used),
+        taken_by_functions(step.expr for step in trace.steps),
     )
+
+
+def taken_by_functions(exprs: Iterable[Expr]) -> frozenset[str]:
+    """The Greek letters that functions in the formulas are called by."""
+    used = {node.name for expr in exprs for node in walk(expr) if isinstance(node, Op)}
+    return frozenset(letter for name, letter in _CALLED.items() if name in used)
 
 
 _CALLED = {"sigmoid": "sigma", "normal_cdf": "Phi", "normal_pdf": "phi"}

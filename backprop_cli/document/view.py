@@ -33,18 +33,11 @@ class View(Look, frozen=True):
     asked: tuple[str, ...] = ()
 
 
-def _notation(problem: Problem) -> Letters:
-    """The letters of a problem; one picture or sequence is the matrix X, unless it is named."""
-    own = problem.notation
-    is_matrix = problem.input != "samples" and own.input == Letters().input
-    return replace(own, input=own.input.upper()) if is_matrix else own
-
-
 def as_written(problem: Problem, view: View) -> View:
     """The view with what a problem says about how its quantities are written."""
     return replace(
         view,
-        notation=_notation(problem),
+        notation=problem.notation,
         layers=problem.layers is not None,
         rows=problem.convention.rows,
         indices=problem.convention.indices,

@@ -229,8 +229,14 @@ class Graded:
         truth = self.exercise.key.truth.get(name)
         if answer is not None and answer.trouble is not None:
             return "invalid", answer.trouble, ()
-        if answer is None or truth is None:
+        if answer is None:
             return "missing", "", ()
+        if truth is None:
+            return (
+                "not-judged",
+                "so late a step is looked at only where the problem asks for it",
+                (),
+            )
         if answer.shape == truth.shape:
             return self.repeated(name, answer, truth)
         typed = "one number" if answer.shape == (1,) else described(answer.shape)

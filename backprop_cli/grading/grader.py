@@ -16,7 +16,7 @@ from backprop_cli.errors import Mark, UserError, fault, told
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.judging.right_answers import RightAnswers
-from backprop_cli.grading.judging.stages import MOST_STEPS
+from backprop_cli.grading.judging.stages import followed
 from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others, wrong
 from backprop_cli.grading.quantities import meant
 from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
@@ -113,7 +113,7 @@ class Grader(Exercise):
     def following(self, steps: set[int]) -> Grader:
         """The grader that follows these updates, too, as far as they are followed."""
         known = {stage.number for stage in self.stages}
-        later = frozenset(number for number in steps - known if number <= MOST_STEPS)
+        later = followed(steps) - known
         if not later:
             return self
         if later not in self._following:

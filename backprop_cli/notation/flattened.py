@@ -130,8 +130,8 @@ def _multiplies(node: Node | None) -> bool:
 def _cut(quotient: Node) -> list[Node]:
     """The top, the slash, the bottom."""
     nodes = items(quotient)
-    *top, slash, bottom = nodes
-    return [row(*top), slash, bottom]
+    place = max(place for place, node in enumerate(nodes) if node == _SLASH)
+    return [row(*nodes[:place]), *nodes[place:]]
 
 
 def _begins_with_minus(node: Node) -> bool:

@@ -82,13 +82,13 @@ _lettered = re.compile(r"([^\W\d_]+)_([a-z])").fullmatch
 class Naming(Struct, frozen=True):
     """What ids are called. `letters` are those of layers, None where digits are no layer numbers.
 
-    `batch`: there are several samples; `bases` are the ids that states may belong to; `deltas`
-    are the gradients that are written δ; `latin` are the Greek letters that are written out, since
-    a function is called by them.
+    `matrices` are quantities that are one, or more than one; `bases` are the ids that states may
+    belong to; `deltas` are the gradients that are written δ; `latin` are the Greek letters that are
+    written out, since a function is called by them.
     """
 
     letters: Letters | None = None
-    batch: bool = False
+    matrices: frozenset[str] = frozenset()
     bases: frozenset[str] = frozenset()
     deltas: frozenset[str] = frozenset()
     latin: frozenset[str] = frozenset()
@@ -249,8 +249,8 @@ def _state_letter(letter: str) -> Node:
 
 def _layered(naming: Naming, letters: Letters, id: str) -> Symbol:
     whole = {
-        "X": _many(naming, letters.input, "x"),
-        "Y": _many(naming, letters.target, "y"),
+        "X": _letter_of(naming, "X", letters.input),
+        "Y": _letter_of(naming, "Y", letters.target),
         "Yhat": letters.output,
         "L": letters.loss,
     }
@@ -291,9 +291,9 @@ def _over_time(naming: Naming, letters: Letters, id: str) -> Symbol | None:
     return Symbol(lowered(_layered(naming, letters, base).node, Places((below,))), "raised")
 
 
-def _many(naming: Naming, letter: str, default: str) -> str:
-    """A batch of vectors x is the matrix X, unless the problem names it itself."""
-    return letter.upper() if naming.batch and letter == default else letter
+def _letter_of(naming: Naming, id: str, letter: str) -> str:
+    """What is a matrix has a capital letter, X, unless the problem names it itself."""
+    return id if id in naming.matrices and letter == id.lower() else letter
 
 
 def _plain(id: str, latin: frozenset[str] = frozenset()) -> Symbol:

@@ -136,13 +136,17 @@ _TIMES = "*/^@·×⋅"
 _OPERATORS = _SIGNS + _TIMES
 _may_go_on = re.compile(rf"[(),{re.escape(_TIMES)}]|[{re.escape(_SIGNS)}](?!\S)").search
 _PLAIN_WORD = re.compile(r"\S+")
-_WORD = re.compile(r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:,[^\s,]+)*")
+_WORD = re.compile(
+    r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:(?<=[0-9]),(?=[0-9])[^\s,]+)*"
+)
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _like_an_entry = partial(re.match, r"[+-]?(?:[0-9.(]|[^\W\d_]\w{0,3}$|[^\W\d_]\w*\()")
 
 
 def _refuse_several(text: str) -> None:
     """Two numbers with nothing between them are not a difference."""
+    if all(map(_decimal, parts := text.split(","))):
+        raise NumberError(f"{shown(text)} is more than one number", f"[{', '.join(parts)}]")
     words = [word for word, _ in split_row(text)]
     if _groups(text):
         apart = "" if any(word[0] == "0" for word in words) else f", or {', '.join(words)}"
@@ -231,7 +235,9 @@ def _without_commas(match: re.Match[str]) -> str:
 def point_for_comma(text: str) -> str:
     """What to write for a number with commas in it."""
     if text.count(",") > 1 or "." in text:
-        return text.replace(",", "")
+        parts = text.split(",")
+        apart = any(len(part.partition(".")[0]) != 3 for part in parts[1:])
+        return f"[{', '.join(parts)}]" if apart else "".join(parts)
     decimal = text.replace(",", ".")
     return (
         f"{decimal}, or {text.replace(',', '')} for thousands"

@@ -127,7 +127,8 @@ def _as_formula(text: str, source: str) -> str:
         if TABLE[word].arity == 1:
             return f"{word}(z)"
         raise refusal(f"`{word}` takes several arguments", instead=f"{word}(…)", source=source)
-    if word.replace("-", "").replace("_", "").isalpha() and len(word) > 1:
+    named = word.replace("-", "").replace("_", "").isalpha() and word[0].isalpha()
+    if named and len(word) > 1:
         known = elsewhere(word, names())
         near = (known.name or known.formula) if known else nearest(word, names())
         meant = near or f"one of {', '.join(names())}, or a formula in z"

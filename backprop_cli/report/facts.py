@@ -322,7 +322,7 @@ class PrintedFormulas:
         names = Names(
             view.notation,
             view.layers,
-            model.samples is not None,
+            frozenset(id for id, shape in model.shapes.items() if len(shape) > 1),
             self._in_ascii,
             frozenset((*model.given, *steps)),
         )

@@ -31,6 +31,7 @@ from backprop_cli.problem.fitted_arrays import fitted
 from backprop_cli.problem.ids import names_said
 from backprop_cli.problem.model import Array, Model, Outline
 from backprop_cli.problem.problem_data import Update
+from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.solving.shortcuts import Shortcuts
 from backprop_cli.trace import Given
 
@@ -247,14 +248,20 @@ def check_state(outline: Outline, complaints: Complaints) -> None:
         )
     letters = RULES[update.rule, update.form].kept
     known = {state_id(letter, name): name for name in outline.trained for letter in letters}
+    frozen = not known and outline.problem.layers is None
     for id, (text, values) in update.state.items():
         if id in known:
             shape = outline.shapes.get(known[id])
             if shape is not None and values.array is not None:
                 fitted(values.array, shape, id, values.mark, complaints)
         elif state_letter(id) in letters:
-            message, instead = names_said(id, known, "state")
-            complaints.add(message, text.mark, instead)
+            said = _none_trained(id) if frozen else names_said(id, known, "state")
+            complaints.add(said[0], text.mark, said[1])
+
+
+def _none_trained(id: str) -> tuple[str, str]:
+    """That nothing has a state since nothing is updated, and how to say what is."""
+    return f"there is no state {shown(id)}: nothing is updated", f"train: [{id.partition('_')[2]}]"
 
 
 # Where momentum is heading ------------------------------------------------------------------------

@@ -112,9 +112,9 @@ def _ways(form: Expr, entries: Sequence[tuple[Sym, Expr]], sums: bool) -> Iterat
         pair for symbol, each in entries if (pair := _numerator(symbol, each, sums)) is not None
     ]
     turned = {alike(build.neg(top)): build.neg(name) for top, name in tops if is_sum(top)}
-    if turned:  # (x̄ − x) / s is −f
-        yield {**whole, **dict(tops), **turned}
     kept = {alike(node): node for node in walk(form) if _is_total(node)} if tops else {}
+    if turned:  # (x̄ − x) / s is −f
+        yield {**whole, **kept, **dict(tops), **turned}
     yield kept | dict(tops)
     for pair in tops:
         yield kept | dict([pair])
@@ -126,9 +126,9 @@ def _numerator(symbol: Sym, whole: Expr, sums: bool) -> tuple[Expr, Expr] | None
     above = [factor for factor, power in powers.items() if power > 0]
     if number != 1 or len(above) != 1 or powers[above[0]] != 1 or len(powers) == 1:
         return None
-    if sums and not any(map(_is_total, walk(whole))):
-        return None
     below = written(number, {each: -power for each, power in powers.items() if each != above[0]})
+    if sums and not any(map(_is_total, walk(below))):
+        return None
     return alike(above[0]), op("mul", symbol, below)
 
 

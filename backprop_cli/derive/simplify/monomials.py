@@ -70,7 +70,7 @@ def gathered(given: Iterable[tuple[Expr, Fraction]]) -> Monomial:
         same = known.get(alike(factor))
         turned = known.get(alike(build.neg(factor))) if is_sum(factor) and whole else None
         if same is None and turned is not None:
-            number *= (-1) ** power.numerator
+            number *= Fraction(-1) ** power.numerator
             same = turned
         if same is None:
             same = known[alike(factor)] = factor

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, Op, Sym, rewrite, symbols, uses, walk
@@ -22,13 +21,16 @@ from backprop_cli.derive.derivation_data import (
 from backprop_cli.derive.derivation_nodes import EQUAL, derivative, indexed, parts, renamed
 from backprop_cli.derive.simplify.endings import TARGETS_NOTE, Ending, Name, names_for
 from backprop_cli.derive.steps.engine import TooLongError, chain, line, scalars, with_partials
+from backprop_cli.derive.steps.functions import functions_in
+from backprop_cli.derive.steps.lettering import Lettering, lettering
 from backprop_cli.derive.steps.rules import Scalars
+from backprop_cli.derive.steps.step_table import NORMAL
 from backprop_cli.derive.tensors.entrywise import OfVectors, plainly
-from backprop_cli.errors import HintedError, listed
+from backprop_cli.errors import HintedError
 from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.problem.text.lexer import quoted
 from backprop_cli.problem.text.parser import FormulaError, parse
-from backprop_cli.readings.entries import NoEntryError
+from backprop_cli.readings.entries import NoEntryError, called
 from backprop_cli.readings.entries import entry as written
 
 VARIABLES = ("z", "yhat", "x")
@@ -57,7 +59,7 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     whole = Sym(next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr)))
     rules = scalars()
     notes: tuple[str, ...] = ()
-    if uses(expr, *_SUMMED):
+    if uses(expr, *_SUMMED) or _whole_and_by_entry(expr):
         letters = lettering(expr, by, numbers)
         definitions, chains = _lettered(expr, by, whole, rules, letters)
         notes = tuple(_said(letters, chains))
@@ -66,7 +68,22 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
         definitions = (Definition(whole, (plain,)),)
         own = Ending(Name(whole, plain))
         chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules, ending=own),)
+    definitions = (*definitions, *functions_in(chains, symbols(expr)))
+    if any(uses(each.result, "normal_cdf", "normal_pdf") for each in chains):
+        notes = (*notes, NORMAL)
     return Derivation(f"The derivative of {text.strip()}", definitions, chains, notes=notes)
+
+
+def _whole_and_by_entry(expr: Expr) -> bool:
+    """Whether a letter stands in a formula beside one of its entries, as in x * x[1]."""
+    by_entry = {
+        arg.name
+        for node in walk(expr)
+        if isinstance(node, Op) and node.name == "at"
+        for arg in node.args
+        if isinstance(arg, Sym)
+    }
+    return not by_entry.isdisjoint(symbols(_single_entries(expr)))
 
 
 def _check_letters(used: Sequence[str], numbers: Sequence[str], wrt: str | None) -> None:
@@ -106,7 +123,7 @@ def _plain(expr: Expr) -> Expr:
     plain = plainly(_single_entries(expr))
     for node in walk(plain):
         if isinstance(node, Op) and not (operation(node).elementwise or node.name in _FOR_NUMBERS):
-            raise UnderivableError(f"there is no derivation with letters for {node.name}")
+            raise UnderivableError(f"there is no derivation with letters for {called(node)}")
     return plain
 
 
@@ -144,6 +161,8 @@ def _lettered(
         shape = write.shape(expr)
         if len(shape) > 1:
             raise NoEntryError("matrices")
+        if shape not in ((), (letters.size,)):
+            raise NoEntryError("part of a vector")
         form = write.entry(expr, (i,) if shape else ())
     except ShapeError as error:
         capital = next((name for name in letters.numbers if name[0].isupper()), None)
@@ -157,11 +176,18 @@ def _lettered(
     size = Sym(letters.size)
     names = names_for([form], symbols(expr), size, i)
     own = Ending(Name(symbol, form), tuple(names), size)
+    rules = replace(rules, bound=frozenset(_numerals(form)))
     chains = _entry_chains(symbol, variable, form, rules, own)
     used = {name for each in chains for name in symbols(each.result)}
     said = [each for each in names if _used(each, used) and not _same(each, own)]
     stated = (Definition(symbol, (form,)), *(each.definition for each in said))
     return stated, tuple(map(_noted, chains))
+
+
+def _numerals(form: Expr) -> Iterator[str]:
+    """The numbers of entries that a formula names: x_j may be the x₁ of it."""
+    for name in symbols(form):
+        yield from filter(str.isdecimal, parts(name)[1])
 
 
 def _entry_chains(
@@ -304,85 +330,3 @@ def _single_entries(expr: Expr) -> Expr:
         return None
 
     return rewrite(expr, rule)
-
-
-# What letters stand for ---------------------------------------------------------------------------
-
-_GREEK = frozenset("alpha beta gamma delta epsilon lambda mu rho sigma tau theta eta".split())
-_CALLED_VECTORS = frozenset("x y z w u v p q h yhat".split())
-"""What a variable that stands outside of sums is called where it is a vector."""
-
-_INDICES = "ijkmnpqrstuv"
-_SIZES = ("K", "N", "M", "D", "n", "m", "d")
-_TO_NUMBERS = frozenset(name for name, each in TABLE.items() if each.reduces) | {"matmul"}
-
-
-class Lettering(Struct, frozen=True):
-    """What is a vector and what a number; no index, sum or size has a letter of the formula."""
-
-    vectors: frozenset[str]
-    numbers: tuple[str, ...]
-    row: str
-    column: str
-    sums: str
-    size: str
-
-    @property
-    def said(self) -> str:
-        """The rule as a sentence; nothing where there is one letter."""
-        if len(self.vectors) + len(self.numbers) < 2:
-            return ""
-        kinds = [("a number", "numbers", self.numbers), ("a vector", "vectors", self.vectors)]
-        parts = [
-            f"{listed(sorted(names))} {f'are {many}' if len(names) > 1 else f'is {one}'}"
-            for one, many, names in kinds
-            if names
-        ]
-        return f"{'; '.join(parts)}. (--numbers says which letters are numbers.)"
-
-
-def lettering(expr: Expr, by: str, numbers: Collection[str] = ()) -> Lettering:
-    """Numbers are those that are said to be, Greek letters, capitals beside small letters, and what
-    stands outside of sums where nothing stands in them and outside; all others are vectors.
-    """
-    used = symbols(expr)
-    small = any(name[0].islower() and name not in _GREEK for name in used)
-    outside = set(_outside(expr))
-    inside = set(_inside(expr))
-    apart = inside and not outside & inside and not (by in outside and by in _CALLED_VECTORS)
-
-    def is_number(name: str) -> bool:
-        if name in numbers or name in _GREEK:
-            return True
-        if name[0].isupper() and small:
-            return True
-        return bool(apart) and name in outside
-
-    vectors = [name for name in used if not is_number(name)]
-    if not vectors and by not in numbers:
-        vectors = [by]
-    free = [letter for letter in _INDICES if letter not in used]
-    row, column, *rest = free
-    size = next((letter for letter in _SIZES if letter not in (*used, row, column)), "size")
-    sums = "".join(letter for letter in rest if letter != size)
-    others = tuple(name for name in used if name not in vectors)
-    return Lettering(frozenset(vectors), others, row, column, sums, size)
-
-
-def _outside(expr: Expr) -> Iterator[str]:
-    """The names that stand outside of every sum."""
-    match expr:
-        case Sym(name):
-            yield name
-        case Op(name, args) if name not in _TO_NUMBERS:
-            for arg in args:
-                yield from _outside(arg)
-
-
-def _inside(expr: Expr) -> Iterator[str]:
-    match expr:
-        case Op(name) if name in _TO_NUMBERS:
-            yield from symbols(expr)
-        case Op(_, args):
-            for arg in args:
-                yield from _inside(arg)

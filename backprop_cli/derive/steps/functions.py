@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
+
 from msgspec.structs import replace
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, walk
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation
 from backprop_cli.derive.derivation_nodes import derivative, indexed
 from backprop_cli.derive.simplify.endings import Ending, Name
@@ -183,6 +185,41 @@ def _softmax(rules: Scalars) -> Derivation:
     )
     both = Chain("Both cases in one", derivative(indexed("yhat", "i"), by), (together,))
     return Derivation("The derivative of the softmax", entries, (*chains, both))
+
+
+# Functions within formulas ------------------------------------------------------------------------
+
+_STATED = (
+    "sigmoid",
+    "softplus",
+    "silu",
+    "gelu",
+    "mish",
+    "softsign",
+    "relu6",
+    "elu",
+    "huber",
+    "clip",
+)
+"""Functions that have to be said: not every reader knows what they are."""
+
+
+def functions_in(chains: Sequence[Chain], used: Collection[str]) -> Iterator[Definition]:
+    """What the functions in the lines are, each by what stands above it or is known."""
+    argument = Sym(next(name for name in ("u", "v", "t", "s", "q", "r") if name not in used))
+    lines = (each.expr for chain in chains for each in chain.lines)
+    nodes = {node.name: node for expr in lines for node in walk(expr) if isinstance(node, Op)}
+    for name in _STATED:
+        if name in nodes:
+            node = Op(name, (argument,), nodes[name].options)
+            yield Definition(node, (_written_out_once(node),))
+
+
+def _written_out_once(node: Op) -> Expr:
+    if node.name == "clip":
+        limit = num(float(str(node.option("limit", 1))))
+        return op("maximum", build.neg(limit), op("minimum", limit, node.args[0]))
+    return written_out(node, scalars()) or node
 
 
 # Losses -------------------------------------------------------------------------------------------

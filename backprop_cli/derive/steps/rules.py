@@ -276,6 +276,8 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
     record, outer = operation(of), slope(of, of, rules)
     if outer is None:
         return Outcome(_shares(of, by, rules), "known derivative", f"derivative of {record.words}")
+    if outer == ZERO:
+        return Outcome(ZERO, "known derivative", "constant on both sides of a jump")
     article = "" if record.words[0].isupper() or record.words.startswith("the ") else "the "
     said = f"{article}{record.words}"
     if record.kink is not None:
@@ -284,7 +286,7 @@ def _function(of: Op, by: Sym, rules: Scalars) -> Outcome:
         return Outcome(outer, "known derivative", f"derivative of {said}")
     inner = derivative(of.args[0], by)
     words = f"chain rule; outside: {said}"
-    return Outcome(ZERO if outer == ZERO else build.mul(outer, inner), "chain rule", words)
+    return Outcome(build.mul(outer, inner), "chain rule", words)
 
 
 def _shares(of: Op, by: Sym, rules: Scalars) -> Expr:

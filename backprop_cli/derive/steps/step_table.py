@@ -251,6 +251,8 @@ LOSS_STEPS: Mapping[str, LossSteps] = MappingProxyType(
 
 _OWN = "written in the function's own value"
 
+NORMAL = "Φ is the standard normal distribution function; its derivative is the density φ."
+
 ACTIVATIONS: Mapping[str, Steps] = MappingProxyType(
     {
         "sigmoid": Steps(
@@ -280,15 +282,13 @@ ACTIVATIONS: Mapping[str, Steps] = MappingProxyType(
         ),
         "softplus": Steps(
             (
-                ("1 / (exp(-z) + 1)", "numerator and denominator divided by exp(z)"),
+                ("1 / (1 + exp(-z))", "numerator and denominator divided by exp(z)"),
                 ("sigmoid(z)", "that is the sigmoid"),
             ),
         ),
         "silu": Steps((("f + sigmoid(z) * (1 - f)", "σ multiplied out, z · σ(z) written as f"),)),
         "gelu": Steps(
-            notes=(
-                "Φ is the standard normal distribution function; its derivative is the density φ.",
-            ),
+            notes=(NORMAL,),
         ),
         "softsign": Steps(
             (("1 / (1 + abs(z))^2", "z times the sign of z is |z|; at 0 nothing is left of it"),)

@@ -212,11 +212,15 @@ class OfVectors(Entrywise):
     def __init__(self, vectors: Mapping[str, bool], sums: str, size: str) -> None:
         shapes = {name: (size,) if is_vector else () for name, is_vector in vectors.items()}
         super().__init__(Sizes({size: (), **shapes}, {}), Counting(1, {}), Indices())
+        self.size = size
         self.fresh = chain(sums)
         self.known_letters: dict[Expr, str] = {}
 
     def letter(self, own: Along, first: int, node: Expr) -> str:  # noqa: ARG002  # as above
-        """The next letter; of the same sum the same."""
+        """The next letter; of the same sum the same. Every letter runs over whole vectors."""
+        expr, place = own[0]
+        if self.shape(expr)[place] != self.size:
+            raise NoEntryError("part of a vector")
         if node not in self.known_letters:
             letter = next(self.fresh, None)
             if letter is None:

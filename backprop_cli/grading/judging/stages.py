@@ -28,6 +28,15 @@ from backprop_cli.solving.update import state_shapes
 MOST_STEPS = 32
 """So many updates are followed from one to the next; later ones start from true values."""
 
+MOST_FAR = 3
+"""So many of those later ones that nobody asked for: each is the whole training once more."""
+
+
+def followed(steps: Collection[int]) -> frozenset[int]:
+    """The updates of a sheet that are worked out: all near ones, of the others the last."""
+    far = sorted(step for step in steps if step > MOST_STEPS)
+    return frozenset(steps) - frozenset(far[:-MOST_FAR])
+
 
 class Stage:
     """One update: its plan, its true values, and what its names are on a sheet."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from backprop_cli.algebra.quantity import derivative_id
@@ -152,13 +153,19 @@ _TEXTS = {
 }
 
 
+_TYPED_AS: Mapping[str, Sequence[str]] = MappingProxyType({"input": ("x",), "samples": ("x", "y")})
+"""Where people from elsewhere write what belongs under other keys."""
+
+
 def _problem(given: Given) -> Problem:
     values = dict(given.values)
     loss = values.get("loss")
     if loss is not None and loss.function.name == "none":
         values["loss"] = None
-    if given.has("input") and "input" not in values and not given.has("x"):
-        values["x"] = Values(None, given.value_at("input"))  # said to be x, and not missing as well
+    for key, names in _TYPED_AS.items():
+        if given.has(key) and key not in values:  # said to be these, which are not missing as well
+            unread = Values(None, given.value_at(key))
+            values |= {name: unread for name in names if not given.has(name)}
     problem = Problem(**values, lost=frozenset(_lost(given)))
     check_together(problem, given)
     return problem

@@ -147,13 +147,15 @@ def _of_so_many(token: Token, arity: int | None, args: Sequence[Expr]) -> Formul
 
 
 def _with_fewer(said: str, args: Sequence[Expr]) -> str | None:
-    """What is meant by an argument too many: an axis without its name, the base of a logarithm."""
+    """What is meant by arguments too many: an axis without its name, a base, two limits."""
     entry = TABLE.get(_ALIASES.get(said, said))
     match args:
         case [_, Num(value)] if entry is not None and "axis" in entry.options:
             return f"{said}(…, axis={value})"
         case [_, _] if said in ("log", "ln"):
             return "ln(x) / ln(b) for base b"
+        case [_, _, _] if said == "clip":
+            return "minimum(maximum(x, a), b) between a and b"
     return None
 
 
