@@ -56,7 +56,7 @@ EACH = (
     Loosened(
         "the far end belongs to what a number stands for",
         "grading/sheets/typed_arrays.py",
-        "end - np.minimum(3 * _noise(end, unit), unit / 2)",
+        "end - np.minimum(gap, unit / 2)",
         "end",
         TIGHT,
     ),

@@ -580,6 +580,17 @@ def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
     assert answer_files([folder]) == [str(folder / "a.yaml"), str(folder / "c.yaml")]
 
 
+def test_files_are_found_where_the_working_folder_has_been_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed() -> str:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    (tmp_path / "a.yaml").write_text("L: 1\n")
+    monkeypatch.setattr("os.getcwd", removed)
+    assert answer_files([tmp_path / "a.yaml"]) == [str(tmp_path / "a.yaml")]
+
+
 def test_an_unreadable_file_is_a_sheet_with_an_error(tmp_path: Path) -> None:
     assert "cannot be read" in str(getattr(read_answers(str(tmp_path / "gone.yaml")), "error", ""))
     assert "cannot be read" in str(getattr(read_answers(str(tmp_path)), "error", ""))

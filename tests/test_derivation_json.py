@@ -159,3 +159,10 @@ def test_every_line_of_a_norm_s_gradient_gives_the_same_number(
     last = chain["lines"][-1]["formula"]
     assert f"mu_{result}" not in last
     assert last.count("sum(") == 2
+
+
+def test_nothing_is_differentiated_by_a_size() -> None:
+    path = ROOT / "problems" / "letters" / "relu-softmax.yaml"
+    sizes = output("derive", str(path), "--of", "L", "--wrt", "W1")["sizes"]
+    assert sizes["dL/dW1"] == sizes["W1"] == ["N", "N1"]
+    assert not {"dL/dN", "dL/dN1", "dL/dK", "dL/dL"} & set(sizes)

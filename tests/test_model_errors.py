@@ -53,3 +53,23 @@ def test_any_function_may_stand_in_an_activation_of_a_batch(name: str) -> None:
     )
     with suppress(UserError):  # what does not belong there is told, and nothing else happens
         assert loaded(Source("problem.yaml", text.encode())).model.shapes["Yhat"] == (2, 2)
+
+
+@pytest.mark.parametrize("x", ["[[3, 1]]", "[[3], [1]]", "[[3, 1], [1, 2]]"])
+def test_an_embedding_of_a_batch_is_told(x: str) -> None:
+    table = "- {type: embedding, table: [[1, 0], [0.5, 2], [-1, 1]]}\n  - {type: flatten}"
+    text = f"x: {x}\nlayers:\n  {table}\n  - {{weights: [[1, 0, 2, 0]], activation: tanh}}\n"
+    with pytest.raises(UserError) as error:
+        loaded(Source("problem.yaml", text.encode()))
+    assert "takes row numbers" in error.value.complaints[0].message
+
+
+def test_the_perceptron_rule_over_time_is_told() -> None:
+    text = (
+        "input: sequence\nx: [[1, 2], [-1, 1]]\ny: [1, 0]\n"
+        "layers: [{weights: [[0.5, -0.4]], activation: step}]\n"
+        "update: {rule: perceptron, learning_rate: 0.5}\n"
+    )
+    with pytest.raises(UserError) as error:
+        loaded(Source("problem.yaml", text.encode()))
+    assert "perceptron" in error.value.complaints[0].message

@@ -43,6 +43,18 @@ layers:
   - {weights: [[2, 3], [4, 3]], bias: [-1, -2], activation: softmax}
 loss: cross-entropy
 """
+BLOCK = """\
+title: XOR by hand
+x: [1, 0]
+y: [0, 1]
+layers:
+  - weights: [[3, 6], [4, 5]]
+    bias: [1, -6]
+    activation: sigmoid
+  - weights: [[2, 3], [4, 3]]
+    activation: softmax
+loss: cross-entropy
+"""
 FORMULAS = """\
 values: {x: [1, 2], W: [[1, 0], [0, 1]], b: [0, -1], y: 4}
 equations:
@@ -82,6 +94,24 @@ FOLLOWED = (
     (FORMULAS, "L = sum(z) * y", "L = sum(z .^ 2)", ".^", "^"),
     (FORMULAS, "z = W", "$z$ = W", "$z$", "z"),
     (FORMULAS, "sum(z)", "z.sum()", "z.sum()", "sum(z)"),
+    (BLOCK, "sigmoid", "max(0, z)", "max(0, z)", '{formula: "max(0, z)"}'),
+    (
+        *(NET, "cross-entropy", "-sum(y * ln(yhat))"),
+        *("-sum(y * ln(yhat))", '{formula: "-sum(y * ln(yhat))"}'),
+    ),
+    (NET, "x: [1, 0]", "x: [1, O.5]", "O.5", "0.5"),
+    (NET, "x: [1, 0]", "x: [1, 0..5]", "0..5", "0.5"),
+    (NET, "[1, -6]", "[b1: 1, -6]", "b1: 1", "1"),
+    (BLOCK, "[1, -6]", "0.5,", "0.5,", "0.5"),
+    (BLOCK, "x: [1, 0]", "x: [1, 0],", "x: [1, 0],", "x: [1, 0]"),
+    (BLOCK, "x: [1, 0]", "x: [1, 0];", "x: [1, 0];", "x: [1, 0]"),
+    (BLOCK, "x: [1, 0]", "x: [1, 0] // bits", "x: [1, 0] // bits", "x: [1, 0] # bits"),
+    (BLOCK, "x: [1, 0]", "x: [1, 0] % bits", "x: [1, 0] % bits", "x: [1, 0] # bits"),
+    (
+        *(BLOCK, "[[3, 6], [4, 5]]", "[3, 6], [4, 5]"),
+        *("- weights: [3, 6], [4, 5]", "- weights: [[3, 6], [4, 5]]"),
+    ),
+    (BLOCK, "XOR by hand", "Exercise 3: XOR", "title: Exercise 3: XOR", 'title: "Exercise 3: XOR"'),
 )
 
 
@@ -96,6 +126,24 @@ def test_advice_that_is_followed_to_the_letter_mends_the_file(
     start, end = line.index(piece), line.index(piece) + len(piece)
     assert start <= first.mark.column - 1 <= end
     loaded(Source("homework.yaml", wrong.replace(piece, instead, 1).encode()))
+
+
+@pytest.mark.parametrize("at", [2, 3, 5, 6])
+def test_a_line_that_is_indented_otherwise_is_told_the_spaces_of_its_neighbours(at: int) -> None:
+    (said,) = told(swapped(BLOCK, "    bias", " " * at + "bias"))
+    assert (said.mark, said.instead) == (Mark(6, at + 1), "4 spaces before it")
+
+
+def test_an_item_whose_dash_is_lost_is_told_once() -> None:
+    (said,) = told(swapped(BLOCK, "  - weights: [[2", "    weights: [[2"))
+    assert said.mark == Mark(8, 5)
+    assert said.instead == "- weights: … for another item, or one of the two"
+
+
+@pytest.mark.parametrize("typed", ["[1,, 0]", "[1, , 0]", "[- 1, 0]"])
+def test_signs_that_stand_alone_in_brackets_are_told_as_such(typed: str) -> None:
+    (said,) = told(swapped(NET, "x: [1, 0]", f"x: {typed}"))
+    assert "comma" in said.message or "minus" in said.message
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import functools
 import importlib
 import json
 import re
@@ -369,6 +370,8 @@ def test_all_that_is_there_is_wanted_of_a_problem_that_asks_nothing() -> None:
 
 X: Final = np.array([[0.5, -1.0, 2.0]])
 NO_POINTS: Final[tuple[Any, ...]] = (None, "a", {}, [[1, 2], [3]], np.nan, 1j)
+NO_NAMES: Final[tuple[Any, ...]] = (np.eye(2), np.array(["L"]), np.zeros((0, 2)), b"L")
+DEEP: Final[Any] = functools.reduce(lambda inner, _: [inner], range(5_000), list[Any]())
 
 
 @pytest.mark.parametrize(
@@ -412,12 +415,35 @@ NO_POINTS: Final[tuple[Any, ...]] = (None, "a", {}, [[1, 2], [3]], np.nan, 1j)
         lambda: backprop.testing.assert_gradient(lambda x: None, 1.0, at=1),
         lambda: backprop.testing.assert_gradient(lambda x: x, None, at=1),
         lambda: backprop.testing.assert_gradient(lambda x: x, 1.0, at=1, step=0),
+        *(lambda one=one: backprop.load(PROBLEM).solve().render(one) for one in NO_NAMES),
+        *(lambda one=one: backprop.load(PROBLEM).solve().render(only=one) for one in NO_NAMES[:3]),
+        *(lambda one=one: backprop.load(PROBLEM).solve().render(ascii=one) for one in NO_NAMES),
+        *(lambda one=one: backprop.load(PROBLEM).check({"L": 1}, student=one) for one in NO_NAMES),
+        *(lambda one=one: backprop.load(PROBLEM).derive(index=one) for one in NO_NAMES),
+        lambda: backprop.load(PROBLEM).solve().render(width=10**400),
+        lambda: backprop.load(PROBLEM).solve(at=10**5000),
+        lambda: backprop.load(PROBLEM).check({"L": 10**5000}),
+        lambda: backprop.load(PROBLEM).check({"L": DEEP}),
+        lambda: backprop.load(PROBLEM, max_work=0),
+        lambda: backprop.new("3-2-1", seed="\ud800"),
     ],
 )
 def test_what_is_of_another_kind_is_an_error_and_no_traceback(called: Any) -> None:
     with pytest.raises(backprop.Error) as raised:
         called()
     assert all(complaint.message for complaint in raised.value.complaints)
+
+
+def test_what_is_over_the_limit_says_the_argument_that_allows_it() -> None:
+    update = {"rule": "sgd", "learning_rate": 0.25}
+    square = {"values": {"x": 2}, "equations": ["L = x^2"], "train": ["x"], "update": update}
+    with pytest.raises(backprop.Error, match="limit is 1,000") as raised:
+        backprop.load(square, max_work=1_000).solve(steps=20_000, at=2)
+    (complaint,) = raised.value.complaints
+    said = re.search(r"load\(…, max_work=(\d+)\)", complaint.instead or "")
+    assert said is not None
+    allowed = backprop.load(square, max_work=int(said[1]))
+    assert allowed.solve(steps=20_000, at=2)["x"] == 1  # 2 - 0.25 * 4
 
 
 def test_answers_without_any_known_name_are_an_error() -> None:

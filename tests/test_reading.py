@@ -307,6 +307,27 @@ def test_what_only_looks_like_a_number(text: str, instead: str) -> None:
     assert caught.value.instead == instead
 
 
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("1e3", "1000"),
+        ("10/2", "5"),
+        ("2.0", "2"),
+        ("1_000", "1000"),
+        ("0o7", "7"),
+        ("½", None),  # 1/2 would be no whole number either
+        ("2.5", None),
+        ("-1", None),
+        ("1e300", None),
+        ("9" * 20, "a number of at most 18 digits"),
+    ],
+)
+def test_a_whole_number_is_told_as_one_that_will_do(text: str, instead: str | None) -> None:
+    update = f"update: {{rule: sgd, learning_rate: 1, steps: '{text}'}}\n"
+    _, complaints = read(f"x: [1]\n{LAYERS}loss: squared-error\ny: [1]\n{update}")
+    assert [(one.mark, one.instead) for one in complaints] == [(Mark(6, 46), instead)]
+
+
 @pytest.mark.parametrize("text", ["1e400", "1/0", "ln(0)", "x", "2 3", "[1]", "2@3", "9" * 5000])
 def test_what_is_no_number_at_all(text: str) -> None:
     with pytest.raises(NumberError):
@@ -417,6 +438,7 @@ def test_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
         "layers:\n" + "  - {wieghts: 1}\n" * 10_000, "x: '" + "(" * 200_000 + "'",
         "x: '" + "()" * 100_000 + "'", "x: '" + "( " * 100_000 + "'", "x: " + "1" * 200_000,
         "convention: {affine: '^" + " " * 200_000 + "x'}", "a" * 200_000 + ": 1",
+        "x: {a: " + "1," * 50_000 + "1}", "x: {a: f(" + "1," * 50_000 + "1}",
     ],
     ids=lambda text: text[:12].replace("\n", " "),
 )  # fmt: skip

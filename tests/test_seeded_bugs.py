@@ -81,6 +81,14 @@ def test_bugs_are_placed_where_they_are() -> None:
         ("ent = np.sum(", "sign-lost"),
         ("0.01 * a))", "wrong-activation"),
         ("E[labels - 1]", "wrong-operand"),
+        ("delta = cost * sigmoid_prime", "wrong-operand"),  # a number for a matrix
+        ("reg * dW2.T[:4]", "wrong-operand"),  # some rows of a larger array, turned
+        ("b * (1 - eta * nb)", "factor-added"),
+        ("dscores = margins.copy()", "relu-derivative-wrong"),
+        ("(dout * a1).sum(axis=1), (dout * a2)", "wrong-operand"),  # in every part of a list
+        ("* K[0]) + b[f]", "wrong-operand"),  # one filter for all
+        ("Adj + 2 * np.eye", "term-scaled"),
+        ("lam * (W[l - 1] > 0)", "function-added"),
     ],
 )
 def test_kinds_of_mistakes_are_named(line: str, name: str) -> None:

@@ -240,3 +240,75 @@ def test_a_letter_that_a_function_is_called_by_is_no_quantity() -> None:
 def test_what_not_every_reader_knows_is_said(formula: str, said: list[str]) -> None:
     text = derived(formula)
     assert all(each in text for each in said)
+
+
+LETTERS = {
+    "convention": {"affine": "x W + b"},
+    "notation": {"delta": True},
+    "inputs": "N",
+    "samples": "M",
+    "layers": [{"units": "P", "bias": True, "activation": "gelu"}, {"units": "K", "bias": True}],
+    "loss": {"name": "huber", "over_samples": "mean"},
+}
+
+
+def in_letters(*arguments: str, **more: Any) -> str:
+    command = ["derive", "-", "--width", "120", *arguments]
+    done = CliRunner().invoke(main, command, input=yaml.safe_dump(LETTERS | more))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_delta_stands_entry_by_entry_too_and_is_said() -> None:
+    text = in_letters("--index")
+    assert "δ²ᵢₖ = (∂L/∂Z²)ᵢₖ" in text
+    assert "(∂L/∂b²)ₖ = Σᵢ δ²ᵢₖ" in text
+    assert "delta2[i,k] = dL/dZ2[i,k]" in in_letters("--index", "--ascii")
+    sides = [line.split(" = ") for line in text.splitlines() if line.count(" = ") == 1]
+    assert not [left for left, right in sides if left.strip() == right.strip()]
+
+
+def test_delta_is_said_where_a_gradient_uses_it() -> None:
+    text = in_letters("--of", "L", "--wrt", "W1", penalty={"l1": 0.1})
+    assert "∂L/∂W¹ = λ · sign(W¹) + Xᵀ δ¹" in text  # ∂L/∂L_penalty is 1
+    assert "δ¹     = ∂L/∂Z¹" in text
+
+
+@pytest.mark.parametrize("arguments", [(), ("--index",), ("--of", "L", "--wrt", "W1")])
+def test_conventions_say_what_is_cut_off(arguments: tuple[str, ...]) -> None:
+    text = in_letters(*arguments)
+    assert "huber(u) = u²/2 where |u| ≤ 1, else |u| − ½" in text
+    assert "clip(u) = max(−1, min(1, u))" in text
+    assert "Φ the standard normal distribution function" in text
+    other = in_letters(*arguments, loss={"name": "huber", "delta": 2})
+    assert "clip(u; 2) = max(−2, min(2, u))" in other
+
+
+def test_what_is_in_front_of_a_sum_already_is_not_said_again() -> None:
+    layers = [{"units": 1, "bias": True, "activation": "sigmoid"}]
+    loss = {"name": "half-squared-error", "over_samples": "mean"}
+    text = in_letters("--of", "L", "--wrt", "b1[1]", layers=layers, loss=loss)
+    lines = [line.split("   ")[0] for line in text.replace("            = ", "").splitlines()]
+    assert lines.count("Σₙ (Ŷₙ₁ − Yₙ₁) · Ŷₙ₁ · (1 − Ŷₙ₁) / M") == 1
+
+
+def test_a_number_stands_last_in_a_case() -> None:
+    layers = [{"units": "K", "bias": True, "activation": "softmax"}]
+    arguments = ("--of", "Yhat", "--wrt", "W1[1,1]")
+    text = in_letters(*arguments, layers=layers, loss="cross-entropy")
+    assert "Case k = 1" in text
+    assert "for k = 1 the first case" in text
+    assert "1 ≠ k" not in text
+    assert "the factors are those of sample n" in text.partition("All entries")[2]
+
+
+def test_the_last_entry_that_is_drawn_is_none_of_the_first() -> None:
+    shapes = {"x": ["N"], "w": []}
+    command = ["derive", "-", "--of", "z", "--wrt", "x", "--width", "120"]
+    data = {"shapes": shapes, "equations": ["z = x * x[1] + w * x[2]", "u = sum(z)"]}
+    done = CliRunner().invoke(main, command, input=yaml.safe_dump(data))
+    drawn = [line for line in done.stdout.splitlines() if any(sign in line for sign in "⎡⎢⎣")]
+    first, *_, last = (line.split("⎤")[0].split("⎥")[0].split("⎦")[0] for line in drawn)
+    assert "2 · x₁" in first
+    assert "1{" not in "".join(drawn)
+    assert last.split("⋮")[-1].rstrip().endswith("x₁")

@@ -314,6 +314,23 @@ def test_a_layer_that_does_not_fit_is_told_what_would(layer: dict[str, Any], sai
     assert said in told({**PICTURE, "layers": [layer]})
 
 
+@pytest.mark.parametrize(("size", "window", "stride"), [(7, 2, 3), (8, 3, 4), (9, 2, 6), (9, 3, 4)])
+def test_the_padding_that_is_advised_is_the_least_that_comes_out(
+    size: int, window: int, stride: int
+) -> None:
+    picture = {**PICTURE, "x": [[1] * size] * size}
+    layer = {"type": "conv", "kernel": [[1] * window] * window, "stride": stride}
+    tried = [more for more in range(1, 50) if (size + 2 * more - window) % stride == 0]
+    said = told({**picture, "layers": [layer]})
+    assert (f"or padding larger by {tried[0]}" in said) if tried else "larger" not in said
+
+
+@pytest.mark.parametrize("how", [{"stride": 10**15}, {"stride": 4, "padding": 10**15}])
+def test_strides_and_paddings_of_any_size_are_told_at_once(how: dict[str, int]) -> None:
+    layer = {"type": "conv", "kernel": [[1, 2], [3, 4]], **how}
+    assert "does not come out whole" in told({**PICTURE, "layers": [layer]})
+
+
 def test_samples_are_no_picture() -> None:
     layers = [{"type": "conv", "kernel": [[1]]}]
     assert "`input: picture` in the file" in told({"x": [[1, 2], [3, 4]], "layers": layers})

@@ -183,6 +183,7 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
         regular = "det(A) * inv(A).T" if names.ascii else "|A| A⁻ᵀ"
         yield f"cof(A) are the cofactors of a matrix: {regular} where it has an inverse"
     yield from _sliding(trace, used, names)
+    yield from _of_their_own(trace)
     if not names.ascii and any(quantity(step.id).part == "new" for step in trace.steps):
         yield _AFTER
     if not names.ascii and any(quantity(id).part == "old" for id in trace.given):
@@ -190,6 +191,31 @@ def _signs(trace: Trace, used: set[str], names: Names) -> Iterator[str]:
     if not names.ascii and any(quantity(step.id).part == "ahead" for step in trace.steps):
         yield _AHEAD
 
+
+def _of_their_own(trace: Trace) -> Iterator[str]:
+    """What functions are that not every reader knows."""
+    nodes = [node for step in trace.steps for node in walk(step.expr) if isinstance(node, Op)]
+    for options, plain, general in _CUT_OFF:
+        found = [node for node in nodes if node.name in options]
+        for limit in dict.fromkeys(node.option(options[node.name], 1) for node in found):
+            yield plain if limit == 1 else general.format(limit)
+    if any(node.name in _NORMAL for node in nodes):
+        yield "GELU(u) = u · Φ(u), Φ the standard normal distribution function, φ its density"
+
+
+_CUT_OFF = (
+    (
+        {"huber": "delta"},
+        "huber(u) = u²/2 where |u| ≤ 1, else |u| − ½",
+        "huber(u; {0}) = u²/2 where |u| ≤ {0}, else {0} · (|u| − {0}/2)",
+    ),
+    (
+        {"clip": "limit", "huber": "delta"},  # the slope of the one is the other
+        "clip(u) = max(−1, min(1, u))",
+        "clip(u; {0}) = max(−{0}, min({0}, u))",
+    ),
+)
+_NORMAL = frozenset({"gelu", "normal_cdf", "normal_pdf"})
 
 _ASSUMED = MappingProxyType(
     {

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Num, Sym
+from backprop_cli.algebra.expr import Expr, Num, Sym, symbols
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.derive.derivation_data import Chain, Condition, Definition, Derivation, Table
 from backprop_cli.derive.tensors.gradient_data import (
@@ -199,10 +199,12 @@ class _Maker(Maker):
     def below(self, section: Section) -> Iterator[Part]:
         """The parts of a section; what is stated one after the other stands aligned."""
         for stated, group in groupby(section.parts, lambda part: isinstance(part, Stated)):
+            parts = tuple(group)
             if stated:
-                yield Rows(tuple(line for part in group for line in self.stated(part)))
+                rows = (line for part in parts for line in self.stated(part))
+                yield Rows((*rows, *self.deltas(parts)))
                 continue
-            for part in group:
+            for part in parts:
                 yield from _PARTS[type(part)](self, part)
 
     def shape(self, shape: Shape) -> Node:
@@ -226,6 +228,14 @@ class _Maker(Maker):
         for number, form in enumerate(part.forms):
             shape = part.shape if number == len(part.forms) - 1 else ()
             yield Row(None if number else head, self.node(form), shape=shape)
+
+    def deltas(self, parts: Sequence[TensorPart]) -> Iterator[Row]:
+        """What each δ is that stands in a formula."""
+        plain = replace(self.names, deltas=frozenset())
+        stated = [part for part in parts if isinstance(part, Stated)]
+        used = (name for part in stated for e in (part.left, *part.forms) for name in symbols(e))
+        for name in dict.fromkeys(name for name in used if name in self.names.deltas):
+            yield Row(self.names.node(name), plain.node(name))
 
     def where(self, part: Where) -> Iterator[Part]:
         words = (_BLANK, Word(f"is {part.words}"), _BLANK)

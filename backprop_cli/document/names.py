@@ -17,6 +17,7 @@ from backprop_cli.algebra.quantity import (
     plain_id,
     quantity,
     step_of,
+    whole_id,
 )
 from backprop_cli.algebra.shapes import Shape, plus
 from backprop_cli.document.view import View
@@ -120,7 +121,8 @@ def names_of(trace: Trace, view: View) -> Names:
         id: "data" if stated.role == "data" else "parameter" for id, stated in trace.unknown.items()
     }
     layered = view.notation.delta and view.layers
-    deltas = frozenset(step.id for step in trace.steps if _is_delta(step.id, trace.loss))
+    ids = (whole_id(step.id) for step in trace.steps)
+    deltas = frozenset(id for id in ids if _is_delta(id, trace.loss))
     return Names(
         view.notation,
         view.layers,
@@ -198,10 +200,11 @@ _ON_ONE_LINE, _IN_ASCII = Terminal(), Terminal(Drawing(Digits(ascii=True)))
 
 @lru_cache(maxsize=4096)
 def _symbol(naming: Naming, in_ascii: bool, id: str) -> Symbol:
-    if in_ascii and id in naming.deltas:
+    if in_ascii and (whole := whole_id(id)) in naming.deltas:
         by = quantity(id).by
         layer = symbols.layer_of(naming.letters, id) if naming.letters else ""
-        return Symbol(f"delta{layer}" + (f"_{by.rpartition('_')[2]}" if "_" in by else ""))
+        step = f"_{by.rpartition('_')[2]}" if "_" in by else ""
+        return Symbol(f"delta{layer}{step}{id.removeprefix(whole)}")
     if in_ascii:
         return Symbol(id, "fraction" if quantity(id).by else "plain")
     found = symbols.symbol(naming, id)

@@ -242,7 +242,7 @@ def _standardized(step: Step, names: Names) -> Iterator[str]:
 
 def _delta(step: Step, names: Names) -> Iterator[str]:
     """What δ stands for, where it is worked out."""
-    if step.id in names.deltas:
+    if whole_id(step.id) in names.deltas:
         plain = replace(names, deltas=frozenset())
         yield f"{names.text(step.id)} = {plain.text(step.id)}"
 

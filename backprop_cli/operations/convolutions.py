@@ -7,6 +7,7 @@ three convolutions are the three sides of Σ g · conv(x, k), so that each pulls
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -34,6 +35,7 @@ Each = TypeVar("Each")
 AXES = 2  # of a picture
 _SLIDING = {"stride": 1, "padding": 0, "axes": None}
 _BACK = {"stride": 1, "padding": 0, "axes": AXES}
+NEAR = 100  # so far from a stride is looked for one that comes out
 
 
 class Sliding(Struct, frozen=True):
@@ -95,10 +97,18 @@ def count(size: Size, window: Size, stride: int, padding: int, what: str) -> Siz
 
 
 def _that_comes_out(room: int, stride: int) -> str:
-    fitting = [step for step in range(1, room + 1) if room % step == 0]
+    near = range(max(1, stride - NEAR), stride + NEAR)
+    fitting = [step for step in near if room % step == 0] or [gcd(room, stride)]
     nearest = min(fitting, key=lambda step: abs(step - stride))
-    more = next((p for p in range(1, stride) if (room + 2 * p) % stride == 0), None)
+    more = _more_padding(room, stride)
     return f"stride={nearest}" + (f", or padding larger by {more}" if more else "")
+
+
+def _more_padding(room: int, stride: int) -> int | None:
+    """The least p with a whole (room + 2·p)/stride."""
+    if stride % 2:
+        return -room * pow(2, -1, stride) % stride
+    return None if room % 2 else -(room // 2) % (stride // 2)
 
 
 # Shapes of convolutions ---------------------------------------------------------------------------

@@ -14,12 +14,13 @@ from backprop_cli.errors import Complaints, Mark
 from backprop_cli.problem.array_files import is_reference, values_beside
 from backprop_cli.problem.problem_data import Values
 from backprop_cli.problem.text.commas import (
+    is_pair,
     pair_of,
     refuse_brackets,
     refuse_quotes,
     refuse_semicolons,
 )
-from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode, is_pair
+from backprop_cli.problem.text.tree import ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import (
     NumberError,
     entries_of,
@@ -194,7 +195,8 @@ class _Reader(Struct):
                 yield self._cell(node, column, item, index)
             else:
                 deep = "; a matrix is a list of rows" if index else ""
-                self._complain(f"a number belongs here, not {kind_of(item)}{deep}", item.mark)
+                message = f"a number belongs here, not {kind_of(item)}{deep}"
+                self._complain(message, item.mark, named_number(item))
 
     def _cell(self, node: ListNode, column: int, item: ScalarNode, index: tuple[int, ...]) -> float:
         before = node.items[column - 1] if column else None
@@ -268,6 +270,13 @@ def _depth(node: Node) -> int:
             break
         node = node.items[0]
     return depth
+
+
+def named_number(node: Node) -> str | None:
+    """The number of `x1: 3`, which stands in a list as if it had a name there."""
+    values = [entry.value for entry in node.entries.values()] if isinstance(node, MapNode) else []
+    one = values[0] if len(values) == 1 else None
+    return one.text if isinstance(one, ScalarNode) and is_simple(one.text) else None
 
 
 def kind_of(node: Node) -> str:

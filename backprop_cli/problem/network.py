@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Sym
 from backprop_cli.algebra.quantity import upstream_id
-from backprop_cli.algebra.shapes import Shape, described
+from backprop_cli.algebra.shapes import Shape, all_known, described
 from backprop_cli.errors import Complaints
 from backprop_cli.problem.assumptions import check_assumed
 from backprop_cli.problem.file_format.layer_keys import add_layer
@@ -162,22 +162,23 @@ def _targets(net: Draft, chosen: tuple[int, ...] | None) -> Array | None:
     units, y = net.units[-1], net.problem.y
     if net.input == "sequence" and net.guessed:
         return None  # whether there is something at every step is not known
-    if len(net.shapes[net.output_of(len(net.layers))]) != len(net.axes()):
-        return _targets_in_shape(net)
-    if isinstance(units, str) or isinstance(net.samples, str):
+    shape = net.shapes[net.output_of(len(net.layers))]
+    if not all_known(shape) or isinstance(units, str) or isinstance(net.samples, str):
         if y is not None:
             message = "y has numbers, and the sizes of the network are letters"
             net.complaints.add(message, y.mark, "leave `y` out")
         return None
+    if len(shape) != len(net.axes()):
+        return _targets_in_shape(net, shape)
     count = net.samples_of_x if net.problem.x is not None else net.samples
     certain = net.certain_samples
     expected = Expected(None if len(net.layers) in net.guessed else units, count, certain)
     return targets(net.problem, expected, net.complaints, chosen)
 
 
-def _targets_in_shape(net: Draft) -> Array | None:
+def _targets_in_shape(net: Draft, shape: Shape) -> Array | None:
     """Y where the network gives no vector: it has the shape of what is given."""
-    shape, y = net.shapes[net.output_of(len(net.layers))], net.problem.y
+    y = net.problem.y
     if net.goes_over_time(len(net.layers)):
         return _targets_of_steps(net, shape)
     if isinstance(y, Labels):

@@ -300,6 +300,21 @@ _SURPRISES = (
         "{} is not written in the digits 0 to 9",
         lambda match: "".join(str(unicodedata.decimal(char, char)) for char in match[0]),
     ),
+    _Surprise(
+        r"[+-]?(?=[\d.OoIl]*[\d.])(?=[\d.]|[OoIl]+\.)(?=.*[OoIl])[\dOoIl]*\.?[\dOoIl]*",
+        "{} has a letter in it that looks like a digit",
+        lambda match: match[0].translate(str.maketrans("OoIl", "0011")),
+    ),
+    _Surprise(
+        r"([+-]?[\d.]+(?:e[+-]?\d+)?) *[,;]",
+        "{} ends with a sign that separates",
+        lambda match: match[1],
+    ),
+    _Surprise(
+        r"([+-]?\d*)\.\.+(\d+)",
+        "{} has more than one point",
+        lambda match: f"{match[1] or 0}.{match[2]}",
+    ),
     _Surprise("[+-]?[¼-¾⅐-⅞]", "{} is a fraction in one character", _as_fraction),
     _Surprise(
         rf"[\N{{EN DASH}}\N{{EM DASH}}]({_DIGITS})",

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from numbers import Integral
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final, ParamSpec, TypeVar
+
+import numpy as np
+from msgspec.structs import replace
 
 from backprop_cli.errors import Complaint, UserError
 from backprop_cli.problem.ids import UnknownIdError
 
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
 _LONGEST: Final = 60
+_LARGEST_WHOLE: Final = 2**63
+_LARGEST_SAID: Final = 10**_LONGEST
 DICT = "<dict>"
 """What a problem that comes as a dict is called: it has no lines in which anything stands."""
 
@@ -36,7 +47,8 @@ class Error(UserError):
 def expect(right: bool, source: str, wanted: str, value: object) -> None:
     """Raises an Error where what was given for `source` is not what is `wanted` there."""
     if not right:
-        plain = isinstance(value, str | int | float | None)
+        huge = isinstance(value, int) and abs(value) > _LARGEST_SAID
+        plain = isinstance(value, str | int | float | None) and not huge
         said = repr(value)[:_LONGEST] if plain else type(value).__name__
         raise Error(Complaint(f"{wanted} belongs here, not {said}"), source=source)
 
@@ -49,7 +61,7 @@ def expect_text(source: str, value: object) -> None:
 def expect_whole(source: str, value: object, least: int, most: int | None = None) -> None:
     """Raises an Error for what is no whole number, or too small or too large."""
     whole = isinstance(value, Integral) and not isinstance(value, bool)
-    fits = whole and least <= int(value) <= (int(value) if most is None else most)  # type: ignore[call-overload]
+    fits = whole and least <= int(value) <= (_LARGEST_WHOLE if most is None else most)  # type: ignore[call-overload]
     wanted = f"from {least} on" if most is None else f"from {least} to {most}"
     expect(fits, source, f"a whole number {wanted}", value)
 
@@ -57,6 +69,49 @@ def expect_whole(source: str, value: object, least: int, most: int | None = None
 def expect_one_of(source: str, value: object, known: Sequence[str]) -> None:
     """Raises an Error for what is none of some words."""
     expect(isinstance(value, str) and value in known, source, f"one of {', '.join(known)}", value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+_KINDS: Final[Mapping[str, tuple[str, Callable[[object], bool]]]] = MappingProxyType(
+    {
+        "str": ("a text", lambda value: isinstance(value, str)),
+        "str | None": ("a text", lambda value: isinstance(value, str | None)),
+        "int": ("a whole number", _is_whole),
+        "int | None": ("a whole number", lambda value: value is None or _is_whole(value)),
+        "bool": ("True or False", lambda value: isinstance(value, bool | np.bool_ | Integral)),
+    }
+)
+"""What an argument has to be by its annotation, in words and as a test."""
+
+
+def door(function: Callable[Given, Found]) -> Callable[Given, Found]:
+    """A public function that raises an Error where an argument is not what its annotation says."""
+    names = function.__code__.co_varnames
+    annotations = function.__annotations__.items()
+    known = {name: _KINDS[kind] for name, kind in annotations if kind in _KINDS}
+
+    @wraps(function)
+    def entered(*args: Given.args, **named: Given.kwargs) -> Found:
+        given: dict[str, Any] = {**dict(zip(names, args, strict=False)), **named}
+        for name, (wanted, fits) in known.items():
+            if name in given:
+                expect(fits(given[name]), name, wanted, given[name])
+        return function(*args, **named)
+
+    return entered
+
+
+_OPTION: Final = re.compile(r"--max-work (\d+)")
+
+
+def _in_python(complaint: Complaint) -> Complaint:
+    """What to write, with the argument for the option of the command."""
+    if complaint.instead is None:
+        return complaint
+    return replace(complaint, instead=_OPTION.sub(r"load(…, max_work=\1)", complaint.instead))
 
 
 @contextmanager
@@ -68,6 +123,6 @@ def told(source: str = "") -> Iterator[None]:
         raise
     except UserError as error:
         where = error.source or source
-        raise Error(*error.complaints, source=where, lines=error.lines) from None
+        raise Error(*map(_in_python, error.complaints), source=where, lines=error.lines) from None
     except UnknownIdError as unknown:
         raise Error(Complaint(str(unknown), instead=unknown.instead), source=source) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from backprop_cli.errors import Complaint, Mark, UserError, refusal
 from backprop_cli.formats.registry import DERIVATIONS
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import expect, expect_one_of, expect_text, told
+from backprop_cli.python.complaining import door, expect, expect_one_of, expect_text, told
 from backprop_cli.python.showing import Shown
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Derivation(Shown):
     def __init__(self, written: Callable[[str, Any], str]) -> None:
         self._written = written
 
+    @door
     def render(
         self,
         format: str = "text",  # noqa: A002  # as the option of the command is called

@@ -17,7 +17,7 @@ from backprop_cli.grading.report_data import Result, Reveal, Submission
 from backprop_cli.grading.summary import SharedBy, summarised, written_alike
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import Error, expect, expect_text, expect_whole, told
+from backprop_cli.python.complaining import Error, door, expect, expect_text, expect_whole, told
 from backprop_cli.python.showing import Shown
 from backprop_cli.report.formats import FORMATS
 
@@ -116,6 +116,7 @@ class Report(Shown):
     def __iter__(self) -> Iterator[Result]:
         return iter(self.results)
 
+    @door
     def render(
         self,
         format: str = "text",  # noqa: A002  # as the option of the command is called

@@ -13,6 +13,8 @@ from backprop_cli.problem.array_files import flat
 from backprop_cli.python.complaining import Error
 
 _NUMBERS = "fiub"
+_MOST_BITS: Final = 10_000
+"""A longer number is no float, and Python refuses to write it out."""
 
 
 def leaf(name: str, value: Any) -> Any:
@@ -21,6 +23,8 @@ def leaf(name: str, value: Any) -> Any:
     A tensor is brought to the processor and out of its graph; nothing of any other library is
     imported for that.
     """
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise Error(Complaint("a whole number of that many digits is none"), source=name)
     if isinstance(value, (str, int, float, type(None))) and not isinstance(value, np.generic):
         return value
     if isinstance(value, (list, tuple)):
@@ -51,7 +55,11 @@ def _array(name: str, value: Any) -> np.ndarray[Any, Any]:
 
 def leaves(tree: Mapping[Any, Any]) -> dict[str, Any]:
     """Dictionaries within dictionaries as one dictionary of numbers, texts and arrays."""
-    return {name: leaf(name, value) for name, value in flat(tree).items()}
+    try:
+        return {name: leaf(name, value) for name, value in flat(tree).items()}
+    except RecursionError:
+        message = "lists are nested in lists more deeply than can be followed"
+        raise Error(Complaint(message), source="answers") from None
 
 
 def plain(tree: Any) -> Any:

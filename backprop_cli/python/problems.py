@@ -14,10 +14,11 @@ from msgspec import ValidationError, convert
 from backprop_cli.errors import Complaint
 from backprop_cli.problem.problem_file import Source, read_source
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import DICT, Error, expect, expect_text, expect_whole, told
+from backprop_cli.python.complaining import DICT, Error, door, expect, expect_whole, told
 from backprop_cli.python.derivations import Derivation
 from backprop_cli.python.given_numbers import leaves, plain
 from backprop_cli.python.solutions import Solution
+from backprop_cli.solving.limits import MAX_WORK, Allowed
 from backprop_cli.solving.loading import Loaded, checked, stated
 from backprop_cli.solving.solution import Request, solve
 
@@ -30,19 +31,26 @@ if TYPE_CHECKING:
 _TEXT_SIGNS = ("\n", "{", ": ")
 
 
-def load(problem: str | os.PathLike[str] | bytes | Mapping[str, Any]) -> Problem:
+@door
+def load(
+    problem: str | os.PathLike[str] | bytes | Mapping[str, Any], *, max_work: int | None = None
+) -> Problem:
     """A problem: the path of a file, the text of one, or a dict with the same keys.
 
-    Arrays may stand for numbers in a dict. Error with every complaint about what is wrong with it.
+    Arrays may stand for numbers in a dict. `max_work` are the operations that a task may take, as
+    the option of the command. Error with every complaint about what is wrong with it.
 
     >>> problem = load({"values": {"x": 2, "w": 3}, "equations": ["y = w * x", "L = y^2"]})
     >>> float(problem.solve()["dL/dw"])
     24.0
     """
+    if max_work is not None:
+        expect_whole("max_work", max_work, 1)
     with told():
-        return Problem(_source(problem))
+        return Problem(_source(problem), max_work or MAX_WORK)
 
 
+@door
 def new(sketch: str, **choices: Any) -> Problem:
     """A problem from a sketch: `new("4-3-2", activation="tanh", batch=3, seed=2)`.
 
@@ -52,10 +60,8 @@ def new(sketch: str, **choices: Any) -> Problem:
     """
     from backprop_cli.classroom.new_problem import new_problem
     from backprop_cli.classroom.sketches import Choices, sketched
-    from backprop_cli.solving.limits import Allowed
 
     unknown = [name for name in choices if name not in Choices.__struct_fields__]
-    expect_text("new", sketch)
     if unknown:
         known = ", ".join(Choices.__struct_fields__)
         raise Error(Complaint(f"`{unknown[0]}` is no choice", instead=known), source="new")
@@ -63,7 +69,7 @@ def new(sketch: str, **choices: Any) -> Problem:
         choices = {**choices, "learning_rate": str(rate)}
     try:
         chosen = convert(choices, Choices)
-    except ValidationError as error:
+    except (ValidationError, UnicodeEncodeError) as error:
         raise Error(Complaint(str(error)), source="new") from None
     with told("new"):
         made = new_problem(sketched(sketch, chosen), Allowed("linting"))
@@ -91,12 +97,15 @@ class Problem(showing.Shown):
     In notebooks it shows itself as it is handed out.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, most: int = MAX_WORK) -> None:
         self._source = source
+        self._most = most
         self._stated, complaints = stated(source)
         letters = self._stated is not None and (self._stated.in_letters or self._stated.has_letters)
         self._in_letters = letters
-        self._loaded: Loaded = checked(self._stated, complaints, source, numbers=not letters)
+        self._loaded: Loaded = checked(
+            self._stated, complaints, source, numbers=not letters, allowed=Allowed(most=most)
+        )
 
     def __repr__(self) -> str:
         return f"<Problem {self.title or self._source.name}>"
@@ -112,6 +121,7 @@ class Problem(showing.Shown):
         """What the problem calls itself, or nothing."""
         return self._loaded.model.problem.title
 
+    @door
     def solve(self, *, steps: int | None = None, at: int = 1) -> Solution:
         """The problem worked out: the derivation of step `at`, after `steps` updates in all.
 
@@ -120,10 +130,11 @@ class Problem(showing.Shown):
         """
         self._need_numbers("solve")
         self._check_steps(steps, at)
-        request = Request(steps, at, planned=self._loaded.plan)
+        request = Request(steps, at, planned=self._loaded.plan, max_work=self._most)
         with told(self._source.name):
             return Solution(self._loaded, solve(self._loaded.model, request))
 
+    @door
     def check(
         self, answers: Mapping[str, Any] | str | os.PathLike[str] | bytes, *, student: str = ""
     ) -> Report:
@@ -154,6 +165,7 @@ class Problem(showing.Shown):
         expect(isinstance(answers, str | os.PathLike) and answers != "", "check", wanted, answers)
         return [self._desk.grade_file(file) for file in answer_files([Path(answers)])]
 
+    @door
     def derive(
         self, *, of: str | None = None, wrt: str | None = None, index: bool = False
     ) -> Derivation:
@@ -171,6 +183,7 @@ class Problem(showing.Shown):
         """The problem file, as it was read."""
         return self._source.data.decode("utf-8", "replace")
 
+    @door
     def vary(self, student: str, *, seed: int = 1) -> Problem:
         """The same problem with numbers of a student's own: the same ones for the same seed.
 
@@ -178,11 +191,10 @@ class Problem(showing.Shown):
         """
         from backprop_cli.python.exercises import varied
 
-        expect_text("student", student)
-        expect(isinstance(seed, int), "seed", "a whole number", seed)
         self._need_numbers("vary")
         return Problem(varied(self._loaded, student, seed))
 
+    @door
     def handout(
         self,
         format: str = "text",  # noqa: A002  # as the option of the command is called
@@ -200,6 +212,7 @@ class Problem(showing.Shown):
 
         return handout(self._loaded, format, room, width=width, ascii_=ascii)
 
+    @door
     def practice(self, *, worked: int = 0) -> Practice:
         """The problem to be worked through, a line at a time; the first `worked` are shown.
 
@@ -217,7 +230,7 @@ class Problem(showing.Shown):
     def _desk(self) -> Desk:
         from backprop_cli.grading.grader import Desk
 
-        return Desk(self._loaded.model)
+        return Desk(self._loaded.model, most_work=self._most)
 
     def _need_numbers(self, task: str) -> None:
         if self._in_letters:

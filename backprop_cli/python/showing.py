@@ -26,6 +26,7 @@ Detail: TypeAlias = Literal["short", "normal", "long"]
 
 MOST_DECIMALS: Final = 15
 LEAST_WIDTH: Final = 20
+MOST_WIDTH: Final = 10_000
 
 
 def refuse_other(format_: str, known: Sequence[str]) -> None:
@@ -40,7 +41,7 @@ def view(precision: int = 4, detail: Detail = "normal", width: int = 100, **othe
     from backprop_cli.document.view import View
 
     expect_whole("precision", precision, 0, MOST_DECIMALS)
-    expect_whole("width", width, LEAST_WIDTH)
+    expect_whole("width", width, LEAST_WIDTH, MOST_WIDTH)
     expect_one_of("detail", detail, get_args(Detail))
     return View(precision=precision, detail=detail, width=width, **others)
 
@@ -75,7 +76,7 @@ def report(format_: str, found: Report, settings: dict[str, Any]) -> str:
 
     expect_one_of("reveal", settings["reveal"], get_args(Reveal))
     if "width" in settings:
-        expect_whole("width", settings["width"], LEAST_WIDTH)
+        expect_whole("width", settings["width"], LEAST_WIDTH, MOST_WIDTH)
     return RENDER[format_](found, Settings(slip_words=dict(SLIP_WORDS), **settings))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +12,13 @@ from backprop_cli.errors import Complaint
 from backprop_cli.formats.registry import SOLUTIONS
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.python import showing
-from backprop_cli.python.complaining import Error, expect, expect_text, told
+from backprop_cli.python.complaining import Error, door, expect, expect_text, told
 from backprop_cli.python.showing import Shown
 from backprop_cli.solving.asked import asked
 from backprop_cli.solving.solution import Request, solve
 from backprop_cli.solving.solution import Solution as Solved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from backprop_cli.solving.loading import Loaded
@@ -70,6 +68,7 @@ class Solution(Shown):
 
         return to_json(self._solved.trace)
 
+    @door
     def render(
         self,
         format: str = "text",  # noqa: A002  # as the option of the command is called
@@ -100,10 +99,10 @@ class Solution(Shown):
         return steps[0].iteration if steps else 1
 
     def _only(self, names: str | Sequence[str]) -> frozenset[str] | None:
+        expect(isinstance(names, Sequence | Set), "only", "a name, or a list of names", names)
         if not names:
             return None
         found: set[str] = set()
-        expect(isinstance(names, Iterable), "only", "a name, or a list of names", names)
         with told("only"):
             for name in (names,) if isinstance(names, str) else names:
                 expect_text("only", name)

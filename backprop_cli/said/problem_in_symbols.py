@@ -174,7 +174,9 @@ def _shapes(loaded: Loaded, of: str) -> dict[str, Shape]:
     shapes = dict(loaded.model.shapes)
     if shapes[of] != ():
         return shapes
-    return shapes | {derivative_id(of, name): shape for name, shape in shapes.items()}
+    no_variables = {of, *loaded.model.letters}
+    moved = (name for name in shapes if name not in no_variables)
+    return shapes | {derivative_id(of, name): shapes[name] for name in moved}
 
 
 def _conventions(

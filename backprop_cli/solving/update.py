@@ -219,7 +219,7 @@ def _check_rule(outline: Outline, update: Update, complaints: Complaints) -> Non
     problem, trained = outline.problem, outline.trained
     if update.rule == "perceptron":
         one = [layer.type for layer in problem.layers or ()] == ["dense"]
-        if not one or problem.y is None:
+        if not one or problem.y is None or problem.input == "sequence":
             message = "the perceptron rule is for one layer of weights and a target y"
             complaints.add(message, update.mark, "layers with one entry, y: […], or rule: sgd")
     if update.rule == "newton":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, num
+from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.calculus.last_form import in_signs
 from backprop_cli.derive.derivation_data import REASONS, Chain, Condition, Line
 from backprop_cli.derive.derivation_nodes import (
@@ -199,6 +199,9 @@ def as_read(expr: Expr) -> object:
     """What is read: (a + b) + c and a + (b + c) are written alike, and so are products."""
     if not isinstance(expr, Op):
         return expr
+    if expr.name == "div" and isinstance(expr.args[0], Op) and expr.args[0].name == SUM_OVER:
+        inner, below = expr.args[0], expr.args[1]  # Σ a / b is the same with parentheses
+        return as_read(replace(inner, args=(op("div", inner.args[0], below),)))
     for chain in (_SUM, _PRODUCT):
         if expr.name in chain:
             return ("chain", tuple(_read_along(expr, chain)))

@@ -10,6 +10,7 @@ from backprop_cli.algebra.shapes import plus
 from backprop_cli.derive.derivation_data import Condition
 from backprop_cli.derive.derivation_nodes import Range
 from backprop_cli.derive.simplify.contract import at_places
+from backprop_cli.derive.simplify.monomials import tidy, weight
 from backprop_cli.derive.tensors.entrywise import Letters
 from backprop_cli.derive.tensors.factor import factor_name
 from backprop_cli.derive.tensors.gradient_data import Dots, Drawing, Factor, Setting, Slice
@@ -67,7 +68,7 @@ def _slices(
 
 def _slice(entry: Expr, where: Mapping[str, str], axes: tuple[str, str], ranges: Ranges) -> Slice:
     rows, columns = axes
-    ends = frozenset(str(range_.last) for range_ in ranges.values())
+    ends = frozenset(spot for range_ in ranges.values() for spot in _ends(range_))
     across = _spots(_range(columns, ranges)) if columns else ["1"]
     grid = tuple(
         tuple(_drawn(entry, (rows, columns), (r, c), where, ends) for c in across)
@@ -100,7 +101,8 @@ def _drawn(
     if r is None or c is None:
         return Dots("⋱" if r is None and c is None else "⋮" if r is None else "…")
     places = {rows: r} | ({columns: c} if columns else {})
-    return at_places(entry, places | dict(where), ends)
+    found = at_places(entry, places | dict(where), ends)
+    return min(found, tidy(found), key=weight)
 
 
 def _range(letter: str, ranges: Ranges) -> Range:

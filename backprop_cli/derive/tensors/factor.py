@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
@@ -368,8 +368,8 @@ class _Softmax(Struct, frozen=True):
         return replace(chain, left=self.expr(chain.left), lines=lines, conditions=conditions)
 
     def condition(self, each: Condition) -> Condition:
-        found = equal(*(str(getattr(side, "name", "")) for side in (each.right, each.left)))
-        left, right = map(self.expr, found.args)
+        names = (self.letters[str(getattr(side, "name", ""))] for side in (each.right, each.left))
+        left, right = equal(*names).args
         return Condition(left, each.relation, right)
 
     def definition(self, each: Definition) -> Definition:
@@ -381,11 +381,12 @@ class _Softmax(Struct, frozen=True):
         said = words.replace("zⱼ", entry).replace("z_j", entry)
         return re.sub(
             r"\b([ijk]) = ([ijk])\b",
-            lambda found: " = ".join(letters[each] for each in _order(found[1], found[2])),
+            lambda found: " = ".join(_order(found[1], found[2], letters)),
             said,
         )
 
 
-def _order(left: str, right: str) -> tuple[str, str]:
-    """The variable's letter first, as in the cases; that of a sum before all."""
-    return (left, right) if left == "k" else (right, left)
+def _order(left: str, right: str, letters: Mapping[str, str]) -> Sequence[str]:
+    """The variable's letter first, as in the cases; that of a sum before all, a number last."""
+    first, second = (left, right) if left == "k" else (right, left)
+    return symbols(equal(letters[first], letters[second]))

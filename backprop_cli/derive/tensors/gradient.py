@@ -228,14 +228,16 @@ def _tensor_sections(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterato
 def _remarks(work: Chainwork) -> Iterator[Remark]:
     if work.setting.denominator and any(len(path) > 2 for path in work.paths):
         yield Remark("denominator layout: the factors stand from the inside out")
-    used = {name for path in work.paths for name in path}
-    if used & work.setting.samples.keys() and not work.setting.sample.isdecimal():
-        yield Remark(
-            f"samples do not act on one another: the factors are those of sample "
-            f"{work.setting.sample}"
-        )
+    yield from _of_one_sample(work)
     if any(direct(path, work.model.definitions) for path in work.paths):
         yield Remark(HELD_FIXED)
+
+
+def _of_one_sample(work: Chainwork) -> Iterator[Remark]:
+    used = {name for path in work.paths for name in path}
+    letter = work.setting.sample
+    if used & work.setting.samples.keys() and not letter.isdecimal():
+        yield Remark(f"samples do not act on one another: the factors are those of sample {letter}")
 
 
 def _factor_section(work: Chainwork, found: Factor) -> Section:
@@ -287,7 +289,8 @@ def _closing(
     if work.entry:
         found = [Section("Product", (chain,), chain.left)]
         if not question.of_letters and work.of.letters:
-            found.append(Section("All entries", (entry_products(work, paths),)))
+            parts: tuple[Part, ...] = (entry_products(work, paths), *_of_one_sample(work))
+            found.append(Section("All entries", parts))
         return found
     sized = [path for path in work.paths if any(map(work.setting.sizes.names.get, path))]
     if not sized:  # numbers have no entries and no shapes
@@ -334,7 +337,7 @@ def _whole(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]
     question, setting = work.question, work.setting
     left = quotient(Sym(question.of), Sym(question.by))
     if setting.sizes.names[question.of] == ():
-        pulled = _pulled_back(work)
+        pulled = _pulled_back(work, factors)
         if pulled is not None:
             shape = setting.sizes.names[question.by]
             yield Section("As arrays", (Stated(left, (pulled,), shape),))
@@ -358,19 +361,28 @@ def _whole(work: Chainwork, factors: Mapping[Edge, Factor]) -> Iterator[Section]
         )
 
 
-def _pulled_back(work: Chainwork) -> Expr | None:
+def _pulled_back(work: Chainwork, factors: Mapping[Edge, Factor]) -> Expr | None:
     """The gradient of a number, from those of what is made from the variable directly."""
     question = work.question
     total: Expr = build.ZERO
     for name in dict.fromkeys(path[-2] for path in work.paths):
         upstream_name = derivative_id(question.of, name)
-        upstream = build.ONE if name == question.of else Sym(upstream_name)
+        alone = name == question.of or _is_added(work, factors, name)
+        upstream = build.ONE if alone else Sym(upstream_name)
         shapes = {**work.setting.sizes.names, upstream_name: work.setting.sizes.names[name]}
         sizes = replace(work.setting.sizes, names=shapes)
         for used, share in shares(work.model.definitions[name], upstream, Sym(name), sizes):
             if used == question.by:
                 total = build.add(total, share)
     return total
+
+
+def _is_added(work: Chainwork, factors: Mapping[Edge, Factor], name: str) -> bool:
+    """Whether a number is a term of what is differentiated, and acts through nothing else."""
+    of, by = work.question.of, work.question.by
+    if any(path != (of, name, by) for path in work.paths if path[-2] == name):
+        return False
+    return factors[work.place(of), work.place(name)].entry == build.ONE
 
 
 def _fits(work: Chainwork, paths: Sequence[Names]) -> Iterator[Part]:

@@ -15,17 +15,18 @@ from msgspec.structs import replace
 
 from backprop_cli.errors import HintedError, Mark
 from backprop_cli.grading.report_data import Index, Shape, Typed
-from backprop_cli.problem.arrays import entries, kind_of, lines_of
+from backprop_cli.problem.arrays import entries, kind_of, lines_of, named_number
 from backprop_cli.problem.text.commas import (
     Pair,
     has_spaces,
+    is_pair,
     pair_of,
     refuse_quotes,
     refuse_semicolons,
     with_points,
     without_brackets,
 )
-from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode, is_pair
+from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import (
     NumberError,
     entries_of,
@@ -145,7 +146,8 @@ class _Reader(Struct):
             return _rectangle(shapes, [item.mark for item in items])
         for column, item in enumerate(items):
             if not isinstance(item, ScalarNode):
-                raise UnreadableError(f"a number belongs here, not {kind_of(item)}", item.mark)
+                message = f"a number belongs here, not {kind_of(item)}"
+                raise UnreadableError(message, item.mark, named_number(item))
             if column and not is_simple(item.text) and is_pair(items[column - 1], item):
                 pair = pair_of(items[column - 1], item)
                 raise UnreadableError(pair.message, pair.mark, pair.advice)

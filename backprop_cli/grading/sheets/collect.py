@@ -39,11 +39,19 @@ def answer_files(
     """
     found: dict[str, str] = {}
     problem = os.path.realpath(leave_out) if leave_out is not None else None
-    here = Path.cwd()
+    here = _working_folder()
     for path in paths:
         for file in _files(str(path), problem, [] if left is None else left):
             found.setdefault(os.path.join(here, file), file)
     return sorted(found.values(), key=lambda file: file.split(os.sep))
+
+
+def _working_folder() -> str:
+    """Where names begin that do not say so; nowhere where that folder has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def read_answers(path: str) -> bytes | Sheet:

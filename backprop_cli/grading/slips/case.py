@@ -91,17 +91,20 @@ class Case(Struct, frozen=True):
         if model.target is None:
             return ()
         names: Sequence[str] = (model.target, *model.silent)
-        for _ in range(_DEEPEST):  # a loss may be several lines
+        first: tuple[tuple[str, str], ...] = ()
+        for _ in range(_DEEPEST):  # a loss may be several lines, the last of which weights them
             defined = [model.definitions[one] for one in names if one in model.definitions]
             names = [*dict.fromkeys(name for expr in defined for name in symbols(expr))]
-            if found := self._pairs(names):
-                return found
-        return ()
+            found = self._pairs(names)
+            if bent := tuple(pair for pair in found if self._is_bent(pair[0])):
+                return bent
+            first = first or found
+        return first
 
     def _pairs(self, used: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        """What is computed, with what is given in the same shape: what is bent, if anything is."""
+        """What is computed, with what is given in the same shape."""
         model, definitions = self.model, self.model.definitions
-        found = tuple(
+        return tuple(
             (computed, given)
             for computed in used
             for given in used
@@ -110,7 +113,6 @@ class Case(Struct, frozen=True):
             and model.given[given].role == "data"
             and self.sizes.names[computed] == self.sizes.names[given]
         )
-        return tuple(pair for pair in found if self._is_bent(pair[0])) or found
 
     def _is_bent(self, computed: str) -> bool:
         """Whether the loss is no plain multiple of it, as of what is weighted, or left out."""

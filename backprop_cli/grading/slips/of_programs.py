@@ -203,6 +203,13 @@ def _upside_down(array: Array) -> Iterator[Array]:
     yield array[..., ::-1, ::-1] if array.ndim > 1 else array[::-1]
 
 
+def _one_for_all(array: Array) -> Iterator[Array]:
+    """One filter, or one channel, in the place of all: K[0] for K[f]."""
+    for axis in range(max(array.ndim - 2, 0)):
+        for k in (0, array.shape[axis] - 1):
+            yield np.broadcast_to(np.take(array, [k], axis=axis), array.shape)
+
+
 def _one_filter(judge: Judge, wrong: Wrong, _: Sequence[Array], numbers: Numbers) -> bool:
     """What comes back to a picture from one filter alone."""
     expr = judge.key.first(wrong.name)
@@ -231,8 +238,16 @@ def _copied(judge: Judge, wrong: Wrong, _: Sequence[Array], __: Numbers) -> bool
     return bool(same_as(judge, wrong.name, later=False))
 
 
-def _in_place(judge: Judge, wrong: Wrong, _: Sequence[Array], __: Numbers) -> bool:
-    return bool(same_as(judge, wrong.name, later=True))
+def _in_place(judge: Judge, wrong: Wrong, rights: Sequence[Array], _: Numbers) -> bool:
+    """What is computed from it, were it right: what follows from it as it is proves nothing."""
+    value, unit = wrong.written.value, wrong.written.unit
+    for other in same_as(judge, wrong.name, later=True):
+        expr = judge.key.first(other)
+        changed = (Numbers(judge, changed={wrong.name: right}) for right in rights)
+        follows = (Values(one).of(expr) for one in changed if expr is not None)
+        if any(is_same(value, one, unit) for one in (judge.key.truth[other], *follows)):
+            return True
+    return False
 
 
 def same_as(judge: Judge, name: str, *, later: bool) -> list[str]:
@@ -282,6 +297,7 @@ TESTS: Mapping[str, Test] = MappingProxyType(
         "transpose-omitted": _by_turned(_axes_exchanged),
         "kernel-flipped": _by_turned(_upside_down),
         "path-lost": _one_filter,
+        "wrong-operand": _by_turned(_one_for_all),
         "sign-lost": _other_sign,
         "constant-factor": _constant,
     }

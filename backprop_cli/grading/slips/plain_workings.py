@@ -13,7 +13,7 @@ from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.operations.bounds import BOUNDS, point
 
-_ONLY_GRADED = frozenset({"assembled", "contracted"})
+_ONLY_GRADED = frozenset({"assembled", "contracted", "softmax_blocks", "apply_blocks"})
 """How gradients are written nowhere but in grading, so that they have bounds and nothing else."""
 
 Parts = Mapping[int, tuple[Op, Array]]

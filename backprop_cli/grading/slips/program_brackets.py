@@ -52,6 +52,9 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
         if isinstance(arg, Op) and arg.name in _FACTORS:
             moved = put(node, (position,), arg.args[1 - position])
             yield "brackets-misplaced", put(arg, (1 - position,), moved)
+    first, last = node.args
+    if case.shape(first) == case.shape(last):  # w(1 - g) for w - g
+        yield "factor-added", op(node.name, first, op("mul", first, last))
     yield from _of_all_terms(node)
     yield from _of_divisor(node)
     yield from _of_the_other_term(case, node)

@@ -6,10 +6,7 @@ own arrays, or it is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import islice
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,14 +14,9 @@ from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import (
     Expr,
-    Num,
-    Op,
     Sym,
-    addends,
-    rewrite,
     substitute,
     symbols,
-    walk,
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
@@ -34,7 +26,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.of_programs import by_numbers, is_same, ratio, rights_of
 from backprop_cli.grading.slips.origins import Candidates, unwritten
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.program_functions import slopes
+from backprop_cli.grading.slips.program_known_parts import FEWEST, by_known_parts, is_round
 from backprop_cli.grading.slips.table_of_slips import GENERAL, OF_CODE, said_best
 from backprop_cli.grading.slips.wrong_quantity import Candidate, Wrong, most_telling
 from backprop_cli.readings.units import largest
@@ -90,6 +82,7 @@ class ProgramDetector:
         if (made := self._origin(wrong, candidates, general=True)) is not None:
             return made.slips, made
         longer = self._giving(wrong, self._longer_lines(wrong))
+        longer = longer or self._giving_times(wrong)
         return most_telling(said_best(longer)), None
 
     def _of_code(self, wrong: Wrong) -> list[str]:
@@ -121,6 +114,18 @@ class ProgramDetector:
             if found:
                 return list(found)
         return []
+
+    def _giving_times(self, wrong: Wrong) -> list[str]:
+        """The formulas that give so many times the array: a mean lost, and something in it."""
+        written, found, room = wrong.written, dict[str, None](), MOST_NUMBERS
+        for id, expr in wrong.candidates:
+            room -= written.value.size
+            if room < 0:
+                break
+            times = ratio(written.value, self.workings[0].of(expr), written.unit)
+            if times is not None and is_round(times):
+                found[id] = None
+        return list(found)
 
     @staticmethod
     def _is(wrong: Wrong, value: Array) -> bool:
@@ -184,13 +189,6 @@ def _before(name: str) -> str:
     return replace(one, step=one.step - 1).id
 
 
-_MOST_NUMBERS: Final = 20_000_000
-"""So many entries of parts are looked at for one array."""
-
-_FEWEST: Final = 3
-"""Entries that have to agree: with fewer, some part of some formula fits by chance."""
-
-
 def by_all_entries(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
     """Nothing in it at all, the right entries in another order, ŷ less another target."""
     rights = _finite_rights(judge, wrong, numbers)
@@ -204,89 +202,13 @@ def by_all_entries(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
     return ["wrong-target"] if other else []
 
 
-def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
-    """The right one times or plus a part of some formula, or the reverse."""
-    rights = _finite_rights(judge, wrong, numbers)
-    value, unit = wrong.written.value, wrong.written.unit
-    if value.size < _FEWEST or is_same(value, np.zeros_like(value), unit):
-        return []
-    values, room = Values(numbers), _MOST_NUMBERS
-    found: dict[str, None] = {}
-    for term in map(values.of, _terms(judge, wrong.name)):
-        if any(_scaled(value - right, term, unit) for right in rights):
-            found["term-scaled"] = None
-        if any(_put_over(value, right, term, unit) for right in rights):
-            found["gradient-overwritten"] = None
-    if any(_with_parameter(judge, wrong.name, value - right, unit) for right in rights):
-        found["term-added"] = None
-    found |= dict.fromkeys(_part_in_place(judge, wrong, numbers))
-    for part in _parts(judge):
-        for one in _fitting(values.of(part), value.shape):
-            room -= value.size
-            for right in rights:
-                found |= dict.fromkeys(_too_much(value, right, one, unit))
-        if room < 0:
-            break
-    return list(found)
-
-
-_MOST_IN_PLACE: Final = 4_000
-"""So many parts are tried in the place of others."""
-
-
-def _part_in_place(judge: Judge, wrong: Wrong, numbers: Numbers) -> Iterator[str]:
-    """A part of some formula where a quantity belongs, or a quantity where a part does."""
-    expr = judge.key.first(wrong.name)
-    if expr is None:
-        return
-    values, unit = Values(numbers), wrong.written.unit
-    after = _computed_from(judge, wrong.name)
-    parts = [one for one in _parts(judge) if after.isdisjoint(symbols(one))]
-    tried = ((own, other) for own in dict.fromkeys(walk(expr)) for other in parts)
-    for own, other in islice(tried, _MOST_IN_PLACE):
-        if isinstance(own, Num) or own == expr or (isinstance(own, Op) and isinstance(other, Op)):
-            continue
-        there, here = values.of(other), values.of(own)
-        if not there.ndim or not (there.shape == here.shape or _as_sums(expr, own, here, there)):
-            continue
-        changed = rewrite(expr, partial(_in_its_place, own, other))
-        if is_same(wrong.written.value, values.of(changed), unit):
-            yield "wrong-operand"
-            return
-
-
-def _as_sums(expr: Expr, own: Expr, here: Array, there: Array) -> bool:
-    """Whether two arrays have as many sums along the axis along which one of them is added up."""
-    users = [node for node in walk(expr) if isinstance(node, Op) and own in node.args]
-    if len(users) != 1 or users[0].name not in ("sum", "mean") or here.ndim != there.ndim:
-        return False
-    axis = users[0].option("axis")
-    if axis not in (0, 1) or here.ndim != 2:
-        return False
-    other = 1 - int(str(axis))
-    return bool(here.shape[other] == there.shape[other])
-
-
-def _in_its_place(own: Expr, other: Expr, node: Expr) -> Expr | None:
-    return other if node == own else None
-
-
-def _computed_from(judge: Judge, name: str) -> set[str]:
-    """A quantity and all that is computed from it."""
-    found = {name}
-    for other, used in judge.key.uses.items():
-        if not found.isdisjoint(used):
-            found.add(other)
-    return found
-
-
 def _finite_rights(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[Array]:
     return [one for one in rights_of(judge, wrong, numbers) if np.isfinite(one).all()]
 
 
 def _reordered(value: Array, right: Array, unit: Array) -> bool:
     rooms = np.full(value.size, largest(unit))
-    return value.size >= _FEWEST and is_same(np.sort(value, None), np.sort(right, None), rooms)
+    return value.size >= FEWEST and is_same(np.sort(value, None), np.sort(right, None), rooms)
 
 
 def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers: Numbers) -> bool:
@@ -302,79 +224,3 @@ def _other_target(judge: Judge, value: Array, right: Array, unit: Array, numbers
             if is_same(other, whole, unit / abs(times)):
                 return True
     return False
-
-
-def _terms(judge: Judge, name: str) -> Iterator[Expr]:
-    """What adds up to a quantity, in each way in which it is worked out."""
-    for way in judge.key.formulas.get(name, ()):
-        terms = list(addends(way))
-        if len(terms) > 1 and not is_jacobian(way):
-            yield from terms
-
-
-def _scaled(off: Array, term: Array, unit: Array) -> bool:
-    """Whether what an array is off by is so many times one of the terms."""
-    if term.shape != off.shape or not np.isfinite(term).all():
-        return False
-    return is_same(off, term, unit) or ratio(off, term, unit) is not None
-
-
-def _put_over(value: Array, right: Array, term: Array, unit: Array) -> bool:
-    """Whether one term stands alone wherever it is anything at all, put there and not added."""
-    there = term != 0
-    if term.shape != right.shape or there.all() or not there.any():
-        return False
-    return is_same(value, np.where(there, term, right), unit)
-
-
-def _with_parameter(judge: Judge, name: str, off: Array, unit: Array) -> bool:
-    """Whether what a gradient is off by is so many times its parameter: the decay of a bias."""
-    parameter = judge.key.truth.get(quantity(name).by)
-    return parameter is not None and _scaled(off, parameter, unit)
-
-
-def _too_much(value: Array, right: Array, part: Array, unit: Array) -> Iterator[str]:
-    with np.errstate(all="ignore"):
-        for id, gives in _GIVES.items():
-            other = gives(right, part)
-            if np.isfinite(other).all() and is_same(value, other, unit):
-                yield id
-
-
-_GIVES: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
-    {
-        "factor-left-out": lambda right, part: right / part,
-        "factor-added": lambda right, part: right * part,
-        "term-left-out": lambda right, part: right - part,
-        "term-added": lambda right, part: right + part,
-    }
-)
-
-
-def _parts(judge: Judge) -> Iterator[Expr]:
-    """All quantities, and all parts of their formulas, each once."""
-    seen: set[Expr] = set()
-    formulas = (ways[0] for ways in judge.key.formulas.values() if not is_jacobian(ways[0]))
-    names: Iterator[Expr] = (Sym(name) for name in judge.key.truth)
-    sloped = (slope for name in judge.key.truth for slope in slopes(Sym(name)))
-    for part in (*names, *(node for expr in formulas for node in walk(expr)), *sloped):
-        if isinstance(part, Sym | Op) and part not in seen:
-            seen.add(part)
-            yield part
-
-
-def _fitting(part: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    """A part as it stands beside an array: entry by entry, or a vector with each row or column."""
-    if part.size < 2 or not np.isfinite(part).all():
-        return
-    if part.shape == shape:
-        yield part
-    elif part.ndim == 1 and len(shape) == 2:
-        if part.size == shape[1]:
-            yield np.broadcast_to(part[None, :], shape)
-        if part.size == shape[0]:
-            yield np.broadcast_to(part[:, None], shape)
-    elif part.ndim == len(shape) == 2 and all(
-        size in (1, whole) for size, whole in zip(part.shape, shape, strict=True)
-    ):
-        yield np.broadcast_to(part, shape)

@@ -58,7 +58,7 @@ def _added(node: Expr) -> Iterator[Change]:
     """A square, a root, a reciprocal, the size, the sign or an activation of what is right."""
     for power in (2, "1/2", -1, -2, "-1/2"):
         yield "function-added", op("pow", node, num(power))
-    for name in ("abs", "sign", *CONFUSED):
+    for name in ("abs", "sign", "switch", *CONFUSED):
         yield "function-added", op(name, node)
 
 
@@ -107,7 +107,9 @@ def _other_constants(node: Op) -> Iterator[Change]:
 
 
 def _of_sign(node: Op) -> Iterator[Change]:
-    """|w|, w or w² for the sign of w: what is summed up in a penalty for its slope."""
+    """|w|, w or w² for the sign of w, max(z, 0) for [z > 0]: what is summed up for its slope."""
+    if node.name == "switch":
+        yield "relu-derivative-wrong", op("relu", *node.args)
     if node.name == "switch" and (node.option("below", 0), node.option("above", 1)) == (-1, 1):
         (w,) = node.args
         for other in (op("abs", w), w, op("pow", w, num(2)), op("switch", w)):

@@ -27,6 +27,7 @@ OfPart: TypeAlias = "Callable[[Op], Iterable[Change]]"
 
 _MOST_TERMS: Final = 12
 _SUMS: Final = frozenset({"add", "sub"})
+_DIGITS: Final = "0123456789"
 _LISTS: Final = frozenset({"concat", "stack"})
 
 
@@ -145,6 +146,7 @@ def _taken_at_each(
         yield [one] * len(parts)
     for by in (1, -1):  # x[-1] is the last one in Python
         yield [*usual[by:], *usual[:by]]
+    yield from _of_another_letter(case, usual)
     steps = [_step(part) for part in parts]
     if None in steps or len(set(steps)) < len(steps):
         return
@@ -157,6 +159,21 @@ def _taken_at_each(
             if sum(there) >= len(there) - 1 and any(there):  # the first step has none before it
                 kept = zip(names, there, usual, strict=True)
                 yield [name if known else own for name, known, own in kept]
+
+
+def _of_another_letter(case: Case, usual: Sequence[str]) -> Iterator[Sequence[str]]:
+    """a1 and a2 for e1 and e2."""
+    letters = {name.rstrip(_DIGITS) for name in usual}
+    ends = [name[len(name.rstrip(_DIGITS)) :] for name in usual]
+    if len(letters) > 1 or "" in ends:
+        return
+    for letter in dict.fromkeys(name.rstrip(_DIGITS) for name in case.sizes.names):
+        names = [letter + end for end in ends]
+        if letter not in letters and all(
+            case.has(name, case.sizes.names.get(own))
+            for name, own in zip(names, usual, strict=True)
+        ):
+            yield names
 
 
 def _step(part: Expr) -> int | None:

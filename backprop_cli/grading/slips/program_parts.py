@@ -153,6 +153,7 @@ def _of_sums(case: Case, node: Op) -> Iterator[Change]:
     if node.name not in ("sum", "mean"):
         return
     (inner,) = node.args
+    yield from _largest_for_sum(case, node)
     if axis in (0, 1) and not node.option("keep"):
         for k in (0, int((case.shape(inner) or (1, 1))[int(str(axis))]) - 1):
             yield "path-lost", op("at", inner, index=(k,) if axis == 0 else (None, k))
@@ -162,11 +163,22 @@ def _of_sums(case: Case, node: Op) -> Iterator[Change]:
         yield from _functions_summed(case, node, inner)
 
 
+def _largest_for_sum(case: Case, node: Op) -> Iterator[Change]:
+    """The largest, or the smallest, for a sum; that of each row or column, summed up."""
+    (inner,) = node.args
+    is_whole = node.option("axis") is None and len(case.shape(inner) or ()) == 2
+    for name in ("max", "min"):
+        yield "wrong-activation", Op(name, node.args, node.options)
+        for along in (0, 1) if is_whole else ():
+            yield "wrong-activation", op(node.name, op(name, inner, axis=along))
+
+
 def _products_summed(node: Op, inner: Op) -> Iterator[Change]:
     """Σa·Σb for Σab, and ln Σyp for Σ y ln p."""
     options = dict(node.options)
     yield "summed-too-early", op("mul", *(op(node.name, arg, **options) for arg in inner.args))
     for factor, other in (inner.args, inner.args[::-1]):
+        yield "wrong-activation", op("max", other, **options)  # where one of them is picked
         if isinstance(other, Op) and len(other.args) == 1:
             total = op(node.name, op("mul", factor, *other.args), **options)
             yield "summed-too-early", Op(other.name, (total,), other.options)
@@ -195,9 +207,11 @@ def _along_the_other(node: Expr) -> Expr | None:
 
 
 def _other_numbers(node: Expr) -> Iterator[Change]:
-    """1 for a number that is added, as in h + 1 for h + α."""
+    """1 for a number that is added, as in h + 1 for h + α; one term twice, or half of it."""
     if isinstance(node, Op) and node.name in _SUMS:
         for position, arg in enumerate(node.args):
+            for times in (2, "1/2"):
+                yield "term-scaled", put(node, (position,), op("mul", num(times), arg))
             if isinstance(arg, Num) and arg.value.denominator != 1:
                 yield "wrong-constant", put(node, (position,), num(1))
 

@@ -89,6 +89,9 @@ def _summed_up(case: Case, place: tuple[int, ...], matrix: Expr) -> Iterator[Exp
 
 def keepdims_lost(case: Case) -> Iterator[Expr]:
     """Rows divided by the sums of the columns' places, and not by their own."""
+    for place, node in each(case.expr, frozenset({"column"})):
+        if case.shape(node) == case.shape(row := op("row", *node.args)):
+            yield put(case.expr, place, row)
     for place, node in each(case.expr, frozenset({"softmax"})):
         shape, axis = case.shape(node), node.option("axis")
         if shape is None or len(shape) != 2 or shape[0] != shape[1] or axis is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import nan
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -23,8 +24,9 @@ T_co = TypeVar("T_co", covariant=True)
 Schema: TypeAlias = dict[str, Any]
 
 _LONGEST_NAME = 40
-_whole = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})").fullmatch
-_whole_decimal = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,17}))\.0*").fullmatch
+_MOST_DIGITS = 18
+_whole = re.compile(rf"[+-]?(?:0|[1-9][0-9]{{0,{_MOST_DIGITS - 1}}})").fullmatch
+_too_long = re.compile(rf"[+-]?[0-9]{{{_MOST_DIGITS + 1},}}").fullmatch
 
 
 class Field(Protocol[T_co]):
@@ -141,16 +143,26 @@ class Integer(Struct, frozen=True):
         return None
 
     def _instead(self, text: str) -> str | None:
-        if match := _whole_decimal(text):
-            return match[1] if self.bounds.allow(int(match[1])) else None
-        try:
-            read_number(text)
-        except NumberError as error:
-            return error.instead
-        return None
+        """The whole number that was meant, where it is one that will do."""
+        if _too_long(text):
+            return f"a number of at most {_MOST_DIGITS} digits"
+        meant = _meant(text)
+        return f"{meant:.0f}" if _whole(f"{meant:g}") and self.bounds.allow(meant) else None
 
     def schema(self) -> Schema:
         return {"type": "integer", **self.bounds.schema()}
+
+
+def _meant(text: str) -> float:
+    """The number that `text` is, or is told to be written as; nan where there is none."""
+    try:
+        return read_number(text)
+    except NumberError as error:
+        instead = error.instead
+    try:
+        return read_number(instead) if instead else nan
+    except NumberError:
+        return nan
 
 
 _by_size = partial(re.fullmatch, r"\s*(\w+?)\s*[x×*]\s*(\w+)\s*")

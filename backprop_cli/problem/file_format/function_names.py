@@ -33,7 +33,13 @@ GENERIC = "f"
 """Any activation, in a problem with letters alone."""
 
 _called = partial(re.fullmatch, r"(?P<name>[\w.-]+)\((?P<inside>[^()]*)\)")  # leaky_relu(0.1)
+_operator_or_call = re.compile(r"[*/^@+]|\w\(").search
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
+
+
+def _formula(text: str) -> str | None:
+    """The text, where it is a formula that was written without saying so."""
+    return text if _operator_or_call(text) and '"' not in text else None
 
 
 class FunctionNames(Struct, frozen=True):
@@ -73,7 +79,8 @@ class FunctionNames(Struct, frozen=True):
             wanted, constant = called["name"], called["inside"]
         meant = elsewhere(wanted, self.known, self.letters)
         near = meant.name if meant is not None else nearest(wanted, self.known)
-        own = f'{{formula: "{meant.formula}"}}' if meant is not None and meant.formula else None
+        written = meant.formula if meant is not None else _formula(node.text)
+        own = f'{{formula: "{written}"}}' if written else None
         more = f"; did you mean `{near}`?" if near else f" (there are {', '.join(self.known)})"
         complaints.add(
             f"{shown(node.text)} is not {self.what}{more}",

@@ -249,7 +249,7 @@ def _rows(net: Draft, number: int, count: int) -> tuple[int, ...] | None:
         return None
     flat = x.array.reshape(-1)
     wanted = f"whole numbers from {first} to {count - 1 + first}, such as [{first}, {first + 1}]"
-    if x.array.ndim > 1 and 1 not in x.array.shape:
+    if net.samples is not None or (x.array.ndim > 1 and 1 not in x.array.shape):
         message = f"x is {described(x.array.shape)}, and layer {number} takes row numbers"
         net.complaints.add(message, x.mark, wanted)
         return None

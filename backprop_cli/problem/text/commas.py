@@ -10,11 +10,13 @@ from itertools import pairwise
 from msgspec import Struct
 
 from backprop_cli.errors import Mark
-from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode, is_pair
+from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
 from backprop_cli.problem.typed_numbers import NumberError, point_for_comma, shown
 
 _QUOTES = "“”„‟‘’‚‛«»"
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+_whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
+_fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
 
 
 class Pair(Struct, frozen=True):
@@ -75,6 +77,18 @@ def _joined(items: list[Node], pairs: list[Pair]) -> list[Node]:
             found.append(with_points(item, pairs))
             position += 1
     return found
+
+
+def is_pair(first: Node, second: Node) -> bool:
+    """Whether two values with a comma between them look like the halves of a decimal number."""
+    return (
+        isinstance(first, ScalarNode)
+        and isinstance(second, ScalarNode)
+        and first.style == second.style == "plain"
+        and (first.line, first.column + len(first.text) + 1) == (second.line, second.column)
+        and _whole(first.text) is not None
+        and _fraction(second.text) is not None
+    )
 
 
 def pair_of(first: Node, second: Node) -> Pair:

@@ -26,6 +26,8 @@ OF_PROBLEM: Final = _meant(
             "target targets label labels t output outputs ys desired truth ytrue expected d "
             "ziel zielwert sollwert ausgabe cible sortie sorties salida objetivo"
         ),
+        "x: [1, 2], a number for each input": "x1 x2 x3 x4",
+        "y: [1, 0], a number for each output": "y1 y2 y3",
         "layers": "network net model architecture hidden schichten couches capas strati layer",
         _LAYER: "weights weight w w1 w2 bias biases b b1 b2 activation activations act",
         "loss": (

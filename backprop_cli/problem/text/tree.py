@@ -18,8 +18,7 @@ from msgspec import Struct, field
 from backprop_cli.errors import Complaint, Complaints, Mark
 from backprop_cli.problem.typed_numbers import shown
 
-MAX_BYTES: Final = 20_000_000
-"""The largest file that is read."""
+MAX_BYTES: Final = 20_000_000  # of the largest file that is read
 MAX_NODES: Final = 1_000_000
 """The most scalars, lists and mappings in a file, each use of an alias counted in full."""
 MAX_DEPTH: Final = 50
@@ -28,9 +27,8 @@ MAX_DEPTH: Final = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
+_LONGEST_HALF = 1_000  # of what goes on behind a comma; each one more reads it again
 _of_numbers = re.compile(r"(?=.*\d)(?:[-+−.;,/\s]|\d+(?:[eE][-+]?\d+)?)+").fullmatch
-_fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
 _NO_TEXT = {
     b"PK\x03\x04": "an archive, or a document such as .docx and .xlsx are",
     b"\xd0\xcf\x11\xe0": "a document of an older Word or Excel",
@@ -350,11 +348,25 @@ class _Builder:
                 message = "in braces a comma begins another key: a text with one needs quotes"
                 add(message, before.mark, f'"{before.text}"')
         elif first := mapping.entries.get(key.text):
-            message = f"{shown(key.text)} is given twice, the first time on line {first.key.line}"
-            add(message, key.mark, "one of the two")
-            mapping.again.append(Entry(key, value))
+            self._enter_again(mapping, Entry(key, value), first.key)
         else:
             mapping.entries[key.text] = Entry(key, value)
+
+    def _enter_again(self, mapping: MapNode, entry: Entry, first: ScalarNode) -> None:
+        """A key that was there before: with the first one of an item another item begins."""
+        mapping.again.append(entry)
+        item = self._begins_item(mapping, mapping.again[0])
+        if item and len(mapping.again) > 1:
+            return  # the rest of that item
+        message = f"{shown(entry.key.text)} is given twice, the first time on line {first.line}"
+        instead = f"- {entry.key.text}: … for another item, or " if item else ""
+        self.complaints.add(message, entry.key.mark, f"{instead}one of the two")
+
+    def _begins_item(self, mapping: MapNode, entry: Entry) -> bool:
+        """Whether a key stands below the one that its item of a list with dashes begins with."""
+        begun, key = next(iter(mapping.entries.values())).key, entry.key
+        in_list = len(self.open) > 1 and isinstance(self.open[-2].node, ListNode)
+        return in_list and begun.text == key.text and begun.column == key.column
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
@@ -367,25 +379,14 @@ class _Builder:
         self.complaints.add(message, _mark(event), "put it in a file of its own")
 
 
-def is_pair(first: Node, second: Node) -> bool:
-    """Whether two values with a comma between them look like the halves of a decimal number."""
-    return (
-        isinstance(first, ScalarNode)
-        and isinstance(second, ScalarNode)
-        and first.style == second.style == "plain"
-        and (first.line, first.column + len(first.text) + 1) == (second.line, second.column)
-        and _whole(first.text) is not None
-        and _fraction(second.text) is not None
-    )
-
-
 def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
     """The value of `{bias: 0,5}` or `{formula: max(0, z)}`, whose end YAML takes for a key."""
     before = next((entry.value for entry in reversed(mapping.entries.values())), None)
     if not (isinstance(value, ScalarNode) and value.empty and isinstance(before, ScalarNode)):
         return None
-    whole = _open(before.text) or _of_numbers(f"{before.text},{key.text}")
-    return before if before.style == "plain" and before.line == key.line and whole else None
+    if before.style != "plain" or before.line != key.line or len(before.text) > _LONGEST_HALF:
+        return None
+    return before if _open(before.text) or _of_numbers(f"{before.text},{key.text}") else None
 
 
 def _open(text: str) -> bool:

@@ -50,6 +50,10 @@ _TABLE = (
     _Words("a backslash in double quotes begins an escape", _BACKSLASH, problem="hexdec"),
     _Words("the text goes on after its closing quote", "'it''s' for it's", after="'\""),
     _Words("this bracket closes nothing", "leave it out", characters="]}", context="block"),
+    _Words("a minus stands right before its number, without a space", "-0.5", characters="-",
+           problem="node content"),
+    _Words("a value is missing before this comma", "a value, or one comma less", characters=",",
+           problem="node content"),
     _Words("a value is missing here", problem="node content"),
     _Words(
         "this list in brackets is not closed, or a comma is missing in it",
@@ -65,7 +69,8 @@ _TABLE = (
         context="flow mapping",
         at_start=True,
     ),
-    _Words("this text is not closed: its second quote is missing", context="quoted", at_start=True),
+    _Words("this text is not closed: its second quote is missing", "the same quote at its end",
+           context="quoted", at_start=True),
     _Words("a space is missing after this colon", "key: value", problem="found unexpected ':'"),
     _Words("a colon is missing after this key", "key: value", problem="find expected ':'",
            at_start=True),
@@ -80,6 +85,8 @@ _TABLE = (
            context="block mapping"),
     _Words("a list ends before this comma: rows stand in brackets of their own",
            "[[1, 0], [-1, 1]]", characters=",", after="]", context="block mapping"),
+    _Words("the list ends before this, and nothing follows it on its line", "leave it out",
+           after="]}", context="block mapping"),
     _Words(
         "this line does not fit the ones above: a key at the same indentation belongs here",
         context="block mapping",
@@ -110,7 +117,7 @@ def syntax_complaints(error: yaml.YAMLError, lines: list[str], loader: Any) -> l
     Where the library gets further once slips of the hand are mended, these are what is wrong.
     """
     told = _complaint(error, lines)
-    found = slips(lines)
+    found = slips(lines) or _indented(told.mark.line, lines)
     if not found:
         return [told]
     mended = [*lines]
@@ -185,7 +192,18 @@ _dash = re.compile(r"(?P<head> *)(?P<sign>-)(?=[{\[\"']|[^\W\d_])").match
 _bare = re.compile(
     rf"(?P<head> *{_NAME})(?P<sign>) +(?:\{{.*\}} *$|(?=[\[{{\"'.+\-−]|\d)[^:]*$)"
 ).match
-_comment = re.compile(r"(?P<head> *)(?P<sign>//|%)(?=\s)").match
+_dashes = re.compile(r"(?P<head> *)- ").match
+_key = re.compile(r"(?P<head> *(?:- +)*)[^\s#-]").match
+_comment = re.compile(r"(?P<head> *|[^#\"']*[\]}] +)(?P<sign>//|%)(?=\s)").match
+_ended = re.compile(
+    rf"(?P<head> *(?:- +)?{_NAME}: +[^#]*[\]}}])(?P<sign> *[,;])(?= *(?:#.*)?$)"
+).match
+_rows = re.compile(
+    r"(?P<head>[^:\[{#]*: +)(?P<sign>)(?=\[[^\[{]*\](?: *, *\[[^\[{]*\])+ *(?:#.*)?$)"
+).match
+_texts = re.compile(
+    rf"(?P<head> *(?:- +)?{_NAME}: +)(?P<sign>)(?=[^\W\d][^\"#:]* [^\"#:]*: [^\"\[{{#]*$)"
+).match
 _item = re.compile(r"(?P<head> +)(?P<sign>)(?=\{)").match
 _nothing = re.compile(rf" *{_NAME}: +(?P<sign>-+) *(?:#.*)?$").match
 _alone = re.compile(rf"(?P<head> *{_NAME})(?P<sign>) *(?:#.*)?$").match
@@ -209,6 +227,7 @@ class _Kind(Struct, frozen=True):
 
     message: str
     put: str
+    at_end: str = ""  # what stands there, too
 
 
 _COLON = _Kind("a colon is missing after this name", ":")
@@ -217,6 +236,9 @@ _EQUALS = _Kind("`=` stands where a colon belongs", ":")
 _DASH = _Kind("a space is missing after this dash", "- ")
 _COMMENT = _Kind("a comment begins with `#`", "#")
 _ITEM = _Kind("`- ` is missing before an item of a list", "- ")
+_END = _Kind("nothing stands behind the list on its line", "")
+_ROWS = _Kind("a list of rows stands in brackets of its own", "[", "]")
+_TEXT = _Kind("a text with a colon and a space in it needs quotes", '"', '"')
 _TAB = "a tab stands where only spaces may"
 _WIDE = "\u00a0\u2002\u2003\u2007\u2009\u202f\u3000"  # what is copied from pages beside the space
 
@@ -226,6 +248,9 @@ _LOOKED_FOR = (
     (_item, _ITEM),
     (_unspaced, _SPACE),
     (_equals, _EQUALS),
+    (_ended, _END),
+    (_rows, _ROWS),
+    (_texts, _TEXT),
     (_dash, _DASH),
     (_bare, _COLON),
 )
@@ -236,6 +261,19 @@ def slips(lines: list[str]) -> list[Slip]:
     if len(lines) > MOST_LINES:
         return []
     return [slip for number, line, below in _outside(lines) for slip in _slip(number, line, below)]
+
+
+def _indented(number: int, lines: list[str]) -> list[Slip]:
+    """The line as it would stand at the indentation of the key, or the dash, above."""
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    begins = _dashes if line.lstrip().startswith("- ") else _key
+    above = next(filter(None, map(begins, reversed(lines[: number - 1]))), None)
+    at, wanted = len(line) - len(line.lstrip()), len(above["head"]) if above else -1
+    if not line.strip() or above is None or at == wanted:
+        return []
+    message = f"this line is indented by {at}, and its neighbour above by {wanted}"
+    instead = f"{wanted or 'no'} space{'' if wanted == 1 else 's'} before it"
+    return [Slip(Complaint(message, Mark(number, at + 1), instead), " " * wanted + line.lstrip())]
 
 
 def _outside(lines: list[str]) -> Iterator[tuple[int, str, str]]:
@@ -288,7 +326,9 @@ def _made(number: int, line: str, match: re.Match[str], kind: _Kind) -> Slip:
     rest = line[match.end() if kind is _EQUALS else match.end("sign") :]
     if kind is _SPACE:
         rest = rest[1:]
-    mended = f"{match['head']}{kind.put}{' ' if kind is _EQUALS else ''}{rest}"
+    mended = (
+        f"{match['head']}{kind.put}{' ' if kind is _EQUALS else ''}{rest.rstrip()}{kind.at_end}"
+    )
     mended = _in_braces.sub(r"\g<head>: ", mended)
     return Slip(_said(number, match, kind, mended), mended)
 

@@ -1,0 +1,393 @@
+"""A wrong line to the part of it that is another, or has something too much or too little in it.
+
+What a part would have to be is what its line gave, taken back to where it stands. That is compared
+with everything there is: all quantities, all parts of formulas, and functions of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from itertools import islice
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Place,
+    Sym,
+    addends,
+    put,
+    rewrite,
+    symbols,
+    walk,
+)
+from backprop_cli.algebra.quantity import quantity
+from backprop_cli.grading.judging.answer_key import is_jacobian
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.sheets.typed_arrays import Array
+from backprop_cli.grading.slips.of_programs import is_same, ratio, rights_of
+from backprop_cli.grading.slips.plain_workings import Numbers, Values
+from backprop_cli.grading.slips.program_functions import slopes
+from backprop_cli.grading.slips.wrong_quantity import Wrong
+
+_MOST_NUMBERS: Final = 20_000_000
+"""So many entries of parts are looked at for one array."""
+FEWEST: Final = 3
+"""Entries that have to agree: with fewer, some part of some formula fits by chance."""
+_MOST_WAYS: Final = 3
+_SAMPLED: Final = 8
+"""Entries that are looked at first: what agrees there is worked out as a whole."""
+_NEAR: Final = 1e-5
+_MOST_HITS: Final = 6
+
+
+def by_known_parts(judge: Judge, wrong: Wrong, numbers: Numbers) -> list[str]:
+    """A part that is another one, or times, over, plus or less another; a term put over others."""
+    value, unit = wrong.written.value, wrong.written.unit
+    if value.size < FEWEST or is_same(value, np.zeros_like(value), unit):
+        return []
+    ways = [way for way in judge.key.formulas.get(wrong.name, ()) if not is_jacobian(way)]
+    found: dict[str, None] = dict.fromkeys(_of_terms(judge, wrong, numbers, ways))
+    known = _Known(judge, wrong, Values(numbers))
+    lines = [_Line(way, wrong, known.values) for way in ways[:_MOST_WAYS]]
+    for functions in (_AS_IT_IS, _FUNCTIONS):
+        for line in lines:
+            for part in line.parts():
+                found |= dict.fromkeys(known.explaining(line, part, functions))
+        if found:
+            break
+    return list(found or _part_in_place(judge, wrong, known.values, known.parts))
+
+
+def _of_terms(judge: Judge, wrong: Wrong, numbers: Numbers, ways: Sequence[Expr]) -> Iterator[str]:
+    """One term alone wherever it is anything; the penalty of a parameter that has none."""
+    value, unit = wrong.written.value, wrong.written.unit
+    rights = [one for one in rights_of(judge, wrong, numbers) if np.isfinite(one).all()]
+    for way in ways:
+        terms = list(addends(way))
+        for term in map(Values(numbers).of, terms if len(terms) > 1 else ()):
+            if any(_put_over(value, right, term, unit) for right in rights):
+                yield "gradient-overwritten"
+    if any(_with_parameter(judge, wrong.name, value - right, unit) for right in rights):
+        yield "term-added"
+
+
+def _put_over(value: Array, right: Array, term: Array, unit: Array) -> bool:
+    """Whether one term stands alone wherever it is anything at all, put there and not added."""
+    there = term != 0
+    if term.shape != right.shape or there.all() or not there.any():
+        return False
+    return is_same(value, np.where(there, term, right), unit)
+
+
+def _with_parameter(judge: Judge, name: str, off: Array, unit: Array) -> bool:
+    """Whether what a gradient is off by is so many times its parameter: the decay of a bias."""
+    parameter = judge.key.truth.get(quantity(name).by)
+    return parameter is not None and ratio(off, parameter, unit) is not None
+
+
+# What a part would have to be ---------------------------------------------------------------------
+
+
+class _Part(Struct, frozen=True):
+    """A part of a line: where it stands, what it is, and what it would have to be."""
+
+    place: Place
+    node: Expr
+    own: Array
+    needed: Array
+    is_term: bool
+
+
+class _Line(Struct, frozen=True):
+    """A line that gave something wrong."""
+
+    expr: Expr
+    wrong: Wrong
+    values: Values
+
+    def parts(self) -> Iterator[_Part]:
+        """Every part that can be taken back from what the line gave."""
+        stack: list[tuple[Place, Expr, Array, bool]] = [
+            ((), self.expr, self.wrong.written.value, False)
+        ]
+        while stack:
+            place, node, needed, is_term = stack.pop()
+            own = self.values.of(node)
+            yield _Part(place, node, own, needed, is_term)
+            if isinstance(node, Op):
+                with np.errstate(all="ignore"):
+                    stack += [
+                        ((*place, k), node.args[k], found, node.name in ("add", "sub"))
+                        for k, found in self._taken_back(node, needed)
+                    ]
+
+    def _taken_back(self, node: Op, needed: Array) -> Iterator[tuple[int, Array]]:
+        """What each argument would have to be."""
+        args = [self.values.of(arg) for arg in node.args]
+        if (undone := _UNDONE.get(node.name)) is not None and len(args) == 1:
+            yield 0, undone(needed)
+        elif (both := _BOTH_UNDONE.get(node.name)) is not None and len(args) == 2:
+            yield from enumerate(both(needed, *args))
+        elif node.name in ("row", "column") and needed.ndim == 2:
+            yield 0, needed[0] if node.name == "row" else needed[:, 0]
+        elif node.name == "matmul":
+            yield from _factors_undone(needed, *args)
+
+    def gives(self, part: _Part, value: Array) -> bool:
+        """Whether the line gives what it gave with this in the place of a part."""
+        numbers = {name: self.values.numbers[name] for name in symbols(self.expr)}
+        changed = Values({**numbers, "?": value}).of(put(self.expr, part.place, Sym("?")))
+        return is_same(self.wrong.written.value, changed, self.wrong.written.unit)
+
+
+_UNDONE: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "neg": np.negative,
+        "exp": np.log,
+        "log": np.exp,
+        "tanh": np.arctanh,
+        "sigmoid": lambda y: np.log(y / (1 - y)),
+        "sqrt": np.square,
+        "relu": lambda y: np.where(y > 0, y, np.nan),
+        "transpose": np.transpose,
+    }
+)
+_BOTH_UNDONE: Mapping[str, Callable[[Array, Array, Array], tuple[Array, Array]]] = MappingProxyType(
+    {
+        "add": lambda y, a, b: (y - b, y - a),
+        "sub": lambda y, a, b: (y + b, a - y),
+        "mul": lambda y, a, b: (y / b, y / a),
+        "div": lambda y, a, b: (y * b, a / y),
+    }
+)
+_LARGEST_MATRIX: Final = 1_000
+_DETERMINED: Final = 1e-6
+
+
+def _factors_undone(needed: Array, a: Array, b: Array) -> Iterator[tuple[int, Array]]:
+    """What the factors of a matrix product would have to be, where the other one says so."""
+    if not np.isfinite(needed).all() or max(a.size, b.size) > _LARGEST_MATRIX:
+        return
+    if a.ndim == 2 and _is_determined(a):
+        yield 1, np.linalg.pinv(a) @ needed
+    if b.ndim == a.ndim == 2 and _is_determined(b.T):
+        yield 0, needed @ np.linalg.pinv(b)
+
+
+def _is_determined(matrix: Array) -> bool:
+    if not np.isfinite(matrix).all() or matrix.shape[0] < matrix.shape[1]:
+        return False
+    sizes = np.linalg.svd(matrix, compute_uv=False)
+    return bool(sizes[-1] > _DETERMINED * sizes[0])
+
+
+# What stands in a sum ---------------------------------------------------------------------------
+
+_MOST_IN_PLACE: Final = 4_000
+"""So many parts are tried in the place of others."""
+
+
+def _part_in_place(
+    judge: Judge, wrong: Wrong, values: Values, parts: Sequence[Expr]
+) -> Iterator[str]:
+    """A part of some formula where a quantity belongs, or a quantity where a part does."""
+    expr = judge.key.first(wrong.name)
+    if expr is None:
+        return
+    unit = wrong.written.unit
+    tried = ((own, other) for own in dict.fromkeys(walk(expr)) for other in parts)
+    for own, other in islice(tried, _MOST_IN_PLACE):
+        if isinstance(own, Num) or own == expr or (isinstance(own, Op) and isinstance(other, Op)):
+            continue
+        there, here = values.of(other), values.of(own)
+        if not there.ndim or not (there.shape == here.shape or _as_sums(expr, own, here, there)):
+            continue
+        changed = rewrite(expr, partial(_in_its_place, own, other))
+        if is_same(wrong.written.value, values.of(changed), unit):
+            yield "wrong-operand"
+            return
+
+
+def _as_sums(expr: Expr, own: Expr, here: Array, there: Array) -> bool:
+    """Whether two arrays have as many sums along the axis along which one of them is added up."""
+    users = [node for node in walk(expr) if isinstance(node, Op) and own in node.args]
+    if len(users) != 1 or users[0].name not in ("sum", "mean") or here.ndim != there.ndim:
+        return False
+    axis = users[0].option("axis")
+    if axis not in (0, 1) or here.ndim != 2:
+        return False
+    other = 1 - int(str(axis))
+    return bool(here.shape[other] == there.shape[other])
+
+
+def _in_its_place(own: Expr, other: Expr, node: Expr) -> Expr | None:
+    return other if node == own else None
+
+
+# What there is ------------------------------------------------------------------------------------
+
+Function = Callable[[Array], Array]
+_AS_IT_IS: Sequence[Function] = (np.asarray,)
+_FUNCTIONS: Sequence[Function] = (
+    *(np.abs, np.square, np.sign, np.exp, np.log, np.sqrt, np.reciprocal, np.tanh),
+    lambda x: 1 - x,
+    lambda x: 1.0 * (x > 0),
+    lambda x: np.maximum(x, 0),
+    lambda x: 1 / (1 + np.exp(-x)),
+)
+_RELATIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
+    {
+        "wrong-operand": lambda own, other: np.broadcast_to(other, np.shape(other + 0 * own)),
+        "factor-added": lambda own, other: own * other,
+        "factor-left-out": lambda own, other: own / other,
+        "term-added": lambda own, other: own + other,
+        "term-left-out": lambda own, other: own - other,
+    }
+)
+
+
+class _Known:
+    """What stands in other places: quantities and parts of formulas, as arrays of some shape."""
+
+    def __init__(self, judge: Judge, wrong: Wrong, values: Values) -> None:
+        self.values = values
+        self._unit = wrong.written.unit
+        after = _computed_from(judge, wrong.name)
+        self.parts = [one for one in _parts(judge) if after.isdisjoint(symbols(one))]
+        self._of_shape: dict[tuple[int, ...], list[Array]] = {}
+        self._room = _MOST_NUMBERS
+
+    def of_shape(self, shape: tuple[int, ...]) -> list[Array]:
+        """All that has a shape, or fits it: given to rows or columns, or as much of it."""
+        if shape not in self._of_shape:
+            found: list[Array] = []
+            for part in self.parts if self._room > 0 else ():
+                value = self.values.of(part)
+                self._room -= value.size
+                found += _fitting(value, shape, isinstance(part, Sym))
+            self._of_shape[shape] = found
+        return self._of_shape[shape]
+
+    def explaining(self, line: _Line, part: _Part, functions: Sequence[Function]) -> Iterator[str]:
+        """What is wrong with a part, by what it would have to be."""
+        where = _telling(part.needed)
+        if len(where) < FEWEST or (isinstance(part.node, Num) and functions is not _AS_IT_IS):
+            return
+        needed = part.needed.ravel()[where]
+        own = np.broadcast_to(part.own, part.needed.shape).ravel()[where]
+        if functions is _AS_IT_IS:
+            yield from _by_constants(line, part, needed, own)
+        others = self.of_shape(part.needed.shape)
+        sampled = np.array([one.ravel()[where] for one in others]).reshape(-1, len(where))
+        with np.errstate(all="ignore"):
+            for function in functions:
+                yield from self._related(line, part, function, (needed, own, sampled))
+
+    def _related(
+        self, line: _Line, part: _Part, function: Function, seen: tuple[Array, Array, Array]
+    ) -> Iterator[str]:
+        needed, own, sampled = seen
+        others = self.of_shape(part.needed.shape)
+        is_constant = _is_constant(needed)
+        for id, gives in _RELATIONS.items():
+            if is_constant and id != "wrong-operand":
+                continue
+            off = np.abs(gives(own, function(sampled)) - needed)
+            near = (off <= _NEAR * np.max(np.abs(needed))).all(axis=-1)
+            hits = islice(np.flatnonzero(near), _MOST_HITS)
+            if any(line.gives(part, gives(part.own, function(others[k]))) for k in hits):
+                yield id
+
+
+def _telling(needed: Array) -> NDArray[np.intp]:
+    """Some entries that are something, from all over."""
+    size = np.abs(np.where(np.isfinite(needed), needed, 0)).ravel()
+    there = np.flatnonzero(size > _NEAR * np.max(size, initial=0))
+    picked = np.linspace(0, max(len(there) - 1, 0), min(_SAMPLED, len(there)))
+    return np.asarray(there[picked.astype(int)])
+
+
+def _is_constant(values: Array) -> bool:
+    return bool(np.ptp(values) <= _NEAR * np.max(np.abs(values)))
+
+
+def _by_constants(line: _Line, part: _Part, needed: Array, own: Array) -> Iterator[str]:
+    """Another number in the place of one, or of anything; so many times one term."""
+    if not part.place:
+        return
+    if _is_constant(needed) and line.gives(part, np.full_like(part.own, needed.mean())):
+        if isinstance(part.node, Num):
+            yield "wrong-constant"
+        elif is_round(float(needed.mean())):
+            yield "wrong-operand"
+        return
+    times = ratio(needed, own, _NEAR * np.abs(needed)) if part.is_term else None
+    if times is not None and line.gives(part, part.own * times):
+        yield "term-scaled"
+
+
+_LARGEST_PART: Final = 100
+
+
+def is_round(number: float) -> bool:
+    """Whether a number is one that somebody writes down: 3, 0.5, 0.01."""
+    near = Fraction(number).limit_denominator(_LARGEST_PART)
+    return abs(number - near) <= _NEAR * abs(number) and abs(near.numerator) <= _LARGEST_PART
+
+
+def _computed_from(judge: Judge, name: str) -> set[str]:
+    """A quantity and all that is computed from it."""
+    found = {name}
+    for other, used in judge.key.uses.items():
+        if not found.isdisjoint(used):
+            found.add(other)
+    return found
+
+
+def _parts(judge: Judge) -> Iterator[Expr]:
+    """All quantities, and all parts of their formulas, each once."""
+    seen: set[Expr] = set()
+    formulas = (ways[0] for ways in judge.key.formulas.values() if not is_jacobian(ways[0]))
+    names: Iterator[Expr] = (Sym(name) for name in judge.key.truth)
+    sloped = (slope for name in judge.key.truth for slope in slopes(Sym(name)))
+    for part in (*names, *(node for expr in formulas for node in walk(expr)), *sloped):
+        if isinstance(part, Sym | Op) and part not in seen:
+            seen.add(part)
+            yield part
+
+
+def _fitting(part: Array, shape: tuple[int, ...], is_quantity: bool) -> Iterator[Array]:
+    """A part as it stands beside an array: entry by entry, or a vector with each row or column.
+
+    Of a larger quantity as many rows and columns, the first or the last.
+    """
+    if not np.isfinite(part).all():
+        return
+    if part.shape == shape or (part.size == 1 and is_quantity):
+        yield np.broadcast_to(part.reshape(shape) if part.size > 1 else part.ravel()[0], shape)
+    elif part.ndim == 1 and len(shape) == 2:
+        if part.size == shape[1]:
+            yield np.broadcast_to(part[None, :], shape)
+        if part.size == shape[0]:
+            yield np.broadcast_to(part[:, None], shape)
+    elif part.ndim == len(shape):
+        for one in (part, part.T) if is_quantity and part.ndim == 2 else (part,):
+            yield from _as_much_of(one, shape, is_quantity)
+
+
+def _as_much_of(part: Array, shape: tuple[int, ...], is_quantity: bool) -> Iterator[Array]:
+    sizes = list(zip(part.shape, shape, strict=True))
+    if part.size > 1 and all(size in (1, whole) for size, whole in sizes):
+        yield np.broadcast_to(part, shape)
+    elif is_quantity and all(size >= whole for size, whole in sizes):
+        yield part[tuple(slice(whole) for whole in shape)]
+        yield part[tuple(slice(size - whole, size) for size, whole in sizes)]
