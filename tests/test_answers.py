@@ -580,6 +580,12 @@ def test_links_out_of_a_folder_are_not_followed(tmp_path: Path) -> None:
     assert answer_files([folder]) == [str(folder / "a.yaml"), str(folder / "c.yaml")]
 
 
+def test_lines_that_were_left_out_are_not_called_no_answers() -> None:
+    found = sheet("answers:\n  Z1: [4, 0];\n  H1: [1, 2] // easy\n")
+    assert "no answers below" not in str(found.remarks)
+    assert "no answers below" in str(sheet("answers:\n").remarks)
+
+
 def test_files_are_found_where_the_working_folder_has_been_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,3 +242,22 @@ def test_of_many_late_steps_those_that_are_not_looked_at_are_not_called_missing(
     verdicts = [report[name].verdict for name in sheet]
     assert verdicts == ["not-judged", "not-judged", "correct", "correct", "correct"]
     assert "asks for it" in report["W1_new@40"].message
+
+
+UNITS = """
+convention: {affine: W^T x + b}
+values: {z1: [3, -2], W: [[5, 1], [1, 2]]}
+equations: [a1 = relu(z1), "z2 = W.T @ a1"]
+upstream: {z2: [-3, 1]}
+"""
+
+
+def test_two_entries_of_a_quiz_are_not_called_nothing() -> None:
+    """A quiz asks for ∂H/∂W₁₁ = 3 · (−3) and ∂H/∂W₂₁ = 0 · (−3) alone."""
+    problem = backprop.load(UNITS)
+    report = problem.check({"dL/da1": "-14 -1", "dL/dW[1,1]": "-9", "dL/dW[2,1]": "0"})
+    assert [report["dL/da1"].verdict, report["dL/dW"].verdict] == ["correct", "missing"]
+    lines = [line for line in report.render("text").splitlines() if "dL/dW " in line]
+    assert len(lines) == 1
+    assert "0.5/1" in lines[0]
+    assert "not all of it" in lines[0]

@@ -19,7 +19,7 @@ from backprop_cli.problem.layer_types.layer_type import per_sample
 from backprop_cli.problem.model import Equation, Fusion, Remark, behind, unsuited
 from backprop_cli.problem.model_builder import PRE, Draft, rule_of
 from backprop_cli.problem.problem_data import Function, Penalty
-from backprop_cli.problem.text.formula_texts import dialect, log_base, parsed
+from backprop_cli.problem.text.formula_texts import Scope, dialect, log_base, parsed
 
 
 def add_loss(net: Draft) -> bool:
@@ -93,7 +93,9 @@ def _loss_input(net: Draft, loss: Loss) -> str:
 
 def _own_loss(net: Draft, function: Function) -> Expr | None:
     assert function.formula is not None
-    formula = parsed(function.formula, dialect(net.convention), net.complaints, ("yhat", "y"))
+    formula = parsed(
+        function.formula, dialect(net.convention), net.complaints, Scope(("yhat", "y"))
+    )
     if formula is None:
         return None
     try:

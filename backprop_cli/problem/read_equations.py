@@ -19,7 +19,7 @@ from backprop_cli.problem.model import Equation, letters_of, state_shape
 from backprop_cli.problem.named import loss_of, losses_of, rule_of
 from backprop_cli.problem.problem_data import Problem, Text, kinks
 from backprop_cli.problem.targets import complain_of_letters
-from backprop_cli.problem.text.formula_texts import dialect, moved, parsed
+from backprop_cli.problem.text.formula_texts import Scope, dialect, moved, parsed
 from backprop_cli.problem.text.lexer import is_name
 from backprop_cli.problem.text.parser import TAKEN
 from backprop_cli.problem.typed_numbers import shown
@@ -222,9 +222,9 @@ def _equation(read: Equations, stated: Stated) -> None:
             f"{name}2 = …, a name of its own",
         )
     how = dialect(read.problem.convention, stated.running, read.lengths)
-    hinted, start = {**read.hints, **later}, stated.start
     where = "values" if read.numbers else "shapes"
-    expr = parsed(text, how, read.complaints, read.known, start, hinted, where, read.excused)
+    scope = Scope(read.known, {**read.hints, **later}, where, read.excused)
+    expr = parsed(text, how, read.complaints, scope, stated.start)
     shape = None
     if expr is not None and all(used in read.shapes for used in symbols(expr)):
         shape = _shape(read, name, expr, text, stated.start)

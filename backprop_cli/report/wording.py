@@ -74,6 +74,8 @@ def verdict_phrase(result: Result) -> str:
         return HOW[result.how]
     if result.verdict == "carried" and result.message:
         return result.message
+    if result.verdict == "missing" and any(one.verdict != "missing" for one in result.entries):
+        return "missing: not all of it is written here"
     return VERDICTS[result.verdict].phrase
 
 

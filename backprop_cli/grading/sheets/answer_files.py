@@ -193,7 +193,7 @@ def _from_tree(
         message = A_PROBLEM if _OF_PROBLEMS & root.entries.keys() else NO_ANSWERS
         return _unusable(file, Complaint(message, root.mark, _FORM))
     for block in blocks:
-        if (problem := _read_block(block, collector, complaints)) is not None:
+        if (problem := _read_block(block, collector, complaints, rest)) is not None:
             return _unusable(file, problem)
     if rest is not None:
         _add_broken(rest, collector)
@@ -236,11 +236,14 @@ def _unknown_key(key: ScalarNode, known: Quantities, collector: Collector) -> No
     collector.remark(f"{shown(text)} is no key of an answer sheet", key.mark, hint)
 
 
-def _read_block(block: Entry, collector: Collector, complaints: Complaints) -> Complaint | None:
+def _read_block(
+    block: Entry, collector: Collector, complaints: Complaints, rest: Salvaged | None
+) -> Complaint | None:
     """Reads what stands under `answers`; a complaint where that is no mapping at all."""
     value = block.value
     if isinstance(value, ScalarNode) and value.text.strip() in MISSING:
-        collector.remark("there are no answers below `answers`", block.key.mark)
+        if rest is None or not rest.broken:  # else it was left out, and is told line by line
+            collector.remark("there are no answers below `answers`", block.key.mark)
         return None
     if not isinstance(value, MapNode):
         message = f"names with their values belong below `answers`, not {kind_of(value)}"

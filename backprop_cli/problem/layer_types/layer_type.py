@@ -16,7 +16,7 @@ from backprop_cli.problem.file_format.function_names import GENERIC
 from backprop_cli.problem.file_format.records import NOTHING, Given, Key
 from backprop_cli.problem.model_builder import Draft, rule_of
 from backprop_cli.problem.problem_data import TRAINED_SLOPE, Dropout, Function, Values
-from backprop_cli.problem.text.formula_texts import dialect, parsed
+from backprop_cli.problem.text.formula_texts import Scope, dialect, parsed
 
 
 def _nothing(_: Given) -> None:
@@ -155,7 +155,7 @@ def _in_letters(net: Draft, activation: Function) -> bool:
 def _own_activation(net: Draft, activation: Function, z: Expr) -> Expr:
     """The formula in place of a name; z itself where there is something wrong with it."""
     assert activation.formula is not None
-    formula = parsed(activation.formula, dialect(net.convention), net.complaints, ("z",))
+    formula = parsed(activation.formula, dialect(net.convention), net.complaints, Scope(("z",)))
     if formula is None:
         return z
     try:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from backprop_cli.algebra.expr import Expr, symbols
 from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.errors import Complaints, Mark
@@ -47,21 +49,25 @@ def dialect(
     )
 
 
+class Scope(Struct, frozen=True):
+    """The `known` names that a formula may use, and what is said of others.
+
+    `later` is what to say, and to write instead, of names that it may not use yet, `stated` the key
+    of the file under which it may state one. Nothing is said of names that are `excused`.
+    """
+
+    known: Collection[str]
+    later: Mapping[str, tuple[str, str]] = {}
+    stated: str | None = None
+    excused: Callable[[str], bool] = lambda _name: False
+
+
 def parsed(
-    text: Text,
-    how: Dialect,
-    complaints: Complaints,
-    known: Collection[str],
-    skip: int = 0,
-    later: Mapping[str, tuple[str, str]] | None = None,
-    stated: str | None = None,
-    excused: Callable[[str], bool] = lambda _name: False,
+    text: Text, how: Dialect, complaints: Complaints, scope: Scope, skip: int = 0
 ) -> Expr | None:
     """The expression of a formula; None, with complaints, where it is none.
 
-    `known` are the names it may use, `skip` the characters before the formula itself, `later` what
-    to say, and to write instead, of names that it may not use yet, `stated` the key of the file
-    under which it may state one. Nothing is said of names that are `excused`.
+    `skip` are the characters before the formula itself.
     """
     from backprop_cli.problem.text.parser import FormulaError, parse_placed
 
@@ -70,22 +76,20 @@ def parsed(
     except FormulaError as error:
         complaints.add(error.message, moved(text.mark, skip + error.offset), error.instead)
         return None
-    unknown = [name for name in symbols(expr) if name not in known]
+    unknown = [name for name in symbols(expr) if name not in scope.known]
     for name in unknown:
-        if excused(name):
+        if scope.excused(name):
             continue
         place = skip + places.get(name, 0)
-        said, instead = (later or {}).get(name) or _said_of(name, text.text[:place], known, stated)
+        said, instead = scope.later.get(name) or _said_of(name, text.text[:place], scope)
         complaints.add(said, moved(text.mark, place), instead)
     return None if unknown else expr
 
 
-def _said_of(
-    name: str, before: str, known: Collection[str], stated: str | None
-) -> tuple[str, str | None]:
+def _said_of(name: str, before: str, scope: Scope) -> tuple[str, str | None]:
     """What to say of a name that is not known, and what to write instead.
 
-    `before` is the text up to it, `stated` the key of the file under which it might be stated.
+    `before` is the text up to it.
     """
     from backprop_cli.problem.text.calls import FUNCTIONS, no_argument
 
@@ -95,6 +99,7 @@ def _said_of(
         return f"`^{name}` would be a power, of a quantity {shown(name)}", ".T for transposed"
     if name == "e":
         return "`e` is not known here: it is no number", "exp(x) for e^x"
+    known, stated = scope.known, scope.stated
     near = in_letters(name) if in_letters(name) in known else nearest(name, known)
     meant = f"; did you mean `{near}`?" if near else ""
     ways = [listed(known), f"{stated}: {{{name}: …}}" if stated else None]
