@@ -25,6 +25,7 @@ PERSONS = "tests/test_tightness_of_persons.py"
 WORK = "tests/test_tightness_of_work.py"
 PARTS = "tests/test_named_by_parts.py"
 PUBLISHED = "tests/test_published_figures.py"
+HONEST = "tests/test_honest_rounding.py"
 
 
 class Loosened(NamedTuple):
@@ -39,9 +40,23 @@ class Loosened(NamedTuple):
 
 EACH = (
     Loosened(
+        "room is laid around the rarer ways, too",
+        JUDGING + "honest_intervals.py",
+        'if way not in ("every key", "no product"))',
+        "if way)",
+        PERSONS,
+    ),
+    Loosened(
+        "tanh by powers of e as it is at worst",
+        JUDGING + "honest_intervals.py",
+        'return expr != first and isinstance(first, Op) and first.name == "tanh"',
+        "return False",
+        HONEST,
+    ),
+    Loosened(
         "the far end belongs to what a number stands for",
         "grading/sheets/typed_arrays.py",
-        "end - np.minimum(3 * _noise(end, unit), unit / 2)",
+        "end - np.minimum(gap, unit / 2)",
         "end",
         TIGHT,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import judged
 import numpy as np
@@ -178,3 +178,176 @@ grading: {precision: {decimals: 3}}
         assert results["L_new"].verdict == "carried"
     sheet["L_new"] = "0.700"
     assert graded(problem, sheet)["L_new"].verdict == "wrong"
+
+
+def to_digits(value: Array | float, count: int) -> Array:
+    """Cut off after so many significant digits."""
+    size = np.abs(np.asarray(value, dtype=float))
+    unit = 10.0 ** (np.floor(np.log10(np.where(size == 0, 1.0, size))) - count + 1)
+    return np.asarray(np.sign(value) * np.floor(size / unit + 1e-9) * unit)
+
+
+def test_the_slope_in_an_asked_jacobian_may_be_worked_out_from_z() -> None:
+    """1 - tanh²(3.52) is 0.003497; 1 - 0.998² is 0.003996."""
+    problem = """
+x: [1.76]
+layers: [{weights: [[2]], activation: tanh}]
+y: [0]
+loss: half-squared-error
+grading: {precision: {significant: 3}}
+ask: [Z1, Yhat, dYhat/dZ1]
+"""
+    slope = float(to_digits(1 - np.tanh(3.52) ** 2, 3))
+    sheet: dict[str, object] = {"Z1": "3.52", "Yhat": "0.998", "dYhat/dZ1": f"[[{slope:.5f}]]"}
+    assert graded(problem, sheet)["dYhat/dZ1"].verdict == "correct"
+    for off in ("0.00343", "0.00355", "0.00370"):  # 1 - 0.9964 is 0.0036
+        assert graded(problem, sheet | {"dYhat/dZ1": f"[[{off}]]"})["dYhat/dZ1"].verdict == "wrong"
+
+
+LOGITS = """
+x: [1]
+layers: [{weights: [[-2.3], [-1.51], [-0.43], [0.96], [-1.41], [0.87]]}]
+y: [1, 0, 1, 0, 0, 1]
+loss: binary-cross-entropy-with-logits
+grading: {precision: {decimals: 4}}
+ask: [Yhat, L]
+"""
+
+
+def test_one_and_a_power_of_e_may_be_cut_off_to_significant_digits() -> None:
+    """1 + e^z is 5.6 or so, of which four significant digits leave three decimals."""
+    z, y = np.array([-2.3, -1.51, -0.43, 0.96, -1.41, 0.87]), np.array([1, 0, 1, 0, 0, 1])
+    logs = to_digits(np.log(to_digits(1 + to_digits(np.exp(z), 4), 4)), 4)
+    loss = float(cut(np.sum(logs - y * z), 4))
+    found = {
+        units: graded(LOGITS, {"Yhat": z, "L": f"{loss + units * 1e-4:.4f}"})["L"].verdict
+        for units in (0, -6, 14)
+    }
+    assert found == {0: "correct", -6: "wrong", 14: "wrong"}
+
+
+def test_a_slope_may_be_noted_whose_products_were_not() -> None:
+    """mish at -0.91, two decimals, cut off: 0.31 - 0.91 · 0.91 · 0.28 is 0.07."""
+    problem = """
+x: [0.91]
+layers: [{weights: [[-1]], activation: mish}]
+upstream: {Yhat: [0.84]}
+loss: none
+grading: {precision: {decimals: 2}}
+ask: [Z1, dL/dZ1]
+"""
+    z = -0.91
+    gate = cut(1 / (1 + cut(np.exp(-z), 2)), 2)
+    t = cut(np.tanh(cut(np.log(1 + cut(np.exp(z), 2)), 2)), 2)
+    found = float(cut(0.84 * cut(t + z * (1 - t**2) * gate, 2), 2))
+    for typed, verdict in ((found, "correct"), (found - 0.02, "wrong"), (found + 0.06, "wrong")):
+        assert graded(problem, {"Z1": [z], "dL/dZ1": f"[{typed:.2f}]"})["dL/dZ1"].verdict == verdict
+
+
+def test_a_function_may_be_one_key_where_all_else_is_cut_off() -> None:
+    """sigmoid(3.40) is 0.967 from one key, and 1/1.03 = 0.970 where 1 + e^-z was cut off first."""
+    problem = """
+x: [3.4]
+layers: [{weights: [[1]], activation: sigmoid}]
+upstream: {Yhat: [0.06666]}
+loss: none
+grading: {precision: {significant: 3}}
+ask: [Z1, Yhat, dL/dZ1]
+"""
+    h = to_digits(1 / (1 + np.exp(-3.4)), 3)
+    found = float(to_digits(0.06666 * to_digits(h * (1 - h), 3), 3))
+    sheet: dict[str, object] = {"Z1": "3.40", "Yhat": "0.970"}
+    for typed, verdict in ((found, "correct"), (found + 4e-5, "wrong"), (found - 3e-4, "wrong")):
+        one = sheet | {"dL/dZ1": f"[{typed:.5f}]"}
+        assert graded(problem, one)["dL/dZ1"].verdict == verdict
+
+
+def test_the_products_with_the_jacobian_of_each_sample_may_be_cut_off_one_by_one() -> None:
+    z = np.array([[-1.955, -0.983, 1.054, 2.385], [0.352, 1.679, 0.951, 0.41]])
+    y = np.array([[1, 0, 0, 0], [0, 0, 1, 0]])
+    rows = ", ".join(str(row) for row in z.tolist())
+    problem = f"""
+convention: {{affine: x W + b}}
+x: [{rows}]
+layers:
+- {{weights: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], activation: softmax}}
+y: {y.tolist()}
+loss: {{name: binary-cross-entropy, over_samples: sum}}
+grading: {{precision: {{decimals: 3}}}}
+ask: [Z1, Yhat, dL/dYhat, dL/dZ1]
+"""
+    p = cut(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), 3)
+    g = cut((1 - y) / (1 - p) - y / p, 3)
+    blocks = cut(np.array([np.diag(row) - np.outer(row, row) for row in p]), 3)
+    found = cut(blocks * g[:, None, :], 3).sum(axis=2)
+    sheet: dict[str, object] = {"Z1": z, "Yhat": p, "dL/dYhat": g, "dL/dZ1": found}
+    assert graded(problem, sheet)["dL/dZ1"].verdict == "correct"
+    for off in (-0.01, 0.01):
+        moved = found + np.where(np.arange(8).reshape(2, 4) == 0, off, 0)
+        assert graded(problem, sheet | {"dL/dZ1": moved})["dL/dZ1"].verdict == "wrong"
+
+
+def test_the_base_of_a_logarithm_may_be_divided_by_last() -> None:
+    """1/0.424 is 2.35 to three digits, cut off, and over ln 2 3.390; it is 3.403."""
+    problem = """
+convention: {log: 2}
+x: [0.576]
+layers: [{weights: [[1]]}]
+y: [0]
+loss: binary-cross-entropy
+grading: {precision: {decimals: 3}}
+ask: [Yhat, dL/dYhat]
+"""
+    found = float(cut(to_digits(1 / (1 - 0.576), 3) / np.log(2), 3))
+    for typed, verdict in ((found, "correct"), (found - 0.02, "wrong"), (found + 0.06, "wrong")):
+        sheet: dict[str, object] = {"Yhat": "0.576", "dL/dYhat": f"[{typed:.3f}]"}
+        assert graded(problem, sheet)["dL/dYhat"].verdict == verdict
+
+
+def test_a_mean_may_stay_on_the_display_where_what_it_is_of_was_cut_off() -> None:
+    """Differences to four significant digits, then their means and the sum of those in one go."""
+    y = np.array([[1.77, 1.14, 1.36, -0.07], [0.28, 0.67, -0.2, 1.73]])
+    p = np.array([[0.0032, 0.15, 0.0093, 0.0108], [0.2422, 0.3492, 0.5549, 0.4943]])
+    problem = f"""
+convention: {{affine: x W + b}}
+x: {p.tolist()}
+layers: [{{weights: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}}]
+y: {y.tolist()}
+loss: {{formula: mean(abs(yhat - y)), over_samples: sum}}
+grading: {{precision: {{decimals: 4}}}}
+ask: [Yhat, L]
+"""
+    found = float(cut(np.abs(to_digits(p - y, 4)).mean(axis=1).sum(), 4))
+    for typed, verdict in ((found, "correct"), (found - 1e-4, "wrong"), (found + 2e-3, "wrong")):
+        assert graded(problem, {"Yhat": p, "L": f"{typed:.4f}"})["L"].verdict == verdict
+
+
+def tanh_ways(z: float, keep: Callable[[float], float]) -> Iterator[float]:
+    """tanh by powers of e, with each step kept to so many digits."""
+    up, down, square = (keep(float(np.exp(k * z))) for k in (1, -1, 2))
+    yield keep(up - down) / keep(up + down)
+    yield keep(square - 1) / keep(square + 1)
+    yield 1 - keep(2 / keep(square + 1))
+
+
+@pytest.mark.parametrize("z", [-1.35, 0.28, 0.93, 2.1])
+@pytest.mark.parametrize("cuts", [False, True])
+def test_tanh_may_be_worked_out_by_powers_of_e(z: float, cuts: bool) -> None:
+    problem = f"""
+x: [{z}]
+layers: [{{weights: [[1]], activation: tanh}}]
+y: [0]
+loss: half-squared-error
+grading: {{precision: {{decimals: 3}}}}
+ask: [Z1, Yhat]
+"""
+
+    def keep(value: float) -> float:
+        return float(cut(value, 3)) if cuts else round(value, 3)
+
+    for found in tanh_ways(z, keep):
+        sheet: dict[str, object] = {"Z1": z, "Yhat": f"[{keep(found):.3f}]"}
+        assert graded(problem, sheet)["Yhat"].verdict == "correct"
+    for off in (-0.004, 0.005):
+        wrong = {"Z1": z, "Yhat": f"[{keep(float(np.tanh(z))) + off:.3f}]"}
+        assert graded(problem, wrong)["Yhat"].verdict == "wrong"

@@ -313,3 +313,30 @@ grading: {precision: {decimals: 3}}
 """
     found = _names(problem, f"v: [{typed}, 1.11]")
     assert ("decimal-slip" in found["v"]) == named
+
+
+BRANCHES = """values: {x: [0.6, -0.9], U: [[0.5, 0.2], [-0.4, 0.8]], V: [[0.3, -0.7], [0.6, 0.1]]}
+equations: [p = U @ x, q = V @ x, h = tanh(p) * sigmoid(q), L = 0.5 * sum(h^2)]
+train: [U, V]
+grading: {precision: {decimals: 4}}
+ask: [p, q, h, dL/dh, dL/dp, dL/dq, dL/dU, dL/dV]
+"""
+
+
+@pytest.mark.parametrize("taken", ["dL/dp", "dL/dq"])
+def test_the_gradient_of_the_other_branch_wherever_it_stands(taken: str) -> None:
+    """Neither branch follows from the other, so that either may have been worked out first."""
+    x = np.array([0.6, -0.9])
+    p, q = np.array([0.12, -0.96]), np.array([0.81, 0.27])
+    a, g = np.tanh(p), 1 / (1 + np.exp(-q))
+    h = (a * g).round(4)
+    dp, dq = (h * g * (1 - a**2)).round(4), (h * a * g * (1 - g)).round(4)
+    one = dp if taken == "dL/dp" else dq
+    wrong = np.outer(one, x)
+    sheet = {"p": p, "q": q, "h": h, "dL/dh": h, "dL/dp": dp, "dL/dq": dq}
+    sheet |= {"dL/dU": wrong, "dL/dV": wrong}
+    text = "".join(f"  {id}: {value.round(4).tolist()}\n" for id, value in sheet.items())
+    found = graded(BRANCHES, text)
+    right, other = ("dL/dU", "dL/dV") if taken == "dL/dp" else ("dL/dV", "dL/dU")
+    assert found[right].verdict == "correct"
+    assert (found[other].verdict, found[other].slips) == ("wrong", ("wrong-operand", "copied"))

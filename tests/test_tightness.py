@@ -279,10 +279,25 @@ grading: {precision: {decimals: 3}}
     ("typed", "verdict"), [("-.00408", "carried"), ("-.00409", "carried"), ("-.00407", "wrong")]
 )
 def test_the_digits_of_what_follows_beside_a_far_smaller_truth(typed: str, verdict: str) -> None:
-    """tanh of one's own -0.00409 has three digits; that the true one is -0.0000758 adds none."""
+    """sin of one's own -0.00409 has three digits; that the true one is -0.0000758 adds none."""
     problem = """values: {a: 0.5, b: -0.5000758}
-equations: [z = a + b, h = tanh(z)]
+equations: [z = a + b, h = sin(z)]
 grading: {precision: {significant: 3}}
 """
     found = graded(problem, f"z: -.00409, h: {typed}")
     assert (found["z"].verdict, found["h"].verdict) == ("wrong", verdict)
+
+
+@pytest.mark.parametrize(
+    ("typed", "verdict"), [(".50", "correct"), (".49", "correct"), (".51", "wrong")]
+)
+def test_the_far_end_is_open_behind_a_factor_too(typed: str, verdict: str) -> None:
+    """A gradient of -.19 is less than 0.2 away from 0, and 0.45 + 0.25 · 0.2 less than 0.505."""
+    problem = """values: {x: -1.27, w: 1.1, b: 0.45, v: -1.31, y: -1.1}
+equations: [z = w * x + b, h = sigmoid(z), yhat = v * h, "L = (yhat - y)^2 / 2"]
+train: [w, b, v]
+update: {rule: sgd, learning_rate: 0.25}
+ask: [dL/dz, dL/db, b_new]
+grading: {precision: {decimals: 2}}
+"""
+    assert graded(problem, f"dL/dz: -.19, dL/db: -.19, b_new: {typed}")["b_new"].verdict == verdict

@@ -22,6 +22,7 @@ from backprop_cli.operations.window_values import FACTORS, Factors
 Array: TypeAlias = NDArray[np.float64]
 Interval: TypeAlias = tuple[Array, Array]
 Bounds: TypeAlias = Callable[..., Interval]
+Product: TypeAlias = Callable[[Interval, Interval], Interval]
 
 _SILU_LOWEST = -1.2784645427610738  # where silu turns: the root of 1 + z(1 - σ(z))
 _TINY = 1e-300
@@ -238,10 +239,12 @@ def windows_of(
     return ((lows.left, highs.left), (lows.right, highs.right)), lows.shape
 
 
-def _apply_blocks(blocks: Interval, vectors: Interval, samples: int = 0) -> Interval:
+def _apply_blocks(
+    blocks: Interval, vectors: Interval, samples: int = 0, product: Product = _matmul
+) -> Interval:
     """A matrix a sample times a vector a sample; only grading writes softmax gradients this way."""
     rows = vectors if samples == 0 else (vectors[0].T, vectors[1].T)
-    low, high = _matmul(blocks, (rows[0][:, :, None], rows[1][:, :, None]))
+    low, high = product(blocks, (rows[0][:, :, None], rows[1][:, :, None]))
     results = low[:, :, 0], high[:, :, 0]
     return results if samples == 0 else (results[0].T, results[1].T)
 
@@ -286,15 +289,16 @@ def _contracted(
     by: tuple[int, ...] = (),
     samples: int | None = None,
     layout: str | None = None,
+    product: Product = _matmul,
 ) -> Interval:
     """What comes back through a written Jacobian; only grading writes gradients this way."""
     if samples is not None:
         blocks = jacobian if layout else tuple(np.swapaxes(end, 1, 2) for end in jacobian)
-        return _apply_blocks((blocks[0], blocks[1]), upstream, samples)
+        return _apply_blocks((blocks[0], blocks[1]), upstream, samples, product)
     size = int(np.prod(upstream[0].shape, dtype=int))
     rows = tuple(end.reshape(-1, size) if layout else end.reshape(size, -1).T for end in jacobian)
     flat = upstream[0].reshape(size), upstream[1].reshape(size)
-    low, high = _matmul((rows[0], rows[1]), flat)
+    low, high = product((rows[0], rows[1]), flat)
     return low.reshape(by), high.reshape(by)
 
 

@@ -168,13 +168,21 @@ class _Enclosing:
         assert unit is not None
         if node.name in EXACT:
             return bare
-        total = self.within and node.name in TOTALS and _way(unit) != "no total"
-        if total or node.name not in unit.exact:
+        if self._is_step(node, unit) or node.name not in unit.exact:
             return _within(node, unit.widened(bare))
         if unit.definite or all(arg.digits for arg in args):
             return bare
         late = unit.widened(applied(node, [arg.bare for arg in args], unit))  # only the sum was
         return np.minimum(bare[0], late[0]), np.maximum(bare[1], late[1])
+
+    def _is_step(self, node: Op, unit: Unit) -> bool:
+        """Whether a sum is a step of its own within an operation: a total, and 1 + e^z."""
+        if not self.within:
+            return False
+        one_more = unit.significant and any(isinstance(arg, Num) for arg in node.args)
+        return (node.name in TOTALS and _way(unit) != "no total") or (
+            node.name in SUMS and one_more
+        )
 
 
 def _way(unit: Unit | None) -> Within | None:
@@ -219,7 +227,9 @@ def applied(node: Op, args: Sequence[Interval], unit: Unit | None) -> Interval:
 def _inside(node: Op, args: Sequence[Interval], unit: Unit) -> Interval | None:
     """The bounds where the steps within an operation are rounded; None where there are none."""
     only = _way(unit) == "only products"
-    if only and node.name not in PRODUCTS | _BY_ENTRIES:
+    if only and node.name not in PRODUCTS | _BY_ENTRIES | _PRODUCTS_BY_BLOCKS:
+        return None
+    if _way(unit) == "every key" and node.name in _IN_STEPS | {"sigmoid", "silu"}:
         return None
     own = _ROUNDED_INSIDE.get(node.name)
     if own is not None and not (unit.definite and node.name in _ALLOWANCES):
@@ -296,14 +306,24 @@ def _matmul(args: Sequence[Interval], _: Options, unit: Unit) -> Interval:
         return BOUNDS["matmul"](a, b)
     if not (is_point(a) and is_point(b)) or a[0].size * b[0].size > _MOST_PRODUCTS:
         return BOUNDS["matmul"](a, b)
-    rows, columns = np.atleast_2d(a[0]), b[0] if b[0].ndim == 2 else b[0][:, None]
-    ones = (np.abs(rows) == 1)[:, :, None] | (np.abs(columns) == 1)[None, :, :]
-    products = rows[:, :, None] * columns[None, :, :]
-    rounded = np.sum(np.where(ones, 0.0, unit.written(products)), axis=1)
+    rows, columns = np.atleast_2d(a[0]), b[0] if b[0].ndim > 1 else b[0][:, None]
+    left, right = rows[..., :, :, None], columns[..., None, :, :]
+    ones = (np.abs(left) == 1) | (np.abs(right) == 1)
+    products = left * right
+    rounded = np.sum(np.where(ones, 0.0, unit.written(products)), axis=-2)
     if unit.within == "every product and sum":
         rounded = unit.written(rounded)
-    found = rounded + np.sum(np.where(ones, products, 0.0), axis=1)  # nobody works out 1 · 0.25
+    found = rounded + np.sum(np.where(ones, products, 0.0), axis=-2)  # nobody works out 1 · 0.25
     return point(found.reshape((a[0] @ b[0]).shape))
+
+
+def _by_blocks(name: str) -> Inside:
+    """What comes back through a written Jacobian, which is a matrix product a sample."""
+
+    def inside(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
+        return BOUNDS[name](*args, **options, product=lambda a, b: _matmul((a, b), {}, unit))
+
+    return inside
 
 
 def _sliding(name: str) -> Inside:
@@ -351,10 +371,12 @@ def _huber(args: Sequence[Interval], options: Options, unit: Unit) -> Interval:
     return np.maximum(slack[0], 0.0), slack[1]
 
 
+_PRODUCTS_BY_BLOCKS = frozenset({"apply_blocks", "contracted"})
 _ROUNDED_INSIDE: Mapping[str, Inside] = {
     "sigmoid": _sigmoid,  # two ways of working it out, and e^z in its last digit only once
     "matmul": _matmul,  # one way has each product, and bounds by midpoints are tighter
     **{name: _sliding(name) for name in FACTORS},  # each is a matrix product
+    **{name: _by_blocks(name) for name in _PRODUCTS_BY_BLOCKS},  # so are these
     "outer": _outer,  # its products are those of a sum of one
     "mean": _mean,  # whoever means numbers of other people's digits writes down their sum
     "silu": _silu,  # its gate is one step: the e^z in it belongs to a sigmoid that is asked for

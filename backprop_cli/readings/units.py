@@ -79,8 +79,10 @@ Within = Literal[
     "every product and sum",
     "every step",
     "every step and sum",
+    "every key",
     "no total",
     "no term",
+    "no product",
     "no sum or product",
     "nothing",
 ]
@@ -123,9 +125,11 @@ class Rounding(Unit, frozen=True):
         if self.within == "only products":  # a function of a number is one key
             return _ALL_BUT_MUL
         if self.within == "no total":  # which stays on the display
-            return EXACT | TOTALS | {"add"}
+            return EXACT | TOTALS | {"add", "mean"}
         if self.within == "no sum or product":
             return EXACT | SUMS | PRODUCTS
+        if self.within == "no product":  # before it is added to something
+            return EXACT | PRODUCTS
         if self.within == "every product":  # which are added up as they stand
             return EXACT | SUMS | PRODUCTS - {"mul"}
         return EXACT if self.significant or self.within == "every step and sum" else EXACT | SUMS
@@ -223,3 +227,17 @@ def largest(value: Array) -> float:
     """The size of the largest entry that is a number; 0 where there is none."""
     size = np.abs(value)
     return float(np.max(size, initial=0.0, where=np.isfinite(size)))
+
+
+def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ...]:
+    """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
+    if isinstance(unit, Floating):
+        return ()
+    # Every step is every sum, and sums have no new decimals.
+    same = {"every step and sum"} if unit.significant else {"every product and sum", "no total"}
+    return tuple(
+        Rounding(unit.count, unit.significant, cuts_off, each)
+        for each in within
+        if each not in same
+        for cuts_off in (False, True)
+    )

@@ -23,6 +23,8 @@ from backprop_cli.algebra.expr import (
     uses,
     walk,
 )
+from backprop_cli.algebra.quantity import quantity
+from backprop_cli.grading.judging.grouped_otherwise import otherwise_grouped, regrouped
 from backprop_cli.operations.inverses import det
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.solving.notes import deviates
@@ -72,12 +74,7 @@ def fused_first(model: Model, formulas: Formulas) -> Formulas:
 def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> Iterator[Expr]:
     for expr in exprs:
         yield expr
-        yield regrouped(expr)
-        yield factored(expr)
-        yield in_one_division(expr)
-        yield over_one_denominator(expr)
-        if model.gradient_by(id) is not None:
-            yield by_reciprocal(expr)
+        yield from otherwise_grouped(expr, is_gradient=model.gradient_by(id) is not None)
         for other in chain(
             _softmax_ways(model, id, expr),
             _slope_ways(model, id, expr),
@@ -90,114 +87,15 @@ def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> It
             yield regrouped(other)
 
 
-def regrouped(expr: Expr) -> Expr:
-    """G ⊙ (h ⊙ (1 - h)) for (G ⊙ h) ⊙ (1 - h): the slope worked out first, as people do."""
-    match expr:
-        case Op("add" | "sub" as name, (left, right)):
-            return op(name, regrouped(left), regrouped(right))
-        case Op("mul", (Num() as number, rest)):
-            return op("mul", number, regrouped(rest))
-    factors = _factors(expr)
-    if len(factors) < 3:
-        return expr
-    slope = factors[1]
-    for factor in factors[2:]:
-        slope = op("mul", slope, factor)
-    return op("mul", factors[0], slope)
-
-
-def factored(expr: Expr) -> Expr:
-    """G ⊙ (z - 1) for G ⊙ z - G: the slope of a formula worked out first."""
-    if not isinstance(expr, Op) or expr.name not in ("add", "sub"):
-        return expr
-    left, right = (factored(arg) for arg in expr.args)
-    first, second = _factors(_bare(left)), _factors(_bare(right))
-    if first[0] != second[0] or not isinstance(first[0], Sym):
-        return expr
-    slope = op(expr.name, _without(left, first[0]), _without(right, first[0]))
-    return op("mul", first[0], slope)
-
-
-def in_one_division(expr: Expr) -> Expr:
-    """The mean of all entries for the sum of each sample's mean, divided by their number."""
-    match expr:
-        case Op("add" | "sub" as name, (left, right)):  # a penalty stands beside it
-            return op(name, in_one_division(left), right)
-        case Op("div", (Op("sum", (Op("mean", (inner,)),)), Num())):
-            return op("mean", inner)
-    return expr
-
-
-def over_one_denominator(expr: Expr) -> Expr:
-    """(ŷ - y) / (ŷ (1 - ŷ)) for -y / ŷ + (1 - y) / (1 - ŷ), whatever stands in front of both."""
-    match expr:
-        case Op("add" | "sub" as name, (left, right)):
-            number, first = build.coefficient(left)
-            other, second = build.coefficient(right)
-            if number == (other if name == "sub" else -other):
-                joined = _joined(first, second)
-                return expr if joined is None else build.scaled(-number, joined)
-    return expr
-
-
-def _joined(first: Expr, second: Expr) -> Expr | None:
-    """t / p - (1 - t) / (1 - p) with its sign turned; None for any other two quotients."""
-    match first, second:
-        case Op("ratio" | "div", (t, p)), Op("ratio" | "div", (u, q)):
-            rest = [op("sub", num(1), one) for one in (t, p)]
-            if [u, q] == rest:
-                return op("div", op("sub", p, t), op("mul", p, q))
-    return None
-
-
-def by_reciprocal(expr: Expr) -> Expr:
-    """G ⊙ (1 / z) for G / z: the slope worked out first."""
-    match expr:
-        case Op("add" | "sub" | "neg" as name, args):
-            return Op(name, tuple(map(by_reciprocal, args)))
-        case Op("mul", (Num() as number, rest)):
-            return op("mul", number, by_reciprocal(rest))
-        case Op("div", (left, right)) if not isinstance(left, Num) and not isinstance(right, Num):
-            return op("mul", left, op("div", num(1), right))
-    return expr
-
-
-def _bare(expr: Expr) -> Expr:
-    """A product without the number in front of it."""
-    match expr:
-        case Op("mul", (Num(), rest)):
-            return rest
-    return expr
-
-
-def _without(expr: Expr, factor: Expr) -> Expr:
-    """A product without its first factor."""
-    match expr:
-        case Op("mul", (Num() as number, rest)):
-            inner = _without(rest, factor)
-            return number if inner == num(1) else op("mul", number, inner)
-    others = _factors(expr)[1:] or [num(1)]
-    result = others[0]
-    for other in others[1:]:
-        result = op("mul", result, other)
-    return result
-
-
-def _factors(expr: Expr) -> list[Expr]:
-    if isinstance(expr, Op) and expr.name == "mul" and not isinstance(expr.args[0], Num):
-        return [*_factors(expr.args[0]), expr.args[1]]
-    return [expr]
-
-
 def consumers(model: Model, name: str) -> list[str]:
     """The forward quantities whose formulas use `name`."""
     return [other for other, expr in model.definitions.items() if name in symbols(expr)]
 
 
 def _slope_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
-    """σ′ from z instead of from h."""
-    by = model.gradient_by(id)
-    if by is None:
+    """σ′ from z instead of from h, in a gradient and in a Jacobian."""
+    by = quantity(id).by
+    if not by:
         return
     used, users = set(symbols(expr)), consumers(model, by)
     made = {user: model.definitions[user] for user in users if user in used}

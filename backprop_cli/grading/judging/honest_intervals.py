@@ -16,7 +16,7 @@ from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, tol
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
 from backprop_cli.operations.table import TABLE
-from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within
+from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within, persons
 
 
 class Way(Struct, frozen=True):
@@ -89,7 +89,8 @@ class Ways(Struct, dict=True):
             standing.as_person(expr, way, self.reading)[0]
             for standing in self._sheets
             for expr in self._formulas()
-            for way in (None, *persons(unit), *in_other_digits(unit))
+            if not self._takes_a_detour(expr)
+            for way in (None, *persons(unit, _USUAL), *in_other_digits(unit))
         ]
         known = [right, *(np.where(np.isfinite(value), value, right) for value in values)]
         return np.min(known, axis=0), np.max(known, axis=0)
@@ -147,6 +148,10 @@ class Ways(Struct, dict=True):
         plain = reading.unit is None
         if not plain and not self._near(self.wanted, _FAR_UNTOLD):
             return
+        if self._takes_a_detour(expr):
+            for unit in () if reading.unit is None else (reading.unit, *_finer(reading.unit)):
+                yield from self._definitely(expr, unit, WITHIN)
+            return
         if reading.definite and reading.unit is not None:
             yield from self._always(expr, reading.unit)
             return
@@ -165,6 +170,11 @@ class Ways(Struct, dict=True):
             reached = self._reached(expr, self.wanted, first.interval, reading.unit)
             yield from self._persons(expr, reading.unit, untold & reached, reached & ~untold)
             yield from self._by_other_formulas(expr, reading.unit)
+
+    def _takes_a_detour(self, expr: Expr) -> bool:
+        """Whether a formula has steps in place of one key: what these give at worst is nobody's."""
+        first = self.standing.key.first(self.name)
+        return expr != first and isinstance(first, Op) and first.name == "tanh"
 
     def _by_other_formulas(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who went by another formula in what is written nowhere: a slope first, a Jacobian."""
@@ -325,24 +335,16 @@ _MORE = 2
 _PRODUCTS: Sequence[Within] = ("only products", "every product", "every product and sum")
 
 
+_USUAL = tuple(way for way in WITHIN if way not in ("every key", "no product"))
+"""What most people do. The others count for themselves, and no room is laid around them: who has
+1/(1 + e^-z) from one key and cuts off all the rest ends two units below anybody else.
+"""
+
+
 def _finer(unit: Unit) -> Iterator[Unit]:
     """The units of who keeps more digits than are asked, or in use."""
     for more in range(1, _MORE + 1):
         yield Unit(unit.count + more, unit.significant)
-
-
-def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ...]:
-    """Definite ways: to round, or cut off, after every step, or some, or what has a name."""
-    if isinstance(unit, Floating):
-        return ()
-    # Every step is every sum, and sums have no new decimals.
-    same = {"every step and sum"} if unit.significant else {"every product and sum", "no total"}
-    return tuple(
-        Rounding(unit.count, unit.significant, cuts_off, each)
-        for each in within
-        if each not in same
-        for cuts_off in (False, True)
-    )
 
 
 def in_other_digits(unit: Unit) -> Iterator[Rounding]:

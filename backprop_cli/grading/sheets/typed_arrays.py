@@ -97,7 +97,12 @@ def standing_for(value: Array, unit: Array) -> Interval:
 
 def _open(end: Array, unit: Array) -> Array:
     """An end that does not belong to an interval itself; one of no width keeps both of its own."""
-    return np.where(unit > 0, end - np.minimum(3 * _noise(end, unit), unit / 2), end)
+    gap = np.maximum(3 * _noise(end, unit), unit * _GAP)
+    return np.where(unit > 0, end - np.minimum(gap, unit / 2), end)
+
+
+_GAP = 1e-6
+"""Of a unit: what keeps the far end open behind a factor of 0.1 or so, 0.25 for a rate."""
 
 
 def _noise(size: Array, unit: Array) -> Array:

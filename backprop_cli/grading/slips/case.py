@@ -155,18 +155,32 @@ class Case(Struct, frozen=True):
         """Other quantities of a shape that a person may take instead, those next to it first.
 
         A gradient is taken for a gradient, a parameter for a parameter, a value for a value; what
-        comes later in the derivation nobody has yet, and it may itself follow from what is wrong.
+        follows from this one nobody has yet, and it may itself follow from what is wrong.
         """
         kind = self.kind(name)
         order = [*self.model.given, *self.steps]
-        order = order[: order.index(self.step.id)] if self.step.id in order else order
         here = order.index(name) if name in order else len(order)
         found = [
             (abs(place - here), other)
             for place, other in enumerate(order)
             if other != name and self.kind(other) == kind and self.sizes.names[other] == shape
+            if other not in self.followers
         ]
         return [other for _, other in sorted(found)[:most]]
+
+    @property
+    def followers(self) -> frozenset[str]:
+        """This quantity, and what is worked out from it: other branches may come before it."""
+
+        def found() -> frozenset[str]:
+            names = {self.step.id}
+            later = list(self.steps)
+            for id in later[later.index(self.step.id) + 1 :] if self.step.id in later else ():
+                if not names.isdisjoint(symbols(self.steps[id].expr)):
+                    names.add(id)
+            return frozenset(names)
+
+        return self.kept("followers", found)
 
     def kind(self, name: str) -> str:
         step, given = self.steps.get(name), self.model.given.get(name)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from backprop_cli.algebra.expr import Expr, Folded, Op, Sym, symbols
 from backprop_cli.grading.judging.answer_key import is_jacobian
-from backprop_cli.grading.judging.honest_intervals import in_other_digits, other_kind, persons
+from backprop_cli.grading.judging.honest_intervals import in_other_digits, other_kind
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.report_data import Origin
 from backprop_cli.grading.sheets.typed_arrays import Array, meets
@@ -37,7 +37,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     neighbours,
 )
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.units import Unit
+from backprop_cli.readings.units import Unit, persons
 
 Reading = Callable[[Expr], Interval]
 _Gives = Callable[[Reading, Sequence[Candidate]], list[str]]

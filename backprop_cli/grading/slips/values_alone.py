@@ -273,13 +273,24 @@ def copied_from(judge: Judge, name: str) -> list[str]:
     """The quantities with the values typed, but for those that only follow from them."""
     order = {id: place for place, id in enumerate(judge.key.formulas)}
     others = {given: judge.key.truth[given] for given in sorted(judge.key.given)}
+    branches = _branches_beside(judge, name)
     for other in sorted(judge.written.keys() - {name}, key=lambda id: order.get(id, -1)):
         judged = judge.judged.get(other)
-        earlier = order.get(other, -1) < order.get(name, len(order))
-        if earlier or judged is None or bool((judged.verdicts == "wrong").any()):
+        had = other in branches or order.get(other, -1) < order.get(name, len(order))
+        if had or judged is None or bool((judged.verdicts == "wrong").any()):
             others[other] = judge.written[other].value
     value = judge.written[name].value
     return [other for other, values in others.items() if _is_copy(value, values)]
+
+
+def _branches_beside(judge: Judge, name: str) -> set[str]:
+    """The gradients that do not follow from one: who works them out first has them by then."""
+    gradients = set(judge.key.gradients.values())
+    following = {name}
+    for id in judge.key.formulas:
+        if not following.isdisjoint(judge.key.uses.get(id, ())):
+            following.add(id)
+    return gradients - following if name in gradients else set()
 
 
 def _is_copy(value: Array, other: Array) -> bool:
