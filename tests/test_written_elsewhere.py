@@ -84,7 +84,7 @@ MATRIX = "A: [[1, 2], [3, 4]]"
         (f"x: {'[' * 2000}{']' * 2000}\n", (1, 1003), "too deeply", "[[1, 0], [-1, 1]]"),
         (layer("3,6;4,5", ", bias: 1"), (3, 15), "`3,6` has a comma in it", "3.6"),
         (layer("[[1, 2]]", ", bias: 2,5e3"), (3, 31), "`2,5e3` has a comma", "2.5e3"),
-        (layer("[[1, 2]]", ", bias: 1,-6"), (3, 32), "`1,-6` is not a number", ""),
+        (layer("[[1, 2]]", ", bias: 1,-6"), (3, 31), "is a vector of 2", "a vector of 1"),
         (
             "x: [[1], [2]]\nlayers:\n  - {weights: [[1, 2]]}\n",
             (3, 15), "takes 2 inputs; x has 1", "x: […] for one sample of 2 numbers",

@@ -117,7 +117,8 @@ def syntax_complaints(error: yaml.YAMLError, lines: list[str], loader: Any) -> l
     Where the library gets further once slips of the hand are mended, these are what is wrong.
     """
     told = _complaint(error, lines)
-    found = slips(lines) or _indented(told.mark.line, lines)
+    here = told.mark == _mark(getattr(error, "problem_mark", None))  # not where something began
+    found = slips(lines) or (_indented(told.mark.line, lines) if here else [])
     if not found:
         return [told]
     mended = [*lines]
