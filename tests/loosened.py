@@ -49,7 +49,7 @@ EACH = (
     Loosened(
         "tanh by powers of e as it is at worst",
         JUDGING + "honest_intervals.py",
-        'return expr != first and isinstance(first, Op) and first.name == "tanh"',
+        "return first is not None and expr in by_exponentials(first)",
         "return False",
         HONEST,
     ),

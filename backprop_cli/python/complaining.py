@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import wraps
 from numbers import Integral
 from types import MappingProxyType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeGuard, TypeVar
 
 import numpy as np
 from msgspec.structs import replace
@@ -58,10 +58,13 @@ def expect_text(source: str, value: object) -> None:
     expect(isinstance(value, str), source, "a text", value)
 
 
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def expect_whole(source: str, value: object, least: int, most: int | None = None) -> None:
     """Raises an Error for what is no whole number, or too small or too large."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    fits = whole and least <= int(value) <= (_LARGEST_WHOLE if most is None else most)  # type: ignore[call-overload]
+    fits = _is_whole(value) and least <= int(value) <= (_LARGEST_WHOLE if most is None else most)
     wanted = f"from {least} on" if most is None else f"from {least} to {most}"
     expect(fits, source, f"a whole number {wanted}", value)
 
@@ -69,10 +72,6 @@ def expect_whole(source: str, value: object, least: int, most: int | None = None
 def expect_one_of(source: str, value: object, known: Sequence[str]) -> None:
     """Raises an Error for what is none of some words."""
     expect(isinstance(value, str) and value in known, source, f"one of {', '.join(known)}", value)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 _KINDS: Final[Mapping[str, tuple[str, Callable[[object], bool]]]] = MappingProxyType(

@@ -101,6 +101,14 @@ class Key(Struct, frozen=True):
                 stack += [(more, False) for more in self.uses[used]]
         return tuple(found)
 
+    def following(self, name: str) -> set[str]:
+        """A quantity, and all that is worked out from it."""
+        found = {name}
+        for other, used in self.uses.items():
+            if not found.isdisjoint(used):
+                found.add(other)
+        return found
+
     def _is_computed(self, name: str, written: Mapping[str, Written]) -> bool:
         if name in self.given or name not in self.formulas:
             return False

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
+from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
 from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
@@ -174,7 +175,7 @@ class Ways(Struct, dict=True):
     def _takes_a_detour(self, expr: Expr) -> bool:
         """Whether a formula has steps in place of one key: what these give at worst is nobody's."""
         first = self.standing.key.first(self.name)
-        return expr != first and isinstance(first, Op) and first.name == "tanh"
+        return first is not None and expr in by_exponentials(first)
 
     def _by_other_formulas(self, expr: Expr, unit: Unit) -> Iterator[Way]:
         """Who went by another formula in what is written nowhere: a slope first, a Jacobian."""

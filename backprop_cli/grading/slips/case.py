@@ -25,6 +25,7 @@ from backprop_cli.algebra.expr import (
 )
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, ShapeError
+from backprop_cli.calculus.differentiate import reaching
 from backprop_cli.grading.slips.long_sums import LongSum
 from backprop_cli.operations.record import OtherShapes
 from backprop_cli.operations.table import TABLE, Sizes
@@ -173,12 +174,8 @@ class Case(Struct, frozen=True):
         """This quantity, and what is worked out from it: other branches may come before it."""
 
         def found() -> frozenset[str]:
-            names = {self.step.id}
-            later = list(self.steps)
-            for id in later[later.index(self.step.id) + 1 :] if self.step.id in later else ():
-                if not names.isdisjoint(symbols(self.steps[id].expr)):
-                    names.add(id)
-            return frozenset(names)
+            equations = {id: step.expr for id, step in self.steps.items()}
+            return frozenset(reaching(equations, {self.step.id}))
 
         return self.kept("followers", found)
 

@@ -261,7 +261,7 @@ class _Known:
     def __init__(self, judge: Judge, wrong: Wrong, values: Values) -> None:
         self.values = values
         self._unit = wrong.written.unit
-        after = _computed_from(judge, wrong.name)
+        after = judge.key.following(wrong.name)
         self.parts = [one for one in _parts(judge) if after.isdisjoint(symbols(one))]
         self._of_shape: dict[tuple[int, ...], list[Array]] = {}
         self._room = _MOST_NUMBERS
@@ -342,15 +342,6 @@ def is_round(number: float) -> bool:
     """Whether a number is one that somebody writes down: 3, 0.5, 0.01."""
     near = Fraction(number).limit_denominator(_LARGEST_PART)
     return abs(number - near) <= _NEAR * abs(number) and abs(near.numerator) <= _LARGEST_PART
-
-
-def _computed_from(judge: Judge, name: str) -> set[str]:
-    """A quantity and all that is computed from it."""
-    found = {name}
-    for other, used in judge.key.uses.items():
-        if not found.isdisjoint(used):
-            found.add(other)
-    return found
 
 
 def _parts(judge: Judge) -> Iterator[Expr]:

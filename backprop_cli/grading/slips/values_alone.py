@@ -286,11 +286,7 @@ def copied_from(judge: Judge, name: str) -> list[str]:
 def _branches_beside(judge: Judge, name: str) -> set[str]:
     """The gradients that do not follow from one: who works them out first has them by then."""
     gradients = set(judge.key.gradients.values())
-    following = {name}
-    for id in judge.key.formulas:
-        if not following.isdisjoint(judge.key.uses.get(id, ())):
-            following.add(id)
-    return gradients - following if name in gradients else set()
+    return gradients - judge.key.following(name) if name in gradients else set()
 
 
 def _is_copy(value: Array, other: Array) -> bool:
