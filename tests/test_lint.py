@@ -72,6 +72,29 @@ def test_kinds(kind: str, id: str, text: str, tmp_path: Path) -> None:
     assert (kind, id) in {(found["kind"], found["id"]) for found in findings(tmp_path, text)}
 
 
+@pytest.mark.parametrize(
+    ("equation", "said", "count"),
+    [
+        ("L = sum(abs(a)) + sum(abs(b)) + 1", "{abs: 0}", 1),
+        ("L = sum(abs(a)) + sum(relu(b))", "{abs: 0, relu: 0}", 2),
+        ("L = sum(leaky_relu(a))", "{leaky-relu: 0}", 1),
+        ("L = sum(step(a) * b)", "{step_at_zero: 1}", 1),
+        ("L = sum(max(a, b + 1))", "{max: first}", 1),
+        ("L = max(a + b)", "{max: shared}", 1),
+        ("L = max(a) + sum(abs(b + 1))", "", 0),
+    ],
+)
+def test_a_kink_is_told_once_and_not_where_the_problem_says_what_is_taken(
+    equation: str, said: str, count: int, tmp_path: Path
+) -> None:
+    """There is a 0 in each; 1 in a and in b + 1 are equally large, and both entries of a + b."""
+    text = f"values: {{a: [1, 0], b: [0, 1]}}\nequations: ['{equation}']\n"
+    kinks = [each for each in findings(tmp_path, text) if each["kind"] == "kink"]
+    assert len(kinks) == count
+    stated = f"{text}convention: {{kinks: {said}}}\n" if said else text
+    assert not [each for each in findings(tmp_path, stated) if each["kind"] == "kink"]
+
+
 CONFUSED = """x: [2, -1]
 y: [0.25]
 layers: [{weights: [[0.5, -0.3]], bias: [0.1]}]

@@ -277,6 +277,16 @@ def test_remarks_on_kinks(equation: str, remark: str | None) -> None:
     assert remark is None or remark in remarks["L"]
 
 
+def test_a_remark_names_every_quantity_at_a_kink() -> None:
+    """Each with a 0 in it, under absolute values that stand in one formula."""
+    values = {"a": [1, 0], "b": [0, -1], "c": [1, 2], "d": [0, 2]}
+    _, remarks = said(["L = sum(abs(a)) + sum(abs(b)) + sum(abs(c)) + sum(relu(d))"], **values)
+    assert remarks["L"] == (
+        "a[2], b[1] are exactly 0, where the absolute value has no derivative: 0 is taken; "
+        "d[1] is exactly 0, where the rectified linear unit has no derivative: 0 is taken"
+    )
+
+
 def test_remarks_on_paths() -> None:
     _, remarks = said(["a = w * x", "b = a * w", "L = a * b"], w=2, x=3)
     assert remarks["dL/da"] == "a acts through b and L: the gradients of all its paths add up"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,16 +182,26 @@ def _unit_trouble(step: Planned, value: Array, env: Env, model: Model) -> str | 
 
 def _kinks(step: Planned, env: Env, model: Model) -> Iterator[str]:
     """Where a derivative does not exist, and the value taken instead."""
-    seen: set[str] = set()
+    alike: dict[str, list[Op]] = {}
     for node in _operations(step.expr):
-        said = None if node.name in seen else _kink(node, env, model)
-        if said is not None:
-            seen.add(node.name)
-            yield said
+        alike.setdefault(node.name, []).append(node)
+    for name, nodes in alike.items():
+        if operation(nodes[0]).kink in (None, "max"):
+            yield from islice(filter(None, (_corner(node, env, model) for node in nodes)), 1)
+        elif hit := [node for node in nodes if at_kink(node, env)]:
+            yield _value_taken(name, hit, env, model)
 
 
-def _kink(node: Op, env: Env, model: Model) -> str | None:
+def at_kink(node: Op, env: Env) -> bool:
+    """Whether an argument lies where a derivative is a convention: at 0, or as large as another."""
     kink = operation(node).kink
+    if kink == "max":
+        return _tied(node, env) > 1
+    return kink is not None and bool(np.any(evaluate(node.args[0], env) == 0))
+
+
+def _corner(node: Op, env: Env, model: Model) -> str | None:
+    """What is taken where entries are equally large, or where a corner is no kink of its own."""
     if node.name == "norm" and np.any(evaluate(node, env) == 0):
         return "the length is 0, where it has no derivative: 0 is taken"
     if node.name == "elu" and node.option("alpha", 1) != 1:
@@ -201,25 +212,26 @@ def _kink(node: Op, env: Env, model: Model) -> str | None:
             if corner.any()
             else None
         )
-    if kink is None:
-        return None
-    if kink == "max":
+    if operation(node).kink == "max":
         return _equal_maxima(node, env, model.problem.convention.kinks.max)
-    at_kink = np.asarray(evaluate(node.args[0], env) == 0)
-    if not at_kink.any():
-        return None
-    inner = node.args[0]
-    where = (
-        _said(at_kink, inner.name, model, "is", "are")
-        if isinstance(inner, Sym)
-        else "what stands in it is"
-    )
-    words = TABLE[node.name].words
-    if node.name == "step":
-        at_zero = node.option("at_zero", 1)
-        return f"{where} exactly 0, where the {words} jumps: its value there is {at_zero}"
-    taken = getattr(model.problem.convention.kinks, kink)
-    return f"{where} exactly 0, where the {words} has no derivative: {taken:g} is taken"
+    return None
+
+
+def _value_taken(name: str, hit: list[Op], env: Env, model: Model) -> str:
+    """What is taken at 0, where an operation with a kink, the same in all `hit`, comes to it."""
+    bare = {node.args[0].name: node.args[0] for node in hit if isinstance(node.args[0], Sym)}
+    zero = {each: np.asarray(evaluate(inner, env) == 0) for each, inner in bare.items()}
+    where = [listed(mask, each, model.bases) for each, mask in zero.items()]
+    if not all(isinstance(node.args[0], Sym) for node in hit):
+        where.append("what stands in it")
+    many = len(where) > 1 or sum(mask.sum() for mask in zero.values()) > 1
+    said = f"{', '.join(where)} {'are' if many else 'is'} exactly 0"
+    words = TABLE[name].words
+    if name == "step":
+        at_zero = hit[0].option("at_zero", 1)
+        return f"{said}, where the {words} jumps: its value there is {at_zero}"
+    taken = getattr(model.problem.convention.kinks, str(TABLE[name].kink))
+    return f"{said}, where the {words} has no derivative: {taken:g} is taken"
 
 
 _SMALL = "none one two three four five six seven eight nine".split()

@@ -13,8 +13,7 @@ from backprop_cli.grading.grader import Grader
 from backprop_cli.grading.lint.unnoticed_slips import Finding, Kept, Numbers, slip_findings
 from backprop_cli.operations.table import operation
 from backprop_cli.readings.units import Unit
-from backprop_cli.readings.values import evaluate
-from backprop_cli.solving.notes import SATURATED
+from backprop_cli.solving.notes import SATURATED, at_kink
 
 Shown = Callable[[float], str]
 
@@ -144,18 +143,28 @@ def _units(grader: Grader) -> Iterator[Finding]:
 
 
 def _kinks(grader: Grader) -> Iterator[Finding]:
+    """Arguments at a kink, unless the problem says what is taken there."""
+    kinks, stated = grader.model.problem.convention.kinks, grader.model.problem.convention.stated
     for equation in grader.model.equations:
-        for node in walk(equation.expr):
-            if not isinstance(node, Op) or operation(node).kink is None or len(node.args) != 1:
-                continue
-            inside = evaluate(node.args[0], grader.truth)
-            if operation(node).kink != "max" and np.any(inside == 0):
+        nodes = (node for node in walk(equation.expr) if isinstance(node, Op))
+        for of in {n.name: operation(n) for n in nodes if at_kink(n, grader.truth)}.values():
+            kink = "step_at_zero" if of.kink == "step" else str(of.kink)
+            key, taken = (
+                kink.replace("_", "-" if kink == "leaky_relu" else "_"),
+                getattr(kinks, kink),
+            )
+            said = f"kinks: {{{key}: {taken if kink == 'max' else format(taken, 'g')}}}"
+            if stated.isdisjoint((kink, key)):
                 yield Finding(
                     "kink",
                     equation.name,
-                    f"an argument of {operation(node).words} is exactly 0, where it has a kink",
-                    "other numbers, or say in the problem which value is taken",
+                    _TIED if kink == "max" else _AT_ZERO.format(of.words),
+                    f"other numbers, or say in the problem what is taken: {said}",
                 )
+
+
+_TIED = "several are equally large: which of them has the gradient is a convention"
+_AT_ZERO = "an argument of {} is exactly 0, where it has a kink"
 
 
 def _small(grader: Grader, names: list[str], unit: Unit, shown: Shown) -> Iterator[Finding]:
