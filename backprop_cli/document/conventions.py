@@ -249,13 +249,21 @@ def _at_kinks(said: Mapping[str, object], used: set[str]) -> Iterator[str]:
     kinks = said.get("kinks")
     if not isinstance(kinks, Mapping):
         return
-    found = sorted({kink for name in used if name in TABLE and (kink := TABLE[name].kink)})
+    found = sorted({kink for name in used if (kink := _kink(name))})
     for kink in found:
         value = kinks.get(kink, kinks.get(kink.replace("_", "-"), 0))
         taken = _TIES.get(value) or f"each gets {value:g}" if kink == "max" else f"{value:g}"
         yield _KINKED.get(kink, kink + "′ = {} at its kink").format(taken)
     if "step" in used:
         yield f"step(0) = {kinks.get('step_at_zero', 1):g}"
+
+
+def _kink(name: str) -> str | None:
+    """Where an operation has no derivative, by name; the largest over a letter is a maximum."""
+    return TABLE[name].kink if name in TABLE else _KINKS_OVER_LETTERS.get(name)
+
+
+_KINKS_OVER_LETTERS = MappingProxyType({"max_over": "max"})
 
 
 def _indices(said: Mapping[str, object], view: View, names: Names) -> Iterator[str]:

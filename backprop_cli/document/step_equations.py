@@ -61,14 +61,15 @@ def known(trace: Trace) -> Known:
 
 
 def _of_wholes(trace: Trace, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The shapes of gradients whose entries are steps: those of their variables."""
-    entries = [found for step in trace.steps if (found := quantity(step.id)).index]
-    wholes = {replace(found, index=()): found.by for found in entries}
+    """The shapes of what has entries as steps: what the step says, of gradients those of their
+    variables."""
+    entries = [(found, step.shape) for step in trace.steps if (found := quantity(step.id)).index]
+    wholes = {replace(found, index=()): shape for found, shape in entries}
     numbers = {name for name, shape in shapes.items() if not shape}
-    return {
-        whole.id: shapes[by]
-        for whole, by in wholes.items()
-        if by in shapes and whole.name in numbers
+    return {whole.id: shape for whole, shape in wholes.items() if shape} | {
+        whole.id: shapes[whole.by]
+        for whole in wholes
+        if whole.by in shapes and whole.name in numbers
     }
 
 

@@ -12,7 +12,7 @@ from backprop_cli.algebra.quantity import from_outside, ids_written, layer_name,
 from backprop_cli.algebra.shapes import Shape, ShapeError
 from backprop_cli.document.names import Names, shape_text
 from backprop_cli.document.view import View
-from backprop_cli.operations.convolutions import SLIDING, sliding
+from backprop_cli.document.window_words import WINDOWED, of_windows
 from backprop_cli.operations.losses import LOSSES
 from backprop_cli.operations.table import TABLE, Sizes, operation
 from backprop_cli.trace import Step
@@ -253,8 +253,8 @@ def _operations(step: Step, shapes: Mapping[str, Shape], names: Names) -> tuple[
     for node in walk(step.expr):
         if isinstance(node, Op) and node.name in _REMARKS:
             found[_REMARKS[node.name](node, names)] = None
-        if isinstance(node, Op) and node.name in SLIDING:
-            found |= dict.fromkeys(_zeros(node, shapes))
+        if isinstance(node, Op) and node.name in WINDOWED:
+            found |= dict.fromkeys(of_windows(node, shapes, names))
         if isinstance(node, Op) and node.name in _MET:
             found |= dict.fromkeys(_spread_out(node, shapes, names))
     found.pop("", None)
@@ -276,6 +276,8 @@ def _symbol(text: str, names: Names) -> str:
 
 
 def _named(node: Op, names: Names) -> str:
+    if node.option("keep"):
+        return f"the {noun(node.name)}"
     match node.args[0]:
         case Sym(name):
             return names.text(name)
@@ -305,8 +307,18 @@ def _spread_out(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator
             yield _MET[node.name][place].format(
                 f"each entry of {_named(inner, names)}", "a whole channel"
             )
-        if inner.name in ("column", "row") and not _is_alone(inner.name, other, shapes):
-            yield _MET[node.name][place].format(_named(inner, names), f"every {inner.name}")
+        line = _line(inner, shapes)
+        if line and not _is_alone(line, other, shapes):
+            yield _MET[node.name][place].format(_named(inner, names), f"every {line}")
+
+
+def _line(node: Op, shapes: Mapping[str, Shape]) -> str:
+    """As what something stands once for a whole matrix: a column, a row, or not at all."""
+    if node.name in ("column", "row"):
+        return node.name
+    if node.option("keep") and len(Sizes(shapes, {}).shape(node)) == 2:
+        return "row" if node.whole("axis") in (0, -2) else "column"
+    return ""
 
 
 def _is_alone(line: str, matrix: Expr, shapes: Mapping[str, Shape]) -> bool:
@@ -346,31 +358,6 @@ def _tilde(node: Op, names: Names) -> str:
     return f"{name[0]}\N{COMBINING TILDE}{name[1:]} is {name} without its bias entries"
 
 
-def _steps_of_kernel(node: Op, _: Names) -> str:
-    """How far a kernel moves, where that is not usual."""
-    stride = node.option("stride", 1)
-    return f"the kernel moves {stride} at a time" if stride != 1 else ""
-
-
-def _zeros(node: Op, shapes: Mapping[str, Shape]) -> Iterator[str]:
-    """Which zeros are put around what slides, and between its entries."""
-    how = sliding(node)
-    if how.stride != 1 and node.name != "conv":
-        yield f"spaced puts {_counted(how.stride - 1)} between neighbours"
-    if node.name != "conv_input":
-        yield f"pad puts {_counted(how.padding)} on every side" if how.padding else ""
-        return
-    kernel = node.args[1].args[0] if isinstance(node.args[1], Op) else node.args[1]
-    shape = shapes.get(kernel.name, ()) if isinstance(kernel, Sym) else ()
-    widths = {size - 1 - how.padding for size in shape[-how.axes :] if isinstance(size, int)}
-    if len(widths) == 1 and min(widths) > 0:
-        yield f"pad puts {_counted(min(widths))} on every side"
-
-
-def _counted(zeros: int) -> str:
-    return "1 zero" if zeros == 1 else f"{zeros} zeros"
-
-
 def _unit(node: Op) -> str:
     """What the letter of a unit vector or matrix means: the one that the formulas have."""
     index = node.option("index")
@@ -387,12 +374,10 @@ _REMARKS: Mapping[str, Callable[[Op, Names], str]] = MappingProxyType(
         "logsumexp": _softmax_remark,
         "drop_first": _tilde,
         "drop_last": _tilde,
+        "causal_mask": lambda node, names: (
+            f"mask is 0 up to the diagonal and {'-infinity' if names.ascii else '−∞'} behind it"
+        ),
         "channel_sums": lambda node, names: "a sum for each channel",
-        "conv": _steps_of_kernel,
-        "conv_kernel": lambda node, names: "every place of the kernel adds up",
-        "conv_input": lambda node, names: "each entry through every window it is in",
-        "to_winners": lambda node, names: "each entry goes to the largest of its window",
-        "to_windows": lambda node, names: "each entry goes to all entries of its window",
         "place": lambda node, names: _unit(node),
         "jacobian": lambda node, names: "found by pulling each entry back through every path",
     }

@@ -1,0 +1,70 @@
+"""What slides a window to what its formula leaves unsaid: how far, how large, which zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from backprop_cli.algebra.expr import Expr, Op, Sym
+from backprop_cli.algebra.shapes import Shape
+from backprop_cli.document.names import Names
+from backprop_cli.operations.convolutions import SLIDING, sliding
+from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.table import Sizes
+
+_POOLING = ("max_pool", "mean_pool")
+_GOES = {
+    "conv_kernel": "every place of the kernel adds up",
+    "conv_input": "each entry through every window it is in",
+    "to_winners": "each entry goes to the largest of its window",
+    "to_windows": "each entry goes to all entries of its window",
+}
+WINDOWED = frozenset({*SLIDING, *_POOLING, *_GOES})
+
+
+def of_windows(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
+    """What is said of it beside its formula."""
+    if node.name in _GOES:
+        yield _GOES[node.name]
+    if node.name in _POOLING:
+        yield _windows(node, shapes, names)
+    if node.name in SLIDING:
+        yield from _zeros(node, shapes, names)
+
+
+def _windows(node: Op, shapes: Mapping[str, Shape], names: Names) -> str:
+    """How large the windows are, and how far apart where one does not begin behind the other."""
+    how = pool_of(node, Sizes(shapes, {}).shape(node.args[0]))
+    size = (" x " if names.ascii else " × ").join([str(how.size)] * how.axes)
+    moved = f", which move {how.stride} at a time" if how.stride != how.size else ""
+    return f"windows of {size}{moved}"
+
+
+def _zeros(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]:
+    """Which zeros are put around what slides, and between its entries."""
+    how = sliding(node)
+    if node.name == "conv" and how.stride != 1:
+        yield f"the kernel moves {how.stride} at a time"
+    elif how.stride != 1:
+        yield f"spaced puts {_counted(how.stride - 1)} between neighbours"
+    if node.name != "conv_input":
+        if how.padding:
+            yield _padded(how.padding) + _outside(node.args[0], names)
+        return
+    kernel = node.args[1].args[0] if isinstance(node.args[1], Op) else node.args[1]
+    shape = shapes.get(kernel.name, ()) if isinstance(kernel, Sym) else ()
+    widths = {size - 1 - how.padding for size in shape[-how.axes :] if isinstance(size, int)}
+    if len(widths) == 1 and min(widths) > 0:
+        yield _padded(min(widths))
+
+
+def _padded(zeros: int) -> str:
+    return f"pad puts {_counted(zeros)} on every side"
+
+
+def _outside(picture: Expr, names: Names) -> str:
+    """What the sum over a window meets where its index is none of the picture's."""
+    return f": {names.text(picture.name)} is 0 there" if isinstance(picture, Sym) else ""
+
+
+def _counted(zeros: int) -> str:
+    return "1 zero" if zeros == 1 else f"{zeros} zeros"

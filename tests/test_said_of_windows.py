@@ -1,0 +1,89 @@
+"""What a formula of windows, masks and maxima leaves unsaid stands beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from backprop_cli.cli import main
+
+PICTURE = [[5, 1, 0, 2], [2, 4, 3, 1], [0, 2, 4, 1], [1, 2, 1, 3]]
+
+
+def page(*equations: str, command: str = "derive", options: str = "", **values: object) -> str:
+    data = {"values": {"X": PICTURE, **values}, "equations": list(equations)}
+    command_line = [command, "-", "--width", "200", *options.split()]
+    done = CliRunner().invoke(main, command_line, input=yaml.safe_dump(data))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.parametrize("kind", ["max_pool", "mean_pool"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("2", "windows of 2 × 2"),
+        ("4", "windows of 4 × 4"),
+        ("2, stride=1", "windows of 2 × 2, which move 1 at a time"),
+        ("1, stride=3", "windows of 1 × 1, which move 3 at a time"),
+    ],
+)
+@pytest.mark.parametrize("command", ["derive", "solve"])
+def test_how_windows_stand(kind: str, options: str, said: str, command: str) -> None:
+    text = page(f"P = {kind}(X, {options})", "L = sum(P^2)", command=command)
+    assert [line.strip() for line in text.splitlines() if "windows of" in line] == [said]
+
+
+def test_windows_along_a_vector() -> None:
+    text = page("p = max_pool(x, 2)", "L = sum(p) + sum(X)", x=[1, 3, 2, 0])
+    assert "windows of 2\n" in text
+    assert "windows of 2 x 2" in page("P = max_pool(X, 2)", "L = sum(P)", options="--ascii")
+
+
+def test_outside_a_padded_picture_there_are_zeros() -> None:
+    text = page("Z = conv(X, K, padding=1)", "L = sum(Z^2)", K=[[1, 2], [0, 1]])
+    formulas, said = text.count("X[i+u−2,j+v−2]"), text.count("on every side: X is 0 there")
+    assert formulas == said == 2  # forward, and in the gradient of the kernel
+    assert "is 0 there" not in page("Z = conv(X, K)", "L = sum(Z^2)", K=[[1, 2], [0, 1]])
+
+
+@pytest.mark.parametrize("options", ["", "--index"])
+def test_who_has_the_gradient_of_equal_maxima(options: str) -> None:
+    text = page("P = max_pool(X, 2)", "L = sum(P)", options=options)
+    assert "of several equal maxima the first has the gradient" in text
+    assert "equal maxima" not in page("P = mean_pool(X, 2)", "L = sum(P)", options=options)
+
+
+def test_what_the_mask_is() -> None:
+    formulas = "O = attention(X, X, X, mask=causal)", "L = sum(O^2)"
+    assert "mask is 0 up to the diagonal and −∞ behind it" in page(*formulas)
+    assert "mask is 0 up to the diagonal and -infinity behind it" in page(
+        *formulas, options="--ascii"
+    )
+    assert "diagonal" not in page("O = attention(X, X, X)", "L = sum(O^2)")
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("softmax(X, axis=1)", "the sum is taken from every column"),
+        ("softmax(X, axis=0)", "the sum is taken from every row"),
+    ],
+)
+def test_what_is_taken_from_a_gradient_that_goes_through_a_softmax(formula: str, said: str) -> None:
+    assert said in page(f"A = {formula}", "L = sum(A * X)")
+
+
+@pytest.mark.parametrize("affine", ["x W + b", "W x + b"])
+def test_the_class_of_a_batch_is_that_of_each_sample(tmp_path: Path, affine: str) -> None:
+    layer = {"weights": [[1, 2], [0, 1]], "activation": "softmax"}
+    data = {"convention": {"affine": affine}, "x": [[1, 2], [3, 0]], "layers": [layer]}
+    path = tmp_path / "problem.yaml"
+    path.write_text(yaml.safe_dump({**data, "y": [[0, 1], [1, 0]], "loss": "cross-entropy"}))
+    each = "row" if affine == "x W + b" else "column"
+    for options in ([], ["--index"]):
+        text = CliRunner().invoke(main, ["derive", str(path), *options]).stdout
+        assert f"class = argmax of each {each} (Ŷ)" in text
