@@ -17,7 +17,7 @@ import numpy as np
 
 from backprop_cli.errors import Complaints, HintedError
 from backprop_cli.problem.problem_data import Values
-from backprop_cli.problem.problem_file import read_up_to
+from backprop_cli.problem.problem_file import read_up_to, zip_errors
 from backprop_cli.problem.text.other_keys import nearest
 from backprop_cli.problem.text.tree import MapNode, ScalarNode
 from backprop_cli.problem.typed_numbers import shown
@@ -55,7 +55,7 @@ def is_archive(data: bytes) -> bool:
 
 def from_archive(data: bytes) -> tuple[dict[str, Leaf], dict[str, str]]:
     """The arrays of an `.npz` by name, and why some of them cannot be read."""
-    from zipfile import BadZipFile, ZipFile
+    from zipfile import ZipFile
 
     try:
         with ZipFile(BytesIO(data)) as file:
@@ -69,7 +69,7 @@ def from_archive(data: bytes) -> tuple[dict[str, Leaf], dict[str, str]]:
                 except ArrayFileError as error:
                     refused[name] = error.message
             return arrays, refused
-    except (BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+    except zip_errors():
         raise ArrayFileError(_BROKEN) from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EPIPE
 from pathlib import Path
 from stat import S_ISFIFO
@@ -66,6 +66,20 @@ def read_up_to(path: str, most: int) -> bytes:
         data = _first_of_pipe(file) if S_ISFIFO(os.fstat(file.fileno()).st_mode) else b""
         data += file.read(min(_USUAL, most))
         return data if len(data) < _USUAL else data + file.read(most - len(data))
+
+
+def zip_errors() -> tuple[type[Exception], ...]:
+    """What reading an archive may raise that is damaged, locked, or packed in an unknown way."""
+    from struct import error as cut_off
+    from zipfile import BadZipFile
+    from zlib import error as unpacking
+
+    known = [BadZipFile, cut_off, unpacking, OSError, EOFError, KeyError, RuntimeError, ValueError]
+    with suppress(ImportError):  # a Python without it unpacks nothing of that kind either
+        from lzma import LZMAError
+
+        known.append(LZMAError)
+    return (*known, OverflowError)
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -16,7 +16,7 @@ from backprop_cli.errors import refusal
 from backprop_cli.grading.report_data import Note, Sheet
 from backprop_cli.grading.sheets.answer_files import MAX_SHEET, unusable
 from backprop_cli.problem.array_files import MOST_BYTES, MOST_JSON
-from backprop_cli.problem.problem_file import read_up_to
+from backprop_cli.problem.problem_file import read_up_to, zip_errors
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
@@ -168,15 +168,15 @@ def read_member(path: str, most: int) -> bytes:
     if found is None:
         raise FileNotFoundError(path)
     archive, name = found
-    from zipfile import BadZipFile
-
     try:
         info = _opened(archive).getinfo(name)
         if info.flag_bits & _ENCRYPTED:
             raise OSError(0, "it is encrypted")
         with _opened(archive).open(info) as file:
             return file.read(most)
-    except (BadZipFile, KeyError, NotImplementedError, EOFError) as error:
+    except zip_errors() as error:
+        if isinstance(error, OSError):
+            raise
         raise OSError(0, f"the archive is damaged ({type(error).__name__})") from None
 
 
@@ -202,11 +202,13 @@ def _opened(path: str) -> ZipFile:
 
 @lru_cache(maxsize=_OPEN_AT_ONCE)
 def _opened_once(path: str, _state: tuple[int, ...]) -> ZipFile:
-    from zipfile import BadZipFile, ZipFile
+    from zipfile import ZipFile
 
     try:
         return ZipFile(path)
-    except (BadZipFile, NotImplementedError, ValueError):
+    except OSError:
+        raise
+    except zip_errors():
         raise OSError(0, "it is no archive that can be read") from None
 
 

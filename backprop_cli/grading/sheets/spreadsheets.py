@@ -14,6 +14,7 @@ from backprop_cli.errors import Complaint, HintedError
 from backprop_cli.grading.sheets.assembled import Collector
 from backprop_cli.grading.sheets.cells import MISSING, UnreadableError
 from backprop_cli.problem.ids import Reference
+from backprop_cli.problem.problem_file import zip_errors
 from backprop_cli.problem.text.tree import ScalarNode, split_lines
 
 if TYPE_CHECKING:
@@ -201,8 +202,7 @@ def _refuse_hostile(data: bytes) -> None:
 
     No part gives more bytes than the archive says that it has, so that their sum is a bound.
     """
-    import zlib
-    from zipfile import BadZipFile, ZipFile
+    from zipfile import ZipFile
 
     try:
         with ZipFile(io.BytesIO(data)) as archive:
@@ -212,9 +212,11 @@ def _refuse_hostile(data: bytes) -> None:
             for part in parts:
                 if _declares(archive.read(part)):
                     raise WorkbookError("the workbook has declarations that Excel does not write")
+    except NotImplementedError:  # which is a RuntimeError, too
+        raise WorkbookError("this is no workbook that can be read") from None
     except RuntimeError:
         raise WorkbookError("the workbook is locked with a password") from None
-    except (BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, ValueError):
+    except zip_errors():
         raise WorkbookError("this is no workbook that can be read") from None
 
 

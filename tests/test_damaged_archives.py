@@ -1,0 +1,85 @@
+"""Archives with one byte changed, anywhere in them: read, or told that they are damaged."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from backprop_cli.cli import main
+from backprop_cli.errors import UserError
+from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.sheets.collect import answer_files, read_answers
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+
+PROBLEM = b"""x: [1, 2]
+y: [1]
+layers:
+  - {weights: [[0.5, -1]], bias: [1]}
+loss: squared-error
+"""
+SHEET = b"answers:\n  Z1: [-0.5]\n  L: 2.25\n"
+PACKED = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+def archive(name: str, data: bytes, packed: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packed) as file:
+        file.writestr(name, data)
+    return out.getvalue()
+
+
+def array(value: object) -> bytes:
+    out = io.BytesIO()
+    np.save(out, np.asarray(value, dtype=float))
+    return out.getvalue()
+
+
+def damaged(data: bytes) -> Iterator[bytes]:
+    for place in range(len(data)):
+        for other in (0xFF, 0x07):
+            yield data[:place] + bytes([data[place] ^ other]) + data[place + 1 :]
+        yield data[:place]
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_a_program_s_arrays(packed: int) -> None:
+    desk = Desk(loaded(Source("p.yaml", PROBLEM)).model)
+    for data in damaged(archive("Z1.npy", array([-0.5]), packed)):
+        assert desk.grade(data, "mine.npz").fault is None
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_a_workbook(packed: int) -> None:
+    desk = Desk(loaded(Source("p.yaml", PROBLEM)).model)
+    for data in damaged(archive("xl/workbook.xml", b"<workbook/>", packed)):
+        assert desk.grade(data, "mine.xlsx").fault is None
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_a_class_in_an_archive(packed: int, tmp_path: Path) -> None:
+    for number, data in enumerate(damaged(archive("anna.yaml", SHEET, packed))):
+        file = tmp_path / f"class{number}.zip"
+        file.write_bytes(data)
+        try:
+            inside = [one for one in answer_files([file]) if one.startswith(str(file) + "/")]
+        except UserError:  # it is told to be none
+            continue
+        for one in inside:
+            read_answers(one)
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_numbers_beside_a_problem(packed: int, tmp_path: Path) -> None:
+    problem = tmp_path / "p.yaml"
+    problem.write_text("x: {file: w.npz, name: x}\nlayers: [{weights: [[1, 2]]}]\n")
+    for data in list(damaged(archive("x.npy", array([1, 2]), packed)))[::7]:
+        (tmp_path / "w.npz").write_bytes(data)
+        done = CliRunner().invoke(main, ["solve", str(problem)])
+        assert done.exit_code in (0, 2), done.output
