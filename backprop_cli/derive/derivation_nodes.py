@@ -5,6 +5,7 @@ An entry with a letter for its index is a symbol whose name says so: `z[k]`, `W1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct, field
@@ -198,3 +199,12 @@ class Indices(Struct):
                 return letter
         letters.append(self.claim(liked, range_))
         return letters[-1]
+
+
+_LETTER = re.compile(r"(\w)\d*(?:_\d+)?")
+
+
+def indices_beside(names: Iterable[str]) -> Indices:
+    """Letters for indices, none that is a name, with the numbers of a layer and a step or without:
+    the gate i of an LSTM is one, too."""
+    return Indices({found[1] for found in map(_LETTER.fullmatch, names) if found})

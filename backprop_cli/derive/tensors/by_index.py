@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Sym
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.algebra.shapes import Shape, Size
-from backprop_cli.derive.derivation_nodes import Indices, NoMoreLettersError, indexed, over
+from backprop_cli.derive.derivation_nodes import NoMoreLettersError, indexed, indices_beside, over
 from backprop_cli.derive.tensors.entrywise import Entrywise, Letters, counting
 from backprop_cli.derive.tensors.same_axes import SameAxes
 from backprop_cli.operations.table import Sizes
@@ -39,8 +40,7 @@ def by_index(trace: Trace, model: Model, shapes: Mapping[str, Shape]) -> Trace:
 class _Writer:
     def __init__(self, model: Model, shapes: Mapping[str, Shape]) -> None:
         self.model = model
-        names = {*shapes, *model.letters}
-        self.indices = Indices({name for name in names if len(name) == 1})
+        self.indices = indices_beside((*shapes, *model.letters))
         self.counting = counting(model, shapes)
         sizes = Sizes(shapes, kinks(model.problem.convention.kinks))
         self.same = SameAxes(sizes)
@@ -49,6 +49,8 @@ class _Writer:
     def steps(self, steps: tuple[Step, ...]) -> Iterator[Step]:
         for step in steps:
             self.same.take(step.id, step.expr)
+            if step.phase == "backward":
+                self.same.take(step.id, Sym(quantity(step.id).by))
         used = {name for step in steps if step.phase != "jacobian" for name in step.inputs}
         used |= set(asked_pairs(self.model))
         for step in steps:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from backprop_cli.algebra.expr import symbols
 from backprop_cli.algebra.quantity import entry_id
 from backprop_cli.calculus.differentiate import reaching
-from backprop_cli.derive.derivation_nodes import Indices, Range, over
+from backprop_cli.derive.derivation_nodes import Indices, Range, indices_beside, over
 from backprop_cli.derive.tensors.entrywise import Counting, Entrywise, Letters, counting
 from backprop_cli.derive.tensors.gradient_data import Place, Setting
 from backprop_cli.errors import HintedError
@@ -81,7 +81,7 @@ def chainwork(model: Model, question: Question) -> Chainwork:
     """
     paths = tuple(_paths(model, question))
     counted = counting(model, _quantities(model))
-    indices = Indices({*model.shapes, *model.letters})
+    indices = indices_beside((*model.shapes, *model.letters))
     samples = {
         name: axes.index("sample")
         for name in _quantities(model)
@@ -221,7 +221,7 @@ class _Lettering(Struct):
             return self.number(name, axis, int(text))
         if not (len(text) == 1 and text.isascii() and text.islower()):
             raise TensorError(f"{text[:20]} is no index", "a small letter or a number")
-        if text in self.indices.taken:
+        if text in self.model.shapes or text in self.model.letters:
             message = f"the index {text} is the name of a quantity or a size here"
             raise TensorError(message, "another letter")
         found, range_ = self.indices.ranges.get(text), self.range(name, axis)
