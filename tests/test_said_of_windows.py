@@ -16,7 +16,7 @@ PICTURE = [[5, 1, 0, 2], [2, 4, 3, 1], [0, 2, 4, 1], [1, 2, 1, 3]]
 def page(*equations: str, command: str = "derive", options: str = "", **values: object) -> str:
     data = {"values": {"X": PICTURE, **values}, "equations": list(equations)}
     command_line = [command, "-", "--width", "200", *options.split()]
-    done = CliRunner().invoke(main, command_line, input=yaml.safe_dump(data))
+    done = CliRunner().invoke(main, command_line, input=yaml.safe_dump(data, sort_keys=False))
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -48,6 +48,34 @@ def test_outside_a_padded_picture_there_are_zeros() -> None:
     formulas, said = text.count("X[i+u−2,j+v−2]"), text.count("on every side: X is 0 there")
     assert formulas == said == 2  # forward, and in the gradient of the kernel
     assert "is 0 there" not in page("Z = conv(X, K)", "L = sum(Z^2)", K=[[1, 2], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "said"),
+    [
+        ([[1, 2], [0, 1]], 0, "pad puts 1 zero on every side"),
+        ([[1, 2, 1], [0, 1, 2], [1, 1, 0]], 0, "pad puts 2 zeros on every side"),
+        (
+            [[1, 2, 1], [0, 1, 2]],
+            0,
+            "pad puts 1 zero on top and bottom and puts 2 zeros on left and right",
+        ),
+        ([[1, 2, 1]], 0, "pad puts 2 zeros on left and right"),
+        ([[2]], 1, "crop takes one off every side"),
+        ([[2]], 2, "crop takes 2 off every side"),
+        ([[1, 2, 1]], 1, "crop takes one off top and bottom and puts 1 zero on left and right"),
+        ([[1, 2], [0, 1]], 1, ""),
+    ],
+)
+def test_what_is_put_around_a_gradient_that_comes_back(
+    kernel: list[list[int]], padding: int, said: str
+) -> None:
+    """Full correlation: a kernel of n entries needs n - 1 - p zeros before and behind."""
+    text = page(f"Z = conv(X, K, padding={padding})", "L = sum(Z^2)", K=kernel)
+    back = text[text.index("∂L/∂X  ") : text.index("∂L/∂K  ")]
+    lines = [line.strip() for line in back.splitlines() if "puts" in line or "takes" in line]
+    assert lines == ([said] if said else [])
+    assert ("crop(" in back, "pad(" in back) == (said.startswith("crop"), said.startswith("pad"))
 
 
 @pytest.mark.parametrize("options", ["", "--index"])

@@ -50,15 +50,25 @@ def _zeros(node: Op, shapes: Mapping[str, Shape], names: Names) -> Iterator[str]
         if how.padding:
             yield _padded(how.padding) + _outside(node.args[0], names)
         return
-    kernel = node.args[1].args[0] if isinstance(node.args[1], Op) else node.args[1]
-    shape = shapes.get(kernel.name, ()) if isinstance(kernel, Sym) else ()
-    widths = {size - 1 - how.padding for size in shape[-how.axes :] if isinstance(size, int)}
-    if len(widths) == 1 and min(widths) > 0:
-        yield _padded(min(widths))
+    sizes = Sizes(shapes, {}).shape(node.args[1])[-how.axes :]
+    widths = [size - 1 - how.padding for size in sizes if isinstance(size, int)]
+    if len(widths) == len(sizes) and any(widths):
+        yield _padded(*widths)
 
 
-def _padded(zeros: int) -> str:
-    return f"pad puts {_counted(zeros)} on every side"
+def _padded(*widths: int) -> str:
+    """How many zeros go on which sides; fewer than none are entries that go."""
+    if len({*widths}) == 1:
+        return f"{'pad' if widths[0] > 0 else 'crop'} {_taken(widths[0], 'every side')}"
+    sides = zip(widths, ("top and bottom", "left and right"), strict=True)
+    changes = [_taken(width, where) for width, where in sides if width]
+    return f"{'crop' if min(widths) < 0 else 'pad'} {' and '.join(changes)}"
+
+
+def _taken(width: int, where: str) -> str:
+    if width > 0:
+        return f"puts {_counted(width)} on {where}"
+    return f"takes {-width if width != -1 else 'one'} off {where}"
 
 
 def _outside(picture: Expr, names: Names) -> str:

@@ -102,16 +102,25 @@ def written(number: Fraction, powers: Mapping[Expr, Fraction]) -> Expr:
 
 
 def _turned(number: Fraction, powers: Mapping[Expr, Fraction]) -> Monomial:
-    """1 − σ(u), not σ(u) − 1."""
+    """1 − σ(u), not σ(u) − 1; −(x + 3) among other factors, not (−x − 3)."""
     found: Powers = {}
+    among_others = number != 1 or len(powers) > 1
     for factor, power in powers.items():
         match factor:
             case Op("sub", (Op("sigmoid") as gate, Num(value))) if value == 1 and power % 2 == 1:
                 number = -number
                 found[op("sub", ONE, gate)] = power
+            case Op("sub" | "neg") if among_others and power % 2 == 1 and _is_below_0(factor):
+                number = -number
+                found[total((-each, inner) for each, inner in summands(factor))] = power
             case _:
                 found[factor] = power
     return number, found
+
+
+def _is_below_0(factor: Expr) -> bool:
+    """Whether all terms of a sum have a minus sign."""
+    return is_sum(factor) and all(number < 0 for number, _ in summands(factor))
 
 
 def _side(powers: Mapping[Expr, Fraction], sign: int) -> Expr:

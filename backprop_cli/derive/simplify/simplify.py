@@ -116,6 +116,8 @@ class Simplifier(Struct, frozen=True):
                 return ZERO if body == ZERO else Op(SUM_OVER, (body,), expr.options)
             return self._total(body, str(expr.option("index")))
         node = Op(expr.name, tuple(map(self.apply, expr.args)), expr.options)
+        if expr.name == "switch" and is_sum(expr.args[0]) and not is_sum(node.args[0]):
+            return constant(expr)  # a x ≥ b x is read more easily than x (a - b) ≥ 0
         if expr.name in ("mul", "div", "pow", "sqrt"):
             return self._product(monomial(node))
         return constant(node)

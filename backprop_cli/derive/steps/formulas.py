@@ -59,7 +59,7 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     whole = Sym(next(name for name in ("f", "g", "h", "F", "G", "H") if name not in symbols(expr)))
     rules = scalars()
     notes: tuple[str, ...] = ()
-    if uses(expr, *_SUMMED) or _whole_and_by_entry(expr):
+    if uses(expr, *_SUMMED) or _is_vector(expr, by):
         letters = lettering(expr, by, numbers)
         definitions, chains = _lettered(expr, by, whole, rules, letters)
         notes = tuple(_said(letters, chains))
@@ -74,16 +74,22 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
     return Derivation(f"The derivative of {text.strip()}", definitions, chains, notes=notes)
 
 
-def _whole_and_by_entry(expr: Expr) -> bool:
-    """Whether a letter stands in a formula beside one of its entries, as in x * x[1]."""
-    by_entry = {
+def _by_entry(expr: Expr) -> frozenset[str]:
+    """The letters of which single entries stand in a formula."""
+    return frozenset(
         arg.name
         for node in walk(expr)
         if isinstance(node, Op) and node.name == "at"
         for arg in node.args
         if isinstance(arg, Sym)
-    }
-    return not by_entry.isdisjoint(symbols(_single_entries(expr)))
+    )
+
+
+def _is_vector(expr: Expr, by: str) -> bool:
+    """Whether entries make one of a letter: of what is differentiated by, or beside the letter
+    itself, as in x * x[1]."""
+    by_entry = _by_entry(expr)
+    return by in by_entry or not by_entry.isdisjoint(symbols(_single_entries(expr)))
 
 
 def _check_letters(used: Sequence[str], numbers: Sequence[str], wrt: str | None) -> None:
@@ -106,7 +112,7 @@ def _said(letters: Lettering, chains: Sequence[Chain]) -> Iterator[str]:
 
 def _variable(expr: Expr, wrt: str | None) -> str:
     used = symbols(_single_entries(expr))
-    if wrt is not None and wrt in used:
+    if wrt is not None and wrt in {*used, *_by_entry(expr)}:
         return wrt
     if wrt is not None or not used:
         said = f"`{wrt}` is not in the formula" if wrt else "there is no letter in the formula"
