@@ -14,6 +14,7 @@ from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, overall, points, weakest
 from backprop_cli.grading.judging.judge import Judge, Legible
 from backprop_cli.grading.judging.right_answers import MOST_ENTRIES, RightAnswers
+from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.grading.report_data import (
     Answer,
     EntryResult,
@@ -68,16 +69,26 @@ class Graded:
     @cached_property
     def judge(self) -> Judge:
         """The judge of what is not right by itself, all of it judged."""
+        judge = self.begun()
+        for name in self.exercise.order:
+            if name in judge.written and name not in judge.judged:
+                judge.judge(name)
+        return judge
+
+    def begun(self, kept: Kept | None = None) -> Judge:
+        """The judge who knows what is right by itself, and nothing else yet."""
         readable = dict(self.readable())
         key = self.exercise.key_for(readable)
         lost = {name for name in self.expected if not is_there(name, key, readable)}
         unusable = lost & set(self.sheet.answers)
-        judge = Judge(key, Legible(readable, lost, unusable, partial(self.betrayed, readable)))
-        judge.judged.update({name: right.judged for name, right in self.right.items()})
-        for name in self.exercise.order:
-            if name in readable and name not in judge.judged:
-                judge.judge(name)
-        return judge
+        legible = Legible(readable, lost, unusable, partial(self.betrayed, readable))
+        right = {name: right.judged for name, right in self.right.items()}
+        return Judge(key, legible, right, kept)
+
+    def alone(self, name: str, kept: Kept) -> Words:
+        """The verdicts on a quantity beside right ones; what formulas give there is `kept`."""
+        judge = self.begun(kept)
+        return (judge.judged.get(name) or judge.judge(name)).verdicts
 
     @cached_property
     def expected(self) -> frozenset[str]:

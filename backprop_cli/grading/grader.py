@@ -15,8 +15,10 @@ from backprop_cli.algebra.quantity import quantity, whole_id
 from backprop_cli.errors import Mark, UserError, fault, told
 from backprop_cli.grading.exercise import Exercise
 from backprop_cli.grading.graded import Graded
+from backprop_cli.grading.judging.answer_key import Words
 from backprop_cli.grading.judging.right_answers import RightAnswers
 from backprop_cli.grading.judging.stages import followed
+from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.grading.judging.undeclared import Other, fewest_wrong, others, wrong
 from backprop_cli.grading.quantities import meant
 from backprop_cli.grading.report_data import Answer, Result, Sheet, Submission
@@ -169,6 +171,16 @@ class Grader(Exercise):
             self._sheets[key] = answers, results
         return results
 
+    def alone(self, sheet: Sheet, name: str, kept: Kept) -> Words:
+        """The verdicts on one quantity of a sheet with nothing else wrong on it.
+
+        Which slips were made is not asked. `kept` is what was worked out for other numbers in its
+        place, and is added to.
+        """
+        grader = self.following({quantity(id).step for id in sheet.answers})
+        with np.errstate(all="ignore"):
+            return Graded(grader, sheet, grader.right).alone(name, kept)
+
     def _first_wrong(self, results: Sequence[Result]) -> str | None:
         wrong = [result.id for result in results if result.verdict in ("wrong", "invalid")]
         last = len(self._places)
@@ -239,6 +251,11 @@ class Desk:
         """
         sheet, grader = self._of_numbers(leaves, stem(name), name, {})
         return grader.grade(sheet)
+
+    def alone(self, leaves: Mapping[str, Any], id: str, kept: Kept) -> Words:
+        """The verdicts on one quantity among numbers by name that are right, as a grader has it."""
+        sheet, grader = self._of_numbers(leaves, "", "answers", {})
+        return grader.alone(sheet, id, kept)
 
     def sheet_in(self, path: str) -> Sheet:
         """What stands in a file, ungraded; where it cannot be read, a sheet that says so."""

@@ -15,6 +15,7 @@ from backprop_cli.document.view import View, as_written
 from backprop_cli.formats.html_page import fragment
 from backprop_cli.formats.registry import written
 from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.grading.sheets.blank_sheet import digits_said
 from backprop_cli.problem.problem_data import ASSUMED, Digits
 from backprop_cli.solving.loading import Loaded
@@ -139,36 +140,41 @@ class Typist:
 
     def values(self, one: Boxes) -> Any:
         """The right numbers of a quantity, one after the other."""
+        found = self.loaded.reference(one.place.name)
+        return self._asked_of(one, np.asarray(self._values[found.step][found.id], dtype=float))
+
+    def _asked_of(self, one: Boxes, value: Any) -> Any:
+        """What is asked of a quantity, all of it or an entry, one after the other."""
         found, model = self.loaded.reference(one.place.name), self.loaded.model
-        value = np.asarray(self._values[found.step][found.id], dtype=float)
-        place = model.counted(found.id, found.index, value.shape) if found.index else None
-        return np.atleast_1d(value if place is None else value[place]).ravel()
+        place = model.counted(found.id, found.index, value.shape) if found.index else ()
+        return np.atleast_1d(np.asarray(value[place])).ravel()
 
     def intervals(self, one: Boxes) -> list[Interval]:
         """What is right in each box, where all others are right: one unit after the other."""
         values, units = self.values(one), self._units(one)
         nearest = np.round(values / units) * units
-        down, up = (self._reach(one, sign) for sign in (-1, 1))
+        kept: Kept = {}
+        down, up = (self._reach(one, sign, kept) for sign in (-1, 1))
         low = np.minimum(nearest - (down + 0.5) * units, values)
         high = np.maximum(nearest + (up + 0.5) * units, values)
         return [Interval(*map(float, each)) for each in zip(low, high, values, strict=True)]
 
-    def _reach(self, one: Boxes, sign: int) -> Any:
+    def _reach(self, one: Boxes, sign: int, kept: Kept) -> Any:
         """How many units further each entry may lie and is still right."""
         reached = np.zeros(len(one.cells))
         going = np.ones(len(one.cells), dtype=bool)
         for count in range(1, _WIDEST + 1):
-            going &= self._is_right(one, sign * count)
+            going &= self.is_right(one, sign * count, kept)
             if not going.any():
                 break
             reached[going] = count
         return reached
 
-    def _is_right(self, one: Boxes, shift: int) -> Any:
+    def is_right(self, one: Boxes, shift: int, kept: Kept) -> Any:
+        """Which boxes of a quantity `check` takes, so many units beside the right numbers."""
         answers = {**self._right, one.place.name: self._typed(one, shift)}
-        result = one.result(self.desk.grade_numbers(answers, "answers"))
-        assert result is not None
-        return np.array(one.verdicts(result)) == "correct"
+        verdicts = self.desk.alone(answers, self.loaded.reference(one.place.name).whole, kept)
+        return self._asked_of(one, verdicts) == "correct"
 
     def _typed(self, one: Boxes, shift: int) -> Any:
         """A quantity as somebody types it, so many units beside the right one."""
