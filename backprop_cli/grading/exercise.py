@@ -32,7 +32,7 @@ from backprop_cli.problem.ids import Reference, reference
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import ASSUMED, Grading
 from backprop_cli.readings.formula_text import for_readers
-from backprop_cli.readings.units import Floating, Unit
+from backprop_cli.readings.units import Floating, Unit, largest
 from backprop_cli.solving.asked import asked, asked_pairs
 from backprop_cli.solving.limits import MAX_WORK
 from backprop_cli.solving.plan import Planned, plan
@@ -337,6 +337,11 @@ class Exercise:
     def expected(self, name: str, index: Index | None) -> str:
         """The right value as text, at the digits asked."""
         return expected(self.truth[name], index, self.unit)
+
+    @cached
+    def size(self, name: str) -> float:
+        """The size of the largest entry of the right value."""
+        return largest(self.truth[name])
 
     @cached
     def places(self, name: str) -> tuple[tuple[Index, Index], ...]:

@@ -31,7 +31,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Written,
     finer,
     meets,
-    standing_for,
     texts,
     written,
 )
@@ -115,12 +114,12 @@ class Graded:
     def typed(self, name: str) -> Interval:
         """What an answer stands for at the finer of the digits typed and asked."""
         here, key = self.judge.written[name], self.exercise.key
-        return standing_for(here.value, finer(here.value, here.unit, key.truth[name], key.unit))
+        return here.stands(finer(here.value, here.unit, key.truth[name], key.unit))
 
     def betrayed(self, readable: Mapping[str, Written], name: str) -> bool:
         """Whether the digits typed are those of a slip."""
         here = readable[name]
-        return bool(self.exercise.mistaken(name).within(standing_for(here.value, here.unit)))
+        return bool(self.exercise.mistaken(name).within(here.stands(here.unit)))
 
     def results(self) -> Iterator[Result]:
         """What is asked, in order, then what stands on the sheet beside it.
@@ -268,7 +267,7 @@ class Graded:
         """Whether the numbers of an answer, as far as there are any, may be these."""
         typed = written(answer)
         unit = finer(typed.value, typed.unit, known[0], self.exercise.key.unit)
-        fits = meets(standing_for(typed.value, unit), known)
+        fits = meets(typed.stands(unit), known)
         return bool((fits | ~typed.present).all())
 
     def misshapen(self, name: str, cells: ArrayCells, words: str) -> tuple[str, tuple[str, ...]]:

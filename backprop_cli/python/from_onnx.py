@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.python.complaining import expect
-from backprop_cli.python.given_numbers import TWICE, Chain, leaf
+from backprop_cli.python.given_numbers import Chain, NotLayersError, leaf
+from backprop_cli.python.graph_equations import Equations
 from backprop_cli.python.problems import Problem, load
 
 _MOST_BYTES = 2_000_000
@@ -37,7 +39,8 @@ _ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _LINEAR: Final = ("Gemm", "MatMul")
-_KNOWN = ["Gemm", "MatMul", "Add", "Flatten", *_ACTIVATIONS]
+_SIGNS: Final = MappingProxyType({"Add": "+", "Sub": "-", "Mul": "*", "Div": "/"})
+_KNOWN = ["Gemm", "MatMul", *_SIGNS, "Neg", "Concat", "Flatten", *_ACTIVATIONS]
 
 
 def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = None) -> Problem:
@@ -45,30 +48,68 @@ def from_onnx(path: str | os.PathLike[str], x: Any, y: Any = None, loss: Any = N
 
     `x` are samples as rows. With `y` and a `loss`, both as in a problem file (`"cross-entropy"`,
     `{"labels": [2, 1], "classes": 3}`), there are gradients, too. `Gemm`, `MatMul` with `Add`, and
-    activations are known; an earlier output may be added, as it is or through a `MatMul`. Needs the
+    activations are known, and `Add`, `Sub`, `Mul`, `Div` and `Concat` where ways meet: then the
+    problem has equations in place of layers, unless all is one layer behind the other. Needs the
     package onnx. Error, by name, for what is not known, and for more than 20,000 parameters.
     """
     expect(isinstance(path, str | os.PathLike), "from_onnx", "a path", path)
-    chain = Chain("from_onnx")
-    model = _read(chain, Path(path))
-    reader = _Graph(chain, _constants(chain, model.graph))
-    reader.follow(model.graph)
-    reader.refuse_shared(model.graph)
+    chain, inputs = Chain("from_onnx"), leaf("x", x)
+    graph = _read(chain, Path(path)).graph
+    constants = _constants(chain, graph)
+    problem = None
+    with suppress(NotLayersError):
+        problem = {
+            **_in_layers(chain, graph, constants),
+            "x": inputs,
+            **({} if y is None else {"y": y if isinstance(y, dict) else leaf("y", y)}),
+            **({} if loss is None else {"loss": loss}),
+        }
+    reader = _Graph(chain, constants)
+    problem = problem or _in_equations(reader, graph, np.asarray(inputs), y, loss)
+    return load({"title": f"From ONNX: {Path(path).name}", **problem})
+
+
+def _in_layers(
+    chain: Chain, graph: Any, constants: dict[str, np.ndarray[Any, Any]]
+) -> dict[str, Any]:
+    """One layer behind the other, with what is added on the way."""
+    reader = _Graph(chain, constants)
+    reader.follow(graph)
+    reader.refuse_shared(graph)
     turned = all(layer["turned"] for layer in chain.found())
     for layer in chain.layers:
         del layer["turned"]
         for one in (layer, *(skip for skip in layer.get("skip", ()) if "weights" in skip)):
             one["weights"] = one["weights"] if turned else one["weights"].T
-    return load(
-        {
-            "title": f"From ONNX: {Path(path).name}",
-            "convention": {"affine": "x W^T + b" if turned else "x W + b"},
-            "x": leaf("x", x),
-            "layers": chain.layers,
-            **({} if y is None else {"y": y if isinstance(y, dict) else leaf("y", y)}),
-            **({} if loss is None else {"loss": loss}),
-        }
-    )
+    return {
+        "convention": {"affine": "x W^T + b" if turned else "x W + b"},
+        "layers": chain.layers,
+    }
+
+
+def _in_equations(
+    reader: _Graph, graph: Any, x: np.ndarray[Any, Any], y: Any, loss: Any
+) -> dict[str, Any]:
+    """Any other order of what is known: branches that meet, a matrix that stands twice."""
+    found = Equations(reader.chain)
+    names = {reader.input_of(graph): found.given("x", x)}
+    trained = {one.name for one in graph.initializer}
+    for node in graph.node:
+        if any(name in names for name in node.input):
+            names[node.output[0]] = reader.line(found, node, names, trained)
+    output = names[graph.output[0].name]
+    if loss is not None and y is not None:
+        said = {"name": loss} if isinstance(loss, str) else dict(loss)
+        found.loss(output, {"over_samples": "mean", **said}, _targets(y))
+        return found.problem
+    return {**found.problem, "train": []}  # values alone
+
+
+def _targets(y: Any) -> Any:
+    """The target as numbers; classes as ones and zeros."""
+    if not isinstance(y, dict):
+        return leaf("y", y)
+    return np.eye(y["classes"])[np.asarray(y["labels"]) - 1]
 
 
 def _read(chain: Chain, path: Path) -> Any:
@@ -99,12 +140,12 @@ def _constants(chain: Chain, graph: Any) -> dict[str, np.ndarray[Any, Any]]:
     for one in graph.initializer:
         if one.data_location == 1:
             raise chain.refused(f"the numbers of {one.name} lie in another file", "one file")
-        found[one.name] = numpy_helper.to_array(one)
+        found[one.name] = _floats(numpy_helper.to_array(one))
     for node in graph.node:
         if node.op_type == "Constant":
             values = [each.t for each in node.attribute if each.name == "value"]
             if values:
-                found[node.output[0]] = numpy_helper.to_array(values[0])
+                found[node.output[0]] = _floats(numpy_helper.to_array(values[0]))
         elif node.op_type in ("Identity", "Transpose") and node.input[0] in found:
             order = next((tuple(each.ints) for each in node.attribute if each.name == "perm"), None)
             number = found[node.input[0]]
@@ -114,20 +155,28 @@ def _constants(chain: Chain, graph: Any) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
+def _floats(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return value.astype(float) if value.dtype.kind == "f" else value
+
+
 class _Graph(Struct, frozen=True):
     """Follows a graph from its input to its output."""
 
     chain: Chain
     constants: dict[str, np.ndarray[Any, Any]]
 
-    def follow(self, graph: Any) -> None:
-        """Every node on the longest way, in turn."""
-        inputs = [one.name for one in graph.input if one.name not in self.constants]
+    def input_of(self, graph: Any) -> str:
+        """What the one input is called."""
+        inputs: list[str] = [one.name for one in graph.input if one.name not in self.constants]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise self.chain.refused("the model has several inputs or outputs")
+        return inputs[0]
+
+    def follow(self, graph: Any) -> None:
+        """Every node on the longest way, in turn."""
         made = {name: node for node in graph.node for name in node.output}
         way = self._way(graph, made)
-        if way[0] != inputs[0]:
+        if way[0] != self.input_of(graph):
             raise self.chain.refused("the output does not follow from the input")
         places = {name: number for number, name in enumerate(way)}
         for number, (before, name) in enumerate(pairwise(way), 1):
@@ -159,29 +208,26 @@ class _Graph(Struct, frozen=True):
         self, node: Any, others: list[str], places: Mapping[str, int], made: Mapping[str, Any]
     ) -> None:
         """Something from before that is added, as it is or through a matrix."""
-        called = node.name or node.op_type
         if node.op_type != "Add" or len(others) != 1:
-            raise self.chain.refused(f"{called} takes more than what is right before it")
+            raise NotLayersError
         (other,) = others
         if other in places:
-            self.chain.add(called, places[other])
+            self.chain.add(places[other])
             return
         linear = made.get(other)
         taken = [] if linear is None else self._computed(linear)
         if linear is None or linear.op_type not in _LINEAR or taken[0] not in places:
-            message = f"what {called} adds is none of what is on the longest way"
-            raise self.chain.refused(message, "an output of a node there, or that times a matrix")
-        weights, _, others_ = self._matrix(linear, taken[0])
-        if others_:
-            raise self.chain.refused(f"{linear.name or linear.op_type} has a bias beside a sum")
-        self.chain.add(called, places[taken[0]], weights)
+            raise NotLayersError
+        weights, _, biases = self._matrix(linear, taken[0])
+        if biases:
+            raise NotLayersError
+        self.chain.add(places[taken[0]], weights)
 
     def refuse_shared(self, graph: Any) -> None:
-        """Complains of numbers of two layers: here they would be two parameters."""
+        """Numbers of two layers: as layers they would be two parameters."""
         used = [name for node in graph.node for name in node.input if name in self.constants]
-        if several := [name for name in dict.fromkeys(used) if used.count(name) > 1]:
-            message = f"{several[0]} is used twice, and layers here have parameters of their own"
-            raise self.chain.refused(message, TWICE)
+        if len(set(used)) < len(used):
+            raise NotLayersError
 
     def _node(self, node: Any, current: str) -> None:
         said = {each.name: _attribute(each) for each in node.attribute}
@@ -197,9 +243,54 @@ class _Graph(Struct, frozen=True):
         elif kind == "Flatten" and said.get("axis", 1) == 1:
             return
         elif kind in _ACTIVATIONS:
-            self.chain.activate(kind, self._activation(kind, said))
+            self.chain.activate(self._activation(kind, said))
+        elif kind in (*_SIGNS, "Concat", "Neg"):
+            raise NotLayersError
         else:
             raise self.chain.refuse_unknown(kind, _KNOWN)
+
+    def line(
+        self, found: Equations, node: Any, names: Mapping[str, str], trained: Collection[str]
+    ) -> str:
+        """The line of one node, and the name of what it gives."""
+        said = {each.name: _attribute(each) for each in node.attribute}
+        kind, called = node.op_type, node.name or node.op_type
+        current = next(name for name in node.input if name in names)
+        x = names[current]
+        if kind in _LINEAR:
+            weights, _, biases = self._matrix(node, current)
+            bias = {"bias": biases[0].ravel()} if biases else {}
+            return found.layer(called, {"weights": weights, **bias}, x)
+        if kind in _SIGNS:
+            sides = [self._side(found, name, names, trained) for name in node.input]
+            return found.combined(called, _SIGNS[kind], *sides)
+        if kind == "Neg":
+            return found.combined(called, "*", -1, x)
+        if kind == "Concat":
+            if said.get("axis") not in (-1, len(found.shapes[x]) - 1):
+                raise self.chain.refused(f"{called} joins along axis {said.get('axis')}", "axis=-1")
+            return found.joined(called, [self._result(node, name, names) for name in node.input])
+        if kind == "Flatten" and said.get("axis", 1) == 1:
+            return x
+        if kind in _ACTIVATIONS:
+            return found.activated(self._activation(kind, said), x)
+        raise self.chain.refuse_unknown(kind, _KNOWN)
+
+    def _side(
+        self, found: Equations, name: str, names: Mapping[str, str], trained: Collection[str]
+    ) -> str | float:
+        """A result, a parameter of the file, or a number that stands in its graph."""
+        if name in names:
+            return names[name]
+        value = self.constants[name]
+        if name not in trained and value.size == 1:
+            return float(value.ravel()[0])
+        return found.operand(value if value.ndim < 2 else value.squeeze(0))
+
+    def _result(self, node: Any, name: str, names: Mapping[str, str]) -> str:
+        if name not in names:
+            raise self.chain.refused(f"{node.op_type} takes {name}, which does not follow from x")
+        return names[name]
 
     def _number(self, node: Any, name: str) -> np.ndarray[Any, Any]:
         if name not in self.constants:
@@ -217,13 +308,13 @@ class _Graph(Struct, frozen=True):
             raise self.chain.refused(f"{node.op_type} {wrong} is not known here")
         turned = bool(said.get("transB", 0))
         weights = others[0] if turned else others[0].T
-        return weights.astype(float), turned, others[1:]
+        return weights, turned, others[1:]
 
     def _bias(self, others: list[np.ndarray[Any, Any]]) -> None:
         layers = self.chain.layers
         if not layers or {"bias", "activation"} & layers[-1].keys():
-            raise self.chain.refused("Add does not stand behind a MatMul")
-        units, bias = len(layers[-1]["weights"]), others[0].astype(float)
+            raise NotLayersError
+        units, bias = len(layers[-1]["weights"]), others[0]
         if bias.size == 1 and units > 1:  # one parameter for all of them
             layers[-1]["bias"] = float(bias.ravel()[0])
         elif bias.shape in ((units,), (1, units)):

@@ -54,7 +54,7 @@ def from_sklearn(model: Any, x: Any, y: Any) -> Problem:
         chain.layers.append({"weights": matrix, "bias": bias})
         if said not in _ACTIVATIONS:
             raise chain.refuse_unknown(f"the activation {said}", [*_ACTIVATIONS])
-        chain.activate(said, _ACTIVATIONS[said])
+        chain.activate(_ACTIVATIONS[said])
     return load(
         {
             "title": f"From scikit-learn: {type(model).__name__}",

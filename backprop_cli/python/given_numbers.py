@@ -76,10 +76,11 @@ def plain(tree: Any) -> Any:
 MOST_PARAMETERS: Final = 20_000
 """A model with more is nothing that anybody follows by hand."""
 
-TWICE: Final = "equations in a problem file, where one W may stand twice"
-"""What to write where a parameter is one of two layers."""
-
 Layer = dict[str, Any]
+
+
+class NotLayersError(Exception):
+    """A model that is not one layer behind the other; it may be equations."""
 
 
 class Chain(Struct, frozen=True):
@@ -104,15 +105,11 @@ class Chain(Struct, frozen=True):
         last = self.layers[-1] if self.layers else {}
         return len(self.layers), len(last), len(last.get("skip", ()))
 
-    def add(self, called: str, number: int, weights: Any = None) -> None:
+    def add(self, number: int, weights: Any = None) -> None:
         """Adds what the so many-th call gives behind a linear layer, or behind its activation."""
         last, layer = self.layers[-1] if self.layers else {}, self._gives.get(number)
-        if "weights" not in last:
-            message = f"{called} adds behind what is no linear layer, nor its activation"
-            raise self.refused(message, "equations in a problem file")
-        if layer is None or layer == len(self.layers):
-            message = f"what {called} adds is no layer's output: something acts on it before"
-            raise self.refused(message, "equations in a problem file")
+        if "weights" not in last or layer is None or layer == len(self.layers):
+            raise NotLayersError
         skip: Layer = {"from": layer, "into": "post" if "activation" in last else "pre"}
         last.setdefault("skip", []).append(
             skip if weights is None else {**skip, "weights": weights}
@@ -131,12 +128,12 @@ class Chain(Struct, frozen=True):
         """What is not known here, by its name."""
         return self.refused(f"{called} is not known here", f"one of {', '.join(sorted(known))}")
 
-    def activate(self, called: str, activation: Any) -> None:
+    def activate(self, activation: Any) -> None:
         """Puts an activation behind the last layer."""
         if activation == "linear":
             return
         if not self.layers or "activation" in self.layers[-1]:
-            raise self.refused(f"{called} does not stand behind a layer without activation")
+            raise NotLayersError
         self.layers[-1]["activation"] = activation
 
     def found(self) -> list[Layer]:

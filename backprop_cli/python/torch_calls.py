@@ -9,9 +9,22 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from backprop_cli.python.given_numbers import Chain
+from backprop_cli.python.given_numbers import NotLayersError
+from backprop_cli.python.torch_modules import refused
 
 _SUMS: Final = frozenset({"add", "iadd", "add_"})
+
+
+SIGNS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("add", "iadd", "add_"), "+"),
+        **dict.fromkeys(("sub", "isub", "sub_"), "-"),
+        **dict.fromkeys(("mul", "imul", "mul_", "multiply"), "*"),
+        "neg": "-",
+        **dict.fromkeys(("truediv", "itruediv", "div", "div_"), "/"),
+    }
+)
+"""What is done with two results, or one and a number."""
 
 
 class Call(Struct, frozen=True):
@@ -28,28 +41,35 @@ class Call(Struct, frozen=True):
 
 def calls(model: Any) -> list[Call]:
     """What is called, one behind the other, on the longest way through a model."""
+    graph, modules = traced(model)
+    path = _path(graph)
+    places = {node: number for number, node in enumerate(path)}
+    return [_call(node, before, places, modules) for before, node in pairwise(path)]
+
+
+def traced(model: Any) -> tuple[Any, Mapping[str, Any]]:
+    """The graph of what a model calls, and its modules by the names they have in it."""
     import torch
 
     whole = torch.nn.Sequential(model)  # so that a layer alone is called like any other
     try:
         graph = torch.fx.symbolic_trace(whole).graph
     except Exception as error:  # noqa: BLE001  # whatever its code does
-        raise _refused(f"its way through the model depends on the data: {error}") from None
-    modules, path = dict(whole.named_modules()), _path(graph)
-    places = {node: number for number, node in enumerate(path)}
-    return [_call(node, before, places, modules) for before, node in pairwise(path)]
+        raise refused(f"its way through the model depends on the data: {error}") from None
+    if sum(node.op == "placeholder" for node in graph.nodes) > 1:
+        raise refused("the model has several inputs")
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    if len(output.all_input_nodes) > 1:
+        raise refused("the model has several outputs")
+    return graph, dict(whole.named_modules())
 
 
 def _path(graph: Any) -> list[Any]:
     """From x to what the model gives: where ways meet, along the longest of them."""
-    if sum(node.op == "placeholder" for node in graph.nodes) > 1:
-        raise _refused("the model has several inputs")
     length: dict[Any, int] = {}
     for node in graph.nodes:
         length[node] = 1 + max((length[each] for each in node.all_input_nodes), default=0)
     path = [node for node in graph.nodes if node.op == "output"]
-    if len(path[0].all_input_nodes) > 1:
-        raise _refused("the model has several outputs")
     while path[-1].all_input_nodes:
         path.append(max(path[-1].all_input_nodes, key=length.__getitem__))
     return path[:0:-1]
@@ -59,6 +79,14 @@ def _call(node: Any, before: Any, places: Mapping[Any, int], modules: Mapping[st
     others = [each for each in node.all_input_nodes if each is not before]
     if others or before not in node.all_input_nodes:
         return _sum(node, others, places, modules)
+    of_function = node.op != "call_module" and function_of(node) in SIGNS
+    if of_function or before.op == "get_attr":
+        raise NotLayersError
+    return called(node, modules)
+
+
+def called(node: Any, modules: Mapping[str, Any]) -> Call:
+    """A module, or a function as the module that it is."""
     module = modules[node.target] if node.op == "call_module" else _function(node)
     return Call(type(module).__name__, module)
 
@@ -67,19 +95,19 @@ def _sum(
     node: Any, others: list[Any], places: Mapping[Any, int], modules: Mapping[str, Any]
 ) -> Call:
     """Something from before that is added, as it is or through a linear layer of its own."""
-    if len(others) != 1 or _named(node) not in _SUMS or node.kwargs:
-        raise _refused(f"{node.name} takes more than what is right before it")
+    if len(others) != 1 or function_of(node) not in _SUMS or node.kwargs:
+        raise NotLayersError
     (other,) = others
     if other in places:
         return Call(node.name, None, places[other])
     inputs, module = other.all_input_nodes, modules.get(str(other.target))
     if type(module).__name__ != "Linear" or len(inputs) != 1 or inputs[0] not in places:
-        message = f"{other.name}, which is added, is none of the layers on the longest way"
-        raise _refused(message, "an output of theirs, or that through one linear layer")
+        raise NotLayersError
     return Call(node.name, module, places[inputs[0]])
 
 
-def _named(node: Any) -> str:
+def function_of(node: Any) -> str:
+    """What a function or method is called."""
     return str(getattr(node.target, "__name__", node.target))
 
 
@@ -107,11 +135,7 @@ _FUNCTIONS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = MappingProxyTyp
 
 def _function(node: Any) -> Any:
     """A function or method with its options, as the module that it is."""
-    called = _named(node)
-    module, usual = _FUNCTIONS.get(called, (called, {}))
+    name = function_of(node)
+    module, usual = _FUNCTIONS.get(name, (name, {}))
     given = dict(zip(usual, node.args[1:], strict=False)) | dict(node.kwargs)
     return type(module, (), {**usual, **given})()
-
-
-def _refused(message: str, instead: str | None = None) -> Exception:
-    return Chain("from_torch").refused(message, instead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -226,7 +227,8 @@ class Floating(Unit, frozen=True):
 def largest(value: Array) -> float:
     """The size of the largest entry that is a number; 0 where there is none."""
     size = np.abs(value)
-    return float(np.max(size, initial=0.0, where=np.isfinite(size)))
+    most = float(np.max(size, initial=0.0))
+    return most if isfinite(most) else float(np.max(size, initial=0.0, where=np.isfinite(size)))
 
 
 def persons(unit: Unit, within: Sequence[Within] = WITHIN) -> tuple[Rounding, ...]:

@@ -60,11 +60,11 @@ class FewDigits(Struct, frozen=True):
 
     @classmethod
     def of(cls, written: Written, truth: Array, key: Key, shown: Sequence[Unit] = ()) -> FewDigits:
-        """The entries of a quantity at the digits typed."""
+        """The entries of a quantity at the digits typed; a program drops none."""
         asked = unit_asked(written.value, truth, key.unit)
         stated = written.present & (written.unit > 0)
         common = float(written.unit[stated].min(initial=np.inf))
-        few = stated & (written.unit > asked * (1 + 1e-9))
+        few = stated & (written.unit > asked * (1 + 1e-9)) & (not key.computed)
         least = np.clip(significant(truth, asked), 1, TELLING)
         return cls(written.value, written.unit, common, least, few, asked, shown)
 

@@ -13,22 +13,22 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from backprop_cli.errors import Mark
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judging.answer_key import Judged, Words, points, weakest
 from backprop_cli.grading.report_data import Answer, EntryResult, How, Index, Result, Typed
 from backprop_cli.grading.sheets.typed_arrays import (
-    HOW_RIGHT,
+    ALIKE,
     Array,
     ArrayCells,
     Written,
     finer,
-    how_near,
+    how_computed,
     how_right,
     is_right,
     meets,
+    same,
     standing_for,
     written,
 )
@@ -37,6 +37,9 @@ from backprop_cli.readings.units import Unit
 
 MOST_ENTRIES: Final = 1_000
 """Of an array with more entries only those are listed that are not right."""
+
+MOST_RIGHT: Final = 100
+"""And of one that is right in all its entries none is, where there are more of them."""
 
 MOST_KEPT: Final = 10_000
 """So many answers, and entries, are remembered; beyond that, all are forgotten."""
@@ -78,13 +81,6 @@ class Right:
         return Judged(np.full(shape, "correct", dtype=object), how)
 
 
-def _for_all(unit: Array) -> Array:
-    """One number for all entries where they have the same, which is much less work."""
-    return (
-        unit.reshape(-1)[:1].reshape((1,) * unit.ndim) if unit.size and np.ptp(unit) == 0 else unit
-    )
-
-
 class RightAnswers:
     """Tells which answers of an exercise are right by themselves, and remembers them."""
 
@@ -123,33 +119,42 @@ class RightAnswers:
 
     def _array(self, answer: Answer, cells: ArrayCells) -> Right | None:
         """An array, all its entries at once; slips that give the same numbers are none of it."""
-        key = self.exercise.key
-        truth = key.truth[answer.id]
-        unit = _for_all(cells.unit)
-        if not is_right(cells.value, unit, truth, key.unit, assumed=True)[0].all():
+        truth = self.exercise.key.truth[answer.id]
+        if cells.off(truth) > cells.room:
             return None
-        near = how_near(cells.value, unit, truth, key.unit)
         results = {
-            question.id: self._array_result(question, answer, near)
+            question.id: self._array_result(question, answer, cells, truth)
             for question in self.exercise.questions_on(answer.id)
         }
-        return Right(answer, lambda: np.asarray(HOW_RIGHT[near]), results)
+        return Right(answer, lambda: how_computed(cells.value, truth), results)
 
-    def _array_result(self, question: Question, answer: Answer, near: NDArray[np.intp]) -> Result:
-        whole = np.asarray(near if question.index is None else near[question.index])
-        shown = self.exercise.places(question.name) if whole.size <= MOST_ENTRIES else ()
+    def _array_result(
+        self,
+        question: Question,
+        answer: Answer,
+        cells: ArrayCells,
+        truth: Array,
+    ) -> Result:
+        how: How | None = "rounded"
+        entries: tuple[EntryResult, ...] = ()
+        if question.index is not None or cells.value.size <= MOST_RIGHT:
+            hows = how_computed(cells.value, truth)
+            entries = tuple(
+                EntryResult(index, "correct", hows[place], cells[place].text)
+                for place, index in self.exercise.places(question.name)
+                if question.index in (None, place)
+            )
+            how = weakest(np.array([entry.how for entry in entries], dtype=object), "correct")
+        elif cells.off(truth) <= ALIKE * self.exercise.size(answer.id):
+            how = "exact" if same(cells.value, truth).all() else "rounded"
         return Result(
             question.id,
             "correct",
-            HOW_RIGHT[whole.max()],
+            how,
             question.points,
             question.points,
             answer.mark,
-            tuple(
-                EntryResult(index, "correct", HOW_RIGHT[near[place]], cell.text)
-                for place, index in shown
-                if question.index in (None, place) and (cell := answer.cells[place]) is not None
-            ),
+            entries,
             expected=self.exercise.expected(question.name, question.index),
             formula=self.exercise.formula(question.name),
             asked=question.asked,

@@ -24,7 +24,6 @@ from backprop_cli.grading.sheets.typed_arrays import (
     room_beside,
     same,
     short,
-    standing_for,
 )
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.readings.intervals import enclosure
@@ -170,13 +169,13 @@ class Standing(Struct):
         written = self.written[name]
         unit = finer(written.value, written.unit, other, self.key.unit)
         unit = np.where(same(written.value, self.key.truth[name]), 0.0, unit)
-        return standing_for(written.value, unit)
+        return written.stands(unit)
 
     def typed_widely(self, name: str) -> Interval:
         """The same at the digits typed alone, however few they are."""
         written, truth = self.written[name], self.key.truth[name]
         unit = np.where(same(written.value, truth), 0.0, written.unit)
-        return standing_for(written.value, unit)
+        return written.stands(unit)
 
     def computed(self, name: str, reading: Reading) -> Interval:
         """What a quantity is that nobody wrote down, its own rounding included."""

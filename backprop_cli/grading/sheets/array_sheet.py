@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite, nan
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from backprop_cli.grading.sentences import tolerances
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
 from backprop_cli.grading.sheets.measured import moved, terms_behind
 from backprop_cli.grading.sheets.stored_ways import as_declared, stored
-from backprop_cli.grading.sheets.typed_arrays import ArrayCells
+from backprop_cli.grading.sheets.typed_arrays import ArrayCells, distance
 from backprop_cli.problem.array_files import as_array
 from backprop_cli.problem.ids import Reference
 from backprop_cli.problem.text.tree import ListNode, Node, ScalarNode
@@ -35,6 +36,8 @@ _DIGITS: Final = 8
 _DOUBLE: Final = 13
 """So many digits, or one or two more, are written out of a float by programs alone."""
 _MOST_NAMES: Final = 6
+_SOME: Final = 64
+"""Numbers at the start of an array that mostly tell what all of it is."""
 _NUMBER: Final = re.compile(r"[\d.]+(?:[eE][-+]?\d+)?")
 
 
@@ -92,7 +95,10 @@ def _is_single(array: np.ndarray[Any, Any]) -> bool:
     """Whether all numbers of a float64 are float32 that were widened, and not whole or short."""
     if array.dtype.name != "float64" or not array.size or array.size > 1_000_000:
         return False
+    some = array.flat[:_SOME]
     with np.errstate(all="ignore"):
+        if not (some.astype(np.float32) == some).all():
+            return False
         single = array.astype(np.float32).astype(np.float64)
         short = np.round(array * 2**12) == array * 2**12
     return bool((single == array).all() and not short.all())
@@ -149,15 +155,17 @@ class ArraySheets(Struct):
             one.remark(tolerances(kind, least, most))
         return Sheet(student, printable(file), one.answers, tuple(one.remarks)), kind
 
-    def unit(self, id: str, value: Array, truth: Array, kind: FloatType) -> float:
-        """The width of what an entry stands for: twice its tolerance."""
+    def room(self, id: str, value: Array, off: float, kind: FloatType) -> float:
+        """The tolerance of each entry of an array that is off by so much, at most."""
         if not self._terms:
             self._terms.update(terms_behind(self.exercise.stages))
-        tolerance = kind.behind(self._terms.get(id, 1))
-        room = tolerance * max(largest(truth), largest(value))
-        if kind.rtol is None and not _within(value, truth, room):
-            room = max(room, self._off(id, kind) * largest(truth))
-        return 2 * room
+        tolerance, size = kind.behind(self._terms.get(id, 1)), self.exercise.size(id)
+        if off <= tolerance * size:
+            return tolerance * size
+        room = tolerance * max(size, largest(value))
+        if kind.rtol is None and off > room:
+            room = max(room, self._off(id, kind) * size)
+        return room
 
     def _span(self, ids: Iterable[str], kind: FloatType) -> tuple[float, float]:
         """The least and the largest tolerance among these quantities."""
@@ -169,10 +177,6 @@ class ArraySheets(Struct):
             with np.errstate(all="ignore"):
                 self._moved[kind] = moved(self.exercise, kind)
         return self._moved[kind].get(id, 0.0)
-
-
-def _within(value: Array, truth: Array, room: float) -> bool:
-    return value.shape != truth.shape or bool((np.abs(value - truth) <= room).all())
 
 
 class _OneSheet(Struct):
@@ -238,26 +242,25 @@ class _OneSheet(Struct):
             self._answer(id, named[id][0], as_declared(way, id, value, shapes[id]), kind)
 
     def _answer(self, id: str, name: str, value: Array, kind: FloatType) -> None:
-        bad = ~np.isfinite(value)
         truth = self.sheets.exercise.key.truth.get(id)
-        if bad.any():
+        off = nan if truth is None else distance(value, truth)
+        if not isfinite(off) and (bad := ~np.isfinite(value)).any():
             self.refuse(id, name, _not_finite(value, bad))
         elif id in self.sheets.exercise.key.given:
-            self._given(id, name, value, kind)
+            self._given(id, name, value, off, kind)
         elif truth is not None:
-            width = self.sheets.unit(id, value, truth, kind)
-            cells = ArrayCells(value, np.full(value.shape, width))
+            cells = ArrayCells(value, self.sheets.room(id, value, off, kind), truth, off)
             self.answers[id] = Answer(id, value.shape, cells, called=name)
         else:
             self.remark(f"{shown(name)} is not graded: so many updates are not followed")
 
-    def _given(self, id: str, name: str, value: Array, kind: FloatType) -> None:
+    def _given(self, id: str, name: str, value: Array, off: float, kind: FloatType) -> None:
         """What the problem states is not asked; a program that starts from other numbers is told.
 
         A parameter that has been updated in its place is the new one.
         """
         key = self.sheets.exercise.key
-        if _is_same(value, key.truth[id], kind):
+        if off <= kind.behind(0) * self.sheets.exercise.size(id):
             return
         new = new_id(id)
         if new in key.truth and new not in self.answers and _moves_that_way(value, id, key.truth):
@@ -268,11 +271,6 @@ class _OneSheet(Struct):
                 f"{shown(name)} is not what the problem starts from: everything is compared with"
                 f" what follows from the problem's {id}"
             )
-
-
-def _is_same(value: Array, truth: Array, kind: FloatType) -> bool:
-    room = kind.behind(0) * largest(truth)
-    return value.shape == truth.shape and bool((np.abs(value - truth) <= room).all())
 
 
 def _moves_that_way(value: Array, id: str, truth: Mapping[str, Array]) -> bool:

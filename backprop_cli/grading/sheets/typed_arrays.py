@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from math import nan
 from typing import Final
 
 import numpy as np
@@ -33,11 +34,12 @@ _OF_CALCULATORS = 1e-11
 class Written(Struct, frozen=True, dict=True):
     """One quantity as typed: nan where missing; a unit of 0 where exactly the value is meant.
 
-    What is asked of it again and again is worked out once.
+    A program has `computed` it. What is asked of it again and again is worked out once.
     """
 
     value: Array
     unit: Array
+    computed: bool = False
 
     @cached_property
     def present(self) -> Mask:
@@ -48,6 +50,12 @@ class Written(Struct, frozen=True, dict=True):
     def complete(self) -> bool:
         """Whether something is written everywhere."""
         return bool(self.present.all())
+
+    def stands(self, unit: Array) -> Interval:
+        """What is written at this unit: a program rounds, where people may cut off, too."""
+        if self.computed:
+            return self.value - unit / 2, self.value + unit / 2
+        return standing_for(self.value, unit)
 
     @cached_property
     def digits(self) -> Array:
@@ -72,7 +80,7 @@ def significant(value: Array, unit: Array) -> Array:
 def written(answer: Answer) -> Written:
     """The arrays of an answer that can be read."""
     if isinstance(answer.cells, ArrayCells):
-        return Written(answer.cells.value, answer.cells.unit)
+        return Written(answer.cells.value, answer.cells.unit, computed=True)
     value = np.full(answer.shape, np.nan)
     unit = np.zeros(answer.shape)
     for index, cell in answer.cells.items():
@@ -165,8 +173,11 @@ def is_right(
 
     Digits typed beyond those asked do no harm, but where the true value has none there either: then
     one unit short is an error, and no rounding. Where the digits are only `assumed`, those typed
-    are what somebody chose to give.
+    are what somebody chose to give. A program rounds, and cuts nothing off.
     """
+    if isinstance(asked, Floating):
+        near = (np.abs(value - truth) <= typed / 2) | ((truth == 0) & (np.abs(value) < _NOISE))
+        return near, near
     at_digits = meets(standing_for(value, finer(value, typed, truth, asked)), point(truth))
     at_digits |= (truth == 0) & (np.abs(value) < _NOISE)
     if assumed:
@@ -193,37 +204,66 @@ HOW_RIGHT: Final[NDArray[np.object_]] = np.array(["exact", "rounded", "truncated
 
 def how_right(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[np.object_]:
     """How right values are right: exact, rounded or truncated."""
-    return np.asarray(HOW_RIGHT[how_near(value, typed, truth, asked)])
-
-
-def how_near(value: Array, typed: Array, truth: Array, asked: Unit) -> NDArray[np.intp]:
-    """The same as places in `HOW_RIGHT`: words of a large array take a hundred times as long."""
+    if isinstance(asked, Floating):
+        return how_computed(value, truth)
     unit = np.maximum(
         finer(value, typed, truth, asked), np.where(typed < asked.at(truth), asked.at(truth), 0.0)
     )
     off = np.abs(value - truth)
     near = np.where(off <= unit / 2 * (1 + SLACK), 1, 2)
-    return np.where(same(value, truth), 0, near)
+    return np.asarray(HOW_RIGHT[np.where(same(value, truth), 0, near)])
+
+
+def how_computed(value: Array, truth: Array) -> NDArray[np.object_]:
+    """The same of what a program computed."""
+    return np.asarray(HOW_RIGHT[np.where(same(value, truth), 0, 1)])
 
 
 def same(value: Array, truth: Array) -> Mask:
     """Where a typed value is the exact one, and not only near it."""
-    return np.asarray(np.abs(value - truth) <= 1e-12 * np.maximum(np.abs(truth), 1e-300))
+    return np.asarray(np.abs(value - truth) <= ALIKE * np.maximum(np.abs(truth), 1e-300))
+
+
+ALIKE: Final = 1e-12
+"""So near, by its own size, a number is no other."""
+
+
+def distance(value: Array, truth: Array) -> float:
+    """How far the entry that is farthest off is from the true one; nan for another shape."""
+    if value.shape != truth.shape:
+        return nan
+    off = np.asarray(value - truth)
+    return float(np.abs(off, out=off).max(initial=0.0))
 
 
 _SHOWN = 9  # significant digits of an entry that a report shows
 
 
 class ArrayCells(Mapping[Index, Typed]):
-    """The entries of an array; `unit` is the width of what each of them stands for."""
+    """The entries of an array: each stands for what is `room` away.
 
-    def __init__(self, value: NDArray[np.float64], unit: NDArray[np.float64]) -> None:
+    `beside` is the true array they were compared with, and `off` how far away the worst of them is.
+    """
+
+    def __init__(
+        self, value: NDArray[np.float64], room: float, beside: NDArray[np.float64], off: float
+    ) -> None:
         self.value = value
-        self.unit = unit
+        self.room = room
+        self._beside, self._off = beside, off
+
+    def off(self, truth: NDArray[np.float64]) -> float:
+        """How far the entry that is farthest off is from the true one."""
+        return self._off if truth is self._beside else distance(self.value, truth)
+
+    @property
+    def unit(self) -> Array:
+        """The width of what each entry stands for."""
+        return np.broadcast_to(2 * self.room, self.value.shape)
 
     def __getitem__(self, index: Index) -> Typed:
         number = float(self.value[index])
-        return Typed(f"{number:.{_SHOWN}g}", number, float(self.unit[index]))
+        return Typed(f"{number:.{_SHOWN}g}", number, 2 * self.room)
 
     def __iter__(self) -> Iterator[Index]:
         return iter(np.ndindex(self.value.shape))

@@ -126,14 +126,25 @@ def largest_lost(case: Case, node: Op) -> Iterator[Expr]:
     """exp(z − max z)/Σ exp(z), and the reverse: the largest taken off on one side alone."""
     if node.name not in ("softmax", "log_softmax", "logsumexp"):
         return
-    (z,), axis, keep = node.args, node.option("axis"), None if node.name == "logsumexp" else 1
-    largest = [op("max", z)]
-    if len(case.shape(z) or ()) == 2 and axis is not None:
-        largest.append(op("max", z, axis=axis, keep=keep))
-    for one in largest:
+    is_share = node.name == "softmax"
+    for one in _largest(case, node):
         for off in (one, op("neg", one)):
-            is_share = node.name == "softmax"
             yield op("mul", node, op("exp", off)) if is_share else op("add", node, off)
+
+
+def powers_alone(case: Case, node: Op) -> Iterator[Expr]:
+    """exp(z − max z), and no division by its sum."""
+    if node.name == "softmax":
+        for one in _largest(case, node):
+            yield op("exp", op("sub", node.args[0], one))
+
+
+def _largest(case: Case, node: Op) -> Iterator[Expr]:
+    """The largest z of all, and of those that are added up together."""
+    (z,), axis, keep = node.args, node.option("axis"), None if node.name == "logsumexp" else 1
+    yield op("max", z)
+    if len(case.shape(z) or ()) == 2 and axis is not None:
+        yield op("max", z, axis=axis, keep=keep)
 
 
 def targets_swapped(case: Case) -> Iterator[Expr]:

@@ -31,7 +31,7 @@ from backprop_cli.algebra.expr import (
 from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.slips.case import ACTIVATIONS, Case, size_of, sizes_in, users_of
 from backprop_cli.grading.slips.formula_parts import Change, exchanged, of_node
-from backprop_cli.grading.slips.forward import largest_lost, windows_otherwise
+from backprop_cli.grading.slips.forward import largest_lost, powers_alone, windows_otherwise
 from backprop_cli.grading.slips.program_brackets import brackets, operators
 from backprop_cli.grading.slips.program_functions import (
     of_constants,
@@ -114,7 +114,20 @@ def _of_part(case: Case, node: Expr) -> Iterator[Change]:
     yield from of_constants(node)
     yield from _other_slices(case, node)
     yield from (("term-left-out", part) for part in largest_lost(case, node))
+    yield from (("normalisation-left-out", part) for part in powers_alone(case, node))
     yield from windows_otherwise(case, node)
+    yield from _windows_left_out(node)
+
+
+def _windows_left_out(node: Op) -> Iterator[Change]:
+    """δ alone, where each of them belongs to a window of what comes in."""
+    if node.name != "conv_kernel":
+        return
+    options = dict(node.options)
+    x, width, axes = node.args[0], options.pop("padding", 0), options.get("axes", 2)
+    wide = op("zero_padded", x, width=width, axes=axes) if width else x
+    ones = op("add", op("mul", num(0), wide), num(1))
+    yield "input-left-out", op("conv_kernel", ones, node.args[1], **options)
 
 
 # Sums --------------------------------------------------------------------------------------------
@@ -133,7 +146,7 @@ def _reduced(case: Case, node: Expr) -> Iterator[Change]:
         keeping += [{"axis": axis, "keep": 1} for axis in (0, 1) if shape[axis] != 1]
     empty = op("mul", num(0), node)
     whole = case.model.definitions.get(node.name) if isinstance(node, Sym) else node
-    is_sum = isinstance(whole, Op) and whole.name in ("sum", "mean")
+    is_sum = isinstance(whole, Op) and whole.name in ("sum", "mean", "channel_sums")
     for options in keeping:
         for name in ("sum", "mean"):
             slip = "summed-over-wrong-axis" if is_sum else "summed-too-early"

@@ -80,7 +80,7 @@ class Wrong(Struct, frozen=True, dict=True):
     @cached_property
     def stands(self) -> Interval:
         """What the quantity stands for, at the finer of the digits typed and asked."""
-        return standing_for(self.written.value, self.unit)
+        return self.written.stands(self.unit)
 
     @cached_property
     def luck(self) -> float:

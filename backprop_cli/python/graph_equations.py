@@ -1,0 +1,190 @@
+"""Layers as another library has them, in any order and with branches -> equations, line by line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from msgspec import Struct, field
+
+from backprop_cli.python.given_numbers import Chain, Layer
+
+Shape: TypeAlias = "tuple[int, ...]"
+
+_SQUARES: Final = "sum((yhat - y)^2)"
+_POOLS: Final = {"max-pool": "max_pool", "mean-pool": "mean_pool"}
+
+
+class Equations(Struct, frozen=True):
+    """The lines as they are found, the numbers in them, and the shape of each line's result.
+
+    Samples are rows; one sample alone is a vector, or a picture of channels × height × width.
+    """
+
+    chain: Chain
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    train: list[str] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    _known: dict[tuple[int, Shape], str] = field(default_factory=dict)
+
+    def given(self, name: str, value: np.ndarray[Any, Any]) -> str:
+        """Numbers that are not trained."""
+        self.values[name], self.shapes[name] = value, value.shape
+        return name
+
+    def parameter(self, stem: str, value: np.ndarray[Any, Any]) -> str:
+        """A parameter; what lies in the same place of the memory is the same one."""
+        key = value.__array_interface__["data"][0], value.shape
+        if key not in self._known:
+            count = sum(re.fullmatch(rf"{stem}\d+", name) is not None for name in self.train)
+            self._known[key] = self.given(f"{stem}{count + 1}", value)
+            self.train.append(self._known[key])
+        return self._known[key]
+
+    def operand(self, value: np.ndarray[Any, Any]) -> str:
+        """A parameter that goes with results entry by entry; a number with all of them."""
+        return self.parameter("v", value.reshape(()) if value.size == 1 else value)
+
+    def line(self, stem: str, formula: str, shape: Shape) -> str:
+        """One more equation; its name is that of what it gives."""
+        name = f"{stem}{sum(line.startswith(stem) for line in self.lines) + 1}"
+        self.lines.append(f"{name} = {formula}")
+        self.shapes[name] = shape
+        return name
+
+    # Layers ---------------------------------------------------------------------------------------
+
+    def layer(self, called: str, layer: Layer, x: str) -> str:
+        """What a layer gives for x."""
+        shape = self.shapes[x]
+        match layer.get("type", "dense"):
+            case "dense":
+                return self._dense(called, layer, x, shape)
+            case "conv":
+                return self._conv(called, layer, x, shape)
+            case "flatten":
+                flat = len(shape) > 2
+                return self.line("f", f"flatten({x})", (prod(shape),)) if flat else x
+            case "layer-norm" | "batch-norm" as norm:
+                scale = self._or(1, "gamma", layer.get("scale"))
+                shift = self._or(0, "beta", layer.get("shift"))
+                options = f"{scale}, {shift}, epsilon={layer['epsilon']!r}"
+                return self.line("n", f"{norm.replace('-', '_')}({x}, {options})", shape)
+            case pool:
+                size, stride = layer["size"], layer["stride"]
+                sizes = tuple((each - size) // stride + 1 for each in shape[-2:])
+                formula = f"{_POOLS[pool]}({x}, size={size}, stride={stride})"
+                return self.line("q", formula, (*shape[:-2], *sizes))
+
+    def _dense(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
+        weights = self.parameter("W", layer["weights"])
+        units, inputs = self.shapes[weights]
+        if len(shape) > 2 or shape[-1] != inputs:
+            raise self.chain.refused(f"{called} takes {inputs} numbers, and gets {_said(shape)}")
+        rows = len(shape) == 2
+        formula = f"{x} @ {weights}.T" if rows else f"{weights} @ {x}"
+        if "bias" in layer:
+            bias = self.parameter("b", np.asarray(layer["bias"]))
+            formula += f" + row({bias})" if rows else f" + {bias}"
+        return self.line("z", formula, (*shape[:-1], units))
+
+    def _conv(self, called: str, layer: Layer, x: str, shape: Shape) -> str:
+        if len(shape) != 3:
+            raise self.chain.refused(f"{called} takes a picture, and gets {_said(shape)}")
+        kernel, stride, around = layer["kernel"], layer["stride"], layer["padding"]
+        options = f"stride={stride}, padding={around}"
+        formula = f"conv({x}, {self.parameter('K', kernel)}, {options})"
+        sizes = ((n + 2 * around - kernel.shape[-1]) // stride + 1 for n in shape[1:])
+        found = (len(kernel), *sizes)
+        if "bias" in layer:  # one number a channel, at every place
+            places = prod(found[1:])
+            ones = self.given(f"ones_{places}", np.ones(places))
+            bias = self.parameter("b", layer["bias"])
+            formula += f" + reshape(outer({bias}, {ones}), {list(found)})"
+        return self.line("z", formula, found)
+
+    def _or(self, usual: int, stem: str, value: Any) -> str:
+        return str(usual) if value is None else self.parameter(stem, value)
+
+    def activated(self, activation: Any, x: str) -> str:
+        """What an activation gives for x."""
+        said = {"name": activation} if isinstance(activation, str) else dict(activation)
+        name = str(said.pop("name")).replace("-", "_")
+        if name == "linear":
+            return x
+        if name.endswith("softmax") and len(self.shapes[x]) == 2:
+            said["axis"] = 1
+        options = "".join(f", {key}={value!r}" for key, value in said.items())
+        return self.line("h", f"{name}({x}{options})", self.shapes[x])
+
+    # Where ways meet ------------------------------------------------------------------------------
+
+    def combined(self, called: str, sign: str, left: str | float, right: str | float) -> str:
+        """Two results, or one and a number, entry by entry: `sign` is one of + - * /."""
+        shapes = [self.shapes[one] for one in (left, right) if isinstance(one, str)]
+        shape = max(shapes, key=len)
+        sides = [self._beside(called, one, shape) for one in (left, right)]
+        stem = {"+": "s", "-": "d"}.get(sign, "p")
+        return self.line(stem, f" {sign} ".join(sides), shape)
+
+    def _beside(self, called: str, one: str | float, shape: Shape) -> str:
+        """A number, or a result as it goes with a shape: what has one axis less is in every row."""
+        if not isinstance(one, str):
+            return repr(one) if one >= 0 else f"({one!r})"
+        own = self.shapes[one]
+        if own in (shape, ()):
+            return one
+        if len(shape) == 2 and own == shape[1:]:
+            return f"row({one})"
+        message = f"{called} takes {_said(own)} beside {_said(shape)}"
+        raise self.chain.refused(message, "arrays of the same shape")
+
+    def joined(self, called: str, parts: Sequence[str]) -> str:
+        """Results side by side: the units of each sample, or the channels of a picture."""
+        shapes = [self.shapes[part] for part in parts]
+        axis = 1 if len(shapes[0]) == 2 else 0
+        alike = {(len(shape), shape[:axis], shape[axis + 1 :]) for shape in shapes}
+        if len(alike) > 1 or len(shapes[0]) > 2:
+            raise self.chain.refused(f"{called} joins {' and '.join(map(_said, shapes))}")
+        units = sum(shape[axis] for shape in shapes)
+        formula = f"concat({', '.join(parts)}{', axis=1' if axis else ''})"
+        return self.line("c", formula, (*shapes[0][:axis], units))
+
+    # The loss -------------------------------------------------------------------------------------
+
+    def loss(self, output: str, said: dict[str, Any], y: Any) -> None:
+        """The last line: the loss of all samples, by its name or its formula in ŷ and y."""
+        self.given("y", np.asarray(y, dtype=float))
+        shape = self.shapes[output]
+        formula = said.get("formula") or self._named(said, shape)
+        if len(shape) == 2 and said.get("over_samples") == "mean":
+            formula = f"{formula} / {shape[0]}"
+        self.lines.append("L = " + re.sub(r"\byhat\b", output, formula))
+
+    @staticmethod
+    def _named(said: dict[str, Any], shape: Shape) -> str:
+        rows = ", axis=1" if len(shape) == 2 else ""
+        known = {
+            "squared-error": _SQUARES,
+            "mean-squared-error": f"{_SQUARES} / {shape[-1]}",
+            "cross-entropy-with-logits": f"-sum(y * log_softmax(yhat{rows}))",
+        }
+        options = {key: said[key] for key in said if key not in ("name", "over_samples")}
+        more = "".join(f", {key}={value!r}" for key, value in options.items())
+        name = said["name"]
+        return known.get(name, f"{name.replace('-', '_')}(yhat, y{more})")
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """What a problem file has of it."""
+        if not self.train:
+            raise self.chain.refused("the model has no layer")
+        return {"values": self.values, "equations": self.lines, "train": self.train}
+
+
+def _said(shape: Shape) -> str:
+    return " × ".join(map(str, shape)) or "a number"

@@ -1,0 +1,88 @@
+"""A model of PyTorch whose ways part and meet -> equations, a line for each thing that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any, Final
+
+import numpy as np
+
+from backprop_cli.python.given_numbers import Chain, leaf
+from backprop_cli.python.graph_equations import Equations
+from backprop_cli.python.torch_calls import SIGNS, Call, called, function_of, traced
+from backprop_cli.python.torch_modules import layer_or_activation, refused
+
+_JOINED: Final = frozenset({"cat", "concat", "concatenate"})
+
+
+def followed(model: Any, x: np.ndarray[Any, Any]) -> tuple[Equations, str, Call]:
+    """The equations, the name of the output, and what is called last.
+
+    A log-softmax at the end is part of the loss here, so that the output is what goes into it.
+    """
+    graph, modules = traced(model)
+    found, names, last = Equations(Chain("from_torch")), dict[Any, Any](), Call("", None)
+    for node in graph.nodes:
+        if node.op == "output":
+            return found, names[node.args[0]], last
+        if node.op == "placeholder":
+            names[node] = found.given("x", x)
+        elif node.op == "get_attr":
+            names[node] = _own(found, node.target, modules[""])
+        else:
+            last = Call("", None)
+            names[node], last = _line(found, node, names, modules)
+    raise refused("the model has no output")
+
+
+def _own(found: Equations, path: str, model: Any) -> str:
+    """A tensor of the model itself: a parameter, or numbers that stay what they are."""
+    tensor = reduce(getattr, path.split("."), model)
+    value = leaf(path, tensor)
+    if getattr(tensor, "requires_grad", False):
+        return found.operand(value)
+    return found.given(f"given_{len(found.values)}", value)
+
+
+def _line(
+    found: Equations, node: Any, names: Mapping[Any, Any], modules: Mapping[str, Any]
+) -> tuple[str, Call]:
+    """The line of one node, and what it calls."""
+    name = "" if node.op == "call_module" else function_of(node)
+    if name in SIGNS:
+        return _combined(found, node, name, names), Call(name, None)
+    if name in _JOINED:
+        return _joined(found, node, names), Call(name, None)
+    inputs = [names[each] for each in node.all_input_nodes]
+    if len(inputs) != 1:
+        raise refused(f"{node.name} takes {len(inputs)} results, which is not known here")
+    call = called(node, modules)
+    if call.name == "LogSoftmax":
+        if any(user.op != "output" for user in node.users):
+            raise refused("a log-softmax before the end is not known here")
+        return inputs[0], call
+    layer, activation = layer_or_activation(call.name, call.module)
+    if layer is None:
+        return found.activated(activation, inputs[0]), call
+    return found.layer(call.name, layer, inputs[0]), call
+
+
+def _combined(found: Equations, node: Any, name: str, names: Mapping[Any, Any]) -> str:
+    sides = [names.get(each, each) for each in node.args]
+    if len(sides) == 1:
+        return found.combined(node.name, "*", -1, sides[0])
+    plain = all(isinstance(each, str | int | float) for each in sides)
+    if node.kwargs or len(sides) != 2 or not plain:
+        options = ", ".join(map(str, node.kwargs)) or "other than two results or numbers"
+        raise refused(f"{node.name} with {options} is not known here")
+    return found.combined(node.name, SIGNS[name], *sides)
+
+
+def _joined(found: Equations, node: Any, names: Mapping[Any, Any]) -> str:
+    parts, *axis = node.args
+    given = axis[0] if axis else node.kwargs.get("dim", node.kwargs.get("axis", 0))
+    parts = [names[part] for part in parts]
+    if given not in (len(found.shapes[parts[0]]) - 1, -1):
+        raise refused(f"{node.name} joins along axis {given}", "dim=-1, the units")
+    return found.joined(node.name, parts)

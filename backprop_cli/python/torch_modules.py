@@ -1,0 +1,153 @@
+"""A module of PyTorch -> the layer, or the activation, that it is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from backprop_cli.python.complaining import Error
+from backprop_cli.python.given_numbers import Chain, Layer, leaf
+
+_ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Identity": "linear",
+        "Dropout": "linear",
+        "ReLU": "relu",
+        "Tanh": "tanh",
+        "Sigmoid": "sigmoid",
+        "Softmax": "softmax",
+        "SiLU": "silu",
+        "Softplus": "softplus",
+        "Softsign": "softsign",
+        "Mish": "mish",
+        "ReLU6": "relu6",
+    }
+)
+"""What is called otherwise here, or has no options that would have to be looked at."""
+
+
+def layer_or_activation(called: str, module: Any) -> tuple[Layer | None, Any]:
+    """The layer that a module is, or else its activation; Error for what is not known."""
+    _refuse_hooks(called, module)
+    if called in _MODULES:
+        return _MODULES[called](module), None
+    if called == "Dropout" and module.training:
+        raise refused("dropout is random while a model trains", "model.eval()")
+    return None, _activation(called, module)
+
+
+def refused(message: str, instead: str | None = None) -> Error:
+    """What cannot be a problem here."""
+    return Chain("from_torch").refused(message, instead)
+
+
+def refuse_other_softmax(asked: Any) -> None:
+    """Complains of one over another axis than the outputs."""
+    if asked.dim not in (None, -1, 1):
+        raise refused("a softmax here runs over the outputs", "dim=1")
+
+
+def _refuse_hooks(called: str, module: Any) -> None:
+    """Complains of code that changes what a module does, and that is not seen from here."""
+    if getattr(module, "_forward_hooks", None) or getattr(module, "_forward_pre_hooks", None):
+        raise refused(f"{called} has a hook, which may change what it gives", "a model without")
+
+
+def _linear(module: Any) -> Layer:
+    return {"weights": leaf("weight", module.weight), **_given(module, bias="bias")}
+
+
+def _given(module: Any, **names: str) -> Layer:
+    """What a module has of these, under the names that a layer has for them."""
+    found = {ours: getattr(module, theirs, None) for theirs, ours in names.items()}
+    return {ours: leaf(ours, value) for ours, value in found.items() if value is not None}
+
+
+def _conv(module: Any) -> Layer:
+    _refuse_unless(module, dilation=1, groups=1, padding_mode="zeros")
+    stride, padding = _one(module, "stride"), _one(module, "padding")
+    kernel = {"kernel": leaf("weight", module.weight), **_given(module, bias="bias")}
+    return {"type": "conv", **kernel, "stride": stride, "padding": padding}
+
+
+def _pool(type_: str, **usual: object) -> Callable[[Any], Layer]:
+    def pool(module: Any) -> Layer:
+        _refuse_unless(module, padding=0, ceil_mode=False, **usual)
+        return {
+            "type": type_,
+            "size": _one(module, "kernel_size"),
+            "stride": _one(module, "stride"),
+        }
+
+    return pool
+
+
+def _flatten(module: Any) -> Layer:
+    _refuse_unless(module, start_dim=1, end_dim=-1)
+    return {"type": "flatten"}
+
+
+def _layer_norm(module: Any) -> Layer:
+    if len(module.normalized_shape) != 1:
+        raise refused("LayerNorm over several axes is not known here", "LayerNorm(units)")
+    scaled = _given(module, weight="scale", bias="shift")
+    return {"type": "layer-norm", "epsilon": module.eps, **scaled}
+
+
+def _batch_norm(module: Any) -> Layer:
+    if not module.training and module.track_running_stats:
+        message = "BatchNorm1d in eval() takes its mean and variance from earlier batches"
+        raise refused(message, "model.train(), which takes those of this batch")
+    scaled = _given(module, weight="scale", bias="shift")
+    return {"type": "batch-norm", "epsilon": module.eps, **scaled}
+
+
+def _one(module: Any, option: str) -> int:
+    """A size that is the same along both axes."""
+    value = getattr(module, option)
+    sizes = set(value) if isinstance(value, (tuple, list)) else {value}
+    if len(sizes) != 1 or not isinstance(value := sizes.pop(), int):
+        message = f"{type(module).__name__} with {option}={getattr(module, option)!r}"
+        raise refused(f"{message} is not known here", "a whole number for both axes")
+    return value
+
+
+def _refuse_unless(module: Any, **usual: object) -> None:
+    """Complains of options that another formula belongs to."""
+    for option, value in usual.items():
+        found = getattr(module, option, value)
+        if found not in (value, (value, value)):
+            raise refused(f"{type(module).__name__} with {option}={found!r} is not known here")
+
+
+_MODULES: Final[Mapping[str, Callable[[Any], Layer]]] = MappingProxyType(
+    {
+        "Linear": _linear,
+        "Conv2d": _conv,
+        "MaxPool2d": _pool("max-pool", dilation=1, return_indices=False),
+        "AvgPool2d": _pool("mean-pool", divisor_override=None),
+        "Flatten": _flatten,
+        "LayerNorm": _layer_norm,
+        "BatchNorm1d": _batch_norm,
+    }
+)
+"""What is a layer of its own."""
+
+
+def _activation(called: str, module: Any) -> Any:
+    if called == "Softmax":
+        refuse_other_softmax(module)
+    if called == "Softplus":
+        _refuse_unless(module, beta=1, threshold=20)
+    if called == "LeakyReLU":
+        return {"name": "leaky-relu", "slope": module.negative_slope}
+    if called == "ELU":
+        return {"name": "elu", "alpha": module.alpha} if module.alpha != 1 else "elu"
+    if called == "GELU":
+        _refuse_unless(module, approximate="none")
+        return "gelu"
+    if called not in _ACTIVATIONS:
+        known = [*_MODULES, "LeakyReLU", "ELU", "GELU", *_ACTIVATIONS]
+        raise Chain("from_torch").refuse_unknown(called, known)
+    return _ACTIVATIONS[called]

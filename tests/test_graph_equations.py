@@ -1,0 +1,175 @@
+"""Models of PyTorch whose ways part and meet, as equations: their gradients are PyTorch's own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backprop_cli as backprop
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+Make = Callable[[], Any]
+functional = nn.functional
+
+
+class Way(nn.Module):  # type: ignore[misc,name-defined]
+    """Modules, and what is done with them; `v` is a vector of its own."""
+
+    def __init__(self, way: Any, *modules: Any, v: Any = None) -> None:
+        super().__init__()
+        self.way, self.parts = way, nn.ModuleList(modules)
+        self.v = None if v is None else nn.Parameter(v)
+
+    def forward(self, x: Any) -> Any:
+        return self.way(x, *self.parts, *([] if self.v is None else [self.v]))
+
+
+def linear(*sizes: int) -> list[Any]:
+    return [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
+
+
+def one_twice() -> Any:
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    return nn.Sequential(first, nn.Tanh(), second)
+
+
+def conv(channels: int) -> Any:
+    return nn.Conv2d(channels, 2, 3, padding=1)
+
+
+ROWS: dict[str, Make] = {
+    "joined": lambda: Way(lambda x, a, b: b(torch.cat([torch.tanh(a(x)), x], 1)), *linear(3, 4),
+                          nn.Linear(7, 3)),
+    "joined at the end": lambda: Way(lambda x, a, b: torch.cat((a(x), b(x)), dim=-1),
+                                     nn.Linear(3, 1), nn.Linear(3, 2)),
+    "a gate": lambda: Way(lambda x, a, b: torch.sigmoid(a(x)) * torch.tanh(b(x)),
+                          nn.Linear(3, 3), nn.Linear(3, 3)),
+    "one less": lambda: Way(lambda x, a: a(x) - x, nn.Linear(3, 3)),
+    "scaled": lambda: Way(lambda x, a: 0.5 * a(x) + x / 3 - 1, nn.Linear(3, 3)),
+    "turned": lambda: Way(lambda x, a: -torch.relu(a(x)), nn.Linear(3, 3)),
+    "a function of what is added": lambda: Way(lambda x, a: a(x) + torch.relu(x), nn.Linear(3, 3)),
+    "behind a norm": lambda: Way(lambda x, a, n: n(a(x)) + x, nn.Linear(3, 3), nn.LayerNorm(3)),
+    "norm without scale": lambda: Way(lambda x, a, n: n(a(x)) * x, nn.Linear(3, 3),
+                                      nn.LayerNorm(3, elementwise_affine=False)),
+    "two with biases": lambda: Way(lambda x, a, b: a(x) + b(x), nn.Linear(3, 3), nn.Linear(3, 3)),
+    "a layer twice": lambda: Way(lambda x, a, b: b(torch.relu(a(torch.relu(a(x))))),
+                                 *linear(3, 3, 3)),
+    "one in a row twice": lambda: nn.Sequential(*[nn.Linear(3, 3)] * 2, nn.Linear(3, 3)),
+    "a weight twice": one_twice,
+    "before a layer": lambda: nn.Sequential(nn.ReLU(), nn.Linear(3, 3)),
+    "two activations": lambda: nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Softplus()),
+    "a vector of its own": lambda: Way(lambda x, a, v: torch.relu(a(x)) * v + v, nn.Linear(3, 3),
+                                       v=torch.tensor([0.5, -1.0, 2.0])),
+    "options": lambda: Way(lambda x, a: functional.elu(a(x), 0.7) * functional.leaky_relu(x, 0.3),
+                           nn.Linear(3, 3)),
+    "attention over units": lambda: Way(lambda x, a, b: torch.softmax(a(x), 1) * b(x),
+                                        nn.Linear(3, 3), nn.Linear(3, 3)),
+}  # fmt: skip
+PICTURES: dict[str, Make] = {
+    "added behind": lambda: Way(
+        lambda x, a, b, c: c(torch.flatten(torch.relu(a(x)) + b(torch.relu(a(x))), 1)),
+        conv(1), conv(2), nn.Linear(32, 3),
+    ),
+    "pooled and without bias": lambda: Way(
+        lambda x, a, p, c: c(torch.flatten(p(torch.tanh(a(x)) * a(x)), 1)),
+        nn.Conv2d(1, 2, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.Linear(8, 3),
+    ),
+    "strides": lambda: Way(
+        lambda x, a, b, c: c(torch.flatten(a(x) + b(x), 1)),
+        nn.Conv2d(1, 2, 2, stride=2), nn.Conv2d(1, 2, 4, stride=2, padding=1), nn.Linear(8, 3),
+    ),
+}  # fmt: skip
+
+
+def same_as_torch(model: Any, x: Any, y: Any, loss: Any) -> None:
+    model = model.double().eval()
+    problem = backprop.from_torch(model, x, y, loss)
+    assert "equations" in problem.text
+    solution = problem.solve()
+    value = loss(model(x), y)
+    value.backward()
+    assert float(solution["L"]) == pytest.approx(value.item(), rel=1e-9)
+    ids = [step["id"] for step in solution.trace["steps"] if step["id"].startswith("dL/d")]
+    found = [solution[id] for id in ids]
+    for parameter in model.parameters():
+        wanted = parameter.grad.numpy()
+        same = [one for one in found if np.squeeze(one).shape == np.squeeze(wanted).shape]
+        off = [np.abs(np.squeeze(one) - np.squeeze(wanted)).max() for one in same]
+        assert min(off) <= 1e-9 * max(np.abs(wanted).max(), 1e-3)
+
+
+def rows() -> Any:
+    return torch.randn(4, 3, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_gradients_of_samples_as_rows(name: str) -> None:
+    torch.manual_seed(11)
+    same_as_torch(ROWS[name](), rows(), torch.tensor([1, 0, 2, 1]), nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_gradients_of_one_picture(name: str) -> None:
+    torch.manual_seed(12)
+    x = torch.randn(1, 1, 4, 4, dtype=torch.float64)
+    same_as_torch(PICTURES[name](), x, torch.tensor([2]), nn.CrossEntropyLoss())
+
+
+LOSSES: dict[str, tuple[Any, bool]] = {
+    "mse": (nn.MSELoss(), False),
+    "mse, summed": (nn.MSELoss(reduction="sum"), False),
+    "l1": (nn.L1Loss(), False),
+    "huber": (nn.HuberLoss(delta=0.5), False),
+    "huber, summed": (nn.HuberLoss(delta=0.5, reduction="sum"), False),
+    "smooth l1": (nn.SmoothL1Loss(beta=0.5), False),
+    "logits": (nn.BCEWithLogitsLoss(), True),
+    "logits, summed": (nn.BCEWithLogitsLoss(reduction="sum"), True),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("alone", [False, True])
+def test_every_loss(name: str, alone: bool) -> None:
+    torch.manual_seed(13)
+    loss, of_classes = LOSSES[name]
+    x, y = (rows()[0], rows()[0]) if alone else (rows(), rows())
+    same_as_torch(ROWS["scaled"](), x, (y > 0).double() if of_classes else y, loss)
+
+
+def test_a_log_softmax_is_part_of_its_loss() -> None:
+    torch.manual_seed(14)
+    model = nn.Sequential(ROWS["joined"](), nn.LogSoftmax(dim=1))
+    same_as_torch(model, rows(), torch.tensor([1, 0, 2, 1]), nn.NLLLoss())
+
+
+def test_cross_entropy_of_a_softmax_takes_it_for_logits() -> None:
+    torch.manual_seed(15)
+    model = nn.Sequential(ROWS["joined"](), nn.Softmax(dim=1))
+    same_as_torch(model, rows(), torch.tensor([1, 0, 2, 1]), nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        (lambda: Way(lambda x, a: torch.add(a(x), x, alpha=2), nn.Linear(3, 3)), "alpha"),
+        (lambda: Way(lambda x, a: torch.cat([a(x), x], 0), nn.Linear(3, 3)), "along axis 0"),
+        (lambda: Way(lambda x, a: torch.bmm(a(x), x), nn.Linear(3, 3)), "bmm takes 2 results"),
+        (lambda: Way(lambda x, a: (a(x), x), nn.Linear(3, 2)), "several outputs"),
+        (lambda: Way(lambda x, a: a(x) * torch.cos(x), nn.Linear(3, 3)), "cos is not known"),
+        (
+            lambda: Way(
+                lambda x, a, d: d(a(x)) + torch.relu(x), nn.Linear(3, 3), nn.Dropout()
+            ).train(),
+            "dropout is random",
+        ),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(way: Make, said: str) -> None:
+    with pytest.raises(backprop.Error, match=said):
+        backprop.from_torch(way(), rows(), torch.tensor([1, 0, 2, 1]), nn.CrossEntropyLoss())

@@ -1,0 +1,79 @@
+"""Arrays of a program that are right: how near they have to be, and what is not done for them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from seeded_bugs.programs import ROWS
+
+import backprop_cli as backprop
+from backprop_cli.grading.grader import Desk
+from backprop_cli.grading.report_data import Submission
+from backprop_cli.problem.problem_file import Source
+from backprop_cli.solving.loading import loaded
+
+Arrays = dict[str, Any]
+
+
+@cache
+def desk(rtol: float | None = None) -> Desk:
+    grading = {} if rtol is None else {"grading": {"rtol": rtol}}
+    text = yaml.safe_dump(ROWS.problem | grading)
+    return Desk(loaded(Source("problem.yaml", text.encode())).model)
+
+
+def right(kind: str = "float64") -> Arrays:
+    return ROWS.run(ROWS.source, kind)
+
+
+def verdicts(submission: Submission) -> dict[str, str]:
+    return {result.id: result.verdict for result in submission.results}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(
+    ("part", "verdict"), [(0.99e-3, "correct"), (1.01e-3, "wrong"), (1.9e-3, "wrong")]
+)
+def test_the_tolerance_is_as_wide_on_both_sides(
+    part: float, verdict: str, side: int, alone: bool
+) -> None:
+    """A program cuts nothing off: what is short of the right number has no more room."""
+    v = right()
+    off = v["dW1"].copy()
+    off[0, 0] += side * np.sign(off[0, 0]) * part * np.abs(off).max()
+    answers = {"dW1": off} if alone else v | {"dW1": off}
+    graded = desk(0.001).grade_numbers(answers, "mine.npz")
+    assert verdicts(graded)["dL/dW1"] == verdict
+
+
+def test_no_slip_is_looked_for_where_every_array_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise AssertionError
+
+    for kind in ("float64", "float32"):
+        with monkeypatch.context() as patched:
+            patched.setattr("backprop_cli.grading.graded.Judge", none)
+            patched.setattr("backprop_cli.grading.graded.ProgramDetector", none)
+            assert set(verdicts(desk().grade_numbers(right(kind), "mine.npz")).values()) == {
+                "correct"
+            }
+
+
+@pytest.mark.parametrize(("units", "listed"), [(100, 100), (101, 0)])
+def test_entries_of_a_large_array_are_listed_where_they_are_wrong(units: int, listed: int) -> None:
+    random = np.random.default_rng(1)
+    weights = random.uniform(-1, 1, (units, 2))
+    problem = backprop.load(
+        {"x": [0.5, -1], "layers": [{"weights": weights, "bias": np.zeros(units)}]}
+    )
+    value = weights @ [0.5, -1]
+    (graded,) = problem.check({"Z1": value})
+    assert (graded.verdict, len(graded.entries)) == ("correct", listed)
+    value[7] += 1
+    (graded,) = problem.check({"Z1": value})
+    assert [e.index for e in graded.entries if e.verdict == "wrong"] == [(8,)]
