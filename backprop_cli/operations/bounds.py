@@ -202,7 +202,7 @@ def softmax(a: Interval, axis: int | None = None) -> Interval:
     totals = tuple(np.sum(power, axis=axis, keepdims=True) for power in powers)
     low = powers[0] / (powers[0] + totals[1] - powers[1])
     high = powers[1] / (powers[1] + totals[0] - powers[0])
-    return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
+    return np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), 1.0, high)
 
 
 def _log_softmax(a: Interval, axis: int | None = None) -> Interval:

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
+from backprop_cli.algebra.expr import Expr, in_order
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
@@ -140,7 +140,7 @@ class Ways(Struct, dict=True):
 
     def _made(self) -> Iterator[Way]:
         for expr in self._formulas():
-            used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
+            used = in_order(expr).names
             for way in self._of(expr):
                 yield replace(way, uses=(*used, *way.uses))
 
@@ -196,7 +196,9 @@ class Ways(Struct, dict=True):
         """
         found = self.standing.enclosed(expr, self.reading)
         first = self.standing.key.first(self.name)
-        if self.reading.unit is not None or first is None or {*symbols(first)} != {*symbols(expr)}:
+        if self.reading.unit is not None or first is None or first is expr:
+            return found
+        if {*in_order(first).names} != {*in_order(expr).names}:
             return found
         low, high = self.standing.enclosed(first, self.reading)
         return np.fmax(found[0], low), np.fmin(found[1], high)
@@ -207,7 +209,7 @@ class Ways(Struct, dict=True):
         Of all that is vague, or of the last such step alone, from the others as they were typed.
         """
         key, judged = self.standing.key, self.standing.judged
-        for names in (judged.keys(), judged.keys() & symbols(expr)):
+        for names in (judged.keys(), judged.keys() & in_order(expr).names):
             kept = few_digits.telling(self.standing.written, key, judged, names)
             if kept is not None:
                 yield from self._by_sheet(Standing(key, kept, judged), expr)
@@ -288,10 +290,8 @@ class Ways(Struct, dict=True):
         key = self.standing.key
         behind = (key.first(name) for name in key.behind(self.name, self.standing.written))
         return any(
-            isinstance(node, Op) and node.name in _SUMS_OF_PRODUCTS
+            one is not None and not _SUMS_OF_PRODUCTS.isdisjoint(in_order(one).operations)
             for one in (expr, *behind)
-            if one is not None
-            for node in walk(one)
         )
 
     def _near(self, where: Mask, share: float) -> bool:
@@ -365,7 +365,7 @@ def other_kind(unit: Unit) -> Unit | None:
 
 
 def _has_products(expr: Expr) -> bool:
-    return uses(expr, "matmul", "outer")
+    return not in_order(expr).operations.isdisjoint(("matmul", "outer"))
 
 
 # Readings to the digits in use --------------------------------------------------------------------

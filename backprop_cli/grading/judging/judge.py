@@ -216,22 +216,19 @@ class _One:
         self.verdicts: Words = np.full(shape, "wrong", dtype=object)
         self.how: Words = np.full(shape, None, dtype=object)
         self.verdicts[~self.written.present] = "missing"
+        self.open: Mask = self.written.present
+        """Where nothing is found yet."""
         self.leaning: Mask = np.zeros(shape, dtype=bool)
         self.leans_on: set[str] = set()
         self._known: dict[Reading, Ways] = {}
         self.decided: Interval | None = None
         self.idle: str | None = None
 
-    @property
-    def open(self) -> Mask:
-        """Where nothing is found yet."""
-        return np.asarray(self.verdicts == "wrong")
-
     # The steps of the ladder ----------------------------------------------------------------------
 
     def exact(self) -> None:
         """The true value, at the digits typed or asked."""
-        masked = np.isneginf(self.written.value) & np.isneginf(self.truth)  # the same −∞
+        masked = (self.written.value == -np.inf) & (self.truth == -np.inf)
         value, truth = (np.where(masked, 0.0, one) for one in (self.written.value, self.truth))
         unit = self.written.unit
         at_digits, to_digits = is_right(value, unit, truth, self.key.unit, self.key.assumed)
@@ -241,7 +238,7 @@ class _One:
         right = (at_digits | to_digits) & self.written.present
         if not right.any():
             return
-        self.verdicts[right] = "correct"
+        self._decide(right, "correct")
         self.how[right] = how_right(value, unit, truth, self.key.unit)[right]
 
     def following(self) -> None:
@@ -287,7 +284,7 @@ class _One:
         for interval, unit in few.readings():
             right = meets(interval, point(self.truth))
             right &= few.may_be(unit, self.truth, before, self.verdicts)
-            self.verdicts[self.open & right] = "imprecise"
+            self._decide(self.open & right, "imprecise")
         # Beside entries of few digits those that have enough may have come of as few.
         lax = self.judge.any_imprecise()
         along = Wanted(self.typed, "imprecise", lax | ~few.few, "any" if lax else "none")
@@ -333,14 +330,14 @@ class _One:
             self._read(reading, wanted)
 
     def _read(self, reading: Reading, wanted: Sequence[Wanted]) -> None:
-        still = self._still(self._expected(reading.repaired))
         open_ = self.open
         sought = reduce(np.logical_or, [open_ & one.allowed for one in wanted])
         ways = self._ways(reading, sought)
         for way in ways.all():
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
-                found &= way.excuses | ~still
+                if not way.excuses and found.any():
+                    found &= ~self._still(self._expected(reading.repaired))
                 if way.is_range and found.any():
                     found = ways.proven(found, one, way, self.doubted)
                 if found.any():
@@ -351,11 +348,15 @@ class _One:
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
         self.decided = way.interval
-        self.verdicts[found] = verdict
+        self._decide(found, verdict)
         self.how[found] = "carried-rounding" if verdict == "correct" else None
         if not reading.repaired:
             self.leaning = self.leaning | found
             self.leans_on |= self.judge.sources_of(way.uses)
+
+    def _decide(self, found: Mask, verdict: str) -> None:
+        self.verdicts[found] = verdict
+        self.open = self.open & ~found
 
     def _ways(self, reading: Reading, sought: Mask) -> Ways:
         if reading not in self._known:

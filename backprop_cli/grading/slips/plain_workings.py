@@ -126,7 +126,7 @@ class Numbers(Mapping[str, Array]):
 
     def _repaired(self, name: str, value: Array) -> Array:
         judged = self.judge.judged.get(name)
-        if not self.repaired or judged is None:
+        if not self.repaired or judged is None or judged.is_right:
             return value
         kept = judged.right | judged.imprecise
         return value if np.all(kept) else np.where(kept, value, self.judge.key.truth[name])
