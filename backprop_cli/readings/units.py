@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.operations.bounds import Array, Interval, is_point, point
+from backprop_cli.operations.masks import some
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE
 
@@ -57,7 +58,7 @@ class Unit(Struct, frozen=True):
         down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
         up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
         known = np.asarray(low == high)
-        if not known.any():
+        if not some(known):
             return down, up
         short = known & (np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low))
         return np.where(short, low, down), np.where(short, high, up)

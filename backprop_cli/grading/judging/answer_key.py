@@ -19,6 +19,7 @@ from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
 from backprop_cli.grading.report_data import How, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import Grading, kinks
@@ -144,10 +145,8 @@ def judged_as(
     """A quantity with these verdicts, and what they mean for what follows."""
     right, imprecise = verdicts == "correct", verdicts == "imprecise"
     misleads = ~(right | imprecise | (verdicts == "missing"))
-    is_right = bool(right.all())
-    return Judged(
-        verdicts, how, reason, decided_by, right, imprecise, is_right, bool(misleads.any())
-    )
+    is_right = every(right)
+    return Judged(verdicts, how, reason, decided_by, right, imprecise, is_right, some(misleads))
 
 
 def first_way(ways: Sequence[Expr]) -> Expr | None:

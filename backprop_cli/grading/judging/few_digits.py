@@ -26,6 +26,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     unit_asked,
 )
 from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Unit
 
 TELLING = 2
@@ -71,18 +72,18 @@ class FewDigits(Struct, frozen=True):
     @property
     def any(self) -> bool:
         """Whether there are any."""
-        return bool(self.few.any())
+        return some(self.few)
 
     def readings(self) -> Iterator[tuple[Interval, Array]]:
         """What they stand for, and the unit: with the zeros dropped beside others, and as typed."""
         if not self.any:
             return
         common = np.where(self.few, np.minimum(self.unit, self.common), self.unit)
-        if (common < self.unit).any():
+        if some(common < self.unit):
             yield standing_for(self.value, common), common
         for shown in self.shown:
             unit = np.where(self.few, np.minimum(self.unit, shown.at(self.value)), self.unit)
-            if (unit < self.unit * (1 - 1e-9)).any():
+            if some(unit < self.unit * (1 - 1e-9)):
                 yield standing_for(self.value, unit), unit
         yield standing_for(self.value, self.unit), self.unit
 
@@ -120,7 +121,7 @@ class FewDigits(Struct, frozen=True):
         """Beside an entry that was accepted and has two digits of the same unit."""
         accepted = np.isin(verdicts, _ACCEPTED)
         shows = accepted & (significant(self.value, self.unit) >= TELLING) & (self.value != base)
-        return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
+        return np.asarray((unit <= self.common * (1 + 1e-9)) & some(shows))
 
 
 def digits_from(base: Array | float, value: Array, unit: Array) -> Array:
@@ -166,7 +167,7 @@ def _counted(written: Written, truth: Array, asked: Unit) -> Array:
 
 def has_digits(written: Written) -> bool:
     """Whether a number of a quantity has digits enough to prove anything."""
-    return bool((written.digits[written.present] >= TELLING).any())
+    return some(written.digits[written.present] >= TELLING)
 
 
 def telling(
@@ -184,7 +185,7 @@ def telling(
         name: replace(one, value=np.where(vague[name], np.nan, one.value)) if name in vague else one
         for name, one in sheet.items()
     }
-    return {name: one for name, one in kept.items() if one.present.any()}
+    return {name: one for name, one in kept.items() if some(one.present)}
 
 
 def _vague(written: Written, truth: Array, judged: Judged) -> Mask:
@@ -259,7 +260,7 @@ def _used(written: Written, truth: Array, asked: Unit) -> Iterator[Unit]:
     value, unit = written.value, written.unit
     told = (unit > 0) & (value != 0) & ~same(value, truth)
     stated = written.present & told
-    if not stated.any():
+    if not some(stated):
         return
     count = min(int(written.decimals[stated].max()), _MOST_DIGITS)
     longest = min(int(written.digits[stated].max()), _MOST_DIGITS)

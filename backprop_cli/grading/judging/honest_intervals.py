@@ -16,6 +16,7 @@ from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
 from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
+from backprop_cli.operations.masks import most, some
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within, persons
 
@@ -105,7 +106,7 @@ class Ways(Struct, dict=True):
         assert unit is not None
         half = unit.at(right) / 2
         seen = where & (np.abs(self.value) >= half) & (np.abs(self.expected) < half)
-        if not seen.any():
+        if not some(seen):
             return np.asarray(seen)
         low, high = (bound - self.base for bound in self.ends)
         return np.asarray(seen & (np.maximum(np.abs(low), np.abs(high)) < half))
@@ -159,12 +160,12 @@ class Ways(Struct, dict=True):
         first = self._way(self._range(expr), plain)
         yield first
         untold = self.wanted & ~first.where
-        if untold.any() and has_kink(expr):
+        if some(untold) and has_kink(expr):
             for side in (below_zero, above_zero):
                 yield self._way(standing.enclosed(expr, reading, side), False)
         if self.again is not None and not reading.repaired:
             yield self._way(self.again.enclosed(expr, reading), plain)
-        if plain and untold.any():
+        if plain and some(untold):
             yield self._definite(standing.as_person(expr, None, reading))
             yield from self._beyond_one_digit(expr)
         if reading.unit is not None:
@@ -231,7 +232,7 @@ class Ways(Struct, dict=True):
         padded = unit.significant and unit.count >= few_digits.FEWEST_SIGNIFICANT
         if padded:
             widest = unit.widened(widest)
-        if self._reached(expr, self.wanted, widest, unit).any():
+        if some(self._reached(expr, self.wanted, widest, unit)):
             yield from self._definitely(expr, unit, WITHIN)
             if padded:
                 yield from self._padded(expr, unit)
@@ -296,11 +297,11 @@ class Ways(Struct, dict=True):
 
     def _near(self, where: Mask, share: float) -> bool:
         """Whether something there is near enough to what it should be to have come of rounding."""
-        if not where.any():
+        if not some(where):
             return False
-        largest = np.max(np.abs(self.expected), initial=0.0)
-        room = _FAR_UNITS * self.standing.key.unit.at(np.asarray(largest)) + share * largest
-        return bool((np.abs(self.value - self.expected)[where] <= room).any())
+        largest = most(np.abs(self.expected))
+        room = _FAR_UNITS * self.standing.key.unit.at(largest) + share * largest
+        return some(np.abs(self.value - self.expected)[where] <= room)
 
     def _way(self, interval: Interval, excuses: bool) -> Way:
         where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)

@@ -31,6 +31,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Rounding, Unit
 
 _MOVES = 3
@@ -131,7 +132,7 @@ class Judge:
         leaning = one.without_work()
         reason = self._missing_behind(name, one.verdicts) or leaning
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
-        judged = replace(judged, follows=bool(one.leaning.any()))
+        judged = replace(judged, follows=some(one.leaning))
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
@@ -143,7 +144,7 @@ class Judge:
 
     def _missing_behind(self, name: str, verdicts: Words) -> str | None:
         """Where nothing can be said since something is missing: which, and what it is."""
-        if not (verdicts == "wrong").any():
+        if not some(verdicts == "wrong"):
             return None
         missing = sorted(source for source in self.sources(name) if self._is_missing(source))
         if not missing:
@@ -194,7 +195,7 @@ class Judge:
 
     def any_imprecise(self) -> bool:
         """Whether anything had too few digits so far."""
-        return any(np.any(judged.imprecise) for judged in self.judged.values())
+        return any(some(judged.imprecise) for judged in self.judged.values())
 
     def any_wrong_behind(self, name: str) -> bool:
         """Whether anything is wrong among the nearest that stands behind a quantity."""
@@ -233,10 +234,10 @@ class _One:
         unit = self.written.unit
         at_digits, to_digits = is_right(value, unit, truth, self.key.unit, self.key.assumed)
         beyond = to_digits & ~at_digits & self.written.present
-        if beyond.any() and self.judge.sheet.betrayed(self.name):
+        if some(beyond) and self.judge.sheet.betrayed(self.name):
             to_digits = at_digits
         right = (at_digits | to_digits) & self.written.present
-        if not right.any():
+        if not some(right):
             return
         self._decide(right, "correct")
         self.how[right] = how_right(value, unit, truth, self.key.unit)[right]
@@ -251,7 +252,7 @@ class _One:
             del wanted[True]
         for rounded in (False, True):
             for repaired, one in wanted.items():
-                if not self.open.any():
+                if not some(self.open):
                     return
                 found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
                 self._try(found, [one])
@@ -272,7 +273,7 @@ class _One:
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
-        if not self.open.any():
+        if not some(self.open):
             return
         few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
         if not (few.any or self.judge.any_imprecise()):
@@ -313,7 +314,7 @@ class _One:
         found = spared(self.judge.standing, self.name, self.leans_on, self.leaning)
         if found is None and self.name in self.judge.uniform.proves_nothing:
             found = Spared(self.leaning, self.judge.uniform.reason(self.name))
-        if found is None or not found.where.any():
+        if found is None or not some(found.where):
             return None
         self.verdicts[found.where] = "not-judged"
         self.idle = found.reason if found.where.sum() == self.leaning.sum() else None
@@ -323,7 +324,7 @@ class _One:
 
     def _try(self, readings: Iterable[Reading], wanted: Sequence[Wanted]) -> None:
         for reading in readings:
-            if not any((self.open & one.allowed).any() for one in wanted):
+            if not any(some(self.open & one.allowed) for one in wanted):
                 return
             if not reading.repaired and not self.judge.any_wrong():
                 return
@@ -336,14 +337,14 @@ class _One:
         for way in ways.all():
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
-                if not way.excuses and found.any():
+                if not way.excuses and some(found):
                     found &= ~self._still(self._expected(reading.repaired))
-                if way.is_range and found.any():
+                if way.is_range and some(found):
                     found = ways.proven(found, one, way, self.doubted)
-                if found.any():
+                if some(found):
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
-            if not open_.any():
+            if not some(open_):
                 return
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:

@@ -17,6 +17,7 @@ from backprop_cli.grading.judging.answer_key import Judged, Key, is_jacobian
 from backprop_cli.grading.judging.standing import Standing
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every, some
 from backprop_cli.readings.remembered import enclosed
 
 _SAME = 3
@@ -86,7 +87,7 @@ def _are_one_number(sheet: Mapping[str, Written], names: Collection[str]) -> boo
         numbers = sheet[name].value[sheet[name].present]
         if numbers.size:
             first = numbers[0] if first is None else first
-            if (numbers != first).any():
+            if some(numbers != first):
                 return False
     return first is not None
 
@@ -105,7 +106,7 @@ def _is_far(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> b
 def _is_off(truth: Array, key: Key, written: Written) -> bool:
     unit = key.unit.at(truth)
     unit = np.where(written.unit < 1, np.maximum(unit, written.unit), unit)  # 0 says no digits
-    return bool((np.abs(written.value - truth) >= _FAR * unit).any())
+    return some(np.abs(written.value - truth) >= _FAR * unit)
 
 
 class Spared(Struct, frozen=True):
@@ -121,7 +122,7 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
     Either no source has anything left to work with, or the work is gone from what came out: it is
     all zero, or a parameter that is still the old one.
     """
-    if not leaning.any():
+    if not some(leaning):
         return None
     judged = {source: standing.judged[source] for source in sources if source in standing.judged}
     value = standing.written[name].value
@@ -138,7 +139,7 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
     if old is None:
         return None
     kept = leaning & (value == standing.key.truth[old])
-    return Spared(kept, str(reasons[0])) if kept.any() else None
+    return Spared(kept, str(reasons[0])) if some(kept) else None
 
 
 def _is_zero(standing: Standing, name: str) -> bool:
@@ -148,7 +149,7 @@ def _is_zero(standing: Standing, name: str) -> bool:
 
 def _is_nothing(value: Array) -> bool:
     """Whether there is no number but 0."""
-    return not (np.abs(value) > 0).any()
+    return not some(np.abs(value) > 0)
 
 
 def _is_emptied(standing: Standing, name: str, value: Array) -> bool:
@@ -180,7 +181,7 @@ def _copied_from(key: Key, name: str, value: Array) -> str | None:
     for given in key.given:
         other = key.truth[given]
         counts = value.size > 1 or (name, given) in key.compared
-        if counts and other.shape == value.shape and not (other != value).any():
+        if counts and other.shape == value.shape and not some(other != value):
             return given
     return None
 
@@ -214,7 +215,7 @@ def _is_flat(standing: Standing, name: str) -> bool:
 def _is_gone(slopes: Array, key: Key) -> bool:
     """Whether nothing of these would be seen at the digits asked."""
     unit = key.unit.at(np.ones(()))
-    return bool((np.abs(slopes) < unit / 2).all())
+    return every(np.abs(slopes) < unit / 2)
 
 
 def _probe(shape: tuple[int, ...]) -> Array:

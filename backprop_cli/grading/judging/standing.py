@@ -27,6 +27,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     standing_for,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every, most, some
 from backprop_cli.readings.remembered import enclosed
 from backprop_cli.readings.units import Rounding, Unit
 
@@ -126,7 +127,7 @@ class Standing(Struct):
     def _given(self, name: str, reading: Reading) -> Interval:
         """A number of the problem; one that never ends is written with some digits only."""
         value = self.key.truth[name]
-        if reading.unit is None or not endless(value).any():
+        if reading.unit is None or not some(endless(value)):
             return point(value)
         low, high = reading.unit.widened(point(value))
         return np.minimum(low, value), np.maximum(high, value)
@@ -146,7 +147,7 @@ class Standing(Struct):
             high = np.where(judged.imprecise, wide[1], high)
             kept = kept | judged.imprecise
         kept = kept | ~self.written[name].present
-        if np.all(kept):
+        if every(kept):
             return low, high
         right = self._right.get(name) or point(self.key.truth[name])
         return np.where(kept, low, right[0]), np.where(kept, high, right[1])
@@ -223,9 +224,9 @@ class Standing(Struct):
         def is_finer(name: str) -> bool:
             written = self.written.get(name)
             if written is None:
-                return name in self.key.given and not short(self.key.truth[name], least).all()
+                return name in self.key.given and not every(short(self.key.truth[name], least))
             stated = written.present & (written.unit > 0)
-            return bool((written.unit[stated] < least * (1 - 1e-9)).any())
+            return some(written.unit[stated] < least * (1 - 1e-9))
 
         return is_finer
 
@@ -269,8 +270,8 @@ def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask
     were rounded, too, a range is only an allowance, and there are the definite ways of a person.
     """
     size = np.abs(expected)
-    largest = np.max(size, initial=0.0)
-    room = MOST_UNITS * unit.at(np.asarray(largest))
+    largest = most(size)
+    room = MOST_UNITS * unit.at(largest)
     if rounded:
         room = np.maximum(room, np.maximum(largest / 100, size / 8))
     else:
@@ -328,7 +329,7 @@ class Calculator(Struct):
             if expr is None or judged.is_right:
                 continue
             value = enclosed(expr, self.interval)[0]
-            if not np.all(np.isfinite(value) | judged.right):
+            if not every(np.isfinite(value) | judged.right):
                 yield from key.uses[name]
 
     def _value(self, name: str) -> Array:
@@ -355,7 +356,7 @@ class Calculator(Struct):
 
     def _given(self, value: Array) -> Array:
         """A number of the problem, as somebody types it who has to break it off somewhere."""
-        if self.way is None or not (never := endless(value)).any():
+        if self.way is None or not some(never := endless(value)):
             return value
         return np.where(never, self.way.written(value), value)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.grading.report_data import Answer, Index, Typed
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every
 from backprop_cli.readings.units import Floating, Unit
 
 Array = NDArray[np.float64]
@@ -62,7 +63,7 @@ class Written(Struct, frozen=True, dict=True):
     @cached_property
     def complete(self) -> bool:
         """Whether something is written everywhere."""
-        return bool(self.present.all())
+        return every(self.present)
 
     @cached_property
     def digits(self) -> Array:

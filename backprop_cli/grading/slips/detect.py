@@ -38,6 +38,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     neighbours,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every
 from backprop_cli.readings.remembered import Remembered, exactly
 from backprop_cli.readings.units import Unit, persons
 
@@ -252,7 +253,7 @@ class Detector:
             return both, [False] * len(both)
         right = np.array(self._values(first))  # a term of 0 left out is no mistake
         equal = np.isclose(both, right, rtol=1e-12, atol=0)
-        return both, [bool(one.all()) for one in equal]
+        return both, [every(one) for one in equal]
 
     def _values(self, expr: Expr) -> tuple[Array, Array]:
         """What a formula gives on the numbers as typed, and with wrong ones repaired."""
@@ -328,4 +329,4 @@ def _persons(judge: Judge, units: Sequence[Unit]) -> list[Reading]:
 def _may_give(wrong: Wrong, widest: Interval) -> bool:
     """Whether the numbers lie in the widest interval of a formula, which holds all others."""
     unknown = np.isnan(widest[0]) | np.isnan(widest[1])
-    return bool((meets(wrong.stands, widest) | unknown | ~wrong.written.present).all())
+    return every(meets(wrong.stands, widest) | unknown | ~wrong.written.present)
