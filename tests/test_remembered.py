@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from students.classroom import handed_in
 
 from backprop_cli.algebra.expr import Sym, op
 from backprop_cli.cli.arguments import load
+from backprop_cli.grading.graded import Graded
 from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.report_data import Submission
+from backprop_cli.grading.sheets.answer_files import Reader
+from backprop_cli.grading.sheets.typed_arrays import Array, Written
+from backprop_cli.grading.slips.detect import Detector
 from backprop_cli.operations.bounds import Interval
 from backprop_cli.problem.text.parser import parse
 from backprop_cli.readings import intervals
@@ -105,10 +110,19 @@ def test_what_is_asked_again_stays_and_the_rest_goes() -> None:
 
 
 def test_what_a_key_names_is_held() -> None:
-    kept: Remembered[str] = Remembered(5)
-    for text in ("a", "b") * 20:
-        one = [text]
-        assert kept.of(id(one), one, lambda text=text: text) == text  # type: ignore[misc]
+    kept: Remembered[str] = Remembered(50)
+    for number in range(40):
+        one = [str(number)]
+        assert kept.of(id(one), one, partial(str, number)) == str(number)
+        del one  # and nothing else may have its identity
+
+
+def test_a_typed_answer_is_looked_at_again_beside_another_true_value() -> None:
+    typed, truth, other = Written(np.ones(2), np.ones(2)), np.zeros(2), np.zeros(2)
+    assert typed.once("a", truth, lambda: 0) == 0
+    assert typed.once("a", truth, lambda: 1) == 0
+    assert typed.once("b", truth, lambda: 2) == 2
+    assert typed.once("a", other, lambda: 3) == 3
 
 
 # Sheets -------------------------------------------------------------------------------------------
@@ -143,6 +157,27 @@ def anew(_: Any, _key: Hashable, _holds: object, work: Callable[[], Any]) -> Any
 
 PROBLEM = Path(__file__).parent.parent / "problems" / "sigmoid-softmax.yaml"
 RIGHT = {"Z1": "4, 0", "H1": ".982, .500", "Z2": "2.964, 2.446", "Yhat": ".627, .373", "L": ".985"}
+
+
+def test_the_same_numbers_are_not_the_same_where_other_ones_are_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """0.62 has too few digits and is gone on with; 0.620 is wrong, and the true one is put."""
+    grader = Desk(load(PROBLEM).model).grader
+    reader = Reader(grader.quantities())
+
+    def given(yhat: str) -> Array:
+        lines = (RIGHT | {"Yhat": yhat, "dL/dZ2": ".31, .25"}).items()
+        text = "answers:\n" + "".join(f"  {name}: [{row}]\n" for name, row in lines)
+        graded = Graded(grader, reader.sheet(text.encode(), "a.yaml"), grader.right)
+        assert isinstance(graded.detector, Detector)
+        return graded.detector._given(graded.wrong("dL/dZ2"))[0]  # noqa: SLF001
+
+    remembered = [given(one) for one in (".62, .38", ".620, .380")]
+    monkeypatch.setattr(Remembered, "of", anew)
+    for yhat, found in zip((".62, .38", ".620, .380"), remembered, strict=True):
+        assert found.tobytes() == given(yhat).tobytes()
+    assert remembered[0].tobytes() != remembered[1].tobytes()
 
 
 def test_who_is_wrong_behind_the_same_right_numbers_is_less_work(
