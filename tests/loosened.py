@@ -168,7 +168,7 @@ EACH = (
     Loosened(
         "zeros leave work to do",
         JUDGING + "no_work_left.py",
-        "return not value.any() and bool(standing.key.truth[name].any())",
+        "return _is_nothing(standing.written[name].value) and bool(standing.key.truth[name].any())",
         "return False",
         WORK,
     ),

@@ -291,15 +291,23 @@ class Folded(Generic[Found]):
         return found[id(expr)][1]
 
 
-Parts = Sequence[tuple[Expr, Sequence[int]]]
-"""The parts of a formula from its leaves up, each once, with the places of its arguments there."""
+class InOrder(Struct, frozen=True):
+    """The parts of a formula from its leaves up, each once, with the places of its arguments there.
+
+    `names` are the quantities in it, in the order they are written, `operations` what is applied.
+    """
+
+    parts: Sequence[tuple[Expr, Sequence[int]]]
+    names: tuple[str, ...]
+    operations: frozenset[str]
+
 
 _MOST_KEPT = 5_000
-_KEPT: dict[int, tuple[Expr, Parts]] = {}
+_KEPT: dict[int, tuple[Expr, InOrder]] = {}
 """What formulas that are worked out again and again consist of: a cache, and nothing else."""
 
 
-def in_order(expr: Expr) -> Parts:
+def in_order(expr: Expr) -> InOrder:
     """A formula as its parts from the leaves up; without recursion, for formulas may be deep."""
     found = _KEPT.get(id(expr))  # which holds the formula, so that no other has its identity
     if found is None:
@@ -309,7 +317,7 @@ def in_order(expr: Expr) -> Parts:
     return found[1]
 
 
-def _ordered(expr: Expr) -> Parts:
+def _ordered(expr: Expr) -> InOrder:
     places: dict[int, int] = {}
     parts: list[tuple[Expr, Sequence[int]]] = []
     stack: list[tuple[Expr, bool]] = [(expr, False)]
@@ -324,4 +332,6 @@ def _ordered(expr: Expr) -> Parts:
         args = node.args if isinstance(node, Op) else ()
         places[id(node)] = len(parts)
         parts.append((node, [places[id(arg)] for arg in args]))
-    return parts
+    names = dict.fromkeys(node.name for node, _ in parts if isinstance(node, Sym))
+    operations = frozenset(node.name for node, _ in parts if isinstance(node, Op))
+    return InOrder(parts, tuple(names), operations)

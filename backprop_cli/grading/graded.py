@@ -42,6 +42,7 @@ from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
 from backprop_cli.grading.slips.wrong_quantity import LEFT_AS_IT_WAS, Wrong, is_short
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every
 from backprop_cli.readings.units import largest
 
 Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
@@ -268,7 +269,7 @@ class Graded:
         typed = written(answer)
         unit = finer(typed.value, typed.unit, known[0], self.exercise.key.unit)
         fits = meets(typed.stands(unit), known)
-        return bool((fits | ~typed.present).all())
+        return every(fits | ~typed.present)
 
     def misshapen(self, name: str, cells: ArrayCells, words: str) -> tuple[str, tuple[str, ...]]:
         """The sentence for an array of another shape, and the mistake that explains it."""

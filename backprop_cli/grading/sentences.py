@@ -12,6 +12,7 @@ from backprop_cli.grading.report_data import Origin, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.grading.slips.table_of_slips import GENERAL, SLIP_WORDS
 from backprop_cli.grading.slips.values_alone import copied_from
+from backprop_cli.operations.masks import every
 from backprop_cli.readings.units import FloatType, Unit
 
 _OPPOSITE = frozenset({"sign-flipped", "targets-swapped", "ascent"})
@@ -92,7 +93,7 @@ def _wrong_sources(judge: Judge, name: str) -> list[str]:
         for source in judge.key.formulas
         if source in judge.sources(name)
         and source in judge.judged
-        and not (judge.judged[source].verdicts == "correct").all()
+        and not every(judge.judged[source].verdicts == "correct")
     ]
 
 

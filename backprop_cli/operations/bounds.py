@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_cli.operations.inverses import cofactors, determinant, inverse, log_determinant
+from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.record import Value
 from backprop_cli.operations.table import TABLE
 from backprop_cli.operations.window_values import FACTORS, Factors
@@ -36,7 +37,7 @@ def point(value: Array) -> Interval:
 
 def is_point(interval: Interval) -> bool:
     """Whether nothing is uncertain."""
-    return interval[0] is interval[1] or bool((interval[0] == interval[1]).all())
+    return interval[0] is interval[1] or every(interval[0] == interval[1])
 
 
 def below_zero(interval: Interval) -> Interval:
@@ -55,7 +56,7 @@ def _hull(*corners: Array) -> Interval:
     """The smallest interval around corner values; a corner that is not a number bounds nothing."""
     low, high = reduce(np.minimum, corners), reduce(np.maximum, corners)
     unknown = np.isnan(low)  # minimum and maximum hand on what is not a number
-    if not unknown.any():
+    if not some(unknown):
         return low, high
     return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
 
@@ -127,7 +128,7 @@ def _magnitude(a: Interval) -> Interval:
 def _product(a: Interval, b: Interval) -> Interval:
     """Nothing is left of what is multiplied with exactly 0: y ln ŷ where y is 0, whatever ŷ is."""
     low, high = _corners("mul")(a, b)
-    if np.isfinite(low).all() and np.isfinite(high).all():
+    if every(np.isfinite(low)) and every(np.isfinite(high)):
         return low, high
     nothing = ((a[0] == 0) & (a[1] == 0)) | ((b[0] == 0) & (b[1] == 0))
     return np.where(nothing, 0.0, low), np.where(nothing, 0.0, high)
@@ -202,7 +203,7 @@ def softmax(a: Interval, axis: int | None = None) -> Interval:
     totals = tuple(np.sum(power, axis=axis, keepdims=True) for power in powers)
     low = powers[0] / (powers[0] + totals[1] - powers[1])
     high = powers[1] / (powers[1] + totals[0] - powers[0])
-    return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
+    return np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), 1.0, high)
 
 
 def _log_softmax(a: Interval, axis: int | None = None) -> Interval:

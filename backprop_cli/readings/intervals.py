@@ -24,6 +24,7 @@ Options = Mapping[str, object]
 
 _QUOTIENTS = named(lambda record: record.divides)
 _MOVES = named(lambda record: record.moves)
+_NO_NEW_DIGITS = EXACT | SUMS
 
 _MOST_PRODUCTS = 100_000
 """Nobody writes down more products by hand, one by one."""
@@ -81,7 +82,7 @@ class _Enclosing:
         self.divides = True  # else nothing asks for what is exact
 
     def of(self, expr: Expr) -> _Reached:
-        parts = in_order(expr)
+        parts = in_order(expr).parts
         self.divides = any(isinstance(one, Op) and one.name in _QUOTIENTS for one, _ in parts)
         done: list[_Reached] = []
         for node, places in parts:
@@ -143,7 +144,7 @@ class _Enclosing:
             inner[1] = self.unit.without_zero(inner[1], args[1].exact)
         bare = self.clean(applied(node, inner, self.unit), node)
         exact = applied(node, [arg.exact for arg in args], None) if self.divides else bare
-        digits = node.name in EXACT | SUMS and all(arg.digits for arg in args)
+        digits = node.name in _NO_NEW_DIGITS and all(arg.digits for arg in args)
         return _Reached(bare, self.after(node, args, bare), exact, digits)
 
     def clean(self, found: Interval, node: Op) -> Interval:

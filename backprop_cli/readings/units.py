@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Final, Literal, get_args
 
@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from backprop_cli.operations.bounds import Array, Interval, is_point, point
+from backprop_cli.operations.masks import some
 from backprop_cli.operations.record import Operation
 from backprop_cli.operations.table import TABLE
 
@@ -21,6 +22,7 @@ def named(holds: Callable[[Operation], bool]) -> frozenset[str]:
 
 EXACT = named(lambda record: record.exact or record.moves)
 SUMS = named(lambda record: record.adds)
+_NO_NEW_DECIMALS = EXACT | SUMS
 TOTALS = named(lambda record: record.adds and record.reduces)
 PRODUCTS = named(lambda record: record.multiplies)
 
@@ -47,7 +49,7 @@ class Unit(Struct, frozen=True):
     @property
     def exact(self) -> frozenset[str]:
         """The operations after which there is nothing to round, their arguments being rounded."""
-        return EXACT if self.significant else EXACT | SUMS
+        return EXACT if self.significant else _NO_NEW_DECIMALS
 
     def widened(self, interval: Interval) -> Interval:
         """What rounding or cutting off after the last digit may make of the values."""
@@ -57,7 +59,7 @@ class Unit(Struct, frozen=True):
         down = np.where(low > 0, np.maximum(low - below, 0.0), low - below / 2)
         up = np.where(high < 0, np.minimum(high + above, 0.0), high + above / 2)
         known = np.asarray(low == high)
-        if not known.any():
+        if not some(known):
             return down, up
         short = known & (np.abs(low - np.round(low / below) * below) <= 1e-9 * np.abs(low))
         return np.where(short, low, down), np.where(short, high, up)
@@ -91,7 +93,14 @@ WITHIN: Sequence[Within] = get_args(Within)
 _BY_PRODUCT: frozenset[Within] = frozenset(
     {"only products", "every product", "every product and sum"}
 )
-_ALL_BUT_MUL = frozenset(TABLE) - {"mul"}
+_NOT_WRITTEN: Mapping[Within, frozenset[str]] = {
+    "only products": frozenset(TABLE) - {"mul"},  # a function of a number is one key
+    "no total": EXACT | TOTALS | {"add", "mean"},  # which stays on the display
+    "no sum or product": EXACT | SUMS | PRODUCTS,
+    "no product": EXACT | PRODUCTS,  # before it is added to something
+    "every product": EXACT | SUMS | PRODUCTS - {"mul"},  # which are added up as they stand
+}
+"""What nobody writes down who goes by one of these ways."""
 
 
 class Rounding(Unit, frozen=True):
@@ -123,17 +132,10 @@ class Rounding(Unit, frozen=True):
     @property
     def exact(self) -> frozenset[str]:
         """The operations after which nothing is written down."""
-        if self.within == "only products":  # a function of a number is one key
-            return _ALL_BUT_MUL
-        if self.within == "no total":  # which stays on the display
-            return EXACT | TOTALS | {"add", "mean"}
-        if self.within == "no sum or product":
-            return EXACT | SUMS | PRODUCTS
-        if self.within == "no product":  # before it is added to something
-            return EXACT | PRODUCTS
-        if self.within == "every product":  # which are added up as they stand
-            return EXACT | SUMS | PRODUCTS - {"mul"}
-        return EXACT if self.significant or self.within == "every step and sum" else EXACT | SUMS
+        if (own := _NOT_WRITTEN.get(self.within)) is not None:
+            return own
+        each = self.significant or self.within == "every step and sum"
+        return EXACT if each else _NO_NEW_DECIMALS
 
     @property
     def definite(self) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from backprop_cli.algebra.expr import Expr, Num, Op, Sym, fold, symbols
 from backprop_cli.calculus.stable import Definitions, applied, careful, function_of
+from backprop_cli.operations.masks import some
 from backprop_cli.operations.table import TABLE
 
 Array: TypeAlias = NDArray[np.float64]
@@ -120,7 +121,7 @@ Inexact: TypeAlias = tuple[Array, Array]
 def may_be_noise(value: Array) -> bool:
     """Whether any entry is so near to 0, and not 0, that it is worth a look."""
     size = np.abs(value)
-    return bool(((size < _SUSPICIOUS) & (size > 0)).any())
+    return some((size < _SUSPICIOUS) & (size > 0))
 
 
 def without_noise(value: Array, expr: Expr, env: Environment, definitions: Definitions) -> Array:
@@ -129,15 +130,15 @@ def without_noise(value: Array, expr: Expr, env: Environment, definitions: Defin
     if size.size and size.min() >= _SMALL:
         return value
     small = (size < _SMALL) & (size > 0)
-    if not small.any() or size.size > _MOST_ENTRIES:
+    if not some(small) or size.size > _MOST_ENTRIES:
         return value
     tiny = small & (size < _SUSPICIOUS * _largest(size, expr, env))
-    if not tiny.any():
+    if not some(tiny):
         return value
     with np.errstate(all="ignore"):
         _, off = fold(careful(expr, definitions), lambda one: _leaf(one, env), _step)
     noise = tiny & (size <= off) if np.shape(off) == size.shape else np.zeros_like(tiny)
-    return np.where(noise, 0.0, value) if noise.any() else value
+    return np.where(noise, 0.0, value) if some(noise) else value
 
 
 def _largest(size: Array, expr: Expr, env: Environment) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute, uses
+from backprop_cli.algebra.expr import Expr, Op, Sym, in_order, num, op, substitute
 from backprop_cli.algebra.quantity import derivative_id, quantity
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.calculus.jacobians import UPSTREAM, gradient_of, pulled_back
@@ -19,6 +19,7 @@ from backprop_cli.grading.judging.equivalent_ways import Formulas, consumers
 from backprop_cli.grading.report_data import How, Verdict
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.masks import every, some
 from backprop_cli.operations.table import Sizes
 from backprop_cli.problem.model import Model
 from backprop_cli.problem.problem_data import Grading, kinks
@@ -101,6 +102,10 @@ class Key(Struct, frozen=True):
                 stack += [(more, False) for more in self.uses[used]]
         return tuple(found)
 
+    def behind_value(self, name: str, written: Mapping[str, Written]) -> tuple[str, ...]:
+        """The same for who goes on with a quantity: nothing, where it is written."""
+        return self.behind(name, written) if self._is_computed(name, written) else ()
+
     def following(self, name: str) -> set[str]:
         """A quantity, and all that is worked out from it."""
         found = {name}
@@ -124,6 +129,8 @@ class Judged(Struct, frozen=True):
     decided_by: Interval | None = None
     right: Mask | bool = True
     imprecise: Mask | bool = False
+    is_right: bool = True
+    """Whether all of it is."""
     misleads: bool = False
     """Whether anything in it is wrong, or follows from what is."""
     follows: bool = False
@@ -138,7 +145,8 @@ def judged_as(
     """A quantity with these verdicts, and what they mean for what follows."""
     right, imprecise = verdicts == "correct", verdicts == "imprecise"
     misleads = ~(right | imprecise | (verdicts == "missing"))
-    return Judged(verdicts, how, reason, decided_by, right, imprecise, bool(misleads.any()))
+    is_right = every(right)
+    return Judged(verdicts, how, reason, decided_by, right, imprecise, is_right, some(misleads))
 
 
 def first_way(ways: Sequence[Expr]) -> Expr | None:
@@ -148,12 +156,12 @@ def first_way(ways: Sequence[Expr]) -> Expr | None:
 
 def has_kink(expr: Expr) -> bool:
     """Whether a formula has another value on either side of 0: σ′ of a ReLU."""
-    return uses(expr, "switch")
+    return "switch" in in_order(expr).operations
 
 
 def is_jacobian(expr: Expr) -> bool:
     """Whether a formula is only computed by pulling back, so that it has no interval."""
-    return uses(expr, "jacobian")
+    return "jacobian" in in_order(expr).operations
 
 
 HOW_WEAKEST: tuple[How, ...] = ("exact", "rounded", "truncated", "carried-rounding")

@@ -26,6 +26,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     unit_asked,
 )
 from backprop_cli.operations.bounds import Interval
+from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Unit
 
 TELLING = 2
@@ -71,18 +72,18 @@ class FewDigits(Struct, frozen=True):
     @property
     def any(self) -> bool:
         """Whether there are any."""
-        return bool(self.few.any())
+        return some(self.few)
 
     def readings(self) -> Iterator[tuple[Interval, Array]]:
         """What they stand for, and the unit: with the zeros dropped beside others, and as typed."""
         if not self.any:
             return
         common = np.where(self.few, np.minimum(self.unit, self.common), self.unit)
-        if (common < self.unit).any():
+        if some(common < self.unit):
             yield standing_for(self.value, common), common
         for shown in self.shown:
             unit = np.where(self.few, np.minimum(self.unit, shown.at(self.value)), self.unit)
-            if (unit < self.unit * (1 - 1e-9)).any():
+            if some(unit < self.unit * (1 - 1e-9)):
                 yield standing_for(self.value, unit), unit
         yield standing_for(self.value, self.unit), self.unit
 
@@ -120,7 +121,7 @@ class FewDigits(Struct, frozen=True):
         """Beside an entry that was accepted and has two digits of the same unit."""
         accepted = np.isin(verdicts, _ACCEPTED)
         shows = accepted & (significant(self.value, self.unit) >= TELLING) & (self.value != base)
-        return np.asarray((unit <= self.common * (1 + 1e-9)) & bool(shows.any()))
+        return np.asarray((unit <= self.common * (1 + 1e-9)) & some(shows))
 
 
 def digits_from(base: Array | float, value: Array, unit: Array) -> Array:
@@ -146,34 +147,27 @@ def as_rounded(
 
 def shown(sheet: Iterable[Figures], asked: Unit) -> tuple[Unit, ...]:
     """The digits, fewer than asked and of that kind, that numbers on a sheet show to be in use."""
-    counts: set[int] = set()
-    for digits in _counted(sheet, asked):
-        counts |= set(digits[digits < asked.count].tolist())
+    counts = {
+        count for one in sheet for count in one.counted(asked).tolist() if count < asked.count
+    }
     return tuple(Unit(count, asked.significant) for count in sorted(counts) if count > 0)
 
 
 def are_few(sheet: Iterable[Figures], asked: Unit) -> bool:
     """Whether most numbers on a sheet have fewer digits than asked, not only some short ones."""
-    digits = np.concatenate([np.zeros(0, dtype=int), *_counted(sheet, asked)])
+    digits = np.concatenate([np.zeros(0, dtype=int), *(one.counted(asked) for one in sheet)])
     return bool(np.sum(digits < asked.count) > _MOST * digits.size)
 
 
-def _counted(sheet: Iterable[Figures], asked: Unit) -> Iterator[Array]:
-    """How many digits of the kind asked the numbers have that show any.
-
-    Only what has two significant digits does: 1 in every box does not make a 3 a 3.0. What is
-    exact with fewer than asked needs no more, and shows none.
-    """
-    for figures in sheet:
-        written = figures.written
-        count = written.digits if asked.significant else written.decimals
-        exact = same(written.value, figures.truth) & (count < asked.count)
-        yield count[written.present & (written.digits >= TELLING) & ~exact]
+def _counted(written: Written, truth: Array, asked: Unit) -> Array:
+    count = written.digits if asked.significant else written.decimals
+    exact = same(written.value, truth) & (count < asked.count)
+    return np.asarray(count[written.present & (written.digits >= TELLING) & ~exact])
 
 
 def has_digits(written: Written) -> bool:
     """Whether a number of a quantity has digits enough to prove anything."""
-    return bool((written.digits[written.present] >= TELLING).any())
+    return some(written.digits[written.present] >= TELLING)
 
 
 def telling(
@@ -191,7 +185,7 @@ def telling(
         name: replace(one, value=np.where(vague[name], np.nan, one.value)) if name in vague else one
         for name, one in sheet.items()
     }
-    return {name: one for name, one in kept.items() if one.present.any()}
+    return {name: one for name, one in kept.items() if some(one.present)}
 
 
 def _vague(written: Written, truth: Array, judged: Judged) -> Mask:
@@ -216,6 +210,24 @@ class Figures(Struct, frozen=True):
     written: Written
     truth: Array
 
+    def counted(self, asked: Unit) -> Array:
+        """How many digits of the kind asked the numbers have that show any.
+
+        Only what has two significant digits does: 1 in every box does not make a 3 a 3.0. What is
+        exact with fewer than asked needs no more, and shows none.
+        """
+        written, truth = self.written, self.truth
+        return written.once(("counted", asked), truth, lambda: _counted(written, truth, asked))
+
+    def used(self, asked: Unit) -> tuple[Unit, ...]:
+        """As many decimals, and as many significant digits, as the longest number has.
+
+        What is exact tells nothing of the digits in use, nor do the decimals of what has just as
+        many significant digits as asked.
+        """
+        written, truth = self.written, self.truth
+        return written.once(("used", asked), truth, lambda: tuple(_used(written, truth, asked)))
+
 
 def figures(
     written: Mapping[str, Written], truth: Mapping[str, Array], names: Collection[str] | None = None
@@ -233,7 +245,7 @@ def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
     if key.computed:  # a program rounds nothing on the way, but for its type
         return [], []
     asked = key.unit
-    used = [unit for figures in around for unit in _used(figures, asked)]
+    used = [unit for figures in around for unit in figures.used(asked)]
     most = max((unit.count for unit in used if unit.significant), default=0)
     used = [unit for unit in used if not unit.significant or unit.count == most]
     fine = [unit for unit in used if unit.count >= asked.count]
@@ -244,19 +256,14 @@ def units(key: Key, around: Sequence[Figures]) -> tuple[list[Unit], list[Unit]]:
     return first, [unit for unit in dict.fromkeys(used) if unit not in first]
 
 
-def _used(figures: Figures, asked: Unit) -> Iterator[Unit]:
-    """As many decimals, and as many significant digits, as the longest number of a quantity has.
-
-    What is exact tells nothing of the digits in use, nor do the decimals of what has just as many
-    significant digits as asked.
-    """
-    value, unit = figures.written.value, figures.written.unit
-    told = (unit > 0) & (value != 0) & ~same(value, figures.truth)
-    stated = figures.written.present & told
-    if not stated.any():
+def _used(written: Written, truth: Array, asked: Unit) -> Iterator[Unit]:
+    value, unit = written.value, written.unit
+    told = (unit > 0) & (value != 0) & ~same(value, truth)
+    stated = written.present & told
+    if not some(stated):
         return
-    count = min(int(figures.written.decimals[stated].max()), _MOST_DIGITS)
-    longest = min(int(figures.written.digits[stated].max()), _MOST_DIGITS)
+    count = min(int(written.decimals[stated].max()), _MOST_DIGITS)
+    longest = min(int(written.digits[stated].max()), _MOST_DIGITS)
     if count > 0 and asked != Unit(longest, True):
         yield Unit(count)
     if longest > 1 and says_enough(Unit(longest, True), asked):

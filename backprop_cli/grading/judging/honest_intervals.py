@@ -9,13 +9,14 @@ import numpy as np
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, symbols, uses, walk
+from backprop_cli.algebra.expr import Expr, in_order
 from backprop_cli.grading.judging import few_digits
 from backprop_cli.grading.judging.answer_key import has_kink, is_jacobian
 from backprop_cli.grading.judging.grouped_otherwise import by_exponentials
 from backprop_cli.grading.judging.standing import Reading, Standing, Wanted, told
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, meets
 from backprop_cli.operations.bounds import Interval, above_zero, below_zero, point
+from backprop_cli.operations.masks import most, some
 from backprop_cli.operations.table import TABLE
 from backprop_cli.readings.units import WITHIN, Floating, Rounding, Unit, Within, persons
 
@@ -105,7 +106,7 @@ class Ways(Struct, dict=True):
         assert unit is not None
         half = unit.at(right) / 2
         seen = where & (np.abs(self.value) >= half) & (np.abs(self.expected) < half)
-        if not seen.any():
+        if not some(seen):
             return np.asarray(seen)
         low, high = (bound - self.base for bound in self.ends)
         return np.asarray(seen & (np.maximum(np.abs(low), np.abs(high)) < half))
@@ -140,7 +141,7 @@ class Ways(Struct, dict=True):
 
     def _made(self) -> Iterator[Way]:
         for expr in self._formulas():
-            used = tuple(node.name for node in walk(expr) if isinstance(node, Sym))
+            used = in_order(expr).names
             for way in self._of(expr):
                 yield replace(way, uses=(*used, *way.uses))
 
@@ -159,12 +160,12 @@ class Ways(Struct, dict=True):
         first = self._way(self._range(expr), plain)
         yield first
         untold = self.wanted & ~first.where
-        if untold.any() and has_kink(expr):
+        if some(untold) and has_kink(expr):
             for side in (below_zero, above_zero):
                 yield self._way(standing.enclosed(expr, reading, side), False)
         if self.again is not None and not reading.repaired:
             yield self._way(self.again.enclosed(expr, reading), plain)
-        if plain and untold.any():
+        if plain and some(untold):
             yield self._definite(standing.as_person(expr, None, reading))
             yield from self._beyond_one_digit(expr)
         if reading.unit is not None:
@@ -196,7 +197,9 @@ class Ways(Struct, dict=True):
         """
         found = self.standing.enclosed(expr, self.reading)
         first = self.standing.key.first(self.name)
-        if self.reading.unit is not None or first is None or {*symbols(first)} != {*symbols(expr)}:
+        if self.reading.unit is not None or first is None or first is expr:
+            return found
+        if {*in_order(first).names} != {*in_order(expr).names}:
             return found
         low, high = self.standing.enclosed(first, self.reading)
         return np.fmax(found[0], low), np.fmin(found[1], high)
@@ -207,7 +210,7 @@ class Ways(Struct, dict=True):
         Of all that is vague, or of the last such step alone, from the others as they were typed.
         """
         key, judged = self.standing.key, self.standing.judged
-        for names in (judged.keys(), judged.keys() & symbols(expr)):
+        for names in (judged.keys(), judged.keys() & in_order(expr).names):
             kept = few_digits.telling(self.standing.written, key, judged, names)
             if kept is not None:
                 yield from self._by_sheet(Standing(key, kept, judged), expr)
@@ -229,7 +232,7 @@ class Ways(Struct, dict=True):
         padded = unit.significant and unit.count >= few_digits.FEWEST_SIGNIFICANT
         if padded:
             widest = unit.widened(widest)
-        if self._reached(expr, self.wanted, widest, unit).any():
+        if some(self._reached(expr, self.wanted, widest, unit)):
             yield from self._definitely(expr, unit, WITHIN)
             if padded:
                 yield from self._padded(expr, unit)
@@ -288,19 +291,17 @@ class Ways(Struct, dict=True):
         key = self.standing.key
         behind = (key.first(name) for name in key.behind(self.name, self.standing.written))
         return any(
-            isinstance(node, Op) and node.name in _SUMS_OF_PRODUCTS
+            one is not None and not _SUMS_OF_PRODUCTS.isdisjoint(in_order(one).operations)
             for one in (expr, *behind)
-            if one is not None
-            for node in walk(one)
         )
 
     def _near(self, where: Mask, share: float) -> bool:
         """Whether something there is near enough to what it should be to have come of rounding."""
-        if not where.any():
+        if not some(where):
             return False
-        largest = np.max(np.abs(self.expected), initial=0.0)
-        room = _FAR_UNITS * self.standing.key.unit.at(np.asarray(largest)) + share * largest
-        return bool((np.abs(self.value - self.expected)[where] <= room).any())
+        largest = most(np.abs(self.expected))
+        room = _FAR_UNITS * self.standing.key.unit.at(largest) + share * largest
+        return some(np.abs(self.value - self.expected)[where] <= room)
 
     def _way(self, interval: Interval, excuses: bool) -> Way:
         where = told(interval, self.expected, self.standing.key.unit, self.reading.unit is not None)
@@ -365,7 +366,7 @@ def other_kind(unit: Unit) -> Unit | None:
 
 
 def _has_products(expr: Expr) -> bool:
-    return uses(expr, "matmul", "outer")
+    return not in_order(expr).operations.isdisjoint(("matmul", "outer"))
 
 
 # Readings to the digits in use --------------------------------------------------------------------

@@ -31,6 +31,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Rounding, Unit
 
 _MOVES = 3
@@ -131,7 +132,7 @@ class Judge:
         leaning = one.without_work()
         reason = self._missing_behind(name, one.verdicts) or leaning
         judged = judged_as(one.verdicts, one.how, reason, one.decided)
-        judged = replace(judged, follows=bool(one.leaning.any()))
+        judged = replace(judged, follows=some(one.leaning))
         self.judged[name] = judged
         self.standing.settle(name)
         why = one.idle or idle(self.standing, name, judged)
@@ -143,7 +144,7 @@ class Judge:
 
     def _missing_behind(self, name: str, verdicts: Words) -> str | None:
         """Where nothing can be said since something is missing: which, and what it is."""
-        if not (verdicts == "wrong").any():
+        if not some(verdicts == "wrong"):
             return None
         missing = sorted(source for source in self.sources(name) if self._is_missing(source))
         if not missing:
@@ -194,7 +195,7 @@ class Judge:
 
     def any_imprecise(self) -> bool:
         """Whether anything had too few digits so far."""
-        return any(np.any(judged.imprecise) for judged in self.judged.values())
+        return any(some(judged.imprecise) for judged in self.judged.values())
 
     def any_wrong_behind(self, name: str) -> bool:
         """Whether anything is wrong among the nearest that stands behind a quantity."""
@@ -216,32 +217,29 @@ class _One:
         self.verdicts: Words = np.full(shape, "wrong", dtype=object)
         self.how: Words = np.full(shape, None, dtype=object)
         self.verdicts[~self.written.present] = "missing"
+        self.open: Mask = self.written.present
+        """Where nothing is found yet."""
         self.leaning: Mask = np.zeros(shape, dtype=bool)
         self.leans_on: set[str] = set()
         self._known: dict[Reading, Ways] = {}
         self.decided: Interval | None = None
         self.idle: str | None = None
 
-    @property
-    def open(self) -> Mask:
-        """Where nothing is found yet."""
-        return np.asarray(self.verdicts == "wrong")
-
     # The steps of the ladder ----------------------------------------------------------------------
 
     def exact(self) -> None:
         """The true value, at the digits typed or asked."""
-        masked = np.isneginf(self.written.value) & np.isneginf(self.truth)  # the same −∞
+        masked = (self.written.value == -np.inf) & (self.truth == -np.inf)
         value, truth = (np.where(masked, 0.0, one) for one in (self.written.value, self.truth))
         unit = self.written.unit
         at_digits, to_digits = is_right(value, unit, truth, self.key.unit, self.key.assumed)
         beyond = to_digits & ~at_digits & self.written.present
-        if beyond.any() and self.judge.sheet.betrayed(self.name):
+        if some(beyond) and self.judge.sheet.betrayed(self.name):
             to_digits = at_digits
         right = (at_digits | to_digits) & self.written.present
-        if not right.any():
+        if not some(right):
             return
-        self.verdicts[right] = "correct"
+        self._decide(right, "correct")
         self.how[right] = how_right(value, unit, truth, self.key.unit)[right]
 
     def following(self) -> None:
@@ -254,7 +252,7 @@ class _One:
             del wanted[True]
         for rounded in (False, True):
             for repaired, one in wanted.items():
-                if not self.open.any():
+                if not some(self.open):
                     return
                 found = self._rounded(Reading(repaired)) if rounded else [Reading(repaired)]
                 self._try(found, [one])
@@ -275,7 +273,7 @@ class _One:
 
     def imprecise(self) -> None:
         """Right, or following, with fewer digits than asked; or from values that have fewer."""
-        if not self.open.any():
+        if not some(self.open):
             return
         few = few_digits.FewDigits.of(self.written, self.truth, self.key, self.judge.shown)
         if not (few.any or self.judge.any_imprecise()):
@@ -287,7 +285,7 @@ class _One:
         for interval, unit in few.readings():
             right = meets(interval, point(self.truth))
             right &= few.may_be(unit, self.truth, before, self.verdicts)
-            self.verdicts[self.open & right] = "imprecise"
+            self._decide(self.open & right, "imprecise")
         # Beside entries of few digits those that have enough may have come of as few.
         lax = self.judge.any_imprecise()
         along = Wanted(self.typed, "imprecise", lax | ~few.few, "any" if lax else "none")
@@ -316,7 +314,7 @@ class _One:
         found = spared(self.judge.standing, self.name, self.leans_on, self.leaning)
         if found is None and self.name in self.judge.uniform.proves_nothing:
             found = Spared(self.leaning, self.judge.uniform.reason(self.name))
-        if found is None or not found.where.any():
+        if found is None or not some(found.where):
             return None
         self.verdicts[found.where] = "not-judged"
         self.idle = found.reason if found.where.sum() == self.leaning.sum() else None
@@ -326,36 +324,40 @@ class _One:
 
     def _try(self, readings: Iterable[Reading], wanted: Sequence[Wanted]) -> None:
         for reading in readings:
-            if not any((self.open & one.allowed).any() for one in wanted):
+            if not any(some(self.open & one.allowed) for one in wanted):
                 return
             if not reading.repaired and not self.judge.any_wrong():
                 return
             self._read(reading, wanted)
 
     def _read(self, reading: Reading, wanted: Sequence[Wanted]) -> None:
-        still = self._still(self._expected(reading.repaired))
         open_ = self.open
         sought = reduce(np.logical_or, [open_ & one.allowed for one in wanted])
         ways = self._ways(reading, sought)
         for way in ways.all():
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
-                found &= way.excuses | ~still
-                if way.is_range and found.any():
+                if not way.excuses and some(found):
+                    found &= ~self._still(self._expected(reading.repaired))
+                if way.is_range and some(found):
                     found = ways.proven(found, one, way, self.doubted)
-                if found.any():
+                if some(found):
                     self._accept(found, one.verdict, way, reading)
                     open_ = self.open
-            if not open_.any():
+            if not some(open_):
                 return
 
     def _accept(self, found: Mask, verdict: str, way: Way, reading: Reading) -> None:
         self.decided = way.interval
-        self.verdicts[found] = verdict
+        self._decide(found, verdict)
         self.how[found] = "carried-rounding" if verdict == "correct" else None
         if not reading.repaired:
             self.leaning = self.leaning | found
             self.leans_on |= self.judge.sources_of(way.uses)
+
+    def _decide(self, found: Mask, verdict: str) -> None:
+        self.verdicts[found] = verdict
+        self.open = self.open & ~found
 
     def _ways(self, reading: Reading, sought: Mask) -> Ways:
         if reading not in self._known:

@@ -17,7 +17,8 @@ from backprop_cli.grading.judging.answer_key import Judged, Key, is_jacobian
 from backprop_cli.grading.judging.standing import Standing
 from backprop_cli.grading.sheets.typed_arrays import Array, Mask, Written
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import enclosure
+from backprop_cli.operations.masks import every, some
+from backprop_cli.readings.remembered import enclosed
 
 _SAME = 3
 """Of so many entries that should differ, the same wrong number in each is no work."""
@@ -79,10 +80,16 @@ class Uniform(Struct, frozen=True):
 
 def _are_one_number(sheet: Mapping[str, Written], names: Collection[str]) -> bool:
     """Whether somebody wrote one and the same number into every box of several quantities."""
-    numbers = [sheet[name].value[sheet[name].present] for name in names]
-    if len(numbers) < _SEVERAL:
+    if len(names) < _SEVERAL:
         return False
-    return len(np.unique(np.concatenate([one.ravel() for one in numbers]))) == 1
+    first: float | None = None
+    for name in names:
+        numbers = sheet[name].value[sheet[name].present]
+        if numbers.size:
+            first = numbers[0] if first is None else first
+            if some(numbers != first):
+                return False
+    return first is not None
 
 
 def _are_old(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> bool:
@@ -99,7 +106,7 @@ def _is_far(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> b
 def _is_off(truth: Array, key: Key, written: Written) -> bool:
     unit = key.unit.at(truth)
     unit = np.where(written.unit < 1, np.maximum(unit, written.unit), unit)  # 0 says no digits
-    return bool((np.abs(written.value - truth) >= _FAR * unit).any())
+    return some(np.abs(written.value - truth) >= _FAR * unit)
 
 
 class Spared(Struct, frozen=True):
@@ -115,12 +122,12 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
     Either no source has anything left to work with, or the work is gone from what came out: it is
     all zero, or a parameter that is still the old one.
     """
-    if not leaning.any():
+    if not some(leaning):
         return None
     judged = {source: standing.judged[source] for source in sources if source in standing.judged}
     value = standing.written[name].value
     reasons = [judged[source].idle for source in sorted(judged) if judged[source].idle]
-    if not np.nan_to_num(value).any():  # 0 from 0: nothing was worked out
+    if _is_nothing(value):  # 0 from 0: nothing was worked out
         zeros = [source for source in sorted(judged) if _is_zero(standing, source)]
         if zeros:
             return Spared(leaning, _ZERO.format(zeros[0]))
@@ -132,13 +139,17 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
     if old is None:
         return None
     kept = leaning & (value == standing.key.truth[old])
-    return Spared(kept, str(reasons[0])) if kept.any() else None
+    return Spared(kept, str(reasons[0])) if some(kept) else None
 
 
 def _is_zero(standing: Standing, name: str) -> bool:
     """Whether a quantity is 0 throughout, and should not be."""
-    value = np.nan_to_num(standing.written[name].value)
-    return not value.any() and bool(standing.key.truth[name].any())
+    return _is_nothing(standing.written[name].value) and bool(standing.key.truth[name].any())
+
+
+def _is_nothing(value: Array) -> bool:
+    """Whether there is no number but 0."""
+    return not some(np.abs(value) > 0)
 
 
 def _is_emptied(standing: Standing, name: str, value: Array) -> bool:
@@ -168,8 +179,9 @@ def idle(standing: Standing, name: str, judged: Judged) -> str | None:
 def _copied_from(key: Key, name: str, value: Array) -> str | None:
     """What is given of which somebody wrote down every number; one number alone may be chance."""
     for given in key.given:
+        other = key.truth[given]
         counts = value.size > 1 or (name, given) in key.compared
-        if counts and np.array_equal(key.truth[given], value):
+        if counts and other.shape == value.shape and not some(other != value):
             return given
     return None
 
@@ -193,7 +205,7 @@ def _is_flat(standing: Standing, name: str) -> bool:
             return point(key.truth[used])
 
         through, true = (
-            enclosure(expr, lambda used, typed=typed: probed(used, typed))[0]  # type: ignore[misc]
+            enclosed(expr, lambda used, typed=typed: probed(used, typed))[0]  # type: ignore[misc]
             for typed in (True, False)
         )
         return _is_gone(through, key) and not _is_gone(true, key)
@@ -203,7 +215,7 @@ def _is_flat(standing: Standing, name: str) -> bool:
 def _is_gone(slopes: Array, key: Key) -> bool:
     """Whether nothing of these would be seen at the digits asked."""
     unit = key.unit.at(np.ones(()))
-    return bool((np.abs(slopes) < unit / 2).all())
+    return every(np.abs(slopes) < unit / 2)
 
 
 def _probe(shape: tuple[int, ...]) -> Array:

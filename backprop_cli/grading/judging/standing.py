@@ -26,7 +26,8 @@ from backprop_cli.grading.sheets.typed_arrays import (
     short,
 )
 from backprop_cli.operations.bounds import Interval, point
-from backprop_cli.readings.intervals import enclosure
+from backprop_cli.operations.masks import every, most, some
+from backprop_cli.readings.remembered import enclosed
 from backprop_cli.readings.units import Rounding, Unit
 
 Side = Callable[[Interval], Interval]
@@ -94,7 +95,7 @@ class Standing(Struct):
         for key in [key for key in self._known if key[0] == name]:
             del self._known[key]
         self._calculators.clear()
-        if not np.all(self.judged[name].right):
+        if not self.judged[name].is_right:
             self._right[name] = self._redone(name)
         self._here.clear()
 
@@ -104,7 +105,7 @@ class Standing(Struct):
         """The interval of a quantity as an input of others."""
         key = name, reading
         if key not in self._known:
-            for behind in self.key.behind(name, self.written):
+            for behind in self.key.behind_value(name, self.written):
                 if (behind, reading) not in self._known:  # no recursion: chains may be long
                     self._known[behind, reading] = self._of(behind, reading)
             self._known[key] = self._of(name, reading)
@@ -125,7 +126,7 @@ class Standing(Struct):
     def _given(self, name: str, reading: Reading) -> Interval:
         """A number of the problem; one that never ends is written with some digits only."""
         value = self.key.truth[name]
-        if reading.unit is None or not endless(value).any():
+        if reading.unit is None or not some(endless(value)):
             return point(value)
         low, high = reading.unit.widened(point(value))
         return np.minimum(low, value), np.maximum(high, value)
@@ -133,7 +134,7 @@ class Standing(Struct):
     def _as_written(self, name: str, reading: Reading) -> Interval:
         low, high = self.typed(name)
         judged = self.judged.get(name)
-        if judged is None:
+        if judged is None or judged.is_right:
             return low, high
         if self.key.unit.significant and judged.misleads:
             own = self.typed_beside(name, self.written[name].value)
@@ -145,7 +146,7 @@ class Standing(Struct):
             high = np.where(judged.imprecise, wide[1], high)
             kept = kept | judged.imprecise
         kept = kept | ~self.written[name].present
-        if np.all(kept):
+        if every(kept):
             return low, high
         right = self._right.get(name) or point(self.key.truth[name])
         return np.where(kept, low, right[0]), np.where(kept, high, right[1])
@@ -161,7 +162,10 @@ class Standing(Struct):
     def typed(self, name: str) -> Interval:
         """What a quantity was typed as, at the finer of the digits typed and asked."""
         if name not in self._typed:
-            self._typed[name] = self.typed_beside(name, self.key.truth[name])
+            truth, what = self.key.truth[name], ("typed", self.key.unit)
+            self._typed[name] = self.written[name].once(
+                what, truth, lambda: self.typed_beside(name, truth)
+            )
         return self._typed[name]
 
     def typed_beside(self, name: str, other: Array) -> Interval:
@@ -208,7 +212,7 @@ class Standing(Struct):
             return interval if side is None else side(interval)
 
         key, unit = (id(expr), reading, side), reading.unit
-        return self._once(key, expr, lambda: enclosure(expr, named, unit, self._finer_than(unit)))
+        return self._once(key, expr, lambda: enclosed(expr, named, unit, self._finer_than(unit)))
 
     def _finer_than(self, unit: Unit | None) -> Callable[[str], bool] | None:
         """Which names have more decimals than this, so that a sum of them may have been rounded."""
@@ -219,9 +223,9 @@ class Standing(Struct):
         def is_finer(name: str) -> bool:
             written = self.written.get(name)
             if written is None:
-                return name in self.key.given and not short(self.key.truth[name], least).all()
+                return name in self.key.given and not every(short(self.key.truth[name], least))
             stated = written.present & (written.unit > 0)
-            return bool((written.unit[stated] < least * (1 - 1e-9)).any())
+            return some(written.unit[stated] < least * (1 - 1e-9))
 
         return is_finer
 
@@ -248,7 +252,7 @@ class Standing(Struct):
         inside = way and way.inside
         names = self._calculators[key].interval
         again = id(expr), key, last
-        return self._once(again, expr, lambda: enclosure(expr, names, last or inside))
+        return self._once(again, expr, lambda: enclosed(expr, names, last or inside))
 
     def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
         kept = self._here if self.kept is None else self.kept
@@ -265,8 +269,8 @@ def told(interval: Interval, expected: Array, unit: Unit, rounded: bool) -> Mask
     were rounded, too, a range is only an allowance, and there are the definite ways of a person.
     """
     size = np.abs(expected)
-    largest = np.max(size, initial=0.0)
-    room = MOST_UNITS * unit.at(np.asarray(largest))
+    largest = most(size)
+    room = MOST_UNITS * unit.at(largest)
     if rounded:
         room = np.maximum(room, np.maximum(largest / 100, size / 8))
     else:
@@ -306,7 +310,7 @@ class Calculator(Struct):
             self.given_up = frozenset(self._leading_nowhere())
             self.found.clear()
         if name not in self.found:
-            for behind in self.key.behind(name, self.written):
+            for behind in self.key.behind_value(name, self.written):
                 if behind not in self.found:  # no recursion: chains may be long
                     self.found[behind] = self._value(behind)
             self.found[name] = self._value(name)
@@ -321,10 +325,10 @@ class Calculator(Struct):
         key = self.key
         for name in key.dividing.intersection(self.judged):
             expr, judged = key.first(name), self.judged[name]
-            if expr is None or np.all(judged.right):
+            if expr is None or judged.is_right:
                 continue
-            value = enclosure(expr, self.interval)[0]
-            if not np.all(np.isfinite(value) | judged.right):
+            value = enclosed(expr, self.interval)[0]
+            if not every(np.isfinite(value) | judged.right):
                 yield from key.uses[name]
 
     def _value(self, name: str) -> Array:
@@ -337,7 +341,7 @@ class Calculator(Struct):
             return self._computed(name)
         value = written.value
         judged = self.judged.get(name)
-        if judged is not None:
+        if judged is not None and not judged.is_right:
             value = np.where(self._is_kept(judged), value, self.key.truth[name])
             value = np.where(written.present, value, np.nan)
         if written.complete:
@@ -351,7 +355,7 @@ class Calculator(Struct):
 
     def _given(self, value: Array) -> Array:
         """A number of the problem, as somebody types it who has to break it off somewhere."""
-        if self.way is None or not (never := endless(value)).any():
+        if self.way is None or not some(never := endless(value)):
             return value
         return np.where(never, self.way.written(value), value)
 
@@ -359,7 +363,7 @@ class Calculator(Struct):
         expr = self.key.otherwise(name, self.number) if self.number else self.key.first(name)
         if expr is None:
             return self.key.truth[name]
-        value = enclosure(expr, self.interval, self.way and self.way.inside)[0]
+        value = enclosed(expr, self.interval, self.way and self.way.inside)[0]
         return value if self.way is None else self.way.written(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from typing import Final
 
 import numpy as np
 from msgspec import Struct
@@ -37,6 +38,8 @@ from backprop_cli.grading.slips.wrong_quantity import (
     neighbours,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every
+from backprop_cli.readings.remembered import Remembered, exactly
 from backprop_cli.readings.units import Unit, persons
 
 Reading = Callable[[Expr], Interval]
@@ -224,23 +227,33 @@ class Detector:
 
     def _work(self, wrong: Wrong) -> Iterator[_Worked]:
         proved = has_digits(self.judge, wrong)
-        some = [one for one in wrong.candidates if proved or not FORMULA_SLIPS[one[0]].factor]
-        values = [self._values(expr) for _, expr in some]
-        both = np.array(values).reshape(len(some), 2, *wrong.written.value.shape)
+        both, same = self._given(wrong)
         near = np.logical_or(*are_near(wrong, both).T).tolist()
-        same = self._as_right(wrong, both)
-        for one, (value, _), is_near, is_same in zip(some, values, near, same, strict=True):
-            if not is_same:
+        for one, (value, _), is_near, is_same in zip(
+            wrong.candidates, both, near, same, strict=True
+        ):
+            if not is_same and (proved or not FORMULA_SLIPS[one[0]].factor):
                 yield _Worked(one, value, is_near, is_near and gives(wrong, value))
 
-    def _as_right(self, wrong: Wrong, both: Array) -> list[bool]:
-        """Which give nothing but the right formula does: a term of 0 left out is no mistake."""
-        first = self.judge.key.first(wrong.name)
+    def _given(self, wrong: Wrong) -> tuple[Array, Sequence[bool]]:
+        """What each wrong formula gives in both ways, and whether the right one gives just that.
+
+        Of a first mistake that is the same for all who have the same right numbers before it.
+        """
+        candidates, first = wrong.candidates, self.judge.key.first(wrong.name)
+        names = _NAMES.of(id(candidates), candidates, lambda: _names_in(candidates))
+        typed, repaired = self.as_typed.numbers, self.repaired.numbers
+        key = id(candidates), id(first), *(exactly((typed[one], repaired[one])) for one in names)
+        return _GIVEN.of(key, (candidates, first), lambda: self._worked_out(wrong, first))
+
+    def _worked_out(self, wrong: Wrong, first: Expr | None) -> tuple[Array, Sequence[bool]]:
+        values = [self._values(expr) for _, expr in wrong.candidates]
+        both = np.array(values).reshape(len(values), 2, *wrong.written.value.shape)
         if first is None:
-            return [False] * len(both)
-        right = np.array(self._values(first))
+            return both, [False] * len(both)
+        right = np.array(self._values(first))  # a term of 0 left out is no mistake
         equal = np.isclose(both, right, rtol=1e-12, atol=0)
-        return [bool(np.all(one)) for one in equal]
+        return both, [every(one) for one in equal]
 
     def _values(self, expr: Expr) -> tuple[Array, Array]:
         """What a formula gives on the numbers as typed, and with wrong ones repaired."""
@@ -249,6 +262,15 @@ class Detector:
         if all(typed[name] is repaired[name] for name in symbols(expr)):
             return value, value
         return value, self.repaired.of(expr)
+
+
+_NAMES: Final = Remembered[tuple[str, ...]](1_000)
+_GIVEN: Final = Remembered[tuple[Array, Sequence[bool]]](100)
+"""A formula may be wrong in a thousand ways, whose values are much to keep."""
+
+
+def _names_in(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for _, expr in candidates for name in symbols(expr)))
 
 
 class _Worked(Struct, frozen=True):
@@ -307,4 +329,4 @@ def _persons(judge: Judge, units: Sequence[Unit]) -> list[Reading]:
 def _may_give(wrong: Wrong, widest: Interval) -> bool:
     """Whether the numbers lie in the widest interval of a formula, which holds all others."""
     unknown = np.isnan(widest[0]) | np.isnan(widest[1])
-    return bool((meets(wrong.stands, widest) | unknown | ~wrong.written.present).all())
+    return every(meets(wrong.stands, widest) | unknown | ~wrong.written.present)

@@ -17,6 +17,7 @@ from backprop_cli.grading.sheets.typed_arrays import Array, meets, standing_for
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.values_alone import right_values
 from backprop_cli.grading.slips.wrong_quantity import Wrong, by_luck, gives, is_short
+from backprop_cli.operations.masks import every, some
 
 _MOST_NUMBERS: Final = 60
 """Of more numbers than this, some digit of one explains nearly anything."""
@@ -92,7 +93,7 @@ def _own_digit(judge: Judge, wrong: Wrong) -> float:
             _share(others, value, unit, one[0][place], one[1][place]),
         )
         for one in zip(*right_values(judge, wrong), strict=True)
-        if meets(typed, (one[0][place], one[1][place])).any()
+        if some(meets(typed, (one[0][place], one[1][place])))
     ]
     return min(chances, default=np.inf)
 
@@ -151,7 +152,7 @@ def _read(expr: Expr, numbers: Numbers, name: str) -> Iterator[_Read]:
 def _moves_only(wrong: Wrong, one: _Read) -> bool:
     """Whether a number goes into what is wrong and into nothing that is right."""
     moved = one.given(one.number + 0.5) != one.given(one.number)
-    return bool(moved[wrong.mask].all() and not moved[~wrong.mask].any())
+    return every(moved[wrong.mask]) and not some(moved[~wrong.mask])
 
 
 def _explains(wrong: Wrong, one: _Read) -> bool:

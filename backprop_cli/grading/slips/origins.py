@@ -24,6 +24,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     neighbours,
 )
 from backprop_cli.operations.bounds import point
+from backprop_cli.operations.masks import every
 from backprop_cli.trace import OverTime, at_letter
 
 Candidates = Callable[[str], Sequence[Candidate]]
@@ -79,7 +80,7 @@ def _named(wrong: Wrong, tried: Sequence[_Hit], *, general: bool) -> Origin | No
     hits = [
         one
         for one in tried
-        if (meets((low - room, high + room), point(one.value)) | ~wrong.written.present).all()
+        if every(meets((low - room, high + room), point(one.value)) | ~wrong.written.present)
     ]
     most = _MOST_BY_CHANCE_OF_PARTS if general else _MOST_BY_CHANCE
     if not hits or _ROOM * (neighbours(wrong, [one.value for one in tried]) * wrong.luck) > most:
@@ -109,7 +110,7 @@ def _tried_at_several(
         kept = {name: numbers[name] for name in behind if name not in touched}
         changed = Numbers(judge, changed=kept, formulas=one.formulas)
         value = Values(changed).of(one.formulas.get(wrong.name, formulas[wrong.name][0]))
-        if value.shape == wrong.written.value.shape and np.isfinite(value).all():
+        if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
             yield _Hit(one.first, slip, value)
 
 
@@ -143,7 +144,7 @@ def _tried(
                 changed = Numbers(judge, changed={**kept, step: there}, parts=parts)
                 reached[key] = changed.value(formulas[wrong.name][0]), changed.work
             value, needed = reached[key]
-            if value.shape == wrong.written.value.shape and np.isfinite(value).all():
+            if value.shape == wrong.written.value.shape and every(np.isfinite(value)):
                 yield _Hit(step, slip, value)
             work += needed
             if work > MOST_WORK:

@@ -12,6 +12,7 @@ from backprop_cli.calculus.stable import function_of
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.typed_arrays import Array
 from backprop_cli.operations.bounds import BOUNDS, point
+from backprop_cli.operations.masks import every
 
 _ONLY_GRADED = frozenset({"assembled", "contracted", "softmax_blocks", "apply_blocks"})
 """How gradients are written nowhere but in grading, so that they have bounds and nothing else."""
@@ -126,10 +127,10 @@ class Numbers(Mapping[str, Array]):
 
     def _repaired(self, name: str, value: Array) -> Array:
         judged = self.judge.judged.get(name)
-        if not self.repaired or judged is None:
+        if not self.repaired or judged is None or judged.is_right:
             return value
         kept = judged.right | judged.imprecise
-        return value if np.all(kept) else np.where(kept, value, self.judge.key.truth[name])
+        return value if every(kept) else np.where(kept, value, self.judge.key.truth[name])
 
     def _inputs(self, name: str) -> Collection[str]:
         changed = self._formulas.get(name)

@@ -20,6 +20,7 @@ from backprop_cli.grading.slips.wrong_quantity import (
     tight,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every, some
 
 VALUE_SLIPS: Mapping[str, SlipWords] = MappingProxyType(
     {
@@ -132,7 +133,7 @@ def _transposed(_: Judge, wrong: Wrong, right: Interval) -> bool:
         return False
     low, high = wrong.stands
     fits = meets((low.T, high.T), right) | ~wrong.written.present.T
-    return bool(fits.all(axis=(1, 2)).any())
+    return some(fits.all(axis=(1, 2)))
 
 
 def _wrong_sample(_: Judge, wrong: Wrong, right: Interval) -> bool:
@@ -152,7 +153,7 @@ def _wrong_sample(_: Judge, wrong: Wrong, right: Interval) -> bool:
 
 def _is_another(low: Array, high: Array, rows: tuple[Array, ...], own: int) -> bool:
     others = [s for s in range(len(rows[0])) if s != own]
-    return any(bool(meets((low, high), (rows[0][s], rows[1][s])).all()) for s in others)
+    return any(every(meets((low, high), (rows[0][s], rows[1][s]))) for s in others)
 
 
 def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> bool:
@@ -171,7 +172,7 @@ def _each_wrong(judge: Judge, wrong: Wrong, right: Interval, undone: Undone) -> 
         clear = off > _CLEARLY * (high[:, at] - low[:, at])  # rounding makes small differences
         known = high[:, at] - low[:, at] <= _KNOWN * np.abs(numbers[:, 0])  # else it has no digits
         explained = explained & (fits & clear & known).any(axis=0)
-        if not explained.any():
+        if not some(explained):
             return False
     return True
 
@@ -218,7 +219,8 @@ def _slipped_change(wrong: Wrong, right: Interval) -> bool:
     for factor in (10.0, 0.1):
         fits = meets((old + factor * low, old + factor * high), right) | ~wrong.written.present
         clear = np.abs((factor - 1) * change) > unit
-        if ((fits & clear) | ~wrong.mask).reshape(len(fits), -1).all(axis=1).any():
+        found = (fits & clear) | ~wrong.mask
+        if some(found.reshape(len(found), -1).all(axis=1)):
             return True
     return False
 
@@ -256,7 +258,7 @@ def _units_exchanged(judge: Judge, wrong: Wrong, right: Interval) -> bool:
             order[list(pair)] = pair[::-1]
             low, high = (np.take(bound, order, axis) for bound in stands)
             fits = meets((low, high), right) | ~np.take(wrong.written.present, order, axis)
-            if fits.reshape(len(fits), -1).all(axis=1).any():
+            if some(fits.reshape(len(fits), -1).all(axis=1)):
                 return True
     return False
 
@@ -277,7 +279,7 @@ def copied_from(judge: Judge, name: str) -> list[str]:
     for other in sorted(judge.written.keys() - {name}, key=lambda id: order.get(id, -1)):
         judged = judge.judged.get(other)
         had = other in branches or order.get(other, -1) < order.get(name, len(order))
-        if had or judged is None or bool((judged.verdicts == "wrong").any()):
+        if had or judged is None or some(judged.verdicts == "wrong"):
             others[other] = judge.written[other].value
     value = judge.written[name].value
     return [other for other, values in others.items() if _is_copy(value, values)]
@@ -293,7 +295,7 @@ def _is_copy(value: Array, other: Array) -> bool:
     """Whether the numbers are those of another quantity, as they stand there or transposed."""
     if value.size != other.size:
         return False
-    return bool((value.ravel() == other.ravel()).all() or (value.ravel() == other.T.ravel()).all())
+    return every(value.ravel() == other.ravel()) or every(value.ravel() == other.T.ravel())
 
 
 _TESTS: Mapping[str, Callable[[Judge, Wrong, Interval], bool]] = MappingProxyType(

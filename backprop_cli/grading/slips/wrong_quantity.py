@@ -23,6 +23,7 @@ from backprop_cli.grading.sheets.typed_arrays import (
     standing_for,
 )
 from backprop_cli.operations.bounds import Interval, point
+from backprop_cli.operations.masks import every, most
 
 Candidate = tuple[str, Expr]
 
@@ -106,7 +107,7 @@ class Wrong(Struct, frozen=True, dict=True):
         value = self.change(self.written.value)
         size = np.maximum(np.abs(value), np.abs(self.change(self.truth)))
         unit = self.unit.ravel()[self.places]
-        around = np.maximum(np.maximum(size, 0.1 * np.max(size, initial=0.0)), unit)
+        around = np.maximum(np.maximum(size, 0.1 * most(size)), unit)
         left_out = self.zero & self.written.value.any()
         return value, np.where(left_out, unit, around), unit
 
@@ -159,19 +160,19 @@ def is_short(judge: Judge, wrong: Wrong) -> bool:
     fits &= unit > judge.key.unit.at(truth) * (1 + 1e-9)
     old = wrong.old
     kept = old is not None and np.array_equal(value[wrong.mask], old[wrong.mask])
-    return bool(fits[wrong.mask].all()) and not kept  # what is left as it was has its digits
+    return every(fits[wrong.mask]) and not kept  # what is left as it was has its digits
 
 
 def gives(wrong: Wrong, value: Array) -> bool:
     """Whether a formula of this value gives all of it, or next to it."""
     low, high = wrong.stands
     width = high - low
-    return bool((meets((low - width, high + width), point(value)) | ~wrong.written.present).all())
+    return every(meets((low - width, high + width), point(value)) | ~wrong.written.present)
 
 
 def explains(wrong: Wrong, interval: Interval) -> bool:
     """Whether a formula gives all of it, and says enough of what is wrong to prove anything."""
-    if not (meets(wrong.stands, interval) | ~wrong.written.present).all():
+    if not every(meets(wrong.stands, interval) | ~wrong.written.present):
         return False
     narrow = tight(interval, wrong.stands, wrong.old)
     return bool(2 * np.sum(narrow & wrong.mask) >= np.sum(wrong.mask))
