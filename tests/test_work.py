@@ -92,6 +92,53 @@ def test_ordinary_problems_are_not_refused(command: str, path: Path) -> None:
     assert "--max-work" not in done.stderr
 
 
+def nested(functions: int) -> str:
+    formula = "x"
+    for name in [("tanh", "sin", "sigmoid")[i % 3] for i in range(functions)]:
+        formula = f"{name}({formula})"
+    return formula
+
+
+WIDE = " + ".join(f"sin({i} * x * y)^2" for i in range(1, 80))
+
+
+@pytest.mark.parametrize(
+    ("formula", "asked"), [(nested(60), "d2f/dx2"), (WIDE, "d2f/dx2, d2f/dxdy, d2f/dy2")]
+)
+def test_second_derivatives_of_long_formulas_are_refused_before_they_are_planned(
+    formula: str, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backprop_cli.solving.loading.plan", None)
+    path = tmp_path / "p.yaml"
+    path.write_text(f"values: {{x: 0.3, y: 0.2}}\nequations: ['f = {formula}']\nask: [{asked}]\n")
+    for command in ("solve", "derive", "blank", "draw", "lint"):
+        done = CliRunner().invoke(main, [command, str(path)])
+        assert done.exit_code == 2
+        assert "second derivative" in done.stderr
+        assert "--max-work " in done.stderr
+
+
+def test_second_derivatives_of_ordinary_formulas_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    text = f"values: {{x: 0.3}}\nequations: ['f = {nested(20)}']\n"
+    path.write_text(text + "ask: [d2f/dx2]\n")
+    assert CliRunner().invoke(main, ["solve", str(path)]).exit_code == 0
+    path.write_text(text)
+    only = ["solve", str(path), "--only", "d2f/dx2", "--max-work"]
+    assert CliRunner().invoke(main, [*only, "40000"]).exit_code == 2
+    assert CliRunner().invoke(main, [*only, "200000"]).exit_code == 0
+
+
+def test_a_taylor_polynomial_that_would_fill_pages_is_refused() -> None:
+    done = CliRunner().invoke(main, ["derive", "--function", nested(12), "--taylor", "2"])
+    assert done.exit_code == 2
+    assert "this derivation would fill pages" in done.stderr
+    assert (
+        CliRunner().invoke(main, ["derive", "--function", nested(4), "--taylor", "2"]).exit_code
+        == 0
+    )
+
+
 # Steps of training ------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from math import ceil, prod
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from backprop_cli.algebra.expr import Expr, Op, Sym, depth, symbols, walk
+from backprop_cli.algebra.expr import Expr, Op, Sym, depth, fold, symbols, walk
 from backprop_cli.algebra.shapes import Shape
 from backprop_cli.errors import Mark, refusal
 from backprop_cli.operations.convolutions import CONVOLUTIONS
@@ -78,7 +78,30 @@ def work(planned: Plan, steps: int, stepwise: bool = False) -> int:
         if way == "scalars" and not _in_numbers(repeated):
             way = "buffers"
         each = max(plain / _COMPILED[way], size.numbers / _NUMBERS if way == "scalars" else 0)
-    return sum(costs.values()) + ceil(steps * each)
+    second = sum(step.rule == "hessian" for step in planned.steps if not step.skipped)
+    forward = (step.expr for step in planned.steps if step.phase == "forward")
+    return sum(costs.values()) + ceil(steps * each) + (_twice(forward) * second if second else 0)
+
+
+_LINEAR = frozenset({"add", "sub", "neg", "sum", "mean"})
+_TAKEN, _DEEPER = 60, 8
+"""Operations for each part that a derivative takes over from a formula, when it is differentiated
+again, and more of them for each function that it is within: measured with up to 60 functions of
+one another, and with sums of 80 products."""
+
+
+def _twice(forward: Iterable[Expr]) -> int:
+    """What one second derivative takes: of functions in one another each brings all within it."""
+
+    def over(node: Op, inner: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+        sizes, taken, deep = zip(*inner, strict=True) if inner else ((0,), (0,), (0,))
+        size = 1 + sum(sizes)
+        if node.name in _LINEAR:
+            return size, sum(taken), max(deep)
+        return size, sum(taken) + size, 1 + max(deep)
+
+    found = (fold(expr, lambda _: (1, 0, 0), over) for expr in forward)
+    return sum(taken * (_TAKEN + _DEEPER * deep) for _, taken, deep in found)
 
 
 def _in_numbers(steps: Sequence[Planned]) -> bool:
@@ -142,12 +165,17 @@ class Allowed(Struct, frozen=True):
     most: int = MAX_WORK
 
 
-def check_task(model: Model, allowed: Allowed) -> None:
-    """Refuses, before anything is planned, a problem of too many equations for what is asked."""
+def check_task(model: Model, allowed: Allowed, second: int = 0) -> None:
+    """Refuses, before anything is planned, a problem of too many equations for what is asked, or
+    whose formulas are too long for so many `second` derivatives."""
     what = f"a problem of {len(model.equations):,} equations"
     # The parts of formulas are counted once they are planned.
     more = " at least" if _TASKS[allowed.task][2] else ""
     _refuse_over(allowed, _for_equations(model, allowed), what, more)
+    if second:
+        needed = second * _twice(equation.expr for equation in model.equations)
+        many = "a second derivative" if second == 1 else f"{second:,} second derivatives"
+        _refuse_over(allowed, needed, f"a problem with {many}", " at least")
 
 
 def check_formulas(model: Model, planned: Plan, allowed: Allowed) -> None:

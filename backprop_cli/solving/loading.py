@@ -8,7 +8,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.algebra.quantity import derivative_id, entry_id, typed_derivative, typed_entry
+from backprop_cli.algebra.quantity import (
+    derivative_id,
+    entry_id,
+    second_derivative,
+    typed_derivative,
+    typed_entry,
+)
 from backprop_cli.errors import Complaint, Complaints, UserError, refusal
 from backprop_cli.problem.file_format.reading import PROBLEM, read_problem
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
@@ -29,7 +35,7 @@ from backprop_cli.solving.asked import (
 from backprop_cli.solving.limits import Allowed, check_depth, check_formulas, check_task
 from backprop_cli.solving.plan import Plan, plan
 from backprop_cli.solving.prepared import check_batches
-from backprop_cli.solving.update import check_state
+from backprop_cli.solving.update import check_state, newton_hessian
 
 MOST_REREAD: Final = 200_000
 """A larger file, in bytes, is not read again to see what may have been meant."""
@@ -146,8 +152,10 @@ def _built(
             check_names(built.outline, complaints)
         raise source.error(*complaints.found)
     try:
-        check_task(built.model, allowed)
-        planned = plan(built.model, asked_pairs(built.model))
+        asked = asked_pairs(built.model)
+        second = {id for id in (*asked, *newton_hessian(built.model)) if second_derivative(id)}
+        check_task(built.model, allowed, len(second))
+        planned = plan(built.model, asked)
         check_depth(planned)
         check_formulas(built.model, planned, allowed)
     except UserError as error:

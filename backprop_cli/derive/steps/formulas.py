@@ -67,7 +67,7 @@ def of_formula(text: str, wrt: str | None = None, numbers: Sequence[str] = ()) -
         plain = _plain(expr)
         definitions = (Definition(whole, (plain,)),)
         own = Ending(Name(whole, plain))
-        chains = (_lines(derivative(whole, Sym(by)), Sym(by), plain, rules, ending=own),)
+        chains = (lines_of(derivative(whole, Sym(by)), Sym(by), plain, rules, ending=own),)
     definitions = (*definitions, *functions_in(chains, symbols(expr)))
     if any(uses(each.result, "normal_cdf", "normal_pdf") for each in chains):
         notes = (*notes, NORMAL)
@@ -133,7 +133,7 @@ def _plain(expr: Expr) -> Expr:
     return plain
 
 
-def _lines(
+def lines_of(
     left: Expr,
     by: Sym,
     form: Expr,
@@ -141,6 +141,7 @@ def _lines(
     *conditions: Condition,
     ending: Ending,
 ) -> Chain:
+    """A derivative line by line; UnderivableError where it is too long or cannot be written."""
     try:
         return chain(left, by, form, rules, conditions=conditions, ending=ending)
     except TooLongError:
@@ -203,14 +204,14 @@ def _entry_chains(
     name, row = parts(symbol.name)
     column = parts(variable.name)[1]
     if not row or not column:
-        return [_lines(derivative(symbol, variable), variable, form, rules, ending=own)]
+        return [lines_of(derivative(symbol, variable), variable, form, rules, ending=own)]
     (i,), (j,) = row, column
     same, other = (Condition(Sym(i), sign, Sym(j)) for sign in _SIGNS)
     here, there = indexed(name, j), renamed(form, {i: j})
-    first = _lines(derivative(here, variable), variable, there, rules, same, ending=own)
-    second = _lines(derivative(symbol, variable), variable, form, rules, other, ending=own)
+    first = lines_of(derivative(here, variable), variable, there, rules, same, ending=own)
+    second = lines_of(derivative(symbol, variable), variable, form, rules, other, ending=own)
     either = replace(rules, bound=rules.bound | {i})
-    whole = _lines(derivative(symbol, variable), variable, form, either, ending=own)
+    whole = lines_of(derivative(symbol, variable), variable, form, either, ending=own)
     if not uses(whole.result, EQUAL):
         return [first, second]
     words = f"for {i} = {j} the first case, else the second"
@@ -253,7 +254,10 @@ def of_expressions(text: str, wrt: str | None = None, layout: str = "numerator")
     definitions = tuple(Definition(f, (form,)) for f, form in zip(functions, forms, strict=True))
     rules = scalars()
     rows = [
-        [_lines(derivative(f, x), x, form, rules, ending=Ending(Name(f, form))) for x in variables]
+        [
+            lines_of(derivative(f, x), x, form, rules, ending=Ending(Name(f, form)))
+            for x in variables
+        ]
         for f, form in zip(functions, forms, strict=True)
     ]
     if len(variables) > 1:

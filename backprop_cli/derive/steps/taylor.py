@@ -14,8 +14,8 @@ from backprop_cli.algebra.quantity import Second
 from backprop_cli.derive.derivation_data import Chain, Definition, Derivation, Table
 from backprop_cli.derive.simplify.endings import Ending, Name
 from backprop_cli.derive.simplify.simplify import simplified
-from backprop_cli.derive.steps.engine import chain, line, scalars, with_partials, without_repeats
-from backprop_cli.derive.steps.formulas import UnderivableError, of_expressions
+from backprop_cli.derive.steps.engine import line, scalars, with_partials, without_repeats
+from backprop_cli.derive.steps.formulas import UnderivableError, lines_of, of_expressions
 from backprop_cli.problem.text.parser import FormulaError, parse
 from backprop_cli.readings.values import evaluate
 
@@ -67,7 +67,7 @@ def _second(
     for i, x in enumerate(variables):
         for j, y in enumerate(variables[: i + 1]):
             left = Sym(Second(whole.name, y.name, x.name).id)
-            made = chain(left, x, slopes[j], scalars(), ending=Ending(Name(whole, form)))
+            made = lines_of(left, x, slopes[j], scalars(), ending=Ending(Name(whole, form)))
             found[j, i] = made if len(variables) == 1 else with_partials(made)
     return dict(sorted(found.items()))
 
