@@ -84,3 +84,37 @@ def test_kinds_of_mistakes_have_their_names(kind: str) -> None:
         place, slips = found(kind, **{name: value})
         assert place == at
         assert slip in slips
+
+
+def test_brackets_of_two_losses() -> None:
+    """αa + b with α before all of it, and α(q − y)/m with no brackets at all."""
+    random = np.random.default_rng(42)
+    c, u, target = (
+        random.uniform(-1, 1, (3, 5)),
+        random.uniform(-1, 1, 3),
+        np.array([1, 0, 0, 1, 1]),
+    )
+    alpha, q = 0.7, 1 / (1 + np.exp(-(u @ c)))
+    problem = backprop.load(
+        {
+            "values": {"c": c, "u": u, "y": target, "alpha": alpha},
+            "equations": [
+                "s = u @ c",
+                "q = sigmoid(s)",
+                "r = sum(c^2)",
+                "e = -sum(y * log(q) + (1 - y) * log(1 - q)) / 5",
+                "L = r + alpha * e",
+            ],
+            "train": ["u", "c"],
+        }
+    )
+    r, e = (c**2).sum(), -(target * np.log(q) + (1 - target) * np.log(1 - q)).mean()
+    right = {"q": q, "r": r, "e": e, "L": r + alpha * e, "ds": alpha * (q - target) / 5}
+    assert problem.check(right).passed
+    for name, at, value in (
+        ("L", "L", alpha * (r + e)),
+        ("ds", "dL/ds", alpha * q - target / 5),
+    ):
+        report = problem.check({**right, name: value})
+        assert report.first_wrong == at
+        assert "brackets-misplaced" in report[at].slips[:3]

@@ -28,10 +28,28 @@ def brackets(case: Case, node: Op) -> Iterator[Change]:
         first, last = inner.args
         for terms in ((put(node, place, first), last), (first, put(node, place, last))):
             yield "brackets-misplaced", Op(inner.name, terms, inner.options)
+        yield from _of_none(node, place, inner)
     if node.name in _SUMS:
         yield from _of_a_sum(case, node)
     elif node.name == "mul":
         yield from _of_one_term(case, node)
+
+
+def _of_none(node: Op, place: Place, inner: Op) -> Iterator[Change]:
+    """ka − b/n for k(a − b)/n: what stands before the sum acts on its first term, the rest on b."""
+    (first, last), here = inner.args, node
+    left, right = first, last
+    for position in place:
+        if here.name not in _FACTORS:
+            return
+        other = here.args[1 - position]
+        if here.name == "mul":
+            left = op("mul", other, left)
+        elif position == 0:
+            right = op("div", right, other)
+        here = here.args[position]  # type: ignore[assignment]  # there are operations on the way
+    if left is not first and right is not last:
+        yield "brackets-misplaced", op(inner.name, left, right)
 
 
 def _of_sigmoid(node: Op) -> Iterator[Change]:
@@ -50,8 +68,9 @@ def _of_a_sum(case: Case, node: Op) -> Iterator[Change]:
             moved = put(node, (position,), arg.args[0])  # √(v + ε) for √v + ε
             yield "brackets-misplaced", put(arg, (0,), moved)
         if isinstance(arg, Op) and arg.name in _FACTORS:
-            moved = put(node, (position,), arg.args[1 - position])
-            yield "brackets-misplaced", put(arg, (1 - position,), moved)
+            for kept in (0, 1):  # (a + k)b, or k(a + b), for a + kb
+                moved = put(node, (position,), arg.args[kept])
+                yield "brackets-misplaced", put(arg, (kept,), moved)
     first, last = node.args
     if case.shape(first) == case.shape(last):  # w(1 - g) for w - g
         yield "factor-added", op(node.name, first, op("mul", first, last))

@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Final
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, places, rewrite, substitute, symbols
+from backprop_cli.algebra.expr import (
+    Expr,
+    Num,
+    Op,
+    Sym,
+    num,
+    op,
+    places,
+    rewrite,
+    substitute,
+    symbols,
+)
 from backprop_cli.grading.slips.backward import differences
 from backprop_cli.grading.slips.case import Case
 from backprop_cli.grading.slips.pull_backs import applied
@@ -36,6 +47,9 @@ def _weighted(case: Case, difference: Expr) -> Iterator[Expr]:
         elif step.phase == "backward" and len(step.shape) == 1 == len(case.step.shape) - 1:
             for along in ("column", "row"):
                 yield op("mul", op(along, Sym(name)), difference)
+        elif step.phase == "backward" and not step.shape and case.step.shape:
+            for size in sorted(case.counts):  # one loss of several, as much as it counts
+                yield op("div", op("mul", Sym(name), difference), num(size))
 
 
 def _through_a_norm(case: Case) -> Iterator[Expr]:
