@@ -90,7 +90,7 @@ def test_large_arrays_are_not_kept() -> None:
 
 
 def test_what_is_asked_again_stays_and_the_rest_goes() -> None:
-    kept: Remembered[int] = Remembered(10)
+    kept: Remembered[int] = Remembered(10, lambda _: 1)
     asked: Counter[int] = Counter()
 
     def work(number: int) -> Callable[[], int]:
@@ -109,8 +109,17 @@ def test_what_is_asked_again_stays_and_the_rest_goes() -> None:
     assert len(kept._new) + len(kept._old) <= 20  # noqa: SLF001
 
 
+def test_so_many_numbers_are_kept_however_few_records_that_are() -> None:
+    kept: Remembered[range] = Remembered(1_000, len)
+    for number in range(1, 300):
+        kept.of(number, None, partial(range, number))
+        held = [found for _, found in (*kept._new.values(), *kept._old.values())]  # noqa: SLF001
+        assert sum(map(len, held)) <= 2_000
+        assert max(map(len, held)) <= 100  # one that is too large takes no others' place
+
+
 def test_what_a_key_names_is_held() -> None:
-    kept: Remembered[str] = Remembered(50)
+    kept: Remembered[str] = Remembered(50, len)
     for number in range(40):
         one = [str(number)]
         assert kept.of(id(one), one, partial(str, number)) == str(number)

@@ -18,25 +18,33 @@ Found = TypeVar("Found")
 
 
 class Remembered(Generic[Found]):
-    """What was found by a key: so many beside as many older ones, and what is asked again stays.
+    """What was found by a key: so many numbers, and as many older ones; asked again, it stays.
 
-    What the key names by its identity is kept, too (`holds`), so that nothing else has that.
+    `weigh` tells how many something has; what has too many alone is not kept. What the key names by
+    its identity is (`holds`), so that nothing else has that.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, weigh: Callable[[Found], int]) -> None:
+        self._most, self._weigh, self._weight = most, weigh, 0
         self._new: dict[Hashable, tuple[object, Found]] = {}
         self._old: dict[Hashable, tuple[object, Found]] = {}
 
     def of(self, key: Hashable, holds: object, work: Callable[[], Found]) -> Found:
         """What was found before, or is worked out now."""
         kept = self._new.get(key)
-        if kept is None:
-            kept = self._old.get(key) or (holds, work())
-            if len(self._new) >= self._most:
-                self._new, self._old = {}, self._new
+        if kept is not None:
+            return kept[1]
+        kept = self._old.get(key) or (holds, work())
+        weight = self._weigh(kept[1])
+        if weight <= self._most // _LARGEST_PART:
+            if self._weight + weight > self._most:
+                self._new, self._old, self._weight = {}, self._new, 0
             self._new[key] = kept
+            self._weight += weight
         return kept[1]
+
+
+_LARGEST_PART: Final = 10
 
 
 def exactly(interval: Interval) -> Hashable:
@@ -45,9 +53,9 @@ def exactly(interval: Interval) -> Hashable:
     return low.shape, low.strides, low.tobytes(), None if low is high else high.tobytes()
 
 
-_RANGES: Final = Remembered[Interval](5_000)
-_MOST_ENTRIES: Final = 500
+_MOST_ENTRIES: Final = 100
 """Of larger arrays no two sheets have the same, and they are much to keep."""
+_RANGES: Final = Remembered[Interval](500_000, lambda found: _MOST_ENTRIES + 2 * found[0].size)
 
 
 def enclosed(

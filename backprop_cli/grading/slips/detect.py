@@ -243,7 +243,10 @@ class Detector:
         candidates, first = wrong.candidates, self.judge.key.first(wrong.name)
         names = _NAMES.of(id(candidates), candidates, lambda: _names_in(candidates))
         typed, repaired = self.as_typed.numbers, self.repaired.numbers
-        key = id(candidates), id(first), *(exactly((typed[one], repaired[one])) for one in names)
+        numbers = [(typed[one], repaired[one]) for one in names]
+        if sum(one.size for one, _ in numbers) > _MOST_NUMBERS:
+            return self._worked_out(wrong, first)
+        key = id(candidates), id(first), *map(exactly, numbers)
         return _GIVEN.of(key, (candidates, first), lambda: self._worked_out(wrong, first))
 
     def _worked_out(self, wrong: Wrong, first: Expr | None) -> tuple[Array, Sequence[bool]]:
@@ -264,9 +267,12 @@ class Detector:
         return value, self.repaired.of(expr)
 
 
-_NAMES: Final = Remembered[tuple[str, ...]](1_000)
-_GIVEN: Final = Remembered[tuple[Array, Sequence[bool]]](100)
-"""A formula may be wrong in a thousand ways, whose values are much to keep."""
+_MOST_NUMBERS: Final = 1_000
+"""Nobody writes more by hand on the way to a quantity, and no two have the same."""
+_NAMES: Final = Remembered[tuple[str, ...]](20_000, lambda found: 1 + len(found))
+_GIVEN: Final = Remembered[tuple[Array, Sequence[bool]]](
+    1_000_000, lambda found: _MOST_NUMBERS + found[0].size
+)
 
 
 def _names_in(candidates: Sequence[Candidate]) -> tuple[str, ...]:
