@@ -90,7 +90,6 @@ _POWERS = str.maketrans("ⁿ⁻⁺⁰¹²³", "n-+0123")
 _HALF = Fraction(Number("1"), Number("2"), bare=True)
 _BARS = {"|": "abs", "‖": "norm", DETERMINANT: "det"}
 _LOGARITHMS = frozenset({"ln", "log"})
-_FUNCTIONS = (Letter, Word, Script)
 
 
 def ascii_text(text: str) -> str:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Option, op, substitute
+from backprop_cli.algebra.expr import Expr, Op, op, substitute
 from backprop_cli.algebra.shapes import Shape, Size, combined
 
 
@@ -60,7 +60,6 @@ Index: TypeAlias = "tuple[Position, ...]"
 
 
 Array: TypeAlias = NDArray[np.float64]
-Options: TypeAlias = Mapping[str, Option]
 
 
 class Rules(Protocol):
