@@ -160,17 +160,16 @@ def test_given_gradients_stay_while_the_state_goes_on() -> None:
 # Batches ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "batches",
-    ["[[1], [2], [3]]", "1"],
-)
-def test_batches_are_taken_in_turn(batches: str) -> None:
-    update = f"{{rule: sgd, learning_rate: 0.01, steps: 4, batches: {batches}}}"
+@pytest.mark.parametrize("batches", ["[[1], [2], [3]]", "1"])
+@pytest.mark.parametrize(("steps", "rate"), [(4, 0.01), (802, 1e-4)], ids=["few", "compiled"])
+def test_batches_are_taken_in_turn(batches: str, steps: int, rate: float) -> None:
+    update = f"{{rule: sgd, learning_rate: {rate}, steps: {steps}, batches: {batches}}}"
     trace = trained(one_weight(update, **SAMPLES))
     w, losses = 1.0, []
-    for x in (1, 2, 3, 1):
+    for step in range(steps):
+        x = step % 3 + 1
         losses.append((w * x) ** 2)
-        w -= 0.01 * 2 * x * x * w
+        w -= rate * 2 * x * x * w
     assert trace.history == pytest.approx([*losses, w**2])  # the last is the last batch after it
     assert float(trace.parameters["W1"].item()) == pytest.approx(w)
 

@@ -44,7 +44,7 @@ _LETTERS = (
 )
 _layer = re.compile(rf"({_LETTERS})([0-9]+)(?:_([0-9]+))?").fullmatch
 _in_formula = partial(re.findall, r"d\w+(?:\[\w+\])?/d\w+(?:\[\w+\])?|\w+\[[a-z]\]")
-_in_words = re.compile(r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
+_in_words = partial(re.sub, r"[^\W\d_]\w*(?:/[^\W\d_]\w*)?(?:\[[\d, ]+\])?")
 _typed_entry = partial(re.fullmatch, r"([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)")
 _typed_step = partial(re.fullmatch, r"([^@]*)@([0-9]{1,9})")
 _typed_derivative = partial(re.fullmatch, r"d(.+)/d(.+)", flags=re.IGNORECASE)
@@ -336,7 +336,7 @@ def ids_in(formula: str) -> list[str]:
 
 def ids_written(words: str, write: Callable[[str], str]) -> str:
     """Words with everything in them that may be an id, blanks in its index apart, written so."""
-    return _in_words.sub(lambda found: write(found[0]), words)
+    return _in_words(lambda found: write(found[0]), words)
 
 
 # What a person typed ------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ Size: TypeAlias = "int | str"
 Shape: TypeAlias = "tuple[Size, ...]"
 
 
-_TERM = re.compile(r"([+-]?)(?:(?:(\d+)\*)?([^\W\d]\w*)|(\d+))")
+_TERM = r"([+-]?)(?:(?:(\d+)\*)?([^\W\d]\w*)|(\d+))"
 _SIGNS = frozenset("+-*")
-_FORMULA = partial(re.fullmatch, f"(?:{_TERM.pattern})(?:(?=[+-]){_TERM.pattern})*")
+_FORMULA = partial(re.fullmatch, f"(?:{_TERM})(?:(?=[+-]){_TERM})*")
 
 
 class ShapeError(HintedError):
@@ -124,7 +124,7 @@ def _linear(size: Size) -> dict[str, int]:
     if isinstance(size, int):
         return {"": size}
     found: dict[str, int] = {}
-    for sign, times, letter, number in _TERM.findall(size):
+    for sign, times, letter, number in re.findall(_TERM, size):
         factor = (-1 if sign == "-" else 1) * int(times or number or 1)
         found[letter] = found.get(letter, 0) + factor
     return found

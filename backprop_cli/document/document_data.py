@@ -12,11 +12,11 @@ from msgspec import Struct, field
 
 from backprop_cli.algebra.quantity import whole_id
 from backprop_cli.algebra.shapes import Shape
-from backprop_cli.document.networks import Network
 from backprop_cli.notation.nodes import Node, Number
 
 if TYPE_CHECKING:
     from backprop_cli.derive.regions.halfspaces import Region
+    from backprop_cli.document.networks import Network
 
 
 class Page(Struct, frozen=True):

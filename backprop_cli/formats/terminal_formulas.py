@@ -69,6 +69,15 @@ class Boxed(Drawn, frozen=True):
             yield from box.lines
 
 
+class Inline(Boxed, frozen=True):
+    """A line that stands among words."""
+
+
+def inline(line: Line) -> Inline:
+    """A line of its own width."""
+    return Inline(Box((line,), line_width(line), 0))
+
+
 class Moved(Drawn, frozen=True):
     """Lines further to the right."""
 
@@ -161,7 +170,9 @@ class Equal(Drawn, frozen=True):
             yield resulting(result, self.setter)
 
     def too_tall(self, tokens: Tokens, room: int) -> bool:
-        """Whether the numbers put in are left out."""
+        """Whether the numbers put in are left out; few are not even laid out to see it."""
+        if sum(token.box.height + bool(token.label) for token in tokens) <= TALLEST:
+            return False
         return sum(box.height for box in lines(tokens, room, _HANG)) > TALLEST
 
 

@@ -42,8 +42,10 @@ from backprop_cli.formats.terminal_formulas import (
     Equal,
     Flowing,
     Headline,
+    Inline,
     Moved,
     Phrases,
+    inline,
     worded,
 )
 from backprop_cli.formats.terminal_tables import WHAT_IT_IS, fitting, headed, tabulated
@@ -152,9 +154,13 @@ class TerminalPage:
         return with_lowered(text)
 
     def one_line(self, node: Node) -> Text:
-        """A formula on one line, in its colours; one that is taller takes its baseline."""
+        """A formula on one line, in its colours."""
+        return Text.assemble(*self.in_line(node).box.lines[0])
+
+    def in_line(self, node: Node) -> Inline:
+        """The same for a cell of a table; a formula that is taller takes its baseline."""
         box = joined(self.setter.tokens(node))
-        return Text.assemble(*box.lines[box.baseline])
+        return inline(box.lines[box.baseline])
 
     def shape(self, shape: Sequence[int | str]) -> str:
         """`(2×3)`, nothing for a number."""
@@ -203,9 +209,9 @@ class TerminalPage:
     def givens(self, part: Givens) -> Iterator[RenderableType]:
         """A line for each quantity: what it is called, what it is, its shape, its value."""
         columns = (
-            ("quantity", [self.one_line(each.symbol) for each in part.items]),
+            ("quantity", [self.in_line(each.symbol) for each in part.items]),
             (WHAT_IT_IS, [Text(self.words(each.words)) for each in part.items]),
-            ("shape", [Text(self.shape(each.shape), "note") for each in part.items]),
+            ("shape", [inline(((self.shape(each.shape), "note"),)) for each in part.items]),
             ("value", [self.drawn(each.value, whole=part.whole) for each in part.items]),
             ("numbers", [self.counted(each) for each in part.items]),
         )
@@ -215,9 +221,9 @@ class TerminalPage:
             total = Text(f"{PARAMETERS}: ") + self.one_line(part.total)
             yield Padding(total, (0, 0, 0, _INDENT))
 
-    def counted(self, given: Given) -> Text:
+    def counted(self, given: Given) -> Inline | None:
         """How many numbers are in a quantity, where that is said."""
-        return self.one_line(given.count) if given.count is not None else Text()
+        return self.in_line(given.count) if given.count is not None else None
 
     def drawn(self, node: Node | None, role: Role = "", *, whole: bool = False) -> Boxed | None:
         """A value, in lines of its own; as wide as it is where it is to be seen `whole`."""
@@ -233,9 +239,9 @@ class TerminalPage:
     def results(self, part: Results) -> Iterator[RenderableType]:
         """The closing table."""
         columns = (
-            ("quantity", [self.one_line(each.symbol) for each in part.items]),
+            ("quantity", [self.in_line(each.symbol) for each in part.items]),
             (WHAT_IT_IS, [Text(self.words(each.words)) for each in part.items]),
-            ("shape", [Text(self.shape(each.shape), "note") for each in part.items]),
+            ("shape", [inline(((self.shape(each.shape), "note"),)) for each in part.items]),
             ("value", [self.drawn(each.value, "result") for each in part.items]),
         )
         yield from tabulated(columns, _TABLE, self.view.width, self.view.ascii)

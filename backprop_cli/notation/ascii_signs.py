@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from backprop_cli.notation.flattened import is_simple, reach
@@ -84,17 +85,16 @@ SIGNS: Mapping[str, str] = MappingProxyType(
 """Every sign that the program prints, in ASCII."""
 
 _TABLE = str.maketrans(dict(SIGNS))
-_raised = re.compile("[ⁿ⁻⁺⁰¹²³]{2,}")
+_raised = partial(re.sub, "[ⁿ⁻⁺⁰¹²³]{2,}")
 _POWERS = str.maketrans("ⁿ⁻⁺⁰¹²³", "n-+0123")
 _HALF = Fraction(Number("1"), Number("2"), bare=True)
 _BARS = {"|": "abs", "‖": "norm", DETERMINANT: "det"}
 _LOGARITHMS = frozenset({"ln", "log"})
-_FUNCTIONS = (Letter, Word, Script)
 
 
 def ascii_text(text: str) -> str:
     """Words in ASCII: signs as in formulas, any other letter as its code."""
-    plain = _raised.sub(lambda found: f"^({found[0].translate(_POWERS)})", text)
+    plain = _raised(lambda found: f"^({found[0].translate(_POWERS)})", text)
     return plain.translate(_TABLE).encode("ascii", "backslashreplace").decode()
 
 

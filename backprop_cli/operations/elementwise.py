@@ -94,6 +94,7 @@ ACTIVATIONS = (
         definition=_in(_logistic),
         rises=True,
         vanishes=True,
+        unfamiliar=True,
     ),
     _function(
         "tanh",
@@ -140,6 +141,7 @@ ACTIVATIONS = (
         activation=True,
         definition=_in(_exponential_below),
         rises=True,
+        unfamiliar=True,
     ),
     _function(
         "softplus",
@@ -149,6 +151,7 @@ ACTIVATIONS = (
         activation=True,
         definition=_in(lambda z: op("log", op("add", build.ONE, op("exp", z)))),
         rises=True,
+        unfamiliar=True,
     ),
     _function(
         "silu",
@@ -159,6 +162,7 @@ ACTIVATIONS = (
         activation=True,
         definition=_in(lambda z: op("mul", z, op("sigmoid", z))),
         also=("swish",),
+        unfamiliar=True,
     ),
     _function(
         "gelu",
@@ -168,6 +172,7 @@ ACTIVATIONS = (
         _named("GELU", r"\operatorname{GELU}"),
         activation=True,
         definition=_in(lambda z: op("mul", z, op("normal_cdf", z))),
+        unfamiliar=True,
     ),
     _defined(
         "mish",
@@ -175,6 +180,7 @@ ACTIVATIONS = (
         lambda z: op("mul", z, op("tanh", op("softplus", z))),
         notation=_named("Mish", r"\operatorname{Mish}"),
         activation=True,
+        unfamiliar=True,
     ),
     _defined(
         "softsign",
@@ -184,6 +190,7 @@ ACTIVATIONS = (
         derivative=values.softsign_slope,
         activation=True,
         rises=True,
+        unfamiliar=True,
     ),
     _defined(
         "relu6",
@@ -193,6 +200,7 @@ ACTIVATIONS = (
         activation=True,
         kink="relu",
         exact=True,
+        unfamiliar=True,
     ),
     _function(
         "exp",
@@ -305,6 +313,7 @@ FUNCTIONS = (
         lambda x, r, node, rules: op("clip", x, limit=node.option("delta", 1)),
         options={"delta": 1},
         definition=_in(_huber_pieces),
+        unfamiliar=True,
     ),
     _function(
         "positive_part",
@@ -326,6 +335,7 @@ FUNCTIONS = (
         ),
         options={"limit": 1},
         rises=True,
+        unfamiliar=True,
     ),
     _function(
         "switch",

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from backprop_cli.algebra import build
-from backprop_cli.algebra.expr import Expr, Op, Option, op, substitute
+from backprop_cli.algebra.expr import Expr, Op, op, substitute
 from backprop_cli.algebra.shapes import Shape, Size, combined
 
 
@@ -60,7 +60,6 @@ Index: TypeAlias = "tuple[Position, ...]"
 
 
 Array: TypeAlias = NDArray[np.float64]
-Options: TypeAlias = Mapping[str, Option]
 
 
 class Rules(Protocol):
@@ -193,7 +192,8 @@ class Operation(Struct, frozen=True):
     `multiplies`: whoever has a calculator works out a sum of such products in one go. `divides`: by
     its second argument. `in_one_step`: nobody writes down anything within it, it being one key of a
     calculator. `least`: its values are never below. `vanishes`: they are above 0, and so small
-    somewhere that a float is 0. `along`: an axis; it `reduces` where that axis is gone afterwards.
+    somewhere that a float is 0. `unfamiliar`: not every reader knows it; a page says what it is.
+    `along`: an axis; it `reduces` where that axis is gone afterwards.
     """
 
     name: str
@@ -224,6 +224,7 @@ class Operation(Struct, frozen=True):
     in_one_step: bool = False
     least: float | None = None
     vanishes: bool = False
+    unfamiliar: bool = False
     along: bool = False
     reduces: bool = False
 

@@ -116,9 +116,9 @@ def entries_of(text: str) -> list[tuple[str, int]]:
 def _split(text: str) -> list[tuple[int, int, int | None]]:
     """Where each entry begins and ends, and where an operator stands in it with spaces."""
     if not _may_go_on(text):
-        return [(*word.span(), None) for word in _PLAIN_WORD.finditer(text)]
+        return [(*word.span(), None) for word in _plain_words(text)]
     found: list[tuple[int, int, int | None]] = []
-    for word in _WORD.finditer(text):
+    for word in _words(text):
         if found and "," not in text[found[-1][1] : word.start()]:
             start, end, loose = found[-1]
             open_end = text[end - 1] in _OPERATORS
@@ -134,12 +134,13 @@ _is_word = partial(re.fullmatch, r"[^\W\d_]\w*")
 _SIGNS = "+-\N{MINUS SIGN}"
 _TIMES = "*/^@·×⋅"
 _OPERATORS = _SIGNS + _TIMES
-_may_go_on = re.compile(rf"[(),{re.escape(_TIMES)}]|[{re.escape(_SIGNS)}](?!\S)").search
-_PLAIN_WORD = re.compile(r"\S+")
-_WORD = re.compile(
-    r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:(?<=[0-9]),(?=[0-9])[^\s,]+)*"
+_may_go_on = partial(re.search, rf"[(),{re.escape(_TIMES)}]|[{re.escape(_SIGNS)}](?!\S)")
+_plain_words = partial(re.finditer, r"\S+")
+_words = partial(
+    re.finditer,
+    r"[^\s(),]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^\s(),]*)+|[^\s,]+(?:(?<=[0-9]),(?=[0-9])[^\s,]+)*",
 )
-_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+DECIMAL_COMMA = r"(?<=[0-9]),(?=[0-9])"
 _like_an_entry = partial(re.match, r"[+-]?(?:[0-9.(]|[^\W\d_]\w{0,3}$|[^\W\d_]\w*\()")
 
 
@@ -156,7 +157,7 @@ def _refuse_several(text: str) -> None:
         raise NumberError(message, f"{words[0]} without it, or {', '.join(words)} for two entries")
     if len(words) > 1 and all(map(_like_an_entry, words)):
         missing = "" if "," in text else ": a comma is missing"
-        meant = ", ".join(_DECIMAL_COMMA.sub(".", word) for word in words)
+        meant = ", ".join(re.sub(DECIMAL_COMMA, ".", word) for word in words)
         raise NumberError(f"{shown(text)} is more than one number{missing}", meant)
 
 

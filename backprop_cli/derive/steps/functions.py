@@ -189,30 +189,15 @@ def _softmax(rules: Scalars) -> Derivation:
 
 # Functions within formulas ------------------------------------------------------------------------
 
-_STATED = (
-    "sigmoid",
-    "softplus",
-    "silu",
-    "gelu",
-    "mish",
-    "softsign",
-    "relu6",
-    "elu",
-    "huber",
-    "clip",
-)
-"""Functions that have to be said: not every reader knows what they are."""
-
 
 def functions_in(chains: Sequence[Chain], used: Collection[str]) -> Iterator[Definition]:
     """What the functions in the lines are, each by what stands above it or is known."""
     argument = Sym(next(name for name in ("u", "v", "t", "s", "q", "r") if name not in used))
     lines = (each.expr for chain in chains for each in chain.lines)
     nodes = {node.name: node for expr in lines for node in walk(expr) if isinstance(node, Op)}
-    for name in _STATED:
-        if name in nodes:
-            node = Op(name, (argument,), nodes[name].options)
-            yield Definition(node, (_written_out_once(node),))
+    for name in (name for name, entry in TABLE.items() if entry.unfamiliar and name in nodes):
+        node = Op(name, (argument,), nodes[name].options)
+        yield Definition(node, (_written_out_once(node),))
 
 
 def _written_out_once(node: Op) -> Expr:

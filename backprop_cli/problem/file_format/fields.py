@@ -26,7 +26,7 @@ Schema: TypeAlias = dict[str, Any]
 _LONGEST_NAME = 40
 _MOST_DIGITS = 18
 _whole = re.compile(rf"[+-]?(?:0|[1-9][0-9]{{0,{_MOST_DIGITS - 1}}})").fullmatch
-_too_long = re.compile(rf"[+-]?[0-9]{{{_MOST_DIGITS + 1},}}").fullmatch
+_too_long = partial(re.fullmatch, rf"[+-]?[0-9]{{{_MOST_DIGITS + 1},}}")
 
 
 class Field(Protocol[T_co]):

@@ -33,7 +33,7 @@ GENERIC = "f"
 """Any activation, in a problem with letters alone."""
 
 _called = partial(re.fullmatch, r"(?P<name>[\w.-]+)\((?P<inside>[^()]*)\)")  # leaky_relu(0.1)
-_operator_or_call = re.compile(r"[*/^@+]|\w\(").search
+_operator_or_call = partial(re.search, r"[*/^@+]|\w\(")
 _RANGES = {"delta": Bounds(above=0), "alpha": NOT_NEGATIVE}
 
 

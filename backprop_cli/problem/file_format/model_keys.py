@@ -44,15 +44,13 @@ LONGEST_SYMBOL = 20
 
 # Convention and notation --------------------------------------------------------------------------
 
-_TRANSPOSED = re.compile(
-    r"\^\s*\{?\s*(?:\\top|\\intercal|⊤|t)\s*\}?|ᵀ|⊤|\.t\b|'|(?<=w)t(?=\s*x|\b)"
-)
+_TRANSPOSED = r"\^\s*\{?\s*(?:\\top|\\intercal|⊤|t)\s*\}?|ᵀ|⊤|\.t\b|'|(?<=w)t(?=\s*x|\b)"
 
 
 def _affine(text: str) -> str:
     """`z = Wᵀx + b`, `W.T @ X + b` and the like in the form in which they are compared."""
     text = text.casefold().rpartition("=")[2]
-    form = re.sub(r"[\s*@·()]", "", _TRANSPOSED.sub("^T", text))
+    form = re.sub(r"[\s*@·()]", "", re.sub(_TRANSPOSED, "^T", text))
     return form if "+" in form else f"{form}+b"
 
 

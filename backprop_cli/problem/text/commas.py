@@ -11,12 +11,11 @@ from msgspec import Struct
 
 from backprop_cli.errors import Mark
 from backprop_cli.problem.text.tree import Entry, ListNode, MapNode, Node, ScalarNode
-from backprop_cli.problem.typed_numbers import NumberError, point_for_comma, shown
+from backprop_cli.problem.typed_numbers import DECIMAL_COMMA, NumberError, point_for_comma, shown
 
 _QUOTES = "“”„‟‘’‚‛«»"
-_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
-_whole = re.compile(r"[+\-\N{MINUS SIGN}]?[0-9]+").fullmatch
-_fraction = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?").fullmatch
+_whole = partial(re.fullmatch, r"[+\-\N{MINUS SIGN}]?[0-9]+")
+_fraction = partial(re.fullmatch, r"[0-9]+(?:[eE][+-]?[0-9]+)?")
 
 
 class Pair(Struct, frozen=True):
@@ -144,7 +143,7 @@ def refuse_semicolons(node: ListNode) -> None:
                 return
             joint = "," if before is not None and _is_close(before, item) else " "
             text += (joint if text else "") + item.text
-        meant = _DECIMAL_COMMA.sub(".", text).replace(",", " ")
+        meant = re.sub(DECIMAL_COMMA, ".", text).replace(",", " ")
         message = "rows between semicolons are a text, in quotes and without brackets"
         raise NumberError(message, f'"{" ".join(meant.split())}"')
 
@@ -178,9 +177,8 @@ def without_brackets(text: str) -> str:
     """A list that is one text, `[[1, 2], [3, 4]]`, with semicolons for the brackets of its rows."""
     if _in_brackets(text) is None:
         return text
-    rows = _NEXT_ROW.sub("; ", text).strip().strip("[]").strip()
+    rows = re.sub(r"\]\s*,?\s*\[", "; ", text).strip().strip("[]").strip()
     return re.sub(r",\s*", ", ", rows)  # in brackets a comma separates
 
 
 _in_brackets = partial(re.fullmatch, r"\s*\[.*\]\s*", flags=re.DOTALL)
-_NEXT_ROW = re.compile(r"\]\s*,?\s*\[")

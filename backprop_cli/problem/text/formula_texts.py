@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -107,14 +108,14 @@ def _said_of(name: str, before: str, scope: Scope) -> tuple[str, str | None]:
     return f"{shown(name)} is not known here{meant}", instead
 
 
-_ENTRY = re.compile(r"(?P<name>.*?[^\W\d_])_?(?P<place>[0-9]+)")
+_entry = partial(re.fullmatch, r"(?P<name>.*?[^\W\d_])_?(?P<place>[0-9]+)")
 
 
 def _meant(name: str, known: Collection[str]) -> str | None:
     """What somebody wrote as a name: w_1 for w[1], Wᵀ for W.T, wx for w * x."""
     if name.endswith("ᵀ") and name[:-1] in known:
         return f"{name[:-1]}.T"
-    found = _ENTRY.fullmatch(name)
+    found = _entry(name)
     if found and found["name"] in known:
         return entry_id(found["name"], [found["place"]])
     factors = _factors(name[:LONGEST], known)

@@ -17,15 +17,15 @@ from backprop_cli.problem.text.other_functions import elsewhere
 LONGEST = 40
 _DIGITS = 10  # of a step
 _NAME = r"[^\W\d_⁰¹²³⁴-⁹][^\W⁰¹²³⁴-⁹]*"
-_TOKEN = re.compile(
+_TOKEN = (
     r"\s*(?:(?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
     rf"|(?P<name>{_NAME}(?:(?<=_)\{{[^{{}}]*\}})?)"
     r"|(?P<sign>\*\*|\.T(?!\w)|\.\.|[<>=!]=|[-+*/^@()\[\],=:<>]))"
 )
-_SUPERSCRIPT = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]+")
+_SUPERSCRIPT = "[⁺⁻]?[⁰¹²³⁴-⁹]+"
 _name = partial(re.fullmatch, _NAME)
 _step = partial(re.fullmatch, r"(?P<base>.*\w)_(?:\{(?P<inner>[^{}]*)\}|(?P<letter>[^\W\d_]\w*))")
-_TERMS = re.compile(r"\s*(?P<sign>[+-])?\s*(?P<term>\w+)\s*")
+_TERM = r"\s*(?P<sign>[+-])?\s*(?P<term>\w+)\s*"
 _SAME = str.maketrans({"−": "-", "·": "*", "×": "*", "⋅": "*", "⊙": "*", "∗": "*"})
 
 
@@ -70,9 +70,9 @@ def stepped(text: str, running: Mapping[str, int]) -> str:
 
 def whole(text: str, letters: Mapping[str, int], offset: int = 0) -> int:
     """The whole number that `t-1` is, `offset` where it begins; FormulaError where it is none."""
-    total, position = 0, 0
+    total, position, term_at = 0, 0, re.compile(_TERM).match
     while position < len(text) or not position:
-        found = _TERMS.match(text, position)
+        found = term_at(text, position)
         if found is None or bool(position) > bool(found["sign"]):
             message = f"{quoted(text.strip())} is no step: a whole number, or a letter and a number"
             raise FormulaError(message, offset, "t-1")
@@ -109,7 +109,7 @@ def tokens_of(text: str, compound: Collection[str] = ()) -> list[Token]:
     longest_first = sorted(
         (name for name in compound if not name.isidentifier()), key=len, reverse=True
     )
-    tokens, position = [], 0
+    tokens, position, token_at = [], 0, re.compile(_TOKEN).match
     while position < len(text):
         start = position + len(text[position:]) - len(text[position:].lstrip())
         known = next((name for name in longest_first if _stands(name, text, start)), None)
@@ -117,7 +117,7 @@ def tokens_of(text: str, compound: Collection[str] = ()) -> list[Token]:
             tokens.append(Token("name", known, start))
             position = start + len(known)
             continue
-        found = _TOKEN.match(text, position)
+        found = token_at(text, position)
         if not found or found.lastgroup is None:
             raise _unreadable(text, start)
         tokens.append(Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup)))
@@ -134,7 +134,7 @@ def _stands(name: str, text: str, start: int) -> bool:
 
 def _unreadable(text: str, start: int) -> FormulaError:
     character, around = text[start], text[max(start - 1, 0) : start + 2]
-    if raised := _SUPERSCRIPT.match(text, start):
+    if raised := re.match(_SUPERSCRIPT, text[start:]):
         power = unicodedata.normalize("NFKC", raised[0]).replace("\N{MINUS SIGN}", "-")
         said = f"{quoted(raised[0])} has no meaning in a formula"
         return FormulaError(said, start, f"^({power})" if power[1:] else f"^{power}")
@@ -150,7 +150,7 @@ def _unreadable(text: str, start: int) -> FormulaError:
         return FormulaError(said, start, _without(owner[0], text[start + 1 :]))
     if character == "." and not text[max(start - 1, 0)].isalpha():
         return FormulaError("this point belongs to no number", start, "one point, as in 0.5")
-    if command := _of_latex(text, start):
+    if command := _of_latex(text[start:]):
         written = _LATEX.get(command[1], command[1])
         return FormulaError(f"{quoted(command[0])} is LaTeX, and no formula here", start, written)
     instead = {
@@ -177,7 +177,7 @@ def _unreadable(text: str, start: int) -> FormulaError:
     return FormulaError(f"{shown} has no meaning in a formula", start, instead)
 
 
-_of_latex = re.compile(r"\\(?!u[0-9a-f]{4})([^\W\d_]+|\|)").match
+_of_latex = partial(re.match, r"\\(?!u[0-9a-f]{4})([^\W\d_]+|\|)")
 _LATEX = {
     **dict.fromkeys(("cdot", "times", "odot", "circ", "ast"), "*, or @ for a matrix product"),
     **dict.fromkeys(("frac", "dfrac", "tfrac"), "a / b for \\frac{a}{b}"),
@@ -236,7 +236,7 @@ def _with_comma(tokens: Sequence[Token]) -> str | None:
     return text if together and _decimal_comma(text) else None
 
 
-_decimal_comma = re.compile(r"\d+,\d+").fullmatch
+_decimal_comma = partial(re.fullmatch, r"\d+,\d+")
 
 
 def begins_operand(token: Token) -> bool:

@@ -6,8 +6,8 @@ They are suggested and never taken, since what is meant may still be something e
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Final
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from backprop_cli.operations.table import TABLE
 from backprop_cli.problem.text.other_keys import LONGEST, folded
 
-_MODULE = re.compile(r"^(?:[A-Za-z_]\w*\.)+|\(\)$")  # nn.ReLU, F.relu, Sigmoid()
+_MODULE = r"^(?:[A-Za-z_]\w*\.)+|\(\)$"  # nn.ReLU, F.relu, Sigmoid()
 _letters = partial(re.findall, r"[A-Za-z]\w*(?![\w(])")
 
 _CALLED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -176,26 +176,35 @@ def elsewhere(text: str, known: Collection[str], letters: str = "") -> Elsewhere
     """
     if len(text) > LONGEST:
         return None
-    text = _MODULE.sub("", text)
+    text = re.sub(_MODULE, "", text)
     word, names = folded(text), {folded(name): name for name in known}
-    word = word.removesuffix("loss") if word not in _MEANT and word not in _FORMULAS else word
+    word = word.removesuffix("loss") if word not in _meant() and word not in _FORMULAS else word
     if word in names:
         return Elsewhere(names[word])
-    for meant in (*_PRINTED.get(text, ()), *_MEANT.get(word, ())):
+    for meant in (*_printed().get(text, ()), *_meant().get(word, ())):
         if meant in names:
             return Elsewhere(names[meant])
     if (formula := _FORMULAS.get(word)) is not None:
         fits = not letters or set(_letters(formula)) <= set(letters.split())
         return Elsewhere(formula=formula if fits else None)
-    return Elsewhere() if word in _ABSENT or word in _MEANT else None
+    return Elsewhere() if word in _ABSENT or word in _meant() else None
 
 
-_MEANT: Final[dict[str, list[str]]] = {}  # the names here, folded, by every other name they have
-for _name, _others in _CALLED.items():
-    for _other in _others:
-        _MEANT.setdefault(_other, []).append(folded(_name))
+@lru_cache
+def _meant() -> Mapping[str, Sequence[str]]:
+    """The names here, folded, by every other name they have."""
+    found: dict[str, list[str]] = {}
+    for name, others in _CALLED.items():
+        for other in others:
+            found.setdefault(other, []).append(folded(name))
+    return found
 
-_PRINTED: Final[dict[str, list[str]]] = {}  # the same by what the program prints for them
-for _name, _entry in TABLE.items():
-    if _entry.public and _entry.notation.kind in ("function", "special", "defined"):
-        _PRINTED.setdefault(_entry.notation.text, []).append(folded(_name))
+
+@lru_cache
+def _printed() -> Mapping[str, Sequence[str]]:
+    """The same by what the program prints for them."""
+    found: dict[str, list[str]] = {}
+    for name, entry in TABLE.items():
+        if entry.public and entry.notation.kind in ("function", "special", "defined"):
+            found.setdefault(entry.notation.text, []).append(folded(name))
+    return found
