@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_cli.notation.numbers_and_indices import Digits
+from backprop_cli.notation.numbers_and_indices import Digits, indexed
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -67,3 +67,17 @@ def test_what_is_shown_is_the_number_rounded(value: float, precision: int) -> No
     assert math.isinf(shown) or math.isclose(
         shown, value, rel_tol=0.5, abs_tol=0.51 * 10.0**-precision
     )
+
+
+@pytest.mark.parametrize(
+    ("places", "shown"),
+    [
+        (("2", "1"), "₂₁"),
+        (("12", "3"), "[12,3]"),  # ₁₂₃ would be 1, 23 as well
+        (("i", "N1-1"), "[i,N₁−1]"),
+        (("k", "i+1"), "[k,i+1]"),
+        (("N",), "_N"),
+    ],
+)
+def test_indices_are_read_in_one_way_alone(places: tuple[str, ...], shown: str) -> None:
+    assert indexed(places) == shown
