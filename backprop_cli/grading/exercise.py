@@ -328,8 +328,7 @@ class Exercise:
     @cached
     def formula(self, name: str) -> str | None:
         """The right formula of a quantity as text."""
-        ways = self.key.formulas.get(name)
-        if ways is None:
+        if (ways := self.key.formulas.get(name)) is None:
             return None
         return f"{name} = {for_readers(ways[0], self.model.problem.convention.indices)}"
 
@@ -346,9 +345,8 @@ class Exercise:
     @cached
     def places(self, name: str) -> tuple[tuple[Index, Index], ...]:
         """Every entry of a quantity: counted from 0, and as a person counts."""
-        return tuple(
-            (place, self.person(name, place)) for place in np.ndindex(self.truth[name].shape)
-        )
+        places = np.ndindex(self.truth[name].shape)
+        return tuple((place, self.person(name, place)) for place in places)
 
     def person(self, name: str, place: Index) -> Index:
         """An entry's index as a person writes it."""
@@ -365,9 +363,8 @@ class Exercise:
             if id in OF_PARTS:
                 continue  # some part's change comes near to nearly any value
             value = known.of(expr)
-            if value.shape != truth.shape or not np.isfinite(value).all():
-                continue
-            if not np.allclose(value, truth, rtol=1e-9, atol=1e-12):
+            fits = value.shape == truth.shape and np.isfinite(value).all()
+            if fits and not np.allclose(value, truth, rtol=1e-9, atol=1e-12):
                 ids.append(id)
                 values.append(value)
         stacked = np.stack(values) if values else np.zeros((0, *truth.shape))

@@ -10,7 +10,6 @@ import codecs
 import re
 import unicodedata
 from contextlib import suppress
-from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 import yaml
@@ -29,7 +28,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_HALF = 1_000  # of what goes on behind a comma; each one more reads it again
-_of_numbers = partial(re.fullmatch, r"(?=.*\d)(?:[-+−.;,/\s\d]|(?<=\d)[eE](?=[-+]?\d))+")
+_OF_NUMBERS = r"(?=.*\d)(?:[-+−.;,/\s\d]|(?<=\d)[eE](?=[-+]?\d))+"
 _NO_TEXT = {
     b"PK\x03\x04": "an archive, or a document such as .docx and .xlsx are",
     b"\xd0\xcf\x11\xe0": "a document of an older Word or Excel",
@@ -387,7 +386,8 @@ def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | 
         return None
     if before.style != "plain" or before.line != key.line or len(before.text) > _LONGEST_HALF:
         return None
-    return before if _open(before.text) or _of_numbers(f"{before.text},{key.text}") else None
+    goes_on = _open(before.text) or re.fullmatch(_OF_NUMBERS, f"{before.text},{key.text}")
+    return before if goes_on else None
 
 
 def _open(text: str) -> bool:
