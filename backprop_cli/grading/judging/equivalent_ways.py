@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from types import MappingProxyType
@@ -81,6 +81,7 @@ def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> It
             _gate_ways(model, expr),
             _value_ways(model, id, expr),
             _mean_ways(model, id, expr),
+            _variance_ways(model, id, expr),
             _cofactor_ways(model, values, expr),
         ):
             yield other
@@ -183,6 +184,41 @@ def _without_deviations(expr: Expr, x: str, mean: str) -> Expr | None:
                 return other if name == "add" else op("neg", other)
             return op(name, kept, other)
     return None if any(deviates(node, x, mean) for node in walk(expr)) else expr
+
+
+def _variance_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
+    """-½ (σ² + ε)^(-3/2) Σ g (x - μ), as it is known by heart, for -Σ g x̂ / (2 (σ² + ε))."""
+    for user in consumers(model, model.gradient_by(id) or ""):
+        match model.definitions[user]:
+            case Op("div", (deviation, Op("sqrt", (variance,)))):
+                for by_heart in (_by_power, _by_root):
+                    rule = partial(_from_deviations, Sym(user), deviation, variance, by_heart)
+                    found = rewrite(expr, rule)
+                    if found != expr:
+                        yield found
+
+
+def _from_deviations(
+    standard: Expr,
+    deviation: Expr,
+    variance: Expr,
+    by_heart: Callable[[Expr, Expr], Expr],
+    part: Expr,
+) -> Expr | None:
+    match part:
+        case Op("div", (Op("sum", (Op("mul", (g, one)),)) as total, Op("mul", (Num() as two, v)))):
+            if (one, two, v) == (standard, num(2), variance):
+                products = (op("mul", g, deviation),)
+                return by_heart(Op(total.name, products, total.options), variance)
+    return None
+
+
+def _by_power(total: Expr, variance: Expr) -> Expr:
+    return op("mul", op("div", total, num(2)), op("pow", variance, num("-3/2")))
+
+
+def _by_root(total: Expr, variance: Expr) -> Expr:
+    return op("div", total, op("mul", num(2), op("pow", op("sqrt", variance), num(3))))
 
 
 def _cofactor_ways(model: Model, values: Mapping[str, Array], expr: Expr) -> Iterator[Expr]:

@@ -202,6 +202,17 @@ class Standing(Struct):
         """A quantity as it was typed, or computed from what was, without any rounding."""
         return self.as_person(Sym(name), None, Reading(lax=True))
 
+    def before(self, name: str, repaired: bool = False) -> Array | None:
+        """What a new parameter was before its update, as this sheet has it; None for all else.
+
+        In later updates that is a number of the student's own: it is known by its digits.
+        """
+        old = self.key.parameters.get(name)
+        if old is None:
+            return None
+        found = self.as_person(Sym(old), None, Reading(repaired, lax=True))[0]
+        return np.where(np.isfinite(found), found, self.key.truth[old])
+
     # A formula ------------------------------------------------------------------------------------
 
     def enclosed(self, expr: Expr, reading: Reading, side: Side | None = None) -> Interval:
