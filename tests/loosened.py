@@ -250,6 +250,13 @@ EACH = (
         STEPS,
     ),
     Loosened(
+        "a later parameter stays where it should have been before",
+        JUDGING + "standing.py",
+        "found = self.as_person(Sym(old), None, Reading(repaired, lax=True))[0]",
+        "found = self.key.truth[old]",
+        STEPS,
+    ),
+    Loosened(
         "a range in significant digits is enough where decimals are asked",
         JUDGING + "honest_intervals.py",
         "return other or not self",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from types import MappingProxyType
@@ -191,34 +191,19 @@ def _variance_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
     for user in consumers(model, model.gradient_by(id) or ""):
         match model.definitions[user]:
             case Op("div", (deviation, Op("sqrt", (variance,)))):
-                for by_heart in (_by_power, _by_root):
-                    rule = partial(_from_deviations, Sym(user), deviation, variance, by_heart)
-                    found = rewrite(expr, rule)
-                    if found != expr:
-                        yield found
+                known = partial(_by_heart, Sym(user), deviation, variance)
+                found = rewrite(expr, known)
+                if found != expr:
+                    yield found
 
 
-def _from_deviations(
-    standard: Expr,
-    deviation: Expr,
-    variance: Expr,
-    by_heart: Callable[[Expr, Expr], Expr],
-    part: Expr,
-) -> Expr | None:
+def _by_heart(standard: Expr, deviation: Expr, variance: Expr, part: Expr) -> Expr | None:
     match part:
         case Op("div", (Op("sum", (Op("mul", (g, one)),)) as total, Op("mul", (Num() as two, v)))):
             if (one, two, v) == (standard, num(2), variance):
-                products = (op("mul", g, deviation),)
-                return by_heart(Op(total.name, products, total.options), variance)
+                half = op("div", Op("sum", (op("mul", g, deviation),), total.options), num(2))
+                return op("mul", half, op("pow", variance, num("-3/2")))
     return None
-
-
-def _by_power(total: Expr, variance: Expr) -> Expr:
-    return op("mul", op("div", total, num(2)), op("pow", variance, num("-3/2")))
-
-
-def _by_root(total: Expr, variance: Expr) -> Expr:
-    return op("div", total, op("mul", num(2), op("pow", op("sqrt", variance), num(3))))
 
 
 def _cofactor_ways(model: Model, values: Mapping[str, Array], expr: Expr) -> Iterator[Expr]:
