@@ -259,7 +259,7 @@ EACH = (
     Loosened(
         "a later parameter stays where it should have been before",
         JUDGING + "standing.py",
-        "found = self.as_person(Sym(old), None, Reading(repaired, lax=True))[0]",
+        "found = self._calculator(None, Reading(repaired, lax=True)).interval(old)[0]",
         "found = self.key.truth[old]",
         STEPS,
     ),

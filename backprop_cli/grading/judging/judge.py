@@ -35,8 +35,7 @@ from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Rounding, Unit
 
 _MOVES = 3
-"""Units by which a value should differ from 0, or a parameter from the old one, before rounding
-cannot be the reason that it does not."""
+"""Units that a value differs from 0, or a parameter from the old one, where it visibly should."""
 
 
 class Legible(Struct, frozen=True):
@@ -380,10 +379,8 @@ class _One:
 
     def _expected(self, repaired: bool) -> Array:
         """The true value, or what the student's own values give; a parameter's own true change."""
-        old = self.key.parameters.get(self.name)
-        if not repaired or old is None:
-            return self.truth if repaired else self._own
-        return self.truth + (self._base(repaired) - self.key.truth[old])
+        old = self.key.truth.get(self.key.parameters.get(self.name, ""), 0.0)
+        return self.truth + (self._base(repaired) - old) if repaired else self._own
 
     @cached_property
     def _own(self) -> Array:
@@ -395,8 +392,8 @@ class _One:
 
     def _still(self, repaired: bool) -> Mask:
         """Where a value is 0, or a parameter the old one, that should have moved visibly."""
-        expected, base = self._expected(repaired), self._base(repaired)
-        unit = self.key.unit.at(expected)
-        unit = np.where(self.written.unit > 0, np.minimum(unit, self.written.unit), unit)
+        base, expected = self._base(repaired), self._expected(repaired)
+        asked, typed = self.key.unit.at(expected), self.written.unit
+        unit = np.where(typed > 0, np.minimum(asked, typed), asked)
         visible = np.abs(expected - base) >= _MOVES * unit
         return np.asarray((self.written.value == base) & visible)
