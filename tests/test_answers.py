@@ -345,6 +345,17 @@ def test_the_student_and_unknown_keys() -> None:
     assert "below `answers:`" in found.remarks[1][0]
 
 
+@pytest.mark.parametrize(
+    "name", ["Ann: 12", "@ann", "*ann", "[Ann", '"Ann" B: 2', "O'Brien: x", "Ann:"]
+)
+def test_a_name_that_is_no_text_without_quotes_is_read_as_it_stands(name: str) -> None:
+    """The name holds no answer: it never makes a sheet unreadable."""
+    found = sheet(f"student: {name}\nanswers:\n  L: 1.5\n  Z1: [4, 0]\n")
+    assert (found.student, found.error) == (name, None)
+    assert [*found.answers] == ["L", "Z1"]
+    assert sheet(f"student: {name}  # group 2\nanswers: {{L: 1}}\n").student == name
+
+
 @pytest.mark.parametrize("student", ["", "student: _\n", "student: ''\n", "student: {a: b}\n"])
 def test_without_a_student_the_file_has_the_name(student: str) -> None:
     assert sheet(f"{student}answers: {{L: 1}}\n").student == "anna"

@@ -340,3 +340,29 @@ def test_the_gradient_of_the_other_branch_wherever_it_stands(taken: str) -> None
     right, other = ("dL/dU", "dL/dV") if taken == "dL/dp" else ("dL/dV", "dL/dU")
     assert found[right].verdict == "correct"
     assert (found[other].verdict, found[other].slips) == ("wrong", ("wrong-operand", "copied"))
+
+
+TWO_STEPS_OF_TIME = """values: {x: [1.0, 0.2], h0: 1.06, w: 0.2, u: -0.4, b: -0.77, y: 0.8}
+equations:
+  - h1 = tanh(w * x[1] + u * h0 + b)
+  - h2 = tanh(w * x[2] + u * h1 + b)
+  - L = (h2 - y)^2 / 2
+train: [w, u, b]
+grading: {precision: {significant: 3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "rest", "names"),
+    [
+        # -0.359 for -0.759, -0.727 for -0.527, 7.16 for 1.16 and so on: one digit of each
+        ("7.16", "dL/dh2: -7.52, dL/dh1: 7.41", ("digit-misread", "wrong-operand")),
+        # tanh(u x2 + w h1 + b) is -0.727, too, and the loss behind it is right
+        ("1.17", "dL/dh2: -1.53", ("wrong-operand",)),
+    ],
+)
+def test_what_is_done_everywhere_goes_before_a_name_of_its_own(
+    loss: str, rest: str, names: tuple[str, ...]
+) -> None:
+    sheet = f"h1: -0.359, h2: -0.727, L: {loss}, {rest}"
+    assert _names(TWO_STEPS_OF_TIME, sheet)["h2"] == names

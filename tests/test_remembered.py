@@ -179,8 +179,8 @@ def test_the_same_numbers_are_not_the_same_where_other_ones_are_wrong(
         lines = (RIGHT | {"Yhat": yhat, "dL/dZ2": ".31, .25"}).items()
         text = "answers:\n" + "".join(f"  {name}: [{row}]\n" for name, row in lines)
         graded = Graded(grader, reader.sheet(text.encode(), "a.yaml"), grader.right)
-        assert isinstance(graded.detector, Detector)
-        return graded.detector._given(graded.wrong("dL/dZ2"))[0]  # noqa: SLF001
+        assert isinstance(graded.causes.detector, Detector)
+        return graded.causes.detector._given(graded.causes.wrong("dL/dZ2"))[0]  # noqa: SLF001
 
     remembered = [given(one) for one in (".62, .38", ".620, .380")]
     monkeypatch.setattr(Remembered, "of", anew)

@@ -139,6 +139,125 @@ def test_the_mean_of_each_row_is_along_the_wrong_axis() -> None:
     named(batch_norm(SQUARE), found, "mu_O", "wrong-axis")
 
 
+@pytest.mark.parametrize("train", [["gamma"], ["X", "gamma"]])
+def test_x_for_xhat_whatever_x_is(train: list[str]) -> None:
+    """In a formula of one's own, too, and where the gradient by x itself is asked."""
+    x, gamma, beta, t = np.array([[1.0, -2.0, 4.0], [2.0, 1.5, 0.5], [0, 1, 0.5], [1, 0, 2]])
+    problem = {
+        "values": {
+            "X": x.tolist(),
+            "gamma": gamma.tolist(),
+            "beta": beta.tolist(),
+            "t": t.tolist(),
+        },
+        "equations": [
+            "mu = mean(X)",
+            "v = mean((X - mu)^2)",
+            "xhat = (X - mu) / sqrt(v + 0.1)",
+            "o = gamma * xhat + beta",
+            "L = half_squared_error(o, t)",
+        ],
+        "train": train,
+        "ask": ["xhat", "o", "dL/do", "dL/dgamma"],
+        "grading": {"precision": {"decimals": 4}},
+    }
+    steps: dict[str, Change] = {
+        "xhat": lambda f: (x - x.mean()) / np.sqrt(x.var() + 0.1),
+        "o": lambda f: gamma * f["xhat"] + beta,
+        "dL/do": lambda f: f["o"] - t,
+        "dL/dgamma": lambda f: f["dL/do"] * f["xhat"],
+    }
+    found = sheet({"dL/dgamma": lambda f: f["dL/do"] * x}, steps)
+    named(problem, found, "dL/dgamma", "wrong-layer-input")
+
+
+def cut_off(value: Any, decimals: int = 4) -> Any:
+    return np.sign(value) * np.floor(np.abs(value) * 10**decimals + 1e-9) / 10**decimals
+
+
+BY_HEART: dict[str, Change] = {
+    "power": lambda f: (
+        -products(f) / 2 * cut_off((f["var_O"] + EPSILON) ** -1.5),
+        -products(f) / 2 * (cut_off((f["var_O"] + EPSILON) ** -1.5) - 0.0008),
+    ),
+    "root": lambda f: (
+        -products(f) / cut_off(2 * cut_off(np.sqrt(f["var_O"] + EPSILON)) ** 3),
+        -products(f) / (cut_off(2 * cut_off(np.sqrt(f["var_O"] + EPSILON)) ** 3) + 0.02),
+    ),
+}
+
+
+def products(f: dict[str, Any]) -> Any:
+    return cut_off(f["dL/dxhat_O"] * (X - f["mu_O"])).sum(0)
+
+
+@pytest.mark.parametrize("how", BY_HEART)
+def test_the_gradient_of_a_variance_as_it_is_known_by_heart(how: str) -> None:
+    """-½ (σ² + ε)^(-3/2) Σ g (x - μ), each step cut off; a few units off is no rounding."""
+    steps = {id: (lambda f, step=step: cut_off(step(f))) for id, step in norm_steps(X).items()}
+    found = sheet({}, {id: steps[id] for id in list(steps)[:9]})
+    problem = batch_norm(X, ask=[*found, "dL/dvar_O"])
+    for value, verdict in zip(BY_HEART[how](found), ("correct", "wrong"), strict=True):
+        report = graded(problem, {**found, "dL/dvar_O": cut_off(value)})
+        assert report["dL/dvar_O"].verdict == verdict
+
+
+# ---- Standardised in one word --------------------------------------------------------------------
+
+
+def spread(x: Any = X) -> Any:
+    return np.sqrt(x.var(0) + EPSILON)
+
+
+COMPACT_STEPS: dict[str, Change] = {
+    "Xhat": lambda f: (X - X.mean(0)) / spread(),
+    "L": lambda f: (G * f["Xhat"]).sum(),
+    "dL/dX": lambda f: (G - G.mean(0) - f["Xhat"] * (G * f["Xhat"]).mean(0)) / spread(),
+}
+COMPACT_SLIPS: dict[str, tuple[str, str, Change]] = {
+    "n - 1": (
+        "Xhat",
+        "divided-by-one-less",
+        lambda f: (X - X.mean(0)) / np.sqrt(X.var(0, ddof=1) + EPSILON),
+    ),
+    "no root": ("Xhat", "power-left-out", lambda f: (X - X.mean(0)) / spread() ** 2),
+    "no epsilon": ("Xhat", "term-left-out", lambda f: (X - X.mean(0)) / X.std(0)),
+    "mean not taken off": ("Xhat", "term-left-out", lambda f: X / spread()),
+    "plus the mean": ("Xhat", "term-sign-flipped", lambda f: (X + X.mean(0)) / spread()),
+    "not divided": ("Xhat", "normalisation-left-out", lambda f: X - X.mean(0)),
+    "rows": (
+        "Xhat",
+        "wrong-axis",
+        lambda f: (X - X.mean(1, keepdims=True)) / np.sqrt(X.var(1, keepdims=True) + EPSILON),
+    ),
+    "mean path lost": (
+        "dL/dX",
+        "path-lost",
+        lambda f: (G - f["Xhat"] * (G * f["Xhat"]).mean(0)) / spread(),
+    ),
+    "variance path lost": ("dL/dX", "path-lost", lambda f: (G - G.mean(0)) / spread()),
+    "both lost": ("dL/dX", "path-lost", lambda f: G / spread()),
+    "no root in the gradient": (
+        "dL/dX",
+        "power-left-out",
+        lambda f: (G - G.mean(0) - f["Xhat"] * (G * f["Xhat"]).mean(0)) / spread() ** 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COMPACT_SLIPS)
+def test_slips_within_a_norm_of_one_word(case: str) -> None:
+    problem = {
+        "values": {"X": X.tolist(), "G": G.tolist()},
+        "equations": [f"Xhat = standardize(X, axis=0, epsilon={EPSILON})", "L = sum(G * Xhat)"],
+        "train": ["X"],
+        "ask": list(COMPACT_STEPS),
+        "grading": {"precision": {"decimals": 4}},
+    }
+    id, slip, change = COMPACT_SLIPS[case]
+    named(problem, sheet({id: change}, COMPACT_STEPS), id, slip)
+
+
 # ---- Attention -----------------------------------------------------------------------------------
 
 Q = np.array([[1.0, 2.0], [0.5, 1.0], [-1.0, 1.0]])

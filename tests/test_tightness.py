@@ -103,6 +103,11 @@ grading: {precision: {decimals: 2}}
         ("1.66", "1.661", "wrong"),
         ("1.66", "1.659", "wrong"),
         ("1.6600001", "1.661", "correct"),
+        # of 1/180 = 0.0056 two decimals show something, of 1/240 = 0.0042 nothing
+        ("1/180", "0.010", "correct"),
+        ("1/240", "0.008", "wrong"),
+        ("1/240", "0.004", "correct"),
+        ("1/240", "0.00", "correct"),
     ],
 )
 def test_the_ends_at_the_digits_asked(truth: str, typed: str, verdict: str) -> None:

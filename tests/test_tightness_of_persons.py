@@ -573,3 +573,25 @@ def test_significant_digits_where_decimals_are_asked_allow_what_somebody_comes_t
 ) -> None:
     """With three of them 1.00248 may be anything from 0.9975 to 1.0125: nobody goes on with all."""
     assert graded(NEAR_ONE, f"h: {typed}")["h"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("first", "verdict"),
+    [
+        ("5.82", "correct"),  # 0.98 · 0.02 = 0.0196, written as 0.02; 97 · 0.02 = 1.94; · 3
+        ("2.91", "correct"),  # 0.01, cut off
+        ("5.70", "correct"),  # 97 · 0.98 = 95.06; · 0.02 = 1.9012; · 3
+        ("5.79", "wrong"),
+        ("2.85", "wrong"),
+    ],
+)
+def test_a_slope_first_within_the_gradient_of_a_weight(first: str, verdict: str) -> None:
+    """p = σ(w u) in one line, so that ∂L/∂w is the product with what has no name."""
+    problem = """values: {w: [[1.3, -0.7]], u: [3, 0.02], c: [97]}
+equations: [p = sigmoid(w @ u), L = sum(c * p)]
+ask: [p, dL/dw]
+train: [w]
+grading: {precision: {decimals: 2}}
+"""
+    found = graded(problem, f"p: [0.98], dL/dw: [[{first}, 0.04]]")
+    assert found["dL/dw"].verdict == verdict

@@ -387,6 +387,31 @@ def test_a_parameter_stays_where_it_stays_for_somebody(new: str, verdict: str) -
     assert graded(STAYS, f"dL/db: 1.05, b_new: {new}")["b_new"].verdict == verdict
 
 
+TWO_STEPS = """values: {{w: 0.55, x: 0.7, t: 1.4, c: 1.3}}
+equations: ["z = c * w * x", "L = 1/2 * (z - t)^2"]
+train: [w]
+update: {{rule: sgd, learning_rate: {rate}, steps: 2}}
+ask: [z, w_new, w_new@2]
+grading: {{precision: {{decimals: 1}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate", "new", "verdict"),
+    [("0.2", "0.7", "correct"), ("0.3", "0.9", "correct"), ("0.3", "0.8", "wrong")],
+)
+def test_a_parameter_stays_in_a_later_step_as_in_the_first(
+    rate: str, new: str, verdict: str
+) -> None:
+    """What it was is what the sheet says: 0.8, not 0.796, from which 0.8 would be a move.
+
+    0.7 may be 0.65, and 0.65 + 0.14 is cut off to 0.7. From 0.8 a step of 0.18 leads on.
+    """
+    before = {"0.2": "0.7", "0.3": "0.8"}[rate]
+    sheet = f"z: 0.5, w_new: {before}, w_new@2: {new}"
+    assert graded(TWO_STEPS.format(rate=rate), sheet)["w_new@2"].verdict == verdict
+
+
 @pytest.mark.parametrize(("new", "verdict"), [("-1.262", "correct"), ("-1.260", "wrong")])
 def test_a_parameter_has_not_moved_for_few_significant_digits(new: str, verdict: str) -> None:
     """-1.26222, of which three significant digits are -1.26: that is where it was."""

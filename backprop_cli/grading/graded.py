@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
-from typing import TypeAlias
 
 import numpy as np
 
 from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.shapes import described
+from backprop_cli.grading.causes import Causes
 from backprop_cli.grading.exercise import Exercise, Question
 from backprop_cli.grading.judging.answer_key import Judged, Key, Words, overall, points, weakest
 from backprop_cli.grading.judging.judge import Judge, Legible
@@ -31,22 +31,15 @@ from backprop_cli.grading.sheets.typed_arrays import (
     Written,
     finer,
     meets,
-    texts,
     written,
 )
-from backprop_cli.grading.slips.detect import Detector
-from backprop_cli.grading.slips.misread import misread_often
 from backprop_cli.grading.slips.of_programs import NOT_SUMMED, Misshapen, by_shape, ratio_on
 from backprop_cli.grading.slips.plain_workings import Numbers, Values
-from backprop_cli.grading.slips.program_detect import ProgramDetector
 from backprop_cli.grading.slips.table_of_slips import SLIP_WORDS
-from backprop_cli.grading.slips.wrong_quantity import LEFT_AS_IT_WAS, Wrong, is_short
+from backprop_cli.grading.slips.wrong_quantity import LEFT_AS_IT_WAS, is_short
 from backprop_cli.operations.bounds import Interval, point
 from backprop_cli.operations.masks import every
 from backprop_cli.readings.units import largest
-
-Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
-"""The slips that explain a quantity, and the unwritten step where they were made."""
 
 _SEEN = frozenset({"copied", *LEFT_AS_IT_WAS})
 """Slips that are seen in the numbers themselves, even where these left no work to do."""
@@ -63,8 +56,6 @@ class Graded:
             for name, answer in sheet.answers.items()
             if (found := right.of(answer)) is not None
         }
-        self.slips: dict[str, Found] = {}
-        self.wrongs: dict[str, Wrong] = {}
 
     @cached_property
     def judge(self) -> Judge:
@@ -97,11 +88,9 @@ class Graded:
         return key.asked & set(self.sheet.answers) if key.computed else key.asked
 
     @cached_property
-    def detector(self) -> Detector | ProgramDetector:
-        """What finds the slips on this sheet."""
-        if not self.exercise.key.computed:
-            return Detector(self.judge)
-        return ProgramDetector(self.judge, self.exercise.in_one_line)
+    def causes(self) -> Causes:
+        """What explains the wrong quantities of this sheet."""
+        return Causes(self.exercise, self.sheet, self.judge)
 
     def readable(self) -> Iterator[tuple[str, Written]]:
         """The answers that can be compared with the truth."""
@@ -163,7 +152,7 @@ class Graded:
         verdicts = _at(judged.verdicts, question)
         verdict = overall(verdicts)
         unexplained = verdict in ("wrong", "not-judged")
-        found, origin = self.found(name) if unexplained else ((), None)
+        found, origin = self.causes.of(name) if unexplained else ((), None)
         if verdict == "not-judged" and judged.idle is not None:  # 0 is any slip's value of 0
             found, origin = tuple(id for id in found if id in _SEEN), None
         elif verdict == "not-judged" and found:  # what is missing is no excuse
@@ -306,52 +295,12 @@ class Graded:
                     return ("bias-gradient-not-summed",)
         return ()
 
-    def found(self, name: str) -> Found:
-        """The slips that explain a wrong quantity, and where they were made if not in it.
-
-        What explains nothing alone is seen beside the mistakes that were made elsewhere.
-        """
-        found = self.found_alone(name)
-        if found[0] or not isinstance(self.detector, Detector):
-            return found
-        return self.detector.again(self.wrong(name), self.made), None
-
-    def found_alone(self, name: str) -> Found:
-        """The same from this quantity alone."""
-        if name not in self.slips:
-            self.slips[name] = self.detector.explain(self.wrong(name), self.exercise.candidates)
-        return self.slips[name]
-
-    @cached_property
-    def made(self) -> frozenset[str]:
-        """All slips of which a quantity on the sheet is proof, or several are together."""
-        alone = {
-            name: self.found_alone(name)[0]
-            for name, judged in self.judge.judged.items()
-            if name in self.sheet.answers and overall(judged.verdicts) == "wrong"
-        }
-        found = frozenset[str]().union(*alone.values())
-        rest = [self.wrong(name) for name, slips in alone.items() if not slips]
-        return found | {"digit-misread"} if misread_often(self.judge, rest) else found
-
-    def wrong(self, name: str) -> Wrong:
-        """A wrong quantity as the slips see it; once, since it remembers what is asked of it."""
-        if name not in self.wrongs:
-            self.wrongs[name] = Wrong.of(
-                self.judge,
-                name,
-                texts(self.sheet.answers[name]),
-                self.exercise.candidates(name),
-                self.exercise.sample_axis(name),
-            )
-        return self.wrongs[name]
-
     def why(
         self, answer: Answer, judged: Judged, verdict: Verdict, slips: tuple[str, ...]
     ) -> str | None:
         """Why nothing can be said for a quantity: what is missing, or too few digits of it."""
         if verdict == "wrong":
-            short = not slips and is_short(self.judge, self.wrong(answer.id))
+            short = not slips and is_short(self.judge, self.causes.wrong(answer.id))
             return TOO_SHORT if short else None
         return judged.reason if verdict == "not-judged" else None
 

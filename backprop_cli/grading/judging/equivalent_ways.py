@@ -81,6 +81,7 @@ def _all(model: Model, values: Mapping[str, Array], id: str, *exprs: Expr) -> It
             _gate_ways(model, expr),
             _value_ways(model, id, expr),
             _mean_ways(model, id, expr),
+            _variance_ways(model, id, expr),
             _cofactor_ways(model, values, expr),
         ):
             yield other
@@ -183,6 +184,26 @@ def _without_deviations(expr: Expr, x: str, mean: str) -> Expr | None:
                 return other if name == "add" else op("neg", other)
             return op(name, kept, other)
     return None if any(deviates(node, x, mean) for node in walk(expr)) else expr
+
+
+def _variance_ways(model: Model, id: str, expr: Expr) -> Iterator[Expr]:
+    """-½ (σ² + ε)^(-3/2) Σ g (x - μ), as it is known by heart, for -Σ g x̂ / (2 (σ² + ε))."""
+    for user in consumers(model, model.gradient_by(id) or ""):
+        match model.definitions[user]:
+            case Op("div", (deviation, Op("sqrt", (variance,)))):
+                known = partial(_by_heart, Sym(user), deviation, variance)
+                found = rewrite(expr, known)
+                if found != expr:
+                    yield found
+
+
+def _by_heart(standard: Expr, deviation: Expr, variance: Expr, part: Expr) -> Expr | None:
+    match part:
+        case Op("div", (Op("sum", (Op("mul", (g, one)),)) as total, Op("mul", (Num() as two, v)))):
+            if (one, two, v) == (standard, num(2), variance):
+                half = op("div", Op("sum", (op("mul", g, deviation),), total.options), num(2))
+                return op("mul", half, op("pow", variance, num("-3/2")))
+    return None
 
 
 def _cofactor_ways(model: Model, values: Mapping[str, Array], expr: Expr) -> Iterator[Expr]:

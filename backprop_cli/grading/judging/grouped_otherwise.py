@@ -21,12 +21,15 @@ def otherwise_grouped(expr: Expr, *, is_gradient: bool) -> Iterator[Expr]:
 
 
 def regrouped(expr: Expr) -> Expr:
-    """G ⊙ (h ⊙ (1 - h)) for (G ⊙ h) ⊙ (1 - h): the slope worked out first, as people do."""
+    """G ⊙ (h ⊙ (1 - h)) for (G ⊙ h) ⊙ (1 - h): the slope worked out first, as people do.
+
+    So it is in what nobody is asked to write: in δ where δ xᵀ, or a sum of such, is wanted.
+    """
     match expr:
-        case Op("add" | "sub" as name, (left, right)):
-            return op(name, regrouped(left), regrouped(right))
         case Op("mul", (Num() as number, rest)):
             return op("mul", number, regrouped(rest))
+        case Op(name, args, options) if name in _AROUND_SLOPES:
+            return Op(name, tuple(map(regrouped, args)), options)
     factors = _factors(expr)
     if len(factors) < 3:
         return expr
@@ -34,6 +37,10 @@ def regrouped(expr: Expr) -> Expr:
     for factor in factors[2:]:
         slope = op("mul", slope, factor)
     return op("mul", factors[0], slope)
+
+
+_AROUND_SLOPES = frozenset({"add", "sub", "outer", "matmul", "sum", "transpose"})
+"""What is made of the gradient of a pre-activation: of a weight, a bias, an input, or several."""
 
 
 def factored(expr: Expr) -> Expr:

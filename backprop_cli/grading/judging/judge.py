@@ -35,8 +35,7 @@ from backprop_cli.operations.masks import some
 from backprop_cli.readings.units import Rounding, Unit
 
 _MOVES = 3
-"""Units by which a value should differ from 0, or a parameter from the old one, before rounding
-cannot be the reason that it does not."""
+"""Units that a value differs from 0, or a parameter from the old one, where it visibly should."""
 
 
 class Legible(Struct, frozen=True):
@@ -280,11 +279,10 @@ class _One:
             return
         if self.name in self.judge.uniform.proves_nothing:
             return
-        old = self.key.parameters.get(self.name)
-        before = None if old is None else self.key.truth[old]
+        before = self.judge.standing.before(self.name)
         for interval, unit in few.readings():
             right = meets(interval, point(self.truth))
-            right &= few.may_be(unit, self.truth, before, self.verdicts)
+            right &= few.may_be(unit, self._expected(True), before, self.verdicts)
             self._decide(self.open & right, "imprecise")
         # Beside entries of few digits those that have enough may have come of as few.
         lax = self.judge.any_imprecise()
@@ -338,7 +336,7 @@ class _One:
             for one in wanted:
                 found = open_ & one.allowed & way.where & meets(one.typed, way.interval, one.room)
                 if not way.excuses and some(found):
-                    found &= ~self._still(self._expected(reading.repaired))
+                    found &= ~self._still(reading.repaired)
                 if way.is_range and some(found):
                     found = ways.proven(found, one, way, self.doubted)
                 if some(found):
@@ -361,7 +359,7 @@ class _One:
 
     def _ways(self, reading: Reading, sought: Mask) -> Ways:
         if reading not in self._known:
-            base = self._base()
+            base = self._base(reading.repaired)
             self._known[reading] = Ways(
                 self.judge.standing,
                 self.name,
@@ -374,14 +372,15 @@ class _One:
             )
         return self._known[reading]
 
-    def _base(self) -> Array | float:
+    def _base(self, repaired: bool = False) -> Array | float:
         """What a value starts from: the old parameter, else 0."""
-        old = self.key.parameters.get(self.name)
-        return 0.0 if old is None else self.key.truth[old]
+        old = self.judge.standing.before(self.name, repaired)
+        return 0.0 if old is None else old
 
     def _expected(self, repaired: bool) -> Array:
-        """The true value, or what the student's own values as they stand give."""
-        return self.truth if repaired else self._own
+        """The true value, or what the student's own values give; a parameter's own true change."""
+        old = self.key.truth.get(self.key.parameters.get(self.name, ""), 0.0)
+        return self.truth + (self._base(repaired) - old) if repaired else self._own
 
     @cached_property
     def _own(self) -> Array:
@@ -391,9 +390,10 @@ class _One:
         found = self.judge.on_typed_values(expr)[0]
         return np.where(np.isfinite(found), found, self.truth)
 
-    def _still(self, expected: Array) -> Mask:
+    def _still(self, repaired: bool) -> Mask:
         """Where a value is 0, or a parameter the old one, that should have moved visibly."""
-        base, unit = self._base(), self.key.unit.at(expected)
-        unit = np.where(self.written.unit > 0, np.minimum(unit, self.written.unit), unit)
+        base, expected = self._base(repaired), self._expected(repaired)
+        asked, typed = self.key.unit.at(expected), self.written.unit
+        unit = np.where(typed > 0, np.minimum(asked, typed), asked)
         visible = np.abs(expected - base) >= _MOVES * unit
         return np.asarray((self.written.value == base) & visible)

@@ -94,7 +94,12 @@ def _are_one_number(sheet: Mapping[str, Written], names: Collection[str]) -> boo
 
 def _are_old(key: Key, sheet: Mapping[str, Written], names: Collection[str]) -> bool:
     """Whether several parameters are all as they were."""
-    old = (np.array_equal(sheet[name].value, key.truth[key.parameters[name]]) for name in names)
+
+    def before(name: str) -> Array:
+        old = key.parameters[name]
+        return sheet[old].value if old in sheet else key.truth[old]
+
+    old = (np.array_equal(sheet[name].value, before(name)) for name in names)
     return len(names) > 1 and all(old)
 
 
@@ -135,10 +140,10 @@ def spared(standing: Standing, name: str, sources: set[str], leaning: Mask) -> S
         return None
     if len(reasons) == len(judged) or _is_emptied(standing, name, value):
         return Spared(leaning, str(reasons[0]))
-    old = standing.key.parameters.get(name)
+    old = standing.before(name)
     if old is None:
         return None
-    kept = leaning & (value == standing.key.truth[old])
+    kept = leaning & (value == old)
     return Spared(kept, str(reasons[0])) if some(kept) else None
 
 

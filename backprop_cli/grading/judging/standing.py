@@ -202,6 +202,17 @@ class Standing(Struct):
         """A quantity as it was typed, or computed from what was, without any rounding."""
         return self.as_person(Sym(name), None, Reading(lax=True))
 
+    def before(self, name: str, repaired: bool = False) -> Array | None:
+        """What a new parameter was before its update, as this sheet has it; None for all else.
+
+        In later updates that is a number of the student's own: it is known by its digits.
+        """
+        old = self.key.parameters.get(name)
+        if old is None:
+            return None
+        found = self._calculator(None, Reading(repaired, lax=True)).interval(old)[0]
+        return np.where(np.isfinite(found), found, self.key.truth[old])
+
     # A formula ------------------------------------------------------------------------------------
 
     def enclosed(self, expr: Expr, reading: Reading, side: Side | None = None) -> Interval:
@@ -245,14 +256,17 @@ class Standing(Struct):
         may have been rounded in any way. `number` is that of the formulas for what has a name and
         is not written.
         """
+        inside = way and way.inside
+        names = self._calculator(way, reading, number).interval
+        again = id(expr), way, reading.repaired, reading.lax, number, last
+        return self._once(again, expr, lambda: enclosed(expr, names, last or inside))
+
+    def _calculator(self, way: Rounding | None, reading: Reading, number: int = 0) -> Calculator:
         key = way, reading.repaired, reading.lax, number
         if key not in self._calculators:
             sheet = self.key, self.written, self.judged
             self._calculators[key] = Calculator(*sheet, *key[1:3], way, number)
-        inside = way and way.inside
-        names = self._calculators[key].interval
-        again = id(expr), key, last
-        return self._once(again, expr, lambda: enclosed(expr, names, last or inside))
+        return self._calculators[key]
 
     def _once(self, key: Hashable, expr: Expr, work: Callable[[], Interval]) -> Interval:
         kept = self._here if self.kept is None else self.kept

@@ -296,6 +296,7 @@ LARGEST: Final = 100_000
 """A longer sheet, in characters, is not read again."""
 
 _heading = re.compile(r"(answers|student)\b", re.IGNORECASE).match
+_student_line = re.compile(r"(students?\s*:\s+)(\S.*?)\s*(\s#.*)?", re.IGNORECASE).fullmatch
 _name = re.compile(r"\s*([^\s:=\[{][^\s:=]*)").match
 
 
@@ -317,12 +318,12 @@ class Salvaged(Struct, frozen=True):
 def salvaged(text: str) -> Salvaged | None:
     """The sheet without the lines that break it; None where there is no such sheet.
 
-    Headings and indentation, which hold no answer, are mended; a line with an answer is left out,
-    with what is below it.
+    Headings, the student's name and indentation, which hold no answer, are mended; a line with an
+    answer is left out, with what is below it.
     """
     if len(text) > LARGEST:
         return None
-    lines = split_lines(text)
+    lines = [_with_quoted_name(line) for line in split_lines(text)]
     mended: list[Complaint] = []
     broken: list[Broken] = []
     for slip in slips(lines):
@@ -342,6 +343,15 @@ def salvaged(text: str) -> Salvaged | None:
             broken.append(each)
             _leave_out(lines, each.name.line)
     return None
+
+
+def _with_quoted_name(line: str) -> str:
+    """The line with the student's name in quotes, which `Ann: 12` and `@ann` need."""
+    found = _student_line(line)
+    if found is None or isinstance(tree_of(line, Complaints()), MapNode):
+        return line
+    quoted = found[2].replace("'", "''")
+    return f"{found[1]}'{quoted}'"
 
 
 def _holds_no_answer(slip: Slip, lines: list[str]) -> bool:

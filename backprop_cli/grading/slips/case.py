@@ -155,16 +155,19 @@ class Case(Struct, frozen=True):
     def nearby(self, name: str, shape: Shape | None, most: int = _MOST_NEARBY) -> list[str]:
         """Other quantities of a shape that a person may take instead, those next to it first.
 
-        A gradient is taken for a gradient, a parameter for a parameter, a value for a value; what
-        follows from this one nobody has yet, and it may itself follow from what is wrong.
+        A gradient is taken for a gradient, a parameter for a parameter, a value for a value or for
+        what it is made of: x for x̂, whatever x is. What follows from this one nobody has yet, and
+        it may itself follow from what is wrong.
         """
-        kind = self.kind(name)
+        kind, made = self.kind(name), self.model.definitions.get(name)
+        made_of = () if made is None else symbols(made)
         order = [*self.model.given, *self.steps]
         here = order.index(name) if name in order else len(order)
         found = [
             (abs(place - here), other)
             for place, other in enumerate(order)
-            if other != name and self.kind(other) == kind and self.sizes.names[other] == shape
+            if other != name and self.sizes.names[other] == shape
+            if self.kind(other) == kind or other in made_of
             if other not in self.followers
         ]
         return [other for _, other in sorted(found)[:most]]

@@ -23,6 +23,7 @@ from backprop_cli.grading.slips.plain_workings import Numbers, Values
 from backprop_cli.grading.slips.program_parts import code_changes
 from backprop_cli.grading.slips.table_of_slips import FORMULA_SLIPS, GENERAL, rewrites, said_best
 from backprop_cli.grading.slips.values_alone import by_value, copied_from
+from backprop_cli.grading.slips.within_norms import within_norms
 from backprop_cli.grading.slips.wrong_quantity import (
     CHANGE_LITTLE,
     LEFT_AS_IT_WAS,
@@ -72,7 +73,7 @@ def candidates(case: Case, *, programs: bool = False, ways: Sequence[Expr] = ())
         for one in case.cases():
             found += [(id, expr) for expr in rewrite(one) if one.fits(expr)]
     for one in case.written_ways():
-        found += [change for change in changes(one) if one.fits(change[1])]
+        found += [made for made in (*changes(one), *within_norms(one)) if one.fits(made[1])]
     if programs:
         found += [change for change in code_changes(case, ways) if case.fits(change[1])]
     if not any(is_jacobian(step.expr) for step in case.steps.values()):

@@ -22,6 +22,7 @@ from backprop_cli.algebra.expr import (
     rewrite,
     substitute,
     symbols,
+    uses,
 )
 from backprop_cli.algebra.quantity import change_id, new_id, quantity
 from backprop_cli.grading.slips.case import (
@@ -68,8 +69,7 @@ def _changes(case: Case) -> Iterator[Change]:
         yield from terms_gone_wrong(case.sum)
     for place, node, put_in in spots(case.expr, case.sum):
         if isinstance(node, Op):
-            for slip, part in of_node(case, place, node):
-                yield slip, put_in(part)
+            yield from ((slip, put_in(part)) for slip, part in of_node(case, place, node))
     yield from _other_quantities(case)
     yield from (("term-left-out", expr) for expr in with_terms_lost_in_each(case.expr))
     yield from (("term-sign-flipped", expr) for expr in softmax_signs_lost(case))
@@ -186,7 +186,7 @@ def _of_quotient(case: Case, left: Expr, right: Expr) -> Iterator[Change]:
         yield "mean-sum-confused", left
         yield from by_one_less(left, size)
         return
-    computed = any(name in case.steps for name in symbols(right))
+    computed = uses(right, *_ALONG) or any(name in case.steps for name in symbols(right))
     slip = "normalisation-left-out" if computed and is_forward(case) else "factor-left-out"
     yield slip, left
 

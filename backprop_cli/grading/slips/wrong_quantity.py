@@ -60,7 +60,6 @@ class Wrong(Struct, frozen=True, dict=True):
         """A quantity that is judged, and how it stands on the sheet."""
         key, verdicts = judge.key, judge.judged[name].verdicts
         mask = (verdicts == "wrong") | (verdicts == "not-judged")
-        old = key.parameters.get(name)
         return cls(
             name,
             judge.written[name],
@@ -70,7 +69,7 @@ class Wrong(Struct, frozen=True, dict=True):
             sample_axis,
             key.truth[name],
             unit_typed(judge, name),
-            None if old is None else key.truth[old],
+            judge.standing.before(name),
         )
 
     def figure(self, place: tuple[int, ...]) -> Figure:

@@ -1,0 +1,96 @@
+"""The wrong quantities of one sheet to the slips that explain them, alone and beside each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TypeAlias
+
+from backprop_cli.grading.exercise import Exercise
+from backprop_cli.grading.judging.answer_key import overall
+from backprop_cli.grading.judging.judge import Judge
+from backprop_cli.grading.report_data import Origin, Sheet
+from backprop_cli.grading.sheets.typed_arrays import texts
+from backprop_cli.grading.slips.detect import Detector
+from backprop_cli.grading.slips.misread import misread_often
+from backprop_cli.grading.slips.program_detect import ProgramDetector
+from backprop_cli.grading.slips.wrong_quantity import Wrong, most_telling
+
+Found: TypeAlias = "tuple[tuple[str, ...], Origin | None]"
+"""The slips that explain a quantity, and the unwritten step where they were made."""
+
+
+class Causes:
+    """What explains the wrong quantities of one sheet, once it is judged."""
+
+    def __init__(self, exercise: Exercise, sheet: Sheet, judge: Judge) -> None:
+        self.exercise, self.sheet, self.judge = exercise, sheet, judge
+        self._alone: dict[str, Found] = {}
+        self._wrong: dict[str, Wrong] = {}
+
+    @cached_property
+    def detector(self) -> Detector | ProgramDetector:
+        """What finds the slips on this sheet."""
+        if not self.exercise.key.computed:
+            return Detector(self.judge)
+        return ProgramDetector(self.judge, self.exercise.in_one_line)
+
+    def of(self, name: str) -> Found:
+        """The slips that explain a wrong quantity, and where they were made if not in it.
+
+        What explains nothing alone is seen beside the mistakes that were made elsewhere. One that
+        was made again and again goes before a name that nothing else on the sheet has.
+        """
+        alone, origin = self.alone(name)
+        if not isinstance(self.detector, Detector):
+            return alone, origin
+        elsewhere = self.usual if alone else self.made
+        again: tuple[str, ...] = ()
+        if elsewhere.isdisjoint(alone):
+            again = self.detector.again(self.wrong(name), elsewhere)
+        return (most_telling([*again, *alone]), None) if again else (alone, origin)
+
+    def alone(self, name: str) -> Found:
+        """The same from this quantity alone."""
+        if name not in self._alone:
+            self._alone[name] = self.detector.explain(self.wrong(name), self.exercise.candidates)
+        return self._alone[name]
+
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """All slips of which a quantity on the sheet is proof, or several are together."""
+        return self.usual | frozenset(self.proofs)
+
+    @cached_property
+    def usual(self) -> frozenset[str]:
+        """Those of which two quantities are proof, or several are together."""
+        found = frozenset(slip for slip, times in self.proofs.items() if times > 1)
+        rest = [self.wrong(name) for name, slips in self.each_alone.items() if not slips]
+        return found | {"digit-misread"} if misread_often(self.judge, rest) else found
+
+    @cached_property
+    def proofs(self) -> Counter[str]:
+        """How many quantities are proof of each slip."""
+        return Counter(slip for slips in self.each_alone.values() for slip in slips)
+
+    @cached_property
+    def each_alone(self) -> Mapping[str, tuple[str, ...]]:
+        """The slips that explain each wrong quantity by itself."""
+        return {
+            name: self.alone(name)[0]
+            for name, judged in self.judge.judged.items()
+            if name in self.sheet.answers and overall(judged.verdicts) == "wrong"
+        }
+
+    def wrong(self, name: str) -> Wrong:
+        """A wrong quantity as the slips see it; once, since it remembers what is asked of it."""
+        if name not in self._wrong:
+            self._wrong[name] = Wrong.of(
+                self.judge,
+                name,
+                texts(self.sheet.answers[name]),
+                self.exercise.candidates(name),
+                self.exercise.sample_axis(name),
+            )
+        return self._wrong[name]
