@@ -13,6 +13,7 @@ from seeded_bugs.programs import ROWS
 import backprop_cli as backprop
 from backprop_cli.grading.grader import Desk
 from backprop_cli.grading.report_data import Submission
+from backprop_cli.grading.sheets.array_sheet import float_type
 from backprop_cli.problem.problem_file import Source
 from backprop_cli.solving.loading import loaded
 
@@ -77,3 +78,13 @@ def test_entries_of_a_large_array_are_listed_where_they_are_wrong(units: int, li
     value[7] += 1
     (graded,) = problem.check({"Z1": value})
     assert [e.index for e in graded.entries if e.verdict == "wrong"] == [(8,)]
+
+
+@pytest.mark.parametrize("end", ["<", ">"])
+def test_the_order_of_bytes_is_none_of_the_type(end: str) -> None:
+    v = right("float32")
+    found = {name: one.astype(f"{end}f4") for name, one in v.items()}
+    assert float_type(found, None).name == "float32"
+    assert set(verdicts(desk().grade_numbers(found, "mine.npz")).values()) == {"correct"}
+    widened = {"dW1": v["dW1"].astype(f"{end}f8")}
+    assert float_type(widened, None).name == "float32"

@@ -19,7 +19,7 @@ from backprop_cli.grading.report_data import Answer, Sheet
 from backprop_cli.grading.sentences import tolerances
 from backprop_cli.grading.sheets.assembled import MOST_REMARKS, Collector
 from backprop_cli.grading.sheets.measured import moved, terms_behind
-from backprop_cli.grading.sheets.stored_ways import as_declared, stored
+from backprop_cli.grading.sheets.stored_ways import Stored, as_declared, stored, ways
 from backprop_cli.grading.sheets.typed_arrays import ArrayCells, distance
 from backprop_cli.problem.array_files import as_array
 from backprop_cli.problem.ids import Reference
@@ -36,6 +36,9 @@ _DIGITS: Final = 8
 _DOUBLE: Final = 13
 """So many digits, or one or two more, are written out of a float by programs alone."""
 _MOST_NAMES: Final = 6
+_FLOATS: Final = {
+    np.dtype(f"{end}{np.dtype(name).str[1:]}"): name for name in EPSILONS for end in "<>"
+}
 _SOME: Final = 64
 """Numbers at the start of an array that mostly tell what all of it is."""
 _NUMBER: Final = re.compile(r"[\d.]+(?:[eE][-+]?\d+)?")
@@ -86,14 +89,15 @@ def _digits(number: Any) -> int:
 
 def float_type(arrays: Mapping[str, np.ndarray[Any, Any]], rtol: float | None) -> FloatType:
     """The coarsest type among the arrays: what is computed from float32 is no better for it."""
-    names = [array.dtype.name for array in arrays.values() if array.dtype.name in EPSILONS]
+    kinds = (_FLOATS.get(array.dtype) for array in arrays.values())
+    names = [name for name in kinds if name is not None]
     names += ["float32" for array in arrays.values() if _is_single(array)]
     return FloatType(max(names, key=EPSILONS.__getitem__, default="float64"), rtol)
 
 
 def _is_single(array: np.ndarray[Any, Any]) -> bool:
     """Whether all numbers of a float64 are float32 that were widened, and not whole or short."""
-    if array.dtype.name != "float64" or not array.size or array.size > 1_000_000:
+    if _FLOATS.get(array.dtype) != "float64" or not array.size or array.size > 1_000_000:
         return False
     some = array.flat[:_SOME]
     with np.errstate(all="ignore"):
@@ -132,6 +136,14 @@ class ArraySheets(Struct):
     known: Quantities
     _terms: dict[str, int] = field(default_factory=dict)
     _moved: dict[FloatType, dict[str, float]] = field(default_factory=dict)
+    _ways: list[Stored] = field(default_factory=list)
+
+    @property
+    def ways(self) -> list[Stored]:
+        """The ways to keep arrays that the problem has."""
+        if not self._ways:
+            self._ways.extend(ways(self.exercise))
+        return self._ways
 
     def sheet(
         self,
@@ -235,7 +247,7 @@ class _OneSheet(Struct):
         """Puts every array where it belongs, as the problem writes it."""
         arrays = {id: np.asarray(array, dtype=float) for id, (_, array) in named.items()}
         shapes = {id: self.sheets.known.shape(id) for id in arrays}
-        way = stored(self.sheets.exercise, arrays, shapes)
+        way = stored(self.sheets.exercise, self.sheets.ways, arrays, shapes)
         if way.affine is not None:
             self.remark(way.words)
         for id, value in arrays.items():

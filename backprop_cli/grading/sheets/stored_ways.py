@@ -73,12 +73,16 @@ def _axes(exercise: Exercise) -> Iterator[tuple[str, tuple[str, ...]]]:
                 yield stage.called(id), step.axes
 
 
-def stored(exercise: Exercise, arrays: Mapping[str, Array], shapes: Mapping[str, Shape]) -> Stored:
-    """The way in which the arrays fit; another than declared only where more of them fit in it.
+def stored(
+    exercise: Exercise,
+    found: Sequence[Stored],
+    arrays: Mapping[str, Array],
+    shapes: Mapping[str, Shape],
+) -> Stored:
+    """The one of these ways in which the arrays fit; as declared unless more fit in another.
 
     Where squares fit in several, those decide that stand there as they are in one way only.
     """
-    found = ways(exercise)
     fitting = [sum(_fits(way, id, arrays[id], shapes[id]) for id in arrays) for way in found]
     best = max(fitting)
     among = [way for way, count in zip(found, fitting, strict=True) if count == best]

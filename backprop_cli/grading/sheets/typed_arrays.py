@@ -251,7 +251,7 @@ def distance(value: Array, truth: Array) -> float:
     if value.shape != truth.shape:
         return nan
     off = np.asarray(value - truth)
-    return float(np.abs(off, out=off).max(initial=0.0))
+    return max(float(off.max(initial=0.0)), -float(off.min(initial=0.0)))
 
 
 _SHOWN = 9  # significant digits of an entry that a report shows
