@@ -312,9 +312,8 @@ class _Builder:
             inside = any(frame.anchor == event.anchor for frame in self.open)
             why = "stands inside what it refers to" if inside else "refers to nothing before it"
             raise _refused(f"the alias {shown('*' + event.anchor)} {why}", _mark(event))
-        node, nodes = self.anchors[event.anchor]
-        self._spend(nodes, event)
-        return node
+        self._spend(self.anchors[event.anchor][1], event)
+        return self.anchors[event.anchor][0]
 
     def _remember(self, anchor: str | None, node: Node, nodes: int) -> None:
         if anchor is not None:
@@ -375,8 +374,8 @@ class _Builder:
             self.complaints.add(message, _mark(event), "the value alone")
 
     def _second_document(self, event: Any) -> None:
-        message = "a second document begins here; a file holds one"
-        self.complaints.add(message, _mark(event), "put it in a file of its own")
+        said = "a second document begins here; a file holds one"
+        self.complaints.add(said, _mark(event), "put it in a file of its own")
 
 
 def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | None:
@@ -386,8 +385,8 @@ def _first_half(mapping: MapNode, key: ScalarNode, value: Node) -> ScalarNode | 
         return None
     if before.style != "plain" or before.line != key.line or len(before.text) > _LONGEST_HALF:
         return None
-    goes_on = _open(before.text) or re.fullmatch(_OF_NUMBERS, f"{before.text},{key.text}")
-    return before if goes_on else None
+    whole = f"{before.text},{key.text}"
+    return before if _open(before.text) or re.fullmatch(_OF_NUMBERS, whole) else None
 
 
 def _open(text: str) -> bool:
