@@ -15,7 +15,7 @@ from backprop_cli.derive.regions.free_inputs import FreeInputs, Function
 from backprop_cli.derive.regions.halfspaces import Affine, Pieces
 from backprop_cli.document.document_data import Curve, Dot, Exact, Map
 from backprop_cli.document.maps import all_breaks, curve, drawn, forward, span, viewed
-from backprop_cli.formats.pictures_svg import svg
+from backprop_cli.formats.html_page import svg
 
 ONE_INPUT = [seed for seed in range(48) if seed % 4 == 0]
 TWO_INPUTS = [seed for seed in range(48) if seed % 4 in (1, 2)]

@@ -33,8 +33,16 @@ from backprop_cli.document.document_data import (
 from backprop_cli.document.networks import Network
 from backprop_cli.document.step_words import PARAMETERS
 from backprop_cli.document.view import View
-from backprop_cli.formats.html_page import Attributes, Pointed, PointedStep, shape, side, whole_page
-from backprop_cli.formats.pictures_svg import STYLE, svg
+from backprop_cli.formats.html_page import (
+    STYLE,
+    Attributes,
+    Pointed,
+    PointedStep,
+    shape,
+    side,
+    svg,
+    whole_page,
+)
 from backprop_cli.formats.registry import Said
 from backprop_cli.notation.mathml import math
 from backprop_cli.notation.nodes import Braced, Fenced, Node, Sign, row, slashed, tall

@@ -12,7 +12,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op
 from backprop_cli.algebra.shapes import broadcast
-from backprop_cli.operations import elementwise_values as values
+from backprop_cli.operations import stable_values as values
 from backprop_cli.operations.record import Definition, Derivative, Domain, Notation, Operation
 
 Form: TypeAlias = Callable[..., Expr]

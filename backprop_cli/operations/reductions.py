@@ -9,7 +9,7 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, num, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
-from backprop_cli.operations import along_axes
+from backprop_cli.operations import stable_values
 from backprop_cli.operations.record import Notation, Operation, Rules, Shares, total
 
 _AXIS = {"axis": None, "keep": None}
@@ -17,7 +17,7 @@ _AXIS = {"axis": None, "keep": None}
 
 def _reduced(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
-    axis = along_axes.axis_of(node, shape)
+    axis = stable_values.axis_of(node, shape)
     if axis is None:
         return (1,) * len(shape) if node.option("keep") else ()
     kept: Shape = (1,) if node.option("keep") else ()
@@ -26,9 +26,9 @@ def _reduced(shapes: tuple[Shape, ...], node: Op) -> Shape:
 
 def _along(shapes: tuple[Shape, ...], node: Op) -> Shape:
     (shape,) = shapes
-    if along_axes.axis_of(node, shape) is None and len(shape) > 1:
+    if stable_values.axis_of(node, shape) is None and len(shape) > 1:
         raise ShapeError(
-            f"{node.name} of {described(shape)} needs an axis", along_axes.axes_there_are(shape)
+            f"{node.name} of {described(shape)} needs an axis", stable_values.axes_there_are(shape)
         )
     if not shape:
         raise ShapeError(f"{node.name} needs a vector or a matrix, and this is a number")
@@ -84,14 +84,14 @@ def _sum(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
 
 def _mean(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     shape = rules.shape(node.args[0])
-    return (build.div(_whole(g, node, rules), count(shape, along_axes.axis_of(node, shape))),)
+    return (build.div(_whole(g, node, rules), count(shape, stable_values.axis_of(node, shape))),)
 
 
 def _var(g: Expr, _: Expr, node: Op, rules: Rules) -> Shares:
     """What comes through the mean adds up to 0, which the definition's share does not say."""
     x = node.args[0]
     shape = rules.shape(x)
-    twice = build.div(num(2), count(shape, along_axes.axis_of(node, shape)))
+    twice = build.div(num(2), count(shape, stable_values.axis_of(node, shape)))
     share = build.mul(twice, op("sub", x, _middle(node, rules)))
     return (build.mul(_whole(g, node, rules), share),)
 
@@ -165,7 +165,7 @@ def _is_vector(x: Expr, rules: Rules) -> bool:
 def _mean_of_sum(node: Op, rules: Rules) -> Expr:
     shape = rules.shape(node.args[0])
     return build.div(
-        _like("sum", node, node.args[0]), count(shape, along_axes.axis_of(node, shape))
+        _like("sum", node, node.args[0]), count(shape, stable_values.axis_of(node, shape))
     )
 
 
@@ -226,18 +226,18 @@ REDUCTIONS = (
     _reduction(
         "sum",
         "sum",
-        along_axes.along_axis(np.sum),
+        stable_values.along_axis(np.sum),
         _sum,
         "Σ",
         rises=True,
         adds=True,
-        entry=along_axes.sum_entry,
+        entry=stable_values.sum_entry,
         reduces=True,
     ),
     _reduction(
         "mean",
         "mean",
-        along_axes.mean,
+        stable_values.mean,
         _mean,
         rises=True,
         definition=_mean_of_sum,
@@ -255,18 +255,18 @@ REDUCTIONS = (
     _reduction(
         "max",
         "largest entry",
-        along_axes.along_axis(np.max),
+        stable_values.along_axis(np.max),
         _max,
         kink="max",
         rises=True,
         exact=True,
-        entry=along_axes.max_entry,
+        entry=stable_values.max_entry,
         reduces=True,
     ),
     _reduction(
         "logsumexp",
         "logarithm of a sum of exponentials",
-        along_axes.logsumexp,
+        stable_values.logsumexp,
         _logsumexp,
         rises=True,
         written_out=True,
@@ -276,7 +276,7 @@ REDUCTIONS = (
     _reduction(
         "norm",
         "Euclidean length",
-        along_axes.norm,
+        stable_values.norm,
         _norm,
         definition=_root_of_squares,
         reduces=True,
@@ -284,7 +284,7 @@ REDUCTIONS = (
     _reduction(
         "softmax",
         "softmax",
-        along_axes.softmax,
+        stable_values.softmax,
         _softmax,
         shape=_along,
         options={"axis": None},
@@ -295,7 +295,7 @@ REDUCTIONS = (
     _reduction(
         "log_softmax",
         "logarithm of the softmax",
-        along_axes.log_softmax,
+        stable_values.log_softmax,
         _log_softmax,
         shape=_along,
         options={"axis": None},
@@ -305,7 +305,7 @@ REDUCTIONS = (
     _reduction(
         "log_others",
         "logarithm of 1 minus the softmax",
-        along_axes.log_others,
+        stable_values.log_others,
         _log_others,
         shape=_along,
         options={"axis": None},
@@ -317,13 +317,13 @@ REDUCTIONS = (
     _reduction(
         "others_share",
         "what reaches an entry through the others",
-        along_axes.others_share,
+        stable_values.others_share,
         _none,
         shape=lambda shapes, _: shapes[1],
         arity=2,
         options={"axis": None},
         public=False,
-        entry=along_axes.of_slice,
+        entry=stable_values.of_slice,
         in_one_step=True,
         written_out=True,
         definition=_through_the_others,
@@ -331,22 +331,22 @@ REDUCTIONS = (
     _reduction(
         "largest_shares",
         "where the largest entry is",
-        along_axes.largest_shares,
+        stable_values.largest_shares,
         _none,
         shape=lambda shapes, _: shapes[0],
         options={"axis": None, "at_tie": "first"},
         public=False,
         exact=True,
-        entry=along_axes.of_slice,
+        entry=stable_values.of_slice,
     ),
     _reduction(
         "argmax",
         "number of the largest entry",
-        along_axes.argmax,
+        stable_values.argmax,
         _none,
         options={"axis": None, "first": 0},
         exact=True,
-        entry=along_axes.argmax_entry,
+        entry=stable_values.argmax_entry,
         reduces=True,
     ),
 )

@@ -12,7 +12,6 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Option, op
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
-from backprop_cli.operations.along_axes import axis_of
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -23,6 +22,7 @@ from backprop_cli.operations.record import (
     Rules,
     Shares,
 )
+from backprop_cli.operations.stable_values import axis_of
 from backprop_cli.operations.structure import shifted, sizes
 
 Rows: TypeAlias = "list[int]"

@@ -15,7 +15,6 @@ import numpy as np
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, num, op, substitute
 from backprop_cli.algebra.shapes import Shape, ShapeError, described
-from backprop_cli.operations.along_axes import axis_of
 from backprop_cli.operations.record import (
     Array,
     Entries,
@@ -27,6 +26,7 @@ from backprop_cli.operations.record import (
     Stage,
     standing_for,
 )
+from backprop_cli.operations.stable_values import axis_of
 
 Stages: TypeAlias = Callable[[Op, Rules], tuple[Stage, ...]]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from backprop_cli.algebra import build
 from backprop_cli.algebra.expr import Expr, Op, Sym, op, signed_terms, symbols, walk
 from backprop_cli.algebra.quantity import entry_id, quantity
-from backprop_cli.operations.along_axes import is_largest
 from backprop_cli.operations.arithmetic import parts_of
 from backprop_cli.operations.pooling import pool_of
+from backprop_cli.operations.stable_values import is_largest
 from backprop_cli.operations.table import TABLE, operation
 from backprop_cli.problem.model import Array, Model
 from backprop_cli.readings.index_bases import Bases
