@@ -14,13 +14,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 import backprop_cli as backprop
-from backprop_cli.algebra.expr import Expr
 from backprop_cli.classroom.exports import answer_boxes
 from backprop_cli.classroom.exports.moodle_formulas import Typist
 from backprop_cli.cli import main
-from backprop_cli.grading.judging import standing
+from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.readings.intervals import enclosure
 from backprop_cli.solving.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -289,25 +287,16 @@ def test_too_many_boxes_are_refused(kind: str, tmp_path: Path) -> None:
     assert not (tmp_path / "question").exists()
 
 
-def test_ways_of_rounding_are_worked_out_once_for_all_numbers_in_a_box(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_ways_of_rounding_are_worked_out_once_for_all_numbers_in_a_box() -> None:
     """They depend on the rest of the sheet alone, and there are hundreds where much is behind."""
-    made: list[object] = []
-
-    def counted(expr: Expr, *others: Any) -> Any:
-        made.append(expr)
-        return enclosure(expr, *others)
-
-    monkeypatch.setattr(standing, "enclosure", counted)
     typist = Typist(loaded(Source("recurrent.yaml", text_of("recurrent").encode())))
     one = next(each for each in typist.boxes if each.place.name == "dL/dU")
-    kept: standing.Kept = {}
+    kept: Kept = {}
     typist.is_right(one, 20, kept)
-    first = len(made)
+    first = len(kept)
     typist.is_right(one, 21, kept)
     assert first > 100
-    assert len(made) - first < first / 10
+    assert len(kept) - first < first / 10
 
 
 @pytest.mark.parametrize("kind", ["prairielearn", "moodle"])
