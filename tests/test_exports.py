@@ -14,12 +14,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 import backprop_cli as backprop
-from backprop_cli.algebra.expr import Expr
+from backprop_cli.classroom.exports import answer_boxes
 from backprop_cli.classroom.exports.moodle_formulas import Typist
 from backprop_cli.cli import main
-from backprop_cli.grading.judging import standing
+from backprop_cli.grading.judging.standing import Kept
 from backprop_cli.problem.problem_file import Source
-from backprop_cli.readings.intervals import enclosure
 from backprop_cli.solving.loading import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -288,22 +287,34 @@ def test_too_many_boxes_are_refused(kind: str, tmp_path: Path) -> None:
     assert not (tmp_path / "question").exists()
 
 
-def test_ways_of_rounding_are_worked_out_once_for_all_numbers_in_a_box(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_ways_of_rounding_are_worked_out_once_for_all_numbers_in_a_box() -> None:
     """They depend on the rest of the sheet alone, and there are hundreds where much is behind."""
-    made: list[object] = []
-
-    def counted(expr: Expr, *others: Any) -> Any:
-        made.append(expr)
-        return enclosure(expr, *others)
-
-    monkeypatch.setattr(standing, "enclosure", counted)
     typist = Typist(loaded(Source("recurrent.yaml", text_of("recurrent").encode())))
     one = next(each for each in typist.boxes if each.place.name == "dL/dU")
-    kept: standing.Kept = {}
+    kept: Kept = {}
     typist.is_right(one, 20, kept)
-    first = len(made)
+    first = len(kept)
     typist.is_right(one, 21, kept)
     assert first > 100
-    assert len(made) - first < first / 10
+    assert len(kept) - first < first / 10
+
+
+@pytest.mark.parametrize("kind", ["prairielearn", "moodle"])
+def test_more_boxes_than_a_question_has_are_counted_before_any_is_made(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_boxes, "_cells", None)
+    problem = "values: {w: [" + "1, " * 1500 + "1]}\nequations: [L = sum(w^2)]\n"
+    done = exported(kind, problem, tmp_path / "question")
+    assert done.exit_code == 2, done.exception
+    assert "400 boxes" in done.stderr
+
+
+def test_moodle_refuses_by_name_what_no_box_takes(tmp_path: Path) -> None:
+    problem = "x: [1]\ny: [1]\nlayers:\n  - {weights: [[-1]]}\nloss: cross-entropy\n"
+    done = exported("moodle", problem, tmp_path / "question.xml")
+    assert done.exit_code == 2, done.exception
+    assert "L cannot be typed" in done.stderr
+    assert not (tmp_path / "question.xml").exists()
+    shorter = f"{problem}ask: [Z1, dL/dW1]\n"
+    assert exported("moodle", shorter, tmp_path / "question.xml").exit_code == 0

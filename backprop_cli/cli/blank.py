@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from backprop_cli.cli.common import PROBLEM, output_options
-from backprop_cli.cli.output import Output
+from backprop_cli.cli.output import Output, write_new
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.grading.sheets.blank_sheet import Blank
@@ -40,7 +40,11 @@ def command(problem: Path, out: Output) -> None:
             text = _csv(blank, loaded)
         case _:
             text = yaml_sheet(blank)
-    out.write(_in_ascii(text) if ascii_ else text)
+    text = _in_ascii(text) if ascii_ else text
+    if out.file is None:
+        out.write(text)
+    else:  # somebody may have filled in the one that is there
+        write_new(text if text.endswith("\n") else f"{text}\n", out.file, force=out.force)
 
 
 def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from backprop_cli.terminal.themes import DEFAULT_THEME, NARROWEST, THEMES, WIDES
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MAX_WORK = "backprop_cli.max_work"  # what click keeps the option under
 _BUG_WORDS = "This is a bug in backprop. Please report it with the file that caused it."
+_NEVER_WRITTEN = frozenset({".npz", ".npy", ".xlsx", ".zip"})
+"""Endings of files that are read, numbers beside a problem too, and in which nothing is written."""
 ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -138,7 +140,9 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
                     "Decimals shown; numbers too small for them keep significant digits.",
                     usual=4,
                 ),
-                click.option("--force", is_flag=True, help="Let -o replace a file that is read."),
+                click.option(
+                    "--force", is_flag=True, help="Let -o replace what is read, or was filled in."
+                ),
                 ASCII,
                 WIDTH,
                 one_of(
@@ -161,11 +165,11 @@ def _as_options_say(function: Command) -> Callable[..., Any]:
     """The command, its output in the right encoding and over none of its inputs."""
 
     @wraps(function)
-    def checked(*args: Any, force: bool, **kwargs: Any) -> Any:
+    def checked(*args: Any, **kwargs: Any) -> Any:
         names = [name for name in Output.__struct_fields__ if name in kwargs]
         out = Output(**{name: kwargs.pop(name) for name in names})
         with complaints_end_it(out.theme):
-            if not force:
+            if not out.force:
                 _spare_inputs(click.get_current_context().params)
             if out.format not in FOR_READERS and hasattr(sys.stdout, "reconfigure"):
                 sys.stdout.reconfigure(encoding="utf-8")  # as these formats say of themselves
@@ -185,8 +189,11 @@ def _spare_inputs(params: Mapping[str, Any]) -> None:
     output: Path | None = params["file"]
     if output is None or not os.path.exists(output):
         return
-    named = (params.get("problem"), *params.get("paths", ()), *params.get("answers", ()))
-    for path in named:
+    if output.suffix.casefold() in _NEVER_WRITTEN:
+        message = f"a {output.suffix} file is there already, and would be replaced by a text"
+        raise refusal(message, instead="another name, or --force", source=str(output))
+    named = (*(params.get(name) for name in ("problem", "roster")), *params.get("paths", ()))
+    for path in (*named, *params.get("answers", ())):
         if path is not None and os.path.exists(path) and _holds(path, output):
             message = f"it is read, as {path}, and would be replaced"
             raise refusal(message, instead="another name, or --force", source=str(output))

@@ -8,7 +8,6 @@ import click
 
 from backprop_cli.cli.common import PROBLEM, complaints_end_it
 from backprop_cli.cli.output import write_new
-from backprop_cli.errors import Complaint
 
 
 @click.group(
@@ -19,7 +18,6 @@ def command() -> None:
     """Writes PROBLEM as a question of a learning platform."""
 
 
-_DIFFERS = Complaint("it is there already, and differs", instead="another name, or --force")
 _FORCE = click.option("--force", is_flag=True, help="Replace what is there and differs.")
 
 
@@ -52,7 +50,7 @@ def prairielearn(problem: Path, output: Path, force: bool) -> None:
         files = prairielearn_files(load(problem))
         make_folder(output)
         for name, text in files.items():
-            write_new(text, output / name, force=force, refused=_DIFFERS)
+            write_new(text, output / name, force=force)
     click.echo(
         f"a question in {output}; once a course, in the folder with backprop's sources:"
         " pip install --target COURSE/serverFilesCourse .",
@@ -84,5 +82,5 @@ def moodle(problem: Path, output: Path, force: bool) -> None:
     from backprop_cli.cli.arguments import load
 
     with complaints_end_it():
-        write_new(moodle_question(load(problem)), output, force=force, refused=_DIFFERS)
+        write_new(moodle_question(load(problem)), output, force=force)
     click.echo(LOST, err=True)

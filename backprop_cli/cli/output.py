@@ -36,6 +36,7 @@ class Output(Struct, frozen=True):
     width: int | None = None
     theme: ThemeName = DEFAULT_THEME
     detail: Literal["short", "normal", "long"] = "normal"
+    force: bool = False
 
     @property
     def only_ascii(self) -> bool:
@@ -92,7 +93,10 @@ def write_file(text: str, path: Path) -> None:
     Output("text", path).write(text)
 
 
-def write_new(text: str, path: Path, *, force: bool, refused: Complaint) -> None:
+DIFFERS = Complaint("it is there already, and differs", instead="another name, or --force")
+
+
+def write_new(text: str, path: Path, *, force: bool, refused: Complaint = DIFFERS) -> None:
     """The same, but a file that is there already and says something else is spared."""
     if os.path.isfile(path) and not force:
         with _written_to(path):

@@ -21,8 +21,8 @@ from backprop_cli.cli.common import (
     seed_option,
     whole,
 )
-from backprop_cli.cli.output import Output, write_file
-from backprop_cli.errors import refusal
+from backprop_cli.cli.output import Output, write_file, write_new
+from backprop_cli.errors import Complaint, refusal
 
 if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.classroom.practice_session import Line, Practice
@@ -30,6 +30,10 @@ if TYPE_CHECKING:  # loaded where the command runs
     from backprop_cli.solving.loading import Loaded
 
 _WHO = "practice"  # for whom other numbers are drawn
+_NOT_ITS_OWN = Complaint(
+    "the problem with its numbers belongs there, and another file is there already",
+    instead="another name for the sheet: --resume mine.yaml",
+)
 
 
 class Options(Struct, frozen=True):
@@ -81,7 +85,7 @@ def run(problem: Path, options: Options) -> None:
     stated = problem
     if practice.session.seed is not None:
         beside = sheet.with_name(f"{sheet.stem}-problem.yaml")
-        write_file(loaded.source.data.decode(), beside)
+        write_new(loaded.source.data.decode(), beside, force=False, refused=_NOT_ITS_OWN)
         problem = beside
     try:
         _converse(practice, sheet, _printer(options))

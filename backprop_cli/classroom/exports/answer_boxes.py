@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from itertools import product
+from math import prod
 from typing import Any
 
 from msgspec import Struct
@@ -71,15 +72,14 @@ def _nested(shape: tuple[int, ...], texts: Iterator[str]) -> Any:
 def boxes_of(loaded: Loaded) -> list[Boxes]:
     """The boxes for all that is asked; UserError where they are too many, or there are none."""
     places = blank_of(loaded.model, loaded.plan, ()).places
-    taken: set[str] = set()
-    found = [Boxes(place, tuple(_cells(place, loaded.model, taken))) for place in places]
-    count = sum(len(one.cells) for one in found)
+    count = sum(prod(map(int, place.shape)) for place in places)
     if count == 0:
         raise loaded.source.error(Complaint("this problem asks for nothing", instead="ask: [L]"))
     if count > MOST_BOXES:
         message = f"{count} numbers are asked, and a question has {MOST_BOXES} boxes at most"
         raise loaded.source.error(Complaint(message, instead="ask: [Z1, dL/dW1], for some of them"))
-    return found
+    taken: set[str] = set()
+    return [Boxes(place, tuple(_cells(place, loaded.model, taken))) for place in places]
 
 
 def _cells(place: Place, model: Model, taken: set[str]) -> Iterator[Box]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from backprop_cli.classroom.exercise_sheet import given_part
 from backprop_cli.classroom.exports.answer_boxes import Boxes, boxes_of
 from backprop_cli.document.view import View, as_written
+from backprop_cli.errors import Complaint, listed
 from backprop_cli.formats.html_page import fragment
 from backprop_cli.formats.registry import written
 from backprop_cli.grading.grader import Desk
@@ -136,7 +137,17 @@ class Typist:
         self.digits = loaded.model.problem.grading.precision or ASSUMED
         steps = {loaded.reference(one.place.name).step for one in self.boxes}
         self._values = {step: solve(loaded.model, Request(at=step)).values for step in steps}
+        self._check_finite()
         self._right = {one.place.name: self._typed(one, 0) for one in self.boxes}
+
+    def _check_finite(self) -> None:
+        """Refuses what has no interval; UserError that names it."""
+        endless = [one.place.name for one in self.boxes if not np.isfinite(self.values(one)).all()]
+        if endless:
+            message = f"{listed(endless)} cannot be typed into a box: not every number is finite"
+            known = [one.place.name for one in self.boxes if one.place.name not in endless]
+            instead = f"ask: [{', '.join(known)}]" if known else "other numbers"
+            raise self.loaded.source.error(Complaint(message, instead=instead))
 
     def values(self, one: Boxes) -> Any:
         """The right numbers of a quantity, one after the other."""
