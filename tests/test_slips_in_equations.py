@@ -53,6 +53,38 @@ def test_an_activation_inside_a_longer_formula(gradient: object, slip: str) -> N
     assert graded(GATE, right_behind_gate(gradient))["dL/dc"].slips == (slip,)
 
 
+UNIT = """
+values: {x: [-0.08], W: [[-0.5]], b: [0.4], v: [-0.24], y: 1.2}
+equations: [h = relu(W @ x + b), yhat = v @ h, L = (yhat - y)^2]
+train: [W, b, v]
+grading: {precision: {decimals: 3}}
+"""
+
+
+def test_1_for_a_unit_that_is_on_is_what_came_from_above_left_out() -> None:
+    """By hand: z = 0.44, ∂L/∂h = -0.24 · 2(-0.1056 - 1.2) = 0.627, and ∂L/∂b is that, not 1."""
+    sheet = "h: [0.44], yhat: -0.106, L: 1.705, dL/dyhat: -2.611, dL/dh: [0.627], dL/db: [1.000]"
+    assert "upstream-left-out" in graded(UNIT, sheet)["dL/db"].slips
+
+
+STEPS = """
+values: {x: [-1.21, 0.04, 0.88], h0: -0.36, w: -0.8, u: 0.49, b: 1.2, y: 0.78}
+equations:
+  - h1 = tanh(w * x[1] + u * h0 + b)
+  - h2 = tanh(w * x[2] + u * h1 + b)
+  - h3 = tanh(w * x[3] + u * h2 + b)
+  - L = (h3 - y)^2 / 2
+train: [w, u, b]
+grading: {precision: {decimals: 3}}
+"""
+
+
+def test_one_weight_for_the_other_is_named_though_all_are_numbers() -> None:
+    """By hand: δ = -0.040 (1 - 0.74²) = -0.0181 through w = -0.8, where u = 0.49 belongs."""
+    sheet = "h1: 0.963, h2: 0.927, h3: 0.740, L: 0.001, dL/dh3: -0.040, dL/dh2: 0.014"
+    assert graded(STEPS, sheet)["dL/dh2"].slips == ("wrong-operand",)
+
+
 def test_what_is_right_or_no_slip_at_all_has_no_name() -> None:
     assert graded(GATE, right_behind_gate(UP * GATES * SLOPE))["dL/dc"].verdict == "correct"
     found = graded(GATE, right_behind_gate([0.1234, 0.3377, -0.2519]))["dL/dc"]

@@ -108,6 +108,8 @@ grading: {precision: {decimals: 2}}
         ("1/240", "0.008", "wrong"),
         ("1/240", "0.004", "correct"),
         ("1/240", "0.00", "correct"),
+        ("1/540", "0.00000", "correct"),
+        ("1/540", "0.00400", "wrong"),
     ],
 )
 def test_the_ends_at_the_digits_asked(truth: str, typed: str, verdict: str) -> None:

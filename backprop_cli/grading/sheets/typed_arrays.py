@@ -190,8 +190,9 @@ def is_right(
 
     Digits typed beyond those asked do no harm, but where the true value has none there either: then
     one unit short is an error, and no rounding; or where nothing of it is seen at those asked: then
-    these are all there is. Where the digits are only `assumed`, those typed are what somebody chose
-    to give. A program rounds, and cuts nothing off.
+    these are all there is, and 0 alone, with however many zeros, is right there. Where the digits
+    are only `assumed`, those typed are what somebody chose to give. A program rounds, and cuts
+    nothing off.
     """
     if isinstance(asked, Floating):
         near = (np.abs(value - truth) <= typed / 2) | ((truth == 0) & (np.abs(value) < _NOISE))
@@ -201,7 +202,7 @@ def is_right(
     if assumed:
         return at_digits, at_digits
     unit = asked.at(truth)
-    beyond = (typed < unit) & ~short(truth, typed) & (np.abs(truth) >= unit / 2)
+    beyond = (typed < unit) & ~short(truth, typed) & ((np.abs(truth) >= unit / 2) | (value == 0))
     to_digits = beyond & meets(
         standing_for(value, np.broadcast_to(unit, value.shape)), point(truth)
     )

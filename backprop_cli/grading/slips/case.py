@@ -37,6 +37,7 @@ Found = TypeVar("Found")
 ACTIVATIONS = frozenset(name for name, entry in TABLE.items() if entry.activation)
 CONFUSED: Final = ("sigmoid", "tanh", "relu")
 """Activations that are taken for one another, and their derivatives, too."""
+_NORMALISED = frozenset({"standardize", "div"})
 _MOST_NEARBY = 8  # of more others, one or the other gives nearly any number
 _DEEPEST = 4  # states stand behind states: mhat behind m behind the old m; losses behind losses
 
@@ -155,12 +156,12 @@ class Case(Struct, frozen=True):
     def nearby(self, name: str, shape: Shape | None, most: int = _MOST_NEARBY) -> list[str]:
         """Other quantities of a shape that a person may take instead, those next to it first.
 
-        A gradient is taken for a gradient, a parameter for a parameter, a value for a value or for
-        what it is made of: x for x̂, whatever x is. What follows from this one nobody has yet, and
-        it may itself follow from what is wrong.
+        A gradient is taken for a gradient, a parameter for a parameter, a value for a value, and
+        what is normalised for what it becomes: x for x̂, whatever x is. What follows from this one
+        nobody has yet, and it may itself follow from what is wrong.
         """
         kind, made = self.kind(name), self.model.definitions.get(name)
-        made_of = () if made is None else symbols(made)
+        made_of = symbols(made) if isinstance(made, Op) and made.name in _NORMALISED else ()
         order = [*self.model.given, *self.steps]
         here = order.index(name) if name in order else len(order)
         found = [

@@ -43,6 +43,7 @@ from backprop_cli.grading.slips.program_functions import (
 )
 from backprop_cli.grading.slips.program_lines import of_the_right_class, spelt_out, with_logarithms
 from backprop_cli.grading.slips.program_loops import in_loops
+from backprop_cli.grading.slips.program_rewrites import masks_otherwise
 
 _MOST: Final = 4_000
 """So many changes of one quantity are tried."""
@@ -67,6 +68,7 @@ def _changes(case: Case, ways: Sequence[Expr]) -> Iterator[Change]:
         yield from _complements(one)
         yield from in_loops(one, partial(_of_part, one))
         yield from _other_targets(one)
+    yield from (("relu-derivative-wrong", expr) for expr in masks_otherwise(case))
     yield from other_losses(case)
     yield from others_penalties(case)
 

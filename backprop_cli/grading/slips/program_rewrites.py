@@ -171,6 +171,23 @@ def mask_from_gradient(case: Case) -> Iterator[Expr]:
             yield from with_pull(case, one, partial(_switched, below=below))
 
 
+def masks_otherwise(case: Case) -> Iterator[Expr]:
+    """ReLU's mask at another limit than 0, or the ones of it written into the gradient."""
+    for one in applied(case):
+        if one.node.name in ("relu", "leaky_relu"):
+            z = one.node.args[0]
+            for limit in (num(1), num(0.5)):
+                over = op("switch", op("sub", z, limit))
+                yield from with_pull(case, one, lambda g, _, over=over: op("mul", g, over))  # type: ignore[misc]
+            yield from with_pull(case, one, partial(_written_into, z))
+
+
+def _written_into(z: Expr, g: Expr, _: Expr) -> Expr:
+    """`dZ = dH; dZ[Z > 0] = 1`."""
+    kept = op("mul", g, op("switch", z, below=1, at=1, above=0))
+    return op("add", kept, op("switch", z))
+
+
 def _switched(g: Expr, _: Expr, below: Option) -> Expr:
     """The gradient where it is above 0, and so much of it below."""
     return op("mul", g, op("switch", g, above=1, at=0, below=below))

@@ -321,7 +321,7 @@ def _of_another_function(case: Case, one: Applied) -> list[Expr]:
 
 
 def relu_derivative(case: Case) -> Iterator[Expr]:
-    """Multiplied with z or h, all let through, nothing at 0, another mask or limit, or 1 for δ."""
+    """Multiplied with z or h, everything let through, nothing at 0, the mask of something else."""
     for one in _activations(case):
         if one.node.name not in ("relu", "leaky_relu"):
             continue
@@ -338,14 +338,11 @@ def relu_derivative(case: Case) -> Iterator[Expr]:
                 op("switch", z, below=1, at=1, above=0),
                 op("switch", z),
                 op("sigmoid", z),
-                *(op("switch", op("sub", z, limit)) for limit in (num(1), num(0.5))),
                 *(op("switch", z, above=1, at=slope, below=slope) for slope in _LEAKS),
             )
         ]
         masks.append(lambda g: op("mul", g, op("switch", g)))
         masks.append(lambda g: op("positive_part", g))
-        kept, ones = op("switch", z, below=1, at=1, above=0), op("switch", z)  # written into it
-        masks.append(lambda g, kept=kept, ones=ones: op("add", op("mul", g, kept), ones))  # type: ignore[misc]
         for mask in masks:
             yield from with_pull(case, one, lambda g, _, mask=mask: mask(g))  # type: ignore[misc]
 
