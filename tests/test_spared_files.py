@@ -71,6 +71,27 @@ def test_an_empty_sheet_may_be_written_again(here: Path) -> None:
     assert (here / "new.yaml").read_bytes() == before
 
 
+@pytest.mark.parametrize("kind", ["text", "json", "csv"])
+def test_an_empty_sheet_is_replaced_by_that_of_another_problem(kind: str, here: Path) -> None:
+    """Until somebody writes a number into it."""
+    sheet = here / "new"
+    assert run(f"blank p.yaml --format {kind} -o new").exit_code == 0
+    Path("p.yaml").write_text(
+        PROBLEM.replace("[[0.5, -1]]", "[[0.5, -1], [1, 2]]")
+        .replace("y: [1]", "y: [1, 2]")
+        .replace("bias: [1]", "bias: [1, 2]")
+    )
+    before = sheet.read_text()
+    assert run(f"blank p.yaml --format {kind} -o new").exit_code == 0
+    assert sheet.read_text() != before
+    empty = "null" if kind == "json" else "_"
+    begun = sheet.read_text()[::-1].replace(empty[::-1], "5.0", 1)[::-1]
+    sheet.write_text(begun)
+    Path("p.yaml").write_text(PROBLEM)
+    assert run(f"blank p.yaml --format {kind} -o new").exit_code == 2
+    assert sheet.read_text() == begun
+
+
 def test_practice_with_other_numbers_spares_the_problem_of_a_like_name(here: Path) -> None:
     """The numbers of a session are kept beside its sheet, under a name that may be taken."""
     Path("p-problem.yaml").write_text(PROBLEM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,21 @@ def command(problem: Path, out: Output) -> None:
         case _:
             text = yaml_sheet(blank)
     text = _in_ascii(text) if ascii_ else text
-    if out.file is None:
+    if out.file is None or _is_empty(out.file):
         out.write(text)
-    else:  # somebody may have filled in the one that is there
+    else:
         write_new(text if text.endswith("\n") else f"{text}\n", out.file, force=out.force)
+
+
+def _is_empty(file: Path) -> bool:
+    """Whether nothing is lost with what is there: no file, or a sheet that nobody filled in."""
+    from backprop_cli.grading.sheets.blank_sheet import is_blank
+
+    if not file.is_file():
+        return True
+    with suppress(OSError):
+        return is_blank(file.read_text("utf-8", "replace"))
+    return False
 
 
 def _conventions(loaded: Loaded, ascii_: bool) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Final
@@ -68,6 +70,21 @@ def digits_said(digits: Digits | None) -> str:
     if digits is None:
         return f"No digits are asked for: {said} are assumed, and fewer cost nothing."
     return f"Write {said}."
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing is filled in on a sheet of any of these formats yet."""
+    return not any(_filled_in(line) for line in text.splitlines() if line != _CSV_HEAD)
+
+
+_CSV_HEAD = "name,row,column,value"
+_nothing = partial(re.fullmatch, r"(?:[\s\[\]{},_~-]|null)*")
+
+
+def _filled_in(line: str) -> bool:
+    """Whether anything stands behind a name, or in the last column."""
+    said = re.split(r"(?:^|\s)#", line)[0]
+    return not _nothing(re.split(r":|,{2,}|,\d*,\d*,", said)[-1])
 
 
 # YAML -------------------------------------------------------------------------------------------
@@ -148,7 +165,7 @@ def _nested(sizes: tuple[int, ...]) -> object:
 
 def csv_sheet(blank: Blank, bases: dict[str, tuple[int, ...]]) -> str:
     """The sheet as CSV, a row an entry; `bases` say from which number the axes of each count."""
-    rows = ["name,row,column,value"]
+    rows = [_CSV_HEAD]
     for place in blank.places:
         sizes = _sizes(place.shape) or ()
         counted = (
