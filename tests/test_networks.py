@@ -116,6 +116,22 @@ def test_svg_has_a_circle_for_each_unit_and_a_line_for_each_edge(stem: str, tmp_
     assert all(unit.text in texts for unit in found.units)
 
 
+@pytest.mark.parametrize("stem", LAYERS)
+def test_all_of_the_picture_lies_on_its_paper(stem: str, tmp_path: Path) -> None:
+    """Every circle whole and every word, all moved by the margin."""
+    drawn(PROBLEMS / f"{stem}.yaml", "-o", tmp_path / "n.svg")
+    root = ET.fromstring((tmp_path / "n.svg").read_text(encoding="utf-8"))  # noqa: S314  # our own
+    wide, high = (float(number) for number in root.attrib["viewBox"].split()[2:])
+    moved = next(each for each in root if each.tag.endswith("}g")).attrib["transform"]
+    right, down = map(float, re.findall(r"[\d.]+", moved))
+    for each in root.iter():
+        if each.tag.endswith(("}circle", "}text")):
+            at = {name.removeprefix("c"): value for name, value in each.attrib.items()}
+            x, y, r = float(at["x"]) + right, float(at["y"]) + down, float(at.get("r", 0))
+            assert r <= x <= wide - r
+            assert r <= y <= high - r
+
+
 @pytest.mark.parametrize("words", [(), ("--ascii",)])
 def test_on_a_terminal_every_name_and_weight_is_there(words: tuple[str, ...]) -> None:
     text = drawn(PROBLEMS / "sigmoid-softmax.yaml", "--width", 80, *words)
