@@ -230,7 +230,7 @@ LOSSES: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 MISTAKES = {  # the sheet beside each, where it goes wrong, and what that is called
     "norms/batch-norm": ("mean-path-lost", "dL/dX", "path-lost"),
-    "norms/batch-norm-compact": ("mean-lost", "dL/dX", "term-left-out"),
+    "norms/batch-norm-compact": ("mean-lost", "dL/dX", "path-lost"),
     "norms/network": ("output-for-input", "dL/dgamma2", "wrong-layer-input"),
     "norms/dropout": ("not-rescaled", "H1", "factor-left-out"),
     "attention/causal": ("root-lost", "S_O", "factor-left-out"),

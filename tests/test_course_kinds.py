@@ -225,7 +225,7 @@ ENDS = {  # the textbook's last line, as it is printed
     20: "∂L/∂P = S − P⁻¹",
     29: "∂L/∂W = Σₜ δₜ hₜ₋₁ᵀ",
     30: "∂h₃/∂h₁ = diag(1 − h₃²) U diag(1 − h₂²) U",
-    37: "(∂L/∂w)ᵢₘ₁ₖ = Σⱼ (∂L/∂z)ᵢ₁ⱼ · x[m,1,2j+k−2]",
+    37: "(∂L/∂w)ᵢₘ₁ₚ = Σⱼ (∂L/∂z)ᵢ₁ⱼ · x[m,1,2j+p−2]",
     43: "= γⱼ · (Gᵢⱼ − Σₘ Gₘⱼ / M − ((x̂_O)ᵢⱼ · Σₘ Gₘⱼ · (x̂_O)ₘⱼ) / M) / √(var_O)ⱼ",
     44: "= (gⱼ · γⱼ − Σₘ gₘ · γₘ / n − ((x̂_y)ⱼ · Σₘ gₘ · γₘ · (x̂_y)ₘ) / n) / √var_y",
     54: "parameters together: 13",

@@ -59,7 +59,7 @@ def test_no_slip_is_looked_for_where_every_array_is_right(monkeypatch: pytest.Mo
     for kind in ("float64", "float32"):
         with monkeypatch.context() as patched:
             patched.setattr("backprop_cli.grading.graded.Judge", none)
-            patched.setattr("backprop_cli.grading.graded.ProgramDetector", none)
+            patched.setattr("backprop_cli.grading.causes.ProgramDetector", none)
             assert set(verdicts(desk().grade_numbers(right(kind), "mine.npz")).values()) == {
                 "correct"
             }

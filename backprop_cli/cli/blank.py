@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ def _is_empty(file: Path) -> bool:
     """Whether nothing is lost with what is there: no file, or a sheet that nobody filled in."""
     from backprop_cli.grading.sheets.blank_sheet import is_blank
 
-    if not file.is_file():
+    if not os.path.isfile(file):
         return True
     with suppress(OSError):
         return is_blank(file.read_text("utf-8", "replace"))
