@@ -46,7 +46,7 @@ def command(problem: Path, out: Output) -> None:
     if out.file is None or _is_empty(out.file):
         out.write(text)
     else:
-        write_new(text if text.endswith("\n") else f"{text}\n", out.file, force=out.force)
+        write_new(text, out.file, force=out.force)
 
 
 def _is_empty(file: Path) -> bool:

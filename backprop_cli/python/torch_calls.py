@@ -12,9 +12,6 @@ from msgspec import Struct
 from backprop_cli.python.given_numbers import NotLayersError
 from backprop_cli.python.torch_modules import refused
 
-_SUMS: Final = frozenset({"add", "iadd", "add_"})
-
-
 SIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("add", "iadd", "add_"), "+"),
@@ -95,7 +92,7 @@ def _sum(
     node: Any, others: list[Any], places: Mapping[Any, int], modules: Mapping[str, Any]
 ) -> Call:
     """Something from before that is added, as it is or through a linear layer of its own."""
-    if len(others) != 1 or function_of(node) not in _SUMS or node.kwargs:
+    if len(others) != 1 or SIGNS.get(function_of(node)) != "+" or node.kwargs:
         raise NotLayersError
     (other,) = others
     if other in places:

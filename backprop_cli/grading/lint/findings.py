@@ -149,17 +149,14 @@ def _kinks(grader: Grader) -> Iterator[Finding]:
         nodes = (node for node in walk(equation.expr) if isinstance(node, Op))
         for of in {n.name: operation(n) for n in nodes if at_kink(n, grader.truth)}.values():
             kink = "step_at_zero" if of.kink == "step" else str(of.kink)
-            key, taken = (
-                kink.replace("_", "-" if kink == "leaky_relu" else "_"),
-                getattr(kinks, kink),
-            )
-            said = f"kinks: {{{key}: {taken if kink == 'max' else format(taken, 'g')}}}"
+            key, taken = kink.replace("leaky_", "leaky-"), getattr(kinks, kink)
+            said = f"{key}: {taken if isinstance(taken, str) else format(taken, 'g')}"
             if stated.isdisjoint((kink, key)):
                 yield Finding(
                     "kink",
                     equation.name,
                     _TIED if kink == "max" else _AT_ZERO.format(of.words),
-                    f"other numbers, or say in the problem what is taken: {said}",
+                    f"other numbers, or say what is taken: convention: {{kinks: {{{said}}}}}",
                 )
 
 

@@ -174,9 +174,9 @@ def read_member(path: str, most: int) -> bytes:
             raise OSError(0, "it is encrypted")
         with _opened(archive).open(info) as file:
             return file.read(most)
+    except OSError:
+        raise
     except zip_errors() as error:
-        if isinstance(error, OSError):
-            raise
         raise OSError(0, f"the archive is damaged ({type(error).__name__})") from None
 
 
