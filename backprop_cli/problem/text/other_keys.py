@@ -48,10 +48,10 @@ OF_PROBLEM: Final = _meant(
         "notes": "note comment comments description remark",
         "equations": "formulas formula gleichungen équations ecuaciones equazioni",
         "values: {x: [1, 2], W: [[1, 0], [0, 1]]}": (
-            "constants variables params parameters werte valeurs valores"
+            "constants variables params parameters werte valeurs valores given gegeben"
         ),
-        "train": "trainable trained",
-        "train: [W, b], and what it leaves out is given": "given fixed frozen",
+        "train": "trainable trained wrt withrespectto learned",
+        "train: [W, b], and what it leaves out is given": "fixed frozen",
         "ask": "asked question questions want wanted show",
         "convention: {indices: 1}": "indices index",
         "convention: {affine: W x + b}": "affine layout orientation",
