@@ -70,7 +70,7 @@ def _is_weighted_sum(expr: Expr) -> bool:
     return any(isinstance(node, Op) and node.name == "matmul" for _, node in terms) and all(
         sign > 0
         and (
-            isinstance(node, Sym)
+            isinstance(node, (Sym, Num))
             or (isinstance(node, Op) and node.name in ("matmul", "row", "column", "at"))
         )
         for sign, node in terms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -251,12 +251,18 @@ def _called(expr: Expr, read: Equations, shape: Shape) -> tuple[str, str]:
     added = [*losses_of(expr, read.shapes)]
     if len(added) == 1 and (once := added[0][1]) is not None:
         return once.loss.name, f"{once.loss.words}, times a number"
-    if not read.over_time:
-        return rule_of(expr), ""
-    terms = {each.loss.name if each else "" for _, each in added}
-    if len(terms) == 1 and (loss := LOSSES.get(min(terms))) is not None:
+    terms = [*dict.fromkeys(each.loss.name if each else "" for _, each in added)]
+    if read.over_time and len(terms) == 1 and (loss := LOSSES.get(terms[0])) is not None:
         return loss.name, f"{loss.words}, summed over the steps"
-    return rule_of(expr), ""
+    return rule_of(expr), _sum_in_words(terms)
+
+
+def _sum_in_words(losses: Sequence[str]) -> str:
+    """What is added up, where there is a loss in it: each by its name, what has none as a term."""
+    named = [LOSSES[name].words for name in losses if name]
+    if not named:
+        return ""
+    return " and ".join([*named, *(["another term"] if "" in losses else [])])
 
 
 def _in_steps(read: Equations, name: str, node: Op, mark: Mark) -> None:
