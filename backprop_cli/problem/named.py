@@ -69,10 +69,7 @@ def _is_weighted_sum(expr: Expr) -> bool:
     terms = [*signed_terms(expr)]
     return any(isinstance(node, Op) and node.name == "matmul" for _, node in terms) and all(
         sign > 0
-        and (
-            isinstance(node, (Sym, Num))
-            or (isinstance(node, Op) and node.name in ("matmul", "row", "column", "at"))
-        )
+        and (isinstance(node, (Sym, Num)) or node.name in ("matmul", "row", "column", "at"))
         for sign, node in terms
     )
 
