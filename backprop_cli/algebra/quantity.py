@@ -326,6 +326,27 @@ def without_layer(name: str) -> str:
     return name if found is None else f"{before}{bar}{found.letter}"
 
 
+def printed_names(letters: Letters, layers: int) -> dict[str, str]:
+    """What the quantities of a network are called besides their ids: H2 is Yhat, `notation`'s own.
+
+    What is an id already is not among them: where layers are counted from 0, H1 stays H1.
+    """
+    own = Letters()
+    found = {layer_id("H", layers): "Yhat"}
+    wholes = {"input": "X", "target": "Y", "output": "Yhat", "loss": "L"}
+    for key, id in wholes.items():
+        if (letter := getattr(letters, key)) != getattr(own, key):
+            found[letter] = id
+    for key in ("weights", "bias", "pre", "post"):
+        letter, id = getattr(letters, key), getattr(own, key)
+        if letter in ("W", "b", "Z", "H"):
+            continue
+        for layer in range(1, layers + 1):
+            whole = layer_id(id, layer)
+            found[layer_id(letter, layer + letters.first_layer - 1)] = found.get(whole, whole)
+    return found
+
+
 # Ids in running text -----------------------------------------------------------------------------
 
 

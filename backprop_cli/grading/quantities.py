@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from backprop_cli.algebra.quantity import entry_id, plain_id
+from backprop_cli.algebra.quantity import entry_id, plain_id, typed_derivative
 from backprop_cli.grading.report_data import Index, Shape
 from backprop_cli.problem.ids import Reference, UnknownIdError, reference
 from backprop_cli.problem.model import Model
@@ -171,6 +171,8 @@ def _without_containers(name: str) -> Iterator[tuple[str, str, str]]:
     """What stands in dictionaries and objects, with what these make of it."""
     parts = [part.strip() for part in _PARTS.sub(r"/\1", name).split("/") if part.strip()]
     yield name, "", ""
+    if (pair := typed_derivative(name)) and f"d{pair[0]}".casefold() not in _GRADIENTS:
+        return  # ∂p/∂z is no z in a dictionary p
     for start in range(1, len(parts)):
         above = {part.casefold() for part in parts[:start]}
         prefix = "d" if above & _GRADIENTS else ""

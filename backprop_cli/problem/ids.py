@@ -14,6 +14,7 @@ from backprop_cli.algebra.expr import Sym
 from backprop_cli.algebra.quantity import (
     derivative_id,
     entry_id,
+    layer_name,
     new_id,
     quantity,
     step_id,
@@ -28,6 +29,9 @@ from backprop_cli.problem.typed_numbers import shown
 
 _delta = partial(re.fullmatch, r"(?:delta|δ)_?(\d+)", flags=re.IGNORECASE)
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
+_LOSSES = frozenset(
+    "e j c l loss cost error e_total etotal total_loss total_error total_cost sse mse".split()
+)
 _LONGEST = 40  # characters of a name that could be meant
 _MOST = 12  # names that a message lists
 _SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789") | str.maketrans(
@@ -151,8 +155,29 @@ def _resolved(
             if found:
                 message = f"{shown(name)} may mean several quantities"
                 raise UnknownIdError(message, " or ".join(found[:_MOST]))
+        if (loss := _by_the_loss(name, known, gradient_of, aliases)) is not None:
+            return loss
     message, instead = names_said(name, known, "quantity")
     raise UnknownIdError(message, instead)
+
+
+def _by_the_loss(
+    name: str, known: Collection[str], gradient_of: str, aliases: Mapping[str, str]
+) -> str | None:
+    """∂E/∂W and ∂J/∂W are ∂L/∂W where nothing is called E or J, and E is L in a network."""
+    of, by = typed_derivative(in_letters(name)) or (name, "")
+    losses = {of.casefold(), gradient_of.casefold()} <= _LOSSES
+    if not losses or _matching({of}, known, aliases, _same_letters):
+        return None
+    if not by:
+        return gradient_of if aliases and gradient_of in known else None
+    wanted = derivative_id(gradient_of, by)
+    if wanted == name:
+        return None
+    try:
+        return _resolved(wanted, known, gradient_of, aliases)
+    except UnknownIdError:
+        return None
 
 
 def _of_others(id: str, spellings: set[str], known: Collection[str]) -> bool:
@@ -219,10 +244,15 @@ def _spellings(name: str, gradient_of: str, aliases: Mapping[str, str]) -> Itera
 
 
 def _renamed(name: str, aliases: Mapping[str, str]) -> str:
-    """A second name replaced by the first, whatever ends it: H2_new is Yhat_new."""
-    folded = {alias.casefold(): first for alias, first in aliases.items()}
+    """A second name replaced by the first, whatever ends it: H2_new is Yhat_new.
+
+    In other letters, too, but that Z1 is an id of its own where z1 is what the file calls H1.
+    """
     read = quantity(name)
-    first = folded.get(read.name.casefold())
+    first = aliases.get(read.name)
+    if first is None and getattr(layer_name(read.name), "letter", "") not in ("W", "b", "Z", "H"):
+        folded = {alias.casefold(): first for alias, first in aliases.items()}
+        first = folded.get(read.name.casefold())
     return name if first is None or read.by else replace(read, name=first).id
 
 

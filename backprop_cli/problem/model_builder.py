@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 
 from backprop_cli.algebra.expr import Expr, Sym, op
-from backprop_cli.algebra.quantity import at_step, layer_id
+from backprop_cli.algebra.quantity import at_step, layer_id, printed_names
 from backprop_cli.algebra.shapes import Shape, ShapeError, Size, described
 from backprop_cli.errors import Complaints
 from backprop_cli.operations.table import Sizes
@@ -107,8 +107,8 @@ class Draft(Struct):
 
     @property
     def aliases(self) -> dict[str, str]:
-        """The last layer's output has two names."""
-        return {layer_id(POST, len(self.layers)): "Yhat"}
+        """The last layer's output has two names, and each the one that `notation` prints."""
+        return printed_names(self.problem.notation, len(self.layers))
 
     def output_of(self, layer: int) -> str:
         """What layer `layer` puts out (0 is the input)."""
