@@ -203,6 +203,11 @@ class Case(Struct, frozen=True):
         return known and self.sizes.names.get(name) == shape
 
     @property
+    def gradient_lost(self) -> str:
+        """What losing a gradient leaves: the way back, the local derivative; else a factor less."""
+        return "upstream-left-out" if self.step.phase == "backward" else "factor-left-out"
+
+    @property
     def upstreams(self) -> frozenset[str]:
         """The gradients in the formula."""
         return self.kept(

@@ -143,7 +143,7 @@ def _left_out(case: Case, lost: Expr) -> str:
     """What the slip of losing a factor is called."""
     names = set(symbols(lost))
     if names & case.upstreams:
-        return "upstream-left-out"
+        return case.gradient_lost
     name = plain_name(untransposed(lost))
     of_weights = case.by is not None and case.by in case.model.trained
     is_input = of_weights and name in case.kept("inputs", lambda: _inputs(case))
@@ -275,7 +275,7 @@ def _operands(case: Case) -> Iterator[Change]:
                 for put_in in found:
                     yield "wrong-operand", put_in(Sym(other))
         if name in case.upstreams:
-            yield "upstream-left-out", substitute(case.expr, {name: _ones(Sym(name))})
+            yield case.gradient_lost, substitute(case.expr, {name: _ones(Sym(name))})
             own = quantity(name).by or ""  # r for ∂L/∂r, which is r/3
             if own and case.sizes.names.get(own) == case.sizes.names[name]:
                 yield "wrong-operand", case.exchanged(name, Sym(own))

@@ -8,8 +8,10 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from backprop_cli.algebra.expr import Expr, symbols
+from backprop_cli.algebra.quantity import quantity
 from backprop_cli.grading.judging.answer_key import is_jacobian
 from backprop_cli.grading.judging.judge import Judge
 from backprop_cli.grading.sheets.cells import Figure, is_plain
@@ -47,7 +49,7 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     count = sum(numbers[name].size for name in used)
     if count > _MOST_NUMBERS:
         return False
-    luck = wrong.luck
+    luck = by_luck(_since_before(judge, wrong))
     if _DIGITS * 2 * count * luck <= _MOST_BY_CHANCE:
         found = (one for name in used for one in _read(ways[0], numbers, name))
         return any(_explains(wrong, one) for one in found)
@@ -57,6 +59,16 @@ def digit_misread(judge: Judge, wrong: Wrong, numbers: Numbers) -> bool:
     if _DIGITS * sum(one.digits for one in own) * luck > _MOST_BY_CHANCE_BESIDE_RIGHT:
         return False
     return any(_explains(wrong, one) for one in own)
+
+
+def _since_before(judge: Judge, wrong: Wrong) -> Wrong:
+    """What belongs to a later step as known by its change: any digit behind it moves it as far."""
+    read = quantity(wrong.name)
+    new = read.part == "new"
+    before = replace(read, part="") if new else replace(read, step=max(read.step - 1, 1))
+    if wrong.old is not None or before == read or before.id not in judge.key.truth:
+        return wrong
+    return replace(wrong, old=judge.key.truth[before.id])
 
 
 def misread_again(judge: Judge, wrong: Wrong) -> bool:
