@@ -6,12 +6,15 @@ is, and the right values of these are worked out here in plain NumPy.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import backprop_cli as backprop
+from backprop_cli.cli import main
 
 EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "sigmoid into a linear unit": (
@@ -877,3 +880,19 @@ def test_a_later_loss_that_nothing_explains_is_no_digit_misread(typed: str) -> N
     report = backprop.load(CLASSES).check({"L": "2.7726", "L@2": typed})
     assert report["L@2"].verdict != "correct"
     assert "digit-misread" not in report["L@2"].slips
+
+
+def test_the_last_state_in_letters_is_asked_for_by_an_equation(tmp_path: Path) -> None:
+    """`differentiate: h_T` listed h_1 to h_4, the steps that stand for all of them."""
+    text = (
+        "shapes: {x: [T], w: [], u: [], h_0: []}\nequations:\n  - for t in 1..T:\n"
+        "      - h_t = tanh(w * h_{t-1} + u * x[t])\n"
+    )
+    path = tmp_path / "states.yaml"
+    path.write_text(text + "differentiate: h_T\n", encoding="utf-8")
+    refused = CliRunner().invoke(main, ["derive", str(path)])
+    assert refused.exit_code == 2
+    assert "the number of steps is a letter" in refused.stderr
+    assert "- L = h_T" in refused.stderr
+    path.write_text(text + "  - L = h_T\n", encoding="utf-8")
+    assert "Σₜ ∂L/∂hₜ" in CliRunner().invoke(main, ["derive", str(path)]).stdout

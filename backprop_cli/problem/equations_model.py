@@ -19,6 +19,7 @@ from backprop_cli.problem.model import Built, Equation, Model, Outline, checked_
 from backprop_cli.problem.network_loss import penalty_term, penalty_weights
 from backprop_cli.problem.problem_data import Penalty, Problem
 from backprop_cli.problem.read_equations import AXES, Equations, read_equations, read_values, unroll
+from backprop_cli.problem.text.lexer import FormulaError, stepped
 from backprop_cli.problem.typed_numbers import shown
 from backprop_cli.trace import Given, Unknown
 
@@ -172,10 +173,21 @@ def _target(read: Equations) -> str | None:
     if name in read.values:
         message = f"{shown(name)} is given, and only what is computed can be differentiated"
         read.complaints.add(message, asked.mark, last)
+    elif _with_its_step(name, read) in names:
+        message = f"{shown(name)} is of a step, and the number of steps is a letter"
+        read.complaints.add(message, asked.mark, f"one more equation in its place: - L = {name}")
     elif name not in read.failed and name not in read.later:
         message, instead = names_said(name, list(read.later), "equation for")
         read.complaints.add(message, asked.mark, instead)
     return None
+
+
+def _with_its_step(name: str, read: Equations) -> str:
+    """h_T as the equations have it: some number of steps stands for T."""
+    try:
+        return stepped(name, read.lengths)
+    except FormulaError:
+        return name
 
 
 def _take_only_entry(read: Equations, target: str) -> None:

@@ -58,7 +58,7 @@ class Equations(Struct):
     stated: list[Stated] = field(default_factory=list)
     over_time: tuple[OverTime, ...] = ()
     hints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    lengths: frozenset[str] = frozenset()
+    lengths: Mapping[str, int] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
 
     @property
@@ -118,7 +118,7 @@ def unroll(read: Equations) -> None:
     sizes = frozenset() if read.numbers else letters_of(read.shapes.values())
     found = unrolled(read.problem.equations or (), read.values, read.complaints, sizes)
     read.stated, read.over_time = found.equations, tuple(found.over_time)
-    read.lengths = frozenset(found.lengths)
+    read.lengths = found.lengths
     read.hints = hints(read.over_time, read.values)
 
 
