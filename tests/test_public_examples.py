@@ -896,3 +896,20 @@ def test_the_last_state_in_letters_is_asked_for_by_an_equation(tmp_path: Path) -
     assert "- L = h_T" in refused.stderr
     path.write_text(text + "  - L = h_T\n", encoding="utf-8")
     assert "Σₜ ∂L/∂hₜ" in CliRunner().invoke(main, ["derive", str(path)]).stdout
+
+
+@pytest.mark.parametrize(
+    ("equation", "lines"),
+    [("J = G * ln(P[1,2])", 1), ("J = G * sum(P[1,:])", 2), ("J = P[1,2] + P[2,1]", 1)],
+)
+def test_a_formula_of_entries_is_stated_once(equation: str, lines: int, tmp_path: Path) -> None:
+    """Entry by entry it is what it was: "J = G · ln P₁₂" stood there twice."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "shapes: {theta: [S, A], G: []}\nequations:\n  - P = softmax(theta, axis=1)\n"
+        f"  - {equation}\n",
+        encoding="utf-8",
+    )
+    page = CliRunner().invoke(main, ["derive", str(path), "--of", "J", "--wrt", "theta"]).stdout
+    stated = page.partition("Equations")[2].partition("Chain rule")[0]
+    assert sum(line.strip().startswith("J ") for line in stated.splitlines()) == lines

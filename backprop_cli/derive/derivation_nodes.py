@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct, field
 
-from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite
+from backprop_cli.algebra.expr import Expr, Num, Op, Sym, op, rewrite, walk
 from backprop_cli.algebra.quantity import entry_id, quantity, whole_id
 from backprop_cli.algebra.shapes import Size, is_formula, letters_in, plus, put_in
 
@@ -59,6 +59,11 @@ def indexed(name: str, *letters: str) -> Sym:
 def parts(name: str) -> tuple[str, tuple[str, ...]]:
     """A name and the index letters behind it: `z[k]` is z and k."""
     return whole_id(name), quantity(name).index
+
+
+def done(expr: Expr) -> list[str]:
+    """What is done in a formula: one of which entries are taken alone is written as it was."""
+    return [node.name for node in walk(expr) if isinstance(node, Op) and node.name != "at"]
 
 
 def renamed(expr: Expr, letters: Mapping[str, str]) -> Expr:
