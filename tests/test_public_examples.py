@@ -913,3 +913,27 @@ def test_a_formula_of_entries_is_stated_once(equation: str, lines: int, tmp_path
     page = CliRunner().invoke(main, ["derive", str(path), "--of", "J", "--wrt", "theta"]).stdout
     stated = page.partition("Equations")[2].partition("Chain rule")[0]
     assert sum(line.strip().startswith("J ") for line in stated.splitlines()) == lines
+
+
+GATED = """
+values: {x: [1, 0, 0], h_0: 0}
+equations:
+  - for t in 1..3:
+      - z_t = sigmoid(2 * x[t] - 1)
+      - c_t = tanh(1.5 * x[t] + 0.5 * h_{t-1})
+      - h_t = (1 - z_t) * h_{t-1} + z_t * c_t
+differentiate: h_3
+"""
+
+
+def test_a_gate_that_mixes_two_numbers_is_no_loss() -> None:
+    """ln(exp(h)) − zh of one number is (1 − z)h: that was called a cross-entropy, in any GRU."""
+    h = 0.0
+    for x in (1, 0, 0):
+        z = 1 / (1 + np.exp(1 - 2 * x))
+        h = (1 - z) * h + z * np.tanh(1.5 * x + 0.5 * h)
+    solution = backprop.load(GATED).solve()
+    assert float(solution["h_3"]) == pytest.approx(h)
+    assert "entropy" not in solution.render("text")
+    of_one = "values: {z: [0.3], y: [1]}\nequations: [L = ln(sum(exp(z))) - sum(y * z)]\n"
+    assert "cross-entropy from the logits" in backprop.load(of_one).solve().render("text")

@@ -38,6 +38,9 @@ _REACH = 20.0  # how far out that is
 _PIECES = frozenset({"huber", "clip", "switch", "choose", "sign"})
 """What is made of pieces, beside all that has a kink."""
 
+_ARITHMETIC = frozenset({"add", "sub", "neg", "mul", "div", "pow", "sum", "mean", "dot", "at"})
+"""What has no logarithm: ln(exp(z)) − y·z of one entry is (1 − y)·z, and that is no loss."""
+
 _GOLDEN = 0.6180339887498949  # its multiples fall everywhere between 0 and 1
 _LETTER = 3  # a size that is a letter may be any number
 
@@ -194,7 +197,9 @@ def _usual(
 def _in_order(expr: Expr) -> Iterator[Loss]:
     """The mean of two squares is half of their sum: what is written as a mean is one."""
     is_mean = uses(expr, "mean")
-    yield from sorted(LOSSES.values(), key=lambda loss: is_mean != loss.name.startswith("mean"))
+    plain = all(node.name in _ARITHMETIC for node in walk(expr) if isinstance(node, Op))
+    losses = (loss for loss in LOSSES.values() if not (plain and loss.logits))
+    yield from sorted(losses, key=lambda loss: is_mean != loss.name.startswith("mean"))
 
 
 def _values(
