@@ -182,6 +182,9 @@ RULES: Final = _meant(
         "nesterov": "nag nesterovmomentum",
         "adam, with `weight_decay` beside it": "adamw",
         "newton": "newtonraphson newtonsmethod",
+        "its step as equations, such as w1 = w - eta * g / sqrt(s + eps)": (
+            "adadelta adamax nadam radam amsgrad rprop lion lars lamb adafactor"
+        ),
     }
 )
 MEAN_OR_SUM: Final = _meant({"mean": "average avg batchmean", "sum": "total none"})
