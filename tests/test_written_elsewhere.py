@@ -43,7 +43,7 @@ MATRIX = "A: [[1, 2], [3, 4]]"
         (formula("a: 1, b: 2", "z = a ./ b^2"), (3, 11), "`./` has no meaning", "/"),
         (formula("x: [2, 1]", "z = sum(x.^2)"), (3, 14), "`.^` has no meaning", "^"),
         (formula("x: [2, 1]", "z = x . x"), (3, 11), "a point is no product", "dot(a, b)"),
-        ("given: [x]\n" + formula("x: 2", "L = x^2"), (1, 1), "`given` is not", "train: [W, b]"),
+        ("given: [x]\n" + formula("x: 2", "L = x^2"), (1, 1), "`given` is not", "values: {x"),
         (
             "values: {x: [2, 1]}\nequations: [z = dot(x, x), L = z^2]\n",
             (2, 22), "the comma in `z = dot(x, x)` begins another item", '"z = dot(x, x)"',
