@@ -937,3 +937,33 @@ def test_a_gate_that_mixes_two_numbers_is_no_loss() -> None:
     assert "entropy" not in solution.render("text")
     of_one = "values: {z: [0.3], y: [1]}\nequations: [L = ln(sum(exp(z))) - sum(y * z)]\n"
     assert "cross-entropy from the logits" in backprop.load(of_one).solve().render("text")
+
+
+TWO_OUTPUTS = """
+x: [0.05, 0.1]
+y: [0.01, 0.99]
+layers:
+  - {weights: [[0.15, 0.20], [0.25, 0.30]], bias: [0.30, 0.30], activation: sigmoid}
+  - {weights: [[0.40, 0.45], [0.50, 0.55]], bias: [0.6, 0.6], activation: sigmoid}
+loss: half-squared-error
+"""
+
+
+@pytest.mark.parametrize("asked", ["dYhat/dZ2", "dL/dZ2"])
+def test_the_slope_of_the_output_taken_at_the_error(asked: str) -> None:
+    """Notes have 0.7391 (1 − 0.7391) = 0.1928 for ŷ(1 − ŷ), ŷ = 0.7494: 0.7394 is ŷ − t."""
+    h = 1 / (1 + np.exp(-(np.array([[0.15, 0.20], [0.25, 0.30]]) @ [0.05, 0.1] + 0.3)))
+    y = 1 / (1 + np.exp(-(np.array([[0.40, 0.45], [0.50, 0.55]]) @ h + 0.6)))
+    error = y - [0.01, 0.99]
+    slope = {"right": y * (1 - y), "wrong": error * (1 - error)}
+    assert slope["right"][0] == pytest.approx(0.1878, abs=5e-5)
+    problem = backprop.load(TWO_OUTPUTS + f"ask: [Yhat, dL/dYhat, {asked}]\n")
+    for kind, found in slope.items():
+        one, two = (f"{v:.4f}" for v in (found if asked[1] == "Y" else error * found))
+        typed = f"{one} 0; 0 {two}" if asked[1] == "Y" else f"{one} {two}"
+        written = {"Yhat": " ".join(f"{v:.4f}" for v in y)}
+        written["dL/dYhat"] = " ".join(f"{v:.4f}" for v in error)
+        result = problem.check({**written, asked: typed})[asked]
+        assert (result.verdict == "correct") == (kind == "right")
+        named = ("activation-derivative-at-wrong-argument",) if kind == "wrong" else ()
+        assert result.slips == named

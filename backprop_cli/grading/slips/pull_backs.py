@@ -248,8 +248,8 @@ def derivative_elsewhere(case: Case) -> Iterator[Expr]:
 
 
 def _misplaced(case: Case, one: Applied) -> list[Expr]:
-    """The derivative at h, in h written in z, the other way round."""
-    node, h = one.node, one.result
+    """The derivative at h, in h written in z, the other way round, or in the error ŷ − y."""
+    node, h, g = one.node, one.result, one.user.upstream
     if not has_slope(node) or node.name in KINKED:
         return []
     z, again = node.args[0], Op(node.name, (h,), node.options)
@@ -257,6 +257,8 @@ def _misplaced(case: Case, one: Applied) -> list[Expr]:
     whole = Sym(one.user.name)  # 1 - h² where h = o * tanh(c), or tanh(z) + x
     if whole != h and case.shape(whole) == case.shape(z):
         places.append((whole, whole))
+    if isinstance(g, Sym) and case.shape(g) == case.shape(z):
+        places.append((g, g))
     return [_slope(node, x, r, case) for x, r in places]
 
 
@@ -283,8 +285,11 @@ def _through(node: Op, output: Expr, g: Expr) -> Expr:
 
 
 def _jacobian_elsewhere(case: Case) -> Iterator[Expr]:
-    """A Jacobian written in the output with the pre-activation in its place, or the reverse."""
+    """A Jacobian with the pre-activation in the output's place, the reverse, or with the error."""
     of, by = case.of_by
+    gradient = case.model.gradient(of)
+    if gradient in case.steps:
+        yield substitute(case.expr, {of: Sym(gradient)})
     if case.model.shapes.get(of) == case.model.shapes.get(by):
         yield substitute(case.expr, {of: Sym(by)})
         yield substitute(case.expr, {by: Sym(of)})
