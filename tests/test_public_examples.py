@@ -967,3 +967,13 @@ def test_the_slope_of_the_output_taken_at_the_error(asked: str) -> None:
         assert (result.verdict == "correct") == (kind == "right")
         named = ("activation-derivative-at-wrong-argument",) if kind == "wrong" else ()
         assert result.slips == named
+
+
+@pytest.mark.parametrize("ask", ["", "ask: [s_w, s_w@2, w_new@2]\n"])
+def test_a_formula_of_a_later_step_is_printed_as_all_others(ask: str) -> None:
+    """Where nothing asks for the step, too: it was s_w@2 = beta * s_w + … there."""
+    text = BOWL.replace("RULE", "rmsprop, learning_rate: 0.1") + ask
+    report = backprop.load(text).check({"s_w@2": "0.490", "w_new@2": "0.3"}).render("text")
+    assert "step 2: s(w) = β · s(w)⁻ + (1 − β) · (∂L/∂w)²".replace("L/", "f/") in report
+    assert "step 2: w⁺ = w − η · ∂f/∂w / (√s(w) + ε)" in report
+    assert "learning_rate *" not in report

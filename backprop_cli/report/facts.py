@@ -304,10 +304,17 @@ class PrintedFormulas:
     def __call__(self, id: str) -> str | None:
         if id not in self._known:
             step = quantity(id).step
-            writer = self._writers.get(step)
+            writer = self._writer_of(step)
             formula = None if writer is None else writer(plain_id(id))
             self._known[id] = f"step {step}: {formula}" if step != 1 and formula else formula
         return self._known[id]
+
+    def _writer_of(self, step: int) -> Callable[[str], str | None] | None:
+        """Of a step that nothing asks for, too, where somebody wrote of it."""
+        if step not in self._writers:
+            for stage in self._grader.following({step}).stages:
+                self._writers.setdefault(stage.number, self._writer(stage))
+        return self._writers.get(step)
 
     @cached_property
     def _writers(self) -> dict[int, Callable[[str], str | None]]:
