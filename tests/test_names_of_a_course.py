@@ -49,7 +49,7 @@ def test_what_notation_prints_may_be_written_on_a_sheet(kind: str) -> None:
     assert not report.remarks
 
 
-@pytest.mark.parametrize("loss", ["E", "J", "C", "Loss", "E_total", "cost"])
+@pytest.mark.parametrize("loss", ["E", "J", "C", "Loss", "E_total", "cost", "Error"])
 @pytest.mark.parametrize("kind", ["yaml", "dict"])
 def test_a_loss_by_another_letter_where_nothing_is_called_so(loss: str, kind: str) -> None:
     name = f"d{loss}/dW2"
@@ -57,6 +57,16 @@ def test_a_loss_by_another_letter_where_nothing_is_called_so(loss: str, kind: st
     report = backprop.load(NETWORK).check(sheet)
     assert report["dL/dW2"].verdict == "wrong"
     assert report["dL/dW2"].id == "dL/dW2"
+
+
+@pytest.mark.parametrize("name", ["e", "error", "de/dW2", "c", "j"])
+def test_the_error_of_an_output_is_no_loss(name: str) -> None:
+    """y − ŷ is called e; beside L it must not be a second L."""
+    sheet = f'answers: {{L: 0.28, "{name}": 0.75}}\n'.encode()
+    report = backprop.load(NETWORK).check(sheet)
+    assert report["L"].verdict == "not-judged"  # and not invalid, as given twice
+    assert "there is no quantity" in report.remarks[0]
+    assert {result.id for result in report.results if result.verdict != "missing"} == {"L"}
 
 
 def test_a_quantity_of_that_name_comes_first() -> None:

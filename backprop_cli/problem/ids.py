@@ -29,8 +29,9 @@ from backprop_cli.problem.typed_numbers import shown
 
 _delta = partial(re.fullmatch, r"(?:delta|δ)_?(\d+)", flags=re.IGNORECASE)
 _PREFIXES = ("∇", "nabla_", "nabla", "grad_", "grad")
-_LOSSES = frozenset(
-    "e j c l loss cost error e_total etotal total_loss total_error total_cost sse mse".split()
+_LOSSES = frozenset("E J C L".split())  # a small e is the error y − ŷ
+_LOSS_WORDS = frozenset(
+    "loss cost e_total etotal total_loss total_error total_cost sse mse".split()
 )
 _LONGEST = 40  # characters of a name that could be meant
 _MOST = 12  # names that a message lists
@@ -166,7 +167,8 @@ def _by_the_loss(
 ) -> str | None:
     """∂E/∂W and ∂J/∂W are ∂L/∂W where nothing is called E or J, and E is L in a network."""
     of, by = typed_derivative(in_letters(name)) or (name, "")
-    losses = {of.casefold(), gradient_of.casefold()} <= _LOSSES
+    called = bool(by) and of.casefold() == "error"  # which alone may be y − ŷ
+    losses = _is_loss(gradient_of) and (called or _is_loss(of))
     if not losses or _matching({of}, known, aliases, _same_letters):
         return None
     if not by:
@@ -178,6 +180,10 @@ def _by_the_loss(
         return _resolved(wanted, known, gradient_of, aliases)
     except UnknownIdError:
         return None
+
+
+def _is_loss(name: str) -> bool:
+    return name in _LOSSES or name.casefold() in _LOSS_WORDS
 
 
 def _of_others(id: str, spellings: set[str], known: Collection[str]) -> bool:
